@@ -1,0 +1,196 @@
+//! What is done to a message, how grave it is, and who thought of it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::location::LocationKind;
+
+/// A word that is not in the vocabulary.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("unknown {noun} `{given}`; known are {known}")]
+pub struct UnknownWord {
+    noun: &'static str,
+    given: String,
+    known: String,
+}
+
+impl UnknownWord {
+    /// Says which words would have been right.
+    pub fn new<const N: usize>(noun: &'static str, given: &str, known: [&str; N]) -> Self {
+        Self { noun, given: given.chars().take(60).collect(), known: known.join(", ") }
+    }
+}
+
+/// What a remediation does to each message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Into the junk folder.
+    MoveToJunk,
+    /// Into the inbox.
+    MoveToInbox,
+    /// Into deleted items (the trash), where the owner sees it.
+    MoveToDeletedItems,
+    /// Into recoverable items: out of the owner's sight, restorable.
+    SoftDelete,
+    /// Gone for good.
+    HardDelete,
+    /// Into the hidden quarantine folder.
+    MoveToQuarantine,
+    /// Back to where a former remediation took it from.
+    Restore,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: [Self; 7] = [
+        Self::MoveToJunk,
+        Self::MoveToInbox,
+        Self::MoveToDeletedItems,
+        Self::SoftDelete,
+        Self::HardDelete,
+        Self::MoveToQuarantine,
+        Self::Restore,
+    ];
+
+    /// The word used in playbooks, JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MoveToJunk => "move-to-junk",
+            Self::MoveToInbox => "move-to-inbox",
+            Self::MoveToDeletedItems => "move-to-deleted-items",
+            Self::SoftDelete => "soft-delete",
+            Self::HardDelete => "hard-delete",
+            Self::MoveToQuarantine => "move-to-quarantine",
+            Self::Restore => "restore",
+        }
+    }
+
+    /// Where the message lies afterwards; none where that differs per message or there is nothing left.
+    pub const fn destination(self) -> Option<LocationKind> {
+        match self {
+            Self::MoveToJunk => Some(LocationKind::Junk),
+            Self::MoveToInbox => Some(LocationKind::Inbox),
+            Self::MoveToDeletedItems => Some(LocationKind::DeletedItems),
+            Self::SoftDelete => Some(LocationKind::RecoverableItems),
+            Self::MoveToQuarantine => Some(LocationKind::Quarantine),
+            Self::HardDelete | Self::Restore => None,
+        }
+    }
+
+    /// Whether what it did can be undone from its receipts.
+    pub const fn is_reversible(self) -> bool {
+        !matches!(self, Self::HardDelete)
+    }
+}
+
+impl FromStr for Action {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|action| action.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("action", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How grave the threat is; orders the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Severity {
+    Informational,
+    Low,
+    Medium,
+    High,
+}
+
+impl Severity {
+    /// Every severity, lowest first.
+    pub const ALL: [Self; 4] = [Self::Informational, Self::Low, Self::Medium, Self::High];
+
+    /// The word used in playbooks, JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+impl FromStr for Severity {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|severity| severity.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("severity", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Where a remediation came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActionSource {
+    /// A person picked messages or a playbook.
+    Manual,
+    /// A person submitted a whole search result.
+    Explorer,
+    /// A program of a SOC engineer.
+    Script,
+    /// A schedule of a playbook.
+    Schedule,
+    /// A suggestion of an automated investigation.
+    Air,
+    /// Another system through the API.
+    Api,
+}
+
+impl ActionSource {
+    /// Every source.
+    pub const ALL: [Self; 6] = [Self::Manual, Self::Explorer, Self::Script, Self::Schedule, Self::Air, Self::Api];
+
+    /// The word used in JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Explorer => "explorer",
+            Self::Script => "script",
+            Self::Schedule => "schedule",
+            Self::Air => "air",
+            Self::Api => "api",
+        }
+    }
+}
+
+impl FromStr for ActionSource {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|source| source.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("action source", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for ActionSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,196 @@
+//! Approvals: votes of principals on the digest of a frozen plan.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::id::ApprovalId;
+use crate::plan::PlanDigest;
+use crate::principal::{Principal, Role};
+
+/// What a playbook or the site asks for before anything is touched.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ApprovalRule {
+    /// How many different principals must approve. At least one.
+    pub votes: u32,
+    /// A vote counts if its principal has one of these roles.
+    pub from: Vec<Role>,
+    /// Without a decision in this time the request is rejected by itself.
+    pub expires: Duration,
+    /// Two-step: the requester's own vote never counts.
+    pub two_step: bool,
+}
+
+impl Default for ApprovalRule {
+    /// One approver who is not the requester, within seven days.
+    fn default() -> Self {
+        Self { votes: 1, from: vec![Role::Approver], expires: Duration::from_hours(7 * 24), two_step: true }
+    }
+}
+
+/// Yes or no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Decision {
+    Approve,
+    Reject,
+}
+
+/// One principal's vote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Vote {
+    /// Who.
+    pub by: String,
+    /// Yes or no.
+    pub decision: Decision,
+    /// The plan that was in front of them.
+    pub digest: PlanDigest,
+    /// Why, in their words.
+    pub comment: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A request for votes on one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Approval {
+    /// Shown to the requester.
+    pub id: ApprovalId,
+    /// What is asked for.
+    pub rule: ApprovalRule,
+    /// The plan that is voted on.
+    pub digest: PlanDigest,
+    /// Who asked.
+    pub requester: String,
+    /// Not decided by then: rejected.
+    pub deadline: Timestamp,
+    /// Votes so far.
+    pub votes: Vec<Vote>,
+}
+
+/// What a vote brought about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// More votes are needed.
+    Open {
+        /// How many.
+        missing: u32,
+    },
+    /// Enough approved.
+    Approved,
+    /// One rejected.
+    Rejected,
+}
+
+/// Why a vote does not count. Each names its rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum VoteRefused {
+    #[error("rule two-step: {name} requested this remediation, so another principal must approve it")]
+    RequesterExcluded { name: String },
+    #[error("rule approver-role: {name} needs one of the roles {wanted} to decide on this approval")]
+    MissingRole { name: String, wanted: String },
+    #[error("rule one-principal-one-vote: {name} has voted on this approval already")]
+    VotedAlready { name: String },
+    #[error(
+        "rule current-digest: the vote is for plan {given}, but the plan to decide on is {current}; look at it with `clawback show` and vote again"
+    )]
+    StaleDigest { given: PlanDigest, current: PlanDigest },
+    #[error("rule deadline: this approval expired at {deadline}; submit the remediation again")]
+    Expired { deadline: Timestamp },
+}
+
+impl Approval {
+    /// Checks a vote against every rule and says where it leads. The caller appends it to `votes` if it counts.
+    pub fn vote(&self, voter: &Principal, vote: &Vote) -> Result<Standing, VoteRefused> {
+        if vote.at >= self.deadline {
+            return Err(VoteRefused::Expired { deadline: self.deadline });
+        }
+        if vote.digest != self.digest {
+            return Err(VoteRefused::StaleDigest { given: vote.digest, current: self.digest });
+        }
+        let own = voter.name == self.requester;
+        // Whoever asked may always take it back; only the yes must be another's.
+        if own && self.rule.two_step && vote.decision == Decision::Approve {
+            return Err(VoteRefused::RequesterExcluded { name: voter.name.clone() });
+        }
+        let withdraws = own && vote.decision == Decision::Reject;
+        if !withdraws && !self.rule.from.iter().any(|role| voter.roles.contains(role)) {
+            let wanted = self.rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+            return Err(VoteRefused::MissingRole { name: voter.name.clone(), wanted });
+        }
+        if self.votes.iter().any(|known| known.by == voter.name) {
+            return Err(VoteRefused::VotedAlready { name: voter.name.clone() });
+        }
+        if vote.decision == Decision::Reject {
+            return Ok(Standing::Rejected);
+        }
+        let yes = self.votes.iter().filter(|known| known.decision == Decision::Approve).count() + 1;
+        let missing = self.rule.votes.saturating_sub(u32::try_from(yes).unwrap_or(u32::MAX));
+        Ok(if missing == 0 { Standing::Approved } else { Standing::Open { missing } })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Digest;
+    use crate::principal::PrincipalKind;
+
+    fn principal(name: &str, role: Role) -> Principal {
+        Principal { name: name.into(), kind: PrincipalKind::Person, roles: vec![role] }
+    }
+
+    fn approval(votes: u32) -> Approval {
+        Approval {
+            id: ApprovalId::from_random(1),
+            rule: ApprovalRule { votes, ..ApprovalRule::default() },
+            digest: Digest([1; 32]),
+            requester: "ann".into(),
+            deadline: Timestamp(1_000),
+            votes: vec![],
+        }
+    }
+
+    fn vote(by: &str, decision: Decision) -> Vote {
+        Vote { by: by.into(), decision, digest: Digest([1; 32]), comment: None, at: Timestamp(10) }
+    }
+
+    #[test]
+    fn each_refusal_names_its_rule() {
+        let open = approval(1);
+        let refuse = |who: &Principal, cast: &Vote| open.vote(who, cast).unwrap_err().to_string();
+        let ann = principal("ann", Role::Approver);
+        assert!(refuse(&ann, &vote("ann", Decision::Approve)).starts_with("rule two-step:"));
+        let bob = principal("bob", Role::Analyst);
+        assert!(refuse(&bob, &vote("bob", Decision::Approve)).starts_with("rule approver-role:"));
+        let eve = principal("eve", Role::Approver);
+        let stale = Vote { digest: Digest([2; 32]), ..vote("eve", Decision::Approve) };
+        assert!(refuse(&eve, &stale).starts_with("rule current-digest:"));
+        let late = Vote { at: Timestamp(1_000), ..vote("eve", Decision::Approve) };
+        assert!(refuse(&eve, &late).starts_with("rule deadline:"));
+    }
+
+    #[test]
+    fn n_votes_of_different_people() {
+        let mut open = approval(2);
+        let eve = principal("eve", Role::Approver);
+        assert_eq!(open.vote(&eve, &vote("eve", Decision::Approve)), Ok(Standing::Open { missing: 1 }));
+        open.votes.push(vote("eve", Decision::Approve));
+        assert!(matches!(open.vote(&eve, &vote("eve", Decision::Approve)), Err(VoteRefused::VotedAlready { .. })));
+        let dan = principal("dan", Role::Approver);
+        assert_eq!(open.vote(&dan, &vote("dan", Decision::Approve)), Ok(Standing::Approved));
+        assert_eq!(open.vote(&dan, &vote("dan", Decision::Reject)), Ok(Standing::Rejected));
+        let ann = principal("ann", Role::Analyst);
+        assert_eq!(
+            open.vote(&ann, &vote("ann", Decision::Reject)),
+            Ok(Standing::Rejected),
+            "the requester may withdraw"
+        );
+    }
+}

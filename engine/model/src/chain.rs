@@ -1,0 +1,168 @@
+//! The hash chain that makes the action history tamper-evident.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::Timestamp;
+use crate::outcome::Outcome;
+
+/// A sha256 digest, written as 64 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// Of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The first 12 digits, for people.
+    pub fn short(&self) -> String {
+        self.to_string()[..12].to_owned()
+    }
+}
+
+/// A text that is not a digest.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a digest: expected 64 hexadecimal digits")]
+pub struct InvalidDigest(String);
+
+impl FromStr for Digest {
+    type Err = InvalidDigest;
+    fn from_str(given: &str) -> Result<Self, InvalidDigest> {
+        let wrong = || InvalidDigest(given.chars().take(80).collect());
+        let bytes = HEXLOWER.decode(given.to_ascii_lowercase().as_bytes()).map_err(|_| wrong())?;
+        Ok(Self(bytes.try_into().map_err(|_| wrong())?))
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = InvalidDigest;
+    fn try_from(given: String) -> Result<Self, InvalidDigest> {
+        given.parse()
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        HEXLOWER.encode(&digest.0)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({})", self.short())
+    }
+}
+
+/// One entry of the history as it is hashed. `body` is the event's JSON exactly as stored: nothing is re-encoded to verify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Place in the chain, from 1, without gaps.
+    pub seq: i64,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// The remediation it belongs to; none for site events.
+    pub remediation: Option<String>,
+    /// Who caused it: a principal's name, or `automation`.
+    pub actor: String,
+    /// The event's kind.
+    pub kind: String,
+    /// The event as JSON.
+    pub body: String,
+    /// Hash of the link before; zero for the first.
+    pub previous: Digest,
+}
+
+/// The hash of a link: sha256 over every field, each preceded by its length.
+pub fn link_hash(link: &Link) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(b"clawback event 1");
+    hash.update(link.previous.0);
+    hash.update(link.seq.to_be_bytes());
+    hash.update(link.at.0.to_be_bytes());
+    for text in [link.remediation.as_deref().unwrap_or(""), &link.actor, &link.kind, &link.body] {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    Digest(hash.finalize().into())
+}
+
+/// The digest of a batch's outcome rows, in order of `seq`, as the batch's event carries it. Changing any row breaks it.
+pub fn fold_outcomes<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Digest {
+    let mut hash = Sha256::new();
+    hash.update(b"clawback outcomes 1");
+    let mut line = Vec::with_capacity(512);
+    for outcome in outcomes {
+        line.clear();
+        line.extend_from_slice(&outcome.seq.to_be_bytes());
+        line.extend_from_slice(&outcome.batch.unwrap_or(u32::MAX).to_be_bytes());
+        line.extend_from_slice(&outcome.recorded_at.0.to_be_bytes());
+        let receipt = outcome.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).expect("texts serialize"));
+        for text in [
+            outcome.kind.as_str(),
+            outcome.reason.as_str(),
+            outcome.detail.as_deref().unwrap_or(""),
+            receipt.as_deref().unwrap_or(""),
+        ] {
+            line.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            line.extend_from_slice(text.as_bytes());
+        }
+        hash.update(&line);
+    }
+    Digest(hash.finalize().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link() -> Link {
+        Link {
+            seq: 7,
+            at: Timestamp(1),
+            remediation: Some("R-0".into()),
+            actor: "ann".into(),
+            kind: "voted".into(),
+            body: "{}".into(),
+            previous: Digest([9; 32]),
+        }
+    }
+
+    #[test]
+    fn every_field_counts() {
+        let base = link_hash(&link());
+        let changes: [fn(&mut Link); 7] = [
+            |link| link.seq += 1,
+            |link| link.at.0 += 1,
+            |link| link.remediation = None,
+            |link| link.actor.push('x'),
+            |link| link.kind.push('x'),
+            |link| link.body.push(' '),
+            |link| link.previous.0[0] ^= 1,
+        ];
+        for change in changes {
+            let mut changed = link();
+            change(&mut changed);
+            assert_ne!(link_hash(&changed), base);
+        }
+    }
+
+    #[test]
+    fn digests_are_read_as_written() {
+        let digest = Digest::of(b"abc");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert!("xyz".parse::<Digest>().is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! Counts that always sum.
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::OutcomeKind;
+
+/// How many messages of a remediation stand where.
+///
+/// **Invariant:** `submitted = remediable + not_remediable`, and `remediable` is the sum of the other outcomes and `open`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are the outcomes")]
+pub struct Counts {
+    pub submitted: u64,
+    pub remediable: u64,
+    pub not_remediable: u64,
+    pub succeeded: u64,
+    pub already_in_destination: u64,
+    pub not_found: u64,
+    pub moved_since: u64,
+    pub failed: u64,
+    pub cancelled: u64,
+    /// Remediable, and no outcome yet.
+    pub open: u64,
+}
+
+impl Counts {
+    /// Of a fresh plan: everything remediable is open.
+    pub fn planned(remediable: u64, not_remediable: u64) -> Self {
+        Self { submitted: remediable + not_remediable, remediable, not_remediable, open: remediable, ..Self::default() }
+    }
+
+    /// Records `number` outcomes of one kind. Not-remediable ones are known at plan time and counted by [`Counts::planned`].
+    pub fn record(&mut self, kind: OutcomeKind, number: u64) {
+        let slot = match kind {
+            OutcomeKind::Succeeded => &mut self.succeeded,
+            OutcomeKind::AlreadyInDestination => &mut self.already_in_destination,
+            OutcomeKind::NotFound => &mut self.not_found,
+            OutcomeKind::MovedSince => &mut self.moved_since,
+            OutcomeKind::Failed => &mut self.failed,
+            OutcomeKind::Cancelled => &mut self.cancelled,
+            OutcomeKind::NotRemediable => return,
+        };
+        *slot += number;
+        self.open = self.open.saturating_sub(number);
+    }
+
+    /// Counts of several remediations or batches together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            submitted: self.submitted + other.submitted,
+            remediable: self.remediable + other.remediable,
+            not_remediable: self.not_remediable + other.not_remediable,
+            succeeded: self.succeeded + other.succeeded,
+            already_in_destination: self.already_in_destination + other.already_in_destination,
+            not_found: self.not_found + other.not_found,
+            moved_since: self.moved_since + other.moved_since,
+            failed: self.failed + other.failed,
+            cancelled: self.cancelled + other.cancelled,
+            open: self.open + other.open,
+        }
+    }
+
+    /// Remediable messages with an outcome.
+    pub fn acted(&self) -> u64 {
+        self.succeeded + self.already_in_destination + self.not_found + self.moved_since + self.failed + self.cancelled
+    }
+
+    /// Whether the sums hold.
+    pub fn is_consistent(&self) -> bool {
+        self.submitted == self.remediable + self.not_remediable && self.remediable == self.acted() + self.open
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn always_sum(remediable in 0..500_u64, not in 0..50_u64, kinds in prop::collection::vec(0..7_usize, 0..500)) {
+            let mut counts = Counts::planned(remediable, not);
+            for kind in kinds.into_iter().map(|at| OutcomeKind::ALL[at]) {
+                if counts.open > 0 {
+                    counts.record(kind, 1);
+                }
+                prop_assert!(counts.is_consistent());
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Guards: what stops a remediation before it does more harm than good.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::counts::Counts;
+use crate::limits::LimitExceeded;
+
+/// How a remediation is cut up and when it stops.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Guards {
+    /// Targets per batch.
+    pub batch: u32,
+    /// Targets in the first batch; 0: no canary.
+    pub canary: u32,
+    /// Stop rules.
+    pub stop_when: StopWhen,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self { batch: 5_000, canary: 20, stop_when: StopWhen::default() }
+    }
+}
+
+/// Stop rules. Ratios are between 0 and 1 and are tested after each batch over all that was acted on; the others are tested
+/// on the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct StopWhen {
+    /// Share of failed targets.
+    pub failed_ratio: Option<f64>,
+    /// Share of targets whose call was throttled at least once.
+    pub throttled_ratio: Option<f64>,
+    /// More messages in the plan than this.
+    pub targets: Option<u64>,
+    /// More mailboxes in the plan than this.
+    pub mailboxes: Option<u64>,
+    /// More messages in mailboxes of VIPs than this.
+    pub vips: Option<u64>,
+    /// More than this share of the plan in one mailbox (of plans of 100 messages and more).
+    pub mailbox_share: Option<f64>,
+}
+
+/// Why a remediation was stopped. Stored, and shown in history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[expect(missing_docs, reason = "the names are those of the rules")]
+pub enum StopReason {
+    FailedRatio { limit: f64, failed: u64, acted: u64 },
+    ThrottledRatio { limit: f64, throttled: u64, acted: u64 },
+    Targets { limit: u64, planned: u64 },
+    Mailboxes { limit: u64, planned: u64 },
+    Vips { limit: u64, planned: u64 },
+    MailboxShare { limit: f64, mailbox: String, messages: u64, planned: u64 },
+    Limit { exceeded: LimitExceeded },
+    Person { by: String },
+    StoreUnavailable { store: String, detail: String },
+    PlanFailed { detail: String },
+}
+
+impl fmt::Display for StopReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FailedRatio { limit, failed, acted } => {
+                write!(f, "failed-ratio: {failed} of {acted} failed, more than {}", percent(*limit))
+            }
+            Self::ThrottledRatio { limit, throttled, acted } => {
+                write!(f, "throttled-ratio: {throttled} of {acted} were throttled, more than {}", percent(*limit))
+            }
+            Self::Targets { limit, planned } => {
+                write!(f, "targets: the plan has {planned} messages, more than {limit}")
+            }
+            Self::Mailboxes { limit, planned } => {
+                write!(f, "mailboxes: the plan has {planned} mailboxes, more than {limit}")
+            }
+            Self::Vips { limit, planned } => {
+                write!(f, "vips: the plan has {planned} messages in mailboxes of VIPs, more than {limit}")
+            }
+            Self::MailboxShare { limit, mailbox, messages, planned } => write!(
+                f,
+                "mailbox-share: {messages} of {planned} messages are in {mailbox}, more than {}",
+                percent(*limit)
+            ),
+            Self::Limit { exceeded } => write!(f, "limit: {exceeded}"),
+            Self::Person { by } => write!(f, "person: {by} asked for it"),
+            Self::StoreUnavailable { store, detail } => write!(f, "store-unavailable: {store}: {detail}"),
+            Self::PlanFailed { detail } => write!(f, "plan-failed: {detail}"),
+        }
+    }
+}
+
+fn percent(ratio: f64) -> String {
+    format!("{:.1} %", ratio * 100.0)
+}
+
+/// What is known when a plan is frozen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PlanFacts {
+    /// Messages in mailboxes of VIPs.
+    pub vips: u64,
+    /// Mailboxes with at least one target.
+    pub mailboxes: u64,
+    /// The mailbox with most targets, and how many.
+    pub largest: Option<(String, u64)>,
+}
+
+/// What one batch met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BatchReport {
+    /// Outcomes of the batch.
+    pub counts: Counts,
+    /// Targets whose call was throttled at least once.
+    pub throttled: u64,
+}
+
+impl StopWhen {
+    /// The first rule that a plan breaks.
+    pub fn check_plan(&self, counts: &Counts, facts: &PlanFacts) -> Option<StopReason> {
+        let planned = counts.submitted;
+        if let Some(limit) = self.targets.filter(|limit| planned > *limit) {
+            return Some(StopReason::Targets { limit, planned });
+        }
+        if let Some(limit) = self.mailboxes.filter(|limit| facts.mailboxes > *limit) {
+            return Some(StopReason::Mailboxes { limit, planned: facts.mailboxes });
+        }
+        if let Some(limit) = self.vips.filter(|limit| facts.vips > *limit) {
+            return Some(StopReason::Vips { limit, planned: facts.vips });
+        }
+        if let (Some(limit), Some((mailbox, messages)), 100..) = (self.mailbox_share, &facts.largest, planned)
+            && ratio(*messages, planned) > limit
+        {
+            return Some(StopReason::MailboxShare { limit, mailbox: mailbox.clone(), messages: *messages, planned });
+        }
+        None
+    }
+
+    /// The first rule that the work so far breaks.
+    pub fn check_progress(&self, so_far: &BatchReport) -> Option<StopReason> {
+        let acted = so_far.counts.acted();
+        let failed = so_far.counts.failed;
+        if let Some(limit) = self.failed_ratio.filter(|limit| ratio(failed, acted) > *limit) {
+            return Some(StopReason::FailedRatio { limit, failed, acted });
+        }
+        let throttled = so_far.throttled;
+        if let Some(limit) = self.throttled_ratio.filter(|limit| ratio(throttled, acted) > *limit) {
+            return Some(StopReason::ThrottledRatio { limit, throttled, acted });
+        }
+        None
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_ratio_stops_only_above_its_limit() {
+        let rules = StopWhen { failed_ratio: Some(0.05), ..StopWhen::default() };
+        let report = |failed, acted| {
+            let counts = Counts {
+                submitted: 100,
+                remediable: 100,
+                failed,
+                succeeded: acted - failed,
+                open: 100 - acted,
+                ..Counts::default()
+            };
+            BatchReport { counts, throttled: 0 }
+        };
+        assert_eq!(rules.check_progress(&report(1, 20)), None);
+        assert_eq!(
+            rules.check_progress(&report(2, 20)).unwrap().to_string(),
+            "failed-ratio: 2 of 20 failed, more than 5.0 %"
+        );
+    }
+
+    #[test]
+    fn a_plan_is_stopped_by_vips_and_share() {
+        let rules = StopWhen { vips: Some(0), mailbox_share: Some(0.5), ..StopWhen::default() };
+        let counts = Counts::planned(100, 0);
+        let facts = |vips, most| PlanFacts { vips, mailboxes: 2, largest: Some(("a@x".into(), most)) };
+        assert_eq!(rules.check_plan(&counts, &facts(0, 50)), None);
+        assert!(matches!(rules.check_plan(&counts, &facts(1, 50)), Some(StopReason::Vips { .. })));
+        assert!(matches!(rules.check_plan(&counts, &facts(0, 51)), Some(StopReason::MailboxShare { .. })));
+    }
+}

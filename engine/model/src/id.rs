@@ -1,0 +1,179 @@
+//! Identifiers: short enough to read over a telephone, random enough never to repeat.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Crockford's base 32: no I, L, O or U, so that nothing is misread.
+const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const LENGTH: usize = 12;
+
+/// What an [`Id`] names; gives the letter it starts with.
+pub trait IdKind {
+    /// First letter of the printed form.
+    const PREFIX: char;
+    /// The noun used in error messages.
+    const NOUN: &'static str;
+}
+
+/// An identifier of one kind of thing, printed as `R-7K3M9QX2TA4V` (60 random bits).
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String", bound = "")]
+pub struct Id<K: IdKind>(String, PhantomData<fn() -> K>);
+
+/// Names a remediation.
+pub type RemediationId = Id<kinds::Remediation>;
+/// Names an approval; shown to the requester at submit.
+pub type ApprovalId = Id<kinds::Approval>;
+/// Names an investigation.
+pub type InvestigationId = Id<kinds::Investigation>;
+/// Names an alert.
+pub type AlertId = Id<kinds::Alert>;
+
+/// The kinds of identifier.
+pub(crate) mod kinds {
+    use super::IdKind;
+
+    /// See [`super::RemediationId`].
+    #[derive(Debug)]
+    pub struct Remediation;
+    /// See [`super::ApprovalId`].
+    #[derive(Debug)]
+    pub struct Approval;
+    /// See [`super::InvestigationId`].
+    #[derive(Debug)]
+    pub struct Investigation;
+    /// See [`super::AlertId`].
+    #[derive(Debug)]
+    pub struct Alert;
+
+    impl IdKind for Remediation {
+        const PREFIX: char = 'R';
+        const NOUN: &'static str = "remediation";
+    }
+    impl IdKind for Approval {
+        const PREFIX: char = 'A';
+        const NOUN: &'static str = "approval";
+    }
+    impl IdKind for Investigation {
+        const PREFIX: char = 'I';
+        const NOUN: &'static str = "investigation";
+    }
+    impl IdKind for Alert {
+        const PREFIX: char = 'L';
+        const NOUN: &'static str = "alert";
+    }
+}
+
+/// A text that is not an identifier of the kind asked for.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{given}` is not {noun} ID: expected {prefix}- and {LENGTH} letters or digits, as shown by `clawback history`", noun = article(.noun))]
+pub struct InvalidId {
+    given: String,
+    noun: &'static str,
+    prefix: char,
+}
+
+fn article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+impl<K: IdKind> Id<K> {
+    /// Makes an identifier of 60 random bits; the rest of `bits` is ignored.
+    pub fn from_random(bits: u64) -> Self {
+        let mut text = String::with_capacity(LENGTH + 2);
+        text.push(K::PREFIX);
+        text.push('-');
+        for place in 0..LENGTH {
+            let digit = (bits >> (5 * place)) & 31;
+            text.push(char::from(ALPHABET[usize::try_from(digit).expect("five bits fit")]));
+        }
+        Self(text, PhantomData)
+    }
+
+    /// The printed form.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<K: IdKind> FromStr for Id<K> {
+    type Err = InvalidId;
+
+    /// Accepts either case.
+    fn from_str(given: &str) -> Result<Self, InvalidId> {
+        let text = given.trim().to_ascii_uppercase();
+        let wrong = || InvalidId { given: given.chars().take(40).collect(), noun: K::NOUN, prefix: K::PREFIX };
+        let digits = text.strip_prefix(K::PREFIX).and_then(|rest| rest.strip_prefix('-')).ok_or_else(wrong)?;
+        if digits.len() == LENGTH && digits.bytes().all(|byte| ALPHABET.contains(&byte)) {
+            Ok(Self(text, PhantomData))
+        } else {
+            Err(wrong())
+        }
+    }
+}
+
+impl<K: IdKind> TryFrom<String> for Id<K> {
+    type Error = InvalidId;
+    fn try_from(given: String) -> Result<Self, InvalidId> {
+        given.parse()
+    }
+}
+
+impl<K: IdKind> From<Id<K>> for String {
+    fn from(id: Id<K>) -> Self {
+        id.0
+    }
+}
+
+impl<K: IdKind> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl<K: IdKind> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+// Derives would ask the same of K, which is only a marker.
+impl<K: IdKind> Clone for Id<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone(), PhantomData)
+    }
+}
+impl<K: IdKind> PartialEq for Id<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<K: IdKind> Eq for Id<K> {}
+impl<K: IdKind> std::hash::Hash for Id<K> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn printed_and_parsed() {
+        let id = RemediationId::from_random(0x0123_4567_89AB_CDEF);
+        assert_eq!(id.as_str().len(), 14);
+        assert_eq!(id.as_str().to_lowercase().parse::<RemediationId>(), Ok(id.clone()));
+        let refused = id.as_str().parse::<ApprovalId>().unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!(
+                "`{id}` is not an approval ID: expected A- and 12 letters or digits, as shown by `clawback history`"
+            )
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! The vocabulary of Clawback and every decision it makes.
+//!
+//! **Invariant:** pure. No I/O, no async, no clock reads, no randomness: time and random bits come in as arguments, so every
+//! rule here can be tested by a table. The crates around this one fetch, store and show; they do not decide.
+
+mod action;
+mod approval;
+mod chain;
+mod clock;
+mod counts;
+mod guard;
+mod id;
+mod limits;
+mod location;
+mod message;
+mod outcome;
+mod plan;
+mod predicate;
+mod principal;
+mod query;
+mod record;
+mod remediation;
+mod text;
+
+pub use action::{Action, ActionSource, Severity, UnknownWord};
+pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused};
+pub use chain::{Digest, InvalidDigest, Link, fold_outcomes, link_hash};
+pub use clock::{Clock, ManualClock, Timestamp};
+pub use counts::Counts;
+pub use guard::{BatchReport, Guards, PlanFacts, StopReason, StopWhen};
+pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
+pub use limits::{LimitExceeded, Limits, SelectionMode};
+pub use location::{Location, LocationKind};
+pub use message::{Message, MessageRef};
+pub use outcome::{Effect, Former, Located, Outcome, OutcomeKind, Reason, Receipt, Sighting};
+pub use plan::{PlanDigest, PlanHasher, PlanHeader, PlanSummary, Target};
+pub use predicate::{Condition, Predicate};
+pub use principal::{Permission, Principal, PrincipalKind, Role};
+pub use query::Query;
+pub use record::{ADMIN_ACTION_ALERT, Alert, Investigation, InvestigationKind, InvestigationStatus};
+pub use remediation::{Asked, Event, IllegalTransition, Next, Origin, Progress, Remediation, Request, Status};
+pub use text::{csv_safe, visible, visible_line};

@@ -1,0 +1,160 @@
+//! How much one remediation may select, and in which way it was selected.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::UnknownWord;
+
+/// How the messages were selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SelectionMode {
+    /// One by one.
+    Handpicked,
+    /// Everything a query finds.
+    Query,
+    /// Everything a query finds, less some.
+    QueryWithExclusions,
+}
+
+impl SelectionMode {
+    /// Every mode.
+    pub const ALL: [Self; 3] = [Self::Handpicked, Self::Query, Self::QueryWithExclusions];
+
+    /// The word used in JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Handpicked => "handpicked",
+            Self::Query => "query",
+            Self::QueryWithExclusions => "query-with-exclusions",
+        }
+    }
+}
+
+impl FromStr for SelectionMode {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("selection mode", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for SelectionMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Largest selections and batches. The defaults are the reference product's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Messages picked one by one.
+    pub handpicked: u64,
+    /// Messages of a query.
+    pub query: u64,
+    /// Messages of a query that has exclusions.
+    pub query_with_exclusions: u64,
+    /// Exclusions from a query.
+    pub exclusions: u64,
+    /// Targets in one batch.
+    pub batch: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { handpicked: 100, query: 200_000, query_with_exclusions: 1_000, exclusions: 100, batch: 50_000 }
+    }
+}
+
+/// A selection that is too large.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("the {what} is limited to {limit} and {count} were asked for; {advice}", what = self.what(), advice = self.advice())]
+#[serde(rename_all = "kebab-case")]
+pub struct LimitExceeded {
+    /// Configuration key of the limit: `handpicked`, `query`, `query-with-exclusions`, `exclusions` or `batch`.
+    pub key: String,
+    /// The limit in force.
+    pub limit: u64,
+    /// What was asked for; where the search was stopped at the limit, the first count beyond it.
+    pub count: u64,
+}
+
+impl LimitExceeded {
+    fn what(&self) -> &'static str {
+        match self.key.as_str() {
+            "handpicked" => "number of handpicked messages",
+            "query" => "number of messages of a query",
+            "query-with-exclusions" => "number of messages of a query with exclusions",
+            "exclusions" => "number of exclusions",
+            _ => "batch size",
+        }
+    }
+
+    fn advice(&self) -> &'static str {
+        match self.key.as_str() {
+            "handpicked" => "select by query instead",
+            "query" | "query-with-exclusions" => {
+                "narrow the query, for example by latest delivery location or time, or raise the limit in [limits]"
+            }
+            "exclusions" => "put the exceptions into a filter script instead",
+            _ => "ask for a smaller batch",
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses more than `count` messages in this mode.
+    pub fn check_messages(&self, mode: SelectionMode, count: u64) -> Result<(), LimitExceeded> {
+        let limit = self.messages(mode);
+        within(mode.as_str(), limit, count)
+    }
+
+    /// The most messages in this mode.
+    pub fn messages(&self, mode: SelectionMode) -> u64 {
+        match mode {
+            SelectionMode::Handpicked => self.handpicked,
+            SelectionMode::Query => self.query,
+            SelectionMode::QueryWithExclusions => self.query_with_exclusions,
+        }
+    }
+
+    /// Refuses too many exclusions.
+    pub fn check_exclusions(&self, count: u64) -> Result<(), LimitExceeded> {
+        within("exclusions", self.exclusions, count)
+    }
+
+    /// Refuses too large a batch, and an empty one.
+    pub fn check_batch(&self, size: u32) -> Result<(), LimitExceeded> {
+        within("batch", u64::from(self.batch), u64::from(size))
+    }
+}
+
+fn within(key: &str, limit: u64, count: u64) -> Result<(), LimitExceeded> {
+    if count > limit { Err(LimitExceeded { key: key.to_owned(), limit, count }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_names_limit_and_count() {
+        let limits = Limits::default();
+        for (mode, limit) in SelectionMode::ALL.into_iter().zip([100, 200_000, 1_000]) {
+            assert_eq!(limits.check_messages(mode, limit), Ok(()));
+            let refused = limits.check_messages(mode, limit + 1).unwrap_err().to_string();
+            assert!(refused.contains(&limit.to_string()) && refused.contains(&(limit + 1).to_string()), "{refused}");
+        }
+        assert_eq!(limits.check_exclusions(100), Ok(()));
+        assert_eq!(
+            limits.check_exclusions(101).unwrap_err().to_string(),
+            "the number of exclusions is limited to 100 and 101 were asked for; put the exceptions into a filter script instead"
+        );
+        assert!(limits.check_batch(50_000).is_ok() && limits.check_batch(50_001).is_err());
+    }
+}

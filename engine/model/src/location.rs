@@ -1,0 +1,131 @@
+//! Delivery locations: where a message was put, and where it is.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::UnknownWord;
+
+/// The kind of place a message is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the field's own terms")]
+pub enum LocationKind {
+    Inbox,
+    Junk,
+    DeletedItems,
+    SentItems,
+    Archive,
+    /// Hidden from the owner; where a soft delete puts mail.
+    RecoverableItems,
+    /// Hidden from the owner; for review.
+    Quarantine,
+    /// A folder of the owner's own.
+    Folder,
+    OnPremisesExternal,
+    Failed,
+    Dropped,
+    Unknown,
+}
+
+impl LocationKind {
+    /// Every kind, in the order of the enum.
+    pub const ALL: [Self; 12] = [
+        Self::Inbox,
+        Self::Junk,
+        Self::DeletedItems,
+        Self::SentItems,
+        Self::Archive,
+        Self::RecoverableItems,
+        Self::Quarantine,
+        Self::Folder,
+        Self::OnPremisesExternal,
+        Self::Failed,
+        Self::Dropped,
+        Self::Unknown,
+    ];
+
+    /// The word used in playbooks, JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbox => "inbox",
+            Self::Junk => "junk",
+            Self::DeletedItems => "deleted-items",
+            Self::SentItems => "sent-items",
+            Self::Archive => "archive",
+            Self::RecoverableItems => "recoverable-items",
+            Self::Quarantine => "quarantine",
+            Self::Folder => "folder",
+            Self::OnPremisesExternal => "on-premises-external",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether a message there lies in a mailbox that a connector can reach.
+    pub const fn is_remediable(self) -> bool {
+        !matches!(self, Self::OnPremisesExternal | Self::Failed | Self::Dropped | Self::Unknown)
+    }
+}
+
+impl FromStr for LocationKind {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("location", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for LocationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A place in one mailbox. Written `inbox:INBOX`, `folder:Archive/2026`, or the kind alone where the path is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Location {
+    /// What kind of place.
+    pub kind: LocationKind,
+    /// The folder in the store's own spelling; empty if not known. Attacker-free, but the owner's to choose.
+    pub path: String,
+}
+
+impl Location {
+    /// A location of this kind and path.
+    pub fn new(kind: LocationKind, path: impl Into<String>) -> Self {
+        Self { kind, path: path.into() }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.pad(self.kind.as_str()) } else { write!(f, "{}:{}", self.kind, self.path) }
+    }
+}
+
+impl FromStr for Location {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        let (kind, path) = given.split_once(':').unwrap_or((given, ""));
+        Ok(Self { kind: kind.parse()?, path: path.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Location {
+    type Error = UnknownWord;
+    fn try_from(given: String) -> Result<Self, UnknownWord> {
+        given.parse()
+    }
+}
+
+impl From<Location> for String {
+    fn from(location: Location) -> Self {
+        location.to_string()
+    }
+}

@@ -1,0 +1,66 @@
+//! One message as a mail store shows it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::location::Location;
+
+/// How to find one message again. The Message-ID alone is the attacker's to choose, so the fingerprint goes with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MessageRef {
+    /// The connector's handle; opaque.
+    pub locator: String,
+    /// Message-ID (RFC 5322 3.6.4) with angle brackets, or empty.
+    pub message_id: String,
+    /// Digest over what does not change when the message moves.
+    pub fingerprint: String,
+}
+
+/// A message in a mailbox. Every text in it comes from outside and is hostile on every output: show it through
+/// [`crate::visible`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Name of the store it is in.
+    pub store: Arc<str>,
+    /// The mailbox it is in, an address as a rule.
+    pub mailbox: Arc<str>,
+    /// How to find it again.
+    pub reference: MessageRef,
+    /// Where it is now: its latest delivery location, read from the store.
+    pub location: Location,
+    /// Where it was first delivered, if anyone knows.
+    pub original_location: Option<Location>,
+    /// Decoded subject.
+    pub subject: String,
+    /// First From address, lower case.
+    pub from_address: String,
+    /// Decoded display name.
+    pub from_name: String,
+    /// To and Cc addresses.
+    pub to: Vec<String>,
+    /// When the store received it.
+    pub received_at: Timestamp,
+    /// Bytes.
+    pub size: u64,
+    /// Flags and keywords in IMAP spelling.
+    pub flags: Vec<String>,
+    /// File names of attachments, if they were asked for.
+    pub attachments: Vec<String>,
+    /// The header fields that were asked for, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl Message {
+    /// The domain of the From address; empty if it has none.
+    pub fn from_domain(&self) -> &str {
+        self.from_address.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// The first value of a header field, by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}

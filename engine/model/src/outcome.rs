@@ -1,0 +1,243 @@
+//! What became of each target.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::UnknownWord;
+use crate::clock::Timestamp;
+use crate::location::Location;
+use crate::message::MessageRef;
+
+/// The one outcome of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutcomeKind {
+    /// Done, and the store confirmed it.
+    Succeeded,
+    /// It lay there already.
+    AlreadyInDestination,
+    /// It is nowhere in the mailbox.
+    NotFound,
+    /// Its owner moved it after the plan; left alone.
+    MovedSince,
+    /// Known at plan time: nothing can be done to it.
+    NotRemediable,
+    /// Tried and refused, or given up.
+    Failed,
+    /// A person cancelled before its turn.
+    Cancelled,
+}
+
+impl OutcomeKind {
+    /// Every outcome.
+    pub const ALL: [Self; 7] = [
+        Self::Succeeded,
+        Self::AlreadyInDestination,
+        Self::NotFound,
+        Self::MovedSince,
+        Self::NotRemediable,
+        Self::Failed,
+        Self::Cancelled,
+    ];
+
+    /// The word used in JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::AlreadyInDestination => "already-in-destination",
+            Self::NotFound => "not-found",
+            Self::MovedSince => "moved-since",
+            Self::NotRemediable => "not-remediable",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl FromStr for OutcomeKind {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("outcome", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for OutcomeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a target has its outcome, as a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// The store confirmed the act.
+    Confirmed,
+    /// The act had been done before a restart; the message was found where it belongs.
+    ConfirmedAfterRestart,
+    /// It lay in the destination before the act.
+    AlreadyThere,
+    /// It is not in the mailbox.
+    Gone,
+    /// It lies in another folder than planned.
+    MovedByOwner,
+    /// Its location cannot be reached (external, failed, dropped, unknown).
+    LocationNotRemediable,
+    /// The connector cannot do this action.
+    ActionNotSupported,
+    /// A filter script failed on it.
+    ScriptError,
+    /// The store refused this message.
+    StoreRefused,
+    /// No right to the mailbox or folder.
+    Denied,
+    /// The mailbox does not exist (any more).
+    MailboxNotFound,
+    /// The store did not answer in spite of retries.
+    StoreUnavailable,
+    /// The store kept throttling past the time allowed.
+    ThrottledTooLong,
+    /// The connector broke its contract or crashed.
+    ConnectorFault,
+    /// A person cancelled the remediation.
+    CancelledByPerson,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 15] = [
+        Self::Confirmed,
+        Self::ConfirmedAfterRestart,
+        Self::AlreadyThere,
+        Self::Gone,
+        Self::MovedByOwner,
+        Self::LocationNotRemediable,
+        Self::ActionNotSupported,
+        Self::ScriptError,
+        Self::StoreRefused,
+        Self::Denied,
+        Self::MailboxNotFound,
+        Self::StoreUnavailable,
+        Self::ThrottledTooLong,
+        Self::ConnectorFault,
+        Self::CancelledByPerson,
+    ];
+
+    /// The code used in JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::ConfirmedAfterRestart => "confirmed-after-restart",
+            Self::AlreadyThere => "already-there",
+            Self::Gone => "gone",
+            Self::MovedByOwner => "moved-by-owner",
+            Self::LocationNotRemediable => "location-not-remediable",
+            Self::ActionNotSupported => "action-not-supported",
+            Self::ScriptError => "script-error",
+            Self::StoreRefused => "store-refused",
+            Self::Denied => "denied",
+            Self::MailboxNotFound => "mailbox-not-found",
+            Self::StoreUnavailable => "store-unavailable",
+            Self::ThrottledTooLong => "throttled-too-long",
+            Self::ConnectorFault => "connector-fault",
+            Self::CancelledByPerson => "cancelled-by-person",
+        }
+    }
+}
+
+impl FromStr for Reason {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("reason", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a message was like before an act; enough to undo it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Former {
+    /// Where it was.
+    pub location: Location,
+    /// Its flags and keywords.
+    pub flags: Vec<String>,
+}
+
+/// Proof of an act, and what undo needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Receipt {
+    /// Before.
+    pub former: Former,
+    /// The message after the act; none where it is gone for good.
+    pub now: Option<MessageRef>,
+    /// Where it is after the act.
+    pub location: Option<Location>,
+}
+
+/// What a connector answers for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Done and confirmed.
+    Succeeded(Receipt),
+    /// It lay there before.
+    AlreadyInDestination,
+    /// It is nowhere in the mailbox.
+    NotFound,
+    /// It lies elsewhere; nothing was done.
+    MovedSince(Location),
+    /// The store refused it; why.
+    Failed(String),
+}
+
+/// Where a message was found by `locate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its handle there.
+    pub reference: MessageRef,
+    /// The place.
+    pub location: Location,
+    /// Its flags there.
+    pub flags: Vec<String>,
+}
+
+/// The answer to one question of `locate`: no sighting means that it is nowhere in the mailbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The locator asked for.
+    pub locator: String,
+    /// Every place it was found in.
+    pub sightings: Vec<Sighting>,
+}
+
+/// The recorded outcome of one target: written once, never changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The target's number in the plan.
+    pub seq: u32,
+    /// What became of it.
+    pub kind: OutcomeKind,
+    /// Why.
+    pub reason: Reason,
+    /// More about why, for people; may quote the store, so hostile on output.
+    pub detail: Option<String>,
+    /// What undo needs, where something was done.
+    pub receipt: Option<Receipt>,
+    /// The batch it was acted on in; none where it never came to that.
+    pub batch: Option<u32>,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+}

@@ -1,0 +1,246 @@
+//! Declarative conditions on a message: evaluated natively, and pushed down into a connector's search where it can be.
+
+use crate::clock::Timestamp;
+use crate::location::LocationKind;
+use crate::message::Message;
+use crate::query::Query;
+
+/// One condition. Texts are kept in lower case; within a list one is enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    /// Exact From address.
+    From(Vec<String>),
+    /// Exact domain of the From address.
+    FromDomain(Vec<String>),
+    /// Part of the subject.
+    SubjectContains(Vec<String>),
+    /// Exact To or Cc address.
+    To(Vec<String>),
+    /// Exact Message-ID; the case counts.
+    MessageId(Vec<String>),
+    /// Received at or after.
+    ReceivedAfter(Timestamp),
+    /// Received before.
+    ReceivedBefore(Timestamp),
+    /// Header field contains.
+    HeaderContains(String, String),
+    /// Part of an attachment's name.
+    AttachmentName(Vec<String>),
+    /// Latest delivery location.
+    LatestLocation(Vec<LocationKind>),
+    /// Original delivery location.
+    OriginalLocation(Vec<LocationKind>),
+    /// Latest location's folder path; exact.
+    Folder(Vec<String>),
+    /// Mailbox; exact.
+    Mailbox(Vec<String>),
+    /// Larger than so many bytes.
+    LargerThan(u64),
+    /// Smaller than so many bytes.
+    SmallerThan(u64),
+    /// Carries one of these flags.
+    Flag(Vec<String>),
+    /// None of the conditions holds.
+    Not(Box<Predicate>),
+    /// At least one of these holds.
+    Any(Vec<Predicate>),
+}
+
+/// Conditions that must all hold. Empty matches everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Predicate(Vec<Condition>);
+
+impl Predicate {
+    /// All of these must hold. Lower-cases what is compared without case and puts the cheap tests first.
+    pub fn all(conditions: impl IntoIterator<Item = Condition>) -> Self {
+        let mut conditions: Vec<_> = conditions.into_iter().map(lower).collect();
+        conditions.sort_by_key(cost);
+        Self(conditions)
+    }
+
+    /// The conditions, cheapest first.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.0
+    }
+
+    /// Whether the message meets every condition.
+    pub fn matches(&self, message: &Message) -> bool {
+        self.0.iter().all(|condition| condition.holds(message))
+    }
+
+    /// These and those together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self::all(self.0.iter().chain(&other.0).cloned())
+    }
+
+    /// What a store can search for by itself; never narrower than the predicate.
+    pub fn push_down(&self) -> Query {
+        let mut query = Query::default();
+        for condition in &self.0 {
+            condition.push_into(&mut query);
+        }
+        self.ask_for_fields(&mut query);
+        query
+    }
+
+    /// Header fields and attachment names must be fetched wherever a condition reads them, under `not` and `any` too.
+    fn ask_for_fields(&self, query: &mut Query) {
+        for condition in &self.0 {
+            match condition {
+                Condition::HeaderContains(name, _) if !query.want_headers.contains(name) => {
+                    query.want_headers.push(name.clone());
+                }
+                Condition::AttachmentName(_) => query.want_attachments = true,
+                Condition::Not(inner) => inner.ask_for_fields(query),
+                Condition::Any(branches) => branches.iter().for_each(|branch| branch.ask_for_fields(query)),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Condition {
+    fn holds(&self, message: &Message) -> bool {
+        match self {
+            Self::From(any) => any.iter().any(|one| one.eq_ignore_ascii_case(&message.from_address)),
+            Self::FromDomain(any) => any.iter().any(|one| one.eq_ignore_ascii_case(message.from_domain())),
+            Self::SubjectContains(any) => any.iter().any(|one| contains_lower(&message.subject, one)),
+            Self::To(any) => message.to.iter().any(|to| any.iter().any(|one| one.eq_ignore_ascii_case(to))),
+            Self::MessageId(any) => any.contains(&message.reference.message_id),
+            Self::ReceivedAfter(time) => message.received_at >= *time,
+            Self::ReceivedBefore(time) => message.received_at < *time,
+            Self::HeaderContains(name, part) => {
+                message.headers.iter().any(|(known, value)| known == name && contains_lower(value, part))
+            }
+            Self::AttachmentName(any) => {
+                message.attachments.iter().any(|name| any.iter().any(|one| contains_lower(name, one)))
+            }
+            Self::LatestLocation(any) => any.contains(&message.location.kind),
+            Self::OriginalLocation(any) => {
+                any.contains(&message.original_location.as_ref().map_or(LocationKind::Unknown, |place| place.kind))
+            }
+            Self::Folder(any) => any.contains(&message.location.path),
+            Self::Mailbox(any) => any.iter().any(|one| one.eq_ignore_ascii_case(&message.mailbox)),
+            Self::LargerThan(bytes) => message.size > *bytes,
+            Self::SmallerThan(bytes) => message.size < *bytes,
+            Self::Flag(any) => message.flags.iter().any(|flag| any.iter().any(|one| one.eq_ignore_ascii_case(flag))),
+            Self::Not(inner) => !inner.matches(message),
+            Self::Any(branches) => branches.iter().any(|branch| branch.matches(message)),
+        }
+    }
+
+    /// A condition that stands twice is pushed once: both hold, so either narrows rightly, and the other is checked here.
+    fn push_into(&self, query: &mut Query) {
+        match self {
+            Self::From(any) => put(&mut query.from_address, any),
+            Self::FromDomain(any) => put(&mut query.from_domain, any),
+            Self::SubjectContains(any) => put(&mut query.subject_contains, any),
+            Self::To(any) => put(&mut query.to_address, any),
+            Self::MessageId(any) => put(&mut query.message_id, any),
+            Self::ReceivedAfter(time) => {
+                query.received_after = Some(query.received_after.map_or(*time, |known| known.max(*time)));
+            }
+            Self::ReceivedBefore(time) => {
+                query.received_before = Some(query.received_before.map_or(*time, |known| known.min(*time)));
+            }
+            Self::HeaderContains(name, part) if query.header_contains.is_empty() => {
+                query.header_contains.push((name.clone(), part.clone()));
+            }
+            Self::AttachmentName(any) => put(&mut query.attachment_name, any),
+            // `locations` and `folders` widen each other in a query, so only one of them may be pushed.
+            Self::LatestLocation(any) if query.folders.is_empty() => put(&mut query.locations, any),
+            Self::Folder(any) if query.locations.is_empty() => put(&mut query.folders, any),
+            _ => {}
+        }
+    }
+}
+
+fn put<T: Clone>(slot: &mut Vec<T>, any: &[T]) {
+    if slot.is_empty() {
+        slot.extend_from_slice(any);
+    }
+}
+
+fn lower(condition: Condition) -> Condition {
+    let each = |any: Vec<String>| any.into_iter().map(|one| one.to_lowercase()).collect();
+    match condition {
+        Condition::From(any) => Condition::From(each(any)),
+        Condition::FromDomain(any) => Condition::FromDomain(each(any)),
+        Condition::SubjectContains(any) => Condition::SubjectContains(each(any)),
+        Condition::To(any) => Condition::To(each(any)),
+        Condition::AttachmentName(any) => Condition::AttachmentName(each(any)),
+        Condition::HeaderContains(name, part) => Condition::HeaderContains(name.to_lowercase(), part.to_lowercase()),
+        other => other,
+    }
+}
+
+fn cost(condition: &Condition) -> u8 {
+    match condition {
+        Condition::LatestLocation(_)
+        | Condition::OriginalLocation(_)
+        | Condition::ReceivedAfter(_)
+        | Condition::ReceivedBefore(_)
+        | Condition::LargerThan(_)
+        | Condition::SmallerThan(_) => 0,
+        Condition::From(_) | Condition::FromDomain(_) | Condition::MessageId(_) | Condition::Mailbox(_) => 1,
+        Condition::Folder(_) | Condition::To(_) | Condition::Flag(_) => 2,
+        Condition::SubjectContains(_) | Condition::AttachmentName(_) | Condition::HeaderContains(..) => 3,
+        Condition::Not(_) | Condition::Any(_) => 4,
+    }
+}
+
+/// Whether `text` contains `part`, which is in lower case already. Does not allocate for ASCII.
+fn contains_lower(text: &str, part: &str) -> bool {
+    let Some(first) = part.bytes().next() else { return true };
+    if !text.is_ascii() {
+        return text.to_lowercase().contains(part);
+    }
+    let (text, part) = (text.as_bytes(), part.as_bytes());
+    let Some(last) = text.len().checked_sub(part.len()) else { return false };
+    (0..=last).any(|at| text[at].to_ascii_lowercase() == first && text[at..at + part.len()].eq_ignore_ascii_case(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::plan::tests::message;
+
+    #[test]
+    fn all_must_hold_and_one_of_a_list_is_enough() {
+        let wanted = Predicate::all([
+            Condition::From(vec!["Billing@Evil.example".into()]),
+            Condition::SubjectContains(vec!["invoice".into(), "rechnung".into()]),
+            Condition::LatestLocation(vec![LocationKind::Inbox, LocationKind::Junk]),
+        ]);
+        let mut mail = message(1);
+        mail.from_address = "billing@evil.example".into();
+        mail.subject = "Your INVOICE is late".into();
+        assert!(wanted.matches(&mail));
+        mail.subject = "Ihre RECHNUNG für März".into();
+        assert!(wanted.matches(&mail));
+        mail.location.kind = LocationKind::SentItems;
+        assert!(!wanted.matches(&mail));
+    }
+
+    #[test]
+    fn what_not_reads_is_fetched_but_not_pushed() {
+        let query = Predicate::all([Condition::Not(Box::new(Predicate::all([
+            Condition::HeaderContains("List-Id".into(), "news".into()),
+            Condition::AttachmentName(vec![".exe".into()]),
+        ])))])
+        .push_down();
+        assert_eq!(query.want_headers, ["list-id"]);
+        assert!(query.want_attachments && query.header_contains.is_empty() && query.attachment_name.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn contains_agrees_with_the_obvious_way(text in ".{0,20}", part in "[a-z ß]{0,3}") {
+            let part = part.to_lowercase();
+            prop_assert_eq!(contains_lower(&text, &part), text.to_lowercase().contains(&part));
+        }
+    }
+}

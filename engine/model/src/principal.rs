@@ -1,0 +1,113 @@
+//! Who acts, and what they may do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::UnknownWord;
+
+/// A role. One principal may have several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Reads history.
+    Viewer,
+    /// Submits remediations.
+    Analyst,
+    /// Approves and rejects: the reference product's Search and Purge.
+    Approver,
+    /// Manages principals and the site.
+    Admin,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 4] = [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin];
+
+    /// The word used in playbooks, JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Analyst => "analyst",
+            Self::Approver => "approver",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("role", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Something a principal may be allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Read remediations and history.
+    Read,
+    /// Submit, plan and run remediations; undo and retry them.
+    Submit,
+    /// Vote on approvals.
+    Decide,
+    /// Pause, resume and cancel.
+    Control,
+    /// Manage principals and tokens.
+    Administer,
+}
+
+impl Permission {
+    /// The role that grants it, for error messages.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Read => Role::Viewer,
+            Self::Submit | Self::Control => Role::Analyst,
+            Self::Decide => Role::Approver,
+            Self::Administer => Role::Admin,
+        }
+    }
+}
+
+/// A person or a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum PrincipalKind {
+    Person,
+    Service,
+}
+
+/// Who acts. Always found by a token, never by a name that the caller gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// Unique name, as it stands in the history.
+    pub name: String,
+    /// Person or program.
+    pub kind: PrincipalKind,
+    /// What it may do.
+    pub roles: Vec<Role>,
+}
+
+impl Principal {
+    /// Whether one of the roles allows it. An admin may do everything but decide: approving asks for the approver's role.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.roles.iter().any(|role| match permission {
+            Permission::Read => true,
+            Permission::Submit => matches!(role, Role::Analyst | Role::Approver | Role::Admin),
+            Permission::Control => matches!(role, Role::Analyst | Role::Approver | Role::Admin),
+            Permission::Decide => *role == Role::Approver,
+            Permission::Administer => *role == Role::Admin,
+        })
+    }
+}

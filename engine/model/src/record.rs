@@ -1,0 +1,138 @@
+//! The records that stand beside a remediation: the alert that it raised and the investigation behind it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, Severity, UnknownWord};
+use crate::clock::Timestamp;
+use crate::id::{AlertId, InvestigationId, RemediationId};
+use crate::remediation::Status;
+
+/// The name of the alert that every manual action raises.
+pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Administrator";
+
+/// Something that people should know of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Alert {
+    /// Its ID.
+    pub id: AlertId,
+    /// Its name; [`ADMIN_ACTION_ALERT`] for a manual action.
+    pub name: String,
+    /// Informational for an administrative action.
+    pub severity: Severity,
+    /// Who acted.
+    pub actor: String,
+    /// What they asked for.
+    pub action: Action,
+    /// The remediation.
+    pub remediation_id: RemediationId,
+    /// The investigation.
+    pub investigation_id: InvestigationId,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Manual or automated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InvestigationKind {
+    /// A person had analysed already; nothing more is analysed.
+    Admin,
+    /// Automated investigation and response.
+    Air,
+}
+
+impl InvestigationKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Admin, Self::Air];
+
+    /// The word used in JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Air => "air",
+        }
+    }
+}
+
+impl FromStr for InvestigationKind {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("investigation kind", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+/// Where an investigation stands, derived from its remediation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names are the reference product's")]
+pub enum InvestigationStatus {
+    Running,
+    PendingAction,
+    Remediated,
+    PartiallyRemediated,
+    NoThreatsFound,
+    Failed,
+    TerminatedBySystem,
+    TerminatedByUser,
+}
+
+impl InvestigationStatus {
+    /// What the status of the remediation says about its investigation.
+    pub const fn of(status: Status) -> Self {
+        match status {
+            Status::Queued | Status::Planning | Status::Approved | Status::InProgress => Self::Running,
+            Status::PendingApproval | Status::Paused => Self::PendingAction,
+            Status::Completed => Self::Remediated,
+            Status::PartiallyCompleted => Self::PartiallyRemediated,
+            Status::NothingToDo => Self::NoThreatsFound,
+            Status::Failed => Self::Failed,
+            Status::Expired => Self::TerminatedBySystem,
+            Status::Rejected | Status::Cancelled => Self::TerminatedByUser,
+        }
+    }
+
+    /// The word used in JSON and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::PendingAction => "pending-action",
+            Self::Remediated => "remediated",
+            Self::PartiallyRemediated => "partially-remediated",
+            Self::NoThreatsFound => "no-threats-found",
+            Self::Failed => "failed",
+            Self::TerminatedBySystem => "terminated-by-system",
+            Self::TerminatedByUser => "terminated-by-user",
+        }
+    }
+}
+
+impl fmt::Display for InvestigationStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The record behind a remediation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Investigation {
+    /// Its ID.
+    pub id: InvestigationId,
+    /// Manual or automated.
+    pub kind: InvestigationKind,
+    /// The alert it belongs to.
+    pub alert_id: AlertId,
+    /// The remediation that it led to.
+    pub remediation_id: RemediationId,
+    /// What the remediation was asked to act on: the selection in words.
+    pub entity: String,
+    /// When it was opened.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,568 @@
+//! The remediation state machine: what happened is a list of events, where it stands is their fold, what comes next is a
+//! pure function of that and the time. The worker that recovers a crashed run asks the same question as the one that started it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, ActionSource, Severity, UnknownWord};
+use crate::approval::{Approval, ApprovalRule, Decision, Vote};
+use crate::chain::Digest;
+use crate::clock::Timestamp;
+use crate::counts::Counts;
+use crate::guard::{BatchReport, Guards, StopReason};
+use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
+use crate::limits::SelectionMode;
+use crate::plan::PlanSummary;
+
+/// Where a remediation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Written down; nobody has looked at it yet.
+    Queued,
+    /// The search runs.
+    Planning,
+    /// The plan is frozen and waits for votes.
+    PendingApproval,
+    /// May run.
+    Approved,
+    /// Batches run.
+    InProgress,
+    /// Stopped by a person or a guard; may go on.
+    Paused,
+    /// Every remediable target is dealt with, none failed.
+    Completed,
+    /// Some failed.
+    PartiallyCompleted,
+    /// All failed, or the plan could not be made.
+    Failed,
+    /// An approver said no.
+    Rejected,
+    /// Nobody decided in time.
+    Expired,
+    /// A person called it off; what was open then is `cancelled`.
+    Cancelled,
+    /// The plan has no remediable target.
+    NothingToDo,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 13] = [
+        Self::Queued,
+        Self::Planning,
+        Self::PendingApproval,
+        Self::Approved,
+        Self::InProgress,
+        Self::Paused,
+        Self::Completed,
+        Self::PartiallyCompleted,
+        Self::Failed,
+        Self::Rejected,
+        Self::Expired,
+        Self::Cancelled,
+        Self::NothingToDo,
+    ];
+
+    /// The word used in JSON, SQL and on pages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Planning => "planning",
+            Self::PendingApproval => "pending-approval",
+            Self::Approved => "approved",
+            Self::InProgress => "in-progress",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::PartiallyCompleted => "partially-completed",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::NothingToDo => "nothing-to-do",
+        }
+    }
+
+    /// Whether nothing can change any more.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::Completed
+                | Self::PartiallyCompleted
+                | Self::Failed
+                | Self::Rejected
+                | Self::Expired
+                | Self::Cancelled
+                | Self::NothingToDo
+        )
+    }
+}
+
+impl FromStr for Status {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("status", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a remediation exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Origin {
+    /// For itself.
+    Fresh,
+    /// To take back what another did.
+    Undo {
+        /// The other.
+        of: RemediationId,
+    },
+    /// To try again what failed in another.
+    Retry {
+        /// The other.
+        of: RemediationId,
+    },
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Request {
+    /// Unique by habit, not by force.
+    pub name: String,
+    /// Orders the queue.
+    pub severity: Severity,
+    /// Free text.
+    pub description: String,
+    /// What to do.
+    pub action: Action,
+    /// On soft delete: also the copy in the sent items of senders who have a mailbox in the same stores.
+    pub delete_senders_copy: bool,
+    /// Who thought of it.
+    pub source: ActionSource,
+    /// How the messages were selected.
+    pub mode: SelectionMode,
+    /// Name of the playbook that runs.
+    pub playbook: String,
+    /// The playbook's source text, frozen at submit: a later edit of the file changes nothing.
+    pub playbook_source: String,
+    /// Inputs by name, as text.
+    pub inputs: std::collections::BTreeMap<String, String>,
+    /// Messages picked by hand, or left out, as `mailbox` and `message-id`.
+    pub picked: Vec<(String, String)>,
+    /// Who asked.
+    pub requested_by: String,
+    /// Fresh, undo or retry.
+    pub origin: Origin,
+    /// The approval, shown at submit.
+    pub approval_id: ApprovalId,
+    /// The investigation.
+    pub investigation_id: InvestigationId,
+    /// The alert.
+    pub alert_id: AlertId,
+}
+
+/// How far the batches are.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Progress {
+    /// The first target that no batch has covered.
+    pub next_seq: u32,
+    /// Number of the next batch, from 0.
+    pub next_batch: u32,
+    /// The batch that is under way: number, first target, number of targets.
+    pub open_batch: Option<(u32, u32, u32)>,
+    /// Size of the next batch; shrinks under throttling, grows back slowly.
+    pub batch_size: u32,
+    /// Outcomes and throttles since the start or the last resume. A person who resumes after a guard has seen its reason:
+    /// it trips again only on what is new.
+    pub since_resumed: BatchReport,
+    /// Set when a verification ran: confirmed and not.
+    pub verified: Option<(u64, u64)>,
+}
+
+/// What a person asked of a running remediation; the worker obeys between two calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Asked {
+    /// Stop for now.
+    Pause {
+        /// Who.
+        by: String,
+    },
+    /// Stop for good.
+    Cancel {
+        /// Who.
+        by: String,
+    },
+}
+
+/// Something that happened to a remediation. The list of these is the action history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Event {
+    Submitted {
+        request: Request,
+    },
+    PlanningStarted,
+    Planned {
+        plan: PlanSummary,
+        guards: Guards,
+        verify: bool,
+        approval: Option<ApprovalRule>,
+        decided_by: Option<String>,
+    },
+    PlanRefused {
+        reason: StopReason,
+    },
+    ReplanRequested,
+    Voted {
+        vote: Vote,
+    },
+    Expired,
+    Started,
+    BatchStarted {
+        number: u32,
+        first: u32,
+        targets: u32,
+    },
+    BatchFinished {
+        number: u32,
+        report: BatchReport,
+        outcomes: Digest,
+    },
+    PauseRequested {
+        by: String,
+    },
+    Paused {
+        reason: StopReason,
+    },
+    Resumed {
+        by: String,
+    },
+    CancelRequested {
+        by: String,
+    },
+    Cancelled {
+        by: String,
+        targets: u64,
+        outcomes: Digest,
+    },
+    Verified {
+        confirmed: u64,
+        unconfirmed: u64,
+        sample: Vec<u32>,
+    },
+    Finished,
+}
+
+impl Event {
+    /// The kind, as stored and shown.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Submitted { .. } => "submitted",
+            Self::PlanningStarted => "planning-started",
+            Self::Planned { .. } => "planned",
+            Self::PlanRefused { .. } => "plan-refused",
+            Self::ReplanRequested => "replan-requested",
+            Self::Voted { .. } => "voted",
+            Self::Expired => "expired",
+            Self::Started => "started",
+            Self::BatchStarted { .. } => "batch-started",
+            Self::BatchFinished { .. } => "batch-finished",
+            Self::PauseRequested { .. } => "pause-requested",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
+            Self::CancelRequested { .. } => "cancel-requested",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Verified { .. } => "verified",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// An event that cannot happen in this status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a remediation that is {status} cannot take the event {event}")]
+pub struct IllegalTransition {
+    /// The status it has.
+    pub status: Status,
+    /// The event.
+    pub event: &'static str,
+}
+
+/// One remediation: the fold of its events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Remediation {
+    /// Its ID.
+    pub id: RemediationId,
+    /// What was asked for.
+    pub request: Request,
+    /// Where it stands.
+    pub status: Status,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When the last event was recorded.
+    pub updated_at: Timestamp,
+    /// The frozen plan, once there is one.
+    pub plan: Option<PlanSummary>,
+    /// How it is cut up and when it stops.
+    pub guards: Guards,
+    /// Whether the playbook asks for verification.
+    pub verify: bool,
+    /// The request for votes, where one was needed.
+    pub approval: Option<Approval>,
+    /// Who decided: names, or `automation`.
+    pub decided_by: Option<String>,
+    /// Counts of outcomes.
+    pub counts: Counts,
+    /// How far the batches are.
+    pub progress: Progress,
+    /// What a person asked for and the worker has not done yet.
+    pub asked: Option<Asked>,
+    /// Why it is paused, or why the plan was refused.
+    pub stop: Option<StopReason>,
+}
+
+/// What to do next. `Run` covers both a fresh batch and one that a crash left open.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Next {
+    Plan,
+    AwaitApproval { until: Timestamp },
+    Expire,
+    Start,
+    StartBatch { number: u32, first: u32, targets: u32 },
+    Run { number: u32, first: u32, targets: u32 },
+    Pause { reason: StopReason },
+    Cancel { by: String },
+    Verify,
+    Finish,
+    AwaitPerson,
+    Nothing,
+}
+
+/// A batch shrinks to no less than this under throttling.
+const SMALLEST_BATCH: u32 = 50;
+
+impl Remediation {
+    /// A remediation begins with its submission.
+    pub fn submitted(id: RemediationId, request: Request, at: Timestamp) -> Self {
+        Self {
+            id,
+            request,
+            status: Status::Queued,
+            created_at: at,
+            updated_at: at,
+            plan: None,
+            guards: Guards::default(),
+            verify: false,
+            approval: None,
+            decided_by: None,
+            counts: Counts::default(),
+            progress: Progress::default(),
+            asked: None,
+            stop: None,
+        }
+    }
+
+    /// The remediation after `event`. The only place where a status changes.
+    pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
+        use Status::{
+            Approved, Cancelled, Expired, Failed, InProgress, NothingToDo, Paused, PendingApproval, Planning, Queued,
+        };
+        let mut next = Self { updated_at: at, ..self.clone() };
+        match (self.status, event) {
+            (Queued | Planning, Event::PlanningStarted) => next.status = Planning,
+            (Planning, Event::Planned { plan, guards, verify, approval, decided_by }) => {
+                next.counts = plan.counts;
+                next.progress = Progress { batch_size: guards.batch.max(1), ..Progress::default() };
+                next.plan = Some(plan.clone());
+                next.guards = guards.clone();
+                next.verify = *verify;
+                next.decided_by.clone_from(decided_by);
+                next.approval = approval.as_ref().map(|rule| self.ask(rule, plan, at));
+                next.status = match (plan.counts.remediable, approval) {
+                    (0, _) => NothingToDo,
+                    (_, Some(_)) => PendingApproval,
+                    (_, None) => Approved,
+                };
+            }
+            (Planning, Event::PlanRefused { reason }) => {
+                next.status = Failed;
+                next.stop = Some(reason.clone());
+            }
+            (PendingApproval, Event::ReplanRequested) => {
+                next.status = Planning;
+                next.approval = None;
+                next.plan = None;
+                next.counts = Counts::default();
+            }
+            (PendingApproval, Event::Voted { vote }) => next.count(vote),
+            (PendingApproval, Event::Expired) => next.status = Expired,
+            (Approved, Event::Started) => next.status = InProgress,
+            (InProgress, Event::BatchStarted { number, first, targets }) => {
+                next.progress.open_batch = Some((*number, *first, *targets));
+                next.progress.next_batch = number + 1;
+                next.progress.next_seq = first + targets;
+            }
+            (InProgress, Event::BatchFinished { report, .. }) => next.finish_batch(report),
+            (Approved | InProgress, Event::PauseRequested { by }) => next.asked = Some(Asked::Pause { by: by.clone() }),
+            (Approved | InProgress, Event::Paused { reason }) => {
+                next.status = Paused;
+                next.asked = None;
+                next.stop = Some(reason.clone());
+            }
+            (Paused, Event::Resumed { .. }) => {
+                next.status = InProgress;
+                next.stop = None;
+                next.asked = None;
+                next.progress.since_resumed = BatchReport::default();
+            }
+            (Queued | Planning | PendingApproval | Approved | InProgress | Paused, Event::CancelRequested { by }) => {
+                next.asked = Some(Asked::Cancel { by: by.clone() })
+            }
+            (
+                Queued | Planning | PendingApproval | Approved | InProgress | Paused,
+                Event::Cancelled { targets, .. },
+            ) => {
+                next.counts.record(crate::OutcomeKind::Cancelled, *targets);
+                next.progress.open_batch = None;
+                next.asked = None;
+                next.status = Cancelled;
+            }
+            (InProgress, Event::Verified { confirmed, unconfirmed, .. }) => {
+                next.progress.verified = Some((*confirmed, *unconfirmed));
+            }
+            (InProgress, Event::Finished) => next.status = self.result(),
+            (status, event) => return Err(IllegalTransition { status, event: event.kind() }),
+        }
+        Ok(next)
+    }
+
+    /// What to do now.
+    pub fn next(&self, now: Timestamp) -> Next {
+        if self.status.is_final() {
+            return Next::Nothing;
+        }
+        if let Some(Asked::Cancel { by }) = &self.asked {
+            return Next::Cancel { by: by.clone() };
+        }
+        match self.status {
+            Status::Queued | Status::Planning => Next::Plan,
+            Status::PendingApproval => match &self.approval {
+                Some(approval) if now < approval.deadline => Next::AwaitApproval { until: approval.deadline },
+                _ => Next::Expire,
+            },
+            Status::Approved => self.pause_asked().unwrap_or(Next::Start),
+            Status::InProgress => self.pause_asked().unwrap_or_else(|| self.next_batch()),
+            Status::Paused => Next::AwaitPerson,
+            _ => Next::Nothing,
+        }
+    }
+
+    fn pause_asked(&self) -> Option<Next> {
+        match &self.asked {
+            Some(Asked::Pause { by }) => Some(Next::Pause { reason: StopReason::Person { by: by.clone() } }),
+            _ => None,
+        }
+    }
+
+    fn next_batch(&self) -> Next {
+        let progress = &self.progress;
+        if let Some((number, first, targets)) = progress.open_batch {
+            return Next::Run { number, first, targets };
+        }
+        let report = progress.since_resumed;
+        let left = u32::try_from(self.counts.submitted).unwrap_or(u32::MAX).saturating_sub(progress.next_seq);
+        if left > 0 {
+            if let Some(reason) = self.guards.stop_when.check_progress(&report) {
+                return Next::Pause { reason };
+            }
+            let canary = progress.next_batch == 0 && self.guards.canary > 0;
+            let size = if canary { self.guards.canary } else { progress.batch_size };
+            return Next::StartBatch {
+                number: progress.next_batch,
+                first: progress.next_seq,
+                targets: left.min(size.max(1)),
+            };
+        }
+        if self.verify && progress.verified.is_none() { Next::Verify } else { Next::Finish }
+    }
+
+    fn ask(&self, rule: &ApprovalRule, plan: &PlanSummary, at: Timestamp) -> Approval {
+        Approval {
+            id: self.request.approval_id.clone(),
+            rule: rule.clone(),
+            digest: plan.digest,
+            requester: self.request.requested_by.clone(),
+            deadline: at.plus(rule.expires),
+            votes: Vec::new(),
+        }
+    }
+
+    fn count(&mut self, vote: &Vote) {
+        let Some(approval) = &mut self.approval else { return };
+        approval.votes.push(vote.clone());
+        let yes: Vec<_> = approval
+            .votes
+            .iter()
+            .filter(|known| known.decision == Decision::Approve)
+            .map(|known| known.by.as_str())
+            .collect();
+        if vote.decision == Decision::Reject {
+            self.decided_by = Some(vote.by.clone());
+            self.status = Status::Rejected;
+        } else if yes.len() >= approval.rule.votes as usize {
+            self.decided_by = Some(yes.join(", "));
+            self.status = Status::Approved;
+        }
+    }
+
+    fn finish_batch(&mut self, report: &BatchReport) {
+        for (kind, number) in [
+            (crate::OutcomeKind::Succeeded, report.counts.succeeded),
+            (crate::OutcomeKind::AlreadyInDestination, report.counts.already_in_destination),
+            (crate::OutcomeKind::NotFound, report.counts.not_found),
+            (crate::OutcomeKind::MovedSince, report.counts.moved_since),
+            (crate::OutcomeKind::Failed, report.counts.failed),
+            (crate::OutcomeKind::Cancelled, report.counts.cancelled),
+        ] {
+            self.counts.record(kind, number);
+        }
+        let progress = &mut self.progress;
+        progress.open_batch = None;
+        progress.since_resumed.counts = progress.since_resumed.counts.plus(report.counts);
+        progress.since_resumed.throttled += report.throttled;
+        let size = progress.batch_size;
+        progress.batch_size = if report.throttled * 10 > report.counts.acted() {
+            (size / 2).max(SMALLEST_BATCH).min(size)
+        } else {
+            (size + (size / 4).max(1)).min(self.guards.batch.max(1))
+        };
+    }
+
+    /// How it ended, by its counts.
+    fn result(&self) -> Status {
+        let counts = &self.counts;
+        let unconfirmed = self.progress.verified.is_some_and(|(_, unconfirmed)| unconfirmed > 0);
+        match counts.failed {
+            0 if unconfirmed => Status::PartiallyCompleted,
+            0 => Status::Completed,
+            failed if failed == counts.remediable => Status::Failed,
+            _ => Status::PartiallyCompleted,
+        }
+    }
+}

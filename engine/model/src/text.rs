@@ -1,0 +1,68 @@
+//! Hostile text made safe to show. Mail is written by attackers; nothing from it reaches a terminal or a spreadsheet as it is.
+
+/// Characters that can reorder, hide or fake what a person reads: controls, bidi overrides and isolates, zero-width and
+/// other invisible format characters, line and paragraph separators, private use, and unassigned "tag" characters.
+const fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
+        | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        | '\u{f0000}'..='\u{10ffff}')
+}
+
+/// The text with every deceptive character written as `\u{..}`, so that a reader sees that it was there.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_deceptive(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    shown
+}
+
+/// [`visible`], cut to `most` characters with `…` at the end. Looks no further than it must: a subject may be a megabyte.
+pub fn visible_line(text: &str, most: usize) -> String {
+    let mut cut: String = text.chars().take(most + 1).collect();
+    if cut.chars().count() > most {
+        cut = cut.chars().take(most.saturating_sub(1)).collect();
+        return visible(&cut) + "…";
+    }
+    visible(&cut)
+}
+
+/// [`visible`], and with a `'` before anything that a spreadsheet would take for a formula (OWASP, CSV injection).
+pub fn csv_safe(text: &str) -> String {
+    let shown = visible(text);
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%']) || shown.starts_with(['＝', '＋', '－', '＠'])
+    {
+        format!("'{shown}")
+    } else {
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn deception_is_shown() {
+        assert_eq!(visible("\u{1b}[31mred"), "\\u{1b}[31mred");
+        assert_eq!(visible("invoice\u{202e}fdp.exe"), "invoice\\u{202e}fdp.exe");
+        assert_eq!(visible("a\r\nb"), "a\\u{d}\\u{a}b");
+        assert_eq!(visible("Größe 日本 🙂"), "Größe 日本 🙂");
+        assert_eq!(visible_line("abcdef", 4), "abc…");
+        assert_eq!(csv_safe("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(csv_safe("plain"), "plain");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_deceptive_is_left(text in any::<String>(), most in 1..50_usize) {
+            prop_assert!(!visible(&text).chars().any(is_deceptive));
+            prop_assert!(!visible_line(&text, most).chars().any(is_deceptive));
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The one integration-test binary. This list is the table of contents.
+
+mod store;

@@ -1,0 +1,5 @@
+//! Real servers and real mailboxes for tests and benches: each lives in a temporary folder, listens on loopback, and is
+//! stopped by the process id we hold.
+
+pub mod dovecot;
+pub mod postgres;
