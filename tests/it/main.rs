@@ -1,3 +1,4 @@
 //! The one integration-test binary. This list is the table of contents.
 
+mod servers;
 mod store;

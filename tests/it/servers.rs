@@ -1,0 +1,125 @@
+//! The fixtures themselves: a test that builds on a wrong server proves nothing.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+
+use clawback_tests::dovecot::{self, Dovecot, Format, Options};
+
+/// Says `commands` in one flight and gives every line up to the answer to the last one.
+fn say(address: SocketAddr, commands: &[&str]) -> Vec<String> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let text: String = commands.iter().enumerate().map(|(at, command)| format!("a{at} {command}\r\n")).collect();
+    stream.write_all(text.as_bytes()).unwrap();
+    let last = format!("a{} ", commands.len() - 1);
+    let mut lines = Vec::new();
+    for line in BufReader::new(stream).lines() {
+        lines.push(line.unwrap());
+        if lines.last().unwrap().starts_with(&last) {
+            break;
+        }
+    }
+    lines
+}
+
+fn as_admin(user: &str) -> String {
+    format!("LOGIN {user}*{} {}", dovecot::ADMIN, dovecot::ADMIN_PASSWORD)
+}
+
+#[test]
+fn dovecot_offers_what_is_asked_and_no_more() {
+    let server = Dovecot::start(&Options { users: 1, ..Options::default() });
+    let lines =
+        say(server.plain(), &[&as_admin("u0001@acme.test"), "CAPABILITY", "LIST \"\" \"*\" RETURN (SPECIAL-USE)"]);
+    let text = lines.join("\n");
+    for word in ["MOVE", "UIDPLUS", "ESEARCH", "LITERAL+", "(\\Trash) \"/\" Trash", "(\\Junk) \"/\" Junk"] {
+        assert!(text.contains(word), "{word} is missing from {text}");
+    }
+
+    let server = Dovecot::start(&Options { users: 1, without: vec!["MOVE", "SPECIAL-USE"], ..Options::default() });
+    let text = say(server.plain(), &[&as_admin("u0001@acme.test"), "CAPABILITY", "LIST \"\" \"*\""]).join("\n");
+    assert!(!text.contains(" MOVE") && !text.contains("SPECIAL-USE") && !text.contains("\\Trash"), "{text}");
+    assert!(text.contains(" Trash"), "{text}");
+}
+
+#[test]
+fn dovecot_takes_a_user_an_administrator_and_a_token() {
+    let server = Dovecot::start(&Options { users: 2, record_commands: true, ..Options::default() });
+    let base64 = |text: &str| {
+        let script = format!("printf '{text}' | base64 -w0");
+        String::from_utf8(Command::new("sh").args(["-c", &script]).output().unwrap().stdout).unwrap()
+    };
+    let own = format!("LOGIN {} {}", dovecot::user(2), dovecot::PASSWORD);
+    let plain =
+        |password: &str| format!("AUTHENTICATE PLAIN {}", base64(&format!("u0002@acme.test\\0admin\\0{password}")));
+    let token = server.access_token(&dovecot::user(2), 4_000_000_000);
+    let bearer =
+        format!("AUTHENTICATE XOAUTH2 {}", base64(&format!("user=u0002@acme.test\\1auth=Bearer {token}\\1\\1")));
+    for login in [own, as_admin("u0002@acme.test"), plain(dovecot::ADMIN_PASSWORD), bearer] {
+        let lines = say(server.plain(), &[&login, "SELECT INBOX"]);
+        assert!(lines.last().unwrap().contains("OK"), "{login}: {lines:?}\n{}", server.log());
+    }
+    assert!(server.commands().iter().any(|line| line.contains("SELECT INBOX")), "{:?}", server.commands());
+
+    let expired = server.access_token(&dovecot::user(2), 1_000);
+    let bearer =
+        format!("AUTHENTICATE XOAUTH2 {}", base64(&format!("user=u0002@acme.test\\1auth=Bearer {expired}\\1\\1")));
+    for login in [plain("wrong"), bearer, format!("LOGIN {} {}", dovecot::user(3), dovecot::PASSWORD)] {
+        // An empty line ends the dialogue in which XOAUTH2 tells why.
+        let mut stream = TcpStream::connect(server.plain()).unwrap();
+        write!(stream, "a0 {login}\r\n\r\n").unwrap();
+        let answer = BufReader::new(stream).lines().map(Result::unwrap).find(|line| line.starts_with("a0 ")).unwrap();
+        assert!(answer.contains("NO"), "{login}: {answer}");
+    }
+}
+
+#[test]
+fn dovecot_holds_mail_in_each_format_and_says_read_only() {
+    for format in [Format::Maildir, Format::Sdbox, Format::Mdbox] {
+        let server = Dovecot::start(&Options { users: 1, format, ..Options::default() });
+        let user = dovecot::user(1);
+        server.deliver(&user, "Archive/2026", b"Subject: one\r\n\r\nbody\r\n", &["\\Seen", "\\Flagged"]);
+        let found = server.doveadm(&["fetch", "-A", "user mailbox flags hdr.subject", "subject", "one"]);
+        for word in ["user: u0001@acme.test", "mailbox: Archive/2026", "\\Seen", "\\Flagged", "hdr.subject: one"] {
+            assert!(found.contains(word), "{format:?}: {word} is missing from {found}");
+        }
+        if format == Format::Maildir {
+            server.make_read_only(&user, "Archive/2026");
+            let lines = say(server.plain(), &[&as_admin(&user), "SELECT Archive/2026", "UID MOVE 1 Trash"]);
+            assert!(lines.iter().any(|line| line.starts_with("a1 OK [READ-ONLY]")), "{lines:?}");
+            // A trap that Dovecot sets: it answers as if it had moved, and has copied. The message stays where it was.
+            assert!(lines.last().unwrap().starts_with("a2 OK"), "{lines:?}");
+            let left = server.doveadm(&["search", "-u", &user, "mailbox", "Archive/2026"]);
+            assert_eq!(left.lines().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn dovecot_speaks_tls_by_both_doors() {
+    let server = Dovecot::start(&Options { users: 1, ..Options::default() });
+    for door in
+        [vec![format!("{}", server.imaps())], vec![format!("{}", server.plain()), "-starttls".into(), "imap".into()]]
+    {
+        let output = Command::new("openssl")
+            .args(["s_client", "-verify_return_error", "-verify_ip", "127.0.0.1", "-CAfile"])
+            .arg(server.authority())
+            .arg("-connect")
+            .args(door)
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(text.contains("Verification: OK"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_killed_test_leaves_no_server_behind() {
+    // The pipe closes when its holder dies; dropping our end without a word is the same event.
+    let mut server = Dovecot::start(&Options { users: 1, ..Options::default() });
+    let (address, folder) = (server.plain(), server.folder().to_owned());
+    server.lose();
+    assert!(TcpStream::connect(address).is_err(), "the server still answers");
+    assert!(!folder.exists(), "its folder is left");
+}
