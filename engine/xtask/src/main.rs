@@ -1,0 +1,38 @@
+//! Development commands: `cargo xtask COMMAND`. One file per command.
+
+mod plugins;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Development commands of Clawback.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
+    Plugins(plugins::Options),
+}
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::Plugins(options) => plugins::run(&options),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            report(error.as_ref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a command reports on the standard error")]
+fn report(error: &dyn std::error::Error) {
+    eprintln!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        eprintln!("  because: {cause}");
+        source = cause.source();
+    }
+}

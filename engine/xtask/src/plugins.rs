@@ -1,0 +1,161 @@
+//! Builds the connectors, and proves that the committed ones are what the source gives.
+//!
+//! `plugins/dist` is committed so that a fresh machine needs no WebAssembly target. Nobody has to trust those bytes:
+//! the build is reproducible, and `--verify` repeats it in an empty folder and compares.
+
+use std::{
+    collections::BTreeMap,
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Package of the guests' workspace, its library's file, and its place in `plugins/dist`.
+const GUESTS: [(&str, &str, &str); 3] = [
+    ("clawback-connector-imap", "clawback_connector_imap.wasm", "imap.wasm"),
+    ("clawback-connector-maildir", "clawback_connector_maildir.wasm", "maildir.wasm"),
+    ("clawback-connector-hostile", "clawback_connector_hostile.wasm", "hostile/hostile.wasm"),
+];
+
+const SUMS: &str = "SHA256SUMS";
+
+/// Options of `cargo xtask plugins`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Build in an empty folder and compare with plugins/dist instead of writing it; exit 1 if anything differs.
+    #[arg(long)]
+    verify: bool,
+    /// How many compilers run at once.
+    #[arg(long, short, default_value_t = 2)]
+    jobs: u16,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("cannot {what} `{path}`")]
+    Io { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("cannot run cargo")]
+    Cargo(#[source] io::Error),
+    #[error("cargo could not build the guests; is the target there? (`rustup target add {TARGET}`)")]
+    Build,
+    #[error("`{guest}` is no component: {why}")]
+    Encode { guest: &'static str, why: String },
+}
+
+/// Runs the command.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let plugins = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../plugins");
+    let plugins = plugins.canonicalize().map_err(|source| io_error("find", &plugins, source))?;
+    let dist = plugins.join("dist");
+    if options.verify {
+        let fresh = tempfile::tempdir()?;
+        return Ok(verify(&dist, &build(&plugins, fresh.path(), options.jobs)?)?);
+    }
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| plugins.join("target"), |dir| Path::new(&dir).join("guests"));
+    write(&dist, &build(&plugins, &target, options.jobs)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// All components, by their place in `dist`.
+fn build(plugins: &Path, target: &Path, jobs: u16) -> Result<BTreeMap<&'static str, Vec<u8>>, Error> {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(plugins)
+        .args(["build", "--release", "--locked", "--target", TARGET, "--jobs", &jobs.to_string(), "--target-dir"])
+        .arg(target)
+        .env("CARGO_ENCODED_RUSTFLAGS", remaps(plugins)?.join("\x1f"))
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_BUILD_RUSTFLAGS");
+    for (package, _, _) in GUESTS {
+        cargo.args(["--package", package]);
+    }
+    if !cargo.status().map_err(Error::Cargo)?.success() {
+        return Err(Error::Build);
+    }
+    GUESTS
+        .into_iter()
+        .map(|(guest, file, place)| {
+            let path = target.join(TARGET).join("release").join(file);
+            let module = fs::read(&path).map_err(|source| io_error("read", &path, source))?;
+            Ok((place, component(guest, &module)?))
+        })
+        .collect()
+}
+
+/// Panic messages carry source paths: these make them the same on every machine.
+fn remaps(plugins: &Path) -> Result<Vec<String>, Error> {
+    let mut remaps = vec![format!("--remap-path-prefix={}=/src", plugins.display())];
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let registry = home.unwrap_or_default().join("registry/src");
+    // Cargo makes this folder at its first download; without it there is nothing to map.
+    if registry.is_dir() {
+        let entries = fs::read_dir(&registry).map_err(|source| io_error("list", &registry, source))?;
+        for entry in entries {
+            let entry = entry.map_err(|source| io_error("list", &registry, source))?;
+            remaps.push(format!("--remap-path-prefix={}=/deps", entry.path().display()));
+        }
+    }
+    remaps.sort_unstable();
+    Ok(remaps)
+}
+
+fn component(guest: &'static str, module: &[u8]) -> Result<Vec<u8>, Error> {
+    let encode = || wit_component::ComponentEncoder::default().validate(true).module(module)?.encode();
+    encode().map_err(|error| Error::Encode { guest, why: format!("{error:#}") })
+}
+
+fn write(dist: &Path, components: &BTreeMap<&'static str, Vec<u8>>) -> Result<(), Error> {
+    for (place, bytes) in components {
+        let path = dist.join(place);
+        let folder = path.parent().unwrap_or(dist);
+        fs::create_dir_all(folder).map_err(|source| io_error("make", folder, source))?;
+        fs::write(&path, bytes).map_err(|source| io_error("write", &path, source))?;
+        say(&format!("{} {:>9} bytes  {place}", digest(bytes), bytes.len()));
+    }
+    let path = dist.join(SUMS);
+    fs::write(&path, sums(components)).map_err(|source| io_error("write", &path, source))
+}
+
+fn verify(dist: &Path, components: &BTreeMap<&'static str, Vec<u8>>) -> Result<ExitCode, Error> {
+    let mut same = true;
+    let mut compare = |place: &str, built: &[u8]| {
+        let path = dist.join(place);
+        let committed = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(source) => return Err(io_error("read", &path, source)),
+        };
+        let verdict = if committed == built { "ok" } else { "DIFFERS" };
+        same &= committed == built;
+        say(&format!("{verdict:<8} {place}: committed {}, built {}", digest(&committed), digest(built)));
+        Ok(())
+    };
+    for (place, bytes) in components {
+        compare(place, bytes)?;
+    }
+    compare(SUMS, sums(components).as_bytes())?;
+    Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// As `sha256sum` writes and checks it.
+fn sums(components: &BTreeMap<&'static str, Vec<u8>>) -> String {
+    components.iter().map(|(place, bytes)| format!("{}  {place}\n", digest(bytes))).collect()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(bytes))
+}
+
+fn io_error(what: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Io { what, path: path.to_owned(), source }
+}
+
+#[expect(clippy::print_stdout, reason = "the result of the command")]
+fn say(line: &str) {
+    println!("{line}");
+}

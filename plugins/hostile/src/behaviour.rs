@@ -1,0 +1,237 @@
+//! The misdeeds. Each says what the host must make of it.
+
+use std::hint::black_box;
+
+use clawback_connector_sdk::{
+    folder, http, mail_stream,
+    types::{Error, Located, MessagePage, Outcome, Query},
+};
+
+use crate::benign;
+
+/// One misdeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    /// None.
+    Benign,
+    /// `loop`: `search` never returns. The deadline ends it.
+    Loop,
+    /// `loop-in-describe`: `describe` never returns.
+    LoopInDescribe,
+    /// `memory`: `search` takes memory until it is refused.
+    Memory,
+    /// `panic`: `search` panics; the text arrives in the log.
+    Panic,
+    /// `trap`: `search` hits an unreachable instruction, `describe` too.
+    Trap,
+    /// `recursion`: `search` fills its stack.
+    Recursion,
+    /// `oversized-page`: more messages than asked for, and above 16 MiB.
+    OversizedPage,
+    /// `too-many`: one message more than asked for.
+    TooMany,
+    /// `forbidden-host`: HTTP to an endpoint that no manifest names, and a mail connection without a grant. The page's
+    /// one message tells in its subject what the host answered.
+    ForbiddenHost,
+    /// `forbidden-file`: paths outside of the granted directory. Answers like `forbidden-host`; the setting `path` adds
+    /// a path to try (a symbolic link that the test made).
+    ForbiddenFile,
+    /// `fewer-outcomes`, in `apply` and `locate`: one answer less than asked.
+    FewerOutcomes,
+    /// `more-outcomes`: one answer too many.
+    MoreOutcomes,
+    /// `other-locators`: answers about something else.
+    OtherLocators,
+    /// `endless-cursor`: `next` never ends, and stays the same.
+    EndlessCursor,
+    /// `garbage`: control characters and bidi overrides wherever text is.
+    Garbage,
+    /// `noisy`: a hundred thousand log lines.
+    Noisy,
+    /// `long-locator`: a locator above 1,024 bytes.
+    LongLocator,
+    /// `throttled`: answers `throttled(1500)` to search and apply.
+    Throttled,
+    /// `denied`: answers `denied` to search and apply.
+    Denied,
+}
+
+impl Behaviour {
+    pub(crate) fn of(mailbox: &str) -> Self {
+        let name = crate::setting("hostile").unwrap_or_else(|| mailbox.split('@').next().unwrap_or_default().to_owned());
+        match name.as_str() {
+            "loop" => Self::Loop,
+            "loop-in-describe" => Self::LoopInDescribe,
+            "memory" => Self::Memory,
+            "panic" => Self::Panic,
+            "trap" => Self::Trap,
+            "recursion" => Self::Recursion,
+            "oversized-page" => Self::OversizedPage,
+            "too-many" => Self::TooMany,
+            "forbidden-host" => Self::ForbiddenHost,
+            "forbidden-file" => Self::ForbiddenFile,
+            "fewer-outcomes" => Self::FewerOutcomes,
+            "more-outcomes" => Self::MoreOutcomes,
+            "other-locators" => Self::OtherLocators,
+            "endless-cursor" => Self::EndlessCursor,
+            "garbage" => Self::Garbage,
+            "noisy" => Self::Noisy,
+            "long-locator" => Self::LongLocator,
+            "throttled" => Self::Throttled,
+            "denied" => Self::Denied,
+            _ => Self::Benign,
+        }
+    }
+}
+
+pub(crate) fn in_describe(behaviour: Behaviour) {
+    match behaviour {
+        Behaviour::LoopInDescribe => spin(),
+        Behaviour::Trap => trap(),
+        _ => {}
+    }
+}
+
+pub(crate) fn in_search(
+    behaviour: Behaviour,
+    _query: &Query,
+    cursor: Option<&str>,
+    most: u32,
+) -> Result<MessagePage, Error> {
+    let mut page = benign::search(cursor, most);
+    match behaviour {
+        Behaviour::Loop => spin(),
+        Behaviour::Memory => {
+            let mut taken: Vec<Vec<u8>> = Vec::new();
+            loop {
+                taken.push(black_box(vec![1; 1024 * 1024]));
+            }
+        }
+        Behaviour::Panic => panic!("a panic that the log should show"),
+        Behaviour::Trap => trap(),
+        Behaviour::Recursion => {
+            black_box(recurse(black_box(1)));
+        }
+        Behaviour::OversizedPage => {
+            page.messages = (0..most.saturating_add(1)).map(benign::message).collect();
+            for message in &mut page.messages {
+                message.subject = "x".repeat(32 * 1024);
+            }
+        }
+        Behaviour::TooMany => page.messages = (0..=most).map(benign::message).collect(),
+        Behaviour::ForbiddenHost => tell(&mut page, &forbidden_host()),
+        Behaviour::ForbiddenFile => tell(&mut page, &forbidden_files()),
+        Behaviour::EndlessCursor => page.next = Some("again".into()),
+        Behaviour::Garbage => {
+            for message in &mut page.messages {
+                message.subject = "\u{1b}[2J\u{202e}=HYPERLINK(\"x\")\0\r\n<script>".into();
+                message.from_name = "\u{202e}\u{7f}".into();
+            }
+            page.next = Some("\0\u{1b}".into());
+        }
+        Behaviour::Noisy => {
+            for number in 0..100_000_u32 {
+                clawback_connector_sdk::host::Host::log(
+                    &clawback_connector_sdk::host::Granted,
+                    clawback_connector_sdk::host::Level::Error,
+                    &format!("line {number}\n{}", "x".repeat(200)),
+                );
+            }
+        }
+        Behaviour::LongLocator => {
+            for message in &mut page.messages {
+                message.ref_.locator = "x".repeat(1025);
+            }
+        }
+        Behaviour::Throttled => return Err(Error::Throttled(Some(1500))),
+        Behaviour::Denied => return Err(Error::Denied("no right".into())),
+        _ => {}
+    }
+    Ok(page)
+}
+
+pub(crate) fn in_locate(behaviour: Behaviour, mut located: Vec<Located>) -> Vec<Located> {
+    match behaviour {
+        Behaviour::FewerOutcomes => drop(located.pop()),
+        Behaviour::MoreOutcomes => located.extend(located.first().cloned()),
+        Behaviour::OtherLocators => located.iter_mut().for_each(|one| one.locator = "another".into()),
+        _ => {}
+    }
+    located
+}
+
+pub(crate) fn in_apply(behaviour: Behaviour, mut outcomes: Vec<Outcome>) -> Result<Vec<Outcome>, Error> {
+    match behaviour {
+        Behaviour::Loop => spin(),
+        Behaviour::Trap => trap(),
+        Behaviour::FewerOutcomes => drop(outcomes.pop()),
+        Behaviour::MoreOutcomes => outcomes.extend(outcomes.first().cloned()),
+        Behaviour::OtherLocators => outcomes.iter_mut().for_each(|one| one.locator = "another".into()),
+        Behaviour::Throttled => return Err(Error::Throttled(Some(1500))),
+        Behaviour::Denied => return Err(Error::Denied("no right".into())),
+        _ => {}
+    }
+    Ok(outcomes)
+}
+
+fn forbidden_host() -> Vec<String> {
+    let request = http::Request {
+        endpoint: "http://169.254.169.254".into(),
+        method: "GET".into(),
+        path: "/latest/meta-data/".into(),
+        headers: vec![("Host".into(), "internal".into()), ("Authorization".into(), "Bearer x".into())],
+        body: Vec::new(),
+    };
+    let mail = match mail_stream::Connection::open("someone@example.test") {
+        Ok(_) => "mail-stream: OPEN".to_owned(),
+        Err(error) => format!("mail-stream: {error:?}"),
+    };
+    vec![format!("http: {:?}", http::send(&request)), mail]
+}
+
+fn forbidden_files() -> Vec<String> {
+    let mut paths =
+        vec!["../../etc/passwd".to_owned(), "/etc/passwd".into(), "a/../../../etc/passwd".into(), "..".into(), "\0".into()];
+    paths.extend(crate::setting("path"));
+    let mut told: Vec<String> = paths
+        .iter()
+        .map(|path| match folder::read(path, 0, 64) {
+            Ok(bytes) => format!("read {path:?}: GOT {} BYTES", bytes.len()),
+            Err(error) => format!("read {path:?}: {error:?}"),
+        })
+        .collect();
+    told.push(match folder::list("../..") {
+        Ok(entries) => format!("list: GOT {} ENTRIES", entries.len()),
+        Err(error) => format!("list: {error:?}"),
+    });
+    told
+}
+
+fn tell(page: &mut MessagePage, lines: &[String]) {
+    let mut message = benign::message(0);
+    message.subject = lines.join("; ");
+    page.messages = vec![message];
+    page.next = None;
+}
+
+fn spin() -> ! {
+    loop {
+        black_box(());
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+fn trap() -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn trap() -> ! {
+    std::process::abort()
+}
+
+#[expect(unconditional_recursion, reason = "that is the misdeed")]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    recurse(depth + 1) + frame[7]
+}

@@ -1,0 +1,66 @@
+//! Does what a connector must not, one thing at a time, for the tests of the host.
+//!
+//! The setting `hostile` picks the behaviour, else the name of the mailbox up to its `@`. Without either it behaves:
+//! `search` makes up the number of messages that the setting `records` names, and `apply` succeeds on everything. That
+//! mode measures the border between host and guest.
+
+mod behaviour;
+mod benign;
+
+use clawback_connector_sdk::{
+    Connector,
+    host::{Granted, Host as _},
+    types::{
+        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target,
+    },
+};
+
+use crate::behaviour::Behaviour;
+
+/// The connector.
+#[derive(Debug)]
+pub struct Hostile;
+
+impl Connector for Hostile {
+    fn describe(&self) -> Capabilities {
+        behaviour::in_describe(Behaviour::of(""));
+        benign::describe()
+    }
+
+    fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
+        match Behaviour::of("") {
+            Behaviour::EndlessCursor => {
+                Ok(MailboxPage { mailboxes: vec!["again".into()], next: Some(cursor.unwrap_or("again").to_owned()) })
+            }
+            Behaviour::OversizedPage => {
+                Ok(MailboxPage { mailboxes: vec!["x".repeat(1024); (most as usize + 1).max(20_000)], next: None })
+            }
+            _ => Ok(benign::mailboxes()),
+        }
+    }
+
+    fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
+        behaviour::in_search(Behaviour::of(mailbox), query, cursor, most)
+    }
+
+    fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
+        Ok(behaviour::in_locate(Behaviour::of(mailbox), benign::locate(refs)))
+    }
+
+    fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
+        behaviour::in_apply(Behaviour::of(mailbox), benign::apply(action, targets))
+    }
+
+    fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
+        match Behaviour::of(mailbox) {
+            Behaviour::OversizedPage => Ok(vec![b'x'; usize::try_from(most).unwrap_or(usize::MAX - 1).saturating_add(1)]),
+            _ => Ok(format!("Message-ID: {}\r\n\r\n", message.message_id).into_bytes()),
+        }
+    }
+}
+
+pub(crate) fn setting(key: &str) -> Option<String> {
+    Granted.setting(key)
+}
+
+clawback_connector_sdk::export!(Hostile);

@@ -1,0 +1,119 @@
+//! The calls of the contract.
+
+use clawback_connector_sdk::{
+    Connector,
+    host::{Host, MailServer, MailStream},
+    types::{
+        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target,
+    },
+};
+
+use crate::{act, find::find, raw, refusal, search, session::Session};
+
+/// The connector, over what its host grants.
+#[derive(Debug, Clone, Default)]
+pub struct Imap<H> {
+    host: H,
+}
+
+impl<H: Host + MailServer> Imap<H> {
+    /// With the grants of this host.
+    pub fn new(host: H) -> Self {
+        Self { host }
+    }
+
+    /// Opens a connection, does it, gives the connection back. After an error it is dropped, and so closed: nobody
+    /// knows what is still on its way.
+    fn with_session<T>(
+        &self,
+        mailbox: &str,
+        task: impl FnOnce(&mut Session<H::Stream>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let stream = self.host.open(mailbox).map_err(refusal::of_stream)?;
+        let mut session = Session::new(stream);
+        let result = task(&mut session)?;
+        session.release();
+        Ok(result)
+    }
+}
+
+impl<H: Host + MailServer> Connector for Imap<H>
+where
+    H::Stream: MailStream,
+{
+    fn describe(&self) -> Capabilities {
+        let fields = [
+            "from-address",
+            "from-domain",
+            "subject-contains",
+            "to-address",
+            "message-id",
+            "received-after",
+            "received-before",
+            "header-contains",
+        ];
+        Capabilities {
+            name: "imap".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            actions: vec![
+                Action::MoveToJunk,
+                Action::MoveToInbox,
+                Action::MoveToDeletedItems,
+                Action::SoftDelete,
+                Action::HardDelete,
+                Action::MoveToQuarantine,
+                Action::Restore,
+            ],
+            search_fields: fields.map(str::to_owned).to_vec(),
+            largest_batch: 1_000,
+            calls_per_mailbox: 1,
+            extra: Vec::new(),
+        }
+    }
+
+    /// IMAP cannot list mailboxes: they are the addresses that the setting `mailboxes` names.
+    fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
+        let Some(setting) = self.host.setting("mailboxes") else {
+            return Err(Error::Permanent("an IMAP server cannot list its mailboxes: name them in the setting `mailboxes`".into()));
+        };
+        let mut mailboxes: Vec<String> = setting
+            .split(|character: char| character == ',' || character.is_whitespace())
+            .filter(|name| !name.is_empty() && cursor.is_none_or(|cursor| *name > cursor))
+            .map(str::to_owned)
+            .collect();
+        mailboxes.sort_unstable();
+        mailboxes.dedup();
+        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+        let is_more = mailboxes.len() > most;
+        mailboxes.truncate(most);
+        let next = mailboxes.last().filter(|_| is_more).cloned();
+        Ok(MailboxPage { mailboxes, next })
+    }
+
+    fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
+        self.with_session(mailbox, |session| search::search(session, &self.host, query, cursor, most))
+    }
+
+    fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
+        self.with_session(mailbox, |session| {
+            let folders = search::list(session, &self.host)?;
+            let found = find(session, &folders, &refs.iter().collect::<Vec<_>>())?;
+            let located = refs.iter().zip(found).map(|(wanted, places)| Located {
+                locator: wanted.locator.clone(),
+                sightings: places.into_iter().map(|place| place.sighting(wanted)).collect(),
+            });
+            Ok(located.collect())
+        })
+    }
+
+    fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_session(mailbox, |session| act::apply(session, &self.host, action, targets))
+    }
+
+    fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
+        self.with_session(mailbox, |session| raw::fetch(session, &self.host, message, most))
+    }
+}

@@ -1,0 +1,63 @@
+//! Messages that are no longer where their locator says: every folder is asked for their Message-IDs, and what answers
+//! is compared by fingerprint, as senders repeat and forge Message-IDs.
+
+use clawback_connector_sdk::{
+    host::MailStream,
+    types::{Error, MessageRef, Sighting},
+};
+
+use crate::{
+    fetch::{self, Fetched},
+    folder::{Folders, MailFolder},
+    keys,
+    locator::Locator,
+    search::{ask, fetch_all},
+    session::Session,
+};
+
+/// Candidates read in one folder at most; more messages with one Message-ID are a flood, not a message that moved.
+const CANDIDATES: usize = 20_000;
+
+/// One place where a message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sight {
+    pub(crate) folder: MailFolder,
+    pub(crate) locator: Locator,
+    pub(crate) message: Fetched,
+}
+
+impl Sight {
+    pub(crate) fn sighting(self, wanted: &MessageRef) -> Sighting {
+        let ref_ = MessageRef { locator: self.locator.to_string(), ..wanted.clone() };
+        Sighting { ref_, location: self.folder.location, flags: self.message.flags }
+    }
+}
+
+/// Every place of each message, in any folder, hidden ones too.
+pub(crate) fn find<S: MailStream>(
+    session: &mut Session<S>,
+    folders: &Folders,
+    refs: &[&MessageRef],
+) -> Result<Vec<Vec<Sight>>, Error> {
+    let mut found = vec![Vec::new(); refs.len()];
+    if refs.is_empty() {
+        return Ok(found);
+    }
+    let ways = keys::of_message_ids(refs.iter().map(|wanted| wanted.message_id.as_str()));
+    let mut hits = ask(session, &folders.all, &ways, None, CANDIDATES)?;
+    hits.retain(|one| !one.uids.is_empty());
+    let fetched = fetch_all(session, &hits, &fetch::identity_items())?;
+    for (one, messages) in hits.into_iter().zip(fetched) {
+        for (uid, message) in messages {
+            let fingerprint = message.fingerprint();
+            for (places, _) in found.iter_mut().zip(refs).filter(|(_, wanted)| wanted.fingerprint == fingerprint) {
+                places.push(Sight {
+                    folder: one.folder.clone(),
+                    locator: Locator { validity: one.validity, uid, folder: one.folder.wire.clone() },
+                    message: message.clone(),
+                });
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,36 @@
+//! Flags to put back.
+
+/// The list to store so that a message with the flags `now` has `wanted` again; `None` where it has.
+///
+/// Anything that is no flag is left out: the list becomes part of a command.
+pub(crate) fn to_store(wanted: &[String], now: &[String]) -> Option<String> {
+    let wanted = normal(wanted);
+    (wanted != normal(now)).then(|| format!("({})", wanted.join(" ")))
+}
+
+fn normal(flags: &[String]) -> Vec<String> {
+    let mut flags: Vec<String> = flags.iter().filter(|flag| is_flag(flag)).cloned().collect();
+    flags.sort_by_key(|flag| flag.to_lowercase());
+    flags.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+    flags
+}
+
+fn is_flag(flag: &str) -> bool {
+    let name = flag.strip_prefix('\\').unwrap_or(flag);
+    let is_atom = |byte: u8| byte.is_ascii_graphic() && !b"(){%*\"\\]".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_atom) && !flag.eq_ignore_ascii_case("\\Recent")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_differences_and_only_flags() {
+        let list = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>();
+        assert_eq!(to_store(&list(&["\\Seen", "$a"]), &list(&["$a", "\\Seen"])), None);
+        assert_eq!(to_store(&list(&["\\Seen", "$a"]), &[]), Some("($a \\Seen)".into()));
+        assert_eq!(to_store(&[], &list(&["\\Seen"])), Some("()".into()));
+        assert_eq!(to_store(&list(&["\\Recent", "a b", "x)\r\nc1 DELETE INBOX", ""]), &[]), None);
+    }
+}

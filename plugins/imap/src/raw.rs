@@ -1,0 +1,82 @@
+//! The message as it is stored.
+
+use clawback_connector_sdk::{
+    host::{Host, MailStream},
+    types::{Error, MessageRef},
+};
+
+use crate::{
+    command::Command,
+    fetch,
+    find::find,
+    locator::Locator,
+    refusal,
+    search::{list, open},
+    session::{Access, Session},
+};
+
+/// Bytes of one FETCH: the answer is held several times while it is read.
+const CHUNK: u64 = 4 * 1024 * 1024;
+/// No more than this is given, whatever is asked: a component's memory is bounded.
+const LARGEST: u64 = 15 * 1024 * 1024;
+
+/// Up to `most` bytes of the message, wherever it is now.
+pub(crate) fn fetch<S: MailStream, H: Host>(
+    session: &mut Session<S>,
+    host: &H,
+    message: &MessageRef,
+    most: u64,
+) -> Result<Vec<u8>, Error> {
+    if let Some(locator) = Locator::parse(&message.locator) {
+        if let Some(raw) = read(session, message, &locator, most)? {
+            return Ok(raw);
+        }
+    }
+    let folders = list(session, host)?;
+    for place in find(session, &folders, &[message])?.into_iter().flatten() {
+        if let Some(raw) = read(session, message, &place.locator, most)? {
+            return Ok(raw);
+        }
+    }
+    Err(Error::NotFound("the message is nowhere in this mailbox".into()))
+}
+
+fn read<S: MailStream>(
+    session: &mut Session<S>,
+    message: &MessageRef,
+    locator: &Locator,
+    most: u64,
+) -> Result<Option<Vec<u8>>, Error> {
+    let (most, uid) = (most.min(LARGEST), locator.uid);
+    let identity = fetch::identity_items();
+    let mut raw = Vec::new();
+    let first = most.min(CHUNK);
+    let replies = session.flight(vec![
+        open(&locator.folder, Access::Examine),
+        Command::new(format!("UID FETCH {uid} {identity}")),
+        Command::new(part(uid, 0, first)),
+    ])?;
+    let [opened, identity, body] = replies.as_slice() else { return Ok(None) };
+    if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
+        return Err(refusal::of(refused, "the message cannot be read"));
+    }
+    let known = fetch::read(std::iter::once(identity)).remove(&uid);
+    let is_it = known.is_some_and(|known| known.fingerprint() == message.fingerprint);
+    if !opened.is_ok() || opened.uid_validity() != Some(locator.validity) || !is_it {
+        return Ok(None);
+    }
+    raw.extend(fetch::raw(body, uid));
+    while (raw.len() as u64) < most && raw.len() as u64 % CHUNK == 0 && !raw.is_empty() {
+        let body = session.run(Command::new(part(uid, raw.len() as u64, CHUNK.min(most - raw.len() as u64))))?;
+        let more = fetch::raw(&body, uid);
+        if more.is_empty() {
+            break;
+        }
+        raw.extend(more);
+    }
+    Ok(Some(raw))
+}
+
+fn part(uid: u32, offset: u64, most: u64) -> String {
+    format!("UID FETCH {uid} (UID BODY.PEEK[]<{offset}.{}>)", most.max(1))
+}

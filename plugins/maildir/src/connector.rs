@@ -1,0 +1,105 @@
+//! The calls of the contract.
+
+use clawback_connector_sdk::{
+    Connector,
+    host::{Folder, Host},
+    types::{
+        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Sighting, Target,
+    },
+};
+
+use crate::{
+    act,
+    find::{find, heads, reference},
+    name, search,
+    tree::{Mailbox, refused},
+};
+
+/// The connector, over what its host grants.
+#[derive(Debug, Clone, Default)]
+pub struct Maildir<H> {
+    host: H,
+}
+
+impl<H> Maildir<H> {
+    /// With the grants of this host.
+    pub fn new(host: H) -> Self {
+        Self { host }
+    }
+}
+
+impl<H: Folder + Host> Connector for Maildir<H> {
+    fn describe(&self) -> Capabilities {
+        let fields = [
+            "from-address", "from-domain", "subject-contains", "to-address", "message-id", "received-after",
+            "received-before", "header-contains", "attachment-name",
+        ];
+        Capabilities {
+            name: "maildir".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            actions: vec![
+                Action::MoveToJunk, Action::MoveToInbox, Action::MoveToDeletedItems, Action::SoftDelete,
+                Action::HardDelete, Action::MoveToQuarantine, Action::Restore,
+            ],
+            search_fields: fields.map(str::to_owned).to_vec(),
+            largest_batch: 1_000,
+            calls_per_mailbox: 1,
+            extra: Vec::new(),
+        }
+    }
+
+    fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
+        let entries = self.host.list("").map_err(|error| refused("the granted directory", error))?;
+        let mut mailboxes: Vec<String> = entries
+            .into_iter()
+            .filter(|entry| entry.is_dir && !entry.name.starts_with('.'))
+            .map(|entry| entry.name)
+            .filter(|name| cursor.is_none_or(|cursor| name.as_str() > cursor))
+            .collect();
+        mailboxes.sort_unstable();
+        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+        let is_more = mailboxes.len() > most;
+        mailboxes.truncate(most);
+        let next = mailboxes.last().filter(|_| is_more).cloned();
+        Ok(MailboxPage { mailboxes, next })
+    }
+
+    fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
+        search::search(&Mailbox::open(&self.host, mailbox)?, query, cursor, most)
+    }
+
+    fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
+        let mailbox = Mailbox::open(&self.host, mailbox)?;
+        let folders = mailbox.folders()?;
+        let found = find(&mailbox, &folders, &refs.iter().collect::<Vec<_>>())?;
+        refs.iter()
+            .zip(found)
+            .map(|(wanted, places)| {
+                let mut sightings = Vec::with_capacity(places.len());
+                for (folder, file) in places {
+                    if let Some(head) = heads(&mailbox, &folder, &[&file])?.pop().flatten() {
+                        sightings.push(Sighting {
+                            ref_: reference(&folder, &file, &head),
+                            flags: name::flags(&file.name),
+                            location: folder.location,
+                        });
+                    }
+                }
+                Ok(Located { locator: wanted.locator.clone(), sightings })
+            })
+            .collect()
+    }
+
+    fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
+        act::apply(&Mailbox::open(&self.host, mailbox)?, action, targets)
+    }
+
+    fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
+        let mailbox = Mailbox::open(&self.host, mailbox)?;
+        let folders = mailbox.folders()?;
+        match find(&mailbox, &folders, &[message])?.pop().and_then(|places| places.into_iter().next()) {
+            Some((folder, file)) => search::read(&mailbox, &folder, &file, most),
+            None => Err(Error::NotFound("the message is nowhere in this mailbox".into())),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a connector implements, and the glue that makes it a component.
+
+use crate::types::{
+    Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target,
+};
+
+/// One kind of mail store. The methods are those of the interface `connector` in `plugins/wit/mail-store.wit`, where
+/// each is specified.
+///
+/// A connector keeps nothing between calls: the host makes a new instance for each.
+pub trait Connector {
+    /// What this connector can do.
+    fn describe(&self) -> Capabilities;
+    /// All mailboxes of the store, a page at a time.
+    fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error>;
+    /// Messages of one mailbox that match: more than asked is allowed, fewer never.
+    fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error>;
+    /// Where these messages are now, one answer per ref, in order.
+    fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error>;
+    /// Checks, acts, confirms; one outcome per target, in order.
+    fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error>;
+    /// The message as stored, up to `most` bytes.
+    fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error>;
+}
+
+/// Makes a component of a connector: `export!(Imap::new(Granted))` at the top of the crate.
+///
+/// The expression is evaluated once per call, as every call has an instance of its own. Outside of WebAssembly the
+/// macro expands to nothing.
+#[macro_export]
+macro_rules! export {
+    ($connector:expr) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            use $crate::types;
+            struct Component;
+
+            impl $crate::exports::clawback::mail_store::connector::Guest for Component {
+                fn describe() -> types::Capabilities {
+                    $crate::host::report_panics();
+                    $crate::Connector::describe(&$connector)
+                }
+                fn mailboxes(cursor: Option<String>, most: u32) -> Result<types::MailboxPage, types::Error> {
+                    $crate::host::report_panics();
+                    $crate::Connector::mailboxes(&$connector, cursor.as_deref(), most)
+                }
+                fn search(
+                    mailbox: String,
+                    query: types::Query,
+                    cursor: Option<String>,
+                    most: u32,
+                ) -> Result<types::MessagePage, types::Error> {
+                    $crate::host::report_panics();
+                    $crate::Connector::search(&$connector, &mailbox, &query, cursor.as_deref(), most)
+                }
+                fn locate(
+                    mailbox: String,
+                    refs: Vec<types::MessageRef>,
+                ) -> Result<Vec<types::Located>, types::Error> {
+                    $crate::host::report_panics();
+                    $crate::Connector::locate(&$connector, &mailbox, &refs)
+                }
+                fn apply(
+                    mailbox: String,
+                    action: types::Action,
+                    targets: Vec<types::Target>,
+                ) -> Result<Vec<types::Outcome>, types::Error> {
+                    $crate::host::report_panics();
+                    $crate::Connector::apply(&$connector, &mailbox, action, &targets)
+                }
+                fn fetch_raw(mailbox: String, message: types::MessageRef, most: u64) -> Result<Vec<u8>, types::Error> {
+                    $crate::host::report_panics();
+                    $crate::Connector::fetch_raw(&$connector, &mailbox, &message, most)
+                }
+            }
+
+            $crate::__export_mail_store_impl!(Component with_types_in $crate);
+        };
+    };
+}

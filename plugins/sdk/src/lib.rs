@@ -1,0 +1,23 @@
+//! The guest side of the contract in `plugins/wit`.
+//!
+//! A connector is a plain struct that implements [`Connector`]; [`export!`](crate::export) turns it into a component.
+//! All its input and output goes through the traits of [`host`], which the imports implement in a component and which
+//! a test implements natively, so the whole logic of a connector runs under `cargo test` without any WebAssembly.
+//!
+//! The rest is what connectors must not each decide on their own: the [`fingerprint`] of a message, which folder names
+//! are special ([`place`]), what a query means ([`matching`]) and how hostile headers become text ([`header`]).
+
+pub mod attachment;
+mod bindings;
+pub mod connector;
+pub mod fingerprint;
+pub mod header;
+pub mod host;
+pub mod matching;
+pub mod place;
+pub mod utf7;
+
+#[doc(hidden)]
+pub use bindings::exports;
+pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
+pub use connector::Connector;

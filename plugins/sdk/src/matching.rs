@@ -1,0 +1,117 @@
+//! What a query means. A store's own search only narrows; this decides what a connector returns.
+//!
+//! The host checks every condition again, so this may let too much pass, never too little.
+
+use crate::{
+    header::{addresses, raw_fields, texts},
+    types::{Message, Query},
+};
+
+/// A query without conditions.
+pub fn everything() -> Query {
+    Query {
+        from_address: Vec::new(),
+        from_domain: Vec::new(),
+        subject_contains: Vec::new(),
+        to_address: Vec::new(),
+        message_id: Vec::new(),
+        received_after: None,
+        received_before: None,
+        header_contains: Vec::new(),
+        attachment_name: Vec::new(),
+        locations: Vec::new(),
+        folders: Vec::new(),
+        want_headers: Vec::new(),
+        want_attachments: false,
+        extra: Vec::new(),
+    }
+}
+
+/// Whether the time of receipt is in the query's range.
+pub fn is_in_time(query: &Query, received_at: i64) -> bool {
+    query.received_after.is_none_or(|after| received_at >= after)
+        && query.received_before.is_none_or(|before| received_at < before)
+}
+
+/// Whether attachment names must be known to answer the query.
+pub fn needs_attachments(query: &Query) -> bool {
+    query.want_attachments || !query.attachment_name.is_empty()
+}
+
+/// Whether all conditions hold, but for folders and attachment names. `header` is the block that `message` came from.
+pub fn matches(query: &Query, message: &Message, header: &[u8]) -> bool {
+    if !is_in_time(query, message.received_at) {
+        return false;
+    }
+    let fields = raw_fields(header);
+    let from = || addresses(&fields, &["from"]).into_iter().map(|(_, address)| address);
+    any(&query.from_address, |wanted| from().any(|address| address == wanted.to_lowercase()))
+        && any(&query.from_domain, |wanted| {
+            let wanted = wanted.to_lowercase();
+            from().any(|address| address.rsplit_once('@').is_some_and(|(_, domain)| domain == wanted))
+        })
+        && any(&query.subject_contains, |wanted| contains(&message.subject, wanted))
+        && any(&query.to_address, |wanted| message.to.iter().any(|address| *address == wanted.to_lowercase()))
+        && any(&query.message_id, |wanted| message.ref_.message_id == *wanted)
+        && any(&query.header_contains, |(name, wanted)| texts(&fields, name).any(|value| contains(&value, wanted)))
+}
+
+/// Whether the condition on attachment names holds.
+pub fn matches_attachments(query: &Query, names: &[String]) -> bool {
+    any(&query.attachment_name, |wanted| names.iter().any(|name| contains(name, wanted)))
+}
+
+fn any<T>(wanted: &[T], holds: impl Fn(&T) -> bool) -> bool {
+    wanted.is_empty() || wanted.iter().any(holds)
+}
+
+fn contains(text: &str, part: &str) -> bool {
+    text.to_lowercase().contains(&part.to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        header::{Stored, describe},
+        types::{Location, LocationKind},
+    };
+
+    const HEADER: &[u8] = b"From: B <boss@Evil.Example>\r\nTo: a@b\r\nSubject: Fwd: Rechnung\r\nMessage-ID: <1@x>\r\nX-Mailer: Z 1\r\n\r\n";
+
+    fn holds(change: impl Fn(&mut Query)) -> bool {
+        let mut query = everything();
+        change(&mut query);
+        let stored = Stored {
+            locator: String::new(),
+            location: Location { kind: LocationKind::Inbox, path: String::new() },
+            received_at: 100,
+            size: 1,
+            flags: Vec::new(),
+        };
+        matches(&query, &describe(stored, HEADER, &query), HEADER)
+    }
+
+    #[test]
+    fn each_condition() {
+        assert!(holds(|_| ()));
+        assert!(holds(|query| query.from_address = vec!["x@y".into(), "BOSS@evil.example".into()]));
+        assert!(!holds(|query| query.from_address = vec!["oss@evil.example".into()]));
+        assert!(holds(|query| query.from_domain = vec!["EVIL.example".into()]));
+        assert!(!holds(|query| query.from_domain = vec!["example".into()]));
+        assert!(holds(|query| query.subject_contains = vec!["rechnung".into()]));
+        assert!(!holds(|query| query.to_address = vec!["b".into()]));
+        assert!(!holds(|query| query.message_id = vec!["1@x".into()]));
+        assert!(holds(|query| query.header_contains = vec![("x-mailer".into(), "z".into())]));
+        assert!(holds(|query| (query.received_after, query.received_before) = (Some(100), Some(101))));
+        assert!(!holds(|query| query.received_before = Some(100)));
+    }
+
+    #[test]
+    fn conditions_add_up() {
+        assert!(!holds(|query| {
+            query.from_domain = vec!["evil.example".into()];
+            query.subject_contains = vec!["invoice".into()];
+        }));
+    }
+}
