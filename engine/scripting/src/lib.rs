@@ -1,1 +1,29 @@
-//! Placeholder
+//! Rhai scripts over messages: compiled once, bounded always, a message in and a verdict or a value out.
+//!
+//! **Invariant:** the only crate that knows rhai. Scripts get values, never handles: nothing here does I/O, and a fault is a
+//! value with line and column, never a panic.
+
+mod current;
+mod domain;
+mod engine;
+mod error;
+mod expression;
+mod filter;
+mod homoglyph;
+mod lists;
+mod scan;
+mod span;
+mod subject;
+mod table;
+mod value;
+mod variables;
+
+pub use domain::{domain_of, registrable_domain};
+pub use error::{ScriptError, ScriptFault};
+pub use expression::{Expression, Vars};
+pub use filter::{Context, FilterScript, Session, Verdict};
+pub use lists::{InvalidListName, Lists, TextSet};
+pub use span::{parse_duration, show_duration};
+pub use table::{Entry, EntryKind, function_table};
+pub use value::{Type, Value};
+pub use variables::VariableScript;

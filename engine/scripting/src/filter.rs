@@ -1,0 +1,321 @@
+//! Filters: `fn keep(message)`, compiled once, asked for every message.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use clawback_model::{Digest, Message, Timestamp};
+use rhai::{AST, CallFnOptions, Dynamic, Map, Position, Scope};
+
+use crate::current::{Current, judging};
+use crate::engine;
+use crate::error::{ScriptError, ScriptFault};
+use crate::lists::Lists;
+use crate::scan::{self, Uses};
+use crate::table::{EntryKind, SYNTAX, function_table};
+use crate::value::Value;
+
+/// What a run knows besides the message.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Inputs of the playbook, seen as `inputs.name`.
+    pub inputs: BTreeMap<String, Value>,
+    /// The time of the run.
+    pub now: Timestamp,
+}
+
+/// What a filter says about one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether the message stays in the plan.
+    pub keep: bool,
+    /// Why, in the script's words.
+    pub reason: Option<String>,
+    /// A word to group by.
+    pub tag: Option<String>,
+}
+
+/// A compiled filter. Cheap to share: it holds no state between messages.
+pub struct FilterScript {
+    name: String,
+    ast: AST,
+    constants: Scope<'static>,
+    uses: Uses,
+    digest: Digest,
+}
+
+impl fmt::Debug for FilterScript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilterScript").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// Longest reason or tag that is kept.
+const LONGEST_REASON: usize = 200;
+
+impl FilterScript {
+    /// Compiles the source and runs its top level once, under all limits. `keep` must be there and take one message.
+    pub fn compile(name: &str, source: &str, lists: &Lists) -> Result<Self, ScriptError> {
+        if source.len() > engine::SOURCE {
+            let message = format!("the script has {} bytes, and {} are allowed", source.len(), engine::SOURCE);
+            return Err(ScriptError::at(name, Position::new(1, 1), message, None));
+        }
+        let (constants, uses) = top_level(name, source, lists)?;
+        let mut known = constants.clone();
+        known.push("inputs", Map::new()).push("now", Timestamp::default());
+        let ast = engine::strict()
+            .compile_with_scope(&known, source)
+            .map_err(|error| ScriptError::of_parse(name, &error))?;
+        check_keep(name, &ast)?;
+        check_uses(name, &uses)?;
+        Ok(Self { name: name.to_owned(), ast, constants, uses, digest: Digest::of(source.as_bytes()) })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// sha256 of its source.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Header fields that it reads, lower case: the search must ask for them.
+    pub fn headers(&self) -> &[String] {
+        &self.uses.headers
+    }
+
+    /// Whether it reads attachment names: the search must ask for them.
+    pub fn reads_attachments(&self) -> bool {
+        self.uses.attachments
+    }
+
+    /// Inputs that it reads, with line and column.
+    pub fn inputs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
+        self.uses.inputs.iter().map(|(name, at)| (name.as_str(), at.line().unwrap_or(1), at.position().unwrap_or(1)))
+    }
+
+    /// Begins a run: inputs and time are set once, then each message is asked about.
+    pub fn session(&self, context: &Context) -> Session<'_> {
+        let mut scope = self.constants.clone();
+        let inputs: Map = context.inputs.iter().map(|(name, value)| (name.into(), value.to_dynamic())).collect();
+        scope.push_constant("inputs", inputs).push_constant("now", context.now);
+        Session { script: self, scope, now: context.now }
+    }
+
+    /// Judges one message. For many, [`FilterScript::session`] is cheaper.
+    pub fn keep(&self, message: &Message, context: &Context) -> Result<Verdict, ScriptFault> {
+        self.session(context).keep(message)
+    }
+}
+
+/// One run of a filter over many messages, on one thread.
+pub struct Session<'script> {
+    script: &'script FilterScript,
+    scope: Scope<'static>,
+    now: Timestamp,
+}
+
+impl fmt::Debug for Session<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("script", &self.script.name).finish_non_exhaustive()
+    }
+}
+
+impl Session<'_> {
+    /// Judges one message.
+    pub fn keep(&mut self, message: &Message) -> Result<Verdict, ScriptFault> {
+        engine::begin();
+        let options = CallFnOptions::new().eval_ast(false).rewind_scope(true);
+        let (ast, scope, now) = (&self.script.ast, &mut self.scope, self.now);
+        let answer = judging(message, || {
+            engine::strict().call_fn_with_options::<Dynamic>(options, scope, ast, "keep", (Current { now },))
+        });
+        verdict(answer.map_err(|error| ScriptFault::of(&error))?)
+    }
+
+    /// What the script printed since the last call: at most 20 lines.
+    pub fn take_printed(&mut self) -> Vec<String> {
+        engine::printed()
+    }
+}
+
+/// Compiles without minding unknown variables and runs the top level: its constants are what `keep` may see.
+fn top_level(name: &str, source: &str, lists: &Lists) -> Result<(Scope<'static>, Uses), ScriptError> {
+    let mut scope = Scope::new();
+    for (list, set) in lists.iter() {
+        scope.push_constant(list.to_owned(), set.clone());
+    }
+    let (compiled, uses) = scan::watch(false, || engine::loose().compile_with_scope(&scope, source));
+    let ast = compiled.map_err(|error| ScriptError::of_parse(name, &error))?;
+    engine::begin();
+    engine::loose().run_ast_with_scope(&mut scope, &ast).map_err(|error| {
+        let fault = ScriptFault::of(&error);
+        let hint = "the top of a script may only set constants from literals and lists; `message`, `inputs` and `now` are there inside `keep`";
+        let position = Position::new(u16::try_from(fault.line.max(1)).unwrap_or(u16::MAX), u16::try_from(fault.column).unwrap_or(1));
+        ScriptError::at(name, position, fault.text, Some(hint.to_owned()))
+    })?;
+    Ok((scope, uses))
+}
+
+fn check_keep(name: &str, ast: &AST) -> Result<(), ScriptError> {
+    let mut parameters = ast.iter_functions().filter(|known| known.name == "keep").map(|known| known.params.len());
+    let (found, hint) = match parameters.next() {
+        Some(1) => return Ok(()),
+        Some(number) => (format!("`keep` takes {number} arguments"), "write `fn keep(message)`: inputs, now and lists are there without being handed over"),
+        None => ("there is no function `keep`".to_owned(), "a filter is `fn keep(message) { ... }` and returns true for messages that stay in the plan"),
+    };
+    Err(ScriptError::at(name, Position::new(1, 1), found, Some(hint.to_owned())))
+}
+
+pub(crate) fn check_uses(name: &str, uses: &Uses) -> Result<(), ScriptError> {
+    if let Some(at) = uses.computed_headers.first() {
+        let hint = "write the name as a literal, such as message.header(\"list-id\"): the store is asked for it before the script runs";
+        return Err(ScriptError::at(name, *at, "the name of a header field must be a literal", Some(hint.to_owned())));
+    }
+    let known = |called: &str| {
+        SYNTAX.contains(&called)
+            || uses.defined.iter().any(|name| name == called)
+            || function_table().iter().any(|entry| entry.kind != EntryKind::Getter && entry.name == called)
+    };
+    for (called, at) in &uses.calls {
+        if !known(called) {
+            let names = function_table().iter().filter(|entry| entry.kind != EntryKind::Getter).map(|entry| entry.name);
+            let nearest = names.map(|name| (strsim::levenshtein(name, called), name)).min();
+            let hint = match nearest {
+                Some((distance, near)) if distance <= 3 => format!("did you mean `{near}`?"),
+                _ => "scripts/README.md lists every function".to_owned(),
+            };
+            return Err(ScriptError::at(name, engine::somewhere(*at), format!("unknown function `{called}`"), Some(hint)));
+        }
+    }
+    Ok(())
+}
+
+fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
+    if let Ok(keep) = answer.as_bool() {
+        return Ok(Verdict { keep, reason: None, tag: None });
+    }
+    let kind = answer.type_name();
+    let Some(mut map) = answer.try_cast::<Map>() else {
+        return Err(ScriptFault::plain(format!("`keep` returned a {kind}; it must return true, false or #{{ keep, reason, tag }}")));
+    };
+    let keep = map
+        .remove("keep")
+        .and_then(|keep| keep.as_bool().ok())
+        .ok_or_else(|| ScriptFault::plain("`keep` returned a map without a boolean `keep`"))?;
+    let mut text = |name: &str| match map.remove(name) {
+        None => Ok(None),
+        Some(value) if value.is_unit() => Ok(None),
+        Some(value) => match value.into_immutable_string() {
+            Ok(text) => Ok(Some(text.chars().take(LONGEST_REASON).collect())),
+            Err(found) => Err(ScriptFault::plain(format!("`{name}` must be a text, not a {found}"))),
+        },
+    };
+    Ok(Verdict { keep, reason: text("reason")?, tag: text("tag")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use clawback_model::{Location, LocationKind, MessageRef};
+
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            store: "corp".into(),
+            mailbox: "boss@corp.example".into(),
+            reference: MessageRef { locator: "1".into(), message_id: "<1@evil.example>".into(), fingerprint: "f".into() },
+            location: Location::new(LocationKind::Inbox, "INBOX"),
+            original_location: None,
+            subject: "RE: Your Invoice".into(),
+            from_address: "billing@evil.example".into(),
+            from_name: "Billing".into(),
+            to: vec!["boss@corp.example".into()],
+            received_at: Timestamp(0),
+            size: 5_000,
+            flags: vec!["\\Seen".into()],
+            attachments: vec!["invoice.html".into()],
+            headers: vec![("list-id".into(), "<news.evil.example>".into())],
+        }
+    }
+
+    fn lists() -> Lists {
+        Lists::new([("vips".to_owned(), vec!["boss@corp.example".to_owned()])]).unwrap()
+    }
+
+    fn judge(source: &str) -> Result<Verdict, ScriptFault> {
+        let script = FilterScript::compile("test.rhai", source, &lists()).unwrap();
+        let inputs = BTreeMap::from([("sender".to_owned(), Value::Text("billing@evil.example".into()))]);
+        script.keep(&message(), &Context { inputs, now: Timestamp(7_200_000_000) })
+    }
+
+    fn refused(source: &str) -> ScriptError {
+        FilterScript::compile("test.rhai", source, &lists()).unwrap_err()
+    }
+
+    #[test]
+    fn every_condition_holds() {
+        for condition in [
+            "message.mailbox == \"boss@corp.example\"",
+            "message.mailbox in vips && vips.contains(message.mailbox) && message.mailbox_in(vips)",
+            "message.from == inputs.sender && message.from_is(inputs.sender)",
+            "message.from_domain == \"evil.example\" && domain_of(message.from) == message.from_domain",
+            "message.latest_delivery_location in [\"inbox\", \"junk\"] && message.is_in(\"inbox\")",
+            "message.original_delivery_location == \"unknown\" && message.folder == \"INBOX\"",
+            "message.age_hours == 2 && now - message.received_at == hours(2) && message.size > 1000",
+            "message.has_flag(\"\\\\seen\") && message.has_attachment(\".HTML\") && message.to_has(vips)",
+            "normalise_subject(message.subject) == \"your invoice\" && message.subject_has([\"x\", \"INVOICE\"])",
+            "message.header(\"List-Id\").contains(\"news\") && message.header_has(\"list-id\", \"NEWS\")",
+            "message.headers[\"list-id\"] != () && message.to.len() == 1 && message.is_remediable",
+        ] {
+            let verdict = judge(&format!("fn keep(message) {{ {condition} }}"));
+            assert_eq!(verdict.map(|verdict| verdict.keep), Ok(true), "{condition}");
+        }
+    }
+
+    #[test]
+    fn constants_at_the_top_are_seen_by_keep() {
+        let source = "const LIVE = list([\"inbox\"]);\nconst MOST = 3;\nfn keep(message) { message.latest_delivery_location in LIVE && MOST == 3 }";
+        assert!(judge(source).unwrap().keep);
+    }
+
+    #[test]
+    fn a_map_gives_reason_and_tag() {
+        let verdict = judge("fn keep(message) { #{ keep: false, reason: \"no\", tag: \"t\" } }").unwrap();
+        assert_eq!(verdict, Verdict { keep: false, reason: Some("no".into()), tag: Some("t".into()) });
+    }
+
+    #[test]
+    fn mistakes_are_found_when_compiled() {
+        let error = refused("fn keep(message) {\n  message.mailbox in vipz\n}");
+        assert_eq!((error.line, error.column), (2, 22), "{error}");
+        let error = refused("fn keep(message) {\n  levenstein(\"a\", \"b\") > 1\n}");
+        assert_eq!((error.line, error.hint.as_deref()), (2, Some("did you mean `levenshtein`?")));
+        assert!(refused("fn keep(a, b) { true }").hint.unwrap().contains("fn keep(message)"));
+        assert!(refused("true").message.contains("no function `keep`"));
+        assert_eq!(refused("fn keep(message) {\n let h = \"x\"; message.header(h) == \"\" }").line, 2);
+    }
+
+    #[test]
+    fn faults_have_a_place() {
+        let fault = judge("fn keep(message) {\n  message.subject > 5\n}").unwrap_err();
+        assert_eq!(fault.line, 2, "{fault}");
+        assert!(judge("fn keep(message) { 5 }").unwrap_err().text.contains("must return"));
+    }
+
+    #[test]
+    fn what_is_read_is_known() {
+        let source = "fn keep(message) { message.header(\"List-Id\") != \"\" || header(message, \"Precedence\") == inputs.kind || message.attachments.len() > 0 }";
+        let script = FilterScript::compile("test.rhai", source, &lists()).unwrap();
+        assert_eq!(script.headers(), ["list-id", "precedence"]);
+        assert!(script.reads_attachments());
+        assert_eq!(script.inputs().map(|(name, ..)| name).collect::<Vec<_>>(), ["kind"]);
+    }
+
+    #[test]
+    fn scripts_are_shared_between_threads() {
+        fn shared<T: Send + Sync>() {}
+        shared::<FilterScript>();
+    }
+}
