@@ -106,6 +106,10 @@ pub struct PlanFacts {
     pub mailboxes: u64,
     /// The mailbox with most targets, and how many.
     pub largest: Option<(String, u64)>,
+    /// Mailboxes that could not be searched: the plan does not speak for them.
+    pub unsearched: u64,
+    /// The first of these, each with the error.
+    pub unsearched_sample: Vec<(String, String)>,
 }
 
 /// What one batch met.
@@ -188,7 +192,8 @@ mod tests {
     fn a_plan_is_stopped_by_vips_and_share() {
         let rules = StopWhen { vips: Some(0), mailbox_share: Some(0.5), ..StopWhen::default() };
         let counts = Counts::planned(100, 0);
-        let facts = |vips, most| PlanFacts { vips, mailboxes: 2, largest: Some(("a@x".into(), most)) };
+        let facts =
+            |vips, most| PlanFacts { vips, mailboxes: 2, largest: Some(("a@x".into(), most)), ..PlanFacts::default() };
         assert_eq!(rules.check_plan(&counts, &facts(0, 50)), None);
         assert!(matches!(rules.check_plan(&counts, &facts(1, 50)), Some(StopReason::Vips { .. })));
         assert!(matches!(rules.check_plan(&counts, &facts(0, 51)), Some(StopReason::MailboxShare { .. })));

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Action, Severity, UnknownWord};
 use crate::clock::Timestamp;
 use crate::id::{AlertId, InvestigationId, RemediationId};
-use crate::remediation::Status;
+use crate::status::Status;
 
 /// The name of the alert that every manual action raises.
 pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Administrator";

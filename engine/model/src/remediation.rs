@@ -1,176 +1,17 @@
 //! The remediation state machine: what happened is a list of events, where it stands is their fold, what comes next is a
 //! pure function of that and the time. The worker that recovers a crashed run asks the same question as the one that started it.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, ActionSource, Severity, UnknownWord};
 use crate::approval::{Approval, ApprovalRule, Decision, Vote};
-use crate::chain::Digest;
 use crate::clock::Timestamp;
 use crate::counts::Counts;
+use crate::event::{Asked, Event, Request};
 use crate::guard::{BatchReport, Guards, StopReason};
-use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
-use crate::limits::SelectionMode;
+use crate::id::RemediationId;
+use crate::outcome::OutcomeKind;
 use crate::plan::PlanSummary;
-
-/// Where a remediation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Written down; nobody has looked at it yet.
-    Queued,
-    /// The search runs.
-    Planning,
-    /// The plan is frozen and waits for votes.
-    PendingApproval,
-    /// May run.
-    Approved,
-    /// Batches run.
-    InProgress,
-    /// Stopped by a person or a guard; may go on.
-    Paused,
-    /// Every remediable target is dealt with, none failed.
-    Completed,
-    /// Some failed.
-    PartiallyCompleted,
-    /// All failed, or the plan could not be made.
-    Failed,
-    /// An approver said no.
-    Rejected,
-    /// Nobody decided in time.
-    Expired,
-    /// A person called it off; what was open then is `cancelled`.
-    Cancelled,
-    /// The plan has no remediable target.
-    NothingToDo,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 13] = [
-        Self::Queued,
-        Self::Planning,
-        Self::PendingApproval,
-        Self::Approved,
-        Self::InProgress,
-        Self::Paused,
-        Self::Completed,
-        Self::PartiallyCompleted,
-        Self::Failed,
-        Self::Rejected,
-        Self::Expired,
-        Self::Cancelled,
-        Self::NothingToDo,
-    ];
-
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Planning => "planning",
-            Self::PendingApproval => "pending-approval",
-            Self::Approved => "approved",
-            Self::InProgress => "in-progress",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::PartiallyCompleted => "partially-completed",
-            Self::Failed => "failed",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::NothingToDo => "nothing-to-do",
-        }
-    }
-
-    /// Whether nothing can change any more.
-    pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Completed
-                | Self::PartiallyCompleted
-                | Self::Failed
-                | Self::Rejected
-                | Self::Expired
-                | Self::Cancelled
-                | Self::NothingToDo
-        )
-    }
-}
-
-impl FromStr for Status {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("status", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Why a remediation exists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-pub enum Origin {
-    /// For itself.
-    Fresh,
-    /// To take back what another did.
-    Undo {
-        /// The other.
-        of: RemediationId,
-    },
-    /// To try again what failed in another.
-    Retry {
-        /// The other.
-        of: RemediationId,
-    },
-}
-
-/// What was asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Request {
-    /// Unique by habit, not by force.
-    pub name: String,
-    /// Orders the queue.
-    pub severity: Severity,
-    /// Free text.
-    pub description: String,
-    /// What to do.
-    pub action: Action,
-    /// On soft delete: also the copy in the sent items of senders who have a mailbox in the same stores.
-    pub delete_senders_copy: bool,
-    /// Who thought of it.
-    pub source: ActionSource,
-    /// How the messages were selected.
-    pub mode: SelectionMode,
-    /// Name of the playbook that runs.
-    pub playbook: String,
-    /// The playbook's source text, frozen at submit: a later edit of the file changes nothing.
-    pub playbook_source: String,
-    /// Inputs by name, as text.
-    pub inputs: std::collections::BTreeMap<String, String>,
-    /// Messages picked by hand, or left out, as `mailbox` and `message-id`.
-    pub picked: Vec<(String, String)>,
-    /// Who asked.
-    pub requested_by: String,
-    /// Fresh, undo or retry.
-    pub origin: Origin,
-    /// The approval, shown at submit.
-    pub approval_id: ApprovalId,
-    /// The investigation.
-    pub investigation_id: InvestigationId,
-    /// The alert.
-    pub alert_id: AlertId,
-}
+use crate::status::Status;
 
 /// How far the batches are.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -189,107 +30,6 @@ pub struct Progress {
     pub since_resumed: BatchReport,
     /// Set when a verification ran: confirmed and not.
     pub verified: Option<(u64, u64)>,
-}
-
-/// What a person asked of a running remediation; the worker obeys between two calls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Asked {
-    /// Stop for now.
-    Pause {
-        /// Who.
-        by: String,
-    },
-    /// Stop for good.
-    Cancel {
-        /// Who.
-        by: String,
-    },
-}
-
-/// Something that happened to a remediation. The list of these is the action history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Event {
-    Submitted {
-        request: Request,
-    },
-    PlanningStarted,
-    Planned {
-        plan: PlanSummary,
-        guards: Guards,
-        verify: bool,
-        approval: Option<ApprovalRule>,
-        decided_by: Option<String>,
-    },
-    PlanRefused {
-        reason: StopReason,
-    },
-    ReplanRequested,
-    Voted {
-        vote: Vote,
-    },
-    Expired,
-    Started,
-    BatchStarted {
-        number: u32,
-        first: u32,
-        targets: u32,
-    },
-    BatchFinished {
-        number: u32,
-        report: BatchReport,
-        outcomes: Digest,
-    },
-    PauseRequested {
-        by: String,
-    },
-    Paused {
-        reason: StopReason,
-    },
-    Resumed {
-        by: String,
-    },
-    CancelRequested {
-        by: String,
-    },
-    Cancelled {
-        by: String,
-        targets: u64,
-        outcomes: Digest,
-    },
-    Verified {
-        confirmed: u64,
-        unconfirmed: u64,
-        sample: Vec<u32>,
-    },
-    Finished,
-}
-
-impl Event {
-    /// The kind, as stored and shown.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Submitted { .. } => "submitted",
-            Self::PlanningStarted => "planning-started",
-            Self::Planned { .. } => "planned",
-            Self::PlanRefused { .. } => "plan-refused",
-            Self::ReplanRequested => "replan-requested",
-            Self::Voted { .. } => "voted",
-            Self::Expired => "expired",
-            Self::Started => "started",
-            Self::BatchStarted { .. } => "batch-started",
-            Self::BatchFinished { .. } => "batch-finished",
-            Self::PauseRequested { .. } => "pause-requested",
-            Self::Paused { .. } => "paused",
-            Self::Resumed { .. } => "resumed",
-            Self::CancelRequested { .. } => "cancel-requested",
-            Self::Cancelled { .. } => "cancelled",
-            Self::Verified { .. } => "verified",
-            Self::Finished => "finished",
-        }
-    }
 }
 
 /// An event that cannot happen in this status.
@@ -438,7 +178,7 @@ impl Remediation {
                 Queued | Planning | PendingApproval | Approved | InProgress | Paused,
                 Event::Cancelled { targets, .. },
             ) => {
-                next.counts.record(crate::OutcomeKind::Cancelled, *targets);
+                next.counts.record(OutcomeKind::Cancelled, *targets);
                 next.progress.open_batch = None;
                 next.asked = None;
                 next.status = Cancelled;
@@ -533,12 +273,12 @@ impl Remediation {
 
     fn finish_batch(&mut self, report: &BatchReport) {
         for (kind, number) in [
-            (crate::OutcomeKind::Succeeded, report.counts.succeeded),
-            (crate::OutcomeKind::AlreadyInDestination, report.counts.already_in_destination),
-            (crate::OutcomeKind::NotFound, report.counts.not_found),
-            (crate::OutcomeKind::MovedSince, report.counts.moved_since),
-            (crate::OutcomeKind::Failed, report.counts.failed),
-            (crate::OutcomeKind::Cancelled, report.counts.cancelled),
+            (OutcomeKind::Succeeded, report.counts.succeeded),
+            (OutcomeKind::AlreadyInDestination, report.counts.already_in_destination),
+            (OutcomeKind::NotFound, report.counts.not_found),
+            (OutcomeKind::MovedSince, report.counts.moved_since),
+            (OutcomeKind::Failed, report.counts.failed),
+            (OutcomeKind::Cancelled, report.counts.cancelled),
         ] {
             self.counts.record(kind, number);
         }
@@ -566,3 +306,6 @@ impl Remediation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

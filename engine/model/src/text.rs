@@ -1,8 +1,8 @@
 //! Hostile text made safe to show. Mail is written by attackers; nothing from it reaches a terminal or a spreadsheet as it is.
 
-/// Characters that can reorder, hide or fake what a person reads: controls, bidi overrides and isolates, zero-width and
+/// Whether a character can deceive: those that can reorder, hide or fake what a person reads: controls, bidi overrides and isolates, zero-width and
 /// other invisible format characters, line and paragraph separators, private use, and unassigned "tag" characters.
-const fn is_deceptive(c: char) -> bool {
+pub const fn is_deceptive(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
         | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

@@ -1,0 +1,168 @@
+//! What is asked for, and what happens: the entries of the action history.
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, ActionSource, Severity};
+use crate::approval::{ApprovalRule, Vote};
+use crate::chain::Digest;
+use crate::guard::{BatchReport, Guards, StopReason};
+use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
+use crate::limits::SelectionMode;
+use crate::plan::PlanSummary;
+
+/// Why a remediation exists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub enum Origin {
+    /// For itself.
+    Fresh,
+    /// To take back what another did.
+    Undo {
+        /// The other.
+        of: RemediationId,
+    },
+    /// To try again what failed in another.
+    Retry {
+        /// The other.
+        of: RemediationId,
+    },
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Request {
+    /// Unique by habit, not by force.
+    pub name: String,
+    /// Orders the queue.
+    pub severity: Severity,
+    /// Free text.
+    pub description: String,
+    /// What to do.
+    pub action: Action,
+    /// On soft delete: also the copy in the sent items of senders who have a mailbox in the same stores.
+    pub delete_senders_copy: bool,
+    /// Who thought of it.
+    pub source: ActionSource,
+    /// How the messages were selected.
+    pub mode: SelectionMode,
+    /// Name of the playbook that runs.
+    pub playbook: String,
+    /// The playbook's source text, frozen at submit: a later edit of the file changes nothing.
+    pub playbook_source: String,
+    /// Inputs by name, as text.
+    pub inputs: std::collections::BTreeMap<String, String>,
+    /// Messages picked by hand, or left out, as `mailbox` and `message-id`.
+    pub picked: Vec<(String, String)>,
+    /// Who asked.
+    pub requested_by: String,
+    /// Fresh, undo or retry.
+    pub origin: Origin,
+    /// The approval, shown at submit.
+    pub approval_id: ApprovalId,
+    /// The investigation.
+    pub investigation_id: InvestigationId,
+    /// The alert.
+    pub alert_id: AlertId,
+}
+
+/// What a person asked of a running remediation; the worker obeys between two calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Asked {
+    /// Stop for now.
+    Pause {
+        /// Who.
+        by: String,
+    },
+    /// Stop for good.
+    Cancel {
+        /// Who.
+        by: String,
+    },
+}
+
+/// Something that happened to a remediation. The list of these is the action history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Event {
+    Submitted {
+        request: Request,
+    },
+    PlanningStarted,
+    Planned {
+        plan: PlanSummary,
+        guards: Guards,
+        verify: bool,
+        approval: Option<ApprovalRule>,
+        decided_by: Option<String>,
+    },
+    PlanRefused {
+        reason: StopReason,
+    },
+    ReplanRequested,
+    Voted {
+        vote: Vote,
+    },
+    Expired,
+    Started,
+    BatchStarted {
+        number: u32,
+        first: u32,
+        targets: u32,
+    },
+    BatchFinished {
+        number: u32,
+        report: BatchReport,
+        outcomes: Digest,
+    },
+    PauseRequested {
+        by: String,
+    },
+    Paused {
+        reason: StopReason,
+    },
+    Resumed {
+        by: String,
+    },
+    CancelRequested {
+        by: String,
+    },
+    Cancelled {
+        by: String,
+        targets: u64,
+        outcomes: Digest,
+    },
+    Verified {
+        confirmed: u64,
+        unconfirmed: u64,
+        sample: Vec<u32>,
+    },
+    Finished,
+}
+
+impl Event {
+    /// The kind, as stored and shown.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Submitted { .. } => "submitted",
+            Self::PlanningStarted => "planning-started",
+            Self::Planned { .. } => "planned",
+            Self::PlanRefused { .. } => "plan-refused",
+            Self::ReplanRequested => "replan-requested",
+            Self::Voted { .. } => "voted",
+            Self::Expired => "expired",
+            Self::Started => "started",
+            Self::BatchStarted { .. } => "batch-started",
+            Self::BatchFinished { .. } => "batch-finished",
+            Self::PauseRequested { .. } => "pause-requested",
+            Self::Paused { .. } => "paused",
+            Self::Resumed { .. } => "resumed",
+            Self::CancelRequested { .. } => "cancel-requested",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Verified { .. } => "verified",
+            Self::Finished => "finished",
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Every (status, event) pair as a snapshot, so that a new one shows up in review, and properties of random histories.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::action::{Action, ActionSource, Severity};
+use crate::chain::Digest;
+use crate::event::Origin;
+use crate::guard::{PlanFacts, StopWhen};
+use crate::id::{AlertId, ApprovalId, InvestigationId};
+use crate::limits::SelectionMode;
+
+fn request() -> Request {
+    Request {
+        name: "purge".into(),
+        severity: Severity::High,
+        description: String::new(),
+        action: Action::SoftDelete,
+        delete_senders_copy: false,
+        source: ActionSource::Manual,
+        mode: SelectionMode::Query,
+        playbook: "purge".into(),
+        playbook_source: String::new(),
+        inputs: [].into(),
+        picked: vec![],
+        requested_by: "ann".into(),
+        origin: Origin::Fresh,
+        approval_id: ApprovalId::from_random(1),
+        investigation_id: InvestigationId::from_random(2),
+        alert_id: AlertId::from_random(3),
+    }
+}
+
+fn plan(remediable: u64) -> PlanSummary {
+    PlanSummary { digest: Digest([7; 32]), counts: Counts::planned(remediable, 0), facts: PlanFacts::default() }
+}
+
+fn planned(remediable: u64, approval: Option<ApprovalRule>) -> Event {
+    let guards =
+        Guards { batch: 40, canary: 10, stop_when: StopWhen { failed_ratio: Some(0.1), ..StopWhen::default() } };
+    Event::Planned { plan: plan(remediable), guards, verify: true, approval, decided_by: None }
+}
+
+fn vote(by: &str, decision: Decision) -> Event {
+    let digest = Digest([7; 32]);
+    Event::Voted { vote: Vote { by: by.into(), decision, digest, comment: None, at: Timestamp(0) } }
+}
+
+fn batch(succeeded: u64, failed: u64, throttled: u64) -> Event {
+    let counts = Counts { succeeded, failed, ..Counts::default() };
+    Event::BatchFinished { number: 0, report: BatchReport { counts, throttled }, outcomes: Digest([0; 32]) }
+}
+
+fn by(name: &str) -> String {
+    name.to_owned()
+}
+
+/// One of each kind, and both ways where an event leads to two.
+fn events() -> Vec<Event> {
+    vec![
+        Event::PlanningStarted,
+        planned(100, Some(ApprovalRule::default())),
+        planned(100, None),
+        planned(0, Some(ApprovalRule::default())),
+        Event::PlanRefused { reason: StopReason::Targets { limit: 1, planned: 2 } },
+        Event::ReplanRequested,
+        vote("ben", Decision::Approve),
+        vote("ben", Decision::Reject),
+        Event::Expired,
+        Event::Started,
+        Event::BatchStarted { number: 0, first: 0, targets: 10 },
+        batch(10, 0, 0),
+        Event::PauseRequested { by: by("ann") },
+        Event::Paused { reason: StopReason::Person { by: by("ann") } },
+        Event::Resumed { by: by("ann") },
+        Event::CancelRequested { by: by("ann") },
+        Event::Cancelled { by: by("ann"), targets: 90, outcomes: Digest([0; 32]) },
+        Event::Verified { confirmed: 10, unconfirmed: 0, sample: vec![] },
+        Event::Finished,
+    ]
+}
+
+fn fresh() -> Remediation {
+    Remediation::submitted(RemediationId::from_random(9), request(), Timestamp(0))
+}
+
+fn after(history: &[Event]) -> Remediation {
+    history.iter().fold(fresh(), |state, event| state.apply(event, Timestamp(0)).unwrap())
+}
+
+/// A remediation in each status, by the shortest way there.
+fn in_status(status: Status) -> Remediation {
+    let approved = || vec![Event::PlanningStarted, planned(100, None)];
+    let running = || [approved(), vec![Event::Started]].concat();
+    let pending = || vec![Event::PlanningStarted, planned(100, Some(ApprovalRule::default()))];
+    let refused = Event::PlanRefused { reason: StopReason::Targets { limit: 1, planned: 2 } };
+    after(&match status {
+        Status::Queued => vec![],
+        Status::Planning => vec![Event::PlanningStarted],
+        Status::PendingApproval => pending(),
+        Status::Approved => approved(),
+        Status::InProgress => running(),
+        Status::Paused => [running(), vec![Event::Paused { reason: StopReason::Person { by: by("ann") } }]].concat(),
+        Status::Completed => [running(), vec![Event::Finished]].concat(),
+        Status::PartiallyCompleted => [running(), vec![batch(9, 1, 0), Event::Finished]].concat(),
+        Status::Failed => vec![Event::PlanningStarted, refused],
+        Status::Rejected => [pending(), vec![vote("ben", Decision::Reject)]].concat(),
+        Status::Expired => [pending(), vec![Event::Expired]].concat(),
+        Status::Cancelled => {
+            vec![Event::Cancelled { by: by("ann"), targets: 0, outcomes: Digest([0; 32]) }]
+        }
+        Status::NothingToDo => vec![Event::PlanningStarted, planned(0, None)],
+    })
+}
+
+#[test]
+fn every_status_and_event() {
+    let mut table = String::new();
+    for status in Status::ALL {
+        let state = in_status(status);
+        assert_eq!(state.status, status);
+        for event in events() {
+            if let Ok(next) = state.apply(&event, Timestamp(0)) {
+                let asked = next.asked.as_ref().map_or("", |asked| match asked {
+                    Asked::Pause { .. } => " (pause asked)",
+                    Asked::Cancel { .. } => " (cancel asked)",
+                });
+                let _ = writeln!(table, "{status} + {} -> {}{asked}", event.kind(), next.status);
+            }
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn the_straight_line() {
+    let rule = ApprovalRule { votes: 2, ..ApprovalRule::default() };
+    let mut state = after(&[Event::PlanningStarted, planned(100, Some(rule))]);
+    let deadline = Timestamp(0).plus(Duration::from_hours(7 * 24));
+    assert_eq!(state.next(Timestamp(0)), Next::AwaitApproval { until: deadline });
+    assert_eq!(state.next(deadline), Next::Expire, "an undecided request is rejected by itself");
+    for event in [vote("ben", Decision::Approve), vote("eve", Decision::Approve), Event::Started] {
+        state = state.apply(&event, Timestamp(1)).unwrap();
+    }
+    assert_eq!(state.decided_by.as_deref(), Some("ben, eve"));
+    assert_eq!(state.next(Timestamp(1)), Next::StartBatch { number: 0, first: 0, targets: 10 }, "the canary");
+    let started = Event::BatchStarted { number: 0, first: 0, targets: 10 };
+    state = state.apply(&started, Timestamp(2)).unwrap();
+    assert_eq!(state.next(Timestamp(2)), Next::Run { number: 0, first: 0, targets: 10 });
+    state = state.apply(&batch(10, 0, 0), Timestamp(3)).unwrap();
+    assert_eq!(state.next(Timestamp(3)), Next::StartBatch { number: 1, first: 10, targets: 40 });
+}
+
+#[test]
+fn a_bad_canary_stops_it_and_a_person_may_overrule() {
+    let mut state = after(&[Event::PlanningStarted, planned(100, None), Event::Started]);
+    for event in [Event::BatchStarted { number: 0, first: 0, targets: 10 }, batch(8, 2, 0)] {
+        state = state.apply(&event, Timestamp(1)).unwrap();
+    }
+    let Next::Pause { reason } = state.next(Timestamp(1)) else { panic!("not stopped: {state:?}") };
+    assert_eq!(reason, StopReason::FailedRatio { limit: 0.1, failed: 2, acted: 10 });
+    for event in [Event::Paused { reason }, Event::Resumed { by: by("ann") }] {
+        state = state.apply(&event, Timestamp(2)).unwrap();
+    }
+    assert!(matches!(state.next(Timestamp(2)), Next::StartBatch { number: 1, .. }));
+}
+
+#[test]
+fn throttling_halves_the_batch_and_calm_grows_it_back() {
+    let mut state = after(&[Event::PlanningStarted, planned(10_000, None), Event::Started]);
+    state.guards.batch = 1_000;
+    state.progress.batch_size = 1_000;
+    let mut sizes = vec![];
+    for throttled in [10, 10, 0, 0, 0, 0] {
+        state = state.apply(&batch(20, 0, throttled), Timestamp(1)).unwrap();
+        sizes.push(state.progress.batch_size);
+    }
+    assert_eq!(sizes, [500, 250, 312, 390, 487, 608]);
+}
+
+proptest! {
+    #[test]
+    fn no_history_panics_and_what_has_ended_stays_ended(picks in prop::collection::vec(0..19_usize, 0..60)) {
+        let events = events();
+        let mut state = fresh();
+        for pick in picks {
+            let before = state.clone();
+            if let Ok(next) = state.apply(&events[pick], Timestamp(5)) {
+                prop_assert!(!before.status.is_final());
+                state = next;
+            }
+            let _ = state.next(Timestamp(5));
+            prop_assert!(!state.status.is_final() || state.next(Timestamp(5)) == Next::Nothing);
+            let json = serde_json::to_string(&state).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Remediation>(&json).unwrap(), &state);
+        }
+    }
+}
