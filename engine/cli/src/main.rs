@@ -1,1 +1,82 @@
-fn main() {}
+//! The binary `clawback`: one file per command, configuration, output.
+
+mod args;
+mod commands;
+mod config;
+mod failure;
+mod json;
+mod open;
+mod output;
+mod progress;
+mod shipped;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command, ConnectorsCommand};
+use crate::failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.global.verbose);
+    // One ring for all TLS; a second install would be refused, and there is none.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::note(&format!("error: cannot start: {error}"));
+            return Exit::Failed.into();
+        }
+    };
+    match runtime.block_on(dispatch(cli)) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output::note(&failure.render());
+            failure.exit.into()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Init(args) => commands::init::run(&global, args).await,
+        Command::Check(args) => commands::check::run(&global, args).await,
+        Command::Plan(args) => commands::plan::run(&global, args).await,
+        Command::Run(args) => commands::run::run(&global, args).await,
+        Command::Submit(args) => commands::submit::run(&global, *args).await,
+        Command::Pending(args) => commands::history::pending(&global, &args).await,
+        Command::Approve(args) => commands::decide::run(&global, args, clawback_model::Decision::Approve).await,
+        Command::Reject(args) => commands::decide::run(&global, args, clawback_model::Decision::Reject).await,
+        Command::History(args) => commands::history::run(&global, *args).await,
+        Command::Show(args) => commands::show::run(&global, args).await,
+        Command::Undo(args) => commands::follow_up::undo(&global, args).await,
+        Command::Retry(args) => commands::follow_up::retry(&global, args).await,
+        Command::Pause(args) => commands::control::pause(&global, args).await,
+        Command::Resume(args) => commands::control::resume(&global, args).await,
+        Command::Cancel(args) => commands::control::cancel(&global, args).await,
+        Command::Verify(args) => commands::verify::run(&global, args).await,
+        Command::Worker(args) => commands::worker::run(&global, args).await,
+        Command::Connectors(ConnectorsCommand::List) => commands::connectors::list(&global).await,
+        Command::Connectors(ConnectorsCommand::Describe { store }) => {
+            commands::connectors::describe(&global, &store).await
+        }
+        Command::Connectors(ConnectorsCommand::Check { store }) => {
+            commands::connectors::check(&global, store.as_deref()).await
+        }
+        Command::Principals(command) => commands::principals::run(&global, command).await,
+        Command::Doctor => commands::doctor::run(&global).await,
+        Command::Export(args) => commands::export::run(&global, args).await,
+        Command::Demo(args) => commands::demo::run(&global, args).await,
+        Command::Completions { shell } => Ok(commands::completions::run(shell)),
+        Command::Man { folder } => commands::completions::man(&folder),
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = ["warn", "info", "debug"][usize::from(verbose.min(2))];
+    let filter = tracing_subscriber::EnvFilter::try_from_env("CLAWBACK_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,clawback={level}")));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
+}

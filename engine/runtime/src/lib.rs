@@ -1,1 +1,30 @@
-//! Placeholder
+//! The engine at work: intake, planner, batching scheduler, notifications, and the application layer that every face calls.
+//!
+//! **Invariant:** the only crate with loops. It decides nothing: it asks [`clawback_model::Remediation::next`], does the I/O,
+//! and records the result in one transaction. A crash needs no recovery code: whoever claims the lease next asks again.
+
+mod act;
+mod api;
+mod batch;
+mod control;
+mod error;
+mod identity;
+mod library;
+mod notify;
+mod planner;
+mod progress;
+mod recorder;
+mod reversal;
+mod settle;
+mod site;
+mod verification;
+mod worker;
+
+pub use api::{Api, DryRun, Submission};
+pub use error::Error;
+pub use identity::{NewToken, token_digest};
+pub use library::Library;
+pub use notify::{Notifier, NotifierConfig};
+pub use progress::{Observer, Seen, silent};
+pub use site::{Site, Tuning};
+pub use worker::Worker;

@@ -1,0 +1,410 @@
+//! The command line as it is typed; nothing later sees raw text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clawback_model::{Action, ActionSource, LocationKind, Role, Severity, Status, Timestamp};
+
+/// Pull delivered threats back out of mailboxes, and prove what was done.
+#[derive(Debug, Parser)]
+#[command(name = "clawback", version, max_term_width = 100)]
+#[command(after_help = "Start with `clawback demo`, then `clawback init`.\n\
+    Exit codes: 0 done, 1 the request failed, 2 misuse or configuration, 3 finished with failed messages.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Configuration file [default: clawback.toml here, else ~/.config/clawback/clawback.toml]
+    #[arg(long, short, global = true, env = "CLAWBACK_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// File with the token of whoever acts [default: `token-file` of the configuration]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// No progress bars
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Log what happens to standard error; twice for more
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// Stable, documented fields.
+    Json,
+    /// For spreadsheets; formula-safe.
+    Csv,
+}
+
+/// Everything `clawback` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Set up a folder: configuration, database, the first administrator and their token, playbooks and scripts
+    Init(InitArgs),
+    /// Check the configuration and playbooks, and report every mistake at once
+    Check(CheckArgs),
+    /// Search and freeze a plan, without running it
+    Plan(PlanArgs),
+    /// Run a playbook, or go on with a remediation
+    Run(RunArgs),
+    /// Submit a manual remediation: name, severity, description, action and messages
+    Submit(Box<SubmitArgs>),
+    /// What waits for approval
+    Pending(ListArgs),
+    /// Approve a plan (and run it, unless --no-run)
+    Approve(DecideArgs),
+    /// Reject a plan
+    Reject(DecideArgs),
+    /// What was done: the action history
+    History(Box<HistoryArgs>),
+    /// Everything about one remediation
+    Show(ShowArgs),
+    /// Put back what a remediation moved, as a new remediation
+    Undo(FollowUpArgs),
+    /// Stop a running remediation for now
+    Pause(IdArgs),
+    /// Let a paused remediation go on
+    Resume(IdArgs),
+    /// Call a remediation off; what is open becomes `cancelled`
+    Cancel(IdArgs),
+    /// Try again what failed, as a new remediation under the same approval
+    Retry(FollowUpArgs),
+    /// Prove that the history is whole, or name the first broken link
+    Verify(VerifyArgs),
+    /// Work on whatever is due, until stopped
+    Worker(WorkerArgs),
+    /// Connectors and stores
+    #[command(subcommand)]
+    Connectors(ConnectorsCommand),
+    /// People and programs, and their tokens
+    #[command(subcommand)]
+    Principals(PrincipalsCommand),
+    /// Test the deployment, and say what to do
+    Doctor,
+    /// Write everything about one remediation to a file: events with hashes, plan, messages
+    Export(ExportArgs),
+    /// Show it all on made-up mailboxes, in half a minute, without a network
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+    /// Write man pages into a folder
+    #[command(hide = true)]
+    Man {
+        /// Where to
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder; made if missing
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Name of the first administrator
+    #[arg(long, default_value = "admin")]
+    pub(crate) admin: String,
+    /// Database to use instead of a SQLite file in the folder, e.g. postgres://host/clawback
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Playbook names or files [default: all]
+    pub(crate) playbooks: Vec<String>,
+}
+
+/// Which playbook, with which inputs.
+#[derive(Debug, Args)]
+pub(crate) struct PlaybookArgs {
+    /// An input of the playbook; may be repeated
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) inputs: Vec<(String, String)>,
+    /// Name of the remediation [default: the playbook's]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// informational, low, medium or high [default: the playbook's]
+    #[arg(long)]
+    pub(crate) severity: Option<Severity>,
+    /// Why
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Who thought of it: manual, script or api
+    #[arg(long, default_value = "manual", value_name = "SOURCE")]
+    pub(crate) source: ActionSource,
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id` on each line, `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) messages: Option<PathBuf>,
+    /// Messages to leave out of the query, in a file like that of --messages
+    #[arg(long, value_name = "FILE", conflicts_with = "messages")]
+    pub(crate) exclude: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Playbook name or file; or the ID of a pending remediation, to plan it anew
+    pub(crate) playbook: String,
+    #[command(flatten)]
+    pub(crate) with: PlaybookArgs,
+    /// Store nothing: show what the plan would be
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Messages to show of a dry run
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) sample: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Playbook name or file; or the ID of a remediation, to go on with it
+    pub(crate) playbook: String,
+    #[command(flatten)]
+    pub(crate) with: PlaybookArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    /// Name of the remediation
+    #[arg(long)]
+    pub(crate) name: String,
+    /// informational, low, medium or high
+    #[arg(long, default_value = "medium")]
+    pub(crate) severity: Severity,
+    /// Why
+    #[arg(long, default_value = "")]
+    pub(crate) description: String,
+    /// move-to-junk, move-to-inbox, move-to-deleted-items, soft-delete, hard-delete or move-to-quarantine
+    #[arg(long)]
+    pub(crate) action: Action,
+    /// On soft delete: also the copies in the sent items of internal senders
+    #[arg(long)]
+    pub(crate) delete_senders_copy: bool,
+    /// From address
+    #[arg(long)]
+    pub(crate) from: Option<String>,
+    /// Domain of the From address
+    #[arg(long)]
+    pub(crate) from_domain: Option<String>,
+    /// Part of the subject
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// To or Cc address
+    #[arg(long)]
+    pub(crate) to: Option<String>,
+    /// Message-ID, with its angle brackets
+    #[arg(long)]
+    pub(crate) message_id: Option<String>,
+    /// Part of an attachment's name
+    #[arg(long)]
+    pub(crate) attachment: Option<String>,
+    /// Received in the last, e.g. 2d or 6h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: Option<String>,
+    /// Latest delivery location; may be repeated
+    #[arg(long, value_name = "LOCATION")]
+    pub(crate) location: Vec<LocationKind>,
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id` on each line, `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) messages: Option<PathBuf>,
+    /// Messages to leave out of the query, in a file like that of --messages
+    #[arg(long, value_name = "FILE", conflicts_with = "messages")]
+    pub(crate) exclude: Option<PathBuf>,
+    /// Store nothing: show what the plan would be
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Rows to print
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) limit: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// Approval ID (A-…) or remediation ID (R-…)
+    pub(crate) id: String,
+    /// The digest of the plan you looked at (the whole of it); refused if the plan is another by now
+    #[arg(long)]
+    pub(crate) digest: Option<clawback_model::Digest>,
+    /// Why
+    #[arg(long, short = 'm')]
+    pub(crate) comment: Option<String>,
+    /// Leave the work to a `clawback worker`
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HistoryArgs {
+    /// Part of the name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Approval ID
+    #[arg(long)]
+    pub(crate) approval_id: Option<String>,
+    /// Investigation ID
+    #[arg(long)]
+    pub(crate) investigation_id: Option<String>,
+    /// Status, e.g. completed
+    #[arg(long)]
+    pub(crate) status: Option<Status>,
+    /// manual, explorer, script, schedule, air or api
+    #[arg(long)]
+    pub(crate) action_source: Option<ActionSource>,
+    /// soft-delete, …
+    #[arg(long)]
+    pub(crate) action_type: Option<Action>,
+    /// A principal's name, or automation
+    #[arg(long)]
+    pub(crate) decided_by: Option<String>,
+    /// Submitted at or after: 2026-11-23, 2026-11-23T08:00:00Z
+    #[arg(long, value_parser = time)]
+    pub(crate) since: Option<Timestamp>,
+    /// Submitted before
+    #[arg(long, value_parser = time)]
+    pub(crate) until: Option<Timestamp>,
+    /// Rows to print
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) limit: u32,
+    /// Continue where `next` of an earlier answer points
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Remediation ID (R-…) or approval ID (A-…)
+    pub(crate) id: String,
+    /// Every message with its outcome
+    #[arg(long)]
+    pub(crate) messages: bool,
+    /// Every event
+    #[arg(long)]
+    pub(crate) events: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdArgs {
+    /// Remediation ID (R-…) or approval ID (A-…)
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowUpArgs {
+    /// Remediation ID (R-…) or approval ID (A-…)
+    pub(crate) id: String,
+    /// Leave the work to a `clawback worker`
+    #[arg(long)]
+    pub(crate) no_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// A head noted down earlier (SEQ:HASH): proves that nothing was cut off since
+    #[arg(long, value_name = "SEQ:HASH")]
+    pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    /// Do what is due now, then end
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectorsCommand {
+    /// Built-in connectors and configured stores
+    List,
+    /// What a store's connector can do
+    Describe {
+        /// Name of the store
+        store: String,
+    },
+    /// Log in and look, without touching anything
+    Check {
+        /// Name of the store [default: all]
+        store: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrincipalsCommand {
+    /// Add a person or a program
+    Add {
+        /// Unique name
+        name: String,
+        /// viewer, analyst, approver or admin; may be repeated
+        #[arg(long = "role", required = true)]
+        roles: Vec<Role>,
+        /// A program, not a person
+        #[arg(long)]
+        service: bool,
+    },
+    /// Everyone, with their roles
+    List,
+    /// Make a token; it is shown once
+    Token {
+        /// Whose
+        name: String,
+        /// What it is for
+        #[arg(long, default_value = "")]
+        label: String,
+        /// Days until it expires [default: never]
+        #[arg(long)]
+        days: Option<u32>,
+        /// Write it to this file (0600) instead of printing it
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Remediation ID (R-…) or approval ID (A-…)
+    pub(crate) id: String,
+    /// File to write [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where to make the mailboxes [default: a new folder under the temporary one]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// Mailboxes to make
+    #[arg(long, default_value_t = 120)]
+    pub(crate) mailboxes: u32,
+    /// Messages in each
+    #[arg(long, default_value_t = 40)]
+    pub(crate) messages: u32,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "expected a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned())
+}

@@ -1,0 +1,39 @@
+//! `clawback check`: every mistake at once.
+
+use clawback_runtime::Error;
+
+use crate::args::{CheckArgs, Format, Global};
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::open::{Stores, site};
+use crate::output;
+
+pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failure> {
+    let config = Config::find(global.config.as_deref())?;
+    let stores = config.stores.keys().cloned().collect::<Vec<_>>();
+    let notifiers = config.notifiers.keys().cloned().collect::<Vec<_>>();
+    let site = site(&config, Stores::None).await?;
+    let names = if args.playbooks.is_empty() { site.library.playbook_names() } else { args.playbooks };
+    let mut wrong = 0;
+    let mut found = Vec::new();
+    for name in &names {
+        let (path, source) = site.library.playbook_source(name)?;
+        match site.library.check(&path, &source, stores.clone(), notifiers.clone(), site.limits) {
+            Ok(_) if global.format == Format::Table => output::line(&format!("ok     {name}"))?,
+            Ok(_) => {}
+            Err(Error::Playbook(diagnostics)) => {
+                wrong += 1;
+                if global.format == Format::Table {
+                    output::line(&format!("WRONG  {name}"))?;
+                    output::note(&output::diagnostics(&diagnostics));
+                }
+                found.extend(diagnostics.to_json());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if global.format != Format::Table {
+        output::json(&serde_json::json!({ "checked": names, "diagnostics": found }))?;
+    }
+    Ok(if wrong == 0 { Exit::Done } else { Exit::Misuse })
+}

@@ -1,0 +1,52 @@
+//! `clawback doctor`: tests the deployment and says what to do.
+
+use crate::args::Global;
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::open::{Session, Stores, site};
+use crate::output;
+
+pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
+    let mut all_well = true;
+    let mut report = |name: &str, result: Result<String, Failure>| -> Result<(), Failure> {
+        match result {
+            Ok(said) => output::line(&format!("ok     {name}: {said}")),
+            Err(failure) => {
+                all_well = false;
+                output::line(&format!("WRONG  {name}\n{}", failure.render()))
+            }
+        }
+    };
+    let config = Config::find(global.config.as_deref())?;
+    report("configuration", Ok(config.folder.join("clawback.toml").display().to_string()))?;
+    match site(&config, Stores::None).await {
+        Err(failure) => report("database", Err(failure))?,
+        Ok(site) => {
+            report("database", Ok(config.database_url()))?;
+            let verified = site.history.verify(None, |_| {}).await;
+            let said = verified.map(|verified| format!("{} events, unbroken", verified.events));
+            report("history", said.map_err(|broken| Failure::failed(crate::failure::chain(&broken))))?;
+            let names = site.library.playbook_names();
+            for name in &names {
+                let checked = site.library.playbook_source(name).and_then(|(path, source)| {
+                    let stores = config.stores.keys().cloned().collect();
+                    let notifiers = config.notifiers.keys().cloned().collect();
+                    site.library.check(&path, &source, stores, notifiers, site.limits)
+                });
+                if let Err(error) = checked {
+                    report(&format!("playbook {name}"), Err(error.into()))?;
+                }
+            }
+            report("playbooks", Ok(names.join(", ")))?;
+        }
+    }
+    let identity = Session::open(global, Stores::None).await;
+    report("token", identity.map(|session| format!("you are {}", session.who.name)))?;
+    if config.stores.is_empty() {
+        report("stores", Err(Failure::misuse("none is configured").hint("describe one under [stores.NAME] in clawback.toml")))?;
+    }
+    for name in config.stores.keys() {
+        report(&format!("store {name}"), super::connectors::probe(&config, name).await)?;
+    }
+    Ok(if all_well { Exit::Done } else { Exit::Failed })
+}

@@ -1,0 +1,108 @@
+//! `clawback init`: a folder from which everything else works.
+
+use std::path::Path;
+
+use clawback_model::{Principal, PrincipalKind, Role};
+use clawback_runtime::NewToken;
+
+use crate::args::{Global, InitArgs};
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::open::{Stores, random, site, write_secret};
+use crate::{output, shipped};
+
+/// The configuration that a new folder gets.
+const TEMPLATE: &str = r#"# Clawback's configuration. Every key and its default: engine/cli/README.md. Check it with `clawback doctor`.
+
+# Where the action history is kept: a SQLite file, or postgres://user@host/database for several nodes.
+database = "@DATABASE@"
+
+# Lists that scripts and guards read.
+[lists]
+vips = []                        # mailboxes; a playbook may ask for more approvals, or stop
+secops-mailboxes = []            # mailboxes of the security team, which must keep their samples
+simulation-senders = []          # senders of phishing simulations
+
+# Mail stores. Take the one that is yours, then: clawback connectors check
+#
+# [stores.corp]
+# connector = "imap"
+# server = { host = "imap.corp.example", port = 993, tls = "implicit" }
+# auth = { kind = "plain", user = "clawback-admin", password-file = "imap.password" }   # SASL PLAIN, authzid = mailbox
+# mailboxes-file = "mailboxes.txt"                                                       # one address a line
+#
+# [stores.files]
+# connector = "maildir"
+# directory = "/var/mail/vhosts/corp.example"
+
+# Whom to tell. Playbooks name them in their `notify` steps.
+[notifiers.soc]
+kind = "log"
+"#;
+
+pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failure> {
+    let folder = &args.folder;
+    std::fs::create_dir_all(folder)?;
+    let config_path = folder.join("clawback.toml");
+    if config_path.exists() {
+        return Err(Failure::misuse(format!("{} is there already", config_path.display()))
+            .hint("choose another folder, or go on with `clawback doctor`"));
+    }
+    let database = args.database.as_deref().unwrap_or("sqlite:clawback.db");
+    std::fs::write(&config_path, TEMPLATE.replace("@DATABASE@", database))?;
+    write_shipped(folder)?;
+    let config = Config::find(Some(&config_path))?;
+    let token = first_administrator(&config, &args.admin).await?;
+    let token_path = config.resolve(&config.token_file);
+    write_secret(&token_path, token.reveal())?;
+    output::line(&format!("made {}", folder.display()))?;
+    output::fields(&[
+        ("configuration", config_path.display().to_string()),
+        ("history", config.database_url()),
+        ("administrator", format!("{} (roles admin, analyst, approver)", args.admin)),
+        ("token", format!("{} (only you can read it)", token_path.display())),
+        ("playbooks", folder.join("workflows").display().to_string()),
+        ("scripts", folder.join("scripts").display().to_string()),
+    ])?;
+    output::note("next: describe a mail store in the configuration, then `clawback connectors check`");
+    output::note("      two-step approval needs a second person: clawback principals add NAME --role approver");
+    Ok(Exit::Done)
+}
+
+/// Copies of the shipped playbooks and scripts, to read and to change.
+fn write_shipped(folder: &Path) -> Result<(), Failure> {
+    let workflows = folder.join("workflows");
+    let scripts = folder.join("scripts");
+    std::fs::create_dir_all(&workflows)?;
+    std::fs::create_dir_all(&scripts)?;
+    for (name, text) in shipped::WORKFLOWS {
+        write_new(&workflows.join(format!("{name}.yaml")), text)?;
+    }
+    write_new(&workflows.join("playbook.schema.json"), shipped::SCHEMA)?;
+    for (name, text) in shipped::SCRIPTS {
+        write_new(&scripts.join(name), text)?;
+    }
+    Ok(())
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+    if path.exists() { Ok(()) } else { Ok(std::fs::write(path, text)?) }
+}
+
+/// Adds the first principal. Whoever can write the database file is an administrator already, so this asks for no token.
+pub(crate) async fn first_administrator(config: &Config, name: &str) -> Result<NewToken, Failure> {
+    let site = site(config, Stores::None).await?;
+    if !site.history.principals().await?.is_empty() {
+        return Err(Failure::failed(format!("the database {} has principals already", config.database_url()))
+            .hint("an administrator of it can make a token for you: clawback principals token NAME"));
+    }
+    let admin = Principal {
+        name: name.to_owned(),
+        kind: PrincipalKind::Person,
+        roles: vec![Role::Analyst, Role::Approver, Role::Admin],
+    };
+    site.history.add_principal(&admin, name, site.now()).await?;
+    let token = NewToken::generate(random);
+    site.history.add_token(name, &token.digest(), "first administrator", None, name, site.now()).await?;
+    Ok(token)
+}

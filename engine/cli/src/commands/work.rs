@@ -1,0 +1,136 @@
+//! Carries a remediation on in the foreground, and says where it stands.
+
+use std::sync::Arc;
+
+use clawback_model::{Counts, Remediation, RemediationId, Status};
+use clawback_runtime::Worker;
+
+use crate::args::{Format, Global};
+use crate::failure::{Exit, Failure};
+use crate::json::RemediationJson;
+use crate::open::Session;
+use crate::{output, progress};
+
+/// Works until it waits for a person or has ended; prints where it stands then.
+pub(crate) async fn carry_on(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
+    let remediation = {
+        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
+        Worker::new(Arc::clone(session.site()), observer).run(id).await?
+    };
+    tell(global, &remediation)
+}
+
+/// Makes the plan and no more.
+pub(crate) async fn plan_only(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
+    let remediation = {
+        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
+        Worker::new(Arc::clone(session.site()), observer).plan_only(id).await?
+    };
+    tell(global, &remediation)
+}
+
+/// Prints a remediation and gives the exit code that its status stands for.
+pub(crate) fn tell(global: &Global, remediation: &Remediation) -> Result<Exit, Failure> {
+    match global.format {
+        Format::Table => summary(remediation)?,
+        Format::Json => output::json(&RemediationJson::from(remediation))?,
+        Format::Csv => {
+            super::history::print(global, std::slice::from_ref(remediation), None)?;
+        }
+    }
+    Ok(exit_of(remediation))
+}
+
+/// 3 where messages failed, 1 where nothing could be done, 0 else.
+pub(crate) fn exit_of(remediation: &Remediation) -> Exit {
+    match remediation.status {
+        Status::Failed if remediation.plan.is_none() => Exit::Failed,
+        Status::Failed | Status::PartiallyCompleted => Exit::Partial,
+        _ => Exit::Done,
+    }
+}
+
+/// What a person wants to know first, and the next step.
+pub(crate) fn summary(remediation: &Remediation) -> Result<(), Failure> {
+    let request = &remediation.request;
+    let mut pairs = vec![
+        ("remediation", format!("{}  {}", remediation.id, request.name)),
+        ("status", remediation.status.to_string()),
+        ("action", request.action.to_string()),
+        ("severity", request.severity.to_string()),
+        ("approval ID", request.approval_id.to_string()),
+        ("investigation", request.investigation_id.to_string()),
+        ("requested by", request.requested_by.clone()),
+        ("decided by", remediation.decided_by.clone().unwrap_or_default()),
+    ];
+    if let Some(plan) = &remediation.plan {
+        pairs.push(("plan", plan.digest.to_string()));
+        pairs.push(("mailboxes", plan.facts.mailboxes.to_string()));
+        if plan.facts.vips > 0 {
+            pairs.push(("in VIP mailboxes", plan.facts.vips.to_string()));
+        }
+        if plan.facts.unsearched > 0 {
+            let (mailbox, error) = plan.facts.unsearched_sample.first().cloned().unwrap_or_default();
+            pairs.push(("NOT SEARCHED", format!("{} mailboxes, e.g. {mailbox}: {error}", plan.facts.unsearched)));
+        }
+        pairs.push(("messages", counts(&remediation.counts)));
+    }
+    if let Some((confirmed, unconfirmed)) = remediation.progress.verified {
+        pairs.push(("verified", format!("{confirmed} confirmed, {unconfirmed} not")));
+    }
+    if let Some(reason) = &remediation.stop {
+        pairs.push(("stopped by", reason.to_string()));
+    }
+    output::fields(&pairs)?;
+    if let Some(next) = next_step(remediation) {
+        output::note(&format!("next: {next}"));
+    }
+    Ok(())
+}
+
+/// Only what is not zero, in the order in which it sums.
+pub(crate) fn counts(counts: &Counts) -> String {
+    let parts: Vec<String> = [
+        ("not remediable", counts.not_remediable),
+        ("succeeded", counts.succeeded),
+        ("already in destination", counts.already_in_destination),
+        ("not found", counts.not_found),
+        ("moved since", counts.moved_since),
+        ("failed", counts.failed),
+        ("cancelled", counts.cancelled),
+        ("open", counts.open),
+    ]
+    .into_iter()
+    .filter(|(_, number)| *number > 0)
+    .map(|(name, number)| format!("{number} {name}"))
+    .collect();
+    format!("{} submitted = {}", counts.submitted, if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") })
+}
+
+fn next_step(remediation: &Remediation) -> Option<String> {
+    let id = &remediation.id;
+    match remediation.status {
+        Status::PendingApproval => {
+            let approval = remediation.approval.as_ref()?;
+            let yes = approval.votes.len();
+            let missing = usize::try_from(approval.rule.votes).unwrap_or(usize::MAX).saturating_sub(yes);
+            let other = if approval.rule.two_step { " of somebody else" } else { "" };
+            Some(format!(
+                "{missing} approval{}{other} until {}: clawback approve {} --digest {}",
+                if missing == 1 { "" } else { "s" },
+                approval.deadline,
+                approval.id,
+                approval.digest
+            ))
+        }
+        Status::Approved => Some(format!("clawback run {id}")),
+        Status::Paused => Some(format!("clawback resume {id}, or clawback cancel {id}")),
+        Status::Completed | Status::PartiallyCompleted if remediation.counts.failed > 0 => {
+            Some(format!("clawback show {id} --messages, then clawback retry {id}"))
+        }
+        Status::Completed | Status::PartiallyCompleted if remediation.request.action.is_reversible() => {
+            Some(format!("clawback show {id} --messages; clawback undo {id} puts it back"))
+        }
+        _ => None,
+    }
+}

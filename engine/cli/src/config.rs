@@ -1,0 +1,107 @@
+//! `clawback.toml`: one struct, defaults written in it, unknown keys refused with the line they stand in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clawback_connectors::StoreConfig;
+use clawback_model::Limits;
+use clawback_runtime::NotifierConfig;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// The configuration file. Relative paths start at its folder.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct Config {
+    /// `sqlite:FILE` or `postgres://…`. `CLAWBACK_DATABASE` goes before it.
+    pub(crate) database: String,
+    /// Folder of playbooks.
+    pub(crate) workflows: PathBuf,
+    /// Folder of scripts.
+    pub(crate) scripts: PathBuf,
+    /// Token used when neither `--token-file` nor `CLAWBACK_TOKEN` names another.
+    pub(crate) token_file: PathBuf,
+    /// Folder for compiled connectors.
+    pub(crate) cache: PathBuf,
+    /// Largest selections and batches.
+    pub(crate) limits: Limits,
+    /// Lists that scripts and guards read.
+    pub(crate) lists: BTreeMap<String, Vec<String>>,
+    /// Mail stores by name.
+    pub(crate) stores: BTreeMap<String, StoreConfig>,
+    /// Whom to tell, by name.
+    pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
+    /// Where the file is.
+    #[serde(skip)]
+    pub(crate) folder: PathBuf,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: "sqlite:clawback.db".to_owned(),
+            workflows: "workflows".into(),
+            scripts: "scripts".into(),
+            token_file: "admin.token".into(),
+            cache: "cache".into(),
+            limits: Limits::default(),
+            lists: BTreeMap::new(),
+            stores: BTreeMap::new(),
+            notifiers: BTreeMap::new(),
+            folder: PathBuf::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file named on the command line, else the one here, else the user's.
+    pub(crate) fn find(named: Option<&Path>) -> Result<Self, Failure> {
+        let mut candidates: Vec<PathBuf> = Vec::new();
+        match named {
+            Some(path) if path.is_dir() => candidates.push(path.join("clawback.toml")),
+            Some(path) => candidates.push(path.to_owned()),
+            None => {
+                candidates.push("clawback.toml".into());
+                candidates.extend(std::env::home_dir().map(|home| home.join(".config/clawback/clawback.toml")));
+            }
+        }
+        for path in &candidates {
+            match std::fs::read_to_string(path) {
+                Ok(text) => return Self::parse(path, &text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Failure::misuse(format!("{} cannot be read: {error}", path.display()))),
+            }
+        }
+        let looked = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
+        Err(Failure::misuse(format!("no configuration at {looked}"))
+            .hint("`clawback init` makes one here; --config names another"))
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
+        let mut config: Self = toml::from_str(text)
+            .map_err(|error| Failure::misuse(format!("{} is not right\n{error}", path.display())))?;
+        config.folder = std::path::absolute(path)
+            .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
+            .parent()
+            .map(Path::to_owned)
+            .unwrap_or_default();
+        if let Ok(url) = std::env::var("CLAWBACK_DATABASE") {
+            config.database = url;
+        }
+        Ok(config)
+    }
+
+    /// A path of the configuration, as seen from anywhere.
+    pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The database's URL, with a relative SQLite path made absolute.
+    pub(crate) fn database_url(&self) -> String {
+        match self.database.strip_prefix("sqlite:") {
+            Some(path) => format!("sqlite:{}", self.resolve(Path::new(path.trim_start_matches("//"))).display()),
+            None => self.database.clone(),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! How a command fails: a sentence, its causes, what to do next, and an exit code.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use clawback_runtime::Error;
+
+/// Exit codes; documented in the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done = 0,
+    /// The request failed.
+    Failed = 1,
+    /// Misuse or configuration.
+    Misuse = 2,
+    /// Finished, and some messages failed.
+    Partial = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// The user or the configuration is wrong.
+    pub(crate) fn misuse(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Misuse, message: message.into(), hint: None }
+    }
+
+    /// The request was right and failed.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Failed, message: message.into(), hint: None }
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// As printed to standard error.
+    pub(crate) fn render(&self) -> String {
+        let mut text = format!("error: {}", self.message);
+        if let Some(hint) = &self.hint {
+            let _ = write!(text, "\n  hint: {hint}");
+        }
+        text
+    }
+}
+
+/// The message and its causes, each once, made safe for a terminal: a cause may quote a server.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = clean(&error.to_string());
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = clean(&error.to_string());
+        if !text.contains(&message) {
+            let _ = write!(text, "\n  caused by: {message}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Lines stay lines; everything else that could deceive is made visible.
+fn clean(text: &str) -> String {
+    text.lines().map(clawback_model::visible).collect::<Vec<_>>().join("\n")
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let exit = match &error {
+            Error::Playbook(_)
+            | Error::Inputs(_)
+            | Error::UnknownPlaybook { .. }
+            | Error::UnknownStore { .. }
+            | Error::File { .. }
+            | Error::Notifier { .. }
+            | Error::Limit(_) => Exit::Misuse,
+            _ => Exit::Failed,
+        };
+        if let Error::Playbook(diagnostics) = &error {
+            return Self { exit, message: format!("the playbook has mistakes\n{}", crate::output::diagnostics(diagnostics)), hint: None };
+        }
+        Self { exit, message: chain(&error), hint: None }
+    }
+}
+
+impl From<clawback_store::StoreError> for Failure {
+    fn from(error: clawback_store::StoreError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(error.to_string())
+    }
+}

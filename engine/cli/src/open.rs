@@ -1,0 +1,167 @@
+//! Puts a site together from the configuration: database, stores, library, notifiers, and who is calling.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::{Host, HostOptions, MailStore};
+use clawback_model::{Clock, Principal, Remediation, RemediationId, Timestamp};
+use clawback_runtime::{Api, Library, Notifier, Site, Tuning};
+use clawback_scripting::Lists;
+use clawback_store::Store;
+
+use crate::args::Global;
+use crate::config::Config;
+use crate::failure::{Failure, chain};
+use crate::shipped;
+
+/// The real clock; the only place that reads it.
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else is given")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// 64 random bits of the operating system.
+pub(crate) fn random() -> u64 {
+    getrandom::u64().expect("the operating system has random numbers")
+}
+
+/// Which of the stores a command needs: opening one compiles its connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stores {
+    /// It only reads the history.
+    None,
+    /// It searches or acts.
+    All,
+}
+
+/// An open site and whoever calls.
+pub(crate) struct Session {
+    pub(crate) api: Api,
+    pub(crate) who: Principal,
+}
+
+impl Session {
+    /// Opens everything that the configuration names.
+    pub(crate) async fn open(global: &Global, stores: Stores) -> Result<Self, Failure> {
+        let config = Config::find(global.config.as_deref())?;
+        let api = Api::new(Arc::new(site(&config, stores).await?));
+        let secret = secret(global, &config)?;
+        let who = api.authenticate(&secret).await?;
+        Ok(Self { api, who })
+    }
+
+    /// The site beneath.
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        self.api.site()
+    }
+
+    /// The remediation of a remediation ID or an approval ID.
+    pub(crate) async fn find(&self, id: &str) -> Result<Remediation, Failure> {
+        let history = &self.site().history;
+        if let Ok(approval) = id.parse() {
+            return Ok(history.by_approval(&approval).await?);
+        }
+        let id: RemediationId = id.parse().map_err(|error: clawback_model::InvalidId| Failure::misuse(error.to_string()))?;
+        Ok(history.load(&id).await?)
+    }
+}
+
+/// A site as configured.
+pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failure> {
+    let history = Store::open(&config.database_url()).await?;
+    let mut site = Site {
+        history,
+        stores: std::collections::BTreeMap::new(),
+        library: library(config),
+        notifiers: std::collections::BTreeMap::new(),
+        limits: config.limits,
+        clock: Arc::new(SystemClock),
+        random,
+        node: node_name(),
+        tuning: Tuning::default(),
+    };
+    for (name, notifier) in &config.notifiers {
+        site.notifiers.insert(name.clone(), Notifier::open(name, notifier)?);
+    }
+    if stores == Stores::All {
+        for (name, store) in open_stores(config)? {
+            site.stores.insert(name.into(), store);
+        }
+    }
+    Ok(site)
+}
+
+/// The connector host, with its cache beside the configuration.
+pub(crate) fn host(config: &Config) -> Result<Host, Failure> {
+    let options = HostOptions { cache: Some(config.resolve(&config.cache)), base: config.folder.clone(), ..HostOptions::default() };
+    Host::new(options).map_err(|error| Failure::misuse(chain(&error)))
+}
+
+fn open_stores(config: &Config) -> Result<Vec<(String, Arc<dyn MailStore>)>, Failure> {
+    let host = host(config)?;
+    config
+        .stores
+        .iter()
+        .map(|(name, store)| match host.load(name, store) {
+            Ok(loaded) => Ok((name.clone(), loaded)),
+            Err(error) => Err(Failure::misuse(chain(&error)).hint("`clawback doctor` tests every store")),
+        })
+        .collect()
+}
+
+fn library(config: &Config) -> Library {
+    Library {
+        workflows: config.resolve(&config.workflows),
+        scripts: config.resolve(&config.scripts),
+        shipped_workflows: shipped::by_name(&shipped::WORKFLOWS),
+        shipped_scripts: shipped::by_name(&shipped::SCRIPTS),
+        lists: Lists::new(config.lists.clone()),
+    }
+}
+
+/// The secret of whoever calls: `--token-file`, then `CLAWBACK_TOKEN`, then the configuration's file.
+fn secret(global: &Global, config: &Config) -> Result<String, Failure> {
+    if let Some(path) = &global.token_file {
+        return read_token(path);
+    }
+    if let Ok(secret) = std::env::var("CLAWBACK_TOKEN") {
+        return Ok(secret);
+    }
+    read_token(&config.resolve(&config.token_file))
+}
+
+fn read_token(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Failure::misuse(format!("token file {} cannot be read: {error}", path.display()))
+            .hint("`clawback init` makes the first administrator's; CLAWBACK_TOKEN or --token-file names another")
+    })
+}
+
+/// Host name and process, unique enough for a lease.
+fn node_name() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = match host.trim() {
+        "" => "node",
+        host => host,
+    };
+    format!("{host}:{}:{:04x}", std::process::id(), random() & 0xffff)
+}
+
+/// Writes a file that only its owner may read; refuses to replace one.
+pub(crate) fn write_secret(path: &PathBuf, secret: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))?;
+    Ok(writeln!(file, "{secret}")?)
+}

@@ -1,0 +1,32 @@
+//! The playbooks and scripts in the binary, so that `init` and `demo` need nothing beside it.
+
+use std::collections::BTreeMap;
+
+/// Playbooks: file name and text.
+pub(crate) const WORKFLOWS: [(&str, &str); 5] = [
+    ("purge-phish-campaign", include_str!("../../../workflows/purge-phish-campaign.yaml")),
+    ("remove-handpicked", include_str!("../../../workflows/remove-handpicked.yaml")),
+    ("restore-false-positive", include_str!("../../../workflows/restore-false-positive.yaml")),
+    ("sweep-junk-worthy", include_str!("../../../workflows/sweep-junk-worthy.yaml")),
+    ("manual", include_str!("../../../workflows/manual.yaml")),
+];
+
+/// The JSON Schema of playbooks, for editors.
+pub(crate) const SCHEMA: &str = include_str!("../../../workflows/playbook.schema.json");
+
+/// Scripts: file name and text.
+pub(crate) const SCRIPTS: [(&str, &str); 5] = [
+    ("remediable-location.rhai", include_str!("../../../scripts/remediable-location.rhai")),
+    (
+        "exclude-secops-and-simulation.rhai",
+        include_str!("../../../scripts/exclude-secops-and-simulation.rhai"),
+    ),
+    ("vip-guard.rhai", include_str!("../../../scripts/vip-guard.rhai")),
+    ("lookalike-sender.rhai", include_str!("../../../scripts/lookalike-sender.rhai")),
+    ("keep-newsletters.rhai", include_str!("../../../scripts/keep-newsletters.rhai")),
+];
+
+/// As the library wants them.
+pub(crate) fn by_name(files: &[(&str, &str)]) -> BTreeMap<String, String> {
+    files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+}

@@ -1,0 +1,349 @@
+//! The application layer: everything that a face (CLI, HTTP, schedule) may ask for, behind one authorization.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_model::{
+    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Investigation,
+    InvestigationId, InvestigationKind, Origin, Permission, PlanDigest, PlanSummary, Principal, Remediation,
+    RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Vote,
+};
+use clawback_playbooks::{Bound, Playbook};
+use tokio::sync::mpsc;
+
+use crate::error::Error;
+use crate::identity::token_digest;
+use crate::planner::{self, Order, Planned};
+use crate::progress::Observer;
+use crate::site::Site;
+
+/// What a face asks to remediate.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Name of the playbook.
+    pub playbook: String,
+    /// Its inputs, as text.
+    pub inputs: BTreeMap<String, String>,
+    /// Name of the remediation; the playbook's if none is given.
+    pub name: Option<String>,
+    /// The playbook's if none is given.
+    pub severity: Option<Severity>,
+    /// The playbook's if none is given.
+    pub description: Option<String>,
+    /// Another action than the playbook's; only the `manual` playbook allows it.
+    pub action: Option<Action>,
+    /// Where it comes from.
+    pub source: ActionSource,
+    /// How the messages are selected.
+    pub mode: SelectionMode,
+    /// Handpicked messages, or exclusions: mailbox and Message-ID.
+    pub picked: Vec<(String, String)>,
+    /// On soft delete, the senders' copies too.
+    pub delete_senders_copy: bool,
+}
+
+/// A plan that was made and not kept.
+#[derive(Debug)]
+pub struct DryRun {
+    /// The digest that the plan would have, or why there would be none.
+    pub plan: Result<PlanSummary, StopReason>,
+    /// What would be asked of approvers.
+    pub approval: Option<ApprovalRule>,
+    /// The first targets.
+    pub sample: Vec<Target>,
+}
+
+/// The playbook that manual actions run through.
+const MANUAL: &str = "manual";
+
+/// Carries out requests of authenticated principals.
+#[derive(Clone)]
+pub struct Api {
+    site: Arc<Site>,
+}
+
+impl Api {
+    /// The layer over one site.
+    pub fn new(site: Arc<Site>) -> Self {
+        Self { site }
+    }
+
+    /// What lies beneath, for reading.
+    pub fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    /// Whose token this is.
+    pub async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
+        let found = self.site.history.principal_by_token(&token_digest(secret), self.site.now()).await?;
+        found.ok_or(Error::Unauthenticated)
+    }
+
+    /// Checks a playbook, all of it.
+    pub fn check(&self, name: &str) -> Result<Playbook, Error> {
+        let (path, source) = self.site.library.playbook_source(name)?;
+        load(&self.site, &path, &source)
+    }
+
+    /// Writes down a remediation, with its alert and investigation. Nothing is searched yet.
+    pub async fn submit(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
+        allow(who, Permission::Submit)?;
+        let request = self.request(who, submission)?;
+        self.file(request, who).await
+    }
+
+    /// Makes a plan and forgets it; the first `sample` targets are kept to show.
+    pub async fn dry_run(
+        &self,
+        who: &Principal,
+        submission: Submission,
+        sample: usize,
+        observer: &Observer,
+    ) -> Result<DryRun, Error> {
+        allow(who, Permission::Submit)?;
+        let request = self.request(who, submission)?;
+        let bound = Arc::new(bind(&self.site, &request)?);
+        let header = planner::header(&self.site, &request, &bound)?;
+        let order = Order { request: &request, bound: Arc::clone(&bound), header: &header };
+        let (sender, mut pages) = mpsc::channel(2);
+        let mut shown = Vec::new();
+        let looking = async {
+            while let Some(page) = pages.recv().await {
+                let room = sample.saturating_sub(shown.len());
+                shown.extend(page.into_iter().take(room));
+            }
+        };
+        let ((), planned) = tokio::join!(looking, planner::search(&self.site, &order, sender, observer));
+        let (plan, approval) = match planned? {
+            Planned::Plan(plan) => {
+                let (approval, _) = approval_for(&self.site, &request, &bound, &plan).await?;
+                (Ok(plan), approval)
+            }
+            Planned::Refused(reason) => (Err(reason), None),
+        };
+        Ok(DryRun { plan, approval, sample: shown })
+    }
+
+    /// Votes on a pending plan. Without `digest` the vote is for the plan as it stands when the vote is cast.
+    pub async fn decide(
+        &self,
+        who: &Principal,
+        id: &RemediationId,
+        decision: Decision,
+        digest: Option<PlanDigest>,
+        comment: Option<String>,
+    ) -> Result<Remediation, Error> {
+        let now = self.site.now();
+        let voted = self
+            .site
+            .history
+            .record_if(id, None, &who.name, now, |current| {
+                let pending = current.approval.as_ref().filter(|_| current.status == Status::PendingApproval);
+                let Some(approval) = pending else {
+                    return Err(Error::NotPending { id: id.clone(), status: current.status });
+                };
+                let digest = digest.unwrap_or(approval.digest);
+                let vote = Vote { by: who.name.clone(), decision, digest, comment: comment.clone(), at: now };
+                approval.vote(who, &vote)?;
+                Ok(Event::Voted { vote })
+            })
+            .await?;
+        if voted.status != Status::PendingApproval {
+            crate::notify::status_changed(&self.site, &voted).await;
+        }
+        Ok(voted)
+    }
+
+    /// Asks a running remediation to stop for now.
+    pub async fn pause(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
+        self.control(who, id, &Event::PauseRequested { by: who.name.clone() }).await
+    }
+
+    /// Lets a paused remediation go on.
+    pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
+        self.control(who, id, &Event::Resumed { by: who.name.clone() }).await
+    }
+
+    /// Calls a remediation off; what is open becomes `cancelled`.
+    pub async fn cancel(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
+        self.control(who, id, &Event::CancelRequested { by: who.name.clone() }).await
+    }
+
+    /// Makes the plan of a pending remediation anew; votes so far are void.
+    pub async fn replan(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
+        self.control(who, id, &Event::ReplanRequested).await
+    }
+
+    async fn control(&self, who: &Principal, id: &RemediationId, event: &Event) -> Result<Remediation, Error> {
+        allow(who, Permission::Control)?;
+        Ok(self.site.history.record(id, None, &who.name, event, self.site.now()).await?)
+    }
+
+    /// A new remediation that puts back what `id` moved.
+    pub async fn undo(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
+        allow(who, Permission::Submit)?;
+        let old = self.site.history.load(id).await?;
+        let action = old.request.action;
+        if !action.is_reversible() {
+            return Err(Error::Irreversible { id: id.clone(), action });
+        }
+        if !(old.status.is_final() || old.status == Status::Paused) {
+            let advice = "wait until it has ended, or pause or cancel it first";
+            return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
+        }
+        if old.counts.succeeded == 0 {
+            return Err(Error::NothingTo { id: id.clone(), what: "succeeded message", verb: "undo" });
+        }
+        let name = format!("Undo {}", old.request.name);
+        let request = self.follow_up(who, &old, name, Action::Restore, Origin::Undo { of: id.clone() });
+        self.file(request, who).await
+    }
+
+    /// A new remediation with what failed in `id`, under the same approval while that is valid.
+    pub async fn retry(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
+        allow(who, Permission::Submit)?;
+        let old = self.site.history.load(id).await?;
+        if !matches!(old.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled) {
+            let advice = "only what has ended can be retried";
+            return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
+        }
+        if old.counts.failed == 0 {
+            return Err(Error::NothingTo { id: id.clone(), what: "failed message", verb: "retry" });
+        }
+        let valid = old.approval.as_ref().map_or(ApprovalRule::default().expires, |approval| approval.rule.expires);
+        if self.site.now().since(old.created_at) > valid {
+            return Err(Error::ApprovalTooOld { id: id.clone(), days: days(valid) });
+        }
+        let name = format!("Retry {}", old.request.name);
+        let request = self.follow_up(who, &old, name, old.request.action, Origin::Retry { of: id.clone() });
+        self.file(request, who).await
+    }
+
+    fn request(&self, who: &Principal, submission: Submission) -> Result<Request, Error> {
+        let (path, source) = self.site.library.playbook_source(&submission.playbook)?;
+        let playbook = load(&self.site, &path, &source)?;
+        playbook.bind(&submission.inputs, self.site.now())?;
+        let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
+        match submission.mode {
+            SelectionMode::Handpicked => self.site.limits.check_messages(submission.mode, picked)?,
+            SelectionMode::QueryWithExclusions => self.site.limits.check_exclusions(picked)?,
+            SelectionMode::Query => {}
+        }
+        let action = submission.action.filter(|_| playbook.name() == MANUAL).unwrap_or_else(|| playbook.action());
+        Ok(Request {
+            name: submission.name.unwrap_or_else(|| playbook.name().to_owned()),
+            severity: submission.severity.unwrap_or_else(|| playbook.severity()),
+            description: submission.description.unwrap_or_else(|| playbook.description().to_owned()),
+            action,
+            delete_senders_copy: submission.delete_senders_copy || playbook.delete_senders_copy(),
+            source: submission.source,
+            mode: submission.mode,
+            playbook: playbook.name().to_owned(),
+            playbook_source: source,
+            inputs: submission.inputs,
+            picked: submission.picked,
+            requested_by: who.name.clone(),
+            origin: Origin::Fresh,
+            approval_id: ApprovalId::from_random((self.site.random)()),
+            investigation_id: InvestigationId::from_random((self.site.random)()),
+            alert_id: AlertId::from_random((self.site.random)()),
+        })
+    }
+
+    fn follow_up(&self, who: &Principal, old: &Remediation, name: String, action: Action, origin: Origin) -> Request {
+        Request {
+            name,
+            action,
+            origin,
+            delete_senders_copy: false,
+            source: ActionSource::Manual,
+            requested_by: who.name.clone(),
+            approval_id: ApprovalId::from_random((self.site.random)()),
+            investigation_id: InvestigationId::from_random((self.site.random)()),
+            alert_id: AlertId::from_random((self.site.random)()),
+            ..old.request.clone()
+        }
+    }
+
+    async fn file(&self, request: Request, who: &Principal) -> Result<Remediation, Error> {
+        let now = self.site.now();
+        let id = RemediationId::from_random((self.site.random)());
+        let alert = Alert {
+            id: request.alert_id.clone(),
+            name: ADMIN_ACTION_ALERT.to_owned(),
+            severity: Severity::Informational,
+            actor: who.name.clone(),
+            action: request.action,
+            remediation_id: id.clone(),
+            investigation_id: request.investigation_id.clone(),
+            created_at: now,
+        };
+        let investigation = Investigation {
+            id: request.investigation_id.clone(),
+            kind: if request.source == ActionSource::Air { InvestigationKind::Air } else { InvestigationKind::Admin },
+            alert_id: request.alert_id.clone(),
+            remediation_id: id.clone(),
+            entity: entity(&request),
+            created_at: now,
+        };
+        let remediation = Remediation::submitted(id, request, now);
+        self.site.history.submit(&remediation, &alert, &investigation, &who.name, now).await?;
+        Ok(remediation)
+    }
+}
+
+/// The selection in words, for the investigation.
+fn entity(request: &Request) -> String {
+    match &request.origin {
+        Origin::Undo { of } => format!("messages that {of} moved"),
+        Origin::Retry { of } => format!("messages that failed in {of}"),
+        Origin::Fresh if request.mode == SelectionMode::Handpicked => format!("{} picked messages", request.picked.len()),
+        Origin::Fresh => {
+            let inputs = request.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ");
+            format!("playbook {} ({inputs})", request.playbook)
+        }
+    }
+}
+
+fn days(duration: Duration) -> u64 {
+    duration.as_secs() / 86_400
+}
+
+/// Refuses what the roles do not allow.
+fn allow(who: &Principal, permission: Permission) -> Result<(), Error> {
+    if who.may(permission) { Ok(()) } else { Err(Error::Forbidden { name: who.name.clone(), permission }) }
+}
+
+fn load(site: &Site, path: &str, source: &str) -> Result<Playbook, Error> {
+    let stores = site.stores.keys().map(ToString::to_string).collect();
+    let notifiers = site.notifiers.keys().cloned().collect();
+    site.library.check(path, source, stores, notifiers, site.limits)
+}
+
+/// The playbook of a request, from the text frozen with it, with its inputs.
+pub(crate) fn bind(site: &Site, request: &Request) -> Result<Bound, Error> {
+    let playbook = load(site, &format!("{}.yaml", request.playbook), &request.playbook_source)?;
+    // Times relative to now mean the time of the submission's plan; they are frozen with the plan's targets.
+    Ok(playbook.bind(&request.inputs, site.now())?)
+}
+
+/// Whether this plan needs votes, and who has decided if not.
+pub(crate) async fn approval_for(
+    site: &Site,
+    request: &Request,
+    bound: &Bound,
+    plan: &PlanSummary,
+) -> Result<(Option<ApprovalRule>, Option<String>), Error> {
+    let requester = match request.source {
+        ActionSource::Schedule | ActionSource::Air => "automation".to_owned(),
+        _ => request.requested_by.clone(),
+    };
+    let rule = match &request.origin {
+        Origin::Fresh => bound.approval(plan)?,
+        Origin::Undo { of } => site.history.load(of).await?.approval.map(|approval| approval.rule),
+        Origin::Retry { of } => return Ok((None, site.history.load(of).await?.decided_by)),
+    };
+    let decided_by = rule.is_none().then_some(requester);
+    Ok((rule, decided_by))
+}

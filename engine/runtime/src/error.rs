@@ -1,0 +1,52 @@
+//! What can go wrong on the way from a request to its history. Each message says what to do next.
+
+use clawback_connectors::CallError;
+use clawback_model::{IllegalTransition, LimitExceeded, Permission, RemediationId, Status, VoteRefused};
+use clawback_playbooks::{BindError, Diagnostics};
+use clawback_store::StoreError;
+
+/// A request that could not be carried out.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error("the action history could not be read or written")]
+    History(#[from] StoreError),
+    #[error(transparent)]
+    Store(#[from] CallError),
+    #[error(transparent)]
+    Playbook(#[from] Diagnostics),
+    #[error(transparent)]
+    Inputs(#[from] BindError),
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
+    #[error(transparent)]
+    Vote(#[from] VoteRefused),
+    #[error(transparent)]
+    Transition(#[from] IllegalTransition),
+    #[error("no playbook `{name}` in {folder}; known are {known}")]
+    UnknownPlaybook { name: String, folder: String, known: String },
+    #[error("no store `{name}` is configured; known are {known}")]
+    UnknownStore { name: String, known: String },
+    #[error("{name} may not do this: it needs the role {}, which an administrator can give", permission.role())]
+    Forbidden { name: String, permission: Permission },
+    #[error("the token is unknown, expired or revoked; ask an administrator for a new one (`clawback principals token NAME`)")]
+    Unauthenticated,
+    #[error("{id} is {status} and not waiting for approval; `clawback show {id}` tells its story")]
+    NotPending { id: RemediationId, status: Status },
+    #[error("{id} is {status}: {advice}")]
+    WrongStatus { id: RemediationId, status: Status, advice: &'static str },
+    #[error("{id} did `{action}`, which cannot be undone")]
+    Irreversible { id: RemediationId, action: clawback_model::Action },
+    #[error("{id} has no {what} to {verb}")]
+    NothingTo { id: RemediationId, what: &'static str, verb: &'static str },
+    #[error("{id} is being worked on by another node ({node}); `clawback show {id}` follows it")]
+    Busy { id: RemediationId, node: String },
+    #[error("the approval of {id} is older than {days} days and covers no retry; submit the remediation again")]
+    ApprovalTooOld { id: RemediationId, days: u64 },
+    #[error("nothing could be searched: {detail}")]
+    NothingSearched { detail: String },
+    #[error("file {path} cannot be read: {detail}")]
+    File { path: String, detail: String },
+    #[error("notifier `{name}`: {detail}")]
+    Notifier { name: String, detail: String },
+}

@@ -1,0 +1,104 @@
+//! Where playbooks and scripts come from: folders of the operator, with the shipped ones behind them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clawback_playbooks::{Env, Playbook};
+use clawback_scripting::Lists;
+
+use crate::error::Error;
+
+/// Playbooks, scripts and lists as they are on disk now. Read anew at every use, so that an edit needs no restart; what a
+/// remediation runs is frozen when it is submitted.
+#[derive(Debug, Clone, Default)]
+pub struct Library {
+    /// Folder of playbooks (`*.yaml`).
+    pub workflows: PathBuf,
+    /// Folder of scripts (`*.rhai`).
+    pub scripts: PathBuf,
+    /// Shipped playbooks by name, used where the folder has none of that name.
+    pub shipped_workflows: BTreeMap<String, String>,
+    /// Shipped scripts by file name.
+    pub shipped_scripts: BTreeMap<String, String>,
+    /// Lists that scripts and guards read: `vips`, `secops-mailboxes`, and the operator's own.
+    pub lists: Lists,
+}
+
+impl Library {
+    /// The source text of a playbook, and the path to show in diagnostics.
+    pub fn playbook_source(&self, name: &str) -> Result<(String, String), Error> {
+        let stem = name.strip_suffix(".yaml").unwrap_or(name);
+        let path = if stem.contains('/') { PathBuf::from(name) } else { self.workflows.join(format!("{stem}.yaml")) };
+        match std::fs::read_to_string(&path) {
+            Ok(source) => Ok((path.display().to_string(), source)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                match self.shipped_workflows.get(stem) {
+                    Some(source) => Ok((format!("{stem}.yaml"), source.clone())),
+                    None => Err(Error::UnknownPlaybook {
+                        name: name.to_owned(),
+                        folder: self.workflows.display().to_string(),
+                        known: self.playbook_names().join(", "),
+                    }),
+                }
+            }
+            Err(error) => Err(unreadable(&path, &error)),
+        }
+    }
+
+    /// Names of all playbooks, sorted.
+    pub fn playbook_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.shipped_workflows.keys().cloned().collect();
+        if let Ok(entries) = std::fs::read_dir(&self.workflows) {
+            names.extend(entries.filter_map(Result::ok).filter_map(|entry| {
+                let name = entry.file_name().into_string().ok()?;
+                name.strip_suffix(".yaml").map(str::to_owned)
+            }));
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// All scripts by file name: the shipped ones, and over them those of the folder.
+    pub fn scripts(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut scripts = self.shipped_scripts.clone();
+        let entries = match std::fs::read_dir(&self.scripts) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(scripts),
+            Err(error) => return Err(unreadable(&self.scripts, &error)),
+        };
+        for entry in entries.filter_map(Result::ok) {
+            let path = entry.path();
+            if path.extension().is_some_and(|extension| extension == "rhai")
+                && let Some(name) = path.file_name().and_then(|name| name.to_str())
+            {
+                let source = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+                scripts.insert(name.to_owned(), source);
+            }
+        }
+        Ok(scripts)
+    }
+
+    /// Checks a playbook against these surroundings.
+    pub fn check(
+        &self,
+        path: &str,
+        source: &str,
+        stores: Vec<String>,
+        notifiers: Vec<String>,
+        limits: clawback_model::Limits,
+    ) -> Result<Playbook, Error> {
+        let env = Env {
+            scripts: self.scripts()?,
+            stores: Some(stores),
+            limits,
+            lists: self.lists.clone(),
+            notifiers: Some(notifiers),
+        };
+        Ok(Playbook::load(path, source, &env)?)
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    Error::File { path: path.display().to_string(), detail: error.to_string() }
+}

@@ -1,0 +1,422 @@
+//! Makes a plan: searches mailboxes many at a time, filters, and streams the targets out in a stable order. Memory stays flat:
+//! no more than a few pages are held at once, whatever the size of the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clawback_connectors::{CallError, MailStore};
+use clawback_model::{
+    Action, Condition, Counts, LocationKind, Message, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Predicate, Query,
+    Reason, Request, SelectionMode, StopReason, Target,
+};
+use clawback_playbooks::Bound;
+use futures::StreamExt as _;
+use futures::stream;
+use tokio::sync::mpsc;
+
+use crate::error::Error;
+use crate::progress::{Observer, Seen};
+use crate::site::Site;
+
+/// Targets handed on at once.
+const PAGE_OF_TARGETS: usize = 4_000;
+/// Errors of mailboxes kept as examples.
+const SAMPLE: usize = 20;
+
+/// How a search ended.
+pub(crate) enum Planned {
+    /// Frozen.
+    Plan(PlanSummary),
+    /// A limit or a guard forbids it.
+    Refused(StopReason),
+}
+
+/// What a plan is made for.
+pub(crate) struct Order<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) header: &'a PlanHeader,
+}
+
+/// The header of a plan with this playbook on these stores.
+pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<PlanHeader, Error> {
+    let mut connectors = BTreeMap::new();
+    for store in stores_of(site, bound)? {
+        let known = store.capabilities();
+        connectors
+            .insert(store.name().to_string(), format!("{} {} {}", known.connector, known.version, known.digest));
+    }
+    Ok(PlanHeader {
+        action: request.action,
+        playbook: request.playbook.clone(),
+        playbook_digest: clawback_model::Digest::of(request.playbook_source.as_bytes()),
+        inputs: request.inputs.clone(),
+        scripts: bound.script_digests().clone(),
+        connectors,
+    })
+}
+
+/// Searches, and sends pages of targets to `pages` as they come.
+pub(crate) async fn search(
+    site: &Arc<Site>,
+    order: &Order<'_>,
+    pages: mpsc::Sender<Vec<Target>>,
+    observer: &Observer,
+) -> Result<Planned, Error> {
+    let mut plan = Draft::new(site, order, pages);
+    let search = Arc::new(Search::of(order));
+    let mut mailboxes_done = 0;
+    for store in stores_of(site, &order.bound)? {
+        let most_calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
+        let mut found = mailboxes(site, Arc::clone(&store), order.request)
+            .map(|listed| {
+                let (site, store, search) = (Arc::clone(site), Arc::clone(&store), Arc::clone(&search));
+                async move {
+                    let mailbox = listed?;
+                    // A task of its own, so that the searches use every core; the stream keeps their order.
+                    let task = tokio::spawn(async move {
+                        let result = search_mailbox(&site, &*store, &mailbox, &search).await;
+                        (mailbox, result)
+                    });
+                    Ok(task.await.expect("a search does not panic"))
+                }
+            })
+            .buffered(most_calls * 2);
+        while let Some(next) = found.next().await {
+            let (mailbox, result) = next.map_err(|error: CallError| Error::NothingSearched { detail: error.to_string() })?;
+            mailboxes_done += 1;
+            match result {
+                Ok(messages) => plan.add_all(&store, messages).await?,
+                Err(error) => plan.unsearched(&mailbox, &error, order.request.mode),
+            }
+            observer(Seen::Searching { mailboxes: mailboxes_done, found: plan.submitted() });
+            if let Some(reason) = plan.over_limit(site, order.request) {
+                return Ok(Planned::Refused(reason));
+            }
+        }
+    }
+    if order.request.delete_senders_copy {
+        senders_copies(site, order, &mut plan).await?;
+    }
+    if mailboxes_done > 0 && plan.facts.unsearched == mailboxes_done {
+        let detail = plan.facts.unsearched_sample.first().map_or(String::new(), |(_, error)| error.clone());
+        return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
+    }
+    plan.finish(&order.bound.guards().stop_when).await
+}
+
+fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Error> {
+    match bound.stores() {
+        Some(names) => names.iter().map(|name| site.store(name).map(Arc::clone)).collect(),
+        None => Ok(site.stores.values().map(Arc::clone).collect()),
+    }
+}
+
+/// The mailboxes to search: those of the picked messages, else all of the store.
+fn mailboxes(
+    site: &Arc<Site>,
+    store: Arc<dyn MailStore>,
+    request: &Request,
+) -> stream::BoxStream<'static, Result<Arc<str>, CallError>> {
+    if request.mode == SelectionMode::Handpicked {
+        let picked: BTreeSet<Arc<str>> = request.picked.iter().map(|(mailbox, _)| mailbox.as_str().into()).collect();
+        return stream::iter(picked.into_iter().map(Ok)).boxed();
+    }
+    let most = site.tuning.page;
+    stream::try_unfold(Some(None), move |cursor: Option<Option<String>>| {
+        let store = Arc::clone(&store);
+        async move {
+            let Some(cursor) = cursor else { return Ok(None) };
+            let page = store.mailboxes(cursor, most).await?;
+            Ok(Some((stream::iter(page.items.into_iter().map(Ok)), page.next.map(Some))))
+        }
+    })
+    .flat_map(|page| match page {
+        Ok(mailboxes) => mailboxes.boxed(),
+        Err(error) => stream::iter([Err(error)]).boxed(),
+    })
+    .boxed()
+}
+
+/// What is looked for in every mailbox.
+struct Search {
+    query: Query,
+    bound: Arc<Bound>,
+    /// Handpicked: only these. With exclusions: all but these.
+    picked: BTreeSet<(String, String)>,
+    mode: SelectionMode,
+    most: u64,
+}
+
+impl Search {
+    fn of(order: &Order<'_>) -> Self {
+        let request = order.request;
+        let mut query = order.bound.query();
+        if request.mode == SelectionMode::Handpicked {
+            query.message_id = request.picked.iter().map(|(_, id)| id.clone()).collect();
+        }
+        Self {
+            query,
+            bound: Arc::clone(&order.bound),
+            picked: request.picked.iter().map(|(mailbox, id)| (mailbox.to_lowercase(), id.clone())).collect(),
+            mode: request.mode,
+            most: 0,
+        }
+    }
+
+    fn wants(&self, message: &Message) -> bool {
+        match self.mode {
+            SelectionMode::Query => true,
+            mode => {
+                let key = (message.mailbox.to_lowercase(), message.reference.message_id.clone());
+                self.picked.contains(&key) == (mode == SelectionMode::Handpicked)
+            }
+        }
+    }
+}
+
+/// A message that was selected, or whose filter script failed on it.
+struct Hit {
+    message: Message,
+    script_failed: bool,
+}
+
+async fn search_mailbox(
+    site: &Site,
+    store: &dyn MailStore,
+    mailbox: &Arc<str>,
+    search: &Search,
+) -> Result<Vec<Hit>, CallError> {
+    let mut hits = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
+        for message in page.items {
+            if !search.wants(&message) {
+                continue;
+            }
+            match search.bound.keep(&message) {
+                Ok(verdict) if verdict.keep => hits.push(Hit { message, script_failed: false }),
+                Ok(_) => {}
+                Err(_) => hits.push(Hit { message, script_failed: true }),
+            }
+        }
+        let _ = search.most;
+        match page.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(hits),
+        }
+    }
+}
+
+/// Tries a read again after a passing error; waits as the store asks.
+pub(crate) async fn with_retries<T, F>(site: &Site, mut call: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let tuning = &site.tuning;
+    let mut wait = tuning.backoff;
+    for _ in 1..tuning.attempts {
+        match call().await {
+            Err(CallError::Throttled { after, .. }) => {
+                tokio::time::sleep(after.unwrap_or(wait).min(tuning.throttle_patience)).await;
+            }
+            Err(CallError::Transient { .. }) => tokio::time::sleep(wait).await,
+            result => return result,
+        }
+        wait = wait.saturating_mul(2);
+    }
+    call().await
+}
+
+/// A plan in the making.
+struct Draft<'a> {
+    site: &'a Site,
+    action: Action,
+    hasher: PlanHasher,
+    counts: Counts,
+    facts: PlanFacts,
+    next_seq: u32,
+    page: Vec<Target>,
+    pages: mpsc::Sender<Vec<Target>>,
+    /// The mailbox whose targets are being added, and how many it has.
+    current: Option<(Arc<str>, u64)>,
+    /// Message-IDs by sender, where the senders' copies are wanted.
+    senders: Option<BTreeMap<String, BTreeSet<String>>>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(site: &'a Site, order: &Order<'_>, pages: mpsc::Sender<Vec<Target>>) -> Self {
+        Self {
+            site,
+            action: order.request.action,
+            hasher: PlanHasher::new(order.header),
+            counts: Counts::default(),
+            facts: PlanFacts::default(),
+            next_seq: 0,
+            page: Vec::with_capacity(PAGE_OF_TARGETS),
+            pages,
+            current: None,
+            senders: order.request.delete_senders_copy.then(BTreeMap::new),
+        }
+    }
+
+    fn submitted(&self) -> u64 {
+        self.counts.submitted
+    }
+
+    async fn add_all(&mut self, store: &Arc<dyn MailStore>, hits: Vec<Hit>) -> Result<(), Error> {
+        let can_act = store.capabilities().actions.contains(&self.action);
+        for hit in hits {
+            let not_remediable = if hit.script_failed {
+                Some(Reason::ScriptError)
+            } else if !hit.message.location.kind.is_remediable() {
+                Some(Reason::LocationNotRemediable)
+            } else if can_act {
+                None
+            } else {
+                Some(Reason::ActionNotSupported)
+            };
+            self.add(hit.message, not_remediable).await?;
+        }
+        Ok(())
+    }
+
+    async fn add(&mut self, message: Message, not_remediable: Option<Reason>) -> Result<(), Error> {
+        if let Some(senders) = &mut self.senders {
+            let ids = senders.entry(message.from_address.clone()).or_default();
+            ids.insert(message.reference.message_id.clone());
+        }
+        let target = Target {
+            seq: self.next_seq,
+            store: message.store,
+            mailbox: message.mailbox,
+            reference: message.reference,
+            location: message.location,
+            original_location: message.original_location,
+            subject: message.subject,
+            from_address: message.from_address,
+            received_at: message.received_at,
+            former: None,
+            not_remediable,
+        };
+        self.push(target).await
+    }
+
+    async fn push(&mut self, target: Target) -> Result<(), Error> {
+        self.note_mailbox(&target.mailbox);
+        let more = if target.not_remediable.is_some() { Counts::planned(0, 1) } else { Counts::planned(1, 0) };
+        self.counts = self.counts.plus(more);
+        self.hasher.add(&target);
+        self.next_seq += 1;
+        self.page.push(target);
+        if self.page.len() >= PAGE_OF_TARGETS {
+            self.send().await?;
+        }
+        Ok(())
+    }
+
+    fn note_mailbox(&mut self, mailbox: &Arc<str>) {
+        if self.site.library.lists.contains("vips", mailbox) {
+            self.facts.vips += 1;
+        }
+        match &mut self.current {
+            Some((current, number)) if current == mailbox => *number += 1,
+            _ => {
+                self.close_mailbox();
+                self.facts.mailboxes += 1;
+                self.current = Some((Arc::clone(mailbox), 1));
+            }
+        }
+    }
+
+    fn close_mailbox(&mut self) {
+        if let Some((mailbox, number)) = self.current.take()
+            && self.facts.largest.as_ref().is_none_or(|(_, most)| number > *most)
+        {
+            self.facts.largest = Some((mailbox.to_string(), number));
+        }
+    }
+
+    fn unsearched(&mut self, mailbox: &Arc<str>, error: &CallError, mode: SelectionMode) {
+        // A picked mailbox is asked for in every store; only one of them has it.
+        if mode == SelectionMode::Handpicked && matches!(error, CallError::NotFound { .. }) {
+            return;
+        }
+        self.facts.unsearched += 1;
+        if self.facts.unsearched_sample.len() < SAMPLE {
+            self.facts.unsearched_sample.push((mailbox.to_string(), error.to_string()));
+        }
+    }
+
+    fn over_limit(&self, site: &Site, request: &Request) -> Option<StopReason> {
+        let exceeded = site.limits.check_messages(request.mode, self.counts.submitted).err()?;
+        Some(StopReason::Limit { exceeded })
+    }
+
+    async fn send(&mut self) -> Result<(), Error> {
+        let page = std::mem::replace(&mut self.page, Vec::with_capacity(PAGE_OF_TARGETS));
+        // The receiver ends early only with an error of its own, which its owner reports.
+        let _ = self.pages.send(page).await;
+        Ok(())
+    }
+
+    async fn finish(mut self, rules: &clawback_model::StopWhen) -> Result<Planned, Error> {
+        self.close_mailbox();
+        if !self.page.is_empty() {
+            self.send().await?;
+        }
+        if let Some(reason) = rules.check_plan(&self.counts, &self.facts) {
+            return Ok(Planned::Refused(reason));
+        }
+        Ok(Planned::Plan(PlanSummary { digest: self.hasher.finish(), counts: self.counts, facts: self.facts }))
+    }
+}
+
+/// Adds the copies in the sent items of senders who have a mailbox here.
+async fn senders_copies(site: &Arc<Site>, order: &Order<'_>, plan: &mut Draft<'_>) -> Result<(), Error> {
+    let Some(senders) = plan.senders.take() else { return Ok(()) };
+    for store in stores_of(site, &order.bound)? {
+        let mut listed = mailboxes(site, Arc::clone(&store), &Request { mode: SelectionMode::Query, ..order.request.clone() });
+        while let Some(mailbox) = listed.next().await {
+            let mailbox = mailbox?;
+            let Some(ids) = senders.get(&mailbox.to_lowercase()) else { continue };
+            let ids: Vec<String> = ids.iter().filter(|id| !id.is_empty()).cloned().collect();
+            let wanted = Predicate::all([
+                Condition::MessageId(ids),
+                Condition::LatestLocation(vec![LocationKind::SentItems]),
+            ]);
+            let query = wanted.push_down();
+            let mut cursor = None;
+            loop {
+                let page =
+                    with_retries(site, || store.search(&mailbox, &query, cursor.clone(), site.tuning.page)).await?;
+                for message in page.items.into_iter().filter(|message| wanted.matches(message)) {
+                    plan.add(message, None).await?;
+                }
+                match page.next {
+                    Some(next) => cursor = Some(next),
+                    None => break,
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The plan of an undo or a retry: targets given, nothing searched.
+pub(crate) async fn given(
+    site: &Arc<Site>,
+    order: &Order<'_>,
+    mut targets: mpsc::Receiver<Vec<Target>>,
+    pages: mpsc::Sender<Vec<Target>>,
+) -> Result<Planned, Error> {
+    let mut plan = Draft::new(site, order, pages);
+    while let Some(page) = targets.recv().await {
+        for target in page {
+            let seq = plan.next_seq;
+            plan.push(Target { seq, ..target }).await?;
+        }
+    }
+    plan.finish(&clawback_model::StopWhen::default()).await
+}

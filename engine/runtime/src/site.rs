@@ -1,0 +1,86 @@
+//! Everything one node works with, put together once at start and passed down.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::MailStore;
+use clawback_model::{Clock, Limits, Timestamp};
+use clawback_store::Store;
+
+use crate::error::Error;
+use crate::library::Library;
+use crate::notify::Notifier;
+
+/// One node's surroundings.
+pub struct Site {
+    /// The action history.
+    pub history: Store,
+    /// Mail stores by their configured names.
+    pub stores: BTreeMap<Arc<str>, Arc<dyn MailStore>>,
+    /// Playbooks, scripts and lists.
+    pub library: Library,
+    /// Whom to tell, by name.
+    pub notifiers: BTreeMap<String, Notifier>,
+    /// Largest selections.
+    pub limits: Limits,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits for identifiers.
+    pub random: fn() -> u64,
+    /// This node's name, as it stands on leases.
+    pub node: String,
+    /// Waits and bounds.
+    pub tuning: Tuning,
+}
+
+/// Waits and bounds of the scheduler. The defaults suit a server on the same network.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// Messages in one page of a search.
+    pub page: u32,
+    /// Outcomes written in one transaction.
+    pub flush: usize,
+    /// An outcome waits no longer than this for its flush.
+    pub flush_after: Duration,
+    /// Tries of one call that fails in passing, the first included.
+    pub attempts: u32,
+    /// Wait before the second try; doubles each time.
+    pub backoff: Duration,
+    /// Longest time one chunk of a lane waits for a store that throttles.
+    pub throttle_patience: Duration,
+    /// How long a lease holds without a heartbeat.
+    pub lease: Duration,
+    /// How often a running worker looks for a pause or a cancel.
+    pub control: Duration,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            page: 500,
+            flush: 2_000,
+            flush_after: Duration::from_millis(50),
+            attempts: 5,
+            backoff: Duration::from_millis(250),
+            throttle_patience: Duration::from_mins(10),
+            lease: Duration::from_secs(30),
+            control: Duration::from_millis(250),
+        }
+    }
+}
+
+impl Site {
+    /// The store of that name.
+    pub fn store(&self, name: &str) -> Result<&Arc<dyn MailStore>, Error> {
+        self.stores.get(name).ok_or_else(|| Error::UnknownStore {
+            name: name.to_owned(),
+            known: self.stores.keys().map(|name| &**name).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,91 @@
+//! Looks again after the last batch: is every message that was moved where its receipt says, and every deleted one gone?
+
+use std::sync::Arc;
+
+use clawback_connectors::{CallError, MailStore};
+use clawback_model::{Event, MessageRef, Outcome, OutcomeKind, Remediation, Target};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+
+use crate::error::Error;
+use crate::planner::with_retries;
+use crate::progress::{Observer, Seen};
+use crate::site::Site;
+
+/// Rows read at once.
+const PAGE: u32 = 4_000;
+/// Numbers of unconfirmed targets kept in the history.
+const SAMPLE: usize = 100;
+
+/// Checks every succeeded target.
+pub(crate) async fn verify(site: &Arc<Site>, remediation: &Remediation, observer: &Observer) -> Result<Event, Error> {
+    let (mut confirmed, mut unconfirmed, mut sample) = (0, 0, Vec::new());
+    let all = remediation.counts.succeeded;
+    let mut after = None;
+    loop {
+        let rows = site.history.former_outcomes(&remediation.id, OutcomeKind::Succeeded, after, PAGE).await?;
+        let Some((last, _)) = rows.last() else { break };
+        after = Some(last.seq);
+        for missing in check_page(site, rows, &mut confirmed).await? {
+            unconfirmed += 1;
+            if sample.len() < SAMPLE {
+                sample.push(missing);
+            }
+        }
+        observer(Seen::Verifying { done: confirmed + unconfirmed, all });
+    }
+    sample.sort_unstable();
+    Ok(Event::Verified { confirmed, unconfirmed, sample })
+}
+
+/// The numbers of the targets that are not where they should be.
+async fn check_page(site: &Arc<Site>, rows: Vec<(Target, Outcome)>, confirmed: &mut u64) -> Result<Vec<u32>, Error> {
+    let mut lanes: Vec<(Arc<dyn MailStore>, Arc<str>, Vec<(Target, Outcome)>)> = Vec::new();
+    for row in rows {
+        match lanes.last_mut() {
+            Some((store, mailbox, rows)) if *mailbox == row.0.mailbox && *store.name() == row.0.store => rows.push(row),
+            _ => lanes.push((Arc::clone(site.store(&row.0.store)?), Arc::clone(&row.0.mailbox), vec![row])),
+        }
+    }
+    let mut missing = Vec::new();
+    let mut running = FuturesUnordered::new();
+    let mut lanes = lanes.into_iter();
+    loop {
+        while let Some(lane) = (running.len() < calls_at_once(&lanes)).then(|| lanes.next()).flatten() {
+            let site = Arc::clone(site);
+            running.push(tokio::spawn(async move { check_lane(&site, lane).await }));
+        }
+        let Some(result) = running.next().await else { return Ok(missing) };
+        let (good, bad) = result.expect("a verification does not panic")?;
+        *confirmed += good;
+        missing.extend(bad);
+    }
+}
+
+fn calls_at_once(lanes: &std::vec::IntoIter<(Arc<dyn MailStore>, Arc<str>, Vec<(Target, Outcome)>)>) -> usize {
+    lanes.as_slice().first().map_or(0, |(store, ..)| usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1))
+}
+
+async fn check_lane(
+    site: &Site,
+    (store, mailbox, rows): (Arc<dyn MailStore>, Arc<str>, Vec<(Target, Outcome)>),
+) -> Result<(u64, Vec<u32>), CallError> {
+    let references: Vec<MessageRef> = rows
+        .iter()
+        .map(|(target, outcome)| {
+            let receipt = outcome.receipt.as_ref();
+            receipt.and_then(|receipt| receipt.now.clone()).unwrap_or_else(|| target.reference.clone())
+        })
+        .collect();
+    let located = with_retries(site, || store.locate(&mailbox, &references)).await?;
+    let (mut good, mut bad) = (0, Vec::new());
+    for ((target, outcome), found) in rows.iter().zip(located) {
+        let wanted = outcome.receipt.as_ref().and_then(|receipt| receipt.location.as_ref());
+        let holds = match wanted {
+            Some(place) => found.sightings.iter().any(|seen| seen.location == *place),
+            None => found.sightings.is_empty(),
+        };
+        if holds { good += 1 } else { bad.push(target.seq) }
+    }
+    Ok((good, bad))
+}
