@@ -1,7 +1,47 @@
 //! Mail stores and the host of the WebAssembly components that speak to them.
 //!
-//! **Invariant:** the only crate that knows wasmtime, and the only one that holds a credential.
+//! **Invariant:** the only crate that knows wasmtime, and the only one that holds a credential. A connector gets what the
+//! operator granted to its store and nothing else; whatever it does, the node goes on.
 
+mod bindings;
+mod call;
+mod clock;
+mod component;
+mod config;
+mod contract;
+mod convert;
+mod dial;
+mod duration;
+mod embedded;
+mod folder;
+mod gate;
+mod grant;
+mod guest;
+mod host;
+mod http;
+mod limits;
+mod load;
+mod log;
+mod login;
 mod mail_store;
+mod manifest;
+mod meter;
+mod pool;
+mod probe;
+mod sasl;
+mod secret;
+mod server;
+mod settings;
+mod stream;
+mod wasm_store;
 
+pub use component::ComponentError;
+pub use config::{
+    AuthConfig, ConfigError, ConnectorChoice, EndpointConfig, ServerConfig, StoreConfig, StoreLimits, TlsMode,
+};
+pub use host::{ConnectorInfo, Host, HostError, HostOptions};
+pub use limits::SandboxLimits;
+pub use load::LoadError;
 pub use mail_store::{Aim, CallError, Capabilities, MailStore, Page};
+pub use probe::{Probe, check};
+pub use secret::Secret;

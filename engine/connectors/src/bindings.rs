@@ -1,0 +1,14 @@
+//! The contract as Rust: generated from `plugins/wit`, so that host and guests cannot drift apart.
+//!
+//! Imports are async (the guest waits on a fiber, the thread does not) and may trap.
+
+#![allow(unsafe_code, missing_docs, unreachable_pub, reason = "generated")]
+#![allow(clippy::all, clippy::pedantic, clippy::allow_attributes, reason = "generated")]
+
+wasmtime::component::bindgen!({
+    path: "../../plugins/wit",
+    world: "mail-store",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    with: { "clawback:mail-store/mail-stream.connection": crate::stream::Connection },
+});

@@ -1,0 +1,203 @@
+//! The engine, and components made ready to run: checked against the contract, compiled once, linked once.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fs, io, thread};
+
+use clawback_model::Digest;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Config, Engine};
+
+use crate::bindings::{MailStore, MailStorePre};
+use crate::guest::Guest;
+use crate::limits::{STACK_BYTES, TICK};
+
+/// Interfaces of this package, at this compatible version, are all that a component may import.
+const IMPORTS: [&str; 7] = ["types", "settings", "log", "clock", "mail-stream", "folder", "http"];
+const PACKAGE: &str = "clawback:mail-store/";
+const VERSION: &str = "@0.1.";
+
+/// Why a component cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ComponentError {
+    /// It imports something that is not in the contract.
+    #[error(
+        "it imports `{import}`; a connector may import only the interfaces of clawback:mail-store@0.1 (build it for wasm32-unknown-unknown, without WASI)"
+    )]
+    ForbiddenImport {
+        /// The name of the import.
+        import: String,
+    },
+    /// Not a component, or not of this contract.
+    #[error("it is not a connector of clawback:mail-store@0.1: {detail}")]
+    Invalid {
+        /// What is wrong.
+        detail: String,
+    },
+}
+
+/// A component that is ready to be instantiated.
+pub(crate) struct Ready {
+    pub(crate) digest: Digest,
+    pub(crate) imports: Vec<String>,
+    pub(crate) pre: MailStorePre<Guest>,
+}
+
+/// The one engine, its linker, and what it has compiled.
+pub(crate) struct Compiler {
+    engine: Engine,
+    linker: Linker<Guest>,
+    cache: Option<PathBuf>,
+    known: Mutex<HashMap<Digest, Arc<Ready>>>,
+}
+
+impl Compiler {
+    /// Starts the engine and its ticker, which ends with the engine.
+    pub(crate) fn new(cache: Option<PathBuf>) -> wasmtime::Result<Self> {
+        let mut config = Config::new();
+        config.epoch_interruption(true);
+        config.max_wasm_stack(STACK_BYTES);
+        config.async_stack_size(2 * STACK_BYTES);
+        let engine = Engine::new(&config)?;
+        let weak = engine.weak();
+        thread::Builder::new().name("connector-ticker".into()).spawn(move || {
+            while let Some(engine) = weak.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                thread::sleep(TICK);
+            }
+        })?;
+        let mut linker = Linker::new(&engine);
+        MailStore::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
+        Ok(Self { engine, linker, cache, known: Mutex::default() })
+    }
+
+    /// Checks and compiles a component, unless it did so before. Takes tens of milliseconds of processor time.
+    pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<Arc<Ready>, ComponentError> {
+        let digest = Digest::of(bytes);
+        if let Some(ready) = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&digest) {
+            return Ok(Arc::clone(ready));
+        }
+        let component = self.component(bytes, &digest)?;
+        let imports: Vec<String> =
+            component.component_type().imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        if let Some(import) = imports.iter().find(|import| !is_allowed(import)) {
+            return Err(ComponentError::ForbiddenImport { import: import.clone() });
+        }
+        let pre =
+            self.linker.instantiate_pre(&component).and_then(MailStorePre::new).map_err(|error| invalid(&error))?;
+        let ready = Arc::new(Ready { digest, imports, pre });
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&ready));
+        Ok(ready)
+    }
+
+    fn component(&self, bytes: &[u8], digest: &Digest) -> Result<Component, ComponentError> {
+        let Some(folder) = &self.cache else {
+            return Component::new(&self.engine, bytes).map_err(|error| invalid(&error));
+        };
+        let file = folder.join(self.file_name(digest));
+        if is_private(folder) && file.exists() {
+            match load_compiled(&self.engine, &file) {
+                Ok(component) => return Ok(component),
+                Err(error) => tracing::debug!(%error, "compiled connector not usable; compiling again"),
+            }
+        }
+        let component = Component::new(&self.engine, bytes).map_err(|error| invalid(&error))?;
+        if let Err(error) = keep_compiled(&component, folder, &file) {
+            tracing::warn!(%error, "compiled connector not kept; the next start compiles again");
+        }
+        Ok(component)
+    }
+
+    /// Component, wasmtime and every setting that shapes the code: a change of any is another file.
+    fn file_name(&self, digest: &Digest) -> String {
+        let mut hash = DefaultHasher::new();
+        self.engine.precompile_compatibility_hash().hash(&mut hash);
+        format!("{digest}-{:016x}.cwasm", hash.finish())
+    }
+}
+
+fn is_allowed(import: &str) -> bool {
+    import
+        .strip_prefix(PACKAGE)
+        .and_then(|rest| rest.split_once('@'))
+        .is_some_and(|(interface, version)| IMPORTS.contains(&interface) && format!("@{version}").starts_with(VERSION))
+}
+
+fn invalid(error: &wasmtime::Error) -> ComponentError {
+    ComponentError::Invalid { detail: clawback_model::visible_line(&format!("{error:#}"), 500) }
+}
+
+#[expect(unsafe_code, reason = "compiled code cannot be checked; see the comment")]
+fn load_compiled(engine: &Engine, file: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: this host wrote the file itself, into a folder that no other user can write (checked by the caller), and the
+    // component that it was made from had the digest in its name.
+    unsafe { Component::deserialize_file(engine, file) }
+}
+
+fn keep_compiled(component: &Component, folder: &Path, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    make_private(folder)?;
+    if !is_private(folder) {
+        return Err("other users can write to the cache folder; run `chmod 700` on it".into());
+    }
+    let unfinished = file.with_extension(format!("{}.part", std::process::id()));
+    fs::write(&unfinished, component.serialize()?)?;
+    fs::rename(&unfinished, file)?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+#[cfg(unix)]
+fn is_private(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(folder).is_ok_and(|meta| {
+        meta.is_dir() && meta.mode() & 0o077 == 0 && meta.uid() == rustix::process::geteuid().as_raw()
+    })
+}
+
+#[cfg(not(unix))]
+fn make_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+#[cfg(not(unix))]
+fn is_private(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_interfaces_may_be_imported() {
+        assert!(is_allowed("clawback:mail-store/log@0.1.0"));
+        assert!(is_allowed("clawback:mail-store/mail-stream@0.1.3"));
+        for wrong in [
+            "wasi:cli/environment@0.2.0",
+            "clawback:mail-store/shell@0.1.0",
+            "clawback:mail-store/log@0.2.0",
+            "clawback:mail-store/log@0.10.0",
+            "clawback:mail-store/log",
+            "log",
+        ] {
+            assert!(!is_allowed(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_component_is_refused() {
+        let compiler = Compiler::new(None).unwrap();
+        assert!(matches!(compiler.prepare(b"not wasm"), Err(ComponentError::Invalid { .. })));
+        let text = br#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#;
+        // The text format is for people; only binaries are taken.
+        assert!(compiler.prepare(text).is_err());
+    }
+}

@@ -1,0 +1,248 @@
+//! `[stores.NAME]` of the configuration, as written. [`crate::grant`] makes grants of it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::duration;
+
+/// A mistake in the configuration of a store.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("store `{store}`: `{key}`: {problem}; {help}")]
+pub struct ConfigError {
+    /// Which store.
+    pub store: String,
+    /// Which key, beneath `[stores.NAME]`.
+    pub key: String,
+    /// What is wrong with it.
+    pub problem: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// One mail store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `"imap"`, `"maildir"`, or `{ path = "...", sha256 = "..." }`.
+    pub connector: ConnectorChoice,
+    /// What the connector may read through `settings`. Never a credential.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// The mailboxes of the store.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mailboxes: Vec<String>,
+    /// The same from a file, one per line; `#` begins a comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mailboxes_file: Option<PathBuf>,
+    /// The mail server: grants `mail-stream`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<ServerConfig>,
+    /// How to log in to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<AuthConfig>,
+    /// A directory: grants `folder` beneath it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<PathBuf>,
+    /// Endpoints of the connector's manifest: each grants `http` to one origin.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, EndpointConfig>,
+    /// How much at once, and how long.
+    #[serde(default)]
+    pub limits: StoreLimits,
+}
+
+/// Which component speaks to the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", untagged)]
+pub enum ConnectorChoice {
+    /// One that is built into the binary.
+    Named(String),
+    /// One of the operator's own.
+    File {
+        /// The component; its manifest is the file beside it that ends in `.toml`.
+        path: PathBuf,
+        /// Its sha256 in hexadecimal. Another file is refused.
+        sha256: String,
+    },
+}
+
+impl<'de> Deserialize<'de> for ConnectorChoice {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct File {
+            path: PathBuf,
+            sha256: String,
+        }
+        struct Choice;
+        impl<'de> Visitor<'de> for Choice {
+            type Value = ConnectorChoice;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a built-in connector, or { path = \"...\", sha256 = \"...\" }")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<ConnectorChoice, E> {
+                Ok(ConnectorChoice::Named(name.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ConnectorChoice, A::Error> {
+                let File { path, sha256 } = Deserialize::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(ConnectorChoice::File { path, sha256 })
+            }
+        }
+        input.deserialize_any(Choice)
+    }
+}
+
+/// A mail server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Name or address. An address written here is granted as it is, a private one too.
+    pub host: String,
+    /// Default: 993 for `implicit`, else 143.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// How the connection is protected.
+    #[serde(default)]
+    pub tls: TlsMode,
+    /// PEM file of the authorities to trust instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// The name that the certificate must have, where it is not `host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_name: Option<String>,
+    /// Whether `host` may be a name of a private, loopback or link-local address.
+    #[serde(default)]
+    pub allow_private_network: bool,
+}
+
+/// How a connection to a mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TlsMode {
+    /// TLS from the first byte (RFC 8314).
+    #[default]
+    Implicit,
+    /// Plain until `STARTTLS`, which must succeed.
+    Starttls,
+    /// None: credentials and mail in the clear. Only for a connection that nobody else can hear.
+    None,
+}
+
+/// How to log in to a mail server for a mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum AuthConfig {
+    /// SASL PLAIN (RFC 4616): `user` logs in, the mailbox is the identity to act as.
+    Plain {
+        /// The account that may act for others.
+        user: String,
+        /// File of its password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_file: Option<PathBuf>,
+        /// Environment variable of its password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_env: Option<String>,
+    },
+    /// Log in as `MAILBOX{separator}user`, as Dovecot's master users do.
+    MasterUser {
+        /// The master user.
+        user: String,
+        /// Default `*`.
+        #[serde(default = "default_separator")]
+        separator: String,
+        /// File of its password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_file: Option<PathBuf>,
+        /// Environment variable of its password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_env: Option<String>,
+    },
+    /// Each mailbox with its own password.
+    PerMailbox {
+        /// File of lines `mailbox:password`.
+        password_file: PathBuf,
+    },
+    /// `XOAUTH2` with a bearer token.
+    Xoauth2 {
+        /// The user name; `{mailbox}` stands for the mailbox.
+        #[serde(default = "default_user")]
+        user: String,
+        /// File of the token; read at each login, so another program may renew it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_file: Option<PathBuf>,
+        /// Environment variable of the token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_env: Option<String>,
+    },
+}
+
+fn default_separator() -> String {
+    "*".to_owned()
+}
+
+fn default_user() -> String {
+    "{mailbox}".to_owned()
+}
+
+/// The grant of one endpoint of a manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// `https://host[:port]`, without a path. Must be the manifest's origin where that names one.
+    pub url: String,
+    /// File of a bearer token; read at each request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// Environment variable of a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_env: Option<String>,
+    /// PEM file of the authorities to trust instead of the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// Whether the host may be a name of a private, loopback or link-local address.
+    #[serde(default)]
+    pub allow_private_network: bool,
+}
+
+/// How much at once, and how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct StoreLimits {
+    /// Calls on the whole store at a time; each has one connection, as a rule.
+    pub connections: u32,
+    /// Calls on one mailbox at a time; never more than the connector says it can take.
+    pub connections_per_mailbox: u32,
+    /// One call, everything included.
+    #[serde(with = "duration")]
+    pub call_timeout: Duration,
+    /// To connect, and for the TLS handshake.
+    #[serde(with = "duration")]
+    pub connect_timeout: Duration,
+    /// One read or write on a connection, and one HTTP request.
+    #[serde(with = "duration")]
+    pub io_timeout: Duration,
+    /// How long a connection is kept for the next call.
+    #[serde(with = "duration")]
+    pub idle_timeout: Duration,
+    /// How many are kept in all.
+    pub idle_connections: u32,
+}
+
+impl Default for StoreLimits {
+    fn default() -> Self {
+        Self {
+            connections: 32,
+            connections_per_mailbox: 1,
+            call_timeout: Duration::from_mins(1),
+            connect_timeout: Duration::from_secs(10),
+            io_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_mins(1),
+            idle_connections: 256,
+        }
+    }
+}

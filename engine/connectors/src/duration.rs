@@ -1,0 +1,50 @@
+//! Durations as configuration writes them: `500ms`, `60s`, `2m`, `1h`.
+
+use std::time::Duration;
+
+use serde::{Deserialize as _, Deserializer, Serializer};
+
+pub(crate) fn parse(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(3_600)?)),
+        _ => None,
+    }
+}
+
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(input)?;
+    parse(&text).ok_or_else(|| {
+        serde::de::Error::custom(format!("`{text}` is not a duration; write for example \"500ms\", \"60s\" or \"2m\""))
+    })
+}
+
+pub(crate) fn serialize<S: Serializer>(duration: &Duration, output: S) -> Result<S::Ok, S::Error> {
+    let millis = duration.as_millis();
+    if millis.is_multiple_of(1_000) {
+        output.serialize_str(&format!("{}s", millis / 1_000))
+    } else {
+        output.serialize_str(&format!("{millis}ms"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units() {
+        assert_eq!(parse("500ms"), Some(Duration::from_millis(500)));
+        assert_eq!(parse("60s"), Some(Duration::from_secs(60)));
+        assert_eq!(parse("2m"), Some(Duration::from_secs(120)));
+        assert_eq!(parse("1h"), Some(Duration::from_secs(3_600)));
+        for wrong in ["", "5", "s", "-1s", "1 s", "1d", "99999999999999999999h"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

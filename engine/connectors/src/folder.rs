@@ -1,0 +1,293 @@
+//! The import `folder`: files beneath one granted directory.
+//!
+//! **Invariant:** no path leaves the directory, and no symbolic link is followed, at no place in a path: each directory on
+//! the way is opened from the one before it. A rename never replaces, and is on disk before the call that made it answers.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Instant, UNIX_EPOCH};
+
+use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File, Metadata, OpenOptions};
+
+use crate::bindings::clawback::mail_store::folder::{self, Entry, FolderError};
+use crate::guest::Guest;
+
+/// The granted directory.
+#[derive(Clone)]
+pub(crate) struct GrantedFolder {
+    root: Arc<Dir>,
+    /// Entries of one listing.
+    most_entries: usize,
+}
+
+impl GrantedFolder {
+    pub(crate) fn open(path: &Path, most_entries: usize) -> io::Result<Self> {
+        Ok(Self { root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?), most_entries })
+    }
+}
+
+/// Directories whose names changed in this call, by path. One sync each, however many files moved.
+#[derive(Default)]
+pub(crate) struct Unsynced(BTreeMap<String, Arc<Dir>>);
+
+impl Unsynced {
+    /// Brings them to disk.
+    pub(crate) async fn sync(self) -> io::Result<()> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let sync = move || self.0.values().try_for_each(|dir| dir.open(".")?.sync_all());
+        tokio::task::spawn_blocking(sync).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+type Answer<R> = wasmtime::Result<Result<R, FolderError>>;
+
+impl folder::Host for Guest {
+    async fn list(&mut self, path: String) -> Answer<Vec<Entry>> {
+        self.blocking(move |folder| list(&folder.walk(&path)?, folder.most_entries)).await
+    }
+
+    async fn read_heads(&mut self, paths: Vec<String>, most: u32) -> Answer<Vec<Result<Vec<u8>, FolderError>>> {
+        let limits = self.grants.limits;
+        let most = u64::from(most.min(limits.read_bytes));
+        self.blocking(move |folder| {
+            let mut left = limits.bulk_bytes;
+            // Heads are asked for directory by directory: the last one stays open.
+            let mut last: Option<(&str, Dir)> = None;
+            let mut heads = Vec::with_capacity(paths.len());
+            for path in &paths {
+                let head = folder.split(path).and_then(|(parent, name)| {
+                    if last.as_ref().is_none_or(|(known, _)| *known != parent) {
+                        last = Some((parent, folder.walk(parent)?));
+                    }
+                    let (_, dir) = last.as_ref().ok_or(FolderError::NotFound)?;
+                    read(&mut open(dir, name)?, 0, most)
+                });
+                left = left.saturating_sub(head.as_ref().map_or(64, Vec::len));
+                if left == 0 {
+                    return Err(FolderError::Other(format!(
+                        "the heads are larger than {} MiB",
+                        limits.bulk_bytes >> 20
+                    )));
+                }
+                heads.push(head);
+            }
+            Ok(heads)
+        })
+        .await
+    }
+
+    async fn read(&mut self, path: String, offset: u64, most: u32) -> Answer<Vec<u8>> {
+        let most = u64::from(most.min(self.grants.limits.read_bytes));
+        self.blocking(move |folder| {
+            let (parent, name) = folder.split(&path)?;
+            read(&mut open(&folder.walk(parent)?, name)?, offset, most)
+        })
+        .await
+    }
+
+    async fn stat(&mut self, path: String) -> Answer<Entry> {
+        self.blocking(move |folder| {
+            let Ok((parent, name)) = folder.split(&path) else {
+                folder.walk(&path)?;
+                return Ok(Entry { name: String::new(), is_dir: true, size: 0, modified: 0 });
+            };
+            let meta = folder.walk(parent)?.symlink_metadata(name).map_err(|error| refused(&error))?;
+            entry(name.to_owned(), &meta).ok_or_else(|| FolderError::Denied("neither a file nor a directory".into()))
+        })
+        .await
+    }
+
+    async fn rename(&mut self, from: String, to: String) -> Answer<()> {
+        let renamed = self
+            .blocking(move |folder| {
+                let (from_parent, from_name) = folder.split(&from)?;
+                let (to_parent, to_name) = folder.split(&to)?;
+                let from_dir = Arc::new(folder.walk(from_parent)?);
+                let to_dir =
+                    if from_parent == to_parent { Arc::clone(&from_dir) } else { Arc::new(folder.walk(to_parent)?) };
+                rename(&from_dir, from_name, &to_dir, to_name).map_err(|error| refused(&error))?;
+                Ok([(to_parent.to_owned(), to_dir), (from_parent.to_owned(), from_dir)])
+            })
+            .await?;
+        Ok(renamed.map(|changed| self.unsynced.0.extend(changed)))
+    }
+
+    async fn create_dir(&mut self, path: String) -> Answer<()> {
+        let made = self
+            .blocking(move |folder| {
+                let (parent, name) = folder.split(&path)?;
+                let dir = folder.walk(parent)?;
+                dir.create_dir(name).map_err(|error| refused(&error))?;
+                Ok((parent.to_owned(), Arc::new(dir)))
+            })
+            .await?;
+        Ok(made.map(|changed| self.unsynced.0.extend([changed])))
+    }
+
+    async fn remove_file(&mut self, path: String) -> Answer<()> {
+        let removed = self
+            .blocking(move |folder| {
+                let (parent, name) = folder.split(&path)?;
+                let dir = folder.walk(parent)?;
+                let meta = dir.symlink_metadata(name).map_err(|error| refused(&error))?;
+                if !meta.is_file() {
+                    return Err(FolderError::Denied("not a regular file".into()));
+                }
+                dir.remove_file(name).map_err(|error| refused(&error))?;
+                Ok((parent.to_owned(), Arc::new(dir)))
+            })
+            .await?;
+        Ok(removed.map(|changed| self.unsynced.0.extend([changed])))
+    }
+}
+
+impl Guest {
+    /// File systems block, so each operation runs beside the tasks.
+    async fn blocking<R: Send + 'static>(
+        &mut self,
+        operation: impl FnOnce(&GrantedFolder) -> Result<R, FolderError> + Send + 'static,
+    ) -> Answer<R> {
+        let Some(folder) = self.grants.folder.clone() else {
+            return Ok(Err(FolderError::Denied("this store was granted no directory".into())));
+        };
+        let began = Instant::now();
+        let done = tokio::task::spawn_blocking(move || operation(&folder)).await;
+        self.cpu.waited(began.elapsed());
+        Ok(done.unwrap_or_else(|_| Err(FolderError::Other("the operation was given up".into()))))
+    }
+}
+
+impl GrantedFolder {
+    /// The directory of a path; the root for an empty one.
+    fn walk(&self, path: &str) -> Result<Dir, FolderError> {
+        let mut dir = self.root.try_clone().map_err(|error| refused(&error))?;
+        for name in path.split('/').filter(|name| !(path.is_empty() || path == "." && *name == ".")) {
+            check_name(name)?;
+            dir = dir.open_dir_nofollow(name).map_err(|error| refused(&error))?;
+        }
+        Ok(dir)
+    }
+
+    /// The directory of a path, and the last name.
+    #[expect(clippy::unused_self, reason = "reads as one of the steps")]
+    fn split<'a>(&self, path: &'a str) -> Result<(&'a str, &'a str), FolderError> {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        // "/x" would otherwise be read as "x".
+        if parent.is_empty() && path.starts_with('/') {
+            return Err(FolderError::Denied("paths are relative".into()));
+        }
+        check_name(name)?;
+        Ok((parent, name))
+    }
+}
+
+fn check_name(name: &str) -> Result<(), FolderError> {
+    if name.is_empty()
+        || name == "."
+        || name == ".."
+        || name.contains('\0')
+        || cfg!(windows) && name.contains(['\\', ':'])
+    {
+        return Err(FolderError::Denied("paths are relative, without empty names, `.` or `..`".into()));
+    }
+    Ok(())
+}
+
+fn open(dir: &Dir, name: &str) -> Result<File, FolderError> {
+    let mut options = OpenOptions::new();
+    options.read(true).follow(FollowSymlinks::No);
+    #[cfg(unix)]
+    {
+        use cap_std::fs::OpenOptionsExt as _;
+        // A named pipe in a mailbox must not hold us up.
+        options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
+    }
+    let file = dir.open_with(name, &options).map_err(|error| refused(&error))?;
+    if !file.metadata().map_err(|error| refused(&error))?.is_file() {
+        return Err(FolderError::Denied("not a regular file".into()));
+    }
+    Ok(file)
+}
+
+fn read(file: &mut File, offset: u64, most: u64) -> Result<Vec<u8>, FolderError> {
+    let mut bytes = Vec::new();
+    if offset > 0 {
+        file.seek(SeekFrom::Start(offset)).map_err(|error| refused(&error))?;
+    }
+    file.take(most).read_to_end(&mut bytes).map_err(|error| refused(&error))?;
+    Ok(bytes)
+}
+
+fn list(dir: &Dir, most: usize) -> Result<Vec<Entry>, FolderError> {
+    let mut entries = Vec::new();
+    for found in dir.entries().map_err(|error| refused(&error))? {
+        let found = found.map_err(|error| refused(&error))?;
+        // Names that are not UTF-8 cannot be told to a guest, and files that just went away are no longer there.
+        let Ok(name) = found.file_name().into_string() else { continue };
+        let Ok(meta) = found.metadata() else { continue };
+        entries.extend(entry(name, &meta));
+        if entries.len() > most {
+            return Err(FolderError::Other(format!("the directory has more than {most} entries")));
+        }
+    }
+    Ok(entries)
+}
+
+/// None for what is neither a file nor a directory: links, pipes, devices.
+fn entry(name: String, meta: &Metadata) -> Option<Entry> {
+    if !meta.is_file() && !meta.is_dir() {
+        return None;
+    }
+    let modified = meta.modified().ok().and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok());
+    Some(Entry {
+        name,
+        is_dir: meta.is_dir(),
+        size: meta.len(),
+        modified: modified.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
+    })
+}
+
+#[cfg(target_os = "linux")]
+fn rename(from: &Dir, name: &str, to: &Dir, new: &str) -> io::Result<()> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(from, name, to, new, RenameFlags::NOREPLACE) {
+        // A file system that cannot do it in one step, NFS for one.
+        Err(Errno::INVAL | Errno::NOSYS) => link_and_remove(from, name, to, new),
+        done => Ok(done?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename(from: &Dir, name: &str, to: &Dir, new: &str) -> io::Result<()> {
+    link_and_remove(from, name, to, new)
+}
+
+/// A link fails where the name is taken, as a rename would not.
+fn link_and_remove(from: &Dir, name: &str, to: &Dir, new: &str) -> io::Result<()> {
+    from.hard_link(name, to, new)?;
+    from.remove_file(name)
+}
+
+/// Errors without the host's paths.
+fn refused(error: &io::Error) -> FolderError {
+    match error.kind() {
+        io::ErrorKind::NotFound => FolderError::NotFound,
+        io::ErrorKind::AlreadyExists => FolderError::Exists,
+        io::ErrorKind::PermissionDenied => FolderError::Denied("no permission".into()),
+        kind if is_link(error) => FolderError::Denied(format!("not followed: {kind}")),
+        kind => FolderError::Other(kind.to_string()),
+    }
+}
+
+fn is_link(error: &io::Error) -> bool {
+    // ELOOP for a link as the last name; ENOTDIR for one that was to be walked through.
+    matches!(error.raw_os_error(), Some(code) if code == rustix::io::Errno::LOOP.raw_os_error())
+        || error.kind() == io::ErrorKind::NotADirectory
+}

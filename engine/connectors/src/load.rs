@@ -1,0 +1,239 @@
+//! From a store's configuration to a store that can be called: find the component, pin it, check what it imports, grant,
+//! ask it what it can do.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clawback_model::{Digest, visible_line};
+use tokio::sync::Semaphore;
+
+use crate::bindings::clawback::mail_store::types as wit;
+use crate::call::{self, Instance};
+use crate::component::{ComponentError, Ready};
+use crate::config::{ConfigError, ConnectorChoice, StoreConfig};
+use crate::embedded::{self, EMBEDDED};
+use crate::grant::{self, Ground};
+use crate::guest::{Grants, Label};
+use crate::host::{ConnectorInfo, Host};
+use crate::http::HttpGrants;
+use crate::mail_store::{CallError, Capabilities};
+use crate::manifest::Manifest;
+use crate::settings::Settings;
+use crate::wasm_store::WasmStore;
+use crate::{contract, convert};
+
+/// Why a store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The operator's mistake.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The component cannot be read.
+    #[error("store `{store}`: cannot read connector `{path}`; check `connector.path`")]
+    Unreadable {
+        /// Which store.
+        store: String,
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not the file that the operator pinned.
+    #[error(
+        "store `{store}`: connector {connector} has the sha256 {found}, but {pinned} is pinned; if the new file is meant, pin that"
+    )]
+    Digest {
+        /// Which store.
+        store: String,
+        /// Which connector.
+        connector: String,
+        /// What it has.
+        found: String,
+        /// What it should have.
+        pinned: String,
+    },
+    /// Not a connector that this host takes.
+    #[error("store `{store}`: connector {connector} cannot be used")]
+    Component {
+        /// Which store.
+        store: String,
+        /// Which connector.
+        connector: String,
+        /// Why.
+        source: ComponentError,
+    },
+    /// The manifest beside it cannot be read.
+    #[error("store `{store}`: the manifest of connector {connector} is not valid: {detail}")]
+    Manifest {
+        /// Which store.
+        store: String,
+        /// Which connector.
+        connector: String,
+        /// Why.
+        detail: String,
+    },
+    /// It did not say what it can do.
+    #[error("store `{store}`: the connector does not describe itself")]
+    Describe {
+        /// Which store.
+        store: String,
+        /// Why.
+        source: CallError,
+    },
+}
+
+/// A component's bytes, with what stands beside them.
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) manifest: Manifest,
+}
+
+/// Loads a store.
+pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Result<WasmStore, LoadError> {
+    let source = source(host, store, &config.connector)?;
+    let ready = prepare(host, store, &source.name, source.bytes).await?;
+    let ground = Ground { store, config, manifest: &source.manifest, base: host.base(), limits: *host.limits() };
+    let mailboxes = grant::mailboxes(&ground)?;
+    let grants = Arc::new(grant::grants(&ground, &source.name, host.clock())?);
+    let described =
+        describe(&ready, &grants).await.map_err(|source| LoadError::Describe { store: store.to_owned(), source })?;
+    grants.label.set_version(&described.version);
+    let limits = &config.limits;
+    let capabilities = Capabilities {
+        connector: described.name,
+        version: described.version,
+        digest: ready.digest.to_string(),
+        actions: described.actions.into_iter().map(convert::action).collect(),
+        search_fields: described.search_fields.into_iter().map(|field| visible_line(&field, 60)).collect(),
+        largest_batch: described.largest_batch,
+        calls_per_mailbox: described.calls_per_mailbox.min(limits.connections_per_mailbox),
+        calls: limits.connections,
+    };
+    Ok(WasmStore {
+        component: ready.pre.clone(),
+        grants,
+        capabilities,
+        mailboxes,
+        seats: Semaphore::new(limits.connections as usize),
+        call_timeout: limits.call_timeout,
+    })
+}
+
+/// Finds a component and compares its digest with the pinned one.
+fn source(host: &Host, store: &str, choice: &ConnectorChoice) -> Result<Source, LoadError> {
+    match choice {
+        ConnectorChoice::Named(name) => embedded(store, name),
+        ConnectorChoice::File { path, sha256 } => {
+            let pinned: Digest = sha256.parse().map_err(|_| ConfigError {
+                store: store.to_owned(),
+                key: "connector.sha256".to_owned(),
+                problem: "not a sha256 digest".to_owned(),
+                help: "write the 64 hexadecimal digits that `sha256sum` prints".to_owned(),
+            })?;
+            file(store, &host.base().join(path), pinned)
+        }
+    }
+}
+
+fn embedded(store: &str, name: &str) -> Result<Source, LoadError> {
+    let Some(known) = EMBEDDED.iter().find(|known| known.name == name) else {
+        let names = EMBEDDED.iter().map(|known| known.name).collect::<Vec<_>>().join(", ");
+        return Err(LoadError::Config(ConfigError {
+            store: store.to_owned(),
+            key: "connector".to_owned(),
+            problem: format!("`{}` is not built in", visible_line(name, 60)),
+            help: format!("built in are {names}; your own is `{{ path = \"...\", sha256 = \"...\" }}`"),
+        }));
+    };
+    let found = Digest::of(known.bytes).to_string();
+    let pinned = embedded::pinned(name).unwrap_or("none");
+    if found != pinned {
+        return Err(LoadError::Digest {
+            store: store.to_owned(),
+            connector: name.to_owned(),
+            found,
+            pinned: pinned.to_owned(),
+        });
+    }
+    Ok(Source { name: name.to_owned(), bytes: known.bytes.to_vec(), manifest: manifest(store, name, known.manifest)? })
+}
+
+fn file(store: &str, path: &Path, pinned: Digest) -> Result<Source, LoadError> {
+    let unreadable = |source| LoadError::Unreadable { store: store.to_owned(), path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+    let found = Digest::of(&bytes);
+    if found != pinned {
+        let (found, pinned) = (found.to_string(), pinned.to_string());
+        return Err(LoadError::Digest { store: store.to_owned(), connector: name, found, pinned });
+    }
+    let manifest = match std::fs::read_to_string(path.with_extension("toml")) {
+        Ok(text) => manifest(store, &name, &text)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
+        Err(error) => return Err(unreadable(error)),
+    };
+    Ok(Source { name, bytes, manifest })
+}
+
+fn manifest(store: &str, connector: &str, text: &str) -> Result<Manifest, LoadError> {
+    Manifest::parse(text).map_err(|error| LoadError::Manifest {
+        store: store.to_owned(),
+        connector: connector.to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+pub(crate) async fn prepare(
+    host: &Host,
+    store: &str,
+    connector: &str,
+    bytes: Vec<u8>,
+) -> Result<Arc<Ready>, LoadError> {
+    let compiler = host.compiler();
+    let prepared = tokio::task::spawn_blocking(move || compiler.prepare(&bytes)).await;
+    let prepared =
+        prepared.unwrap_or_else(|_| Err(ComponentError::Invalid { detail: "compiling was given up".into() }));
+    prepared.map_err(|source| LoadError::Component { store: store.to_owned(), connector: connector.to_owned(), source })
+}
+
+/// What a component says of itself.
+pub(crate) async fn describe(ready: &Ready, grants: &Arc<Grants>) -> Result<wit::Capabilities, CallError> {
+    let limits = &grants.limits;
+    let mut instance = call::instantiate(&ready.pre, grants, None, limits.answer_bytes, false).await?;
+    let Instance { store, exports } = &mut instance;
+    let answer = exports.clawback_mail_store_connector().call_describe(store);
+    let ran = call::run(limits.call_timeout, answer).await;
+    let (described, _) = call::settle(instance, ran).await?;
+    contract::check_capabilities(&described).map_err(|breach| call::breach(&grants.label, &breach))?;
+    Ok(described)
+}
+
+/// What a connector says of itself, with no grant at all.
+pub(crate) async fn info(host: &Host, choice: &ConnectorChoice) -> Result<ConnectorInfo, LoadError> {
+    let label = "(none)";
+    let source = source(host, label, choice)?;
+    let ready = prepare(host, label, &source.name, source.bytes).await?;
+    let grants = Arc::new(Grants {
+        label: Label::new(label, &source.name),
+        limits: *host.limits(),
+        clock: host.clock(),
+        settings: Settings::default(),
+        server: None,
+        folder: None,
+        http: HttpGrants::default(),
+    });
+    let described =
+        describe(&ready, &grants).await.map_err(|source| LoadError::Describe { store: label.to_owned(), source })?;
+    Ok(ConnectorInfo {
+        name: described.name,
+        version: described.version,
+        sha256: ready.digest.to_string(),
+        imports: ready.imports.clone(),
+        actions: described.actions.into_iter().map(convert::action).collect(),
+        search_fields: described.search_fields.into_iter().map(|field| visible_line(&field, 60)).collect(),
+        settings: source.manifest.settings.into_iter().collect(),
+        largest_batch: described.largest_batch,
+        calls_per_mailbox: described.calls_per_mailbox,
+    })
+}

@@ -1,0 +1,280 @@
+//! The start of an IMAP session (RFC 9051 3, 6.2): greeting, STARTTLS, AUTHENTICATE. With SASL-IR and a capability list in
+//! the greeting this is one round trip after the greeting.
+//!
+//! **Invariant:** without `tls = "none"` no credential is sent before TLS, and nothing that came before TLS is believed
+//! after it.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
+
+use crate::config::TlsMode;
+use crate::dial::{Duplex, Target};
+use crate::sasl::Identity;
+use crate::stream::StreamFailure;
+
+/// Lines before the answer, and bytes of one line: servers say a few hundred bytes.
+const MOST_LINES: usize = 200;
+const MOST_LINE_BYTES: usize = 64 << 10;
+
+/// A logged-in session.
+pub(crate) struct Session {
+    pub(crate) stream: Box<dyn Duplex>,
+    pub(crate) capabilities: Vec<String>,
+    /// What came after the answer to the login.
+    pub(crate) unread: Vec<u8>,
+}
+
+/// Dials and logs in.
+pub(crate) async fn log_in(target: &Target, identity: &Identity, io: Duration) -> Result<Session, StreamFailure> {
+    let mut stream: Box<dyn Duplex> = Box::new(target.connect().await?);
+    if target.tls == TlsMode::Implicit {
+        stream = target.protect(stream).await?;
+    }
+    let mut wire = Wire { stream, unread: Vec::new(), io, tag: 0 };
+    let mut capabilities = wire.greeting().await?;
+    if target.tls == TlsMode::Starttls {
+        wire.start_tls(capabilities.as_deref()).await?;
+        wire.stream = target.protect(wire.stream).await?;
+        capabilities = None;
+    }
+    let offered = match capabilities {
+        Some(offered) => offered,
+        None => wire.ask_capabilities().await?,
+    };
+    let after = match wire.authenticate(identity, &offered).await? {
+        Some(after) => after,
+        None => wire.ask_capabilities().await?,
+    };
+    Ok(Session { stream: wire.stream, capabilities: after, unread: wire.unread })
+}
+
+struct Wire {
+    stream: Box<dyn Duplex>,
+    unread: Vec<u8>,
+    io: Duration,
+    tag: u32,
+}
+
+/// The end of a command.
+struct Answer {
+    capabilities: Option<Vec<String>>,
+    status: Status,
+    text: String,
+}
+
+#[derive(PartialEq)]
+enum Status {
+    Ok,
+    No,
+    Bad,
+    /// `+`: the server waits for more.
+    Continue,
+}
+
+impl Wire {
+    /// The capabilities in the greeting, if it has any.
+    async fn greeting(&mut self) -> Result<Option<Vec<String>>, StreamFailure> {
+        let line = self.line().await?;
+        let lower = line.to_ascii_lowercase();
+        if lower.starts_with("* ok") {
+            return Ok(capability_code(&line));
+        }
+        if lower.starts_with("* preauth") {
+            // Whoever this session belongs to, we did not choose it; and before TLS it would keep us from asking for it.
+            return Err(StreamFailure::Denied(
+                "the server logs in by itself (PREAUTH), so the mailbox is not ours to choose".into(),
+            ));
+        }
+        if lower.starts_with("* bye") {
+            return Err(refusal(&line[5..]));
+        }
+        Err(StreamFailure::Closed("the server does not speak IMAP".into()))
+    }
+
+    async fn start_tls(&mut self, offered: Option<&[String]>) -> Result<(), StreamFailure> {
+        if offered.is_some_and(|offered| !has(offered, "STARTTLS")) {
+            return Err(no_starttls());
+        }
+        let answer = self.command("STARTTLS").await?;
+        if answer.status != Status::Ok {
+            return Err(no_starttls());
+        }
+        // Bytes behind the answer came from whoever sits between: they must not be read as if TLS had carried them.
+        if !self.unread.is_empty() {
+            return Err(StreamFailure::Denied(
+                "something was sent between STARTTLS and the handshake: the connection is tampered with".into(),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn ask_capabilities(&mut self) -> Result<Vec<String>, StreamFailure> {
+        let answer = self.command("CAPABILITY").await?;
+        answer.capabilities.ok_or_else(|| StreamFailure::Closed("the server does not say what it can do".into()))
+    }
+
+    /// The capabilities after login, if the server said them.
+    async fn authenticate(
+        &mut self,
+        identity: &Identity,
+        offered: &[String],
+    ) -> Result<Option<Vec<String>>, StreamFailure> {
+        let mechanism = identity.mechanism();
+        let response = identity.initial_response();
+        let mut answer = if !has(offered, &format!("AUTH={mechanism}")) {
+            self.command(&login_command(identity, offered)?).await?
+        } else if has(offered, "SASL-IR") {
+            self.command(&format!("AUTHENTICATE {mechanism} {}", response.expose())).await?
+        } else {
+            let answer = self.command(&format!("AUTHENTICATE {mechanism}")).await?;
+            if answer.status == Status::Continue {
+                self.send(response.expose()).await?;
+                self.answer().await?
+            } else {
+                answer
+            }
+        };
+        if answer.status == Status::Continue {
+            // XOAUTH2 puts the reason of a refusal into a challenge, to be answered by an empty line.
+            self.send("").await?;
+            answer = self.answer().await?;
+        }
+        match answer.status {
+            Status::Ok => Ok(answer.capabilities),
+            Status::No => Err(refusal(&answer.text)),
+            Status::Bad | Status::Continue => {
+                Err(StreamFailure::Closed(format!("the server did not understand AUTHENTICATE {mechanism}")))
+            }
+        }
+    }
+
+    async fn command(&mut self, command: &str) -> Result<Answer, StreamFailure> {
+        self.tag += 1;
+        let line = format!("C{} {command}", self.tag);
+        self.send(&line).await?;
+        self.answer().await
+    }
+
+    async fn send(&mut self, line: &str) -> Result<(), StreamFailure> {
+        let bytes = format!("{line}\r\n").into_bytes();
+        let write = async {
+            self.stream.write_all(&bytes).await?;
+            self.stream.flush().await
+        };
+        timeout(self.io, write).await.map_err(|_| StreamFailure::TimedOut)?.map_err(|error| ended(&error))
+    }
+
+    async fn answer(&mut self) -> Result<Answer, StreamFailure> {
+        let tag = format!("c{} ", self.tag);
+        let mut capabilities = None;
+        for _ in 0..MOST_LINES {
+            let line = self.line().await?;
+            let lower = line.to_ascii_lowercase();
+            if let Some(rest) = lower.strip_prefix(&tag) {
+                let status = match rest.split(' ').next() {
+                    Some("ok") => Status::Ok,
+                    Some("no") => Status::No,
+                    _ => Status::Bad,
+                };
+                let text = line.get(tag.len() + 3..).unwrap_or_default().to_owned();
+                return Ok(Answer { capabilities: capability_code(&line).or(capabilities), status, text });
+            }
+            if lower.starts_with("* capability ") {
+                capabilities = Some(atoms(&line["* capability ".len()..]));
+            } else if lower.starts_with("* bye") {
+                return Err(refusal(&line[5..]));
+            } else if line.starts_with('+') {
+                return Ok(Answer { capabilities: None, status: Status::Continue, text: String::new() });
+            }
+        }
+        Err(StreamFailure::Closed("the server talks without end instead of answering".into()))
+    }
+
+    async fn line(&mut self) -> Result<String, StreamFailure> {
+        let mut seen = 0;
+        loop {
+            if let Some(end) = self.unread[seen..].iter().position(|byte| *byte == b'\n') {
+                let rest = self.unread.split_off(seen + end + 1);
+                let line = std::mem::replace(&mut self.unread, rest);
+                return Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned());
+            }
+            seen = self.unread.len();
+            if seen > MOST_LINE_BYTES {
+                return Err(StreamFailure::Closed("the server sent a line without end".into()));
+            }
+            let read = self.stream.read_buf(&mut self.unread);
+            match timeout(self.io, read).await {
+                Err(_) => return Err(StreamFailure::TimedOut),
+                Ok(Err(error)) => return Err(ended(&error)),
+                Ok(Ok(0)) => return Err(StreamFailure::Closed("the server closed the connection during login".into())),
+                Ok(Ok(_)) => {}
+            }
+        }
+    }
+}
+
+/// `LOGIN`, for servers that do not offer the SASL mechanism. Only where the user acts as itself.
+fn login_command(identity: &Identity, offered: &[String]) -> Result<String, StreamFailure> {
+    match identity {
+        Identity::Plain { act_as, user, password } if act_as.is_empty() && !has(offered, "LOGINDISABLED") => {
+            match (quoted(user), quoted(password.expose())) {
+                (Some(user), Some(password)) => Ok(format!("LOGIN {user} {password}")),
+                _ => Err(StreamFailure::Denied(
+                    "user or password cannot be sent by LOGIN, and AUTH=PLAIN is not offered".into(),
+                )),
+            }
+        }
+        _ => Err(StreamFailure::Denied(format!("the server does not offer AUTH={} here", identity.mechanism()))),
+    }
+}
+
+/// A quoted string (RFC 9051 4.3), for what fits into one.
+fn quoted(text: &str) -> Option<String> {
+    if text.bytes().any(|byte| !(0x20..0x7f).contains(&byte)) {
+        return None;
+    }
+    Some(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
+}
+
+/// What a `NO` or `BYE` means (RFC 9051 7.1, RFC 5530).
+fn refusal(text: &str) -> StreamFailure {
+    let upper = text.to_ascii_uppercase();
+    let shown = clawback_model::visible_line(text.trim(), 200);
+    let too_many = ["[LIMIT]", "TOO MANY", "MAXIMUM NUMBER OF CONNECTIONS", "[THROTTLED]"];
+    if too_many.iter().any(|sign| upper.contains(sign)) {
+        return StreamFailure::Throttled(shown);
+    }
+    if ["[UNAVAILABLE]", "[INUSE]", "[SERVERBUG]"].iter().any(|sign| upper.contains(sign)) {
+        return StreamFailure::Closed(shown);
+    }
+    if text.starts_with(' ') && !upper.contains("AUTH") {
+        // A BYE, not the answer to a login: the server goes away for reasons of its own.
+        return StreamFailure::Closed(format!("the server said goodbye: {shown}"));
+    }
+    StreamFailure::Unauthorized(shown)
+}
+
+fn no_starttls() -> StreamFailure {
+    StreamFailure::Denied("the server does not offer STARTTLS; nothing is sent in the clear".into())
+}
+
+fn ended(error: &std::io::Error) -> StreamFailure {
+    StreamFailure::Closed(format!("the connection ended during login: {error}"))
+}
+
+fn has(offered: &[String], capability: &str) -> bool {
+    offered.iter().any(|known| known.eq_ignore_ascii_case(capability))
+}
+
+fn atoms(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
+}
+
+/// The list in `[CAPABILITY ...]`.
+fn capability_code(line: &str) -> Option<Vec<String>> {
+    let start = line.to_ascii_uppercase().find("[CAPABILITY ")? + "[CAPABILITY ".len();
+    let end = line[start..].find(']')?;
+    Some(atoms(&line[start..start + end]))
+}

@@ -1,0 +1,135 @@
+//! Connections at rest, by mailbox.
+//!
+//! A plan goes over the mailboxes 1 to N, and the act goes over 1 to N again. With room for fewer than N, a pool that
+//! throws out the least recently used would have lost each connection just before its second use. So a full pool keeps
+//! what it has and turns the newcomer away; time-outs make the room.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use futures::FutureExt as _;
+use tokio::io::AsyncReadExt as _;
+
+use crate::login::Session;
+
+/// The pool of one store.
+pub(crate) struct Pool {
+    most: usize,
+    keep: Duration,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    count: usize,
+    by_mailbox: HashMap<Arc<str>, Vec<(Instant, Session)>>,
+}
+
+impl Pool {
+    /// A pool that closes what has rested for `keep`, until it is dropped.
+    pub(crate) fn new(most: usize, keep: Duration) -> Arc<Self> {
+        let pool = Arc::new(Self { most, keep, idle: Mutex::default() });
+        if most > 0 && tokio::runtime::Handle::try_current().is_ok() {
+            tokio::spawn(close_rested(Arc::downgrade(&pool), keep));
+        }
+        pool
+    }
+
+    /// A connection that is still alive, as far as this side can see.
+    pub(crate) fn take(&self, mailbox: &str) -> Option<Session> {
+        loop {
+            let (since, mut session) = {
+                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+                let taken = idle.by_mailbox.get_mut(mailbox)?.pop();
+                let Some(taken) = taken else {
+                    idle.by_mailbox.remove(mailbox);
+                    return None;
+                };
+                idle.count -= 1;
+                taken
+            };
+            if since.elapsed() < self.keep && is_alive(&mut session) {
+                return Some(session);
+            }
+        }
+    }
+
+    /// Keeps a connection that is at rest, if there is room.
+    pub(crate) fn put(&self, mailbox: Arc<str>, session: Session) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.count < self.most {
+            idle.count += 1;
+            idle.by_mailbox.entry(mailbox).or_default().push((Instant::now(), session));
+        }
+    }
+
+    fn close_older(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.by_mailbox.retain(|_, sessions| {
+            sessions.retain(|(since, _)| since.elapsed() < self.keep);
+            !sessions.is_empty()
+        });
+        idle.count = idle.by_mailbox.values().map(Vec::len).sum();
+    }
+}
+
+async fn close_rested(pool: Weak<Pool>, keep: Duration) {
+    let pause = (keep / 4).max(Duration::from_millis(50));
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(pool) = pool.upgrade() else { return };
+        pool.close_older();
+    }
+}
+
+/// Nothing to read and no end: alive. A server that says something unasked to a resting session says goodbye.
+fn is_alive(session: &mut Session) -> bool {
+    let mut byte = [0; 1];
+    session.stream.read(&mut byte).now_or_never().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> (Session, tokio::io::DuplexStream) {
+        let (near, far) = tokio::io::duplex(64);
+        (Session { stream: Box::new(near), capabilities: Vec::new(), unread: Vec::new() }, far)
+    }
+
+    #[tokio::test]
+    async fn the_first_ones_stay() {
+        let pool = Pool::new(2, Duration::from_mins(1));
+        let mut ends = Vec::new();
+        for mailbox in ["a", "b", "c"] {
+            let (near, far) = session();
+            ends.push(far);
+            pool.put(mailbox.into(), near);
+        }
+        assert!(pool.take("a").is_some() && pool.take("b").is_some() && pool.take("c").is_none());
+        assert!(pool.take("a").is_none(), "each is given away once");
+    }
+
+    #[tokio::test]
+    async fn the_dead_are_not_given_away() {
+        let pool = Pool::new(9, Duration::from_mins(1));
+        let (near, far) = session();
+        pool.put("a".into(), near);
+        drop(far);
+        assert!(pool.take("a").is_none());
+        let (near, mut far) = session();
+        pool.put("a".into(), near);
+        tokio::io::AsyncWriteExt::write_all(&mut far, b"* BYE idle\r\n").await.unwrap();
+        assert!(pool.take("a").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn resting_ends() {
+        let pool = Pool::new(9, Duration::ZERO);
+        let (near, _far) = session();
+        pool.put("a".into(), near);
+        pool.close_older();
+        assert_eq!(pool.idle.lock().unwrap().count, 0);
+    }
+}

@@ -1,0 +1,172 @@
+//! The identity that a connection logs in with, and its SASL encodings.
+//!
+//! A mailbox name comes from outside (a file, a plan, an API call), so it is checked before it is put between separators:
+//! a NUL or the master separator in it would be another identity.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::secret::{Secret, SecretError, SecretSource, read_private};
+
+/// How to log in, with everything but the credential itself, which is read when it is used.
+#[derive(Debug)]
+pub(crate) enum Auth {
+    Plain { user: String, password: SecretSource },
+    MasterUser { user: String, separator: String, password: SecretSource },
+    PerMailbox(PasswordFile),
+    Xoauth2 { user: String, token: SecretSource },
+}
+
+/// What is sent to a server for one mailbox.
+#[derive(Debug, Clone)]
+pub(crate) enum Identity {
+    /// `act_as` is empty where the user is the mailbox.
+    Plain {
+        act_as: String,
+        user: String,
+        password: Secret,
+    },
+    Xoauth2 {
+        user: String,
+        token: Secret,
+    },
+}
+
+/// Why there is no identity for a mailbox.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum IdentityError {
+    #[error("the mailbox name holds a control character, or the separator of the master user")]
+    MailboxName,
+    #[error("the password file has no line for this mailbox")]
+    NoPassword,
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl Auth {
+    /// The identity for a mailbox.
+    pub(crate) fn identity(&self, mailbox: &str) -> Result<Identity, IdentityError> {
+        if mailbox.is_empty() || mailbox.chars().any(char::is_control) {
+            return Err(IdentityError::MailboxName);
+        }
+        match self {
+            Self::Plain { user, password } => {
+                Ok(Identity::Plain { act_as: mailbox.to_owned(), user: user.clone(), password: password.read()? })
+            }
+            Self::MasterUser { user, separator, password } => {
+                if mailbox.contains(separator.as_str()) {
+                    return Err(IdentityError::MailboxName);
+                }
+                let user = format!("{mailbox}{separator}{user}");
+                Ok(Identity::Plain { act_as: String::new(), user, password: password.read()? })
+            }
+            Self::PerMailbox(file) => {
+                let password = file.password(mailbox)?.ok_or(IdentityError::NoPassword)?;
+                Ok(Identity::Plain { act_as: String::new(), user: mailbox.to_owned(), password })
+            }
+            Self::Xoauth2 { user, token } => {
+                Ok(Identity::Xoauth2 { user: user.replace("{mailbox}", mailbox), token: token.read()? })
+            }
+        }
+    }
+}
+
+impl Identity {
+    pub(crate) fn mechanism(&self) -> &'static str {
+        match self {
+            Self::Plain { .. } => "PLAIN",
+            Self::Xoauth2 { .. } => "XOAUTH2",
+        }
+    }
+
+    /// The initial response, in base64.
+    pub(crate) fn initial_response(&self) -> Secret {
+        Secret::new(STANDARD.encode(match self {
+            Self::Plain { act_as, user, password } => format!("{act_as}\0{user}\0{}", password.expose()),
+            Self::Xoauth2 { user, token } => format!("user={user}\x01auth=Bearer {}\x01\x01", token.expose()),
+        }))
+    }
+}
+
+/// Lines of `mailbox:password`, read again when the file has changed.
+#[derive(Debug)]
+pub(crate) struct PasswordFile {
+    path: PathBuf,
+    known: Mutex<Option<(SystemTime, Arc<Passwords>)>>,
+}
+
+type Passwords = HashMap<String, Secret>;
+
+impl PasswordFile {
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, known: Mutex::default() }
+    }
+
+    pub(crate) fn password(&self, mailbox: &str) -> Result<Option<Secret>, SecretError> {
+        Ok(self.passwords()?.get(mailbox).cloned())
+    }
+
+    fn passwords(&self) -> Result<Arc<Passwords>, SecretError> {
+        let changed = std::fs::metadata(&self.path).and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, passwords)) = &*known
+            && *at == changed
+        {
+            return Ok(Arc::clone(passwords));
+        }
+        let text = read_private(&self.path)?;
+        let lines = text.expose().lines().filter(|line| !line.starts_with('#'));
+        let pairs = lines.filter_map(|line| line.split_once(':'));
+        let passwords: Passwords =
+            pairs.map(|(mailbox, password)| (mailbox.trim().to_owned(), Secret::new(password))).collect();
+        let passwords = Arc::new(passwords);
+        *known = Some((changed, Arc::clone(&passwords)));
+        Ok(passwords)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret() -> SecretSource {
+        SecretSource::Variable("PATH".into())
+    }
+
+    #[test]
+    fn a_mailbox_name_cannot_become_another_identity() {
+        let plain = Auth::Plain { user: "admin".into(), password: secret() };
+        for wrong in ["", "victim\0admin", "a\r\nb"] {
+            assert!(matches!(plain.identity(wrong), Err(IdentityError::MailboxName)), "{wrong:?}");
+        }
+        let master = Auth::MasterUser { user: "admin".into(), separator: "*".into(), password: secret() };
+        assert!(matches!(master.identity("victim*root"), Err(IdentityError::MailboxName)));
+        assert!(matches!(master.identity("victim"), Ok(Identity::Plain { user, .. }) if user == "victim*admin"));
+    }
+
+    #[test]
+    fn initial_responses() {
+        let plain = Identity::Plain { act_as: "u1".into(), user: "admin".into(), password: Secret::new("pw") };
+        assert_eq!(STANDARD.decode(plain.initial_response().expose()).unwrap(), b"u1\0admin\0pw");
+        let token = Identity::Xoauth2 { user: "u1".into(), token: Secret::new("t") };
+        assert_eq!(STANDARD.decode(token.initial_response().expose()).unwrap(), b"user=u1\x01auth=Bearer t\x01\x01");
+        assert!(!format!("{plain:?} {token:?}").contains("pw"));
+    }
+
+    #[test]
+    fn a_password_may_hold_colons() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passwords");
+        std::fs::write(&path, "# ours\nu1@example.test:a:b\n").unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let file = PasswordFile::new(path);
+        assert_eq!(file.password("u1@example.test").unwrap(), Some(Secret::new("a:b")));
+        assert_eq!(file.password("u2@example.test").unwrap(), None);
+    }
+}

@@ -1,0 +1,182 @@
+//! A component as a [`MailStore`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clawback_model::{Action, Effect, Located, Message, MessageRef, Query, visible_line};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::bindings::MailStorePre;
+use crate::bindings::clawback::mail_store::types as wit;
+use crate::call::{self, Instance};
+use crate::guest::{Grants, Guest, Trouble};
+use crate::mail_store::{Aim, CallError, Capabilities, MailStore, Page};
+use crate::{contract, convert};
+
+/// One configured store, spoken to by a component.
+pub(crate) struct WasmStore {
+    pub(crate) component: MailStorePre<Guest>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) capabilities: Capabilities,
+    /// Mailboxes that the operator listed; then the connector is not asked.
+    pub(crate) mailboxes: Option<Vec<Arc<str>>>,
+    pub(crate) seats: Semaphore,
+    pub(crate) call_timeout: Duration,
+}
+
+/// Calls one export in a fresh instance and gives back the connector's own result and what the host saw.
+macro_rules! ask {
+    ($self:ident, $mailbox:expr, $bytes:expr, $fresh:expr, $export:ident $(, $argument:expr)*) => {{
+        let mut instance =
+            call::instantiate(&$self.component, &$self.grants, $mailbox, $bytes, $fresh).await?;
+        let Instance { store, exports } = &mut instance;
+        let answer = exports.clawback_mail_store_connector().$export(store $(, $argument)*);
+        let ran = call::run($self.call_timeout, answer).await;
+        call::settle(instance, ran).await
+    }};
+}
+
+/// The same for exports that change nothing: repeated once on fresh connections where a pooled one had died unnoticed.
+macro_rules! ask_again {
+    ($self:ident, $mailbox:expr, $bytes:expr, $export:ident $(, $argument:expr)*) => {{
+        let (answer, trouble): (Result<_, wit::Error>, Trouble) =
+            ask!($self, Some(Arc::clone($mailbox)), $bytes, false, $export $(, $argument)*)?;
+        if trouble.stale && matches!(answer, Err(wit::Error::Transient(_))) {
+            ask!($self, Some(Arc::clone($mailbox)), $bytes, true, $export $(, $argument)*)?
+        } else {
+            (answer, trouble)
+        }
+    }};
+}
+
+impl WasmStore {
+    async fn seat(&self) -> Result<SemaphorePermit<'_>, CallError> {
+        let closed = |_| CallError::Transient { store: Arc::clone(self.name()), detail: "the store is closing".into() };
+        self.seats.acquire().await.map_err(closed)
+    }
+
+    fn refused(&self, mailbox: &str, error: wit::Error, trouble: Trouble) -> CallError {
+        call::refused(&self.grants.label, mailbox, error, trouble, self.grants.limits.text_chars)
+    }
+
+    fn breach(&self, breach: &contract::Breach) -> CallError {
+        call::breach(&self.grants.label, breach)
+    }
+
+    fn listed(&self, listed: &[Arc<str>], cursor: Option<&str>, most: u32) -> Result<Page<Arc<str>>, CallError> {
+        let from: usize = match cursor.map(str::parse) {
+            None => 0,
+            Some(Ok(from)) => from,
+            Some(Err(_)) => {
+                let detail = "this cursor is not one of its own".to_owned();
+                return Err(CallError::Permanent { store: Arc::clone(self.name()), detail });
+            }
+        };
+        let items: Vec<_> = listed.iter().skip(from).take(most as usize).cloned().collect();
+        let to = from.saturating_add(items.len());
+        Ok(Page { items, next: (to < listed.len()).then(|| to.to_string()) })
+    }
+}
+
+#[async_trait]
+impl MailStore for WasmStore {
+    fn name(&self) -> &Arc<str> {
+        &self.grants.label.store
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn mailboxes(&self, cursor: Option<String>, most: u32) -> Result<Page<Arc<str>>, CallError> {
+        let limits = &self.grants.limits;
+        let most = most.clamp(1, limits.page);
+        if let Some(listed) = &self.mailboxes {
+            return self.listed(listed, cursor.as_deref(), most);
+        }
+        let _seat = self.seat().await?;
+        let (answer, trouble) = ask!(self, None, limits.answer_bytes, false, call_mailboxes, cursor.as_deref(), most)?;
+        let page = answer.map_err(|error| self.refused("", error, trouble))?;
+        contract::check_size(page.mailboxes.len(), most)
+            .and_then(|()| contract::check_cursor(cursor.as_deref(), page.next.as_deref(), limits))
+            .map_err(|breach| self.breach(&breach))?;
+        Ok(Page { items: page.mailboxes.into_iter().map(Arc::from).collect(), next: page.next })
+    }
+
+    async fn search(
+        &self,
+        mailbox: &Arc<str>,
+        query: &Query,
+        cursor: Option<String>,
+        most: u32,
+    ) -> Result<Page<Message>, CallError> {
+        let limits = &self.grants.limits;
+        let most = most.clamp(1, limits.page);
+        let query = convert::query_to_wit(query);
+        let _seat = self.seat().await?;
+        let (answer, trouble) =
+            ask_again!(self, mailbox, limits.answer_bytes, call_search, mailbox, &query, cursor.as_deref(), most);
+        let page = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        contract::check_page(&page, cursor.as_deref(), most, limits).map_err(|breach| self.breach(&breach))?;
+        let items = page.messages.into_iter().map(|message| convert::message(message, self.name(), mailbox));
+        Ok(Page { items: items.collect(), next: page.next })
+    }
+
+    async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {
+        if references.is_empty() {
+            return Ok(Vec::new());
+        }
+        let limits = &self.grants.limits;
+        let refs: Vec<_> = references.iter().map(convert::reference_to_wit).collect();
+        let owner: Arc<str> = mailbox.into();
+        let _seat = self.seat().await?;
+        let (answer, trouble) = ask_again!(self, &owner, limits.answer_bytes, call_locate, mailbox, &refs);
+        let located = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        contract::check_located(&located, refs.iter().map(|one| one.locator.as_str()), limits)
+            .map_err(|breach| self.breach(&breach))?;
+        Ok(located.into_iter().map(convert::located).collect())
+    }
+
+    async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+        let store = Arc::clone(self.name());
+        if aims.is_empty() {
+            return Ok(Vec::new());
+        }
+        if aims.len() > self.capabilities.largest_batch as usize {
+            let detail = format!("{} targets at once; it takes {}", aims.len(), self.capabilities.largest_batch);
+            return Err(CallError::Permanent { store, detail });
+        }
+        if !self.capabilities.actions.contains(&action) {
+            return Err(CallError::Permanent { store, detail: format!("it cannot {action}") });
+        }
+        let limits = &self.grants.limits;
+        let targets: Vec<_> = aims.iter().map(convert::aim_to_wit).collect();
+        let action = convert::action_to_wit(action);
+        let owner: Arc<str> = mailbox.into();
+        let _seat = self.seat().await?;
+        let (answer, trouble) =
+            ask!(self, Some(owner), limits.answer_bytes, false, call_apply, mailbox, action, &targets)?;
+        let outcomes = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        contract::check_outcomes(&outcomes, action, aims.iter().map(|aim| aim.reference.locator.as_str()), limits)
+            .map_err(|breach| self.breach(&breach))?;
+        let bounded = |effect| match effect {
+            wit::Effect::Failed(why) => Effect::Failed(visible_line(&why, limits.text_chars)),
+            other => convert::effect(other),
+        };
+        Ok(outcomes.into_iter().map(|outcome| bounded(outcome.effect)).collect())
+    }
+
+    async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {
+        let limits = &self.grants.limits;
+        let most = most.min(limits.raw_bytes);
+        let bytes = usize::try_from(limits.raw_bytes).unwrap_or(usize::MAX).saturating_add(limits.answer_bytes);
+        let reference = convert::reference_to_wit(reference);
+        let owner: Arc<str> = mailbox.into();
+        let _seat = self.seat().await?;
+        let (answer, trouble) = ask_again!(self, &owner, bytes, call_fetch_raw, mailbox, &reference, most);
+        let raw = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        contract::check_raw(raw.len(), most).map_err(|breach| self.breach(&breach))?;
+        Ok(raw)
+    }
+}
