@@ -1,21 +1,30 @@
 //! The fixtures themselves: a test that builds on a wrong server proves nothing.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use clawback_tests::dovecot::{self, Dovecot, Format, Options};
+use clawback_tests::mail::{self, Kind};
+use clawback_tests::maildirs;
+use clawback_tests::proxy::{self, Proxy};
 
 /// Says `commands` in one flight and gives every line up to the answer to the last one.
 fn say(address: SocketAddr, commands: &[&str]) -> Vec<String> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let text: String = commands.iter().enumerate().map(|(at, command)| format!("a{at} {command}\r\n")).collect();
-    stream.write_all(text.as_bytes()).unwrap();
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    let mut text = String::new();
+    for (at, command) in commands.iter().enumerate() {
+        let _ = write!(text, "a{at} {command}\r\n");
+    }
+    stream.write_all(text.as_bytes()).expect("the server reads");
     let last = format!("a{} ", commands.len() - 1);
     let mut lines = Vec::new();
     for line in BufReader::new(stream).lines() {
-        lines.push(line.unwrap());
-        if lines.last().unwrap().starts_with(&last) {
+        lines.push(line.expect("the server answers in UTF-8"));
+        if lines.last().is_some_and(|line| line.starts_with(&last)) {
             break;
         }
     }
@@ -122,4 +131,77 @@ fn a_killed_test_leaves_no_server_behind() {
     server.lose();
     assert!(TcpStream::connect(address).is_err(), "the server still answers");
     assert!(!folder.exists(), "its folder is left");
+}
+
+#[test]
+fn maildirs_read_back_as_written_and_as_dovecot_sees_them() {
+    let root = tempfile::tempdir().unwrap();
+    let owner = dovecot::Owner::of_servers().unwrap();
+    let options = maildirs::Options { owner: Some((owner.uid, owner.gid)), ..maildirs::Options::default() };
+    let truth = maildirs::write(root.path(), &options).unwrap();
+    let before = maildirs::snapshot(root.path()).unwrap();
+    truth.snapshot().check(&before).unwrap();
+    assert_eq!(before.count(), options.messages);
+    assert_eq!(truth.of(Kind::Campaign).count(), options.campaign);
+    assert_eq!(before.entries().map(|entry| entry.content).collect::<HashSet<_>>().len(), options.messages);
+
+    let server_options = Options { users: options.mailboxes, mail: Some(root.path().to_owned()), ..Options::default() };
+    let server = Dovecot::start(&server_options);
+    let search = ["from", mail::CAMPAIGN_SENDER, "subject", mail::CAMPAIGN_SUBJECT];
+    let found = server.doveadm(&[&["search", "-A"], search.as_slice()].concat());
+    assert_eq!(found.lines().count(), options.campaign + options.traps, "{found}\n{}", server.log());
+
+    // The exact way, folder by folder, so that the check itself is checked: what it must accept, then what it must not.
+    server.doveadm(
+        &[
+            &["move", "-A", "Trash", "mailbox", "*"],
+            search.as_slice(),
+            &["not", "from", "not-", "not", "from", "abuse"],
+        ]
+        .concat(),
+    );
+    let after = maildirs::snapshot(root.path()).unwrap();
+    truth.check_campaign_removed(&after, Some("Trash")).unwrap();
+    assert!(truth.check_campaign_removed(&after, None).is_err());
+    assert!(truth.check_campaign_removed(&before, Some("Trash")).is_err());
+    let panicked = server.log().lines().any(|line| line.contains("Panic") || line.contains("Error"));
+    assert!(!panicked, "{}", server.log());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_mail() {
+    let write = |seed| {
+        let root = tempfile::tempdir().unwrap();
+        maildirs::write(root.path(), &maildirs::Options { seed, ..maildirs::Options::default() }).unwrap().snapshot()
+    };
+    assert_eq!(write(7), write(7));
+    assert_ne!(write(7), write(8));
+    assert_eq!(mail::date(mail::NOW), "Fri, 20 Nov 2026 12:00:00 +0000");
+    assert_eq!(mail::date(951_782_400), "Tue, 29 Feb 2000 00:00:00 +0000");
+}
+
+#[test]
+fn the_proxy_delays_a_flight_once_and_cuts_where_told() {
+    let server = Dovecot::start(&Options { users: 1, ..Options::default() });
+    let round_trip = Duration::from_millis(100);
+    let proxy = Proxy::start(server.plain(), proxy::Options { round_trip, ..proxy::Options::default() }).unwrap();
+    let login = as_admin(&dovecot::user(1));
+    let commands: Vec<&str> = [login.as_str()].into_iter().chain(std::iter::repeat_n("NOOP", 50)).collect();
+    let started = Instant::now();
+    let lines = say(proxy.address(), &commands);
+    let took = started.elapsed();
+    assert!(lines.last().unwrap().starts_with("a50 OK"), "{lines:?}");
+    // Fifty round trips one after the other would take 5 s.
+    assert!(took >= round_trip && took < round_trip * 20, "{took:?}");
+
+    let short = proxy::Options { cut_after_bytes: Some(700), ..proxy::Options::default() };
+    let proxy = Proxy::start(server.plain(), short).unwrap();
+    let text = say(proxy.address(), &commands).join("\r\n");
+    assert!(!text.contains("a50 OK") && text.len() >= 650, "{text}");
+    proxy.take_down();
+    let mut answer = String::new();
+    let _ = TcpStream::connect(proxy.address()).unwrap().read_to_string(&mut answer);
+    assert_eq!(answer, "");
+    proxy.restore();
+    TcpStream::connect(proxy.address()).unwrap().read_exact(&mut [0; 4]).unwrap();
 }

@@ -16,6 +16,8 @@ use std::{fs, thread};
 
 use tempfile::TempDir;
 
+use super::openssl;
+
 /// The domain of every mailbox.
 pub const DOMAIN: &str = "acme.test";
 /// The password of every user.
@@ -25,46 +27,23 @@ pub const ADMIN: &str = "admin";
 /// The administrator's password.
 pub const ADMIN_PASSWORD: &str = "secret-of-the-admin";
 /// What the server offers after login, less COMPRESS, which hides the bytes from a proxy.
-const CAPABILITIES: &[&str] = &[
-    "IMAP4rev1",
-    "SASL-IR",
-    "LOGIN-REFERRALS",
-    "ID",
-    "ENABLE",
-    "IDLE",
-    "SORT",
-    "SORT=DISPLAY",
-    "THREAD=REFERENCES",
-    "THREAD=REFS",
-    "THREAD=ORDEREDSUBJECT",
-    "MULTIAPPEND",
-    "URL-PARTIAL",
-    "CATENATE",
-    "UNSELECT",
-    "CHILDREN",
-    "NAMESPACE",
-    "UIDPLUS",
-    "LIST-EXTENDED",
-    "I18NLEVEL=1",
-    "CONDSTORE",
-    "QRESYNC",
-    "ESEARCH",
-    "ESORT",
-    "SEARCHRES",
-    "WITHIN",
-    "CONTEXT=SEARCH",
-    "LIST-STATUS",
-    "BINARY",
-    "MOVE",
-    "SNIPPET=FUZZY",
-    "PREVIEW=FUZZY",
-    "PREVIEW",
-    "STATUS=SIZE",
-    "SAVEDATE",
-    "LITERAL+",
-    "NOTIFY",
-    "SPECIAL-USE",
-];
+const CAPABILITIES: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES \
+    THREAD=REFS THREAD=ORDEREDSUBJECT MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED \
+    I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE SNIPPET=FUZZY \
+    PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE LITERAL+ NOTIFY SPECIAL-USE";
+/// Services of every instance: limits for more than a thousand sessions, and no penalty that slows the next test down.
+const SERVICES: &str = "service anvil {
+  chroot =
+  client_limit = 8000
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
+service stats {
+  chroot =
+  client_limit = 8000
+}
+";
 /// How long the server may take until it greets: it needs 0.1 s on an idle machine.
 const START_WITHIN: Duration = Duration::from_secs(30);
 /// How often other programs may take the ports between our choice and the server's bind.
@@ -82,6 +61,16 @@ pub enum Format {
     Mdbox,
 }
 
+/// Which folders a mailbox has before any mail comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Folders {
+    /// Drafts, Sent, Trash, Junk and Archive, each with its role, as an installation makes them.
+    #[default]
+    Installed,
+    /// The same roles, for those that exist on disk.
+    Existing,
+}
+
 /// What to start.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -89,6 +78,8 @@ pub struct Options {
     pub users: usize,
     /// How mailboxes lie on disk.
     pub format: Format,
+    /// Which folders a mailbox has before any mail comes.
+    pub folders: Folders,
     /// Capabilities to leave out, for example `MOVE`, `UIDPLUS`, `SPECIAL-USE`, `ESEARCH`. Without `SPECIAL-USE` the folders
     /// lose their roles too.
     pub without: Vec<&'static str>,
@@ -174,7 +165,7 @@ impl Dovecot {
             None => tempfile::Builder::new().prefix("dovecot").tempdir()?,
         };
         let path = folder.path();
-        write_certificates(path)?;
+        openssl::write_certificates(path)?;
         write_users(path, options, &owner)?;
         let mail = options.mail.clone().unwrap_or_else(|| path.join("mail"));
         fs::create_dir_all(&mail)?;
@@ -289,7 +280,7 @@ impl Dovecot {
 
     /// An access token for XOAUTH2 and OAUTHBEARER as `user`, which the server takes until `expires` (seconds since 1970).
     pub fn access_token(&self, user: &str, expires: u64) -> String {
-        json_web_token(self.folder.path(), user, expires).expect("openssl stands beside dovecot")
+        openssl::token(self.folder.path(), user, expires).expect("openssl stands beside dovecot")
     }
 
     /// Every line that clients have sent after login, over all sessions. Needs [`Options::record_commands`].
@@ -442,20 +433,13 @@ fn configuration(
         Format::Mdbox => "mdbox:~/mdbox",
     };
     let capabilities =
-        CAPABILITIES.iter().filter(|name| !options.without.contains(name)).copied().collect::<Vec<_>>().join(" ");
+        CAPABILITIES.split(' ').filter(|name| !options.without.contains(name)).collect::<Vec<_>>().join(" ");
     let rawlog = if options.record_commands {
         format!("protocol imap {{\n  rawlog_dir = {folder}/raw\n}}\n")
     } else {
         String::new()
     };
-    let mut mailboxes = String::new();
-    for (name, role) in
-        [("Drafts", "\\Drafts"), ("Sent", "\\Sent"), ("Trash", "\\Trash"), ("Junk", "\\Junk"), ("Archive", "\\Archive")]
-    {
-        let role =
-            if options.without.contains(&"SPECIAL-USE") { String::new() } else { format!("special_use = {role}") };
-        let _ = write!(mailboxes, "  mailbox {name} {{\n    auto = subscribe\n    {role}\n  }}\n");
-    }
+    let mailboxes = folders(options);
     format!(
         "base_dir = {folder}/run
 state_dir = {folder}/state
@@ -529,23 +513,28 @@ service auth {{
     user = {user}
   }}
 }}
-service anvil {{
-  chroot =
-  client_limit = 8000
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-service stats {{
-  chroot =
-  client_limit = 8000
-}}
-{rawlog}{extra}
+{SERVICES}{rawlog}{extra}
 ",
         plain = plain.port(),
         imaps = imaps.port(),
         extra = options.extra,
     )
+}
+
+fn folders(options: &Options) -> String {
+    let auto = match options.folders {
+        Folders::Installed => "subscribe",
+        Folders::Existing => "no",
+    };
+    let mut mailboxes = String::new();
+    for (name, role) in
+        [("Drafts", "\\Drafts"), ("Sent", "\\Sent"), ("Trash", "\\Trash"), ("Junk", "\\Junk"), ("Archive", "\\Archive")]
+    {
+        let role =
+            if options.without.contains(&"SPECIAL-USE") { String::new() } else { format!("special_use = {role}") };
+        let _ = write!(mailboxes, "  mailbox {name} {{\n    auto = {auto}\n    {role}\n  }}\n");
+    }
+    mailboxes
 }
 
 fn write_users(folder: &Path, options: &Options, owner: &Owner) -> io::Result<()> {
@@ -556,10 +545,8 @@ fn write_users(folder: &Path, options: &Options, owner: &Owner) -> io::Result<()
     fs::write(folder.join("users"), users)?;
     fs::write(folder.join("masters"), format!("{ADMIN}:{{PLAIN}}{ADMIN_PASSWORD}\n"))?;
 
-    // Tokens are verified here, by key: no introspection server.
-    let keys = folder.join("keys/default/HS256");
-    fs::create_dir_all(&keys)?;
-    fs::write(keys.join("default"), "Y2xhd2JhY2stdGVzdC1rZXktb2YtMzItYnl0ZXMtLS0=")?;
+    // Tokens are verified by key: no introspection server.
+    openssl::write_token_key(folder)?;
     let text = format!(
         "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix={}/keys/\nusername_attribute = sub\n",
         folder.display()
@@ -569,68 +556,6 @@ fn write_users(folder: &Path, options: &Options, owner: &Owner) -> io::Result<()
         chown(folder.join(name), Some(owner.uid), Some(owner.gid))?;
     }
     Ok(())
-}
-
-/// An authority and a certificate for loopback, by openssl, on which Dovecot depends.
-fn write_certificates(folder: &Path) -> io::Result<()> {
-    let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30"];
-    let authority =
-        ["req", "-x509", "-subj", "/CN=Clawback test authority", "-keyout", "authority.key", "-out", "authority.pem"];
-    openssl(folder, &[&authority, curve.as_slice()].concat(), "")?;
-    let server = ["req", "-x509", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.pem"];
-    let names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
-    let signed = [
-        "-CA",
-        "authority.pem",
-        "-CAkey",
-        "authority.key",
-        "-addext",
-        names,
-        "-addext",
-        "basicConstraints=critical,CA:FALSE",
-    ];
-    openssl(folder, &[&server, curve.as_slice(), &signed].concat(), "").map(drop)
-}
-
-fn json_web_token(folder: &Path, user: &str, expires: u64) -> io::Result<String> {
-    let base64 = |text: &str| -> io::Result<String> {
-        let encoded = openssl(folder, &["base64", "-A"], text)?;
-        Ok(String::from_utf8_lossy(&encoded)
-            .trim_end()
-            .replace('+', "-")
-            .replace('/', "_")
-            .trim_end_matches('=')
-            .to_owned())
-    };
-    let head = base64(r#"{"alg":"HS256","typ":"JWT"}"#)?;
-    let body = base64(&format!(r#"{{"sub":"{user}","iss":"https://login.acme.test","iat":1,"exp":{expires}}}"#))?;
-    let text = format!("{head}.{body}");
-    let script = "openssl dgst -sha256 -hmac clawback-test-key-of-32-bytes--- -binary | openssl base64 -A";
-    let mut child =
-        Command::new("/bin/sh").args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    io::Write::write_all(&mut child.stdin.take().expect("piped"), text.as_bytes())?;
-    let signature =
-        String::from_utf8_lossy(&child.wait_with_output()?.stdout).trim_end().replace('+', "-").replace('/', "_");
-    Ok(format!("{text}.{}", signature.trim_end_matches('=')))
-}
-
-fn openssl(folder: &Path, arguments: &[&str], input: &str) -> io::Result<Vec<u8>> {
-    let mut child = Command::new("openssl")
-        .args(arguments)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| {
-            io::Error::new(error.kind(), format!("openssl, on which Dovecot depends, does not start: {error}"))
-        })?;
-    io::Write::write_all(&mut child.stdin.take().expect("piped"), input.as_bytes())?;
-    let output = child.wait_with_output()?;
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    Err(io::Error::other(format!("openssl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }
 
 fn id(arguments: &[&str]) -> io::Result<String> {

@@ -2,4 +2,8 @@
 //! stopped by the process id we hold.
 
 pub mod dovecot;
+pub mod mail;
+pub mod maildirs;
+pub mod openssl;
 pub mod postgres;
+pub mod proxy;
