@@ -56,7 +56,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Err
         let fresh = tempfile::tempdir()?;
         return Ok(verify(&dist, &build(&plugins, fresh.path(), options.jobs)?)?);
     }
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| plugins.join("target"), |dir| Path::new(&dir).join("guests"));
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| plugins.join("target"), |dir| Path::new(&dir).join("guests"));
     write(&dist, &build(&plugins, &target, options.jobs)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -58,7 +58,8 @@ pub(crate) enum Behaviour {
 
 impl Behaviour {
     pub(crate) fn of(mailbox: &str) -> Self {
-        let name = crate::setting("hostile").unwrap_or_else(|| mailbox.split('@').next().unwrap_or_default().to_owned());
+        let name =
+            crate::setting("hostile").unwrap_or_else(|| mailbox.split('@').next().unwrap_or_default().to_owned());
         match name.as_str() {
             "loop" => Self::Loop,
             "loop-in-describe" => Self::LoopInDescribe,
@@ -190,8 +191,13 @@ fn forbidden_host() -> Vec<String> {
 }
 
 fn forbidden_files() -> Vec<String> {
-    let mut paths =
-        vec!["../../etc/passwd".to_owned(), "/etc/passwd".into(), "a/../../../etc/passwd".into(), "..".into(), "\0".into()];
+    let mut paths = vec![
+        "../../etc/passwd".to_owned(),
+        "/etc/passwd".into(),
+        "a/../../../etc/passwd".into(),
+        "..".into(),
+        "\0".into(),
+    ];
     paths.extend(crate::setting("path"));
     let mut told: Vec<String> = paths
         .iter()

@@ -10,9 +10,7 @@ mod benign;
 use clawback_connector_sdk::{
     Connector,
     host::{Granted, Host as _},
-    types::{
-        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target,
-    },
+    types::{Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target},
 };
 
 use crate::behaviour::Behaviour;
@@ -53,7 +51,9 @@ impl Connector for Hostile {
 
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
         match Behaviour::of(mailbox) {
-            Behaviour::OversizedPage => Ok(vec![b'x'; usize::try_from(most).unwrap_or(usize::MAX - 1).saturating_add(1)]),
+            Behaviour::OversizedPage => {
+                Ok(vec![b'x'; usize::try_from(most).unwrap_or(usize::MAX - 1).saturating_add(1)])
+            }
             _ => Ok(format!("Message-ID: {}\r\n\r\n", message.message_id).into_bytes()),
         }
     }

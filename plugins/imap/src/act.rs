@@ -33,12 +33,23 @@ struct Job {
     locator: Locator,
 }
 
+/// Messages of one folder that go to the same place; to none for good.
+type Group = (Option<MailFolder>, Vec<Checked>);
+
 /// A message that was checked: it is the one that is meant, and in its place.
 #[derive(Debug, Clone)]
 struct Checked {
     job: Job,
     from: MailFolder,
     message: Fetched,
+}
+
+/// What the check of one message came to.
+enum Judgement {
+    /// It goes there; nowhere if it is deleted for good.
+    Go(Option<MailFolder>),
+    /// Nothing is to be done.
+    Over(Effect),
 }
 
 /// The whole call.
@@ -141,12 +152,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
     }
 
     /// Sorts the jobs of one folder: those to act on, by destination, and the others with their effect.
-    fn check(
-        &mut self,
-        wire: &str,
-        jobs: Vec<Job>,
-        replies: &[Reply],
-    ) -> Result<Vec<(Option<MailFolder>, Vec<Checked>)>, Error> {
+    fn check(&mut self, wire: &str, jobs: Vec<Job>, replies: &[Reply]) -> Result<Vec<Group>, Error> {
         let Some((opened, fetches)) = replies.split_first() else { return Ok(Vec::new()) };
         let Some(folder) = self.folders()?.get(wire).cloned() else {
             self.missing.extend(jobs.iter().map(|job| job.at));
@@ -163,11 +169,11 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             fetches.iter().find(|reply| !reply.is_ok()).map(refusal::text)
         };
         if let Some(why) = refused {
-            jobs.iter().for_each(|job| self.effects[job.at] = Some(Effect::Failed(why.clone())));
+            self.fail(jobs.iter(), &why);
             return Ok(Vec::new());
         }
         let mut messages = fetch::read(fetches.iter());
-        let mut ready: Vec<(Option<MailFolder>, Vec<Checked>)> = Vec::new();
+        let mut ready: Vec<Group> = Vec::new();
         for job in jobs {
             let target = &self.targets[job.at];
             let is_same = |message: &Fetched| message.fingerprint() == target.ref_.fingerprint;
@@ -181,30 +187,33 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             messages.remove(&job.locator.uid);
             self.claimed.insert((wire.to_owned(), job.locator.uid));
             match self.judge(job.at, &folder) {
-                Ok(destination) => {
+                Judgement::Go(destination) => {
                     let checked = Checked { job, from: folder.clone(), message };
                     match ready.iter_mut().find(|(to, _)| *to == destination) {
                         Some((_, together)) => together.push(checked),
                         None => ready.push((destination, vec![checked])),
                     }
                 }
-                Err(effect) => self.effects[job.at] = Some(effect),
+                Judgement::Over(effect) => self.effects[job.at] = Some(effect),
             }
         }
         Ok(ready)
     }
 
-    /// Where a message that is in this folder goes; or why it does not. `None`: it is deleted for good.
-    fn judge(&self, at: usize, now: &MailFolder) -> Result<Option<MailFolder>, Effect> {
+    /// What to do with a message that is in this folder.
+    fn judge(&self, at: usize, now: &MailFolder) -> Judgement {
         let target = &self.targets[at];
-        let destination = self.destination(target).map_err(|why| Effect::Failed(why.into()))?;
+        let destination = match self.destination(target) {
+            Ok(destination) => destination,
+            Err(why) => return Judgement::Over(Effect::Failed(why.into())),
+        };
         if destination.as_ref().is_some_and(|to| to.wire == now.wire) {
-            return Err(Effect::AlreadyInDestination);
+            return Judgement::Over(Effect::AlreadyInDestination);
         }
         if !is_there(&target.location, &now.location) {
-            return Err(Effect::MovedSince(now.location.clone()));
+            return Judgement::Over(Effect::MovedSince(now.location.clone()));
         }
-        Ok(destination)
+        Judgement::Go(destination)
     }
 
     fn destination(&self, target: &Target) -> Result<Option<MailFolder>, &'static str> {
@@ -218,19 +227,14 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
     }
 
     /// Acts on the checked messages and sends `next` along. The answers to `next`.
-    fn act(
-        &mut self,
-        ready: Vec<(Option<MailFolder>, Vec<Checked>)>,
-        batch: Batch,
-        next: Vec<Command>,
-    ) -> Result<Vec<Reply>, Error> {
+    fn act(&mut self, ready: Vec<Group>, batch: Batch, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let mut orders = Vec::new();
         for (to, checked) in ready {
-            if let Some(to) = &to {
-                if let Err(why) = self.ensure(to)? {
-                    checked.iter().for_each(|one| self.effects[one.job.at] = Some(Effect::Failed(why.clone())));
-                    continue;
-                }
+            if let Some(to) = &to
+                && let Err(why) = self.ensure(to)?
+            {
+                self.fail(checked.iter().map(|one| &one.job), &why);
+                continue;
             }
             orders.push((to, checked));
         }
@@ -248,6 +252,12 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
         }
         Ok(replies)
+    }
+
+    fn fail<'j>(&mut self, jobs: impl Iterator<Item = &'j Job>, why: &str) {
+        for job in jobs {
+            self.effects[job.at] = Some(Effect::Failed(why.to_owned()));
+        }
     }
 
     fn settle(&mut self, one: Checked, to: Option<&MailFolder>, fate: Fate) {
@@ -325,8 +335,10 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             let destination = self.destination(&self.targets[at]).ok().flatten();
             let is_still_there =
                 |place: &Sight| place.folder.wire == one.from.wire && place.locator.uid == one.job.locator.uid;
-            let mut free = places.iter().filter(|place| !self.claimed.contains(&(place.folder.wire.clone(), place.locator.uid)));
-            let arrived = free.clone().find(|place| destination.as_ref().is_some_and(|to| to.wire == place.folder.wire));
+            let mut free =
+                places.iter().filter(|place| !self.claimed.contains(&(place.folder.wire.clone(), place.locator.uid)));
+            let arrived =
+                free.clone().find(|place| destination.as_ref().is_some_and(|to| to.wire == place.folder.wire));
             self.effects[at] = Some(if places.iter().any(is_still_there) {
                 Effect::Failed("the server answered OK but did not move it".into())
             } else if let Some(place) = arrived {

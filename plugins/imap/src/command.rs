@@ -24,7 +24,7 @@ pub(crate) struct Command {
     parts: Vec<Part>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
     /// Syntax, written by us.
     Raw(String),

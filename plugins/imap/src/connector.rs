@@ -3,9 +3,7 @@
 use clawback_connector_sdk::{
     Connector,
     host::{Host, MailServer, MailStream},
-    types::{
-        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target,
-    },
+    types::{Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target},
 };
 
 use crate::{act, find::find, raw, refusal, search, session::Session};
@@ -74,7 +72,9 @@ where
     /// IMAP cannot list mailboxes: they are the addresses that the setting `mailboxes` names.
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
         let Some(setting) = self.host.setting("mailboxes") else {
-            return Err(Error::Permanent("an IMAP server cannot list its mailboxes: name them in the setting `mailboxes`".into()));
+            return Err(Error::Permanent(
+                "an IMAP server cannot list its mailboxes: name them in the setting `mailboxes`".into(),
+            ));
         };
         let mut mailboxes: Vec<String> = setting
             .split(|character: char| character == ',' || character.is_whitespace())

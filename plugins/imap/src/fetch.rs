@@ -111,13 +111,13 @@ pub(crate) fn raw(reply: &Reply, uid: u32) -> Vec<u8> {
 }
 
 /// UIDs that these answers mention in any way.
-pub(crate) fn uids(reply: &Reply) -> Vec<u32> {
-    let fetches = reply.data.iter().filter_map(|data| match data {
+pub(crate) fn uids(replies: &[Reply]) -> Vec<u32> {
+    let fetches = replies.iter().flat_map(|reply| &reply.data).filter_map(|data| match data {
         Data::Fetch { items, .. } => Some(items),
         _ => None,
     });
     fetches
-        .flat_map(|items| items.as_ref())
+        .flat_map(AsRef::as_ref)
         .filter_map(|item| match item {
             MessageDataItem::Uid(uid) => Some(uid.get()),
             _ => None,

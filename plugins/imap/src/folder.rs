@@ -6,11 +6,7 @@ use clawback_connector_sdk::{
     types::{Error, Location, LocationKind},
     utf7,
 };
-use imap_codec::imap_types::{
-    extensions::namespace::Namespace,
-    mailbox::Mailbox,
-    response::Data,
-};
+use imap_codec::imap_types::{core::QuotedChar, extensions::namespace::Namespace, mailbox::Mailbox, response::Data};
 
 use crate::{
     command::Command,
@@ -59,7 +55,8 @@ impl Folders {
             return Err(Error::Permanent("the server's list of folders cannot be read".into()));
         }
         let foreign = foreign_prefixes(replies);
-        let named = |key, default: &str| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned());
+        let named =
+            |key, default: &str| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned());
         let (recoverable, quarantine) =
             (named("recoverable-folder", place::RECOVERABLE), named("quarantine-folder", place::QUARANTINE));
         let mut folders = Self { all: Vec::new(), recoverable, quarantine };
@@ -78,17 +75,18 @@ impl Folders {
             let path = utf7::decode(&wire);
             let told = folders.told_kind(&path, &is);
             if told.is_none() {
-                named_only.push((folders.all.len(), leaf_under_inbox(&path, delimiter.as_ref().map(|one| one.inner()))));
+                named_only
+                    .push((folders.all.len(), leaf_under_inbox(&path, delimiter.as_ref().map(QuotedChar::inner))));
             }
             let location = Location { kind: told.unwrap_or(LocationKind::Folder), path };
             folders.all.push(MailFolder { wire, location });
         }
         // A name makes a folder special only where no folder has that use by the server's own word.
         for (at, name) in named_only {
-            if let Some(kind) = place::kind_of_name(&name).filter(|kind| *kind != LocationKind::Inbox) {
-                if !folders.all.iter().any(|folder| folder.location.kind == kind) {
-                    folders.all[at].location.kind = kind;
-                }
+            if let Some(kind) = place::kind_of_name(&name).filter(|kind| *kind != LocationKind::Inbox)
+                && !folders.all.iter().any(|folder| folder.location.kind == kind)
+            {
+                folders.all[at].location.kind = kind;
             }
         }
         if folders.all.is_empty() {
@@ -180,7 +178,8 @@ fn foreign_prefixes(replies: &[Reply]) -> Vec<String> {
         if let Data::Namespace { personal, other, shared } = data {
             let own: Vec<String> = personal.iter().map(text).collect();
             // One namespace may be told as two kinds; the owner's own always counts.
-            let foreign = other.iter().chain(shared).map(text).filter(|prefix| !prefix.is_empty() && !own.contains(prefix));
+            let foreign =
+                other.iter().chain(shared).map(text).filter(|prefix| !prefix.is_empty() && !own.contains(prefix));
             prefixes.extend(foreign);
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Ways {
             None => has_nameless = true,
         }
     }
-    keys.sort_unstable_by_key(|key| format!("{key:?}"));
+    keys.sort_unstable();
     keys.dedup();
     let everything = vec![vec![Part::Raw("ALL".into())]];
     if has_nameless {
@@ -72,10 +72,8 @@ fn searches(query: &Query, is_utf8: bool, has_text: bool) -> Vec<Key> {
     let mut lists = lists.into_iter();
     let longest = lists.next().unwrap_or_default();
     let rest: Vec<Key> = lists.filter(|list| list.len() <= A_SEARCH).map(any).chain(dates(query)).collect();
-    let mut searches: Vec<Key> = longest
-        .chunks(A_SEARCH)
-        .map(|keys| all([vec![any(keys.to_vec())], rest.clone()].concat()))
-        .collect();
+    let mut searches: Vec<Key> =
+        longest.chunks(A_SEARCH).map(|keys| all([vec![any(keys.to_vec())], rest.clone()].concat())).collect();
     if searches.is_empty() {
         searches.push(if rest.is_empty() { vec![Part::Raw("ALL".into())] } else { all(rest) });
     }
@@ -197,10 +195,7 @@ mod tests {
     fn conditions_become_keys() {
         assert_eq!(ways(|_| ()), [["ALL"]]);
         assert_eq!(ways(|query| query.from_address = vec!["a@b.c".into()])[0], ["FROM 'a' FROM 'b.c'"]);
-        assert_eq!(
-            ways(|query| query.to_address = vec!["a@b".into()])[0],
-            ["OR (TO 'a' TO 'b') (CC 'a' CC 'b')"]
-        );
+        assert_eq!(ways(|query| query.to_address = vec!["a@b".into()])[0], ["OR (TO 'a' TO 'b') (CC 'a' CC 'b')"]);
         assert_eq!(
             ways(|query| query.subject_contains = vec!["your  invoice".into(), "x".into()])[0],
             ["OR (SUBJECT 'invoice' SUBJECT 'your') (SUBJECT 'x')"]

@@ -1,6 +1,6 @@
 //! How a server takes messages out of a folder, and what its answers prove.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_connector_sdk::{host::MailStream, types::Error};
 use imap_codec::imap_types::{
@@ -48,16 +48,16 @@ pub(crate) struct Mover {
     has_uidplus: bool,
 }
 
+/// The fate of each UID, by order, and the answers to the commands that went along.
+type Acted = (Vec<BTreeMap<u32, Fate>>, Vec<Reply>);
+
 /// UIDs by destination; no destination is a delete for good.
 type Orders = [(Option<String>, Vec<u32>)];
 
 impl Mover {
     pub(crate) fn new<S: MailStream>(session: &Session<S>) -> Self {
         let is_revision_2 = session.can("IMAP4REV2");
-        Self {
-            has_move: session.can("MOVE") || is_revision_2,
-            has_uidplus: session.can("UIDPLUS") || is_revision_2,
-        }
+        Self { has_move: session.can("MOVE") || is_revision_2, has_uidplus: session.can("UIDPLUS") || is_revision_2 }
     }
 
     /// Carries out the orders on the selected folder, with the commands `next` behind them. The fate of each UID by
@@ -68,7 +68,7 @@ impl Mover {
         orders: &Orders,
         batch: Batch,
         next: Vec<Command>,
-    ) -> Result<(Vec<BTreeMap<u32, Fate>>, Vec<Reply>), Error> {
+    ) -> Result<Acted, Error> {
         let mut fates: Vec<BTreeMap<u32, Fate>> = vec![BTreeMap::new(); orders.len()];
         let mut commands = Vec::new();
         // For each command its order, and its set of UIDs.
@@ -99,6 +99,7 @@ impl Mover {
         }
         let mut replies = session.flight(commands)?;
         let mut after = replies.split_off(acts);
+        let receipts = receipts(&replies, &plan);
         let mut replies = replies.into_iter();
         let mut copied = Vec::new();
         for (at, uids) in plan {
@@ -107,10 +108,12 @@ impl Mover {
                 deleted(&answers, &uids)?
             } else {
                 let Some(reply) = replies.next() else { continue };
-                moved(&reply, &uids)?
+                moved(&reply, &uids, &receipts)?
             };
             if is_copy {
-                copied.extend(found.iter().filter(|(_, fate)| matches!(fate, Fate::Moved { .. })).map(|(uid, _)| (at, *uid)));
+                copied.extend(
+                    found.iter().filter(|(_, fate)| matches!(fate, Fate::Moved { .. })).map(|(uid, _)| (at, *uid)),
+                );
             }
             fates[at].extend(found);
         }
@@ -135,25 +138,35 @@ fn deleted(answers: &[Reply], uids: &[u32]) -> Result<BTreeMap<u32, Fate>, Error
     if let Some(refused) = answers.iter().find(|reply| refusal::ends_call(reply)) {
         return Err(refusal::of(refused, "the messages cannot be deleted"));
     }
-    let Some(looked) = answers.last().filter(|reply| reply.is_ok() && reply.unreadable == 0) else {
+    if !answers.last().is_some_and(|reply| reply.is_ok() && reply.unreadable == 0) {
         return Ok(uids.iter().map(|uid| (*uid, Fate::Unproven)).collect());
-    };
-    let left = fetch::uids(looked);
+    }
+    // Not the answer to STORE, which may tell of flags before the message went.
+    let left = fetch::uids(&answers[1..]);
     let why = answers.iter().find(|reply| !reply.is_ok()).map_or("the server did not remove it".into(), refusal::text);
     let fate = |uid: &u32| if left.contains(uid) { Fate::Failed(why.clone()) } else { Fate::Gone };
     Ok(uids.iter().map(|uid| (*uid, fate(uid))).collect())
 }
 
-fn moved(reply: &Reply, uids: &[u32]) -> Result<BTreeMap<u32, Fate>, Error> {
-    let mut fates = BTreeMap::new();
-    for code in reply.all_codes() {
+/// Where the server says each message is now. Only what was asked for counts.
+fn receipts(replies: &[Reply], plan: &[(usize, Vec<u32>)]) -> BTreeMap<u32, Fate> {
+    let asked: BTreeSet<u32> = plan.iter().flat_map(|(_, uids)| uids).copied().collect();
+    let mut receipts = BTreeMap::new();
+    for code in replies.iter().flat_map(Reply::all_codes) {
         if let Code::CopyUid { uid_validity, source, destination } = code {
-            for (from, to) in expand(source, uids.len()).into_iter().zip(expand(destination, uids.len())) {
-                fates.insert(from, Fate::Moved { validity: uid_validity.get(), uid: to });
+            for (from, to) in expand(source, asked.len()).into_iter().zip(expand(destination, asked.len())) {
+                if asked.contains(&from) {
+                    receipts.insert(from, Fate::Moved { validity: uid_validity.get(), uid: to });
+                }
             }
         }
     }
-    fates.retain(|uid, _| uids.contains(uid));
+    receipts
+}
+
+fn moved(reply: &Reply, uids: &[u32], receipts: &BTreeMap<u32, Fate>) -> Result<BTreeMap<u32, Fate>, Error> {
+    let receipt = |uid: &u32| receipts.get(uid).map(|fate| (*uid, fate.clone()));
+    let mut fates: BTreeMap<u32, Fate> = uids.iter().filter_map(receipt).collect();
     if fates.is_empty() && refusal::ends_call(reply) {
         return Err(refusal::of(reply, "the messages cannot be moved"));
     }
@@ -179,10 +192,11 @@ fn remove_originals<S: MailStream>(
     let replies = session.flight(sets(&uids).iter().flat_map(|set| delete(set)).collect())?;
     for answers in replies.chunks(3) {
         for (at, uid) in copied {
-            let left = answers.last().map(fetch::uids).unwrap_or_default();
+            let left = fetch::uids(answers.get(1..).unwrap_or_default());
             if left.contains(uid) {
                 let why = answers.iter().find(|reply| !reply.is_ok()).map(refusal::text).unwrap_or_default();
-                fates[*at].insert(*uid, Fate::Failed(format!("it was copied, but the original could not be removed: {why}")));
+                fates[*at]
+                    .insert(*uid, Fate::Failed(format!("it was copied, but the original could not be removed: {why}")));
             }
         }
     }

@@ -27,10 +27,10 @@ pub(crate) fn fetch<S: MailStream, H: Host>(
     message: &MessageRef,
     most: u64,
 ) -> Result<Vec<u8>, Error> {
-    if let Some(locator) = Locator::parse(&message.locator) {
-        if let Some(raw) = read(session, message, &locator, most)? {
-            return Ok(raw);
-        }
+    if let Some(locator) = Locator::parse(&message.locator)
+        && let Some(raw) = read(session, message, &locator, most)?
+    {
+        return Ok(raw);
     }
     let folders = list(session, host)?;
     for place in find(session, &folders, &[message])?.into_iter().flatten() {
@@ -49,24 +49,23 @@ fn read<S: MailStream>(
 ) -> Result<Option<Vec<u8>>, Error> {
     let (most, uid) = (most.min(LARGEST), locator.uid);
     let identity = fetch::identity_items();
-    let mut raw = Vec::new();
     let first = most.min(CHUNK);
     let replies = session.flight(vec![
         open(&locator.folder, Access::Examine),
         Command::new(format!("UID FETCH {uid} {identity}")),
         Command::new(part(uid, 0, first)),
     ])?;
-    let [opened, identity, body] = replies.as_slice() else { return Ok(None) };
+    let Some(opened) = replies.first() else { return Ok(None) };
     if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
         return Err(refusal::of(refused, "the message cannot be read"));
     }
-    let known = fetch::read(std::iter::once(identity)).remove(&uid);
-    let is_it = known.is_some_and(|known| known.fingerprint() == message.fingerprint);
-    if !opened.is_ok() || opened.uid_validity() != Some(locator.validity) || !is_it {
+    let known = fetch::read(replies.iter()).remove(&uid);
+    let Some(known) = known.filter(|known| known.fingerprint() == message.fingerprint) else { return Ok(None) };
+    if !opened.is_ok() || opened.uid_validity() != Some(locator.validity) {
         return Ok(None);
     }
-    raw.extend(fetch::raw(body, uid));
-    while (raw.len() as u64) < most && raw.len() as u64 % CHUNK == 0 && !raw.is_empty() {
+    let mut raw = known.raw;
+    while (raw.len() as u64) < most && (raw.len() as u64).is_multiple_of(CHUNK) && !raw.is_empty() {
         let body = session.run(Command::new(part(uid, raw.len() as u64, CHUNK.min(most - raw.len() as u64))))?;
         let more = fetch::raw(&body, uid);
         if more.is_empty() {

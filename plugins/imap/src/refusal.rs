@@ -11,7 +11,9 @@ pub(crate) fn of(reply: &Reply, what: &str) -> Error {
     match code(reply).as_str() {
         "UNAVAILABLE" | "SERVERBUG" | "INUSE" | "EXPUNGEISSUED" | "CONTACTADMIN" => Error::Transient(text),
         "LIMIT" | "THROTTLED" => Error::Throttled(None),
-        "NOPERM" | "AUTHORIZATIONFAILED" | "AUTHENTICATIONFAILED" | "PRIVACYREQUIRED" | "EXPIRED" => Error::Denied(text),
+        "NOPERM" | "AUTHORIZATIONFAILED" | "AUTHENTICATIONFAILED" | "PRIVACYREQUIRED" | "EXPIRED" => {
+            Error::Denied(text)
+        }
         "NONEXISTENT" => Error::NotFound(text),
         _ => Error::Permanent(text),
     }

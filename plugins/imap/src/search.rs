@@ -56,9 +56,7 @@ pub(crate) fn search<S: MailStream, H: Host>(
         .filter(|folder| place::is_wanted(query, folder.location.kind, &folder.location.path))
         .filter(|folder| {
             let at = |wire: &str| (wire.eq_ignore_ascii_case("inbox"), wire.to_owned());
-            cursor.as_ref().is_none_or(|cursor| {
-                at(&folder.wire) >= at(&cursor.folder)
-            })
+            cursor.as_ref().is_none_or(|cursor| at(&folder.wire) >= at(&cursor.folder))
         })
         .cloned()
         .collect();
@@ -163,15 +161,16 @@ fn read_hits(
     let path = &folder.location.path;
     let validity =
         opened.uid_validity().ok_or_else(|| Error::Permanent(format!("folder `{path}` has no UIDVALIDITY")))?;
+    if found.iter().map(|reply| reply.searches).sum::<usize>() < found.len() {
+        return Err(Error::Permanent(format!("the search of folder `{path}` was not answered")));
+    }
     let mut all = Uids::default();
     for reply in found {
-        let Some(uids) = &reply.found else {
-            return Err(Error::Permanent(format!("the search of folder `{path}` was not answered")));
-        };
-        all.extend(uids);
+        all.extend(&reply.found);
     }
     // Numbers of a folder that was numbered anew say nothing: it is searched from its start.
-    let after = after.filter(|after| after.folder == folder.wire && after.validity == validity).map_or(0, |one| one.uid);
+    let after =
+        after.filter(|after| after.folder == folder.wire && after.validity == validity).map_or(0, |one| one.uid);
     // `n:*` always has the last message in it, even below n.
     let uids = all.sorted().iter().skip_while(|uid| *uid <= after).take(most).collect();
     Ok(Hits { folder: folder.clone(), validity, uids })
@@ -288,7 +287,8 @@ pub(crate) fn fetch_all<S: MailStream>(
             return Err(Error::Permanent(format!("the server's messages of folder `{path}` cannot be read")));
         }
     }
-    session.selected = order.last().map(|at| (hits[*at].folder.wire.clone(), Access::Examine)).or(session.selected.take());
+    session.selected =
+        order.last().map(|at| (hits[*at].folder.wire.clone(), Access::Examine)).or(session.selected.take());
     Ok(fetched)
 }
 

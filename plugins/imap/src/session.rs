@@ -2,6 +2,10 @@
 //!
 //! A flight writes all its commands before it waits, but never has more unanswered bytes on the way than a server's
 //! input buffer holds: else both ends would wait for the other to read.
+//!
+//! Untagged answers are filed under the first command that is not answered. A server may answer the next command of the
+//! same selection early (Dovecot does, with FETCH), so what several commands of one selection say is read together;
+//! opening a folder is the border that no answer crosses.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -64,9 +68,10 @@ pub(crate) struct Reply {
     /// The codes of untagged answers, in order.
     pub(crate) codes: Vec<Code<'static>>,
     pub(crate) data: Vec<Data<'static>>,
-    /// The answer to a search, if there was one.
-    pub(crate) found: Option<Uids>,
-    /// Untagged answers that nobody can read.
+    /// How many searches were answered, and what they found.
+    pub(crate) searches: usize,
+    pub(crate) found: Uids,
+    /// Untagged answers to what was asked that nobody can read.
     pub(crate) unreadable: usize,
 }
 
@@ -78,7 +83,8 @@ impl Reply {
             text: String::new(),
             codes: Vec::new(),
             data: Vec::new(),
-            found: None,
+            searches: 0,
+            found: Uids::default(),
             unreadable: 0,
         }
     }
@@ -212,8 +218,10 @@ impl<S: MailStream> Session<S> {
         let body = match response {
             Response::CommandContinuationRequest(_) => return Ok(Incoming::Continue),
             Response::Data(Data::Search(uids)) => {
-                let found = reply.found.get_or_insert_default();
-                uids.iter().for_each(|uid| found.push(uid.get(), uid.get()));
+                reply.searches += 1;
+                for uid in uids {
+                    reply.found.push(uid.get(), uid.get());
+                }
                 return Ok(Incoming::Untagged);
             }
             Response::Data(data) => {
@@ -260,12 +268,7 @@ impl<S: MailStream> Session<S> {
     }
 }
 
-fn finish(
-    body: StatusBody<'static>,
-    pending: &mut VecDeque<Pending>,
-    reply: &mut Reply,
-    done: &mut usize,
-) -> Incoming {
+fn finish(body: StatusBody<'static>, pending: &mut VecDeque<Pending>, reply: &mut Reply, done: &mut usize) -> Incoming {
     reply.verdict = match body.kind {
         StatusKind::Ok => Verdict::Ok,
         StatusKind::No => Verdict::No,
@@ -289,15 +292,20 @@ fn unreadable(
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_end();
     if let Some(rest) = text.get(..10).filter(|start| start.eq_ignore_ascii_case("* ESEARCH ")).map(|_| &text[10..]) {
-        reply.found = Some(esearch(rest).ok_or_else(|| Error::Permanent("the server sent a broken ESEARCH".into()))?);
+        let found = esearch(rest).ok_or_else(|| Error::Permanent("the server sent a broken ESEARCH".into()))?;
+        reply.searches += 1;
+        reply.found.extend(&found);
         return Ok(Incoming::Untagged);
     }
     if text.eq_ignore_ascii_case("* ESEARCH") {
-        reply.found = Some(Uids::default());
+        reply.searches += 1;
         return Ok(Incoming::Untagged);
     }
-    if text.starts_with("* ") {
-        reply.unreadable += 1;
+    if let Some(rest) = text.strip_prefix("* ") {
+        // What a server tells of its own accord may be anything; what was asked for must not be lost.
+        let is_asked =
+            |word: &str| ["FETCH", "LIST", "SEARCH", "NAMESPACE"].iter().any(|one| word.eq_ignore_ascii_case(one));
+        reply.unreadable += usize::from(rest.split(' ').take(2).any(is_asked));
         return Ok(Incoming::Untagged);
     }
     if text.starts_with('+') {

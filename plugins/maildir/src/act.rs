@@ -79,9 +79,11 @@ fn at_their_locators<H: Folder + Host>(
             wanted.iter().filter_map(|(at, unique)| index.get(*unique).map(|file| (*at, file))).collect();
         let files: Vec<&File> = there.iter().map(|(_, file)| *file).collect();
         for ((at, file), head) in there.iter().zip(heads(mailbox, folder, &files)?) {
-            found[*at] = head
-                .filter(|head| is_same(&targets[*at].ref_, head, file))
-                .map(|head| Found { folder: folder.clone(), file: (*file).clone(), head });
+            found[*at] = head.filter(|head| is_same(&targets[*at].ref_, head, file)).map(|head| Found {
+                folder: folder.clone(),
+                file: (*file).clone(),
+                head,
+            });
         }
     }
     Ok(found)
@@ -170,12 +172,10 @@ fn renamed_once<H: Folder + Host>(
     for _ in 0..2 {
         match act(&mailbox.path(&found.folder, &file), &file) {
             Ok(()) => return Ok(Ok(file)),
-            Err(FolderError::NotFound) => {
-                match mailbox.files(&found.folder)?.remove(name::unique(&file.name)) {
-                    Some(fresh) => file = fresh,
-                    None => break,
-                }
-            }
+            Err(FolderError::NotFound) => match mailbox.files(&found.folder)?.remove(name::unique(&file.name)) {
+                Some(fresh) => file = fresh,
+                None => break,
+            },
             Err(FolderError::Exists) => {
                 return Ok(Err(Effect::Failed("the destination has a file of this name".into())));
             }

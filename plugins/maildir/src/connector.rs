@@ -31,15 +31,27 @@ impl<H> Maildir<H> {
 impl<H: Folder + Host> Connector for Maildir<H> {
     fn describe(&self) -> Capabilities {
         let fields = [
-            "from-address", "from-domain", "subject-contains", "to-address", "message-id", "received-after",
-            "received-before", "header-contains", "attachment-name",
+            "from-address",
+            "from-domain",
+            "subject-contains",
+            "to-address",
+            "message-id",
+            "received-after",
+            "received-before",
+            "header-contains",
+            "attachment-name",
         ];
         Capabilities {
             name: "maildir".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             actions: vec![
-                Action::MoveToJunk, Action::MoveToInbox, Action::MoveToDeletedItems, Action::SoftDelete,
-                Action::HardDelete, Action::MoveToQuarantine, Action::Restore,
+                Action::MoveToJunk,
+                Action::MoveToInbox,
+                Action::MoveToDeletedItems,
+                Action::SoftDelete,
+                Action::HardDelete,
+                Action::MoveToQuarantine,
+                Action::Restore,
             ],
             search_fields: fields.map(str::to_owned).to_vec(),
             largest_batch: 1_000,

@@ -1,8 +1,14 @@
 //! File names of Maildir: a unique part, and flags behind `:2,` (or `;2,` where the file system has no colons).
 
 /// Letters of the standard, and what IMAP calls them; sorted, as the letters in a name must be.
-const LETTERS: [(char, &str); 6] =
-    [('D', "\\Draft"), ('F', "\\Flagged"), ('P', "$Forwarded"), ('R', "\\Answered"), ('S', "\\Seen"), ('T', "\\Deleted")];
+const LETTERS: [(char, &str); 6] = [
+    ('D', "\\Draft"),
+    ('F', "\\Flagged"),
+    ('P', "$Forwarded"),
+    ('R', "\\Answered"),
+    ('S', "\\Seen"),
+    ('T', "\\Deleted"),
+];
 
 /// The part of a name that stays when flags change: what stands before the info. Any info ends it, standard or not.
 pub(crate) fn unique(name: &str) -> &str {

@@ -1,8 +1,9 @@
 //! A search: names and times first, heads of what remains, whole messages only for attachment names.
 
 use clawback_connector_sdk::{
-    attachment, header, matching, place,
+    attachment, header,
     host::{Folder, FolderError, Host},
+    matching, place,
     types::{Error, Message, MessagePage, Query},
 };
 

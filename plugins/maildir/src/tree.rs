@@ -55,7 +55,8 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
             }
             Err(error) => return Err(refused("the mailbox", error)),
         }
-        let named = |key, default: &str| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned());
+        let named =
+            |key, default: &str| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned());
         Ok(Self {
             host,
             root,

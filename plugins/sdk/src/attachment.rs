@@ -33,7 +33,8 @@ mod tests {
 
     #[test]
     fn names_in_both_spellings_and_in_attached_messages() {
-        let raw = b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhi\r\n--x\r\n\
+        let raw =
+            b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\nContent-Type: text/plain\r\n\r\nhi\r\n--x\r\n\
             Content-Type: application/pdf; name=\"=?utf-8?Q?Rechnung=5F=C3=A4.pdf?=\"\r\n\r\nA\r\n--x\r\n\
             Content-Disposition: attachment; filename*=utf-8''evil%20one.exe\r\n\r\nB\r\n--x\r\n\
             Content-Type: message/rfc822\r\n\r\nContent-Type: application/zip; name=in.zip\r\n\r\nC\r\n--x--\r\n";

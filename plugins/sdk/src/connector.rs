@@ -53,10 +53,7 @@ macro_rules! export {
                     $crate::host::report_panics();
                     $crate::Connector::search(&$connector, &mailbox, &query, cursor.as_deref(), most)
                 }
-                fn locate(
-                    mailbox: String,
-                    refs: Vec<types::MessageRef>,
-                ) -> Result<Vec<types::Located>, types::Error> {
+                fn locate(mailbox: String, refs: Vec<types::MessageRef>) -> Result<Vec<types::Located>, types::Error> {
                     $crate::host::report_panics();
                     $crate::Connector::locate(&$connector, &mailbox, &refs)
                 }
@@ -74,7 +71,7 @@ macro_rules! export {
                 }
             }
 
-            $crate::__export_mail_store_impl!(Component with_types_in $crate);
+    $crate::__export_mail_store_impl!(Component with_types_in $crate);
         };
     };
 }

@@ -41,7 +41,8 @@ pub fn fingerprint(header: &[u8], size: u64) -> String {
 mod tests {
     use super::*;
 
-    const HEADER: &[u8] = b"Message-ID: <a@b>\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nFrom: x@y\r\nSubject: one two\r\n\r\n";
+    const HEADER: &[u8] =
+        b"Message-ID: <a@b>\r\nDate: Mon, 1 Jan 2024 00:00:00 +0000\r\nFrom: x@y\r\nSubject: one two\r\n\r\n";
 
     #[test]
     fn folding_line_ends_and_other_fields_do_not_count() {

@@ -17,7 +17,7 @@ pub mod matching;
 pub mod place;
 pub mod utf7;
 
+pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
 #[doc(hidden)]
 pub use bindings::exports;
-pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
 pub use connector::Connector;

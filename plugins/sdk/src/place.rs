@@ -14,7 +14,9 @@ pub fn kind_of_name(name: &str) -> Option<LocationKind> {
     let name = name.to_lowercase();
     Some(match name.as_str() {
         "inbox" => LocationKind::Inbox,
-        "junk" | "spam" | "junk e-mail" | "junk email" | "junk mail" | "bulk mail" | "junk-e-mail" => LocationKind::Junk,
+        "junk" | "spam" | "junk e-mail" | "junk email" | "junk mail" | "bulk mail" | "junk-e-mail" => {
+            LocationKind::Junk
+        }
         "trash" | "deleted items" | "deleted messages" | "deleted" | "bin" => LocationKind::DeletedItems,
         "sent" | "sent items" | "sent messages" | "sent mail" | "sent-mail" => LocationKind::SentItems,
         "archive" | "archives" | "archived" => LocationKind::Archive,

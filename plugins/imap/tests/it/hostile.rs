@@ -1,0 +1,211 @@
+//! Servers that are odd, busy, broken or evil.
+
+use clawback_connector_sdk::{
+    Connector as _,
+    fingerprint::fingerprint,
+    matching::everything,
+    types::{Action, Effect, Error, LocationKind, MessageRef, Outcome, Target},
+};
+use proptest::prelude::*;
+
+use crate::{scripted::Scripted, server::location};
+
+const FULL: &str = "IMAP4rev1 MOVE UIDPLUS ESEARCH LITERAL+";
+const LIST: (&str, &[&str]) =
+    (" LIST \"\" \"*\"", &["* LIST () \"/\" INBOX\r\n* LIST (\\Junk) \"/\" Junk\r\nTAG OK\r\n"]);
+const OPENED: &str = "* 3 EXISTS\r\n* OK [UIDVALIDITY 9] ok\r\nTAG OK [READ-WRITE] ok\r\n";
+const HEADER: &str = "Subject: x\r\nMessage-ID: <1@x>\r\n\r\n";
+
+fn fetch(uid: u32) -> String {
+    let length = HEADER.len();
+    format!(
+        "* 1 FETCH (UID {uid} FLAGS (\\Seen \\Recent) INTERNALDATE \"17-Jul-2024 02:44:25 -0700\" RFC822.SIZE 7 \
+         BODY[HEADER.FIELDS (SUBJECT)] {{{length}}}\r\n{HEADER})\r\n"
+    )
+}
+
+fn target(uid: u32) -> Target {
+    Target {
+        ref_: MessageRef {
+            locator: format!("9:{uid}:INBOX"),
+            message_id: "<1@x>".into(),
+            fingerprint: fingerprint(HEADER.as_bytes(), 7),
+        },
+        location: location(LocationKind::Inbox, "INBOX"),
+        former: None,
+    }
+}
+
+fn apply(script: &[(&str, &[&str])], targets: &[Target]) -> Result<Vec<Effect>, Error> {
+    let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+    let outcomes = server.connector().apply("a@b", Action::MoveToJunk, targets);
+    assert_eq!(*server.released.borrow(), outcomes.is_ok());
+    outcomes.map(|outcomes| outcomes.into_iter().map(|outcome: Outcome| outcome.effect).collect())
+}
+
+fn search(script: &[(&str, &[&str])]) -> Result<usize, Error> {
+    let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+    server.connector().search("a@b", &everything(), None, 10).map(|page| page.messages.len())
+}
+
+#[test]
+fn an_ok_without_copyuid_proves_nothing() {
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let nothing = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
+    let found = "* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n";
+    // It is still there.
+    let script: &[(&str, &[&str])] = &[
+        (" SELECT ", &[OPENED]),
+        (" EXAMINE ", &[OPENED]),
+        ("UID FETCH", &[&there]),
+        ("UID SEARCH", &[nothing, found]),
+    ];
+    let effects = apply(script, &[target(4)]).unwrap();
+    assert_eq!(effects, [Effect::Failed("the server answered OK but did not move it".into())]);
+    // It is nowhere: somebody was quicker.
+    let script =
+        &[(" SELECT ", &[OPENED][..]), (" EXAMINE ", &[OPENED]), ("UID FETCH", &[&there]), ("UID SEARCH", &[nothing])];
+    assert_eq!(apply(script, &[target(4)]).unwrap(), [Effect::NotFound]);
+}
+
+#[test]
+fn one_that_is_refused_does_not_hold_up_the_others() {
+    let there = format!("{}{}TAG OK\r\n", fetch(4), fetch(5));
+    let script: &[(&str, &[&str])] = &[
+        (" SELECT ", &[OPENED]),
+        ("UID FETCH", &[&there]),
+        ("UID MOVE 4:5 ", &["TAG NO [CANNOT] one of them is locked\r\n"]),
+        ("UID MOVE 4 ", &["* OK [COPYUID 7 4 44] moved\r\n* 1 EXPUNGE\r\nTAG OK\r\n"]),
+        ("UID MOVE 5 ", &["TAG NO [CANNOT] locked\r\n"]),
+    ];
+    let effects = apply(script, &[target(4), target(5)]).unwrap();
+    match &effects[0] {
+        Effect::Succeeded(receipt) => assert_eq!(receipt.now.as_ref().unwrap().locator, "7:44:Junk"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(effects[1], Effect::Failed("[CANNOT] locked".into()));
+}
+
+#[test]
+fn a_destination_that_vanished_is_made_again() {
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let script: &[(&str, &[&str])] = &[
+        (" SELECT ", &[OPENED]),
+        ("UID FETCH", &[&there]),
+        ("UID MOVE", &["TAG NO [TRYCREATE] gone\r\n", "TAG OK [COPYUID 7 4 44] moved\r\n"]),
+    ];
+    let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+    let outcomes = server.connector().apply("a@b", Action::MoveToJunk, &[target(4)]).unwrap();
+    assert!(matches!(outcomes[0].effect, Effect::Succeeded(_)));
+    assert_eq!(server.seen.borrow().iter().filter(|line| line.contains("CREATE \"Junk\"")).count(), 1);
+}
+
+#[test]
+fn what_others_do_meanwhile_does_not_confuse_it() {
+    let there = format!(
+        "* 5 EXISTS\r\n* 2 EXPUNGE\r\n* 9 FETCH (FLAGS (\\Seen))\r\n{}* 1 FETCH (UID 4 FLAGS ())\r\nTAG OK\r\n",
+        fetch(4)
+    );
+    let script: &[(&str, &[&str])] = &[
+        (" SELECT ", &[OPENED]),
+        ("UID FETCH", &[&there]),
+        ("UID MOVE", &["* 4 EXISTS\r\n* OK [COPYUID 7 4 44] moved\r\n* 1 EXPUNGE\r\n* 0 RECENT\r\nTAG OK\r\n"]),
+    ];
+    assert!(matches!(apply(script, &[target(4)]).unwrap()[0], Effect::Succeeded(_)));
+}
+
+#[test]
+fn read_only_folders_fail_clearly() {
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let opened = "* OK [UIDVALIDITY 9] ok\r\nTAG OK [READ-ONLY] ok\r\n";
+    let effects = apply(&[(" SELECT ", &[opened][..]), ("UID FETCH", &[&there])], &[target(4)]).unwrap();
+    assert!(matches!(&effects[0], Effect::Failed(why) if why.contains("read-only")));
+    let effects = apply(&[(" SELECT ", &["TAG NO [NOPERM] not yours\r\n"][..])], &[target(4)]).unwrap();
+    assert_eq!(effects, [Effect::Failed("[NOPERM] not yours".into())]);
+}
+
+#[test]
+fn refusals_are_what_their_codes_say() {
+    let none = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
+    let refused = |answer: &'static str| {
+        search(&[(" EXAMINE \"INBOX\"", &[answer][..]), (" EXAMINE ", &[OPENED]), ("UID SEARCH", &[none])])
+    };
+    assert!(matches!(refused("TAG NO [UNAVAILABLE] later\r\n"), Err(Error::Transient(_))));
+    assert!(matches!(refused("TAG NO [INUSE] later\r\n"), Err(Error::Transient(_))));
+    assert!(matches!(refused("TAG NO [LIMIT] slower\r\n"), Err(Error::Throttled(None))));
+    assert!(matches!(refused("TAG NO [NOPERM] no\r\n"), Err(Error::Denied(_))));
+    // An inbox that "doesn't exist" is one without rights.
+    assert!(matches!(refused("TAG NO [NONEXISTENT] no such mailbox\r\n"), Err(Error::Denied(_))));
+    assert!(matches!(refused("* BYE down\r\n"), Err(Error::Transient(_))));
+    assert!(matches!(refused("nonsense\r\n"), Err(Error::Permanent(_))));
+}
+
+#[test]
+fn a_folder_without_rights_is_denied_and_one_that_vanished_is_not() {
+    let none = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
+    let script = |list: &'static str| {
+        search(&[
+            (" EXAMINE \"Junk\"", &["TAG NO [NONEXISTENT] gone\r\n"][..]),
+            (" EXAMINE ", &[OPENED]),
+            ("UID SEARCH", &["TAG BAD no folder\r\n", none]),
+            (" LIST \"\" \"Junk\"", &[list]),
+        ])
+    };
+    assert_eq!(script("TAG OK\r\n"), Ok(0));
+    assert!(matches!(script("* LIST () \"/\" Junk\r\nTAG OK\r\n"), Err(Error::Denied(_))));
+}
+
+#[test]
+fn a_search_that_is_not_answered_is_not_zero() {
+    assert!(matches!(search(&[(" EXAMINE ", &[OPENED][..])]), Err(Error::Permanent(_))));
+}
+
+#[test]
+fn a_refused_character_set_is_searched_wider() {
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let script: &[(&str, &[&str])] = &[
+        (" EXAMINE ", &[OPENED]),
+        ("CHARSET UTF-8", &["TAG NO [BADCHARSET (US-ASCII)] no\r\n"]),
+        ("UID SEARCH", &["* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n"]),
+        ("UID FETCH", &[&there]),
+    ];
+    let server = Scripted::new("IMAP4rev1 ESEARCH LITERAL+", &[script, &[LIST]].concat());
+    let query =
+        clawback_connector_sdk::types::Query { subject_contains: vec!["ü".into(), "x".into()], ..everything() };
+    // The literal's own line is a command to the script; its answer ends the play.
+    let _ = server.connector().search("a@b", &query, None, 10);
+    assert!(server.seen.borrow().iter().any(|line| line.contains("CHARSET UTF-8")));
+}
+
+#[test]
+fn huge_sets_do_not_fill_the_memory() {
+    let script: &[(&str, &[&str])] =
+        &[(" EXAMINE ", &[OPENED]), ("UID SEARCH", &["* ESEARCH (TAG \"TAG\") UID ALL 1:4294967295\r\nTAG OK\r\n"])];
+    assert_eq!(search(script), Ok(0));
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let moved = "TAG OK [COPYUID 7 1:4294967295 1:4294967295] moved\r\n";
+    let script: &[(&str, &[&str])] = &[(" SELECT ", &[OPENED]), ("UID FETCH", &[&there]), ("UID MOVE", &[moved])];
+    // Not a receipt for message 4: what it says of others is not believed.
+    let _ = apply(script, &[target(4)]);
+}
+
+proptest! {
+    #[test]
+    fn no_answer_stops_it(answer in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let answer = String::from_utf8_lossy(&answer).into_owned() + "\r\n";
+        let script: &[(&str, &[&str])] = &[(" EXAMINE ", &[OPENED]), ("UID SEARCH", &[&answer]), ("UID FETCH", &[&answer])];
+        let _ = search(script);
+        let _ = apply(&[(" SELECT ", &[OPENED]), ("UID FETCH", &[&answer])], &[target(4)]);
+    }
+
+    #[test]
+    fn no_imap_like_answer_stops_it(
+        answer in "(\\* (1 FETCH|SEARCH|ESEARCH|LIST|OK|BYE)|TAG OK|TAG NO) ?[\\[\\](){}A-Z0-9:,\\\\\"<>. ]{0,80}"
+    ) {
+        let answer = format!("{answer}\r\nTAG OK\r\n");
+        let script: &[(&str, &[&str])] = &[(" EXAMINE ", &[OPENED]), ("UID SEARCH", &[&answer]), ("UID FETCH", &[&answer])];
+        let _ = search(script);
+        let there = format!("{}TAG OK\r\n", fetch(4));
+        let _ = apply(&[(" SELECT ", &[OPENED]), ("UID FETCH", &[&there]), ("UID MOVE", &[&answer])], &[target(4)]);
+    }
+}

@@ -1,0 +1,10 @@
+//! The IMAP connector against a real Dovecot, and against scripted servers for what no real one can be made to do.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod act;
+mod dovecot;
+mod hostile;
+mod scripted;
+mod search;
+mod server;
+mod traps;

@@ -1,0 +1,6 @@
+//! The Maildir connector on real directories.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod act;
+mod disk;
+mod search;
