@@ -1,1 +1,21 @@
-//! Placeholder
+//! Playbooks: YAML in, a checked playbook out, with every mistake at once.
+//!
+//! **Invariant:** nothing runs that was not checked in full. Pure: sources come in as text, and neither clock nor file is read.
+
+mod bind;
+mod condition;
+mod diagnostic;
+mod input;
+mod language;
+mod load;
+mod shape;
+mod step;
+mod template;
+mod trigger;
+mod yaml;
+
+pub use bind::{BindError, Bound, Judge, Judgement};
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use input::Input;
+pub use load::{Env, Playbook};
+pub use trigger::{Misfire, Overlap, Schedule, Triggers};

@@ -83,6 +83,8 @@ pub(crate) fn build(strict: bool) -> Registry {
         .set_max_variables(64)
         .set_max_functions(32)
         .set_strict_variables(strict)
+        // Off, so that our refusals to compare a number with a text come before rhai's own silent `false`.
+        .set_fast_operators(false)
         .set_fail_on_invalid_map_property(true)
         .disable_symbol("eval")
         .on_print(print)

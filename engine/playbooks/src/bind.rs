@@ -1,0 +1,360 @@
+//! A playbook with its inputs: what a planner asks.
+
+use std::collections::BTreeMap;
+
+use clawback_model::{
+    Action, ApprovalRule, Counts, Digest, Guards, Message, PlanFacts, Predicate, Query, Severity, Timestamp,
+};
+use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session, Value, Vars};
+
+use crate::condition;
+use crate::input;
+use crate::load::Playbook;
+use crate::step::{Step, What};
+
+/// Every reason why inputs do not fit a playbook.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("playbook `{playbook}`: {}", .wrong.join("; "))]
+pub struct BindError {
+    /// The playbook.
+    pub playbook: String,
+    /// What is wrong, one sentence each.
+    pub wrong: Vec<String>,
+}
+
+/// What a playbook says about one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    /// It goes into the plan.
+    Keep {
+        /// Reasons of the scripts that kept it, if they gave any.
+        reason: Option<String>,
+        /// The last tag that a script gave.
+        tag: Option<String>,
+    },
+    /// It does not.
+    Drop {
+        /// What dropped it: `where`, `match`, or the script's name.
+        by: String,
+        /// Why, in the script's words.
+        reason: Option<String>,
+    },
+    /// A script failed on it: it must not be acted on, and someone must know.
+    Fault {
+        /// The script.
+        script: String,
+        /// Where and what.
+        fault: ScriptFault,
+    },
+}
+
+/// A playbook with its inputs. Shared by the tasks of one run.
+#[derive(Debug)]
+pub struct Bound {
+    playbook: Playbook,
+    context: Context,
+    vars: Vars,
+    selection: Predicate,
+    filters: Vec<Filter>,
+    searches: bool,
+}
+
+#[derive(Debug)]
+struct Filter {
+    matching: Predicate,
+    /// Number of the step, which has the script.
+    step: usize,
+}
+
+impl Playbook {
+    /// Checks the inputs and works out everything that depends on them.
+    pub fn bind(&self, inputs: &BTreeMap<String, String>, now: Timestamp) -> Result<Bound, BindError> {
+        let refuse = |wrong: Vec<String>| BindError { playbook: self.0.name.clone(), wrong };
+        let inputs = input::bind(&self.0.inputs, inputs).map_err(refuse)?;
+        let mut vars = condition::vars(now, &inputs);
+        let context = Context { inputs, now };
+        let mut wrong = Vec::new();
+        let (mut selection, mut filters, mut searches, mut leading) = (Vec::new(), Vec::new(), true, true);
+        for (number, step) in self.0.steps.iter().enumerate() {
+            if !step.what.is_planned_ahead() {
+                break;
+            }
+            let runs = match &step.when {
+                None => true,
+                Some(when) => truth(when, &vars).unwrap_or_else(|fault| {
+                    wrong.push(format!("`when`: {}", fault.text));
+                    true
+                }),
+            };
+            match &step.what {
+                What::Search { conditions, .. } => {
+                    searches = runs;
+                    selection = conditions.bind(&vars, &mut wrong);
+                    if selection.is_empty() && wrong.is_empty() {
+                        wrong.push("no condition is left, and so the search would select every message; give at least one of the inputs that it uses".to_owned());
+                    }
+                }
+                What::Filter { conditions, script } if runs => {
+                    let matching = conditions.bind(&vars, &mut wrong);
+                    if leading {
+                        selection.extend(matching.iter().cloned());
+                    }
+                    leading &= script.is_none();
+                    filters.push(Filter { matching: Predicate::all(matching), step: number });
+                }
+                What::Script(script) if runs => match script.run(&context) {
+                    Ok(values) => vars.extend(values),
+                    Err(fault) => wrong.push(format!("{}: {fault}", script.name())),
+                },
+                _ => {}
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(refuse(wrong));
+        }
+        Ok(Bound { playbook: self.clone(), context, vars, selection: Predicate::all(selection), filters, searches })
+    }
+}
+
+impl What {
+    /// Whether it is worked out before there is a plan.
+    fn is_planned_ahead(&self) -> bool {
+        matches!(self, Self::Search { .. } | Self::Filter { .. } | Self::Script(_) | Self::Notify { .. })
+    }
+}
+
+fn truth(expression: &Expression, vars: &Vars) -> Result<bool, ScriptFault> {
+    Ok(expression.eval(vars)? == Value::Boolean(true))
+}
+
+impl Bound {
+    /// The playbook.
+    pub fn playbook(&self) -> &Playbook {
+        &self.playbook
+    }
+
+    /// Inputs with their defaults, as text.
+    pub fn inputs(&self) -> BTreeMap<String, String> {
+        self.context.inputs.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
+    }
+
+    /// The time it was bound at.
+    pub fn now(&self) -> Timestamp {
+        self.context.now
+    }
+
+    /// Stores to search; none: all.
+    pub fn stores(&self) -> Option<&[String]> {
+        self.find(|what| match what {
+            What::Search { stores, .. } => Some(stores.as_deref()),
+            _ => None,
+        })
+        .flatten()
+    }
+
+    /// Whether there is anything to search: false where the `when` of `search` is.
+    pub fn searches(&self) -> bool {
+        self.searches
+    }
+
+    /// The conditions of `where` and of the filters before the first script.
+    pub fn predicate(&self) -> &Predicate {
+        &self.selection
+    }
+
+    /// What to ask a store for: the predicate pushed down, with the header fields and attachment names that any condition or
+    /// script reads.
+    pub fn query(&self) -> Query {
+        let mut query = self.selection.push_down();
+        for filter in &self.filters {
+            let wanted = filter.matching.push_down();
+            let script = self.script(filter);
+            let of_script = script.map(FilterScript::headers).unwrap_or_default();
+            for name in wanted.want_headers.iter().chain(of_script) {
+                if !query.want_headers.contains(name) {
+                    query.want_headers.push(name.clone());
+                }
+            }
+            query.want_attachments |= wanted.want_attachments || script.is_some_and(FilterScript::reads_attachments);
+        }
+        query
+    }
+
+    /// Begins to judge messages, on one thread.
+    pub fn judge(&self) -> Judge<'_> {
+        let session = |filter| {
+            let script = self.script(filter)?;
+            Some((script.name(), script.session(&self.context)))
+        };
+        Judge { bound: self, sessions: self.filters.iter().map(session).collect() }
+    }
+
+    /// Judges messages, each against every condition and script.
+    pub fn filter(&self, messages: &[Message]) -> Vec<Judgement> {
+        let mut judge = self.judge();
+        messages.iter().map(|message| judge.message(message)).collect()
+    }
+
+    /// What is done to each message.
+    pub fn action(&self) -> Action {
+        self.playbook.action()
+    }
+
+    /// Whether the sender's copy goes too.
+    pub fn delete_senders_copy(&self) -> bool {
+        self.find(|what| match what {
+            What::Remediate { delete_senders_copy, .. } => Some(*delete_senders_copy),
+            _ => None,
+        })
+        .unwrap_or(false)
+    }
+
+    /// How severe the playbook says it is.
+    pub fn severity(&self) -> Severity {
+        self.playbook.0.severity
+    }
+
+    /// Batches and stop rules.
+    pub fn guards(&self) -> &Guards {
+        self.find(|what| match what {
+            What::Remediate { guards, .. } => Some(guards),
+            _ => None,
+        })
+        .expect("a checked playbook has a remediate step")
+    }
+
+    /// What is asked for before anything is touched; none if the playbook has no `approve` step.
+    pub fn approval_rule(&self) -> Option<&ApprovalRule> {
+        self.find(|what| match what {
+            What::Approve(rule) => Some(rule),
+            _ => None,
+        })
+    }
+
+    /// Whether this plan needs votes. An expression that fails asks for them.
+    pub fn approval_needed(&self, facts: &PlanFacts, counts: &Counts) -> bool {
+        self.step(|what| matches!(what, What::Approve(_))).is_some_and(|step| self.runs(step, facts, counts, true))
+    }
+
+    /// Whether this plan is acted on: false where the `when` of `remediate` is, or fails.
+    pub fn remediates(&self, facts: &PlanFacts, counts: &Counts) -> bool {
+        self.step(|what| matches!(what, What::Remediate { .. })).is_some_and(|step| self.runs(step, facts, counts, false))
+    }
+
+    /// Whether this plan is verified.
+    pub fn verifies(&self, facts: &PlanFacts, counts: &Counts) -> bool {
+        self.step(|what| matches!(what, What::Verify)).is_some_and(|step| self.runs(step, facts, counts, true))
+    }
+
+    /// Notifiers to tell on an occasion: `pending`, `started`, `paused`, `finished` or `failed`.
+    pub fn notifiers(&self, occasion: &str, facts: &PlanFacts, counts: &Counts) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for step in &self.playbook.0.steps {
+            if let What::Notify { to, on } = &step.what
+                && on.iter().any(|known| known == occasion)
+                && self.runs(step, facts, counts, true)
+            {
+                names.extend(to.iter().map(String::as_str));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// sha256 of each script, by file name.
+    pub fn script_digests(&self) -> BTreeMap<String, Digest> {
+        self.playbook.script_digests()
+    }
+
+    /// sha256 of the playbook's text.
+    pub fn digest(&self) -> Digest {
+        self.playbook.0.digest
+    }
+
+    fn script(&self, filter: &Filter) -> Option<&FilterScript> {
+        match self.playbook.0.steps.get(filter.step).map(|step| &step.what) {
+            Some(What::Filter { script, .. }) => script.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn step(&self, is: impl Fn(&What) -> bool) -> Option<&Step> {
+        self.playbook.0.steps.iter().find(|step| is(&step.what))
+    }
+
+    fn find<'a, T>(&'a self, get: impl Fn(&'a What) -> Option<T>) -> Option<T> {
+        self.playbook.0.steps.iter().find_map(|step| get(&step.what))
+    }
+
+    fn runs(&self, step: &Step, facts: &PlanFacts, counts: &Counts, if_it_fails: bool) -> bool {
+        let Some(when) = &step.when else { return true };
+        let mut vars = self.vars.clone();
+        let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+        vars.insert("plan.count".to_owned(), number(counts.submitted));
+        vars.insert("plan.remediable".to_owned(), number(counts.remediable));
+        vars.insert("plan.vips".to_owned(), number(facts.vips));
+        vars.insert("plan.mailboxes".to_owned(), number(facts.mailboxes));
+        truth(when, &vars).unwrap_or(if_it_fails)
+    }
+}
+
+/// Judges messages of one run on one thread.
+#[derive(Debug)]
+pub struct Judge<'bound> {
+    bound: &'bound Bound,
+    sessions: Vec<Option<(&'bound str, Session<'bound>)>>,
+}
+
+impl Judge<'_> {
+    /// Judges one message.
+    pub fn message(&mut self, message: &Message) -> Judgement {
+        if !self.bound.selection.matches(message) {
+            return Judgement::Drop { by: "where".to_owned(), reason: None };
+        }
+        let (mut reasons, mut last_tag) = (Vec::new(), None);
+        for (filter, session) in self.bound.filters.iter().zip(&mut self.sessions) {
+            if !filter.matching.matches(message) {
+                return Judgement::Drop { by: "match".to_owned(), reason: None };
+            }
+            let Some((name, session)) = session else { continue };
+            match session.keep(message) {
+                Ok(verdict) if verdict.keep => {
+                    reasons.extend(verdict.reason);
+                    last_tag = verdict.tag.or(last_tag);
+                }
+                Ok(verdict) => return Judgement::Drop { by: (*name).to_owned(), reason: verdict.reason },
+                Err(fault) => return Judgement::Fault { script: (*name).to_owned(), fault },
+            }
+        }
+        let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+        Judgement::Keep { reason, tag: last_tag }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Env;
+
+    #[test]
+    fn tasks_share_it() {
+        fn shared<T: Send + Sync + 'static>() {}
+        shared::<Playbook>();
+        shared::<Bound>();
+    }
+
+    #[test]
+    fn every_wrong_input_is_named() {
+        let source = "playbook: p\non: { manual: {} }\ninputs:\n  sender: { type: address, required: true }\n  since: { type: duration, default: 7d }\nsteps:\n  - search: { where: { from: \"${inputs.sender}\", received-after: \"${now - inputs.since}\" } }\n  - remediate: { action: soft-delete }\n";
+        let playbook = Playbook::load("p.yaml", source, &Env::default()).map_err(|wrong| wrong.render(false)).unwrap();
+        let given = BTreeMap::from([("since".into(), "x".into()), ("sendr".into(), "y".into())]);
+        let error = playbook.bind(&given, Timestamp(0)).unwrap_err();
+        assert_eq!(error.wrong.len(), 3, "{error}");
+        let given = BTreeMap::from([("sender".into(), "A@b.example".into())]);
+        let bound = playbook.bind(&given, Timestamp(604_800_000_000)).unwrap();
+        assert_eq!(bound.query().from_address, ["a@b.example"]);
+        assert_eq!(bound.query().received_after, Some(Timestamp(0)));
+        assert!(!bound.approval_needed(&PlanFacts::default(), &Counts::default()));
+    }
+}

@@ -1,0 +1,189 @@
+//! `where`, `match`, `not` and `any`: read once with their expressions, turned into a predicate when inputs are known.
+
+use std::collections::BTreeMap;
+
+use clawback_model::{Condition, LocationKind, Predicate, Timestamp};
+use clawback_scripting::{Type, Value, Vars};
+
+use crate::diagnostic::Report;
+use crate::template::{Template, Variables};
+use crate::yaml::Node;
+
+/// Conditions as they stand in the file.
+#[derive(Debug, Default)]
+pub(crate) struct Conditions(Vec<Unbound>);
+
+#[derive(Debug)]
+enum Unbound {
+    Values { key: String, values: Vec<Template> },
+    Header { name: String, part: Template },
+    Not(Conditions),
+    Any(Vec<Conditions>),
+}
+
+/// The type of a key's value.
+fn kind(key: &str) -> Type {
+    match key {
+        "from" | "to" => Type::Address,
+        "from-domain" => Type::Domain,
+        "latest-delivery-location" | "original-delivery-location" => Type::Location,
+        "received-after" | "received-before" => Type::Timestamp,
+        "larger-than" | "smaller-than" => Type::Integer,
+        _ => Type::Text,
+    }
+}
+
+/// Literals of these stay texts in the template and are read when bound.
+fn is_scalar(key: &str) -> bool {
+    matches!(key, "received-after" | "received-before" | "larger-than" | "smaller-than")
+}
+
+impl Conditions {
+    /// Reads a map of conditions, whose shape has been checked.
+    pub(crate) fn read(node: Option<&Node>, variables: &Variables, report: &Report) -> Self {
+        let mut conditions = Vec::new();
+        for (name, value) in node.map(Node::entries).unwrap_or_default() {
+            match name.text().unwrap_or_default() {
+                "not" => conditions.push(Unbound::Not(Self::read(Some(value), variables, report))),
+                "any" => {
+                    let branches = value.items().iter().map(|branch| Self::read(Some(branch), variables, report));
+                    conditions.push(Unbound::Any(branches.collect()));
+                }
+                "header" => {
+                    for (field, part) in value.entries() {
+                        let part = Template::read(part, &Type::Text, false, variables, report);
+                        if let (Some(field), Some(part)) = (field.text(), part) {
+                            conditions.push(Unbound::Header { name: field.to_lowercase(), part });
+                        }
+                    }
+                }
+                key => {
+                    let (wanted, several) = (kind(key), !is_scalar(key));
+                    let read = |item| Template::read(item, &wanted, several, variables, report);
+                    let values = value.items().iter().filter_map(read).collect();
+                    conditions.push(Unbound::Values { key: key.to_owned(), values });
+                }
+            }
+        }
+        Self(conditions)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The predicate. A condition that is nothing but an input that was not given is left out; so is a `not` or a branch of
+    /// `any` with nothing left in it, which would otherwise match everything.
+    pub(crate) fn bind(&self, vars: &Vars, wrong: &mut Vec<String>) -> Vec<Condition> {
+        let mut bound = Vec::new();
+        for condition in &self.0 {
+            match condition {
+                Unbound::Values { key, values } => {
+                    let values: Vec<_> = values.iter().flat_map(|value| texts(key, value, vars, wrong)).collect();
+                    if !values.is_empty() {
+                        bound.extend(make(key, values, wrong));
+                    }
+                }
+                Unbound::Header { name, part } => {
+                    if let Some(Value::Text(part)) = texts("header", part, vars, wrong).pop() {
+                        bound.push(Condition::HeaderContains(name.clone(), part));
+                    }
+                }
+                Unbound::Not(inner) => {
+                    let inner = inner.bind(vars, wrong);
+                    if !inner.is_empty() {
+                        bound.push(Condition::Not(Box::new(Predicate::all(inner))));
+                    }
+                }
+                Unbound::Any(branches) => {
+                    let branches = branches.iter().map(|branch| branch.bind(vars, wrong)).filter(|branch| !branch.is_empty());
+                    let branches: Vec<_> = branches.map(Predicate::all).collect();
+                    if !branches.is_empty() {
+                        bound.push(Condition::Any(branches));
+                    }
+                }
+            }
+        }
+        bound
+    }
+}
+
+fn texts(key: &str, template: &Template, vars: &Vars, wrong: &mut Vec<String>) -> Vec<Value> {
+    if template.lone_input().is_some_and(|input| !vars.contains_key(&format!("inputs.{input}"))) {
+        return Vec::new();
+    }
+    match template.eval(vars) {
+        Ok(Value::List(items)) => {
+            if items.is_empty() {
+                wrong.push(format!("`{key}`: the list is empty, and so nothing could match"));
+            }
+            items
+        }
+        Ok(value) => vec![value],
+        Err(fault) => {
+            wrong.push(format!("`{key}`: {}", fault.text));
+            Vec::new()
+        }
+    }
+}
+
+fn make(key: &str, values: Vec<Value>, wrong: &mut Vec<String>) -> Option<Condition> {
+    let mut words = || -> Vec<String> {
+        let texts: Vec<_> = values.iter().map(ToString::to_string).collect();
+        // An empty text is part of every text: it would select everything.
+        if texts.iter().any(|text| text.trim().is_empty()) {
+            wrong.push(format!("`{key}` is empty, and so would match everything"));
+        }
+        texts
+    };
+    let condition = match key {
+        "from" => Condition::From(words()),
+        "from-domain" => Condition::FromDomain(words()),
+        "subject-contains" => Condition::SubjectContains(words()),
+        "to" => Condition::To(words()),
+        "message-id" => Condition::MessageId(words()),
+        "attachment-name" => Condition::AttachmentName(words()),
+        "folder" => Condition::Folder(words()),
+        "mailbox" => Condition::Mailbox(words()),
+        "flag" => Condition::Flag(words()),
+        "latest-delivery-location" => Condition::LatestLocation(locations(key, &words(), wrong)),
+        "original-delivery-location" => Condition::OriginalLocation(locations(key, &words(), wrong)),
+        "received-after" => Condition::ReceivedAfter(time(key, values.first()?, wrong)?),
+        "received-before" => Condition::ReceivedBefore(time(key, values.first()?, wrong)?),
+        "larger-than" => Condition::LargerThan(size(key, values.first()?, wrong)?),
+        "smaller-than" => Condition::SmallerThan(size(key, values.first()?, wrong)?),
+        _ => return None,
+    };
+    Some(condition)
+}
+
+fn locations(key: &str, words: &[String], wrong: &mut Vec<String>) -> Vec<LocationKind> {
+    let read = |word: &String| word.parse().map_err(|unknown| wrong.push(format!("`{key}`: {unknown}"))).ok();
+    words.iter().filter_map(read).collect()
+}
+
+fn time(key: &str, value: &Value, wrong: &mut Vec<String>) -> Option<Timestamp> {
+    let time = match value {
+        Value::Timestamp(time) => Some(*time),
+        other => Timestamp::parse(&other.to_string()),
+    };
+    if time.is_none() {
+        wrong.push(format!("`{key}` is no time"));
+    }
+    time
+}
+
+fn size(key: &str, value: &Value, wrong: &mut Vec<String>) -> Option<u64> {
+    let size = value.to_string().replace('_', "").parse().ok();
+    if size.is_none() {
+        wrong.push(format!("`{key}` is no number of bytes"));
+    }
+    size
+}
+
+/// Variables by dotted name, for expressions.
+pub(crate) fn vars(now: Timestamp, inputs: &BTreeMap<String, Value>) -> Vars {
+    let mut vars: Vars = inputs.iter().map(|(name, value)| (format!("inputs.{name}"), value.clone())).collect();
+    vars.insert("now".to_owned(), Value::Timestamp(now));
+    vars
+}

@@ -1,0 +1,215 @@
+//! The language: every key, what may stand there, and what it means. The check, the JSON Schema and the test of the README
+//! read this table and nothing else.
+
+use std::str::FromStr;
+
+use clawback_model::{LocationKind, Timestamp};
+use clawback_scripting::parse_duration;
+
+use crate::shape::{Form, Key, Shape, key, must};
+
+const SEVERITIES: &[&str] = &["informational", "low", "medium", "high"];
+const ROLES: &[&str] = &["approver", "admin"];
+const ACTIONS: &[&str] = &[
+    "move-to-junk",
+    "move-to-inbox",
+    "move-to-deleted-items",
+    "soft-delete",
+    "hard-delete",
+    "move-to-quarantine",
+    "restore",
+];
+const LOCATIONS: &[&str] = &[
+    "inbox",
+    "junk",
+    "deleted-items",
+    "sent-items",
+    "archive",
+    "recoverable-items",
+    "quarantine",
+    "folder",
+    "on-premises-external",
+    "failed",
+    "dropped",
+    "unknown",
+];
+const VERDICTS: &[&str] = &["malicious", "suspicious", "no-threats-found"];
+
+/// What a notifier can be told.
+pub(crate) const OCCASIONS: &[&str] = &["pending", "started", "paused", "finished", "failed"];
+
+/// Steps that are planned.
+pub(crate) const LATER: [(&str, &str); 3] = [
+    ("cluster", "it will widen the plan to similar messages"),
+    ("wait", "it will hold the next step back for a time"),
+    ("sweep", "it will look again for late copies"),
+];
+
+static DURATION: Form = Form {
+    noun: "duration",
+    hint: "write 15m, 48h, 7d or 1d12h",
+    check: |text| parse_duration(text).map(|_| ()).ok_or_else(|| "a number and a unit belong together".to_owned()),
+};
+static TIME: Form = Form {
+    noun: "time",
+    hint: "write 2026-11-23, 2026-11-23T12:00:00Z, or an expression such as ${now - days(7)}",
+    check: |text| Timestamp::parse(text).map(|_| ()).ok_or_else(|| "not a date or RFC 3339 time".to_owned()),
+};
+static ADDRESS: Form = Form { noun: "mail address", hint: "write someone@domain.example", check: check_address };
+static DOMAIN: Form = Form { noun: "domain", hint: "write domain.example, without @", check: check_domain };
+static TYPE: Form = Form {
+    noun: "type",
+    hint: "types are text, address, domain, location, duration, integer, boolean, and `list of` one of them",
+    check: |text| crate::input::parse_type(text).map(|_| ()).ok_or_else(|| "no such type".to_owned()),
+};
+static CRON: Form = Form {
+    noun: "schedule",
+    hint: "six fields: second minute hour day-of-month month day-of-week, such as \"0 */15 * * * *\"",
+    check: crate::trigger::check_cron,
+};
+static ZONE: Form = Form {
+    noun: "time zone",
+    hint: "write a name of the IANA database, such as Europe/Berlin or UTC",
+    check: |text| chrono_tz::Tz::from_str(text).map(|_| ()).map_err(|_| "no such name".to_owned()),
+};
+static NAME: Form = Form {
+    noun: "name",
+    hint: "lower-case letters, digits and -, a letter first, at most 64",
+    check: |text| if is_name(text) { Ok(()) } else { Err("it has characters that a name has not".to_owned()) },
+};
+
+const MINUTES: Shape = Shape::Form(&DURATION);
+const SIZE: Shape = Shape::Integer(0, 1 << 40);
+
+/// Lower-case letters, digits and `-`, a letter first.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+pub(crate) fn check_address(text: &str) -> Result<(), String> {
+    match text.split_once('@') {
+        Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !domain.contains('@') => {
+            if text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;".contains(c)) {
+                return Err("it has a space, a bracket or a comma in it".to_owned());
+            }
+            Ok(())
+        }
+        _ => Err("it needs one @ with something on both sides".to_owned()),
+    }
+}
+
+pub(crate) fn check_domain(text: &str) -> Result<(), String> {
+    if text.is_empty() || text.contains('@') || text.chars().any(|c| c.is_whitespace() || c.is_control() || "/<>,;".contains(c)) {
+        return Err("it has characters that a domain has not".to_owned());
+    }
+    Ok(())
+}
+
+pub(crate) fn check_location(text: &str) -> Result<(), String> {
+    text.parse::<LocationKind>().map(|_| ()).map_err(|unknown| unknown.to_string())
+}
+
+const WHEN: Key = key("when", Shape::Expression, "a boolean expression; the step is skipped if it is false");
+
+/// Conditions of `where`, `match`, `not` and `any`.
+pub(crate) static CONDITIONS: &[Key] = &[
+    key("from", Shape::Values(&Shape::Form(&ADDRESS)), "exact From address, without case"),
+    key("from-domain", Shape::Values(&Shape::Form(&DOMAIN)), "exact domain of the From address, without case"),
+    key("subject-contains", Shape::Values(&Shape::Text), "part of the subject, without case"),
+    key("to", Shape::Values(&Shape::Form(&ADDRESS)), "exact To or Cc address, without case"),
+    key("message-id", Shape::Values(&Shape::Text), "exact Message-ID with angle brackets; the case counts"),
+    key("received-after", Shape::Value(&Shape::Form(&TIME)), "received at or after this time"),
+    key("received-before", Shape::Value(&Shape::Form(&TIME)), "received before this time"),
+    key("header", Shape::MapOf(&Shape::Value(&Shape::Text)), "header field contains this, without case"),
+    key("attachment-name", Shape::Values(&Shape::Text), "part of an attachment's file name, without case"),
+    key("latest-delivery-location", Shape::Values(&Shape::Word(LOCATIONS)), "where the message is now"),
+    key("original-delivery-location", Shape::Values(&Shape::Word(LOCATIONS)), "where it was first delivered"),
+    key("folder", Shape::Values(&Shape::Text), "path of the folder it is in, in the store's spelling"),
+    key("mailbox", Shape::Values(&Shape::Text), "the mailbox it is in"),
+    key("larger-than", Shape::Value(&SIZE), "more bytes than this"),
+    key("smaller-than", Shape::Value(&SIZE), "fewer bytes than this"),
+    key("flag", Shape::Values(&Shape::Text), "carries this flag, in IMAP spelling"),
+    key("not", Shape::Conditions, "these conditions do not all hold"),
+    key("any", Shape::List(&Shape::Conditions), "at least one of these groups holds"),
+];
+
+static STOP_WHEN: &[Key] = &[
+    key("failed-ratio", Shape::Ratio, "more than this share of what was acted on failed"),
+    key("throttled-ratio", Shape::Ratio, "more than this share was throttled"),
+    key("targets", Shape::Integer(0, u64::MAX), "more messages in the plan than this"),
+    key("mailboxes", Shape::Integer(0, u64::MAX), "more mailboxes in the plan than this"),
+    key("vips", Shape::Integer(0, u64::MAX), "more messages in mailboxes of VIPs than this"),
+    key("mailbox-share", Shape::Ratio, "more than this share of the plan in one mailbox, of plans of 100 and more"),
+];
+
+/// Steps by name.
+pub(crate) static STEPS: &[Key] = &[
+    key("search", Shape::Map(&[
+        WHEN,
+        key("stores", Shape::OneOrMore(&Shape::Text), "names of stores; all if left out"),
+        must("where", Shape::Conditions, "what to look for; every condition must hold"),
+    ]), "finds messages; the first step"),
+    key("filter", Shape::Map(&[
+        WHEN,
+        key("match", Shape::Conditions, "conditions that must hold; pushed down into the search where they can be"),
+        key("script", Shape::Text, "a filter script, asked after `match`"),
+    ]), "keeps what matches and what the script keeps"),
+    key("script", Shape::Map(&[
+        WHEN,
+        must("file", Shape::Text, "a script with `fn variables()`"),
+        must("sets", Shape::MapOf(&Shape::Form(&TYPE)), "the variables that it sets, with their types"),
+    ]), "sets variables for later expressions"),
+    key("approve", Shape::Map(&[
+        WHEN,
+        key("votes", Shape::Integer(1, 20), "how many different people must approve; 1 if left out"),
+        key("from", Shape::OneOrMore(&Shape::Word(ROLES)), "whose votes count; approver if left out"),
+        key("expires", MINUTES, "time to decide; 7d if left out"),
+        key("two-step", Shape::Boolean, "the requester's own vote does not count; true if left out"),
+    ]), "asks for votes on the frozen plan"),
+    key("remediate", Shape::Map(&[
+        WHEN,
+        must("action", Shape::Word(ACTIONS), "what is done to each message"),
+        key("batch", Shape::Integer(1, u32::MAX as u64), "messages per batch; 5000 if left out"),
+        key("canary", Shape::Integer(0, u32::MAX as u64), "messages in the first batch; 20 if left out, 0 for none"),
+        key("stop-when", Shape::Map(STOP_WHEN), "rules that pause the remediation"),
+        key("delete-senders-copy", Shape::Boolean, "with soft-delete: also the copy in the sender's sent items"),
+    ]), "acts on the plan"),
+    key("verify", Shape::Map(&[WHEN]), "looks again whether each message is gone from where it was"),
+    key("notify", Shape::Map(&[
+        WHEN,
+        must("to", Shape::OneOrMore(&Shape::Text), "names of notifiers in the configuration"),
+        key("on", Shape::OneOrMore(&Shape::Word(OCCASIONS)), "occasions; finished if left out"),
+    ]), "tells people"),
+];
+
+static INPUT: &[Key] = &[
+    must("type", Shape::Form(&TYPE), "text, address, domain, location, duration, integer, boolean, or `list of` one of them"),
+    key("required", Shape::Boolean, "must be given; false if left out"),
+    key("default", Shape::Anything, "value if none is given"),
+    key("description", Shape::Text, "what it is for"),
+];
+
+static TRIGGERS: &[Key] = &[
+    key("manual", Shape::Map(&[]), "a person may submit it"),
+    key("suggestion", Shape::Map(&[
+        must("verdict", Shape::OneOrMore(&Shape::Word(VERDICTS)), "verdicts of an investigation that suggest it"),
+    ]), "an automated investigation may suggest it"),
+    key("schedule", Shape::Map(&[
+        must("cron", Shape::Form(&CRON), "six fields, seconds first"),
+        key("time-zone", Shape::Form(&ZONE), "time zone of the fields; UTC if left out"),
+        key("overlap", Shape::Word(&["skip", "queue"]), "what to do if the last run is not done; skip if left out"),
+        key("misfire", Shape::Word(&["skip", "run-once"]), "what to do about a time that was missed; skip if left out"),
+    ]), "it runs by itself"),
+];
+
+/// The whole file.
+pub(crate) static PLAYBOOK: &[Key] = &[
+    must("playbook", Shape::Form(&NAME), "the name; that of the file without `.yaml`"),
+    key("description", Shape::Text, "what it is for"),
+    key("severity", Shape::Word(SEVERITIES), "how grave the threat is; medium if left out"),
+    must("on", Shape::Map(TRIGGERS), "what starts it"),
+    key("inputs", Shape::MapOf(&Shape::Map(INPUT)), "values that are given at submit"),
+    must("steps", Shape::List(&Shape::OneOf(STEPS)), "what it does, in order"),
+];

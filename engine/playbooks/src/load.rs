@@ -1,0 +1,149 @@
+//! From YAML to a checked playbook.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clawback_model::{Digest, Limits, Severity};
+use clawback_scripting::Lists;
+
+use crate::diagnostic::{Diagnostics, Report};
+use crate::input::{self, Input};
+use crate::language::PLAYBOOK;
+use crate::shape::{self, Shape};
+use crate::step::{Reader, Step, What};
+use crate::trigger::{self, Triggers};
+use crate::yaml::{self, Node};
+
+/// What a playbook is checked against.
+#[derive(Debug, Clone, Default)]
+pub struct Env {
+    /// Sources of scripts by file name, such as `keep-newsletters.rhai`.
+    pub scripts: BTreeMap<String, String>,
+    /// Names of stores; none: any name will do.
+    pub stores: Option<Vec<String>>,
+    /// Limits in force.
+    pub limits: Limits,
+    /// Lists of the configuration.
+    pub lists: Lists,
+    /// Names of notifiers; none: any name will do.
+    pub notifiers: Option<Vec<String>>,
+}
+
+/// A playbook in which nothing is wrong. Cloning it shares it.
+#[derive(Debug, Clone)]
+pub struct Playbook(pub(crate) Arc<Checked>);
+
+/// What is in it.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) severity: Severity,
+    pub(crate) triggers: Triggers,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) source: String,
+    pub(crate) digest: Digest,
+}
+
+impl Playbook {
+    /// Reads and checks a playbook. `path_name` is what diagnostics call it.
+    pub fn load(path_name: &str, source: &str, env: &Env) -> Result<Self, Diagnostics> {
+        let report = Report::new(path_name, source);
+        let playbook = read(source, env, &report);
+        match playbook {
+            Some(playbook) if report.is_empty() => Ok(playbook),
+            _ => Err(report.finish()),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What it is for.
+    pub fn description(&self) -> &str {
+        &self.0.description
+    }
+
+    /// How grave the threat is.
+    pub fn severity(&self) -> Severity {
+        self.0.severity
+    }
+
+    /// What starts it.
+    pub fn triggers(&self) -> &Triggers {
+        &self.0.triggers
+    }
+
+    /// Its inputs, in the order of the file.
+    pub fn inputs(&self) -> &[Input] {
+        &self.0.inputs
+    }
+
+    /// What it does to messages.
+    pub fn action(&self) -> clawback_model::Action {
+        let action = self.0.steps.iter().find_map(|step| match &step.what {
+            What::Remediate { action, .. } => Some(*action),
+            _ => None,
+        });
+        action.expect("a checked playbook has a remediate step")
+    }
+
+    /// The text it was read from.
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// sha256 of that text.
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// sha256 of each script that it runs, by file name.
+    pub fn script_digests(&self) -> BTreeMap<String, Digest> {
+        let digest = |step: &Step| match &step.what {
+            What::Filter { script: Some(script), .. } => Some((script.name().to_owned(), script.digest())),
+            What::Script(script) => Some((script.name().to_owned(), script.digest())),
+            _ => None,
+        };
+        self.0.steps.iter().filter_map(digest).collect()
+    }
+}
+
+fn read(source: &str, env: &Env, report: &Report) -> Option<Playbook> {
+    let root = yaml::parse(source, report)?;
+    shape::check(&root, Shape::Map(PLAYBOOK), "playbook", report);
+    let text = |key: &str| root.get(key).and_then(Node::text).map(str::to_owned);
+    let inputs = input::read(root.get("inputs"), report);
+    let steps = Reader::new(env, report, &inputs).read(root.get("steps"));
+    let triggers = trigger::read(root.get("on"));
+    check_triggers(&root, &triggers, &inputs, report);
+    let checked = Checked {
+        name: text("playbook")?,
+        description: text("description").unwrap_or_default(),
+        severity: text("severity").and_then(|word| word.parse().ok()).unwrap_or(Severity::Medium),
+        triggers,
+        inputs,
+        steps,
+        source: source.to_owned(),
+        digest: Digest::of(source.as_bytes()),
+    };
+    Some(Playbook(Arc::new(checked)))
+}
+
+/// Nobody is there to give inputs to a scheduled run.
+fn check_triggers(root: &Node, triggers: &Triggers, inputs: &[Input], report: &Report) {
+    let Some(node) = root.get("on") else { return };
+    if node.entries().is_empty() {
+        report.error("trigger", node.span.clone(), "nothing starts this playbook", "empty").help("write `manual: {}`");
+    }
+    if triggers.schedule.is_some()
+        && let Some(input) = inputs.iter().find(|input| input.required)
+    {
+        let message = format!("a schedule cannot give the required input `{}`", input.name);
+        let at = node.entries().iter().find(|(key, _)| key.text() == Some("schedule")).map_or(node.span.clone(), |(key, _)| key.span.clone());
+        report.error("trigger", at, message, "runs without a person").help("give the input a default, or leave out the schedule");
+    }
+}

@@ -1,0 +1,347 @@
+//! Steps: read in order, each with the variables that are known by then.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clawback_model::{Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, visible_line};
+use clawback_scripting::{Expression, FilterScript, Type, VariableScript, parse_duration};
+
+use crate::condition::Conditions;
+use crate::diagnostic::{Report, nearest};
+use crate::input::{Input, parse_type};
+use crate::load::Env;
+use crate::template::{self, Variables};
+use crate::yaml::Node;
+
+/// One step of a checked playbook.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) when: Option<Expression>,
+    pub(crate) what: What,
+}
+
+#[derive(Debug)]
+pub(crate) enum What {
+    Search { stores: Option<Vec<String>>, conditions: Conditions },
+    Filter { conditions: Conditions, script: Option<FilterScript> },
+    Script(VariableScript),
+    Approve(ApprovalRule),
+    Remediate { action: Action, delete_senders_copy: bool, guards: Guards },
+    Verify,
+    Notify { to: Vec<String>, on: Vec<String> },
+}
+
+/// Nobody is asked for longer than this.
+const LONGEST_DEADLINE: Duration = Duration::from_hours(90 * 24);
+
+/// Reads steps one after the other.
+pub(crate) struct Reader<'a> {
+    env: &'a Env,
+    report: &'a Report,
+    inputs: &'a [Input],
+    variables: Variables,
+    phase: Phase,
+    seen: BTreeMap<&'static str, usize>,
+}
+
+/// How far the list of steps is; it never goes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Start,
+    Select,
+    Approve,
+    Act,
+    After,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(env: &'a Env, report: &'a Report, inputs: &'a [Input]) -> Self {
+        let mut variables: Variables =
+            inputs.iter().map(|input| (format!("inputs.{}", input.name), input.kind.clone())).collect();
+        variables.push(("now".to_owned(), Type::Timestamp));
+        Self { env, report, inputs, variables, phase: Phase::Start, seen: BTreeMap::new() }
+    }
+
+    /// Reads them all and checks their order.
+    pub(crate) fn read(mut self, node: Option<&Node>) -> Vec<Step> {
+        let Some(node) = node else { return Vec::new() };
+        let mut steps = Vec::new();
+        for item in node.items() {
+            for (name, body) in item.entries() {
+                steps.extend(self.step(name, body));
+            }
+        }
+        for needed in ["search", "remediate"] {
+            if !self.seen.contains_key(needed) {
+                let message = format!("the playbook has no `{needed}` step");
+                self.report.error("steps", node.span.clone(), message, "these steps").help("a playbook searches once and remediates once");
+            }
+        }
+        steps
+    }
+
+    fn step(&mut self, name: &Node, body: &Node) -> Option<Step> {
+        let (word, phase) = match name.text()? {
+            "search" => ("search", Phase::Start),
+            "filter" => ("filter", Phase::Select),
+            "script" => ("script", Phase::Select),
+            "approve" => ("approve", Phase::Approve),
+            "remediate" => ("remediate", Phase::Act),
+            "verify" => ("verify", Phase::After),
+            "notify" => ("notify", Phase::After),
+            _ => return None,
+        };
+        self.check_order(word, phase, name);
+        let when = body.get("when");
+        let what = match word {
+            "search" => self.search(body),
+            "filter" => self.filter(body),
+            "script" => self.script(body),
+            "approve" => self.approve(body),
+            "remediate" => self.remediate(body),
+            "verify" => Some(What::Verify),
+            _ => Some(self.notify(body)),
+        };
+        // Known once the messages are: the plan.
+        if phase >= Phase::Approve && !self.variables.iter().any(|(name, _)| name == "plan.count") {
+            for fact in ["plan.count", "plan.remediable", "plan.vips", "plan.mailboxes"] {
+                self.variables.push((fact.to_owned(), Type::Integer));
+            }
+        }
+        let variables = self.before(word);
+        let condition = template::condition(when, &variables, self.report);
+        Some(Step { when: condition, what: what? })
+    }
+
+    /// Variables that a step's own `when` may use: not those that the step itself sets.
+    fn before(&self, word: &str) -> Variables {
+        let mut variables = self.variables.clone();
+        if word == "script" {
+            variables.retain(|(name, _)| name == "now" || name.starts_with("inputs.") || name.starts_with("plan."));
+        }
+        variables
+    }
+
+    fn check_order(&mut self, word: &'static str, phase: Phase, name: &Node) {
+        let at = name.span.clone();
+        let times = self.seen.entry(word).or_default();
+        *times += 1;
+        if *times > 1 && !matches!(word, "filter" | "script" | "notify") {
+            self.report.error("steps", at, format!("a second `{word}` step"), "again").help("a playbook has one; split it into two playbooks");
+            return;
+        }
+        // A script may set variables for the search.
+        let is_early_script = word == "script" && self.phase == Phase::Start;
+        if word == "search" && self.phase > Phase::Start {
+            self.report.error("steps", at, "`search` comes after steps that need its messages", "too late").help("make it the first step");
+        } else if word != "search" && !is_early_script && !self.seen.contains_key("search") {
+            let message = format!("`{word}` comes before `search`");
+            self.report.error("steps", at, message, "no messages yet").help("make `search` the first step");
+        } else if phase < self.phase {
+            let message = format!("`{word}` comes too late: the plan is frozen and decided on by then");
+            self.report.error("steps", at, message, "too late").help("the order is search, filter and script, approve, remediate, verify, notify");
+        } else if word == "verify" && !self.seen.contains_key("remediate") {
+            self.report.error("steps", at, "`verify` comes before `remediate`", "nothing to verify yet").help("put it after `remediate`");
+        }
+        // A notifier may be named anywhere after the search: its occasions say when it speaks.
+        if word != "notify" && !is_early_script {
+            self.phase = self.phase.max(if word == "search" { Phase::Select } else { phase });
+        }
+    }
+
+    fn search(&self, body: &Node) -> Option<What> {
+        let stores = body.get("stores").map(|node| {
+            let names = node.items().iter();
+            names.filter_map(|name| Some((name, name.text()?))).map(|(node, name)| {
+                self.check_known("store", node, name, self.env.stores.as_deref(), "[stores] of the configuration");
+                name.to_owned()
+            }).collect()
+        });
+        let conditions = Conditions::read(body.get("where"), &self.variables, self.report);
+        let node = body.get("where")?;
+        if conditions.is_empty() && node.entries().is_empty() {
+            self.report
+                .error("search", node.span.clone(), "`where` is empty, and so the search would select every message", "no condition")
+                .help("give at least one condition, such as received-after");
+        }
+        Some(What::Search { stores, conditions })
+    }
+
+    fn filter(&self, body: &Node) -> Option<What> {
+        let conditions = Conditions::read(body.get("match"), &self.variables, self.report);
+        let file = body.get("script");
+        if body.get("match").is_none() && file.is_none() {
+            self.report.error("filter", body.span.clone(), "a `filter` needs `match`, `script` or both", "here");
+        }
+        let Some(file) = file else { return Some(What::Filter { conditions, script: None }) };
+        let (name, source) = self.source(file)?;
+        match FilterScript::compile(name, source, &self.env.lists) {
+            Ok(script) => {
+                self.check_script_inputs(&script, source);
+                Some(What::Filter { conditions, script: Some(script) })
+            }
+            Err(error) => {
+                self.report.script_error(source, &error);
+                None
+            }
+        }
+    }
+
+    fn check_script_inputs(&self, script: &FilterScript, source: &str) {
+        for (input, line, column) in script.inputs() {
+            if !self.inputs.iter().any(|known| known.name == input) {
+                let known = self.inputs.iter().map(|known| known.name.as_str());
+                let hint = nearest(input, known).map_or_else(
+                    || format!("declare it under `inputs:`: {input}: {{ type: text }}"),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let error = clawback_scripting::ScriptError {
+                    name: script.name().to_owned(),
+                    line,
+                    column,
+                    message: format!("the script reads `inputs.{input}`, which the playbook does not declare"),
+                    hint: Some(hint),
+                };
+                self.report.script_error(source, &error);
+            }
+        }
+    }
+
+    fn script(&mut self, body: &Node) -> Option<What> {
+        let mut sets = BTreeMap::new();
+        for (name, kind) in body.get("sets").map(Node::entries).unwrap_or_default() {
+            let (Some(word), Some(kind)) = (name.text(), kind.text().and_then(parse_type)) else { continue };
+            let taken = matches!(word, "now" | "inputs" | "plan" | "message") || self.variables.iter().any(|(known, _)| known == word);
+            let is_word = word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            if taken || !is_word {
+                let message = format!("`{}` cannot name a variable", visible_line(word, 60));
+                self.report.error("script", name.span.clone(), message, "here").help("lower-case letters, digits and _, and no name that is taken");
+                continue;
+            }
+            sets.insert(word.to_owned(), kind);
+        }
+        for (name, kind) in &sets {
+            self.variables.push((name.clone(), kind.clone()));
+        }
+        let (name, source) = self.source(body.get("file")?)?;
+        match VariableScript::compile(name, source, &self.env.lists, sets) {
+            Ok(script) => Some(What::Script(script)),
+            Err(error) => {
+                self.report.script_error(source, &error);
+                None
+            }
+        }
+    }
+
+    fn source<'n>(&self, file: &'n Node) -> Option<(&'n str, &'a str)> {
+        let name = file.text()?;
+        if let Some(source) = self.env.scripts.get(name) {
+            return Some((name, source));
+        }
+        let known = self.env.scripts.keys().map(String::as_str);
+        let hint = match nearest(name, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if self.env.scripts.is_empty() => "there are no scripts".to_owned(),
+            None => format!("known are {}", known.collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("there is no script `{}`", visible_line(name, 60));
+        self.report.error("unknown-script", file.span.clone(), message, "unknown").help(hint);
+        None
+    }
+
+    fn approve(&self, body: &Node) -> Option<What> {
+        let default = ApprovalRule::default();
+        let expires = match body.get("expires") {
+            None => default.expires,
+            Some(node) => {
+                let expires = parse_duration(node.text()?)?;
+                if expires.is_zero() || expires > LONGEST_DEADLINE {
+                    self.report.error("out-of-range", node.span.clone(), "`expires` must be between 1s and 90d", "out of range");
+                }
+                expires
+            }
+        };
+        let from: Vec<Role> = match body.get("from") {
+            None => default.from,
+            Some(node) => node.items().iter().filter_map(Node::text).filter_map(|word| word.parse().ok()).collect(),
+        };
+        let votes = body.get("votes").and_then(Node::integer).and_then(|votes| u32::try_from(votes).ok()).unwrap_or(1);
+        let two_step = body.get("two-step").and_then(Node::boolean).unwrap_or(true);
+        Some(What::Approve(ApprovalRule { votes, from, expires, two_step }))
+    }
+
+    fn remediate(&self, body: &Node) -> Option<What> {
+        let action: Action = body.get("action")?.text()?.parse().ok()?;
+        let copy = body.get("delete-senders-copy");
+        let delete_senders_copy = copy.and_then(Node::boolean).unwrap_or(false);
+        if let (Some(copy), true) = (copy, delete_senders_copy && action != Action::SoftDelete) {
+            let message = format!("`delete-senders-copy` goes with soft-delete only, and the action is {action}");
+            self.report.error("remediate", copy.span.clone(), message, "here");
+        }
+        let number = |key: &str, default: u32| {
+            body.get(key).and_then(Node::integer).map_or(default, |number| u32::try_from(number).unwrap_or(u32::MAX))
+        };
+        let limits = &self.env.limits;
+        let batch = number("batch", Guards::default().batch.min(limits.batch));
+        if let (Some(node), Err(exceeded)) = (body.get("batch"), limits.check_batch(batch)) {
+            self.report.error("limit", node.span.clone(), exceeded.to_string(), "too large").help(format!("at most {}", limits.batch));
+        }
+        let canary = number("canary", Guards::default().canary.min(batch));
+        if let (Some(node), true) = (body.get("canary"), canary > batch) {
+            self.report.error("limit", node.span.clone(), format!("the canary of {canary} is larger than a batch of {batch}"), "too large");
+        }
+        let rules = body.get("stop-when");
+        let ratio = |key: &str| rules.and_then(|rules| rules.get(key)).and_then(Node::number);
+        let count = |key: &str| rules.and_then(|rules| rules.get(key)).and_then(Node::integer);
+        let stop_when = StopWhen {
+            failed_ratio: ratio("failed-ratio"),
+            throttled_ratio: ratio("throttled-ratio"),
+            targets: count("targets"),
+            mailboxes: count("mailboxes"),
+            vips: count("vips"),
+            mailbox_share: ratio("mailbox-share"),
+        };
+        let most = limits.messages(SelectionMode::Query);
+        for key in ["targets", "mailboxes", "vips"] {
+            if let (Some(node), Some(limit)) = (rules.and_then(|rules| rules.get(key)), count(key))
+                && limit > most
+            {
+                let message = format!("`{key}` of {limit} can never stop anything: a query is limited to {most} messages");
+                self.report.error("limit", node.span.clone(), message, "never reached").help("lower it, or leave it out");
+            }
+        }
+        Some(What::Remediate { action, delete_senders_copy, guards: Guards { batch, canary, stop_when } })
+    }
+
+    fn notify(&self, body: &Node) -> What {
+        let texts = |key: &str| -> Vec<(&Node, String)> {
+            let items = body.get(key).map(Node::items).unwrap_or_default();
+            items.iter().filter_map(|item| Some((item, item.text()?.to_owned()))).collect()
+        };
+        let to = texts("to");
+        for (node, name) in &to {
+            self.check_known("notifier", node, name, self.env.notifiers.as_deref(), "[notifiers] of the configuration");
+        }
+        let mut on: Vec<_> = texts("on").into_iter().map(|(_, word)| word).collect();
+        if on.is_empty() {
+            on.push("finished".to_owned());
+        }
+        What::Notify { to: to.into_iter().map(|(_, name)| name).collect(), on }
+    }
+
+    fn check_known(&self, noun: &'static str, node: &Node, name: &str, known: Option<&[String]>, place: &str) {
+        let Some(known) = known else { return };
+        if known.iter().any(|known| known == name) {
+            return;
+        }
+        let names = known.iter().map(String::as_str);
+        let hint = match nearest(name, names.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => format!("there is none in {place}"),
+            None => format!("{place} has {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        let code = if noun == "store" { "unknown-store" } else { "unknown-notifier" };
+        let message = format!("there is no {noun} `{}`", visible_line(name, 60));
+        self.report.error(code, node.span.clone(), message, "unknown").help(hint);
+    }
+}
