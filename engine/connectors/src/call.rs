@@ -126,13 +126,13 @@ fn describe(error: &wasmtime::Error, guest: &Guest) -> String {
     let said = guest
         .log
         .last_error()
-        .map_or(String::new(), |text| format!("; its last error line: {}", visible_line(text, limits.text_chars)));
+        .map_or(String::new(), |text| format!("; its last error line: {text}"));
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => format!("overflowed its stack or memory{said}"),
         Some(Trap::UnreachableCodeReached) => format!("crashed (a panic, as a rule){said}"),
         Some(trap) => format!("trapped: {trap}{said}"),
         None => {
-            let text = format!("{:#}", error);
+            let text = format!("{error:#}");
             if text.contains("fuel allocated for hostcalls") {
                 format!("handed over more than {} MiB at once", limits.answer_bytes >> 20)
             } else {

@@ -30,7 +30,7 @@ pub(crate) struct Ground<'a> {
 }
 
 impl Ground<'_> {
-    fn wrong(&self, key: &str, problem: impl Into<String>, help: impl Into<String>) -> ConfigError {
+    pub(crate) fn wrong(&self, key: &str, problem: impl Into<String>, help: impl Into<String>) -> ConfigError {
         ConfigError { store: self.store.to_owned(), key: key.to_owned(), problem: problem.into(), help: help.into() }
     }
 

@@ -1,26 +1,302 @@
 //! The import `http`: requests to the endpoints that the manifest names and the operator granted.
+//!
+//! **Invariant:** the guest names an endpoint and a path, never an origin. The host adds the authorization after its checks;
+//! redirects are not followed, so no credential goes to another origin; nothing that could carry one comes back.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use futures::StreamExt as _;
+use futures::stream;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, Url};
 
 use crate::bindings::clawback::mail_store::http::{self, HttpError, Request, Response};
-use crate::config::ConfigError;
-use crate::grant::Ground;
+use crate::config::{ConfigError, EndpointConfig};
+use crate::dial;
+use crate::gate::{self, Reach};
+use crate::grant::{self, Ground};
 use crate::guest::Guest;
+use crate::limits::SandboxLimits;
+use crate::secret::{Secret, SecretSource};
 
-/// What one store may reach.
+/// Header fields and their bytes in one request; real ones have a dozen.
+const MOST_HEADERS: usize = 64;
+const MOST_HEADER_BYTES: usize = 32 << 10;
+
+/// What the guest may not set: the host's own, and what speaks to proxies and connections instead of the endpoint.
+const HOST_HEADERS: [&str; 15] = [
+    "authorization", "connection", "content-length", "cookie", "expect", "forwarded", "host", "http2-settings",
+    "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "via", "x-real-ip",
+];
+const HOST_PREFIXES: [&str; 2] = ["proxy-", "x-forwarded-"];
+
+/// What the guest does not get to see.
+const HIDDEN_HEADERS: [&str; 6] =
+    ["authentication-info", "authorization", "set-cookie", "set-cookie2", "www-authenticate", "connection"];
+
+/// What one store may reach: endpoints by the name in the manifest.
 #[derive(Default)]
-pub(crate) struct HttpGrants {}
+pub(crate) struct HttpGrants(BTreeMap<String, Arc<Endpoint>>);
+
+struct Endpoint {
+    origin: Url,
+    client: Client,
+    token: Option<SecretSource>,
+}
 
 impl HttpGrants {
-    pub(crate) fn of(_: &Ground<'_>) -> Result<Self, ConfigError> {
-        Ok(Self::default())
+    /// The endpoints that both the manifest names and the operator grants.
+    pub(crate) fn of(ground: &Ground<'_>) -> Result<Self, ConfigError> {
+        let wanted = &ground.manifest.endpoints;
+        let granted = ground.config.endpoints.iter();
+        let endpoints = granted.map(|(name, config)| {
+            let key = format!("endpoints.{name}");
+            let Some(wish) = wanted.get(name) else {
+                let known = wanted.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+                let help = if known.is_empty() { "remove it".to_owned() } else { format!("it uses {known}") };
+                return Err(ground.wrong(&key, "the connector's manifest names no such endpoint", help));
+            };
+            let endpoint = endpoint(ground, &key, config)?;
+            if let Some(url) = &wish.url
+                && origin(url, Reach::Private).map(|url| url.origin()) != Ok(endpoint.origin.origin())
+            {
+                let help = format!("write {}", clawback_model::visible_line(url, 200));
+                return Err(ground.wrong(&format!("{key}.url"), "the manifest names another origin", help));
+            }
+            Ok((name.clone(), Arc::new(endpoint)))
+        });
+        endpoints.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+fn endpoint(ground: &Ground<'_>, key: &str, config: &EndpointConfig) -> Result<Endpoint, ConfigError> {
+    let wrong_url = |problem: String| {
+        ground.wrong(&format!("{key}.url"), problem, "write `https://host` or `https://host:port`, without a path")
+    };
+    let allowed = if config.allow_private_network { Reach::Private } else { Reach::Public };
+    let origin = origin(&config.url, allowed).map_err(wrong_url)?;
+    let reach = dial::reach(origin.host_str().unwrap_or_default(), config.allow_private_network);
+    let token = if config.token_file.is_none() && config.token_env.is_none() {
+        None
+    } else {
+        let key = format!("{key}.token");
+        Some(grant::secret(ground, &key, config.token_file.as_deref(), config.token_env.as_deref())?)
+    };
+    let ca_file = config.ca_file.as_deref().map(|path| ground.base.join(path));
+    let tls = dial::tls_config(ca_file.as_deref()).map_err(|problem| {
+        ground.wrong(&format!("{key}.ca-file"), problem, "name a PEM file of the authorities to trust")
+    })?;
+    let limits = &ground.config.limits;
+    let client = Client::builder()
+        .tls_backend_preconfigured((*tls).clone())
+        .redirect(Policy::none())
+        .no_proxy()
+        .referer(false)
+        .dns_resolver(Arc::new(GatedResolver(reach)))
+        .connect_timeout(limits.connect_timeout)
+        .timeout(limits.io_timeout)
+        .pool_idle_timeout(limits.idle_timeout)
+        .user_agent(concat!("clawback/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| ground.wrong(key, error.to_string(), "report this: the HTTP client cannot be made"))?;
+    Ok(Endpoint { origin, client, token })
+}
+
+/// Scheme, host and port of a URL that has nothing else.
+fn origin(url: &str, reach: Reach) -> Result<Url, String> {
+    let shown = || clawback_model::visible_line(url, 200);
+    let parsed = Url::parse(url).map_err(|error| format!("`{}` is not a URL: {error}", shown()))?;
+    match parsed.scheme() {
+        "https" => {}
+        "http" if reach == Reach::Private => {}
+        "http" => return Err(format!("`{}` is not protected; plain http needs `allow-private-network = true`", shown())),
+        _ => return Err(format!("`{}` is not https", shown())),
+    }
+    let bare = parsed.path() == "/" && parsed.query().is_none() && parsed.fragment().is_none();
+    if !bare || !parsed.username().is_empty() || parsed.password().is_some() || !parsed.has_host() {
+        return Err(format!("`{}` is more than an origin", shown()));
+    }
+    Ok(parsed)
+}
+
+/// Resolves names through the gate, so that the checked address is the dialled one.
+struct GatedResolver(Reach);
+
+impl Resolve for GatedResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let reach = self.0;
+        Box::pin(async move {
+            // The client puts the port in.
+            let addresses: Vec<SocketAddr> = gate::resolve(name.as_str(), 0, reach).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
     }
 }
 
 impl http::Host for Guest {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
-        Ok(Err(HttpError::Denied(format!("endpoint `{}` was not granted", request.endpoint))))
+        let left = AtomicUsize::new(self.grants.limits.bulk_bytes);
+        let began = Instant::now();
+        let answer = self.grants.http.send(request, &left).await;
+        self.cpu.waited(began.elapsed());
+        Ok(answer)
     }
 
     async fn send_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, HttpError>>> {
-        Ok(requests.into_iter().map(|_| Err(HttpError::Denied("not granted".into()))).collect())
+        let SandboxLimits { bulk_bytes, http_parallel, .. } = self.grants.limits;
+        // All answers together have to fit into the guest.
+        let left = AtomicUsize::new(bulk_bytes);
+        let began = Instant::now();
+        let sending = requests.into_iter().map(|request| self.grants.http.send(request, &left));
+        let answers = stream::iter(sending.collect::<Vec<_>>()).buffered(http_parallel).collect().await;
+        self.cpu.waited(began.elapsed());
+        Ok(answers)
+    }
+}
+
+impl HttpGrants {
+    async fn send(&self, request: Request, left: &AtomicUsize) -> Result<Response, HttpError> {
+        let shown = || clawback_model::visible_line(&request.endpoint, 60);
+        let endpoint = self.0.get(&request.endpoint).ok_or_else(|| denied(format!("endpoint `{}` was not granted", shown())))?;
+        let url = url(&endpoint.origin, &request.path)?;
+        let method = match request.method.as_str() {
+            "GET" => Method::GET,
+            "HEAD" => Method::HEAD,
+            "POST" => Method::POST,
+            "PUT" => Method::PUT,
+            "PATCH" => Method::PATCH,
+            "DELETE" => Method::DELETE,
+            _ => return Err(denied("this method is not allowed".into())),
+        };
+        let mut headers = outgoing(&request.headers)?;
+        let token = endpoint.token.as_ref().map(SecretSource::read).transpose().map_err(|error| denied(error.to_string()))?;
+        if let Some(token) = &token {
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+                .map_err(|_| denied("the token cannot be sent in a header".into()))?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let sent = endpoint.client.request(method, url).headers(headers).body(request.body).send().await;
+        let mut answer = sent.map_err(|error| failed(&error))?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
+            let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(chunk.len()));
+            if taken.is_err() {
+                return Err(HttpError::TooLarge(answer.content_length().unwrap_or(body.len() as u64)));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status: answer.status().as_u16(), headers: incoming(answer.headers(), token.as_ref()), body })
+    }
+}
+
+fn denied(why: String) -> HttpError {
+    HttpError::Denied(why)
+}
+
+/// The path beneath the origin; it must not leave it.
+fn url(origin: &Url, path: &str) -> Result<Url, HttpError> {
+    if !path.starts_with('/') || path.starts_with("//") || path.chars().any(char::is_control) || path.contains('\\') {
+        return Err(denied("a path starts with one `/` and holds no control character or backslash".into()));
+    }
+    let url = origin.join(path).map_err(|error| denied(error.to_string()))?;
+    if url.origin() != origin.origin() {
+        return Err(denied("the path leaves the endpoint".into()));
+    }
+    Ok(url)
+}
+
+/// The guest's header fields, less those that are the host's to set.
+fn outgoing(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
+    let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if given.len() > MOST_HEADERS || bytes > MOST_HEADER_BYTES {
+        return Err(denied(format!("at most {MOST_HEADERS} header fields of {MOST_HEADER_BYTES} bytes in all")));
+    }
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        let wrong = || denied("a header field is not valid".into());
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| wrong())?;
+        if HOST_HEADERS.contains(&name.as_str()) || HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)) {
+            continue;
+        }
+        headers.append(name, HeaderValue::try_from(value.as_str()).map_err(|_| wrong())?);
+    }
+    Ok(headers)
+}
+
+/// The answer's header fields, less those that carry credentials.
+fn incoming(headers: &HeaderMap, token: Option<&Secret>) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| {
+            !HIDDEN_HEADERS.contains(&name.as_str()) && !HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+        })
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter(|(_, value)| token.is_none_or(|token| !value.contains(token.expose())))
+        .collect()
+}
+
+/// Without the URL, which may hold addresses.
+fn failed(error: &reqwest::Error) -> HttpError {
+    if error.is_timeout() {
+        return HttpError::TimedOut;
+    }
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+        if let Some(gate::GateError::NotPublic { .. }) = cause.downcast_ref() {
+            return HttpError::Denied(cause.to_string());
+        }
+    }
+    HttpError::Failed(clawback_model::visible_line(&cause.to_string(), 200))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_at_its_origin() {
+        let origin = Url::parse("https://mail.example").unwrap();
+        assert_eq!(url(&origin, "/v1/x?q=1").unwrap().as_str(), "https://mail.example/v1/x?q=1");
+        assert_eq!(url(&origin, "/@evil.example/").unwrap().host_str(), Some("mail.example"));
+        assert_eq!(url(&origin, "/../../x").unwrap().as_str(), "https://mail.example/x");
+        for wrong in ["", "x", "//evil.example/", "/\\evil.example", "https://evil.example/", "/a\r\nHost: evil", "/\t/x"] {
+            assert!(url(&origin, wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_hosts_headers_are_the_hosts() {
+        let given = ["Authorization", "HOST", "Cookie", "X-Forwarded-For", "Proxy-Authorization", "Transfer-Encoding", "Accept"]
+            .map(|name| (name.to_owned(), "x".to_owned()));
+        let kept = outgoing(&given).unwrap();
+        assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
+        assert!(outgoing(&[("a".into(), "b\r\nHost: evil".into())]).is_err());
+        assert!(outgoing(&vec![("a".to_owned(), String::new()); MOST_HEADERS + 1]).is_err());
+    }
+
+    #[test]
+    fn no_credential_comes_back() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("set-cookie", "a"), ("www-authenticate", "b"), ("x-echo", "Bearer t0ken"), ("etag", "e")] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        assert_eq!(incoming(&headers, Some(&Secret::new("t0ken"))), [("etag".to_owned(), "e".to_owned())]);
+    }
+
+    #[test]
+    fn origins_only() {
+        assert!(origin("https://mail.example:8443", Reach::Public).is_ok());
+        for wrong in ["http://mail.example", "https://mail.example/x", "https://u:p@mail.example", "ftp://x", "mail.example"] {
+            assert!(origin(wrong, Reach::Public).is_err(), "{wrong}");
+        }
+        assert!(origin("http://mail.example", Reach::Private).is_ok());
     }
 }

@@ -44,11 +44,11 @@ impl log::Host for Guest {
         if self.log.written >= limits.log_lines {
             // Not written, but remembered: it may be the text of the panic that comes next.
             self.log.dropped += 1;
-            self.log.last_error = Some(text.chars().take(limits.text_chars).collect());
+            self.log.last_error = Some(one_line(&text, limits.text_chars));
             return Ok(());
         }
         self.log.written += 1;
-        let line = visible_line(&text, limits.text_chars);
+        let line = one_line(&text, limits.text_chars);
         let label = &self.grants.label;
         macro_rules! write {
             ($level:ident) => {
@@ -71,4 +71,9 @@ impl log::Host for Guest {
         }
         Ok(())
     }
+}
+
+/// Line breaks become blanks: a panic has two lines, as a rule.
+fn one_line(text: &str, most: usize) -> String {
+    visible_line(&text.chars().take(most + 1).collect::<String>().replace(['\r', '\n'], " "), most)
 }

@@ -124,7 +124,7 @@ mod tests {
         assert!(pool.take("a").is_none());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn resting_ends() {
         let pool = Pool::new(9, Duration::ZERO);
         let (near, _far) = session();

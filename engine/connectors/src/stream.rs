@@ -24,6 +24,7 @@ pub(crate) enum StreamFailure {
 }
 
 /// One open connection of one call.
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct Connection {
     session: Option<Session>,
     mailbox: Arc<str>,
