@@ -9,8 +9,9 @@ use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session
 
 use crate::condition;
 use crate::input;
-use crate::load::Playbook;
+use crate::load::{Checked, Playbook};
 use crate::step::{Step, What};
+use crate::template::Template;
 
 /// Every reason why inputs do not fit a playbook.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +58,8 @@ pub struct Bound {
     selection: Predicate,
     filters: Vec<Filter>,
     searches: bool,
+    action: Action,
+    delete_senders_copy: bool,
 }
 
 #[derive(Debug)]
@@ -109,10 +112,44 @@ impl Playbook {
                 _ => {}
             }
         }
-        if !wrong.is_empty() {
-            return Err(refuse(wrong));
+        let (action, delete_senders_copy) = self.0.act(&vars, &mut wrong);
+        match action {
+            Some(action) if wrong.is_empty() => Ok(Bound {
+                playbook: self.clone(),
+                context,
+                vars,
+                selection: Predicate::all(selection),
+                filters,
+                searches,
+                action,
+                delete_senders_copy,
+            }),
+            _ => Err(refuse(wrong)),
         }
-        Ok(Bound { playbook: self.clone(), context, vars, selection: Predicate::all(selection), filters, searches })
+    }
+}
+
+impl Checked {
+    /// The action, and whether the sender's copy goes too.
+    fn act(&self, vars: &Vars, wrong: &mut Vec<String>) -> (Option<Action>, bool) {
+        let remediate = self.steps.iter().find_map(|step| match &step.what {
+            What::Remediate { action, delete_senders_copy, .. } => Some((action, delete_senders_copy)),
+            _ => None,
+        });
+        let (action, copy) = remediate.expect("a checked playbook has a remediate step");
+        let mut text = |key: &str, template: &Template| {
+            let value = template.eval(vars).map_err(|fault| wrong.push(format!("`{key}`: {}", fault.text)));
+            value.ok().map(|value| value.to_string())
+        };
+        let copy = copy.as_ref().and_then(|copy| text("delete-senders-copy", copy)).as_deref() == Some("true");
+        let action = text("action", action);
+        let action = action.and_then(|word| word.parse().map_err(|unknown| wrong.push(format!("`action`: {unknown}"))).ok());
+        if let (true, Some(action)) = (copy, action)
+            && action != Action::SoftDelete
+        {
+            wrong.push(format!("`delete-senders-copy` goes with soft-delete only, and the action is {action}"));
+        }
+        (action, copy)
     }
 }
 
@@ -197,16 +234,12 @@ impl Bound {
 
     /// What is done to each message.
     pub fn action(&self) -> Action {
-        self.playbook.action()
+        self.action
     }
 
     /// Whether the sender's copy goes too.
     pub fn delete_senders_copy(&self) -> bool {
-        self.find(|what| match what {
-            What::Remediate { delete_senders_copy, .. } => Some(*delete_senders_copy),
-            _ => None,
-        })
-        .unwrap_or(false)
+        self.delete_senders_copy
     }
 
     /// How severe the playbook says it is.

@@ -72,7 +72,7 @@ impl Conditions {
         self.0.is_empty()
     }
 
-    /// The predicate. A condition that is nothing but an input that was not given is left out; so is a `not` or a branch of
+    /// The predicate. A condition that reads an input that was not given is left out; so is a `not` or a branch of
     /// `any` with nothing left in it, which would otherwise match everything.
     pub(crate) fn bind(&self, vars: &Vars, wrong: &mut Vec<String>) -> Vec<Condition> {
         let mut bound = Vec::new();
@@ -109,7 +109,7 @@ impl Conditions {
 }
 
 fn texts(key: &str, template: &Template, vars: &Vars, wrong: &mut Vec<String>) -> Vec<Value> {
-    if template.lone_input().is_some_and(|input| !vars.contains_key(&format!("inputs.{input}"))) {
+    if template.lacks_input(vars) {
         return Vec::new();
     }
     match template.eval(vars) {

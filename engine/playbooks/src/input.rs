@@ -34,6 +34,7 @@ pub(crate) fn parse_type(text: &str) -> Option<Type> {
         "integer" => Type::Integer,
         "boolean" => Type::Boolean,
         "duration" => Type::Duration,
+        "timestamp" => Type::Timestamp,
         list => match parse_type(list.strip_prefix("list of ")?)? {
             Type::List(_) => return None,
             item => Type::List(Box::new(item)),

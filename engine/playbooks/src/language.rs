@@ -59,7 +59,7 @@ static ADDRESS: Form = Form { noun: "mail address", hint: "write someone@domain.
 static DOMAIN: Form = Form { noun: "domain", hint: "write domain.example, without @", check: check_domain };
 static TYPE: Form = Form {
     noun: "type",
-    hint: "types are text, address, domain, location, duration, integer, boolean, and `list of` one of them",
+    hint: "types are text, address, domain, location, duration, timestamp, integer, boolean, and `list of` one of them",
     check: |text| crate::input::parse_type(text).map(|_| ()).ok_or_else(|| "no such type".to_owned()),
 };
 static CRON: Form = Form {
@@ -170,11 +170,11 @@ pub(crate) static STEPS: &[Key] = &[
     ]), "asks for votes on the frozen plan"),
     key("remediate", Shape::Map(&[
         WHEN,
-        must("action", Shape::Word(ACTIONS), "what is done to each message"),
+        must("action", Shape::Value(&Shape::Word(ACTIONS)), "what is done to each message"),
         key("batch", Shape::Integer(1, u32::MAX as u64), "messages per batch; 5000 if left out"),
         key("canary", Shape::Integer(0, u32::MAX as u64), "messages in the first batch; 20 if left out, 0 for none"),
         key("stop-when", Shape::Map(STOP_WHEN), "rules that pause the remediation"),
-        key("delete-senders-copy", Shape::Boolean, "with soft-delete: also the copy in the sender's sent items"),
+        key("delete-senders-copy", Shape::Value(&Shape::Boolean), "with soft-delete: also the copy in the sender's sent items"),
     ]), "acts on the plan"),
     key("verify", Shape::Map(&[WHEN]), "looks again whether each message is gone from where it was"),
     key("notify", Shape::Map(&[
@@ -185,7 +185,7 @@ pub(crate) static STEPS: &[Key] = &[
 ];
 
 static INPUT: &[Key] = &[
-    must("type", Shape::Form(&TYPE), "text, address, domain, location, duration, integer, boolean, or `list of` one of them"),
+    must("type", Shape::Form(&TYPE), "text, address, domain, location, duration, timestamp, integer, boolean, or `list of` one of them"),
     key("required", Shape::Boolean, "must be given; false if left out"),
     key("default", Shape::Anything, "value if none is given"),
     key("description", Shape::Text, "what it is for"),

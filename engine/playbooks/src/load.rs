@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clawback_model::{Digest, Limits, Severity};
+use clawback_model::{Action, Digest, Limits, Severity};
 use clawback_scripting::Lists;
 
 use crate::diagnostic::{Diagnostics, Report};
@@ -82,13 +82,12 @@ impl Playbook {
         &self.0.inputs
     }
 
-    /// What it does to messages.
-    pub fn action(&self) -> clawback_model::Action {
-        let action = self.0.steps.iter().find_map(|step| match &step.what {
-            What::Remediate { action, .. } => Some(*action),
+    /// What it does to messages; none where an input says so.
+    pub fn action(&self) -> Option<Action> {
+        self.0.steps.iter().find_map(|step| match &step.what {
+            What::Remediate { action, .. } => action.literal()?.parse().ok(),
             _ => None,
-        });
-        action.expect("a checked playbook has a remediate step")
+        })
     }
 
     /// The text it was read from.

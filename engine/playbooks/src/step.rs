@@ -10,7 +10,7 @@ use crate::condition::Conditions;
 use crate::diagnostic::{Report, nearest};
 use crate::input::{Input, parse_type};
 use crate::load::Env;
-use crate::template::{self, Variables};
+use crate::template::{self, Template, Variables};
 use crate::yaml::Node;
 
 /// One step of a checked playbook.
@@ -26,7 +26,7 @@ pub(crate) enum What {
     Filter { conditions: Conditions, script: Option<FilterScript> },
     Script(VariableScript),
     Approve(ApprovalRule),
-    Remediate { action: Action, delete_senders_copy: bool, guards: Guards },
+    Remediate { action: Template, delete_senders_copy: Option<Template>, guards: Guards },
     Verify,
     Notify { to: Vec<String>, on: Vec<String> },
 }
@@ -271,13 +271,20 @@ impl<'a> Reader<'a> {
     }
 
     fn remediate(&self, body: &Node) -> Option<What> {
-        let action: Action = body.get("action")?.text()?.parse().ok()?;
+        let action = Template::read(body.get("action")?, &Type::Text, false, &self.variables, self.report)?;
         let copy = body.get("delete-senders-copy");
-        let delete_senders_copy = copy.and_then(Node::boolean).unwrap_or(false);
-        if let (Some(copy), true) = (copy, delete_senders_copy && action != Action::SoftDelete) {
+        let literal: Option<Action> = action.literal().and_then(|word| word.parse().ok());
+        if let (Some(copy), Some(action)) = (copy, literal)
+            && copy.boolean() == Some(true)
+            && action != Action::SoftDelete
+        {
             let message = format!("`delete-senders-copy` goes with soft-delete only, and the action is {action}");
             self.report.error("remediate", copy.span.clone(), message, "here");
         }
+        let delete_senders_copy = match copy {
+            Some(copy) => Some(Template::read(copy, &Type::Boolean, false, &self.variables, self.report)?),
+            None => None,
+        };
         let number = |key: &str, default: u32| {
             body.get(key).and_then(Node::integer).map_or(default, |number| u32::try_from(number).unwrap_or(u32::MAX))
         };

@@ -72,12 +72,17 @@ impl Template {
         }
     }
 
-    /// The input that this is, if it is nothing but one.
-    pub(crate) fn lone_input(&self) -> Option<&str> {
-        match self.0.as_slice() {
-            [Part::Expression(alone)] => alone.text().trim().strip_prefix("inputs."),
-            _ => None,
-        }
+    /// The text, if there is no expression in it.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        if let [Part::Text(text)] = self.0.as_slice() { Some(text) } else { None }
+    }
+
+    /// Whether it reads an input that was not given and has no default.
+    pub(crate) fn lacks_input(&self, vars: &Vars) -> bool {
+        self.0.iter().any(|part| match part {
+            Part::Text(_) => false,
+            Part::Expression(inner) => inner.inputs().iter().any(|input| !vars.contains_key(&format!("inputs.{input}"))),
+        })
     }
 
     /// The value for these variables.

@@ -23,6 +23,7 @@ pub struct Expression {
     text: String,
     ast: AST,
     result: Option<Type>,
+    inputs: Vec<String>,
 }
 
 impl fmt::Debug for Expression {
@@ -61,7 +62,8 @@ impl Expression {
         let ast = strict
             .compile_expression_with_scope(&scope, text)
             .map_err(|error| ScriptError::of_parse(text, &error))?;
-        Ok(Self { text: text.to_owned(), ast, result: sample.kind() })
+        let inputs = uses.inputs.into_iter().map(|(name, _)| name).collect();
+        Ok(Self { text: text.to_owned(), ast, result: sample.kind(), inputs })
     }
 
     /// The text.
@@ -72,6 +74,11 @@ impl Expression {
     /// The type of the result; none for an empty list.
     pub fn result(&self) -> Option<&Type> {
         self.result.as_ref()
+    }
+
+    /// Inputs that it reads.
+    pub fn inputs(&self) -> &[String] {
+        &self.inputs
     }
 
     /// The value for these variables.
