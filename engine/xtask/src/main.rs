@@ -1,5 +1,6 @@
 //! Development commands: `cargo xtask COMMAND`. One file per command.
 
+mod bench;
 mod plugins;
 
 use std::process::ExitCode;
@@ -10,12 +11,16 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
+    /// Measure against peers, on data that the bench makes itself.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
     Plugins(plugins::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
+        Command::Bench(bench) => bench::run(&bench),
         Command::Plugins(options) => plugins::run(&options),
     };
     match result {

@@ -23,7 +23,7 @@ use crate::{
 /// Messages of one page at most, whatever the host asks for: a page must fit into one call.
 const A_PAGE: usize = 1_000;
 /// A message whose structure nobody can read is itself read up to here for its attachments.
-const LARGEST: u32 = 8 * 1024 * 1024;
+const LARGEST: u32 = 4 * 1024 * 1024;
 
 /// The hits in one folder.
 #[derive(Debug, Clone)]

@@ -17,8 +17,8 @@ use crate::{
 const HEADS_A_PAGE: usize = 20_000;
 /// Messages longer than this are read for attachment names up to here.
 const LARGEST: u64 = 12 * 1024 * 1024;
-/// Bytes in one read.
-const CHUNK: u32 = 4 * 1024 * 1024;
+/// Bytes in one read; hosts give no more at once.
+const CHUNK: u32 = 1024 * 1024;
 
 /// One page. The cursor is the locator of the last message that was looked at.
 pub(crate) fn search<H: Folder + Host>(

@@ -21,3 +21,8 @@ pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
 #[doc(hidden)]
 pub use bindings::exports;
 pub use connector::Connector;
+
+/// The guide's code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Guide;

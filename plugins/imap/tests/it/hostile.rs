@@ -4,7 +4,7 @@ use clawback_connector_sdk::{
     Connector as _,
     fingerprint::fingerprint,
     matching::everything,
-    types::{Action, Effect, Error, LocationKind, MessageRef, Outcome, Target},
+    types::{Action, Effect, Error, LocationKind, MessageRef, Outcome, Query, Target},
 };
 use proptest::prelude::*;
 
@@ -169,12 +169,72 @@ fn a_refused_character_set_is_searched_wider() {
         ("UID SEARCH", &["* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n"]),
         ("UID FETCH", &[&there]),
     ];
-    let server = Scripted::new("IMAP4rev1 ESEARCH LITERAL+", &[script, &[LIST]].concat());
-    let query =
-        clawback_connector_sdk::types::Query { subject_contains: vec!["ü".into(), "x".into()], ..everything() };
-    // The literal's own line is a command to the script; its answer ends the play.
-    let _ = server.connector().search("a@b", &query, None, 10);
-    assert!(server.seen.borrow().iter().any(|line| line.contains("CHARSET UTF-8")));
+    let query = Query { subject_contains: vec!["ü".into(), "x".into()], ..everything() };
+    for capabilities in ["IMAP4rev1 ESEARCH LITERAL+", "IMAP4rev1 ESEARCH"] {
+        let server = Scripted::new(capabilities, &[script, &[LIST]].concat());
+        let page = server.connector().search("a@b", &query, None, 10).unwrap();
+        // One in each folder; the host checks the subject too, and so does the connector: "x" is in it.
+        assert_eq!(page.messages.len(), 2);
+        assert_eq!(server.seen.borrow().iter().filter(|line| line.ends_with("UID SEARCH RETURN (ALL) ALL")).count(), 2);
+    }
+}
+
+#[test]
+fn a_literal_that_is_refused_does_not_stop_the_flight() {
+    let name = "x".repeat(600);
+    let list = format!("* LIST () \"/\" {name}\r\n* LIST () \"/\" INBOX\r\nTAG OK\r\n");
+    let none = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
+    let script: &[(&str, &[&str])] =
+        &[(" LIST \"\" \"*\"", &[&list]), (" EXAMINE ", &[OPENED]), ("UID SEARCH", &[none])];
+    let server = Scripted::new("IMAP4rev1 ESEARCH", script);
+    assert_eq!(server.connector().search("a@b", &everything(), None, 10).unwrap().messages.len(), 0);
+}
+
+#[test]
+fn folders_of_others_and_virtual_ones_are_left_out() {
+    let script: &[(&str, &[&str])] = &[
+        ("NAMESPACE", &["* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) ((\"Shared/\" \"/\"))\r\nTAG OK\r\n"]),
+        (
+            "RETURN (SPECIAL-USE)",
+            &["* LIST (\\Noselect) \"/\" \"Other Users\"\r\n* LIST () \"/\" \"Other Users/boss\"\r\n\
+               * LIST () \"/\" Shared/all\r\n* LIST (\\All) \"/\" Everything\r\n* LIST (\\Junk) \"/\" Dreck\r\n\
+               * LIST () \"/\" Spam\r\n* LIST () \"/\" INBOX\r\nTAG OK\r\n"],
+        ),
+        (" EXAMINE ", &[OPENED]),
+        ("UID SEARCH", &["* SEARCH 4\r\nTAG OK\r\n"]),
+        ("UID FETCH", &[&format!("{}TAG OK\r\n", fetch(4))]),
+    ];
+    let server = Scripted::new("IMAP4rev1 NAMESPACE LIST-EXTENDED SPECIAL-USE", script);
+    let page = server.connector().search("a@b", &everything(), None, 10).unwrap();
+    let mut places: Vec<_> = page.messages.into_iter().map(|message| message.location).collect();
+    places.sort_by(|one, other| one.path.cmp(&other.path));
+    let expected = [
+        location(LocationKind::Junk, "Dreck"),
+        location(LocationKind::Inbox, "INBOX"),
+        // The server said which one is the junk folder: a name alone is none.
+        location(LocationKind::Folder, "Spam"),
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn a_structure_nobody_can_read_hides_no_message() {
+    let header = fetch(4);
+    let broken = format!("{} BODYSTRUCTURE ((((x)\r\nTAG OK\r\n", header.trim_end().trim_end_matches(')'));
+    let raw = "Content-Type: application/zip; name=evil.zip\r\n\r\nx";
+    let whole =
+        format!("{} BODY[]<0> {{{}}}\r\n{raw})\r\nTAG OK\r\n", header.trim_end().trim_end_matches(')'), raw.len());
+    let script: &[(&str, &[&str])] = &[
+        (" EXAMINE ", &[OPENED]),
+        ("UID SEARCH", &["* SEARCH 4\r\nTAG OK\r\n"]),
+        ("BODYSTRUCTURE", &[&broken]),
+        ("BODY.PEEK[]<0.", &[&whole]),
+        (" LIST \"\" \"*\"", &["* LIST () \"/\" INBOX\r\nTAG OK\r\n"]),
+    ];
+    let server = Scripted::new("IMAP4rev1", script);
+    let query = Query { attachment_name: vec!["evil".into()], ..everything() };
+    let page = server.connector().search("a@b", &query, None, 10).unwrap();
+    assert_eq!(page.messages[0].attachments, ["evil.zip"]);
 }
 
 #[test]

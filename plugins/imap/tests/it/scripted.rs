@@ -74,7 +74,7 @@ impl MailServer for Scripted {
     type Stream = Play;
 
     fn open(&self, _: &str) -> Result<Play, StreamError> {
-        Ok(Play { server: self.clone(), incoming: Vec::new(), outgoing: VecDeque::new() })
+        Ok(Play { server: self.clone(), incoming: Vec::new(), command: Vec::new(), outgoing: VecDeque::new() })
     }
 }
 
@@ -82,6 +82,7 @@ impl MailServer for Scripted {
 pub(crate) struct Play {
     server: Scripted,
     incoming: Vec<u8>,
+    command: Vec<u8>,
     outgoing: VecDeque<u8>,
 }
 
@@ -103,8 +104,16 @@ impl MailStream for Play {
         self.incoming.extend_from_slice(bytes);
         while let Some(end) = self.incoming.windows(2).position(|pair| pair == b"\r\n") {
             let line: Vec<u8> = self.incoming.drain(..end + 2).collect();
-            let line = String::from_utf8_lossy(&line[..end]).into_owned();
-            self.outgoing.extend(self.server.answer(&line).bytes());
+            self.command.extend_from_slice(&line[..end]);
+            if line[..end].ends_with(b"}") {
+                // A literal: it becomes part of the line as it is. The tests send none with a line end in it.
+                if !line[..end].ends_with(b"+}") {
+                    self.outgoing.extend(b"+ go on\r\n");
+                }
+                continue;
+            }
+            let command = String::from_utf8_lossy(&std::mem::take(&mut self.command)).into_owned();
+            self.outgoing.extend(self.server.answer(&command).bytes());
         }
         Ok(())
     }

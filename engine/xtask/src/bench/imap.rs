@@ -1,0 +1,384 @@
+//! `cargo xtask bench imap`: one campaign in many mailboxes of a real Dovecot, pulled out by Clawback and by its peers.
+//!
+//! The mailboxes are made once and kept in memory; before each way they are restored byte for byte, indexes included, and
+//! after it every message is read back: a way that missed one, or touched another, fails the bench. All ways run once a
+//! round, one after the other, so that a busy minute hits them alike.
+//! Loopback has no round trip, so a second table puts one in. Serial ways then get a tenth of the mailboxes, and their
+//! time is scaled up; the table says so.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use super::dovecot::{self, ADMIN, ADMIN_PASSWORD, Dovecot, Folders, Owner};
+use super::mail::{CAMPAIGN_SENDER, CAMPAIGN_SUBJECT, Kind};
+use super::maildirs::{self, Placed, Snapshot, Truth};
+use super::proxy::{self, Proxy};
+
+/// Where the peers move the campaign: an empty folder that every mailbox has.
+const INTO: &str = "Removed";
+/// Serial ways do one part in so many of the mailboxes when each round trip costs.
+const SERIAL_PART: usize = 10;
+const SERIAL: &str = include_str!("serial.py");
+const PIPELINED: &str = include_str!("pipelined.py");
+
+/// How much to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Mailboxes on the server
+    #[arg(long, default_value_t = 1_000)]
+    mailboxes: usize,
+    /// Messages in all of them
+    #[arg(long, default_value_t = 200_000)]
+    messages: usize,
+    /// Messages of the campaign; a tenth as many decoys share its sender or its subject
+    #[arg(long, default_value_t = 2_000)]
+    campaign: usize,
+    /// Rounds; the tables give medians
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Round-trip time of the second table, in milliseconds; 0 leaves it out
+    #[arg(long, default_value_t = 20)]
+    rtt: u64,
+    /// Leave Clawback out
+    #[arg(long)]
+    peers_only: bool,
+}
+
+/// A program that can do the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    DoveadmSearch,
+    DoveadmMove,
+    Imapfilter,
+    Serial,
+    Pipelined,
+    Clawback,
+}
+
+impl Way {
+    const ALL: [Self; 6] =
+        [Self::DoveadmMove, Self::DoveadmSearch, Self::Pipelined, Self::Serial, Self::Imapfilter, Self::Clawback];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::DoveadmSearch => "doveadm search -A (finds only)",
+            Self::DoveadmMove => "doveadm move -A (on the server)",
+            Self::Imapfilter => "imapfilter",
+            Self::Serial => "Python imaplib, serial",
+            Self::Pipelined => "Python asyncio, 8 pipelined",
+            Self::Clawback => "clawback run",
+        }
+    }
+
+    /// Works on the server itself, where no network slows it.
+    fn is_local(self) -> bool {
+        matches!(self, Self::DoveadmSearch | Self::DoveadmMove)
+    }
+
+    fn is_serial(self) -> bool {
+        matches!(self, Self::Imapfilter | Self::Serial)
+    }
+}
+
+/// What the ways work on.
+struct Setup {
+    server: Dovecot,
+    pristine: PathBuf,
+    work: PathBuf,
+    before: Snapshot,
+    campaign: HashSet<u64>,
+    scratch: tempfile::TempDir,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    require("imapfilter", "imapfilter")?;
+    require("python3", "python3")?;
+    let ways: Vec<Way> = Way::ALL.into_iter().filter(|way| !(options.peers_only && *way == Way::Clawback)).collect();
+    if ways.contains(&Way::Clawback) {
+        say("building clawback (release)");
+        check(Command::new("cargo").args(["build", "--release", "--package", "clawback-cli"]))?;
+    }
+    let setup = prepare(options)?;
+    print_versions()?;
+
+    let mut times = vec![Vec::new(); ways.len()];
+    for round in 1..=options.rounds {
+        for (at, way) in ways.iter().enumerate() {
+            say(&format!("round {round} of {}: {}", options.rounds, way.name()));
+            times[at].push(measure(&setup, *way, setup.server.plain(), options.mailboxes)?);
+        }
+    }
+    let title = format!(
+        "{} messages out of {} in {} mailboxes, loopback, median of {}",
+        options.campaign, options.messages, options.mailboxes, options.rounds
+    );
+    let rows = ways.iter().zip(times).map(|(way, times)| Row::new(way.name().to_owned(), times)).collect();
+    table(&title, Way::DoveadmMove.name(), rows);
+    if options.rtt > 0 {
+        far_table(options, &setup, &ways)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same job with a round trip put in.
+fn far_table(options: &Options, setup: &Setup, ways: &[Way]) -> Result<(), Box<dyn Error>> {
+    let proxy = Proxy::start(
+        setup.server.plain(),
+        proxy::Options { round_trip: Duration::from_millis(options.rtt), ..proxy::Options::default() },
+    )?;
+    let part = (options.mailboxes / SERIAL_PART).max(1);
+    let scale = options.mailboxes / part;
+    let far: Vec<Way> = ways.iter().copied().filter(|way| !way.is_local()).collect();
+    let mut times = vec![Vec::new(); far.len()];
+    for round in 1..=options.rounds {
+        for (at, way) in far.iter().enumerate() {
+            say(&format!("{} ms away, round {round} of {}: {}", options.rtt, options.rounds, way.name()));
+            let time = if way.is_serial() {
+                measure(setup, *way, proxy.address(), part)? * u32::try_from(scale)?
+            } else {
+                measure(setup, *way, proxy.address(), options.mailboxes)?
+            };
+            times[at].push(time);
+        }
+    }
+    let name = |way: &Way| match way.is_serial() {
+        true => format!("{} ({part} mailboxes, times {scale})", way.name()),
+        false => way.name().to_owned(),
+    };
+    let title = format!("the same with a round trip of {} ms, median of {}", options.rtt, options.rounds);
+    let rows = far.iter().zip(times).map(|(way, times)| Row::new(name(way), times)).collect();
+    table(&title, &name(&Way::Serial), rows);
+    Ok(())
+}
+
+/// Restores the mailboxes, lets one program work, and checks every message afterwards.
+fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Result<Duration, Box<dyn Error>> {
+    restore(&setup.pristine, &setup.work)?;
+    let mut command = command(setup, way, address, mailboxes)?;
+    let started = Instant::now();
+    check(&mut command)?;
+    let took = started.elapsed();
+
+    let last = dovecot::user(mailboxes);
+    let messages = setup.before.entries().map(|entry| {
+        let ours = setup.campaign.contains(&entry.content) && entry.mailbox <= last && way != Way::DoveadmSearch;
+        Placed { entry: entry.clone(), kind: if ours { Kind::Campaign } else { Kind::Ordinary }, message_id: None }
+    });
+    let truth = Truth { messages: messages.collect() };
+    let after = maildirs::snapshot(&setup.work)?;
+    let mut into = Some(INTO.to_owned());
+    if way == Way::Clawback {
+        // Where soft-deleted mail goes is the connector's to choose, but it must be one folder.
+        let known: HashSet<&str> = setup.before.entries().map(|entry| entry.folder.as_str()).collect();
+        into = after.entries().find(|entry| !known.contains(entry.folder.as_str())).map(|entry| entry.folder.clone());
+    }
+    truth.check_campaign_removed(&after, into.as_deref()).map_err(|wrong| format!("{}: {wrong}", way.name()))?;
+    Ok(took)
+}
+
+fn command(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Result<Command, Box<dyn Error>> {
+    let search = ["mailbox", "*", "from", CAMPAIGN_SENDER, "subject", CAMPAIGN_SUBJECT];
+    let script = |text: &str| -> Result<Command, Box<dyn Error>> {
+        let path = setup.scratch.path().join("peer.py");
+        fs::write(&path, text)?;
+        let mut command = Command::new("python3");
+        command.arg(path).arg(address.ip().to_string()).arg(address.port().to_string()).arg(mailboxes.to_string());
+        command.args([ADMIN, ADMIN_PASSWORD, CAMPAIGN_SENDER, CAMPAIGN_SUBJECT, INTO]);
+        Ok(command)
+    };
+    Ok(match way {
+        Way::DoveadmSearch => setup.server.doveadm_command(&[["search", "-A"].as_slice(), &search].concat()),
+        Way::DoveadmMove => setup.server.doveadm_command(&[["move", "-A", INTO].as_slice(), &search].concat()),
+        Way::Serial => script(SERIAL)?,
+        Way::Pipelined => script(PIPELINED)?,
+        Way::Imapfilter => imapfilter(setup, address, mailboxes)?,
+        Way::Clawback => clawback(setup, address)?,
+    })
+}
+
+fn imapfilter(setup: &Setup, address: SocketAddr, mailboxes: usize) -> Result<Command, Box<dyn Error>> {
+    let path = setup.scratch.path().join("imapfilter.lua");
+    let text = format!(
+        r#"options.starttls = false
+options.info = false
+for number = 1, {mailboxes} do
+  local account = IMAP {{ server = '{ip}', port = {port}, username = string.format('u%04d@{domain}*{ADMIN}', number),
+                         password = '{ADMIN_PASSWORD}' }}
+  local folders = account:list_all()
+  for _, name in ipairs(folders) do
+    if name ~= '{INTO}' then
+      local found = account[name]:send_query('FROM "{CAMPAIGN_SENDER}" SUBJECT "{CAMPAIGN_SUBJECT}"')
+      if #found > 0 then found:move_messages(account['{INTO}']) end
+    end
+  end
+  account:logout()
+end
+"#,
+        ip = address.ip(),
+        port = address.port(),
+        domain = dovecot::DOMAIN,
+    );
+    fs::write(&path, text)?;
+    let mut command = Command::new("imapfilter");
+    command.arg("-c").arg(path).env("HOME", setup.scratch.path());
+    Ok(command)
+}
+
+/// The job by Clawback, from the playbook to the durable history.
+fn clawback(setup: &Setup, address: SocketAddr) -> Result<Command, Box<dyn Error>> {
+    let folder = setup.scratch.path().join("clawback");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("password"), ADMIN_PASSWORD)?;
+    let text = format!(
+        r#"[stores.corp]
+connector = "imap"
+address = "{address}"
+tls = "none"
+admin = "{ADMIN}"
+password-file = "password"
+mailboxes = ["u*@{domain}"]
+"#,
+        domain = dovecot::DOMAIN,
+    );
+    fs::write(folder.join("clawback.toml"), text)?;
+    let mut command = Command::new(std::env::current_dir()?.join("target/release/clawback"));
+    command.current_dir(&folder).args(["run", "purge-phish-campaign", "--input"]);
+    command.arg(format!("sender={CAMPAIGN_SENDER}"));
+    Ok(command)
+}
+
+/// Makes the mailboxes, or finds those of an earlier run, and starts the server.
+fn prepare(options: &Options) -> Result<Setup, Box<dyn Error>> {
+    let memory = Path::new("/dev/shm");
+    let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let root = base.join(format!("clawback-bench-{}-{}-{}", options.mailboxes, options.messages, options.campaign));
+    let (pristine, work, list) = (root.join("pristine"), root.join("work"), root.join("campaign"));
+    let server_on = |mail: &Path| {
+        let folders = Folders::Existing;
+        Dovecot::try_start(&dovecot::Options {
+            users: options.mailboxes,
+            folders,
+            mail: Some(mail.to_owned()),
+            ..dovecot::Options::default()
+        })
+    };
+    if !list.exists() {
+        say(&format!("writing {} messages under {}", options.messages, root.display()));
+        if root.exists() {
+            fs::remove_dir_all(&root)?;
+        }
+        fs::create_dir_all(&root)?;
+        let owner = Owner::of_servers()?;
+        let now = fs::metadata(&root)?.modified()?.duration_since(UNIX_EPOCH)?.as_secs();
+        let truth = maildirs::write(
+            &pristine,
+            &maildirs::Options {
+                mailboxes: options.mailboxes,
+                messages: options.messages,
+                campaign: options.campaign,
+                decoys: options.campaign / 10,
+                // Substring searches are all that the peers can do.
+                traps: 0,
+                custom: vec!["Archive/2026".to_owned()],
+                empty: vec![INTO.to_owned()],
+                seed: 2026,
+                now,
+                owner: Some((owner.uid, owner.gid)),
+            },
+        )?;
+        say("indexing");
+        server_on(&pristine)?.doveadm(&["index", "-A", "*"]);
+        let contents: Vec<String> = truth.of(Kind::Campaign).map(|placed| placed.entry.content.to_string()).collect();
+        // Written last: its presence says that all of it is there.
+        fs::write(&list, contents.join("\n"))?;
+    }
+    let campaign = fs::read_to_string(&list)?.lines().map(str::parse).collect::<Result<_, _>>()?;
+    let before = maildirs::snapshot(&pristine)?;
+    fs::create_dir_all(&work)?;
+    Ok(Setup { server: server_on(&work)?, pristine, work, before, campaign, scratch: tempfile::tempdir()? })
+}
+
+fn restore(pristine: &Path, work: &Path) -> Result<(), Box<dyn Error>> {
+    fs::remove_dir_all(work)?;
+    check(Command::new("cp").arg("-a").arg(pristine).arg(work))
+}
+
+/// One line of a table.
+struct Row {
+    name: String,
+    times: Vec<Duration>,
+}
+
+impl Row {
+    fn new(name: String, mut times: Vec<Duration>) -> Self {
+        times.sort();
+        Self { name, times }
+    }
+
+    fn median(&self) -> f64 {
+        let middle = self.times.len() / 2;
+        match self.times.len() % 2 {
+            0 => f64::midpoint(self.times[middle - 1].as_secs_f64(), self.times[middle].as_secs_f64()),
+            _ => self.times[middle].as_secs_f64(),
+        }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the table is the result")]
+fn table(title: &str, basis: &str, rows: Vec<Row>) {
+    let basis_median = rows.iter().find(|row| row.name == basis).map_or(f64::NAN, Row::median);
+    println!("\n{title}");
+    println!("{:<52} {:>10} {:>19} {:>9}", "way", "median, s", "min-max, s", "ratio");
+    for row in rows {
+        let range = format!(
+            "{:.2}-{:.2}",
+            row.times.first().map_or(0.0, Duration::as_secs_f64),
+            row.times.last().map_or(0.0, Duration::as_secs_f64)
+        );
+        println!("{:<52} {:>10.2} {range:>19} {:>9.2}", row.name, row.median(), row.median() / basis_median);
+    }
+    println!("ratio: to {basis}");
+}
+
+#[expect(clippy::print_stdout, reason = "the versions belong to the result")]
+fn print_versions() -> Result<(), Box<dyn Error>> {
+    let first_line = |name: &str, argument: &str| -> Result<String, Box<dyn Error>> {
+        let output = Command::new(name).arg(argument).output()?;
+        let text = [output.stdout, output.stderr].concat();
+        Ok(String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned())
+    };
+    println!("Dovecot {}", dovecot::version()?);
+    println!("{}", first_line("imapfilter", "-V")?);
+    println!("{}", first_line("python3", "--version")?);
+    Ok(())
+}
+
+fn require(program: &str, package: &str) -> Result<(), Box<dyn Error>> {
+    match Command::new(program).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(format!("{program} is not installed: apt-get install {package}").into()),
+    }
+}
+
+/// Runs a command whose output is of interest only when it fails.
+fn check(command: &mut Command) -> Result<(), Box<dyn Error>> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{} ended with {}: {}", command.get_program().to_string_lossy(), output.status, words.trim()).into())
+}
+
+#[expect(clippy::print_stderr, reason = "progress")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}

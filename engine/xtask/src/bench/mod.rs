@@ -1,0 +1,38 @@
+//! `cargo xtask bench NAME`: figures that anybody can take again. Each bench makes its own data, runs the ways that it
+//! compares in turn, round after round, checks what each did, and prints medians and ratios.
+
+mod imap;
+
+// By path: the package of the tests builds wasmtime and both databases, which must not stand between a stranger and the
+// first word of `cargo xtask test`.
+#[path = "../../../../tests/support/dovecot.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests, which use the rest")]
+mod dovecot;
+#[path = "../../../../tests/support/mail.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests, which use the rest")]
+mod mail;
+#[path = "../../../../tests/support/maildirs.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests, which use the rest")]
+mod maildirs;
+#[path = "../../../../tests/support/openssl.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests, which use the rest")]
+mod openssl;
+#[path = "../../../../tests/support/proxy.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests, which use the rest")]
+mod proxy;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+/// What to measure.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Bench {
+    /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
+    Imap(imap::Options),
+}
+
+pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
+    match bench {
+        Bench::Imap(options) => imap::run(options),
+    }
+}
