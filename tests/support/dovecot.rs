@@ -457,7 +457,6 @@ mail_fsync = never
 mail_max_userip_connections = 5000
 mail_always_cache_fields = flags hdr.from hdr.to hdr.subject hdr.message-id hdr.date date.received size.virtual imap.envelope
 imap_capability = {capabilities}
-maildir_very_dirty_syncs = yes
 ssl = yes
 ssl_cert = <{folder}/server.pem
 ssl_key = <{folder}/server.key

@@ -146,9 +146,9 @@ fn far_table(options: &Options, setup: &Setup, ways: &[Way]) -> Result<(), Box<d
             times[at].push(time);
         }
     }
-    let name = |way: &Way| match way.is_serial() {
-        true => format!("{} ({part} mailboxes, times {scale})", way.name()),
-        false => way.name().to_owned(),
+    let name = |way: &Way| {
+        let part = format!(" ({part} mailboxes, times {scale})");
+        format!("{}{}", way.name(), if way.is_serial() { &part } else { "" })
     };
     let title = format!("the same with a round trip of {} ms, median of {}", options.rtt, options.rounds);
     let rows = far.iter().zip(times).map(|(way, times)| Row::new(name(way), times)).collect();
@@ -169,8 +169,20 @@ fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Re
         let ours = setup.campaign.contains(&entry.content) && entry.mailbox <= last && way != Way::DoveadmSearch;
         Placed { entry: entry.clone(), kind: if ours { Kind::Campaign } else { Kind::Ordinary }, message_id: None }
     });
-    let truth = Truth { messages: messages.collect() };
+    let mut truth = Truth { messages: messages.collect() };
     let after = maildirs::snapshot(&setup.work)?;
+    if way == Way::Imapfilter {
+        // It copies, marks and expunges, which also destroys what users had only marked: said aloud, not held against it.
+        let left: HashSet<u64> = after.entries().map(|entry| entry.content).collect();
+        let all = truth.messages.len();
+        truth
+            .messages
+            .retain(|placed| left.contains(&placed.entry.content) || !placed.entry.flags.contains("\\Deleted"));
+        say(&format!(
+            "imapfilter also expunged {} messages that their users had marked deleted",
+            all - truth.messages.len()
+        ));
+    }
     let mut into = Some(INTO.to_owned());
     if way == Way::Clawback {
         // Where soft-deleted mail goes is the connector's to choose, but it must be one folder.
@@ -209,7 +221,7 @@ options.info = false
 for number = 1, {mailboxes} do
   local account = IMAP {{ server = '{ip}', port = {port}, username = string.format('u%04d@{domain}*{ADMIN}', number),
                          password = '{ADMIN_PASSWORD}' }}
-  local folders = account:list_all()
+  local folders = account:list_all('', '*')
   for _, name in ipairs(folders) do
     if name ~= '{INTO}' then
       local found = account[name]:send_query('FROM "{CAMPAIGN_SENDER}" SUBJECT "{CAMPAIGN_SUBJECT}"')

@@ -9,7 +9,7 @@ moved = 0
 for number in range(1, int(users) + 1):
     user = f"u{number:04}@acme.test"
     server = imaplib.IMAP4(host, int(port))
-    server.authenticate("PLAIN", lambda _: f"{user}\0{admin}\0{password}".encode())
+    server.login(f"{user}*{admin}", password)
     _, lines = server.list()
     for line in lines:
         flags, name = re.match(rb'\(([^)]*)\) "/" "?([^"]*)"?$', line).groups()
