@@ -101,27 +101,58 @@ pub fn link_hash(link: &Link) -> Digest {
 
 /// The digest of a batch's outcome rows, in order of `seq`, as the batch's event carries it. Changing any row breaks it.
 pub fn fold_outcomes<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Digest {
-    let mut hash = Sha256::new();
-    hash.update(b"clawback outcomes 1");
-    let mut line = Vec::with_capacity(512);
+    let mut hasher = OutcomeHasher::new();
     for outcome in outcomes {
-        line.clear();
-        line.extend_from_slice(&outcome.seq.to_be_bytes());
-        line.extend_from_slice(&outcome.batch.unwrap_or(u32::MAX).to_be_bytes());
-        line.extend_from_slice(&outcome.recorded_at.0.to_be_bytes());
         let receipt = outcome.receipt.as_ref().map(|receipt| serde_json::to_string(receipt).expect("texts serialize"));
-        for text in [
+        let texts = [
             outcome.kind.as_str(),
             outcome.reason.as_str(),
             outcome.detail.as_deref().unwrap_or(""),
             receipt.as_deref().unwrap_or(""),
-        ] {
-            line.extend_from_slice(&(text.len() as u64).to_be_bytes());
-            line.extend_from_slice(text.as_bytes());
-        }
-        hash.update(&line);
+        ];
+        hasher.add_row(outcome.seq, outcome.batch, outcome.recorded_at, texts);
     }
-    Digest(hash.finalize().into())
+    hasher.finish()
+}
+
+/// Computes the digest of outcome rows while they stream by.
+#[derive(Debug)]
+pub struct OutcomeHasher {
+    hash: Sha256,
+    line: Vec<u8>,
+}
+
+impl OutcomeHasher {
+    /// Of no rows yet.
+    pub fn new() -> Self {
+        let mut hash = Sha256::new();
+        hash.update(b"clawback outcomes 1");
+        Self { hash, line: Vec::with_capacity(512) }
+    }
+
+    /// Adds a row as it is stored: `texts` are kind, reason, detail and receipt, the last two empty where there is none.
+    pub fn add_row(&mut self, seq: u32, batch: Option<u32>, at: Timestamp, texts: [&str; 4]) {
+        self.line.clear();
+        self.line.extend_from_slice(&seq.to_be_bytes());
+        self.line.extend_from_slice(&batch.unwrap_or(u32::MAX).to_be_bytes());
+        self.line.extend_from_slice(&at.0.to_be_bytes());
+        for text in texts {
+            self.line.extend_from_slice(&(text.len() as u64).to_be_bytes());
+            self.line.extend_from_slice(text.as_bytes());
+        }
+        self.hash.update(&self.line);
+    }
+
+    /// The digest.
+    pub fn finish(self) -> Digest {
+        Digest(self.hash.finalize().into())
+    }
+}
+
+impl Default for OutcomeHasher {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ mod text;
 
 pub use action::{Action, ActionSource, Severity, UnknownWord};
 pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused};
-pub use chain::{Digest, InvalidDigest, Link, fold_outcomes, link_hash};
+pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use counts::Counts;
 pub use event::{Asked, Event, Origin, Request};

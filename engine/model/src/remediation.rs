@@ -158,7 +158,8 @@ impl Remediation {
                 next.progress.next_batch = number + 1;
                 next.progress.next_seq = first + targets;
             }
-            (InProgress, Event::BatchFinished { report, .. }) => next.finish_batch(report),
+            // A pause may leave a batch half done; a cancel then closes it with what there is.
+            (InProgress | Paused, Event::BatchFinished { report, .. }) => next.finish_batch(report),
             (Approved | InProgress, Event::PauseRequested { by }) => next.asked = Some(Asked::Pause { by: by.clone() }),
             (Approved | InProgress, Event::Paused { reason }) => {
                 next.status = Paused;

@@ -1,1 +1,33 @@
-//! Placeholder
+//! The action history in SQL, and the only crate that knows SQL: SQLite by default, PostgreSQL where several nodes share it.
+//!
+//! Every method of [`Store`] is one transaction: it either happened in full or not at all, also when the process is killed.
+//! What a remediation went through is a list of events, appended to one hash chain over the whole site; the row of the
+//! remediation is their fold, kept so that nobody has to fold to read. Targets and outcomes are rows of their own, written in
+//! bulk and covered by digests that stand in the events.
+//!
+//! **Invariant:** SQL text is composed of fixed pieces only; whatever comes from outside is bound as a value.
+//!
+//! There is no trait over the two databases and no `sqlx::Any`, which reaches neither `COPY` nor a bulk write inside a
+//! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
+//! where the databases differ (locks in [`leases`], bulk writes in [`bulk`]).
+
+mod bulk;
+mod chain;
+mod dialect;
+mod error;
+mod escape;
+mod history;
+mod leases;
+mod outcomes;
+mod plans;
+mod principals;
+mod remediations;
+mod schema;
+mod store;
+
+pub use chain::Entry;
+pub use error::StoreError;
+pub use history::{Batch, Cursor, HistoryFilter, Page};
+pub use leases::Lease;
+pub use principals::Token;
+pub use store::Store;

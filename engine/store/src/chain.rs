@@ -1,0 +1,136 @@
+//! The event log: one hash chain over the whole site. An event is appended in the transaction that does what it tells of, and
+//! never changes. Appending takes turns, so that the numbers have no gaps: a gap is a deleted event.
+
+use clawback_model::{Digest, Event, Link, RemediationId, Timestamp, link_hash};
+
+use crate::dialect::{Row, Tx};
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// One event as it stands in the chain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What is hashed: number, time, remediation, actor, kind, body, hash of the entry before.
+    pub link: Link,
+    /// The stored hash.
+    pub hash: Digest,
+}
+
+impl Entry {
+    /// The event of a remediation; none for an event of the site.
+    pub fn event(&self) -> Result<Option<Event>, StoreError> {
+        if self.link.remediation.is_none() {
+            return Ok(None);
+        }
+        let parsed = serde_json::from_str(&self.link.body);
+        parsed.map(Some).map_err(|_| StoreError::corrupt("events", "body", self.link.seq))
+    }
+}
+
+pub(crate) const COLUMNS: &str = "seq, remediation_id, recorded_at, actor, kind, body, previous, hash";
+
+impl Store {
+    /// The events of one remediation, oldest first.
+    #[tracing::instrument(name = "store.events", skip_all, fields(remediation.id = %id))]
+    pub async fn events(&self, id: &RemediationId) -> Result<Vec<Entry>, StoreError> {
+        let mut tx = self.read().await?;
+        let found = of_remediation(&mut tx, id.as_str()).await?;
+        if found.is_empty() {
+            return Err(StoreError::not_found("remediation", id));
+        }
+        Ok(found)
+    }
+
+    /// Events of the whole site after number `after`, oldest first.
+    #[tracing::instrument(name = "store.chain", skip_all)]
+    pub async fn chain(&self, after: i64, most: u32) -> Result<Vec<Entry>, StoreError> {
+        page(&mut self.read().await?, after, most).await
+    }
+}
+
+/// Events after number `after`.
+pub(crate) async fn page(tx: &mut Tx, after: i64, most: u32) -> Result<Vec<Entry>, StoreError> {
+    let sql = const_format(&["SELECT ", COLUMNS, " FROM events WHERE seq > $1 ORDER BY seq LIMIT $2"]);
+    tx.rows(sql, &[after.into(), most.into()]).await?.iter().map(read).collect()
+}
+
+/// Every event of a remediation.
+pub(crate) async fn of_remediation(tx: &mut Tx, id: &str) -> Result<Vec<Entry>, StoreError> {
+    let sql = const_format(&["SELECT ", COLUMNS, " FROM events WHERE remediation_id = $1 ORDER BY seq"]);
+    tx.rows(sql, &[id.into()]).await?.iter().map(read).collect()
+}
+
+/// SQL from fixed pieces.
+pub(crate) fn const_format(pieces: &[&'static str]) -> String {
+    pieces.concat()
+}
+
+/// Appends an event; gives its number.
+pub(crate) async fn append(
+    tx: &mut Tx,
+    remediation: Option<&str>,
+    actor: &str,
+    kind: &str,
+    body: String,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    take_turn(tx).await?;
+    let last = tx.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
+    let (seq, previous) = match last {
+        Some(row) => (row.int(0)? + 1, digest(&row, 1, "events", "hash")?),
+        None => (1, Digest::default()),
+    };
+    let link = Link {
+        seq,
+        at,
+        remediation: remediation.map(str::to_owned),
+        actor: actor.to_owned(),
+        kind: kind.to_owned(),
+        body,
+        previous,
+    };
+    tx.execute(
+        "INSERT INTO events (seq, remediation_id, recorded_at, actor, kind, body, previous, hash) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            seq.into(),
+            remediation.into(),
+            at.into(),
+            actor.into(),
+            kind.into(),
+            (&link.body).into(),
+            previous.to_string().into(),
+            link_hash(&link).to_string().into(),
+        ],
+    )
+    .await?;
+    Ok(seq)
+}
+
+/// Waits until no other transaction appends. Always taken after the row of a remediation, so that no two wait for each other.
+pub(crate) async fn take_turn(tx: &mut Tx) -> Result<(), StoreError> {
+    if let Tx::Postgres(_) = tx {
+        // Locks are per database; the number is only ours.
+        tx.execute("SELECT pg_advisory_xact_lock(7241306)", &[]).await?;
+    }
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Entry, StoreError> {
+    let link = Link {
+        seq: row.int(0)?,
+        remediation: row.opt_text(1)?.map(|id| id.into_owned()),
+        at: row.time(2)?,
+        actor: row.string(3)?,
+        kind: row.string(4)?,
+        body: row.string(5)?,
+        previous: digest(row, 6, "events", "previous")?,
+    };
+    Ok(Entry { link, hash: digest(row, 7, "events", "hash")? })
+}
+
+/// Reads a digest.
+pub(crate) fn digest(row: &Row, column: usize, table: &'static str, name: &'static str) -> Result<Digest, StoreError> {
+    let text = row.text(column)?;
+    text.parse().map_err(|_| StoreError::corrupt(table, name, row.int(0).unwrap_or_default()))
+}

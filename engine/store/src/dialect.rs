@@ -1,0 +1,273 @@
+//! The two databases behind one small face: a transaction, values in, rows out. Nothing above this file asks which of the two
+//! it is, except the bulk writes and the schema.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use clawback_model::Timestamp;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
+
+use crate::error::StoreError;
+use crate::escape::{escape, unescape};
+
+/// Connections to one of the two databases.
+#[derive(Debug, Clone)]
+pub(crate) enum Pool {
+    /// SQLite has one writer; readers do not wait for it (WAL).
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropped without [`Tx::commit`], nothing of it remains.
+#[derive(Debug)]
+pub(crate) enum Tx {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A value that is bound to a statement. SQL knows texts and integers only; see the schema.
+#[derive(Debug, Clone)]
+pub(crate) enum Value<'a> {
+    Text(Cow<'a, str>),
+    Int(i64),
+    NoText,
+    NoInt,
+}
+
+/// A row that was read; columns by place.
+pub(crate) enum Row {
+    Sqlite(SqliteRow),
+    Postgres(PgRow),
+}
+
+impl Pool {
+    /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail half-way.
+    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that reads: every statement in it sees the same moment.
+    pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+            }
+        })
+    }
+}
+
+impl Tx {
+    /// Makes it last.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await?,
+            Self::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+
+    /// Runs a statement and says how many rows it touched.
+    pub(crate) async fn execute(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        values: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        let sql = AssertSqlSafe(sql.into());
+        Ok(match self {
+            Self::Sqlite(tx) => sqlx::query_with(sql, sqlite(values)).execute(&mut **tx).await?.rows_affected(),
+            Self::Postgres(tx) => sqlx::query_with(sql, postgres(values)).execute(&mut **tx).await?.rows_affected(),
+        })
+    }
+
+    /// Every row of a query. Callers bound them by a `LIMIT` or by what they ask for.
+    pub(crate) async fn rows(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        values: &[Value<'_>],
+    ) -> Result<Vec<Row>, StoreError> {
+        let sql = AssertSqlSafe(sql.into());
+        Ok(match self {
+            Self::Sqlite(tx) => {
+                let rows = sqlx::query_with(sql, sqlite(values)).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Sqlite).collect()
+            }
+            Self::Postgres(tx) => {
+                let rows = sqlx::query_with(sql, postgres(values)).fetch_all(&mut **tx).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// The first row of a query.
+    pub(crate) async fn row(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        values: &[Value<'_>],
+    ) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// What a `SELECT` ends with so that its rows stay as they are until the commit. SQLite's writer is alone anyway.
+    pub(crate) fn and_lock(&self, sql: &'static str) -> Cow<'static, str> {
+        match self {
+            Self::Sqlite(_) => Cow::Borrowed(sql),
+            Self::Postgres(_) => Cow::Owned(format!("{sql} FOR UPDATE")),
+        }
+    }
+
+    /// As [`Tx::and_lock`], and rows that another node has locked are passed over.
+    pub(crate) fn and_lock_free(&self, sql: &'static str) -> Cow<'static, str> {
+        match self {
+            Self::Sqlite(_) => Cow::Borrowed(sql),
+            Self::Postgres(_) => Cow::Owned(format!("{sql} FOR UPDATE SKIP LOCKED")),
+        }
+    }
+}
+
+impl Row {
+    /// An integer.
+    pub(crate) fn int(&self, column: usize) -> Result<i64, StoreError> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// An integer or nothing.
+    pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        Ok(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        })
+    }
+
+    /// A text.
+    pub(crate) fn text(&self, column: usize) -> Result<Cow<'_, str>, StoreError> {
+        Ok(unescape(match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        }))
+    }
+
+    /// A text or nothing.
+    pub(crate) fn opt_text(&self, column: usize) -> Result<Option<Cow<'_, str>>, StoreError> {
+        let text: Option<&str> = match self {
+            Self::Sqlite(row) => row.try_get(column)?,
+            Self::Postgres(row) => row.try_get(column)?,
+        };
+        Ok(text.map(unescape))
+    }
+
+    /// A text of its own.
+    pub(crate) fn string(&self, column: usize) -> Result<String, StoreError> {
+        Ok(self.text(column)?.into_owned())
+    }
+
+    /// A text that is shared.
+    pub(crate) fn shared(&self, column: usize) -> Result<Arc<str>, StoreError> {
+        Ok(self.text(column)?.into())
+    }
+
+    /// A time.
+    pub(crate) fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
+        Ok(Timestamp(self.int(column)?))
+    }
+}
+
+pub(crate) fn sqlite(values: &[Value<'_>]) -> SqliteArguments {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(values.len(), 0);
+    for value in values {
+        match value {
+            Value::Text(text) => arguments.add(escape(text).as_ref()),
+            Value::Int(number) => arguments.add(*number),
+            Value::NoText => arguments.add(None::<&str>),
+            Value::NoInt => arguments.add(None::<i64>),
+        }
+        .expect("texts and integers are encoded as they are");
+    }
+    arguments
+}
+
+fn postgres(values: &[Value<'_>]) -> PgArguments {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::Text(text) => arguments.add(escape(text).as_ref()),
+            Value::Int(number) => arguments.add(*number),
+            Value::NoText => arguments.add(None::<&str>),
+            Value::NoInt => arguments.add(None::<i64>),
+        }
+        .expect("texts and integers are encoded as they are");
+    }
+    arguments
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<Timestamp> for Value<'_> {
+    fn from(time: Timestamp) -> Self {
+        Self::Int(time.0)
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        text.map_or(Self::NoText, Self::from)
+    }
+}
+
+impl From<Option<String>> for Value<'_> {
+    fn from(text: Option<String>) -> Self {
+        text.map_or(Self::NoText, Self::from)
+    }
+}
+
+impl From<Option<u32>> for Value<'_> {
+    fn from(number: Option<u32>) -> Self {
+        number.map_or(Self::NoInt, Self::from)
+    }
+}
+
+impl From<Option<Timestamp>> for Value<'_> {
+    fn from(time: Option<Timestamp>) -> Self {
+        time.map_or(Self::NoInt, Self::from)
+    }
+}

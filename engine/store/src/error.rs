@@ -1,0 +1,130 @@
+//! What can go wrong in the store. Each variant is a sentence that names the thing and the next step, and callers that act on
+//! the difference (try again, give up the lease, stop the node) match on the variant, never on text.
+
+use clawback_model::{IllegalTransition, RemediationId};
+use sqlx::error::{DatabaseError, ErrorKind};
+use sqlx::migrate::MigrateError;
+
+/// A read or write of the history that failed. Nothing of it was written.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum StoreError {
+    #[error("there is no {noun} `{id}` in the history; `clawback history` lists what there is")]
+    NotFound { noun: &'static str, id: String },
+    #[error("{noun} `{id}` exists already; choose another name")]
+    Exists { noun: &'static str, id: String },
+    #[error("{what}: expected {expected}, found {found}; it changed meanwhile, so load it again and decide anew")]
+    Conflict { what: String, expected: String, found: String },
+    #[error("the lease on {remediation} is lost: another node has taken over, and nothing was written")]
+    LeaseLost { remediation: RemediationId },
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    #[error(
+        "the history holds something that this program did not write: table {table}, column {column}, row {id}; run `clawback verify` and restore a backup if it complains"
+    )]
+    Corrupt { table: &'static str, column: &'static str, id: String },
+    #[error("the database's disk is full; make room and try again, nothing is lost")]
+    Full(#[source] sqlx::Error),
+    #[error("the database cannot be reached or is busy; check that it runs, then try again")]
+    Unavailable(#[source] sqlx::Error),
+    #[error("the database file is damaged or is not a database; restore a backup")]
+    Damaged(#[source] sqlx::Error),
+    #[error("the database cannot be written: it is read-only, or its file belongs to another user")]
+    ReadOnly(#[source] sqlx::Error),
+    #[error("the database was written by a newer version (its schema has step {found}); upgrade this program")]
+    TooNew { found: i64 },
+    #[error("the database's schema cannot be brought up to date")]
+    Migration(#[source] MigrateError),
+    #[error("`{url}` is no database: expected a file path, sqlite:PATH or postgres://USER@HOST/NAME")]
+    BadUrl { url: String },
+    #[error("the database file {path} cannot be created")]
+    File { path: String, source: std::io::Error },
+    #[error("the database refused a statement; this is a defect, please report it")]
+    Database(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed later without anybody changing the request.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Full(_) | Self::Unavailable(_))
+    }
+
+    pub(crate) fn not_found(noun: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { noun, id: id.to_string() }
+    }
+
+    pub(crate) fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> Self {
+        Self::Corrupt { table, column, id: id.to_string() }
+    }
+
+    /// Turns a broken unique constraint into [`StoreError::Exists`].
+    pub(crate) fn exists(self, noun: &'static str, id: impl ToString) -> Self {
+        match &self {
+            Self::Database(sqlx::Error::Database(error)) if error.kind() == ErrorKind::UniqueViolation => {
+                Self::Exists { noun, id: id.to_string() }
+            }
+            _ => self,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(reported) => {
+                let make = if error_is_postgres(reported.as_ref()) {
+                    postgres(reported.as_ref())
+                } else {
+                    sqlite(reported.as_ref())
+                };
+                make(error)
+            }
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<MigrateError> for StoreError {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::VersionMissing(found) => Self::TooNew { found },
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => Self::from(source),
+            other => Self::Migration(other),
+        }
+    }
+}
+
+fn error_is_postgres(error: &dyn DatabaseError) -> bool {
+    error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
+}
+
+/// By primary result code (<https://www.sqlite.org/rescode.html>).
+fn sqlite(error: &dyn DatabaseError) -> fn(sqlx::Error) -> StoreError {
+    let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or(0);
+    match code & 0xff {
+        13 => StoreError::Full,
+        11 | 26 => StoreError::Damaged,
+        8 => StoreError::ReadOnly,
+        // Busy, locked, I/O error, cannot open.
+        5 | 6 | 10 | 14 => StoreError::Unavailable,
+        _ => StoreError::Database,
+    }
+}
+
+/// By SQLSTATE class (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+fn postgres(error: &dyn DatabaseError) -> fn(sqlx::Error) -> StoreError {
+    let code = error.code().unwrap_or_default();
+    match code.get(..2).unwrap_or_default() {
+        _ if code == "53100" => StoreError::Full,
+        _ if code == "25006" => StoreError::ReadOnly,
+        "XX" if code != "XX000" => StoreError::Damaged,
+        // Connection, resources, operator intervention (with time-outs), deadlock and serialization, object in use.
+        "08" | "53" | "57" | "40" | "55" => StoreError::Unavailable,
+        _ => StoreError::Database,
+    }
+}

@@ -1,0 +1,167 @@
+//! Leases: who works on a remediation. A lease is two columns of its row and a fence that counts the claims. Every write of a
+//! holder repeats the fence, so a node that was thought dead and wakes up late changes nothing.
+//!
+//! A claim is two statements in one transaction: choose and lock a row, then take it with the conditions repeated. In one
+//! statement PostgreSQL would choose on the snapshot from before the wait for the lock, and two nodes would run one thing.
+
+use std::time::Duration;
+
+use clawback_model::{Remediation, RemediationId, Timestamp};
+
+use crate::dialect::{Row, Tx};
+use crate::error::StoreError;
+use crate::remediations::state;
+use crate::store::Store;
+
+/// The right to work on one remediation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// On what.
+    pub remediation: RemediationId,
+    /// Who holds it.
+    pub node: String,
+    /// The how-manieth claim it is; a later one makes this one void.
+    pub fence: i64,
+}
+
+impl Lease {
+    pub(crate) fn check(&self, id: &RemediationId, owner: Option<&str>, fence: i64) -> Result<(), StoreError> {
+        if self.remediation == *id && owner == Some(&self.node) && fence == self.fence {
+            Ok(())
+        } else {
+            Err(self.lost())
+        }
+    }
+
+    fn lost(&self) -> StoreError {
+        StoreError::LeaseLost { remediation: self.remediation.clone() }
+    }
+}
+
+/// What claims and the check before them have in common: due, and held by nobody. `$1` is now.
+const DUE: &str = "SELECT number FROM remediations WHERE due_at <= $1 AND lease_until <= $1 ORDER BY CASE severity \
+    WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 1";
+
+impl Store {
+    /// Claims the gravest remediation that is due, the oldest of these. None if there is nothing to do.
+    #[tracing::instrument(name = "store.leases.claim_due", skip_all, fields(node.id = node))]
+    pub async fn claim_due(
+        &self,
+        node: &str,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Option<(Remediation, Lease)>, StoreError> {
+        // Idle nodes ask all the time: they must not take SQLite's write lock for it.
+        if self.read().await?.row(DUE, &[now.into()]).await?.is_none() {
+            return Ok(None);
+        }
+        let mut tx = self.write().await?;
+        let sql = tx.and_lock_free(DUE);
+        let Some(chosen) = tx.row(sql, &[now.into()]).await? else { return Ok(None) };
+        let Some(claimed) = take(&mut tx, chosen.int(0)?, node, now, ttl).await? else { return Ok(None) };
+        tx.commit().await?;
+        Ok(Some(claimed))
+    }
+
+    /// Claims one remediation, due or not. None if somebody holds it.
+    #[tracing::instrument(name = "store.leases.claim", skip_all, fields(remediation.id = %id, node.id = node))]
+    pub async fn claim(
+        &self,
+        id: &RemediationId,
+        node: &str,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> Result<Option<(Remediation, Lease)>, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = tx.and_lock("SELECT number FROM remediations WHERE id = $1");
+        let row = tx.row(sql, &[id.as_str().into()]).await?;
+        let number = row.ok_or_else(|| StoreError::not_found("remediation", id))?.int(0)?;
+        let Some(claimed) = take(&mut tx, number, node, now, ttl).await? else { return Ok(None) };
+        tx.commit().await?;
+        Ok(Some(claimed))
+    }
+
+    /// Keeps a lease until `until`.
+    #[tracing::instrument(name = "store.leases.extend", skip_all, fields(remediation.id = %lease.remediation))]
+    pub async fn extend(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE remediations SET lease_until = $1 WHERE id = $2 AND lease_owner = $3 AND fence = $4";
+        held(
+            lease,
+            tx.execute(
+                sql,
+                &[until.into(), lease.remediation.as_str().into(), (&lease.node).into(), lease.fence.into()],
+            )
+            .await?,
+        )?;
+        tx.commit().await
+    }
+
+    /// Gives a lease back.
+    #[tracing::instrument(name = "store.leases.release", skip_all, fields(remediation.id = %lease.remediation))]
+    pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE remediations SET lease_owner = NULL, lease_until = 0 WHERE id = $1 AND lease_owner = $2 AND fence = $3";
+        held(
+            lease,
+            tx.execute(sql, &[lease.remediation.as_str().into(), (&lease.node).into(), lease.fence.into()]).await?,
+        )?;
+        tx.commit().await
+    }
+
+    /// Gives a lease back and lets nobody claim the remediation as due before `until`: for work that cannot go on now.
+    #[tracing::instrument(name = "store.leases.postpone", skip_all, fields(remediation.id = %lease.remediation))]
+    pub async fn postpone(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE remediations SET lease_owner = NULL, lease_until = 0, \
+                   due_at = CASE WHEN due_at IS NULL THEN NULL ELSE $4 END \
+                   WHERE id = $1 AND lease_owner = $2 AND fence = $3";
+        let values = [lease.remediation.as_str().into(), (&lease.node).into(), lease.fence.into(), until.into()];
+        held(lease, tx.execute(sql, &values).await?)?;
+        tx.commit().await
+    }
+
+    /// Says that a node lives until `until`: one row per node, so that heartbeats never wait for bulk writes.
+    #[tracing::instrument(name = "store.nodes.alive", skip_all, fields(node.id = node))]
+    pub async fn node_alive(&self, node: &str, until: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "INSERT INTO nodes (id, alive_until) VALUES ($1, $2) \
+                   ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until";
+        tx.execute(sql, &[node.into(), until.into()]).await?;
+        tx.commit().await
+    }
+
+    /// Every node that was ever seen, and until when it said it would live.
+    #[tracing::instrument(name = "store.nodes", skip_all)]
+    pub async fn nodes(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows = self.read().await?.rows("SELECT id, alive_until FROM nodes ORDER BY id", &[]).await?;
+        rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
+    }
+}
+
+/// Takes a row that this transaction has locked, if nobody holds it.
+async fn take(
+    tx: &mut Tx,
+    number: i64,
+    node: &str,
+    now: Timestamp,
+    ttl: Duration,
+) -> Result<Option<(Remediation, Lease)>, StoreError> {
+    let sql = "UPDATE remediations SET lease_owner = $1, lease_until = $2, fence = fence + 1 \
+               WHERE number = $3 AND lease_until <= $4";
+    if tx.execute(sql, &[node.into(), now.plus(ttl).into(), number.into(), now.into()]).await? == 0 {
+        return Ok(None);
+    }
+    let row = tx.row("SELECT id, fence, state FROM remediations WHERE number = $1", &[number.into()]).await?;
+    row.as_ref().map(|row| claimed(row, node)).transpose()
+}
+
+fn claimed(row: &Row, node: &str) -> Result<(Remediation, Lease), StoreError> {
+    let remediation = state(row, 2)?;
+    let lease = Lease { remediation: remediation.id.clone(), node: node.to_owned(), fence: row.int(1)? };
+    Ok((remediation, lease))
+}
+
+fn held(lease: &Lease, touched: u64) -> Result<(), StoreError> {
+    if touched == 1 { Ok(()) } else { Err(lease.lost()) }
+}

@@ -1,0 +1,281 @@
+//! Outcomes: exactly one row per target, added in flushes while a batch runs, never changed. A batch ends with an event that
+//! carries the digest over its rows, so that a changed, added or missing row shows.
+
+use clawback_model::{
+    BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Remediation, RemediationId, Target,
+    Timestamp,
+};
+
+use crate::bulk;
+use crate::dialect::{Row, Tx, Value};
+use crate::error::StoreError;
+use crate::leases::Lease;
+use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH, number as small, read_target};
+use crate::remediations::{Locked, json, lock, lock_for, write};
+use crate::store::Store;
+
+const OUTCOMES: bulk::Into = bulk::Into {
+    table: "outcomes",
+    columns: &["remediation", "seq", "kind", "reason", "detail", "receipt", "batch", "recorded_at"],
+};
+
+/// The columns that [`read_outcome`] reads, of `outcomes o`.
+pub(crate) const OUTCOME_COLUMNS: &str = "o.seq, o.kind, o.reason, o.detail, o.receipt, o.batch, o.recorded_at";
+/// Rows read at once while a digest is computed.
+const PAGE: u32 = 10_000;
+
+impl Store {
+    /// The targets of a batch that still have no outcome and can have one, in their order.
+    #[tracing::instrument(name = "store.targets.batch", skip_all, fields(remediation.id = %id, targets = count))]
+    pub async fn batch_targets(&self, id: &RemediationId, first: u32, count: u32) -> Result<Vec<Target>, StoreError> {
+        let mut tx = self.read().await?;
+        let number = number_of(&mut tx, id).await?;
+        let sql = format!(
+            "SELECT {TARGET_COLUMNS} FROM targets t \
+             JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+             LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
+             WHERE t.remediation = $1 AND t.seq >= $2 AND t.seq < $3 AND t.not_remediable IS NULL AND o.seq IS NULL \
+             ORDER BY t.seq"
+        );
+        let end = i64::from(first) + i64::from(count);
+        let rows = tx.rows(sql, &[number.into(), first.into(), end.into()]).await?;
+        let mut targets: Vec<Target> = Vec::with_capacity(rows.len());
+        for row in &rows {
+            targets.push(read_target(row, targets.last())?);
+        }
+        Ok(targets)
+    }
+
+    /// Records outcomes of the open batch.
+    #[tracing::instrument(name = "store.outcomes.record", skip_all, fields(remediation.id = %id, outcomes = outcomes.len()))]
+    pub async fn record_outcomes(
+        &self,
+        id: &RemediationId,
+        lease: &Lease,
+        outcomes: &[Outcome],
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let number = lock_for(&mut tx, id, lease, "in-progress").await?;
+        insert(&mut tx, id, number, outcomes).await?;
+        tx.commit().await
+    }
+
+    /// How many outcomes of each kind an open batch has so far.
+    #[tracing::instrument(name = "store.outcomes.open_batch", skip_all, fields(remediation.id = %id))]
+    pub async fn open_batch_counts(
+        &self,
+        id: &RemediationId,
+        batch: u32,
+    ) -> Result<Vec<(OutcomeKind, u64)>, StoreError> {
+        let mut tx = self.read().await?;
+        let sql = "SELECT o.kind, COUNT(*) FROM batches b JOIN outcomes o ON o.remediation = b.remediation \
+                   AND o.seq >= b.first_seq AND o.seq < b.first_seq + b.targets AND o.batch = b.number \
+                   WHERE b.remediation = $1 AND b.number = $2 GROUP BY o.kind ORDER BY o.kind";
+        let number = number_of(&mut tx, id).await?;
+        let rows = tx.rows(sql, &[number.into(), batch.into()]).await?;
+        rows.iter()
+            .map(|row| {
+                let kind = row.text(0)?.parse().map_err(|_| StoreError::corrupt("outcomes", "kind", id))?;
+                Ok((kind, u64::try_from(row.int(1)?).unwrap_or(0)))
+            })
+            .collect()
+    }
+
+    /// Records the last outcomes of a batch and closes it: counts them, and puts their digest into the event.
+    #[tracing::instrument(name = "store.batches.finish", skip_all, fields(remediation.id = %id, batch = number))]
+    #[expect(clippy::too_many_arguments, reason = "one transaction: what closes the batch and what it is closed with")]
+    pub async fn finish_batch(
+        &self,
+        id: &RemediationId,
+        lease: &Lease,
+        actor: &str,
+        number: u32,
+        outcomes: &[Outcome],
+        throttled: u64,
+        at: Timestamp,
+    ) -> Result<Remediation, StoreError> {
+        let mut tx = self.write().await?;
+        let locked = lock(&mut tx, id, Some(lease)).await?;
+        insert(&mut tx, id, locked.number, outcomes).await?;
+        let next = close_batch(&mut tx, locked, actor, number, throttled, at).await?;
+        tx.commit().await?;
+        Ok(next.remediation)
+    }
+
+    /// Calls off whatever is open: every remediable target without an outcome becomes `cancelled`. A batch that is under way
+    /// is closed first with what was recorded of it, so that every outcome is counted and under a digest.
+    #[tracing::instrument(name = "store.outcomes.cancel", skip_all, fields(remediation.id = %id))]
+    pub async fn cancel_open(
+        &self,
+        id: &RemediationId,
+        lease: &Lease,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Remediation, StoreError> {
+        let mut tx = self.write().await?;
+        let mut locked = lock(&mut tx, id, Some(lease)).await?;
+        if let Some((number, ..)) = locked.remediation.progress.open_batch {
+            locked = close_batch(&mut tx, locked, by, number, 0, at).await?;
+        }
+        // An unfrozen plan is no plan: nothing of it can be cancelled.
+        if locked.remediation.plan.is_some() {
+            tx.execute(
+                "INSERT INTO outcomes (remediation, seq, kind, reason, recorded_at) \
+                 SELECT t.remediation, t.seq, 'cancelled', 'cancelled-by-person', CAST($2 AS BIGINT) FROM targets t \
+                 WHERE t.remediation = $1 AND t.not_remediable IS NULL AND NOT EXISTS \
+                 (SELECT 1 FROM outcomes o WHERE o.remediation = t.remediation AND o.seq = t.seq)",
+                &[locked.number.into(), at.into()],
+            )
+            .await?;
+        }
+        let sum = sum(&mut tx, locked.number, Span::CANCELLED).await?;
+        let event = Event::Cancelled { by: by.to_owned(), targets: sum.counts.submitted, outcomes: sum.digest };
+        let next = write(&mut tx, locked, by, &event, at).await?;
+        tx.commit().await?;
+        Ok(next.remediation)
+    }
+}
+
+async fn close_batch(
+    tx: &mut Tx,
+    locked: Locked,
+    actor: &str,
+    number: u32,
+    throttled: u64,
+    at: Timestamp,
+) -> Result<Locked, StoreError> {
+    let Some((_, first, targets)) = locked.remediation.progress.open_batch.filter(|(open, ..)| *open == number) else {
+        let what = format!("open batch of {}", locked.remediation.id);
+        let found =
+            locked.remediation.progress.open_batch.map_or_else(|| "none".to_owned(), |(open, ..)| open.to_string());
+        return Err(StoreError::Conflict { what, expected: number.to_string(), found });
+    };
+    let sum = sum(tx, locked.number, Span::batch(number, first, targets)).await?;
+    let report = BatchReport { counts: sum.counts, throttled };
+    let event = Event::BatchFinished { number, report, outcomes: sum.digest };
+    write(tx, locked, actor, &event, at).await
+}
+
+async fn insert(tx: &mut Tx, id: &RemediationId, number: i64, outcomes: &[Outcome]) -> Result<(), StoreError> {
+    let mut values = Vec::with_capacity(outcomes.len() * OUTCOMES.columns.len());
+    for outcome in outcomes {
+        values.extend([
+            Value::Int(number),
+            outcome.seq.into(),
+            outcome.kind.as_str().into(),
+            outcome.reason.as_str().into(),
+            outcome.detail.as_deref().into(),
+            outcome.receipt.as_ref().map(json).into(),
+            outcome.batch.into(),
+            outcome.recorded_at.into(),
+        ]);
+    }
+    bulk::insert(tx, OUTCOMES, &values).await.map_err(|error| error.exists("an outcome of one of the targets of", id))
+}
+
+/// Which outcomes a digest is over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// None: those that were cancelled before any batch.
+    batch: Option<u32>,
+    first: i64,
+    end: i64,
+}
+
+impl Span {
+    /// Cancelled before any batch came to them.
+    pub(crate) const CANCELLED: Self = Self { batch: None, first: 0, end: i64::MAX };
+
+    /// Those of one batch.
+    pub(crate) fn batch(number: u32, first: u32, targets: u32) -> Self {
+        let first = i64::from(first);
+        Self { batch: Some(number), first, end: first + i64::from(targets) }
+    }
+}
+
+/// Counts and digest of some outcomes.
+pub(crate) struct Sum {
+    pub(crate) counts: Counts,
+    pub(crate) digest: Digest,
+}
+
+/// Reads rows back as they are stored: what the digest vouches for is what the database holds, not what was sent to it.
+pub(crate) async fn sum(tx: &mut Tx, number: i64, span: Span) -> Result<Sum, StoreError> {
+    let mut hasher = OutcomeHasher::new();
+    let mut kinds: Vec<OutcomeKind> = Vec::new();
+    let (mut next, which) = match span.batch {
+        Some(_) => (span.first, "o.batch = $4"),
+        None => (span.first, "o.batch IS NULL AND o.kind = 'cancelled' AND $4 = -1"),
+    };
+    let sql = format!(
+        "SELECT {OUTCOME_COLUMNS} FROM outcomes o WHERE o.remediation = $1 AND o.seq >= $2 AND o.seq < $3 AND {which} \
+         ORDER BY o.seq LIMIT {PAGE}"
+    );
+    let batch = span.batch.map_or(-1, i64::from);
+    loop {
+        let rows = tx.rows(sql.clone(), &[number.into(), next.into(), span.end.into(), batch.into()]).await?;
+        for row in &rows {
+            kinds.push(add(&mut hasher, row, 0)?);
+        }
+        match rows.last() {
+            Some(last) if rows.len() >= PAGE as usize => next = last.int(0)? + 1,
+            _ => break,
+        }
+    }
+    let mut counts = Counts::planned(kinds.len() as u64, 0);
+    kinds.into_iter().for_each(|kind| counts.record(kind, 1));
+    Ok(Sum { counts, digest: hasher.finish() })
+}
+
+/// Adds a row to a digest just as it is stored; its first column is at `from`. Gives its kind.
+pub(crate) fn add(hasher: &mut OutcomeHasher, row: &Row, from: usize) -> Result<OutcomeKind, StoreError> {
+    let seq = small(row, from, "outcomes", "seq")?;
+    let batch = match row.opt_int(from + 5)? {
+        Some(batch) => Some(u32::try_from(batch).map_err(|_| StoreError::corrupt("outcomes", "batch", seq))?),
+        None => None,
+    };
+    let kind = row.text(from + 1)?;
+    let texts = [
+        kind.as_ref(),
+        &*row.text(from + 2)?,
+        &*row.opt_text(from + 3)?.unwrap_or_default(),
+        &*row.opt_text(from + 4)?.unwrap_or_default(),
+    ];
+    hasher.add_row(seq, batch, row.time(from + 6)?, texts);
+    kind.parse().map_err(|_| StoreError::corrupt("outcomes", "kind", seq))
+}
+
+/// Reads an outcome whose first column is at `from`; none where a join found none.
+pub(crate) fn read_outcome(row: &Row, from: usize) -> Result<Option<Outcome>, StoreError> {
+    if row.opt_int(from)?.is_none() {
+        return Ok(None);
+    }
+    let seq = small(row, from, "outcomes", "seq")?;
+    let corrupt = |column| StoreError::corrupt("outcomes", column, seq);
+    Ok(Some(Outcome {
+        seq,
+        kind: row.text(from + 1)?.parse().map_err(|_| corrupt("kind"))?,
+        reason: row.text(from + 2)?.parse().map_err(|_| corrupt("reason"))?,
+        detail: row.opt_text(from + 3)?.map(|text| text.into_owned()),
+        receipt: match row.opt_text(from + 4)? {
+            Some(text) => Some(serde_json::from_str(&text).map_err(|_| corrupt("receipt"))?),
+            None => None,
+        },
+        batch: match row.opt_int(from + 5)? {
+            Some(batch) => Some(u32::try_from(batch).map_err(|_| corrupt("batch"))?),
+            None => None,
+        },
+        recorded_at: row.time(from + 6)?,
+    }))
+}
+
+/// A target and, behind it, its outcome.
+pub(crate) fn read_pair(row: &Row, before: Option<&Target>) -> Result<(Target, Option<Outcome>), StoreError> {
+    Ok((read_target(row, before)?, read_outcome(row, TARGET_WIDTH)?))
+}
+
+/// The number of a remediation.
+pub(crate) async fn number_of(tx: &mut Tx, id: &RemediationId) -> Result<i64, StoreError> {
+    let row = tx.row("SELECT number FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
+    row.ok_or_else(|| StoreError::not_found("remediation", id))?.int(0)
+}

@@ -1,0 +1,184 @@
+//! Principals and their tokens. Of a token only the sha256 is kept: whoever reads the database cannot act with it. Every
+//! change is also an event of the site in the chain, so a role that somebody writes into the table by hand shows.
+
+use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::chain;
+use crate::dialect::{Row, Tx};
+use crate::error::StoreError;
+use crate::remediations::{json, parse, word};
+use crate::store::Store;
+
+/// A token as it is listed: never the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Token {
+    pub principal: String,
+    pub label: String,
+    pub created_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What happens to the site itself rather than to a remediation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+pub(crate) enum SiteEvent {
+    PrincipalAdded { name: String, kind: PrincipalKind, roles: Vec<Role> },
+    RolesChanged { name: String, roles: Vec<Role> },
+    TokenAdded { principal: String, label: String, digest: Digest, expires_at: Option<Timestamp> },
+    TokenRevoked { principal: String, label: String },
+}
+
+impl SiteEvent {
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::PrincipalAdded { .. } => "principal-added",
+            Self::RolesChanged { .. } => "roles-changed",
+            Self::TokenAdded { .. } => "token-added",
+            Self::TokenRevoked { .. } => "token-revoked",
+        }
+    }
+}
+
+impl Store {
+    /// Adds a principal.
+    #[tracing::instrument(name = "store.principals.add", skip_all)]
+    pub async fn add_principal(&self, principal: &Principal, actor: &str, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        tx.execute(
+            "INSERT INTO principals (name, kind, roles, created_at) VALUES ($1, $2, $3, $4)",
+            &[(&principal.name).into(), word(&principal.kind).into(), json(&principal.roles).into(), at.into()],
+        )
+        .await
+        .map_err(|error| error.exists("principal", &principal.name))?;
+        let event = SiteEvent::PrincipalAdded {
+            name: principal.name.clone(),
+            kind: principal.kind,
+            roles: principal.roles.clone(),
+        };
+        append(&mut tx, &event, actor, at).await?;
+        tx.commit().await
+    }
+
+    /// Gives a principal other roles.
+    #[tracing::instrument(name = "store.principals.roles", skip_all)]
+    pub async fn change_roles(&self, name: &str, roles: &[Role], actor: &str, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE principals SET roles = $1 WHERE name = $2";
+        if tx.execute(sql, &[json(&roles).into(), name.into()]).await? == 0 {
+            return Err(StoreError::not_found("principal", name));
+        }
+        append(&mut tx, &SiteEvent::RolesChanged { name: name.to_owned(), roles: roles.to_vec() }, actor, at).await?;
+        tx.commit().await
+    }
+
+    /// Every principal, by name.
+    #[tracing::instrument(name = "store.principals", skip_all)]
+    pub async fn principals(&self) -> Result<Vec<Principal>, StoreError> {
+        let rows = self.read().await?.rows("SELECT name, kind, roles FROM principals ORDER BY name", &[]).await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// A principal by its name: to show, not to act as.
+    #[tracing::instrument(name = "store.principals.load", skip_all)]
+    pub async fn principal(&self, name: &str) -> Result<Principal, StoreError> {
+        let sql = "SELECT name, kind, roles FROM principals WHERE name = $1";
+        let row = self.read().await?.row(sql, &[name.into()]).await?;
+        read(&row.ok_or_else(|| StoreError::not_found("principal", name))?)
+    }
+
+    /// Adds a token by the digest of its secret. The label is unique per principal.
+    #[tracing::instrument(name = "store.tokens.add", skip_all)]
+    pub async fn add_token(
+        &self,
+        principal: &str,
+        secret: &Digest,
+        label: &str,
+        expires: Option<Timestamp>,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
+            return Err(StoreError::not_found("principal", principal));
+        }
+        tx.execute(
+            "INSERT INTO tokens (digest, principal, label, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+            &[secret.to_string().into(), principal.into(), label.into(), at.into(), expires.into()],
+        )
+        .await
+        .map_err(|error| error.exists("token", label))?;
+        let event = SiteEvent::TokenAdded {
+            principal: principal.to_owned(),
+            label: label.to_owned(),
+            digest: *secret,
+            expires_at: expires,
+        };
+        append(&mut tx, &event, actor, at).await?;
+        tx.commit().await
+    }
+
+    /// Whose token this is, if it is good now.
+    #[tracing::instrument(name = "store.tokens.find", skip_all)]
+    pub async fn principal_by_token(&self, secret: &Digest, now: Timestamp) -> Result<Option<Principal>, StoreError> {
+        let sql = "SELECT p.name, p.kind, p.roles FROM tokens t JOIN principals p ON p.name = t.principal \
+                   WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
+        let row = self.read().await?.row(sql, &[secret.to_string().into(), now.into()]).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    /// Every token, by principal and label.
+    #[tracing::instrument(name = "store.tokens", skip_all)]
+    pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
+        let sql = "SELECT principal, label, created_at, expires_at, revoked_at FROM tokens ORDER BY principal, label";
+        let rows = self.read().await?.rows(sql, &[]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Token {
+                    principal: row.string(0)?,
+                    label: row.string(1)?,
+                    created_at: row.time(2)?,
+                    expires_at: row.opt_int(3)?.map(Timestamp),
+                    revoked_at: row.opt_int(4)?.map(Timestamp),
+                })
+            })
+            .collect()
+    }
+
+    /// Makes a token void. Revoking it again changes nothing.
+    #[tracing::instrument(name = "store.tokens.revoke", skip_all)]
+    pub async fn revoke_token(
+        &self,
+        principal: &str,
+        label: &str,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let known = "SELECT revoked_at FROM tokens WHERE principal = $1 AND label = $2";
+        let row = tx.row(known, &[principal.into(), label.into()]).await?;
+        if row.ok_or_else(|| StoreError::not_found("token", label))?.opt_int(0)?.is_some() {
+            return Ok(());
+        }
+        let sql = "UPDATE tokens SET revoked_at = $1 WHERE principal = $2 AND label = $3 AND revoked_at IS NULL";
+        // Another may have been faster; then its event tells it.
+        if tx.execute(sql, &[at.into(), principal.into(), label.into()]).await? == 1 {
+            let event = SiteEvent::TokenRevoked { principal: principal.to_owned(), label: label.to_owned() };
+            append(&mut tx, &event, actor, at).await?;
+        }
+        tx.commit().await
+    }
+}
+
+async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
+    chain::append(tx, None, actor, event.kind(), json(event), at).await.map(drop)
+}
+
+fn read(row: &Row) -> Result<Principal, StoreError> {
+    let name = row.string(0)?;
+    let kind =
+        serde_json::from_value(row.string(1)?.into()).map_err(|_| StoreError::corrupt("principals", "kind", &name))?;
+    Ok(Principal { kind, roles: parse(row, 2, "principals", "roles")?, name })
+}

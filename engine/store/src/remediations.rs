@@ -1,0 +1,326 @@
+//! Remediations: submitted once, then changed by events only. An event is decided on the state as it is inside the
+//! transaction, applied by the model, and written together with everything that follows from it: the cached state, the
+//! columns that history is filtered by, votes, batches, and the time at which somebody must look again.
+
+use clawback_model::{
+    Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Next, Remediation, RemediationId, Timestamp,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::chain;
+use crate::dialect::{Row, Tx, Value};
+use crate::error::StoreError;
+use crate::leases::Lease;
+use crate::store::Store;
+
+/// A remediation whose row this transaction has locked.
+pub(crate) struct Locked {
+    pub(crate) number: i64,
+    pub(crate) version: i64,
+    pub(crate) fence: i64,
+    pub(crate) remediation: Remediation,
+}
+
+impl Store {
+    /// Writes a new remediation with its alert and investigation.
+    #[tracing::instrument(name = "store.remediations.submit", skip_all, fields(remediation.id = %remediation.id))]
+    pub async fn submit(
+        &self,
+        remediation: &Remediation,
+        alert: &Alert,
+        investigation: &Investigation,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        // Numbers are given in the chain's turn: they have no gaps either.
+        chain::take_turn(&mut tx).await?;
+        let last = tx.row("SELECT COALESCE(MAX(number), 0) FROM remediations", &[]).await?;
+        let number = last.map_or(Ok(0), |row| row.int(0))? + 1;
+        insert(&mut tx, number, remediation, at).await?;
+        let id = remediation.id.as_str();
+        tx.execute(
+            "INSERT INTO alerts (id, remediation_id, created_at, body) VALUES ($1, $2, $3, $4)",
+            &[alert.id.as_str().into(), id.into(), alert.created_at.into(), json(alert).into()],
+        )
+        .await
+        .map_err(|error| error.exists("alert", &alert.id))?;
+        tx.execute(
+            "INSERT INTO investigations (id, remediation_id, kind, created_at, body) VALUES ($1, $2, $3, $4, $5)",
+            &[
+                investigation.id.as_str().into(),
+                id.into(),
+                investigation.kind.as_str().into(),
+                investigation.created_at.into(),
+                json(investigation).into(),
+            ],
+        )
+        .await
+        .map_err(|error| error.exists("investigation", &investigation.id))?;
+        let event = Event::Submitted { request: remediation.request.clone() };
+        chain::append(&mut tx, Some(id), actor, event.kind(), json(&event), at).await?;
+        tx.commit().await
+    }
+
+    /// A remediation by its ID.
+    #[tracing::instrument(name = "store.remediations.load", skip_all, fields(remediation.id = %id))]
+    pub async fn load(&self, id: &RemediationId) -> Result<Remediation, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, state FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
+        state(&row.ok_or_else(|| StoreError::not_found("remediation", id))?, 1)
+    }
+
+    /// The remediation that an approval belongs to, also while nothing has been asked yet.
+    #[tracing::instrument(name = "store.remediations.by_approval", skip_all)]
+    pub async fn by_approval(&self, id: &ApprovalId) -> Result<Remediation, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, state FROM remediations WHERE approval_id = $1", &[id.as_str().into()]).await?;
+        state(&row.ok_or_else(|| StoreError::not_found("approval", id))?, 1)
+    }
+
+    /// An alert by its ID.
+    #[tracing::instrument(name = "store.alerts.load", skip_all)]
+    pub async fn alert(&self, id: &AlertId) -> Result<Alert, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, body FROM alerts WHERE id = $1", &[id.as_str().into()]).await?;
+        parse(&row.ok_or_else(|| StoreError::not_found("alert", id))?, 1, "alerts", "body")
+    }
+
+    /// An investigation by its ID.
+    #[tracing::instrument(name = "store.investigations.load", skip_all)]
+    pub async fn investigation(&self, id: &InvestigationId) -> Result<Investigation, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, body FROM investigations WHERE id = $1", &[id.as_str().into()]).await?;
+        parse(&row.ok_or_else(|| StoreError::not_found("investigation", id))?, 1, "investigations", "body")
+    }
+
+    /// Records an event that was decided before. The model refuses it if it no longer fits.
+    pub async fn record(
+        &self,
+        id: &RemediationId,
+        lease: Option<&Lease>,
+        actor: &str,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<Remediation, StoreError> {
+        self.record_if(id, lease, actor, at, |_| Ok(event.clone())).await
+    }
+
+    /// Decides on the freshly read state and records the event, in one transaction: between the two nobody else acts.
+    #[tracing::instrument(name = "store.remediations.record", skip_all, fields(remediation.id = %id))]
+    pub async fn record_if<E: From<StoreError>>(
+        &self,
+        id: &RemediationId,
+        lease: Option<&Lease>,
+        actor: &str,
+        at: Timestamp,
+        decide: impl FnOnce(&Remediation) -> Result<Event, E>,
+    ) -> Result<Remediation, E> {
+        let mut tx = self.write().await?;
+        let locked = lock(&mut tx, id, lease).await?;
+        let event = decide(&locked.remediation)?;
+        let next = write(&mut tx, locked, actor, &event, at).await?;
+        tx.commit().await?;
+        Ok(next.remediation)
+    }
+}
+
+/// Reads a remediation and keeps everyone else from changing it until the commit.
+pub(crate) async fn lock(tx: &mut Tx, id: &RemediationId, lease: Option<&Lease>) -> Result<Locked, StoreError> {
+    let sql = tx.and_lock("SELECT id, number, version, fence, lease_owner, state FROM remediations WHERE id = $1");
+    let row = tx.row(sql, &[id.as_str().into()]).await?;
+    let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
+    let fence = row.int(3)?;
+    if let Some(lease) = lease {
+        lease.check(id, row.opt_text(4)?.as_deref(), fence)?;
+    }
+    Ok(Locked { number: row.int(1)?, version: row.int(2)?, fence, remediation: state(&row, 5)? })
+}
+
+/// As [`lock`], for bulk writes: checks lease and status, and spares parsing the state. Gives the number.
+pub(crate) async fn lock_for(
+    tx: &mut Tx,
+    id: &RemediationId,
+    lease: &Lease,
+    status: &'static str,
+) -> Result<i64, StoreError> {
+    let sql = tx.and_lock("SELECT number, fence, lease_owner, status FROM remediations WHERE id = $1");
+    let row = tx.row(sql, &[id.as_str().into()]).await?;
+    let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
+    lease.check(id, row.opt_text(2)?.as_deref(), row.int(1)?)?;
+    let found = row.text(3)?;
+    if found != status {
+        let (what, expected) = (format!("status of {id}"), status.to_owned());
+        return Err(StoreError::Conflict { what, expected, found: found.into_owned() });
+    }
+    row.int(0)
+}
+
+/// Applies an event and writes what follows from it.
+pub(crate) async fn write(
+    tx: &mut Tx,
+    locked: Locked,
+    actor: &str,
+    event: &Event,
+    at: Timestamp,
+) -> Result<Locked, StoreError> {
+    let next = locked.remediation.apply(event, at)?;
+    let id = next.id.as_str();
+    let touched = tx
+        .execute(
+            "UPDATE remediations SET status = $1, decided_by = $2, updated_at = $3, due_at = $4, state = $5, \
+             version = version + 1 WHERE number = $6 AND version = $7 AND fence = $8",
+            &[
+                next.status.as_str().into(),
+                next.decided_by.as_deref().into(),
+                next.updated_at.into(),
+                due(&next, at).into(),
+                json(&next).into(),
+                locked.number.into(),
+                locked.version.into(),
+                locked.fence.into(),
+            ],
+        )
+        .await?;
+    if touched != 1 {
+        let (what, expected) = (format!("version of {id}"), locked.version.to_string());
+        return Err(StoreError::Conflict { what, expected, found: "another".to_owned() });
+    }
+    let seq = chain::append(tx, Some(id), actor, event.kind(), json(event), at).await?;
+    write_details(tx, locked.number, &next, event, seq, at).await?;
+    Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
+}
+
+/// The rows beside the remediation that make an event queryable.
+async fn write_details(
+    tx: &mut Tx,
+    number: i64,
+    next: &Remediation,
+    event: &Event,
+    seq: i64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    match event {
+        Event::Planned { .. } => {
+            let Some(asked) = &next.approval else { return Ok(()) };
+            let values = [
+                asked.id.as_str().into(),
+                next.id.as_str().into(),
+                asked.digest.to_string().into(),
+                (&asked.requester).into(),
+                asked.rule.votes.into(),
+                json(&asked.rule).into(),
+                at.into(),
+                asked.deadline.into(),
+            ];
+            tx.execute(
+                "INSERT INTO approvals (id, remediation_id, digest, requester, votes_required, rule, asked_at, deadline) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, \
+                 votes_required = excluded.votes_required, rule = excluded.rule, asked_at = excluded.asked_at, \
+                 deadline = excluded.deadline",
+                &values,
+            )
+            .await?;
+        }
+        Event::Voted { vote } => {
+            let values = [
+                seq.into(),
+                next.request.approval_id.as_str().into(),
+                (&vote.by).into(),
+                word(&vote.decision).into(),
+                vote.digest.to_string().into(),
+                vote.comment.as_deref().into(),
+                vote.at.into(),
+            ];
+            tx.execute(
+                "INSERT INTO votes (event, approval_id, voter, decision, digest, comment, cast_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                &values,
+            )
+            .await?;
+        }
+        Event::BatchStarted { number: batch, first, targets } => {
+            tx.execute(
+                "INSERT INTO batches (remediation, number, first_seq, targets, started_at) VALUES ($1, $2, $3, $4, $5)",
+                &[number.into(), (*batch).into(), (*first).into(), (*targets).into(), at.into()],
+            )
+            .await?;
+        }
+        Event::BatchFinished { number: batch, report, outcomes } => {
+            tx.execute(
+                "UPDATE batches SET finished_at = $1, report = $2, outcomes = $3 WHERE remediation = $4 AND number = $5",
+                &[at.into(), json(report).into(), outcomes.to_string().into(), number.into(), (*batch).into()],
+            )
+            .await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timestamp) -> Result<(), StoreError> {
+    let request = &remediation.request;
+    let values: [Value<'_>; 16] = [
+        number.into(),
+        remediation.id.as_str().into(),
+        (&request.name).into(),
+        request.name.to_lowercase().into(),
+        request.severity.as_str().into(),
+        remediation.status.as_str().into(),
+        request.action.as_str().into(),
+        request.source.as_str().into(),
+        request.approval_id.as_str().into(),
+        request.investigation_id.as_str().into(),
+        (&request.requested_by).into(),
+        remediation.decided_by.as_deref().into(),
+        remediation.created_at.into(),
+        remediation.updated_at.into(),
+        due(remediation, at).into(),
+        json(remediation).into(),
+    ];
+    tx.execute(
+        "INSERT INTO remediations (number, id, name, name_key, severity, status, action, action_source, approval_id, \
+         investigation_id, requested_by, decided_by, created_at, updated_at, due_at, state, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1)",
+        &values,
+    )
+    .await
+    .map_err(|error| error.exists("remediation", &remediation.id))?;
+    Ok(())
+}
+
+/// When a worker must look at it: at once, at a deadline, or not before a person acts.
+pub(crate) fn due(remediation: &Remediation, at: Timestamp) -> Option<Timestamp> {
+    match remediation.next(at) {
+        Next::AwaitPerson | Next::Nothing => None,
+        Next::AwaitApproval { until } => Some(until),
+        _ => Some(at),
+    }
+}
+
+/// Reads a state; the row's first column is the ID.
+pub(crate) fn state(row: &Row, column: usize) -> Result<Remediation, StoreError> {
+    parse(row, column, "remediations", "state")
+}
+
+/// Reads JSON; the row's first column is the ID.
+pub(crate) fn parse<T: DeserializeOwned>(
+    row: &Row,
+    column: usize,
+    table: &'static str,
+    name: &'static str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(&row.text(column)?)
+        .map_err(|_| StoreError::corrupt(table, name, row.string(0).unwrap_or_default()))
+}
+
+/// Writes JSON.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("the model's types are texts, numbers and maps by text")
+}
+
+/// The word of an enum that has no `as_str`.
+pub(crate) fn word(value: &impl Serialize) -> String {
+    json(value).trim_matches('"').to_owned()
+}

@@ -1,0 +1,38 @@
+//! The handle that everything else is a method of.
+
+use crate::dialect::{Pool, Tx};
+use crate::error::StoreError;
+use crate::schema;
+
+/// The action history. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: Pool,
+}
+
+impl Store {
+    /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to date.
+    #[tracing::instrument(name = "store.open", skip_all)]
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        Ok(Self { pool: schema::open(url).await? })
+    }
+
+    /// Closes every connection; calls after it fail. SQLite folds its write-ahead log into the file.
+    pub async fn close(&self) {
+        match &self.pool {
+            Pool::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
+        self.pool.write().await
+    }
+
+    pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
+        self.pool.read().await
+    }
+}
