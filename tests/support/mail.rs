@@ -9,8 +9,8 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use data_encoding::BASE64;
 
-/// The time at which generated mailboxes were read, where a test names no other: 2026-11-20T12:00:00Z.
-pub const NOW: u64 = 1_795_176_000;
+/// The time at which generated mailboxes were read, where a test names no other: 2026-11-23T12:00:00Z.
+pub const NOW: u64 = 1_795_435_200;
 /// The sender of the campaign.
 pub const CAMPAIGN_SENDER: &str = "billing@paypa1-invoices.example";
 /// The subject of the campaign, as a reader sees it.

@@ -2,6 +2,7 @@
 
 mod bench;
 mod plugins;
+mod test;
 
 use std::process::ExitCode;
 
@@ -16,12 +17,15 @@ enum Command {
     Bench(bench::Bench),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
     Plugins(plugins::Options),
+    /// Install what the tests need, build, and run everything.
+    Test(test::Options),
 }
 
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(bench) => bench::run(&bench),
         Command::Plugins(options) => plugins::run(&options),
+        Command::Test(options) => test::run(&options),
     };
     match result {
         Ok(code) => code,

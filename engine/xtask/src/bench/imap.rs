@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant, UNIX_EPOCH};
@@ -209,7 +210,7 @@ fn command(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Re
         Way::Serial => script(SERIAL)?,
         Way::Pipelined => script(PIPELINED)?,
         Way::Imapfilter => imapfilter(setup, address, mailboxes)?,
-        Way::Clawback => clawback(setup, address)?,
+        Way::Clawback => clawback(setup, address, mailboxes)?,
     })
 }
 
@@ -241,30 +242,58 @@ end
     Ok(command)
 }
 
-/// The job by Clawback, from the playbook to the durable history.
-fn clawback(setup: &Setup, address: SocketAddr) -> Result<Command, Box<dyn Error>> {
+/// The job by Clawback, from the playbook to the durable history: an analyst runs it, another person approves the plan.
+fn clawback(setup: &Setup, address: SocketAddr, mailboxes: usize) -> Result<Command, Box<dyn Error>> {
     let folder = setup.scratch.path().join("clawback");
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
-    fs::create_dir_all(&folder)?;
-    fs::write(folder.join("password"), ADMIN_PASSWORD)?;
-    let text = format!(
-        r#"[stores.corp]
+    let binary = target()?.join("release/clawback");
+    check(Command::new(&binary).arg("init").arg(&folder))?;
+    let store = format!(
+        r#"
+[stores.corp]
 connector = "imap"
-address = "{address}"
-tls = "none"
-admin = "{ADMIN}"
-password-file = "password"
-mailboxes = ["u*@{domain}"]
+server = {{ host = "{ip}", port = {port}, tls = "none" }}
+auth = {{ kind = "plain", user = "{ADMIN}", password-file = "imap.password" }}
+mailboxes-file = "mailboxes.txt"
 "#,
-        domain = dovecot::DOMAIN,
+        ip = address.ip(),
+        port = address.port(),
     );
-    fs::write(folder.join("clawback.toml"), text)?;
-    let mut command = Command::new(std::env::current_dir()?.join("target/release/clawback"));
-    command.current_dir(&folder).args(["run", "purge-phish-campaign", "--input"]);
-    command.arg(format!("sender={CAMPAIGN_SENDER}"));
+    let config = folder.join("clawback.toml");
+    fs::write(&config, fs::read_to_string(&config)? + &store)?;
+    fs::write(folder.join("mailboxes.txt"), (1..=mailboxes).map(dovecot::user).collect::<Vec<_>>().join("\n"))?;
+    let password = folder.join("imap.password");
+    fs::write(&password, ADMIN_PASSWORD)?;
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600))?;
+    let here = || {
+        let mut command = Command::new(&binary);
+        command.current_dir(&folder);
+        command
+    };
+    check(here().args(["principals", "add", "bo", "--role", "approver"]))?;
+    check(here().args(["principals", "token", "bo", "--output", "bo.token"]))?;
+    // Compiled code is cached from the first use on, as on any node that is not new.
+    check(here().args(["connectors", "describe", "corp"]))?;
+
+    let mut command = Command::new("/bin/sh");
+    let script = r#"set -e
+"$1" run purge-phish-campaign --input sender="$2" --input subject="$3" --input since=30d
+id=$("$1" pending --format json | grep -o 'A-[0-9A-Za-z-]*' | head -n 1)
+"$1" --token-file bo.token approve "$id""#;
+    command
+        .current_dir(&folder)
+        .args(["-c", script, "clawback"])
+        .arg(&binary)
+        .args([CAMPAIGN_SENDER, CAMPAIGN_SUBJECT]);
     Ok(command)
+}
+
+/// Where cargo builds, whatever folder this was called from.
+fn target() -> Result<PathBuf, Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    Ok(root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())))
 }
 
 /// Makes the mailboxes, or finds those of an earlier run, and starts the server.

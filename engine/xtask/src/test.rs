@@ -1,0 +1,212 @@
+//! `cargo xtask test`: everything, on a machine that has cargo and nothing else of ours.
+//!
+//! The tests use real servers. What is missing is installed from Debian's packages, or named with the exact command when
+//! this user may not install. **Invariant:** nothing is skipped; a server that cannot be had is a failure.
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+/// A program that tests start, and Debian's package that has it.
+const NEEDED: [(&str, &str); 5] = [
+    ("dovecot", "dovecot-imapd"),
+    ("initdb", "postgresql"),
+    ("postgres", "postgresql"),
+    ("openssl", "openssl"),
+    ("setpriv", "util-linux"),
+];
+
+/// What to run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only tests whose name contains this
+    filter: Option<String>,
+    /// Install what is missing, and end
+    #[arg(long)]
+    install_only: bool,
+    /// How many compilers run at once; default: one a core
+    #[arg(long, short)]
+    jobs: Option<u16>,
+}
+
+/// What the test programs said of themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    programs: u64,
+    passed: u64,
+    failed: u64,
+    ignored: u64,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    install()?;
+    if options.install_only {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let root = root()?;
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    // The binaries first, in the same build as the tests: some tests run them.
+    let built = step("build", &mut tally, &mut cargo(&root, options, &["build", "--workspace", "--all-targets"]))?;
+    if !built {
+        return Ok(ExitCode::FAILURE);
+    }
+    let filter = options.filter.as_deref();
+    let mut tests = |name: &str, folder: &Path| {
+        let mut command = cargo(folder, options, &["test", "--workspace", "--no-fail-fast"]);
+        step(name, &mut tally, command.args(filter))
+    };
+    let engine = tests("test the engine, end to end", &root)?;
+    let guests = tests("test the connectors' own logic, natively", &root.join("plugins"))?;
+
+    let failed = !engine || !guests || tally.failed > 0;
+    let Tally { programs, passed, failed: failures, ignored } = tally;
+    say(&format!(
+        "==> {}: {passed} tests passed, {failures} failed, {ignored} ignored in {programs} programs, {}",
+        if failed { "FAILED" } else { "all is well" },
+        seconds(started.elapsed())
+    ));
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Makes sure that every needed program is there.
+fn install() -> Result<(), Box<dyn Error>> {
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = ["install", "--yes", "--no-install-recommends"];
+    let by_hand = format!(
+        "missing: {}; as root: apt-get update && apt-get {} {}",
+        missing.iter().map(|(program, _)| *program).collect::<Vec<_>>().join(", "),
+        install.join(" "),
+        packages(&missing).join(" "),
+    );
+    if find("apt-get").is_none() {
+        return Err(format!("{by_hand} (this system has no apt-get: install the same from its own packages)").into());
+    }
+    let prefix: &[&str] = if fs::metadata("/proc/self")?.uid() == 0 {
+        &[]
+    } else if Command::new("sudo").args(["-n", "true"]).output().is_ok_and(|output| output.status.success()) {
+        &["sudo", "-n"]
+    } else {
+        return Err(by_hand.into());
+    };
+    say(&format!("==> install {}", packages(&missing).join(" ")));
+    let apt = |arguments: &[&str]| {
+        // By env, since sudo passes no environment on.
+        let mut words = prefix.iter().chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]);
+        let mut command = Command::new(words.next().expect("env is always there"));
+        command.args(words).args(arguments).status()
+    };
+    // Old lists name versions that the mirrors no longer have.
+    let updated = apt(&["update"])?.success();
+    let installed = apt(&[install.as_slice(), &packages(&missing)].concat())?.success();
+    let left = self::missing();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let why = if updated && installed { "still" } else { "apt-get failed;" };
+    Err(format!("{why} {by_hand}").into())
+}
+
+fn missing() -> Vec<(&'static str, &'static str)> {
+    NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).collect()
+}
+
+fn packages(missing: &[(&'static str, &'static str)]) -> Vec<&'static str> {
+    let mut packages: Vec<_> = missing.iter().map(|(_, package)| *package).collect();
+    packages.dedup();
+    packages
+}
+
+/// Servers are not in every user's PATH, and Debian keeps PostgreSQL's programs in a folder a version.
+fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let versions =
+        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/bin"].map(PathBuf::from)).chain(versions);
+    folders.map(|folder| folder.join(program)).find(|path| path.is_file())
+}
+
+fn root() -> Result<PathBuf, Box<dyn Error>> {
+    Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?)
+}
+
+fn cargo(folder: &Path, options: &Options, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(folder).args(arguments);
+    if let Some(jobs) = options.jobs {
+        command.args(["--jobs", &jobs.to_string()]);
+    }
+    command
+}
+
+/// Runs one command, shows its output line by line, and counts what test programs report.
+fn step(name: &str, tally: &mut Tally, command: &mut Command) -> Result<bool, Box<dyn Error>> {
+    say(&format!("==> {name}"));
+    let started = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let output = child.stdout.take().expect("piped");
+    for line in BufReader::new(output).split(b'\n') {
+        let line = line?;
+        let line = String::from_utf8_lossy(&line);
+        say(&line);
+        tally.read(&line);
+    }
+    let success = child.wait()?.success();
+    say(&format!("==> {name}: {} in {}", if success { "ok" } else { "FAILED" }, seconds(started.elapsed())));
+    Ok(success)
+}
+
+impl Tally {
+    /// Reads a line such as `test result: ok. 5 passed; 0 failed; 0 ignored; ...`.
+    fn read(&mut self, line: &str) {
+        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
+            return;
+        };
+        self.programs += 1;
+        for (count, word) in counts.split("; ").filter_map(|part| part.split_once(' ')) {
+            let count = count.parse().unwrap_or(0);
+            match word {
+                "passed" => self.passed += count,
+                "failed" => self.failed += count,
+                "ignored" => self.ignored += count,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.0} s", time.as_secs_f64())
+}
+
+#[expect(clippy::print_stdout, reason = "the results are what the command is for")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tally, packages};
+
+    #[test]
+    fn counts_what_test_programs_report() {
+        let mut tally = Tally::default();
+        tally.read("test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.01s");
+        tally.read("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s");
+        tally.read("test result_of_something ... ok");
+        assert_eq!(tally, Tally { programs: 2, passed: 8, failed: 2, ignored: 1 });
+    }
+
+    #[test]
+    fn names_a_package_once() {
+        let missing = [("initdb", "postgresql"), ("postgres", "postgresql"), ("openssl", "openssl")];
+        assert_eq!(packages(&missing), ["postgresql", "openssl"]);
+    }
+}
