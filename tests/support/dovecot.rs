@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
@@ -144,6 +145,8 @@ pub struct Dovecot {
     owner: Owner,
     mail: PathBuf,
     format: Format,
+    // Folders made read-only, to be given back.
+    read_only: Mutex<Vec<PathBuf>>,
     folder: TempDir,
 }
 
@@ -187,7 +190,18 @@ impl Dovecot {
             chown(path.join("log"), Some(owner.uid), Some(owner.gid))?;
             let mut shell = supervised(&dovecot, path, &owner)?;
             match wait_for_greeting(&mut shell, plain, &greeting, &path.join("log")) {
-                Ok(()) => return Ok(Self { shell, plain, imaps, owner, mail, format: options.format, folder }),
+                Ok(()) => {
+                    return Ok(Self {
+                        shell,
+                        plain,
+                        imaps,
+                        owner,
+                        mail,
+                        format: options.format,
+                        read_only: Mutex::default(),
+                        folder,
+                    });
+                }
                 Err(reason) => {
                     stop(&mut shell);
                     if !reason.contains("Address already in use") {
@@ -276,6 +290,7 @@ impl Dovecot {
         for part in ["cur", "new", "tmp", ""] {
             fs::set_permissions(path.join(part), fs::Permissions::from_mode(0o555)).expect("the folder exists");
         }
+        self.read_only.lock().expect("no holder panics").push(path);
     }
 
     /// An access token for XOAUTH2 and OAUTHBEARER as `user`, which the server takes until `expires` (seconds since 1970).
@@ -314,6 +329,12 @@ impl Dovecot {
 impl Drop for Dovecot {
     fn drop(&mut self) {
         stop(&mut self.shell);
+        // Else nobody but root could remove them.
+        for path in self.read_only.lock().expect("no holder panics").drain(..) {
+            for part in ["", "cur", "new", "tmp"] {
+                let _ = fs::set_permissions(path.join(part), fs::Permissions::from_mode(0o755));
+            }
+        }
     }
 }
 
