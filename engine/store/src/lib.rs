@@ -24,6 +24,7 @@ mod principals;
 mod remediations;
 mod schema;
 mod store;
+mod verify;
 
 pub use chain::Entry;
 pub use error::StoreError;
@@ -31,3 +32,4 @@ pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;
 pub use principals::Token;
 pub use store::Store;
+pub use verify::{Found, Head, Verified, VerifyError};

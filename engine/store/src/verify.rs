@@ -1,0 +1,112 @@
+//! The proof that the history is what was written: every link of the chain, and then everything that the chain vouches for.
+//! The cached state of a remediation must be the fold of its events, its plan must have the digest that was approved, every
+//! batch must have the outcomes that its event counted. The first thing that does not fit is named.
+//!
+//! What the chain alone cannot show is a tail that was cut off: whoever noted the head elsewhere passes it in.
+
+mod found;
+mod records;
+mod site;
+
+pub use found::{Found, VerifyError};
+
+use clawback_model::{Digest, link_hash};
+
+use crate::chain;
+use crate::dialect::Tx;
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// Events and rows read at once; nothing else is kept of them.
+pub(crate) const PAGE: u32 = 2_000;
+
+/// Where the chain ends. Noted elsewhere, it shows later whether the end was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// Number of the last event; 0 if there is none.
+    pub seq: i64,
+    /// Its hash.
+    pub hash: Digest,
+}
+
+/// What was checked, all of it sound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Verified {
+    pub head: Head,
+    pub events: u64,
+    pub remediations: u64,
+    pub targets: u64,
+    pub outcomes: u64,
+}
+
+impl Store {
+    /// Where the chain ends now.
+    #[tracing::instrument(name = "store.head", skip_all)]
+    pub async fn head(&self) -> Result<Head, StoreError> {
+        let row = self.read().await?.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
+        let Some(row) = row else { return Ok(Head::default()) };
+        Ok(Head { seq: row.int(0)?, hash: chain::digest(&row, 1, "events", "hash")? })
+    }
+
+    /// Checks everything, in one moment of the database and in flat memory. `known` is a head that was noted before;
+    /// `progress` is told after each page how far it is.
+    #[tracing::instrument(name = "store.verify", skip_all)]
+    pub async fn verify(
+        &self,
+        known: Option<Head>,
+        mut progress: impl FnMut(&Verified),
+    ) -> Result<Verified, VerifyError> {
+        let mut tx = self.read().await?;
+        let mut seen = Verified::default();
+        let site = walk(&mut tx, known, &mut seen, &mut progress).await?;
+        site.compare(&mut tx).await?;
+        records::check_all(&mut tx, &mut seen, &mut progress).await?;
+        Ok(seen)
+    }
+}
+
+/// Walks the chain from its first event to its last.
+async fn walk(
+    tx: &mut Tx,
+    known: Option<Head>,
+    seen: &mut Verified,
+    progress: &mut impl FnMut(&Verified),
+) -> Result<site::Site, VerifyError> {
+    let mut site = site::Site::default();
+    loop {
+        let page = chain::page(tx, seen.head.seq, PAGE).await?;
+        for entry in &page {
+            let link = &entry.link;
+            let expected = seen.head.seq + 1;
+            if link.seq != expected {
+                return Err(Found::EventMissing { seq: expected }.into());
+            }
+            if link_hash(link) != entry.hash {
+                let (seq, kind) = (link.seq, link.kind.clone());
+                return Err(Found::EventChanged { seq, kind, of: of(link.remediation.as_deref()) }.into());
+            }
+            if link.previous != seen.head.hash {
+                return Err(Found::EventUnlinked { seq: link.seq, of: of(link.remediation.as_deref()) }.into());
+            }
+            if known.is_some_and(|known| known.seq == link.seq && known.hash != entry.hash) {
+                return Err(Found::Rewritten { seq: link.seq }.into());
+            }
+            seen.head = Head { seq: link.seq, hash: entry.hash };
+            seen.events += 1;
+            site.add(link)?;
+        }
+        progress(seen);
+        if page.len() < PAGE as usize {
+            break;
+        }
+    }
+    match known {
+        Some(known) if known.seq > seen.head.seq => Err(Found::Cut { known: known.seq, last: seen.head.seq }.into()),
+        _ => Ok(site),
+    }
+}
+
+fn of(remediation: Option<&str>) -> String {
+    remediation.map_or_else(|| "the site".to_owned(), str::to_owned)
+}

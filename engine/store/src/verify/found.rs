@@ -1,0 +1,66 @@
+//! What a verification can find.
+
+use clawback_model::Digest;
+
+use crate::error::StoreError;
+
+/// Why a verification did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The history is not what was written.
+    #[error("the history was tampered with or damaged: {0}")]
+    Broken(#[from] Found),
+    /// It could not be read to the end.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The first thing that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Found {
+    #[error("event {seq} ({kind}, of {of}) was changed: its hash does not fit")]
+    EventChanged { seq: i64, kind: String, of: String },
+    #[error("event {seq} is missing")]
+    EventMissing { seq: i64 },
+    #[error("event {seq} (of {of}) does not continue the event before it")]
+    EventUnlinked { seq: i64, of: String },
+    #[error("event {seq} is not the one that was noted: the history was rewritten")]
+    Rewritten { seq: i64 },
+    #[error("the history ends at event {last}, but event {known} was noted: its end was cut off")]
+    Cut { known: i64, last: i64 },
+    #[error("event {seq} cannot be read: {detail}")]
+    EventUnreadable { seq: i64, detail: String },
+    #[error("event {seq} (of {remediation}) could not have happened: {detail}")]
+    EventImpossible { seq: i64, remediation: String, detail: String },
+    #[error("remediation {remediation} has events, but its row is missing")]
+    RemediationMissing { remediation: String },
+    #[error("remediation {remediation} has a row, but no event submitted it")]
+    RemediationAdded { remediation: String },
+    #[error("remediation {remediation} differs from its events in {what}")]
+    State { remediation: String, what: &'static str },
+    #[error("the votes on {remediation} differ from its events: see event {event}")]
+    Vote { remediation: String, event: i64 },
+    #[error("batch {number} of {remediation} differs from its events")]
+    Batch { remediation: String, number: u32 },
+    #[error("the plan of {remediation} is missing")]
+    PlanMissing { remediation: String },
+    #[error("the targets of {remediation} are not those that were planned: digest {found}, but {expected} was frozen")]
+    Plan { remediation: String, expected: Digest, found: Digest },
+    #[error("target {seq} of {remediation} has lost its outcome")]
+    OutcomeMissing { remediation: String, seq: u32 },
+    #[error("the outcome of target {seq} of {remediation} was not recorded by any event")]
+    OutcomeAdded { remediation: String, seq: u32 },
+    #[error("{remediation} has outcomes of targets that are not in its plan")]
+    OutcomesBeyondPlan { remediation: String },
+    #[error(
+        "the outcomes of batch {number} of {remediation} were changed: digest {found}, but {expected} was recorded"
+    )]
+    Outcomes { remediation: String, number: u32, expected: Digest, found: Digest },
+    #[error("the cancelled targets of {remediation} were changed: digest {found}, but {expected} was recorded")]
+    Cancelled { remediation: String, expected: Digest, found: Digest },
+    #[error("principal `{name}` differs from the events of the site")]
+    Principal { name: String },
+    #[error("token `{label}` of `{principal}` differs from the events of the site")]
+    Token { principal: String, label: String },
+}

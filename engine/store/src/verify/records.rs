@@ -1,0 +1,282 @@
+//! Each remediation beside its events: state, votes, batches, targets, outcomes.
+
+use clawback_model::{
+    Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target, Timestamp,
+};
+
+use super::found::{Found, VerifyError};
+use super::{PAGE, Verified};
+use crate::chain;
+use crate::dialect::Tx;
+use crate::history::{Batch, read_batch};
+use crate::outcomes::{OUTCOME_COLUMNS, Span, read_pair, sum};
+use crate::plans::TARGET_COLUMNS;
+use crate::remediations::{parse, word};
+
+/// What the events of one remediation add up to.
+#[derive(Default)]
+struct Story {
+    fold: Option<Remediation>,
+    /// Number of the event, and the row it must have left.
+    votes: Vec<(i64, [Option<String>; 4], i64)>,
+    batches: Vec<Batch>,
+    planned_at: Timestamp,
+    cancelled: Option<Digest>,
+}
+
+/// Checks every remediation.
+pub(super) async fn check_all(
+    tx: &mut Tx,
+    seen: &mut Verified,
+    progress: &mut impl FnMut(&Verified),
+) -> Result<(), VerifyError> {
+    let orphan = "SELECT e.remediation_id FROM events e LEFT JOIN remediations r ON r.id = e.remediation_id \
+                  WHERE e.remediation_id IS NOT NULL AND r.id IS NULL ORDER BY e.seq LIMIT 1";
+    if let Some(row) = tx.row(orphan, &[]).await? {
+        return Err(Found::RemediationMissing { remediation: row.string(0)? }.into());
+    }
+    let mut number = 0;
+    let sql = "SELECT id, number FROM remediations WHERE number > $1 ORDER BY number LIMIT 1";
+    while let Some(row) = tx.row(sql, &[number.into()]).await? {
+        number = row.int(1)?;
+        let id = row.string(0)?;
+        let story = read_story(tx, &id).await?;
+        let Some(fold) = &story.fold else { return Err(Found::RemediationAdded { remediation: id }.into()) };
+        check_state(tx, fold, number).await?;
+        check_votes(tx, fold, &story).await?;
+        check_batches(tx, fold, &story, number).await?;
+        if fold.plan.is_some() {
+            check_targets(tx, fold, &story, number, seen, progress).await?;
+        }
+        seen.remediations += 1;
+        progress(seen);
+    }
+    Ok(())
+}
+
+async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
+    let mut story = Story::default();
+    for entry in chain::of_remediation(tx, id).await? {
+        let (seq, at) = (entry.link.seq, entry.link.at);
+        let unreadable = |detail: String| Found::EventUnreadable { seq, detail };
+        let event: Event = serde_json::from_str(&entry.link.body).map_err(|error| unreadable(error.to_string()))?;
+        story.fold = Some(match (story.fold.take(), &event) {
+            (None, Event::Submitted { request }) => {
+                let parsed = id.parse().map_err(|_| unreadable(format!("`{id}` is no remediation ID")))?;
+                Remediation::submitted(parsed, request.clone(), at)
+            }
+            (Some(known), event) => known.apply(event, at).map_err(|error| Found::EventImpossible {
+                seq,
+                remediation: id.to_owned(),
+                detail: error.to_string(),
+            })?,
+            (None, _) => return Err(Found::RemediationAdded { remediation: id.to_owned() }.into()),
+        });
+        story.add(seq, at, event);
+    }
+    Ok(story)
+}
+
+impl Story {
+    fn add(&mut self, seq: i64, at: Timestamp, event: Event) {
+        match event {
+            Event::Planned { .. } => self.planned_at = at,
+            Event::Voted { vote } => {
+                let texts = [Some(vote.by), Some(word(&vote.decision)), Some(vote.digest.to_string()), vote.comment];
+                self.votes.push((seq, texts, vote.at.0));
+            }
+            Event::BatchStarted { number, first, targets } => {
+                self.batches.push(Batch { number, first, targets, started_at: at, finished: None });
+            }
+            Event::BatchFinished { number, report, outcomes } => {
+                if let Some(batch) = self.batches.iter_mut().find(|batch| batch.number == number) {
+                    batch.finished = Some((at, report, outcomes));
+                }
+            }
+            Event::Cancelled { outcomes, .. } => self.cancelled = Some(outcomes),
+            _ => {}
+        }
+    }
+
+    /// The batch that a target belongs to.
+    fn batch_of(&self, seq: u32) -> Option<&Batch> {
+        self.batches.iter().find(|batch| seq >= batch.first && seq - batch.first < batch.targets)
+    }
+}
+
+async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(), VerifyError> {
+    let sql = "SELECT id, state, name, name_key, severity, status, action, action_source, approval_id, investigation_id, \
+               requested_by, decided_by, created_at, updated_at FROM remediations WHERE number = $1";
+    let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(()) };
+    let differs = |what| Err(Found::State { remediation: fold.id.to_string(), what }.into());
+    if parse::<Remediation>(&row, 1, "remediations", "state").ok().as_ref() != Some(fold) {
+        return differs("its state");
+    }
+    let request = &fold.request;
+    let columns: [(&'static str, &str); 9] = [
+        ("name", &request.name),
+        ("name_key", &request.name.to_lowercase()),
+        ("severity", request.severity.as_str()),
+        ("status", fold.status.as_str()),
+        ("action", request.action.as_str()),
+        ("action_source", request.source.as_str()),
+        ("approval_id", request.approval_id.as_str()),
+        ("investigation_id", request.investigation_id.as_str()),
+        ("requested_by", &request.requested_by),
+    ];
+    for (place, (name, expected)) in columns.into_iter().enumerate() {
+        if row.text(place + 2)? != expected {
+            return differs(name);
+        }
+    }
+    if row.opt_text(11)?.as_deref() != fold.decided_by.as_deref() {
+        return differs("decided_by");
+    }
+    if row.time(12)? != fold.created_at || row.time(13)? != fold.updated_at {
+        return differs("created_at or updated_at");
+    }
+    Ok(())
+}
+
+async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(), VerifyError> {
+    let sql =
+        "SELECT event, voter, decision, digest, comment, cast_at FROM votes WHERE approval_id = $1 ORDER BY event";
+    let rows = tx.rows(sql, &[fold.request.approval_id.as_str().into()]).await?;
+    let mut stored = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let text = |column| Ok::<_, VerifyError>(row.opt_text(column)?.map(|text| text.into_owned()));
+        stored.push((row.int(0)?, [text(1)?, text(2)?, text(3)?, text(4)?], row.int(5)?));
+    }
+    let differs = |event| Err(Found::Vote { remediation: fold.id.to_string(), event }.into());
+    for (place, expected) in story.votes.iter().enumerate() {
+        if stored.get(place) != Some(expected) {
+            return differs(expected.0);
+        }
+    }
+    match stored.get(story.votes.len()) {
+        Some((event, ..)) => differs(*event),
+        None => Ok(()),
+    }
+}
+
+async fn check_batches(tx: &mut Tx, fold: &Remediation, story: &Story, number: i64) -> Result<(), VerifyError> {
+    let sql = "SELECT number, first_seq, targets, started_at, finished_at, report, outcomes FROM batches \
+               WHERE remediation = $1 ORDER BY number";
+    let rows = tx.rows(sql, &[number.into()]).await?;
+    for place in 0..rows.len().max(story.batches.len()) {
+        let stored = rows.get(place).map(read_batch).transpose()?;
+        if stored.as_ref() != story.batches.get(place) {
+            let number = u32::try_from(place).unwrap_or(u32::MAX);
+            return Err(Found::Batch { remediation: fold.id.to_string(), number }.into());
+        }
+    }
+    for batch in &story.batches {
+        let Some((_, _, expected)) = batch.finished else { continue };
+        let found = sum(tx, number, Span::batch(batch.number, batch.first, batch.targets)).await?.digest;
+        if found != expected {
+            // Name the message where one can be named.
+            name_missing(tx, fold, batch, number).await?;
+            let remediation = fold.id.to_string();
+            return Err(Found::Outcomes { remediation, number: batch.number, expected, found }.into());
+        }
+    }
+    if let Some(expected) = story.cancelled {
+        let found = sum(tx, number, Span::CANCELLED).await?.digest;
+        if found != expected {
+            return Err(Found::Cancelled { remediation: fold.id.to_string(), expected, found }.into());
+        }
+    }
+    Ok(())
+}
+
+async fn name_missing(tx: &mut Tx, fold: &Remediation, batch: &Batch, number: i64) -> Result<(), VerifyError> {
+    let sql = "SELECT t.seq FROM targets t LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
+               WHERE t.remediation = $1 AND t.seq >= $2 AND t.seq < $3 AND o.seq IS NULL ORDER BY t.seq LIMIT 1";
+    let end = i64::from(batch.first) + i64::from(batch.targets);
+    match tx.row(sql, &[number.into(), batch.first.into(), end.into()]).await? {
+        Some(row) => {
+            let seq = crate::plans::number(&row, 0, "targets", "seq")?;
+            Err(Found::OutcomeMissing { remediation: fold.id.to_string(), seq }.into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// One pass over the targets with their outcomes beside them.
+async fn check_targets(
+    tx: &mut Tx,
+    fold: &Remediation,
+    story: &Story,
+    number: i64,
+    seen: &mut Verified,
+    progress: &mut impl FnMut(&Verified),
+) -> Result<(), VerifyError> {
+    let remediation = || fold.id.to_string();
+    let row = tx.row("SELECT remediation, header FROM plans WHERE remediation = $1", &[number.into()]).await?;
+    let row = row.ok_or_else(|| Found::PlanMissing { remediation: remediation() })?;
+    let header: PlanHeader = parse(&row, 1, "plans", "header")?;
+    let mut hasher = PlanHasher::new(&header);
+    let sql = format!(
+        "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
+         JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+         LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
+         WHERE t.remediation = $1 AND t.seq > $2 ORDER BY t.seq LIMIT {PAGE}"
+    );
+    let (mut after, mut outcomes) = (-1, 0_i64);
+    let mut last: Option<Target> = None;
+    loop {
+        let rows = tx.rows(sql.clone(), &[number.into(), after.into()]).await?;
+        for row in &rows {
+            let (target, outcome) = read_pair(row, last.as_ref())?;
+            hasher.add(&target);
+            check_pair(fold, story, &target, outcome.as_ref())?;
+            outcomes += i64::from(outcome.is_some());
+            after = i64::from(target.seq);
+            last = Some(target);
+        }
+        seen.targets += rows.len() as u64;
+        progress(seen);
+        if rows.len() < PAGE as usize {
+            break;
+        }
+    }
+    seen.outcomes += u64::try_from(outcomes).unwrap_or(0);
+    let (found, expected) = (hasher.finish(), fold.plan.as_ref().map(|plan| plan.digest).unwrap_or_default());
+    if found != expected {
+        return Err(Found::Plan { remediation: remediation(), expected, found }.into());
+    }
+    let stored = tx.row("SELECT COUNT(*) FROM outcomes WHERE remediation = $1", &[number.into()]).await?;
+    if stored.map_or(Ok(0), |row| row.int(0))? != outcomes {
+        return Err(Found::OutcomesBeyondPlan { remediation: remediation() }.into());
+    }
+    Ok(())
+}
+
+/// Whether a target has an outcome just when the events say so.
+fn check_pair(fold: &Remediation, story: &Story, target: &Target, outcome: Option<&Outcome>) -> Result<(), Found> {
+    let seq = target.seq;
+    let Some(outcome) = outcome else {
+        let ended = matches!(fold.status, Status::Completed | Status::PartiallyCompleted | Status::Cancelled)
+            || (fold.status == Status::Failed && fold.counts.open == 0);
+        let lost = ended || target.not_remediable.is_some();
+        return if lost { Err(Found::OutcomeMissing { remediation: fold.id.to_string(), seq }) } else { Ok(()) };
+    };
+    let told = match (target.not_remediable, outcome.batch) {
+        (Some(reason), _) => {
+            let expected = Outcome {
+                seq,
+                kind: OutcomeKind::NotRemediable,
+                reason,
+                detail: None,
+                receipt: None,
+                batch: None,
+                recorded_at: story.planned_at,
+            };
+            *outcome == expected
+        }
+        // Its digest was compared before; here it must only be the batch that its number falls into.
+        (None, Some(batch)) => story.batch_of(seq).is_some_and(|known| known.number == batch),
+        (None, None) => story.cancelled.is_some() && outcome.kind == OutcomeKind::Cancelled,
+    };
+    if told { Ok(()) } else { Err(Found::OutcomeAdded { remediation: fold.id.to_string(), seq }) }
+}
