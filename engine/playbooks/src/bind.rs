@@ -35,7 +35,7 @@ pub enum Judgement {
     },
     /// It does not.
     Drop {
-        /// What dropped it: `where`, `match`, or the script's name.
+        /// What dropped it: `where` (which has taken in the matches before the first script), `match`, or the script's name.
         by: String,
         /// Why, in the script's words.
         reason: Option<String>,
@@ -143,7 +143,8 @@ impl Checked {
         };
         let copy = copy.as_ref().and_then(|copy| text("delete-senders-copy", copy)).as_deref() == Some("true");
         let action = text("action", action);
-        let action = action.and_then(|word| word.parse().map_err(|unknown| wrong.push(format!("`action`: {unknown}"))).ok());
+        let action =
+            action.and_then(|word| word.parse().map_err(|unknown| wrong.push(format!("`action`: {unknown}"))).ok());
         if let (true, Some(action)) = (copy, action)
             && action != Action::SoftDelete
         {
@@ -271,7 +272,8 @@ impl Bound {
 
     /// Whether this plan is acted on: false where the `when` of `remediate` is, or fails.
     pub fn remediates(&self, facts: &PlanFacts, counts: &Counts) -> bool {
-        self.step(|what| matches!(what, What::Remediate { .. })).is_some_and(|step| self.runs(step, facts, counts, false))
+        self.step(|what| matches!(what, What::Remediate { .. }))
+            .is_some_and(|step| self.runs(step, facts, counts, false))
     }
 
     /// Whether this plan is verified.

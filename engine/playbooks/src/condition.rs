@@ -96,7 +96,8 @@ impl Conditions {
                     }
                 }
                 Unbound::Any(branches) => {
-                    let branches = branches.iter().map(|branch| branch.bind(vars, wrong)).filter(|branch| !branch.is_empty());
+                    let branches =
+                        branches.iter().map(|branch| branch.bind(vars, wrong)).filter(|branch| !branch.is_empty());
                     let branches: Vec<_> = branches.map(Predicate::all).collect();
                     if !branches.is_empty() {
                         bound.push(Condition::Any(branches));

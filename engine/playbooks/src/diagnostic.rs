@@ -176,7 +176,8 @@ impl Report {
         let start = offset(source, error.line, error.column);
         let end = source[start..].char_indices().nth(1).map_or(source.len(), |(length, _)| start + length);
         let mut found = self.found.borrow_mut();
-        let same = |known: &Diagnostic| known.file == file && known.line == error.line && known.message == error.message;
+        let same =
+            |known: &Diagnostic| known.file == file && known.line == error.line && known.message == error.message;
         if found.iter().any(same) {
             return;
         }
@@ -222,7 +223,8 @@ pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
     let mut start = 0;
     for (number, known) in text.split_inclusive('\n').enumerate() {
         if number + 1 == line {
-            let inside = known.char_indices().nth(column.saturating_sub(1)).map_or(known.trim_end().len(), |(at, _)| at);
+            let inside =
+                known.char_indices().nth(column.saturating_sub(1)).map_or(known.trim_end().len(), |(at, _)| at);
             return start + inside;
         }
         start += known.len();

@@ -48,11 +48,17 @@ pub(crate) fn parse_value(kind: &Type, text: &str) -> Result<Value, String> {
     let trimmed = text.trim();
     match kind {
         Type::Text => Ok(Value::Text(text.to_owned())),
-        Type::Address => check_address(trimmed).map(|()| Value::Text(trimmed.to_owned())).map_err(|why| format!("`{}` is no address: {why}", shown())),
-        Type::Domain => check_domain(trimmed).map(|()| Value::Text(trimmed.to_owned())).map_err(|why| format!("`{}` is no domain: {why}", shown())),
+        Type::Address => check_address(trimmed)
+            .map(|()| Value::Text(trimmed.to_owned()))
+            .map_err(|why| format!("`{}` is no address: {why}", shown())),
+        Type::Domain => check_domain(trimmed)
+            .map(|()| Value::Text(trimmed.to_owned()))
+            .map_err(|why| format!("`{}` is no domain: {why}", shown())),
         Type::Location => check_location(trimmed).map(|()| Value::Text(trimmed.to_owned())),
         Type::Integer => trimmed.parse().map(Value::Integer).map_err(|_| format!("`{}` is no whole number", shown())),
-        Type::Boolean => trimmed.parse().map(Value::Boolean).map_err(|_| format!("`{}` is neither true nor false", shown())),
+        Type::Boolean => {
+            trimmed.parse().map(Value::Boolean).map_err(|_| format!("`{}` is neither true nor false", shown()))
+        }
         Type::Duration => parse_duration(trimmed)
             .map(Value::Duration)
             .ok_or_else(|| format!("`{}` is no duration; write 15m, 48h or 7d", shown())),
@@ -78,21 +84,35 @@ pub(crate) fn read(node: Option<&Node>, report: &Report) -> Vec<Input> {
             && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
         if !is_word {
             let message = format!("`{}` cannot name an input", visible_line(text, 60));
-            report.error("input", name.span.clone(), message, "here").help("lower-case letters, digits and _, a letter first: scripts see it as inputs.name");
+            report
+                .error("input", name.span.clone(), message, "here")
+                .help("lower-case letters, digits and _, a letter first: scripts see it as inputs.name");
             continue;
         }
         let Some(kind) = body.get("type").and_then(Node::text).and_then(parse_type) else { continue };
         let required = body.get("required").and_then(Node::boolean).unwrap_or(false);
         let default = body.get("default").filter(|node| !node.is_null());
         if let (true, Some(default)) = (required, default) {
-            report.error("input", default.span.clone(), format!("the input `{text}` is required and has a default"), "never used").help("leave out one of them");
+            report
+                .error(
+                    "input",
+                    default.span.clone(),
+                    format!("the input `{text}` is required and has a default"),
+                    "never used",
+                )
+                .help("leave out one of them");
         }
         let default = default.and_then(|node| {
             let texts: Vec<_> = node.items().iter().filter_map(Node::text).collect();
             match parse_value(&kind, &texts.join(",")) {
                 Ok(value) => Some(value),
                 Err(why) => {
-                    report.error("input", node.span.clone(), format!("the default of `{text}` does not fit: {why}"), format!("not of type {kind}"));
+                    report.error(
+                        "input",
+                        node.span.clone(),
+                        format!("the default of `{text}` does not fit: {why}"),
+                        format!("not of type {kind}"),
+                    );
                     None
                 }
             }
@@ -104,19 +124,24 @@ pub(crate) fn read(node: Option<&Node>, report: &Report) -> Vec<Input> {
 }
 
 /// Checks what was given against what is declared: values by name, or every mistake.
-pub(crate) fn bind(declared: &[Input], given: &BTreeMap<String, String>) -> Result<BTreeMap<String, Value>, Vec<String>> {
+pub(crate) fn bind(
+    declared: &[Input],
+    given: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, Value>, Vec<String>> {
     let mut values = BTreeMap::new();
     let mut wrong = Vec::new();
     for input in declared {
         match given.get(&input.name) {
             Some(text) if text.trim().is_empty() && input.kind != Type::Text => {
-                wrong.push(format!("input `{}` is empty; it is a {}", input.name, input.kind));
+                wrong.push(format!("input `{}` is empty; it is {}", input.name, input.kind.one()));
             }
             Some(text) => match parse_value(&input.kind, text) {
                 Ok(value) => _ = values.insert(input.name.clone(), value),
                 Err(why) => wrong.push(format!("input `{}`: {why}", input.name)),
             },
-            None if input.required => wrong.push(format!("input `{}` is missing; it is a {}", input.name, input.kind)),
+            None if input.required => {
+                wrong.push(format!("input `{}` is missing; it is {}", input.name, input.kind.one()))
+            }
             None => {
                 if let Some(default) = &input.default {
                     values.insert(input.name.clone(), default.clone());

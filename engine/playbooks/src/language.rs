@@ -101,7 +101,10 @@ pub(crate) fn check_address(text: &str) -> Result<(), String> {
 }
 
 pub(crate) fn check_domain(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.contains('@') || text.chars().any(|c| c.is_whitespace() || c.is_control() || "/<>,;".contains(c)) {
+    if text.is_empty()
+        || text.contains('@')
+        || text.chars().any(|c| c.is_whitespace() || c.is_control() || "/<>,;".contains(c))
+    {
         return Err("it has characters that a domain has not".to_owned());
     }
     Ok(())
@@ -146,46 +149,82 @@ static STOP_WHEN: &[Key] = &[
 
 /// Steps by name.
 pub(crate) static STEPS: &[Key] = &[
-    key("search", Shape::Map(&[
-        WHEN,
-        key("stores", Shape::OneOrMore(&Shape::Text), "names of stores; all if left out"),
-        must("where", Shape::Conditions, "what to look for; every condition must hold"),
-    ]), "finds messages; the first step"),
-    key("filter", Shape::Map(&[
-        WHEN,
-        key("match", Shape::Conditions, "conditions that must hold; pushed down into the search where they can be"),
-        key("script", Shape::Text, "a filter script, asked after `match`"),
-    ]), "keeps what matches and what the script keeps"),
-    key("script", Shape::Map(&[
-        WHEN,
-        must("file", Shape::Text, "a script with `fn variables()`"),
-        must("sets", Shape::MapOf(&Shape::Form(&TYPE)), "the variables that it sets, with their types"),
-    ]), "sets variables for later expressions"),
-    key("approve", Shape::Map(&[
-        WHEN,
-        key("votes", Shape::Integer(1, 20), "how many different people must approve; 1 if left out"),
-        key("from", Shape::OneOrMore(&Shape::Word(ROLES)), "whose votes count; approver if left out"),
-        key("expires", MINUTES, "time to decide; 7d if left out"),
-        key("two-step", Shape::Boolean, "the requester's own vote does not count; true if left out"),
-    ]), "asks for votes on the frozen plan"),
-    key("remediate", Shape::Map(&[
-        WHEN,
-        must("action", Shape::Value(&Shape::Word(ACTIONS)), "what is done to each message"),
-        key("batch", Shape::Integer(1, u32::MAX as u64), "messages per batch; 5000 if left out"),
-        key("canary", Shape::Integer(0, u32::MAX as u64), "messages in the first batch; 20 if left out, 0 for none"),
-        key("stop-when", Shape::Map(STOP_WHEN), "rules that pause the remediation"),
-        key("delete-senders-copy", Shape::Value(&Shape::Boolean), "with soft-delete: also the copy in the sender's sent items"),
-    ]), "acts on the plan"),
+    key(
+        "search",
+        Shape::Map(&[
+            WHEN,
+            key("stores", Shape::OneOrMore(&Shape::Text), "names of stores; all if left out"),
+            must("where", Shape::Conditions, "what to look for; every condition must hold"),
+        ]),
+        "finds messages; the first step",
+    ),
+    key(
+        "filter",
+        Shape::Map(&[
+            WHEN,
+            key("match", Shape::Conditions, "conditions that must hold; pushed down into the search where they can be"),
+            key("script", Shape::Text, "a filter script, asked after `match`"),
+        ]),
+        "keeps what matches and what the script keeps",
+    ),
+    key(
+        "script",
+        Shape::Map(&[
+            WHEN,
+            must("file", Shape::Text, "a script with `fn variables()`"),
+            must("sets", Shape::MapOf(&Shape::Form(&TYPE)), "the variables that it sets, with their types"),
+        ]),
+        "sets variables for later expressions",
+    ),
+    key(
+        "approve",
+        Shape::Map(&[
+            WHEN,
+            key("votes", Shape::Integer(1, 20), "how many different people must approve; 1 if left out"),
+            key("from", Shape::OneOrMore(&Shape::Word(ROLES)), "whose votes count; approver if left out"),
+            key("expires", MINUTES, "time to decide; 7d if left out"),
+            key("two-step", Shape::Boolean, "the requester's own vote does not count; true if left out"),
+        ]),
+        "asks for votes on the frozen plan",
+    ),
+    key(
+        "remediate",
+        Shape::Map(&[
+            WHEN,
+            must("action", Shape::Value(&Shape::Word(ACTIONS)), "what is done to each message"),
+            key("batch", Shape::Integer(1, u32::MAX as u64), "messages per batch; 5000 if left out"),
+            key(
+                "canary",
+                Shape::Integer(0, u32::MAX as u64),
+                "messages in the first batch; 20 if left out, 0 for none",
+            ),
+            key("stop-when", Shape::Map(STOP_WHEN), "rules that pause the remediation"),
+            key(
+                "delete-senders-copy",
+                Shape::Value(&Shape::Boolean),
+                "with soft-delete: also the copy in the sender's sent items",
+            ),
+        ]),
+        "acts on the plan",
+    ),
     key("verify", Shape::Map(&[WHEN]), "looks again whether each message is gone from where it was"),
-    key("notify", Shape::Map(&[
-        WHEN,
-        must("to", Shape::OneOrMore(&Shape::Text), "names of notifiers in the configuration"),
-        key("on", Shape::OneOrMore(&Shape::Word(OCCASIONS)), "occasions; finished if left out"),
-    ]), "tells people"),
+    key(
+        "notify",
+        Shape::Map(&[
+            WHEN,
+            must("to", Shape::OneOrMore(&Shape::Text), "names of notifiers in the configuration"),
+            key("on", Shape::OneOrMore(&Shape::Word(OCCASIONS)), "occasions; finished if left out"),
+        ]),
+        "tells people",
+    ),
 ];
 
 static INPUT: &[Key] = &[
-    must("type", Shape::Form(&TYPE), "text, address, domain, location, duration, timestamp, integer, boolean, or `list of` one of them"),
+    must(
+        "type",
+        Shape::Form(&TYPE),
+        "text, address, domain, location, duration, timestamp, integer, boolean, or `list of` one of them",
+    ),
     key("required", Shape::Boolean, "must be given; false if left out"),
     key("default", Shape::Anything, "value if none is given"),
     key("description", Shape::Text, "what it is for"),
@@ -193,15 +232,29 @@ static INPUT: &[Key] = &[
 
 static TRIGGERS: &[Key] = &[
     key("manual", Shape::Map(&[]), "a person may submit it"),
-    key("suggestion", Shape::Map(&[
-        must("verdict", Shape::OneOrMore(&Shape::Word(VERDICTS)), "verdicts of an investigation that suggest it"),
-    ]), "an automated investigation may suggest it"),
-    key("schedule", Shape::Map(&[
-        must("cron", Shape::Form(&CRON), "six fields, seconds first"),
-        key("time-zone", Shape::Form(&ZONE), "time zone of the fields; UTC if left out"),
-        key("overlap", Shape::Word(&["skip", "queue"]), "what to do if the last run is not done; skip if left out"),
-        key("misfire", Shape::Word(&["skip", "run-once"]), "what to do about a time that was missed; skip if left out"),
-    ]), "it runs by itself"),
+    key(
+        "suggestion",
+        Shape::Map(&[must(
+            "verdict",
+            Shape::OneOrMore(&Shape::Word(VERDICTS)),
+            "verdicts of an investigation that suggest it",
+        )]),
+        "an automated investigation may suggest it",
+    ),
+    key(
+        "schedule",
+        Shape::Map(&[
+            must("cron", Shape::Form(&CRON), "six fields, seconds first"),
+            key("time-zone", Shape::Form(&ZONE), "time zone of the fields; UTC if left out"),
+            key("overlap", Shape::Word(&["skip", "queue"]), "what to do if the last run is not done; skip if left out"),
+            key(
+                "misfire",
+                Shape::Word(&["skip", "run-once"]),
+                "what to do about a time that was missed; skip if left out",
+            ),
+        ]),
+        "it runs by itself",
+    ),
 ];
 
 /// The whole file.

@@ -18,6 +18,6 @@ mod yaml;
 pub use bind::{BindError, Bound, Judge, Judgement};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use input::Input;
-pub use schema::{keys, schema};
 pub use load::{Env, Playbook};
+pub use schema::{keys, schema};
 pub use trigger::{Misfire, Overlap, Schedule, Triggers};

@@ -142,7 +142,13 @@ fn check_triggers(root: &Node, triggers: &Triggers, inputs: &[Input], report: &R
         && let Some(input) = inputs.iter().find(|input| input.required)
     {
         let message = format!("a schedule cannot give the required input `{}`", input.name);
-        let at = node.entries().iter().find(|(key, _)| key.text() == Some("schedule")).map_or(node.span.clone(), |(key, _)| key.span.clone());
-        report.error("trigger", at, message, "runs without a person").help("give the input a default, or leave out the schedule");
+        let at = node
+            .entries()
+            .iter()
+            .find(|(key, _)| key.text() == Some("schedule"))
+            .map_or(node.span.clone(), |(key, _)| key.span.clone());
+        report
+            .error("trigger", at, message, "runs without a person")
+            .help("give the input a default, or leave out the schedule");
     }
 }

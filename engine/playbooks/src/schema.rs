@@ -10,7 +10,10 @@ pub fn schema() -> String {
     let mut root = map(PLAYBOOK);
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".to_owned(), json!("A Clawback playbook"));
-    root.insert("$defs".to_owned(), json!({ "conditions": map(CONDITIONS), "expression": { "type": "string", "pattern": "\\$\\{" } }));
+    root.insert(
+        "$defs".to_owned(),
+        json!({ "conditions": map(CONDITIONS), "expression": { "type": "string", "pattern": "\\$\\{" } }),
+    );
     let mut text = serde_json::to_string_pretty(&root).unwrap_or_default();
     text.push('\n');
     text

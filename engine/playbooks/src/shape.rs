@@ -130,12 +130,16 @@ fn check_leaf(node: &Node, shape: Shape, path: &str, report: &Report) {
             }
             None => wrong_type(node, path, "a number", "a share is above 0 and at most 1: 0.05 is 5 %", report),
         },
-        Shape::Boolean if node.boolean().is_none() => wrong_type(node, path, "true or false", "write true or false, without quotes", report),
+        Shape::Boolean if node.boolean().is_none() => {
+            wrong_type(node, path, "true or false", "write true or false, without quotes", report)
+        }
         Shape::Word(words) => match text {
             Some(text) if words.contains(&text) => {}
             Some(text) => {
-                let hint = nearest(text, words.iter().copied())
-                    .map_or_else(|| format!("known are {}", words.join(", ")), |near| format!("did you mean `{near}`?"));
+                let hint = nearest(text, words.iter().copied()).map_or_else(
+                    || format!("known are {}", words.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 let message = format!("`{}` is no value of `{path}`", clawback_model::visible_line(text, 60));
                 report.error("unknown-word", node.span.clone(), message, "unknown").help(hint);
             }
@@ -148,9 +152,11 @@ fn check_leaf(node: &Node, shape: Shape, path: &str, report: &Report) {
                     report.error("malformed", node.span.clone(), message, format!("no {}", form.noun)).help(form.hint);
                 }
             }
-            None => wrong_type(node, path, form.noun, form.hint, report),
+            None => wrong_type(node, path, &format!("a {}", form.noun), form.hint, report),
         },
-        Shape::Text | Shape::Expression if text.is_none() => wrong_type(node, path, "a text", "put it in quotes", report),
+        Shape::Text | Shape::Expression if text.is_none() => {
+            wrong_type(node, path, "a text", "put it in quotes", report)
+        }
         _ => {}
     }
 }
@@ -177,7 +183,9 @@ fn check_keys(node: &Node, entries: &[(Node, Node)], keys: &[Key], path: &str, r
     }
     for missing in keys.iter().filter(|known| known.required && node.get(known.name).is_none()) {
         let message = format!("`{path}` lacks the key `{}`", missing.name);
-        report.error("missing-key", node.span.clone(), message, "here").help(format!("{}: {}", missing.name, missing.about));
+        report
+            .error("missing-key", node.span.clone(), message, "here")
+            .help(format!("{}: {}", missing.name, missing.about));
     }
 }
 
@@ -193,7 +201,9 @@ fn check_one_of(node: &Node, keys: &[Key], path: &str, report: &Report) {
     if entries.len() != 1 {
         let message = format!("a step has one name and its keys beneath it, and this has {}", entries.len());
         let at = entries.get(1).map_or(node.span.clone(), |(second, _)| second.span.clone());
-        report.error("step", at, message, "here").help("begin each step with `- ` and put `when:` inside the step's own keys");
+        report
+            .error("step", at, message, "here")
+            .help("begin each step with `- ` and put `when:` inside the step's own keys");
     }
 }
 

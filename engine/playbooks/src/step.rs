@@ -74,7 +74,9 @@ impl<'a> Reader<'a> {
         for needed in ["search", "remediate"] {
             if !self.seen.contains_key(needed) {
                 let message = format!("the playbook has no `{needed}` step");
-                self.report.error("steps", node.span.clone(), message, "these steps").help("a playbook searches once and remediates once");
+                self.report
+                    .error("steps", node.span.clone(), message, "these steps")
+                    .help("a playbook searches once and remediates once");
             }
         }
         steps
@@ -127,21 +129,29 @@ impl<'a> Reader<'a> {
         let times = self.seen.entry(word).or_default();
         *times += 1;
         if *times > 1 && !matches!(word, "filter" | "script" | "notify") {
-            self.report.error("steps", at, format!("a second `{word}` step"), "again").help("a playbook has one; split it into two playbooks");
+            self.report
+                .error("steps", at, format!("a second `{word}` step"), "again")
+                .help("a playbook has one; split it into two playbooks");
             return;
         }
         // A script may set variables for the search.
         let is_early_script = word == "script" && self.phase == Phase::Start;
         if word == "search" && self.phase > Phase::Start {
-            self.report.error("steps", at, "`search` comes after steps that need its messages", "too late").help("make it the first step");
+            self.report
+                .error("steps", at, "`search` comes after steps that need its messages", "too late")
+                .help("make it the first step");
         } else if word != "search" && !is_early_script && !self.seen.contains_key("search") {
             let message = format!("`{word}` comes before `search`");
             self.report.error("steps", at, message, "no messages yet").help("make `search` the first step");
         } else if phase < self.phase {
             let message = format!("`{word}` comes too late: the plan is frozen and decided on by then");
-            self.report.error("steps", at, message, "too late").help("the order is search, filter and script, approve, remediate, verify, notify");
+            self.report
+                .error("steps", at, message, "too late")
+                .help("the order is search, filter and script, approve, remediate, verify, notify");
         } else if word == "verify" && !self.seen.contains_key("remediate") {
-            self.report.error("steps", at, "`verify` comes before `remediate`", "nothing to verify yet").help("put it after `remediate`");
+            self.report
+                .error("steps", at, "`verify` comes before `remediate`", "nothing to verify yet")
+                .help("put it after `remediate`");
         }
         // A notifier may be named anywhere after the search: its occasions say when it speaks.
         if word != "notify" && !is_early_script {
@@ -152,16 +162,24 @@ impl<'a> Reader<'a> {
     fn search(&self, body: &Node) -> Option<What> {
         let stores = body.get("stores").map(|node| {
             let names = node.items().iter();
-            names.filter_map(|name| Some((name, name.text()?))).map(|(node, name)| {
-                self.check_known("store", node, name, self.env.stores.as_deref(), "[stores] of the configuration");
-                name.to_owned()
-            }).collect()
+            names
+                .filter_map(|name| Some((name, name.text()?)))
+                .map(|(node, name)| {
+                    self.check_known("store", node, name, self.env.stores.as_deref(), "[stores] of the configuration");
+                    name.to_owned()
+                })
+                .collect()
         });
         let conditions = Conditions::read(body.get("where"), &self.variables, self.report);
         let node = body.get("where")?;
         if conditions.is_empty() && node.entries().is_empty() {
             self.report
-                .error("search", node.span.clone(), "`where` is empty, and so the search would select every message", "no condition")
+                .error(
+                    "search",
+                    node.span.clone(),
+                    "`where` is empty, and so the search would select every message",
+                    "no condition",
+                )
                 .help("give at least one condition, such as received-after");
         }
         Some(What::Search { stores, conditions })
@@ -211,11 +229,15 @@ impl<'a> Reader<'a> {
         let mut sets = BTreeMap::new();
         for (name, kind) in body.get("sets").map(Node::entries).unwrap_or_default() {
             let (Some(word), Some(kind)) = (name.text(), kind.text().and_then(parse_type)) else { continue };
-            let taken = matches!(word, "now" | "inputs" | "plan" | "message") || self.variables.iter().any(|(known, _)| known == word);
-            let is_word = word.starts_with(|c: char| c.is_ascii_lowercase()) && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            let taken = matches!(word, "now" | "inputs" | "plan" | "message")
+                || self.variables.iter().any(|(known, _)| known == word);
+            let is_word = word.starts_with(|c: char| c.is_ascii_lowercase())
+                && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             if taken || !is_word {
                 let message = format!("`{}` cannot name a variable", visible_line(word, 60));
-                self.report.error("script", name.span.clone(), message, "here").help("lower-case letters, digits and _, and no name that is taken");
+                self.report
+                    .error("script", name.span.clone(), message, "here")
+                    .help("lower-case letters, digits and _, and no name that is taken");
                 continue;
             }
             sets.insert(word.to_owned(), kind);
@@ -256,7 +278,12 @@ impl<'a> Reader<'a> {
             Some(node) => {
                 let expires = parse_duration(node.text()?)?;
                 if expires.is_zero() || expires > LONGEST_DEADLINE {
-                    self.report.error("out-of-range", node.span.clone(), "`expires` must be between 1s and 90d", "out of range");
+                    self.report.error(
+                        "out-of-range",
+                        node.span.clone(),
+                        "`expires` must be between 1s and 90d",
+                        "out of range",
+                    );
                 }
                 expires
             }
@@ -291,11 +318,18 @@ impl<'a> Reader<'a> {
         let limits = &self.env.limits;
         let batch = number("batch", Guards::default().batch.min(limits.batch));
         if let (Some(node), Err(exceeded)) = (body.get("batch"), limits.check_batch(batch)) {
-            self.report.error("limit", node.span.clone(), exceeded.to_string(), "too large").help(format!("at most {}", limits.batch));
+            self.report
+                .error("limit", node.span.clone(), exceeded.to_string(), "too large")
+                .help(format!("at most {}", limits.batch));
         }
         let canary = number("canary", Guards::default().canary.min(batch));
         if let (Some(node), true) = (body.get("canary"), canary > batch) {
-            self.report.error("limit", node.span.clone(), format!("the canary of {canary} is larger than a batch of {batch}"), "too large");
+            self.report.error(
+                "limit",
+                node.span.clone(),
+                format!("the canary of {canary} is larger than a batch of {batch}"),
+                "too large",
+            );
         }
         let rules = body.get("stop-when");
         let ratio = |key: &str| rules.and_then(|rules| rules.get(key)).and_then(Node::number);
@@ -313,8 +347,11 @@ impl<'a> Reader<'a> {
             if let (Some(node), Some(limit)) = (rules.and_then(|rules| rules.get(key)), count(key))
                 && limit > most
             {
-                let message = format!("`{key}` of {limit} can never stop anything: a query is limited to {most} messages");
-                self.report.error("limit", node.span.clone(), message, "never reached").help("lower it, or leave it out");
+                let message =
+                    format!("`{key}` of {limit} can never stop anything: a query is limited to {most} messages");
+                self.report
+                    .error("limit", node.span.clone(), message, "never reached")
+                    .help("lower it, or leave it out");
             }
         }
         Some(What::Remediate { action, delete_senders_copy, guards: Guards { batch, canary, stop_when } })

@@ -23,7 +23,13 @@ pub(crate) type Variables = Vec<(String, Type)>;
 impl Template {
     /// Reads the text of a node. A value that is one `${...}` and nothing else keeps its type, which must be `wanted` or,
     /// where `several`, a list of it; with text around it, it becomes text.
-    pub(crate) fn read(node: &Node, wanted: &Type, several: bool, variables: &Variables, report: &Report) -> Option<Self> {
+    pub(crate) fn read(
+        node: &Node,
+        wanted: &Type,
+        several: bool,
+        variables: &Variables,
+        report: &Report,
+    ) -> Option<Self> {
         let text = node.text()?;
         let mut parts = Vec::new();
         let mut rest = text;
@@ -33,7 +39,9 @@ impl Template {
             }
             let inside = &rest[start + 2..];
             let Some(end) = end_of(inside) else {
-                report.error("expression", node.span.clone(), "a `${` has no `}`", "unfinished").help("close it, or put the whole value in quotes");
+                report
+                    .error("expression", node.span.clone(), "a `${` has no `}`", "unfinished")
+                    .help("close it, or put the whole value in quotes");
                 return None;
             };
             parts.push(Part::Expression(compile(&inside[..end], node, variables, report)?));
@@ -50,7 +58,12 @@ impl Template {
         let wanted = wanted.plain();
         let complain = |found: &Type| {
             let list = if several { format!(" or a list of {wanted}") } else { String::new() };
-            report.error("expression", node.span.clone(), format!("this gives a {found}, and a {wanted}{list} belongs here"), format!("a {found}"));
+            report.error(
+                "expression",
+                node.span.clone(),
+                format!("this gives {}, and {}{list} belongs here", found.one(), wanted.one()),
+                found.one(),
+            );
             false
         };
         match self.0.as_slice() {
@@ -62,13 +75,20 @@ impl Template {
                 None => complain(&Type::List(Box::new(Type::Text))),
             },
             [Part::Text(_)] => true,
-            parts => parts.iter().all(|part| match part {
-                Part::Expression(inner) if matches!(inner.result(), Some(Type::List(_)) | None) => {
-                    report.error("expression", node.span.clone(), "a list cannot stand inside a text", "a list here");
-                    false
-                }
-                _ => true,
-            }) && (wanted == Type::Text || complain(&Type::Text)),
+            parts => {
+                parts.iter().all(|part| match part {
+                    Part::Expression(inner) if matches!(inner.result(), Some(Type::List(_)) | None) => {
+                        report.error(
+                            "expression",
+                            node.span.clone(),
+                            "a list cannot stand inside a text",
+                            "a list here",
+                        );
+                        false
+                    }
+                    _ => true,
+                }) && (wanted == Type::Text || complain(&Type::Text))
+            }
         }
     }
 
@@ -81,7 +101,9 @@ impl Template {
     pub(crate) fn lacks_input(&self, vars: &Vars) -> bool {
         self.0.iter().any(|part| match part {
             Part::Text(_) => false,
-            Part::Expression(inner) => inner.inputs().iter().any(|input| !vars.contains_key(&format!("inputs.{input}"))),
+            Part::Expression(inner) => {
+                inner.inputs().iter().any(|input| !vars.contains_key(&format!("inputs.{input}")))
+            }
         })
     }
 
@@ -127,8 +149,13 @@ pub(crate) fn condition(node: Option<&Node>, variables: &Variables, report: &Rep
     match expression.result() {
         Some(Type::Boolean) => Some(expression),
         found => {
-            let found = found.map_or_else(|| "list".to_owned(), ToString::to_string);
-            report.error("expression", node.span.clone(), format!("`when` must be true or false, and this gives a {found}"), format!("a {found}"));
+            let found = found.map_or_else(|| "a list".to_owned(), Type::one);
+            report.error(
+                "expression",
+                node.span.clone(),
+                format!("`when` must be true or false, and this gives {found}"),
+                found,
+            );
             None
         }
     }

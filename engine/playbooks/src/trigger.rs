@@ -52,7 +52,11 @@ pub(crate) fn check_cron(text: &str) -> Result<(), String> {
     if fields != 6 {
         return Err(format!("it has {fields} fields"));
     }
-    cron::Schedule::from_str(text).map(|_| ()).map_err(|error| error.to_string())
+    cron::Schedule::from_str(text).map(|_| ()).map_err(|error| {
+        // The crate draws its own caret; its last line says what is wrong.
+        let text = error.to_string();
+        text.lines().last().unwrap_or_default().trim().trim_end_matches('.').to_owned()
+    })
 }
 
 /// Reads the `on:` of a playbook, whose shape has been checked.
@@ -64,7 +68,11 @@ pub(crate) fn read(node: Option<&Node>) -> Triggers {
             cron: word(body, "cron")?,
             time_zone: word(body, "time-zone").unwrap_or_else(|| "UTC".to_owned()),
             overlap: if word(body, "overlap").as_deref() == Some("queue") { Overlap::Queue } else { Overlap::Skip },
-            misfire: if word(body, "misfire").as_deref() == Some("run-once") { Misfire::RunOnce } else { Misfire::Skip },
+            misfire: if word(body, "misfire").as_deref() == Some("run-once") {
+                Misfire::RunOnce
+            } else {
+                Misfire::Skip
+            },
         })
     });
     let verdicts = node.get("suggestion").and_then(|body| body.get("verdict")).map(Node::items).unwrap_or_default();

@@ -27,7 +27,10 @@ pub(crate) struct Node {
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     /// Text; `plain` if it is not in quotes, so that it may also be a number or a boolean.
-    Scalar { text: String, plain: bool },
+    Scalar {
+        text: String,
+        plain: bool,
+    },
     List(Vec<Node>),
     Map(Vec<(Node, Node)>),
 }
@@ -96,7 +99,9 @@ impl Node {
 pub(crate) fn parse(source: &str, report: &Report) -> Option<Node> {
     if source.len() > LARGEST {
         let message = format!("the playbook has {} bytes, and {LARGEST} are allowed", source.len());
-        report.error("too-large", 0..0, message, "here").help("split it, or move lists into [lists] of the configuration");
+        report
+            .error("too-large", 0..0, message, "here")
+            .help("split it, or move lists into [lists] of the configuration");
         return None;
     }
     let mut reader = Reader { offsets: Offsets::new(source), report, nodes: 0, parser: Parser::new_from_str(source) };
@@ -156,7 +161,10 @@ impl<'a> Reader<'a> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_extras(anchor, tag.is_some(), &start)?;
-                Some(Node { span: start, kind: Kind::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain } })
+                Some(Node {
+                    span: start,
+                    kind: Kind::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain },
+                })
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse_extras(anchor, tag.is_some(), &start)?;

@@ -92,9 +92,14 @@ fn texts(to: &mut Registry) {
     to.getter("latest_delivery_location", "text", "where it is now, such as `inbox`", |_: &mut Current| {
         with(|m| place(m.location.kind))
     });
-    to.getter("original_delivery_location", "text", "where it was first delivered; `unknown` if nobody knows", |_: &mut Current| {
-        with(|m| place(m.original_location.as_ref().map_or(LocationKind::Unknown, |place| place.kind)))
-    });
+    to.getter(
+        "original_delivery_location",
+        "text",
+        "where it was first delivered; `unknown` if nobody knows",
+        |_: &mut Current| {
+            with(|m| place(m.original_location.as_ref().map_or(LocationKind::Unknown, |place| place.kind)))
+        },
+    );
 }
 
 fn facts(to: &mut Registry) {
@@ -105,15 +110,20 @@ fn facts(to: &mut Registry) {
     to.getter("attachments", "array of text", "file names of attachments", |_: &mut Current| {
         with(|m| list(&m.attachments))
     });
-    to.getter("headers", "map", "header fields that were asked for, names in lower case, first values", |_: &mut Current| {
-        with(|m| {
-            let mut map = Map::new();
-            for (name, value) in m.headers.iter().take(LONGEST_LIST) {
-                map.entry(name.as_str().into()).or_insert_with(|| Dynamic::from(shown(value)));
-            }
-            map
-        })
-    });
+    to.getter(
+        "headers",
+        "map",
+        "header fields that were asked for, names in lower case, first values",
+        |_: &mut Current| {
+            with(|m| {
+                let mut map = Map::new();
+                for (name, value) in m.headers.iter().take(LONGEST_LIST) {
+                    map.entry(name.as_str().into()).or_insert_with(|| Dynamic::from(shown(value)));
+                }
+                map
+            })
+        },
+    );
     to.getter("received_at", "timestamp", "when the store received it", |_: &mut Current| with(|m| m.received_at));
     to.getter("age_hours", "integer", "whole hours from then to now", |me: &mut Current| {
         let now = me.now;
@@ -132,49 +142,84 @@ fn tests(to: &mut Registry) {
     to.overload("is_in", |_: &mut Current, kinds: Array| {
         with(|m| any(&kinds, |kind| m.location.kind.as_str() == kind))
     });
-    to.function("from_is", "message.from_is(\"a@b.example\")", "whether the From address is this, or in this list", |_: &mut Current, text: &str| {
-        with(|m| m.from_address.eq_ignore_ascii_case(text))
-    });
+    to.function(
+        "from_is",
+        "message.from_is(\"a@b.example\")",
+        "whether the From address is this, or in this list",
+        |_: &mut Current, text: &str| with(|m| m.from_address.eq_ignore_ascii_case(text)),
+    );
     to.overload("from_is", |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| set.contains(&m.from_address)));
-    to.function("from_domain_is", "message.from_domain_is(\"b.example\")", "whether the sender's domain is this, or in this list", |_: &mut Current, text: &str| {
-        with(|m| m.from_domain().eq_ignore_ascii_case(text))
-    });
+    to.function(
+        "from_domain_is",
+        "message.from_domain_is(\"b.example\")",
+        "whether the sender's domain is this, or in this list",
+        |_: &mut Current, text: &str| with(|m| m.from_domain().eq_ignore_ascii_case(text)),
+    );
     to.overload("from_domain_is", |_: &mut Current, set: std::sync::Arc<TextSet>| {
         with(|m| set.contains(m.from_domain()))
     });
-    to.function("from_covered_by", "message.from_covered_by(simulation_senders)", "whether the list holds the From address, its domain or a domain above it", |_: &mut Current, set: std::sync::Arc<TextSet>| {
-        with(|m| set.covers(&m.from_address))
-    });
-    to.function("mailbox_in", "message.mailbox_in(vips)", "whether the mailbox is in the list", |_: &mut Current, set: std::sync::Arc<TextSet>| {
-        with(|m| set.contains(&m.mailbox))
-    });
-    to.function("subject_has", "message.subject_has(\"invoice\")", "whether the subject contains the text, or one of an array, without case", |_: &mut Current, part: &str| {
-        with(|m| has(&m.subject, part))
-    });
+    to.function(
+        "from_covered_by",
+        "message.from_covered_by(simulation_senders)",
+        "whether the list holds the From address, its domain or a domain above it",
+        |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| set.covers(&m.from_address)),
+    );
+    to.function(
+        "mailbox_in",
+        "message.mailbox_in(vips)",
+        "whether the mailbox is in the list",
+        |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| set.contains(&m.mailbox)),
+    );
+    to.function(
+        "subject_has",
+        "message.subject_has(\"invoice\")",
+        "whether the subject contains the text, or one of an array, without case",
+        |_: &mut Current, part: &str| with(|m| has(&m.subject, part)),
+    );
     to.overload("subject_has", |_: &mut Current, parts: Array| with(|m| any(&parts, |part| has(&m.subject, part))));
-    to.function("to_has", "message.to_has(\"a@b.example\")", "whether it is addressed to this, or to one of a list", |_: &mut Current, text: &str| {
-        with(|m| m.to.iter().any(|to| to.eq_ignore_ascii_case(text)))
-    });
+    to.function(
+        "to_has",
+        "message.to_has(\"a@b.example\")",
+        "whether it is addressed to this, or to one of a list",
+        |_: &mut Current, text: &str| with(|m| m.to.iter().any(|to| to.eq_ignore_ascii_case(text))),
+    );
     to.overload("to_has", |_: &mut Current, set: std::sync::Arc<TextSet>| {
         with(|m| m.to.iter().any(|to| set.contains(to)))
     });
-    to.function("has_flag", "message.has_flag(\"\\\\Seen\")", "whether it carries the flag, without case", |_: &mut Current, flag: &str| {
-        with(|m| m.flags.iter().any(|known| known.eq_ignore_ascii_case(flag)))
-    });
-    to.function("has_attachment", "message.has_attachment(\".html\")", "whether an attachment's name contains the text, without case", |_: &mut Current, part: &str| {
-        with(|m| m.attachments.iter().any(|name| has(name, part)))
-    });
+    to.function(
+        "has_flag",
+        "message.has_flag(\"\\\\Seen\")",
+        "whether it carries the flag, without case",
+        |_: &mut Current, flag: &str| with(|m| m.flags.iter().any(|known| known.eq_ignore_ascii_case(flag))),
+    );
+    to.function(
+        "has_attachment",
+        "message.has_attachment(\".html\")",
+        "whether an attachment's name contains the text, without case",
+        |_: &mut Current, part: &str| with(|m| m.attachments.iter().any(|name| has(name, part))),
+    );
 }
 
 fn headers(to: &mut Registry) {
     let find = |m: &Message, name: &str| m.header(&name.to_ascii_lowercase()).map(shown);
-    to.function("header", "message.header(\"list-id\")", "first value of a header field; empty if it has none; the name must be a literal", move |_: &mut Current, name: &str| {
-        with(|m| find(m, name).unwrap_or_default())
-    });
-    to.function("has_header", "message.has_header(\"list-id\")", "whether it has the header field; the name must be a literal", |_: &mut Current, name: &str| {
-        with(|m| m.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)))
-    });
-    to.function("header_has", "message.header_has(\"precedence\", \"bulk\")", "whether one of the header field's values contains the text, without case", |_: &mut Current, name: &str, part: &str| {
-        with(|m| m.headers.iter().any(|(known, value)| known.eq_ignore_ascii_case(name) && has(value, part)))
-    });
+    to.function(
+        "header",
+        "message.header(\"list-id\")",
+        "first value of a header field; empty if it has none; the name must be a literal",
+        move |_: &mut Current, name: &str| with(|m| find(m, name).unwrap_or_default()),
+    );
+    to.function(
+        "has_header",
+        "message.has_header(\"list-id\")",
+        "whether it has the header field; the name must be a literal",
+        |_: &mut Current, name: &str| with(|m| m.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))),
+    );
+    to.function(
+        "header_has",
+        "message.header_has(\"precedence\", \"bulk\")",
+        "whether one of the header field's values contains the text, without case",
+        |_: &mut Current, name: &str, part: &str| {
+            with(|m| m.headers.iter().any(|(known, value)| known.eq_ignore_ascii_case(name) && has(value, part)))
+        },
+    );
 }

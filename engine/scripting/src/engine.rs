@@ -119,45 +119,121 @@ fn sets(to: &mut Registry) {
     to.overload("contains", |items: &mut Array, text: ImmutableString| {
         items.iter().any(|item| item.as_immutable_string_ref().is_ok_and(|item| *item == text))
     });
-    to.function("contains", "vips.contains(text)", "whether a list, an array or a text contains it; also written `text in vips`", |text: &str, part: &str| text.contains(part));
-    to.function("covers", "simulation_senders.covers(address)", "whether the list holds the address, its domain or a domain above it", |set: &mut Arc<TextSet>, address: &str| set.covers(address));
+    to.function(
+        "contains",
+        "vips.contains(text)",
+        "whether a list, an array or a text contains it; also written `text in vips`",
+        |text: &str, part: &str| text.contains(part),
+    );
+    to.function(
+        "covers",
+        "simulation_senders.covers(address)",
+        "whether the list holds the address, its domain or a domain above it",
+        |set: &mut Arc<TextSet>, address: &str| set.covers(address),
+    );
     to.overload("len", |set: &mut Arc<TextSet>| i64::try_from(set.len()).unwrap_or(i64::MAX));
     to.overload("is_empty", |set: &mut Arc<TextSet>| set.is_empty());
-    to.function("list", "const BRANDS = list([\"a.example\"])", "makes a list of an array of texts; put it at the top of the script", |items: Array| -> Result<Arc<TextSet>, Box<EvalAltResult>> {
-        let texts: Result<Vec<_>, _> = items.into_iter().map(Dynamic::into_string).collect();
-        let texts = texts.map_err(|found| format!("a list is made of texts, and this array holds {found}"))?;
-        Ok(Arc::new(TextSet::new(texts)))
-    });
+    to.function(
+        "list",
+        "const BRANDS = list([\"a.example\"])",
+        "makes a list of an array of texts; put it at the top of the script",
+        |items: Array| -> Result<Arc<TextSet>, Box<EvalAltResult>> {
+            let texts: Result<Vec<_>, _> = items.into_iter().map(Dynamic::into_string).collect();
+            let texts = texts.map_err(|found| format!("a list is made of texts, and this array holds {found}"))?;
+            Ok(Arc::new(TextSet::new(texts)))
+        },
+    );
 }
 
 fn helpers(to: &mut Registry) {
-    to.function("domain_of", "domain_of(address)", "what follows the last @", |address: &str| -> ImmutableString { domain_of(address).into() });
-    to.function("registrable_domain", "registrable_domain(domain)", "the part that somebody registered: `corp.example` of `mail.corp.example`; a rule of thumb", |domain: &str| -> ImmutableString { registrable_domain(domain).into() });
-    to.function("url_domain", "url_domain(url)", "host of a link, lower case", |url: &str| -> ImmutableString { url_domain(url).into() });
-    to.function("cidr_contains", "cidr_contains(\"10.0.0.0/8\", address)", "whether the network contains the address", |network: &str, address: &str| {
-        cidr_contains(network, address).map_err(|wrong| Box::<EvalAltResult>::from(wrong))
+    to.function("domain_of", "domain_of(address)", "what follows the last @", |address: &str| -> ImmutableString {
+        domain_of(address).into()
     });
-    to.function("is_remediable", "is_remediable(location)", "whether a message in such a location can be reached", |location: &str| {
-        location.parse::<LocationKind>().is_ok_and(LocationKind::is_remediable)
+    to.function(
+        "registrable_domain",
+        "registrable_domain(domain)",
+        "the part that somebody registered: `corp.example` of `mail.corp.example`; a rule of thumb",
+        |domain: &str| -> ImmutableString { registrable_domain(domain).into() },
+    );
+    to.function("url_domain", "url_domain(url)", "host of a link, lower case", |url: &str| -> ImmutableString {
+        url_domain(url).into()
     });
-    to.function("levenshtein", "levenshtein(a, b)", "letters to change to turn one into the other; looks at 256 letters", |a: &str, b: &str| levenshtein(a, b));
-    to.function("normalise_subject", "normalise_subject(subject)", "lower case, without `Re:`, `Fwd:` and `[tags]`, single spaces", |subject: &str| -> ImmutableString { normalise_subject(subject).into() });
-    to.function("skeleton", "skeleton(text)", "the text as a hurried reader sees it; two texts with the same skeleton look alike", |text: &str| -> ImmutableString { skeleton(text).into() });
-    to.function("looks_like", "looks_like(domain, list)", "whether the domain would be taken for one of the list without being it", |domain: &str, list: Arc<TextSet>| looks_like(domain, &list));
+    to.function(
+        "cidr_contains",
+        "cidr_contains(\"10.0.0.0/8\", address)",
+        "whether the network contains the address",
+        |network: &str, address: &str| {
+            cidr_contains(network, address).map_err(|wrong| Box::<EvalAltResult>::from(wrong))
+        },
+    );
+    to.function(
+        "is_remediable",
+        "is_remediable(location)",
+        "whether a message in such a location can be reached",
+        |location: &str| location.parse::<LocationKind>().is_ok_and(LocationKind::is_remediable),
+    );
+    to.function(
+        "levenshtein",
+        "levenshtein(a, b)",
+        "letters to change to turn one into the other; looks at 256 letters",
+        |a: &str, b: &str| levenshtein(a, b),
+    );
+    to.function(
+        "normalise_subject",
+        "normalise_subject(subject)",
+        "lower case, without `Re:`, `Fwd:` and `[tags]`, single spaces",
+        |subject: &str| -> ImmutableString { normalise_subject(subject).into() },
+    );
+    to.function(
+        "skeleton",
+        "skeleton(text)",
+        "the text as a hurried reader sees it; two texts with the same skeleton look alike",
+        |text: &str| -> ImmutableString { skeleton(text).into() },
+    );
+    to.function(
+        "looks_like",
+        "looks_like(domain, list)",
+        "whether the domain would be taken for one of the list without being it",
+        |domain: &str, list: Arc<TextSet>| looks_like(domain, &list),
+    );
     to.overload("looks_like", |domain: &str, other: &str| looks_like(domain, &TextSet::new([other.to_owned()])));
-    to.function("starts_with", "text.starts_with(part)", "whether it begins so; the case counts", |text: &str, part: &str| text.starts_with(part));
-    to.function("ends_with", "text.ends_with(part)", "whether it ends so; the case counts", |text: &str, part: &str| text.ends_with(part));
-    to.function("has_text", "has_text(text, part)", "whether it contains the part, without case", |text: &str, part: &str| current::has(text, part));
-    to.function("same_text", "same_text(a, b)", "whether both are the same but for case", |a: &str, b: &str| a.to_lowercase() == b.to_lowercase());
+    to.function(
+        "starts_with",
+        "text.starts_with(part)",
+        "whether it begins so; the case counts",
+        |text: &str, part: &str| text.starts_with(part),
+    );
+    to.function(
+        "ends_with",
+        "text.ends_with(part)",
+        "whether it ends so; the case counts",
+        |text: &str, part: &str| text.ends_with(part),
+    );
+    to.function(
+        "has_text",
+        "has_text(text, part)",
+        "whether it contains the part, without case",
+        |text: &str, part: &str| current::has(text, part),
+    );
+    to.function("same_text", "same_text(a, b)", "whether both are the same but for case", |a: &str, b: &str| {
+        a.to_lowercase() == b.to_lowercase()
+    });
 }
 
 fn times(to: &mut Registry) {
     to.engine.register_type_with_name::<Timestamp>("timestamp").register_type_with_name::<Duration>("duration");
-    to.function("duration", "duration(\"7d\")", "reads a length of time; weeks, days, hours, minutes, seconds", |text: &str| {
-        parse_duration(text).ok_or_else(|| Box::<EvalAltResult>::from("a duration is written 15m, 48h, 7d or 1d12h"))
-    });
+    to.function(
+        "duration",
+        "duration(\"7d\")",
+        "reads a length of time; weeks, days, hours, minutes, seconds",
+        |text: &str| {
+            parse_duration(text)
+                .ok_or_else(|| Box::<EvalAltResult>::from("a duration is written 15m, 48h, 7d or 1d12h"))
+        },
+    );
     to.function("timestamp", "timestamp(\"2026-11-23\")", "reads a date or RFC 3339 time", |text: &str| {
-        Timestamp::parse(text).ok_or_else(|| Box::<EvalAltResult>::from("a time is written 2026-11-23 or 2026-11-23T12:00:00Z"))
+        Timestamp::parse(text)
+            .ok_or_else(|| Box::<EvalAltResult>::from("a time is written 2026-11-23 or 2026-11-23T12:00:00Z"))
     });
     to.function("days", "days(7)", "a length of time", |number: i64| span(number, 86_400));
     to.function("hours", "hours(48)", "a length of time", |number: i64| span(number, 3_600));

@@ -87,10 +87,11 @@ impl ScriptFault {
         if let Some(at) = bare.rfind(" (line ") {
             bare.truncate(at);
         }
+        let bare = bare.strip_prefix("Runtime error: ").unwrap_or(&bare);
         Self {
             line: position.line().unwrap_or(0),
             column: position.position().unwrap_or(0),
-            text: lower_first(&clawback_model::visible_line(&bare, LONGEST_FAULT)),
+            text: lower_first(&clawback_model::visible_line(bare, LONGEST_FAULT)),
         }
     }
 

@@ -59,9 +59,8 @@ impl Expression {
             let message = format!("the expression gives a {kind}, which no key of a playbook takes");
             return Err(ScriptError::at(text, start, message, None));
         };
-        let ast = strict
-            .compile_expression_with_scope(&scope, text)
-            .map_err(|error| ScriptError::of_parse(text, &error))?;
+        let ast =
+            strict.compile_expression_with_scope(&scope, text).map_err(|error| ScriptError::of_parse(text, &error))?;
         let inputs = uses.inputs.into_iter().map(|(name, _)| name).collect();
         Ok(Self { text: text.to_owned(), ast, result: sample.kind(), inputs })
     }

@@ -62,9 +62,8 @@ impl FilterScript {
         let (constants, uses) = top_level(name, source, lists)?;
         let mut known = constants.clone();
         known.push("inputs", Map::new()).push("now", Timestamp::default());
-        let ast = engine::strict()
-            .compile_with_scope(&known, source)
-            .map_err(|error| ScriptError::of_parse(name, &error))?;
+        let ast =
+            engine::strict().compile_with_scope(&known, source).map_err(|error| ScriptError::of_parse(name, &error))?;
         check_keep(name, &ast)?;
         check_uses(name, &uses)?;
         Ok(Self { name: name.to_owned(), ast, constants, uses, digest: Digest::of(source.as_bytes()) })
@@ -162,8 +161,14 @@ fn check_keep(name: &str, ast: &AST) -> Result<(), ScriptError> {
     let mut parameters = ast.iter_functions().filter(|known| known.name == "keep").map(|known| known.params.len());
     let (found, hint) = match parameters.next() {
         Some(1) => return Ok(()),
-        Some(number) => (format!("`keep` takes {number} arguments"), "write `fn keep(message)`: inputs, now and lists are there without being handed over"),
-        None => ("there is no function `keep`".to_owned(), "a filter is `fn keep(message) { ... }` and returns true for messages that stay in the plan"),
+        Some(number) => (
+            format!("`keep` takes {number} arguments"),
+            "write `fn keep(message)`: inputs, now and lists are there without being handed over",
+        ),
+        None => (
+            "there is no function `keep`".to_owned(),
+            "a filter is `fn keep(message) { ... }` and returns true for messages that stay in the plan",
+        ),
     };
     Err(ScriptError::at(name, Position::new(1, 1), found, Some(hint.to_owned())))
 }
@@ -186,7 +191,12 @@ pub(crate) fn check_uses(name: &str, uses: &Uses) -> Result<(), ScriptError> {
                 Some((distance, near)) if distance <= 3 => format!("did you mean `{near}`?"),
                 _ => "scripts/README.md lists every function".to_owned(),
             };
-            return Err(ScriptError::at(name, engine::somewhere(*at), format!("unknown function `{called}`"), Some(hint)));
+            return Err(ScriptError::at(
+                name,
+                engine::somewhere(*at),
+                format!("unknown function `{called}`"),
+                Some(hint),
+            ));
         }
     }
     Ok(())
@@ -198,7 +208,9 @@ fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
     }
     let kind = answer.type_name();
     let Some(mut map) = answer.try_cast::<Map>() else {
-        return Err(ScriptFault::plain(format!("`keep` returned a {kind}; it must return true, false or #{{ keep, reason, tag }}")));
+        return Err(ScriptFault::plain(format!(
+            "`keep` returned a {kind}; it must return true, false or #{{ keep, reason, tag }}"
+        )));
     };
     let keep = map
         .remove("keep")
@@ -225,7 +237,11 @@ mod tests {
         Message {
             store: "corp".into(),
             mailbox: "boss@corp.example".into(),
-            reference: MessageRef { locator: "1".into(), message_id: "<1@evil.example>".into(), fingerprint: "f".into() },
+            reference: MessageRef {
+                locator: "1".into(),
+                message_id: "<1@evil.example>".into(),
+                fingerprint: "f".into(),
+            },
             location: Location::new(LocationKind::Inbox, "INBOX"),
             original_location: None,
             subject: "RE: Your Invoice".into(),

@@ -90,9 +90,7 @@ pub(crate) fn looks_like(domain: &str, list: &TextSet) -> bool {
 /// Names of five letters and more, one letter apart, under the same or another top level.
 fn is_near(known: &str, look: &str) -> bool {
     let name = |domain: &str| domain.split_once('.').map_or(0, |(name, _)| name.chars().count());
-    name(known) >= 5
-        && known.chars().count().abs_diff(look.chars().count()) <= 1
-        && levenshtein(known, look) <= 1
+    name(known) >= 5 && known.chars().count().abs_diff(look.chars().count()) <= 1 && levenshtein(known, look) <= 1
 }
 
 /// RFC 3492, decoding only. None where the label is no punycode.
@@ -166,10 +164,12 @@ mod tests {
     #[test]
     fn look_alikes_are_not_the_thing_itself() {
         let list = TextSet::new(["contoso.example".into(), "corp.co.uk".into(), "ann@fabrikam.example".into()]);
-        for domain in ["c0ntoso.example", "contosso.example", "mail.cοntoso.example", "fabrikarn.example", "c0rp.co.uk"] {
+        for domain in ["c0ntoso.example", "contosso.example", "mail.cοntoso.example", "fabrikarn.example", "c0rp.co.uk"]
+        {
             assert!(looks_like(domain, &list), "{domain}");
         }
-        for domain in ["contoso.example", "mail.contoso.example", "fabrikam.example", "example.example", "carp.co.uk", ""]
+        for domain in
+            ["contoso.example", "mail.contoso.example", "fabrikam.example", "example.example", "carp.co.uk", ""]
         {
             assert!(!looks_like(domain, &list), "{domain}");
         }

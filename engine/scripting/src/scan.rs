@@ -68,8 +68,7 @@ impl Uses {
                 } else {
                     let is_method = matches!(old, Some((Token::Period | Token::Elvis, _)));
                     if matches!(name.as_str(), "header" | "has_header" | "header_has") {
-                        let pending =
-                            Pending { at: *place, skip_first: !is_method, literal: None, spoiled: false };
+                        let pending = Pending { at: *place, skip_first: !is_method, literal: None, spoiled: false };
                         self.open_header = Some(pending);
                     }
                     self.calls.push((name, *place));

@@ -48,6 +48,12 @@ impl fmt::Display for Type {
 }
 
 impl Type {
+    /// With its article: `an integer`.
+    pub fn one(&self) -> String {
+        let article = if matches!(self, Self::Integer | Self::Address) { "an" } else { "a" };
+        format!("{article} {self}")
+    }
+
     /// What scripts see: addresses, domains and locations are texts.
     #[must_use]
     pub fn plain(&self) -> Self {

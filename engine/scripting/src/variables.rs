@@ -30,12 +30,7 @@ impl fmt::Debug for VariableScript {
 
 impl VariableScript {
     /// Compiles the source; the map that `variables()` returns must have what `sets` names, of these types.
-    pub fn compile(
-        name: &str,
-        source: &str,
-        lists: &Lists,
-        sets: BTreeMap<String, Type>,
-    ) -> Result<Self, ScriptError> {
+    pub fn compile(name: &str, source: &str, lists: &Lists, sets: BTreeMap<String, Type>) -> Result<Self, ScriptError> {
         if source.len() > engine::SOURCE {
             let message = format!("the script has {} bytes, and {} are allowed", source.len(), engine::SOURCE);
             return Err(ScriptError::at(name, Position::new(1, 1), message, None));
@@ -47,7 +42,12 @@ impl VariableScript {
         if !ast.iter_functions().any(|known| known.name == "variables" && known.params.is_empty()) {
             let hint = "a script step is `fn variables() { #{ name: value } }`";
             let at = Position::new(1, 1);
-            return Err(ScriptError::at(name, at, "there is no function `variables` without arguments", Some(hint.into())));
+            return Err(ScriptError::at(
+                name,
+                at,
+                "there is no function `variables` without arguments",
+                Some(hint.into()),
+            ));
         }
         Ok(Self { name: name.to_owned(), ast, lists: lists.clone(), sets, digest: Digest::of(source.as_bytes()) })
     }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod plugins;
+mod schema;
 mod test;
 
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ enum Command {
     Bench(bench::Bench),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
     Plugins(plugins::Options),
+    /// Write the JSON Schema of playbooks, or check that the committed one is up to date.
+    Schema(schema::Options),
     /// Install what the tests need, build, and run everything.
     Test(test::Options),
 }
@@ -25,6 +28,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(bench) => bench::run(&bench),
         Command::Plugins(options) => plugins::run(&options),
+        Command::Schema(options) => schema::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match result {

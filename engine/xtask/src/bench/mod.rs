@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: figures that anybody can take again. Each bench makes its own data, runs the ways that it
 //! compares in turn, round after round, checks what each did, and prints medians and ratios.
 
+mod filter;
 mod imap;
 
 // By path: the package of the tests builds wasmtime and both databases, which must not stand between a stranger and the
@@ -27,12 +28,15 @@ use std::process::ExitCode;
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
+    /// What one message costs in each shipped script and in a `match:`, beside native code.
+    Filter(filter::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
     Imap(imap::Options),
 }
 
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
     match bench {
+        Bench::Filter(options) => filter::run(options),
         Bench::Imap(options) => imap::run(options),
     }
 }

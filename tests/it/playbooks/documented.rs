@@ -1,0 +1,31 @@
+//! What can be written stands in the READMEs, and the schema is what the table says.
+
+use clawback_scripting::{EntryKind, function_table};
+
+use super::{read, root};
+
+#[test]
+fn every_function_and_getter_stands_in_the_readme() {
+    let readme = read(&root("scripts/README.md"));
+    let missing = |kind: EntryKind, name: &str| match kind {
+        EntryKind::Getter => !readme.contains(&format!("`message.{name}`")),
+        EntryKind::Function => !readme.contains(&format!("{name}(")),
+        EntryKind::Standard => !readme.contains(&format!("`{name}`")),
+    };
+    let missing: Vec<_> = function_table().iter().filter(|entry| missing(entry.kind, entry.name)).collect();
+    assert!(missing.is_empty(), "scripts/README.md lacks {missing:#?}");
+}
+
+#[test]
+fn every_key_stands_in_the_readme() {
+    let readme = read(&root("workflows/README.md"));
+    let missing: Vec<_> =
+        clawback_playbooks::keys().into_iter().filter(|key| !readme.contains(&format!("`{key}`"))).collect();
+    assert!(missing.is_empty(), "workflows/README.md lacks {missing:?}");
+}
+
+#[test]
+fn the_schema_is_up_to_date() {
+    let committed = read(&root("workflows/playbook.schema.json"));
+    assert!(committed == clawback_playbooks::schema(), "run `cargo xtask schema`");
+}

@@ -1,0 +1,38 @@
+//! The shipped playbooks load and bind.
+
+use std::collections::BTreeMap;
+
+use clawback_model::Timestamp;
+use clawback_playbooks::Playbook;
+
+use super::{entries, env, name, read, root};
+
+fn shipped() -> Vec<(String, String)> {
+    let files = entries("workflows").into_iter().filter(|path| path.extension().is_some_and(|end| end == "yaml"));
+    files.map(|path| (name(&path), read(&path))).collect()
+}
+
+#[test]
+fn all_load_and_are_named_like_their_file() {
+    for (file, source) in shipped() {
+        let playbook = Playbook::load(&file, &source, &env()).unwrap_or_else(|wrong| panic!("{}", wrong.render(false)));
+        assert_eq!(format!("{}.yaml", playbook.name()), file);
+        assert!(source.starts_with("# yaml-language-server: $schema=playbook.schema.json\n"), "{file}");
+        assert!(!playbook.description().is_empty(), "{file}");
+    }
+}
+
+#[test]
+fn manual_refuses_a_search_without_conditions() {
+    let manual = Playbook::load("manual.yaml", &read(&root("workflows/manual.yaml")), &env()).unwrap();
+    let mut inputs = BTreeMap::from([("action".to_owned(), "soft-delete".to_owned())]);
+    let refused = manual.bind(&inputs, Timestamp(0)).unwrap_err().to_string();
+    assert!(refused.contains("every message"), "{refused}");
+    inputs.insert("subject".into(), " ".into());
+    assert!(manual.bind(&inputs, Timestamp(0)).is_err());
+    inputs.insert("subject".into(), "invoice, rechnung".into());
+    let bound = manual.bind(&inputs, Timestamp(0)).unwrap();
+    assert_eq!(bound.query().subject_contains, ["invoice", "rechnung"]);
+    inputs.insert("action".into(), "purge".into());
+    assert!(manual.bind(&inputs, Timestamp(0)).unwrap_err().to_string().contains("unknown action"));
+}
