@@ -309,7 +309,7 @@ impl Bound {
 
     fn script(&self, filter: &Filter) -> Option<&FilterScript> {
         match self.playbook.0.steps.get(filter.step).map(|step| &step.what) {
-            Some(What::Filter { script, .. }) => script.as_ref(),
+            Some(What::Filter { script, .. }) => script.as_deref(),
             _ => None,
         }
     }

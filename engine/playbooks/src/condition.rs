@@ -81,7 +81,7 @@ impl Conditions {
                 Unbound::Values { key, values } => {
                     let values: Vec<_> = values.iter().flat_map(|value| texts(key, value, vars, wrong)).collect();
                     if !values.is_empty() {
-                        bound.extend(make(key, values, wrong));
+                        bound.extend(make(key, &values, wrong));
                     }
                 }
                 Unbound::Header { name, part } => {
@@ -128,7 +128,7 @@ fn texts(key: &str, template: &Template, vars: &Vars, wrong: &mut Vec<String>) -
     }
 }
 
-fn make(key: &str, values: Vec<Value>, wrong: &mut Vec<String>) -> Option<Condition> {
+fn make(key: &str, values: &[Value], wrong: &mut Vec<String>) -> Option<Condition> {
     let mut words = || -> Vec<String> {
         let texts: Vec<_> = values.iter().map(ToString::to_string).collect();
         // An empty text is part of every text: it would select everything.

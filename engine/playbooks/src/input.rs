@@ -140,7 +140,7 @@ pub(crate) fn bind(
                 Err(why) => wrong.push(format!("input `{}`: {why}", input.name)),
             },
             None if input.required => {
-                wrong.push(format!("input `{}` is missing; it is {}", input.name, input.kind.one()))
+                wrong.push(format!("input `{}` is missing; it is {}", input.name, input.kind.one()));
             }
             None => {
                 if let Some(default) = &input.default {

@@ -131,7 +131,7 @@ fn check_leaf(node: &Node, shape: Shape, path: &str, report: &Report) {
             None => wrong_type(node, path, "a number", "a share is above 0 and at most 1: 0.05 is 5 %", report),
         },
         Shape::Boolean if node.boolean().is_none() => {
-            wrong_type(node, path, "true or false", "write true or false, without quotes", report)
+            wrong_type(node, path, "true or false", "write true or false, without quotes", report);
         }
         Shape::Word(words) => match text {
             Some(text) if words.contains(&text) => {}
@@ -155,7 +155,7 @@ fn check_leaf(node: &Node, shape: Shape, path: &str, report: &Report) {
             None => wrong_type(node, path, &format!("a {}", form.noun), form.hint, report),
         },
         Shape::Text | Shape::Expression if text.is_none() => {
-            wrong_type(node, path, "a text", "put it in quotes", report)
+            wrong_type(node, path, "a text", "put it in quotes", report);
         }
         _ => {}
     }

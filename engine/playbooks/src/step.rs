@@ -23,8 +23,8 @@ pub(crate) struct Step {
 #[derive(Debug)]
 pub(crate) enum What {
     Search { stores: Option<Vec<String>>, conditions: Conditions },
-    Filter { conditions: Conditions, script: Option<FilterScript> },
-    Script(VariableScript),
+    Filter { conditions: Conditions, script: Option<Box<FilterScript>> },
+    Script(Box<VariableScript>),
     Approve(ApprovalRule),
     Remediate { action: Template, delete_senders_copy: Option<Template>, guards: Guards },
     Verify,
@@ -196,7 +196,7 @@ impl<'a> Reader<'a> {
         match FilterScript::compile(name, source, &self.env.lists) {
             Ok(script) => {
                 self.check_script_inputs(&script, source);
-                Some(What::Filter { conditions, script: Some(script) })
+                Some(What::Filter { conditions, script: Some(Box::new(script)) })
             }
             Err(error) => {
                 self.report.script_error(source, &error);
@@ -247,7 +247,7 @@ impl<'a> Reader<'a> {
         }
         let (name, source) = self.source(body.get("file")?)?;
         match VariableScript::compile(name, source, &self.env.lists, sets) {
-            Ok(script) => Some(What::Script(script)),
+            Ok(script) => Some(What::Script(Box::new(script))),
             Err(error) => {
                 self.report.script_error(source, &error);
                 None

@@ -162,9 +162,7 @@ fn helpers(to: &mut Registry) {
         "cidr_contains",
         "cidr_contains(\"10.0.0.0/8\", address)",
         "whether the network contains the address",
-        |network: &str, address: &str| {
-            cidr_contains(network, address).map_err(|wrong| Box::<EvalAltResult>::from(wrong))
-        },
+        |network: &str, address: &str| cidr_contains(network, address).map_err(Box::<EvalAltResult>::from),
     );
     to.function(
         "is_remediable",
