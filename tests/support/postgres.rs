@@ -1,1 +1,136 @@
-//! A throw-away PostgreSQL.
+//! A throw-away PostgreSQL: one per test process, in a temporary folder, on a free port of loopback, with fsync on as in
+//! earnest. A template database is migrated once; every test gets a copy of its own.
+//!
+//! The server is the child of a small shell that waits for this process to close a pipe. So it is stopped, by its process id,
+//! and its folder removed, however the tests end: also when they panic or are killed.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use clawback_store::Store;
+use sqlx::{Connection as _, PgConnection};
+use tokio::sync::OnceCell;
+
+/// A running server. Dropped, it stops.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    /// Closed when this process ends, in whatever way.
+    _alive: ChildStdin,
+}
+
+/// How often a starting server is asked whether it is ready, and how long between.
+const TRIES: (u32, Duration) = (300, Duration::from_millis(100));
+const TEMPLATE: &str = "template_clawback";
+
+/// The URL of a fresh, migrated database.
+pub async fn database() -> String {
+    static SERVER: OnceCell<Server> = OnceCell::const_new();
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let server = SERVER
+        .get_or_init(|| async {
+            let server = Server::start().await;
+            server.create(TEMPLATE, "template0").await;
+            Store::open(&server.url(TEMPLATE)).await.expect("the template is migrated").close().await;
+            server
+        })
+        .await;
+    let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    server.create(&name, TEMPLATE).await;
+    server.url(&name)
+}
+
+impl Server {
+    /// Starts a server of its own.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed or does not start: a test that needs it never passes without it.
+    pub async fn start() -> Self {
+        let tool = |name| {
+            find(name)
+                .unwrap_or_else(|| panic!("`{name}` was not found: install PostgreSQL 15 (apt-get install postgresql)"))
+        };
+        let (initdb, postgres) = (tool("initdb"), tool("postgres"));
+        let folder =
+            tempfile::Builder::new().prefix("clawback-postgres-").tempdir().expect("a temporary folder").keep();
+        let data = folder.join("data");
+        let port = free_port();
+        // The server refuses to run as root.
+        let become_other = if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&folder));
+            "setpriv --reuid=postgres --regid=postgres --clear-groups"
+        } else {
+            ""
+        };
+        let script = format!(
+            "cd \"$2\" && {become_other} \"$0\" -D \"$2/data\" -U clawback -A trust -E UTF8 --no-locale --no-sync || exit 1
+             {become_other} \"$1\" -D \"$2/data\" -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+                 -c max_connections=300 -c shared_buffers=256MB </dev/null &
+             server=$!
+             read -r _ignored
+             kill -INT $server
+             wait $server
+             rm -rf \"$2\""
+        );
+        let log = std::fs::File::create(folder.join("log")).expect("a log file");
+        let mut shell = Command::new("sh")
+            .args(["-c", &script])
+            .args([initdb.as_path(), &postgres, &folder])
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("a log file"))
+            .stderr(log)
+            .spawn()
+            .expect("a shell");
+        let alive = shell.stdin.take().expect("it was piped");
+        let server = Self { port, _alive: alive };
+        for _ in 0..TRIES.0 {
+            if let Ok(connection) = PgConnection::connect(&server.url("postgres")).await {
+                connection.close().await.expect("it closes");
+                return server;
+            }
+            if let Ok(Some(_)) = shell.try_wait() {
+                break;
+            }
+            tokio::time::sleep(TRIES.1).await;
+        }
+        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        panic!("PostgreSQL did not start in {}: {log}", data.display());
+    }
+
+    /// Where a database of it is.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://clawback@127.0.0.1:{}/{database}", self.port)
+    }
+
+    async fn create(&self, name: &str, template: &str) {
+        let mut connection = PgConnection::connect(&self.url("postgres")).await.expect("the server answers");
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("the database is created");
+        connection.close().await.expect("it closes");
+    }
+}
+
+fn run(command: &mut Command) {
+    let status = command.status().expect("the command starts");
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("`id` is part of every system");
+    id.stdout.starts_with(b"0")
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+/// In PATH, or where Debian keeps it; the newest version first.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let versions = (15..30).rev().map(|version| Path::new("/usr/lib/postgresql").join(version.to_string()).join("bin"));
+    std::env::split_paths(&path).chain(versions).map(|folder| folder.join(name)).find(|file| file.is_file())
+}

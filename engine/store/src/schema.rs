@@ -7,10 +7,10 @@ use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use crate::dialect::Pool;
 use crate::error::StoreError;
@@ -72,6 +72,8 @@ async fn postgres(url: &str) -> Result<Pool, StoreError> {
             ("lock_timeout", "20s"),
             ("idle_in_transaction_session_timeout", "120s"),
         ]);
+    // The pool would try again until its time is up; a wrong address should be told at once.
+    options.connect().await?.close().await?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).connect_with(options).await?;
     migrator(&POSTGRES).run(&pool).await?;
     Ok(Pool::Postgres(pool))

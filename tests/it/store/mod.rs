@@ -1,1 +1,11 @@
-//! The conformance suite of the history store, on both databases.
+//! The conformance suite of the history store: every test runs on SQLite and on PostgreSQL.
+
+mod bulk;
+mod differential;
+mod harness;
+mod history;
+mod leases;
+mod principals;
+mod remediations;
+mod schema;
+mod tampering;

@@ -1,0 +1,119 @@
+//! Plans and outcomes by the thousand: written once each, found again after a crash, in linear time.
+
+use std::time::{Duration, Instant};
+
+use clawback_model::{Decision, Event, OutcomeKind, Status, StopReason, Timestamp};
+use clawback_store::{Lease, StoreError};
+
+use super::harness::{Database, outcome, target, targets};
+
+#[tokio::test]
+async fn a_plan_that_was_begun_again_has_only_its_own_targets() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let id = database.submit(1).await;
+        let lease = database.claim(&id).await;
+        let early = store.append_targets(&id, &lease, &targets(5)).await.unwrap_err();
+        assert!(matches!(early, StoreError::Conflict { .. }), "{early}");
+        store.record(&id, Some(&lease), "automation", &Event::PlanningStarted, Timestamp(2)).await.unwrap();
+        store.append_targets(&id, &lease, &targets(50)).await.unwrap();
+        let gap = store.append_targets(&id, &lease, &[target(51)]).await.unwrap_err();
+        assert!(gap.to_string().contains("expected 50, found 51"), "{gap}");
+
+        // As after a crash: from the start, in pages that cut through mailboxes.
+        store.begin_plan(&id, &lease).await.unwrap();
+        for page in targets(30).chunks(7) {
+            store.append_targets(&id, &lease, page).await.unwrap();
+        }
+        let short = super::harness::planned(&super::harness::header(), &targets(29), None);
+        let header = super::harness::header();
+        let refused = store.freeze_plan(&id, &lease, &header, "automation", &short, Timestamp(3)).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
+        let event = super::harness::planned(&header, &targets(30), None);
+        let frozen = store.freeze_plan(&id, &lease, &header, "automation", &event, Timestamp(3)).await.unwrap();
+        assert_eq!(frozen.status, Status::Approved);
+        let lanes =
+            database.lines("SELECT mailbox || ' ' || first_seq || ' ' || targets FROM lanes ORDER BY lane").await;
+        assert_eq!(lanes.len(), 8);
+        assert_eq!(lanes[7], "user000007@corp.example 28 2");
+        store.verify(None, |_| {}).await.unwrap();
+        let late = store.append_targets(&id, &lease, &[target(30)]).await.unwrap_err();
+        assert!(matches!(late, StoreError::Conflict { .. }), "a frozen plan stays as it is: {late}");
+    }
+}
+
+async fn started(database: &Database, count: u32) -> (clawback_model::RemediationId, Lease) {
+    let (id, lease) = database.planned(1, &targets(count), Some(1)).await;
+    database.vote(&id, "eve", Decision::Approve).await;
+    database.store.record(&id, Some(&lease), "automation", &Event::Started, Timestamp(2_000_300)).await.unwrap();
+    (id, lease)
+}
+
+#[tokio::test]
+async fn every_target_gets_one_outcome_whatever_was_flushed_before() {
+    for database in Database::all().await {
+        let (id, lease) = started(&database, 100).await;
+        let store = &database.store;
+        let event = Event::BatchStarted { number: 0, first: 0, targets: 60 };
+        store.record(&id, Some(&lease), "automation", &event, Timestamp(5)).await.unwrap();
+        let open = store.batch_targets(&id, 0, 60).await.unwrap();
+        assert_eq!(open.len(), 52, "eight of sixty are not remediable");
+        let outcomes: Vec<_> = open.iter().map(|target| outcome(target, 0)).collect();
+        store.record_outcomes(&id, &lease, &outcomes[..20]).await.unwrap();
+        let twice = store.record_outcomes(&id, &lease, &outcomes[19..30]).await.unwrap_err();
+        assert!(matches!(twice, StoreError::Exists { .. }), "{twice}");
+        let left = store.batch_targets(&id, 0, 60).await.unwrap();
+        assert_eq!(left, open[20..], "nothing of a refused flush remains");
+        let counts = store.open_batch_counts(&id, 0).await.unwrap();
+        assert_eq!(counts.iter().map(|(_, number)| number).sum::<u64>(), 20);
+        let other = store.finish_batch(&id, &lease, "automation", 1, &[], 0, Timestamp(6)).await.unwrap_err();
+        assert!(matches!(other, StoreError::Conflict { .. }), "{other}");
+        let done = store.finish_batch(&id, &lease, "automation", 0, &outcomes[20..], 3, Timestamp(6)).await.unwrap();
+        assert_eq!(done.counts.acted(), 52);
+        assert!(done.counts.is_consistent());
+        let ended = |at: usize| at < 20;
+        let before: Vec<_> = outcomes.iter().enumerate().filter(|(at, _)| ended(*at)).collect();
+        assert_eq!(before.len(), 20);
+        let digest = clawback_model::fold_outcomes(&outcomes);
+        assert_eq!(store.batches(&id).await.unwrap()[0].finished.unwrap().2, digest, "as the model folds it");
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_closes_a_half_done_batch_also_of_a_paused_one() {
+    for database in Database::all().await {
+        let (id, lease) = started(&database, 100).await;
+        let store = &database.store;
+        let event = Event::BatchStarted { number: 0, first: 0, targets: 60 };
+        store.record(&id, Some(&lease), "automation", &event, Timestamp(5)).await.unwrap();
+        let open = store.batch_targets(&id, 0, 60).await.unwrap();
+        let outcomes: Vec<_> = open.iter().take(20).map(|target| outcome(target, 0)).collect();
+        store.record_outcomes(&id, &lease, &outcomes).await.unwrap();
+        let pause = Event::Paused { reason: StopReason::Person { by: "ann".into() } };
+        store.record(&id, Some(&lease), "automation", &pause, Timestamp(6)).await.unwrap();
+        let ended = store.cancel_open(&id, &lease, "ann", Timestamp(7)).await.unwrap();
+        assert_eq!(ended.status, Status::Cancelled);
+        assert_eq!((ended.counts.acted(), ended.counts.open), (86, 0), "{:?}", ended.counts);
+        assert_eq!(ended.counts.cancelled, 66);
+        let cancelled = store.former_outcomes(&id, OutcomeKind::Cancelled, None, 1_000).await.unwrap();
+        assert_eq!(cancelled.len(), 66);
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+/// Four times the rows may take about four times as long; a quadratic plan would take sixteen.
+#[tokio::test]
+async fn time_grows_with_the_rows() {
+    for database in Database::all().await {
+        let mut took = Vec::new();
+        for (number, count) in [(1, 5_000), (2, 20_000)] {
+            let began = Instant::now();
+            let id = database.finished(number, count).await;
+            took.push(began.elapsed());
+            assert_eq!(database.store.load(&id).await.unwrap().counts.open, 0);
+        }
+        let limit = took[0] * 10 + Duration::from_millis(500);
+        assert!(took[1] < limit, "{}: {took:?}", database.name);
+    }
+}

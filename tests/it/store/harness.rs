@@ -1,0 +1,279 @@
+//! Databases to test on, and the remediations that are put into them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clawback_model::{
+    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Counts, Decision, Digest,
+    Event, Former, Guards, Id, Investigation, InvestigationId, InvestigationKind, Location, LocationKind, MessageRef,
+    Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Reason, Receipt, Remediation,
+    RemediationId, Request, SelectionMode, Severity, Target, Timestamp, Vote,
+};
+use clawback_store::{Lease, Store};
+use sqlx::Connection as _;
+use tempfile::TempDir;
+
+pub(crate) const TTL: Duration = Duration::from_mins(1);
+
+/// A fresh database of one kind.
+pub(crate) struct Database {
+    pub(crate) name: &'static str,
+    pub(crate) url: String,
+    pub(crate) store: Store,
+    _folder: Option<TempDir>,
+}
+
+impl Database {
+    /// One of each kind.
+    pub(crate) async fn all() -> [Self; 2] {
+        [Self::sqlite().await, Self::postgres().await]
+    }
+
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("history.db").display());
+        let store = Store::open(&url).await.unwrap();
+        Self { name: "sqlite", url, store, _folder: Some(folder) }
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let url = clawback_tests::postgres::database().await;
+        let store = Store::open(&url).await.unwrap();
+        Self { name: "postgres", url, store, _folder: None }
+    }
+
+    /// Runs SQL past the store, as an intruder would.
+    pub(crate) async fn sql(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.name == "sqlite" {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
+
+    /// Takes the rows' own protection away, which an intruder with the database's rights can do.
+    pub(crate) async fn unprotect(&self) {
+        let names = ["events_are_final", "events_are_kept", "outcomes_are_final", "targets_are_final"];
+        for name in names {
+            let sql = match (self.name, name) {
+                ("sqlite", _) => format!("DROP TRIGGER {name}"),
+                (_, "events_are_kept") => continue,
+                (_, name) => format!("DROP TRIGGER {name} ON {}", name.split('_').next().unwrap()),
+            };
+            self.sql(&sql).await;
+        }
+    }
+
+    /// Every row of a query as text. The query joins its columns itself.
+    pub(crate) async fn lines(&self, sql: &str) -> Vec<String> {
+        let query = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.name == "sqlite" {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(query).fetch_all(&mut connection).await.unwrap()
+        }
+    }
+
+    /// Submits remediation `number`.
+    pub(crate) async fn submit(&self, number: u64) -> RemediationId {
+        self.submit_as(number, |_| {}).await
+    }
+
+    pub(crate) async fn submit_as(&self, number: u64, change: impl FnOnce(&mut Request)) -> RemediationId {
+        let mut request = request(number);
+        change(&mut request);
+        let at = Timestamp(1_000_000 + i64::try_from(number).unwrap());
+        let remediation = Remediation::submitted(Id::from_random(number), request, at);
+        let (alert, investigation) = records(&remediation);
+        self.store.submit(&remediation, &alert, &investigation, "ann", at).await.unwrap();
+        remediation.id
+    }
+
+    /// Claims it.
+    pub(crate) async fn claim(&self, id: &RemediationId) -> Lease {
+        self.store.claim(id, "node-1", Timestamp(2_000_000), TTL).await.unwrap().unwrap().1
+    }
+
+    /// Submits, claims and plans a remediation; asks for `votes`, if any.
+    pub(crate) async fn planned(&self, number: u64, plan: &[Target], votes: Option<u32>) -> (RemediationId, Lease) {
+        let id = self.submit(number).await;
+        let lease = self.claim(&id).await;
+        self.plan(&id, &lease, plan, votes).await;
+        (id, lease)
+    }
+
+    pub(crate) async fn plan(&self, id: &RemediationId, lease: &Lease, plan: &[Target], votes: Option<u32>) {
+        let store = &self.store;
+        let at = Timestamp(2_000_100);
+        store.record(id, Some(lease), "automation", &Event::PlanningStarted, at).await.unwrap();
+        store.begin_plan(id, lease).await.unwrap();
+        for page in plan.chunks(1_000) {
+            store.append_targets(id, lease, page).await.unwrap();
+        }
+        let approval = votes.map(|votes| ApprovalRule { votes, ..ApprovalRule::default() });
+        let event = planned(&header(), plan, approval);
+        store.freeze_plan(id, lease, &header(), "automation", &event, Timestamp(2_000_200)).await.unwrap();
+    }
+
+    /// Runs one batch to its end.
+    pub(crate) async fn batch(&self, id: &RemediationId, lease: &Lease, number: u32, first: u32, targets: u32) {
+        let store = &self.store;
+        let event = Event::BatchStarted { number, first, targets };
+        store.record(id, Some(lease), "automation", &event, Timestamp(2_000_400)).await.unwrap();
+        let open = store.batch_targets(id, first, targets).await.unwrap();
+        let outcomes: Vec<_> = open.iter().map(|target| outcome(target, number)).collect();
+        let (early, late) = outcomes.split_at(outcomes.len() / 2);
+        store.record_outcomes(id, lease, early).await.unwrap();
+        store.finish_batch(id, lease, "automation", number, late, 0, Timestamp(2_000_500)).await.unwrap();
+    }
+
+    /// A remediation of `count` targets that ran to its end: voted on, two batches, finished.
+    pub(crate) async fn finished(&self, number: u64, count: u32) -> RemediationId {
+        let plan = targets(count);
+        let (id, lease) = self.planned(number, &plan, Some(1)).await;
+        self.vote(&id, "eve", Decision::Approve).await;
+        let store = &self.store;
+        store.record(&id, Some(&lease), "automation", &Event::Started, Timestamp(2_000_300)).await.unwrap();
+        self.batch(&id, &lease, 0, 0, count / 2).await;
+        self.batch(&id, &lease, 1, count / 2, count - count / 2).await;
+        store.record(&id, Some(&lease), "automation", &Event::Finished, Timestamp(2_000_600)).await.unwrap();
+        store.release(&lease).await.unwrap();
+        id
+    }
+
+    pub(crate) async fn vote(&self, id: &RemediationId, by: &str, decision: Decision) {
+        let at = Timestamp(2_000_250);
+        let digest = self.store.load(id).await.unwrap().approval.unwrap().digest;
+        let vote = Vote { by: by.into(), decision, digest, comment: Some("seen".into()), at };
+        self.store.record(id, None, by, &Event::Voted { vote }, at).await.unwrap();
+    }
+}
+
+pub(crate) fn request(number: u64) -> Request {
+    Request {
+        name: format!("Purge {number}"),
+        severity: Severity::Medium,
+        description: String::new(),
+        action: Action::SoftDelete,
+        delete_senders_copy: false,
+        source: ActionSource::Manual,
+        mode: SelectionMode::Query,
+        playbook: "purge".into(),
+        playbook_source: "playbook: purge".into(),
+        inputs: BTreeMap::new(),
+        picked: vec![],
+        requested_by: "ann".into(),
+        origin: Origin::Fresh,
+        approval_id: Id::from_random(number),
+        investigation_id: Id::from_random(number),
+        alert_id: Id::from_random(number),
+    }
+}
+
+pub(crate) fn records(remediation: &Remediation) -> (Alert, Investigation) {
+    let request = &remediation.request;
+    let (alert_id, investigation_id): (AlertId, InvestigationId) =
+        (request.alert_id.clone(), request.investigation_id.clone());
+    let alert = Alert {
+        id: alert_id.clone(),
+        name: ADMIN_ACTION_ALERT.into(),
+        severity: Severity::Informational,
+        actor: request.requested_by.clone(),
+        action: request.action,
+        remediation_id: remediation.id.clone(),
+        investigation_id: investigation_id.clone(),
+        created_at: remediation.created_at,
+    };
+    let investigation = Investigation {
+        id: investigation_id,
+        kind: InvestigationKind::Admin,
+        alert_id,
+        remediation_id: remediation.id.clone(),
+        entity: "from eve".into(),
+        created_at: remediation.created_at,
+    };
+    (alert, investigation)
+}
+
+/// Four to a mailbox; every seventh cannot be acted on. Texts are as mail may have them.
+pub(crate) fn targets(count: u32) -> Vec<Target> {
+    (0..count).map(target).collect()
+}
+
+pub(crate) fn target(seq: u32) -> Target {
+    Target {
+        seq,
+        store: "corp".into(),
+        mailbox: format!("user{:06}@corp.example", seq / 4).into(),
+        reference: MessageRef {
+            locator: format!("1700000000:{seq}:INBOX"),
+            message_id: format!("<{seq}.campaign@evil.example>"),
+            fingerprint: format!("{seq:032x}"),
+        },
+        location: Location::new(LocationKind::Inbox, "INBOX"),
+        original_location: (seq % 3 == 0).then(|| Location::new(LocationKind::Folder, "A:b/'c")),
+        subject: "Überweisung \0 'fällig' \u{10FFFF}0 100 %".into(),
+        from_address: "eve@evil.example".into(),
+        received_at: Timestamp(1_700_000_000_000_000),
+        former: (seq % 5 == 0).then(former),
+        not_remediable: (seq % 7 == 6).then_some(Reason::LocationNotRemediable),
+    }
+}
+
+fn former() -> Former {
+    Former {
+        location: Location::new(LocationKind::Inbox, "INBOX"),
+        flags: vec!["\\Seen".into(), "$Label \"1\"".into()],
+    }
+}
+
+pub(crate) fn header() -> PlanHeader {
+    PlanHeader {
+        action: Action::SoftDelete,
+        playbook: "purge".into(),
+        playbook_digest: Digest::of(b"playbook: purge"),
+        inputs: BTreeMap::new(),
+        scripts: BTreeMap::new(),
+        connectors: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn planned(header: &PlanHeader, plan: &[Target], approval: Option<ApprovalRule>) -> Event {
+    let mut hasher = PlanHasher::new(header);
+    plan.iter().for_each(|target| hasher.add(target));
+    let not = plan.iter().filter(|target| target.not_remediable.is_some()).count() as u64;
+    let counts = Counts::planned(plan.len() as u64 - not, not);
+    let plan = PlanSummary { digest: hasher.finish(), counts, facts: PlanFacts::default() };
+    let decided_by = approval.is_none().then(|| "ann".to_owned());
+    Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by }
+}
+
+/// Every tenth fails, the others are moved.
+pub(crate) fn outcome(target: &Target, batch: u32) -> Outcome {
+    let failed = target.seq % 10 == 9;
+    let receipt = Receipt {
+        former: former(),
+        now: Some(MessageRef { locator: format!("1700000001:{}:Trash", target.seq), ..target.reference.clone() }),
+        location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable")),
+    };
+    Outcome {
+        seq: target.seq,
+        kind: if failed { OutcomeKind::Failed } else { OutcomeKind::Succeeded },
+        reason: if failed { Reason::StoreRefused } else { Reason::Confirmed },
+        detail: failed.then(|| "NO [OVERQUOTA] \0 full".to_owned()),
+        receipt: (!failed).then_some(receipt),
+        batch: Some(batch),
+        recorded_at: Timestamp(2_000_450),
+    }
+}
+
+pub(crate) fn approval_id(number: u64) -> ApprovalId {
+    Id::from_random(number)
+}
