@@ -1,6 +1,6 @@
 //! The one integration-test binary. This list is the table of contents.
 
-mod playbooks;
 mod connectors;
+mod playbooks;
 mod servers;
 mod store;

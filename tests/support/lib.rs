@@ -1,7 +1,9 @@
 //! Real servers and real mailboxes for tests and benches: each lives in a temporary folder, listens on loopback, and is
 //! stopped by the process id we hold.
 
+pub mod contract;
 pub mod dovecot;
+pub mod fake_store;
 pub mod mail;
 pub mod maildirs;
 pub mod openssl;

@@ -1,0 +1,31 @@
+//! The connectors behind the host: the contract on every store, and connectors that break it.
+
+use std::path::{Path, PathBuf};
+
+use clawback_connectors::{Host, HostOptions, SandboxLimits, StoreConfig};
+use clawback_model::Digest;
+
+mod config;
+mod conformance;
+mod hostile;
+mod login;
+mod pool;
+
+fn dist(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist").join(file)
+}
+
+fn host(limits: SandboxLimits) -> Host {
+    Host::new(HostOptions { limits, ..HostOptions::default() }).expect("the engine starts")
+}
+
+fn config(text: &str) -> StoreConfig {
+    toml::from_str(text).expect("the test's own configuration")
+}
+
+/// The connector that misbehaves.
+fn hostile(rest: &str) -> StoreConfig {
+    let path = dist("hostile/hostile.wasm");
+    let digest = Digest::of(&std::fs::read(&path).expect("plugins/dist is committed"));
+    config(&format!("connector = {{ path = {path:?}, sha256 = \"{digest}\" }}\n{rest}"))
+}

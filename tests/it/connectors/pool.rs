@@ -1,0 +1,55 @@
+//! Connections at rest: used again, given up when dead, and never a reason for a call to fail.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::{MailStore, SandboxLimits};
+use clawback_model::Query;
+use clawback_tests::dovecot::{self, Dovecot};
+use clawback_tests::proxy::{Options, Proxy};
+
+use super::conformance::secret;
+use super::{config, host};
+
+async fn store(port: u16, limits: &str) -> Arc<dyn MailStore> {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let password = secret(&folder, dovecot::ADMIN_PASSWORD);
+    let mailboxes: Vec<_> = (1..=3).map(dovecot::user).collect();
+    let text = format!(
+        "connector = \"imap\"\nmailboxes = {mailboxes:?}\n[server]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n\
+         [auth]\nkind = \"plain\"\nuser = {:?}\npassword-file = {password:?}\n[limits]\n{limits}",
+        dovecot::ADMIN,
+    );
+    host(SandboxLimits::default()).load("corp", &config(&text)).await.unwrap()
+}
+
+async fn round(store: &dyn MailStore) {
+    for number in 1..=3 {
+        store.search(&dovecot::user(number).into(), &Query::default(), None, 10).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_second_round_logs_in_no_more() {
+    let server = Dovecot::start(&dovecot::Options { users: 3, ..dovecot::Options::default() });
+    let network = Proxy::start(server.plain(), Options::default()).unwrap();
+    let store = store(network.address().port(), "").await;
+    round(&*store).await;
+    assert_eq!(network.connections(), 3);
+    round(&*store).await;
+    assert_eq!(network.connections(), 3, "all three came from the pool");
+    network.cut();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    round(&*store).await;
+    assert_eq!(network.connections(), 6, "the dead were noticed and replaced");
+}
+
+#[tokio::test]
+async fn a_small_pool_keeps_the_first_ones() {
+    let server = Dovecot::start(&dovecot::Options { users: 3, ..dovecot::Options::default() });
+    let network = Proxy::start(server.plain(), Options::default()).unwrap();
+    let store = store(network.address().port(), "idle-connections = 2").await;
+    round(&*store).await;
+    round(&*store).await;
+    assert_eq!(network.connections(), 4, "two of three were kept over the round");
+}

@@ -1,0 +1,290 @@
+//! A mail store inside the process: quick, exact, and able to fail on demand. It keeps the same contract as the connectors
+//! (the suite in [`crate::contract`] runs over it), so what is proven with it holds for them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
+use clawback_model::{
+    Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
+};
+
+/// The store.
+pub struct FakeStore {
+    name: Arc<str>,
+    capabilities: Capabilities,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    mailboxes: BTreeMap<Arc<str>, Vec<Kept>>,
+    next: u64,
+    failures: VecDeque<CallError>,
+    acts: u64,
+}
+
+struct Kept {
+    message: Message,
+    raw: Vec<u8>,
+}
+
+impl FakeStore {
+    /// An empty store.
+    pub fn new(name: &str) -> Self {
+        let actions = Action::ALL.to_vec();
+        Self {
+            name: name.into(),
+            capabilities: Capabilities {
+                connector: "fake".into(),
+                version: "0.0.0".into(),
+                digest: "built-in".into(),
+                actions,
+                search_fields: Vec::new(),
+                largest_batch: 1_000,
+                calls_per_mailbox: 1,
+                calls: 32,
+            },
+            state: Mutex::default(),
+        }
+    }
+
+    /// The same, able to do only these actions.
+    #[must_use]
+    pub fn with_actions(mut self, actions: &[Action]) -> Self {
+        self.capabilities.actions = actions.to_vec();
+        self
+    }
+
+    /// Puts a message into the inbox and says how it is found again.
+    pub fn deliver(&self, mailbox: &str, from: &str, subject: &str, received_at: Timestamp) -> MessageRef {
+        let message_id = format!("<{}@{}>", self.state().next, from.rsplit('@').next().unwrap_or("example"));
+        let raw =
+            format!("From: {from}\r\nTo: {mailbox}\r\nSubject: {subject}\r\nMessage-ID: {message_id}\r\n\r\nBody\r\n");
+        self.deliver_raw(mailbox, &raw, received_at)
+    }
+
+    /// The same from a raw message with plain headers.
+    pub fn deliver_raw(&self, mailbox: &str, raw: &str, received_at: Timestamp) -> MessageRef {
+        let head = raw.split("\r\n\r\n").next().unwrap_or_default();
+        let headers: Vec<(String, String)> = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .collect();
+        let header = |name: &str| {
+            headers.iter().find(|(known, _)| known == name).map_or(String::new(), |(_, value)| value.clone())
+        };
+        let from = header("from");
+        let (from_name, from_address) = from.trim_end_matches('>').rsplit_once('<').unwrap_or(("", from.as_str()));
+        let mut state = self.state();
+        state.next += 1;
+        let reference = MessageRef {
+            locator: format!("m{}", state.next),
+            message_id: header("message-id"),
+            fingerprint: clawback_model::Digest::of(raw.as_bytes()).to_string(),
+        };
+        let owner: Arc<str> = mailbox.into();
+        let message = Message {
+            store: Arc::clone(&self.name),
+            mailbox: Arc::clone(&owner),
+            reference: reference.clone(),
+            location: place(LocationKind::Inbox),
+            original_location: None,
+            subject: header("subject"),
+            from_address: from_address.trim().to_lowercase(),
+            from_name: from_name.trim().to_owned(),
+            to: vec![header("to")],
+            received_at,
+            size: raw.len() as u64,
+            flags: Vec::new(),
+            attachments: Vec::new(),
+            headers,
+        };
+        state.mailboxes.entry(owner).or_default().push(Kept { message, raw: raw.as_bytes().to_vec() });
+        reference
+    }
+
+    /// What the owner of a mailbox does: moves a message by hand.
+    pub fn move_by_owner(&self, mailbox: &str, fingerprint: &str, to: Location) {
+        if let Some(kept) = self.state().mailboxes.get_mut(mailbox) {
+            for kept in kept.iter_mut().filter(|kept| kept.message.reference.fingerprint == fingerprint) {
+                kept.message.location = to.clone();
+            }
+        }
+    }
+
+    /// The next calls that reach a mailbox fail with these, one each.
+    pub fn fail_next(&self, errors: impl IntoIterator<Item = CallError>) {
+        self.state().failures.extend(errors);
+    }
+
+    /// How many messages were moved or deleted so far.
+    pub fn acts(&self) -> u64 {
+        self.state().acts
+    }
+
+    /// All messages of a mailbox, wherever they lie.
+    pub fn messages(&self, mailbox: &str) -> Vec<Message> {
+        self.state().mailboxes.get(mailbox).into_iter().flatten().map(|kept| kept.message.clone()).collect()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no test panics while it holds the lock")
+    }
+
+    fn enter(&self, mailbox: &str) -> Result<MutexGuard<'_, State>, CallError> {
+        let mut state = self.state();
+        if let Some(failure) = state.failures.pop_front() {
+            return Err(failure);
+        }
+        if !state.mailboxes.contains_key(mailbox) {
+            return Err(CallError::NotFound { store: Arc::clone(&self.name), mailbox: mailbox.to_owned() });
+        }
+        Ok(state)
+    }
+}
+
+fn place(kind: LocationKind) -> Location {
+    let path = match kind {
+        LocationKind::Inbox => "INBOX",
+        LocationKind::Junk => "Junk",
+        LocationKind::DeletedItems => "Trash",
+        LocationKind::RecoverableItems => "Recoverable Items",
+        LocationKind::Quarantine => "Quarantine",
+        _ => "Folder",
+    };
+    Location::new(kind, path)
+}
+
+fn is_hidden(kind: LocationKind) -> bool {
+    matches!(kind, LocationKind::RecoverableItems | LocationKind::Quarantine)
+}
+
+fn matches(message: &Message, query: &Query) -> bool {
+    let kind = message.location.kind;
+    let placed = if query.locations.is_empty() && query.folders.is_empty() {
+        !is_hidden(kind)
+    } else {
+        query.locations.contains(&kind) || query.folders.contains(&message.location.path)
+    };
+    let any = |list: &[String], test: &dyn Fn(&str) -> bool| list.is_empty() || list.iter().any(|text| test(text));
+    let subject = message.subject.to_lowercase();
+    placed
+        && any(&query.from_address, &|text| text.to_lowercase() == message.from_address)
+        && any(&query.from_domain, &|text| text.to_lowercase() == message.from_domain())
+        && any(&query.subject_contains, &|text| subject.contains(&text.to_lowercase()))
+        && any(&query.message_id, &|text| text == message.reference.message_id)
+        && query.received_after.is_none_or(|after| message.received_at >= after)
+        && query.received_before.is_none_or(|before| message.received_at < before)
+}
+
+fn act(state: &mut State, mailbox: &str, action: Action, aim: &Aim) -> Effect {
+    let Some(kept) = state.mailboxes.get_mut(mailbox) else { return Effect::NotFound };
+    let same = |kept: &Kept| kept.message.reference.fingerprint == aim.reference.fingerprint;
+    let Some(at) = kept.iter().position(same) else { return Effect::NotFound };
+    let destination = match action {
+        Action::Restore => aim.former.as_ref().map(|former| former.location.clone()),
+        other => other.destination().map(place),
+    };
+    let message = &mut kept[at].message;
+    if Some(&message.location) == destination.as_ref() {
+        return Effect::AlreadyInDestination;
+    }
+    if message.location != aim.location {
+        return Effect::MovedSince(message.location.clone());
+    }
+    state.acts += 1;
+    let former = Former { location: message.location.clone(), flags: message.flags.clone() };
+    let Some(destination) = destination else {
+        kept.remove(at);
+        return Effect::Succeeded(Receipt { former, now: None, location: None });
+    };
+    state.next += 1;
+    message.reference.locator = format!("m{}", state.next);
+    message.location = destination.clone();
+    if let Some(home) = &aim.former {
+        message.flags.clone_from(&home.flags);
+    }
+    Effect::Succeeded(Receipt { former, now: Some(message.reference.clone()), location: Some(destination) })
+}
+
+#[async_trait]
+impl MailStore for FakeStore {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn mailboxes(&self, cursor: Option<String>, most: u32) -> Result<Page<Arc<str>>, CallError> {
+        let state = self.state();
+        let after = |name: &&Arc<str>| cursor.as_deref().is_none_or(|cursor| ***name > *cursor);
+        let mut items: Vec<_> = state.mailboxes.keys().filter(after).take(most as usize + 1).cloned().collect();
+        let more = items.len() > most as usize;
+        items.truncate(most as usize);
+        let next = if more { items.last().map(ToString::to_string) } else { None };
+        Ok(Page { items, next })
+    }
+
+    async fn search(
+        &self,
+        mailbox: &Arc<str>,
+        query: &Query,
+        cursor: Option<String>,
+        most: u32,
+    ) -> Result<Page<Message>, CallError> {
+        let state = self.enter(mailbox)?;
+        let from = cursor.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
+        let kept = &state.mailboxes[mailbox];
+        let mut items = Vec::new();
+        for (at, kept) in kept.iter().enumerate().skip(from) {
+            if items.len() == most as usize {
+                return Ok(Page { items, next: Some(at.to_string()) });
+            }
+            if matches(&kept.message, query) {
+                items.push(kept.message.clone());
+            }
+        }
+        Ok(Page { items, next: None })
+    }
+
+    async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {
+        let state = self.enter(mailbox)?;
+        let kept = &state.mailboxes[mailbox];
+        let one = |reference: &MessageRef| Located {
+            locator: reference.locator.clone(),
+            sightings: kept
+                .iter()
+                .map(|kept| &kept.message)
+                .filter(|message| message.reference.fingerprint == reference.fingerprint)
+                .map(|message| Sighting {
+                    reference: message.reference.clone(),
+                    location: message.location.clone(),
+                    flags: message.flags.clone(),
+                })
+                .collect(),
+        };
+        Ok(references.iter().map(one).collect())
+    }
+
+    async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+        let mut state = self.enter(mailbox)?;
+        Ok(aims.iter().map(|aim| act(&mut state, mailbox, action, aim)).collect())
+    }
+
+    async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {
+        let state = self.enter(mailbox)?;
+        let same = |kept: &&Kept| kept.message.reference.fingerprint == reference.fingerprint;
+        match state.mailboxes[mailbox].iter().find(same) {
+            Some(kept) => Ok(kept.raw.iter().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect()),
+            None => {
+                let detail = "this message is nowhere in the mailbox".to_owned();
+                Err(CallError::Permanent { store: Arc::clone(&self.name), detail })
+            }
+        }
+    }
+}
