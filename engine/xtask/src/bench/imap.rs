@@ -191,6 +191,12 @@ fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Re
         into = after.entries().find(|entry| !known.contains(entry.folder.as_str())).map(|entry| entry.folder.clone());
     }
     truth.check_campaign_removed(&after, into.as_deref()).map_err(|wrong| format!("{}: {wrong}", way.name()))?;
+    if way == Way::Clawback {
+        let started = Instant::now();
+        check(&mut undo(setup)?)?;
+        say(&format!("undone in {:.2} s", started.elapsed().as_secs_f64()));
+        setup.before.check(&maildirs::snapshot(&setup.work)?).map_err(|wrong| format!("clawback undo: {wrong}"))?;
+    }
     Ok(took)
 }
 
@@ -262,7 +268,7 @@ mailboxes-file = "mailboxes.txt"
         port = address.port(),
     );
     let config = folder.join("clawback.toml");
-    fs::write(&config, fs::read_to_string(&config)? + &store)?;
+    fs::write(&config, format!("{}{store}", fs::read_to_string(&config)?))?;
     fs::write(folder.join("mailboxes.txt"), (1..=mailboxes).map(dovecot::user).collect::<Vec<_>>().join("\n"))?;
     let password = folder.join("imap.password");
     fs::write(&password, ADMIN_PASSWORD)?;
@@ -277,16 +283,29 @@ mailboxes-file = "mailboxes.txt"
     // Compiled code is cached from the first use on, as on any node that is not new.
     check(here().args(["connectors", "describe", "corp"]))?;
 
-    let mut command = Command::new("/bin/sh");
     let script = r#"set -e
 "$1" run purge-phish-campaign --input sender="$2" --input subject="$3" --input since=30d
 id=$("$1" pending --format json | grep -o 'A-[0-9A-Za-z-]*' | head -n 1)
 "$1" --token-file bo.token approve "$id""#;
-    command
-        .current_dir(&folder)
-        .args(["-c", script, "clawback"])
-        .arg(&binary)
-        .args([CAMPAIGN_SENDER, CAMPAIGN_SUBJECT]);
+    let mut command = in_site(setup, script)?;
+    command.args([CAMPAIGN_SENDER, CAMPAIGN_SUBJECT]);
+    Ok(command)
+}
+
+/// Puts back what the last run took, by the same two people.
+fn undo(setup: &Setup) -> Result<Command, Box<dyn Error>> {
+    let script = r#"set -e
+"$1" undo "$("$1" history --format json | grep -o 'R-[0-9A-Za-z-]*' | head -n 1)"
+id=$("$1" pending --format json | grep -o 'A-[0-9A-Za-z-]*' | head -n 1)
+[ -z "$id" ] || "$1" --token-file bo.token approve "$id""#;
+    in_site(setup, script)
+}
+
+/// A shell in the folder of the configuration, with the binary as its first argument.
+fn in_site(setup: &Setup, script: &str) -> Result<Command, Box<dyn Error>> {
+    let mut command = Command::new("/bin/sh");
+    command.current_dir(setup.scratch.path().join("clawback")).args(["-c", script, "clawback"]);
+    command.arg(target()?.join("release/clawback"));
     Ok(command)
 }
 
