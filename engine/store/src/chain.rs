@@ -1,6 +1,8 @@
 //! The event log: one hash chain over the whole site. An event is appended in the transaction that does what it tells of, and
 //! never changes. Appending takes turns, so that the numbers have no gaps: a gap is a deleted event.
 
+use std::borrow::Cow;
+
 use clawback_model::{Digest, Event, Link, RemediationId, Timestamp, link_hash};
 
 use crate::dialect::{Row, Tx};
@@ -27,7 +29,8 @@ impl Entry {
     }
 }
 
-pub(crate) const COLUMNS: &str = "seq, remediation_id, recorded_at, actor, kind, body, previous, hash";
+/// The columns that [`read`] reads.
+const COLUMNS: &str = "seq, remediation_id, recorded_at, actor, kind, body, previous, hash";
 
 impl Store {
     /// The events of one remediation, oldest first.
@@ -50,19 +53,14 @@ impl Store {
 
 /// Events after number `after`.
 pub(crate) async fn page(tx: &mut Tx, after: i64, most: u32) -> Result<Vec<Entry>, StoreError> {
-    let sql = const_format(&["SELECT ", COLUMNS, " FROM events WHERE seq > $1 ORDER BY seq LIMIT $2"]);
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
     tx.rows(sql, &[after.into(), most.into()]).await?.iter().map(read).collect()
 }
 
 /// Every event of a remediation.
 pub(crate) async fn of_remediation(tx: &mut Tx, id: &str) -> Result<Vec<Entry>, StoreError> {
-    let sql = const_format(&["SELECT ", COLUMNS, " FROM events WHERE remediation_id = $1 ORDER BY seq"]);
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE remediation_id = $1 ORDER BY seq");
     tx.rows(sql, &[id.into()]).await?.iter().map(read).collect()
-}
-
-/// SQL from fixed pieces.
-pub(crate) fn const_format(pieces: &[&'static str]) -> String {
-    pieces.concat()
 }
 
 /// Appends an event; gives its number.
@@ -119,7 +117,7 @@ pub(crate) async fn take_turn(tx: &mut Tx) -> Result<(), StoreError> {
 fn read(row: &Row) -> Result<Entry, StoreError> {
     let link = Link {
         seq: row.int(0)?,
-        remediation: row.opt_text(1)?.map(|id| id.into_owned()),
+        remediation: row.opt_text(1)?.map(Cow::into_owned),
         at: row.time(2)?,
         actor: row.string(3)?,
         kind: row.string(4)?,

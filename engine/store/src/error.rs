@@ -49,15 +49,18 @@ impl StoreError {
         matches!(self, Self::Full(_) | Self::Unavailable(_))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and references alike")]
     pub(crate) fn not_found(noun: &'static str, id: impl ToString) -> Self {
         Self::NotFound { noun, id: id.to_string() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and references alike")]
     pub(crate) fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> Self {
         Self::Corrupt { table, column, id: id.to_string() }
     }
 
     /// Turns a broken unique constraint into [`StoreError::Exists`].
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and references alike")]
     pub(crate) fn exists(self, noun: &'static str, id: impl ToString) -> Self {
         match &self {
             Self::Database(sqlx::Error::Database(error)) if error.kind() == ErrorKind::UniqueViolation => {

@@ -1,8 +1,10 @@
 //! Reading the history: remediations by filter, newest first, in pages by key (never by offset, which skips rows while new
 //! ones arrive), and the messages and batches of one.
 
+use std::fmt::Write as _;
+
 use clawback_model::{
-    Action, ActionSource, ApprovalId, BatchReport, Digest, InvestigationId, Outcome, OutcomeKind, Remediation,
+    Action, ActionSource, ApprovalId, BatchReport, Digest, Id, InvestigationId, Outcome, OutcomeKind, Remediation,
     RemediationId, Status, Target, Timestamp,
 };
 
@@ -190,8 +192,8 @@ fn query(filter: &HistoryFilter, cursor: Option<Cursor>, most: u32) -> (String, 
         sql.push_str(&condition.replace('?', &format!("${}", values.len())));
     };
     let word = |word: Option<&str>| word.map(|word| Value::from(word.to_owned()));
-    and("approval_id = ?", word(filter.approval_id.as_ref().map(|id| id.as_str())));
-    and("investigation_id = ?", word(filter.investigation_id.as_ref().map(|id| id.as_str())));
+    and("approval_id = ?", word(filter.approval_id.as_ref().map(Id::as_str)));
+    and("investigation_id = ?", word(filter.investigation_id.as_ref().map(Id::as_str)));
     and("status = ?", word(filter.status.map(Status::as_str)));
     and("action_source = ?", word(filter.action_source.map(ActionSource::as_str)));
     and("action = ?", word(filter.action_type.map(Action::as_str)));
@@ -207,13 +209,15 @@ fn query(filter: &HistoryFilter, cursor: Option<Cursor>, most: u32) -> (String, 
         and("created_at <= ?", Some(cursor.created_at.into()));
         and("(created_at, number) < (CAST(? AS BIGINT), ", Some(cursor.created_at.into()));
         values.push(cursor.number.into());
-        sql.push_str(&format!("CAST(${} AS BIGINT))", values.len()));
+        let place = values.len();
+        write!(sql, "CAST(${place} AS BIGINT))").expect("a String takes any text");
     }
     if filter.pending_only {
         sql.push_str(" AND status IN ('pending-approval', 'paused')");
     }
     values.push((i64::from(most) + 1).into());
-    sql.push_str(&format!(" ORDER BY created_at DESC, number DESC LIMIT ${}", values.len()));
+    let place = values.len();
+    write!(sql, " ORDER BY created_at DESC, number DESC LIMIT ${place}").expect("a String takes any text");
     (sql, values)
 }
 

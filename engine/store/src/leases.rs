@@ -81,6 +81,24 @@ impl Store {
         Ok(Some(claimed))
     }
 
+    /// Who holds a remediation, whether or not the lease has run out.
+    #[tracing::instrument(name = "store.leases.holder", skip_all, fields(remediation.id = %id))]
+    pub async fn holder(&self, id: &RemediationId) -> Result<Option<String>, StoreError> {
+        let row =
+            self.read().await?.row("SELECT lease_owner FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
+        row.ok_or_else(|| StoreError::not_found("remediation", id))?.opt_text(0)
+    }
+
+    /// Ends the lease of a node that is known to be dead, so that nobody waits for it. Safe even if it is not: the next claim
+    /// raises the fence.
+    #[tracing::instrument(name = "store.leases.evict", skip_all, fields(remediation.id = %id, node.id = node))]
+    pub async fn evict(&self, id: &RemediationId, node: &str) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE remediations SET lease_until = 0 WHERE id = $1 AND lease_owner = $2";
+        tx.execute(sql, &[id.as_str().into(), node.into()]).await?;
+        tx.commit().await
+    }
+
     /// Keeps a lease until `until`.
     #[tracing::instrument(name = "store.leases.extend", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn extend(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {

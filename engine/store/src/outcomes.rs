@@ -1,6 +1,8 @@
 //! Outcomes: exactly one row per target, added in flushes while a batch runs, never changed. A batch ends with an event that
 //! carries the digest over its rows, so that a changed, added or missing row shows.
 
+use std::borrow::Cow;
+
 use clawback_model::{
     BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Remediation, RemediationId, Target,
     Timestamp,
@@ -223,7 +225,9 @@ pub(crate) async fn sum(tx: &mut Tx, number: i64, span: Span) -> Result<Sum, Sto
         }
     }
     let mut counts = Counts::planned(kinds.len() as u64, 0);
-    kinds.into_iter().for_each(|kind| counts.record(kind, 1));
+    for kind in kinds {
+        counts.record(kind, 1);
+    }
     Ok(Sum { counts, digest: hasher.finish() })
 }
 
@@ -256,7 +260,7 @@ pub(crate) fn read_outcome(row: &Row, from: usize) -> Result<Option<Outcome>, St
         seq,
         kind: row.text(from + 1)?.parse().map_err(|_| corrupt("kind"))?,
         reason: row.text(from + 2)?.parse().map_err(|_| corrupt("reason"))?,
-        detail: row.opt_text(from + 3)?.map(|text| text.into_owned()),
+        detail: row.opt_text(from + 3)?.map(Cow::into_owned),
         receipt: match row.opt_text(from + 4)? {
             Some(text) => Some(serde_json::from_str(&text).map_err(|_| corrupt("receipt"))?),
             None => None,

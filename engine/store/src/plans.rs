@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use clawback_model::{Event, MessageRef, PlanHeader, Remediation, RemediationId, Target, Timestamp};
+use clawback_model::{Event, MessageRef, PlanHeader, Reason, Remediation, RemediationId, Target, Timestamp};
 
 use crate::bulk;
 use crate::dialect::{Row, Tx, Value};
@@ -78,15 +78,14 @@ impl Store {
         let number = lock_for(&mut tx, id, lease, "planning").await?;
         let mut lanes: Vec<Lane> = last_lane(&mut tx, number).await?.into_iter().collect();
         let continued = lanes.first().map(|lane| (lane.number, lane.targets));
-        let mut expected = lanes.first().map_or(0, |lane| lane.first + lane.targets);
+        let first = lanes.first().map_or(0, |lane| lane.first + lane.targets);
         let mut values = Vec::with_capacity(targets.len() * TARGETS.columns.len());
-        for target in targets {
+        for (expected, target) in (first..).zip(targets) {
             let seq = i64::from(target.seq);
             if seq != expected {
                 let what = format!("next target of the plan of {id}");
                 return Err(StoreError::Conflict { what, expected: expected.to_string(), found: seq.to_string() });
             }
-            expected += 1;
             let lane = lane_of(&mut lanes, target);
             put(&mut values, number, lane, target);
         }
@@ -211,7 +210,7 @@ fn put<'a>(values: &mut Vec<Value<'a>>, number: i64, lane: i64, target: &'a Targ
         (&target.from_address).into(),
         target.received_at.into(),
         target.former.as_ref().map(json).into(),
-        target.not_remediable.map(|reason| reason.as_str()).into(),
+        target.not_remediable.map(Reason::as_str).into(),
     ]);
 }
 

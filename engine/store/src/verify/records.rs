@@ -1,5 +1,7 @@
 //! Each remediation beside its events: state, votes, batches, targets, outcomes.
 
+use std::borrow::Cow;
+
 use clawback_model::{
     Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target, Timestamp,
 };
@@ -144,7 +146,7 @@ async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(
     let rows = tx.rows(sql, &[fold.request.approval_id.as_str().into()]).await?;
     let mut stored = Vec::with_capacity(rows.len());
     for row in &rows {
-        let text = |column| Ok::<_, VerifyError>(row.opt_text(column)?.map(|text| text.into_owned()));
+        let text = |column| Ok::<_, VerifyError>(row.opt_text(column)?.map(Cow::into_owned));
         stored.push((row.int(0)?, [text(1)?, text(2)?, text(3)?, text(4)?], row.int(5)?));
     }
     let differs = |event| Err(Found::Vote { remediation: fold.id.to_string(), event }.into());

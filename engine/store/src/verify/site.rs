@@ -6,17 +6,19 @@ use clawback_model::{Link, PrincipalKind, Role};
 
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
-use crate::error::StoreError;
 use crate::principals::SiteEvent;
 use crate::remediations::word;
+
+/// Digest, created, expires, revoked.
+type Token = (String, i64, Option<i64>, Option<i64>);
 
 /// The fold of the site's events.
 #[derive(Debug, Default)]
 pub(super) struct Site {
     /// Kind, roles.
     principals: BTreeMap<String, (PrincipalKind, Vec<Role>)>,
-    /// By principal and label: digest, created, expires, revoked.
-    tokens: BTreeMap<(String, String), (String, i64, Option<i64>, Option<i64>)>,
+    /// By principal and label.
+    tokens: BTreeMap<(String, String), Token>,
 }
 
 impl Site {
@@ -73,7 +75,7 @@ impl Site {
         }
         match self.tokens.pop_first() {
             Some(((principal, label), _)) => Err(Found::Token { principal, label }.into()),
-            None => Ok::<_, StoreError>(()).map_err(VerifyError::from),
+            None => Ok(()),
         }
     }
 }
