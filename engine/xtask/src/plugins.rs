@@ -145,7 +145,7 @@ fn verify(dist: &Path, components: &BTreeMap<&'static str, Vec<u8>>) -> Result<E
 
 /// As `sha256sum` writes and checks it.
 fn sums(components: &BTreeMap<&'static str, Vec<u8>>) -> String {
-    components.iter().fold(String::new(), |sums, (place, bytes)| sums + &digest(bytes) + "  " + place + "\n")
+    components.iter().fold(String::new(), |sums, (place, bytes)| format!("{sums}{}  {place}\n", digest(bytes)))
 }
 
 fn digest(bytes: &[u8]) -> String {
