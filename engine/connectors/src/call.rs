@@ -123,10 +123,7 @@ fn describe(error: &wasmtime::Error, guest: &Guest) -> String {
     if guest.memory.refused() {
         return format!("asked for more than its {} MiB of memory", limits.memory_bytes >> 20);
     }
-    let said = guest
-        .log
-        .last_error()
-        .map_or(String::new(), |text| format!("; its last error line: {text}"));
+    let said = guest.log.last_error().map_or(String::new(), |text| format!("; its last error line: {text}"));
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => format!("overflowed its stack or memory{said}"),
         Some(Trap::UnreachableCodeReached) => format!("crashed (a panic, as a rule){said}"),

@@ -158,7 +158,8 @@ fn make_private(folder: &Path) -> io::Result<()> {
 fn is_private(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::symlink_metadata(folder).is_ok_and(|meta| {
-        meta.is_dir() && meta.mode() & 0o077 == 0 && meta.uid() == rustix::process::geteuid().as_raw()
+        let others = meta.mode() & 0o077;
+        meta.is_dir() && others == 0 && meta.uid() == rustix::process::geteuid().as_raw()
     })
 }
 

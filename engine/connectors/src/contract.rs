@@ -59,12 +59,11 @@ pub(crate) fn check_capabilities(capabilities: &wit::Capabilities) -> Result<(),
 
 pub(crate) fn check_cursor(asked: Option<&str>, next: Option<&str>, limits: &SandboxLimits) -> Result<(), Breach> {
     match next {
-        None => Ok(()),
         Some(next) if asked == Some(next) => Err(Breach::CursorRepeats),
         Some(next) if next.len() > limits.cursor_bytes => {
             Err(Breach::CursorTooLong { given: next.len(), most: limits.cursor_bytes })
         }
-        Some(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -40,9 +40,9 @@ mod tests {
     #[test]
     fn units() {
         assert_eq!(parse("500ms"), Some(Duration::from_millis(500)));
-        assert_eq!(parse("60s"), Some(Duration::from_secs(60)));
-        assert_eq!(parse("2m"), Some(Duration::from_secs(120)));
-        assert_eq!(parse("1h"), Some(Duration::from_secs(3_600)));
+        assert_eq!(parse("60s"), Some(Duration::from_mins(1)));
+        assert_eq!(parse("2m"), Some(Duration::from_mins(2)));
+        assert_eq!(parse("1h"), Some(Duration::from_hours(1)));
         for wrong in ["", "5", "s", "-1s", "1 s", "1d", "99999999999999999999h"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -87,26 +87,22 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     // Every way to write an IPv4 address in IPv6 is judged by that address.
-    let s = address.segments();
-    let v4 = |high: u16, low: u16| {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        is_public_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    if s[..5] == [0; 5] && (s[5] == 0xffff || s[5] == 0) {
-        return s[5] == 0xffff && v4(s[6], s[7]);
+    let parts = address.segments();
+    let v4 = |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
+    if parts[..5] == [0; 5] && (parts[5] == 0xffff || parts[5] == 0) {
+        return parts[5] == 0xffff && v4(parts[6], parts[7]);
     }
-    if s[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
-        return v4(s[6], s[7]);
+    if parts[..6] == [0x64, 0xff9b, 0, 0, 0, 0] {
+        return v4(parts[6], parts[7]);
     }
-    if s[0] == 0x2002 {
-        return v4(s[1], s[2]);
+    if parts[0] == 0x2002 {
+        return v4(parts[1], parts[2]);
     }
     // Only 2000::/3 is given out for the public internet; within it, not Teredo, documentation or benchmarks.
-    (s[0] & 0xe000) == 0x2000
-        && !(s[0] == 0x2001 && s[1] < 0x200)
-        && !(s[0] == 0x2001 && s[1] == 0xdb8)
-        && !(s[0] == 0x3fff && s[1] < 0x1000)
+    (parts[0] & 0xe000) == 0x2000
+        && !(parts[0] == 0x2001 && parts[1] < 0x200)
+        && !(parts[0] == 0x2001 && parts[1] == 0xdb8)
+        && !(parts[0] == 0x3fff && parts[1] < 0x1000)
 }
 
 #[cfg(test)]

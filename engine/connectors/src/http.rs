@@ -31,8 +31,21 @@ const MOST_HEADER_BYTES: usize = 32 << 10;
 
 /// What the guest may not set: the host's own, and what speaks to proxies and connections instead of the endpoint.
 const HOST_HEADERS: [&str; 15] = [
-    "authorization", "connection", "content-length", "cookie", "expect", "forwarded", "host", "http2-settings",
-    "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "via", "x-real-ip",
+    "authorization",
+    "connection",
+    "content-length",
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-real-ip",
 ];
 const HOST_PREFIXES: [&str; 2] = ["proxy-", "x-forwarded-"];
 
@@ -115,7 +128,9 @@ fn origin(url: &str, reach: Reach) -> Result<Url, String> {
     match parsed.scheme() {
         "https" => {}
         "http" if reach == Reach::Private => {}
-        "http" => return Err(format!("`{}` is not protected; plain http needs `allow-private-network = true`", shown())),
+        "http" => {
+            return Err(format!("`{}` is not protected; plain http needs `allow-private-network = true`", shown()));
+        }
         _ => return Err(format!("`{}` is not https", shown())),
     }
     let bare = parsed.path() == "/" && parsed.query().is_none() && parsed.fragment().is_none();
@@ -163,7 +178,8 @@ impl http::Host for Guest {
 impl HttpGrants {
     async fn send(&self, request: Request, left: &AtomicUsize) -> Result<Response, HttpError> {
         let shown = || clawback_model::visible_line(&request.endpoint, 60);
-        let endpoint = self.0.get(&request.endpoint).ok_or_else(|| denied(format!("endpoint `{}` was not granted", shown())))?;
+        let endpoint =
+            self.0.get(&request.endpoint).ok_or_else(|| denied(format!("endpoint `{}` was not granted", shown())))?;
         let url = url(&endpoint.origin, &request.path)?;
         let method = match request.method.as_str() {
             "GET" => Method::GET,
@@ -175,7 +191,8 @@ impl HttpGrants {
             _ => return Err(denied("this method is not allowed".into())),
         };
         let mut headers = outgoing(&request.headers)?;
-        let token = endpoint.token.as_ref().map(SecretSource::read).transpose().map_err(|error| denied(error.to_string()))?;
+        let token =
+            endpoint.token.as_ref().map(SecretSource::read).transpose().map_err(|error| denied(error.to_string()))?;
         if let Some(token) = &token {
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
                 .map_err(|_| denied("the token cannot be sent in a header".into()))?;
@@ -184,11 +201,12 @@ impl HttpGrants {
         }
         let sent = endpoint.client.request(method, url).headers(headers).body(request.body).send().await;
         let mut answer = sent.map_err(|error| failed(&error))?;
+        let announced = answer.content_length();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
-            let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(chunk.len()));
-            if taken.is_err() {
-                return Err(HttpError::TooLarge(answer.content_length().unwrap_or(body.len() as u64)));
+            let fits = |left: usize| left.checked_sub(chunk.len());
+            if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
+                return Err(HttpError::TooLarge(announced.unwrap_or(body.len() as u64)));
             }
             body.extend_from_slice(&chunk);
         }
@@ -222,7 +240,8 @@ fn outgoing(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     for (name, value) in given {
         let wrong = || denied("a header field is not valid".into());
         let name = HeaderName::try_from(name.as_str()).map_err(|_| wrong())?;
-        if HOST_HEADERS.contains(&name.as_str()) || HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix)) {
+        if HOST_HEADERS.contains(&name.as_str()) || HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+        {
             continue;
         }
         headers.append(name, HeaderValue::try_from(value.as_str()).map_err(|_| wrong())?);
@@ -235,7 +254,8 @@ fn incoming(headers: &HeaderMap, token: Option<&Secret>) -> Vec<(String, String)
     headers
         .iter()
         .filter(|(name, _)| {
-            !HIDDEN_HEADERS.contains(&name.as_str()) && !HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
+            !HIDDEN_HEADERS.contains(&name.as_str())
+                && !HOST_PREFIXES.iter().any(|prefix| name.as_str().starts_with(prefix))
         })
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .filter(|(_, value)| token.is_none_or(|token| !value.contains(token.expose())))
@@ -267,15 +287,25 @@ mod tests {
         assert_eq!(url(&origin, "/v1/x?q=1").unwrap().as_str(), "https://mail.example/v1/x?q=1");
         assert_eq!(url(&origin, "/@evil.example/").unwrap().host_str(), Some("mail.example"));
         assert_eq!(url(&origin, "/../../x").unwrap().as_str(), "https://mail.example/x");
-        for wrong in ["", "x", "//evil.example/", "/\\evil.example", "https://evil.example/", "/a\r\nHost: evil", "/\t/x"] {
+        for wrong in
+            ["", "x", "//evil.example/", "/\\evil.example", "https://evil.example/", "/a\r\nHost: evil", "/\t/x"]
+        {
             assert!(url(&origin, wrong).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
     fn the_hosts_headers_are_the_hosts() {
-        let given = ["Authorization", "HOST", "Cookie", "X-Forwarded-For", "Proxy-Authorization", "Transfer-Encoding", "Accept"]
-            .map(|name| (name.to_owned(), "x".to_owned()));
+        let given = [
+            "Authorization",
+            "HOST",
+            "Cookie",
+            "X-Forwarded-For",
+            "Proxy-Authorization",
+            "Transfer-Encoding",
+            "Accept",
+        ]
+        .map(|name| (name.to_owned(), "x".to_owned()));
         let kept = outgoing(&given).unwrap();
         assert_eq!(kept.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
         assert!(outgoing(&[("a".into(), "b\r\nHost: evil".into())]).is_err());
@@ -285,7 +315,8 @@ mod tests {
     #[test]
     fn no_credential_comes_back() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("set-cookie", "a"), ("www-authenticate", "b"), ("x-echo", "Bearer t0ken"), ("etag", "e")] {
+        for (name, value) in [("set-cookie", "a"), ("www-authenticate", "b"), ("x-echo", "Bearer t0ken"), ("etag", "e")]
+        {
             headers.insert(name, HeaderValue::from_static(value));
         }
         assert_eq!(incoming(&headers, Some(&Secret::new("t0ken"))), [("etag".to_owned(), "e".to_owned())]);
@@ -294,9 +325,77 @@ mod tests {
     #[test]
     fn origins_only() {
         assert!(origin("https://mail.example:8443", Reach::Public).is_ok());
-        for wrong in ["http://mail.example", "https://mail.example/x", "https://u:p@mail.example", "ftp://x", "mail.example"] {
+        for wrong in
+            ["http://mail.example", "https://mail.example/x", "https://u:p@mail.example", "ftp://x", "mail.example"]
+        {
             assert!(origin(wrong, Reach::Public).is_err(), "{wrong}");
         }
         assert!(origin("http://mail.example", Reach::Private).is_ok());
+    }
+
+    /// A server that says one thing to everyone and keeps what it heard.
+    async fn serve(answer: &'static str) -> (u16, tokio::sync::mpsc::UnboundedReceiver<String>) {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (tell, heard) = tokio::sync::mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut bytes = vec![0; 4096];
+                let read = stream.read(&mut bytes).await.unwrap();
+                let _ = tell.send(String::from_utf8_lossy(&bytes[..read]).into_owned());
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (port, heard)
+    }
+
+    fn grants(port: u16, folder: &std::path::Path, rest: &str) -> Result<HttpGrants, ConfigError> {
+        let token = folder.join("token");
+        std::fs::write(&token, "t0ken").unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let text = format!(
+            "connector = \"x\"\n[endpoints.api]\nurl = \"http://localhost:{port}\"\ntoken-file = {token:?}\n{rest}"
+        );
+        let config = toml::from_str(&text).unwrap();
+        let manifest = crate::manifest::Manifest::parse("[endpoints.api]").unwrap();
+        let limits = SandboxLimits::default();
+        HttpGrants::of(&Ground { store: "corp", config: &config, manifest: &manifest, base: folder, limits })
+    }
+
+    fn get(path: &str) -> Request {
+        let headers = vec![("authorization".to_owned(), "mine".to_owned()), ("x-kept".to_owned(), "yes".to_owned())];
+        Request { endpoint: "api".into(), method: "GET".into(), path: path.into(), headers, body: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn the_host_adds_the_token_and_follows_no_redirect() {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, mut heard) = serve(
+            "HTTP/1.1 302 Found\r\nLocation: http://evil.example/\r\nSet-Cookie: a=b\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody",
+        )
+        .await;
+        let grants = grants(port, folder.path(), "allow-private-network = true").unwrap();
+        let answer = grants.send(get("/v1?x=1"), &AtomicUsize::new(100)).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (302, b"body".as_slice()));
+        assert!(answer.headers.iter().all(|(name, _)| name != "set-cookie"));
+        let asked = heard.recv().await.unwrap();
+        assert!(asked.starts_with("GET /v1?x=1 HTTP/1.1") && asked.contains("authorization: Bearer t0ken"), "{asked}");
+        assert!(asked.contains("x-kept: yes") && !asked.contains("mine"), "{asked}");
+        let refused = grants.send(get("/"), &AtomicUsize::new(3)).await.unwrap_err();
+        assert!(matches!(refused, HttpError::TooLarge(4)), "{refused:?}");
+        let other = Request { endpoint: "other".into(), ..get("/") };
+        assert!(matches!(grants.send(other, &AtomicUsize::new(100)).await, Err(HttpError::Denied(_))));
+    }
+
+    #[tokio::test]
+    async fn a_private_endpoint_needs_a_grant() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = grants(1, folder.path(), "").err().unwrap().to_string();
+        assert!(refused.contains("`endpoints.api.url`") && refused.contains("allow-private-network"), "{refused}");
+        let gated = GatedResolver(Reach::Public);
+        let answer = gated.resolve("localhost".parse().unwrap()).await;
+        assert!(answer.is_err());
     }
 }
