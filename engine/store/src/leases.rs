@@ -4,6 +4,7 @@
 //! A claim is two statements in one transaction: choose and lock a row, then take it with the conditions repeated. In one
 //! statement PostgreSQL would choose on the snapshot from before the wait for the lock, and two nodes would run one thing.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use clawback_model::{Remediation, RemediationId, Timestamp};
@@ -86,7 +87,8 @@ impl Store {
     pub async fn holder(&self, id: &RemediationId) -> Result<Option<String>, StoreError> {
         let row =
             self.read().await?.row("SELECT lease_owner FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
-        row.ok_or_else(|| StoreError::not_found("remediation", id))?.opt_text(0)
+        let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
+        Ok(row.opt_text(0)?.map(Cow::into_owned))
     }
 
     /// Ends the lease of a node that is known to be dead, so that nobody waits for it. Safe even if it is not: the next claim
