@@ -108,10 +108,10 @@ impl FakeStore {
 
     /// What the owner of a mailbox does: moves a message by hand.
     pub fn move_by_owner(&self, mailbox: &str, fingerprint: &str, to: Location) {
-        if let Some(kept) = self.state().mailboxes.get_mut(mailbox) {
-            for kept in kept.iter_mut().filter(|kept| kept.message.reference.fingerprint == fingerprint) {
-                kept.message.location = to.clone();
-            }
+        let mut state = self.state();
+        let same = |kept: &&mut Kept| kept.message.reference.fingerprint == fingerprint;
+        if let Some(kept) = state.mailboxes.get_mut(mailbox).and_then(|all| all.iter_mut().find(same)) {
+            kept.message.location = to;
         }
     }
 
@@ -279,12 +279,10 @@ impl MailStore for FakeStore {
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {
         let state = self.enter(mailbox)?;
         let same = |kept: &&Kept| kept.message.reference.fingerprint == reference.fingerprint;
-        match state.mailboxes[mailbox].iter().find(same) {
-            Some(kept) => Ok(kept.raw.iter().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect()),
-            None => {
-                let detail = "this message is nowhere in the mailbox".to_owned();
-                Err(CallError::Permanent { store: Arc::clone(&self.name), detail })
-            }
-        }
+        let Some(kept) = state.mailboxes[mailbox].iter().find(same) else {
+            let detail = "this message is nowhere in the mailbox".to_owned();
+            return Err(CallError::Permanent { store: Arc::clone(&self.name), detail });
+        };
+        Ok(kept.raw.iter().copied().take(usize::try_from(most).unwrap_or(usize::MAX)).collect())
     }
 }

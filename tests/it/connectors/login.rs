@@ -43,7 +43,7 @@ async fn store(port: u16, tls: &str, auth: &str) -> Arc<dyn MailStore> {
     let auth = auth.replace("$PASSWORD", &format!("{password:?}"));
     let text = format!(
         "connector = \"imap\"\nmailboxes = [\"u1@example.test\"]\n[server]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"{tls}\"\n\
-         [auth]\n{auth}\n[limits]\nio-timeout = \"2s\"\nconnect-timeout = \"2s\""
+         [auth]\n{auth}"
     );
     host(SandboxLimits::default()).load("corp", &config(&text)).await.unwrap()
 }
@@ -205,4 +205,14 @@ async fn a_real_server_its_certificate_and_its_tokens() {
         matches!(error, CallError::Denied { .. }) && error.to_string().contains("allow-private-network"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_costs_no_more_than_the_time_allowed() {
+    let (port, _) = scripted(&[""]).await;
+    let store = store(port, "none", &format!("{PLAIN}\n[limits]\ncall-timeout = \"300ms\"\n#")).await;
+    let began = std::time::Instant::now();
+    let error = store.search(&"u1@example.test".into(), &Query::default(), None, 1).await.unwrap_err();
+    assert!(matches!(&error, CallError::Transient { detail, .. } if detail.contains("within 300ms")), "{error}");
+    assert!(began.elapsed() < std::time::Duration::from_millis(1_500));
 }

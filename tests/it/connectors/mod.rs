@@ -1,5 +1,7 @@
 //! The connectors behind the host: the contract on every store, and connectors that break it.
 
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail as a test does")]
+
 use std::path::{Path, PathBuf};
 
 use clawback_connectors::{Host, HostOptions, SandboxLimits, StoreConfig};
@@ -27,5 +29,5 @@ fn config(text: &str) -> StoreConfig {
 fn hostile(rest: &str) -> StoreConfig {
     let path = dist("hostile/hostile.wasm");
     let digest = Digest::of(&std::fs::read(&path).expect("plugins/dist is committed"));
-    config(&format!("connector = {{ path = {path:?}, sha256 = \"{digest}\" }}\n{rest}"))
+    config(&format!("connector = {{ path = \"{}\", sha256 = \"{digest}\" }}\n{rest}", path.display()))
 }
