@@ -139,7 +139,7 @@ impl Store {
         let mut tx = self.read().await?;
         let sql = format!(
             "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
-             JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+             LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
              {} JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq {} \
              WHERE t.remediation = $1 AND t.seq > $2 ORDER BY t.seq LIMIT $3",
             if kind.is_some() { "" } else { "LEFT" },

@@ -34,7 +34,7 @@ impl Store {
         let number = number_of(&mut tx, id).await?;
         let sql = format!(
             "SELECT {TARGET_COLUMNS} FROM targets t \
-             JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+             LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
              LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
              WHERE t.remediation = $1 AND t.seq >= $2 AND t.seq < $3 AND t.not_remediable IS NULL AND o.seq IS NULL \
              ORDER BY t.seq"

@@ -220,7 +220,7 @@ async fn check_targets(
     let mut hasher = PlanHasher::new(&header);
     let sql = format!(
         "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
-         JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+         LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
          LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
          WHERE t.remediation = $1 AND t.seq > $2 ORDER BY t.seq LIMIT {PAGE}"
     );
