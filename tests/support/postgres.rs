@@ -66,7 +66,8 @@ impl Server {
             ""
         };
         let script = format!(
-            "cd \"$2\" && {become_other} \"$0\" -D \"$2/data\" -U clawback -A trust -E UTF8 --no-locale --no-sync || exit 1
+            "trap '' HUP INT TERM
+             cd \"$2\" && {become_other} \"$0\" -D \"$2/data\" -U clawback -A trust -E UTF8 --no-locale --no-sync || exit 1
              {become_other} \"$1\" -D \"$2/data\" -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
                  -c max_connections=300 -c shared_buffers=256MB </dev/null &
              server=$!
