@@ -1,6 +1,13 @@
 //! The one integration-test binary. This list is the table of contents.
 
+mod bad_input;
 mod connectors;
+mod crash;
+mod engine;
+mod hostile_mail;
+mod imap;
 mod playbooks;
 mod servers;
 mod store;
+mod tidy;
+mod two_step;

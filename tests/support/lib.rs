@@ -1,6 +1,7 @@
 //! Real servers and real mailboxes for tests and benches: each lives in a temporary folder, listens on loopback, and is
 //! stopped by the process id we hold.
 
+pub mod binary;
 pub mod contract;
 pub mod dovecot;
 pub mod fake_store;
@@ -9,3 +10,5 @@ pub mod maildirs;
 pub mod openssl;
 pub mod postgres;
 pub mod proxy;
+pub mod site;
+pub mod synthetic;

@@ -364,8 +364,8 @@ pub(crate) enum PrincipalsCommand {
     Token {
         /// Whose
         name: String,
-        /// What it is for
-        #[arg(long, default_value = "")]
+        /// What it is for; unique among the principal's tokens [default: the time it was made]
+        #[arg(long, default_value = "", hide_default_value = true)]
         label: String,
         /// Days until it expires [default: never]
         #[arg(long)]

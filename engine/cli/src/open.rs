@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{Clock, Principal, Remediation, RemediationId, Timestamp};
-use clawback_runtime::{Api, Library, Notifier, Site, Tuning};
+use clawback_runtime::{Api, Library, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
 
@@ -78,19 +78,19 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
     let mut site = Site {
         history,
         stores: std::collections::BTreeMap::new(),
-        library: library(config),
+        library: library(config)?,
         notifiers: std::collections::BTreeMap::new(),
         limits: config.limits,
         clock: Arc::new(SystemClock),
         random,
-        node: node_name(),
+        node: node_name(random()),
         tuning: Tuning::default(),
     };
     for (name, notifier) in &config.notifiers {
         site.notifiers.insert(name.clone(), Notifier::open(name, notifier)?);
     }
     if stores == Stores::All {
-        for (name, store) in open_stores(config)? {
+        for (name, store) in open_stores(config).await? {
             site.stores.insert(name.into(), store);
         }
     }
@@ -99,30 +99,36 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
 
 /// The connector host, with its cache beside the configuration.
 pub(crate) fn host(config: &Config) -> Result<Host, Failure> {
-    let options = HostOptions { cache: Some(config.resolve(&config.cache)), base: config.folder.clone(), ..HostOptions::default() };
+    let options = HostOptions {
+        cache: Some(config.resolve(&config.cache)),
+        base: config.folder.clone(),
+        clock: Arc::new(SystemClock),
+        ..HostOptions::default()
+    };
     Host::new(options).map_err(|error| Failure::misuse(chain(&error)))
 }
 
-fn open_stores(config: &Config) -> Result<Vec<(String, Arc<dyn MailStore>)>, Failure> {
+async fn open_stores(config: &Config) -> Result<Vec<(String, Arc<dyn MailStore>)>, Failure> {
     let host = host(config)?;
-    config
-        .stores
-        .iter()
-        .map(|(name, store)| match host.load(name, store) {
-            Ok(loaded) => Ok((name.clone(), loaded)),
-            Err(error) => Err(Failure::misuse(chain(&error)).hint("`clawback doctor` tests every store")),
-        })
-        .collect()
+    let mut stores = Vec::new();
+    for (name, store) in &config.stores {
+        let loaded = host.load(name, store).await.map_err(|error| {
+            Failure::misuse(chain(&error)).hint("`clawback doctor` tests every store")
+        })?;
+        stores.push((name.clone(), loaded));
+    }
+    Ok(stores)
 }
 
-fn library(config: &Config) -> Library {
-    Library {
+fn library(config: &Config) -> Result<Library, Failure> {
+    let lists = Lists::new(config.lists.clone()).map_err(|error| Failure::misuse(format!("[lists]: {error}")))?;
+    Ok(Library {
         workflows: config.resolve(&config.workflows),
         scripts: config.resolve(&config.scripts),
         shipped_workflows: shipped::by_name(&shipped::WORKFLOWS),
         shipped_scripts: shipped::by_name(&shipped::SCRIPTS),
-        lists: Lists::new(config.lists.clone()),
-    }
+        lists,
+    })
 }
 
 /// The secret of whoever calls: `--token-file`, then `CLAWBACK_TOKEN`, then the configuration's file.
@@ -141,16 +147,6 @@ fn read_token(path: &Path) -> Result<String, Failure> {
         Failure::misuse(format!("token file {} cannot be read: {error}", path.display()))
             .hint("`clawback init` makes the first administrator's; CLAWBACK_TOKEN or --token-file names another")
     })
-}
-
-/// Host name and process, unique enough for a lease.
-fn node_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = match host.trim() {
-        "" => "node",
-        host => host,
-    };
-    format!("{host}:{}:{:04x}", std::process::id(), random() & 0xffff)
 }
 
 /// Writes a file that only its owner may read; refuses to replace one.

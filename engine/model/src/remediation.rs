@@ -173,7 +173,7 @@ impl Remediation {
                 next.progress.since_resumed = BatchReport::default();
             }
             (Queued | Planning | PendingApproval | Approved | InProgress | Paused, Event::CancelRequested { by }) => {
-                next.asked = Some(Asked::Cancel { by: by.clone() })
+                next.asked = Some(Asked::Cancel { by: by.clone() });
             }
             (
                 Queued | Planning | PendingApproval | Approved | InProgress | Paused,

@@ -31,16 +31,12 @@ pub struct Submission {
     pub severity: Option<Severity>,
     /// The playbook's if none is given.
     pub description: Option<String>,
-    /// Another action than the playbook's; only the `manual` playbook allows it.
-    pub action: Option<Action>,
     /// Where it comes from.
     pub source: ActionSource,
     /// How the messages are selected.
     pub mode: SelectionMode,
     /// Handpicked messages, or exclusions: mailbox and Message-ID.
     pub picked: Vec<(String, String)>,
-    /// On soft delete, the senders' copies too.
-    pub delete_senders_copy: bool,
 }
 
 /// A plan that was made and not kept.
@@ -53,9 +49,6 @@ pub struct DryRun {
     /// The first targets.
     pub sample: Vec<Target>,
 }
-
-/// The playbook that manual actions run through.
-const MANUAL: &str = "manual";
 
 /// Carries out requests of authenticated principals.
 #[derive(Clone)]
@@ -106,7 +99,7 @@ impl Api {
         let bound = Arc::new(bind(&self.site, &request)?);
         let header = planner::header(&self.site, &request, &bound)?;
         let order = Order { request: &request, bound: Arc::clone(&bound), header: &header };
-        let (sender, mut pages) = mpsc::channel(2);
+        let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
         let mut shown = Vec::new();
         let looking = async {
             while let Some(page) = pages.recv().await {
@@ -223,20 +216,19 @@ impl Api {
     fn request(&self, who: &Principal, submission: Submission) -> Result<Request, Error> {
         let (path, source) = self.site.library.playbook_source(&submission.playbook)?;
         let playbook = load(&self.site, &path, &source)?;
-        playbook.bind(&submission.inputs, self.site.now())?;
+        let bound = playbook.bind(&submission.inputs, self.site.now())?;
         let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
         match submission.mode {
             SelectionMode::Handpicked => self.site.limits.check_messages(submission.mode, picked)?,
             SelectionMode::QueryWithExclusions => self.site.limits.check_exclusions(picked)?,
             SelectionMode::Query => {}
         }
-        let action = submission.action.filter(|_| playbook.name() == MANUAL).unwrap_or_else(|| playbook.action());
         Ok(Request {
             name: submission.name.unwrap_or_else(|| playbook.name().to_owned()),
             severity: submission.severity.unwrap_or_else(|| playbook.severity()),
             description: submission.description.unwrap_or_else(|| playbook.description().to_owned()),
-            action,
-            delete_senders_copy: submission.delete_senders_copy || playbook.delete_senders_copy(),
+            action: bound.action(),
+            delete_senders_copy: bound.delete_senders_copy(),
             source: submission.source,
             mode: submission.mode,
             playbook: playbook.name().to_owned(),
@@ -340,7 +332,9 @@ pub(crate) async fn approval_for(
         _ => request.requested_by.clone(),
     };
     let rule = match &request.origin {
-        Origin::Fresh => bound.approval(plan)?,
+        Origin::Fresh => {
+            bound.approval_needed(&plan.facts, &plan.counts).then(|| bound.approval_rule().cloned()).flatten()
+        }
         Origin::Undo { of } => site.history.load(of).await?.approval.map(|approval| approval.rule),
         Origin::Retry { of } => return Ok((None, site.history.load(of).await?.decided_by)),
     };

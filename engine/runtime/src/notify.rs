@@ -101,11 +101,17 @@ struct Data<'a> {
 /// fails the remediation: it is logged, and the history has the fact.
 pub(crate) async fn status_changed(site: &Arc<Site>, remediation: &Remediation) {
     let status = remediation.status;
-    if !(status.is_final() || matches!(status, Status::PendingApproval | Status::Paused)) {
-        return;
-    }
+    let occasion = match status {
+        Status::PendingApproval => "pending",
+        Status::InProgress => "started",
+        Status::Paused => "paused",
+        Status::Failed => "failed",
+        status if status.is_final() => "finished",
+        _ => return,
+    };
     let Ok(bound) = crate::api::bind(site, &remediation.request) else { return };
-    for name in bound.notify(status) {
+    let facts = remediation.plan.as_ref().map(|plan| plan.facts.clone()).unwrap_or_default();
+    for name in bound.notifiers(occasion, &facts, &remediation.counts) {
         match site.notifiers.get(name) {
             Some(Notifier::Log) => tracing::info!(
                 remediation.id = %remediation.id,

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Action, Condition, Counts, LocationKind, Message, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Predicate, Query,
+    Action, Condition, Counts, Former, Location, LocationKind, Message, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Predicate, Query,
     Reason, Request, SelectionMode, StopReason, Target,
 };
-use clawback_playbooks::Bound;
+use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
@@ -51,7 +51,7 @@ pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<Pl
         playbook: request.playbook.clone(),
         playbook_digest: clawback_model::Digest::of(request.playbook_source.as_bytes()),
         inputs: request.inputs.clone(),
-        scripts: bound.script_digests().clone(),
+        scripts: bound.script_digests(),
         connectors,
     })
 }
@@ -102,7 +102,8 @@ pub(crate) async fn search(
         let detail = plan.facts.unsearched_sample.first().map_or(String::new(), |(_, error)| error.clone());
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
-    plan.finish(&order.bound.guards().stop_when).await
+    let rules = order.bound.guards().stop_when.clone();
+    plan.finish(&rules).await
 }
 
 fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Error> {
@@ -145,7 +146,6 @@ struct Search {
     /// Handpicked: only these. With exclusions: all but these.
     picked: BTreeSet<(String, String)>,
     mode: SelectionMode,
-    most: u64,
 }
 
 impl Search {
@@ -160,7 +160,6 @@ impl Search {
             bound: Arc::clone(&order.bound),
             picked: request.picked.iter().map(|(mailbox, id)| (mailbox.to_lowercase(), id.clone())).collect(),
             mode: request.mode,
-            most: 0,
         }
     }
 
@@ -191,17 +190,19 @@ async fn search_mailbox(
     let mut cursor = None;
     loop {
         let page = with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
-        for message in page.items {
-            if !search.wants(&message) {
-                continue;
-            }
-            match search.bound.keep(&message) {
-                Ok(verdict) if verdict.keep => hits.push(Hit { message, script_failed: false }),
-                Ok(_) => {}
-                Err(_) => hits.push(Hit { message, script_failed: true }),
+        let mut messages = page.items;
+        messages.retain(|message| search.wants(message));
+        let judged = search.bound.filter(&messages);
+        for (message, judgement) in messages.into_iter().zip(judged) {
+            match judgement {
+                Judgement::Keep { .. } => hits.push(Hit { message, script_failed: false }),
+                Judgement::Drop { .. } => {}
+                Judgement::Fault { script, fault } => {
+                    tracing::warn!(script.name = script, %fault, "Script failed on a message.");
+                    hits.push(Hit { message, script_failed: true });
+                }
             }
         }
-        let _ = search.most;
         match page.next {
             Some(next) => cursor = Some(next),
             None => return Ok(hits),
@@ -287,6 +288,9 @@ impl<'a> Draft<'a> {
             let ids = senders.entry(message.from_address.clone()).or_default();
             ids.insert(message.reference.message_id.clone());
         }
+        // Found by a search, not by an undo: what is known of its home is that it was mail, so it goes to the inbox.
+        let former = (self.action == Action::Restore)
+            .then(|| Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: message.flags });
         let target = Target {
             seq: self.next_seq,
             store: message.store,
@@ -297,7 +301,7 @@ impl<'a> Draft<'a> {
             subject: message.subject,
             from_address: message.from_address,
             received_at: message.received_at,
-            former: None,
+            former,
             not_remediable,
         };
         self.push(target).await
@@ -317,7 +321,7 @@ impl<'a> Draft<'a> {
     }
 
     fn note_mailbox(&mut self, mailbox: &Arc<str>) {
-        if self.site.library.lists.contains("vips", mailbox) {
+        if self.site.library.lists.get("vips").is_some_and(|vips| vips.contains(mailbox)) {
             self.facts.vips += 1;
         }
         match &mut self.current {

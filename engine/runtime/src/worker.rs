@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clawback_model::{Event, Next, Origin, Remediation, RemediationId, Status, StopReason};
+use clawback_model::{Event, Next, Origin, Remediation, RemediationId, Status, StopReason, Target};
 use clawback_store::Lease;
 use tokio::sync::mpsc;
 
@@ -12,12 +12,21 @@ use crate::error::Error;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{notify, reversal, verification};
+use crate::{node, notify, reversal, verification};
 
 /// Who is written down for what nobody asked for in person.
 const AUTOMATION: &str = "automation";
 /// Pages of targets between the search and the database.
 const WAITING_PAGES: usize = 2;
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// Until there is a plan.
+    Planned,
+    /// Until it waits for a person, or has ended.
+    Settled,
+}
 
 /// Works on remediations of one site.
 #[derive(Clone)]
@@ -35,33 +44,54 @@ impl Worker {
     /// Works on one remediation until it waits for a person, or has ended.
     pub async fn run(&self, id: &RemediationId) -> Result<Remediation, Error> {
         let site = &self.site;
-        match site.history.claim(id, &site.node, site.now(), site.tuning.lease).await? {
-            Some((remediation, lease)) => self.advance(remediation, lease).await,
-            None => {
-                let remediation = site.history.load(id).await?;
-                if remediation.next(site.now()) == Next::Nothing || remediation.status == Status::Paused {
-                    return Ok(remediation);
-                }
-                Err(Error::Busy { id: id.clone(), node: "its lease has not run out".to_owned() })
-            }
+        let remediation = site.history.load(id).await?;
+        if matches!(remediation.next(site.now()), Next::Nothing | Next::AwaitPerson | Next::AwaitApproval { .. }) {
+            return Ok(remediation);
         }
+        let (remediation, lease) = self.claim(id).await?;
+        self.advance(remediation, lease, Goal::Settled).await
     }
 
     /// Works on the most urgent remediation that is due, if there is one.
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         let site = &self.site;
         match site.history.claim_due(&site.node, site.now(), site.tuning.lease).await? {
-            Some((remediation, lease)) => self.advance(remediation, lease).await.map(Some),
+            Some((remediation, lease)) => self.advance(remediation, lease, Goal::Settled).await.map(Some),
             None => Ok(None),
         }
     }
 
-    async fn advance(&self, mut remediation: Remediation, lease: Lease) -> Result<Remediation, Error> {
+    /// Makes the plan of one remediation, and no more.
+    pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
+        let (remediation, lease) = self.claim(id).await?;
+        self.advance(remediation, lease, Goal::Planned).await
+    }
+
+    /// Takes the lease; from a process of this machine that has died, at once.
+    async fn claim(&self, id: &RemediationId) -> Result<(Remediation, Lease), Error> {
+        let site = &self.site;
+        if let Some(claimed) = site.history.claim(id, &site.node, site.now(), site.tuning.lease).await? {
+            return Ok(claimed);
+        }
+        let node = site.history.holder(id).await?.unwrap_or_default();
+        if node::is_dead(&node) {
+            site.history.evict(id, &node).await?;
+            if let Some(claimed) = site.history.claim(id, &site.node, site.now(), site.tuning.lease).await? {
+                return Ok(claimed);
+            }
+        }
+        Err(Error::Busy { id: id.clone(), node })
+    }
+
+    async fn advance(&self, mut remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut fresh_batch = None;
         let result = loop {
             let now = self.site.now();
             (self.observer)(Seen::Status(remediation.status));
+            if goal == Goal::Planned && !matches!(remediation.status, Status::Queued | Status::Planning) {
+                break Ok(remediation);
+            }
             let step = match remediation.next(now) {
                 Next::Plan => self.plan(&remediation, &lease).await,
                 Next::Expire => self.record(&lease, &Event::Expired).await,
@@ -80,7 +110,10 @@ impl Worker {
                     control.clear();
                     self.record(&lease, &Event::Paused { reason }).await
                 }
-                Next::Cancel { by } => self.cancel(&remediation, &lease, &by).await,
+                Next::Cancel { by } => {
+                    let cancelled = self.site.history.cancel_open(&remediation.id, &lease, &by, now).await;
+                    cancelled.map_err(Error::from)
+                }
                 Next::Verify => match verification::verify(&self.site, &remediation, &self.observer).await {
                     Ok(event) => self.record(&lease, &event).await,
                     Err(error) => Err(error),
@@ -111,15 +144,6 @@ impl Worker {
         Ok(self.site.history.record(&lease.remediation, Some(lease), AUTOMATION, event, now).await?)
     }
 
-    /// What was recorded of an open batch is closed first, so that every outcome is counted and under a digest.
-    async fn cancel(&self, remediation: &Remediation, lease: &Lease, by: &str) -> Result<Remediation, Error> {
-        let history = &self.site.history;
-        if let Some((number, ..)) = remediation.progress.open_batch {
-            history.finish_batch(&remediation.id, lease, AUTOMATION, number, &[], 0, self.site.now()).await?;
-        }
-        Ok(history.cancel_open(&remediation.id, lease, by, self.site.now()).await?)
-    }
-
     async fn plan(&self, remediation: &Remediation, lease: &Lease) -> Result<Remediation, Error> {
         let history = &self.site.history;
         let id = &remediation.id;
@@ -141,7 +165,7 @@ impl Worker {
         let bound = Arc::new(crate::api::bind(site, request)?);
         let header = planner::header(site, request, &bound)?;
         let order = Order { request, bound: Arc::clone(&bound), header: &header };
-        let (sender, mut pages) = mpsc::channel(WAITING_PAGES);
+        let (sender, mut pages) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
         let writing = async {
             while let Some(page) = pages.recv().await {
                 site.history.append_targets(&remediation.id, lease, &page).await?;
@@ -152,7 +176,7 @@ impl Worker {
             if request.origin == Origin::Fresh {
                 return planner::search(site, &order, sender, &self.observer).await;
             }
-            let (given, receiver) = mpsc::channel(WAITING_PAGES);
+            let (given, receiver) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
             let (read, planned) = tokio::join!(
                 reversal::targets(site, &request.origin, given),
                 planner::given(site, &order, receiver, sender)
@@ -166,8 +190,13 @@ impl Worker {
             Planned::Plan(plan) => plan,
             Planned::Refused(reason) => return self.record(lease, &Event::PlanRefused { reason }).await,
         };
+        if !bound.remediates(&plan.facts, &plan.counts) && plan.counts.remediable > 0 {
+            let detail = "the `when` of the playbook's remediate step does not hold for this plan".to_owned();
+            return self.record(lease, &Event::PlanRefused { reason: StopReason::PlanFailed { detail } }).await;
+        }
         let (approval, decided_by) = crate::api::approval_for(site, request, &bound, &plan).await?;
-        let event = Event::Planned { plan, guards: bound.guards().clone(), verify: bound.verify(), approval, decided_by };
+        let verify = bound.verifies(&plan.facts, &plan.counts);
+        let event = Event::Planned { plan, guards: bound.guards().clone(), verify, approval, decided_by };
         Ok(site.history.freeze_plan(&remediation.id, lease, &header, AUTOMATION, &event, site.now()).await?)
     }
 }

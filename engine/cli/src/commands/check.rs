@@ -27,7 +27,9 @@ pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failur
                     output::line(&format!("WRONG  {name}"))?;
                     output::note(&output::diagnostics(&diagnostics));
                 }
-                found.extend(diagnostics.to_json());
+                if let serde_json::Value::Array(items) = diagnostics.to_json() {
+                    found.extend(items);
+                }
             }
             Err(error) => return Err(error.into()),
         }

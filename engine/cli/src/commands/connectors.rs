@@ -1,5 +1,9 @@
 //! `clawback connectors`: what is built in, what a store can do, and whether it answers.
 
+use std::sync::Arc;
+
+use clawback_connectors::{ConnectorChoice, MailStore, StoreConfig};
+
 use crate::args::{Format, Global};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain};
@@ -9,12 +13,13 @@ use crate::output;
 pub(crate) async fn list(global: &Global) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref()).unwrap_or_default();
     let host = host(&config)?;
-    let items: Vec<_> = host
-        .builtin_connectors()
+    let built_in = host.builtin_connectors().await.map_err(|error| Failure::failed(chain(&error)))?;
+    let items: Vec<_> = built_in
         .into_iter()
         .map(|built_in| {
+            let uses = |store: &StoreConfig| store.connector == ConnectorChoice::Named(built_in.name.clone());
             let stores: Vec<_> =
-                config.stores.iter().filter(|(_, store)| store.uses(&built_in.name)).map(|(name, _)| name.clone()).collect();
+                config.stores.iter().filter(|(_, store)| uses(store)).map(|(name, _)| name.clone()).collect();
             serde_json::json!({
                 "connector": built_in.name, "version": built_in.version, "sha256": built_in.sha256,
                 "imports": built_in.imports, "stores": stores,
@@ -34,7 +39,7 @@ pub(crate) async fn list(global: &Global) -> Result<Exit, Failure> {
 
 pub(crate) async fn describe(global: &Global, name: &str) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref())?;
-    let store = load(&config, name)?;
+    let store = load(&config, name).await?;
     let known = store.capabilities();
     let actions = known.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>();
     if global.format == Format::Json {
@@ -82,15 +87,19 @@ pub(crate) async fn check(global: &Global, name: Option<&str>) -> Result<Exit, F
 
 /// Logs in to the first mailbox and looks.
 pub(crate) async fn probe(config: &Config, name: &str) -> Result<String, Failure> {
-    let store = load(config, name)?;
-    let said = clawback_connectors::check(&*store).await;
-    said.map(|said| said.to_string()).map_err(|error| Failure::failed(chain(&error)))
+    let store = load(config, name).await?;
+    let seen = clawback_connectors::check(&*store).await.map_err(|error| Failure::failed(chain(&error)))?;
+    let milliseconds = seen.took.as_millis();
+    Ok(match seen.mailbox {
+        Some(mailbox) => format!("{mailbox} answers in {milliseconds} ms, login included"),
+        None => "it answers, and has no mailbox".to_owned(),
+    })
 }
 
-fn load(config: &Config, name: &str) -> Result<std::sync::Arc<dyn clawback_connectors::MailStore>, Failure> {
+async fn load(config: &Config, name: &str) -> Result<Arc<dyn MailStore>, Failure> {
     let Some(store) = config.stores.get(name) else {
         let known = config.stores.keys().cloned().collect::<Vec<_>>().join(", ");
         return Err(Failure::misuse(format!("no store `{name}` is configured; known are {known}")));
     };
-    host(config)?.load(name, store).map_err(|error| Failure::misuse(chain(&error)))
+    host(config)?.load(name, store).await.map_err(|error| Failure::misuse(chain(&error)))
 }

@@ -25,7 +25,7 @@ directory = "mail"
 
 [lists]
 vips = ["ceo@corp.example"]
-secops-mailboxes = ["soc@corp.example"]
+secops_mailboxes = ["soc@corp.example"]
 
 [notifiers.soc]
 kind = "log"
@@ -98,8 +98,8 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure
         verified.events,
         verified.targets,
         verified.outcomes,
-        verified.events,
-        short(Some(verified.head))
+        verified.head.seq,
+        short(Some(verified.head.hash))
     ))?;
     closing(&folder, &purged, began)?;
     let right = moved.campaign == made.campaign && moved.all == made.campaign && home.all == 0;
@@ -144,11 +144,9 @@ fn submission() -> Submission {
         name: Some("Payroll phish".to_owned()),
         severity: None,
         description: None,
-        action: None,
         source: ActionSource::Manual,
         mode: SelectionMode::Query,
         picked: Vec::new(),
-        delete_senders_copy: false,
     }
 }
 

@@ -40,12 +40,12 @@ async fn list(
     limit: u32,
 ) -> Result<Exit, Failure> {
     let after = after.map(str::parse).transpose().map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
-    let page = session.site().history.history(filter, after.as_ref(), limit).await?;
-    if page.items.is_empty() {
+    let page = session.site().history.history(filter, after, limit).await?;
+    if page.remediations.is_empty() {
         output::note(if filter.pending_only { "nothing waits for approval" } else { "no remediation matches" });
     }
     let next = page.next.map(|cursor| cursor.to_string());
-    print(global, &page.items, next.as_deref())?;
+    print(global, &page.remediations, next.as_deref())?;
     Ok(Exit::Done)
 }
 

@@ -20,8 +20,8 @@ database = "@DATABASE@"
 # Lists that scripts and guards read.
 [lists]
 vips = []                        # mailboxes; a playbook may ask for more approvals, or stop
-secops-mailboxes = []            # mailboxes of the security team, which must keep their samples
-simulation-senders = []          # senders of phishing simulations
+secops_mailboxes = []            # mailboxes of the security team, which must keep their samples
+simulation_senders = []          # senders of phishing simulations
 
 # Mail stores. Take the one that is yours, then: clawback connectors check
 #

@@ -35,11 +35,9 @@ pub(crate) fn submission(playbook: &str, args: PlaybookArgs) -> Result<Submissio
         name: args.name,
         severity: args.severity,
         description: args.description,
-        action: None,
         source: args.source,
         mode,
         picked,
-        delete_senders_copy: false,
     })
 }
 
@@ -67,7 +65,7 @@ fn read_messages(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     let messages = lines
         .map(|(number, line)| match line.split_once('\t').or_else(|| line.split_once(' ')) {
-            Some((mailbox, id)) if mailbox.contains('@') && !id.trim().is_empty() => {
+            Some((mailbox, id)) if !mailbox.trim().is_empty() && !id.trim().is_empty() => {
                 Ok((mailbox.trim().to_owned(), id.trim().to_owned()))
             }
             _ => Err(Failure::misuse(format!("{name}, line {}: expected a mailbox, a tab and a Message-ID", number + 1))

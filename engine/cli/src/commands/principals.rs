@@ -38,6 +38,7 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             administers(&session)?;
             let token = NewToken::generate(random);
             let expires = days.map(|days| now.plus(std::time::Duration::from_hours(u64::from(days) * 24)));
+            let label = if label.is_empty() { format!("made {now}") } else { label };
             history.add_token(&name, &token.digest(), &label, expires, who, now).await?;
             match file {
                 Some(path) => {

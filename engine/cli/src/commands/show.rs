@@ -64,7 +64,8 @@ pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure
     if !batches.is_empty() {
         let columns = ["batch", "messages", "outcome", "throttled"];
         let rows = batches.iter().map(|batch| {
-            let (outcome, throttled) = batch.report.as_ref().map_or(("under way".to_owned(), String::new()), |report| {
+            let under_way = ("under way".to_owned(), String::new());
+            let (outcome, throttled) = batch.finished.as_ref().map_or(under_way, |(_, report, _)| {
                 (super::work::counts(&report.counts), report.throttled.to_string())
             });
             vec![batch.number.to_string(), batch.targets.to_string(), outcome, throttled]

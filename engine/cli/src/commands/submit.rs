@@ -1,6 +1,6 @@
 //! `clawback submit`: what the reference product's side pane asks for, and the same answer: an Approval ID.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_model::{ActionSource, LocationKind, SelectionMode};
 use clawback_runtime::Submission;
@@ -23,33 +23,41 @@ pub(crate) async fn run(global: &Global, args: SubmitArgs) -> Result<Exit, Failu
 fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
     let (mode, picked) = super::plan::selection(args.messages.as_deref(), args.exclude.as_deref())?;
     let locations = args.location.iter().map(|kind: &LocationKind| kind.as_str()).collect::<Vec<_>>().join(",");
-    let inputs: BTreeMap<String, String> = [
+    // Picked messages are found by their own list; the mailboxes narrow the search and stand in the record.
+    let mailboxes = (mode == SelectionMode::Handpicked).then(|| {
+        let unique: BTreeSet<&str> = picked.iter().map(|(mailbox, _)| mailbox.as_str()).collect();
+        unique.into_iter().collect::<Vec<_>>().join(",")
+    });
+    let conditions: Vec<(&str, String)> = [
         ("from", args.from),
-        ("from-domain", args.from_domain),
+        ("from_domain", args.from_domain),
         ("subject", args.subject),
         ("to", args.to),
-        ("message-id", args.message_id),
-        ("attachment", args.attachment),
+        ("message_id", args.message_id),
+        ("attachment_name", args.attachment),
         ("since", args.since),
         ("location", Some(locations).filter(|locations| !locations.is_empty())),
+        ("mailbox", mailboxes),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+    .filter_map(|(name, value)| Some((name, value?)))
     .collect();
-    if inputs.is_empty() && mode != SelectionMode::Handpicked {
+    if conditions.is_empty() {
         return Err(Failure::misuse("nothing says which messages are meant")
             .hint("give --from, --subject, --messages or another condition; `clawback submit --help` lists them"));
     }
+    let mut inputs: BTreeMap<String, String> =
+        conditions.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    inputs.insert("action".to_owned(), args.action.to_string());
+    inputs.insert("delete_senders_copy".to_owned(), args.delete_senders_copy.to_string());
     Ok(Submission {
         playbook: "manual".to_owned(),
         inputs,
         name: Some(args.name),
         severity: Some(args.severity),
         description: Some(args.description),
-        action: Some(args.action),
         source: if mode == SelectionMode::Handpicked { ActionSource::Manual } else { ActionSource::Explorer },
         mode,
         picked,
-        delete_senders_copy: args.delete_senders_copy,
     })
 }

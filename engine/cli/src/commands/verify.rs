@@ -1,6 +1,6 @@
 //! `clawback verify`: proves that the history is whole, or names the first broken link.
 
-use clawback_model::Digest;
+use clawback_store::Head;
 
 use crate::args::{Format, Global, VerifyArgs};
 use crate::config::Config;
@@ -15,7 +15,7 @@ pub(crate) async fn run(global: &Global, args: VerifyArgs) -> Result<Exit, Failu
     let head = args.head.as_deref().map(parse_head).transpose()?;
     match site.history.verify(head, |_| {}).await {
         Ok(verified) => {
-            let head = format!("{}:{}", verified.events, verified.head);
+            let head = format!("{}:{}", verified.head.seq, verified.head.hash);
             if global.format == Format::Json {
                 output::json(&serde_json::json!({
                     "ok": true, "events": verified.events, "remediations": verified.remediations,
@@ -40,8 +40,8 @@ pub(crate) async fn run(global: &Global, args: VerifyArgs) -> Result<Exit, Failu
     }
 }
 
-fn parse_head(text: &str) -> Result<(i64, Digest), Failure> {
+fn parse_head(text: &str) -> Result<Head, Failure> {
     text.split_once(':')
-        .and_then(|(seq, hash)| Some((seq.parse().ok()?, hash.parse().ok()?)))
+        .and_then(|(seq, hash)| Some(Head { seq: seq.parse().ok()?, hash: hash.parse().ok()? }))
         .ok_or_else(|| Failure::misuse("--head is SEQ:HASH, as `clawback verify` prints it"))
 }

@@ -1,0 +1,35 @@
+//! Names of nodes: host and process, so that a process of this machine that has died is known for dead.
+
+/// The name of this process: `host:pid:bits`.
+pub fn node_name(random: u64) -> String {
+    format!("{}:{}:{:04x}", host(), std::process::id(), random & 0xffff)
+}
+
+/// Whether this is the name of a process of this machine that runs no more. A node elsewhere is never called dead: its lease
+/// has to run out.
+pub(crate) fn is_dead(node: &str) -> bool {
+    let mut parts = node.rsplitn(3, ':');
+    let (_bits, pid, name) = (parts.next(), parts.next(), parts.next());
+    let (Some(pid), Some(name)) = (pid.and_then(|pid| pid.parse::<u32>().ok()), name) else { return false };
+    // Without a process table (not Linux) nothing can be told.
+    let table = std::path::Path::new("/proc/self").exists();
+    table && name == host() && !std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "node".to_owned() } else { name.trim().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_of_this_machine_can_be_known_for_dead() {
+        assert!(!is_dead(&node_name(7)), "this very process is alive");
+        assert!(is_dead(&format!("{}:4194305:0007", host())), "above the largest process id of Linux");
+        assert!(!is_dead("elsewhere:4194305:0007"));
+        assert!(!is_dead("nonsense"));
+    }
+}

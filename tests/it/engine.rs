@@ -1,0 +1,212 @@
+//! The scheduler on a store that fails on demand: guards, throttling, pause, cancel, retry, undo, and counts that sum.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::{CallError, MailStore};
+use clawback_model::{
+    Decision, Location, LocationKind, OutcomeKind, Principal, Reason, Remediation, Role, Status, StopReason, Timestamp,
+};
+use clawback_runtime::{Api, Error, Worker, silent};
+use clawback_store::Store;
+use clawback_tests::fake_store::FakeStore;
+use clawback_tests::site::{NOON, api, noon, person, site, submission};
+
+const SENDER: &str = "eve@evil.example";
+const PLAYBOOK: &str = "playbook: purge
+description: Everything by one sender.
+severity: high
+on: { manual: {} }
+inputs: { sender: { type: address, required: true } }
+steps:
+  - search: { where: { from: \"${inputs.sender}\" } }
+  - approve: { when: plan.count > 50 }
+  - remediate: { action: soft-delete, batch: 10, canary: 4, stop-when: { failed-ratio: 0.3 } }
+  - verify: {}
+";
+
+struct World {
+    store: Arc<FakeStore>,
+    api: Api,
+    ann: Principal,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Mailboxes with so many messages of the sender each, and one message of somebody else.
+    async fn new(mailboxes: u32, each: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
+        let store = Arc::new(FakeStore::new("corp"));
+        for number in 0..mailboxes {
+            let mailbox = format!("user{number:02}@corp.example");
+            for letter in 0..each {
+                store.deliver(&mailbox, SENDER, &format!("Letter {letter}"), Timestamp(NOON.0 - i64::from(letter)));
+            }
+            store.deliver(&mailbox, "friend@good.example", "Hello", NOON);
+        }
+        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&store) as _];
+        let api = api(site(history, stores, &[("purge", PLAYBOOK)], noon()));
+        Self { store, api, ann: person("ann", &[Role::Analyst]), _folder: folder }
+    }
+
+    fn worker(&self) -> Worker {
+        Worker::new(Arc::clone(self.api.site()), silent())
+    }
+
+    async fn submit(&self) -> Remediation {
+        self.api.submit(&self.ann, submission("purge", &[("sender", SENDER)])).await.unwrap()
+    }
+
+    async fn run(&self) -> Remediation {
+        let submitted = self.submit().await;
+        let done = self.worker().run(&submitted.id).await.unwrap();
+        assert!(done.counts.is_consistent(), "{:?}", done.counts);
+        done
+    }
+
+    async fn reasons(&self, of: &Remediation) -> Vec<(OutcomeKind, Reason)> {
+        let messages = self.api.site().history.messages(&of.id, None, 10_000).await.unwrap();
+        messages.into_iter().filter_map(|(_, outcome)| outcome.map(|outcome| (outcome.kind, outcome.reason))).collect()
+    }
+
+    async fn verify(&self) {
+        self.api.site().history.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+fn transient() -> CallError {
+    CallError::Transient { store: "corp".into(), detail: "connection reset".into() }
+}
+
+fn throttled() -> CallError {
+    CallError::Throttled { store: "corp".into(), after: Some(Duration::from_millis(2)) }
+}
+
+#[tokio::test]
+async fn everything_is_found_removed_verified_and_put_back() {
+    let world = World::new(6, 5).await;
+    let done = world.run().await;
+    assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 30));
+    assert_eq!(done.progress.verified, Some((30, 0)));
+    let undo = world.api.undo(&world.ann, &done.id).await.unwrap();
+    let undone = world.worker().run(&undo.id).await.unwrap();
+    assert_eq!((undone.status, undone.counts.succeeded), (Status::Completed, 30));
+    let again = world.run().await;
+    assert_eq!(again.counts.succeeded, 30, "they lie in the inboxes again");
+    world.verify().await;
+}
+
+#[tokio::test]
+async fn a_message_that_its_owner_moved_is_left_alone() {
+    let world = World::new(2, 2).await;
+    let submitted = world.submit().await;
+    let planned = world.worker().plan_only(&submitted.id).await.unwrap();
+    let (target, _) = world.api.site().history.messages(&planned.id, None, 1).await.unwrap().remove(0);
+    let keep = Location::new(LocationKind::Folder, "Keep");
+    world.store.move_by_owner(&target.mailbox, &target.reference.fingerprint, keep);
+    let done = world.worker().run(&planned.id).await.unwrap();
+    assert_eq!((done.counts.succeeded, done.counts.moved_since), (3, 1));
+    assert_eq!(world.reasons(&done).await[0], (OutcomeKind::MovedSince, Reason::MovedByOwner));
+}
+
+#[tokio::test]
+async fn passing_errors_and_throttling_are_waited_out() {
+    let world = World::new(4, 5).await;
+    let submitted = world.submit().await;
+    world.worker().plan_only(&submitted.id).await.unwrap();
+    world.store.fail_next([transient(), throttled(), throttled(), transient()]);
+    let done = world.worker().run(&submitted.id).await.unwrap();
+    assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 20));
+    world.verify().await;
+}
+
+#[tokio::test]
+async fn a_bad_canary_stops_it_with_a_reason_and_a_retry_does_the_rest() {
+    let world = World::new(4, 5).await;
+    let submitted = world.submit().await;
+    world.worker().plan_only(&submitted.id).await.unwrap();
+    let denied = || CallError::Denied { store: "corp".into(), detail: "no right".into() };
+    world.store.fail_next([denied()]);
+    let paused = world.worker().run(&submitted.id).await.unwrap();
+    assert_eq!(paused.status, Status::Paused);
+    assert!(matches!(paused.stop, Some(StopReason::FailedRatio { failed: 4, acted: 4, .. })), "{:?}", paused.stop);
+    assert_eq!(paused.counts.open, 16, "nothing behind the canary was touched");
+    world.api.resume(&world.ann, &paused.id).await.unwrap();
+    let done = world.worker().run(&paused.id).await.unwrap();
+    assert_eq!((done.status, done.counts.failed, done.counts.succeeded), (Status::PartiallyCompleted, 4, 16));
+    let retry = world.api.retry(&world.ann, &done.id).await.unwrap();
+    let retried = world.worker().run(&retry.id).await.unwrap();
+    assert_eq!((retried.status, retried.counts.submitted, retried.counts.succeeded), (Status::Completed, 4, 4));
+    assert_eq!(world.api.site().history.load(&done.id).await.unwrap(), done, "the old one is as it was");
+    world.verify().await;
+}
+
+#[tokio::test]
+async fn cancelling_a_paused_one_leaves_each_remaining_target_cancelled() {
+    let world = World::new(4, 5).await;
+    let submitted = world.submit().await;
+    world.worker().plan_only(&submitted.id).await.unwrap();
+    world.api.pause(&world.ann, &submitted.id).await.unwrap();
+    let paused = world.worker().run(&submitted.id).await.unwrap();
+    assert_eq!((paused.status, &paused.stop), (Status::Paused, &Some(StopReason::Person { by: "ann".into() })));
+    world.api.cancel(&world.ann, &paused.id).await.unwrap();
+    let cancelled = world.worker().run(&paused.id).await.unwrap();
+    assert_eq!((cancelled.status, cancelled.counts.cancelled, cancelled.counts.open), (Status::Cancelled, 20, 0));
+    assert!(world.reasons(&cancelled).await.iter().all(|(_, reason)| *reason == Reason::CancelledByPerson));
+    world.verify().await;
+}
+
+#[tokio::test]
+async fn a_plan_over_its_limit_is_refused_with_limit_and_count() {
+    let world = World::new(4, 5).await;
+    let mut tight = site(
+        world.api.site().history.clone(),
+        vec![Arc::clone(&world.store) as Arc<dyn MailStore>],
+        &[("purge", PLAYBOOK)],
+        noon(),
+    );
+    tight.limits.query = 12;
+    let tight = api(tight);
+    let submitted = tight.submit(&world.ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
+    let refused = Worker::new(Arc::clone(tight.site()), silent()).run(&submitted.id).await.unwrap();
+    assert_eq!(refused.status, Status::Failed);
+    let said = refused.stop.unwrap().to_string();
+    assert!(said.contains("limited to 12") && said.contains("narrow the query"), "{said}");
+}
+
+#[tokio::test]
+async fn roles_are_asked_for() {
+    let world = World::new(1, 1).await;
+    let vic = person("vic", &[Role::Viewer]);
+    let refused = world.api.submit(&vic, submission("purge", &[("sender", SENDER)])).await;
+    assert!(matches!(refused, Err(Error::Forbidden { .. })));
+    let done = world.run().await;
+    assert!(matches!(world.api.cancel(&vic, &done.id).await, Err(Error::Forbidden { .. })));
+    assert!(matches!(world.api.undo(&vic, &done.id).await, Err(Error::Forbidden { .. })));
+}
+
+#[tokio::test]
+async fn a_plan_of_sixty_waits_and_a_vote_lets_it_go() {
+    let world = World::new(12, 5).await;
+    let pending = world.run().await;
+    assert_eq!(pending.status, Status::PendingApproval);
+    let ben = person("ben", &[Role::Approver]);
+    let approved = world.api.decide(&ben, &pending.id, Decision::Approve, None, None).await.unwrap();
+    assert_eq!(approved.status, Status::Approved);
+    let done = world.worker().run_next().await.unwrap().unwrap();
+    assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 60));
+    assert_eq!(world.worker().run_next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_administrative_action_raises_an_alert_and_an_investigation() {
+    let world = World::new(1, 2).await;
+    let done = world.run().await;
+    let history = &world.api.site().history;
+    let alert = history.alert(&done.request.alert_id).await.unwrap();
+    assert_eq!(alert.name, "Administrative action submitted by an Administrator");
+    assert_eq!((alert.actor.as_str(), &alert.investigation_id), ("ann", &done.request.investigation_id));
+    let investigation = history.investigation(&done.request.investigation_id).await.unwrap();
+    assert_eq!((&investigation.alert_id, &investigation.remediation_id), (&alert.id, &done.id));
+}

@@ -1,0 +1,113 @@
+//! The real binary, run as a user runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The binary on one site's folder.
+pub struct Clawback {
+    folder: PathBuf,
+    token: Option<PathBuf>,
+}
+
+impl Clawback {
+    /// Makes a site with one store, called `corp`; `store` is the text under `[stores.corp]`.
+    pub fn init(folder: &Path, store: &str) -> Self {
+        let here = Self::at(folder);
+        let output = Command::new(binary()).arg("init").arg(folder).output().expect("the binary starts");
+        assert!(output.status.success(), "{}", text(&output));
+        let config = folder.join("clawback.toml");
+        let mut written = std::fs::read_to_string(&config).expect("init wrote it");
+        written.push_str(&format!("\n[stores.corp]\n{store}"));
+        std::fs::write(&config, written).expect("the folder is ours");
+        for secret in ["imap.password"] {
+            let path = folder.join(secret);
+            if path.exists() {
+                let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+                std::fs::set_permissions(&path, private).expect("the file is ours");
+            }
+        }
+        here
+    }
+
+    /// An existing site, as its first administrator.
+    pub fn at(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), token: None }
+    }
+
+    /// The same site as somebody else; makes the principal and their token.
+    pub fn add(&self, name: &str, role: &str) -> Self {
+        self.ok(&["principals", "add", name, "--role", role]);
+        let token = self.folder.join(format!("{name}.token"));
+        self.ok(&["principals", "token", name, "--output", &token.display().to_string()]);
+        Self { folder: self.folder.clone(), token: Some(token) }
+    }
+
+    /// A command, not started yet.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.arg("--config").arg(&self.folder).args(arguments).env_remove("CLAWBACK_TOKEN");
+        if let Some(token) = &self.token {
+            command.arg("--token-file").arg(token);
+        }
+        command
+    }
+
+    /// Runs it, whatever comes of it.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary starts")
+    }
+
+    /// Runs it; it must succeed. Its standard output.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "clawback {arguments:?}: {}", text(&output));
+        String::from_utf8(output.stdout).expect("results are UTF-8")
+    }
+
+    /// Runs it with `--format json`; it must succeed, or end with failed messages.
+    pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        let output = self.command(arguments).args(["--format", "json"]).output().expect("the binary starts");
+        assert!(matches!(output.status.code(), Some(0 | 3)), "clawback {arguments:?}: {}", text(&output));
+        serde_json::from_slice(&output.stdout).expect("--format json prints JSON")
+    }
+
+    /// Runs it; it must fail with this exit code. Its standard error.
+    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(code), "clawback {arguments:?}: {}", text(&output));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+}
+
+fn text(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    format!("exit {:?}\n{out}{err}", output.status.code())
+}
+
+/// The binary of this very build, built first if need be: cargo builds a package's binary only for that package's own tests.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let test = std::env::current_exe().expect("a test knows its own path");
+        let folder = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test").to_owned();
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "-j2", "--package", "clawback"]);
+        if folder.file_name().is_some_and(|profile| profile == "release") {
+            build.arg("--release");
+        }
+        if let Some(target) = folder.parent() {
+            build.env("CARGO_TARGET_DIR", target);
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let status = build.current_dir(root).status().expect("cargo built this test");
+        assert!(status.success(), "the binary `clawback` does not build");
+        folder.join("clawback")
+    })
+}
+
+/// Copies a folder with everything in it, modification times included: they are part of what a Maildir says.
+pub fn copy_folder(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().expect("cp is everywhere");
+    assert!(status.success(), "{} was not copied", from.display());
+}

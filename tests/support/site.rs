@@ -1,0 +1,84 @@
+//! A site put together in the test's own process: any stores, any playbook, a real history.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::MailStore;
+use clawback_model::{
+    ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Timestamp,
+};
+use clawback_runtime::{Api, Library, Site, Submission, Tuning};
+use clawback_store::Store;
+
+/// 2026-11-23T12:00:00Z: when tests happen.
+pub const NOON: Timestamp = Timestamp(1_795_435_200_000_000);
+
+/// A site with these stores whose playbooks are `playbooks` (name and text).
+pub fn site(history: Store, stores: Vec<Arc<dyn MailStore>>, playbooks: &[(&str, &str)], clock: Arc<dyn Clock>) -> Site {
+    let shipped = |folder: &str, ending: &str| -> BTreeMap<String, String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+        let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+        files
+            .filter_map(|file| {
+                let name = file.file_name().into_string().ok()?;
+                let text = name.ends_with(ending).then(|| std::fs::read_to_string(file.path()).ok())??;
+                Some((name, text))
+            })
+            .collect()
+    };
+    let mut workflows: BTreeMap<String, String> =
+        shipped("workflows", ".yaml").into_iter().map(|(name, text)| (name.replace(".yaml", ""), text)).collect();
+    workflows.extend(playbooks.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    Site {
+        history,
+        stores: stores.into_iter().map(|store| (Arc::clone(store.name()), store)).collect(),
+        library: Library {
+            shipped_workflows: workflows,
+            shipped_scripts: shipped("scripts", ".rhai"),
+            ..Library::default()
+        },
+        notifiers: [("soc".to_owned(), clawback_runtime::Notifier::Log)].into(),
+        limits: Limits::default(),
+        clock,
+        random,
+        node: "test-node".to_owned(),
+        tuning: Tuning { backoff: Duration::from_millis(5), ..Tuning::default() },
+    }
+}
+
+/// A manual clock at [`NOON`].
+pub fn noon() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(NOON))
+}
+
+/// Random bits, different in every call.
+pub fn random() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
+
+/// A principal with these roles.
+pub fn person(name: &str, roles: &[Role]) -> Principal {
+    Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles: roles.to_vec() }
+}
+
+/// A whole query through a playbook.
+pub fn submission(playbook: &str, inputs: &[(&str, &str)]) -> Submission {
+    Submission {
+        playbook: playbook.to_owned(),
+        inputs: inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        name: None,
+        severity: None,
+        description: None,
+        source: ActionSource::Manual,
+        mode: SelectionMode::Query,
+        picked: Vec::new(),
+    }
+}
+
+/// The application layer over a site.
+pub fn api(site: Site) -> Api {
+    Api::new(Arc::new(site))
+}
