@@ -97,6 +97,18 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// The database as it may be shown: without a password.
+    pub(crate) fn database_shown(&self) -> String {
+        let url = self.database_url();
+        match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {
+            Some((scheme, (user, place))) => {
+                let user = user.split(':').next().unwrap_or_default();
+                format!("{scheme}://{user}@{place}")
+            }
+            None => url,
+        }
+    }
+
     /// The database's URL, with a relative SQLite path made absolute.
     pub(crate) fn database_url(&self) -> String {
         match self.database.strip_prefix("sqlite:") {

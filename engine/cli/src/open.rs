@@ -74,7 +74,9 @@ impl Session {
 
 /// A site as configured.
 pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failure> {
-    let history = Store::open(&config.database_url()).await?;
+    let history = Store::open(&config.database_url()).await.map_err(|error| {
+        Failure::failed(format!("the action history {}: {}", config.database_shown(), chain(&error)))
+    })?;
     let mut site = Site {
         history,
         stores: std::collections::BTreeMap::new(),

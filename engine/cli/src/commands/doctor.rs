@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     match site(&config, Stores::None).await {
         Err(failure) => report("database", Err(failure))?,
         Ok(site) => {
-            report("database", Ok(config.database_url()))?;
+            report("database", Ok(config.database_shown()))?;
             let verified = site.history.verify(None, |_| {}).await;
             let said = verified.map(|verified| format!("{} events, unbroken", verified.events));
             report("history", said.map_err(|broken| Failure::failed(crate::failure::chain(&broken))))?;

@@ -58,7 +58,7 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
     output::line(&format!("made {}", folder.display()))?;
     output::fields(&[
         ("configuration", config_path.display().to_string()),
-        ("history", config.database_url()),
+        ("history", config.database_shown()),
         ("administrator", format!("{} (roles admin, analyst, approver)", args.admin)),
         ("token", format!("{} (only you can read it)", token_path.display())),
         ("playbooks", folder.join("workflows").display().to_string()),
@@ -93,7 +93,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
 pub(crate) async fn first_administrator(config: &Config, name: &str) -> Result<NewToken, Failure> {
     let site = site(config, Stores::None).await?;
     if !site.history.principals().await?.is_empty() {
-        return Err(Failure::failed(format!("the database {} has principals already", config.database_url()))
+        return Err(Failure::failed(format!("the database {} has principals already", config.database_shown()))
             .hint("an administrator of it can make a token for you: clawback principals token NAME"));
     }
     let admin = Principal {
