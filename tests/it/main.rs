@@ -4,6 +4,7 @@ mod bad_input;
 mod connectors;
 mod crash;
 mod engine;
+mod faces;
 mod hostile_mail;
 mod imap;
 mod playbooks;

@@ -13,19 +13,27 @@ pub struct Clawback {
 impl Clawback {
     /// Makes a site with one store, called `corp`; `store` is the text under `[stores.corp]`.
     pub fn init(folder: &Path, store: &str) -> Self {
+        Self::init_on(folder, store, None)
+    }
+
+    /// The same with its history in this database.
+    pub fn init_on(folder: &Path, store: &str, database: Option<&str>) -> Self {
         let here = Self::at(folder);
-        let output = Command::new(binary()).arg("init").arg(folder).output().expect("the binary starts");
+        let mut command = Command::new(binary());
+        command.arg("init").arg(folder);
+        if let Some(url) = database {
+            command.args(["--database", url]);
+        }
+        let output = command.output().expect("the binary starts");
         assert!(output.status.success(), "{}", text(&output));
         let config = folder.join("clawback.toml");
         let mut written = std::fs::read_to_string(&config).expect("init wrote it");
         written.push_str(&format!("\n[stores.corp]\n{store}"));
         std::fs::write(&config, written).expect("the folder is ours");
-        for secret in ["imap.password"] {
-            let path = folder.join(secret);
-            if path.exists() {
-                let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-                std::fs::set_permissions(&path, private).expect("the file is ours");
-            }
+        let password = folder.join("imap.password");
+        if password.exists() {
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&password, private).expect("the file is ours");
         }
         here
     }

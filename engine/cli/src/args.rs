@@ -147,7 +147,7 @@ pub(crate) struct PlaybookArgs {
     /// Who thought of it: manual, script or api
     #[arg(long, default_value = "manual", value_name = "SOURCE")]
     pub(crate) source: ActionSource,
-    /// Messages picked by hand: a file with `mailbox<TAB>message-id` on each line, `-` for standard input
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint]` on each line, `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) messages: Option<PathBuf>,
     /// Messages to leave out of the query, in a file like that of --messages
@@ -218,7 +218,7 @@ pub(crate) struct SubmitArgs {
     /// Latest delivery location; may be repeated
     #[arg(long, value_name = "LOCATION")]
     pub(crate) location: Vec<LocationKind>,
-    /// Messages picked by hand: a file with `mailbox<TAB>message-id` on each line, `-` for standard input
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint]` on each line, `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) messages: Option<PathBuf>,
     /// Messages to leave out of the query, in a file like that of --messages

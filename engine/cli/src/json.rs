@@ -57,6 +57,7 @@ impl From<&Remediation> for RemediationJson {
 pub(crate) struct MessageJson {
     pub(crate) mailbox: String,
     pub(crate) message_id: String,
+    pub(crate) fingerprint: String,
     pub(crate) subject: String,
     pub(crate) from: String,
     pub(crate) received_at: String,
@@ -78,6 +79,7 @@ impl MessageJson {
         Self {
             mailbox: target.mailbox.to_string(),
             message_id: target.reference.message_id.clone(),
+            fingerprint: target.reference.fingerprint.clone(),
             subject: target.subject.clone(),
             from: target.from_address.clone(),
             received_at: target.received_at.to_string(),

@@ -28,6 +28,19 @@ pub enum Origin {
     },
 }
 
+/// One message named by a person. The Message-ID is the sender's to choose, so two messages of a mailbox may share it: then
+/// only the fingerprint tells them apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Picked {
+    /// Its mailbox.
+    pub mailbox: String,
+    /// Its Message-ID, with angle brackets.
+    pub message_id: String,
+    /// Its fingerprint, if the person gave it.
+    pub fingerprint: Option<String>,
+}
+
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -52,8 +65,8 @@ pub struct Request {
     pub playbook_source: String,
     /// Inputs by name, as text.
     pub inputs: std::collections::BTreeMap<String, String>,
-    /// Messages picked by hand, or left out, as `mailbox` and `message-id`.
-    pub picked: Vec<(String, String)>,
+    /// Messages picked by hand, or left out.
+    pub picked: Vec<Picked>,
     /// Who asked.
     pub requested_by: String,
     /// Fresh, undo or retry.

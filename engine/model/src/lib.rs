@@ -29,7 +29,7 @@ pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused
 pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use counts::Counts;
-pub use event::{Asked, Event, Origin, Request};
+pub use event::{Asked, Event, Origin, Picked, Request};
 pub use guard::{BatchReport, Guards, PlanFacts, StopReason, StopWhen};
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
 pub use limits::{LimitExceeded, Limits, SelectionMode};

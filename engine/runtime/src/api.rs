@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback_model::{
     ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Investigation,
-    InvestigationId, InvestigationKind, Origin, Permission, PlanDigest, PlanSummary, Principal, Remediation,
+    InvestigationId, InvestigationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal, Remediation,
     RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
@@ -35,8 +35,8 @@ pub struct Submission {
     pub source: ActionSource,
     /// How the messages are selected.
     pub mode: SelectionMode,
-    /// Handpicked messages, or exclusions: mailbox and Message-ID.
-    pub picked: Vec<(String, String)>,
+    /// Handpicked messages, or exclusions.
+    pub picked: Vec<Picked>,
 }
 
 /// A plan that was made and not kept.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Action, Condition, Counts, Former, Location, LocationKind, Message, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Predicate, Query,
+    Action, Condition, Counts, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Predicate, Query,
     Reason, Request, SelectionMode, StopReason, Target,
 };
 use clawback_playbooks::{Bound, Judgement};
@@ -86,7 +86,12 @@ pub(crate) async fn search(
             let (mailbox, result) = next.map_err(|error: CallError| Error::NothingSearched { detail: error.to_string() })?;
             mailboxes_done += 1;
             match result {
-                Ok(messages) => plan.add_all(&store, messages).await?,
+                Ok(hits) => {
+                    if let Some(reason) = search.ambiguous(&hits) {
+                        return Ok(Planned::Refused(reason));
+                    }
+                    plan.add_all(&store, hits).await?;
+                }
                 Err(error) => plan.unsearched(&mailbox, &error, order.request.mode),
             }
             observer(Seen::Searching { mailboxes: mailboxes_done, found: plan.submitted() });
@@ -120,7 +125,7 @@ fn mailboxes(
     request: &Request,
 ) -> stream::BoxStream<'static, Result<Arc<str>, CallError>> {
     if request.mode == SelectionMode::Handpicked {
-        let picked: BTreeSet<Arc<str>> = request.picked.iter().map(|(mailbox, _)| mailbox.as_str().into()).collect();
+        let picked: BTreeSet<Arc<str>> = request.picked.iter().map(|picked| picked.mailbox.as_str().into()).collect();
         return stream::iter(picked.into_iter().map(Ok)).boxed();
     }
     let most = site.tuning.page;
@@ -144,7 +149,7 @@ struct Search {
     query: Query,
     bound: Arc<Bound>,
     /// Handpicked: only these. With exclusions: all but these.
-    picked: BTreeSet<(String, String)>,
+    picked: Vec<Picked>,
     mode: SelectionMode,
 }
 
@@ -153,12 +158,12 @@ impl Search {
         let request = order.request;
         let mut query = order.bound.query();
         if request.mode == SelectionMode::Handpicked {
-            query.message_id = request.picked.iter().map(|(_, id)| id.clone()).collect();
+            query.message_id = request.picked.iter().map(|picked| picked.message_id.clone()).collect();
         }
         Self {
             query,
             bound: Arc::clone(&order.bound),
-            picked: request.picked.iter().map(|(mailbox, id)| (mailbox.to_lowercase(), id.clone())).collect(),
+            picked: request.picked.clone(),
             mode: request.mode,
         }
     }
@@ -167,11 +172,31 @@ impl Search {
         match self.mode {
             SelectionMode::Query => true,
             mode => {
-                let key = (message.mailbox.to_lowercase(), message.reference.message_id.clone());
-                self.picked.contains(&key) == (mode == SelectionMode::Handpicked)
+                let named = self.picked.iter().any(|picked| names(picked, message));
+                named == (mode == SelectionMode::Handpicked)
             }
         }
     }
+
+    /// A picked message whose name fits two of these, told so that a person can pick again.
+    fn ambiguous(&self, hits: &[Hit]) -> Option<StopReason> {
+        if self.mode != SelectionMode::Handpicked {
+            return None;
+        }
+        let twice = |picked: &&Picked| hits.iter().filter(|hit| names(picked, &hit.message)).count() > 1;
+        let picked = self.picked.iter().find(twice)?;
+        let detail = format!(
+            "mailbox {} has more than one message with Message-ID {}; give the fingerprint too, as `plan --dry-run --format json` prints it",
+            picked.mailbox, picked.message_id
+        );
+        Some(StopReason::PlanFailed { detail })
+    }
+}
+
+fn names(picked: &Picked, message: &Message) -> bool {
+    picked.mailbox.eq_ignore_ascii_case(&message.mailbox)
+        && picked.message_id == message.reference.message_id
+        && picked.fingerprint.as_ref().is_none_or(|fingerprint| *fingerprint == message.reference.fingerprint)
 }
 
 /// A message that was selected, or whose filter script failed on it.

@@ -1,6 +1,7 @@
 //! Development commands: `cargo xtask COMMAND`. One file per command.
 
 mod bench;
+mod conformance;
 mod plugins;
 mod schema;
 mod test;
@@ -16,6 +17,8 @@ enum Command {
     /// Measure against peers, on data that the bench makes itself.
     #[command(subcommand)]
     Bench(bench::Bench),
+    /// Run the contract suite over a connector: imap, maildir, fake.
+    Conformance(conformance::Options),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
     Plugins(plugins::Options),
     /// Write the JSON Schema of playbooks, or check that the committed one is up to date.
@@ -27,6 +30,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(bench) => bench::run(&bench),
+        Command::Conformance(options) => conformance::run(&options),
         Command::Plugins(options) => plugins::run(&options),
         Command::Schema(options) => schema::run(&options),
         Command::Test(options) => test::run(&options),

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use clawback_model::{RemediationId, SelectionMode, Target};
+use clawback_model::{Picked, RemediationId, SelectionMode, Target};
 use clawback_runtime::{DryRun, Submission};
 use serde::Serialize;
 
@@ -45,7 +45,7 @@ pub(crate) fn submission(playbook: &str, args: PlaybookArgs) -> Result<Submissio
 pub(crate) fn selection(
     messages: Option<&Path>,
     exclude: Option<&Path>,
-) -> Result<(SelectionMode, Vec<(String, String)>), Failure> {
+) -> Result<(SelectionMode, Vec<Picked>), Failure> {
     match (messages, exclude) {
         (Some(path), _) => Ok((SelectionMode::Handpicked, read_messages(path)?)),
         (None, Some(path)) => Ok((SelectionMode::QueryWithExclusions, read_messages(path)?)),
@@ -53,7 +53,7 @@ pub(crate) fn selection(
     }
 }
 
-fn read_messages(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
     let mut text = String::new();
     let name = path.display();
     let read = if path == Path::new("-") {
@@ -64,12 +64,16 @@ fn read_messages(path: &Path) -> Result<Vec<(String, String)>, Failure> {
     read.map_err(|error| Failure::misuse(format!("{name} cannot be read: {error}")))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     let messages = lines
-        .map(|(number, line)| match line.split_once('\t').or_else(|| line.split_once(' ')) {
-            Some((mailbox, id)) if !mailbox.trim().is_empty() && !id.trim().is_empty() => {
-                Ok((mailbox.trim().to_owned(), id.trim().to_owned()))
+        .map(|(number, line)| {
+            let mut parts = line.split(['\t', ' ']).filter(|part| !part.is_empty()).map(str::to_owned);
+            match (parts.next(), parts.next(), parts.next()) {
+                (Some(mailbox), Some(message_id), fingerprint) => Ok(Picked { mailbox, message_id, fingerprint }),
+                _ => Err(Failure::misuse(format!(
+                    "{name}, line {}: expected a mailbox, a tab and a Message-ID, and a fingerprint if two messages share that",
+                    number + 1
+                ))
+                .hint("`clawback plan --dry-run --format json` prints all three for each message")),
             }
-            _ => Err(Failure::misuse(format!("{name}, line {}: expected a mailbox, a tab and a Message-ID", number + 1))
-                .hint("`clawback plan --dry-run --format json` prints both for each message")),
         })
         .collect::<Result<Vec<_>, _>>()?;
     if messages.is_empty() { Err(Failure::misuse(format!("{name} names no message"))) } else { Ok(messages) }
@@ -155,6 +159,7 @@ struct DryRunJson {
 struct FoundJson {
     mailbox: String,
     message_id: String,
+    fingerprint: String,
     subject: String,
     from: String,
     received_at: String,
@@ -169,6 +174,7 @@ fn found_json(found: &DryRun) -> Vec<FoundJson> {
         .map(|target| FoundJson {
             mailbox: target.mailbox.to_string(),
             message_id: target.reference.message_id.clone(),
+            fingerprint: target.reference.fingerprint.clone(),
             subject: target.subject.clone(),
             from: target.from_address.clone(),
             received_at: target.received_at.to_string(),

@@ -25,7 +25,7 @@ fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
     let locations = args.location.iter().map(|kind: &LocationKind| kind.as_str()).collect::<Vec<_>>().join(",");
     // Picked messages are found by their own list; the mailboxes narrow the search and stand in the record.
     let mailboxes = (mode == SelectionMode::Handpicked).then(|| {
-        let unique: BTreeSet<&str> = picked.iter().map(|(mailbox, _)| mailbox.as_str()).collect();
+        let unique: BTreeSet<&str> = picked.iter().map(|picked| picked.mailbox.as_str()).collect();
         unique.into_iter().collect::<Vec<_>>().join(",")
     });
     let conditions: Vec<(&str, String)> = [

@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: figures that anybody can take again. Each bench makes its own data, runs the ways that it
 //! compares in turn, round after round, checks what each did, and prints medians and ratios.
 
+mod engine;
 mod filter;
 mod imap;
 
@@ -28,6 +29,8 @@ use std::process::ExitCode;
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
+    /// The engine alone: plan, approve, run and history of 200,000 and 2,000,000 targets on both databases.
+    Engine(engine::Options),
     /// What one message costs in each shipped script and in a `match:`, beside native code.
     Filter(filter::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
@@ -36,6 +39,7 @@ pub(crate) enum Bench {
 
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
     match bench {
+        Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
         Bench::Imap(options) => imap::run(options),
     }

@@ -1,0 +1,172 @@
+//! What a user meets besides the main road: PostgreSQL as the history, webhooks, handpicked messages, exports, the demo.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+use clawback_tests::binary::{Clawback, binary};
+use clawback_tests::mail::{CAMPAIGN_SENDER, Kind};
+use clawback_tests::maildirs;
+
+const MAILDIR: &str =
+    "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
+
+fn mailboxes(folder: &Path) -> maildirs::Truth {
+    let options = maildirs::Options { empty: vec!["Recoverable Items".to_owned()], ..Default::default() };
+    maildirs::write(&folder.join("mail"), &options).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_on_postgresql() {
+    let url = clawback_tests::postgres::database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let truth = mailboxes(folder.path());
+    let clawback = Clawback::init_on(folder.path(), MAILDIR, Some(&url));
+    let ben = clawback.add("ben", "approver");
+    let pending = clawback.json(&[
+        "submit", "--name", "Invoice phish", "--severity", "high", "--action", "soft-delete", "--from", CAMPAIGN_SENDER,
+        "--subject", "Invoice 48213 overdue",
+    ]);
+    assert_eq!(pending["status"], "pending-approval", "{pending}");
+    let done = ben.json(&["approve", pending["approval_id"].as_str().unwrap()]);
+    assert_eq!(done["status"], "completed", "{done}");
+    truth.check_campaign_removed(&maildirs::snapshot(&folder.path().join("mail")).unwrap(), Some("Recoverable Items")).unwrap();
+    assert_eq!(clawback.json(&["history", "--decided-by", "ben"])["items"].as_array().unwrap().len(), 1);
+    assert_eq!(clawback.json(&["history", "--status", "rejected"])["items"].as_array().unwrap().len(), 0);
+    clawback.ok(&["verify"]);
+}
+
+#[test]
+fn handpicked_messages_go_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = mailboxes(folder.path());
+    let clawback = Clawback::init(folder.path(), MAILDIR);
+    let holders = |wanted: &maildirs::Placed| {
+        let same = |other: &&maildirs::Placed| {
+            other.message_id == wanted.message_id && other.entry.mailbox == wanted.entry.mailbox
+        };
+        truth.messages.iter().filter(same).count()
+    };
+    let named = || truth.of(Kind::Ordinary).filter(|placed| placed.message_id.is_some());
+    let picked: Vec<_> = named().filter(|placed| holders(placed) == 1).take(3).collect();
+    let lines: String = picked
+        .iter()
+        .map(|placed| {
+            let user = placed.entry.mailbox.split('@').next().unwrap();
+            format!("{user}\t{}\n", placed.message_id.as_deref().unwrap())
+        })
+        .collect();
+    let list = folder.path().join("picked.txt");
+    std::fs::write(&list, lines).unwrap();
+    let list = list.display().to_string();
+    let done = clawback.json(&["submit", "--name", "Picked", "--action", "hard-delete", "--messages", &list]);
+    // A hard delete always asks for a second person.
+    assert_eq!(done["status"], "pending-approval", "{done}");
+    let ben = clawback.add("ben", "approver");
+    let done = ben.json(&["approve", done["approval_id"].as_str().unwrap()]);
+    assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &3.into()), "{done}");
+    let before = truth.snapshot().count();
+    assert_eq!(maildirs::snapshot(&folder.path().join("mail")).unwrap().count(), before - 3);
+    let said = clawback.fails(1, &["undo", done["id"].as_str().unwrap()]);
+    assert!(said.contains("cannot be undone"), "{said}");
+    // A Message-ID that two messages share names neither of them.
+    let shared = named().find(|placed| holders(placed) > 1).expect("the generator repeats some Message-IDs");
+    let user = shared.entry.mailbox.split('@').next().unwrap();
+    std::fs::write(&list, format!("{user}\t{}\n", shared.message_id.as_deref().unwrap())).unwrap();
+    let output = clawback.run(&["submit", "--name", "Twice", "--action", "soft-delete", "--messages", &list]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("more than one message with Message-ID"), "{said}");
+}
+
+#[test]
+fn a_webhook_is_signed_and_has_no_message_content() {
+    let folder = tempfile::tempdir().unwrap();
+    mailboxes(folder.path());
+    let clawback = Clawback::init(folder.path(), MAILDIR);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let secret = folder.path().join("hook.secret");
+    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    let config = folder.path().join("clawback.toml");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text.push_str(&format!(
+        "\n[notifiers.hook]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{}/x\"\nsecret-file = \"{}\"\n",
+        listener.local_addr().unwrap().port(),
+        secret.display()
+    ));
+    std::fs::write(&config, text).unwrap();
+    let playbook = "playbook: told\ndescription: Tells.\nseverity: low\non: { manual: {} }\n\
+        inputs: { sender: { type: address, required: true } }\nsteps:\n  - search: { where: { from: \"${inputs.sender}\" } }\n  \
+        - remediate: { action: move-to-junk }\n  - notify: { to: [hook], on: [finished] }\n";
+    std::fs::write(folder.path().join("workflows/told.yaml"), playbook).unwrap();
+    let receiver = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let (mut head, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+            head.push_str(&line);
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").unwrap();
+        (head, String::from_utf8(body).unwrap())
+    });
+    let sender = format!("sender={CAMPAIGN_SENDER}");
+    let done = clawback.json(&["run", "told", "-i", &sender]);
+    assert_eq!(done["status"], "completed", "{done}");
+    let (head, body) = receiver.join().unwrap();
+    assert!(head.contains("webhook-signature: v1,") && head.contains("webhook-id: R-"), "{head}");
+    let payload: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&payload["type"], &payload["data"]["id"]), (&"remediation.completed".into(), &done["id"]));
+    assert!(!body.contains(CAMPAIGN_SENDER), "nothing of a message leaves by a webhook: {body}");
+}
+
+#[test]
+fn an_export_is_complete_json_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    mailboxes(folder.path());
+    let clawback = Clawback::init(folder.path(), MAILDIR);
+    let run = clawback.json(&["submit", "--name", "x", "--action", "move-to-junk", "--subject", "Lunch?"]);
+    let text = clawback.ok(&["export", run["id"].as_str().unwrap()]);
+    let records: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |kind: &str| records.iter().filter(|record| record["record"] == kind).count();
+    assert_eq!([count("remediation"), count("alert"), count("investigation"), count("playbook")], [1; 4]);
+    assert!(count("event") >= 3);
+    assert_eq!(count("message") as u64, run["counts"]["submitted"].as_u64().unwrap());
+}
+
+#[test]
+fn the_demo_tells_the_whole_story() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("demo");
+    let output = Command::new(binary()).arg("demo").arg("--folder").arg(&place).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("refused: rule two-step"), "{said}");
+    assert!(said.contains("on disk: 0 of"), "{said}");
+    Clawback::at(&place).ok(&["history"]);
+}
+
+#[test]
+fn a_dry_run_stores_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let truth = mailboxes(folder.path());
+    let clawback = Clawback::init(folder.path(), MAILDIR);
+    let sender = format!("sender={CAMPAIGN_SENDER}");
+    let plan = clawback.json(&["plan", "purge-phish-campaign", "-i", &sender, "--dry-run"]);
+    assert!(plan["plan_digest"].as_str().is_some_and(|digest| digest.len() == 64), "{plan}");
+    assert!(!plan["messages"].as_array().unwrap().is_empty());
+    assert_eq!(clawback.json(&["history"])["items"].as_array().unwrap().len(), 0);
+    truth.snapshot().check(&maildirs::snapshot(&folder.path().join("mail")).unwrap()).unwrap();
+    let again = clawback.json(&["plan", "purge-phish-campaign", "-i", &sender, "--dry-run"]);
+    assert_eq!(plan["counts"], again["counts"]);
+}
