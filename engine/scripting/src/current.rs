@@ -6,6 +6,7 @@ use clawback_model::{LocationKind, Message, Timestamp};
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map};
 use scoped_tls::scoped_thread_local;
 
+use crate::homoglyph::looks_like;
 use crate::lists::TextSet;
 use crate::table::Registry;
 
@@ -163,6 +164,12 @@ fn tests(to: &mut Registry) {
         "message.from_covered_by(simulation_senders)",
         "whether the list holds the From address, its domain or a domain above it",
         |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| set.covers(&m.from_address)),
+    );
+    to.function(
+        "from_looks_like",
+        "message.from_looks_like(vips)",
+        "whether the sender's domain would be taken for one of the list without being it",
+        |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| looks_like(m.from_domain(), &set)),
     );
     to.function(
         "mailbox_in",

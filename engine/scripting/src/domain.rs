@@ -14,7 +14,8 @@ pub fn domain_of(address: &str) -> &str {
 /// public suffix list: good enough to compare look-alikes, not to set cookies.
 pub fn registrable_domain(domain: &str) -> &str {
     let domain = domain.trim_end_matches('.');
-    let mut dots = domain.rmatch_indices('.').map(|(at, _)| at);
+    // A plain loop: domains are short.
+    let mut dots = domain.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
     let (Some(last), Some(second)) = (dots.next(), dots.next()) else { return domain };
     let is_shared = domain.len() - last - 1 == 2 && SHARED_SECOND_LEVEL.contains(&&domain[second + 1..last]);
     let cut = if is_shared { dots.next() } else { Some(second) };

@@ -131,6 +131,7 @@ fn sets(to: &mut Registry) {
         "whether the list holds the address, its domain or a domain above it",
         |set: &mut Arc<TextSet>, address: &str| set.covers(address),
     );
+    to.overload("+", |one: Arc<TextSet>, other: Arc<TextSet>| Arc::new(one.and(&other)));
     to.overload("len", |set: &mut Arc<TextSet>| i64::try_from(set.len()).unwrap_or(i64::MAX));
     to.overload("is_empty", |set: &mut Arc<TextSet>| set.is_empty());
     to.function(

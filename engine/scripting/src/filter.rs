@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use clawback_model::{Digest, Message, Timestamp};
-use rhai::{AST, CallFnOptions, Dynamic, Map, Position, Scope};
+use rhai::{AST, Dynamic, Map, Position, Scope};
 
+use crate::body::{Body, Runner};
 use crate::current::{Current, judging};
 use crate::engine;
 use crate::error::{ScriptError, ScriptFault};
@@ -37,7 +38,7 @@ pub struct Verdict {
 /// A compiled filter. Cheap to share: it holds no state between messages.
 pub struct FilterScript {
     name: String,
-    ast: AST,
+    body: Body,
     constants: Scope<'static>,
     uses: Uses,
     digest: Digest,
@@ -66,7 +67,8 @@ impl FilterScript {
             engine::strict().compile_with_scope(&known, source).map_err(|error| ScriptError::of_parse(name, &error))?;
         check_keep(name, &ast)?;
         check_uses(name, &uses)?;
-        Ok(Self { name: name.to_owned(), ast, constants, uses, digest: Digest::of(source.as_bytes()) })
+        let body = Body::of_keep(&ast);
+        Ok(Self { name: name.to_owned(), body, constants, uses, digest: Digest::of(source.as_bytes()) })
     }
 
     /// Its name.
@@ -99,7 +101,7 @@ impl FilterScript {
         let mut scope = self.constants.clone();
         let inputs: Map = context.inputs.iter().map(|(name, value)| (name.into(), value.to_dynamic())).collect();
         scope.push_constant("inputs", inputs).push_constant("now", context.now);
-        Session { script: self, scope, now: context.now }
+        Session { script: self, runner: self.body.runner(scope, Current { now: context.now }) }
     }
 
     /// Judges one message. For many, [`FilterScript::session`] is cheaper.
@@ -111,8 +113,7 @@ impl FilterScript {
 /// One run of a filter over many messages, on one thread.
 pub struct Session<'script> {
     script: &'script FilterScript,
-    scope: Scope<'static>,
-    now: Timestamp,
+    runner: Runner<'script>,
 }
 
 impl fmt::Debug for Session<'_> {
@@ -124,13 +125,13 @@ impl fmt::Debug for Session<'_> {
 impl Session<'_> {
     /// Judges one message.
     pub fn keep(&mut self, message: &Message) -> Result<Verdict, ScriptFault> {
-        engine::begin();
-        let options = CallFnOptions::new().eval_ast(false).rewind_scope(true);
-        let (ast, scope, now) = (&self.script.ast, &mut self.scope, self.now);
-        let answer = judging(message, || {
-            engine::strict().call_fn_with_options::<Dynamic>(options, scope, ast, "keep", (Current { now },))
-        });
+        let answer = judging(message, || self.runner.run());
         verdict(answer.map_err(|error| ScriptFault::of(&error))?)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn resolved(&mut self) -> usize {
+        self.runner.resolved()
     }
 
     /// What the script printed since the last call: at most 20 lines.
@@ -158,17 +159,18 @@ fn top_level(name: &str, source: &str, lists: &Lists) -> Result<(Scope<'static>,
 }
 
 fn check_keep(name: &str, ast: &AST) -> Result<(), ScriptError> {
-    let mut parameters = ast.iter_functions().filter(|known| known.name == "keep").map(|known| known.params.len());
-    let (found, hint) = match parameters.next() {
-        Some(1) => return Ok(()),
-        Some(number) => (
-            format!("`keep` takes {number} arguments"),
+    let found: Vec<_> = ast.iter_functions().filter(|known| known.name == "keep").collect();
+    let (found, hint) = match found.as_slice() {
+        [one] if one.params.len() == 1 && one.this_type.is_none() => return Ok(()),
+        [one] => (
+            format!("`keep` takes {} arguments", one.params.len() + usize::from(one.this_type.is_some())),
             "write `fn keep(message)`: inputs, now and lists are there without being handed over",
         ),
-        None => (
+        [] => (
             "there is no function `keep`".to_owned(),
             "a filter is `fn keep(message) { ... }` and returns true for messages that stay in the plan",
         ),
+        _ => ("there is more than one `keep`".to_owned(), "leave the one that takes one message"),
     };
     Err(ScriptError::at(name, Position::new(1, 1), found, Some(hint.to_owned())))
 }
@@ -220,6 +222,8 @@ fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
         None => Ok(None),
         Some(value) if value.is_unit() => Ok(None),
         Some(value) => match value.into_immutable_string() {
+            // Bytes are never fewer than characters, and almost every text is short.
+            Ok(text) if text.len() <= LONGEST_REASON => Ok(Some(text.as_str().to_owned())),
             Ok(text) => Ok(Some(text.chars().take(LONGEST_REASON).collect())),
             Err(found) => Err(ScriptFault::plain(format!("`{name}` must be a text, not a {found}"))),
         },

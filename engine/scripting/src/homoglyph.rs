@@ -1,12 +1,13 @@
 //! Look-alikes: texts that differ to a computer and not to a person.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use crate::domain::registrable_domain;
 use crate::lists::TextSet;
-use crate::subject::levenshtein;
+use crate::words::{Words, lower_case};
 
-/// Letters that pass for an ASCII letter in common fonts.
+/// Letters beyond ASCII that pass for an ASCII letter in common fonts.
 const TWINS: [(char, &str); 26] = [
     ('a', "аɑαàáâãäåāăąǎ"),
     ('b', "ЬƅВв"),
@@ -16,17 +17,17 @@ const TWINS: [(char, &str); 26] = [
     ('f', "ƒ"),
     ('g', "ɡġğǵցԍ"),
     ('h', "һհħ"),
-    ('i', "іıìíîïīĭįɩⅰ!"),
+    ('i', "іıìíîïīĭįɩⅰ"),
     ('j', "јϳ"),
     ('k', "κкķ"),
-    ('l', "1ӏłĺļľⅼ|"),
+    ('l', "ӏłĺļľⅼ"),
     ('m', "мṃⅿ"),
     ('n', "ոпñńņňη"),
-    ('o', "0оοσөòóôõöøōŏőօ"),
+    ('o', "оοσөòóôõöøōŏőօ"),
     ('p', "рρƿ"),
     ('q', "ԛգ"),
     ('r', "гŕŗřɾ"),
-    ('s', "ѕśşšșʂ5"),
+    ('s', "ѕśşšșʂ"),
     ('t', "тţťțτ"),
     ('u', "υսùúûüũūŭůűų"),
     ('v', "ѵνѴ"),
@@ -42,55 +43,135 @@ const LONGEST: usize = 512;
 /// The text as a hurried reader sees it: lower case, twins of ASCII letters replaced, `rn` as `m`, `vv` as `w`, punycode
 /// labels decoded. Two texts with the same skeleton look alike.
 pub(crate) fn skeleton(text: &str) -> String {
-    let decoded: Vec<Cow<'_, str>> = text
-        .split('.')
-        .map(|label| match label.get(..4) {
-            Some(prefix) if prefix.eq_ignore_ascii_case("xn--") => {
-                punycode(&label[4..]).map_or(Cow::Borrowed(label), Cow::Owned)
-            }
-            _ => Cow::Borrowed(label),
-        })
-        .collect();
-    let mut plain = String::with_capacity(text.len());
-    for c in decoded.join(".").chars().take(LONGEST).flat_map(char::to_lowercase) {
-        if matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' | '\u{300}'..='\u{36f}') {
+    let decoded = if text.contains("--") { decode(text) } else { Cow::Borrowed(text) };
+    let mut plain = String::with_capacity(decoded.len().min(LONGEST));
+    for c in decoded.chars().take(LONGEST) {
+        if c.is_ascii() {
+            see(&mut plain, twin(c.to_ascii_lowercase()));
             continue;
         }
-        plain.push(twin(c));
+        for c in c.to_lowercase() {
+            if !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' | '\u{300}'..='\u{36f}') {
+                see(&mut plain, twin(c));
+            }
+        }
     }
-    plain.replace("rn", "m").replace("vv", "w").replace("cl", "d")
+    plain
+}
+
+/// Adds a letter; two that look like one become one.
+fn see(plain: &mut String, c: char) {
+    let merged = match (plain.as_bytes().last(), c) {
+        (Some(b'r'), 'n') => 'm',
+        (Some(b'v'), 'v') => 'w',
+        (Some(b'c'), 'l') => 'd',
+        _ => return plain.push(c),
+    };
+    plain.pop();
+    plain.push(merged);
+}
+
+fn decode(text: &str) -> Cow<'_, str> {
+    let label = |label| match str::get(label, ..4) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("xn--") => {
+            punycode(&label[4..]).map_or(Cow::Borrowed(label), Cow::Owned)
+        }
+        _ => Cow::Borrowed(label),
+    };
+    Cow::Owned(text.split('.').map(label).collect::<Vec<_>>().join("."))
 }
 
 fn twin(c: char) -> char {
-    if c.is_ascii_alphabetic() {
-        return c;
+    match c {
+        '!' => 'i',
+        '1' | '|' => 'l',
+        '0' => 'o',
+        '5' => 's',
+        '\0'..='\x7f' => c,
+        // Fullwidth forms are ASCII moved.
+        '\u{ff01}'..='\u{ff5e}' => {
+            char::from_u32(u32::from(c) - 0xfee0).map_or(c, |plain| twin(plain.to_ascii_lowercase()))
+        }
+        _ => TWINS.iter().find(|(_, twins)| twins.contains(c)).map_or(c, |(letter, _)| *letter),
     }
-    // Fullwidth forms are ASCII moved.
-    if let '\u{ff01}'..='\u{ff5e}' = c {
-        return char::from_u32(u32::from(c) - 0xfee0).map_or(c, |plain| twin(plain.to_ascii_lowercase()));
+}
+
+/// How the domains of a list look.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    /// Registrable domains as they are written.
+    domains: Words,
+    /// Their skeletons.
+    skeletons: Words,
+    /// Skeletons of names long enough that one letter more, less or other is meant; with their length in letters.
+    long: Vec<(String, usize)>,
+}
+
+/// Letters of a name, without its top level, from which on one wrong letter is no chance.
+const LONG_NAME: usize = 5;
+
+impl Looks {
+    pub(crate) fn of<'a>(entries: impl Iterator<Item = &'a str>) -> Self {
+        let bare = entries.map(|entry| entry.rsplit_once('@').map_or(entry, |(_, domain)| domain));
+        let domains: Words = bare.map(|domain| registrable_domain(domain).to_owned()).collect();
+        let skeletons: Words = domains.iter().map(skeleton).collect();
+        let name = |domain: &str| domain.split_once('.').map_or(0, |(name, _)| name.chars().count());
+        let long = skeletons.iter().filter(|look| name(look) >= LONG_NAME);
+        let long = long.map(|look| (look.to_owned(), look.chars().count())).collect();
+        Self { domains, skeletons, long }
     }
-    TWINS.iter().find(|(_, twins)| twins.contains(c)).map_or(c, |(letter, _)| *letter)
+
+    /// Whether a text with this skeleton would be taken for one of them.
+    fn take_in(&self, look: &str) -> bool {
+        if self.skeletons.has(look) {
+            return true;
+        }
+        let letters = look.chars().count();
+        self.long.iter().any(|(known, length)| length.abs_diff(letters) <= 1 && is_near(known, look))
+    }
 }
 
 /// Whether the domain would be taken for one of the list without being it or lying beneath it: the same skeleton, or one
 /// letter off in a name long enough to mean it.
 pub(crate) fn looks_like(domain: &str, list: &TextSet) -> bool {
-    if list.is_empty() || domain.is_empty() || list.covers(domain) {
+    if list.is_empty() || domain.is_empty() {
         return false;
     }
-    let lower = domain.to_lowercase();
+    let (lower, looks) = (lower_case(domain), list.looks());
     let given = registrable_domain(&lower);
-    if list.looks().iter().any(|(known, _)| known == given) {
-        return false;
-    }
-    let look = skeleton(given);
-    list.looks().iter().any(|(_, known)| *known == look || is_near(known, &look))
+    // What the list covers almost always has its registrable domain in the list: the rest of the proof is for last.
+    !looks.domains.has(given) && with_skeleton(given, |look| looks.take_in(look)) && !list.covers(domain)
 }
 
-/// Names of five letters and more, one letter apart, under the same or another top level.
-fn is_near(known: &str, look: &str) -> bool {
-    let name = |domain: &str| domain.split_once('.').map_or(0, |(name, _)| name.chars().count());
-    name(known) >= 5 && known.chars().count().abs_diff(look.chars().count()) <= 1 && levenshtein(known, look) <= 1
+/// Asks about the skeleton of a domain. Scripts ask of several lists whether one domain looks like theirs, and the mails of
+/// a campaign come one after the other: the last skeleton is kept.
+fn with_skeleton<R>(domain: &str, ask: impl FnOnce(&str) -> R) -> R {
+    thread_local! {
+        static LAST: RefCell<(String, String)> = const { RefCell::new((String::new(), String::new())) };
+    }
+    if domain.len() > LONGEST {
+        return ask(&skeleton(domain));
+    }
+    LAST.with_borrow_mut(|(of, look)| {
+        if of != domain {
+            *look = skeleton(domain);
+            domain.clone_into(of);
+        }
+        ask(look)
+    })
+}
+
+/// Whether one letter more, less or other makes one text the other.
+fn is_near(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.chars(), other.chars());
+    loop {
+        let (here, there) = (one.as_str(), other.as_str());
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (a, b) if a == b => {}
+            _ => return one.as_str() == other.as_str() || here == other.as_str() || one.as_str() == there,
+        }
+    }
 }
 
 /// RFC 3492, decoding only. None where the label is no punycode.
@@ -159,6 +240,23 @@ mod tests {
         }
         assert_eq!(punycode("mnchen-3ya").as_deref(), Some("münchen"));
         assert_eq!(punycode("999999999999"), None);
+    }
+
+    #[test]
+    fn one_letter_apart() {
+        let words = ["", "a", "b", "ab", "ba", "abc", "abd", "acb", "bc", "aabc", "abcc", "xabc", "äbc", "abcde"];
+        for (one, other) in words.iter().flat_map(|one| words.map(|other| (*one, other))) {
+            assert_eq!(is_near(one, other), strsim::levenshtein(one, other) <= 1, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn letters_that_merge() {
+        for (text, expected) in
+            [("vvvv", "ww"), ("vvv", "wv"), ("c1r\u{200b}n", "dm"), ("VVcLRN", "wdm"), ("rnn", "mn")]
+        {
+            assert_eq!(skeleton(text), expected);
+        }
     }
 
     #[test]

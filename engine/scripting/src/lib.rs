@@ -3,6 +3,7 @@
 //! **Invariant:** the only crate that knows rhai. Scripts get values, never handles: nothing here does I/O, and a fault is a
 //! value with line and column, never a panic.
 
+mod body;
 mod current;
 mod domain;
 mod engine;
@@ -17,6 +18,7 @@ mod subject;
 mod table;
 mod value;
 mod variables;
+mod words;
 
 pub use domain::{domain_of, registrable_domain};
 pub use error::{ScriptError, ScriptFault};

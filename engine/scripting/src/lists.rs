@@ -1,10 +1,10 @@
 //! Lists of the configuration (`[lists]`) as sets that scripts can ask.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::domain::registrable_domain;
-use crate::homoglyph::skeleton;
+use crate::homoglyph::Looks;
+use crate::words::{Words, after_last, lower_case};
 
 /// Lists that exist even where the configuration has none of them, so that shipped scripts load everywhere.
 const ALWAYS: [&str; 3] = ["vips", "secops_mailboxes", "simulation_senders"];
@@ -15,8 +15,8 @@ const TAKEN: [&str; 5] = ["message", "inputs", "now", "plan", "this"];
 /// A set of texts, compared without case.
 #[derive(Debug, Default)]
 pub struct TextSet {
-    entries: HashSet<String>,
-    looks: OnceLock<Vec<(String, String)>>,
+    entries: Words,
+    looks: OnceLock<Looks>,
 }
 
 impl TextSet {
@@ -28,30 +28,35 @@ impl TextSet {
 
     /// Whether the text is in the set.
     pub fn contains(&self, text: &str) -> bool {
-        if self.entries.is_empty() {
-            return false;
-        }
-        let is_lower = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        if is_lower { self.entries.contains(text) } else { self.entries.contains(&text.to_lowercase()) }
+        !self.is_empty() && self.entries.has(&lower_case(text))
     }
 
     /// Whether the address, its domain or a domain above it is in the set.
     pub fn covers(&self, address: &str) -> bool {
-        if self.entries.is_empty() {
+        if self.is_empty() {
             return false;
         }
-        if self.contains(address) {
+        let address = lower_case(address);
+        if self.entries.has(&address) {
             return true;
         }
-        let mut domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
+        let mut domain = after_last(&address, b'@');
         loop {
-            if self.contains(domain) {
+            if self.entries.has(domain) {
                 return true;
             }
-            match domain.split_once('.') {
-                Some((_, above)) => domain = above,
+            match domain.bytes().position(|byte| byte == b'.') {
+                Some(dot) => domain = &domain[dot + 1..],
                 None => return false,
             }
+        }
+    }
+
+    /// What is in one set or the other.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        Self {
+            entries: self.entries.iter().chain(other.entries.iter()).map(str::to_owned).collect(),
+            ..Self::default()
         }
     }
 
@@ -65,20 +70,9 @@ impl TextSet {
         self.entries.is_empty()
     }
 
-    /// Each entry's registrable domain and how that looks; made once.
-    pub(crate) fn looks(&self) -> &[(String, String)] {
-        self.looks.get_or_init(|| {
-            let domain = |entry: &String| {
-                let bare = entry.rsplit_once('@').map_or(entry.as_str(), |(_, domain)| domain);
-                let domain = registrable_domain(bare).to_owned();
-                let look = skeleton(&domain);
-                (domain, look)
-            };
-            let mut looks: Vec<_> = self.entries.iter().map(domain).collect();
-            looks.sort_unstable();
-            looks.dedup();
-            looks
-        })
+    /// How its domains look; made once.
+    pub(crate) fn looks(&self) -> &Looks {
+        self.looks.get_or_init(|| Looks::of(self.entries.iter()))
     }
 }
 
@@ -138,6 +132,16 @@ mod tests {
         let set = TextSet::new(["Boss@Corp.example".into(), "knowbe4.example".into()]);
         assert!(set.contains("BOSS@corp.EXAMPLE") && !set.contains("boss"));
         assert!(set.covers("x@mail.knowbe4.example") && !set.covers("x@notknowbe4.example"));
+        assert!(set.covers("X@Mail.KnowBe4.example") && set.covers("knowbe4.example") && !set.covers("example"));
+    }
+
+    #[test]
+    fn long_and_foreign_entries_are_found() {
+        let long = format!("{}@corp.example", "x".repeat(100));
+        let set = TextSet::new([long.clone(), "Ünal@corp.example".into()]);
+        assert!(set.contains(&long.to_uppercase()) && !set.contains(&long[1..]) && !set.contains(&format!("x{long}")));
+        assert!(set.contains("ÜNAL@corp.example") && set.contains("ünal@CORP.example"));
+        assert!(!set.contains("") && !TextSet::default().contains("") && !TextSet::default().covers(""));
     }
 
     #[test]
