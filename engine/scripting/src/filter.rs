@@ -336,6 +336,8 @@ mod tests {
     #[test]
     fn scripts_are_shared_between_threads() {
         fn shared<T: Send + Sync>() {}
+        fn moved<T: Send>() {}
         shared::<FilterScript>();
+        moved::<Session<'_>>();
     }
 }
