@@ -102,7 +102,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let ways: Vec<Way> = Way::ALL.into_iter().filter(|way| !(options.peers_only && *way == Way::Clawback)).collect();
     if ways.contains(&Way::Clawback) {
         say("building clawback (release)");
-        check(Command::new("cargo").args(["build", "--release", "--package", "clawback-cli"]))?;
+        check(Command::new("cargo").args(["build", "--release", "--package", "clawback"]))?;
     }
     let setup = prepare(options)?;
     print_versions()?;
