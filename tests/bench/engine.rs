@@ -49,7 +49,10 @@ fn value<T: std::str::FromStr>(arguments: &[String], name: &str) -> Option<T> {
 
 async fn report(rounds: usize, large: u32) {
     println!("targets over {MAILBOXES} mailboxes; medians of {rounds} rounds, ways in turn; goal {GOAL:.0} targets/s");
-    println!("{:<10} {:<8} {:>9} {:>9} {:>11} {:>8} {:>9}", "database", "way", "targets", "seconds", "targets/s", "x floor", "peak MB");
+    println!(
+        "{:<10} {:<8} {:>9} {:>9} {:>11} {:>8} {:>9}",
+        "database", "way", "targets", "seconds", "targets/s", "x floor", "peak MB"
+    );
     for database in ["sqlite", "postgres"] {
         for (targets, rounds) in [(200_000, rounds), (large, 1)] {
             let mut seen: Vec<(f64, f64)> = Vec::new();
@@ -99,7 +102,11 @@ fn child(way: &str, url: &str, targets: u32) -> (f64, f64) {
 async fn measure(way: &str, url: &str, targets: u32) {
     let history = Store::open(url).await.unwrap();
     let began = Instant::now();
-    if way == "engine" { engine(history, targets).await } else { floor(history, targets).await }
+    if way == "engine" {
+        engine(history, targets).await
+    } else {
+        floor(history, targets).await
+    }
     println!("{} {}", began.elapsed().as_secs_f64(), peak_megabytes());
 }
 

@@ -7,8 +7,7 @@ use clawback_tests::binary::{Clawback, binary};
 use clawback_tests::mail::{CAMPAIGN_SENDER, CAMPAIGN_SUBJECT};
 use clawback_tests::maildirs;
 
-const MAILDIR: &str =
-    "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
+const MAILDIR: &str = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
 /// The folder of soft deletes is there already, so that keywords, which are letters to a Maildir, mean the same in it.
 fn options() -> maildirs::Options {
     maildirs::Options { empty: vec!["Recoverable Items".to_owned()], ..Default::default() }
@@ -57,8 +56,12 @@ fn playbooks_with_mistakes_are_explained() {
     assert!(check(folder, &clawback, &wrong_type).contains("batch"), "wrong type");
     let unknown_key = DIRECT.replace("canary:", "canray:");
     assert!(check(folder, &clawback, &unknown_key).contains("canary"), "did you mean");
-    let script = |name: &str| DIRECT.replace("  - remediate", &format!("  - filter: {{ script: {name} }}\n  - remediate"));
-    assert!(check(folder, &clawback, &script("keep-newsleters.rhai")).contains("keep-newsletters.rhai"), "unknown script");
+    let script =
+        |name: &str| DIRECT.replace("  - remediate", &format!("  - filter: {{ script: {name} }}\n  - remediate"));
+    assert!(
+        check(folder, &clawback, &script("keep-newsleters.rhai")).contains("keep-newsletters.rhai"),
+        "unknown script"
+    );
     std::fs::write(folder.join("scripts/broken.rhai"), "fn keep(message) {\n  let = 3;\n}\n").unwrap();
     assert!(check(folder, &clawback, &script("broken.rhai")).contains("broken.rhai"), "syntax error in a script");
     let store = DIRECT.replace("search: { where", "search: { stores: [crop], where");
@@ -107,10 +110,10 @@ fn too_many_picked_messages_are_refused_with_limit_and_count() {
     let lines: String = (0..101).map(|number| format!("u0001\t<{number}@x@y>\n")).collect();
     std::fs::write(&list, lines.replace("u0001", "u0001@acme.test")).unwrap();
     let list = list.display().to_string();
-    let said =
-        clawback.fails(2, &["submit", "--name", "x", "--action", "soft-delete", "--messages", &list]);
+    let said = clawback.fails(2, &["submit", "--name", "x", "--action", "soft-delete", "--messages", &list]);
     assert!(said.contains("100") && said.contains("101"), "{said}");
-    let said = clawback.fails(2, &["submit", "--name", "x", "--action", "soft-delete", "--subject", "a", "--exclude", &list]);
+    let said =
+        clawback.fails(2, &["submit", "--name", "x", "--action", "soft-delete", "--subject", "a", "--exclude", &list]);
     assert!(said.contains("100") && said.contains("101"), "{said}");
 }
 

@@ -9,8 +9,7 @@ use clawback_tests::binary::{Clawback, binary};
 use clawback_tests::mail::{CAMPAIGN_SENDER, Kind};
 use clawback_tests::maildirs;
 
-const MAILDIR: &str =
-    "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
+const MAILDIR: &str = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
 
 fn mailboxes(folder: &Path) -> maildirs::Truth {
     let options = maildirs::Options { empty: vec!["Recoverable Items".to_owned()], ..Default::default() };
@@ -25,13 +24,24 @@ async fn the_same_on_postgresql() {
     let clawback = Clawback::init_on(folder.path(), MAILDIR, Some(&url));
     let ben = clawback.add("ben", "approver");
     let pending = clawback.json(&[
-        "submit", "--name", "Invoice phish", "--severity", "high", "--action", "soft-delete", "--from", CAMPAIGN_SENDER,
-        "--subject", "Invoice 48213 overdue",
+        "submit",
+        "--name",
+        "Invoice phish",
+        "--severity",
+        "high",
+        "--action",
+        "soft-delete",
+        "--from",
+        CAMPAIGN_SENDER,
+        "--subject",
+        "Invoice 48213 overdue",
     ]);
     assert_eq!(pending["status"], "pending-approval", "{pending}");
     let done = ben.json(&["approve", pending["approval_id"].as_str().unwrap()]);
     assert_eq!(done["status"], "completed", "{done}");
-    truth.check_campaign_removed(&maildirs::snapshot(&folder.path().join("mail")).unwrap(), Some("Recoverable Items")).unwrap();
+    truth
+        .check_campaign_removed(&maildirs::snapshot(&folder.path().join("mail")).unwrap(), Some("Recoverable Items"))
+        .unwrap();
     assert_eq!(clawback.json(&["history", "--decided-by", "ben"])["items"].as_array().unwrap().len(), 1);
     assert_eq!(clawback.json(&["history", "--status", "rejected"])["items"].as_array().unwrap().len(), 0);
     clawback.ok(&["verify"]);

@@ -44,7 +44,14 @@ fn hostile_subjects_are_neutralised_everywhere() {
     let clawback = Clawback::init(folder.path(), "connector = \"maildir\"\ndirectory = \"mail\"\n");
     let ben = clawback.add("ben", "approver");
     let run = clawback.json(&[
-        "submit", "--name", "=cmd|x \u{1b}[31m", "--description", "<b>\u{202e}", "--action", "soft-delete", "--from",
+        "submit",
+        "--name",
+        "=cmd|x \u{1b}[31m",
+        "--description",
+        "<b>\u{202e}",
+        "--action",
+        "soft-delete",
+        "--from",
         "eve@evil.example",
     ]);
     let id = run["id"].as_str().unwrap().to_owned();

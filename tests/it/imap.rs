@@ -183,9 +183,10 @@ fn a_read_only_folder_fails_its_own_messages_only() {
     let id = planned["id"].as_str().unwrap().to_owned();
     // Not the inbox: to a Maildir server that is the parent of all the others.
     let stuck = &world.truth.of(Kind::Campaign).find(|placed| placed.entry.folder == "Junk").unwrap().entry;
-    let there = world.truth.of(Kind::Campaign).filter(|placed| {
-        placed.entry.mailbox == stuck.mailbox && placed.entry.folder == stuck.folder
-    });
+    let there = world
+        .truth
+        .of(Kind::Campaign)
+        .filter(|placed| placed.entry.mailbox == stuck.mailbox && placed.entry.folder == stuck.folder);
     let number = there.count();
     world.server.make_read_only(&stuck.mailbox, &stuck.folder);
     let done = clawback.json(&["run", &id]);

@@ -76,7 +76,9 @@ fn only_their_owners_know_sql_rhai_and_wasmtime() {
     for (library, owner) in [("sqlx", "store"), ("rhai", "scripting"), ("wasmtime", "connectors")] {
         for name in ["model", "store", "scripting", "connectors", "playbooks", "runtime", "cli", "xtask"] {
             let manifest = std::fs::read_to_string(root().join("engine").join(name).join("Cargo.toml")).unwrap();
-            let uses = manifest.lines().any(|line| line.starts_with(&format!("{library}.")) || line.starts_with(&format!("{library} ")));
+            let uses = manifest
+                .lines()
+                .any(|line| line.starts_with(&format!("{library}.")) || line.starts_with(&format!("{library} ")));
             assert!(!uses || name == owner, "engine/{name} uses {library}, which is {owner}'s alone");
         }
     }

@@ -4,8 +4,7 @@ use clawback_tests::binary::Clawback;
 use clawback_tests::mail::{CAMPAIGN_SENDER, CAMPAIGN_SUBJECT};
 use clawback_tests::maildirs;
 
-const MAILDIR: &str =
-    "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
+const MAILDIR: &str = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
 
 /// The folder of soft deletes is there already, so that keywords, which are letters to a Maildir, mean the same in it.
 fn options() -> maildirs::Options {
@@ -53,7 +52,8 @@ fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
 fn each_refusal_names_its_rule_and_nothing_moves_before_the_last_vote() {
     let site = site("7d");
     let ann = site.admin.add("ann", "approver");
-    let (ben, eve, vic) = (site.admin.add("ben", "approver"), site.admin.add("eve", "approver"), site.admin.add("vic", "viewer"));
+    let (ben, eve, vic) =
+        (site.admin.add("ben", "approver"), site.admin.add("eve", "approver"), site.admin.add("vic", "viewer"));
     let pending = run(&ann);
     assert_eq!(pending["status"], "pending-approval");
     let id = text(&pending, "approval_id");

@@ -16,7 +16,12 @@ use clawback_store::Store;
 pub const NOON: Timestamp = Timestamp(1_795_435_200_000_000);
 
 /// A site with these stores whose playbooks are `playbooks` (name and text).
-pub fn site(history: Store, stores: Vec<Arc<dyn MailStore>>, playbooks: &[(&str, &str)], clock: Arc<dyn Clock>) -> Site {
+pub fn site(
+    history: Store,
+    stores: Vec<Arc<dyn MailStore>>,
+    playbooks: &[(&str, &str)],
+    clock: Arc<dyn Clock>,
+) -> Site {
     let shipped = |folder: &str, ending: &str| -> BTreeMap<String, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
         let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);

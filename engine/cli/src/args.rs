@@ -157,7 +157,7 @@ pub(crate) struct PlaybookArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// Playbook name or file; or the ID of a pending remediation, to plan it anew
+    /// Playbook name; or the ID of a pending remediation, to plan it anew
     pub(crate) playbook: String,
     #[command(flatten)]
     pub(crate) with: PlaybookArgs,
@@ -171,7 +171,7 @@ pub(crate) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Playbook name or file; or the ID of a remediation, to go on with it
+    /// Playbook name; or the ID of a remediation, to go on with it
     pub(crate) playbook: String,
     #[command(flatten)]
     pub(crate) with: PlaybookArgs,

@@ -85,13 +85,18 @@ impl From<Error> for Failure {
             | Error::Inputs(_)
             | Error::UnknownPlaybook { .. }
             | Error::UnknownStore { .. }
+            | Error::PlaybookPath { .. }
             | Error::File { .. }
             | Error::Notifier { .. }
             | Error::Limit(_) => Exit::Misuse,
             _ => Exit::Failed,
         };
         if let Error::Playbook(diagnostics) = &error {
-            return Self { exit, message: format!("the playbook has mistakes\n{}", crate::output::diagnostics(diagnostics)), hint: None };
+            return Self {
+                exit,
+                message: format!("the playbook has mistakes\n{}", crate::output::diagnostics(diagnostics)),
+                hint: None,
+            };
         }
         Self { exit, message: chain(&error), hint: None }
     }

@@ -67,7 +67,8 @@ impl Session {
         if let Ok(approval) = id.parse() {
             return Ok(history.by_approval(&approval).await?);
         }
-        let id: RemediationId = id.parse().map_err(|error: clawback_model::InvalidId| Failure::misuse(error.to_string()))?;
+        let id: RemediationId =
+            id.parse().map_err(|error: clawback_model::InvalidId| Failure::misuse(error.to_string()))?;
         Ok(history.load(&id).await?)
     }
 }
@@ -114,9 +115,10 @@ async fn open_stores(config: &Config) -> Result<Vec<(String, Arc<dyn MailStore>)
     let host = host(config)?;
     let mut stores = Vec::new();
     for (name, store) in &config.stores {
-        let loaded = host.load(name, store).await.map_err(|error| {
-            Failure::misuse(chain(&error)).hint("`clawback doctor` tests every store")
-        })?;
+        let loaded = host
+            .load(name, store)
+            .await
+            .map_err(|error| Failure::misuse(chain(&error)).hint("`clawback doctor` tests every store"))?;
         stores.push((name.clone(), loaded));
     }
     Ok(stores)

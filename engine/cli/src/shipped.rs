@@ -17,10 +17,7 @@ pub(crate) const SCHEMA: &str = include_str!("../../../workflows/playbook.schema
 /// Scripts: file name and text.
 pub(crate) const SCRIPTS: [(&str, &str); 5] = [
     ("remediable-location.rhai", include_str!("../../../scripts/remediable-location.rhai")),
-    (
-        "exclude-secops-and-simulation.rhai",
-        include_str!("../../../scripts/exclude-secops-and-simulation.rhai"),
-    ),
+    ("exclude-secops-and-simulation.rhai", include_str!("../../../scripts/exclude-secops-and-simulation.rhai")),
     ("vip-guard.rhai", include_str!("../../../scripts/vip-guard.rhai")),
     ("lookalike-sender.rhai", include_str!("../../../scripts/lookalike-sender.rhai")),
     ("keep-newsletters.rhai", include_str!("../../../scripts/keep-newsletters.rhai")),

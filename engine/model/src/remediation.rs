@@ -160,13 +160,15 @@ impl Remediation {
             }
             // A pause may leave a batch half done; a cancel then closes it with what there is.
             (InProgress | Paused, Event::BatchFinished { report, .. }) => next.finish_batch(report),
-            (Approved | InProgress, Event::PauseRequested { by }) => next.asked = Some(Asked::Pause { by: by.clone() }),
+            (Approved | InProgress, Event::PauseRequested { by }) => {
+                next.asked = self.cancel_asked().or_else(|| Some(Asked::Pause { by: by.clone() }));
+            }
             (Approved | InProgress, Event::Paused { reason }) => {
                 next.status = Paused;
-                next.asked = None;
+                next.asked = self.cancel_asked();
                 next.stop = Some(reason.clone());
             }
-            (Paused, Event::Resumed { .. }) => {
+            (Paused, Event::Resumed { .. }) if self.cancel_asked().is_none() => {
                 next.status = InProgress;
                 next.stop = None;
                 next.asked = None;
@@ -187,7 +189,8 @@ impl Remediation {
             (InProgress, Event::Verified { confirmed, unconfirmed, .. }) => {
                 next.progress.verified = Some((*confirmed, *unconfirmed));
             }
-            (InProgress, Event::Finished) => next.status = self.result(),
+            // Every remediable target has its outcome, or it is not finished.
+            (InProgress, Event::Finished) if self.counts.open == 0 => next.status = self.result(),
             (status, event) => return Err(IllegalTransition { status, event: event.kind() }),
         }
         Ok(next)
@@ -212,6 +215,11 @@ impl Remediation {
             Status::Paused => Next::AwaitPerson,
             _ => Next::Nothing,
         }
+    }
+
+    /// A cancel stands until it is carried out, whatever else is asked.
+    fn cancel_asked(&self) -> Option<Asked> {
+        self.asked.clone().filter(|asked| matches!(asked, Asked::Cancel { .. }))
     }
 
     fn pause_asked(&self) -> Option<Next> {

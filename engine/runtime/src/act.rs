@@ -4,13 +4,13 @@
 //! located before they are touched again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clawback_connectors::{Aim, CallError, MailStore};
 use clawback_model::{Action, Effect, Outcome, OutcomeKind, Reason, Receipt, Target};
 use tokio::sync::{Semaphore, mpsc};
 
+use crate::control::Stop;
 use crate::progress::{Observer, Seen};
 use crate::settle::settle;
 use crate::site::Site;
@@ -20,7 +20,7 @@ pub(crate) struct Bench {
     pub(crate) site: Arc<Site>,
     pub(crate) action: Action,
     pub(crate) batch: u32,
-    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) stop: Arc<Stop>,
     pub(crate) outcomes: mpsc::Sender<Done>,
     pub(crate) observer: Observer,
 }
@@ -44,110 +44,130 @@ pub(crate) struct Lane {
 /// Works through a lane until it is done or somebody asks to stop.
 pub(crate) async fn work(bench: Arc<Bench>, lane: Lane) {
     let size = usize::try_from(lane.store.capabilities().largest_batch.max(1)).unwrap_or(usize::MAX);
-    // Halved when a store or connector chokes on a chunk, so that one bad message costs only itself.
-    let mut chunks: Vec<&[Target]> = lane.targets.chunks(size).rev().collect();
+    let mut chunks: Vec<Chunk<'_>> = lane
+        .targets
+        .chunks(size)
+        .rev()
+        .map(|part| Chunk { left: part.iter().collect(), in_doubt: lane.in_doubt })
+        .collect();
     while let Some(chunk) = chunks.pop() {
-        if bench.stop.load(Ordering::Relaxed) {
+        if bench.must_stop() {
             return;
         }
-        match act_on(&bench, &lane, chunk).await {
-            Attempt::Done(done) => {
-                if bench.outcomes.send(done).await.is_err() {
-                    return;
-                }
-            }
-            Attempt::Split => {
-                let (left, right) = chunk.split_at(chunk.len() / 2);
-                chunks.push(right);
-                chunks.push(left);
-            }
-            Attempt::Stopped => return,
+        let mut done = Done { outcomes: Vec::with_capacity(chunk.left.len()), throttled: false };
+        let rest = act_on(&bench, &lane, chunk, &mut done).await;
+        // Halved where a store or connector chokes, so that one bad message costs only itself.
+        if let Some(mut rest) = rest {
+            let other = rest.left.split_off(rest.left.len() / 2);
+            chunks.push(Chunk { left: other, in_doubt: true });
+            chunks.push(rest);
+        }
+        if bench.outcomes.send(done).await.is_err() {
+            return;
         }
     }
 }
 
-enum Attempt {
-    Done(Done),
-    Split,
-    Stopped,
+/// Targets of one call.
+struct Chunk<'lane> {
+    left: Vec<&'lane Target>,
+    /// Some of them may have been acted on.
+    in_doubt: bool,
 }
 
-async fn act_on(bench: &Bench, lane: &Lane, chunk: &[Target]) -> Attempt {
+/// Tries until every target has an outcome, or a stop is asked, or it is better to go on with halves: then what is left.
+async fn act_on<'lane>(bench: &Bench, lane: &Lane, mut chunk: Chunk<'lane>, done: &mut Done) -> Option<Chunk<'lane>> {
     let tuning = &bench.site.tuning;
-    let mut outcomes = Vec::with_capacity(chunk.len());
-    let mut left: Vec<&Target> = chunk.iter().collect();
-    let (mut tries, mut waited, mut throttled) = (0, Duration::ZERO, false);
-    let mut in_doubt = lane.in_doubt;
+    let (mut tries, mut waited) = (0, Duration::ZERO);
     loop {
         tries += 1;
         let result = {
             let _permit = lane.calls.acquire().await;
-            call(bench, lane, &mut left, &mut outcomes, in_doubt).await
+            if bench.must_stop() {
+                return None;
+            }
+            call(bench, lane, &mut chunk, &mut done.outcomes).await
         };
-        let Err(error) = result else {
-            return Attempt::Done(Done { outcomes, throttled });
-        };
-        in_doubt = true;
+        let Err(error) = result else { return None };
+        chunk.in_doubt = true;
         let wait = match &error {
             CallError::Throttled { after, .. } => {
-                throttled = true;
+                done.throttled = true;
                 (bench.observer)(Seen::Throttled);
-                let wait = after.unwrap_or_else(|| backoff(tuning.backoff, tries));
+                // A store that says "at once" is not believed.
+                let wait = after.unwrap_or_default().max(backoff(tuning.backoff, tries));
                 waited += wait;
                 (waited <= tuning.throttle_patience).then_some(wait)
             }
             CallError::Transient { .. } => (tries < tuning.attempts).then(|| backoff(tuning.backoff, tries)),
-            CallError::Permanent { .. } | CallError::Fault { .. } if left.len() > 1 && outcomes.is_empty() => {
-                return Attempt::Split;
-            }
+            CallError::Permanent { .. } | CallError::Fault { .. } if chunk.left.len() > 1 => return Some(chunk),
             _ => None,
         };
         let Some(wait) = wait else {
-            outcomes.extend(left.iter().map(|target| bench.failed(target, &error)));
-            return Attempt::Done(Done { outcomes, throttled });
+            give_up(bench, lane, &mut chunk, &error, &mut done.outcomes).await;
+            return None;
         };
         tokio::time::sleep(wait).await;
-        if bench.stop.load(Ordering::Relaxed) {
-            if outcomes.is_empty() {
-                return Attempt::Stopped;
-            }
-            return Attempt::Done(Done { outcomes, throttled });
+    }
+}
+
+/// The last error stands. But what the calls did in spite of it is looked for once more, so that it is not called failed.
+async fn give_up(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, error: &CallError, outcomes: &mut Vec<Outcome>) {
+    let _permit = lane.calls.acquire().await;
+    let known = settled(bench, lane, chunk, outcomes).await.is_ok();
+    for target in chunk.left.drain(..) {
+        let mut outcome = bench.failed(target, error);
+        if !known && let Some(detail) = &mut outcome.detail {
+            detail.push_str("; whether it was done could not be seen, a retry looks first");
         }
+        outcomes.push(outcome);
     }
 }
 
 /// One try: settles what is in doubt, then applies the action to what is left.
-async fn call(
-    bench: &Bench,
-    lane: &Lane,
-    left: &mut Vec<&Target>,
-    outcomes: &mut Vec<Outcome>,
-    in_doubt: bool,
-) -> Result<(), CallError> {
-    let mut aims: Vec<Aim> = left.iter().map(|target| aim(target)).collect();
-    if in_doubt {
-        let done = settle(&*lane.store, &lane.mailbox, bench.action, left, &mut aims).await?;
-        outcomes.extend(
-            done.into_iter()
-                .map(|(seq, receipt)| bench.outcome(seq, OutcomeKind::Succeeded, Reason::ConfirmedAfterRestart, None, Some(receipt))),
-        );
-        left.retain(|target| outcomes.iter().all(|outcome| outcome.seq != target.seq));
-        if left.is_empty() {
-            return Ok(());
-        }
+async fn call(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, outcomes: &mut Vec<Outcome>) -> Result<(), CallError> {
+    let aims = if chunk.in_doubt {
+        settled(bench, lane, chunk, outcomes).await?
+    } else {
+        chunk.left.iter().map(|target| aim(target)).collect()
+    };
+    if aims.is_empty() {
+        return Ok(());
     }
     let effects = lane.store.apply(&lane.mailbox, bench.action, &aims).await?;
-    if effects.len() != left.len() {
+    if effects.len() != chunk.left.len() {
         let known = lane.store.capabilities();
         return Err(CallError::Fault {
             store: Arc::clone(lane.store.name()),
             connector: known.connector.clone(),
             version: known.version.clone(),
-            detail: format!("answered {} of {} targets", effects.len(), left.len()),
+            detail: format!("answered {} of {} targets", effects.len(), chunk.left.len()),
         });
     }
-    outcomes.extend(left.drain(..).zip(effects).map(|(target, effect)| bench.from_effect(target.seq, effect)));
+    outcomes.extend(chunk.left.drain(..).zip(effects).map(|(target, effect)| bench.from_effect(target.seq, effect)));
     Ok(())
+}
+
+/// Takes what was done already out of the chunk; the aims of the rest.
+async fn settled(
+    bench: &Bench,
+    lane: &Lane,
+    chunk: &mut Chunk<'_>,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<Vec<Aim>, CallError> {
+    let mut aims: Vec<Aim> = chunk.left.iter().map(|target| aim(target)).collect();
+    let done = settle(&*lane.store, &lane.mailbox, bench.action, &chunk.left, &mut aims).await?;
+    chunk.left.retain(|target| done.iter().all(|(seq, _)| *seq != target.seq));
+    outcomes.extend(done.into_iter().map(|(seq, receipt)| bench.confirmed(seq, receipt)));
+    Ok(aims)
+}
+
+/// Looks, without touching anything: outcomes of what a batch that was left open had done.
+pub(crate) async fn look(bench: &Bench, lane: &Lane) -> Result<Vec<Outcome>, CallError> {
+    let mut chunk = Chunk { left: lane.targets.iter().collect(), in_doubt: true };
+    let mut outcomes = Vec::new();
+    settled(bench, lane, &mut chunk, &mut outcomes).await?;
+    Ok(outcomes)
 }
 
 fn aim(target: &Target) -> Aim {
@@ -159,6 +179,15 @@ fn backoff(first: Duration, tries: u32) -> Duration {
 }
 
 impl Bench {
+    /// Whether somebody asked to stop, the lease is as good as over, or nobody records any more.
+    fn must_stop(&self) -> bool {
+        self.stop.must_stop(self.site.now()) || self.outcomes.is_closed()
+    }
+
+    fn confirmed(&self, seq: u32, receipt: Receipt) -> Outcome {
+        self.outcome(seq, OutcomeKind::Succeeded, Reason::ConfirmedAfterRestart, None, Some(receipt))
+    }
+
     fn from_effect(&self, seq: u32, effect: Effect) -> Outcome {
         let (kind, reason, detail, receipt) = match effect {
             Effect::Succeeded(receipt) => (OutcomeKind::Succeeded, Reason::Confirmed, None, Some(receipt)),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clawback_model::{
     ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Investigation,
-    InvestigationId, InvestigationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal, Remediation,
-    RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Vote,
+    InvestigationId, InvestigationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal, PrincipalKind,
+    Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
 use tokio::sync::mpsc;
@@ -204,8 +204,10 @@ impl Api {
         if old.counts.failed == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "failed message", verb: "retry" });
         }
-        let valid = old.approval.as_ref().map_or(ApprovalRule::default().expires, |approval| approval.rule.expires);
-        if self.site.now().since(old.created_at) > valid {
+        // However often it is retried: the approval is that of the first.
+        let root = root(&self.site, old.clone()).await?;
+        let valid = root.approval.as_ref().map_or(ApprovalRule::default().expires, |approval| approval.rule.expires);
+        if self.site.now().since(root.created_at) > valid {
             return Err(Error::ApprovalTooOld { id: id.clone(), days: days(valid) });
         }
         let name = format!("Retry {}", old.request.name);
@@ -213,7 +215,17 @@ impl Api {
         self.file(request, who).await
     }
 
+    /// Refuses whoever may not carry remediations on.
+    pub fn may_work(&self, who: &Principal) -> Result<(), Error> {
+        allow(who, Permission::Control)
+    }
+
     fn request(&self, who: &Principal, submission: Submission) -> Result<Request, Error> {
+        // History says `automation` of these; a person must not be able to.
+        let automatic = matches!(submission.source, ActionSource::Schedule | ActionSource::Air);
+        if automatic && who.kind != PrincipalKind::Service {
+            return Err(Error::NotAService { name: who.name.clone(), source_given: submission.source });
+        }
         let (path, source) = self.site.library.playbook_source(&submission.playbook)?;
         let playbook = load(&self.site, &path, &source)?;
         let bound = playbook.bind(&submission.inputs, self.site.now())?;
@@ -290,9 +302,12 @@ fn entity(request: &Request) -> String {
     match &request.origin {
         Origin::Undo { of } => format!("messages that {of} moved"),
         Origin::Retry { of } => format!("messages that failed in {of}"),
-        Origin::Fresh if request.mode == SelectionMode::Handpicked => format!("{} picked messages", request.picked.len()),
+        Origin::Fresh if request.mode == SelectionMode::Handpicked => {
+            format!("{} picked messages", request.picked.len())
+        }
         Origin::Fresh => {
-            let inputs = request.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ");
+            let inputs =
+                request.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ");
             format!("playbook {} ({inputs})", request.playbook)
         }
     }
@@ -310,14 +325,24 @@ fn allow(who: &Principal, permission: Permission) -> Result<(), Error> {
 fn load(site: &Site, path: &str, source: &str) -> Result<Playbook, Error> {
     let stores = site.stores.keys().map(ToString::to_string).collect();
     let notifiers = site.notifiers.keys().cloned().collect();
-    site.library.check(path, source, stores, notifiers, site.limits)
+    site.library.check(path, source, Some(stores), Some(notifiers), site.limits)
 }
 
 /// The playbook of a request, from the text frozen with it, with its inputs.
 pub(crate) fn bind(site: &Site, request: &Request) -> Result<Bound, Error> {
-    let playbook = load(site, &format!("{}.yaml", request.playbook), &request.playbook_source)?;
+    // Checked against stores and notifiers when it was submitted; a session without stores must be able to read it too.
+    let path = format!("{}.yaml", request.playbook);
+    let playbook = site.library.check(&path, &request.playbook_source, None, None, site.limits)?;
     // Times relative to now mean the time of the submission's plan; they are frozen with the plan's targets.
     Ok(playbook.bind(&request.inputs, site.now())?)
+}
+
+/// The remediation that was decided on: the first of a chain of retries.
+async fn root(site: &Site, mut remediation: Remediation) -> Result<Remediation, Error> {
+    while let Origin::Retry { of } = &remediation.request.origin {
+        remediation = site.history.load(of).await?;
+    }
+    Ok(remediation)
 }
 
 /// Whether this plan needs votes, and who has decided if not.
@@ -335,8 +360,14 @@ pub(crate) async fn approval_for(
         Origin::Fresh => {
             bound.approval_needed(&plan.facts, &plan.counts).then(|| bound.approval_rule().cloned()).flatten()
         }
-        Origin::Undo { of } => site.history.load(of).await?.approval.map(|approval| approval.rule),
-        Origin::Retry { of } => return Ok((None, site.history.load(of).await?.decided_by)),
+        Origin::Undo { of } => {
+            let undone = site.history.load(of).await?;
+            root(site, undone).await?.approval.map(|approval| approval.rule)
+        }
+        Origin::Retry { of } => {
+            let retried = site.history.load(of).await?;
+            return Ok((None, root(site, retried).await?.decided_by));
+        }
     };
     let decided_by = rule.is_none().then_some(requester);
     Ok((rule, decided_by))

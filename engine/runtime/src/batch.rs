@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clawback_connectors::MailStore;
-use clawback_model::{Remediation, Target};
+use clawback_model::{Outcome, Remediation, Target};
 use clawback_store::Lease;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
-use crate::act::{Bench, Lane, work};
+use crate::act::{self, Bench, Lane, work};
 use crate::control::Control;
 use crate::error::Error;
 use crate::progress::{Observer, Seen};
@@ -58,29 +59,60 @@ pub(crate) async fn run(
         site: Arc::clone(site),
         action: remediation.request.action,
         batch: batch.number,
-        stop: control.flag(),
+        stop: control.stop(),
         outcomes: sender,
         observer: Arc::clone(observer),
     });
     let mut lanes = JoinSet::new();
     for lane in lanes_of(site, targets, batch.in_doubt)? {
         while lanes.len() >= LANES_PER_CALL * most_calls(&*lane.store) {
-            lanes.join_next().await;
+            ended(lanes.join_next().await);
         }
-        if control.stop_asked() {
+        if control.must_stop(site.now()) || bench.outcomes.is_closed() {
             break;
         }
         lanes.spawn(work(Arc::clone(&bench), lane));
     }
     drop(bench);
-    while lanes.join_next().await.is_some() {}
+    while ended(lanes.join_next().await) {}
     let rest = recorder.await.expect("the recorder does not panic")?;
-    if control.stop_asked() {
+    if control.must_stop(site.now()) {
         site.history.record_outcomes(id, lease, &rest.outcomes).await?;
         return Ok(site.history.load(id).await?);
     }
     let now = site.now();
     Ok(site.history.finish_batch(id, lease, &site.node, batch.number, &rest.outcomes, rest.throttled, now).await?)
+}
+
+/// What a batch that was left open had done, without touching anything: before it is called off, what was moved must be known.
+pub(crate) async fn look(
+    site: &Arc<Site>,
+    remediation: &Remediation,
+    batch: &Batch,
+    control: &Control,
+) -> Result<Vec<Outcome>, Error> {
+    let targets = site.history.batch_targets(&remediation.id, batch.first, batch.targets).await?;
+    let (outcomes, _receiver) = mpsc::channel(1);
+    let bench = Bench {
+        site: Arc::clone(site),
+        action: remediation.request.action,
+        batch: batch.number,
+        stop: control.stop(),
+        outcomes,
+        observer: crate::progress::silent(),
+    };
+    let lanes = lanes_of(site, targets, true)?;
+    let most = lanes.iter().map(|lane| most_calls(&*lane.store)).min().unwrap_or(1);
+    let looks = stream::iter(&lanes).map(|lane| act::look(&bench, lane)).buffer_unordered(most);
+    Ok(looks.try_concat().await?)
+}
+
+/// Whether a lane ended, and not all had. A panic in one is a panic here: its targets have no outcome.
+fn ended(lane: Option<Result<(), JoinError>>) -> bool {
+    match lane {
+        Some(Err(error)) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        lane => lane.is_some(),
+    }
 }
 
 /// Targets of one mailbox stand together in a plan; each run of them is a lane.
@@ -89,10 +121,14 @@ fn lanes_of(site: &Site, targets: Vec<Target>, in_doubt: bool) -> Result<Vec<Lan
     let mut lanes: Vec<Lane> = Vec::new();
     for target in targets {
         match lanes.last_mut() {
-            Some(lane) if lane.mailbox == target.mailbox && *lane.store.name() == target.store => lane.targets.push(target),
+            Some(lane) if lane.mailbox == target.mailbox && *lane.store.name() == target.store => {
+                lane.targets.push(target)
+            }
             _ => {
                 let store = Arc::clone(site.store(&target.store)?);
-                let calls = calls.entry(Arc::clone(store.name())).or_insert_with(|| Arc::new(Semaphore::new(most_calls(&*store))));
+                let calls = calls
+                    .entry(Arc::clone(store.name()))
+                    .or_insert_with(|| Arc::new(Semaphore::new(most_calls(&*store))));
                 let (calls, mailbox) = (Arc::clone(calls), Arc::clone(&target.mailbox));
                 lanes.push(Lane { store, calls, mailbox, targets: vec![target], in_doubt });
             }

@@ -1,68 +1,110 @@
 //! Keeps a lease alive while work goes on, and sees when a person wants it to stop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-use clawback_store::Lease;
+use clawback_model::Timestamp;
+use clawback_store::{Lease, StoreError};
 use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::site::Site;
 
+/// What lanes ask before each call.
+pub(crate) struct Stop {
+    asked: AtomicBool,
+    lost: AtomicBool,
+    /// The lease holds until then, in microseconds.
+    until: AtomicI64,
+}
+
+impl Stop {
+    /// Whether no further call may begin: a person asked, or the lease is lost.
+    pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
+        self.asked.load(Ordering::Relaxed) || self.lost(now)
+    }
+
+    /// Whether the lease is gone, or has run out: another node may work on it now.
+    fn lost(&self, now: Timestamp) -> bool {
+        self.lost.load(Ordering::Relaxed) || now.0 >= self.until.load(Ordering::Relaxed)
+    }
+}
+
 /// Held while a worker works on one remediation; dropping it ends the heartbeat.
 pub(crate) struct Control {
-    stop: Arc<AtomicBool>,
+    stop: Arc<Stop>,
     task: JoinHandle<()>,
 }
 
 impl Control {
-    /// Starts the heartbeat.
+    /// Starts the heartbeat of a lease that was just taken.
     pub(crate) fn start(site: Arc<Site>, lease: Lease) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&stop);
-        let task = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(site.tuning.control);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            let mut extended = site.now();
-            ticks.tick().await;
-            loop {
-                ticks.tick().await;
-                let now = site.now();
-                if now.since(extended) * 3 > site.tuning.lease {
-                    if let Err(error) = site.history.extend(&lease, now.plus(site.tuning.lease)).await {
-                        tracing::warn!(remediation.id = %lease.remediation, %error, "Lease not extended, stopping work.");
-                        seen.store(true, Ordering::Relaxed);
-                        return;
-                    }
-                    extended = now;
-                }
-                if let Ok(remediation) = site.history.load(&lease.remediation).await
-                    && remediation.asked.is_some()
-                {
-                    seen.store(true, Ordering::Relaxed);
-                }
-            }
-        });
+        let until = AtomicI64::new(site.now().plus(site.tuning.lease).0);
+        let stop = Arc::new(Stop { asked: AtomicBool::new(false), lost: AtomicBool::new(false), until });
+        let task = tokio::spawn(beat(site, lease, Arc::clone(&stop)));
         Self { stop, task }
     }
 
     /// Whether lanes should stop before their next call.
-    pub(crate) fn stop_asked(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+    pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
+        self.stop.must_stop(now)
     }
 
-    /// A handle for the tasks of lanes.
-    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+    /// Whether the lease is gone.
+    pub(crate) fn lost(&self, now: Timestamp) -> bool {
+        self.stop.lost(now)
+    }
+
+    /// For the tasks of lanes.
+    pub(crate) fn stop(&self) -> Arc<Stop> {
         Arc::clone(&self.stop)
     }
 
-    /// Forgets a stop that has been obeyed.
+    /// Forgets a request that has been obeyed.
     pub(crate) fn clear(&self) {
-        self.stop.store(false, Ordering::Relaxed);
+        self.stop.asked.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns when it must stop: for work that has no lanes.
+    pub(crate) async fn stopped(&self, site: &Site) {
+        while !self.must_stop(site.now()) {
+            tokio::time::sleep(site.tuning.control).await;
+        }
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+async fn beat(site: Arc<Site>, lease: Lease, stop: Arc<Stop>) {
+    let mut ticks = interval(site.tuning.control);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    let third = site.tuning.lease / 3;
+    loop {
+        ticks.tick().await;
+        let now = site.now();
+        let left = Timestamp(stop.until.load(Ordering::Relaxed)).since(now);
+        if left <= third * 2 {
+            let until = now.plus(site.tuning.lease);
+            match timeout(third, site.history.extend(&lease, until)).await {
+                Ok(Ok(())) => stop.until.store(until.0, Ordering::Relaxed),
+                Ok(Err(StoreError::LeaseLost { .. })) => {
+                    stop.lost.store(true, Ordering::Relaxed);
+                    return;
+                }
+                // Passing trouble of the database: tried again until the lease has run out.
+                Ok(Err(error)) => tracing::warn!(remediation.id = %lease.remediation, %error, "Lease not extended."),
+                Err(_) => tracing::warn!(remediation.id = %lease.remediation, "Lease not extended in time."),
+            }
+        }
+        if let Ok(Ok(remediation)) = timeout(third, site.history.load(&lease.remediation)).await
+            && remediation.asked.is_some()
+        {
+            stop.asked.store(true, Ordering::Relaxed);
+        }
     }
 }

@@ -29,7 +29,13 @@ pub enum Error {
     UnknownStore { name: String, known: String },
     #[error("{name} may not do this: it needs the role {}, which an administrator can give", permission.role())]
     Forbidden { name: String, permission: Permission },
-    #[error("the token is unknown, expired or revoked; ask an administrator for a new one (`clawback principals token NAME`)")]
+    #[error("{name} is a person, and only a service may submit with action source `{source_given}`")]
+    NotAService { name: String, source_given: clawback_model::ActionSource },
+    #[error("`{name}` is a path; put the playbook into {folder} and give its name")]
+    PlaybookPath { name: String, folder: String },
+    #[error(
+        "the token is unknown, expired or revoked; ask an administrator for a new one (`clawback principals token NAME`)"
+    )]
     Unauthenticated,
     #[error("{id} is {status} and not waiting for approval; `clawback show {id}` tells its story")]
     NotPending { id: RemediationId, status: Status },

@@ -9,7 +9,7 @@ use clawback_scripting::Lists;
 use crate::error::Error;
 
 /// Playbooks, scripts and lists as they are on disk now. Read anew at every use, so that an edit needs no restart; what a
-/// remediation runs is frozen when it is submitted.
+/// remediation runs is frozen: the playbook at submit, the effect of the scripts with the plan.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     /// Folder of playbooks (`*.yaml`).
@@ -28,19 +28,22 @@ impl Library {
     /// The source text of a playbook, and the path to show in diagnostics.
     pub fn playbook_source(&self, name: &str) -> Result<(String, String), Error> {
         let stem = name.strip_suffix(".yaml").unwrap_or(name);
-        let path = if stem.contains('/') { PathBuf::from(name) } else { self.workflows.join(format!("{stem}.yaml")) };
+        // The folder is the operator's; a path would let whoever submits bring rules of their own.
+        if stem.contains(['/', '\\']) || stem.starts_with('.') {
+            let folder = self.workflows.display().to_string();
+            return Err(Error::PlaybookPath { name: name.to_owned(), folder });
+        }
+        let path = self.workflows.join(format!("{stem}.yaml"));
         match std::fs::read_to_string(&path) {
             Ok(source) => Ok((path.display().to_string(), source)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                match self.shipped_workflows.get(stem) {
-                    Some(source) => Ok((format!("{stem}.yaml"), source.clone())),
-                    None => Err(Error::UnknownPlaybook {
-                        name: name.to_owned(),
-                        folder: self.workflows.display().to_string(),
-                        known: self.playbook_names().join(", "),
-                    }),
-                }
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match self.shipped_workflows.get(stem) {
+                Some(source) => Ok((format!("{stem}.yaml"), source.clone())),
+                None => Err(Error::UnknownPlaybook {
+                    name: name.to_owned(),
+                    folder: self.workflows.display().to_string(),
+                    known: self.playbook_names().join(", "),
+                }),
+            },
             Err(error) => Err(unreadable(&path, &error)),
         }
     }
@@ -79,22 +82,16 @@ impl Library {
         Ok(scripts)
     }
 
-    /// Checks a playbook against these surroundings.
+    /// Checks a playbook against these surroundings; without stores or notifiers, any names will do.
     pub fn check(
         &self,
         path: &str,
         source: &str,
-        stores: Vec<String>,
-        notifiers: Vec<String>,
+        stores: Option<Vec<String>>,
+        notifiers: Option<Vec<String>>,
         limits: clawback_model::Limits,
     ) -> Result<Playbook, Error> {
-        let env = Env {
-            scripts: self.scripts()?,
-            stores: Some(stores),
-            limits,
-            lists: self.lists.clone(),
-            notifiers: Some(notifiers),
-        };
+        let env = Env { scripts: self.scripts()?, stores, limits, lists: self.lists.clone(), notifiers };
         Ok(Playbook::load(path, source, &env)?)
     }
 }

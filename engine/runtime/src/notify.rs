@@ -109,7 +109,13 @@ pub(crate) async fn status_changed(site: &Arc<Site>, remediation: &Remediation) 
         status if status.is_final() => "finished",
         _ => return,
     };
-    let Ok(bound) = crate::api::bind(site, &remediation.request) else { return };
+    let bound = match crate::api::bind(site, &remediation.request) {
+        Ok(bound) => bound,
+        Err(error) => {
+            tracing::warn!(remediation.id = %remediation.id, %error, "Nobody told: the playbook cannot be read any more.");
+            return;
+        }
+    };
     let facts = remediation.plan.as_ref().map(|plan| plan.facts.clone()).unwrap_or_default();
     for name in bound.notifiers(occasion, &facts, &remediation.counts) {
         match site.notifiers.get(name) {

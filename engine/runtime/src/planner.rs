@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Action, Condition, Counts, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Predicate, Query,
-    Reason, Request, SelectionMode, StopReason, Target,
+    Action, Condition, Counts, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher, PlanHeader,
+    PlanSummary, Predicate, Query, Reason, Request, SelectionMode, StopReason, Target,
 };
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
@@ -42,9 +42,7 @@ pub(crate) struct Order<'a> {
 pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<PlanHeader, Error> {
     let mut connectors = BTreeMap::new();
     for store in stores_of(site, bound)? {
-        let known = store.capabilities();
-        connectors
-            .insert(store.name().to_string(), format!("{} {} {}", known.connector, known.version, known.digest));
+        connectors.insert(store.name().to_string(), connector(&*store));
     }
     Ok(PlanHeader {
         action: request.action,
@@ -56,6 +54,12 @@ pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<Pl
     })
 }
 
+/// A store's connector as a plan names it.
+pub(crate) fn connector(store: &dyn MailStore) -> String {
+    let known = store.capabilities();
+    format!("{} {} {}", known.connector, known.version, known.digest)
+}
+
 /// Searches, and sends pages of targets to `pages` as they come.
 pub(crate) async fn search(
     site: &Arc<Site>,
@@ -64,7 +68,7 @@ pub(crate) async fn search(
     observer: &Observer,
 ) -> Result<Planned, Error> {
     let mut plan = Draft::new(site, order, pages);
-    let search = Arc::new(Search::of(order));
+    let search = Arc::new(Search::of(order, site.limits.messages(order.request.mode)));
     let mut mailboxes_done = 0;
     for store in stores_of(site, &order.bound)? {
         let most_calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
@@ -83,7 +87,8 @@ pub(crate) async fn search(
             })
             .buffered(most_calls * 2);
         while let Some(next) = found.next().await {
-            let (mailbox, result) = next.map_err(|error: CallError| Error::NothingSearched { detail: error.to_string() })?;
+            let (mailbox, result) =
+                next.map_err(|error: CallError| Error::NothingSearched { detail: error.to_string() })?;
             mailboxes_done += 1;
             match result {
                 Ok(hits) => {
@@ -92,7 +97,7 @@ pub(crate) async fn search(
                     }
                     plan.add_all(&store, hits).await?;
                 }
-                Err(error) => plan.unsearched(&mailbox, &error, order.request.mode),
+                Err(error) => plan.unsearched(&mailbox, &error),
             }
             observer(Seen::Searching { mailboxes: mailboxes_done, found: plan.submitted() });
             if let Some(reason) = plan.over_limit(site, order.request) {
@@ -102,6 +107,9 @@ pub(crate) async fn search(
     }
     if order.request.delete_senders_copy {
         senders_copies(site, order, &mut plan).await?;
+        if let Some(reason) = plan.over_limit(site, order.request) {
+            return Ok(Planned::Refused(reason));
+        }
     }
     if mailboxes_done > 0 && plan.facts.unsearched == mailboxes_done {
         let detail = plan.facts.unsearched_sample.first().map_or(String::new(), |(_, error)| error.clone());
@@ -118,23 +126,25 @@ fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Erro
     }
 }
 
-/// The mailboxes to search: those of the picked messages, else all of the store.
+/// The mailboxes to search: all of the store, or of these the ones with picked messages. A mailbox that the store does not
+/// list is not reached by picking it, and each is spelt as the store spells it.
 fn mailboxes(
     site: &Arc<Site>,
     store: Arc<dyn MailStore>,
     request: &Request,
 ) -> stream::BoxStream<'static, Result<Arc<str>, CallError>> {
-    if request.mode == SelectionMode::Handpicked {
-        let picked: BTreeSet<Arc<str>> = request.picked.iter().map(|picked| picked.mailbox.as_str().into()).collect();
-        return stream::iter(picked.into_iter().map(Ok)).boxed();
-    }
-    let most = site.tuning.page;
+    let picked: Option<BTreeSet<String>> = (request.mode == SelectionMode::Handpicked)
+        .then(|| request.picked.iter().map(|picked| picked.mailbox.to_lowercase()).collect());
+    let site = Arc::clone(site);
     stream::try_unfold(Some(None), move |cursor: Option<Option<String>>| {
-        let store = Arc::clone(&store);
+        let (site, store, picked) = (Arc::clone(&site), Arc::clone(&store), picked.clone());
         async move {
             let Some(cursor) = cursor else { return Ok(None) };
-            let page = store.mailboxes(cursor, most).await?;
-            Ok(Some((stream::iter(page.items.into_iter().map(Ok)), page.next.map(Some))))
+            let page = with_retries(&site, || store.mailboxes(cursor.clone(), site.tuning.page)).await?;
+            let wanted =
+                move |mailbox: &Arc<str>| picked.as_ref().is_none_or(|picked| picked.contains(&mailbox.to_lowercase()));
+            let listed: Vec<_> = page.items.into_iter().filter(wanted).map(Ok).collect();
+            Ok(Some((stream::iter(listed), page.next.map(Some))))
         }
     })
     .flat_map(|page| match page {
@@ -151,21 +161,18 @@ struct Search {
     /// Handpicked: only these. With exclusions: all but these.
     picked: Vec<Picked>,
     mode: SelectionMode,
+    /// More than this in one mailbox is more than the whole selection may have.
+    most: u64,
 }
 
 impl Search {
-    fn of(order: &Order<'_>) -> Self {
+    fn of(order: &Order<'_>, most: u64) -> Self {
         let request = order.request;
         let mut query = order.bound.query();
         if request.mode == SelectionMode::Handpicked {
             query.message_id = request.picked.iter().map(|picked| picked.message_id.clone()).collect();
         }
-        Self {
-            query,
-            bound: Arc::clone(&order.bound),
-            picked: request.picked.clone(),
-            mode: request.mode,
-        }
+        Self { query, bound: Arc::clone(&order.bound), picked: request.picked.clone(), mode: request.mode, most }
     }
 
     fn wants(&self, message: &Message) -> bool {
@@ -214,7 +221,8 @@ async fn search_mailbox(
     let mut hits = Vec::new();
     let mut cursor = None;
     loop {
-        let page = with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
+        let page =
+            with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
         let mut messages = page.items;
         messages.retain(|message| search.wants(message));
         let judged = search.bound.filter(&messages);
@@ -229,8 +237,8 @@ async fn search_mailbox(
             }
         }
         match page.next {
-            Some(next) => cursor = Some(next),
-            None => return Ok(hits),
+            Some(next) if hits.len() as u64 <= search.most => cursor = Some(next),
+            _ => return Ok(hits),
         }
     }
 }
@@ -255,6 +263,9 @@ where
     call().await
 }
 
+/// Message-ID and subject of what was found, by sender.
+type Senders = BTreeMap<String, BTreeSet<(String, String)>>;
+
 /// A plan in the making.
 struct Draft<'a> {
     site: &'a Site,
@@ -267,8 +278,8 @@ struct Draft<'a> {
     pages: mpsc::Sender<Vec<Target>>,
     /// The mailbox whose targets are being added, and how many it has.
     current: Option<(Arc<str>, u64)>,
-    /// Message-IDs by sender, where the senders' copies are wanted.
-    senders: Option<BTreeMap<String, BTreeSet<String>>>,
+    /// What was found by sender, where the senders' copies are wanted.
+    senders: Option<Senders>,
 }
 
 impl<'a> Draft<'a> {
@@ -310,8 +321,8 @@ impl<'a> Draft<'a> {
 
     async fn add(&mut self, message: Message, not_remediable: Option<Reason>) -> Result<(), Error> {
         if let Some(senders) = &mut self.senders {
-            let ids = senders.entry(message.from_address.clone()).or_default();
-            ids.insert(message.reference.message_id.clone());
+            let sent = senders.entry(message.from_address.to_lowercase()).or_default();
+            sent.insert((message.reference.message_id.clone(), message.subject.clone()));
         }
         // Found by a search, not by an undo: what is known of its home is that it was mail, so it goes to the inbox.
         let former = (self.action == Action::Restore)
@@ -367,11 +378,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn unsearched(&mut self, mailbox: &Arc<str>, error: &CallError, mode: SelectionMode) {
-        // A picked mailbox is asked for in every store; only one of them has it.
-        if mode == SelectionMode::Handpicked && matches!(error, CallError::NotFound { .. }) {
-            return;
-        }
+    fn unsearched(&mut self, mailbox: &Arc<str>, error: &CallError) {
         self.facts.unsearched += 1;
         if self.facts.unsearched_sample.len() < SAMPLE {
             self.facts.unsearched_sample.push((mailbox.to_string(), error.to_string()));
@@ -406,23 +413,29 @@ impl<'a> Draft<'a> {
 async fn senders_copies(site: &Arc<Site>, order: &Order<'_>, plan: &mut Draft<'_>) -> Result<(), Error> {
     let Some(senders) = plan.senders.take() else { return Ok(()) };
     for store in stores_of(site, &order.bound)? {
-        let mut listed = mailboxes(site, Arc::clone(&store), &Request { mode: SelectionMode::Query, ..order.request.clone() });
+        let mut listed =
+            mailboxes(site, Arc::clone(&store), &Request { mode: SelectionMode::Query, ..order.request.clone() });
         while let Some(mailbox) = listed.next().await {
             let mailbox = mailbox?;
-            let Some(ids) = senders.get(&mailbox.to_lowercase()) else { continue };
-            let ids: Vec<String> = ids.iter().filter(|id| !id.is_empty()).cloned().collect();
-            let wanted = Predicate::all([
-                Condition::MessageId(ids),
-                Condition::LatestLocation(vec![LocationKind::SentItems]),
-            ]);
+            let Some(sent) = senders.get(&mailbox.to_lowercase()) else { continue };
+            let ids: Vec<String> = sent.iter().map(|(id, _)| id).filter(|id| !id.is_empty()).cloned().collect();
+            let wanted =
+                Predicate::all([Condition::MessageId(ids), Condition::LatestLocation(vec![LocationKind::SentItems])]);
             let query = wanted.push_down();
             let mut cursor = None;
             loop {
                 let page =
                     with_retries(site, || store.search(&mailbox, &query, cursor.clone(), site.tuning.page)).await?;
-                for message in page.items.into_iter().filter(|message| wanted.matches(message)) {
-                    plan.add(message, None).await?;
-                }
+                // A forged From with a known Message-ID must not take another message of the sender along.
+                let is_copy = |message: &Message| {
+                    let named = (message.reference.message_id.clone(), message.subject.clone());
+                    wanted.matches(message)
+                        && sent.contains(&named)
+                        && message.from_address.eq_ignore_ascii_case(&message.mailbox)
+                };
+                let copies = page.items.into_iter().filter(is_copy);
+                let hits = copies.map(|message| Hit { message, script_failed: false }).collect();
+                plan.add_all(&store, hits).await?;
                 match page.next {
                     Some(next) => cursor = Some(next),
                     None => break,

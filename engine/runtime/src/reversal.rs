@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clawback_model::{OutcomeKind, Origin, Reason, RemediationId, Target};
+use clawback_model::{Origin, OutcomeKind, Reason, RemediationId, Target};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
@@ -12,26 +12,24 @@ use crate::site::Site;
 const PAGE: u32 = 4_000;
 
 /// Sends the targets that `origin` calls for.
-pub(crate) async fn targets(
-    site: &Arc<Site>,
-    origin: &Origin,
-    pages: mpsc::Sender<Vec<Target>>,
-) -> Result<(), Error> {
+pub(crate) async fn targets(site: &Arc<Site>, origin: &Origin, pages: mpsc::Sender<Vec<Target>>) -> Result<(), Error> {
     match origin {
-        Origin::Undo { of } => stream(site, of, OutcomeKind::Succeeded, pages, |target, receipt| {
-            let Some(receipt) = receipt else { return Target { not_remediable: Some(Reason::Gone), ..target } };
-            match (receipt.now, receipt.location) {
-                (Some(reference), Some(location)) => Target {
-                    reference,
-                    original_location: Some(receipt.former.location.clone()),
-                    location,
-                    former: Some(receipt.former),
-                    ..target
-                },
-                _ => Target { former: Some(receipt.former), not_remediable: Some(Reason::Gone), ..target },
-            }
-        })
-        .await,
+        Origin::Undo { of } => {
+            stream(site, of, OutcomeKind::Succeeded, pages, |target, receipt| {
+                let Some(receipt) = receipt else { return Target { not_remediable: Some(Reason::Gone), ..target } };
+                match (receipt.now, receipt.location) {
+                    (Some(reference), Some(location)) => Target {
+                        reference,
+                        original_location: Some(receipt.former.location.clone()),
+                        location,
+                        former: Some(receipt.former),
+                        ..target
+                    },
+                    _ => Target { former: Some(receipt.former), not_remediable: Some(Reason::Gone), ..target },
+                }
+            })
+            .await
+        }
         Origin::Retry { of } => stream(site, of, OutcomeKind::Failed, pages, |target, _| target).await,
         Origin::Fresh => Ok(()),
     }

@@ -1,10 +1,11 @@
 //! After a crash or a lost connection: finds out what had been done already, before anything is done again.
 
-use clawback_connectors::{Aim, CallError, MailStore};
-use clawback_model::{Action, Former, Location, Receipt, Sighting, Target};
+use std::collections::HashSet;
 
-/// Receipts of the targets that turn out to be done, by number; their aims are taken out of `aims`. An aim that has been
-/// half done (restored, but not its flags) is pointed at where the message is now.
+use clawback_connectors::{Aim, CallError, MailStore};
+use clawback_model::{Action, Former, Location, LocationKind, Receipt, Sighting, Target};
+
+/// Receipts of the targets that turn out to be done, by number; their aims are taken out of `aims`.
 pub(crate) async fn settle(
     store: &dyn MailStore,
     mailbox: &str,
@@ -16,49 +17,119 @@ pub(crate) async fn settle(
     let located = store.locate(mailbox, &references).await?;
     let mut done = Vec::new();
     let mut open = Vec::with_capacity(aims.len());
+    // Twins are seen by each other's questions: a copy that was found serves one target.
+    let mut claimed = HashSet::new();
     for ((target, aim), found) in targets.iter().zip(aims.drain(..)).zip(located) {
-        match judge(target, action, &found.sightings) {
-            Verdict::Done(receipt) => done.push((target.seq, receipt)),
-            Verdict::Open => open.push(aim),
+        match judge(target, action, &found.sightings, &mut claimed) {
+            Some(receipt) => done.push((target.seq, receipt)),
+            None => open.push(aim),
         }
     }
     *aims = open;
     Ok(done)
 }
 
-enum Verdict {
-    Done(Receipt),
-    Open,
-}
-
-fn judge(target: &Target, action: Action, sightings: &[Sighting]) -> Verdict {
-    let at_plan = sightings.iter().any(|seen| same_place(&seen.location, &target.location));
-    if at_plan {
-        return Verdict::Open;
+/// The receipt of a target that was acted on; none if it is still to do, or if that cannot be told.
+fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut HashSet<String>) -> Option<Receipt> {
+    if sightings.iter().any(|seen| seen.reference.locator == target.reference.locator) {
+        return None;
     }
     let former = |flags: &[String]| Former { location: target.location.clone(), flags: flags.to_vec() };
-    if action == Action::HardDelete && sightings.is_empty() {
-        return Verdict::Done(Receipt { former: former(&[]), now: None, location: None });
+    if action == Action::HardDelete {
+        return sightings.is_empty().then(|| Receipt { former: former(&[]), now: None, location: None });
     }
-    let arrived = sightings.iter().find(|seen| match (&target.former, action.destination()) {
+    let arrived = |seen: &&Sighting| match (&target.former, action.destination()) {
         (Some(wanted), _) => same_place(&seen.location, &wanted.location) && same_flags(&seen.flags, &wanted.flags),
         (None, Some(kind)) => seen.location.kind == kind,
         (None, None) => false,
-    });
-    match arrived {
-        Some(seen) => Verdict::Done(Receipt {
-            former: former(&seen.flags),
-            now: Some(seen.reference.clone()),
-            location: Some(seen.location.clone()),
-        }),
-        None => Verdict::Open,
+    };
+    // Its owner may have moved it, beside an older copy in the destination: then nothing is claimed.
+    let elsewhere = |seen: &Sighting| !arrived(&seen) && !same_place(&seen.location, &target.location);
+    if sightings.iter().any(elsewhere) {
+        return None;
     }
+    let seen = sightings.iter().filter(arrived).find(|seen| !claimed.contains(&seen.reference.locator))?;
+    claimed.insert(seen.reference.locator.clone());
+    Some(Receipt {
+        former: former(&seen.flags),
+        now: Some(seen.reference.clone()),
+        location: Some(seen.location.clone()),
+    })
 }
 
 fn same_place(one: &Location, other: &Location) -> bool {
-    one.kind == other.kind && one.path == other.path
+    one.kind == other.kind && (one.path == other.path || one.kind == LocationKind::Inbox)
 }
 
 fn same_flags(one: &[String], other: &[String]) -> bool {
     one.len() == other.len() && one.iter().all(|flag| other.iter().any(|known| known.eq_ignore_ascii_case(flag)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clawback_model::{MessageRef, Timestamp};
+
+    use super::*;
+
+    fn reference(locator: &str) -> MessageRef {
+        MessageRef { locator: locator.into(), message_id: "<1@x>".into(), fingerprint: "f".into() }
+    }
+
+    fn target(locator: &str) -> Target {
+        Target {
+            seq: 0,
+            store: "corp".into(),
+            mailbox: "ann@x".into(),
+            reference: reference(locator),
+            location: Location::new(LocationKind::Inbox, "INBOX"),
+            original_location: None,
+            subject: String::new(),
+            from_address: String::new(),
+            received_at: Timestamp(0),
+            former: None,
+            not_remediable: None,
+        }
+    }
+
+    fn seen(locator: &str, kind: LocationKind, path: &str) -> Sighting {
+        Sighting { reference: reference(locator), location: Location::new(kind, path), flags: vec![] }
+    }
+
+    fn verdict(action: Action, sightings: &[Sighting]) -> Option<Receipt> {
+        judge(&target("in1"), action, sightings, &mut HashSet::new())
+    }
+
+    #[test]
+    fn what_arrived_is_done_and_what_is_still_there_is_not() {
+        let there = seen("in1", LocationKind::Inbox, "INBOX");
+        let arrived = seen("r1", LocationKind::RecoverableItems, "R");
+        assert!(verdict(Action::SoftDelete, &[there.clone()]).is_none());
+        assert!(verdict(Action::SoftDelete, &[there, arrived.clone()]).is_none(), "an older copy proves nothing");
+        assert_eq!(verdict(Action::SoftDelete, &[arrived]).unwrap().now, Some(reference("r1")));
+        assert!(verdict(Action::SoftDelete, &[]).is_none());
+        assert!(verdict(Action::HardDelete, &[]).is_some());
+    }
+
+    #[test]
+    fn a_message_that_its_owner_moved_beside_an_older_copy_is_not_claimed() {
+        let old = seen("r1", LocationKind::RecoverableItems, "R");
+        let moved = seen("k1", LocationKind::Folder, "Keep");
+        assert!(verdict(Action::SoftDelete, &[old, moved]).is_none());
+    }
+
+    #[test]
+    fn one_copy_serves_one_twin() {
+        let mut claimed = HashSet::new();
+        let both = [seen("r1", LocationKind::RecoverableItems, "R"), seen("r2", LocationKind::RecoverableItems, "R")];
+        let first = judge(&target("in1"), Action::SoftDelete, &both, &mut claimed).unwrap();
+        let second = judge(&target("in2"), Action::SoftDelete, &both, &mut claimed).unwrap();
+        assert_ne!(first.now, second.now);
+        assert!(judge(&target("in3"), Action::SoftDelete, &both, &mut claimed).is_none());
+        let other = seen("in2", LocationKind::Inbox, "INBOX");
+        let arrived = seen("r1", LocationKind::RecoverableItems, "R");
+        assert!(
+            verdict(Action::SoftDelete, &[other, arrived]).is_some(),
+            "the twin that is still there is another message"
+        );
+    }
 }

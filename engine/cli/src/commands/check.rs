@@ -1,6 +1,6 @@
 //! `clawback check`: every mistake at once.
 
-use clawback_runtime::Error;
+use clawback_runtime::{Error, Site};
 
 use crate::args::{CheckArgs, Format, Global};
 use crate::config::Config;
@@ -17,8 +17,8 @@ pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failur
     let mut wrong = 0;
     let mut found = Vec::new();
     for name in &names {
-        let (path, source) = site.library.playbook_source(name)?;
-        match site.library.check(&path, &source, stores.clone(), notifiers.clone(), site.limits) {
+        let (path, source) = source(&site, name)?;
+        match site.library.check(&path, &source, Some(stores.clone()), Some(notifiers.clone()), site.limits) {
             Ok(_) if global.format == Format::Table => output::line(&format!("ok     {name}"))?,
             Ok(_) => {}
             Err(Error::Playbook(diagnostics)) => {
@@ -38,4 +38,14 @@ pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failur
         output::json(&serde_json::json!({ "checked": names, "diagnostics": found }))?;
     }
     Ok(if wrong == 0 { Exit::Done } else { Exit::Misuse })
+}
+
+/// A name in the folder of playbooks, or a file anywhere: checking one runs nothing.
+fn source(site: &Site, name: &str) -> Result<(String, String), Failure> {
+    if !name.contains('/') {
+        return Ok(site.library.playbook_source(name)?);
+    }
+    let read = std::fs::read_to_string(name);
+    let source = read.map_err(|error| Failure::misuse(format!("{name} cannot be read: {error}")))?;
+    Ok((name.to_owned(), source))
 }

@@ -7,7 +7,7 @@ use clawback_connectors::{ConnectorChoice, MailStore, StoreConfig};
 use crate::args::{Format, Global};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain};
-use crate::open::host;
+use crate::open::{Session, Stores, host};
 use crate::output;
 
 pub(crate) async fn list(global: &Global) -> Result<Exit, Failure> {
@@ -63,6 +63,9 @@ pub(crate) async fn describe(global: &Global, name: &str) -> Result<Exit, Failur
 }
 
 pub(crate) async fn check(global: &Global, name: Option<&str>) -> Result<Exit, Failure> {
+    // It logs in with the site's credentials.
+    let session = Session::open(global, Stores::None).await?;
+    session.api.may_work(&session.who)?;
     let config = Config::find(global.config.as_deref())?;
     let names: Vec<String> = match name {
         Some(name) => vec![name.to_owned()],

@@ -23,13 +23,14 @@ pub(crate) async fn resume(global: &Global, args: IdArgs) -> Result<Exit, Failur
 }
 
 pub(crate) async fn cancel(global: &Global, args: IdArgs) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::None).await?;
+    let session = Session::open(global, Stores::All).await?;
     let found = session.find(&args.id).await?;
     session.api.cancel(&session.who, &found.id).await?;
     settle(global, &session, &found).await
 }
 
-/// Pausing and cancelling touch no mailbox, so they are carried out here unless a worker holds the remediation.
+/// Pausing and cancelling move nothing (a cancel looks for what an open batch had done), so they are carried out here unless a
+/// worker holds the remediation.
 async fn settle(global: &Global, session: &Session, found: &Remediation) -> Result<Exit, Failure> {
     let worker = clawback_runtime::Worker::new(std::sync::Arc::clone(session.site()), clawback_runtime::silent());
     match worker.run(&found.id).await {

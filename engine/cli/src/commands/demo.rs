@@ -34,7 +34,9 @@ kind = "log"
 pub(crate) async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure> {
     let began = Instant::now();
     let folder = folder(&args)?;
-    output::line("Clawback demo: a phishing campaign was delivered. We pull it back, prove it, and put it back again.")?;
+    output::line(
+        "Clawback demo: a phishing campaign was delivered. We pull it back, prove it, and put it back again.",
+    )?;
     chapter(1, "Mailboxes")?;
     let mail = folder.join("mail");
     let made = mailboxes::make(&mail, args.mailboxes.max(3), args.messages.max(5))?;
@@ -46,7 +48,8 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure
     ))?;
     output::line(&format!(
         "   hidden among them: {} copies of a campaign by {} in inboxes, junk, own folders and the trash,",
-        made.campaign, mailboxes::ATTACKER
+        made.campaign,
+        mailboxes::ATTACKER
     ))?;
     output::line(&format!("   and {} decoys that share only its sender or only its subject", made.decoys))?;
 
@@ -89,7 +92,10 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure
     let undone = work(global, &api, &undo).await?;
     summary(&undone)?;
     let home = before.moved_to(&mailboxes::snapshot(&mail)?);
-    output::line(&format!("   on disk: {} of {} files are not where they were, with other flags, or gone", home.all, made.messages))?;
+    output::line(&format!(
+        "   on disk: {} of {} files are not where they were, with other flags, or gone",
+        home.all, made.messages
+    ))?;
 
     chapter(6, "The history proves itself")?;
     let verified = api.site().history.verify(None, |_| {}).await.map_err(|broken| Failure::failed(chain(&broken)))?;
@@ -166,7 +172,10 @@ fn summary(remediation: &Remediation) -> Result<(), Failure> {
 
 fn closing(folder: &Path, purged: &Remediation, began: Instant) -> Result<(), Failure> {
     let at = folder.display();
-    output::line(&format!("\nDone in {:.1} s. Everything is kept in {at}; look around:", began.elapsed().as_secs_f64()))?;
+    output::line(&format!(
+        "\nDone in {:.1} s. Everything is kept in {at}; look around:",
+        began.elapsed().as_secs_f64()
+    ))?;
     for command in [
         "history".to_owned(),
         format!("show {} --messages", purged.id),

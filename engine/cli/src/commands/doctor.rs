@@ -29,8 +29,8 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
             let names = site.library.playbook_names();
             for name in &names {
                 let checked = site.library.playbook_source(name).and_then(|(path, source)| {
-                    let stores = config.stores.keys().cloned().collect();
-                    let notifiers = config.notifiers.keys().cloned().collect();
+                    let stores = Some(config.stores.keys().cloned().collect());
+                    let notifiers = Some(config.notifiers.keys().cloned().collect());
                     site.library.check(&path, &source, stores, notifiers, site.limits)
                 });
                 if let Err(error) = checked {
@@ -41,11 +41,16 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         }
     }
     let identity = Session::open(global, Stores::None).await;
+    let known = identity.is_ok();
     report("token", identity.map(|session| format!("you are {}", session.who.name)))?;
     if config.stores.is_empty() {
-        report("stores", Err(Failure::misuse("none is configured").hint("describe one under [stores.NAME] in clawback.toml")))?;
+        report(
+            "stores",
+            Err(Failure::misuse("none is configured").hint("describe one under [stores.NAME] in clawback.toml")),
+        )?;
     }
-    for name in config.stores.keys() {
+    // Without a token nobody logs in to anything with the site's credentials.
+    for name in config.stores.keys().filter(|_| known) {
         report(&format!("store {name}"), super::connectors::probe(&config, name).await)?;
     }
     Ok(if all_well { Exit::Done } else { Exit::Failed })

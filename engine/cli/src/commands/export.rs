@@ -34,15 +34,24 @@ async fn write(session: &Session, remediation: &Remediation, out: &mut (impl Wri
     let request = &remediation.request;
     put(out, &json!({ "record": "remediation", "remediation": RemediationJson::from(remediation) }))?;
     put(out, &json!({ "record": "alert", "alert": history.alert(&request.alert_id).await? }))?;
-    put(out, &json!({ "record": "investigation", "investigation": history.investigation(&request.investigation_id).await? }))?;
+    put(
+        out,
+        &json!({ "record": "investigation", "investigation": history.investigation(&request.investigation_id).await? }),
+    )?;
     put(out, &json!({ "record": "approval", "approval": remediation.approval }))?;
-    put(out, &json!({ "record": "playbook", "name": request.playbook, "inputs": request.inputs, "source": request.playbook_source }))?;
+    put(
+        out,
+        &json!({ "record": "playbook", "name": request.playbook, "inputs": request.inputs, "source": request.playbook_source }),
+    )?;
     for stored in history.events(&remediation.id).await? {
         let link = &stored.link;
-        put(out, &json!({
-            "record": "event", "seq": link.seq, "at": link.at, "actor": link.actor, "kind": link.kind, "body": link.body,
-            "previous": link.previous, "hash": stored.hash,
-        }))?;
+        put(
+            out,
+            &json!({
+                "record": "event", "seq": link.seq, "at": link.at, "actor": link.actor, "kind": link.kind, "body": link.body,
+                "previous": link.previous, "hash": stored.hash,
+            }),
+        )?;
     }
     let mut after = None;
     loop {

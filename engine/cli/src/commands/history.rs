@@ -39,7 +39,10 @@ async fn list(
     after: Option<&str>,
     limit: u32,
 ) -> Result<Exit, Failure> {
-    let after = after.map(str::parse).transpose().map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
+    let after = after
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
     let page = session.site().history.history(filter, after, limit).await?;
     if page.remediations.is_empty() {
         output::note(if filter.pending_only { "nothing waits for approval" } else { "no remediation matches" });
@@ -53,7 +56,17 @@ async fn list(
 pub(crate) fn print(global: &Global, items: &[Remediation], next: Option<&str>) -> Result<(), Failure> {
     let items: Vec<RemediationJson> = items.iter().map(RemediationJson::from).collect();
     let columns = [
-        "id", "name", "status", "action", "severity", "done", "failed", "requested by", "decided by", "created", "approval ID",
+        "id",
+        "name",
+        "status",
+        "action",
+        "severity",
+        "done",
+        "failed",
+        "requested by",
+        "decided by",
+        "created",
+        "approval ID",
     ];
     output::rows(global.format, &columns, &items, next, |row| {
         vec![

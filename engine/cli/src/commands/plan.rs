@@ -125,15 +125,21 @@ fn table(found: &DryRun) -> Result<(), Failure> {
 }
 
 fn rows(global: &Global, found: &DryRun) -> Result<(), Failure> {
-    output::rows(global.format, &["mailbox", "location", "from", "subject", "received"], &found_json(found), None, |json| {
-        vec![
-            json.mailbox.clone(),
-            json.latest_delivery_location.clone(),
-            json.from.clone(),
-            json.subject.clone(),
-            json.received_at.clone(),
-        ]
-    })
+    output::rows(
+        global.format,
+        &["mailbox", "location", "from", "subject", "received"],
+        &found_json(found),
+        None,
+        |json| {
+            vec![
+                json.mailbox.clone(),
+                json.latest_delivery_location.clone(),
+                json.from.clone(),
+                json.subject.clone(),
+                json.received_at.clone(),
+            ]
+        },
+    )
 }
 
 fn cells(target: &Target) -> Vec<String> {

@@ -9,6 +9,7 @@ use crate::open::{Session, Stores};
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::All).await?;
     if let Ok(id) = args.playbook.parse::<RemediationId>() {
+        session.api.may_work(&session.who)?;
         return super::work::carry_on(global, &session, &id).await;
     }
     let submission = super::plan::submission(&args.playbook, args.with)?;

@@ -117,7 +117,13 @@ async fn events(global: &Global, session: &Session, remediation: &Remediation) -
         })
         .collect();
     output::rows(global.format, &["seq", "at", "actor", "event", "hash"], &items, None, |row| {
-        vec![row.seq.to_string(), row.at.clone(), row.actor.clone(), row.kind.clone(), row.hash.chars().take(16).collect()]
+        vec![
+            row.seq.to_string(),
+            row.at.clone(),
+            row.actor.clone(),
+            row.kind.clone(),
+            row.hash.chars().take(16).collect(),
+        ]
     })?;
     Ok(Exit::Done)
 }

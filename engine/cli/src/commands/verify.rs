@@ -28,14 +28,17 @@ pub(crate) async fn run(global: &Global, args: VerifyArgs) -> Result<Exit, Failu
                 verified.events, verified.remediations, verified.targets, verified.outcomes
             ))?;
             output::line(&format!("head: {head}"))?;
-            output::note("keep the head outside of this machine: `clawback verify --head` then also proves that nothing was cut off");
+            output::note(
+                "keep the head outside of this machine: `clawback verify --head` then also proves that nothing was cut off",
+            );
             Ok(Exit::Done)
         }
         Err(broken) => {
             if global.format == Format::Json {
                 output::json(&serde_json::json!({ "ok": false, "broken": chain(&broken) }))?;
             }
-            Err(Failure::failed(chain(&broken)).hint("keep a copy of the database as it is, then compare it with a backup"))
+            Err(Failure::failed(chain(&broken))
+                .hint("keep a copy of the database as it is, then compare it with a backup"))
         }
     }
 }

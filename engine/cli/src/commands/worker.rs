@@ -17,6 +17,7 @@ const AFTER_ERROR: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::All).await?;
+    session.api.may_work(&session.who)?;
     let worker = Worker::new(Arc::clone(session.site()), silent());
     let mut exit = Exit::Done;
     let stop = stop_asked();

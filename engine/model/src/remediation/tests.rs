@@ -104,8 +104,8 @@ fn in_status(status: Status) -> Remediation {
         Status::Approved => approved(),
         Status::InProgress => running(),
         Status::Paused => [running(), vec![Event::Paused { reason: StopReason::Person { by: by("ann") } }]].concat(),
-        Status::Completed => [running(), vec![Event::Finished]].concat(),
-        Status::PartiallyCompleted => [running(), vec![batch(9, 1, 0), Event::Finished]].concat(),
+        Status::Completed => [running(), vec![batch(100, 0, 0), Event::Finished]].concat(),
+        Status::PartiallyCompleted => [running(), vec![batch(99, 1, 0), Event::Finished]].concat(),
         Status::Failed => vec![Event::PlanningStarted, refused],
         Status::Rejected => [pending(), vec![vote("ben", Decision::Reject)]].concat(),
         Status::Expired => [pending(), vec![Event::Expired]].concat(),
@@ -123,6 +123,9 @@ fn every_status_and_event() {
         let state = in_status(status);
         assert_eq!(state.status, status);
         for event in events() {
+            // A run can only finish when every target has its outcome.
+            let dealt_with = state.apply(&batch(100, 0, 0), Timestamp(0));
+            let state = if event == Event::Finished { dealt_with.as_ref().unwrap_or(&state) } else { &state };
             if let Ok(next) = state.apply(&event, Timestamp(0)) {
                 let asked = next.asked.as_ref().map_or("", |asked| match asked {
                     Asked::Pause { .. } => " (pause asked)",
@@ -198,4 +201,19 @@ proptest! {
             prop_assert_eq!(&serde_json::from_str::<Remediation>(&json).unwrap(), &state);
         }
     }
+}
+
+#[test]
+fn a_cancel_stands_whatever_else_is_asked() {
+    let mut state = after(&[Event::PlanningStarted, planned(100, None), Event::Started]);
+    let person = StopReason::Person { by: by("ann") };
+    for event in [
+        Event::CancelRequested { by: by("ann") },
+        Event::PauseRequested { by: by("ben") },
+        Event::Paused { reason: person },
+    ] {
+        state = state.apply(&event, Timestamp(1)).unwrap();
+    }
+    assert!(state.apply(&Event::Resumed { by: by("ben") }, Timestamp(1)).is_err());
+    assert_eq!(state.next(Timestamp(1)), Next::Cancel { by: by("ann") });
 }

@@ -23,14 +23,34 @@ pub(super) struct Made {
 }
 
 const PEOPLE: [&str; 12] = [
-    "Ana Sousa", "Bo Nielsen", "Chidi Okafor", "Dana Weiß", "Émile Roux", "Fatima Zahra", "Giulia Conti", "Hana Novák",
-    "Ivan Petrov", "Jun Tanaka", "Kaja Lund", "Lupe Ortiz",
+    "Ana Sousa",
+    "Bo Nielsen",
+    "Chidi Okafor",
+    "Dana Weiß",
+    "Émile Roux",
+    "Fatima Zahra",
+    "Giulia Conti",
+    "Hana Novák",
+    "Ivan Petrov",
+    "Jun Tanaka",
+    "Kaja Lund",
+    "Lupe Ortiz",
 ];
 const SUBJECTS: [&str; 14] = [
-    "Minutes of Tuesday's meeting", "Lunch?", "Invoice 2026-{n}", "Re: contract draft v{n}", "Your parcel is on its way",
-    "Weekly newsletter no. {n}", "Fwd: photos from the offsite", "Build {n} failed", "Holiday request approved",
-    "Quarterly numbers", "=?UTF-8?Q?Gr=C3=BC=C3=9Fe_aus_K=C3=B6ln?=", "=?UTF-8?B?5Lya6K2w44Gu6LOH5paZ?=",
-    "Reminder: security training", "Re: Re: Re: printer on floor {n}",
+    "Minutes of Tuesday's meeting",
+    "Lunch?",
+    "Invoice 2026-{n}",
+    "Re: contract draft v{n}",
+    "Your parcel is on its way",
+    "Weekly newsletter no. {n}",
+    "Fwd: photos from the offsite",
+    "Build {n} failed",
+    "Holiday request approved",
+    "Quarterly numbers",
+    "=?UTF-8?Q?Gr=C3=BC=C3=9Fe_aus_K=C3=B6ln?=",
+    "=?UTF-8?B?5Lya6K2w44Gu6LOH5paZ?=",
+    "Reminder: security training",
+    "Re: Re: Re: printer on floor {n}",
 ];
 const FOLDERS: [&str; 5] = ["", ".Junk", ".Archive.2026", ".Projects", ".Trash"];
 
@@ -162,9 +182,8 @@ pub(super) fn snapshot(root: &Path) -> Result<Snapshot, Failure> {
 impl Snapshot {
     /// What is elsewhere, has other flags, or is gone.
     pub(super) fn moved_to(&self, later: &Self) -> Moved {
-        let changed = self.0.iter().filter(|(unique, (path, _))| {
-            later.0.get(*unique).is_none_or(|(now, _)| now != path)
-        });
+        let changed =
+            self.0.iter().filter(|(unique, (path, _))| later.0.get(*unique).is_none_or(|(now, _)| now != path));
         changed.fold(Moved { all: 0, campaign: 0 }, |moved, (_, (_, campaign))| Moved {
             all: moved.all + 1,
             campaign: moved.campaign + u64::from(*campaign),
