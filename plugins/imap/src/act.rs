@@ -10,6 +10,7 @@ use clawback_connector_sdk::{
     place,
     types::{Action, Effect, Error, Former, Location, MessageRef, Outcome, Receipt, Target},
 };
+use imap_codec::imap_types::response::Code;
 
 use crate::{
     command::Command,
@@ -66,6 +67,8 @@ struct Run<'a, S, H> {
     missing: Vec<usize>,
     again: Vec<Job>,
     unproven: Vec<Checked>,
+    /// Those to restore that lie in their former place already, with the flags that they have there.
+    home: Vec<(usize, Locator, Vec<String>)>,
 }
 
 /// One outcome per target, in order.
@@ -88,6 +91,7 @@ pub(crate) fn apply<S: MailStream, H: Host>(
         missing: Vec::new(),
         again: Vec::new(),
         unproven: Vec::new(),
+        home: Vec::new(),
     };
     let mut jobs = Vec::new();
     for (at, target) in targets.iter().enumerate() {
@@ -110,7 +114,7 @@ pub(crate) fn apply<S: MailStream, H: Host>(
     }
     run.prove()?;
     if action == Action::Restore {
-        run.restore_flags()?;
+        run.restore_flags();
     }
     let unanswered = || Effect::Failed("the message was not acted on".into());
     let effects = run.effects.into_iter().map(|effect| effect.unwrap_or_else(unanswered));
@@ -159,11 +163,16 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             return Ok(Vec::new());
         };
         if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
-            return Err(refusal::of(refused, &folder.location.path));
+            let error = refusal::of(refused, &folder.location.path);
+            if matches!(error, Error::Throttled(_)) || !self.has_acted() {
+                return Err(error);
+            }
         }
+        // On such a folder some servers answer a move with OK, and copy.
+        let is_read_only = || replies.iter().flat_map(Reply::all_codes).any(|code| matches!(code, Code::ReadOnly));
         let refused = if !opened.is_ok() {
             Some(refusal::text(opened))
-        } else if refusal::code(opened) == "READ-ONLY" {
+        } else if is_read_only() {
             Some(format!("no right to change folder `{}`: it is read-only", folder.location.path))
         } else {
             fetches.iter().find(|reply| !reply.is_ok()).map(refusal::text)
@@ -194,7 +203,12 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                         None => ready.push((destination, vec![checked])),
                     }
                 }
-                Judgement::Over(effect) => self.effects[job.at] = Some(effect),
+                Judgement::Over(effect) => {
+                    if effect == Effect::AlreadyInDestination {
+                        self.home.push((job.at, job.locator, message.flags));
+                    }
+                    self.effects[job.at] = Some(effect);
+                }
             }
         }
         Ok(ready)
@@ -254,6 +268,25 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(replies)
     }
 
+    fn has_acted(&self) -> bool {
+        !self.unproven.is_empty() || self.effects.iter().any(|effect| matches!(effect, Some(Effect::Succeeded(_))))
+    }
+
+    /// The error of a look-up is told of the targets that are open; what is known of the others is not thrown away.
+    /// It ends the call where nothing was done yet, and with a lost connection: the host looks itself then.
+    fn concede(&mut self, open: &[usize], has_acted: bool, error: Error) -> Result<(), Error> {
+        let is_later = matches!(error, Error::Transient(_) | Error::Throttled(_));
+        let is_all = open.len() == self.targets.len();
+        let is_better_again = if has_acted { is_all && is_later } else { is_all || is_later };
+        if self.session.is_broken() || is_better_again {
+            return Err(error);
+        }
+        for at in open {
+            self.effects[*at] = Some(Effect::Failed(format!("it could not be looked for: {}", refusal::why(&error))));
+        }
+        Ok(())
+    }
+
     fn fail<'j>(&mut self, jobs: impl Iterator<Item = &'j Job>, why: &str) {
         for job in jobs {
             self.effects[job.at] = Some(Effect::Failed(why.to_owned()));
@@ -305,21 +338,36 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let missing = std::mem::take(&mut self.missing);
         let refs: Vec<&MessageRef> = missing.iter().map(|at| &self.targets[*at].ref_).collect();
         let Some(folders) = &self.folders else { return Ok(Vec::new()) };
-        let found = find(self.session, folders, &refs)?;
-        let mut jobs = Vec::new();
-        for (at, mut places) in missing.into_iter().zip(found) {
+        let found = match find(self.session, folders, &refs) {
+            Ok(found) => found,
+            Err(error) => return self.concede(&missing, self.has_acted(), error).map(|()| Vec::new()),
+        };
+        let (mut jobs, mut nowhere) = (Vec::new(), Vec::new());
+        for (at, mut places) in missing.into_iter().zip(found.places) {
             places.retain(|place| !self.claimed.contains(&(place.folder.wire.clone(), place.locator.uid)));
             let target = &self.targets[at];
             let destination = self.destination(target).ok().flatten();
-            if destination.is_some_and(|to| places.iter().any(|place| place.folder.wire == to.wire)) {
+            let is_home = |place: &&Sight| destination.as_ref().is_some_and(|to| place.folder.wire == to.wire);
+            if places.iter().any(|place| is_home(&place)) {
                 self.effects[at] = Some(Effect::AlreadyInDestination);
+                // Of twins each gets its own flags.
+                let is_free = |place: &&Sight| self.home.iter().all(|(_, known, _)| *known != place.locator);
+                if let Some(place) = places.into_iter().find(|place| is_home(&place) && is_free(&place)) {
+                    self.home.push((at, place.locator, place.message.flags));
+                }
             } else if let Some(place) = places.iter().find(|place| is_there(&target.location, &place.folder.location)) {
                 self.claimed.insert((place.folder.wire.clone(), place.locator.uid));
                 jobs.push(Job { at, locator: place.locator.clone() });
             } else {
-                let elsewhere = places.into_iter().next().map(|place| Effect::MovedSince(place.folder.location));
-                self.effects[at] = Some(elsewhere.unwrap_or(Effect::NotFound));
+                match places.into_iter().next() {
+                    Some(place) => self.effects[at] = Some(Effect::MovedSince(place.folder.location)),
+                    None if found.closed.is_some() => nowhere.push(at),
+                    None => self.effects[at] = Some(Effect::NotFound),
+                }
             }
+        }
+        if let Some(error) = found.closed.filter(|_| !nowhere.is_empty()) {
+            self.concede(&nowhere, self.has_acted(), error)?;
         }
         Ok(jobs)
     }
@@ -329,8 +377,13 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let unproven = std::mem::take(&mut self.unproven);
         let refs: Vec<&MessageRef> = unproven.iter().map(|one| &self.targets[one.job.at].ref_).collect();
         let Some(folders) = &self.folders else { return Ok(()) };
-        let found = find(self.session, folders, &refs)?;
-        for (one, places) in unproven.iter().zip(found) {
+        let open = |one: &Checked| one.job.at;
+        let found = match find(self.session, folders, &refs) {
+            Ok(found) => found,
+            Err(error) => return self.concede(&unproven.iter().map(open).collect::<Vec<_>>(), true, error),
+        };
+        let mut nowhere = Vec::new();
+        for (one, places) in unproven.iter().zip(found.places) {
             let at = one.job.at;
             let destination = self.destination(&self.targets[at]).ok().flatten();
             let is_still_there =
@@ -348,19 +401,39 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             } else if let Some(place) = free.next() {
                 Effect::MovedSince(place.folder.location.clone())
             } else {
+                if found.closed.is_some() {
+                    nowhere.push(at);
+                }
                 Effect::NotFound
             });
         }
-        Ok(())
+        match found.closed.filter(|_| !nowhere.is_empty()) {
+            Some(error) => self.concede(&nowhere, true, error),
+            None => Ok(()),
+        }
     }
 
-    /// Gives restored messages their flags back, where the move did not keep them as they were before.
-    fn restore_flags(&mut self) -> Result<(), Error> {
+    /// Gives restored messages their flags back. They are back in any case: what goes wrong here takes no receipt away.
+    fn restore_flags(&mut self) {
+        if let Err(error) = self.store_flags() {
+            self.host.log(Level::Warn, &format!("flags were not restored: {}", refusal::why(&error)));
+        }
+    }
+
+    /// Where the move did not keep them as they were before, or an earlier call did not come to it.
+    fn store_flags(&mut self) -> Result<(), Error> {
         let mut commands: BTreeMap<String, (u32, Vec<(u32, String)>)> = BTreeMap::new();
         for (target, effect) in self.targets.iter().zip(&self.effects) {
             let (Some(former), Some(Effect::Succeeded(receipt))) = (&target.former, effect) else { continue };
             let locator = receipt.now.as_ref().and_then(|now| Locator::parse(&now.locator));
             if let (Some(locator), Some(list)) = (locator, flags::to_store(&former.flags, &receipt.former.flags)) {
+                let entry = commands.entry(locator.folder).or_insert((locator.validity, Vec::new()));
+                entry.1.push((locator.uid, list));
+            }
+        }
+        for (at, locator, now) in std::mem::take(&mut self.home) {
+            let former = self.targets[at].former.as_ref();
+            if let Some(list) = former.and_then(|former| flags::to_store(&former.flags, &now)) {
                 let entry = commands.entry(locator.folder).or_insert((locator.validity, Vec::new()));
                 entry.1.push((locator.uid, list));
             }

@@ -6,7 +6,7 @@ use clawback_connector_sdk::{
     types::{Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target},
 };
 
-use crate::{act, find::find, raw, refusal, search, session::Session};
+use crate::{act, locate, raw, refusal, search, session::Session};
 
 /// The connector, over what its host grants.
 #[derive(Debug, Clone, Default)]
@@ -95,15 +95,10 @@ where
     }
 
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
-        self.with_session(mailbox, |session| {
-            let folders = search::list(session, &self.host)?;
-            let found = find(session, &folders, &refs.iter().collect::<Vec<_>>())?;
-            let located = refs.iter().zip(found).map(|(wanted, places)| Located {
-                locator: wanted.locator.clone(),
-                sightings: places.into_iter().map(|place| place.sighting(wanted)).collect(),
-            });
-            Ok(located.collect())
-        })
+        if refs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_session(mailbox, |session| locate::locate(session, &self.host, refs))
     }
 
     fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error> {

@@ -11,7 +11,7 @@ use crate::{
     folder::{Folders, MailFolder},
     keys,
     locator::Locator,
-    search::{ask, fetch_all},
+    search::{Asked, ask, fetch_all},
     session::Session,
 };
 
@@ -33,24 +33,33 @@ impl Sight {
     }
 }
 
+/// Where messages were found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// For each message.
+    pub(crate) places: Vec<Vec<Sight>>,
+    /// Why a folder could not be looked into: what was not found may be there.
+    pub(crate) closed: Option<Error>,
+}
+
 /// Every place of each message, in any folder, hidden ones too.
 pub(crate) fn find<S: MailStream>(
     session: &mut Session<S>,
     folders: &Folders,
     refs: &[&MessageRef],
-) -> Result<Vec<Vec<Sight>>, Error> {
-    let mut found = vec![Vec::new(); refs.len()];
+) -> Result<Found, Error> {
+    let mut places = vec![Vec::new(); refs.len()];
     if refs.is_empty() {
-        return Ok(found);
+        return Ok(Found { places, closed: None });
     }
     let ways = keys::of_message_ids(refs.iter().map(|wanted| wanted.message_id.as_str()));
-    let mut hits = ask(session, &folders.all, &ways, None, CANDIDATES)?;
+    let Asked { mut hits, closed } = ask(session, &folders.all, &ways, None, CANDIDATES)?;
     hits.retain(|one| !one.uids.is_empty());
     let fetched = fetch_all(session, &hits, &fetch::identity_items())?;
     for (one, messages) in hits.into_iter().zip(fetched) {
         for (uid, message) in messages {
             let fingerprint = message.fingerprint();
-            for (places, _) in found.iter_mut().zip(refs).filter(|(_, wanted)| wanted.fingerprint == fingerprint) {
+            for (places, _) in places.iter_mut().zip(refs).filter(|(_, wanted)| wanted.fingerprint == fingerprint) {
                 places.push(Sight {
                     folder: one.folder.clone(),
                     locator: Locator { validity: one.validity, uid, folder: one.folder.wire.clone() },
@@ -59,5 +68,5 @@ pub(crate) fn find<S: MailStream>(
             }
         }
     }
-    Ok(found)
+    Ok(Found { places, closed })
 }

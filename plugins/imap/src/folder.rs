@@ -55,10 +55,7 @@ impl Folders {
             return Err(Error::Permanent("the server's list of folders cannot be read".into()));
         }
         let foreign = foreign_prefixes(replies);
-        let named =
-            |key, default: &str| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned());
-        let (recoverable, quarantine) =
-            (named("recoverable-folder", place::RECOVERABLE), named("quarantine-folder", place::QUARANTINE));
+        let [recoverable, quarantine] = hidden(host);
         let mut folders = Self { all: Vec::new(), recoverable, quarantine };
         let mut named_only = Vec::new();
         for data in replies.iter().flat_map(|reply| &reply.data) {
@@ -159,6 +156,25 @@ impl MailFolder {
             _ => command,
         }
     }
+}
+
+/// The names of the hidden folders: for what can be brought back, and for what is held.
+fn hidden<H: Host>(host: &H) -> [String; 2] {
+    [("recoverable-folder", place::RECOVERABLE), ("quarantine-folder", place::QUARANTINE)]
+        .map(|(key, default)| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned()))
+}
+
+/// The folder with this wire name, if it is one whose kind no list of folders can change.
+pub(crate) fn fixed<H: Host>(host: &H, wire: &str) -> Option<MailFolder> {
+    let path = utf7::decode(wire);
+    let [recoverable, quarantine] = hidden(host);
+    let kind = match () {
+        () if path.eq_ignore_ascii_case("inbox") => LocationKind::Inbox,
+        () if path == recoverable => LocationKind::RecoverableItems,
+        () if path == quarantine => LocationKind::Quarantine,
+        () => return None,
+    };
+    Some(MailFolder { wire: wire.to_owned(), location: Location { kind, path } })
 }
 
 /// The name of a folder as far as well-known names go: without an `INBOX.` before it, which some servers put there.

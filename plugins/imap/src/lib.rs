@@ -1,7 +1,8 @@
 //! The IMAP connector.
 //!
 //! The host hands over an authenticated stream; everything after login is in here, without any I/O of its own. Cost
-//! is counted in round trips, so commands go out in flights: three for a search, two to act on one folder's messages.
+//! is counted in round trips, so commands go out in flights: three for a search, two to act on one folder's messages, one
+//! to see that they are where they were moved to.
 //!
 //! What it trusts: UIDVALIDITY and UID name a message, `COPYUID` proves a move, a UID that is gone after `UID EXPUNGE`
 //! proves a delete. What it does not: `OK`, a Message-ID, a folder that fell silent, and anything a sender wrote.
@@ -15,6 +16,7 @@ mod find;
 mod flags;
 mod folder;
 mod keys;
+mod locate;
 mod locator;
 mod mover;
 mod raw;

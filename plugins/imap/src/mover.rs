@@ -168,7 +168,11 @@ fn moved(reply: &Reply, uids: &[u32], receipts: &BTreeMap<u32, Fate>) -> Result<
     let receipt = |uid: &u32| receipts.get(uid).map(|fate| (*uid, fate.clone()));
     let mut fates: BTreeMap<u32, Fate> = uids.iter().filter_map(receipt).collect();
     if fates.is_empty() && refusal::ends_call(reply) {
-        return Err(refusal::of(reply, "the messages cannot be moved"));
+        let error = refusal::of(reply, "the messages cannot be moved");
+        // What went with other commands of this flight is done; the call goes on for the sake of it.
+        if receipts.is_empty() || matches!(error, Error::Throttled(_)) {
+            return Err(error);
+        }
     }
     let other = match refusal::code(reply).as_str() {
         _ if reply.is_ok() => Fate::Unproven,

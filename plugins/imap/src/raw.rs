@@ -33,10 +33,14 @@ pub(crate) fn fetch<S: MailStream, H: Host>(
         return Ok(raw);
     }
     let folders = list(session, host)?;
-    for place in find(session, &folders, &[message])?.into_iter().flatten() {
+    let found = find(session, &folders, &[message])?;
+    for place in found.places.into_iter().flatten() {
         if let Some(raw) = read(session, message, &place.locator, most)? {
             return Ok(raw);
         }
+    }
+    if let Some(error) = found.closed {
+        return Err(error);
     }
     Err(Error::NotFound("the message is nowhere in this mailbox".into()))
 }

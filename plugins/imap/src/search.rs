@@ -34,6 +34,24 @@ pub(crate) struct Hits {
     pub(crate) uids: Vec<u32>,
 }
 
+/// The answers of several folders.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) hits: Vec<Hits>,
+    /// Why a folder gave no answer, of those that gave none.
+    pub(crate) closed: Option<Error>,
+}
+
+impl Asked {
+    /// Of several reasons the one that says to try again later.
+    fn close(&mut self, error: Error) {
+        let is_later = |error: &Error| matches!(error, Error::Transient(_) | Error::Throttled(_));
+        if self.closed.as_ref().is_none_or(|known| is_later(&error) && !is_later(known)) {
+            self.closed = Some(error);
+        }
+    }
+}
+
 /// One page. The cursor is the locator of the last message that was looked at.
 pub(crate) fn search<S: MailStream, H: Host>(
     session: &mut Session<S>,
@@ -66,7 +84,12 @@ pub(crate) fn search<S: MailStream, H: Host>(
     let mut at_once = if cursor.is_some() { 1 } else { wanted.len().max(1) };
     while asked < wanted.len() && count <= most {
         let some = &wanted[asked..wanted.len().min(asked + at_once)];
-        for found in ask(session, some, &ways, cursor.as_ref(), most + 1)? {
+        let asked_of = ask(session, some, &ways, cursor.as_ref(), most + 1)?;
+        // A search that left a folder out would say that nothing is in it.
+        if let Some(error) = asked_of.closed {
+            return Err(error);
+        }
+        for found in asked_of.hits {
             count += found.uids.len();
             hits.push(found);
         }
@@ -97,8 +120,8 @@ pub(crate) fn ask<S: MailStream>(
     ways: &Ways,
     after: Option<&Locator>,
     most: usize,
-) -> Result<Vec<Hits>, Error> {
-    let mut hits = Vec::new();
+) -> Result<Asked, Error> {
+    let mut asked = Asked { hits: Vec::new(), closed: None };
     let mut left: Vec<&MailFolder> = folders.iter().collect();
     let extended = if session.can("ESEARCH") || session.can("IMAP4REV2") { "RETURN (ALL) " } else { "" };
     let last = ways.0.len().saturating_sub(1);
@@ -122,20 +145,22 @@ pub(crate) fn ask<S: MailStream>(
         for (folder, answers) in left.iter().zip(replies.chunks(searches.len() + 1)) {
             let Some((opened, found)) = answers.split_first() else { continue };
             if !opened.is_ok() {
-                if refusal::ends_call(opened) {
-                    return Err(refusal::of(opened, &folder.location.path));
-                }
                 closed.push((*folder, refusal::of(opened, &folder.location.path)));
                 continue;
             }
             if let Some(refused) = found.iter().find(|reply| !reply.is_ok()) {
                 if refusal::ends_call(refused) || width == last {
-                    return Err(refusal::of(refused, &format!("folder `{}` cannot be searched", folder.location.path)));
+                    let what = format!("folder `{}` cannot be searched", folder.location.path);
+                    asked.close(refusal::of(refused, &what));
+                } else {
+                    wider.push(*folder);
                 }
-                wider.push(*folder);
                 continue;
             }
-            hits.push(read_hits(folder, opened, found, after, most)?);
+            match read_hits(folder, opened, found, after, most) {
+                Ok(hits) => asked.hits.push(hits),
+                Err(error) => asked.close(error),
+            }
         }
         session.selected = replies
             .chunks(searches.len() + 1)
@@ -144,11 +169,15 @@ pub(crate) fn ask<S: MailStream>(
             .filter(|opened| opened.is_ok())
             .and_then(|_| left.last())
             .map(|folder| (folder.wire.clone(), Access::Examine));
-        explain(session, closed)?;
+        for (folder, error) in closed {
+            if let Some(error) = explain(session, folder, error)? {
+                asked.close(error);
+            }
+        }
         left = wider;
     }
-    hits.sort_by(|one, other| one.folder.order().cmp(&other.folder.order()));
-    Ok(hits)
+    asked.hits.sort_by(|one, other| one.folder.order().cmp(&other.folder.order()));
+    Ok(asked)
 }
 
 fn read_hits(
@@ -176,22 +205,18 @@ fn read_hits(
     Ok(Hits { folder: folder.clone(), validity, uids })
 }
 
-/// A folder that cannot be opened is no folder without hits, unless it was deleted since it was listed.
-fn explain<S: MailStream>(session: &mut Session<S>, closed: Vec<(&MailFolder, Error)>) -> Result<(), Error> {
-    for (folder, error) in closed {
-        let text = format!("folder `{}` is listed but cannot be opened", folder.location.path);
-        if matches!(error, Error::Denied(_)) {
-            return Err(error);
-        }
-        if folder.location.kind == LocationKind::Inbox {
-            return Err(Error::Denied(text));
-        }
-        let reply = session.run(Command::new("LIST \"\" ").text(folder.wire.as_str()))?;
-        if !reply.is_ok() || !reply.data.is_empty() || reply.unreadable > 0 {
-            return Err(Error::Denied(text));
-        }
+/// A folder that cannot be opened is no folder without hits, unless it was deleted since it was listed: then `None`.
+fn explain<S: MailStream>(session: &mut Session<S>, folder: &MailFolder, error: Error) -> Result<Option<Error>, Error> {
+    if matches!(error, Error::Denied(_) | Error::Transient(_) | Error::Throttled(_)) {
+        return Ok(Some(error));
     }
-    Ok(())
+    let text = format!("folder `{}` is listed but cannot be opened", folder.location.path);
+    if folder.location.kind == LocationKind::Inbox {
+        return Ok(Some(Error::Denied(text)));
+    }
+    let reply = session.run(Command::new("LIST \"\" ").text(folder.wire.as_str()))?;
+    let is_there = !reply.is_ok() || !reply.data.is_empty() || reply.unreadable > 0;
+    Ok(is_there.then_some(Error::Denied(text)))
 }
 
 /// Keeps the first `most` hits; the cursor if any are left.

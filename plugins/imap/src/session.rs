@@ -39,6 +39,8 @@ pub(crate) struct Session<S> {
     capabilities: BTreeSet<String>,
     incoming: Fragmentizer,
     commands: u32,
+    /// A flight was not answered in full: nothing more can be asked.
+    is_broken: bool,
     /// Wire name of the folder that is selected, and how.
     pub(crate) selected: Option<(String, Access)>,
 }
@@ -124,16 +126,23 @@ impl<S: MailStream> Session<S> {
     pub(crate) fn new(stream: S) -> Self {
         let capabilities = stream.capabilities().into_iter().map(|atom| atom.to_uppercase()).collect();
         let incoming = Fragmentizer::new(LARGEST_ANSWER);
-        Self { stream, capabilities, incoming, commands: 0, selected: None }
+        Self { stream, capabilities, incoming, commands: 0, is_broken: false, selected: None }
     }
 
     pub(crate) fn can(&self, capability: &str) -> bool {
         self.capabilities.contains(capability)
     }
 
-    /// Gives the connection back. Only after flights that were answered in full.
+    /// Whether the connection is of no more use.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// Gives the connection back, if all flights were answered in full.
     pub(crate) fn release(mut self) {
-        self.stream.release();
+        if !self.is_broken {
+            self.stream.release();
+        }
     }
 
     /// One command.
@@ -144,6 +153,12 @@ impl<S: MailStream> Session<S> {
 
     /// Sends all commands and takes all answers, in order.
     pub(crate) fn flight(&mut self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        let replies = self.exchange(commands);
+        self.is_broken |= replies.is_err();
+        replies
+    }
+
+    fn exchange(&mut self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let literals = match (self.can("LITERAL+"), self.can("LITERAL-")) {
             (true, _) => Literals::Plus,
             (_, true) => Literals::Minus,

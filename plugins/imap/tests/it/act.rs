@@ -116,14 +116,57 @@ fn large_batches_are_split() {
 }
 
 #[test]
-fn locate_sees_every_copy() {
+fn what_left_its_place_is_located_with_every_copy() {
     let mailbox = Mailbox::new();
     mailbox.phish("INBOX", 1);
     let found = mailbox.search(&from_evil());
-    mailbox.owner(&["CREATE Quarantine", "SELECT INBOX", "COPY 1 Quarantine"]);
+    mailbox.owner(&["CREATE Quarantine", "CREATE Work", "SELECT INBOX", "COPY 1 Quarantine", "MOVE 1 Work"]);
     let located = mailbox.connector().locate(&mailbox.name, &[found[0].ref_.clone()]).unwrap();
     let mut paths: Vec<_> = located[0].sightings.iter().map(|one| one.location.path.as_str()).collect();
     paths.sort_unstable();
-    assert_eq!(paths, ["INBOX", "Quarantine"]);
+    assert_eq!(paths, ["Quarantine", "Work"]);
     assert_eq!(located[0].locator, found[0].ref_.locator);
+}
+
+#[test]
+fn locating_what_is_in_its_place_is_one_round_trip() {
+    let mailbox = Mailbox::new();
+    (0..5).for_each(|number| mailbox.phish("INBOX", number));
+    let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
+    for (action, commands) in [(Action::MoveToJunk, 4), (Action::SoftDelete, 2)] {
+        let targets: Vec<Target> = if action == Action::MoveToJunk {
+            targets.clone()
+        } else {
+            mailbox.search(&from_evil()).iter().map(target).collect()
+        };
+        let effects = mailbox.apply(action, &targets);
+        let refs: Vec<_> = effects.iter().map(|effect| receipt(effect).now.clone().unwrap()).collect();
+        let located = mailbox.connector().locate(&mailbox.name, &refs).unwrap();
+        assert_eq!((*mailbox.host.flights.borrow(), *mailbox.host.commands.borrow()), (1, commands));
+        for ((found, wanted), effect) in located.iter().zip(&refs).zip(&effects) {
+            assert_eq!(found.sightings.len(), 1);
+            assert_eq!(found.sightings[0].ref_, *wanted);
+            assert_eq!(Some(&found.sightings[0].location), receipt(effect).location.as_ref());
+        }
+    }
+}
+
+#[test]
+fn flags_that_a_crash_left_undone_are_restored_later() {
+    let mailbox = Mailbox::new();
+    mailbox.append("Work", "\\Seen \\Flagged", &phish(1));
+    mailbox.append("Work", "$Phish", &phish(2));
+    let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
+    let effects = mailbox.apply(Action::SoftDelete, &targets);
+    // Home by MOVE, and the crash came before STORE.
+    mailbox.owner(&["SELECT \"Recoverable Items\"", "STORE 1:2 FLAGS ()", "MOVE 1:2 Work"]);
+    let undo: Vec<Target> = effects.iter().map(|effect| undo(receipt(effect))).collect();
+    for _ in 0..2 {
+        assert_eq!(mailbox.apply(Action::Restore, &undo), [Effect::AlreadyInDestination, Effect::AlreadyInDestination]);
+        for message in mailbox.search(&from_evil()) {
+            let mut flags = message.flags.clone();
+            flags.sort();
+            assert_eq!(flags, if message.subject == "Parcel 1" { &["\\Flagged", "\\Seen"][..] } else { &["$Phish"] });
+        }
+    }
 }

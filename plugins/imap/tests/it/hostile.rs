@@ -4,7 +4,7 @@ use clawback_connector_sdk::{
     Connector as _,
     fingerprint::fingerprint,
     matching::everything,
-    types::{Action, Effect, Error, LocationKind, MessageRef, Outcome, Query, Target},
+    types::{Action, Effect, Error, Former, LocationKind, MessageRef, Outcome, Query, Target},
 };
 use proptest::prelude::*;
 
@@ -118,8 +118,16 @@ fn what_others_do_meanwhile_does_not_confuse_it() {
 fn read_only_folders_fail_clearly() {
     let there = format!("{}TAG OK\r\n", fetch(4));
     let opened = "* OK [UIDVALIDITY 9] ok\r\nTAG OK [READ-ONLY] ok\r\n";
-    let effects = apply(&[(" SELECT ", &[opened][..]), ("UID FETCH", &[&there])], &[target(4)]).unwrap();
-    assert!(matches!(&effects[0], Effect::Failed(why) if why.contains("read-only")));
+    let untagged = "* OK [UIDVALIDITY 9] ok\r\n* OK [READ-ONLY] ok\r\nTAG OK ok\r\n";
+    for opened in [opened, untagged] {
+        // As Dovecot does: it copies, and says that it moved.
+        let moved = "* OK [COPYUID 7 4 44] moved\r\nTAG OK\r\n";
+        let script: &[(&str, &[&str])] = &[(" SELECT ", &[opened]), ("UID FETCH", &[&there]), ("UID MOVE", &[moved])];
+        let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+        let outcomes = server.connector().apply("a@b", Action::MoveToJunk, &[target(4)]).unwrap();
+        assert!(matches!(&outcomes[0].effect, Effect::Failed(why) if why.contains("read-only")));
+        assert!(!server.seen.borrow().iter().any(|line| line.contains("MOVE") || line.contains("COPY")));
+    }
     let effects = apply(&[(" SELECT ", &["TAG NO [NOPERM] not yours\r\n"][..])], &[target(4)]).unwrap();
     assert_eq!(effects, [Effect::Failed("[NOPERM] not yours".into())]);
 }
@@ -153,6 +161,98 @@ fn a_folder_without_rights_is_denied_and_one_that_vanished_is_not() {
     };
     assert_eq!(script("TAG OK\r\n"), Ok(0));
     assert!(matches!(script("* LIST () \"/\" Junk\r\nTAG OK\r\n"), Err(Error::Denied(_))));
+}
+
+/// Message 4 is moved with a receipt, message 5 is not in its place, and one folder cannot be opened.
+fn one_of_two(more: &[(&str, &[&str])]) -> Result<Vec<Effect>, Error> {
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let script: &[(&str, &[&str])] = &[
+        (" SELECT ", &[OPENED]),
+        (" EXAMINE \"INBOX\"", &[OPENED]),
+        ("UID FETCH", &[&there]),
+        ("UID MOVE 4 ", &["* OK [COPYUID 7 4 44] moved\r\n* 1 EXPUNGE\r\nTAG OK\r\n"]),
+        ("UID SEARCH", &["* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n"]),
+    ];
+    apply(&[more, script].concat(), &[target(4), target(5)])
+}
+
+#[test]
+fn what_is_confirmed_outlives_a_look_up_that_fails() {
+    for refused in ["NO [NOPERM] not yours", "NO [UNAVAILABLE] broken", "NO it is corrupt", "BAD what"] {
+        let refused = format!("TAG {refused}\r\n");
+        let list = "* LIST () \"/\" Junk\r\nTAG OK\r\n";
+        let effects = one_of_two(&[(" EXAMINE \"Junk\"", &[&refused]), (" LIST \"\" \"Junk\"", &[list])]).unwrap();
+        assert!(matches!(&effects[0], Effect::Succeeded(receipt) if receipt.now.is_some()));
+        assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be looked for")), "{effects:?}");
+    }
+    // With the connection lost, nobody knows of the second one.
+    assert!(matches!(one_of_two(&[(" EXAMINE \"Junk\"", &["* BYE down\r\n"])]), Err(Error::Transient(_))));
+    // Where nothing was done, it is the call that failed.
+    let empty: &[(&str, &[&str])] = &[
+        (" SELECT ", &[OPENED]),
+        (" EXAMINE \"Junk\"", &["TAG NO [NOPERM] not yours\r\n"]),
+        (" EXAMINE ", &[OPENED]),
+        ("UID SEARCH", &["* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n"]),
+    ];
+    assert!(matches!(apply(empty, &[target(4)]), Err(Error::Denied(_))));
+}
+
+#[test]
+fn an_unproven_move_is_not_lost_with_a_folder_that_is_closed() {
+    let there = format!("{}{}TAG OK\r\n", fetch(4), fetch(5));
+    let script: &[(&str, &[&str])] = &[
+        (" SELECT ", &[OPENED]),
+        (" EXAMINE \"INBOX\"", &[OPENED]),
+        (" EXAMINE ", &["TAG NO [NOPERM] not yours\r\n"]),
+        ("UID FETCH", &[&there]),
+        ("UID MOVE 4:5 ", &["* OK [COPYUID 7 4 44] moved\r\nTAG OK\r\n"]),
+        ("UID SEARCH", &["* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n"]),
+    ];
+    let effects = apply(script, &[target(4), target(5)]).unwrap();
+    assert!(matches!(&effects[0], Effect::Succeeded(_)));
+    assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be looked for")), "{effects:?}");
+}
+
+#[test]
+fn a_restore_whose_flags_fail_is_a_restore() {
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    for store in ["TAG NO [NOPERM] no\r\n", "* BYE down\r\n"] {
+        let script: &[(&str, &[&str])] = &[
+            (" SELECT ", &[OPENED]),
+            ("UID FETCH", &[&there]),
+            ("UID MOVE", &["* OK [COPYUID 9 4 44] moved\r\nTAG OK\r\n"]),
+            ("UID STORE", &[store]),
+        ];
+        let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+        let former = Former { location: location(LocationKind::Junk, "Junk"), flags: vec!["$Phish".into()] };
+        let target = Target { former: Some(former), ..target(4) };
+        let outcomes = server.connector().apply("a@b", Action::Restore, &[target]).unwrap();
+        assert!(matches!(&outcomes[0].effect, Effect::Succeeded(_)));
+        assert!(server.seen.borrow().iter().any(|line| line.contains("UID STORE 44 FLAGS.SILENT ($Phish)")));
+        // A connection that was lost is not given back.
+        assert_eq!(*server.released.borrow(), !store.contains("BYE"));
+    }
+}
+
+#[test]
+fn locate_passes_over_a_closed_folder_only_for_what_is_elsewhere() {
+    let nothing = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
+    let found = "* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n";
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let locate = |answer: &str, uid: u32| {
+        let script: &[(&str, &[&str])] = &[
+            (" EXAMINE \"Junk\"", &["TAG NO [NOPERM] not yours\r\n"]),
+            (" EXAMINE ", &[OPENED]),
+            ("UID SEARCH", &["TAG BAD no folder\r\n", answer]),
+            ("UID FETCH 4 ", &[&there]),
+        ];
+        // The folder that is closed is asked first.
+        let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+        server.connector().locate("a@b", &[target(uid).ref_]).map(|located| located[0].sightings.len())
+    };
+    assert_eq!(locate(found, 9), Ok(1));
+    assert!(matches!(locate(nothing, 9), Err(Error::Denied(_))));
+    assert_eq!(locate(nothing, 4), Ok(1));
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(crate) struct Tcp {
     settings: HashMap<String, String>,
     /// Round trips of the last connection after login, and whether it was given back.
     pub(crate) flights: Rc<RefCell<usize>>,
+    /// Commands of it.
+    pub(crate) commands: Rc<RefCell<usize>>,
     pub(crate) released: Rc<RefCell<usize>>,
 }
 
@@ -51,6 +53,7 @@ pub(crate) struct Stream {
     tcp: TcpStream,
     capabilities: Vec<String>,
     flights: Rc<RefCell<usize>>,
+    commands: Rc<RefCell<usize>>,
     released: Rc<RefCell<usize>>,
     is_answered: bool,
 }
@@ -64,6 +67,7 @@ impl Mailbox {
             hidden: Vec::new(),
             settings: HashMap::new(),
             flights: Rc::default(),
+            commands: Rc::default(),
             released: Rc::default(),
         };
         Self { name: user(NEXT.fetch_add(1, Ordering::Relaxed)), host }
@@ -220,8 +224,10 @@ impl MailServer for Tcp {
             .map(str::to_owned)
             .collect();
         *self.flights.borrow_mut() = 0;
+        *self.commands.borrow_mut() = 0;
         let (flights, released) = (Rc::clone(&self.flights), Rc::clone(&self.released));
-        Ok(Stream { tcp, capabilities, flights, released, is_answered: true })
+        let commands = Rc::clone(&self.commands);
+        Ok(Stream { tcp, capabilities, flights, commands, released, is_answered: true })
     }
 }
 
@@ -243,6 +249,7 @@ impl MailStream for Stream {
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         self.is_answered = false;
+        *self.commands.borrow_mut() += bytes.split_inclusive(|byte| *byte == b'\n').count();
         self.tcp.write_all(bytes).map_err(|error| StreamError::Closed(error.to_string()))
     }
 
