@@ -322,7 +322,10 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let create = to.create(self.session);
         let reply = self.session.run(create)?;
         if refusal::ends_call(&reply) {
-            return Err(refusal::of(&reply, &to.location.path));
+            let error = refusal::of(&reply, &to.location.path);
+            if matches!(error, Error::Throttled(_)) || !self.has_acted() {
+                return Err(error);
+            }
         }
         if !reply.is_ok() && refusal::code(&reply) != "ALREADYEXISTS" {
             return Ok(Err(format!("folder `{}` cannot be made: {}", to.location.path, refusal::text(&reply))));

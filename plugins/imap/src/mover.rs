@@ -105,7 +105,8 @@ impl Mover {
         for (at, uids) in plan {
             let found = if orders[at].0.is_none() {
                 let answers: Vec<Reply> = replies.by_ref().take(3).collect();
-                deleted(&answers, &uids)?
+                let has_acted = fates.iter().flat_map(BTreeMap::values).any(|fate| *fate == Fate::Gone);
+                deleted(&answers, &uids, has_acted)?
             } else {
                 let Some(reply) = replies.next() else { continue };
                 moved(&reply, &uids, &receipts)?
@@ -134,9 +135,12 @@ fn delete(set: &str) -> [Command; 3] {
     ]
 }
 
-fn deleted(answers: &[Reply], uids: &[u32]) -> Result<BTreeMap<u32, Fate>, Error> {
+fn deleted(answers: &[Reply], uids: &[u32], has_acted: bool) -> Result<BTreeMap<u32, Fate>, Error> {
     if let Some(refused) = answers.iter().find(|reply| refusal::ends_call(reply)) {
-        return Err(refusal::of(refused, "the messages cannot be deleted"));
+        let error = refusal::of(refused, "the messages cannot be deleted");
+        if !has_acted || matches!(error, Error::Throttled(_)) {
+            return Err(error);
+        }
     }
     if !answers.last().is_some_and(|reply| reply.is_ok() && reply.unreadable == 0) {
         return Ok(uids.iter().map(|uid| (*uid, Fate::Unproven)).collect());

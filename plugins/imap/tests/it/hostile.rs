@@ -198,6 +198,32 @@ fn what_is_confirmed_outlives_a_look_up_that_fails() {
 }
 
 #[test]
+fn what_is_moved_outlives_a_message_and_a_folder_that_break() {
+    let there = format!("{}{}TAG OK\r\n", fetch(4), fetch(5));
+    let script: &[(&str, &[&str])] = &[
+        (" SELECT \"Work\"", &["TAG NO [UNAVAILABLE] corrupt\r\n"]),
+        (" SELECT ", &[OPENED]),
+        ("UID FETCH", &[&there]),
+        ("UID MOVE 4:5 ", &["TAG NO [CANNOT] one of them\r\n"]),
+        ("UID MOVE 4 ", &["* OK [COPYUID 7 4 44] moved\r\n* 1 EXPUNGE\r\nTAG OK\r\n"]),
+        ("UID MOVE 5 ", &["TAG NO [SERVERBUG] corrupt\r\n"]),
+    ];
+    let effects = apply(script, &[target(4), target(5)]).unwrap();
+    assert!(matches!(&effects[0], Effect::Succeeded(_)));
+    assert_eq!(effects[1], Effect::Failed("[SERVERBUG] corrupt".into()));
+
+    let list = "* LIST () \"/\" INBOX\r\n* LIST () \"/\" Junk\r\n* LIST () \"/\" Work\r\nTAG OK\r\n";
+    let moved: &[(&str, &[&str])] =
+        &[(" LIST \"\" \"*\"", &[list]), ("UID MOVE 4 ", &["TAG OK [COPYUID 7 4 44] moved\r\n"])];
+    let mut other = target(5);
+    other.ref_.locator = "9:5:Work".into();
+    other.location = location(LocationKind::Folder, "Work");
+    let effects = apply(&[moved, script].concat(), &[target(4), other]).unwrap();
+    assert!(matches!(&effects[0], Effect::Succeeded(_)));
+    assert_eq!(effects[1], Effect::Failed("[UNAVAILABLE] corrupt".into()));
+}
+
+#[test]
 fn an_unproven_move_is_not_lost_with_a_folder_that_is_closed() {
     let there = format!("{}{}TAG OK\r\n", fetch(4), fetch(5));
     let script: &[(&str, &[&str])] = &[
