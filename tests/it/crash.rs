@@ -27,6 +27,8 @@ steps:
   - verify: {}
 ";
 
+const MAILDIR: &str = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
+
 fn options() -> maildirs::Options {
     maildirs::Options {
         mailboxes: 8,
@@ -53,11 +55,32 @@ struct Pristine {
 fn killed_anywhere_on_maildir() {
     let pristine = Pristine::new(|folder, options| {
         let truth = maildirs::write(&folder.join("mail"), options).unwrap();
-        let store = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\n\
-                     settings = { maildir = \"Maildir\" }\n";
-        (truth, store.to_owned())
+        (truth, MAILDIR.to_owned())
     });
     kill_enough(|seed| pristine.kill(seed, &pristine.copy()));
+}
+
+#[test]
+fn a_cancel_after_a_kill_knows_what_was_moved() {
+    let pristine = Pristine::new(|folder, options| {
+        let truth = maildirs::write(&folder.join("mail"), options).unwrap();
+        (truth, MAILDIR.to_owned())
+    });
+    for seed in 0..12 {
+        let site = pristine.copy();
+        let clawback = Clawback::at(site.path());
+        pristine.run_and_kill(&clawback, &mut Random::new(seed + 77));
+        if clawback.json(&["show", &pristine.id])["remediation"]["status"] == "completed" {
+            continue;
+        }
+        let cancelled = clawback.json(&["cancel", &pristine.id]);
+        assert_eq!(cancelled["status"], "cancelled", "seed {seed}: {cancelled}");
+        let after = maildirs::snapshot(&site.path().join("mail")).unwrap();
+        let moved = after.entries().filter(|entry| entry.folder == "Recoverable Items").count();
+        assert_eq!(cancelled["counts"]["succeeded"], moved, "seed {seed}: {cancelled}");
+        assert_eq!(cancelled["counts"]["cancelled"], 160 - moved, "seed {seed}: {cancelled}");
+        clawback.ok(&["verify"]);
+    }
 }
 
 #[test]
@@ -147,16 +170,10 @@ impl Pristine {
     fn kill_in(&self, seed: u64, site: &Path, mail: &PathBuf) -> bool {
         let clawback = Clawback::at(site);
         let mut random = Random::new(seed + 1);
-        let micros = u64::try_from(self.takes.as_micros()).unwrap();
         let mut was_running = false;
         // One kill in three is followed by a second, in the middle of the recovery.
         for _ in 0..1 + u64::from(random.chance(33)) {
-            let mut child =
-                clawback.command(&["run", &self.id]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_micros(random.below(micros * 9 / 10)));
-            was_running |= child.try_wait().unwrap().is_none();
-            child.kill().unwrap();
-            child.wait().unwrap();
+            was_running |= self.run_and_kill(&clawback, &mut random);
         }
         let done = clawback.json(&["run", &self.id]);
         let counts = &done["counts"];
@@ -171,6 +188,18 @@ impl Pristine {
             panic!("seed {seed}: {wrong}");
         }
         clawback.ok(&["verify"]);
+        was_running
+    }
+
+    /// Whether it was still running when it was killed.
+    fn run_and_kill(&self, clawback: &Clawback, random: &mut Random) -> bool {
+        let micros = u64::try_from(self.takes.as_micros()).unwrap();
+        let mut command = clawback.command(&["run", &self.id]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(random.below(micros * 9 / 10)));
+        let was_running = child.try_wait().unwrap().is_none();
+        child.kill().unwrap();
+        child.wait().unwrap();
         was_running
     }
 }

@@ -122,6 +122,74 @@ async fn passing_errors_and_throttling_are_waited_out() {
 }
 
 #[tokio::test]
+async fn what_was_done_before_the_answer_was_lost_is_never_called_failed() {
+    // Both ways an answer is lost: the connection breaks on the last try too, and the connector faults on a chunk.
+    let fault = || CallError::Fault {
+        store: "corp".into(),
+        connector: "fake".into(),
+        version: "0.0.0".into(),
+        detail: "trapped".into(),
+    };
+    for lost in [vec![transient(); 5], vec![fault(), fault()]] {
+        let world = World::new(1, 4).await;
+        let submitted = world.submit().await;
+        world.worker().plan_only(&submitted.id).await.unwrap();
+        world.store.lose_answers(lost);
+        let done = world.worker().run(&submitted.id).await.unwrap();
+        assert_eq!((done.status, done.counts.succeeded, done.counts.failed), (Status::Completed, 4, 0));
+        let told = world.reasons(&done).await;
+        assert!(told.iter().all(|(_, reason)| *reason == Reason::ConfirmedAfterRestart), "{told:?}");
+        let undo = world.api.undo(&world.ann, &done.id).await.unwrap();
+        let undone = world.worker().run(&undo.id).await.unwrap();
+        assert_eq!(undone.counts.succeeded, 4, "each has a receipt to go home by");
+    }
+}
+
+#[tokio::test]
+async fn undoing_a_retry_asks_for_the_votes_of_the_first() {
+    let world = World::new(12, 5).await;
+    let ben = person("ben", &[Role::Approver]);
+    let pending = world.run().await;
+    world.api.decide(&ben, &pending.id, Decision::Approve, None, None).await.unwrap();
+    // One mailbox behind the canary is denied, and retried.
+    let denied = || CallError::Denied { store: "corp".into(), detail: "no right".into() };
+    world.store.fail_next([denied()]);
+    let paused = world.worker().run(&pending.id).await.unwrap();
+    world.api.resume(&world.ann, &paused.id).await.unwrap();
+    let partly = world.worker().run(&paused.id).await.unwrap();
+    assert!(partly.counts.failed > 0);
+    let retry = world.api.retry(&world.ann, &partly.id).await.unwrap();
+    let retried = world.worker().run(&retry.id).await.unwrap();
+    assert_eq!((retried.status, retried.decided_by.as_deref()), (Status::Completed, Some("ben")));
+    let undo = world.api.undo(&world.ann, &retried.id).await.unwrap();
+    assert_eq!(world.worker().run(&undo.id).await.unwrap().status, Status::PendingApproval);
+}
+
+#[tokio::test]
+async fn nobody_may_pass_for_automation() {
+    let world = World::new(1, 1).await;
+    let mut asked = submission("purge", &[("sender", SENDER)]);
+    asked.source = clawback_model::ActionSource::Air;
+    assert!(matches!(world.api.submit(&world.ann, asked).await, Err(Error::NotAService { .. })));
+    let path = submission("../elsewhere/purge", &[("sender", SENDER)]);
+    assert!(matches!(world.api.submit(&world.ann, path).await, Err(Error::PlaybookPath { .. })));
+}
+
+#[tokio::test]
+async fn a_plan_runs_on_the_connectors_that_it_was_approved_for() {
+    let world = World::new(2, 2).await;
+    let submitted = world.submit().await;
+    world.worker().plan_only(&submitted.id).await.unwrap();
+    // The same store by name, with another connector behind it.
+    let other = Arc::new(clawback_tests::synthetic::Synthetic::new(1, 1));
+    let changed = site(world.api.site().history.clone(), vec![other], &[("purge", PLAYBOOK)], noon());
+    let paused = Worker::new(Arc::new(changed), silent()).run(&submitted.id).await.unwrap();
+    assert_eq!(paused.status, Status::Paused);
+    let said = paused.stop.unwrap().to_string();
+    assert!(said.contains("approved for connector `fake") && said.contains("synthetic"), "{said}");
+}
+
+#[tokio::test]
 async fn a_bad_canary_stops_it_with_a_reason_and_a_retry_does_the_rest() {
     let world = World::new(4, 5).await;
     let submitted = world.submit().await;

@@ -22,6 +22,7 @@ struct State {
     mailboxes: BTreeMap<Arc<str>, Vec<Kept>>,
     next: u64,
     failures: VecDeque<CallError>,
+    lost_answers: VecDeque<CallError>,
     acts: u64,
 }
 
@@ -118,6 +119,11 @@ impl FakeStore {
     /// The next calls that reach a mailbox fail with these, one each.
     pub fn fail_next(&self, errors: impl IntoIterator<Item = CallError>) {
         self.state().failures.extend(errors);
+    }
+
+    /// The next calls that act do so in full, and then fail with these instead of an answer: connections that break late.
+    pub fn lose_answers(&self, errors: impl IntoIterator<Item = CallError>) {
+        self.state().lost_answers.extend(errors);
     }
 
     /// How many messages were moved or deleted so far.
@@ -273,7 +279,8 @@ impl MailStore for FakeStore {
 
     async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
         let mut state = self.enter(mailbox)?;
-        Ok(aims.iter().map(|aim| act(&mut state, mailbox, action, aim)).collect())
+        let effects = aims.iter().map(|aim| act(&mut state, mailbox, action, aim)).collect();
+        state.lost_answers.pop_front().map_or(Ok(effects), Err)
     }
 
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {

@@ -34,7 +34,7 @@ pub struct Progress {
 
 /// An event that cannot happen in this status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a remediation that is {status} cannot take the event {event}")]
+#[error("a remediation that is {status} cannot take the event {event}; `clawback show` tells its story")]
 pub struct IllegalTransition {
     /// The status it has.
     pub status: Status,

@@ -10,7 +10,10 @@ use clawback_store::StoreError;
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
     #[error("the action history could not be read or written")]
-    History(#[from] StoreError),
+    History(#[source] StoreError),
+    /// The history is in order; what was asked for is not there, or cannot happen now.
+    #[error(transparent)]
+    Refused(StoreError),
     #[error(transparent)]
     Store(#[from] CallError),
     #[error(transparent)]
@@ -55,4 +58,14 @@ pub enum Error {
     File { path: String, detail: String },
     #[error("notifier `{name}`: {detail}")]
     Notifier { name: String, detail: String },
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound { .. } | StoreError::Exists { .. } => Self::Refused(error),
+            StoreError::Illegal(transition) => Self::Transition(transition),
+            other => Self::History(other),
+        }
+    }
 }
