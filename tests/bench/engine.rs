@@ -3,12 +3,19 @@
 //! Each measurement is a process of its own, so that its peak memory is its own. The floor beside it writes the same targets
 //! and outcomes through the history's bulk verbs with no engine around them.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a measurement that cannot go on panics; its result is what it prints"
+)]
+
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clawback_model::{
-    Clock, Decision, Former, Location, LocationKind, Outcome, OutcomeKind, Reason, Receipt, Role, Status, Timestamp,
+    Counts, Decision, Digest, Event, Former, Location, LocationKind, Outcome, OutcomeKind, PlanHeader, PlanSummary,
+    Reason, Receipt, Role, Status, Timestamp,
 };
 use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
@@ -92,7 +99,7 @@ fn child(way: &str, url: &str, targets: u32) -> (f64, f64) {
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program).args(["--child", way, url, &targets.to_string()]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    let mut numbers = text.split_whitespace().map(|word| word.parse::<f64>());
+    let mut numbers = text.split_whitespace().map(str::parse::<f64>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(seconds)), Some(Ok(peak))) if output.status.success() => (seconds, peak),
         _ => panic!("{way} failed: {text}{}", String::from_utf8_lossy(&output.stderr)),
@@ -103,9 +110,9 @@ async fn measure(way: &str, url: &str, targets: u32) {
     let history = Store::open(url).await.unwrap();
     let began = Instant::now();
     if way == "engine" {
-        engine(history, targets).await
+        engine(history, targets).await;
     } else {
-        floor(history, targets).await
+        floor(history, targets).await;
     }
     println!("{} {}", began.elapsed().as_secs_f64(), peak_megabytes());
 }
@@ -138,7 +145,7 @@ async fn floor(history: Store, targets: u32) {
     let now = api.site().clock.now();
     let (_, lease) =
         history.claim(&submitted.id, "floor", now, std::time::Duration::from_hours(1)).await.unwrap().unwrap();
-    history.record(&submitted.id, Some(&lease), "floor", &clawback_model::Event::PlanningStarted, now).await.unwrap();
+    history.record(&submitted.id, Some(&lease), "floor", &Event::PlanningStarted, now).await.unwrap();
     history.begin_plan(&submitted.id, &lease).await.unwrap();
     let mut page = Vec::new();
     let mut seq = 0;
@@ -165,6 +172,24 @@ async fn floor(history: Store, targets: u32) {
             page.clear();
         }
     }
+    let plan = PlanSummary {
+        digest: Digest::default(),
+        counts: Counts::planned(u64::from(targets), 0),
+        facts: clawback_model::PlanFacts::default(),
+    };
+    let header = PlanHeader {
+        action: clawback_model::Action::SoftDelete,
+        playbook: "bench".to_owned(),
+        playbook_digest: Digest::default(),
+        inputs: [].into(),
+        scripts: [].into(),
+        connectors: [].into(),
+    };
+    let decided_by = Some("floor".to_owned());
+    let planned =
+        Event::Planned { plan, guards: clawback_model::Guards::default(), verify: false, approval: None, decided_by };
+    history.freeze_plan(&submitted.id, &lease, &header, "floor", &planned, now).await.unwrap();
+    history.record(&submitted.id, Some(&lease), "floor", &Event::Started, now).await.unwrap();
     for first in (0..targets).step_by(2_000) {
         let outcomes: Vec<Outcome> = (first..(first + 2_000).min(targets)).map(|seq| outcome(seq, now)).collect();
         history.record_outcomes(&submitted.id, &lease, &outcomes).await.unwrap();
@@ -192,7 +217,7 @@ fn outcome(seq: u32, now: Timestamp) -> Outcome {
     }
 }
 
-/// Peak resident set of this process, in megabytes (VmHWM of proc(5)).
+/// Peak resident set of this process, in megabytes (`VmHWM` of proc(5)).
 fn peak_megabytes() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");

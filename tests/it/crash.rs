@@ -1,7 +1,7 @@
 //! Kills the real binary with SIGKILL at seeded points of a run, starts it again, and asks: has every target exactly one
 //! outcome, do the mailboxes hold what the history says, does the chain verify?
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -167,12 +167,12 @@ impl Pristine {
     }
 
     /// Runs, kills after a seeded time, runs to the end, checks. Whether it was still running when killed.
-    fn kill_in(&self, seed: u64, site: &Path, mail: &PathBuf) -> bool {
+    fn kill_in(&self, seed: u64, site: &Path, mail: &Path) -> bool {
         let clawback = Clawback::at(site);
         let mut random = Random::new(seed + 1);
         let mut was_running = false;
         // One kill in three is followed by a second, in the middle of the recovery.
-        for _ in 0..1 + u64::from(random.chance(33)) {
+        for _ in 0..=u64::from(random.chance(33)) {
             was_running |= self.run_and_kill(&clawback, &mut random);
         }
         let done = clawback.json(&["run", &self.id]);

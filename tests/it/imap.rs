@@ -51,7 +51,7 @@ impl World {
         Self { server, mail, truth }
     }
 
-    fn site(&self, folder: &Path, server: &str) -> Clawback {
+    fn site(folder: &Path, server: &str) -> Clawback {
         std::fs::write(folder.join("imap.password"), ADMIN_PASSWORD).unwrap();
         let mailboxes: Vec<String> = (1..=10).map(dovecot::user).collect();
         let store = format!(
@@ -86,7 +86,7 @@ fn a_campaign_goes_and_comes_back_with_folders_and_flags() {
         world.server.imaps().port(),
         world.server.authority().display()
     );
-    let clawback = world.site(folder.path(), &server);
+    let clawback = World::site(folder.path(), &server);
     let done = run(&clawback);
     assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &120.into()), "{done}");
     world.truth.check_campaign_removed(&world.snapshot(), Some("Recoverable Items")).unwrap();
@@ -105,7 +105,7 @@ fn starttls_and_doctor() {
         world.server.plain().port(),
         world.server.authority().display()
     );
-    let clawback = world.site(folder.path(), &server);
+    let clawback = World::site(folder.path(), &server);
     assert!(clawback.ok(&["connectors", "check"]).contains("answers in"));
     assert!(clawback.ok(&["doctor"]).contains("store corp"));
 }
@@ -114,7 +114,7 @@ fn starttls_and_doctor() {
 fn a_wrong_password_is_told_before_anything_else() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
-    let clawback = world.site(folder.path(), &world.plain());
+    let clawback = World::site(folder.path(), &world.plain());
     std::fs::write(folder.path().join("imap.password"), "not the password").unwrap();
     let said = clawback.fails(1, &["connectors", "check"]);
     assert!(said.contains("denies access"), "{said}");
@@ -132,7 +132,7 @@ fn connections_that_break_in_the_middle_cost_nothing() {
     let proxy = Proxy::start(world.server.plain(), proxy::Options::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = format!("host = \"127.0.0.1\", port = {}, tls = \"none\"", proxy.address().port());
-    let clawback = world.site(folder.path(), &server);
+    let clawback = World::site(folder.path(), &server);
     let (sender, subject) = (format!("sender={CAMPAIGN_SENDER}"), format!("subject={CAMPAIGN_SUBJECT}"));
     let planned = clawback.json(&["plan", "direct", "-i", &sender, "-i", &subject]);
     let before = proxy.connections();
@@ -158,7 +158,7 @@ fn a_server_that_stays_away_fails_its_messages_and_a_retry_gets_them() {
     let proxy = Proxy::start(world.server.plain(), proxy::Options::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let server = format!("host = \"127.0.0.1\", port = {}, tls = \"none\"", proxy.address().port());
-    let clawback = world.site(folder.path(), &server);
+    let clawback = World::site(folder.path(), &server);
     let (sender, subject) = (format!("sender={CAMPAIGN_SENDER}"), format!("subject={CAMPAIGN_SUBJECT}"));
     let planned = clawback.json(&["plan", "direct", "-i", &sender, "-i", &subject]);
     let id = planned["id"].as_str().unwrap().to_owned();
@@ -177,7 +177,7 @@ fn a_server_that_stays_away_fails_its_messages_and_a_retry_gets_them() {
 fn a_read_only_folder_fails_its_own_messages_only() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
-    let clawback = world.site(folder.path(), &world.plain());
+    let clawback = World::site(folder.path(), &world.plain());
     let (sender, subject) = (format!("sender={CAMPAIGN_SENDER}"), format!("subject={CAMPAIGN_SUBJECT}"));
     let planned = clawback.json(&["plan", "direct", "-i", &sender, "-i", &subject]);
     let id = planned["id"].as_str().unwrap().to_owned();

@@ -1,5 +1,11 @@
 //! The one integration-test binary. This list is the table of contents.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::format_collect,
+    reason = "a test that cannot go on panics; texts of tests are short"
+)]
+
 mod bad_input;
 mod connectors;
 mod crash;

@@ -28,7 +28,8 @@ impl Clawback {
         assert!(output.status.success(), "{}", text(&output));
         let config = folder.join("clawback.toml");
         let mut written = std::fs::read_to_string(&config).expect("init wrote it");
-        written.push_str(&format!("\n[stores.corp]\n{store}"));
+        written.push_str("\n[stores.corp]\n");
+        written.push_str(store);
         std::fs::write(&config, written).expect("the folder is ours");
         let password = folder.join("imap.password");
         if password.exists() {
@@ -44,6 +45,7 @@ impl Clawback {
     }
 
     /// The same site as somebody else; makes the principal and their token.
+    #[must_use]
     pub fn add(&self, name: &str, role: &str) -> Self {
         self.ok(&["principals", "add", name, "--role", role]);
         let token = self.folder.join(format!("{name}.token"));

@@ -53,7 +53,7 @@ const PORT_ATTEMPTS: usize = 5;
 /// How mailboxes lie on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// One file a message, Maildir++ folders: what [`crate::maildirs`] writes.
+    /// One file a message, Maildir++ folders: what `maildirs` writes.
     #[default]
     Maildir,
     /// Dovecot's own, one file a message.

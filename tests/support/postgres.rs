@@ -48,6 +48,7 @@ impl Server {
     ///
     /// # Panics
     /// If PostgreSQL is not installed or does not start: a test that needs it never passes without it.
+    #[expect(clippy::zombie_processes, reason = "the shell outlives this process, whose end it waits for")]
     pub async fn start() -> Self {
         let tool = |name| {
             find(name)

@@ -118,7 +118,7 @@ pub(crate) struct InitArgs {
     /// Name of the first administrator
     #[arg(long, default_value = "admin")]
     pub(crate) admin: String,
-    /// Database to use instead of a SQLite file in the folder, e.g. postgres://host/clawback
+    /// Database to use instead of a SQLite file in the folder, e.g. `postgres://host/clawback`
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
 }

@@ -1,5 +1,6 @@
 //! Results on standard output, everything else on standard error. Text from mail passes through `visible` on its way.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
 
 use clawback_model::{visible, visible_line};
@@ -75,7 +76,7 @@ pub(crate) fn ascii_where_deceptive(text: &str) -> String {
         }
         let mut units = [0; 2];
         for unit in c.encode_utf16(&mut units) {
-            safe.push_str(&format!("\\u{unit:04x}"));
+            let _ = write!(safe, "\\u{unit:04x}");
         }
     }
     safe
@@ -109,6 +110,7 @@ pub(crate) fn diagnostics(found: &Diagnostics) -> String {
     found.render(std::io::stderr().is_terminal())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn csv_failure(error: csv::Error) -> Failure {
     Failure::failed(error.to_string())
 }

@@ -184,9 +184,9 @@ mod tests {
             |link| link.previous.0[0] ^= 1,
         ];
         for change in changes {
-            let mut changed = link();
-            change(&mut changed);
-            assert_ne!(link_hash(&changed), base);
+            let mut other = link();
+            change(&mut other);
+            assert_ne!(link_hash(&other), base);
         }
     }
 

@@ -203,7 +203,9 @@ pub(crate) mod tests {
 
     fn digest(header: &PlanHeader, targets: &[Target]) -> PlanDigest {
         let mut hasher = PlanHasher::new(header);
-        targets.iter().for_each(|target| hasher.add(target));
+        for target in targets {
+            hasher.add(target);
+        }
         hasher.finish()
     }
 

@@ -144,7 +144,7 @@ async fn call(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, outcomes: &mut 
             detail: format!("answered {} of {} targets", effects.len(), chunk.left.len()),
         });
     }
-    outcomes.extend(chunk.left.drain(..).zip(effects).map(|(target, effect)| bench.from_effect(target.seq, effect)));
+    outcomes.extend(chunk.left.drain(..).zip(effects).map(|(target, effect)| bench.effected(target.seq, effect)));
     Ok(())
 }
 
@@ -188,7 +188,7 @@ impl Bench {
         self.outcome(seq, OutcomeKind::Succeeded, Reason::ConfirmedAfterRestart, None, Some(receipt))
     }
 
-    fn from_effect(&self, seq: u32, effect: Effect) -> Outcome {
+    fn effected(&self, seq: u32, effect: Effect) -> Outcome {
         let (kind, reason, detail, receipt) = match effect {
             Effect::Succeeded(receipt) => (OutcomeKind::Succeeded, Reason::Confirmed, None, Some(receipt)),
             Effect::AlreadyInDestination => (OutcomeKind::AlreadyInDestination, Reason::AlreadyThere, None, None),

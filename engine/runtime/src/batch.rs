@@ -122,7 +122,7 @@ fn lanes_of(site: &Site, targets: Vec<Target>, in_doubt: bool) -> Result<Vec<Lan
     for target in targets {
         match lanes.last_mut() {
             Some(lane) if lane.mailbox == target.mailbox && *lane.store.name() == target.store => {
-                lane.targets.push(target)
+                lane.targets.push(target);
             }
             _ => {
                 let store = Arc::clone(site.store(&target.store)?);

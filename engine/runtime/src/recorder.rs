@@ -34,14 +34,14 @@ pub(crate) async fn record(
     loop {
         let next = match flush_at {
             None => done.recv().await,
-            Some(at) => match timeout_at(at, done.recv()).await {
-                Ok(next) => next,
-                Err(_) => {
+            Some(at) => {
+                let Ok(next) = timeout_at(at, done.recv()).await else {
                     flush(&site, &id, &lease, &mut rest.outcomes).await?;
                     flush_at = None;
                     continue;
-                }
-            },
+                };
+                next
+            }
         };
         let Some(chunk) = next else { return Ok(rest) };
         if chunk.throttled {

@@ -52,14 +52,14 @@ impl Worker {
             return Ok(remediation);
         }
         let (remediation, lease) = self.claim(id).await?;
-        self.advance(remediation, lease, Goal::Settled).await
+        Box::pin(self.advance(remediation, lease, Goal::Settled)).await
     }
 
     /// Works on the most urgent remediation that is due, if there is one.
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         let site = &self.site;
         match site.history.claim_due(&site.node, site.now(), site.tuning.lease).await? {
-            Some((remediation, lease)) => self.advance(remediation, lease, Goal::Settled).await.map(Some),
+            Some((remediation, lease)) => Box::pin(self.advance(remediation, lease, Goal::Settled)).await.map(Some),
             None => Ok(None),
         }
     }
@@ -67,7 +67,7 @@ impl Worker {
     /// Makes the plan of one remediation, and no more.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
         let (remediation, lease) = self.claim(id).await?;
-        self.advance(remediation, lease, Goal::Planned).await
+        Box::pin(self.advance(remediation, lease, Goal::Planned)).await
     }
 
     /// Takes the lease; from a process of this machine that has died, at once.
@@ -86,6 +86,7 @@ impl Worker {
         Err(Error::Busy { id: id.clone(), node })
     }
 
+    /// Its future is large; callers box it.
     async fn advance(&self, mut remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut fresh_batch = None;

@@ -41,7 +41,10 @@ fn every_case_gives_its_plan() {
         let playbook = Playbook::load("playbook.yaml", &source, &env)
             .unwrap_or_else(|error| panic!("{}\n{}", folder.display(), error.render(false)));
         let plan = match playbook.bind(&inputs, now) {
-            Ok(bound) => plan(&bound, messages.message.into_iter().map(Message::from).collect()),
+            Ok(bound) => {
+                let messages: Vec<_> = messages.message.into_iter().map(Message::from).collect();
+                plan(&bound, &messages)
+            }
             Err(error) => format!("{}\n", error.wrong.join("\n")),
         };
         wrong.extend(expect(&folder.join("expected"), &plan).err());
@@ -49,9 +52,9 @@ fn every_case_gives_its_plan() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-fn plan(bound: &Bound, messages: Vec<Message>) -> String {
+fn plan(bound: &Bound, messages: &[Message]) -> String {
     let mut text = String::new();
-    let judgements = bound.filter(&messages);
+    let judgements = bound.filter(messages);
     for (message, judgement) in messages.iter().zip(&judgements) {
         let id = &message.reference.message_id;
         let line = match judgement {

@@ -218,11 +218,11 @@ pub(crate) fn target(seq: u32) -> Target {
             fingerprint: format!("{seq:032x}"),
         },
         location: Location::new(LocationKind::Inbox, "INBOX"),
-        original_location: (seq % 3 == 0).then(|| Location::new(LocationKind::Folder, "A:b/'c")),
+        original_location: seq.is_multiple_of(3).then(|| Location::new(LocationKind::Folder, "A:b/'c")),
         subject: "Überweisung \0 'fällig' \u{10FFFF}0 100 %".into(),
         from_address: "eve@evil.example".into(),
         received_at: Timestamp(1_700_000_000_000_000),
-        former: (seq % 5 == 0).then(former),
+        former: seq.is_multiple_of(5).then(former),
         not_remediable: (seq % 7 == 6).then_some(Reason::LocationNotRemediable),
     }
 }
@@ -247,7 +247,9 @@ pub(crate) fn header() -> PlanHeader {
 
 pub(crate) fn planned(header: &PlanHeader, plan: &[Target], approval: Option<ApprovalRule>) -> Event {
     let mut hasher = PlanHasher::new(header);
-    plan.iter().for_each(|target| hasher.add(target));
+    for target in plan {
+        hasher.add(target);
+    }
     let not = plan.iter().filter(|target| target.not_remediable.is_some()).count() as u64;
     let counts = Counts::planned(plan.len() as u64 - not, not);
     let plan = PlanSummary { digest: hasher.finish(), counts, facts: PlanFacts::default() };

@@ -13,8 +13,12 @@ pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Fail
     let session = Session::open(global, Stores::None).await?;
     let filter = HistoryFilter {
         name: args.name,
-        approval_id: args.approval_id.map(|id| id.parse::<ApprovalId>()).transpose().map_err(misuse)?,
-        investigation_id: args.investigation_id.map(|id| id.parse::<InvestigationId>()).transpose().map_err(misuse)?,
+        approval_id: args.approval_id.map(|id| id.parse::<ApprovalId>()).transpose().map_err(|error| misuse(&error))?,
+        investigation_id: args
+            .investigation_id
+            .map(|id| id.parse::<InvestigationId>())
+            .transpose()
+            .map_err(|error| misuse(&error))?,
         status: args.status,
         action_source: args.action_source,
         action_type: args.action_type,
@@ -85,6 +89,6 @@ pub(crate) fn print(global: &Global, items: &[Remediation], next: Option<&str>) 
     })
 }
 
-fn misuse(error: clawback_model::InvalidId) -> Failure {
+fn misuse(error: &clawback_model::InvalidId) -> Failure {
     Failure::misuse(error.to_string())
 }

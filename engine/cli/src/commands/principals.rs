@@ -40,15 +40,12 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             let expires = days.map(|days| now.plus(std::time::Duration::from_hours(u64::from(days) * 24)));
             let label = if label.is_empty() { format!("made {now}") } else { label };
             history.add_token(&name, &token.digest(), &label, expires, who, now).await?;
-            match file {
-                Some(path) => {
-                    write_secret(&path, token.reveal())?;
-                    output::line(&format!("wrote {}", path.display()))?;
-                }
-                None => {
-                    output::line(token.reveal())?;
-                    output::note("keep it now: it is shown only this once, and the database keeps only its digest");
-                }
+            if let Some(path) = file {
+                write_secret(&path, token.reveal())?;
+                output::line(&format!("wrote {}", path.display()))?;
+            } else {
+                output::line(token.reveal())?;
+                output::note("keep it now: it is shown only this once, and the database keeps only its digest");
             }
         }
     }

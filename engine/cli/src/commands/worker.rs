@@ -23,12 +23,12 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
     let stop = stop_asked();
     tokio::pin!(stop);
     loop {
-        let step = tokio::select! {
+        let outcome = tokio::select! {
             // A remediation under way is left as it is: its lease runs out and the next worker goes on.
             () = &mut stop => return Ok(exit),
-            step = worker.run_next() => step,
+            outcome = worker.run_next() => outcome,
         };
-        let wait = match step {
+        let wait = match outcome {
             Ok(Some(remediation)) => {
                 output::note(&format!("{}  {}", remediation.id, remediation.status));
                 if args.once && super::work::exit_of(&remediation) != Exit::Done {

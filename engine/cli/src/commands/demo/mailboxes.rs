@@ -91,7 +91,7 @@ fn ordinary(dice: &mut Dice, mailbox: &Path, to: &str, made: &mut Made) -> Resul
     let subject = dice.pick(&SUBJECTS).replace("{n}", &dice.below(500).to_string());
     let user = person.to_ascii_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), ".");
     let from = format!("\"{}\" <{user}@partner{}.example>", ascii(person), dice.below(9));
-    let list = subject.contains("newsletter").then_some("List-Id: <weekly.news.example>\r\n").unwrap_or_default();
+    let list = if subject.contains("newsletter") { "List-Id: <weekly.news.example>\r\n" } else { "" };
     write(dice, mailbox, to, &from, &subject, list, "Kind regards", made)
 }
 
