@@ -100,11 +100,12 @@ fn a_webhook_is_signed_and_has_no_message_content() {
     std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let config = folder.path().join("clawback.toml");
     let mut text = std::fs::read_to_string(&config).unwrap();
-    text += &format!(
+    let notifier = format!(
         "\n[notifiers.hook]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:{}/x\"\nsecret-file = \"{}\"\n",
         listener.local_addr().unwrap().port(),
         secret.display()
     );
+    text.push_str(&notifier);
     std::fs::write(&config, text).unwrap();
     let playbook = "playbook: told\ndescription: Tells.\nseverity: low\non: { manual: {} }\n\
         inputs: { sender: { type: address, required: true } }\nsteps:\n  - search: { where: { from: \"${inputs.sender}\" } }\n  \

@@ -60,7 +60,7 @@ fn each_refusal_names_its_rule_and_nothing_moves_before_the_last_vote() {
     let digest = text(&pending, "plan_digest");
     assert!(ann.fails(1, &["approve", id]).contains("rule two-step: ann requested this remediation"));
     assert!(vic.fails(1, &["approve", id]).contains("rule approver-role: vic needs"));
-    let other = digest.replace(|c| c == '0' || c == '1', "2");
+    let other = digest.replace(['0', '1'], "2");
     assert!(ben.fails(1, &["approve", id, "--digest", &other]).contains("rule current-digest"));
     assert_eq!(ben.json(&["approve", id, "--digest", digest])["status"], "pending-approval");
     assert!(ben.fails(1, &["approve", id]).contains("rule one-principal-one-vote"));

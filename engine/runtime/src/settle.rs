@@ -103,7 +103,7 @@ mod tests {
     fn what_arrived_is_done_and_what_is_still_there_is_not() {
         let there = seen("in1", LocationKind::Inbox, "INBOX");
         let arrived = seen("r1", LocationKind::RecoverableItems, "R");
-        assert!(verdict(Action::SoftDelete, &[there.clone()]).is_none());
+        assert!(verdict(Action::SoftDelete, std::slice::from_ref(&there)).is_none());
         assert!(verdict(Action::SoftDelete, &[there, arrived.clone()]).is_none(), "an older copy proves nothing");
         assert_eq!(verdict(Action::SoftDelete, &[arrived]).unwrap().now, Some(reference("r1")));
         assert!(verdict(Action::SoftDelete, &[]).is_none());

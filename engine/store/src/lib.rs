@@ -9,7 +9,7 @@
 //!
 //! There is no trait over the two databases and no `sqlx::Any`, which reaches neither `COPY` nor a bulk write inside a
 //! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
-//! where the databases differ (locks in [`leases`], bulk writes in [`bulk`]).
+//! where the databases differ (locks in `leases`, bulk writes in `bulk`).
 
 mod bulk;
 mod chain;

@@ -42,10 +42,13 @@ async fn a_sound_history_is_verified() {
     }
 }
 
+/// What is done by hand, and whether the finding names it.
+type Change = (&'static str, fn(&Found) -> bool);
+
 #[expect(clippy::too_many_lines, reason = "a table of changes, read from top to bottom")]
 #[tokio::test]
 async fn each_change_by_hand_is_named() {
-    let changes: [(&str, fn(&Found) -> bool); 27] = [
+    let changes: [Change; 27] = [
         (
             "UPDATE events SET body = REPLACE(body, 'approve', 'reject') WHERE kind = 'voted' AND seq < 10",
             |found| matches!(found, Found::EventChanged { kind, .. } if kind == "voted"),
