@@ -1,6 +1,6 @@
 //! Names of nodes: host and process, so that a process of this machine that has died is known for dead.
 
-/// The name of this process: `host:pid:bits`.
+/// The name of this process: `host-boot-namespace:pid:bits`.
 pub fn node_name(random: u64) -> String {
     format!("{}:{}:{:04x}", host(), std::process::id(), random & 0xffff)
 }
@@ -11,14 +11,19 @@ pub(crate) fn is_dead(node: &str) -> bool {
     let mut parts = node.rsplitn(3, ':');
     let (_bits, pid, name) = (parts.next(), parts.next(), parts.next());
     let (Some(pid), Some(name)) = (pid.and_then(|pid| pid.parse::<u32>().ok()), name) else { return false };
-    // Without a process table (not Linux) nothing can be told.
-    let table = std::path::Path::new("/proc/self").exists();
+    // Where the processes of others are hidden (no Linux, hidepid), nothing can be told.
+    let table = std::path::Path::new("/proc/1").exists();
     table && name == host() && !std::path::Path::new(&format!("/proc/{pid}")).exists()
 }
 
+/// The machine since it started, and the view of its processes: two containers may share a host name, and process ids begin
+/// anew with each boot.
 fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    if name.trim().is_empty() { "node".to_owned() } else { name.trim().to_owned() }
+    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    let boot: String = read("/proc/sys/kernel/random/boot_id").chars().take(8).collect();
+    let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    let space: String = space.to_string_lossy().chars().filter(char::is_ascii_digit).collect();
+    format!("{}-{boot}-{space}", read("/proc/sys/kernel/hostname"))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::progress::{Observer, Seen};
 use crate::site::Site;
 
 /// Targets handed on at once.
-const PAGE_OF_TARGETS: usize = 5_000;
+const PAGE_OF_TARGETS: usize = 4_000;
 /// Errors of mailboxes kept as examples.
 const SAMPLE: usize = 20;
 

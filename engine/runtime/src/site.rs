@@ -59,7 +59,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Self {
             page: 500,
-            flush: 5_000,
+            flush: 2_000,
             flush_after: Duration::from_millis(50),
             attempts: 5,
             backoff: Duration::from_millis(250),
