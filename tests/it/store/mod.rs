@@ -1,6 +1,5 @@
 //! The conformance suite of the history store: every test runs on SQLite and on PostgreSQL.
 
-mod bench;
 mod bulk;
 mod differential;
 mod harness;

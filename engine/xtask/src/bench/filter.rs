@@ -79,8 +79,6 @@ fn print(ways: &[Way<'_>], times: Vec<Vec<u128>>) -> ExitCode {
         };
         println!("{name:<40} {time:>8} {:>7}.{} {goal:>8} {verdict}", tenths / 10, tenths % 10);
     }
-    // A connector's share of the cost stands beside these once it is measured.
-    println!("{:<40} {:>8}", "wasm boundary, per record", "not measured here");
     code
 }
 
