@@ -73,8 +73,16 @@ impl World {
 }
 
 fn run(clawback: &Clawback) -> serde_json::Value {
+    direct(clawback, "run")
+}
+
+fn plan(clawback: &Clawback) -> serde_json::Value {
+    direct(clawback, "plan")
+}
+
+fn direct(clawback: &Clawback, command: &str) -> serde_json::Value {
     let (sender, subject) = (format!("sender={CAMPAIGN_SENDER}"), format!("subject={CAMPAIGN_SUBJECT}"));
-    clawback.json(&["run", "direct", "-i", &sender, "-i", &subject])
+    clawback.json(&[command, "direct", "-i", &sender, "-i", &subject])
 }
 
 #[test]
@@ -133,8 +141,7 @@ fn connections_that_break_in_the_middle_cost_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let server = format!("host = \"127.0.0.1\", port = {}, tls = \"none\"", proxy.address().port());
     let clawback = World::site(folder.path(), &server);
-    let (sender, subject) = (format!("sender={CAMPAIGN_SENDER}"), format!("subject={CAMPAIGN_SUBJECT}"));
-    let planned = clawback.json(&["plan", "direct", "-i", &sender, "-i", &subject]);
+    let planned = plan(&clawback);
     let before = proxy.connections();
     // Every connection is cut again and again while the batches run, some of them between the act and its answer.
     let done = std::thread::scope(|scope| {
@@ -159,8 +166,7 @@ fn a_server_that_stays_away_fails_its_messages_and_a_retry_gets_them() {
     let folder = tempfile::tempdir().unwrap();
     let server = format!("host = \"127.0.0.1\", port = {}, tls = \"none\"", proxy.address().port());
     let clawback = World::site(folder.path(), &server);
-    let (sender, subject) = (format!("sender={CAMPAIGN_SENDER}"), format!("subject={CAMPAIGN_SUBJECT}"));
-    let planned = clawback.json(&["plan", "direct", "-i", &sender, "-i", &subject]);
+    let planned = plan(&clawback);
     let id = planned["id"].as_str().unwrap().to_owned();
     proxy.take_down();
     let failed = clawback.json(&["run", &id]);
@@ -178,8 +184,7 @@ fn a_read_only_folder_fails_its_own_messages_only() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let clawback = World::site(folder.path(), &world.plain());
-    let (sender, subject) = (format!("sender={CAMPAIGN_SENDER}"), format!("subject={CAMPAIGN_SUBJECT}"));
-    let planned = clawback.json(&["plan", "direct", "-i", &sender, "-i", &subject]);
+    let planned = plan(&clawback);
     let id = planned["id"].as_str().unwrap().to_owned();
     // Not the inbox: to a Maildir server that is the parent of all the others.
     let stuck = &world.truth.of(Kind::Campaign).find(|placed| placed.entry.folder == "Junk").unwrap().entry;
