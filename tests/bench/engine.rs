@@ -18,7 +18,7 @@ use clawback_model::{
     Reason, Receipt, Role, Status, Timestamp,
 };
 use clawback_runtime::{Worker, silent};
-use clawback_store::Store;
+use clawback_store::{Lane, LaneEnd, LaneReport, Store, Whose};
 use clawback_tests::site::{api, noon, person, site, submission};
 use clawback_tests::synthetic::{SENDER, Synthetic};
 
@@ -190,13 +190,27 @@ async fn floor(history: Store, targets: u32) {
         Event::Planned { plan, guards: clawback_model::Guards::default(), verify: false, approval: None, decided_by };
     history.freeze_plan(&submitted.id, &lease, &header, "floor", &planned, now).await.unwrap();
     history.record(&submitted.id, Some(&lease), "floor", &Event::Started, now).await.unwrap();
-    for first in (0..targets).step_by(2_000) {
-        let outcomes: Vec<Outcome> = (first..(first + 2_000).min(targets)).map(|seq| outcome(seq, now)).collect();
-        history.record_outcomes(&submitted.id, &lease, &outcomes).await.unwrap();
+    let batch = 50_000;
+    for (number, first) in (0..).zip((0..targets).step_by(batch as usize)) {
+        let event = Event::BatchStarted { number, first, targets: batch.min(targets - first) };
+        history.record(&submitted.id, Some(&lease), "floor", &event, now).await.unwrap();
+        while let Some(claimed) = history.claim_lanes("floor", "corp", Whose::AllBut(&[]), 200, now).await.unwrap() {
+            let done = |lane: &Lane| lane.targets.iter().map(|target| outcome(target.seq, number, now)).collect();
+            let outcomes: Vec<Vec<Outcome>> = claimed.lanes.iter().map(done).collect();
+            let report = |(lane, outcomes): (&Lane, _)| LaneReport {
+                claim: lane.claim,
+                outcomes,
+                throttled: 0,
+                end: LaneEnd::Done,
+            };
+            let reports: Vec<_> = claimed.lanes.iter().zip(outcomes.iter().map(Vec::as_slice)).map(report).collect();
+            history.record_lanes("floor", &reports).await.unwrap();
+        }
+        history.finish_batch(&submitted.id, &lease, "floor", number, &[], now).await.unwrap();
     }
 }
 
-fn outcome(seq: u32, now: Timestamp) -> Outcome {
+fn outcome(seq: u32, batch: u32, now: Timestamp) -> Outcome {
     let receipt = Receipt {
         former: Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: vec!["\\Seen".to_owned()] },
         now: Some(clawback_model::MessageRef {
@@ -212,7 +226,7 @@ fn outcome(seq: u32, now: Timestamp) -> Outcome {
         reason: Reason::Confirmed,
         detail: None,
         receipt: Some(receipt),
-        batch: Some(0),
+        batch: Some(batch),
         recorded_at: now,
     }
 }

@@ -46,6 +46,7 @@ impl FakeStore {
                 largest_batch: 1_000,
                 calls_per_mailbox: 1,
                 calls: 32,
+                calls_per_second: None,
             },
             state: Mutex::default(),
         }

@@ -9,7 +9,7 @@ use clawback_connectors::MailStore;
 use clawback_model::{
     ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Timestamp,
 };
-use clawback_runtime::{Api, Library, Site, Submission, Tuning};
+use clawback_runtime::{Api, Gated, Library, Site, Submission, Tuning};
 use clawback_store::Store;
 
 /// 2026-11-23T12:00:00Z: when tests happen.
@@ -36,9 +36,12 @@ pub fn site(
     let mut workflows: BTreeMap<String, String> =
         shipped("workflows", ".yaml").into_iter().map(|(name, text)| (name.replace(".yaml", ""), text)).collect();
     workflows.extend(playbooks.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    let node = "test-node".to_owned();
+    let gated = |store| Arc::new(Gated::new(store, history.clone(), Arc::clone(&clock), node.clone()));
+    let stores = stores.into_iter().map(gated).map(|store| (Arc::clone(store.name()), store)).collect();
     Site {
         history,
-        stores: stores.into_iter().map(|store| (Arc::clone(store.name()), store)).collect(),
+        stores,
         library: Library {
             shipped_workflows: workflows,
             shipped_scripts: shipped("scripts", ".rhai"),
@@ -48,7 +51,7 @@ pub fn site(
         limits: Limits::default(),
         clock,
         random,
-        node: "test-node".to_owned(),
+        node,
         tuning: Tuning { backoff: Duration::from_millis(5), ..Tuning::default() },
     }
 }

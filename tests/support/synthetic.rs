@@ -31,6 +31,7 @@ impl Synthetic {
             largest_batch: 1_000,
             calls_per_mailbox: 1,
             calls: 32,
+            calls_per_second: None,
         };
         Self { name: "corp".into(), mailboxes, each, known }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{Clock, Principal, Remediation, RemediationId, Timestamp};
-use clawback_runtime::{Api, Library, Notifier, Site, Tuning, node_name};
+use clawback_runtime::{Api, Gated, Library, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
 
@@ -94,7 +94,8 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
     }
     if stores == Stores::All {
         for (name, store) in open_stores(config).await? {
-            site.stores.insert(name.into(), store);
+            let gated = Gated::new(store, site.history.clone(), Arc::clone(&site.clock), site.node.clone());
+            site.stores.insert(name.into(), Arc::new(gated));
         }
     }
     Ok(site)

@@ -27,12 +27,13 @@ pub(crate) fn bar(quiet: bool) -> (Observer, Cleared) {
             drawn.set_style(searching.clone());
             drawn.set_message(status.to_string());
         }
-        Seen::BatchStarted { number, submitted, .. } => {
+        Seen::BatchStarted { number, done, submitted } => {
             drawn.set_style(running.clone());
             drawn.set_length(submitted);
+            drawn.set_position(done);
             drawn.set_message(format!("batch {number}"));
         }
-        Seen::Recorded { counts } => drawn.set_position(counts.acted() + counts.not_remediable),
+        Seen::Recorded { outcomes } => drawn.inc(outcomes),
         Seen::Verifying { done, all } => {
             drawn.set_length(all);
             drawn.set_position(done);

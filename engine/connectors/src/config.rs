@@ -217,6 +217,9 @@ pub struct StoreLimits {
     pub connections: u32,
     /// Calls on one mailbox at a time; never more than the connector says it can take.
     pub connections_per_mailbox: u32,
+    /// Calls on the whole store in a second, over all nodes; as many as it takes if nothing is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_per_second: Option<u32>,
     /// One call, everything included.
     #[serde(with = "duration")]
     pub call_timeout: Duration,
@@ -238,6 +241,7 @@ impl Default for StoreLimits {
         Self {
             connections: 32,
             connections_per_mailbox: 1,
+            calls_per_second: None,
             call_timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(10),
             io_timeout: Duration::from_secs(30),

@@ -109,6 +109,7 @@ pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Resu
         largest_batch: described.largest_batch,
         calls_per_mailbox: described.calls_per_mailbox.min(limits.connections_per_mailbox),
         calls: limits.connections,
+        calls_per_second: limits.calls_per_second,
     };
     Ok(WasmStore {
         component: ready.pre.clone(),

@@ -25,6 +25,8 @@ pub struct Capabilities {
     pub calls_per_mailbox: u32,
     /// Most calls on the whole store at a time.
     pub calls: u32,
+    /// Most calls on the whole store in a second, if that is known.
+    pub calls_per_second: Option<u32>,
 }
 
 /// One page of an answer; `next` continues.

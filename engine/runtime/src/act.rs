@@ -7,10 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_connectors::{Aim, CallError, MailStore};
-use clawback_model::{Action, Effect, Outcome, OutcomeKind, Reason, Receipt, Target};
-use tokio::sync::{Semaphore, mpsc};
+use clawback_model::{Action, Effect, Outcome, OutcomeKind, Reason, Receipt, Target, Timestamp};
+use clawback_store::{Lane, LaneClaim, LaneEnd};
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::sync::mpsc;
 
-use crate::control::Stop;
+use crate::crew::Stop;
+use crate::error::Error;
+use crate::gate::Gated;
 use crate::progress::{Observer, Seen};
 use crate::settle::settle;
 use crate::site::Site;
@@ -20,52 +25,66 @@ pub(crate) struct Bench {
     pub(crate) site: Arc<Site>,
     pub(crate) action: Action,
     pub(crate) batch: u32,
-    pub(crate) stop: Arc<Stop>,
-    pub(crate) outcomes: mpsc::Sender<Done>,
+    pub(crate) stop: Stop,
+    pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) observer: Observer,
 }
 
-/// Outcomes of one chunk, and whether it was throttled on the way.
-pub(crate) struct Done {
+/// What one chunk of a lane came to.
+pub(crate) struct Report {
+    pub(crate) claim: LaneClaim,
     pub(crate) outcomes: Vec<Outcome>,
+    /// Whether it was throttled on the way.
     pub(crate) throttled: bool,
+    pub(crate) end: LaneEnd,
 }
 
-/// The targets of one mailbox in one batch.
-pub(crate) struct Lane {
-    pub(crate) store: Arc<dyn MailStore>,
-    pub(crate) calls: Arc<Semaphore>,
-    pub(crate) mailbox: Arc<str>,
-    pub(crate) targets: Vec<Target>,
-    /// Some of them may have been acted on before a crash.
-    pub(crate) in_doubt: bool,
-}
-
-/// Works through a lane until it is done or somebody asks to stop.
-pub(crate) async fn work(bench: Arc<Bench>, lane: Lane) {
-    let size = usize::try_from(lane.store.capabilities().largest_batch.max(1)).unwrap_or(usize::MAX);
-    let mut chunks: Vec<Chunk<'_>> = lane
-        .targets
-        .chunks(size)
-        .rev()
-        .map(|part| Chunk { left: part.iter().collect(), in_doubt: lane.in_doubt })
-        .collect();
-    while let Some(chunk) = chunks.pop() {
-        if bench.must_stop() {
-            return;
+/// Works through a lane until it is done or somebody asks to stop; says which in its last report.
+pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
+    let known = store.capabilities();
+    let size = usize::try_from(known.largest_batch.max(1)).unwrap_or(usize::MAX);
+    let at_once = usize::try_from(known.calls_per_mailbox.max(1)).unwrap_or(1);
+    let place = Place { store: &*store, mailbox: &lane.mailbox };
+    let parts = lane.targets.chunks(size).rev();
+    let mut chunks: Vec<Chunk<'_>> =
+        parts.map(|part| Chunk { left: part.iter().collect(), in_doubt: lane.in_doubt }).collect();
+    let mut running = FuturesUnordered::new();
+    let mut stopped = false;
+    loop {
+        stopped = stopped || bench.must_stop();
+        while let Some(chunk) = (!stopped && running.len() < at_once).then(|| chunks.pop()).flatten() {
+            running.push(act_on(&bench, place, chunk));
         }
-        let mut done = Done { outcomes: Vec::with_capacity(chunk.left.len()), throttled: false };
-        let rest = act_on(&bench, &lane, chunk, &mut done).await;
-        // Halved where a store or connector chokes, so that one bad message costs only itself.
-        if let Some(mut rest) = rest {
-            let other = rest.left.split_off(rest.left.len() / 2);
-            chunks.push(Chunk { left: other, in_doubt: true });
-            chunks.push(rest);
+        let acted = running.next().await;
+        let none_left = acted.is_none();
+        let Acted { outcomes, throttled, rest } = acted.unwrap_or_default();
+        match rest {
+            Rest::None => {}
+            Rest::Stopped => stopped = true,
+            // Halved where a store or connector chokes, so that one bad message costs only itself.
+            Rest::Halves(mut rest) => {
+                let other = rest.left.split_off(rest.left.len() / 2);
+                chunks.push(Chunk { left: other, in_doubt: true });
+                chunks.push(rest);
+            }
         }
-        if bench.outcomes.send(done).await.is_err() {
+        let end = match running.is_empty() && (stopped || chunks.is_empty()) {
+            false => LaneEnd::Working,
+            true if stopped => LaneEnd::Back(bench.site.now()),
+            true => LaneEnd::Done,
+        };
+        let report = Report { claim: lane.claim, outcomes, throttled, end };
+        if bench.reports.send(report).await.is_err() || end != LaneEnd::Working || none_left {
             return;
         }
     }
+}
+
+/// One mailbox of one store.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) store: &'a dyn MailStore,
+    pub(crate) mailbox: &'a str,
 }
 
 /// Targets of one call.
@@ -75,24 +94,41 @@ struct Chunk<'lane> {
     in_doubt: bool,
 }
 
-/// Tries until every target has an outcome, or a stop is asked, or it is better to go on with halves: then what is left.
-async fn act_on<'lane>(bench: &Bench, lane: &Lane, mut chunk: Chunk<'lane>, done: &mut Done) -> Option<Chunk<'lane>> {
+/// What became of a chunk.
+#[derive(Default)]
+struct Acted<'lane> {
+    outcomes: Vec<Outcome>,
+    throttled: bool,
+    rest: Rest<'lane>,
+}
+
+/// What of a chunk has no outcome.
+#[derive(Default)]
+enum Rest<'lane> {
+    #[default]
+    None,
+    /// A stop was asked for.
+    Stopped,
+    /// It is better to go on with halves.
+    Halves(Chunk<'lane>),
+}
+
+/// Tries until every target has an outcome, or a stop is asked, or it is better to go on with halves.
+async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>) -> Acted<'lane> {
     let tuning = &bench.site.tuning;
+    let mut acted = Acted::default();
     let (mut tries, mut waited) = (0, Duration::ZERO);
     loop {
+        if bench.must_stop() {
+            acted.rest = Rest::Stopped;
+            return acted;
+        }
         tries += 1;
-        let result = {
-            let _permit = lane.calls.acquire().await;
-            if bench.must_stop() {
-                return None;
-            }
-            call(bench, lane, &mut chunk, &mut done.outcomes).await
-        };
-        let Err(error) = result else { return None };
+        let Err(error) = call(bench, place, &mut chunk, &mut acted.outcomes).await else { return acted };
         chunk.in_doubt = true;
         let wait = match &error {
             CallError::Throttled { after, .. } => {
-                done.throttled = true;
+                acted.throttled = true;
                 (bench.observer)(Seen::Throttled);
                 // A store that says "at once" is not believed.
                 let wait = after.unwrap_or_default().max(backoff(tuning.backoff, tries));
@@ -100,21 +136,29 @@ async fn act_on<'lane>(bench: &Bench, lane: &Lane, mut chunk: Chunk<'lane>, done
                 (waited <= tuning.throttle_patience).then_some(wait)
             }
             CallError::Transient { .. } => (tries < tuning.attempts).then(|| backoff(tuning.backoff, tries)),
-            CallError::Permanent { .. } | CallError::Fault { .. } if chunk.left.len() > 1 => return Some(chunk),
+            CallError::Permanent { .. } | CallError::Fault { .. } if chunk.left.len() > 1 => {
+                acted.rest = Rest::Halves(chunk);
+                return acted;
+            }
             _ => None,
         };
         let Some(wait) = wait else {
-            give_up(bench, lane, &mut chunk, &error, &mut done.outcomes).await;
-            return None;
+            give_up(bench, place, &mut chunk, &error, &mut acted.outcomes).await;
+            return acted;
         };
         tokio::time::sleep(wait).await;
     }
 }
 
 /// The last error stands. But what the calls did in spite of it is looked for once more, so that it is not called failed.
-async fn give_up(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, error: &CallError, outcomes: &mut Vec<Outcome>) {
-    let _permit = lane.calls.acquire().await;
-    let known = settled(bench, lane, chunk, outcomes).await.is_ok();
+async fn give_up(
+    bench: &Bench,
+    place: Place<'_>,
+    chunk: &mut Chunk<'_>,
+    error: &CallError,
+    outcomes: &mut Vec<Outcome>,
+) {
+    let known = settled(bench, place, chunk, outcomes).await.is_ok();
     for target in chunk.left.drain(..) {
         let mut outcome = bench.failed(target, error);
         if !known && let Some(detail) = &mut outcome.detail {
@@ -125,20 +169,25 @@ async fn give_up(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, error: &Call
 }
 
 /// One try: settles what is in doubt, then applies the action to what is left.
-async fn call(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, outcomes: &mut Vec<Outcome>) -> Result<(), CallError> {
+async fn call(
+    bench: &Bench,
+    place: Place<'_>,
+    chunk: &mut Chunk<'_>,
+    outcomes: &mut Vec<Outcome>,
+) -> Result<(), CallError> {
     let aims = if chunk.in_doubt {
-        settled(bench, lane, chunk, outcomes).await?
+        settled(bench, place, chunk, outcomes).await?
     } else {
         chunk.left.iter().map(|target| aim(target)).collect()
     };
     if aims.is_empty() {
         return Ok(());
     }
-    let effects = lane.store.apply(&lane.mailbox, bench.action, &aims).await?;
+    let effects = place.store.apply(place.mailbox, bench.action, &aims).await?;
     if effects.len() != chunk.left.len() {
-        let known = lane.store.capabilities();
+        let known = place.store.capabilities();
         return Err(CallError::Fault {
-            store: Arc::clone(lane.store.name()),
+            store: Arc::clone(place.store.name()),
             connector: known.connector.clone(),
             version: known.version.clone(),
             detail: format!("answered {} of {} targets", effects.len(), chunk.left.len()),
@@ -151,23 +200,39 @@ async fn call(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, outcomes: &mut 
 /// Takes what was done already out of the chunk; the aims of the rest.
 async fn settled(
     bench: &Bench,
-    lane: &Lane,
+    place: Place<'_>,
     chunk: &mut Chunk<'_>,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<Vec<Aim>, CallError> {
     let mut aims: Vec<Aim> = chunk.left.iter().map(|target| aim(target)).collect();
-    let done = settle(&*lane.store, &lane.mailbox, bench.action, &chunk.left, &mut aims).await?;
+    let done = settle(place.store, place.mailbox, bench.action, &chunk.left, &mut aims).await?;
     chunk.left.retain(|target| done.iter().all(|(seq, _)| *seq != target.seq));
-    outcomes.extend(done.into_iter().map(|(seq, receipt)| bench.confirmed(seq, receipt)));
+    let now = bench.site.now();
+    outcomes.extend(done.into_iter().map(|(seq, receipt)| confirmed(seq, receipt, bench.batch, now)));
     Ok(aims)
 }
 
-/// Looks, without touching anything: outcomes of what a batch that was left open had done.
-pub(crate) async fn look(bench: &Bench, lane: &Lane) -> Result<Vec<Outcome>, CallError> {
-    let mut chunk = Chunk { left: lane.targets.iter().collect(), in_doubt: true };
-    let mut outcomes = Vec::new();
-    settled(bench, lane, &mut chunk, &mut outcomes).await?;
-    Ok(outcomes)
+/// Looks, without touching anything: outcomes of what was done to the targets of one mailbox before they were left.
+pub(crate) async fn look(site: &Site, action: Action, batch: u32, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
+    let Some(first) = targets.first() else { return Ok(Vec::new()) };
+    let store = site.store(&first.store)?;
+    let targets: Vec<&Target> = targets.iter().collect();
+    let mut aims = targets.iter().map(|target| aim(target)).collect();
+    let done = settle(&**store, &first.mailbox, action, &targets, &mut aims).await?;
+    let now = site.now();
+    Ok(done.into_iter().map(|(seq, receipt)| confirmed(seq, receipt, batch, now)).collect())
+}
+
+fn confirmed(seq: u32, receipt: Receipt, batch: u32, now: Timestamp) -> Outcome {
+    Outcome {
+        seq,
+        kind: OutcomeKind::Succeeded,
+        reason: Reason::ConfirmedAfterRestart,
+        detail: None,
+        receipt: Some(receipt),
+        batch: Some(batch),
+        recorded_at: now,
+    }
 }
 
 fn aim(target: &Target) -> Aim {
@@ -179,13 +244,9 @@ fn backoff(first: Duration, tries: u32) -> Duration {
 }
 
 impl Bench {
-    /// Whether somebody asked to stop, the lease is as good as over, or nobody records any more.
+    /// Whether somebody asked to stop, this node may be taken for dead, or nobody records any more.
     fn must_stop(&self) -> bool {
-        self.stop.must_stop(self.site.now()) || self.outcomes.is_closed()
-    }
-
-    fn confirmed(&self, seq: u32, receipt: Receipt) -> Outcome {
-        self.outcome(seq, OutcomeKind::Succeeded, Reason::ConfirmedAfterRestart, None, Some(receipt))
+        self.stop.must_stop(self.site.now()) || self.reports.is_closed()
     }
 
     fn effected(&self, seq: u32, effect: Effect) -> Outcome {

@@ -10,8 +10,8 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::site::Site;
 
-/// What lanes ask before each call.
-pub(crate) struct Stop {
+/// What the heartbeat found.
+struct Stop {
     asked: AtomicBool,
     lost: AtomicBool,
     /// The lease holds until then, in microseconds.
@@ -19,8 +19,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Whether no further call may begin: a person asked, or the lease is lost.
-    pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
+    fn must_stop(&self, now: Timestamp) -> bool {
         self.asked.load(Ordering::Relaxed) || self.lost(now)
     }
 
@@ -45,7 +44,7 @@ impl Control {
         Self { stop, task }
     }
 
-    /// Whether lanes should stop before their next call.
+    /// Whether no further step may begin: a person asked, or the lease is lost.
     pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
         self.stop.must_stop(now)
     }
@@ -53,11 +52,6 @@ impl Control {
     /// Whether the lease is gone.
     pub(crate) fn lost(&self, now: Timestamp) -> bool {
         self.stop.lost(now)
-    }
-
-    /// For the tasks of lanes.
-    pub(crate) fn stop(&self) -> Arc<Stop> {
-        Arc::clone(&self.stop)
     }
 
     /// Forgets a request that has been obeyed.

@@ -11,6 +11,10 @@ use clawback_store::StoreError;
 pub enum Error {
     #[error("the action history could not be read or written")]
     History(#[source] StoreError),
+    #[error("what was done could not be written into the action history; it is found again by looking")]
+    Recorder(#[source] std::sync::Arc<StoreError>),
+    #[error("this node stopped working on lanes after a defect (see the log); another node takes over")]
+    CrewEnded,
     /// The history is in order; what was asked for is not there, or cannot happen now.
     #[error(transparent)]
     Refused(StoreError),

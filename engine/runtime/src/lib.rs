@@ -7,7 +7,9 @@ mod act;
 mod api;
 mod batch;
 mod control;
+mod crew;
 mod error;
+mod gate;
 mod identity;
 mod library;
 mod node;
@@ -23,6 +25,7 @@ mod worker;
 
 pub use api::{Api, DryRun, Submission};
 pub use error::Error;
+pub use gate::Gated;
 pub use identity::{NewToken, token_digest};
 pub use library::Library;
 pub use node::node_name;

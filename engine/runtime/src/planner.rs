@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
     Action, Condition, Counts, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher, PlanHeader,
-    PlanSummary, Predicate, Query, Reason, Request, SelectionMode, StopReason, Target,
+    PlanSummary, Predicate, Query, Reason, RemediationId, Request, SelectionMode, StopReason, Target,
 };
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
@@ -119,10 +119,24 @@ pub(crate) async fn search(
     plan.finish(&rules).await
 }
 
+/// The plan names the connectors that it was approved for. Others would do other things with it: then why it must not run here.
+pub(crate) async fn other_connectors(site: &Site, id: &RemediationId) -> Result<Option<StopReason>, Error> {
+    let Some(header) = site.history.plan_header(id).await? else { return Ok(None) };
+    for (name, approved) in &header.connectors {
+        let now = site.stores.get(name.as_str()).map(|store| connector(&**store));
+        if now.as_ref() != Some(approved) {
+            let now = now.unwrap_or_else(|| "not configured".to_owned());
+            let detail = format!("the plan was approved for connector `{approved}`, and now it is `{now}`");
+            return Ok(Some(StopReason::StoreUnavailable { store: name.clone(), detail }));
+        }
+    }
+    Ok(None)
+}
+
 fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Error> {
     match bound.stores() {
-        Some(names) => names.iter().map(|name| site.store(name).map(Arc::clone)).collect(),
-        None => Ok(site.stores.values().map(Arc::clone).collect()),
+        Some(names) => names.iter().map(|name| Ok(Arc::clone(site.store(name)?) as _)).collect(),
+        None => Ok(site.stores.values().map(|store| Arc::clone(store) as _).collect()),
     }
 }
 

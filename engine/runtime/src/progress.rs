@@ -2,18 +2,32 @@
 
 use std::sync::Arc;
 
-use clawback_model::{Counts, Status};
+use clawback_model::Status;
 
 /// One thing to show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Seen {
-    Searching { mailboxes: u64, found: u64 },
+    Searching {
+        mailboxes: u64,
+        found: u64,
+    },
     Status(Status),
-    BatchStarted { number: u32, targets: u32, submitted: u64 },
-    Recorded { counts: Counts },
+    /// `done` of all `submitted` have an outcome.
+    BatchStarted {
+        number: u32,
+        done: u64,
+        submitted: u64,
+    },
+    /// So many outcomes more.
+    Recorded {
+        outcomes: u64,
+    },
     Throttled,
-    Verifying { done: u64, all: u64 },
+    Verifying {
+        done: u64,
+        all: u64,
+    },
 }
 
 /// Called from worker tasks; must be quick.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_connectors::MailStore;
 use clawback_model::{Clock, Limits, Timestamp};
 use clawback_store::Store;
 
 use crate::error::Error;
+use crate::gate::Gated;
 use crate::library::Library;
 use crate::notify::Notifier;
 
@@ -17,7 +17,7 @@ pub struct Site {
     /// The action history.
     pub history: Store,
     /// Mail stores by their configured names.
-    pub stores: BTreeMap<Arc<str>, Arc<dyn MailStore>>,
+    pub stores: BTreeMap<Arc<str>, Arc<Gated>>,
     /// Playbooks, scripts and lists.
     pub library: Library,
     /// Whom to tell, by name.
@@ -72,7 +72,7 @@ impl Default for Tuning {
 
 impl Site {
     /// The store of that name.
-    pub fn store(&self, name: &str) -> Result<&Arc<dyn MailStore>, Error> {
+    pub fn store(&self, name: &str) -> Result<&Arc<Gated>, Error> {
         self.stores.get(name).ok_or_else(|| Error::UnknownStore {
             name: name.to_owned(),
             known: self.stores.keys().map(|name| &**name).collect::<Vec<_>>().join(", "),

@@ -49,7 +49,7 @@ async fn check_page(site: &Arc<Site>, rows: Vec<(Target, Outcome)>, confirmed: &
         match lanes.last_mut() {
             Some((store, mailbox, rows)) if *mailbox == row.0.mailbox && *store.name() == row.0.store => rows.push(row),
             _ => match site.stores.get(&row.0.store) {
-                Some(store) => lanes.push((Arc::clone(store), Arc::clone(&row.0.mailbox), vec![row])),
+                Some(store) => lanes.push((Arc::clone(store) as _, Arc::clone(&row.0.mailbox), vec![row])),
                 None => missing.push(row.0.seq),
             },
         }

@@ -1,14 +1,17 @@
 //! The loop that carries a remediation from wherever it stands to where it must wait or has ended: ask, do, record, repeat.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clawback_model::{Event, Next, Origin, Remediation, RemediationId, Status, StopReason, Target};
 use clawback_store::{Lease, StoreError};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use crate::batch::{self, Batch};
+use crate::batch;
 use crate::control::Control;
+use crate::crew::Crew;
 use crate::error::Error;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
@@ -22,6 +25,16 @@ const AFTER_ERROR: Duration = Duration::from_mins(1);
 /// Pages of targets between the search and the database.
 const WAITING_PAGES: usize = 2;
 
+/// Remediations that one node sees through at once.
+const MOST_AT_ONCE: usize = 64;
+/// Wait between two looks at an empty queue.
+const IDLE: Duration = Duration::from_secs(1);
+/// Wait after trouble with the database, so that it is not hammered.
+const AFTER_TROUBLE: Duration = Duration::from_secs(2);
+
+/// The leases of remediations that are being seen through.
+type Leases = Arc<Mutex<HashMap<RemediationId, Lease>>>;
+
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goal {
@@ -29,6 +42,35 @@ enum Goal {
     Planned,
     /// Until it waits for a person, or has ended.
     Settled,
+}
+
+/// Who works on the lanes of a remediation that this worker sees through.
+enum Hands {
+    /// The crew of the whole node, which may be replaced.
+    Node(Arc<Mutex<Arc<Crew>>>),
+    /// One for this remediation alone; none before it is needed.
+    Own(Option<Arc<Crew>>),
+}
+
+impl Hands {
+    async fn crew(&mut self, worker: &Worker, id: &RemediationId) -> Result<Arc<Crew>, Error> {
+        match self {
+            Self::Node(crew) => Ok(Arc::clone(&held(crew))),
+            Self::Own(Some(crew)) => Ok(Arc::clone(crew)),
+            Self::Own(none) => {
+                let (site, observer) = (Arc::clone(&worker.site), Arc::clone(&worker.observer));
+                let crew = Arc::new(Crew::start(site, observer, Some(id.clone())).await?);
+                *none = Some(Arc::clone(&crew));
+                Ok(crew)
+            }
+        }
+    }
+
+    async fn leave(self) {
+        if let Self::Own(Some(crew)) = self {
+            crew.leave().await;
+        }
+    }
 }
 
 /// Works on remediations of one site.
@@ -52,14 +94,13 @@ impl Worker {
             return Ok(remediation);
         }
         let (remediation, lease) = self.claim(id).await?;
-        Box::pin(self.advance(remediation, lease, Goal::Settled)).await
+        self.alone(remediation, lease, Goal::Settled).await
     }
 
     /// Works on the most urgent remediation that is due, if there is one.
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
-        let site = &self.site;
-        match site.history.claim_due(&site.node, site.now(), site.tuning.lease).await? {
-            Some((remediation, lease)) => Box::pin(self.advance(remediation, lease, Goal::Settled)).await.map(Some),
+        match self.claim_due().await? {
+            Some((remediation, lease)) => self.alone(remediation, lease, Goal::Settled).await.map(Some),
             None => Ok(None),
         }
     }
@@ -67,7 +108,96 @@ impl Worker {
     /// Makes the plan of one remediation, and no more.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
         let (remediation, lease) = self.claim(id).await?;
-        Box::pin(self.advance(remediation, lease, Goal::Planned)).await
+        self.alone(remediation, lease, Goal::Planned).await
+    }
+
+    /// Works on whatever is due, many remediations at once, and on the lanes of every node's batches, until `stop` completes.
+    /// Then every call under way is ended and recorded, and the rest handed back. Gives each remediation, or the error that
+    /// stopped it, to `told`.
+    pub async fn serve(
+        &self,
+        stop: impl Future<Output = ()>,
+        mut told: impl FnMut(Result<Remediation, Error>),
+    ) -> Result<(), Error> {
+        let crew = Arc::new(Mutex::new(Arc::new(self.start_crew().await?)));
+        let leases: Leases = Arc::default();
+        let mut directors = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            let mut wait = IDLE;
+            if directors.len() < MOST_AT_ONCE {
+                match self.claim_due().await {
+                    Ok(Some((remediation, lease))) => {
+                        directors.spawn(self.clone().direct(
+                            remediation,
+                            lease,
+                            Arc::clone(&crew),
+                            Arc::clone(&leases),
+                        ));
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        told(Err(error));
+                        wait = AFTER_TROUBLE;
+                    }
+                }
+            }
+            tokio::select! {
+                () = &mut stop => break,
+                Some(ended) = directors.join_next() => told(ended.unwrap_or(Err(Error::CrewEnded))),
+                () = tokio::time::sleep(wait) => {}
+            }
+            let broken = held(&crew).failure();
+            if let Some(failure) = broken {
+                told(Err(failure));
+                tokio::time::sleep(AFTER_TROUBLE).await;
+                match self.start_crew().await {
+                    Ok(fresh) => *held(&crew) = Arc::new(fresh),
+                    Err(error) => told(Err(error)),
+                }
+            }
+        }
+        directors.shutdown().await;
+        let crew = Arc::clone(&held(&crew));
+        crew.leave().await;
+        let left: Vec<Lease> = held(&leases).drain().map(|(_, lease)| lease).collect();
+        for lease in left {
+            given_back(&lease, self.site.history.release(&lease).await);
+        }
+        Ok(())
+    }
+
+    async fn start_crew(&self) -> Result<Crew, Error> {
+        Crew::start(Arc::clone(&self.site), Arc::clone(&self.observer), None).await
+    }
+
+    /// Sees one remediation through, with the node's crew.
+    async fn direct(
+        self,
+        remediation: Remediation,
+        lease: Lease,
+        crew: Arc<Mutex<Arc<Crew>>>,
+        leases: Leases,
+    ) -> Result<Remediation, Error> {
+        let id = remediation.id.clone();
+        held(&leases).insert(id.clone(), lease.clone());
+        let result = Box::pin(self.advance(remediation, lease, Goal::Settled, &mut Hands::Node(crew))).await;
+        held(&leases).remove(&id);
+        result
+    }
+
+    /// Sees one remediation through, with a crew of its own.
+    async fn alone(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
+        let mut hands = Hands::Own(None);
+        let result = Box::pin(self.advance(remediation, lease, goal, &mut hands)).await;
+        hands.leave().await;
+        result
+    }
+
+    async fn claim_due(&self) -> Result<Option<(Remediation, Lease)>, Error> {
+        let site = &self.site;
+        Ok(site.history.claim_due(&site.node, site.now(), site.tuning.lease).await?)
     }
 
     /// Takes the lease; from a process of this machine that has died, at once.
@@ -87,7 +217,13 @@ impl Worker {
     }
 
     /// Its future is large; callers box it.
-    async fn advance(&self, mut remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
+    async fn advance(
+        &self,
+        mut remediation: Remediation,
+        lease: Lease,
+        goal: Goal,
+        hands: &mut Hands,
+    ) -> Result<Remediation, Error> {
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut fresh_batch = None;
         let result = loop {
@@ -105,7 +241,7 @@ impl Worker {
             if control.lost(self.site.now()) {
                 break Err(Error::History(StoreError::LeaseLost { remediation: remediation.id.clone() }));
             }
-            match self.step(&remediation, next, &lease, &control, &mut fresh_batch).await {
+            match self.step(&remediation, next, &lease, &control, &mut fresh_batch, hands).await {
                 Ok(next) => {
                     if next.status != remediation.status {
                         notify::status_changed(&self.site, &next).await;
@@ -117,14 +253,11 @@ impl Worker {
         };
         drop(control);
         // After an error it is not due again at once: one that cannot go on must not keep the others waiting.
-        let given_back = match &result {
+        let released = match &result {
             Ok(_) => self.site.history.release(&lease).await,
             Err(_) => self.site.history.postpone(&lease, self.site.now().plus(AFTER_ERROR)).await,
         };
-        // A lease that cannot be given back runs out by itself.
-        if let Err(error) = given_back {
-            tracing::debug!(remediation.id = %lease.remediation, %error, "Lease not released.");
-        }
+        given_back(&lease, released);
         result
     }
 
@@ -136,6 +269,7 @@ impl Worker {
         lease: &Lease,
         control: &Control,
         fresh_batch: &mut Option<u32>,
+        hands: &mut Hands,
     ) -> Result<Remediation, Error> {
         let (site, history) = (&self.site, &self.site.history);
         match next {
@@ -143,29 +277,30 @@ impl Worker {
             Next::Expire => self.record(lease, &Event::Expired).await,
             Next::Start => self.record(lease, &Event::Started).await,
             Next::StartBatch { number, first, targets } => {
-                if let Some(reason) = self.other_connectors(remediation).await? {
+                if let Some(reason) = planner::other_connectors(site, &remediation.id).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
                 }
                 *fresh_batch = Some(number);
                 self.record(lease, &Event::BatchStarted { number, first, targets }).await
             }
-            Next::Run { number, first, targets } => {
-                // A batch that this very worker did not begin may be half done; so may what a retry tries again.
+            Next::Run { number, .. } => {
+                // A batch that this very worker did not begin may wait since before an upgrade.
                 let fresh = fresh_batch.take() == Some(number);
-                if !fresh && let Some(reason) = self.other_connectors(remediation).await? {
+                if !fresh && let Some(reason) = planner::other_connectors(site, &remediation.id).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
                 }
-                let in_doubt = !fresh || matches!(remediation.request.origin, Origin::Retry { .. });
-                let batch = Batch { number, first, targets, in_doubt };
-                batch::run(site, lease, remediation, &batch, control, &self.observer).await
+                let done = remediation.counts.acted() + remediation.counts.not_remediable;
+                (self.observer)(Seen::BatchStarted { number, done, submitted: remediation.counts.submitted });
+                let crew = hands.crew(self, &remediation.id).await?;
+                batch::see_through(site, lease, remediation, number, control, &crew).await
             }
             Next::Pause { reason } => self.record(lease, &Event::Paused { reason }).await,
             Next::Cancel { by } => match remediation.progress.open_batch {
                 // What it had done must be known before the rest is called off.
-                Some((number, first, targets)) => {
-                    let batch = Batch { number, first, targets, in_doubt: true };
-                    let done = batch::look(site, remediation, &batch, control).await?;
-                    Ok(history.finish_batch(&remediation.id, lease, AUTOMATION, number, &done, 0, site.now()).await?)
+                Some((number, ..)) => {
+                    batch::stand_still(site, remediation, control).await?;
+                    let done = batch::look(site, remediation, number).await?;
+                    Ok(history.finish_batch(&remediation.id, lease, AUTOMATION, number, &done, site.now()).await?)
                 }
                 None => Ok(history.cancel_open(&remediation.id, lease, &by, site.now()).await?),
             },
@@ -179,20 +314,6 @@ impl Worker {
             Next::Finish => self.record(lease, &Event::Finished).await,
             Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing => Ok(remediation.clone()),
         }
-    }
-
-    /// The plan names the connectors that it was approved for. Others would do other things with it.
-    async fn other_connectors(&self, remediation: &Remediation) -> Result<Option<StopReason>, Error> {
-        let Some(header) = self.site.history.plan_header(&remediation.id).await? else { return Ok(None) };
-        for (name, approved) in &header.connectors {
-            let now = self.site.stores.get(name.as_str()).map(|store| planner::connector(&**store));
-            if now.as_ref() != Some(approved) {
-                let now = now.unwrap_or_else(|| "not configured".to_owned());
-                let detail = format!("the plan was approved for connector `{approved}`, and now it is `{now}`");
-                return Ok(Some(StopReason::StoreUnavailable { store: name.clone(), detail }));
-            }
-        }
-        Ok(None)
     }
 
     async fn record(&self, lease: &Lease, event: &Event) -> Result<Remediation, Error> {
@@ -257,5 +378,16 @@ impl Worker {
         let verify = bound.verifies(&plan.facts, &plan.counts);
         let event = Event::Planned { plan, guards: bound.guards().clone(), verify, approval, decided_by };
         Ok(site.history.freeze_plan(&remediation.id, lease, &header, AUTOMATION, &event, site.now()).await?)
+    }
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A lease that cannot be given back runs out by itself.
+fn given_back(lease: &Lease, result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        tracing::debug!(remediation.id = %lease.remediation, %error, "Lease not released.");
     }
 }

@@ -62,12 +62,12 @@ impl StoreError {
     /// Turns a broken unique constraint into [`StoreError::Exists`].
     #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and references alike")]
     pub(crate) fn exists(self, noun: &'static str, id: impl ToString) -> Self {
-        match &self {
-            Self::Database(sqlx::Error::Database(error)) if error.kind() == ErrorKind::UniqueViolation => {
-                Self::Exists { noun, id: id.to_string() }
-            }
-            _ => self,
-        }
+        if self.is_unique_violation() { Self::Exists { noun, id: id.to_string() } } else { self }
+    }
+
+    /// Whether a row was there already.
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.kind() == ErrorKind::UniqueViolation)
     }
 }
 

@@ -23,8 +23,10 @@ mod plans;
 mod principals;
 mod remediations;
 mod schema;
+mod seats;
 mod store;
 mod verify;
+mod work;
 
 pub use chain::Entry;
 pub use error::StoreError;
@@ -33,3 +35,4 @@ pub use leases::Lease;
 pub use principals::Token;
 pub use store::Store;
 pub use verify::{Found, Head, Verified, VerifyError};
+pub use work::{Claimed, Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft, Whose};

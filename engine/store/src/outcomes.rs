@@ -12,8 +12,8 @@ use crate::bulk;
 use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::leases::Lease;
-use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH, number as small, read_target};
-use crate::remediations::{Locked, json, lock, lock_for, write};
+use crate::plans::{TARGET_WIDTH, number as small, read_target};
+use crate::remediations::{Locked, json, lock, write};
 use crate::store::Store;
 
 const OUTCOMES: bulk::Into = bulk::Into {
@@ -27,62 +27,6 @@ pub(crate) const OUTCOME_COLUMNS: &str = "o.seq, o.kind, o.reason, o.detail, o.r
 const PAGE: u32 = 10_000;
 
 impl Store {
-    /// The targets of a batch that still have no outcome and can have one, in their order.
-    #[tracing::instrument(name = "store.targets.batch", skip_all, fields(remediation.id = %id, targets = count))]
-    pub async fn batch_targets(&self, id: &RemediationId, first: u32, count: u32) -> Result<Vec<Target>, StoreError> {
-        let mut tx = self.read().await?;
-        let number = number_of(&mut tx, id).await?;
-        let sql = format!(
-            "SELECT {TARGET_COLUMNS} FROM targets t \
-             LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
-             LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
-             WHERE t.remediation = $1 AND t.seq >= $2 AND t.seq < $3 AND t.not_remediable IS NULL AND o.seq IS NULL \
-             ORDER BY t.seq"
-        );
-        let end = i64::from(first) + i64::from(count);
-        let rows = tx.rows(sql, &[number.into(), first.into(), end.into()]).await?;
-        let mut targets: Vec<Target> = Vec::with_capacity(rows.len());
-        for row in &rows {
-            targets.push(read_target(row, targets.last())?);
-        }
-        Ok(targets)
-    }
-
-    /// Records outcomes of the open batch.
-    #[tracing::instrument(name = "store.outcomes.record", skip_all, fields(remediation.id = %id, outcomes = outcomes.len()))]
-    pub async fn record_outcomes(
-        &self,
-        id: &RemediationId,
-        lease: &Lease,
-        outcomes: &[Outcome],
-    ) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
-        let number = lock_for(&mut tx, id, lease, "in-progress").await?;
-        insert(&mut tx, id, number, outcomes).await?;
-        tx.commit().await
-    }
-
-    /// How many outcomes of each kind an open batch has so far.
-    #[tracing::instrument(name = "store.outcomes.open_batch", skip_all, fields(remediation.id = %id))]
-    pub async fn open_batch_counts(
-        &self,
-        id: &RemediationId,
-        batch: u32,
-    ) -> Result<Vec<(OutcomeKind, u64)>, StoreError> {
-        let mut tx = self.read().await?;
-        let sql = "SELECT o.kind, COUNT(*) FROM batches b JOIN outcomes o ON o.remediation = b.remediation \
-                   AND o.seq >= b.first_seq AND o.seq < b.first_seq + b.targets AND o.batch = b.number \
-                   WHERE b.remediation = $1 AND b.number = $2 GROUP BY o.kind ORDER BY o.kind";
-        let number = number_of(&mut tx, id).await?;
-        let rows = tx.rows(sql, &[number.into(), batch.into()]).await?;
-        rows.iter()
-            .map(|row| {
-                let kind = row.text(0)?.parse().map_err(|_| StoreError::corrupt("outcomes", "kind", id))?;
-                Ok((kind, u64::try_from(row.int(1)?).unwrap_or(0)))
-            })
-            .collect()
-    }
-
     /// Records the last outcomes of a batch and closes it: counts them, and puts their digest into the event.
     #[tracing::instrument(name = "store.batches.finish", skip_all, fields(remediation.id = %id, batch = number))]
     #[expect(clippy::too_many_arguments, reason = "one transaction: what closes the batch and what it is closed with")]
@@ -93,13 +37,13 @@ impl Store {
         actor: &str,
         number: u32,
         outcomes: &[Outcome],
-        throttled: u64,
         at: Timestamp,
     ) -> Result<Remediation, StoreError> {
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, Some(lease)).await?;
-        insert(&mut tx, id, locked.number, outcomes).await?;
-        let next = close_batch(&mut tx, locked, actor, number, throttled, at).await?;
+        let outcomes: Vec<_> = outcomes.iter().map(|outcome| (locked.number, outcome)).collect();
+        insert(&mut tx, &outcomes).await?;
+        let next = close_batch(&mut tx, locked, actor, number, at).await?;
         tx.commit().await?;
         Ok(next.remediation)
     }
@@ -117,7 +61,7 @@ impl Store {
         let mut tx = self.write().await?;
         let mut locked = lock(&mut tx, id, Some(lease)).await?;
         if let Some((number, ..)) = locked.remediation.progress.open_batch {
-            locked = close_batch(&mut tx, locked, by, number, 0, at).await?;
+            locked = close_batch(&mut tx, locked, by, number, at).await?;
         }
         // An unfrozen plan is no plan: nothing of it can be cancelled.
         if locked.remediation.plan.is_some() {
@@ -143,7 +87,6 @@ async fn close_batch(
     locked: Locked,
     actor: &str,
     number: u32,
-    throttled: u64,
     at: Timestamp,
 ) -> Result<Locked, StoreError> {
     let Some((_, first, targets)) = locked.remediation.progress.open_batch.filter(|(open, ..)| *open == number) else {
@@ -152,17 +95,22 @@ async fn close_batch(
             locked.remediation.progress.open_batch.map_or_else(|| "none".to_owned(), |(open, ..)| open.to_string());
         return Err(StoreError::Conflict { what, expected: number.to_string(), found });
     };
+    let values = [locked.number.into(), number.into()];
+    let sql = "SELECT throttled FROM batches WHERE remediation = $1 AND number = $2";
+    let throttled = tx.row(sql, &values).await?.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
+    tx.execute("DELETE FROM work WHERE remediation = $1", &values[..1]).await?;
     let sum = sum(tx, locked.number, Span::batch(number, first, targets)).await?;
     let report = BatchReport { counts: sum.counts, throttled };
     let event = Event::BatchFinished { number, report, outcomes: sum.digest };
     write(tx, locked, actor, &event, at).await
 }
 
-async fn insert(tx: &mut Tx, id: &RemediationId, number: i64, outcomes: &[Outcome]) -> Result<(), StoreError> {
+/// Writes outcomes, each with the number of its remediation.
+pub(crate) async fn insert(tx: &mut Tx, outcomes: &[(i64, &Outcome)]) -> Result<(), StoreError> {
     let mut values = Vec::with_capacity(outcomes.len() * OUTCOMES.columns.len());
-    for outcome in outcomes {
+    for (number, outcome) in outcomes {
         values.extend([
-            Value::Int(number),
+            Value::Int(*number),
             outcome.seq.into(),
             outcome.kind.as_str().into(),
             outcome.reason.as_str().into(),
@@ -172,7 +120,9 @@ async fn insert(tx: &mut Tx, id: &RemediationId, number: i64, outcomes: &[Outcom
             outcome.recorded_at.into(),
         ]);
     }
-    bulk::insert(tx, OUTCOMES, &values).await.map_err(|error| error.exists("an outcome of one of the targets of", id))
+    let noun = "an outcome of one of the targets of remediation number";
+    let number = outcomes.first().map_or(0, |(number, _)| *number);
+    bulk::insert(tx, OUTCOMES, &values).await.map_err(|error| error.exists(noun, number))
 }
 
 /// Which outcomes a digest is over.

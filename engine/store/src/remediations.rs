@@ -246,6 +246,7 @@ async fn write_details(
                 &[number.into(), (*batch).into(), (*first).into(), (*targets).into(), at.into()],
             )
             .await?;
+            open_lanes(tx, number, *batch, *first, *targets).await?;
         }
         Event::BatchFinished { number: batch, report, outcomes } => {
             tx.execute(
@@ -256,6 +257,23 @@ async fn write_details(
         }
         _ => {}
     }
+    Ok(())
+}
+
+/// Makes work of the lanes of a batch that begins: a lane may begin before it and end behind it.
+async fn open_lanes(tx: &mut Tx, number: i64, batch: u32, first: u32, targets: u32) -> Result<(), StoreError> {
+    let end = i64::from(first) + i64::from(targets);
+    // The lanes of its first and its last target bound a range of the key.
+    let sql = "INSERT INTO work (remediation, lane, batch, store, mailbox, first_seq, targets) \
+        SELECT remediation, lane, CAST($2 AS BIGINT), store, mailbox, first_seq, end_seq - first_seq FROM ( \
+            SELECT l.remediation, l.lane, l.store, l.mailbox, \
+                CASE WHEN l.first_seq > $3 THEN l.first_seq ELSE CAST($3 AS BIGINT) END AS first_seq, \
+                CASE WHEN l.first_seq + l.targets < $4 THEN l.first_seq + l.targets ELSE CAST($4 AS BIGINT) END AS end_seq \
+            FROM lanes l WHERE l.remediation = $1 \
+                AND l.lane >= (SELECT t.lane FROM targets t WHERE t.remediation = $1 AND t.seq = $3) \
+                AND l.lane <= (SELECT t.lane FROM targets t WHERE t.remediation = $1 AND t.seq = $4 - 1) \
+        ) AS opened";
+    tx.execute(sql, &[number.into(), batch.into(), first.into(), end.into()]).await?;
     Ok(())
 }
 

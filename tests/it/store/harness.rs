@@ -9,7 +9,7 @@ use clawback_model::{
     Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Reason, Receipt, Remediation,
     RemediationId, Request, SelectionMode, Severity, Target, Timestamp, Vote,
 };
-use clawback_store::{Lease, Store};
+use clawback_store::{Lane, LaneClaim, LaneEnd, LaneReport, Lease, Store, StoreError, Whose};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
@@ -127,11 +127,34 @@ impl Database {
         let store = &self.store;
         let event = Event::BatchStarted { number, first, targets };
         store.record(id, Some(lease), "automation", &event, Timestamp(2_000_400)).await.unwrap();
-        let open = store.batch_targets(id, first, targets).await.unwrap();
-        let outcomes: Vec<_> = open.iter().map(|target| outcome(target, number)).collect();
-        let (early, late) = outcomes.split_at(outcomes.len() / 2);
-        store.record_outcomes(id, lease, early).await.unwrap();
-        store.finish_batch(id, lease, "automation", number, late, 0, Timestamp(2_000_500)).await.unwrap();
+        let lanes = self.lanes("node-1", id).await;
+        let (early, late) = lanes.split_at(lanes.len() / 2);
+        for half in [early, late] {
+            assert_eq!(self.report("node-1", half, number, LaneEnd::Done).await.unwrap(), []);
+        }
+        store.finish_batch(id, lease, "automation", number, &[], Timestamp(2_000_500)).await.unwrap();
+    }
+
+    /// Claims every free lane of a remediation.
+    pub(crate) async fn lanes(&self, node: &str, id: &RemediationId) -> Vec<Lane> {
+        let claimed =
+            self.store.claim_lanes(node, "corp", Whose::Only(id), 10_000, Timestamp(2_000_400)).await.unwrap();
+        claimed.map_or(Vec::new(), |claimed| claimed.lanes)
+    }
+
+    /// Reports an outcome for every target of some lanes. Gives the claims that were void.
+    pub(crate) async fn report(
+        &self,
+        node: &str,
+        lanes: &[Lane],
+        batch: u32,
+        end: LaneEnd,
+    ) -> Result<Vec<LaneClaim>, StoreError> {
+        let outcomes: Vec<Vec<Outcome>> =
+            lanes.iter().map(|lane| lane.targets.iter().map(|target| outcome(target, batch)).collect()).collect();
+        let report = |(lane, outcomes): (&Lane, _)| LaneReport { claim: lane.claim, outcomes, throttled: 0, end };
+        let reports: Vec<_> = lanes.iter().zip(outcomes.iter().map(Vec::as_slice)).map(report).collect();
+        self.store.record_lanes(node, &reports).await
     }
 
     /// A remediation of `count` targets that ran to its end: voted on, two batches, finished.

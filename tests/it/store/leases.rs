@@ -3,7 +3,7 @@
 use clawback_model::{Decision, Event, Severity, Timestamp};
 use clawback_store::StoreError;
 
-use super::harness::{Database, TTL, outcome, targets};
+use super::harness::{Database, TTL, targets};
 
 #[tokio::test]
 async fn the_gravest_and_then_the_oldest_is_claimed_and_nothing_twice() {
@@ -67,7 +67,6 @@ async fn a_late_writer_changes_nothing() {
         let event = Event::BatchStarted { number: 0, first: 0, targets: 10 };
         let lost = |error: StoreError| assert!(matches!(error, StoreError::LeaseLost { .. }), "{error}");
         lost(store.record(&id, Some(&old), "automation", &event, later).await.unwrap_err());
-        lost(store.record_outcomes(&id, &old, &[outcome(&plan[0], 0)]).await.unwrap_err());
         lost(store.begin_plan(&id, &old).await.unwrap_err());
         lost(store.append_targets(&id, &old, &plan).await.unwrap_err());
         lost(store.cancel_open(&id, &old, "ann", later).await.unwrap_err());

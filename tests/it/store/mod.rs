@@ -4,6 +4,7 @@ mod bulk;
 mod differential;
 mod harness;
 mod history;
+mod lanes;
 mod leases;
 mod principals;
 mod remediations;

@@ -6,48 +6,54 @@ use std::time::Duration;
 use clawback_runtime::{Worker, silent};
 
 use crate::args::{Global, WorkerArgs};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, chain};
 use crate::open::{Session, Stores};
 use crate::output;
 
-/// Wait between two looks at an empty queue.
-const IDLE: Duration = Duration::from_secs(1);
-/// Wait after an error, so that a broken database is not hammered.
-const AFTER_ERROR: Duration = Duration::from_secs(5);
+/// How long calls under way may take to end after a stop was asked for.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::All).await?;
     session.api.may_work(&session.who)?;
     let worker = Worker::new(Arc::clone(session.site()), silent());
+    if args.once {
+        return once(&worker).await;
+    }
+    let (stopping, asked) = tokio::sync::oneshot::channel();
+    let stop = async {
+        stop_asked().await;
+        output::note("stopping: calls under way are ended and recorded; once more to leave at once");
+        let _ = stopping.send(());
+    };
+    let told = |result: Result<clawback_model::Remediation, clawback_runtime::Error>| match result {
+        Ok(remediation) => output::note(&format!("{}  {}", remediation.id, remediation.status)),
+        Err(error) => tracing::error!(error = chain(&error), "Work failed; it is tried again."),
+    };
+    tokio::select! {
+        ended = worker.serve(stop, told) => ended?,
+        // What is not handed back by then is others' once the lease has run out.
+        () = async { let _ = asked.await; deadline().await } => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// Works until nothing is due.
+async fn once(worker: &Worker) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
-    let stop = stop_asked();
-    tokio::pin!(stop);
-    loop {
-        let outcome = tokio::select! {
-            // A remediation under way is left as it is: its lease runs out and the next worker goes on.
-            () = &mut stop => return Ok(exit),
-            outcome = worker.run_next() => outcome,
-        };
-        let wait = match outcome {
-            Ok(Some(remediation)) => {
-                output::note(&format!("{}  {}", remediation.id, remediation.status));
-                if args.once && super::work::exit_of(&remediation) != Exit::Done {
-                    exit = Exit::Partial;
-                }
-                continue;
-            }
-            Ok(None) if args.once => return Ok(exit),
-            Ok(None) => IDLE,
-            Err(error) if args.once => return Err(error.into()),
-            Err(error) => {
-                tracing::error!(error = crate::failure::chain(&error), "Work failed; trying again.");
-                AFTER_ERROR
-            }
-        };
-        tokio::select! {
-            () = &mut stop => return Ok(exit),
-            () = tokio::time::sleep(wait) => {}
+    while let Some(remediation) = worker.run_next().await? {
+        output::note(&format!("{}  {}", remediation.id, remediation.status));
+        if super::work::exit_of(&remediation) != Exit::Done {
+            exit = Exit::Partial;
         }
+    }
+    Ok(exit)
+}
+
+async fn deadline() {
+    tokio::select! {
+        () = stop_asked() => {}
+        () = tokio::time::sleep(DEADLINE) => {}
     }
 }
 

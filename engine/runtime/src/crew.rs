@@ -1,0 +1,337 @@
+//! The lanes that one node works on: it claims them, many at a time, while there is room, has each worked through, and hands
+//! back what it may not finish. A crew is known by a name of its own; when it ends, or falls silent for longer than a lease,
+//! its lanes are others'.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clawback_model::{Origin, RemediationId, Timestamp};
+use clawback_store::{Claimed, LaneEnd, LaneReport, StoreError, Whose};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{AbortHandle, JoinHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::act::{Bench, work};
+use crate::error::Error;
+use crate::gate::Gated;
+use crate::progress::Observer;
+use crate::recorder::record;
+use crate::site::Site;
+use crate::{node, planner};
+
+/// Reports that may wait for the recorder before lanes wait for it.
+const WAITING_REPORTS: usize = 256;
+/// Lanes for each call that the store allows: enough to keep every seat busy while others wait.
+const LANES_PER_CALL: u32 = 4;
+/// How often free lanes are looked for while there were some a moment ago.
+const BUSY: Duration = Duration::from_millis(25);
+/// And how often when there were none for a while.
+const IDLE: Duration = Duration::from_secs(1);
+/// That while.
+const MOMENT: Duration = Duration::from_secs(3);
+
+/// What lanes ask before each call.
+#[derive(Clone)]
+pub(crate) struct Stop {
+    asked: Arc<AtomicBool>,
+    life: Arc<Life>,
+}
+
+impl Stop {
+    /// Whether no further call may begin: a person asked, the node is leaving, or others may take it for dead.
+    pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
+        self.asked.load(Ordering::Relaxed) || self.life.is_over(now)
+    }
+}
+
+/// Whether the crew may go on.
+struct Life {
+    over: AtomicBool,
+    /// It has promised to be alive until then, in microseconds.
+    until: AtomicI64,
+}
+
+impl Life {
+    fn is_over(&self, now: Timestamp) -> bool {
+        self.over.load(Ordering::Relaxed) || now.0 >= self.until.load(Ordering::Relaxed)
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Inner {
+    site: Arc<Site>,
+    observer: Observer,
+    only: Option<RemediationId>,
+    name: String,
+    life: Arc<Life>,
+    /// Lanes in hand.
+    lanes: AtomicUsize,
+    stops: Mutex<HashMap<RemediationId, Arc<AtomicBool>>>,
+    /// Remediations whose plan names other connectors than this node has.
+    foreign: Mutex<HashSet<RemediationId>>,
+    /// There may be lanes to claim.
+    wake: Notify,
+    /// Lanes ended.
+    ended: Notify,
+    failure: Mutex<Option<Arc<StoreError>>>,
+}
+
+/// The lanes of one node. Dropped, they are left as they are; [`Crew::leave`] hands them back.
+pub(crate) struct Crew {
+    inner: Arc<Inner>,
+    alive: AbortHandle,
+    work: tokio::sync::Mutex<JoinHandle<()>>,
+    working: AbortHandle,
+}
+
+impl Crew {
+    /// Begins to claim lanes: of all open batches, or of `only` one remediation.
+    pub(crate) async fn start(site: Arc<Site>, observer: Observer, only: Option<RemediationId>) -> Result<Self, Error> {
+        // A crew that ended badly may have left lanes under its name: each has its own.
+        static CREWS: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}.{}", site.node, CREWS.fetch_add(1, Ordering::Relaxed));
+        let until = site.now().plus(site.tuning.lease);
+        site.history.node_alive(&name, until).await?;
+        let life = Arc::new(Life { over: AtomicBool::new(false), until: AtomicI64::new(until.0) });
+        let inner = Arc::new(Inner {
+            site,
+            observer,
+            only,
+            name,
+            life,
+            lanes: AtomicUsize::new(0),
+            stops: Mutex::default(),
+            foreign: Mutex::default(),
+            wake: Notify::new(),
+            ended: Notify::new(),
+            failure: Mutex::default(),
+        });
+        reap(&inner.site, Some(&inner.name)).await?;
+        let alive = tokio::spawn(Arc::clone(&inner).live()).abort_handle();
+        let work = tokio::spawn(Arc::clone(&inner).work());
+        let working = work.abort_handle();
+        Ok(Self { inner, alive, work: tokio::sync::Mutex::new(work), working })
+    }
+
+    /// Says that there may be lanes to claim.
+    pub(crate) fn wake(&self) {
+        self.inner.wake.notify_one();
+    }
+
+    /// Completes once lanes have ended since this was called.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> {
+        self.inner.ended.notified()
+    }
+
+    /// Why it can record nothing more, if so.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        let failure = locked(&self.inner.failure).clone();
+        let ended = || self.working.is_finished().then_some(Error::CrewEnded);
+        failure.map(Error::Recorder).or_else(ended)
+    }
+
+    /// Ends every lane after its call, records what was done, and hands back the rest.
+    pub(crate) async fn leave(&self) {
+        self.inner.life.end();
+        self.inner.wake.notify_one();
+        if !self.working.is_finished() {
+            let _ = (&mut *self.work.lock().await).await;
+        }
+        self.alive.abort();
+        let Inner { site, name, .. } = &*self.inner;
+        if let Err(error) = site.history.node_leaves(name).await {
+            tracing::debug!(%error, "Lanes not handed back; they are others' once the lease has run out.");
+        }
+    }
+}
+
+impl Drop for Crew {
+    fn drop(&mut self) {
+        self.inner.life.end();
+        self.inner.wake.notify_one();
+        self.alive.abort();
+    }
+}
+
+impl Inner {
+    /// Keeps the promise to be alive, and sees who is to stop.
+    async fn live(self: Arc<Self>) {
+        let tuning = &self.site.tuning;
+        let third = tuning.lease / 3;
+        let mut ticks = interval(tuning.control);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reap_at = Instant::now() + third;
+        loop {
+            ticks.tick().await;
+            let now = self.site.now();
+            if Timestamp(self.life.until.load(Ordering::Relaxed)).since(now) <= third * 2 {
+                let until = now.plus(tuning.lease);
+                match timeout(third, self.site.history.node_alive(&self.name, until)).await {
+                    Ok(Ok(())) => self.life.until.store(until.0, Ordering::Relaxed),
+                    // Passing trouble of the database: tried again, and the lanes stop when the promise has run out.
+                    Ok(Err(error)) => tracing::warn!(%error, "Sign of life not given."),
+                    Err(_) => tracing::warn!("Sign of life not given in time."),
+                }
+            }
+            if self.lanes.load(Ordering::Relaxed) > 0
+                && let Ok(Ok(stopped)) = timeout(third, self.site.history.stopped_lanes()).await
+            {
+                let mut stops = locked(&self.stops);
+                // Lanes in hand share it; without them it is of no use.
+                stops.retain(|_, asked| Arc::strong_count(asked) > 1);
+                for (id, asked) in &*stops {
+                    asked.store(stopped.contains(id), Ordering::Relaxed);
+                }
+            }
+            if Instant::now() >= reap_at {
+                reap_at = Instant::now() + third;
+                if let Err(error) = reap(&self.site, Some(&self.name)).await {
+                    tracing::warn!(%error, "Lanes of dead nodes not looked for.");
+                }
+            }
+        }
+    }
+
+    /// Claims lanes while there is room, and sees them through.
+    async fn work(self: Arc<Self>) {
+        let (sender, receiver) = mpsc::channel(WAITING_REPORTS);
+        let told = Arc::clone(&self);
+        let ended = move |lanes| {
+            told.lanes.fetch_sub(lanes, Ordering::Relaxed);
+            if lanes > 0 {
+                told.ended.notify_waiters();
+                told.wake.notify_one();
+            }
+        };
+        let recorder = record(Arc::clone(&self.site), self.name.clone(), receiver, Arc::clone(&self.observer), ended);
+        let recorder = tokio::spawn(recorder);
+        let mut lanes = JoinSet::new();
+        let mut seen_at = Instant::now();
+        while !self.life.over.load(Ordering::Relaxed) && !sender.is_closed() {
+            while let Some(ended) = lanes.try_join_next() {
+                over(ended);
+            }
+            match self.claim(&sender, &mut lanes).await {
+                Ok(true) => {
+                    seen_at = Instant::now();
+                    continue;
+                }
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "No lanes claimed.");
+                    tokio::time::sleep(IDLE).await;
+                }
+            }
+            let wait = if seen_at.elapsed() < MOMENT { BUSY } else { IDLE };
+            let _ = timeout(wait, self.wake.notified()).await;
+        }
+        while let Some(ended) = lanes.join_next().await {
+            over(ended);
+        }
+        drop(sender);
+        if let Err(error) = recorder.await.expect("the recorder does not panic") {
+            *locked(&self.failure) = Some(Arc::new(error));
+            self.life.end();
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// Claims once for each store that has free lanes and room for them. Gives whether there were any.
+    async fn claim(&self, reports: &mpsc::Sender<crate::act::Report>, lanes: &mut JoinSet<()>) -> Result<bool, Error> {
+        let mut any = false;
+        for name in self.site.history.stores_with_lanes().await? {
+            let Some(store) = self.site.stores.get(&*name) else { continue };
+            let most = store.seats().max(1).saturating_mul(LANES_PER_CALL);
+            let room = most.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
+            if room * 2 < most {
+                continue;
+            }
+            let foreign: Vec<RemediationId> = locked(&self.foreign).iter().cloned().collect();
+            let (history, now) = (&self.site.history, self.site.now());
+            let whose = self.only.as_ref().map_or(Whose::AllBut(&foreign), Whose::Only);
+            let claimed = history.claim_lanes(&self.name, &name, whose, room, now).await?;
+            let Some(claimed) = claimed else { continue };
+            any = true;
+            self.begin(claimed, store, reports, lanes).await?;
+        }
+        Ok(any)
+    }
+
+    async fn begin(
+        &self,
+        claimed: Claimed,
+        store: &Arc<Gated>,
+        reports: &mpsc::Sender<crate::act::Report>,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<(), Error> {
+        let Claimed { remediation, batch, lanes } = claimed;
+        let known = locked(&self.stops).get(&remediation.id).cloned();
+        let asked = match known {
+            Some(asked) => asked,
+            None => {
+                if let Some(reason) = planner::other_connectors(&self.site, &remediation.id).await? {
+                    tracing::warn!(remediation.id = %remediation.id, %reason, "Its lanes are left to other nodes.");
+                    locked(&self.foreign).insert(remediation.id.clone());
+                    return Ok(self.hand_back(&lanes).await?);
+                }
+                let asked = Arc::new(AtomicBool::new(false));
+                locked(&self.stops).insert(remediation.id.clone(), Arc::clone(&asked));
+                asked
+            }
+        };
+        let bench = Arc::new(Bench {
+            site: Arc::clone(&self.site),
+            action: remediation.request.action,
+            batch,
+            stop: Stop { asked, life: Arc::clone(&self.life) },
+            reports: reports.clone(),
+            observer: Arc::clone(&self.observer),
+        });
+        // What a retry tries again may have been done by the first try.
+        let retried = matches!(remediation.request.origin, Origin::Retry { .. });
+        self.lanes.fetch_add(lanes.len(), Ordering::Relaxed);
+        for mut lane in lanes {
+            lane.in_doubt |= retried;
+            tasks.spawn(work(Arc::clone(&bench), Arc::clone(store), lane));
+        }
+        Ok(())
+    }
+
+    async fn hand_back(&self, lanes: &[clawback_store::Lane]) -> Result<(), StoreError> {
+        let end = LaneEnd::Back(self.site.now());
+        let back = |lane: &clawback_store::Lane| LaneReport { claim: lane.claim, outcomes: &[], throttled: 0, end };
+        let reports: Vec<_> = lanes.iter().map(back).collect();
+        self.site.history.record_lanes(&self.name, &reports).await.map(drop)
+    }
+}
+
+/// Makes the lanes of dead nodes free again; those of dead processes of this machine at once.
+pub(crate) async fn reap(site: &Site, me: Option<&str>) -> Result<(), StoreError> {
+    let holders = site.history.lane_holders().await?;
+    if holders.iter().any(|holder| Some(&**holder) != me) {
+        let dead: Vec<String> = holders.into_iter().filter(|holder| node::is_dead(holder)).collect();
+        let reaped = site.history.reap_lanes(&dead, site.now()).await?;
+        if reaped > 0 {
+            tracing::info!(lanes = reaped, "Took over lanes of nodes that are dead.");
+        }
+    }
+    Ok(())
+}
+
+/// A panic in a lane is a panic of the crew: its targets have no outcome.
+fn over(lane: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = lane
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,269 @@
+//! The limits of a mail store, over all nodes: [`Gated`] is a store whose every call first takes a seat and, where the store
+//! has a rate, a token. Seats and tokens are rows of the history; a node holds its share of them while it makes calls.
+//!
+//! A store that throttles is asked by fewer calls at once: half as many, then one more for each round that went well.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
+use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query};
+use clawback_store::Store;
+use tokio::sync::Notify;
+
+/// How long seats are held without a sign of life.
+const HELD: Duration = Duration::from_secs(15);
+/// How often a node looks whether its share has changed.
+const REFRESH: Duration = Duration::from_millis(500);
+/// Looks without a call after which the seats are given back.
+const QUIET: u32 = 4;
+
+/// Where seats and tokens come from.
+struct Source {
+    history: Store,
+    clock: Arc<dyn Clock>,
+    node: String,
+}
+
+#[derive(Default)]
+struct State {
+    /// Seats that this node holds; none before the first call.
+    seats: u32,
+    used: u32,
+    /// Fewer, while the store throttles.
+    most: f64,
+    tokens: u32,
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        self.used < self.seats && f64::from(self.used) < self.most.max(1.0)
+    }
+}
+
+/// The gate of one store on one node.
+struct Gate {
+    store: Arc<str>,
+    capabilities: Capabilities,
+    source: Source,
+    state: Mutex<State>,
+    changed: Notify,
+    /// One task at a time goes for tokens.
+    filling: tokio::sync::Mutex<()>,
+    /// Whether seats are being kept up.
+    kept: AtomicBool,
+}
+
+impl Gate {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn enter(self: &Arc<Self>) -> Result<Seat, CallError> {
+        let seat = loop {
+            let changed = self.changed.notified();
+            {
+                let mut state = self.state();
+                if state.has_room() {
+                    state.used += 1;
+                    // One that leaves wakes one that waits; where there is room for more, that one wakes the next.
+                    if state.has_room() {
+                        self.changed.notify_one();
+                    }
+                    break Seat { gate: Arc::clone(self) };
+                }
+            }
+            if !self.kept.swap(true, Ordering::AcqRel) {
+                if let Err(error) = self.refresh().await {
+                    self.kept.store(false, Ordering::Release);
+                    self.changed.notify_waiters();
+                    return Err(error);
+                }
+                tokio::spawn(keep(Arc::downgrade(self)));
+                continue;
+            }
+            changed.await;
+        };
+        if let Some(rate) = self.capabilities.calls_per_second {
+            self.token(rate).await?;
+        }
+        Ok(seat)
+    }
+
+    /// Takes this node's share of the seats.
+    async fn refresh(&self) -> Result<(), CallError> {
+        let Source { history, clock, node } = &self.source;
+        let (total, used) = (self.capabilities.calls, self.state().used);
+        let now = clock.now();
+        let taken = history.take_seats(node, &self.store, total, used, now, now.plus(HELD)).await;
+        let seats = taken.map_err(|error| self.unreachable(&error))?;
+        {
+            let mut state = self.state();
+            if state.seats == 0 {
+                state.most = f64::from(total);
+            }
+            state.seats = seats;
+        }
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    async fn token(&self, rate: u32) -> Result<(), CallError> {
+        loop {
+            if self.take_token() {
+                return Ok(());
+            }
+            let _turn = self.filling.lock().await;
+            if self.take_token() {
+                return Ok(());
+            }
+            let Source { history, clock, .. } = &self.source;
+            let lot = (rate / 20).max(1);
+            let taken = history.take_tokens(&self.store, rate, lot, clock.now()).await;
+            match taken.map_err(|error| self.unreachable(&error))? {
+                Ok(tokens) => self.state().tokens += tokens,
+                Err(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    fn take_token(&self) -> bool {
+        let mut state = self.state();
+        let there = state.tokens > 0;
+        state.tokens -= u32::from(there);
+        there
+    }
+
+    fn unreachable(&self, error: &clawback_store::StoreError) -> CallError {
+        CallError::Transient { store: Arc::clone(&self.store), detail: format!("its limits cannot be read: {error}") }
+    }
+
+    /// Learns from how a call went.
+    fn went<T>(&self, result: &Result<T, CallError>) {
+        let mut state = self.state();
+        let seats = f64::from(state.seats.max(1));
+        state.most = match result {
+            Err(CallError::Throttled { .. }) => (state.most.min(seats) / 2.0).max(1.0),
+            _ => (state.most + 1.0 / state.most.max(1.0)).min(f64::from(self.capabilities.calls)),
+        };
+    }
+}
+
+/// The right to make one call.
+struct Seat {
+    gate: Arc<Gate>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.gate.state().used -= 1;
+        self.gate.changed.notify_one();
+    }
+}
+
+/// Keeps the seats of a gate while it is used, and gives them back when it is not.
+async fn keep(gate: Weak<Gate>) {
+    let mut quiet = 0;
+    loop {
+        tokio::time::sleep(REFRESH).await;
+        let Some(gate) = gate.upgrade() else { return };
+        let used = gate.state().used;
+        quiet = if used == 0 { quiet + 1 } else { 0 };
+        if quiet < QUIET {
+            if let Err(error) = gate.refresh().await {
+                tracing::warn!(store = %gate.store, %error, "Seats not kept.");
+            }
+            continue;
+        }
+        {
+            let mut state = gate.state();
+            if state.used > 0 {
+                continue;
+            }
+            state.seats = 0;
+        }
+        let Source { history, node, .. } = &gate.source;
+        if let Err(error) = history.leave_seats(node, &gate.store).await {
+            tracing::debug!(store = %gate.store, %error, "Seats not given back; they run out.");
+        }
+        gate.kept.store(false, Ordering::Release);
+        gate.changed.notify_waiters();
+        return;
+    }
+}
+
+/// A mail store behind its gate.
+pub struct Gated {
+    store: Arc<dyn MailStore>,
+    gate: Arc<Gate>,
+}
+
+impl Gated {
+    /// `store`, within its limits over all nodes that share `history`; `node` is this one.
+    pub fn new(store: Arc<dyn MailStore>, history: Store, clock: Arc<dyn Clock>, node: String) -> Self {
+        let gate = Arc::new(Gate {
+            store: Arc::clone(store.name()),
+            capabilities: store.capabilities().clone(),
+            source: Source { history, clock, node },
+            state: Mutex::default(),
+            changed: Notify::new(),
+            filling: tokio::sync::Mutex::default(),
+            kept: AtomicBool::new(false),
+        });
+        Self { store, gate }
+    }
+
+    /// Calls that this node may make at once; before the first, all that the store allows.
+    pub(crate) fn seats(&self) -> u32 {
+        match self.gate.state().seats {
+            0 => self.capabilities().calls,
+            seats => seats,
+        }
+    }
+
+    async fn call<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {
+        let _seat = self.gate.enter().await?;
+        let result = call.await;
+        self.gate.went(&result);
+        result
+    }
+}
+
+#[async_trait]
+impl MailStore for Gated {
+    fn name(&self) -> &Arc<str> {
+        self.store.name()
+    }
+
+    fn capabilities(&self) -> &Capabilities {
+        self.store.capabilities()
+    }
+
+    async fn mailboxes(&self, cursor: Option<String>, most: u32) -> Result<Page<Arc<str>>, CallError> {
+        self.call(self.store.mailboxes(cursor, most)).await
+    }
+
+    async fn search(
+        &self,
+        mailbox: &Arc<str>,
+        query: &Query,
+        cursor: Option<String>,
+        most: u32,
+    ) -> Result<Page<Message>, CallError> {
+        self.call(self.store.search(mailbox, query, cursor, most)).await
+    }
+
+    async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {
+        self.call(self.store.locate(mailbox, references)).await
+    }
+
+    async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+        self.call(self.store.apply(mailbox, action, aims)).await
+    }
+
+    async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {
+        self.call(self.store.fetch_raw(mailbox, reference, most)).await
+    }
+}

@@ -1,0 +1,93 @@
+//! A store's limits, over all nodes: each node holds seats, which never sum to more than the store allows at once, and takes
+//! tokens out of one bucket, a lot at a time. Both lock the store's one row, for the length of a short transaction.
+
+use std::time::Duration;
+
+use clawback_model::Timestamp;
+
+use crate::dialect::Tx;
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// Tokens are kept in millionths, so that a bucket fills between two looks.
+const UNIT: i64 = 1_000_000;
+
+impl Store {
+    /// Takes a node's share of the `total` seats of a store, until `until`. `used` are those that it cannot give back now. What
+    /// it gets may be less than its share while others hold more than theirs, and is never more than is free.
+    #[tracing::instrument(name = "store.seats.take", skip_all, fields(node.id = node, store = store))]
+    pub async fn take_seats(
+        &self,
+        node: &str,
+        store: &str,
+        total: u32,
+        used: u32,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let mut tx = self.write().await?;
+        lock_store(&mut tx, store).await?;
+        tx.execute("DELETE FROM seats WHERE store = $1 AND until <= $2", &[store.into(), now.into()]).await?;
+        let sql = "SELECT CAST(COALESCE(SUM(seats), 0) AS BIGINT), COUNT(*) FROM seats WHERE store = $1 AND node <> $2";
+        let row = tx.row(sql, &[store.into(), node.into()]).await?;
+        let (theirs, others) = row.map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.int(0)?, row.int(1)?)))?;
+        let free = i64::from(total).saturating_sub(theirs).max(0);
+        let share = (i64::from(total) / (others + 1)).max(1);
+        let mine = share.max(i64::from(used)).min(free);
+        tx.execute(
+            "INSERT INTO seats (store, node, seats, until) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (store, node) DO UPDATE SET seats = excluded.seats, until = excluded.until",
+            &[store.into(), node.into(), mine.into(), until.into()],
+        )
+        .await?;
+        tx.commit().await?;
+        Ok(u32::try_from(mine).unwrap_or(0))
+    }
+
+    /// Gives all seats back.
+    #[tracing::instrument(name = "store.seats.leave", skip_all, fields(node.id = node, store = store))]
+    pub async fn leave_seats(&self, node: &str, store: &str) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        tx.execute("DELETE FROM seats WHERE store = $1 AND node = $2", &[store.into(), node.into()]).await?;
+        tx.commit().await
+    }
+
+    /// Takes up to `most` calls out of a store's bucket, which fills with `per_second` and holds a tenth of that. None left:
+    /// how long until there is one.
+    #[tracing::instrument(name = "store.tokens.take", skip_all, fields(store = store))]
+    pub async fn take_tokens(
+        &self,
+        store: &str,
+        per_second: u32,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<Result<u32, Duration>, StoreError> {
+        let mut tx = self.write().await?;
+        lock_store(&mut tx, store).await?;
+        let row = tx.row("SELECT tokens, filled_at FROM store_limits WHERE store = $1", &[store.into()]).await?;
+        let (tokens, filled_at) = row.map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.int(0)?, row.int(1)?)))?;
+        let rate = i64::from(per_second.max(1));
+        // A clock that is behind the last node's fills nothing; `filled_at` never goes back.
+        let elapsed = now.0.saturating_sub(filled_at).clamp(0, UNIT);
+        let tokens = tokens.saturating_add(elapsed.saturating_mul(rate)).min((rate / 10).max(1).saturating_mul(UNIT));
+        let taken = (tokens / UNIT).min(i64::from(most));
+        tx.execute(
+            "UPDATE store_limits SET tokens = $1, filled_at = $2 WHERE store = $3",
+            &[(tokens - taken * UNIT).into(), now.0.max(filled_at).into(), store.into()],
+        )
+        .await?;
+        tx.commit().await?;
+        if taken > 0 {
+            return Ok(Ok(u32::try_from(taken).unwrap_or(0)));
+        }
+        let missing = (UNIT - tokens).unsigned_abs();
+        Ok(Err(Duration::from_micros(missing.div_ceil(rate.unsigned_abs()))))
+    }
+}
+
+async fn lock_store(tx: &mut Tx, store: &str) -> Result<(), StoreError> {
+    tx.execute("INSERT INTO store_limits (store) VALUES ($1) ON CONFLICT (store) DO NOTHING", &[store.into()]).await?;
+    let sql = tx.and_lock("SELECT store FROM store_limits WHERE store = $1");
+    tx.row(sql, &[store.into()]).await?;
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! Who works on which mailbox, and how many calls a store takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use clawback_model::{Decision, Event, RemediationId, Severity, Target, Timestamp};
+use clawback_store::{LaneEnd, LaneReport, Lease, Whose};
+
+use super::harness::{Database, TTL, outcome, target, targets};
+
+const NOW: Timestamp = Timestamp(2_000_400);
+
+/// A remediation in whose one batch all targets are.
+async fn opened(database: &Database, number: u64, plan: &[Target], severity: Severity) -> (RemediationId, Lease) {
+    let id = database.submit_as(number, |request| request.severity = severity).await;
+    let lease = database.claim(&id).await;
+    database.plan(&id, &lease, plan, Some(1)).await;
+    database.vote(&id, "eve", Decision::Approve).await;
+    let store = &database.store;
+    store.record(&id, Some(&lease), "automation", &Event::Started, NOW).await.unwrap();
+    let event = Event::BatchStarted { number: 0, first: 0, targets: u32::try_from(plan.len()).unwrap() };
+    store.record(&id, Some(&lease), "automation", &event, NOW).await.unwrap();
+    (id, lease)
+}
+
+/// The same, in mailboxes of its own.
+fn elsewhere(number: u64, count: u32) -> Vec<Target> {
+    let mine = |target: Target| Target { mailbox: format!("{number}.{}", target.mailbox).into(), ..target };
+    (0..count).map(target).map(mine).collect()
+}
+
+#[tokio::test]
+async fn a_mailbox_is_held_once_whatever_the_remediations() {
+    for database in Database::all().await {
+        let (one, _) = opened(&database, 1, &targets(40), Severity::Low).await;
+        let (other, _) = opened(&database, 2, &targets(40), Severity::Low).await;
+        let held = database.lanes("a", &one).await;
+        assert_eq!(held.len(), 10);
+        assert!(database.lanes("b", &other).await.is_empty(), "all its mailboxes are held");
+        database.report("a", &held[..4], 0, LaneEnd::Done).await.unwrap();
+        assert_eq!(database.lanes("b", &other).await.len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn the_gravest_goes_first_and_equals_take_turns() {
+    for database in Database::all().await {
+        let store = &database.store;
+        for (number, severity) in [(1, Severity::Low), (2, Severity::Low), (3, Severity::High)] {
+            opened(&database, number, &elsewhere(number, 40), severity).await;
+        }
+        let mut order = Vec::new();
+        for turn in 0..15 {
+            let now = NOW.plus(Duration::from_millis(turn));
+            let claimed = store.claim_lanes("a", "corp", Whose::AllBut(&[]), 3, now).await.unwrap();
+            order.extend(claimed.map(|claimed| claimed.remediation.request.name));
+        }
+        assert_eq!(order[..4], ["Purge 3", "Purge 3", "Purge 3", "Purge 3"]);
+        assert_eq!(
+            order[4..],
+            ["Purge 1", "Purge 2", "Purge 1", "Purge 2", "Purge 1", "Purge 2", "Purge 1", "Purge 2"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn nodes_that_claim_at_once_share_the_lanes() {
+    for database in Database::all().await {
+        let (id, lease) = opened(&database, 1, &targets(400), Severity::Low).await;
+        let nodes = ["a", "b", "c", "d"].map(|node| {
+            let (store, id) = (database.store.clone(), id.clone());
+            tokio::spawn(async move {
+                let mut seen = Vec::new();
+                for _ in 0..40 {
+                    let claimed = store.claim_lanes(node, "corp", Whose::Only(&id), 3, NOW).await.unwrap();
+                    let Some(claimed) = claimed else { continue };
+                    for lane in claimed.lanes {
+                        seen.extend(lane.targets.iter().map(|target| target.seq));
+                        let outcomes: Vec<_> = lane.targets.iter().map(|target| outcome(target, 0)).collect();
+                        let report =
+                            LaneReport { claim: lane.claim, outcomes: &outcomes, throttled: 1, end: LaneEnd::Done };
+                        assert_eq!(store.record_lanes(node, &[report]).await.unwrap(), []);
+                    }
+                }
+                seen
+            })
+        });
+        let mut all = Vec::new();
+        for node in nodes {
+            all.extend(node.await.unwrap());
+        }
+        let distinct: BTreeSet<_> = all.iter().collect();
+        assert_eq!((all.len(), distinct.len()), (343, 343), "{}", database.name);
+        let store = &database.store;
+        let done = store.finish_batch(&id, &lease, "automation", 0, &[], NOW).await.unwrap();
+        assert_eq!((done.counts.acted(), done.progress.since_resumed.throttled), (343, 100));
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_was_thought_dead_writes_nothing() {
+    for database in Database::all().await {
+        let (id, lease) = opened(&database, 1, &targets(8), Severity::Low).await;
+        let store = &database.store;
+        store.node_alive("a", NOW.plus(TTL)).await.unwrap();
+        let frozen = database.lanes("a", &id).await;
+        assert_eq!(store.reap_lanes(&[], NOW).await.unwrap(), 0, "it lives");
+        assert_eq!(store.reap_lanes(&[], NOW.plus(TTL)).await.unwrap(), 2, "it has fallen silent");
+        let taken = database.lanes("b", &id).await;
+        assert!(taken.iter().all(|lane| lane.in_doubt));
+        let void = database.report("a", &frozen, 0, LaneEnd::Done).await.unwrap();
+        assert_eq!(void.len(), 2, "its late report is refused");
+        database.report("b", &taken, 0, LaneEnd::Back(NOW)).await.unwrap();
+        // The same node again: an older claim of its own is void too.
+        let again = database.lanes("a", &id).await;
+        assert!(again.iter().all(|lane| lane.targets.is_empty()), "b had outcomes for all");
+        assert_eq!(database.report("a", &frozen, 0, LaneEnd::Done).await.unwrap().len(), 2);
+        database.report("a", &again, 0, LaneEnd::Done).await.unwrap();
+        assert_eq!(store.finish_batch(&id, &lease, "automation", 0, &[], NOW).await.unwrap().counts.acted(), 7);
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_stopped_batch_gives_out_no_lanes_and_its_doubts_are_known() {
+    for database in Database::all().await {
+        let (id, _) = opened(&database, 1, &targets(40), Severity::Low).await;
+        let store = &database.store;
+        let first = store.claim_lanes("a", "corp", Whose::Only(&id), 2, NOW).await.unwrap().unwrap();
+        store.stop_lanes(&id, true).await.unwrap();
+        assert_eq!(store.stopped_lanes().await.unwrap(), [id.clone()]);
+        assert!(database.lanes("b", &id).await.is_empty());
+        let until = NOW.plus(TTL);
+        database.report("a", &first.lanes[..1], 0, LaneEnd::Done).await.unwrap();
+        let back = LaneReport { claim: first.lanes[1].claim, outcomes: &[], throttled: 0, end: LaneEnd::Back(until) };
+        store.record_lanes("a", &[back]).await.unwrap();
+        assert_eq!(store.doubtful_targets(&id).await.unwrap(), first.lanes[1].targets);
+        store.stop_lanes(&id, false).await.unwrap();
+        assert_eq!(database.lanes("b", &id).await.len(), 8, "one is done, one is not due yet");
+        assert_eq!(store.lanes_left(&id).await.unwrap().held, 8);
+    }
+}
+
+#[tokio::test]
+async fn seats_never_sum_to_more_than_the_store_allows() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let mut held = BTreeMap::new();
+        let mut now = NOW;
+        for (step, node) in ["a", "b", "a", "c", "b", "a", "c", "b", "a", "c", "b", "a"].into_iter().enumerate() {
+            now = now.plus(Duration::from_millis(500));
+            // The first holder cannot give back at once what is under way.
+            let used = if step < 5 { held.get(node).copied().unwrap_or(0) } else { 0 };
+            let seats = store.take_seats(node, "corp", 10, used, now, now.plus(TTL)).await.unwrap();
+            held.insert(node, seats);
+            assert!(held.values().sum::<u32>() <= 10, "{held:?}");
+        }
+        assert_eq!(held.values().copied().collect::<Vec<_>>(), [3, 3, 3], "each its share in the end");
+        store.leave_seats("a", "corp").await.unwrap();
+        assert_eq!(store.take_seats("b", "corp", 10, 0, now, now.plus(TTL)).await.unwrap(), 5);
+        let later = now.plus(TTL * 2);
+        assert_eq!(
+            store.take_seats("d", "corp", 10, 0, later, later.plus(TTL)).await.unwrap(),
+            10,
+            "the others are gone"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_gives_out_its_rate_to_all_nodes_together() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let mut given = 0;
+        let mut now = NOW;
+        for _ in 0..2_000 {
+            now = now.plus(Duration::from_millis(1));
+            if let Ok(tokens) = store.take_tokens("corp", 100, 5, now).await.unwrap() {
+                given += tokens;
+            }
+        }
+        // Two seconds at 100 a second, and a bucket that was full at the start.
+        assert!((200..=211).contains(&given), "{given}");
+        while store.take_tokens("corp", 100, 50, now).await.unwrap().is_ok() {}
+        let wait = store.take_tokens("corp", 100, 50, now).await.unwrap().unwrap_err();
+        assert!(wait <= Duration::from_millis(10) && !wait.is_zero(), "{wait:?}");
+    }
+}
