@@ -29,6 +29,8 @@ const LANES_PER_CALL: u32 = 4;
 const BUSY: Duration = Duration::from_millis(25);
 /// And how often when there were none for a while.
 const IDLE: Duration = Duration::from_secs(1);
+/// Claims in a row that may fail because the database cannot be reached.
+const PATIENCE: u32 = 5;
 /// That while.
 const MOMENT: Duration = Duration::from_secs(3);
 
@@ -78,7 +80,7 @@ struct Inner {
     wake: Notify,
     /// Lanes ended.
     ended: Notify,
-    failure: Mutex<Option<Arc<StoreError>>>,
+    failure: Mutex<Option<Arc<Error>>>,
 }
 
 /// The lanes of one node. Dropped, they are left as they are; [`Crew::leave`] hands them back.
@@ -132,7 +134,7 @@ impl Crew {
     pub(crate) fn failure(&self) -> Option<Error> {
         let failure = locked(&self.inner.failure).clone();
         let ended = || self.working.is_finished().then_some(Error::CrewEnded);
-        failure.map(Error::Recorder).or_else(ended)
+        failure.map(Error::Crew).or_else(ended)
     }
 
     /// Ends every lane after its call, records what was done, and hands back the rest.
@@ -212,6 +214,7 @@ impl Inner {
         let recorder = tokio::spawn(recorder);
         let mut lanes = JoinSet::new();
         let mut seen_at = Instant::now();
+        let mut trouble = 0;
         while !self.life.over.load(Ordering::Relaxed) && !sender.is_closed() {
             while let Some(ended) = lanes.try_join_next() {
                 over(ended);
@@ -223,10 +226,17 @@ impl Inner {
                 }
                 Ok(false) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "No lanes claimed.");
+                    trouble += 1;
+                    if trouble == PATIENCE || !matches!(error, Error::History(StoreError::Unavailable(_))) {
+                        self.fail(error);
+                        break;
+                    }
+                    tracing::warn!(%error, "No lanes claimed; trying again.");
                     tokio::time::sleep(IDLE).await;
+                    continue;
                 }
             }
+            trouble = 0;
             let wait = if seen_at.elapsed() < MOMENT { BUSY } else { IDLE };
             let _ = timeout(wait, self.wake.notified()).await;
         }
@@ -235,10 +245,15 @@ impl Inner {
         }
         drop(sender);
         if let Err(error) = recorder.await.expect("the recorder does not panic") {
-            *locked(&self.failure) = Some(Arc::new(error));
-            self.life.end();
+            self.fail(Error::History(error));
         }
         self.ended.notify_waiters();
+    }
+
+    /// The first failure is the one that is told.
+    fn fail(&self, error: Error) {
+        self.life.end();
+        locked(&self.failure).get_or_insert_with(|| Arc::new(error));
     }
 
     /// Claims once for each store that has free lanes and room for them. Gives whether there were any.

@@ -11,8 +11,8 @@ use clawback_store::StoreError;
 pub enum Error {
     #[error("the action history could not be read or written")]
     History(#[source] StoreError),
-    #[error("what was done could not be written into the action history; it is found again by looking")]
-    Recorder(#[source] std::sync::Arc<StoreError>),
+    #[error("the lanes of this node came to a halt; what was done and not written down is found again by looking")]
+    Crew(#[source] std::sync::Arc<Error>),
     #[error("this node stopped working on lanes after a defect (see the log); another node takes over")]
     CrewEnded,
     /// The history is in order; what was asked for is not there, or cannot happen now.

@@ -13,6 +13,8 @@ use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query}
 use clawback_store::Store;
 use tokio::sync::Notify;
 
+use crate::node;
+
 /// How long seats are held without a sign of life.
 const HELD: Duration = Duration::from_secs(15);
 /// How often a node looks whether its share has changed.
@@ -76,7 +78,7 @@ impl Gate {
                 }
             }
             if !self.kept.swap(true, Ordering::AcqRel) {
-                if let Err(error) = self.refresh().await {
+                if let Err(error) = self.begin().await {
                     self.kept.store(false, Ordering::Release);
                     self.changed.notify_waiters();
                     return Err(error);
@@ -90,6 +92,17 @@ impl Gate {
             self.token(rate).await?;
         }
         Ok(seat)
+    }
+
+    /// Takes the first seats; those of dead processes of this machine are nobody's.
+    async fn begin(&self) -> Result<(), CallError> {
+        let Source { history, node, .. } = &self.source;
+        for holder in history.seat_holders(&self.store).await.map_err(|error| self.unreachable(&error))? {
+            if holder == *node || node::is_dead(&holder) {
+                history.leave_seats(&holder, &self.store).await.map_err(|error| self.unreachable(&error))?;
+            }
+        }
+        self.refresh().await
     }
 
     /// Takes this node's share of the seats.

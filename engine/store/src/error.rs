@@ -110,7 +110,9 @@ fn error_is_postgres(error: &dyn DatabaseError) -> bool {
 fn sqlite(error: &dyn DatabaseError) -> fn(sqlx::Error) -> StoreError {
     let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or(0);
     match code & 0xff {
+        // On a full disk a file of shared memory that cannot grow is an I/O error of its own (SQLITE_IOERR_SHMSIZE).
         13 => StoreError::Full,
+        10 if code == 4874 => StoreError::Full,
         11 | 26 => StoreError::Damaged,
         8 => StoreError::ReadOnly,
         // Busy, locked, I/O error, cannot open.

@@ -44,6 +44,13 @@ impl Store {
         Ok(u32::try_from(mine).unwrap_or(0))
     }
 
+    /// Every node that holds seats of a store.
+    #[tracing::instrument(name = "store.seats.holders", skip_all, fields(store = store))]
+    pub async fn seat_holders(&self, store: &str) -> Result<Vec<String>, StoreError> {
+        let rows = self.read().await?.rows("SELECT node FROM seats WHERE store = $1", &[store.into()]).await?;
+        rows.iter().map(|row| row.string(0)).collect()
+    }
+
     /// Gives all seats back.
     #[tracing::instrument(name = "store.seats.leave", skip_all, fields(node.id = node, store = store))]
     pub async fn leave_seats(&self, node: &str, store: &str) -> Result<(), StoreError> {
