@@ -117,12 +117,13 @@ fn too_many_picked_messages_are_refused_with_limit_and_count() {
     assert!(said.contains("100") && said.contains("101"), "{said}");
 }
 
-#[test]
-fn a_corrupt_database_is_named_and_left_as_it_is() {
+#[tokio::test]
+async fn a_corrupt_database_is_named_and_left_as_it_is() {
     let (folder, clawback, _truth) = site();
     run_direct(&clawback);
     let path = folder.path().join("clawback.db");
-    let _ = std::fs::remove_file(folder.path().join("clawback.db-wal"));
+    // Closing folds the write-ahead log into the file.
+    clawback_store::Store::open(&path.display().to_string()).await.unwrap().close().await;
     let mut bytes = std::fs::read(&path).unwrap();
     for at in (4_096..bytes.len()).step_by(512) {
         let end = (at + 200).min(bytes.len());
