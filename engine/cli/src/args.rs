@@ -175,6 +175,19 @@ pub(crate) struct RunArgs {
     pub(crate) playbook: String,
     #[command(flatten)]
     pub(crate) with: PlaybookArgs,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
+}
+
+/// Who does the work; this process if nothing is said.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(crate) struct Leave {
+    /// Leave the work to a `clawback worker`, and do not wait for it
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) no_run: bool,
+    /// Leave the work to a running `clawback worker`, and watch it
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Debug, Args)]
@@ -246,9 +259,8 @@ pub(crate) struct DecideArgs {
     /// Why
     #[arg(long, short = 'm')]
     pub(crate) comment: Option<String>,
-    /// Leave the work to a `clawback worker`
-    #[arg(long)]
-    pub(crate) no_run: bool,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
 }
 
 #[derive(Debug, Args)]
@@ -310,9 +322,8 @@ pub(crate) struct IdArgs {
 pub(crate) struct FollowUpArgs {
     /// Remediation ID (R-…) or approval ID (A-…)
     pub(crate) id: String,
-    /// Leave the work to a `clawback worker`
-    #[arg(long)]
-    pub(crate) no_run: bool,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
 }
 
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use clawback_runtime::{Api, Gated, Library, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
 
-use crate::args::Global;
+use crate::args::{Global, Leave};
 use crate::config::Config;
 use crate::failure::{Failure, chain};
 use crate::shipped;
@@ -38,6 +38,13 @@ pub(crate) enum Stores {
     None,
     /// It searches or acts.
     All,
+}
+
+impl Stores {
+    /// None where a worker does the work.
+    pub(crate) fn unless(leave: Leave) -> Self {
+        if leave.no_run || leave.watch { Self::None } else { Self::All }
+    }
 }
 
 /// An open site and whoever calls.

@@ -122,6 +122,7 @@ impl Worker {
         let crew = Arc::new(Mutex::new(Arc::new(self.start_crew().await?)));
         let leases: Leases = Arc::default();
         let mut directors = JoinSet::new();
+        let mut watch = self.site.history.watch().await?;
         tokio::pin!(stop);
         loop {
             let mut wait = IDLE;
@@ -146,7 +147,8 @@ impl Worker {
             tokio::select! {
                 () = &mut stop => break,
                 Some(ended) = directors.join_next() => told(ended.unwrap_or(Err(Error::CrewEnded))),
-                () = tokio::time::sleep(wait) => {}
+                // What another node began may have lanes for this one.
+                () = watch.changed(wait) => held(&crew).wake(),
             }
             let broken = held(&crew).failure();
             if let Some(failure) = broken {

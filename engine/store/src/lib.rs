@@ -26,6 +26,7 @@ mod schema;
 mod seats;
 mod store;
 mod verify;
+mod watch;
 mod work;
 
 pub use chain::Entry;
@@ -35,4 +36,5 @@ pub use leases::Lease;
 pub use principals::Token;
 pub use store::Store;
 pub use verify::{Found, Head, Verified, VerifyError};
+pub use watch::Watch;
 pub use work::{Claimed, Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft, Whose};

@@ -13,6 +13,7 @@ use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::store::Store;
+use crate::watch;
 
 /// A remediation whose row this transaction has locked.
 pub(crate) struct Locked {
@@ -60,6 +61,7 @@ impl Store {
         .map_err(|error| error.exists("investigation", &investigation.id))?;
         let event = Event::Submitted { request: remediation.request.clone() };
         chain::append(&mut tx, Some(id), actor, event.kind(), json(&event), at).await?;
+        watch::wake(&mut tx).await?;
         tx.commit().await
     }
 
@@ -188,6 +190,12 @@ pub(crate) async fn write(
         return Err(StoreError::Conflict { what, expected, found: "another".to_owned() });
     }
     let seq = chain::append(tx, Some(id), actor, event.kind(), json(event), at).await?;
+    if matches!(event, Event::BatchStarted { .. })
+        || locked.remediation.asked != next.asked
+        || due(&next, at) == Some(at)
+    {
+        watch::wake(tx).await?;
+    }
     write_details(tx, locked.number, &next, event, seq, at).await?;
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }

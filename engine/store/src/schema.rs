@@ -29,7 +29,7 @@ const BUSY: Duration = Duration::from_secs(10);
 /// How long a caller waits for a connection.
 const ACQUIRE: Duration = Duration::from_secs(30);
 /// Readers of SQLite; they share the disk, so more would only queue there.
-const READERS: u32 = 4;
+const READERS: u32 = 5;
 /// Connections to PostgreSQL per node.
 const CONNECTIONS: u32 = 16;
 

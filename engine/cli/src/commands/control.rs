@@ -3,7 +3,7 @@
 use clawback_model::Remediation;
 use clawback_runtime::Error;
 
-use crate::args::{Global, IdArgs};
+use crate::args::{Global, IdArgs, Leave};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
@@ -19,7 +19,7 @@ pub(crate) async fn resume(global: &Global, args: IdArgs) -> Result<Exit, Failur
     let session = Session::open(global, Stores::All).await?;
     let found = session.find(&args.id).await?;
     session.api.resume(&session.who, &found.id).await?;
-    super::work::carry_on(global, &session, &found.id).await
+    super::work::carry_on(global, &session, &found.id, Leave::default()).await
 }
 
 pub(crate) async fn cancel(global: &Global, args: IdArgs) -> Result<Exit, Failure> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clawback_model::{ActionSource, LocationKind, SelectionMode};
 use clawback_runtime::Submission;
 
-use crate::args::{Global, SubmitArgs};
+use crate::args::{Global, Leave, SubmitArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(global: &Global, args: SubmitArgs) -> Result<Exit, Failu
         return super::plan::dry_run(global, &session, submission, 20).await;
     }
     let remediation = session.api.submit(&session.who, submission).await?;
-    super::work::carry_on(global, &session, &remediation.id).await
+    super::work::carry_on(global, &session, &remediation.id, Leave::default()).await
 }
 
 fn submission(args: SubmitArgs) -> Result<Submission, Failure> {

@@ -1,23 +1,62 @@
 //! Carries a remediation on in the foreground, and says where it stands.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use clawback_model::{Counts, Remediation, RemediationId, Status};
-use clawback_runtime::Worker;
+use clawback_model::{Counts, Next, Remediation, RemediationId, Status};
+use clawback_runtime::{Observer, Seen, Worker};
 
-use crate::args::{Format, Global};
+use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
 use crate::json::RemediationJson;
 use crate::open::Session;
 use crate::{output, progress};
 
-/// Works until it waits for a person or has ended; prints where it stands then.
-pub(crate) async fn carry_on(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    let remediation = {
+/// How often a watcher looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Works until it waits for a person or has ended, or leaves that to a worker; prints where it stands then.
+pub(crate) async fn carry_on(
+    global: &Global,
+    session: &Session,
+    id: &RemediationId,
+    leave: Leave,
+) -> Result<Exit, Failure> {
+    let remediation = if leave.no_run {
+        session.site().history.load(id).await?
+    } else {
         let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        Worker::new(Arc::clone(session.site()), observer).run(id).await?
+        if leave.watch {
+            watch(session, id, &observer).await?
+        } else {
+            Worker::new(Arc::clone(session.site()), observer).run(id).await?
+        }
     };
     tell(global, &remediation)
+}
+
+/// Looks on while a worker works, until it waits for a person or has ended.
+async fn watch(session: &Session, id: &RemediationId, observer: &Observer) -> Result<Remediation, Failure> {
+    let site = session.site();
+    let alive = site.history.nodes().await?.iter().any(|(_, until)| *until > site.now());
+    if !alive {
+        return Err(Failure::failed(format!("no worker runs, so {id} waits"))
+            .hint(&format!("start `clawback worker`, or work on it here: clawback run {id}")));
+    }
+    let mut watch = site.history.watch().await?;
+    loop {
+        let remediation = site.history.load(id).await?;
+        observer(Seen::Status(remediation.status));
+        if matches!(remediation.next(site.now()), Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing) {
+            return Ok(remediation);
+        }
+        let counts = &remediation.counts;
+        if let Some((number, ..)) = remediation.progress.open_batch {
+            let done = counts.acted() + counts.not_remediable;
+            observer(Seen::BatchStarted { number, done, submitted: counts.submitted });
+        }
+        watch.changed(LOOK).await;
+    }
 }
 
 /// Makes the plan and no more.

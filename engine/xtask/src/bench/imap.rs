@@ -161,6 +161,8 @@ fn far_table(options: &Options, setup: &Setup, ways: &[Way]) -> Result<(), Box<d
 fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Result<Duration, Box<dyn Error>> {
     restore(&setup.pristine, &setup.work)?;
     let mut command = command(setup, way, address, mailboxes)?;
+    // A node runs all the time; what is measured begins with the analyst.
+    let worker = if way == Way::Clawback { Some(Worker::start(setup)?) } else { None };
     let started = Instant::now();
     check(&mut command)?;
     let took = started.elapsed();
@@ -195,6 +197,7 @@ fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Re
         let started = Instant::now();
         check(&mut undo(setup)?)?;
         say(&format!("undone in {:.2} s", started.elapsed().as_secs_f64()));
+        drop(worker);
         setup.before.check(&maildirs::snapshot(&setup.work)?).map_err(|wrong| format!("clawback undo: {wrong}"))?;
     }
     Ok(took)
@@ -285,20 +288,42 @@ limits = {{ connections = 16, idle-connections = 1000 }}
     check(here().args(["connectors", "describe", "corp"]))?;
 
     let script = r#"set -e
-"$1" run purge-phish-campaign --input sender="$2" --input subject="$3" --input since=30d
+"$1" run purge-phish-campaign --watch --input sender="$2" --input subject="$3" --input since=30d
 id=$("$1" pending --format json | grep -o 'A-[0-9A-Za-z-]*' | head -n 1)
-"$1" --token-file bo.token approve "$id""#;
+"$1" --token-file bo.token approve --watch "$id""#;
     let mut command = in_site(setup, script)?;
     command.args([CAMPAIGN_SENDER, CAMPAIGN_SUBJECT]);
     Ok(command)
 }
 
+/// A `clawback worker`, until it is dropped.
+struct Worker(std::process::Child);
+
+impl Worker {
+    fn start(setup: &Setup) -> Result<Self, Box<dyn Error>> {
+        let folder = setup.scratch.path().join("clawback");
+        let log = fs::File::create(folder.join("worker.log"))?;
+        let mut command = Command::new(target()?.join("release/clawback"));
+        command.current_dir(&folder).arg("worker").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let worker = Self(command.spawn()?);
+        std::thread::sleep(Duration::from_secs(1));
+        Ok(worker)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Puts back what the last run took, by the same two people.
 fn undo(setup: &Setup) -> Result<Command, Box<dyn Error>> {
     let script = r#"set -e
-"$1" undo "$("$1" history --format json | grep -o 'R-[0-9A-Za-z-]*' | head -n 1)"
+"$1" undo --watch "$("$1" history --format json | grep -o 'R-[0-9A-Za-z-]*' | head -n 1)"
 id=$("$1" pending --format json | grep -o 'A-[0-9A-Za-z-]*' | head -n 1)
-[ -z "$id" ] || "$1" --token-file bo.token approve "$id""#;
+[ -z "$id" ] || "$1" --token-file bo.token approve --watch "$id""#;
     in_site(setup, script)
 }
 
