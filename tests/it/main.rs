@@ -16,5 +16,6 @@ mod imap;
 mod playbooks;
 mod servers;
 mod store;
+mod storm;
 mod tidy;
 mod two_step;

@@ -102,7 +102,8 @@ pub fn binary() -> &'static Path {
         let test = std::env::current_exe().expect("a test knows its own path");
         let folder = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test").to_owned();
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "--quiet", "-j2", "--package", "clawback"]);
+        // Of the whole workspace: with the features of one package alone, every dependency would be built again.
+        build.args(["build", "--quiet", "-j2", "--workspace", "--bin", "clawback"]);
         if folder.file_name().is_some_and(|profile| profile == "release") {
             build.arg("--release");
         }

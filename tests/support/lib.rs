@@ -10,5 +10,6 @@ pub mod maildirs;
 pub mod openssl;
 pub mod postgres;
 pub mod proxy;
+pub mod remote_store;
 pub mod site;
 pub mod synthetic;

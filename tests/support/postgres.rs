@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 #[derive(Debug)]
 pub struct Server {
     port: u16,
+    folder: PathBuf,
     /// Closed when this process ends, in whatever way.
     _alive: ChildStdin,
 }
@@ -73,8 +74,8 @@ impl Server {
                  -c max_connections=300 -c shared_buffers=256MB </dev/null &
              server=$!
              read -r _ignored
-             kill -INT $server
-             wait $server
+             kill -INT $(head -n 1 \"$2/data/postmaster.pid\")
+             while [ -e \"$2/data/postmaster.pid\" ]; do sleep 0.1; done
              rm -rf \"$2\""
         );
         let log = std::fs::File::create(folder.join("log")).expect("a log file");
@@ -87,7 +88,7 @@ impl Server {
             .spawn()
             .expect("a shell");
         let alive = shell.stdin.take().expect("it was piped");
-        let server = Self { port, _alive: alive };
+        let server = Self { port, folder: folder.clone(), _alive: alive };
         for _ in 0..TRIES.0 {
             if let Ok(connection) = PgConnection::connect(&server.url("postgres")).await {
                 connection.close().await.expect("it closes");
@@ -102,12 +103,33 @@ impl Server {
         panic!("PostgreSQL did not start in {}: {log}", data.display());
     }
 
+    /// Kills it and starts it again, as a crash of its machine would: every connection breaks.
+    ///
+    /// # Panics
+    /// If it does not start again.
+    pub fn restart(&self) {
+        let control = find("pg_ctl").expect("it comes with the server");
+        let mut command = Command::new(if is_root() { "setpriv".into() } else { control.clone() });
+        if is_root() {
+            command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(control);
+        }
+        command.current_dir(&self.folder).arg("restart").arg("-D").arg(self.folder.join("data"));
+        run(command
+            .args(["-m", "immediate", "-w", "-s", "-l", "/dev/null"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null()));
+    }
+
     /// Where a database of it is.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://clawback@127.0.0.1:{}/{database}", self.port)
     }
 
-    async fn create(&self, name: &str, template: &str) {
+    /// Creates a database.
+    ///
+    /// # Panics
+    /// If the server does not answer.
+    pub async fn create(&self, name: &str, template: &str) {
         let mut connection = PgConnection::connect(&self.url("postgres")).await.expect("the server answers");
         let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("the database is created");

@@ -22,6 +22,18 @@ pub fn site(
     playbooks: &[(&str, &str)],
     clock: Arc<dyn Clock>,
 ) -> Site {
+    site_of(history, stores, playbooks, clock, "test-node", Tuning::default())
+}
+
+/// The same on a node of this name, with these waits.
+pub fn site_of(
+    history: Store,
+    stores: Vec<Arc<dyn MailStore>>,
+    playbooks: &[(&str, &str)],
+    clock: Arc<dyn Clock>,
+    node: &str,
+    tuning: Tuning,
+) -> Site {
     let shipped = |folder: &str, ending: &str| -> BTreeMap<String, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
         let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
@@ -36,8 +48,8 @@ pub fn site(
     let mut workflows: BTreeMap<String, String> =
         shipped("workflows", ".yaml").into_iter().map(|(name, text)| (name.replace(".yaml", ""), text)).collect();
     workflows.extend(playbooks.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
-    let node = "test-node".to_owned();
-    let gated = |store| Arc::new(Gated::new(store, history.clone(), Arc::clone(&clock), node.clone()));
+    let tuning = Tuning { backoff: Duration::from_millis(5), ..tuning };
+    let gated = |store| Arc::new(Gated::new(store, history.clone(), Arc::clone(&clock), node.to_owned(), tuning.lease));
     let stores = stores.into_iter().map(gated).map(|store| (Arc::clone(store.name()), store)).collect();
     Site {
         history,
@@ -51,8 +63,23 @@ pub fn site(
         limits: Limits::default(),
         clock,
         random,
-        node,
-        tuning: Tuning { backoff: Duration::from_millis(5), ..Tuning::default() },
+        node: node.to_owned(),
+        tuning,
+    }
+}
+
+/// The real time.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "several processes share one history: their clocks are the machine's"
+    )]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 }
 

@@ -101,7 +101,8 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
     }
     if stores == Stores::All {
         for (name, store) in open_stores(config).await? {
-            let gated = Gated::new(store, site.history.clone(), Arc::clone(&site.clock), site.node.clone());
+            let gated =
+                Gated::new(store, site.history.clone(), Arc::clone(&site.clock), site.node.clone(), site.tuning.lease);
             site.stores.insert(name.into(), Arc::new(gated));
         }
     }

@@ -15,8 +15,6 @@ use tokio::sync::Notify;
 
 use crate::node;
 
-/// How long seats are held without a sign of life.
-const HELD: Duration = Duration::from_secs(15);
 /// How often a node looks whether its share has changed.
 const REFRESH: Duration = Duration::from_millis(500);
 /// Looks without a call after which the seats are given back.
@@ -27,6 +25,8 @@ struct Source {
     history: Store,
     clock: Arc<dyn Clock>,
     node: String,
+    /// How long seats are held without a sign of life.
+    lease: Duration,
 }
 
 #[derive(Default)]
@@ -107,10 +107,10 @@ impl Gate {
 
     /// Takes this node's share of the seats.
     async fn refresh(&self) -> Result<(), CallError> {
-        let Source { history, clock, node } = &self.source;
+        let Source { history, clock, node, lease } = &self.source;
         let (total, used) = (self.capabilities.calls, self.state().used);
         let now = clock.now();
-        let taken = history.take_seats(node, &self.store, total, used, now, now.plus(HELD)).await;
+        let taken = history.take_seats(node, &self.store, total, used, now, now.plus(*lease)).await;
         let seats = taken.map_err(|error| self.unreachable(&error))?;
         {
             let mut state = self.state();
@@ -214,12 +214,19 @@ pub struct Gated {
 }
 
 impl Gated {
-    /// `store`, within its limits over all nodes that share `history`; `node` is this one.
-    pub fn new(store: Arc<dyn MailStore>, history: Store, clock: Arc<dyn Clock>, node: String) -> Self {
+    /// `store`, within its limits over all nodes that share `history`. `node` is this one; what it holds is others' if it
+    /// gives no sign of life for `lease`.
+    pub fn new(
+        store: Arc<dyn MailStore>,
+        history: Store,
+        clock: Arc<dyn Clock>,
+        node: String,
+        lease: Duration,
+    ) -> Self {
         let gate = Arc::new(Gate {
             store: Arc::clone(store.name()),
             capabilities: store.capabilities().clone(),
-            source: Source { history, clock, node },
+            source: Source { history, clock, node, lease },
             state: Mutex::default(),
             changed: Notify::new(),
             filling: tokio::sync::Mutex::default(),

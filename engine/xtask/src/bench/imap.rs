@@ -45,6 +45,10 @@ pub(crate) struct Options {
     /// Round-trip time of the second table, in milliseconds; 0 leaves it out
     #[arg(long, default_value_t = 20)]
     rtt: u64,
+    /// Let Dovecot start a process for each login, as its defaults have it; without this its processes serve one login after
+    /// the other, as on servers with many users
+    #[arg(long)]
+    fresh_processes: bool,
     /// Leave Clawback out
     #[arg(long)]
     peers_only: bool,
@@ -347,12 +351,15 @@ fn prepare(options: &Options) -> Result<Setup, Box<dyn Error>> {
     let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let root = base.join(format!("clawback-bench-{}-{}-{}", options.mailboxes, options.messages, options.campaign));
     let (pristine, work, list) = (root.join("pristine"), root.join("work"), root.join("campaign"));
+    let reused = "service imap {\n  service_count = 256\n}\n";
     let server_on = |mail: &Path| {
         let folders = Folders::Existing;
+        let extra = if options.fresh_processes { String::new() } else { reused.to_owned() };
         Dovecot::try_start(&dovecot::Options {
             users: options.mailboxes,
             folders,
             mail: Some(mail.to_owned()),
+            extra,
             ..dovecot::Options::default()
         })
     };

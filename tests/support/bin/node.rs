@@ -1,0 +1,36 @@
+//! One node in a process of its own, on a remote store: what storms kill and benches count. It works until it is told to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_runtime::{Tuning, Worker, silent};
+use clawback_store::Store;
+use clawback_tests::remote_store::{NodeOptions, RemoteStore};
+use clawback_tests::site::{self, SystemClock};
+
+#[tokio::main]
+async fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let options = NodeOptions::from_words(&words);
+    let history = loop {
+        match Store::open(&options.database).await {
+            Ok(history) => break history,
+            // The storm restarts the database too.
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    };
+    let NodeOptions { address, rules, mailboxes, each, largest_batch, .. } = options;
+    let store = Arc::new(RemoteStore::new(address, rules, mailboxes, each, largest_batch));
+    // As if it ran on a machine of its own: nobody can see that it died, its leases have to run out.
+    let name = format!("node-{:x}", site::random());
+    let tuning = Tuning { lease: options.lease, ..Tuning::default() };
+    let site = site::site_of(history, vec![store], &[], Arc::new(SystemClock), &name, tuning);
+    let worker = Worker::new(Arc::new(site), silent());
+    loop {
+        let stop = async { drop(tokio::signal::ctrl_c().await) };
+        match worker.serve(stop, |_| {}).await {
+            Ok(()) => return,
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
