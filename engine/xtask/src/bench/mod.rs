@@ -4,6 +4,7 @@
 mod engine;
 mod filter;
 mod imap;
+mod nodes;
 
 // By path: the package of the tests builds wasmtime and both databases, which must not stand between a stranger and the
 // first word of `cargo xtask test`.
@@ -24,7 +25,7 @@ mod openssl;
 mod proxy;
 
 use std::error::Error;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -33,6 +34,8 @@ pub(crate) enum Bench {
     Engine(engine::Options),
     /// What one message costs in each shipped script and in a `match:`, beside native code.
     Filter(filter::Options),
+    /// Many nodes on one database and one store that throttles.
+    Nodes(nodes::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
     Imap(imap::Options),
 }
@@ -41,6 +44,17 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
     match bench {
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
+        Bench::Nodes(options) => nodes::run(options),
         Bench::Imap(options) => imap::run(options),
     }
+}
+
+/// Builds a measuring program of the tests' package, optimised, and runs it.
+fn program(name: &str, options: &[(&str, u32)]) -> Result<ExitCode, Box<dyn Error>> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["bench", "--quiet", "--package", "clawback-tests", "--bench", name, "--"]);
+    for (option, value) in options {
+        cargo.arg(option).arg(value.to_string());
+    }
+    Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
