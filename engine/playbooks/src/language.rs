@@ -37,10 +37,8 @@ const VERDICTS: &[&str] = &["malicious", "suspicious", "no-threats-found"];
 pub(crate) const OCCASIONS: &[&str] = &["pending", "started", "paused", "finished", "failed"];
 
 /// Steps that are planned.
-pub(crate) const LATER: [(&str, &str); 2] = [
-    ("cluster", "it will widen the plan to similar messages"),
-    ("wait", "it will hold the next step back for a time"),
-];
+pub(crate) const LATER: [(&str, &str); 2] =
+    [("cluster", "it will widen the plan to similar messages"), ("wait", "it will hold the next step back for a time")];
 
 static DURATION: Form = Form {
     noun: "duration",
@@ -220,7 +218,11 @@ pub(crate) static STEPS: &[Key] = &[
             WHEN,
             must("every", PERIOD, "time between two looks, from 1m to 7d"),
             must("for", PERIOD, "how long it goes on after the end, at most 90d"),
-            key("approval", Shape::Word(&["same", "new"]), "under whose approval late copies are taken; new if left out"),
+            key(
+                "approval",
+                Shape::Word(&["same", "new"]),
+                "under whose approval late copies are taken; new if left out",
+            ),
             key(
                 "at-most",
                 Shape::Integer(1, u64::MAX),
@@ -269,7 +271,11 @@ static TRIGGERS: &[Key] = &[
                 Shape::Word(&["skip", "run-once", "backfill"]),
                 "what to do about times that were missed; skip if left out",
             ),
-            key("backfill", Shape::Integer(1, 100), "with misfire backfill: how many of the last ones run; 1 if left out"),
+            key(
+                "backfill",
+                Shape::Integer(1, 100),
+                "with misfire backfill: how many of the last ones run; 1 if left out",
+            ),
         ]),
         "it runs by itself",
     ),

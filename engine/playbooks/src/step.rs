@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clawback_model::{
-    Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, Sweep, SweepApproval, visible_line,
-};
+use clawback_model::{Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, Sweep, SweepApproval, visible_line};
 use clawback_scripting::{Expression, FilterScript, Type, VariableScript, parse_duration};
 
 use crate::condition::Conditions;
@@ -391,7 +389,12 @@ impl<'a> Reader<'a> {
             let node = body.get(key)?;
             let period = parse_duration(node.text()?)?;
             if period < least || period > most {
-                self.report.error("out-of-range", node.span.clone(), format!("`{key}` must be {range}"), "out of range");
+                self.report.error(
+                    "out-of-range",
+                    node.span.clone(),
+                    format!("`{key}` must be {range}"),
+                    "out of range",
+                );
             }
             Some((node, period))
         };

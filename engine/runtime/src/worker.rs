@@ -234,7 +234,7 @@ impl Worker {
             Ok::<(), Error>(())
         };
         let searching = async {
-            if request.origin == Origin::Fresh {
+            if request.origin.is_searched() {
                 return planner::search(site, &order, sender, &self.observer).await;
             }
             let (given, receiver) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);

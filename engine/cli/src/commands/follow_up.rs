@@ -20,7 +20,13 @@ pub(crate) async fn retry(global: &Global, args: FollowUpArgs) -> Result<Exit, F
     start(global, &session, &retry.id, args.no_run).await
 }
 
-async fn start(global: &Global, session: &Session, id: &RemediationId, no_run: bool) -> Result<Exit, Failure> {
+/// Works on a remediation that was just filed.
+pub(crate) async fn start(
+    global: &Global,
+    session: &Session,
+    id: &RemediationId,
+    no_run: bool,
+) -> Result<Exit, Failure> {
     if no_run {
         return super::work::plan_only(global, session, id).await;
     }

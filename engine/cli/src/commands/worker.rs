@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_runtime::{Worker, silent};
+use clawback_runtime::{Timers, Worker, silent};
 
 use crate::args::{Global, WorkerArgs};
 use crate::failure::{Exit, Failure};
@@ -19,10 +19,14 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
     let session = Session::open(global, Stores::All).await?;
     session.api.may_work(&session.who)?;
     let worker = Worker::new(Arc::clone(session.site()), silent());
+    let mut timers = Timers::new(session.api.clone());
     let mut exit = Exit::Done;
     let stop = stop_asked();
     tokio::pin!(stop);
     loop {
+        if let Err(error) = timers.tick().await {
+            tracing::error!(error = crate::failure::chain(&error), "Timers failed; trying again.");
+        }
         let outcome = tokio::select! {
             // A remediation under way is left as it is: its lease runs out and the next worker goes on.
             () = &mut stop => return Ok(exit),
