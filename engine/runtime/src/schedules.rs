@@ -7,14 +7,15 @@ use std::sync::Arc;
 use clawback_model::{
     ActionSource, Decided, Fate, Permission, Principal, Remediation, SelectionMode, SlotReason, Timestamp,
 };
-use clawback_store::{Filing, Schedule, Slot, SlotFate, SlotRecord};
+use clawback_store::{Filing, Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
 
 use crate::api::{Api, Submission, allow};
 use crate::error::Error;
 use crate::site::Site;
 use crate::timers::automation;
 
-/// Makes the table say what the playbooks say.
+/// Makes the table say what the playbooks say. One that ships with Clawback and was not edited is nobody's wish yet: its
+/// schedule is paused until somebody resumes it.
 pub(crate) async fn sync(site: &Arc<Site>) -> Result<(), Error> {
     let (mut wanted, mut kept) = (Vec::new(), Vec::new());
     for name in site.library.playbook_names() {
@@ -23,7 +24,12 @@ pub(crate) async fn sync(site: &Arc<Site>) -> Result<(), Error> {
             .playbook_source(&name)
             .and_then(|(path, source)| site.library.check(&path, &source, None, None, site.limits));
         match loaded {
-            Ok(playbook) => wanted.extend(playbook.triggers().schedule.clone().map(|timetable| (name, timetable))),
+            Ok(playbook) => {
+                let starts_paused =
+                    site.library.shipped_workflows.get(&name).is_some_and(|source| source == playbook.source());
+                let timetable = playbook.triggers().schedule.clone();
+                wanted.extend(timetable.map(|timetable| WantedSchedule { name, timetable, starts_paused }));
+            }
             // Half saved, perhaps. Its slots are refused until it is whole again, and history says so.
             Err(error) => {
                 tracing::debug!(playbook = name, %error, "Schedule kept as it is: the playbook has mistakes.");
@@ -31,7 +37,7 @@ pub(crate) async fn sync(site: &Arc<Site>) -> Result<(), Error> {
             }
         }
     }
-    Ok(site.history.sync_schedules(&wanted, &kept, site.now()).await?)
+    Ok(site.history.sync_schedules(&wanted, &kept, &automation().name, site.now()).await?)
 }
 
 /// Decides on every slot that is due; gives the number of remediations that began.

@@ -34,7 +34,7 @@ pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;
 pub use principals::Token;
 pub use remediations::Filing;
-pub use schedules::{Schedule, Slot, SlotFate, SlotRecord};
+pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
 pub use store::Store;
 pub use sweeps::SweepState;
 pub use verify::{Found, Head, Verified, VerifyError};

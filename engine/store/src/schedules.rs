@@ -2,7 +2,7 @@
 //! version of the schedule: of all nodes that look at once, one decides.
 
 use clawback_model::{
-    Event, Fate, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
+    Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
 };
 
 use crate::dialect::{Row, Tx};
@@ -31,6 +31,17 @@ pub struct Schedule {
     /// When to look again.
     pub next_at: Option<Timestamp>,
     version: i64,
+}
+
+/// A schedule as a playbook says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WantedSchedule {
+    /// The playbook's name.
+    pub name: String,
+    /// When it runs.
+    pub timetable: Timetable,
+    /// Seen for the first time, it is paused until somebody resumes it.
+    pub starts_paused: bool,
 }
 
 /// What became of one slot, or of several that were left out together.
@@ -110,29 +121,37 @@ impl Store {
         self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect()
     }
 
-    /// Makes the table say what the playbooks say. `wanted` are the timetables by name; `kept` are names of which nothing is
+    /// Makes the table say what the playbooks say. `kept` are names of which nothing is
     /// known now, as their playbooks have mistakes: these stay as they are.
     #[tracing::instrument(name = "store.schedules.sync", skip_all)]
     pub async fn sync_schedules(
         &self,
-        wanted: &[(String, Timetable)],
+        wanted: &[WantedSchedule],
         kept: &[String],
+        actor: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let known = self.schedules().await?;
-        let is_new = |(name, timetable): &&(String, Timetable)| {
-            !known.iter().any(|row| row.name == *name && row.timetable == *timetable && !row.removed)
+        let is_same = |new: &WantedSchedule, row: &Schedule| {
+            row.name == new.name && row.timetable == new.timetable && !row.removed
         };
-        let gone = known.iter().filter(|row| {
-            !row.removed && !wanted.iter().any(|(name, _)| *name == row.name) && !kept.contains(&row.name)
-        });
-        let (changed, gone): (Vec<_>, Vec<_>) = (wanted.iter().filter(is_new).collect(), gone.collect());
+        let changed: Vec<_> = wanted.iter().filter(|new| !known.iter().any(|row| is_same(new, row))).collect();
+        let is_gone = |row: &&Schedule| {
+            !row.removed && !wanted.iter().any(|new| new.name == row.name) && !kept.contains(&row.name)
+        };
+        let gone: Vec<_> = known.iter().filter(is_gone).collect();
         if changed.is_empty() && gone.is_empty() {
             return Ok(());
         }
         let mut tx = self.write().await?;
-        for (name, timetable) in changed {
-            put(&mut tx, name, timetable, now).await?;
+        for new in changed {
+            put(&mut tx, &new.name, &new.timetable, now).await?;
+            if new.starts_paused && !known.iter().any(|row| row.name == new.name) {
+                let sql = "UPDATE schedules SET paused = 1, next_at = NULL WHERE name = $1 AND paused = 0";
+                if tx.execute(sql, &[(&new.name).into()]).await? == 1 {
+                    append(&mut tx, &SiteEvent::SchedulePaused { name: new.name.clone() }, actor, now).await?;
+                }
+            }
         }
         for row in gone {
             let sql = "UPDATE schedules SET removed = 1, next_at = NULL, version = version + 1 WHERE name = $1";
@@ -268,15 +287,6 @@ impl Schedule {
     /// Where it stands, for the decision on its slots.
     pub fn standing(&self, busy: bool) -> Standing {
         Standing { decided_to: self.decided_to, paused_to: self.paused_to, waiting: self.waiting, busy }
-    }
-}
-
-impl SlotRecord {
-    /// Slots that are left out as the round says; none if they run.
-    pub fn left_out(decided: &clawback_model::Decided) -> Option<Self> {
-        let Fate::Skip(reason) = decided.fate else { return None };
-        let fate = SlotFate::LeftOut { reason, detail: None };
-        Some(Self { first: decided.first, last: decided.last, slots: decided.slots, fate })
     }
 }
 
