@@ -113,6 +113,8 @@ struct Month {
     race: bool,
     /// What approvers will say; none: nothing, ever.
     verdicts: HashMap<RemediationId, Option<Decision>>,
+    /// The hour in which a person submitted something last.
+    submitted: Option<u64>,
 }
 
 impl Month {
@@ -130,14 +132,14 @@ impl Month {
         let nodes = [timers().await, timers().await];
         let site = node(&world.url, &folder, &world.store, &world.clock, random).await;
         world.api = Api::new(Arc::new(site));
-        Self { world, nodes, chance: Chance(seed), race, verdicts: HashMap::new() }
+        Self { world, nodes, chance: Chance(seed), race, verdicts: HashMap::new(), submitted: None }
     }
 
-    /// Every moment at which something may be due, and every ten minutes.
+    /// Every moment at which something may be due, and every half hour.
     fn moments(days: u64) -> BTreeSet<Timestamp> {
         let end = START.plus(Duration::from_hours(24 * days));
         let mut moments: BTreeSet<_> =
-            (0..days * 144).map(|step| START.plus(Duration::from_secs(step * 10 * MINUTE))).collect();
+            (0..days * 48).map(|step| START.plus(Duration::from_secs(step * 30 * MINUTE))).collect();
         for (name, table, _) in schedules() {
             let cron = table.cron().unwrap();
             let due = cron.slots_after(START).map(|slot| table.due(name, slot));
@@ -151,15 +153,16 @@ impl Month {
         for moment in Self::moments(days) {
             self.world.clock.advance(moment.since(self.world.clock.now()));
             self.mail();
-            if self.chance.one_in(1_000) {
+            if self.chance.one_in(500) {
                 away_until = moment.plus(Duration::from_secs(self.chance.next() % (12 * 60) * MINUTE));
             }
-            if self.chance.one_in(1_500) {
+            if self.chance.one_in(750) {
                 off_until = moment.plus(Duration::from_secs(self.chance.next() % (60 * 60) * MINUTE));
             }
             if moment < off_until {
                 continue;
             }
+            self.world.store.forget_failures();
             if moment < away_until {
                 let away = || CallError::Denied { store: "corp".into(), detail: "away".into() };
                 self.world.store.fail_next((0..3).map(|_| away()));
@@ -169,8 +172,8 @@ impl Month {
             self.people().await;
         }
         // Whatever is open ends by itself: approvals run out, sweeps are over.
-        for _ in 0..200 {
-            self.world.clock.advance(Duration::from_hours(1));
+        for _ in 0..35 {
+            self.world.clock.advance(Duration::from_hours(6));
             let now = self.world.clock.now();
             for sweep in self.world.history().sweeps(100).await.unwrap() {
                 if sweep.next_at.is_some_and(|next| next <= now) {
@@ -198,7 +201,7 @@ impl Month {
 
     fn mail(&mut self) {
         for subject in ["hourly", "quarterly", "nightly", "weekdays", "campaign"] {
-            if self.chance.one_in(40) {
+            if self.chance.one_in(20) {
                 for _ in 0..=self.chance.next() % 4 {
                     let mailbox = format!("user{}@corp.example", self.chance.next() % 3);
                     self.world.store.deliver(&mailbox, EVE, subject, self.world.clock.now());
@@ -208,7 +211,8 @@ impl Month {
     }
 
     async fn people(&mut self) {
-        if self.chance.one_in(900) {
+        let hours = self.world.clock.now().since(START).as_secs() / 3_600;
+        if hours % 168 == 30 && !self.submitted.replace(hours).is_some_and(|last| last == hours) {
             self.world.api.submit(&ann(), submission("purge", &[])).await.unwrap();
             self.world.work().await;
         }
@@ -222,7 +226,7 @@ impl Month {
             let verdict = *self.verdicts.entry(waiting.id.clone()).or_insert(verdict);
             if waiting.status == Status::Paused {
                 self.world.api.resume(&ann(), &waiting.id).await.unwrap();
-            } else if let (Some(decision), true) = (verdict, self.chance.one_in(20)) {
+            } else if let (Some(decision), true) = (verdict, self.chance.one_in(8)) {
                 self.world.api.decide(&ben(), &waiting.id, decision, None, None).await.unwrap();
             }
         }
@@ -236,7 +240,8 @@ impl Month {
         for remediation in &all {
             assert!(remediation.counts.is_consistent(), "{}: {:?}", remediation.id, remediation.counts);
             assert!(remediation.status.is_final(), "{} is {}", remediation.id, remediation.status);
-            assert_eq!(remediation.counts.open, 0);
+            let untouched = matches!(remediation.status, Status::Rejected | Status::Expired | Status::Failed);
+            assert!(untouched || remediation.counts.open == 0, "{}: {:?}", remediation.id, remediation.counts);
             *told.entry(remediation.status.to_string()).or_default() += 1;
             match &remediation.request.origin {
                 Origin::Sweep { .. } => *told.entry("sweep".to_owned()).or_default() += 1,
@@ -296,9 +301,9 @@ async fn the_same_seed_is_the_same_month() {
 }
 
 #[tokio::test]
-async fn two_nodes_race_through_three_days() {
+async fn two_nodes_race_through_two_days() {
     let mut month = Month::new(3, true).await;
-    month.live(3).await;
+    month.live(2).await;
     let (_, told) = month.check().await;
-    assert!(told["ran"] > 60, "{told:?}");
+    assert!(told["ran"] > 40, "{told:?}");
 }
