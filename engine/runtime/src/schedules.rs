@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clawback_model::{
-    ActionSource, Decided, Fate, Permission, Principal, Remediation, SelectionMode, SlotReason, Timestamp,
+    ActionSource, Decided, Digest, Fate, Permission, Principal, Remediation, SelectionMode, SlotReason, Timestamp,
 };
 use clawback_store::{Filing, Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
 
@@ -38,6 +38,18 @@ pub(crate) async fn sync(site: &Arc<Site>) -> Result<(), Error> {
         }
     }
     Ok(site.history.sync_schedules(&wanted, &kept, &automation().name, site.now()).await?)
+}
+
+/// A digest of everything that [`sync`] reads.
+pub(crate) fn texts(site: &Site) -> Result<Digest, Error> {
+    let mut all = Vec::new();
+    for name in site.library.playbook_names() {
+        // One that cannot be read is the same as another: it is told when it is used.
+        let source = site.library.playbook_source(&name).map(|(_, source)| source).unwrap_or_default();
+        all.extend([name, source]);
+    }
+    all.extend(site.library.scripts()?.into_iter().flat_map(|(name, source)| [name, source]));
+    Ok(Digest::of(all.join("\0").as_bytes()))
 }
 
 /// Decides on every slot that is due; gives the number of remediations that began.

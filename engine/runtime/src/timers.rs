@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clawback_model::{Principal, PrincipalKind, Role, Timestamp};
+use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
 
 use crate::api::Api;
 use crate::error::Error;
@@ -17,12 +17,14 @@ const SYNC: Duration = Duration::from_mins(1);
 pub struct Timers {
     api: Api,
     synced_at: Option<Timestamp>,
+    /// What the playbooks and scripts were then: nothing is parsed again that has not changed.
+    texts: Option<Digest>,
 }
 
 impl Timers {
     /// The clockwork over a site.
     pub fn new(api: Api) -> Self {
-        Self { api, synced_at: None }
+        Self { api, synced_at: None, texts: None }
     }
 
     /// Does whatever is due now, and says how many remediations that began. Idle, it asks the database one question. Calls
@@ -32,7 +34,11 @@ impl Timers {
         let site = self.api.site();
         let now = site.now();
         if self.synced_at.is_none_or(|at| now.since(at) >= SYNC) {
-            schedules::sync(site).await?;
+            let texts = schedules::texts(site)?;
+            if self.texts != Some(texts) {
+                schedules::sync(site).await?;
+                self.texts = Some(texts);
+            }
             self.synced_at = Some(now);
         }
         if !site.history.timers_due(now).await? {
