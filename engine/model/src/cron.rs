@@ -82,7 +82,7 @@ impl Cron {
             && first == from
         {
             // The clocks will be put back over times that have passed already: these are looked at once more.
-            let put_back = self.offset_change(first, second);
+            let put_back = offset_change(first, second);
             match self.first_match(wall, from) {
                 Some(next) if next < put_back => return Some(timestamp(next)),
                 _ => (from, wall) = (put_back - SECOND, put_back.naive_local() - SECOND),
@@ -117,25 +117,25 @@ impl Cron {
             (LocalResult::None, true) => [None, None],
             (LocalResult::None, false) => {
                 let at = |wall: NaiveDateTime| self.zone.from_utc_datetime(&wall);
-                [Some(self.offset_change(at(wall - AROUND_A_GAP), at(wall + AROUND_A_GAP))), None]
+                [Some(offset_change(at(wall - AROUND_A_GAP), at(wall + AROUND_A_GAP))), None]
             }
         }
     }
+}
 
-    /// The first instant behind `before` at which its offset holds no more; at `after` it does not.
-    fn offset_change(&self, before: DateTime<Tz>, after: DateTime<Tz>) -> DateTime<Tz> {
-        let offset = before.offset().fix();
-        let (mut low, mut high) = (before, after);
-        while high - low > SECOND {
-            let middle = low + TimeDelta::seconds((high - low).num_seconds() / 2);
-            if middle.offset().fix() == offset {
-                low = middle;
-            } else {
-                high = middle;
-            }
+/// The first instant behind `before` at which its offset holds no more; at `after` it does not.
+fn offset_change(before: DateTime<Tz>, after: DateTime<Tz>) -> DateTime<Tz> {
+    let offset = before.offset().fix();
+    let (mut low, mut high) = (before, after);
+    while high - low > SECOND {
+        let middle = low + TimeDelta::seconds((high - low).num_seconds() / 2);
+        if middle.offset().fix() == offset {
+            low = middle;
+        } else {
+            high = middle;
         }
-        high
     }
+    high
 }
 
 fn timestamp(time: DateTime<Tz>) -> Timestamp {

@@ -225,7 +225,7 @@ pub(crate) static STEPS: &[Key] = &[
             ),
             key(
                 "at-most",
-                Shape::Integer(1, u64::MAX),
+                Shape::Integer(1, 1_000_000),
                 "with approval same: late copies, in all, that the first approval covers; 100 if left out",
             ),
         ]),

@@ -21,8 +21,8 @@ steps:
 
 const ASK: &str = "  - approve: { expires: 2d }\n";
 
-async fn worlds(words: &str, approve: &str) -> [World; 2] {
-    let mut worlds = World::both(&[("tidy", &playbook(words, approve))]).await;
+async fn worlds(settings: &str, approve: &str) -> [World; 2] {
+    let mut worlds = World::both(&[("tidy", &playbook(settings, approve))]).await;
     for world in &mut worlds {
         assert_eq!(world.timers.tick().await.unwrap(), 0, "noon was before anybody knew of it");
     }

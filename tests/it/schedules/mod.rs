@@ -1,5 +1,6 @@
 //! What happens because of the time: slots against another cron, firing on both databases, sweeps, and a month in seconds.
 
+mod commands;
 mod differential;
 mod fire;
 mod month;
