@@ -14,6 +14,7 @@ mod faces;
 mod hostile_mail;
 mod imap;
 mod playbooks;
+mod schedules;
 mod servers;
 mod store;
 mod storm;

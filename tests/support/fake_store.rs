@@ -122,6 +122,11 @@ impl FakeStore {
         self.state().failures.extend(errors);
     }
 
+    /// Failures that no call has met yet are called off.
+    pub fn forget_failures(&self) {
+        self.state().failures.clear();
+    }
+
     /// The next calls that act do so in full, and then fail with these instead of an answer: connections that break late.
     pub fn lose_answers(&self, errors: impl IntoIterator<Item = CallError>) {
         self.state().lost_answers.extend(errors);

@@ -88,6 +88,12 @@ pub(crate) enum Command {
     /// Connectors and stores
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
+    /// Playbooks that run by themselves
+    #[command(subcommand)]
+    Schedules(SchedulesCommand),
+    /// Remediations that keep looking for late copies
+    #[command(subcommand)]
+    Sweeps(SweepsCommand),
     /// People and programs, and their tokens
     #[command(subcommand)]
     Principals(PrincipalsCommand),
@@ -354,6 +360,53 @@ pub(crate) enum ConnectorsCommand {
         /// Name of the store [default: all]
         store: Option<String>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchedulesCommand {
+    /// Every schedule, and what came of its last slot
+    List,
+    /// When they fire next
+    Next {
+        /// Name of the playbook [default: all]
+        name: Option<String>,
+        /// Times to print for each
+        #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        count: u16,
+    },
+    /// What became of past slots: the remediation, or why there is none
+    Slots {
+        /// Name of the playbook
+        name: String,
+        /// Rows to print
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+    },
+    /// Stop a schedule until it is resumed
+    Pause {
+        /// Name of the playbook
+        name: String,
+    },
+    /// Let a paused schedule go on; the slots of the pause are left out
+    Resume {
+        /// Name of the playbook
+        name: String,
+    },
+    /// Run its playbook now, in your name
+    Run {
+        /// Name of the playbook
+        name: String,
+        #[command(flatten)]
+        leave: Leave,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SweepsCommand {
+    /// Sweeps under way
+    List,
+    /// Stop looking for late copies
+    Stop(IdArgs),
 }
 
 #[derive(Debug, Subcommand)]

@@ -84,6 +84,8 @@ impl From<Error> for Failure {
             Error::Playbook(_)
             | Error::Inputs(_)
             | Error::UnknownPlaybook { .. }
+            | Error::UnknownSchedule { .. }
+            | Error::Schedule { .. }
             | Error::UnknownStore { .. }
             | Error::PlaybookPath { .. }
             | Error::File { .. }

@@ -1,6 +1,7 @@
 //! The stable JSON fields; documented in engine/cli/README.md.
 
-use clawback_model::{Counts, Outcome, Remediation, Target};
+use clawback_model::{Counts, Outcome, Remediation, SweepApproval, Target};
+use clawback_store::SweepState;
 use serde::Serialize;
 
 /// A remediation.
@@ -13,6 +14,9 @@ pub(crate) struct RemediationJson {
     pub(crate) status: &'static str,
     pub(crate) action: &'static str,
     pub(crate) action_source: &'static str,
+    pub(crate) origin: &'static str,
+    pub(crate) origin_of: Option<String>,
+    pub(crate) as_of: Option<String>,
     pub(crate) approval_id: String,
     pub(crate) investigation_id: String,
     pub(crate) alert_id: String,
@@ -37,6 +41,9 @@ impl From<&Remediation> for RemediationJson {
             status: remediation.status.as_str(),
             action: request.action.as_str(),
             action_source: request.source.as_str(),
+            origin: request.origin.as_str(),
+            origin_of: request.origin.of().map(ToString::to_string),
+            as_of: request.as_of.map(|at| at.to_string()),
             approval_id: request.approval_id.to_string(),
             investigation_id: request.investigation_id.to_string(),
             alert_id: request.alert_id.to_string(),
@@ -48,6 +55,43 @@ impl From<&Remediation> for RemediationJson {
             updated_at: remediation.updated_at.to_string(),
             stop_reason: remediation.stop.as_ref().map(ToString::to_string),
             counts: remediation.counts,
+        }
+    }
+}
+
+/// A sweep with its follow-ups.
+#[derive(Debug, Serialize)]
+pub(crate) struct SweepJson {
+    pub(crate) first: String,
+    pub(crate) every_seconds: u64,
+    pub(crate) for_seconds: u64,
+    pub(crate) approval: SweepApproval,
+    pub(crate) at_most: u64,
+    pub(crate) until: Option<String>,
+    pub(crate) looks: u64,
+    pub(crate) looked_at: Option<String>,
+    pub(crate) next_at: Option<String>,
+    pub(crate) ended: Option<String>,
+    pub(crate) late_copies: u64,
+    pub(crate) follow_ups: Vec<String>,
+}
+
+impl SweepJson {
+    pub(crate) fn new(sweep: &SweepState, first: &Remediation, follow_ups: &[Remediation]) -> Self {
+        let settings = &sweep.sweep;
+        Self {
+            first: sweep.first.to_string(),
+            every_seconds: settings.every.as_secs(),
+            for_seconds: settings.lasts.as_secs(),
+            approval: settings.approval,
+            at_most: settings.at_most,
+            until: first.status.is_final().then(|| settings.until(first).to_string()),
+            looks: sweep.looks,
+            looked_at: sweep.looked_at.map(|at| at.to_string()),
+            next_at: sweep.next_at.map(|at| at.to_string()),
+            ended: sweep.ended.as_ref().map(ToString::to_string),
+            late_copies: follow_ups.iter().map(|follow_up| follow_up.counts.submitted).sum(),
+            follow_ups: follow_ups.iter().map(|follow_up| follow_up.id.to_string()).collect(),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Action, ActionSource, Severity};
 use crate::approval::{ApprovalRule, Vote};
 use crate::chain::Digest;
+use crate::clock::Timestamp;
 use crate::guard::{BatchReport, Guards, StopReason};
 use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
 use crate::limits::SelectionMode;
@@ -26,6 +27,36 @@ pub enum Origin {
         /// The other.
         of: RemediationId,
     },
+    /// To take copies that arrived after another had ended.
+    Sweep {
+        /// The first of the family, never a follow-up.
+        of: RemediationId,
+    },
+}
+
+impl Origin {
+    /// Whether its targets are searched for; those of the others come from the history.
+    pub const fn is_searched(&self) -> bool {
+        matches!(self, Self::Fresh | Self::Sweep { .. })
+    }
+
+    /// The remediation that it follows; none for one that stands for itself.
+    pub const fn of(&self) -> Option<&RemediationId> {
+        match self {
+            Self::Fresh => None,
+            Self::Undo { of } | Self::Retry { of } | Self::Sweep { of } => Some(of),
+        }
+    }
+
+    /// The word used in JSON and on pages.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Fresh => "fresh",
+            Self::Undo { .. } => "undo",
+            Self::Retry { .. } => "retry",
+            Self::Sweep { .. } => "sweep",
+        }
+    }
 }
 
 /// One message named by a person. The Message-ID is the sender's to choose, so two messages of a mailbox may share it: then
@@ -69,8 +100,12 @@ pub struct Request {
     pub picked: Vec<Picked>,
     /// Who asked.
     pub requested_by: String,
-    /// Fresh, undo or retry.
+    /// Fresh, undo, retry or sweep.
     pub origin: Origin,
+    /// What `now` means in the playbook: the slot of a schedule, or the submission of the first of a family. None: the time
+    /// at which the plan is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
     /// The approval, shown at submit.
     pub approval_id: ApprovalId,
     /// The investigation.

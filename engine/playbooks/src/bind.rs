@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Action, ApprovalRule, Counts, Digest, Guards, Message, PlanFacts, Predicate, Query, Severity, Timestamp,
+    Action, ApprovalRule, Counts, Digest, Guards, Message, PlanFacts, Predicate, Query, Severity, Sweep, Timestamp,
 };
 use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session, Value, Vars};
 
@@ -279,6 +279,19 @@ impl Bound {
     /// Whether this plan is verified.
     pub fn verifies(&self, facts: &PlanFacts, counts: &Counts) -> bool {
         self.step(|what| matches!(what, What::Verify)).is_some_and(|step| self.runs(step, facts, counts, true))
+    }
+
+    /// How late copies are looked for; none if the playbook has no `sweep` step.
+    pub fn sweep(&self) -> Option<&Sweep> {
+        self.find(|what| match what {
+            What::Sweep(sweep) => Some(sweep),
+            _ => None,
+        })
+    }
+
+    /// Whether late copies of this plan are looked for: false where the `when` of `sweep` is, or fails.
+    pub fn sweeps(&self, facts: &PlanFacts, counts: &Counts) -> bool {
+        self.step(|what| matches!(what, What::Sweep(_))).is_some_and(|step| self.runs(step, facts, counts, false))
     }
 
     /// Notifiers to tell on an occasion: `pending`, `started`, `paused`, `finished` or `failed`.

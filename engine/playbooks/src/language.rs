@@ -1,8 +1,6 @@
 //! The language: every key, what may stand there, and what it means. The check, the JSON Schema and the test of the README
 //! read this table and nothing else.
 
-use std::str::FromStr;
-
 use clawback_model::{LocationKind, Timestamp};
 use clawback_scripting::parse_duration;
 
@@ -39,11 +37,8 @@ const VERDICTS: &[&str] = &["malicious", "suspicious", "no-threats-found"];
 pub(crate) const OCCASIONS: &[&str] = &["pending", "started", "paused", "finished", "failed"];
 
 /// Steps that are planned.
-pub(crate) const LATER: [(&str, &str); 3] = [
-    ("cluster", "it will widen the plan to similar messages"),
-    ("wait", "it will hold the next step back for a time"),
-    ("sweep", "it will look again for late copies"),
-];
+pub(crate) const LATER: [(&str, &str); 2] =
+    [("cluster", "it will widen the plan to similar messages"), ("wait", "it will hold the next step back for a time")];
 
 static DURATION: Form = Form {
     noun: "duration",
@@ -70,7 +65,7 @@ static CRON: Form = Form {
 static ZONE: Form = Form {
     noun: "time zone",
     hint: "write a name of the IANA database, such as Europe/Berlin or UTC",
-    check: |text| chrono_tz::Tz::from_str(text).map(|_| ()).map_err(|_| "no such name".to_owned()),
+    check: crate::trigger::check_zone,
 };
 static NAME: Form = Form {
     noun: "name",
@@ -78,7 +73,7 @@ static NAME: Form = Form {
     check: |text| if is_name(text) { Ok(()) } else { Err("it has characters that a name has not".to_owned()) },
 };
 
-const MINUTES: Shape = Shape::Form(&DURATION);
+const PERIOD: Shape = Shape::Form(&DURATION);
 const SIZE: Shape = Shape::Integer(0, 1 << 40);
 
 /// Lower-case letters, digits and `-`, a letter first.
@@ -182,7 +177,7 @@ pub(crate) static STEPS: &[Key] = &[
             WHEN,
             key("votes", Shape::Integer(1, 20), "how many different people must approve; 1 if left out"),
             key("from", Shape::OneOrMore(&Shape::Word(ROLES)), "whose votes count; approver if left out"),
-            key("expires", MINUTES, "time to decide; 7d if left out"),
+            key("expires", PERIOD, "time to decide; 7d if left out"),
             key("two-step", Shape::Boolean, "the requester's own vote does not count; true if left out"),
         ]),
         "asks for votes on the frozen plan",
@@ -217,6 +212,25 @@ pub(crate) static STEPS: &[Key] = &[
         ]),
         "tells people",
     ),
+    key(
+        "sweep",
+        Shape::Map(&[
+            WHEN,
+            must("every", PERIOD, "time between two looks, from 1m to 7d"),
+            must("for", PERIOD, "how long it goes on after the end, at most 90d"),
+            key(
+                "approval",
+                Shape::Word(&["same", "new"]),
+                "under whose approval late copies are taken; new if left out",
+            ),
+            key(
+                "at-most",
+                Shape::Integer(1, 1_000_000),
+                "with approval same: late copies, in all, that the first approval covers; 100 if left out",
+            ),
+        ]),
+        "keeps looking for late copies",
+    ),
 ];
 
 static INPUT: &[Key] = &[
@@ -246,11 +260,21 @@ static TRIGGERS: &[Key] = &[
         Shape::Map(&[
             must("cron", Shape::Form(&CRON), "six fields, seconds first"),
             key("time-zone", Shape::Form(&ZONE), "time zone of the fields; UTC if left out"),
-            key("overlap", Shape::Word(&["skip", "queue"]), "what to do if the last run is not done; skip if left out"),
+            key("jitter", PERIOD, "each time is delayed by up to this, at most 6h; not at all if left out"),
+            key(
+                "overlap",
+                Shape::Word(&["skip", "queue", "replace"]),
+                "what to do if the last run is not done; skip if left out",
+            ),
             key(
                 "misfire",
-                Shape::Word(&["skip", "run-once"]),
-                "what to do about a time that was missed; skip if left out",
+                Shape::Word(&["skip", "run-once", "backfill"]),
+                "what to do about times that were missed; skip if left out",
+            ),
+            key(
+                "backfill",
+                Shape::Integer(1, 100),
+                "with misfire backfill: how many of the last ones run; 1 if left out",
             ),
         ]),
         "it runs by itself",

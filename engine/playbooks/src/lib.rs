@@ -20,4 +20,4 @@ pub use diagnostic::{Diagnostic, Diagnostics};
 pub use input::Input;
 pub use load::{Env, Playbook};
 pub use schema::{keys, schema};
-pub use trigger::{Misfire, Overlap, Schedule, Triggers};
+pub use trigger::Triggers;

@@ -117,7 +117,7 @@ fn read(source: &str, env: &Env, report: &Report) -> Option<Playbook> {
     let text = |key: &str| root.get(key).and_then(Node::text).map(str::to_owned);
     let inputs = input::read(root.get("inputs"), report);
     let steps = Reader::new(env, report, &inputs).read(root.get("steps"));
-    let triggers = trigger::read(root.get("on"));
+    let triggers = trigger::read(root.get("on"), report);
     check_triggers(&root, &triggers, &inputs, report);
     let checked = Checked {
         name: text("playbook")?,

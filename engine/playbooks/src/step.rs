@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clawback_model::{Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, visible_line};
+use clawback_model::{Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, Sweep, SweepApproval, visible_line};
 use clawback_scripting::{Expression, FilterScript, Type, VariableScript, parse_duration};
 
 use crate::condition::Conditions;
@@ -29,10 +29,18 @@ pub(crate) enum What {
     Remediate { action: Template, delete_senders_copy: Option<Template>, guards: Guards },
     Verify,
     Notify { to: Vec<String>, on: Vec<String> },
+    Sweep(Sweep),
 }
 
 /// Nobody is asked for longer than this.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(90 * 24);
+/// A sweep looks no more often than this, and no less than [`RAREST_LOOK`].
+const CLOSEST_LOOK: Duration = Duration::from_mins(1);
+const RAREST_LOOK: Duration = Duration::from_hours(7 * 24);
+/// A sweep goes on no longer than this.
+const LONGEST_SWEEP: Duration = Duration::from_hours(90 * 24);
+/// Late copies that the first approval covers if the playbook does not say.
+const COVERED_COPIES: u64 = 100;
 
 /// Reads steps one after the other.
 pub(crate) struct Reader<'a> {
@@ -91,6 +99,7 @@ impl<'a> Reader<'a> {
             "remediate" => ("remediate", Phase::Act),
             "verify" => ("verify", Phase::After),
             "notify" => ("notify", Phase::After),
+            "sweep" => ("sweep", Phase::After),
             _ => return None,
         };
         self.check_order(word, phase, name);
@@ -102,6 +111,7 @@ impl<'a> Reader<'a> {
             "approve" => self.approve(body),
             "remediate" => self.remediate(body),
             "verify" => Some(What::Verify),
+            "sweep" => self.sweep(body),
             _ => Some(self.notify(body)),
         };
         // Known once the messages are: the plan.
@@ -147,10 +157,11 @@ impl<'a> Reader<'a> {
             let message = format!("`{word}` comes too late: the plan is frozen and decided on by then");
             self.report
                 .error("steps", at, message, "too late")
-                .help("the order is search, filter and script, approve, remediate, verify, notify");
-        } else if word == "verify" && !self.seen.contains_key("remediate") {
+                .help("the order is search, filter and script, approve, remediate, verify, notify, sweep");
+        } else if matches!(word, "verify" | "sweep") && !self.seen.contains_key("remediate") {
+            let nothing = format!("nothing to {word} yet");
             self.report
-                .error("steps", at, "`verify` comes before `remediate`", "nothing to verify yet")
+                .error("steps", at, format!("`{word}` comes before `remediate`"), nothing)
                 .help("put it after `remediate`");
         }
         // A notifier may be named anywhere after the search: its occasions say when it speaks.
@@ -371,6 +382,39 @@ impl<'a> Reader<'a> {
             on.push("finished".to_owned());
         }
         What::Notify { to: to.into_iter().map(|(_, name)| name).collect(), on }
+    }
+
+    fn sweep(&self, body: &Node) -> Option<What> {
+        let period = |key: &str, least: Duration, most: Duration, range: &str| {
+            let node = body.get(key)?;
+            let period = parse_duration(node.text()?)?;
+            if period < least || period > most {
+                self.report.error(
+                    "out-of-range",
+                    node.span.clone(),
+                    format!("`{key}` must be {range}"),
+                    "out of range",
+                );
+            }
+            Some((node, period))
+        };
+        let every = period("every", CLOSEST_LOOK, RAREST_LOOK, "between 1m and 7d");
+        let lasts = period("for", CLOSEST_LOOK, LONGEST_SWEEP, "between 1m and 90d");
+        let ((_, every), (node, lasts)) = (every?, lasts?);
+        if lasts < every {
+            self.report
+                .error("out-of-range", node.span.clone(), "`for` is shorter than `every`", "no look in that time")
+                .help("the first look is one `every` after the end");
+        }
+        let same = body.get("approval").and_then(Node::text) == Some("same");
+        if let (Some(node), false) = (body.get("at-most"), same) {
+            self.report
+                .error("sweep", node.span.clone(), "`at-most` goes with `approval: same` only", "here")
+                .help("without it the `approve` step is asked about each follow-up");
+        }
+        let approval = if same { SweepApproval::Same } else { SweepApproval::New };
+        let at_most = body.get("at-most").and_then(Node::integer).unwrap_or(COVERED_COPIES);
+        Some(What::Sweep(Sweep { every, lasts, approval, at_most }))
     }
 
     fn check_known(&self, noun: &'static str, node: &Node, name: &str, known: Option<&[String]>, place: &str) {

@@ -1,39 +1,15 @@
 //! What starts a playbook.
 
-use std::str::FromStr;
+use std::time::Duration;
 
+use clawback_model::{Cron, InvalidCron, Misfire, Overlap, Timetable};
+use clawback_scripting::parse_duration;
+
+use crate::diagnostic::Report;
 use crate::yaml::Node;
 
-/// Whether a run waits for the one before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overlap {
-    /// The new run is left out.
-    Skip,
-    /// The new run waits.
-    Queue,
-}
-
-/// What happens to a time at which no node was up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misfire {
-    /// Nothing.
-    Skip,
-    /// One run makes up for all that were missed.
-    RunOnce,
-}
-
-/// When a playbook runs by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Schedule {
-    /// Six fields, seconds first.
-    pub cron: String,
-    /// Name in the IANA database.
-    pub time_zone: String,
-    /// What to do if the last run is not done.
-    pub overlap: Overlap,
-    /// What to do about a missed time.
-    pub misfire: Misfire,
-}
+/// Nothing is delayed by more than this to spread the load.
+const LONGEST_JITTER: Duration = Duration::from_hours(6);
 
 /// What starts a playbook.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,42 +19,73 @@ pub struct Triggers {
     /// Verdicts of an investigation that suggest it.
     pub suggestion: Vec<String>,
     /// When it runs by itself.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<Timetable>,
 }
 
-/// Six fields: the crate also takes seven, and five would be read as something else than the author means.
+/// Whether a text is a schedule, and if not, why.
 pub(crate) fn check_cron(text: &str) -> Result<(), String> {
-    let fields = text.split_whitespace().count();
-    if fields != 6 {
-        return Err(format!("it has {fields} fields"));
+    Cron::parse(text, "UTC").map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Whether a text names a time zone.
+pub(crate) fn check_zone(text: &str) -> Result<(), String> {
+    match Cron::parse("0 0 0 * * *", text) {
+        Err(error @ InvalidCron::Zone) => Err(error.to_string()),
+        _ => Ok(()),
     }
-    cron::Schedule::from_str(text).map(|_| ()).map_err(|error| {
-        // The crate draws its own caret; its last line says what is wrong.
-        let text = error.to_string();
-        text.lines().last().unwrap_or_default().trim().trim_end_matches('.').to_owned()
-    })
 }
 
 /// Reads the `on:` of a playbook, whose shape has been checked.
-pub(crate) fn read(node: Option<&Node>) -> Triggers {
+pub(crate) fn read(node: Option<&Node>, report: &Report) -> Triggers {
     let Some(node) = node else { return Triggers::default() };
-    let word = |body: &Node, key: &str| body.get(key).and_then(Node::text).map(str::to_owned);
-    let schedule = node.get("schedule").and_then(|body| {
-        Some(Schedule {
-            cron: word(body, "cron")?,
-            time_zone: word(body, "time-zone").unwrap_or_else(|| "UTC".to_owned()),
-            overlap: if word(body, "overlap").as_deref() == Some("queue") { Overlap::Queue } else { Overlap::Skip },
-            misfire: if word(body, "misfire").as_deref() == Some("run-once") {
-                Misfire::RunOnce
-            } else {
-                Misfire::Skip
-            },
-        })
-    });
     let verdicts = node.get("suggestion").and_then(|body| body.get("verdict")).map(Node::items).unwrap_or_default();
     Triggers {
         manual: node.get("manual").is_some(),
         suggestion: verdicts.iter().filter_map(Node::text).map(str::to_owned).collect(),
-        schedule,
+        schedule: node.get("schedule").and_then(|body| timetable(body, report)),
     }
+}
+
+fn timetable(body: &Node, report: &Report) -> Option<Timetable> {
+    let word = |key: &str| body.get(key).and_then(Node::text);
+    let jitter = match body.get("jitter") {
+        None => Duration::ZERO,
+        Some(node) => {
+            let jitter = parse_duration(node.text()?)?;
+            if jitter > LONGEST_JITTER {
+                report
+                    .error("out-of-range", node.span.clone(), "`jitter` must be at most 6h", "out of range")
+                    .help("a slot is delayed by up to this; for another time, change `cron`");
+            }
+            jitter
+        }
+    };
+    let overlap = match word("overlap") {
+        Some("queue") => Overlap::Queue,
+        Some("replace") => Overlap::Replace,
+        _ => Overlap::Skip,
+    };
+    let most = body.get("backfill").and_then(Node::integer);
+    let misfire = match word("misfire") {
+        Some("run-once") => Misfire::RunOnce,
+        Some("backfill") => Misfire::Backfill(most.and_then(|most| u32::try_from(most).ok()).unwrap_or(1)),
+        _ => Misfire::Skip,
+    };
+    if let (Some(node), false) = (body.get("backfill"), matches!(misfire, Misfire::Backfill(_))) {
+        report
+            .error("trigger", node.span.clone(), "`backfill` goes with `misfire: backfill` only", "here")
+            .help("write misfire: backfill, or leave this out");
+    }
+    if let (Some(node), Overlap::Replace, Misfire::Backfill(_)) = (body.get("misfire"), overlap, misfire) {
+        report
+            .error("trigger", node.span.clone(), "`misfire: backfill` does not go with `overlap: replace`", "here")
+            .help("each run would cancel the one before it; write run-once");
+    }
+    Some(Timetable {
+        cron: word("cron")?.to_owned(),
+        time_zone: word("time-zone").unwrap_or("UTC").to_owned(),
+        jitter,
+        overlap,
+        misfire,
+    })
 }

@@ -7,9 +7,11 @@ use std::time::Duration;
 use clawback_model::{
     ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Investigation,
     InvestigationId, InvestigationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal, PrincipalKind,
-    Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Vote,
+    Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, SweepEnd, Target, Timestamp,
+    Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
+use clawback_store::Filing;
 use tokio::sync::mpsc;
 
 use crate::error::Error;
@@ -17,6 +19,7 @@ use crate::identity::token_digest;
 use crate::planner::{self, Order, Planned};
 use crate::progress::Observer;
 use crate::site::Site;
+use crate::sweeps::Covered;
 
 /// What a face asks to remediate.
 #[derive(Debug, Clone)]
@@ -82,7 +85,7 @@ impl Api {
     /// Writes down a remediation, with its alert and investigation. Nothing is searched yet.
     pub async fn submit(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
-        let request = self.request(who, submission)?;
+        let request = self.request(who, submission, None)?;
         self.file(request, who).await
     }
 
@@ -95,7 +98,7 @@ impl Api {
         observer: &Observer,
     ) -> Result<DryRun, Error> {
         allow(who, Permission::Submit)?;
-        let request = self.request(who, submission)?;
+        let request = self.request(who, submission, None)?;
         let bound = Arc::new(bind(&self.site, &request)?);
         let header = planner::header(&self.site, &request, &bound)?;
         let order = Order { request: &request, bound: Arc::clone(&bound), header: &header };
@@ -188,6 +191,13 @@ impl Api {
         if old.counts.succeeded == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "succeeded message", verb: "undo" });
         }
+        // What is put back is no threat: it must not be taken again.
+        let first = match &old.request.origin {
+            Origin::Sweep { of } => of,
+            _ => id,
+        };
+        let undone = SweepEnd::Undone { by: who.name.clone() };
+        self.site.history.end_sweep(first, &undone, &who.name, self.site.now()).await?;
         let name = format!("Undo {}", old.request.name);
         let request = self.follow_up(who, &old, name, Action::Restore, Origin::Undo { of: id.clone() });
         self.file(request, who).await
@@ -220,7 +230,13 @@ impl Api {
         allow(who, Permission::Control)
     }
 
-    fn request(&self, who: &Principal, submission: Submission) -> Result<Request, Error> {
+    /// Checks a submission. In its playbook `now` means `as_of`, if given.
+    pub(crate) fn request(
+        &self,
+        who: &Principal,
+        submission: Submission,
+        as_of: Option<Timestamp>,
+    ) -> Result<Request, Error> {
         // History says `automation` of these; a person must not be able to.
         let automatic = matches!(submission.source, ActionSource::Schedule | ActionSource::Air);
         if automatic && who.kind != PrincipalKind::Service {
@@ -228,7 +244,7 @@ impl Api {
         }
         let (path, source) = self.site.library.playbook_source(&submission.playbook)?;
         let playbook = load(&self.site, &path, &source)?;
-        let bound = playbook.bind(&submission.inputs, self.site.now())?;
+        let bound = playbook.bind(&submission.inputs, as_of.unwrap_or(self.site.now()))?;
         let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
         match submission.mode {
             SelectionMode::Handpicked => self.site.limits.check_messages(submission.mode, picked)?,
@@ -249,13 +265,22 @@ impl Api {
             picked: submission.picked,
             requested_by: who.name.clone(),
             origin: Origin::Fresh,
+            as_of,
             approval_id: ApprovalId::from_random((self.site.random)()),
             investigation_id: InvestigationId::from_random((self.site.random)()),
             alert_id: AlertId::from_random((self.site.random)()),
         })
     }
 
-    fn follow_up(&self, who: &Principal, old: &Remediation, name: String, action: Action, origin: Origin) -> Request {
+    /// The request of a remediation that follows another.
+    pub(crate) fn follow_up(
+        &self,
+        who: &Principal,
+        old: &Remediation,
+        name: String,
+        action: Action,
+        origin: Origin,
+    ) -> Request {
         Request {
             name,
             action,
@@ -271,13 +296,23 @@ impl Api {
     }
 
     async fn file(&self, request: Request, who: &Principal) -> Result<Remediation, Error> {
+        let filing = self.filing(request, &who.name)?;
+        self.site.history.file(&filing, self.site.now()).await?;
+        Ok(filing.remediation)
+    }
+
+    /// A new remediation with everything that is written with it.
+    pub(crate) fn filing(&self, request: Request, actor: &str) -> Result<Filing, Error> {
         let now = self.site.now();
         let id = RemediationId::from_random((self.site.random)());
+        // Picked messages are known by name: there are no others like them to wait for.
+        let searches = request.origin == Origin::Fresh && request.mode != SelectionMode::Handpicked;
+        let sweep = if searches { bind(&self.site, &request)?.sweep().cloned() } else { None };
         let alert = Alert {
             id: request.alert_id.clone(),
             name: ADMIN_ACTION_ALERT.to_owned(),
             severity: Severity::Informational,
-            actor: who.name.clone(),
+            actor: actor.to_owned(),
             action: request.action,
             remediation_id: id.clone(),
             investigation_id: request.investigation_id.clone(),
@@ -292,8 +327,7 @@ impl Api {
             created_at: now,
         };
         let remediation = Remediation::submitted(id, request, now);
-        self.site.history.submit(&remediation, &alert, &investigation, &who.name, now).await?;
-        Ok(remediation)
+        Ok(Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep })
     }
 }
 
@@ -302,6 +336,7 @@ fn entity(request: &Request) -> String {
     match &request.origin {
         Origin::Undo { of } => format!("messages that {of} moved"),
         Origin::Retry { of } => format!("messages that failed in {of}"),
+        Origin::Sweep { of } => format!("late copies of what {of} looked for"),
         Origin::Fresh if request.mode == SelectionMode::Handpicked => {
             format!("{} picked messages", request.picked.len())
         }
@@ -318,11 +353,12 @@ fn days(duration: Duration) -> u64 {
 }
 
 /// Refuses what the roles do not allow.
-fn allow(who: &Principal, permission: Permission) -> Result<(), Error> {
+pub(crate) fn allow(who: &Principal, permission: Permission) -> Result<(), Error> {
     if who.may(permission) { Ok(()) } else { Err(Error::Forbidden { name: who.name.clone(), permission }) }
 }
 
-fn load(site: &Site, path: &str, source: &str) -> Result<Playbook, Error> {
+/// Checks a playbook against the stores and notifiers of the site.
+pub(crate) fn load(site: &Site, path: &str, source: &str) -> Result<Playbook, Error> {
     let stores = site.stores.keys().map(ToString::to_string).collect();
     let notifiers = site.notifiers.keys().cloned().collect();
     site.library.check(path, source, Some(stores), Some(notifiers), site.limits)
@@ -334,7 +370,7 @@ pub(crate) fn bind(site: &Site, request: &Request) -> Result<Bound, Error> {
     let path = format!("{}.yaml", request.playbook);
     let playbook = site.library.check(&path, &request.playbook_source, None, None, site.limits)?;
     // Times relative to now mean the time of the submission's plan; they are frozen with the plan's targets.
-    Ok(playbook.bind(&request.inputs, site.now())?)
+    Ok(playbook.bind(&request.inputs, request.as_of.unwrap_or(site.now()))?)
 }
 
 /// The remediation that was decided on: the first of a chain of retries.
@@ -362,12 +398,22 @@ pub(crate) async fn approval_for(
         }
         Origin::Undo { of } => {
             let undone = site.history.load(of).await?;
-            root(site, undone).await?.approval.map(|approval| approval.rule)
+            let mut decided = root(site, undone).await?;
+            // Late copies went under the approval of the first, unless they had one of their own.
+            if let (Origin::Sweep { of }, None) = (&decided.request.origin, &decided.approval) {
+                decided = site.history.load(of).await?;
+            }
+            decided.approval.map(|approval| approval.rule)
         }
         Origin::Retry { of } => {
             let retried = site.history.load(of).await?;
             return Ok((None, root(site, retried).await?.decided_by));
         }
+        Origin::Sweep { of } => match crate::sweeps::approval(site, of, bound, plan).await? {
+            Covered::By(decided_by) => return Ok((None, Some(decided_by))),
+            Covered::Asks(rule) => Some(rule),
+            Covered::NotNeeded => None,
+        },
     };
     let decided_by = rule.is_none().then_some(requester);
     Ok((rule, decided_by))

@@ -32,6 +32,10 @@ pub enum Error {
     Transition(#[from] IllegalTransition),
     #[error("no playbook `{name}` in {folder}; known are {known}")]
     UnknownPlaybook { name: String, folder: String, known: String },
+    #[error("no playbook `{name}` has a schedule; known are {known}")]
+    UnknownSchedule { name: String, known: String },
+    #[error("schedule `{name}` cannot be read: {error}; correct its playbook")]
+    Schedule { name: String, error: clawback_model::InvalidCron },
     #[error("no store `{name}` is configured; known are {known}")]
     UnknownStore { name: String, known: String },
     #[error("{name} may not do this: it needs the role {}, which an administrator can give", permission.role())]

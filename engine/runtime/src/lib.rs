@@ -18,8 +18,11 @@ mod planner;
 mod progress;
 mod recorder;
 mod reversal;
+mod schedules;
 mod settle;
 mod site;
+mod sweeps;
+mod timers;
 mod verification;
 mod worker;
 
@@ -32,4 +35,5 @@ pub use node::node_name;
 pub use notify::{Notifier, NotifierConfig};
 pub use progress::{Observer, Seen, silent};
 pub use site::{Site, Tuning};
+pub use timers::Timers;
 pub use worker::Worker;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Action, Condition, Counts, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher, PlanHeader,
-    PlanSummary, Predicate, Query, Reason, RemediationId, Request, SelectionMode, StopReason, Target,
+    Action, Condition, Counts, DoneWith, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher,
+    PlanHeader, PlanSummary, Predicate, Query, Reason, RemediationId, Request, SelectionMode, StopReason, Target,
 };
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
@@ -68,7 +68,8 @@ pub(crate) async fn search(
     observer: &Observer,
 ) -> Result<Planned, Error> {
     let mut plan = Draft::new(site, order, pages);
-    let search = Arc::new(Search::of(order, site.limits.messages(order.request.mode)));
+    let done_with = crate::sweeps::done_with(site, &order.request.origin).await?;
+    let search = Arc::new(Search::of(order, site.limits.messages(order.request.mode), done_with));
     let mut mailboxes_done = 0;
     for store in stores_of(site, &order.bound)? {
         let most_calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
@@ -106,7 +107,7 @@ pub(crate) async fn search(
         }
     }
     if order.request.delete_senders_copy {
-        senders_copies(site, order, &mut plan).await?;
+        senders_copies(site, order, &search.done_with, &mut plan).await?;
         if let Some(reason) = plan.over_limit(site, order.request) {
             return Ok(Planned::Refused(reason));
         }
@@ -177,19 +178,25 @@ struct Search {
     mode: SelectionMode,
     /// More than this in one mailbox is more than the whole selection may have.
     most: u64,
+    /// What an earlier remediation of a sweep has dealt with.
+    done_with: DoneWith,
 }
 
 impl Search {
-    fn of(order: &Order<'_>, most: u64) -> Self {
+    fn of(order: &Order<'_>, most: u64, done_with: DoneWith) -> Self {
         let request = order.request;
         let mut query = order.bound.query();
         if request.mode == SelectionMode::Handpicked {
             query.message_id = request.picked.iter().map(|picked| picked.message_id.clone()).collect();
         }
-        Self { query, bound: Arc::clone(&order.bound), picked: request.picked.clone(), mode: request.mode, most }
+        let bound = Arc::clone(&order.bound);
+        Self { query, bound, picked: request.picked.clone(), mode: request.mode, most, done_with }
     }
 
     fn wants(&self, message: &Message) -> bool {
+        if self.done_with.contains(message) {
+            return false;
+        }
         match self.mode {
             SelectionMode::Query => true,
             mode => {
@@ -424,7 +431,12 @@ impl<'a> Draft<'a> {
 }
 
 /// Adds the copies in the sent items of senders who have a mailbox here.
-async fn senders_copies(site: &Arc<Site>, order: &Order<'_>, plan: &mut Draft<'_>) -> Result<(), Error> {
+async fn senders_copies(
+    site: &Arc<Site>,
+    order: &Order<'_>,
+    done_with: &DoneWith,
+    plan: &mut Draft<'_>,
+) -> Result<(), Error> {
     let Some(senders) = plan.senders.take() else { return Ok(()) };
     for store in stores_of(site, &order.bound)? {
         let mut listed =
@@ -444,6 +456,7 @@ async fn senders_copies(site: &Arc<Site>, order: &Order<'_>, plan: &mut Draft<'_
                 let is_copy = |message: &Message| {
                     let named = (message.reference.message_id.clone(), message.subject.clone());
                     wanted.matches(message)
+                        && !done_with.contains(message)
                         && sent.contains(&named)
                         && message.from_address.eq_ignore_ascii_case(&message.mailbox)
                 };

@@ -31,7 +31,7 @@ pub(crate) async fn targets(site: &Arc<Site>, origin: &Origin, pages: mpsc::Send
             .await
         }
         Origin::Retry { of } => stream(site, of, OutcomeKind::Failed, pages, |target, _| target).await,
-        Origin::Fresh => Ok(()),
+        Origin::Fresh | Origin::Sweep { .. } => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clawback_model::{Event, Next, Origin, Remediation, RemediationId, Status, StopReason, Target};
+use clawback_model::{Event, Next, Remediation, RemediationId, Status, StopReason, Target};
 use clawback_store::{Lease, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -360,7 +360,7 @@ impl Worker {
             Ok::<(), Error>(())
         };
         let searching = async {
-            if request.origin == Origin::Fresh {
+            if request.origin.is_searched() {
                 return planner::search(site, &order, sender, &self.observer).await;
             }
             let (given, receiver) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);

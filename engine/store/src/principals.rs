@@ -1,7 +1,7 @@
 //! Principals and their tokens. Of a token only the sha256 is kept: whoever reads the database cannot act with it. Every
 //! change is also an event of the site in the chain, so a role that somebody writes into the table by hand shows.
 
-use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
+use clawback_model::{Digest, Principal, PrincipalKind, RemediationId, Role, SweepEnd, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
@@ -29,6 +29,9 @@ pub(crate) enum SiteEvent {
     RolesChanged { name: String, roles: Vec<Role> },
     TokenAdded { principal: String, label: String, digest: Digest, expires_at: Option<Timestamp> },
     TokenRevoked { principal: String, label: String },
+    SchedulePaused { name: String },
+    ScheduleResumed { name: String },
+    SweepEnded { remediation: RemediationId, why: SweepEnd },
 }
 
 impl SiteEvent {
@@ -38,6 +41,9 @@ impl SiteEvent {
             Self::RolesChanged { .. } => "roles-changed",
             Self::TokenAdded { .. } => "token-added",
             Self::TokenRevoked { .. } => "token-revoked",
+            Self::SchedulePaused { .. } => "schedule-paused",
+            Self::ScheduleResumed { .. } => "schedule-resumed",
+            Self::SweepEnded { .. } => "sweep-ended",
         }
     }
 }
@@ -172,7 +178,8 @@ impl Store {
     }
 }
 
-async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
+/// Appends an event of the site.
+pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await.map(drop)
 }
 

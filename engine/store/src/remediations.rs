@@ -3,7 +3,8 @@
 //! columns that history is filtered by, votes, batches, and the time at which somebody must look again.
 
 use clawback_model::{
-    Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Next, Remediation, RemediationId, Timestamp,
+    Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Next, Remediation, RemediationId, Sweep,
+    Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +14,23 @@ use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::store::Store;
+use crate::sweeps;
 use crate::watch;
+
+/// A remediation that begins, with the records that are written with it.
+#[derive(Debug, Clone)]
+pub struct Filing {
+    /// It, as submitted.
+    pub remediation: Remediation,
+    /// The alert that it raises.
+    pub alert: Alert,
+    /// The investigation behind it.
+    pub investigation: Investigation,
+    /// Who submits it, as it stands in the history.
+    pub actor: String,
+    /// How late copies will be looked for, if they will.
+    pub sweep: Option<Sweep>,
+}
 
 /// A remediation whose row this transaction has locked.
 pub(crate) struct Locked {
@@ -25,7 +42,6 @@ pub(crate) struct Locked {
 
 impl Store {
     /// Writes a new remediation with its alert and investigation.
-    #[tracing::instrument(name = "store.remediations.submit", skip_all, fields(remediation.id = %remediation.id))]
     pub async fn submit(
         &self,
         remediation: &Remediation,
@@ -34,34 +50,15 @@ impl Store {
         actor: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let (remediation, alert, investigation) = (remediation.clone(), alert.clone(), investigation.clone());
+        self.file(&Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep: None }, at).await
+    }
+
+    /// Writes a new remediation with everything that begins with it.
+    #[tracing::instrument(name = "store.remediations.file", skip_all, fields(remediation.id = %filing.remediation.id))]
+    pub async fn file(&self, filing: &Filing, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        // Numbers are given in the chain's turn: they have no gaps either.
-        chain::take_turn(&mut tx).await?;
-        let last = tx.row("SELECT COALESCE(MAX(number), 0) FROM remediations", &[]).await?;
-        let number = last.map_or(Ok(0), |row| row.int(0))? + 1;
-        insert(&mut tx, number, remediation, at).await?;
-        let id = remediation.id.as_str();
-        tx.execute(
-            "INSERT INTO alerts (id, remediation_id, created_at, body) VALUES ($1, $2, $3, $4)",
-            &[alert.id.as_str().into(), id.into(), alert.created_at.into(), json(alert).into()],
-        )
-        .await
-        .map_err(|error| error.exists("alert", &alert.id))?;
-        tx.execute(
-            "INSERT INTO investigations (id, remediation_id, kind, created_at, body) VALUES ($1, $2, $3, $4, $5)",
-            &[
-                investigation.id.as_str().into(),
-                id.into(),
-                investigation.kind.as_str().into(),
-                investigation.created_at.into(),
-                json(investigation).into(),
-            ],
-        )
-        .await
-        .map_err(|error| error.exists("investigation", &investigation.id))?;
-        let event = Event::Submitted { request: remediation.request.clone() };
-        chain::append(&mut tx, Some(id), actor, event.kind(), json(&event), at).await?;
-        watch::wake(&mut tx).await?;
+        file(&mut tx, filing, at).await?;
         tx.commit().await
     }
 
@@ -126,6 +123,41 @@ impl Store {
         tx.commit().await?;
         Ok(next.remediation)
     }
+}
+
+/// Writes a new remediation inside a larger step.
+pub(crate) async fn file(tx: &mut Tx, filing: &Filing, at: Timestamp) -> Result<(), StoreError> {
+    let Filing { remediation, alert, investigation, actor, sweep } = filing;
+    // Numbers are given in the chain's turn: they have no gaps either.
+    chain::take_turn(tx).await?;
+    let last = tx.row("SELECT COALESCE(MAX(number), 0) FROM remediations", &[]).await?;
+    let number = last.map_or(Ok(0), |row| row.int(0))? + 1;
+    insert(tx, number, remediation, at).await?;
+    let id = remediation.id.as_str();
+    tx.execute(
+        "INSERT INTO alerts (id, remediation_id, created_at, body) VALUES ($1, $2, $3, $4)",
+        &[alert.id.as_str().into(), id.into(), alert.created_at.into(), json(alert).into()],
+    )
+    .await
+    .map_err(|error| error.exists("alert", &alert.id))?;
+    tx.execute(
+        "INSERT INTO investigations (id, remediation_id, kind, created_at, body) VALUES ($1, $2, $3, $4, $5)",
+        &[
+            investigation.id.as_str().into(),
+            id.into(),
+            investigation.kind.as_str().into(),
+            investigation.created_at.into(),
+            json(investigation).into(),
+        ],
+    )
+    .await
+    .map_err(|error| error.exists("investigation", &investigation.id))?;
+    let event = Event::Submitted { request: remediation.request.clone() };
+    chain::append(tx, Some(id), actor, event.kind(), json(&event), at).await?;
+    if let Some(sweep) = sweep {
+        sweeps::begin(tx, id, sweep, at).await?;
+    }
+    watch::wake(tx).await
 }
 
 /// Reads a remediation and keeps everyone else from changing it until the commit.

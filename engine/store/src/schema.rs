@@ -18,10 +18,12 @@ use crate::error::StoreError;
 const SQLITE: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/sqlite/0001_history.sql")),
     (2, "lanes", include_str!("../migrations/sqlite/0002_lanes.sql")),
+    (3, "schedules", include_str!("../migrations/sqlite/0003_schedules.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
     (2, "lanes", include_str!("../migrations/postgres/0002_lanes.sql")),
+    (3, "schedules", include_str!("../migrations/postgres/0003_schedules.sql")),
 ];
 
 /// How long a writer of SQLite waits for another process.

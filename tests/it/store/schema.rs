@@ -73,6 +73,12 @@ async fn wide_tables_are_read_by_key() {
         ),
         ("SELECT seq FROM events WHERE remediation_id = 'R' ORDER BY seq", 1),
         ("SELECT number FROM remediations WHERE due_at <= 5 AND lease_until <= 5", 1),
+        ("SELECT name FROM schedules WHERE next_at <= 5 ORDER BY next_at", 1),
+        ("SELECT first_id FROM sweeps WHERE next_at <= 5 ORDER BY next_at", 1),
+        (
+            "SELECT remediation_id FROM slots WHERE schedule = 's' AND remediation_id IS NOT NULL ORDER BY fire_at DESC",
+            1,
+        ),
     ] {
         let mut connection = <sqlx::SqliteConnection as sqlx::Connection>::connect(&database.url).await.unwrap();
         let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));

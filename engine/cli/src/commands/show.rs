@@ -33,8 +33,10 @@ pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure
     let history = &session.site().history;
     let alert = history.alert(&remediation.request.alert_id).await?;
     let investigation = history.investigation(&remediation.request.investigation_id).await?;
+    let sweep = super::sweeps::of(&session, &remediation).await?;
     if global.format == Format::Json {
         output::json(&serde_json::json!({
+            "sweep": sweep,
             "remediation": RemediationJson::from(&remediation),
             "alert": alert,
             "investigation": investigation,
@@ -52,6 +54,9 @@ pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure
         ("alert", format!("{}  {}", alert.id, alert.name)),
         ("entity", investigation.entity.clone()),
         ("state", InvestigationStatus::of(remediation.status).to_string()),
+        ("as of", remediation.request.as_of.map(|at| at.to_string()).unwrap_or_default()),
+        ("sweep", sweep.as_ref().map(super::sweeps::in_words).unwrap_or_default()),
+        ("late copies", sweep.map(|sweep| super::sweeps::late_copies(&sweep)).unwrap_or_default()),
     ])?;
     if let Some(approval) = &remediation.approval {
         for vote in &approval.votes {

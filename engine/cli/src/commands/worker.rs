@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_runtime::{Worker, silent};
+use clawback_runtime::{Timers, Worker, silent};
 
 use crate::args::{Global, WorkerArgs};
 use crate::failure::{Exit, Failure, chain};
 use crate::open::{Session, Stores};
 use crate::output;
 
+/// Between two looks at the clock.
+const TICK: Duration = Duration::from_secs(1);
 /// How long calls under way may take to end after a stop was asked for.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -17,7 +19,9 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
     let session = Session::open(global, Stores::All).await?;
     session.api.may_work(&session.who)?;
     let worker = Worker::new(Arc::clone(session.site()), silent());
+    let mut timers = Timers::new(session.api.clone());
     if args.once {
+        timers.tick().await?;
         return once(&worker).await;
     }
     let (stopping, asked) = tokio::sync::oneshot::channel();
@@ -32,10 +36,21 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
     };
     tokio::select! {
         ended = worker.serve(stop, told) => ended?,
+        () = tick(&mut timers) => {}
         // What is not handed back by then is others' once the lease has run out.
         () = async { let _ = asked.await; deadline().await } => {}
     }
     Ok(Exit::Done)
+}
+
+/// Fires schedules and sweeps, for ever.
+async fn tick(timers: &mut Timers) {
+    loop {
+        if let Err(error) = timers.tick().await {
+            tracing::error!(error = chain(&error), "Timers failed; trying again.");
+        }
+        tokio::time::sleep(TICK).await;
+    }
 }
 
 /// Works until nothing is due.

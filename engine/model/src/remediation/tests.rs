@@ -28,6 +28,7 @@ fn request() -> Request {
         picked: vec![],
         requested_by: "ann".into(),
         origin: Origin::Fresh,
+        as_of: None,
         approval_id: ApprovalId::from_random(1),
         investigation_id: InvestigationId::from_random(2),
         alert_id: AlertId::from_random(3),

@@ -1,6 +1,6 @@
 //! What a verification can find.
 
-use clawback_model::Digest;
+use clawback_model::{Digest, Timestamp};
 
 use crate::error::StoreError;
 
@@ -63,4 +63,10 @@ pub enum Found {
     Principal { name: String },
     #[error("token `{label}` of `{principal}` differs from the events of the site")]
     Token { principal: String, label: String },
+    #[error("schedule `{name}` differs from the events of the site: somebody paused or resumed it past them")]
+    Schedule { name: String },
+    #[error("slot {at} of schedule `{name}` names {remediation}, which no schedule submitted")]
+    Slot { name: String, at: Timestamp, remediation: String },
+    #[error("sweep of {remediation} differs from the events of the site: somebody ended or revived it past them")]
+    Sweep { remediation: String },
 }

@@ -1,13 +1,13 @@
-//! Principals and tokens as the events of the site tell of them, beside those in the tables.
+//! Principals, tokens, pauses of schedules and ends of sweeps as the events of the site tell of them, beside the tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use clawback_model::{Link, PrincipalKind, Role};
+use clawback_model::{Link, PrincipalKind, Role, SweepEnd};
 
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
 use crate::principals::SiteEvent;
-use crate::remediations::word;
+use crate::remediations::{json, word};
 
 /// Digest, created, expires, revoked.
 type Token = (String, i64, Option<i64>, Option<i64>);
@@ -19,6 +19,10 @@ pub(super) struct Site {
     principals: BTreeMap<String, (PrincipalKind, Vec<Role>)>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
+    /// Schedules that are paused.
+    paused: BTreeSet<String>,
+    /// Sweeps that ended, by the first remediation.
+    swept: BTreeMap<String, SweepEnd>,
 }
 
 impl Site {
@@ -45,12 +49,17 @@ impl Site {
                     known.3 = Some(link.at.0);
                 }
             }
+            SiteEvent::SchedulePaused { name } => _ = self.paused.insert(name),
+            SiteEvent::ScheduleResumed { name } => _ = self.paused.remove(&name),
+            SiteEvent::SweepEnded { remediation, why } => _ = self.swept.insert(remediation.to_string(), why),
         }
         Ok(())
     }
 
     /// Compares it with the tables.
     pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<(), VerifyError> {
+        self.compare_schedules(tx).await?;
+        self.compare_sweeps(tx).await?;
         for row in tx.rows("SELECT name, kind, roles FROM principals ORDER BY name", &[]).await? {
             let name = row.string(0)?;
             let roles: Result<Vec<Role>, _> = serde_json::from_str(&row.text(2)?);
@@ -75,6 +84,40 @@ impl Site {
         }
         match self.tokens.pop_first() {
             Some(((principal, label), _)) => Err(Found::Token { principal, label }.into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn compare_schedules(&mut self, tx: &mut Tx) -> Result<(), VerifyError> {
+        for row in tx.rows("SELECT name FROM schedules WHERE paused = 1 ORDER BY name", &[]).await? {
+            let name = row.string(0)?;
+            if !self.paused.remove(&name) {
+                return Err(Found::Schedule { name }.into());
+            }
+        }
+        if let Some(name) = self.paused.pop_first() {
+            return Err(Found::Schedule { name }.into());
+        }
+        // Run by a schedule, or nothing at all: the request in the chain says which.
+        let sql = "SELECT s.schedule, s.fire_at, s.remediation_id FROM slots s \
+                   JOIN remediations r ON r.id = s.remediation_id WHERE r.action_source <> 'schedule' LIMIT 1";
+        if let Some(row) = tx.row(sql, &[]).await? {
+            let (name, at, remediation) = (row.string(0)?, row.time(1)?, row.string(2)?);
+            return Err(Found::Slot { name, at, remediation }.into());
+        }
+        Ok(())
+    }
+
+    async fn compare_sweeps(&mut self, tx: &mut Tx) -> Result<(), VerifyError> {
+        let sql = "SELECT first_id, ended FROM sweeps WHERE ended IS NOT NULL ORDER BY first_id";
+        for row in tx.rows(sql, &[]).await? {
+            let remediation = row.string(0)?;
+            if self.swept.remove(&remediation).is_none_or(|why| json(&why) != row.text(1).unwrap_or_default()) {
+                return Err(Found::Sweep { remediation }.into());
+            }
+        }
+        match self.swept.pop_first() {
+            Some((remediation, _)) => Err(Found::Sweep { remediation }.into()),
             None => Ok(()),
         }
     }

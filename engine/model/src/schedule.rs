@@ -1,0 +1,307 @@
+//! What becomes of each slot of a schedule: it fires, waits, or is left out for a reason. Every slot meets exactly one of
+//! these fates, whatever nodes, clocks and approvals did meanwhile.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::action::UnknownWord;
+use crate::clock::Timestamp;
+use crate::cron::{Cron, InvalidCron};
+
+/// What happens to a slot while an earlier run of the schedule has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Overlap {
+    /// It is left out.
+    Skip,
+    /// It waits for the end. One waits at most; a further one is left out.
+    Queue,
+    /// The earlier run is cancelled, and this one runs.
+    Replace,
+}
+
+/// What happens to slots at which no node was up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Misfire {
+    /// They are left out.
+    Skip,
+    /// One run makes up for all of them.
+    RunOnce,
+    /// The last so many of them run.
+    Backfill(u32),
+}
+
+/// When a playbook runs by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Timetable {
+    /// Six fields, seconds first.
+    pub cron: String,
+    /// Name in the IANA database.
+    pub time_zone: String,
+    /// A slot fires up to this much later, so that not everything starts at the full hour.
+    pub jitter: Duration,
+    /// What to do if the last run is not done.
+    pub overlap: Overlap,
+    /// What to do about missed slots.
+    pub misfire: Misfire,
+}
+
+/// Why a slot did not become a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SlotReason {
+    /// No node was up, and the policy lets it go.
+    Missed,
+    /// No node was up, and a later slot made up for it.
+    MadeUp,
+    /// An earlier run had not ended.
+    Overlapped,
+    /// The schedule was paused, or its playbook was away.
+    Paused,
+    /// The playbook could not be submitted.
+    Refused,
+    /// It waits for an earlier run to end.
+    Waiting,
+}
+
+impl SlotReason {
+    /// Every reason.
+    pub const ALL: [Self; 6] =
+        [Self::Missed, Self::MadeUp, Self::Overlapped, Self::Paused, Self::Refused, Self::Waiting];
+
+    /// The word used in JSON and SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::MadeUp => "made-up",
+            Self::Overlapped => "overlapped",
+            Self::Paused => "paused",
+            Self::Refused => "refused",
+            Self::Waiting => "waiting",
+        }
+    }
+}
+
+impl FromStr for SlotReason {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        Self::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == given)
+            .ok_or_else(|| UnknownWord::new("slot reason", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+impl fmt::Display for SlotReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Where a schedule stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Every slot up to here has its fate.
+    pub decided_to: Timestamp,
+    /// Slots up to here fell into a pause.
+    pub paused_to: Option<Timestamp>,
+    /// The slot that waits for a run to end.
+    pub waiting: Option<Timestamp>,
+    /// Whether a run of an earlier slot has not ended.
+    pub busy: bool,
+}
+
+/// What becomes of a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It runs.
+    Fire,
+    /// It does not; or not yet ([`SlotReason::Waiting`]).
+    Skip(SlotReason),
+}
+
+/// The fate of one slot, or of several that follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decided {
+    /// The first slot.
+    pub first: Timestamp,
+    /// The last one; the same if it is one.
+    pub last: Timestamp,
+    /// How many they are.
+    pub slots: u64,
+    /// What becomes of each.
+    pub fate: Fate,
+}
+
+/// Everything that is decided at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Round {
+    /// The fates, in order. The slot that waited may be among them again.
+    pub decided: Vec<Decided>,
+    /// Every slot up to here has its fate now.
+    pub decided_to: Timestamp,
+    /// The slot that waits from now on.
+    pub waiting: Option<Timestamp>,
+    /// Whether earlier runs are to be cancelled.
+    pub replaces: bool,
+    /// When to look again; none if there is no further slot.
+    pub next_at: Option<Timestamp>,
+}
+
+/// A slot that fires no later than this is in time; workers look every second, and one may be busy.
+const IN_TIME: Duration = Duration::from_mins(1);
+/// Slots that one round decides; after a long outage the rest follows at the next look.
+const MOST_AT_ONCE: usize = 20_000;
+
+impl Timetable {
+    /// The expression, parsed.
+    pub fn cron(&self) -> Result<Cron, InvalidCron> {
+        Cron::parse(&self.cron, &self.time_zone)
+    }
+
+    /// When a slot of the schedule `name` fires: jitter comes from both, so every node says the same.
+    pub fn due(&self, name: &str, slot: Timestamp) -> Timestamp {
+        let seconds = self.jitter.as_secs();
+        if seconds == 0 {
+            return slot;
+        }
+        let mut hash = Sha256::new();
+        hash.update(b"clawback jitter 1");
+        hash.update(slot.0.to_be_bytes());
+        hash.update(name);
+        let digest = hash.finalize();
+        let bits = digest.iter().take(8).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        slot.plus(Duration::from_secs(bits % (seconds + 1)))
+    }
+
+    /// Decides on every slot of the schedule `name` that is due now.
+    pub fn decide(&self, name: &str, cron: &Cron, standing: &Standing, now: Timestamp) -> Round {
+        let mut round = Round {
+            decided: Vec::new(),
+            decided_to: standing.decided_to,
+            waiting: standing.waiting,
+            replaces: false,
+            next_at: None,
+        };
+        let (slots, rest) = self.due_slots(name, cron, standing.decided_to, now);
+        round.next_at = rest.at;
+        let pause = slots.partition_point(|slot| standing.paused_to.is_some_and(|until| slot.at <= until));
+        let (paused, open) = slots.split_at(pause);
+        round.skip(paused, SlotReason::Paused);
+        if standing.waiting.is_some() && standing.waiting <= standing.paused_to {
+            round.settle_waiting(Fate::Skip(SlotReason::Paused));
+        }
+        let late = open.partition_point(|slot| now.since(slot.due) > IN_TIME);
+        let (missed, in_time) = open.split_at(late);
+        if rest.cut && late > 0 {
+            // Nobody knows yet which are the last of the missed ones.
+            self.missed(&mut round, missed, true);
+        } else {
+            let fires = self.missed(&mut round, missed, !in_time.is_empty());
+            self.fire(&mut round, &[fires, in_time].concat(), standing.busy);
+        }
+        if round.waiting.is_some() {
+            // Whether the run has ended is asked at every look.
+            round.next_at = Some(now);
+        }
+        round
+    }
+
+    /// The slots that are due, and what is behind them. None overtakes the one before it, whatever the jitter.
+    fn due_slots(&self, name: &str, cron: &Cron, after: Timestamp, now: Timestamp) -> (Vec<Slot>, Rest) {
+        let (mut slots, mut latest) = (Vec::new(), Timestamp(i64::MIN));
+        for at in cron.slots_after(after) {
+            latest = latest.max(self.due(name, at));
+            if latest > now {
+                return (slots, Rest { at: Some(latest), cut: false });
+            }
+            if slots.len() == MOST_AT_ONCE {
+                return (slots, Rest { at: Some(now), cut: true });
+            }
+            slots.push(Slot { at, due: latest });
+        }
+        (slots, Rest { at: None, cut: false })
+    }
+
+    /// Lets go of missed slots as the policy says; gives those that fire all the same. `made_up` says that a later slot runs.
+    fn missed<'a>(&self, round: &mut Round, missed: &'a [Slot], made_up: bool) -> &'a [Slot] {
+        let (reason, kept) = match self.misfire {
+            Misfire::Skip => (SlotReason::Missed, 0),
+            Misfire::RunOnce => (SlotReason::MadeUp, usize::from(!made_up)),
+            Misfire::Backfill(most) => (SlotReason::Missed, usize::try_from(most).unwrap_or(usize::MAX)),
+        };
+        let (gone, kept) = missed.split_at(missed.len().saturating_sub(kept));
+        round.skip(gone, reason);
+        kept
+    }
+
+    fn fire(&self, round: &mut Round, slots: &[Slot], busy: bool) {
+        let waited = round.waiting.is_some();
+        if waited && !busy {
+            round.settle_waiting(Fate::Fire);
+        }
+        let Some(last) = slots.last() else { return };
+        match self.overlap {
+            Overlap::Replace => {
+                round.each(&slots[..slots.len() - 1], Fate::Skip(SlotReason::Overlapped));
+                round.each(std::slice::from_ref(last), Fate::Fire);
+                round.replaces = busy;
+            }
+            Overlap::Queue if (busy || waited) && round.waiting.is_none() => {
+                round.each(&slots[..1], Fate::Skip(SlotReason::Waiting));
+                round.waiting = Some(slots[0].at);
+                round.each(&slots[1..], Fate::Skip(SlotReason::Overlapped));
+            }
+            Overlap::Skip | Overlap::Queue if busy || waited => {
+                round.each(slots, Fate::Skip(SlotReason::Overlapped));
+            }
+            // Runs that begin together do not overlap.
+            Overlap::Skip | Overlap::Queue => round.each(slots, Fate::Fire),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    at: Timestamp,
+    due: Timestamp,
+}
+
+/// What is behind the slots that are due.
+struct Rest {
+    /// When the next one is.
+    at: Option<Timestamp>,
+    /// More are due than one round takes.
+    cut: bool,
+}
+
+impl Round {
+    /// Leaves out slots that follow each other, as one.
+    fn skip(&mut self, slots: &[Slot], reason: SlotReason) {
+        let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return };
+        let fate = Fate::Skip(reason);
+        self.decided.push(Decided { first: first.at, last: last.at, slots: slots.len() as u64, fate });
+        self.decided_to = last.at;
+    }
+
+    fn each(&mut self, slots: &[Slot], fate: Fate) {
+        for slot in slots {
+            self.decided.push(Decided { first: slot.at, last: slot.at, slots: 1, fate });
+            self.decided_to = slot.at;
+        }
+    }
+
+    fn settle_waiting(&mut self, fate: Fate) {
+        if let Some(slot) = self.waiting.take() {
+            self.decided.push(Decided { first: slot, last: slot, slots: 1, fate });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Sweeps: after a remediation the same selection keeps being looked for, and copies that arrive late are taken by follow-up
+//! remediations. Which look is due, what a follow-up is covered by and what is no news is decided here.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::Timestamp;
+use crate::guard::StopReason;
+use crate::id::RemediationId;
+use crate::location::Location;
+use crate::message::Message;
+use crate::outcome::{Outcome, OutcomeKind};
+use crate::plan::Target;
+use crate::remediation::Remediation;
+use crate::status::Status;
+
+/// Under whose approval late copies are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SweepApproval {
+    /// That of the first remediation, as far as `at-most` allows.
+    Same,
+    /// The playbook's `approve` step is asked about each follow-up.
+    New,
+}
+
+/// How a playbook sweeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Sweep {
+    /// Time between two looks.
+    pub every: Duration,
+    /// How long it goes on, from the end of the first remediation.
+    pub lasts: Duration,
+    /// Under whose approval.
+    pub approval: SweepApproval,
+    /// Late copies, in all, that the first approval covers.
+    pub at_most: u64,
+}
+
+/// Why a sweep goes on no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum SweepEnd {
+    /// Its time is over.
+    Over,
+    /// The first remediation ended in a way that nothing follows from.
+    FirstEnded { status: Status },
+    /// A person rejected or cancelled a follow-up, or its plan was refused by a limit or a stop rule.
+    FollowUpEnded { id: RemediationId, status: Status },
+    /// The `when` of the step does not hold for the first plan.
+    NotAskedFor,
+    /// The playbook cannot be read any more, or has no such step.
+    Broken { detail: String },
+    /// A person put back what was moved: the selection is no threat.
+    Undone { by: String },
+    /// A person stopped it.
+    Stopped { by: String },
+}
+
+impl fmt::Display for SweepEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Over => f.write_str("its time is over"),
+            Self::FirstEnded { status } => write!(f, "the first remediation is {status}"),
+            Self::FollowUpEnded { id, status } => write!(f, "{id} is {status}"),
+            Self::NotAskedFor => f.write_str("its `when` does not hold for the first plan"),
+            Self::Broken { detail } => f.write_str(detail),
+            Self::Undone { by } => write!(f, "{by} put back what was moved"),
+            Self::Stopped { by } => write!(f, "{by} stopped it"),
+        }
+    }
+}
+
+/// What to do at a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SweepStep {
+    /// Not yet: the first remediation, or the last follow-up, has not ended.
+    Wait,
+    /// Search.
+    Look {
+        /// It is the last time.
+        last: bool,
+    },
+    /// Never again.
+    End(SweepEnd),
+}
+
+impl Sweep {
+    /// What to do now, given the first remediation and the newest follow-up.
+    pub fn next(&self, first: &Remediation, newest: Option<&Remediation>, now: Timestamp) -> SweepStep {
+        if !first.status.is_final() {
+            return SweepStep::Wait;
+        }
+        if !matches!(first.status, Status::Completed | Status::PartiallyCompleted | Status::NothingToDo) {
+            return SweepStep::End(SweepEnd::FirstEnded { status: first.status });
+        }
+        if let Some(newest) = newest {
+            let refused = match newest.status {
+                Status::Rejected | Status::Cancelled => true,
+                // A store that was away is looked at again; a limit stays a limit.
+                Status::Failed => !matches!(newest.stop, None | Some(StopReason::PlanFailed { .. })),
+                _ => false,
+            };
+            if refused {
+                return SweepStep::End(SweepEnd::FollowUpEnded { id: newest.id.clone(), status: newest.status });
+            }
+            if !newest.status.is_final() {
+                return SweepStep::Wait;
+            }
+        }
+        SweepStep::Look { last: now >= self.until(first) }
+    }
+
+    /// When it is over, once the first remediation has ended.
+    pub fn until(&self, first: &Remediation) -> Timestamp {
+        first.updated_at.plus(self.lasts)
+    }
+
+    /// Whether the first approval covers `more` late copies beside the `taken` ones.
+    pub fn covers(&self, taken: u64, more: u64) -> bool {
+        self.approval == SweepApproval::Same && taken.saturating_add(more) <= self.at_most
+    }
+}
+
+/// The messages that a family of remediations is done with, each by the place where it was left. Kept as digests: 16 bytes for
+/// each, however many there are.
+#[derive(Debug, Default)]
+pub struct DoneWith(HashSet<[u8; 16]>);
+
+impl DoneWith {
+    /// Notes what came of a target.
+    pub fn note(&mut self, target: &Target, outcome: &Outcome) {
+        let left_at = match (outcome.kind, &outcome.receipt) {
+            // Its owner has taken it into their hands: it is left alone wherever it is.
+            (OutcomeKind::MovedSince, _) => None,
+            (_, Some(receipt)) => match &receipt.location {
+                Some(location) => Some(location),
+                // Deleted for good: whatever is found is another copy.
+                None => return,
+            },
+            // It was to be gone, so whatever is found is another copy.
+            (OutcomeKind::NotFound, None) => return,
+            (_, None) => Some(&target.location),
+        };
+        self.0.insert(key(&target.store, &target.mailbox, &target.reference.fingerprint, left_at));
+    }
+
+    /// Whether this message was dealt with and lies where it was left.
+    pub fn contains(&self, message: &Message) -> bool {
+        let known = |place| {
+            let fingerprint = &message.reference.fingerprint;
+            self.0.contains(&key(&message.store, &message.mailbox, fingerprint, place))
+        };
+        !self.0.is_empty() && (known(Some(&message.location)) || known(None))
+    }
+}
+
+fn key(store: &str, mailbox: &str, fingerprint: &str, place: Option<&Location>) -> [u8; 16] {
+    let (kind, path) = place.map_or(("", ""), |place| (place.kind.as_str(), place.path.as_str()));
+    let mut hash = Sha256::new();
+    for text in [store, mailbox, fingerprint, kind, path] {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text);
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(&hash.finalize()[..16]);
+    key
+}

@@ -1,0 +1,174 @@
+//! Schedules: what the playbooks say is brought into the table, and slots that are due become remediations. The model decides
+//! what becomes of each slot; the store writes it once over all nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clawback_model::{
+    ActionSource, Decided, Digest, Fate, Permission, Principal, Remediation, SelectionMode, SlotReason, Timestamp,
+};
+use clawback_store::{Filing, Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
+
+use crate::api::{Api, Submission, allow};
+use crate::error::Error;
+use crate::site::Site;
+use crate::timers::automation;
+
+/// Makes the table say what the playbooks say. One that ships with Clawback and was not edited is nobody's wish yet: its
+/// schedule is paused until somebody resumes it.
+pub(crate) async fn sync(site: &Arc<Site>) -> Result<(), Error> {
+    let (mut wanted, mut kept) = (Vec::new(), Vec::new());
+    for name in site.library.playbook_names() {
+        let loaded = site
+            .library
+            .playbook_source(&name)
+            .and_then(|(path, source)| site.library.check(&path, &source, None, None, site.limits));
+        match loaded {
+            Ok(playbook) => {
+                let starts_paused =
+                    site.library.shipped_workflows.get(&name).is_some_and(|source| source == playbook.source());
+                let timetable = playbook.triggers().schedule.clone();
+                wanted.extend(timetable.map(|timetable| WantedSchedule { name, timetable, starts_paused }));
+            }
+            // Half saved, perhaps. Its slots are refused until it is whole again, and history says so.
+            Err(error) => {
+                tracing::debug!(playbook = name, %error, "Schedule kept as it is: the playbook has mistakes.");
+                kept.push(name);
+            }
+        }
+    }
+    Ok(site.history.sync_schedules(&wanted, &kept, &automation().name, site.now()).await?)
+}
+
+/// A digest of everything that [`sync`] reads.
+pub(crate) fn texts(site: &Site) -> Result<Digest, Error> {
+    let mut all = Vec::new();
+    for name in site.library.playbook_names() {
+        // One that cannot be read is the same as another: it is told when it is used.
+        let source = site.library.playbook_source(&name).map(|(_, source)| source).unwrap_or_default();
+        all.extend([name, source]);
+    }
+    all.extend(site.library.scripts()?.into_iter().flat_map(|(name, source)| [name, source]));
+    Ok(Digest::of(all.join("\0").as_bytes()))
+}
+
+/// Decides on every slot that is due; gives the number of remediations that began.
+pub(crate) async fn fire(api: &Api) -> Result<u64, Error> {
+    let (history, now) = (&api.site().history, api.site().now());
+    let mut began = 0;
+    for schedule in history.due_schedules(now).await? {
+        match fire_one(api, &schedule, now).await {
+            Ok(more) => began += more,
+            Err(error @ Error::History(_)) => return Err(error),
+            // One that cannot be read must not keep the others waiting.
+            Err(error) => tracing::error!(schedule = schedule.name, %error, "Schedule not fired."),
+        }
+    }
+    Ok(began)
+}
+
+#[tracing::instrument(name = "schedule.fire", skip_all, fields(schedule = schedule.name))]
+async fn fire_one(api: &Api, schedule: &Schedule, now: Timestamp) -> Result<u64, Error> {
+    let history = &api.site().history;
+    let open = history.open_runs(&schedule.name).await?;
+    let timetable = &schedule.timetable;
+    // It was checked when it was written; a newer version of the time zones may have dropped one since.
+    let cron = timetable.cron().map_err(|error| Error::Schedule { name: schedule.name.clone(), error })?;
+    let round = timetable.decide(&schedule.name, &cron, &schedule.standing(!open.is_empty()), now);
+    let records: Vec<SlotRecord> = round.decided.iter().map(|decided| record(api, schedule, decided)).collect();
+    let began = records.iter().filter(|record| matches!(record.fate, SlotFate::Runs(_))).count() as u64;
+    // What cannot begin must not end what runs.
+    let replaced = if round.replaces && began > 0 { open.as_slice() } else { &[] };
+    if !history.decide_slots(schedule, &round, &records, replaced, now).await? {
+        return Ok(0);
+    }
+    for record in &records {
+        if let SlotFate::LeftOut { reason, detail } = &record.fate {
+            let detail = detail.as_deref().unwrap_or_default();
+            tracing::info!(slot = %record.first, slots = record.slots, %reason, detail, "Slot left out.");
+        }
+    }
+    Ok(began)
+}
+
+/// A slot that fires becomes a remediation; one whose playbook cannot be submitted is left out and says why.
+fn record(api: &Api, schedule: &Schedule, decided: &Decided) -> SlotRecord {
+    let fate = match decided.fate {
+        Fate::Skip(reason) => SlotFate::LeftOut { reason, detail: None },
+        Fate::Fire => match filing(api, &schedule.name, decided.first) {
+            Ok(filing) => SlotFate::Runs(Box::new(filing)),
+            Err(error) => {
+                let detail = clawback_model::visible_line(&error.to_string(), LONGEST_DETAIL);
+                SlotFate::LeftOut { reason: SlotReason::Refused, detail: Some(detail) }
+            }
+        },
+    };
+    SlotRecord { first: decided.first, last: decided.last, slots: decided.slots, fate }
+}
+
+/// Characters kept of an error.
+const LONGEST_DETAIL: usize = 500;
+
+fn filing(api: &Api, playbook: &str, slot: Timestamp) -> Result<Filing, Error> {
+    let who = automation();
+    let request = api.request(&who, submission(playbook, ActionSource::Schedule), Some(slot))?;
+    api.filing(request, &who.name)
+}
+
+fn submission(playbook: &str, source: ActionSource) -> Submission {
+    Submission {
+        playbook: playbook.to_owned(),
+        inputs: BTreeMap::new(),
+        name: None,
+        severity: None,
+        description: None,
+        source,
+        mode: SelectionMode::Query,
+        picked: Vec::new(),
+    }
+}
+
+impl Api {
+    /// Every schedule, as the playbooks say it now.
+    pub async fn schedules(&self, who: &Principal) -> Result<Vec<Schedule>, Error> {
+        allow(who, Permission::Read)?;
+        sync(self.site()).await?;
+        Ok(self.site().history.schedules().await?)
+    }
+
+    /// What became of the newest slots of a schedule.
+    pub async fn slots(&self, who: &Principal, name: &str, most: u32) -> Result<Vec<Slot>, Error> {
+        allow(who, Permission::Read)?;
+        self.known_schedule(name).await?;
+        Ok(self.site().history.slots(name, most).await?)
+    }
+
+    /// Stops a schedule until it is resumed.
+    pub async fn pause_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
+        allow(who, Permission::Control)?;
+        self.known_schedule(name).await?;
+        Ok(self.site().history.pause_schedule(name, &who.name, self.site().now()).await?)
+    }
+
+    /// Lets a paused schedule go on; the slots of the pause are left out.
+    pub async fn resume_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
+        allow(who, Permission::Control)?;
+        self.known_schedule(name).await?;
+        Ok(self.site().history.resume_schedule(name, &who.name, self.site().now()).await?)
+    }
+
+    /// Submits the playbook of a schedule now, in the name of whoever asks: no slot, and overlap does not look at it.
+    pub async fn run_schedule(&self, who: &Principal, name: &str) -> Result<Remediation, Error> {
+        self.known_schedule(name).await?;
+        self.submit(who, submission(name, ActionSource::Manual)).await
+    }
+
+    async fn known_schedule(&self, name: &str) -> Result<(), Error> {
+        sync(self.site()).await?;
+        let known: Vec<String> = self.site().history.schedules().await?.into_iter().map(|row| row.name).collect();
+        if known.iter().any(|row| row == name) {
+            return Ok(());
+        }
+        Err(Error::UnknownSchedule { name: name.to_owned(), known: known.join(", ") })
+    }
+}
