@@ -10,6 +10,7 @@ mod clock;
 mod counts;
 mod event;
 mod guard;
+mod halt;
 mod id;
 mod limits;
 mod location;
@@ -23,6 +24,7 @@ mod record;
 mod remediation;
 mod status;
 mod text;
+mod throttle;
 
 pub use action::{Action, ActionSource, Severity, UnknownWord};
 pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused};
@@ -31,6 +33,7 @@ pub use clock::{Clock, ManualClock, Timestamp};
 pub use counts::Counts;
 pub use event::{Asked, Event, Origin, Picked, Request};
 pub use guard::{BatchReport, Guards, PlanFacts, StopReason, StopWhen};
+pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
 pub use limits::{LimitExceeded, Limits, SelectionMode};
 pub use location::{Location, LocationKind};
@@ -44,3 +47,4 @@ pub use record::{ADMIN_ACTION_ALERT, Alert, Investigation, InvestigationKind, In
 pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use status::Status;
 pub use text::{csv_safe, is_deceptive, visible, visible_line};
+pub use throttle::{Crowd, Throttles};

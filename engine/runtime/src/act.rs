@@ -94,6 +94,7 @@ async fn act_on<'lane>(bench: &Bench, lane: &Lane, mut chunk: Chunk<'lane>, done
             CallError::Throttled { after, .. } => {
                 done.throttled = true;
                 (bench.observer)(Seen::Throttled);
+                bench.site.metrics.throttled(lane.store.name());
                 // A store that says "at once" is not believed.
                 let wait = after.unwrap_or_default().max(backoff(tuning.backoff, tries));
                 waited += wait;

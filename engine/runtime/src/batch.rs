@@ -9,6 +9,7 @@ use clawback_store::Lease;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
+use tracing::Instrument as _;
 
 use crate::act::{self, Bench, Lane, work};
 use crate::control::Control;
@@ -52,6 +53,7 @@ pub(crate) async fn run(
             counts.record(kind, number);
         }
     }
+    let began = site.metrics.batch_began();
     let (sender, receiver) = mpsc::channel(WAITING_CHUNKS);
     let recorder =
         tokio::spawn(record(Arc::clone(site), id.clone(), lease.clone(), counts, receiver, Arc::clone(observer)));
@@ -64,24 +66,34 @@ pub(crate) async fn run(
         observer: Arc::clone(observer),
     });
     let mut lanes = JoinSet::new();
-    for lane in lanes_of(site, targets, batch.in_doubt)? {
+    let waiting = lanes_of(site, targets, batch.in_doubt)?;
+    let mut left = waiting.len();
+    for lane in waiting {
+        site.metrics.lanes_ready(left);
+        left -= 1;
         while lanes.len() >= LANES_PER_CALL * most_calls(&*lane.store) {
             ended(lanes.join_next().await);
         }
         if control.must_stop(site.now()) || bench.outcomes.is_closed() {
             break;
         }
-        lanes.spawn(work(Arc::clone(&bench), lane));
+        lanes.spawn(work(Arc::clone(&bench), lane).in_current_span());
     }
+    site.metrics.lanes_ready(0);
     drop(bench);
     while ended(lanes.join_next().await) {}
     let rest = recorder.await.expect("the recorder does not panic")?;
     if control.must_stop(site.now()) {
         site.history.record_outcomes(id, lease, &rest.outcomes).await?;
+        site.metrics.recorded(&rest.outcomes);
         return Ok(site.history.load(id).await?);
     }
     let now = site.now();
-    Ok(site.history.finish_batch(id, lease, &site.node, batch.number, &rest.outcomes, rest.throttled, now).await?)
+    let after =
+        site.history.finish_batch(id, lease, &site.node, batch.number, &rest.outcomes, rest.throttled, now).await?;
+    site.metrics.recorded(&rest.outcomes);
+    site.metrics.batch_ended(began);
+    Ok(after)
 }
 
 /// What a batch that was left open had done, without touching anything: before it is called off, what was moved must be known.

@@ -19,7 +19,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Whether no further call may begin: a person asked, or the lease is lost.
+    /// Whether no further call may begin: a person asked, its time is over, the site is halted, or the lease is lost.
     pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
         self.asked.load(Ordering::Relaxed) || self.lost(now)
     }
@@ -102,8 +102,11 @@ async fn beat(site: Arc<Site>, lease: Lease, stop: Arc<Stop>) {
             }
         }
         if let Ok(Ok(remediation)) = timeout(third, site.history.load(&lease.remediation)).await
-            && remediation.asked.is_some()
+            && (remediation.asked.is_some() || remediation.overdue(site.now()).is_some())
         {
+            stop.asked.store(true, Ordering::Relaxed);
+        }
+        if let Ok(Ok(Some(_))) = timeout(third, site.history.halted()).await {
             stop.asked.store(true, Ordering::Relaxed);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
     Action, Condition, Counts, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher, PlanHeader,
-    PlanSummary, Predicate, Query, Reason, Request, SelectionMode, StopReason, Target,
+    PlanSummary, Predicate, Query, Reason, Request, SelectionMode, StopReason, StopWhen, Target, Throttles,
 };
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
@@ -116,7 +116,7 @@ pub(crate) async fn search(
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
     let rules = order.bound.guards().stop_when.clone();
-    plan.finish(&rules).await
+    plan.finish(&rules, Some(&site.throttles)).await
 }
 
 fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Error> {
@@ -397,12 +397,13 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    async fn finish(mut self, rules: &clawback_model::StopWhen) -> Result<Planned, Error> {
+    async fn finish(mut self, rules: &StopWhen, throttles: Option<&Throttles>) -> Result<Planned, Error> {
         self.close_mailbox();
         if !self.page.is_empty() {
             self.send().await?;
         }
-        if let Some(reason) = rules.check_plan(&self.counts, &self.facts) {
+        let broken = throttles.and_then(|throttles| throttles.check_plan(&self.counts, &self.facts));
+        if let Some(reason) = broken.or_else(|| rules.check_plan(&self.counts, &self.facts)) {
             return Ok(Planned::Refused(reason));
         }
         Ok(Planned::Plan(PlanSummary { digest: self.hasher.finish(), counts: self.counts, facts: self.facts }))
@@ -460,5 +461,5 @@ pub(crate) async fn given(
             plan.push(Target { seq, ..target }).await?;
         }
     }
-    plan.finish(&clawback_model::StopWhen::default()).await
+    plan.finish(&StopWhen::default(), None).await
 }

@@ -63,6 +63,7 @@ pub(crate) async fn record(
 
 async fn flush(site: &Site, id: &RemediationId, lease: &Lease, outcomes: &mut Vec<Outcome>) -> Result<(), StoreError> {
     site.history.record_outcomes(id, lease, outcomes).await?;
+    site.metrics.recorded(outcomes);
     outcomes.clear();
     Ok(())
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_connectors::MailStore;
-use clawback_model::{Clock, Limits, Timestamp};
+use clawback_model::{Clock, Limits, Throttles, Timestamp};
 use clawback_store::Store;
 
 use crate::error::Error;
 use crate::library::Library;
+use crate::metrics::Metrics;
 use crate::notify::Notifier;
 
 /// One node's surroundings.
@@ -24,6 +25,8 @@ pub struct Site {
     pub notifiers: BTreeMap<String, Notifier>,
     /// Largest selections.
     pub limits: Limits,
+    /// How much may run at once.
+    pub throttles: Throttles,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random bits for identifiers.
@@ -32,6 +35,8 @@ pub struct Site {
     pub node: String,
     /// Waits and bounds.
     pub tuning: Tuning,
+    /// What this node counts.
+    pub metrics: Metrics,
 }
 
 /// Waits and bounds of the scheduler. The defaults suit a server on the same network.

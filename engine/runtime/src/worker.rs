@@ -13,10 +13,10 @@ use crate::error::Error;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{node, notify, reversal, verification};
+use crate::{hold, node, notify, reversal, verification};
 
 /// Who is written down for what nobody asked for in person.
-const AUTOMATION: &str = "automation";
+pub(crate) const AUTOMATION: &str = "automation";
 /// How long a remediation that could not go on is left alone by workers that look for work.
 const AFTER_ERROR: Duration = Duration::from_mins(1);
 /// Pages of targets between the search and the database.
@@ -51,6 +51,7 @@ impl Worker {
         if matches!(remediation.next(site.now()), Next::Nothing | Next::AwaitPerson | Next::AwaitApproval { .. }) {
             return Ok(remediation);
         }
+        hold::refuse_if_halted(site).await?;
         let (remediation, lease) = self.claim(id).await?;
         Box::pin(self.advance(remediation, lease, Goal::Settled)).await
     }
@@ -66,6 +67,7 @@ impl Worker {
 
     /// Makes the plan of one remediation, and no more.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
+        hold::refuse_if_halted(&self.site).await?;
         let (remediation, lease) = self.claim(id).await?;
         Box::pin(self.advance(remediation, lease, Goal::Planned)).await
     }
@@ -87,6 +89,7 @@ impl Worker {
     }
 
     /// Its future is large; callers box it.
+    #[tracing::instrument(name = "remediation.advance", skip_all, fields(remediation.id = %lease.remediation, node.id = lease.node))]
     async fn advance(&self, mut remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut fresh_batch = None;
@@ -105,13 +108,27 @@ impl Worker {
             if control.lost(self.site.now()) {
                 break Err(Error::History(StoreError::LeaseLost { remediation: remediation.id.clone() }));
             }
+            match hold::by_halt(&self.site, &remediation, &lease).await {
+                Ok(None) => {}
+                Ok(Some(held)) => {
+                    self.site.metrics.stepped(&remediation, &held);
+                    break Ok(held);
+                }
+                Err(error) => break Err(error),
+            }
             match self.step(&remediation, next, &lease, &control, &mut fresh_batch).await {
                 Ok(next) => {
+                    self.site.metrics.stepped(&remediation, &next);
                     if next.status != remediation.status {
                         notify::status_changed(&self.site, &next).await;
                     }
                     remediation = next;
+                    if remediation.is_held() {
+                        break Ok(remediation);
+                    }
                 }
+                // Halted since the last look; the next one holds it.
+                Err(Error::Halted(_)) => {}
                 Err(error) => break Err(error),
             }
         };
@@ -141,9 +158,13 @@ impl Worker {
         match next {
             Next::Plan => self.plan(remediation, lease, control).await,
             Next::Expire => self.record(lease, &Event::Expired).await,
-            Next::Start => self.record(lease, &Event::Started).await,
+            Next::Start => Ok(history.start(lease, &site.throttles, AUTOMATION, site.now()).await?),
+            Next::Release => self.record(lease, &Event::Released).await,
             Next::StartBatch { number, first, targets } => {
                 if let Some(reason) = self.other_connectors(remediation).await? {
+                    return self.record(lease, &Event::Paused { reason }).await;
+                }
+                if let Some(reason) = hold::by_vips(site, remediation, first + targets).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
                 }
                 *fresh_batch = Some(number);

@@ -11,16 +11,19 @@
 //! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
 //! where the databases differ (locks in `leases`, bulk writes in `bulk`).
 
+mod admission;
 mod bulk;
 mod chain;
 mod dialect;
 mod error;
 mod escape;
+mod halts;
 mod history;
 mod leases;
 mod outcomes;
 mod plans;
 mod principals;
+mod queue;
 mod remediations;
 mod schema;
 mod store;
@@ -31,5 +34,6 @@ pub use error::StoreError;
 pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;
 pub use principals::Token;
+pub use queue::Queue;
 pub use store::Store;
 pub use verify::{Found, Head, Verified, VerifyError};

@@ -29,6 +29,8 @@ pub(crate) enum SiteEvent {
     RolesChanged { name: String, roles: Vec<Role> },
     TokenAdded { principal: String, label: String, digest: Digest, expires_at: Option<Timestamp> },
     TokenRevoked { principal: String, label: String },
+    Halted { reason: String },
+    Unhalted,
 }
 
 impl SiteEvent {
@@ -38,6 +40,8 @@ impl SiteEvent {
             Self::RolesChanged { .. } => "roles-changed",
             Self::TokenAdded { .. } => "token-added",
             Self::TokenRevoked { .. } => "token-revoked",
+            Self::Halted { .. } => "halted",
+            Self::Unhalted => "unhalted",
         }
     }
 }
@@ -172,7 +176,7 @@ impl Store {
     }
 }
 
-async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await.map(drop)
 }
 

@@ -3,14 +3,16 @@
 //! columns that history is filtered by, votes, batches, and the time at which somebody must look again.
 
 use clawback_model::{
-    Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Next, Remediation, RemediationId, Timestamp,
+    Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Next, Remediation, RemediationId, Status, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::admission;
 use crate::chain;
 use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
+use crate::halts;
 use crate::leases::Lease;
 use crate::store::Store;
 
@@ -170,13 +172,14 @@ pub(crate) async fn write(
     let touched = tx
         .execute(
             "UPDATE remediations SET status = $1, decided_by = $2, updated_at = $3, due_at = $4, state = $5, \
-             version = version + 1 WHERE number = $6 AND version = $7 AND fence = $8",
+             approved_at = $6, version = version + 1 WHERE number = $7 AND version = $8 AND fence = $9",
             &[
                 next.status.as_str().into(),
                 next.decided_by.as_deref().into(),
                 next.updated_at.into(),
                 due(&next, at).into(),
                 json(&next).into(),
+                next.approved_at.into(),
                 locked.number.into(),
                 locked.version.into(),
                 locked.fence.into(),
@@ -188,6 +191,10 @@ pub(crate) async fn write(
         return Err(StoreError::Conflict { what, expected, found: "another".to_owned() });
     }
     let seq = chain::append(tx, Some(id), actor, event.kind(), json(event), at).await?;
+    halts::check(tx, event).await?;
+    if locked.remediation.status == Status::InProgress && next.status != Status::InProgress {
+        admission::wake(tx, at).await?;
+    }
     write_details(tx, locked.number, &next, event, seq, at).await?;
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }
@@ -261,7 +268,7 @@ async fn write_details(
 
 async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timestamp) -> Result<(), StoreError> {
     let request = &remediation.request;
-    let values: [Value<'_>; 16] = [
+    let values: [Value<'_>; 18] = [
         number.into(),
         remediation.id.as_str().into(),
         (&request.name).into(),
@@ -278,11 +285,14 @@ async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timesta
         remediation.updated_at.into(),
         due(remediation, at).into(),
         json(remediation).into(),
+        request.selection().map(|digest| digest.to_string()).into(),
+        request.follows().map(|id| id.as_str()).into(),
     ];
     tx.execute(
         "INSERT INTO remediations (number, id, name, name_key, severity, status, action, action_source, approval_id, \
-         investigation_id, requested_by, decided_by, created_at, updated_at, due_at, state, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1)",
+         investigation_id, requested_by, decided_by, created_at, updated_at, due_at, state, selection, \
+         follows, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1)",
         &values,
     )
     .await

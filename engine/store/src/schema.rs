@@ -15,8 +15,14 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 use crate::dialect::Pool;
 use crate::error::StoreError;
 
-const SQLITE: [(i64, &str, &str); 1] = [(1, "history", include_str!("../migrations/sqlite/0001_history.sql"))];
-const POSTGRES: [(i64, &str, &str); 1] = [(1, "history", include_str!("../migrations/postgres/0001_history.sql"))];
+const SQLITE: [(i64, &str, &str); 2] = [
+    (1, "history", include_str!("../migrations/sqlite/0001_history.sql")),
+    (4, "guards", include_str!("../migrations/sqlite/0004_guards.sql")),
+];
+const POSTGRES: [(i64, &str, &str); 2] = [
+    (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
+    (4, "guards", include_str!("../migrations/postgres/0004_guards.sql")),
+];
 
 /// How long a writer of SQLite waits for another process.
 const BUSY: Duration = Duration::from_secs(10);

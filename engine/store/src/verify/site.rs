@@ -1,11 +1,12 @@
-//! Principals and tokens as the events of the site tell of them, beside those in the tables.
+//! Principals, tokens and the halt as the events of the site tell of them, beside those in the tables.
 
 use std::collections::BTreeMap;
 
-use clawback_model::{Link, PrincipalKind, Role};
+use clawback_model::{Halt, Link, PrincipalKind, Role};
 
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
+use crate::halts;
 use crate::principals::SiteEvent;
 use crate::remediations::word;
 
@@ -19,6 +20,7 @@ pub(super) struct Site {
     principals: BTreeMap<String, (PrincipalKind, Vec<Role>)>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
+    halt: Option<Halt>,
 }
 
 impl Site {
@@ -45,12 +47,19 @@ impl Site {
                     known.3 = Some(link.at.0);
                 }
             }
+            SiteEvent::Halted { reason } => {
+                self.halt = Some(Halt { by: link.actor.clone(), reason, since: link.at });
+            }
+            SiteEvent::Unhalted => self.halt = None,
         }
         Ok(())
     }
 
     /// Compares it with the tables.
     pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<(), VerifyError> {
+        if halts::standing(tx).await? != self.halt {
+            return Err(Found::Halt.into());
+        }
         for row in tx.rows("SELECT name, kind, roles FROM principals ORDER BY name", &[]).await? {
             let name = row.string(0)?;
             let roles: Result<Vec<Role>, _> = serde_json::from_str(&row.text(2)?);
