@@ -13,6 +13,7 @@ use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::progress::{Observer, Seen};
@@ -78,10 +79,11 @@ pub(crate) async fn search(
                 async move {
                     let mailbox = listed?;
                     // A task of its own, so that the searches use every core; the stream keeps their order.
-                    let task = tokio::spawn(async move {
+                    let task = async move {
                         let result = search_mailbox(&site, &*store, &mailbox, &search).await;
                         (mailbox, result)
-                    });
+                    };
+                    let task = tokio::spawn(task.in_current_span());
                     Ok(task.await.expect("a search does not panic"))
                 }
             })

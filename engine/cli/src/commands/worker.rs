@@ -20,6 +20,11 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
     session.api.may_work(&session.who)?;
     let worker = Worker::new(Arc::clone(session.site()), silent());
     let mut exit = Exit::Done;
+    let _serving = match args.metrics {
+        Some(address) => Some(crate::exposition::serve(address, Arc::clone(session.site())).await?),
+        None => None,
+    };
+    let mut halted = super::halt::tell(session.site(), None).await?;
     let stop = stop_asked();
     tokio::pin!(stop);
     loop {
@@ -37,7 +42,11 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
                 continue;
             }
             Ok(None) if args.once => return Ok(exit),
-            Ok(None) => IDLE,
+            Ok(None) => {
+                // Passing trouble of the database is the next look's to tell.
+                halted = super::halt::tell(session.site(), halted.take()).await.unwrap_or(halted);
+                IDLE
+            }
             Err(error) if args.once => return Err(error.into()),
             Err(error) => {
                 tracing::error!(error = crate::failure::chain(&error), "Work failed; trying again.");
