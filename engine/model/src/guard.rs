@@ -30,7 +30,8 @@ impl Default for Guards {
 }
 
 /// Stop rules. Ratios are between 0 and 1 and are tested after each batch over all that was acted on; the time is tested while
-/// a batch runs, too; the others are tested on the plan, and `vips` again before each batch on the list as it is by then.
+/// a batch runs, too; the others are tested on the plan, and `vips` again whenever a worker begins, on the list as it is by
+/// then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StopWhen {
@@ -60,7 +61,7 @@ pub enum StopReason {
     Targets { limit: u64, planned: u64 },
     Mailboxes { limit: u64, planned: u64 },
     Vips { limit: u64, planned: u64 },
-    VipsTouched { limit: u64, touched: u64 },
+    VipsNow { limit: u64, planned: u64 },
     MailboxShare { limit: f64, mailbox: String, messages: u64, planned: u64 },
     RecipientsRatio { share: f64, limit: u64, recipients: u64, planned: u64, mailbox: String, messages: u64 },
     RunningLongerThan { limit: Duration },
@@ -83,7 +84,7 @@ impl StopReason {
             Self::Targets { .. } => "targets",
             Self::Mailboxes { .. } => "mailboxes",
             Self::Vips { .. } => "vips",
-            Self::VipsTouched { .. } => "vips-touched",
+            Self::VipsNow { .. } => "vips-now",
             Self::MailboxShare { .. } => "mailbox-share",
             Self::RecipientsRatio { .. } => "recipients-ratio",
             Self::RunningLongerThan { .. } => "running-longer-than",
@@ -120,9 +121,9 @@ impl fmt::Display for StopReason {
             Self::Vips { limit, planned } => {
                 write!(f, "the plan has {planned} messages in mailboxes of VIPs, more than {limit}")
             }
-            Self::VipsTouched { limit, touched } => write!(
+            Self::VipsNow { limit, planned } => write!(
                 f,
-                "the next batch would bring it to {touched} messages in mailboxes of VIPs as listed now, more than {limit}"
+                "the plan has {planned} messages in mailboxes of VIPs as listed now, more than {limit}"
             ),
             Self::MailboxShare { limit, mailbox, messages, planned } => {
                 write!(f, "{messages} of {planned} messages are in {mailbox}, more than {}", percent(*limit))

@@ -192,8 +192,8 @@ impl Remediation {
             }
             (Paused, Event::Resumed { .. }) if self.cancel_asked().is_none() => {
                 next.status = InProgress;
-                if let Some(StopReason::VipsTouched { touched, .. }) = self.stop {
-                    next.progress.vips_accepted = touched;
+                if let Some(StopReason::VipsNow { planned, .. }) = self.stop {
+                    next.progress.vips_accepted = planned;
                 }
                 next.stop = None;
                 next.progress.running_since = Some(at);
@@ -238,11 +238,11 @@ impl Remediation {
         overdue.then_some(StopReason::RunningLongerThan { limit })
     }
 
-    /// Whether `touched` messages in mailboxes of VIPs, all batches so far and the next one together, are too many.
-    pub fn touches_vips(&self, touched: u64) -> Option<StopReason> {
+    /// Whether a plan with so many messages in mailboxes of VIPs, as listed now, must not go on unasked.
+    pub fn touches_vips(&self, planned: u64) -> Option<StopReason> {
         // Who puts back or tries again has been through this.
         let limit = self.guards.stop_when.vips.filter(|_| self.request.follows().is_none())?;
-        (touched > limit.max(self.progress.vips_accepted)).then_some(StopReason::VipsTouched { limit, touched })
+        (planned > limit.max(self.progress.vips_accepted)).then_some(StopReason::VipsNow { limit, planned })
     }
 
     /// What to do now.

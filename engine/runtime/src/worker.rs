@@ -93,6 +93,7 @@ impl Worker {
     async fn advance(&self, mut remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut fresh_batch = None;
+        let mut just_claimed = true;
         let result = loop {
             (self.observer)(Seen::Status(remediation.status));
             if goal == Goal::Planned && !matches!(remediation.status, Status::Queued | Status::Planning) {
@@ -108,22 +109,19 @@ impl Worker {
             if control.lost(self.site.now()) {
                 break Err(Error::History(StoreError::LeaseLost { remediation: remediation.id.clone() }));
             }
-            match hold::by_halt(&self.site, &remediation, &lease).await {
+            match hold::look(&self.site, &remediation, &lease, std::mem::take(&mut just_claimed)).await {
                 Ok(None) => {}
-                Ok(Some(held)) => {
-                    self.site.metrics.stepped(&remediation, &held);
-                    break Ok(held);
+                Ok(Some(kept)) => {
+                    self.stepped(&remediation, &kept).await;
+                    break Ok(kept);
                 }
                 Err(error) => break Err(error),
             }
             match self.step(&remediation, next, &lease, &control, &mut fresh_batch).await {
                 Ok(next) => {
-                    self.site.metrics.stepped(&remediation, &next);
-                    if next.status != remediation.status {
-                        notify::status_changed(&self.site, &next).await;
-                    }
+                    self.stepped(&remediation, &next).await;
                     remediation = next;
-                    if remediation.is_held() {
+                    if remediation.is_held() && remediation.asked.is_none() {
                         break Ok(remediation);
                     }
                 }
@@ -145,6 +143,14 @@ impl Worker {
         result
     }
 
+    /// Counts a step, and tells whoever wants to know of it.
+    async fn stepped(&self, before: &Remediation, after: &Remediation) {
+        self.site.metrics.stepped(before, after);
+        if after.status != before.status {
+            notify::status_changed(&self.site, after).await;
+        }
+    }
+
     /// Does one thing and records it.
     async fn step(
         &self,
@@ -162,9 +168,6 @@ impl Worker {
             Next::Release => self.record(lease, &Event::Released).await,
             Next::StartBatch { number, first, targets } => {
                 if let Some(reason) = self.other_connectors(remediation).await? {
-                    return self.record(lease, &Event::Paused { reason }).await;
-                }
-                if let Some(reason) = hold::by_vips(site, remediation, first + targets).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
                 }
                 *fresh_batch = Some(number);

@@ -113,20 +113,14 @@ impl Store {
         tx.commit().await
     }
 
-    /// The mailboxes of all targets before number `end`, and how many of these each has; one may stand there more than once.
-    #[tracing::instrument(name = "store.lanes.before", skip_all, fields(remediation.id = %id))]
-    pub async fn mailboxes_before(&self, id: &RemediationId, end: u32) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
+    /// The mailboxes of a plan, and how many targets each has; one may stand there more than once.
+    #[tracing::instrument(name = "store.plans.mailboxes", skip_all, fields(remediation.id = %id))]
+    pub async fn mailboxes(&self, id: &RemediationId) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
         let mut tx = self.read().await?;
         let number = crate::outcomes::number_of(&mut tx, id).await?;
-        let sql = "SELECT l.mailbox, l.targets, l.first_seq FROM lanes l WHERE l.remediation = $1 AND l.lane <= \
-                   (SELECT t.lane FROM targets t WHERE t.remediation = $1 AND t.seq = $2) ORDER BY l.lane";
-        let rows = tx.rows(sql, &[number.into(), (i64::from(end) - 1).into()]).await?;
-        rows.iter()
-            .map(|row| {
-                let targets = row.int(1)?.min(i64::from(end) - row.int(2)?);
-                Ok((row.shared(0)?, u64::try_from(targets).unwrap_or(0)))
-            })
-            .collect()
+        let sql = "SELECT mailbox, targets FROM lanes WHERE remediation = $1 ORDER BY lane";
+        let rows = tx.rows(sql, &[number.into()]).await?;
+        rows.iter().map(|row| Ok((row.shared(0)?, u64::try_from(row.int(1)?).unwrap_or(0)))).collect()
     }
 
     /// Freezes the plan: from here on its targets never change. Targets that nothing can be done to get their outcome now.

@@ -1,7 +1,8 @@
 //! Who may be in progress: places are never given twice, whoever asks at the same time, and who waits is woken.
 
 use clawback_model::{Event, Origin, RemediationId, Status, StopReason, Throttles, Timestamp};
-use clawback_store::{Lease, StoreError};
+use clawback_runtime::Error;
+use clawback_store::Lease;
 
 use super::harness::{Database, TTL, targets};
 
@@ -65,29 +66,11 @@ async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
         assert_eq!((started.status, started.stop), (Status::InProgress, None));
 
         // Now there is no room for the first.
-        let refused = store.resume::<Refused>(&first, &throttles(1), "ann", NOW).await.unwrap_err();
-        assert!(matches!(refused, Refused::NoRoom(StopReason::InProgress { limit: 1, running: 1 })), "{refused:?}");
-        let resumed = store.resume::<Refused>(&first, &throttles(2), "ann", NOW).await.unwrap();
+        let refused = store.resume::<Error>(&first, &throttles(1), "ann", NOW).await.unwrap_err();
+        assert!(matches!(refused, Error::NoRoom(StopReason::InProgress { limit: 1, running: 1 })), "{refused:?}");
+        let resumed = store.resume::<Error>(&first, &throttles(2), "ann", NOW).await.unwrap();
         assert_eq!(resumed.status, Status::InProgress);
         store.verify(None, |_| {}).await.unwrap();
-    }
-}
-
-#[derive(Debug)]
-enum Refused {
-    NoRoom(StopReason),
-    Store(StoreError),
-}
-
-impl From<StopReason> for Refused {
-    fn from(reason: StopReason) -> Self {
-        Self::NoRoom(reason)
-    }
-}
-
-impl From<StoreError> for Refused {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
     }
 }
 
