@@ -118,10 +118,15 @@ impl Metrics {
         self.batch_duration.observe(began.elapsed().as_secs_f64());
     }
 
+    /// A remediation that a rule paused, held or refused.
+    pub fn stopped(&self, rule: &'static str) {
+        self.stops.get_or_create(&RuleLabels { rule }).inc();
+    }
+
     /// One step of a remediation: from what it was to what it is.
     pub fn stepped(&self, before: &Remediation, after: &Remediation) {
         if let Some(reason) = after.stop.as_ref().filter(|_| before.stop != after.stop) {
-            self.stops.get_or_create(&RuleLabels { rule: reason.rule() }).inc();
+            self.stopped(reason.rule());
         }
         let cancelled = after.counts.cancelled.saturating_sub(before.counts.cancelled);
         if after.status == Status::Cancelled && cancelled > 0 {

@@ -6,6 +6,7 @@ use clawback_connectors::MailStore;
 use clawback_model::{Event, MessageRef, Outcome, OutcomeKind, Remediation, Target};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::planner::with_retries;
@@ -59,7 +60,7 @@ async fn check_page(site: &Arc<Site>, rows: Vec<(Target, Outcome)>, confirmed: &
     loop {
         while let Some(lane) = (running.len() < calls_at_once(&lanes)).then(|| lanes.next()).flatten() {
             let site = Arc::clone(site);
-            running.push(tokio::spawn(async move { check_lane(&site, lane).await }));
+            running.push(tokio::spawn(async move { check_lane(&site, lane).await }.in_current_span()));
         }
         let Some(result) = running.next().await else { return Ok(missing) };
         let (good, bad) = result.expect("a verification does not panic");
