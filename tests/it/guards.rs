@@ -70,7 +70,7 @@ impl World {
     /// Another node on the same history.
     async fn node(&self, change: impl FnOnce(&mut Site)) -> Worker {
         let mut site = Self::site(&self.url, &self.store, &self.clock).await;
-        site.node = "another-node".to_owned();
+        site.node = "another-node".into();
         change(&mut site);
         Worker::new(Arc::new(site), silent())
     }
@@ -352,7 +352,10 @@ fn the_binary_says_loudly_that_the_site_is_halted() {
     assert!(ann.fails(1, &["halt", "--reason", "drill"]).contains("needs the role admin"));
     assert!(admin.fails(2, &["halt"]).contains("--reason"));
     let halted = admin.json(&["halt", "--reason", "wrong \u{202e}campaign"]);
-    assert_eq!((&halted["halted"]["by"], &halted["halted"]["reason"]), (&"admin".into(), &"wrong \u{202e}campaign".into()));
+    assert_eq!(
+        (&halted["halted"]["by"], &halted["halted"]["reason"]),
+        (&"admin".into(), &"wrong \u{202e}campaign".into())
+    );
 
     let sender = format!("sender={}", clawback_tests::mail::CAMPAIGN_SENDER);
     let said = ann.fails(1, &["run", "purge-phish-campaign", "-i", &sender]);

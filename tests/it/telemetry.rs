@@ -190,8 +190,11 @@ fn the_log_tells_nothing_of_what_stands_in_a_message() {
     }
 }
 
+/// Paths and bodies.
+type Posts = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
+
 /// Takes what is posted, for as long as the test runs.
-fn collector() -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
+fn collector() -> (String, Posts) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let posts = Arc::new(Mutex::new(Vec::new()));
@@ -204,7 +207,7 @@ fn collector() -> (String, Arc<Mutex<Vec<(String, Vec<u8>)>>>) {
                 for line in reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()) {
                     let line = line.to_ascii_lowercase();
                     if let Some(rest) = line.strip_prefix("post ") {
-                        path = rest.split(' ').next().unwrap().to_owned();
+                        path = rest.split(' ').take(1).collect();
                     } else if let Some(text) = line.strip_prefix("content-length: ") {
                         length = text.parse().unwrap();
                     }
@@ -259,7 +262,7 @@ fn fields(mut message: &[u8]) -> Vec<(u64, &[u8])> {
     found
 }
 
-fn inner<'a>(message: &'a [u8], number: u64) -> impl Iterator<Item = &'a [u8]> {
+fn inner(message: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
     fields(message).into_iter().filter(move |(known, _)| *known == number).map(|(_, value)| value)
 }
 
@@ -280,8 +283,8 @@ fn spans_go_to_the_collector_that_the_environment_names() {
         // Span.parent_span_id = 4, .name = 5.
         for resource_spans in inner(body, 1) {
             let resource = inner(resource_spans, 1).next().unwrap();
-            let named = |wanted: &[u8]| resource.windows(wanted.len()).any(|window| window == wanted);
-            assert!(named(b"service.name") && named(b"clawback") && named(b"service.version"));
+            let has = |wanted: &[u8]| resource.windows(wanted.len()).any(|window| window == wanted);
+            assert!(has(b"service.name") && has(b"clawback") && has(b"service.version"));
             for span in inner(resource_spans, 2).flat_map(|scope| inner(scope, 2)) {
                 let name = String::from_utf8(inner(span, 5).next().unwrap().to_vec()).unwrap();
                 let is_root = inner(span, 4).next().is_none_or(<[u8]>::is_empty);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use tokio::sync::Semaphore;
 use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
     Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
 };
+use tokio::sync::Semaphore;
 
 /// Calls that may act while the gate is open: more than any test makes.
 const OPEN: usize = 1 << 20;
@@ -179,7 +179,10 @@ impl FakeStore {
     fn enter(&self, mailbox: &str) -> Result<MutexGuard<'_, State>, CallError> {
         let mut state = self.state();
         if state.down {
-            return Err(CallError::Transient { store: Arc::clone(&self.name), detail: "connection refused".to_owned() });
+            return Err(CallError::Transient {
+                store: Arc::clone(&self.name),
+                detail: "connection refused".to_owned(),
+            });
         }
         if let Some(failure) = state.failures.pop_front() {
             return Err(failure);

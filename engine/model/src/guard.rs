@@ -121,10 +121,9 @@ impl fmt::Display for StopReason {
             Self::Vips { limit, planned } => {
                 write!(f, "the plan has {planned} messages in mailboxes of VIPs, more than {limit}")
             }
-            Self::VipsNow { limit, planned } => write!(
-                f,
-                "the plan has {planned} messages in mailboxes of VIPs as listed now, more than {limit}"
-            ),
+            Self::VipsNow { limit, planned } => {
+                write!(f, "the plan has {planned} messages in mailboxes of VIPs as listed now, more than {limit}")
+            }
             Self::MailboxShare { limit, mailbox, messages, planned } => {
                 write!(f, "{messages} of {planned} messages are in {mailbox}, more than {}", percent(*limit))
             }

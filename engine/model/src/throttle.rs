@@ -119,7 +119,10 @@ mod tests {
         let id = Id::from_random(7);
         let crowd = Crowd { in_progress: 1, exclusive: Some((id, 1_000_001)), same: None };
         let said = held(&Throttles::default().start(&crowd));
-        assert!(said.starts_with("exclusive-above: R-") && said.contains("1000001") && said.contains("1000000"), "{said}");
+        assert!(
+            said.starts_with("exclusive-above: R-") && said.contains("1000001") && said.contains("1000000"),
+            "{said}"
+        );
     }
 
     #[test]

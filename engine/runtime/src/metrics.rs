@@ -132,10 +132,11 @@ impl Metrics {
         if after.status == Status::Cancelled && cancelled > 0 {
             self.outcome(OutcomeKind::Cancelled, Reason::CancelledByPerson, cancelled);
         }
-        if before.status == Status::Approved && after.status == Status::InProgress {
-            if let (Some(asked), Some(at)) = (&after.approval, after.approved_at) {
-                self.approval_wait.observe(at.since(asked.deadline.minus(asked.rule.expires)).as_secs_f64());
-            }
+        if before.status == Status::Approved
+            && after.status == Status::InProgress
+            && let (Some(asked), Some(at)) = (&after.approval, after.approved_at)
+        {
+            self.approval_wait.observe(at.since(asked.deadline.minus(asked.rule.expires)).as_secs_f64());
         }
     }
 

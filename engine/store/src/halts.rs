@@ -15,7 +15,8 @@ impl Store {
     #[tracing::instrument(name = "store.halts.halt", skip_all)]
     pub async fn halt(&self, reason: &str, actor: &str, at: Timestamp) -> Result<Halt, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "INSERT INTO halts (one, halted_by, reason, since) VALUES (1, $1, $2, $3) ON CONFLICT (one) DO NOTHING";
+        let sql =
+            "INSERT INTO halts (one, halted_by, reason, since) VALUES (1, $1, $2, $3) ON CONFLICT (one) DO NOTHING";
         let halted = tx.execute(sql, &[actor.into(), reason.into(), at.into()]).await? == 1;
         if halted {
             append(&mut tx, &SiteEvent::Halted { reason: reason.to_owned() }, actor, at).await?;

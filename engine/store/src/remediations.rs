@@ -3,7 +3,8 @@
 //! columns that history is filtered by, votes, batches, and the time at which somebody must look again.
 
 use clawback_model::{
-    Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Next, Remediation, RemediationId, Status, Timestamp,
+    Alert, AlertId, ApprovalId, Event, Id, Investigation, InvestigationId, Next, Remediation, RemediationId, Status,
+    Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -286,7 +287,7 @@ async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timesta
         due(remediation, at).into(),
         json(remediation).into(),
         request.selection().map(|digest| digest.to_string()).into(),
-        request.follows().map(|id| id.as_str()).into(),
+        request.follows().map(Id::as_str).into(),
     ];
     tx.execute(
         "INSERT INTO remediations (number, id, name, name_key, severity, status, action, action_source, approval_id, \

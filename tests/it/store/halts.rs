@@ -34,10 +34,7 @@ async fn nothing_is_claimed_or_begun_while_it_stands() {
         store.halt("drill", "ann", now).await.unwrap();
         assert!(store.claim_due("a", now, TTL).await.unwrap().is_none());
         let held = store.claim(&queued, "a", now, TTL).await.unwrap().unwrap().1;
-        for (id, lease, event) in [
-            (&queued, &held, Event::PlanningStarted),
-            (&approved, &lease, Event::Started),
-        ] {
+        for (id, lease, event) in [(&queued, &held, Event::PlanningStarted), (&approved, &lease, Event::Started)] {
             let refused = store.record(id, Some(lease), "automation", &event, now).await.unwrap_err();
             assert!(matches!(&refused, StoreError::Halted { halt } if halt.by == "ann"), "{refused}");
         }

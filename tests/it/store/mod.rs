@@ -11,3 +11,4 @@ mod principals;
 mod remediations;
 mod schema;
 mod tampering;
+mod upgrade;

@@ -41,7 +41,10 @@ async fn settle(global: &Global, session: &Session, found: &Remediation) -> Resu
             super::work::tell(global, &asked)
         }
         Err(Error::Halted(halt)) => {
-            output::note(&format!("the site is {}; this is carried out once it goes on", clawback_model::visible(&halt.to_string())));
+            output::note(&format!(
+                "the site is {}; this is carried out once it goes on",
+                clawback_model::visible(&halt.to_string())
+            ));
             let asked = session.site().history.load(&found.id).await?;
             super::work::tell(global, &asked)
         }

@@ -48,8 +48,7 @@ fn print(global: &Global, standing: Option<&Halt>, said: &str) -> Result<(), Fai
     if global.format != Format::Json {
         return output::line(said);
     }
-    let halt = standing.map(|halt| {
-        serde_json::json!({ "by": halt.by, "reason": halt.reason, "since": halt.since.to_string() })
-    });
+    let halt = standing
+        .map(|halt| serde_json::json!({ "by": halt.by, "reason": halt.reason, "since": halt.since.to_string() }));
     output::json(&serde_json::json!({ "halted": halt }))
 }

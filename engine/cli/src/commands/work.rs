@@ -110,7 +110,9 @@ pub(crate) fn counts(counts: &Counts) -> String {
 fn next_step(remediation: &Remediation) -> Option<String> {
     let id = &remediation.id;
     match remediation.status {
-        _ if remediation.is_held() => Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")),
+        _ if remediation.is_held() => {
+            Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}"))
+        }
         Status::PendingApproval => {
             let approval = remediation.approval.as_ref()?;
             let yes = approval.votes.len();

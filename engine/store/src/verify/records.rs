@@ -140,7 +140,7 @@ async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(),
     }
     // Rows from before step 4 of the schema have none of these.
     let selection = request.selection().map(|digest| digest.to_string());
-    let follows = request.follows().map(|id| id.to_string());
+    let follows = request.follows().map(ToString::to_string);
     for (column, name, expected) in [(14, "selection", selection), (15, "follows", follows)] {
         let stored = row.opt_text(column)?;
         if stored.is_some() && stored.as_deref() != expected.as_deref() {
