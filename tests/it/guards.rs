@@ -403,6 +403,8 @@ fn the_throttles_are_settable_and_their_stop_is_shown() {
     assert!(table.contains("STOP REASON") && table.contains("in-progress: 0 remediations are in progress"), "{table}");
     std::fs::write(&config, format!("{written}\n[throttles]\nin-progres = 1\n")).unwrap();
     assert!(admin.fails(2, &["history"]).contains("in-progres"));
+    std::fs::write(&config, format!("{written}\n[throttles]\nrecipients-ratio = 40.0\n")).unwrap();
+    assert!(admin.fails(2, &["history"]).contains("between 0 and 1"));
 }
 
 #[tokio::test]

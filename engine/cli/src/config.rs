@@ -84,6 +84,10 @@ impl Config {
     fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
         let mut config: Self = toml::from_str(text)
             .map_err(|error| Failure::misuse(format!("{} is not right\n{error}", path.display())))?;
+        if !(0.0..=1.0).contains(&config.throttles.recipients_ratio) {
+            let said = format!("{} is not right: recipients-ratio must be between 0 and 1", path.display());
+            return Err(Failure::misuse(said));
+        }
         config.folder = std::path::absolute(path)
             .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
             .parent()

@@ -19,7 +19,7 @@ async fn as_before_step_4(database: &Database) {
     for state in database.lines("SELECT state FROM remediations ORDER BY number").await {
         let mut old: serde_json::Value = serde_json::from_str(&state).unwrap();
         let id = old["id"].as_str().unwrap().to_owned();
-        old.as_object_mut().unwrap().remove("approved_at");
+        old.as_object_mut().unwrap().remove("approved-at");
         let progress = old["progress"].as_object_mut().unwrap();
         progress.remove("running-since");
         progress.remove("vips-accepted");

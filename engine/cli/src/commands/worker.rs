@@ -44,7 +44,7 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
             Ok(None) if args.once => return Ok(exit),
             Ok(None) => {
                 // Passing trouble of the database is the next look's to tell.
-                halted = super::halt::tell(session.site(), halted.take()).await.unwrap_or(halted);
+                halted = super::halt::tell(session.site(), halted.clone()).await.unwrap_or(halted);
                 IDLE
             }
             Err(error) if args.once => return Err(error.into()),
