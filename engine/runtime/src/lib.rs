@@ -20,6 +20,7 @@ mod recorder;
 mod reversal;
 mod settle;
 mod site;
+mod task;
 mod verification;
 mod worker;
 

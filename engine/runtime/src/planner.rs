@@ -13,11 +13,11 @@ use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
-use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
+use crate::task;
 
 /// Targets handed on at once.
 const PAGE_OF_TARGETS: usize = 4_000;
@@ -79,12 +79,11 @@ pub(crate) async fn search(
                 async move {
                     let mailbox = listed?;
                     // A task of its own, so that the searches use every core; the stream keeps their order.
-                    let task = async move {
+                    let task = task::spawn(async move {
                         let result = search_mailbox(&site, &*store, &mailbox, &search).await;
                         (mailbox, result)
-                    };
-                    let task = tokio::spawn(task.in_current_span());
-                    Ok(task.await.expect("a search does not panic"))
+                    });
+                    Ok(task.await)
                 }
             })
             .buffered(most_calls * 2);

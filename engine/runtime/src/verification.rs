@@ -6,12 +6,12 @@ use clawback_connectors::MailStore;
 use clawback_model::{Event, MessageRef, Outcome, OutcomeKind, Remediation, Target};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
-use tracing::Instrument as _;
 
 use crate::error::Error;
 use crate::planner::with_retries;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
+use crate::task;
 
 /// Rows read at once.
 const PAGE: u32 = 4_000;
@@ -60,10 +60,9 @@ async fn check_page(site: &Arc<Site>, rows: Vec<(Target, Outcome)>, confirmed: &
     loop {
         while let Some(lane) = (running.len() < calls_at_once(&lanes)).then(|| lanes.next()).flatten() {
             let site = Arc::clone(site);
-            running.push(tokio::spawn(async move { check_lane(&site, lane).await }.in_current_span()));
+            running.push(task::spawn(async move { check_lane(&site, lane).await }));
         }
-        let Some(result) = running.next().await else { return Ok(missing) };
-        let (good, bad) = result.expect("a verification does not panic");
+        let Some((good, bad)) = running.next().await else { return Ok(missing) };
         *confirmed += good;
         missing.extend(bad);
     }
