@@ -9,12 +9,17 @@ use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
     Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
 };
+use tokio::sync::Semaphore;
+
+/// Calls that may act while the gate is open: more than any test makes.
+const OPEN: usize = 1 << 20;
 
 /// The store.
 pub struct FakeStore {
     name: Arc<str>,
     capabilities: Capabilities,
     state: Mutex<State>,
+    gate: Semaphore,
 }
 
 #[derive(Default)]
@@ -24,6 +29,8 @@ struct State {
     failures: VecDeque<CallError>,
     lost_answers: VecDeque<CallError>,
     acts: u64,
+    waiting: u64,
+    down: bool,
 }
 
 struct Kept {
@@ -49,7 +56,15 @@ impl FakeStore {
                 calls_per_second: None,
             },
             state: Mutex::default(),
+            gate: Semaphore::new(OPEN),
         }
+    }
+
+    /// The same with so many targets in a call at most.
+    #[must_use]
+    pub fn with_largest_batch(mut self, most: u32) -> Self {
+        self.capabilities.largest_batch = most;
+        self
     }
 
     /// The same, able to do only these actions.
@@ -132,6 +147,27 @@ impl FakeStore {
         self.state().lost_answers.extend(errors);
     }
 
+    /// Lets so many more calls act; those after them wait inside the call until [`FakeStore::open_gate`].
+    pub fn close_gate(&self, after: usize) {
+        self.gate.forget_permits(self.gate.available_permits());
+        self.gate.add_permits(after);
+    }
+
+    /// Lets whoever waits go on.
+    pub fn open_gate(&self) {
+        self.gate.add_permits(OPEN);
+    }
+
+    /// How many calls wait at the gate.
+    pub fn waiting(&self) -> u64 {
+        self.state().waiting
+    }
+
+    /// Whether the store cannot be reached: every call that reaches a mailbox fails in passing.
+    pub fn set_down(&self, down: bool) {
+        self.state().down = down;
+    }
+
     /// How many messages were moved or deleted so far.
     pub fn acts(&self) -> u64 {
         self.state().acts
@@ -148,6 +184,12 @@ impl FakeStore {
 
     fn enter(&self, mailbox: &str) -> Result<MutexGuard<'_, State>, CallError> {
         let mut state = self.state();
+        if state.down {
+            return Err(CallError::Transient {
+                store: Arc::clone(&self.name),
+                detail: "connection refused".to_owned(),
+            });
+        }
         if let Some(failure) = state.failures.pop_front() {
             return Err(failure);
         }
@@ -284,6 +326,9 @@ impl MailStore for FakeStore {
     }
 
     async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+        self.state().waiting += 1;
+        self.gate.acquire().await.expect("the gate is never taken away").forget();
+        self.state().waiting -= 1;
         let mut state = self.enter(mailbox)?;
         let effects = aims.iter().map(|aim| act(&mut state, mailbox, action, aim)).collect();
         state.lost_answers.pop_front().map_or(Ok(effects), Err)

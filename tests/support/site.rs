@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore;
 use clawback_model::{
-    ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Timestamp,
+    ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp,
 };
-use clawback_runtime::{Api, Gated, Library, Site, Submission, Tuning};
+use clawback_runtime::{Api, Gated, Library, Metrics, Site, Submission, Tuning};
 use clawback_store::Store;
 
 /// 2026-11-23T12:00:00Z: when tests happen.
@@ -61,10 +61,12 @@ pub fn site_of(
         },
         notifiers: [("soc".to_owned(), clawback_runtime::Notifier::Log)].into(),
         limits: Limits::default(),
+        throttles: Throttles::default(),
         clock,
         random,
         node: node.to_owned(),
         tuning,
+        metrics: Metrics::default(),
     }
 }
 

@@ -85,6 +85,10 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Work on whatever is due, until stopped
     Worker(WorkerArgs),
+    /// Stop everything, on every node, until `clawback unhalt`
+    Halt(HaltArgs),
+    /// Let a halted site go on
+    Unhalt,
     /// Connectors and stores
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
@@ -344,6 +348,16 @@ pub(crate) struct WorkerArgs {
     /// Do what is due now, then end
     #[arg(long)]
     pub(crate) once: bool,
+    /// Serve /metrics and /healthz over HTTP at this address, e.g. 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HaltArgs {
+    /// Why; everybody sees it
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) reason: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clawback_connectors::StoreConfig;
-use clawback_model::Limits;
+use clawback_model::{Limits, Throttles};
 use clawback_runtime::NotifierConfig;
 use serde::Deserialize;
 
@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) cache: PathBuf,
     /// Largest selections and batches.
     pub(crate) limits: Limits,
+    /// How much may run at once.
+    pub(crate) throttles: Throttles,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
     /// Mail stores by name.
@@ -46,6 +48,7 @@ impl Default for Config {
             token_file: "admin.token".into(),
             cache: "cache".into(),
             limits: Limits::default(),
+            throttles: Throttles::default(),
             lists: BTreeMap::new(),
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
@@ -81,6 +84,10 @@ impl Config {
     fn parse(path: &Path, text: &str) -> Result<Self, Failure> {
         let mut config: Self = toml::from_str(text)
             .map_err(|error| Failure::misuse(format!("{} is not right\n{error}", path.display())))?;
+        if !(0.0..=1.0).contains(&config.throttles.recipients_ratio) {
+            let said = format!("{} is not right: recipients-ratio must be between 0 and 1", path.display());
+            return Err(Failure::misuse(said));
+        }
         config.folder = std::path::absolute(path)
             .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
             .parent()

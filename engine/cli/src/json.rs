@@ -1,6 +1,6 @@
 //! The stable JSON fields; documented in engine/cli/README.md.
 
-use clawback_model::{Counts, Outcome, Remediation, SweepApproval, Target};
+use clawback_model::{Counts, Outcome, Remediation, StopReason, SweepApproval, Target};
 use clawback_store::SweepState;
 use serde::Serialize;
 
@@ -26,6 +26,7 @@ pub(crate) struct RemediationJson {
     pub(crate) decided_by: Option<String>,
     pub(crate) created_at: String,
     pub(crate) updated_at: String,
+    pub(crate) stop_rule: Option<&'static str>,
     pub(crate) stop_reason: Option<String>,
     pub(crate) counts: Counts,
 }
@@ -53,6 +54,7 @@ impl From<&Remediation> for RemediationJson {
             decided_by: remediation.decided_by.clone(),
             created_at: remediation.created_at.to_string(),
             updated_at: remediation.updated_at.to_string(),
+            stop_rule: remediation.stop.as_ref().map(StopReason::rule),
             stop_reason: remediation.stop.as_ref().map(ToString::to_string),
             counts: remediation.counts,
         }

@@ -3,12 +3,14 @@
 mod args;
 mod commands;
 mod config;
+mod exposition;
 mod failure;
 mod json;
 mod open;
 mod output;
 mod progress;
 mod shipped;
+mod telemetry;
 
 use std::process::ExitCode;
 
@@ -19,9 +21,15 @@ use crate::failure::{Exit, Failure};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(cli.global.verbose);
     // One ring for all TLS; a second install would be refused, and there is none.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let _telemetry = match telemetry::start(cli.global.verbose) {
+        Ok(telemetry) => telemetry,
+        Err(failure) => {
+            output::note(&failure.render());
+            return failure.exit.into();
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -58,6 +66,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Cancel(args) => commands::control::cancel(&global, args).await,
         Command::Verify(args) => commands::verify::run(&global, args).await,
         Command::Worker(args) => commands::worker::run(&global, args).await,
+        Command::Halt(args) => commands::halt::halt(&global, args).await,
+        Command::Unhalt => commands::halt::unhalt(&global).await,
         Command::Connectors(ConnectorsCommand::List) => commands::connectors::list(&global).await,
         Command::Connectors(ConnectorsCommand::Describe { store }) => {
             commands::connectors::describe(&global, &store).await
@@ -74,11 +84,4 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Completions { shell } => Ok(commands::completions::run(shell)),
         Command::Man { folder } => commands::completions::man(&folder),
     }
-}
-
-fn start_log(verbose: u8) {
-    let level = ["warn", "info", "debug"][usize::from(verbose.min(2))];
-    let filter = tracing_subscriber::EnvFilter::try_from_env("CLAWBACK_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(format!("warn,clawback={level}")));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{Clock, Principal, Remediation, RemediationId, Timestamp};
-use clawback_runtime::{Api, Gated, Library, Notifier, Site, Tuning, node_name};
+use clawback_runtime::{Api, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
 
@@ -91,10 +91,12 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         library: library(config)?,
         notifiers: std::collections::BTreeMap::new(),
         limits: config.limits,
+        throttles: config.throttles,
         clock: Arc::new(SystemClock),
         random,
         node: node_name(random()),
         tuning: Tuning::default(),
+        metrics: Metrics::default(),
     };
     for (name, notifier) in &config.notifiers {
         site.notifiers.insert(name.clone(), Notifier::open(name, notifier)?);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clawback_model::{Action, Effect, Located, Message, MessageRef, Query, visible_line};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Instrument as _;
 
 use crate::bindings::MailStorePre;
 use crate::bindings::clawback::mail_store::types as wit;
@@ -32,7 +33,15 @@ macro_rules! ask {
             call::instantiate(&$self.component, &$self.grants, $mailbox, $bytes, $fresh).await?;
         let Instance { store, exports } = &mut instance;
         let answer = exports.clawback_mail_store_connector().$export(store $(, $argument)*);
-        let ran = call::run($self.call_timeout, answer).await;
+        let label = &$self.grants.label;
+        let span = tracing::info_span!(
+            "plugin.call",
+            plugin.name = &*label.connector,
+            plugin.version = label.version(),
+            plugin.export = stringify!($export),
+            store.name = &*label.store,
+        );
+        let ran = call::run($self.call_timeout, answer).instrument(span).await;
         call::settle(instance, ran).await
     }};
 }

@@ -114,6 +114,30 @@ pub struct Request {
     pub alert_id: AlertId,
 }
 
+impl Request {
+    /// What makes two requests the same selection: playbook, inputs, action and picked messages. None of those that repeat on
+    /// purpose: an undo, a retry, a schedule.
+    pub fn selection(&self) -> Option<Digest> {
+        if self.origin != Origin::Fresh || self.source == ActionSource::Schedule {
+            return None;
+        }
+        let mut picked: Vec<_> = self.picked.iter().collect();
+        picked.sort();
+        let playbook = Digest::of(self.playbook_source.as_bytes());
+        let parts = (playbook, self.action, self.delete_senders_copy, self.mode, &self.inputs, picked);
+        let text = serde_json::to_string(&parts).expect("texts and maps by text serialize");
+        Some(Digest::of(text.as_bytes()))
+    }
+
+    /// The remediation that this one undoes or tries again.
+    pub fn follows(&self) -> Option<&RemediationId> {
+        match &self.origin {
+            Origin::Fresh => None,
+            Origin::Undo { of } | Origin::Retry { of } | Origin::Sweep { of } => Some(of),
+        }
+    }
+}
+
 /// What a person asked of a running remediation; the worker obeys between two calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -171,6 +195,12 @@ pub enum Event {
     Paused {
         reason: StopReason,
     },
+    /// It cannot go on for a reason that passes by itself.
+    Held {
+        reason: StopReason,
+    },
+    /// The reason has passed.
+    Released,
     Resumed {
         by: String,
     },
@@ -206,6 +236,8 @@ impl Event {
             Self::BatchFinished { .. } => "batch-finished",
             Self::PauseRequested { .. } => "pause-requested",
             Self::Paused { .. } => "paused",
+            Self::Held { .. } => "held",
+            Self::Released => "released",
             Self::Resumed { .. } => "resumed",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::Cancelled { .. } => "cancelled",

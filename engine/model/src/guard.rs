@@ -1,10 +1,14 @@
 //! Guards: what stops a remediation before it does more harm than good.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
 use crate::counts::Counts;
+use crate::halt::Halt;
+use crate::id::RemediationId;
 use crate::limits::LimitExceeded;
 
 /// How a remediation is cut up and when it stops.
@@ -25,8 +29,9 @@ impl Default for Guards {
     }
 }
 
-/// Stop rules. Ratios are between 0 and 1 and are tested after each batch over all that was acted on; the others are tested
-/// on the plan.
+/// Stop rules. Ratios are between 0 and 1 and are tested after each batch over all that was acted on; the time is tested while
+/// a batch runs, too; the others are tested on the plan, and `vips` again whenever a worker begins, on the list as it is by
+/// then.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StopWhen {
@@ -42,6 +47,8 @@ pub struct StopWhen {
     pub vips: Option<u64>,
     /// More than this share of the plan in one mailbox (of plans of 100 messages and more).
     pub mailbox_share: Option<f64>,
+    /// Longer in progress than this, since the start or the last resume.
+    pub running_longer_than: Option<Duration>,
 }
 
 /// Why a remediation was stopped. Stored, and shown in history.
@@ -54,40 +61,95 @@ pub enum StopReason {
     Targets { limit: u64, planned: u64 },
     Mailboxes { limit: u64, planned: u64 },
     Vips { limit: u64, planned: u64 },
+    VipsNow { limit: u64, planned: u64 },
     MailboxShare { limit: f64, mailbox: String, messages: u64, planned: u64 },
+    RecipientsRatio { share: f64, limit: u64, recipients: u64, planned: u64, mailbox: String, messages: u64 },
+    RunningLongerThan { limit: Duration },
+    InProgress { limit: u64, running: u64 },
+    ExclusiveAbove { limit: u64, remediation: RemediationId, messages: u64 },
+    SameSelection { other: RemediationId, approved_at: Timestamp, minutes: u32 },
+    Halted { halt: Halt },
     Limit { exceeded: LimitExceeded },
     Person { by: String },
     StoreUnavailable { store: String, detail: String },
     PlanFailed { detail: String },
 }
 
+impl StopReason {
+    /// The rule, as stored and shown.
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::FailedRatio { .. } => "failed-ratio",
+            Self::ThrottledRatio { .. } => "throttled-ratio",
+            Self::Targets { .. } => "targets",
+            Self::Mailboxes { .. } => "mailboxes",
+            Self::Vips { .. } => "vips",
+            Self::VipsNow { .. } => "vips-now",
+            Self::MailboxShare { .. } => "mailbox-share",
+            Self::RecipientsRatio { .. } => "recipients-ratio",
+            Self::RunningLongerThan { .. } => "running-longer-than",
+            Self::InProgress { .. } => "in-progress",
+            Self::ExclusiveAbove { .. } => "exclusive-above",
+            Self::SameSelection { .. } => "same-selection",
+            Self::Halted { .. } => "halted",
+            Self::Limit { .. } => "limit",
+            Self::Person { .. } => "person",
+            Self::StoreUnavailable { .. } => "store-unavailable",
+            Self::PlanFailed { .. } => "plan-failed",
+        }
+    }
+
+    /// Whether it passes by itself: who is held by it goes on without anybody asking for it.
+    pub const fn passes(&self) -> bool {
+        matches!(self, Self::InProgress { .. } | Self::ExclusiveAbove { .. } | Self::Halted { .. })
+    }
+}
+
+/// The rule, then what it met: limit and count.
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.rule())?;
         match self {
             Self::FailedRatio { limit, failed, acted } => {
-                write!(f, "failed-ratio: {failed} of {acted} failed, more than {}", percent(*limit))
+                write!(f, "{failed} of {acted} failed, more than {}", percent(*limit))
             }
             Self::ThrottledRatio { limit, throttled, acted } => {
-                write!(f, "throttled-ratio: {throttled} of {acted} were throttled, more than {}", percent(*limit))
+                write!(f, "{throttled} of {acted} were throttled, more than {}", percent(*limit))
             }
-            Self::Targets { limit, planned } => {
-                write!(f, "targets: the plan has {planned} messages, more than {limit}")
-            }
-            Self::Mailboxes { limit, planned } => {
-                write!(f, "mailboxes: the plan has {planned} mailboxes, more than {limit}")
-            }
+            Self::Targets { limit, planned } => write!(f, "the plan has {planned} messages, more than {limit}"),
+            Self::Mailboxes { limit, planned } => write!(f, "the plan has {planned} mailboxes, more than {limit}"),
             Self::Vips { limit, planned } => {
-                write!(f, "vips: the plan has {planned} messages in mailboxes of VIPs, more than {limit}")
+                write!(f, "the plan has {planned} messages in mailboxes of VIPs, more than {limit}")
             }
-            Self::MailboxShare { limit, mailbox, messages, planned } => write!(
+            Self::VipsNow { limit, planned } => {
+                write!(f, "the plan has {planned} messages in mailboxes of VIPs as listed now, more than {limit}")
+            }
+            Self::MailboxShare { limit, mailbox, messages, planned } => {
+                write!(f, "{messages} of {planned} messages are in {mailbox}, more than {}", percent(*limit))
+            }
+            Self::RecipientsRatio { share, limit, recipients, planned, mailbox, messages } => write!(
                 f,
-                "mailbox-share: {messages} of {planned} messages are in {mailbox}, more than {}",
-                percent(*limit)
+                "{recipients} recipients of {planned} messages are less than {}, so one recipient may have at most {limit}; {mailbox} has {messages}",
+                percent(*share)
             ),
-            Self::Limit { exceeded } => write!(f, "limit: {exceeded}"),
-            Self::Person { by } => write!(f, "person: {by} asked for it"),
-            Self::StoreUnavailable { store, detail } => write!(f, "store-unavailable: {store}: {detail}"),
-            Self::PlanFailed { detail } => write!(f, "plan-failed: {detail}"),
+            Self::RunningLongerThan { limit } => {
+                write!(f, "it is in progress for more than {} s", limit.as_secs_f64())
+            }
+            Self::InProgress { limit, running } => {
+                write!(f, "{running} remediations are in progress, and at most {limit} may be")
+            }
+            Self::ExclusiveAbove { limit, remediation, messages } => {
+                write!(f, "{remediation} is in progress with {messages} messages, and above {limit} it runs alone")
+            }
+            Self::SameSelection { other, approved_at, minutes } => write!(
+                f,
+                "{other} has the same playbook, inputs, action and picked messages, and was approved at {approved_at}, less than {minutes} minutes before"
+            ),
+            Self::Halted { halt } => write!(f, "the site is {halt}"),
+            Self::Limit { exceeded } => write!(f, "{exceeded}"),
+            Self::Person { by } => write!(f, "{by} asked for it"),
+            Self::StoreUnavailable { store, detail } => write!(f, "{store}: {detail}"),
+            Self::PlanFailed { detail } => write!(f, "{detail}"),
         }
     }
 }
@@ -159,7 +221,7 @@ impl StopWhen {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn ratio(part: u64, whole: u64) -> f64 {
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 

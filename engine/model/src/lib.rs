@@ -11,6 +11,7 @@ mod counts;
 mod cron;
 mod event;
 mod guard;
+mod halt;
 mod id;
 mod limits;
 mod location;
@@ -26,6 +27,7 @@ mod schedule;
 mod status;
 mod sweep;
 mod text;
+mod throttle;
 
 pub use action::{Action, ActionSource, Severity, UnknownWord};
 pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused};
@@ -35,6 +37,7 @@ pub use counts::Counts;
 pub use cron::{Cron, InvalidCron};
 pub use event::{Asked, Event, Origin, Picked, Request};
 pub use guard::{BatchReport, Guards, PlanFacts, StopReason, StopWhen};
+pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
 pub use limits::{LimitExceeded, Limits, SelectionMode};
 pub use location::{Location, LocationKind};
@@ -50,3 +53,4 @@ pub use schedule::{Decided, Fate, Misfire, Overlap, Round, SlotReason, Standing 
 pub use status::Status;
 pub use sweep::{DoneWith, Sweep, SweepApproval, SweepEnd, SweepStep};
 pub use text::{csv_safe, is_deceptive, visible, visible_line};
+pub use throttle::{Crowd, Throttles};

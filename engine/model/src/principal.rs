@@ -17,7 +17,7 @@ pub enum Role {
     Analyst,
     /// Approves and rejects: the reference product's Search and Purge.
     Approver,
-    /// Manages principals and the site.
+    /// Manages principals, and halts the site.
     Admin,
 }
 
@@ -63,7 +63,7 @@ pub enum Permission {
     Decide,
     /// Pause, resume and cancel.
     Control,
-    /// Manage principals and tokens.
+    /// Manage principals and tokens, throw the kill switch and take it back.
     Administer,
 }
 

@@ -30,6 +30,12 @@ pub struct Progress {
     pub since_resumed: BatchReport,
     /// Set when a verification ran: confirmed and not.
     pub verified: Option<(u64, u64)>,
+    /// When it started, or was last resumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_since: Option<Timestamp>,
+    /// Messages of VIPs that a person who resumed knew of.
+    #[serde(default)]
+    pub vips_accepted: u64,
 }
 
 /// An event that cannot happen in this status.
@@ -66,13 +72,16 @@ pub struct Remediation {
     pub approval: Option<Approval>,
     /// Who decided: names, or `automation`.
     pub decided_by: Option<String>,
+    /// When it was decided that it may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_at: Option<Timestamp>,
     /// Counts of outcomes.
     pub counts: Counts,
     /// How far the batches are.
     pub progress: Progress,
     /// What a person asked for and the worker has not done yet.
     pub asked: Option<Asked>,
-    /// Why it is paused, or why the plan was refused.
+    /// Why it is paused or held, or why the plan was refused.
     pub stop: Option<StopReason>,
 }
 
@@ -84,6 +93,7 @@ pub enum Next {
     AwaitApproval { until: Timestamp },
     Expire,
     Start,
+    Release,
     StartBatch { number: u32, first: u32, targets: u32 },
     Run { number: u32, first: u32, targets: u32 },
     Pause { reason: StopReason },
@@ -111,6 +121,7 @@ impl Remediation {
             verify: false,
             approval: None,
             decided_by: None,
+            approved_at: None,
             counts: Counts::default(),
             progress: Progress::default(),
             asked: None,
@@ -125,7 +136,10 @@ impl Remediation {
         };
         let mut next = Self { updated_at: at, ..self.clone() };
         match (self.status, event) {
-            (Queued | Planning, Event::PlanningStarted) => next.status = Planning,
+            (Queued | Planning, Event::PlanningStarted) => {
+                next.status = Planning;
+                next.stop = None;
+            }
             (Planning, Event::Planned { plan, guards, verify, approval, decided_by }) => {
                 next.counts = plan.counts;
                 next.progress = Progress { batch_size: guards.batch.max(1), ..Progress::default() };
@@ -152,7 +166,15 @@ impl Remediation {
             }
             (PendingApproval, Event::Voted { vote }) => next.count(vote),
             (PendingApproval, Event::Expired) => next.status = Expired,
-            (Approved, Event::Started) => next.status = InProgress,
+            (Approved, Event::Started) => {
+                next.status = InProgress;
+                next.stop = None;
+                next.progress.running_since = Some(at);
+            }
+            (Queued | Planning | Approved | InProgress, Event::Held { reason }) if reason.passes() => {
+                next.stop = Some(reason.clone());
+            }
+            (InProgress, Event::Released) if self.is_held() => next.stop = None,
             (InProgress, Event::BatchStarted { number, first, targets }) => {
                 next.progress.open_batch = Some((*number, *first, *targets));
                 next.progress.next_batch = number + 1;
@@ -170,7 +192,11 @@ impl Remediation {
             }
             (Paused, Event::Resumed { .. }) if self.cancel_asked().is_none() => {
                 next.status = InProgress;
+                if let Some(StopReason::VipsNow { planned, .. }) = self.stop {
+                    next.progress.vips_accepted = planned;
+                }
                 next.stop = None;
+                next.progress.running_since = Some(at);
                 next.asked = None;
                 next.progress.since_resumed = BatchReport::default();
             }
@@ -184,6 +210,7 @@ impl Remediation {
                 next.counts.record(OutcomeKind::Cancelled, *targets);
                 next.progress.open_batch = None;
                 next.asked = None;
+                next.stop = self.stop.clone().filter(|reason| !reason.passes());
                 next.status = Cancelled;
             }
             (InProgress, Event::Verified { confirmed, unconfirmed, .. }) => {
@@ -193,7 +220,29 @@ impl Remediation {
             (InProgress, Event::Finished) if self.counts.open == 0 => next.status = self.result(),
             (status, event) => return Err(IllegalTransition { status, event: event.kind() }),
         }
+        if next.status == Approved && self.status != Approved {
+            next.approved_at = Some(at);
+        }
         Ok(next)
+    }
+
+    /// Whether it cannot go on for a reason that passes by itself.
+    pub fn is_held(&self) -> bool {
+        !self.status.is_final() && self.stop.as_ref().is_some_and(StopReason::passes)
+    }
+
+    /// The rule on its time in progress, once it is broken.
+    pub fn overdue(&self, now: Timestamp) -> Option<StopReason> {
+        let (limit, since) = (self.guards.stop_when.running_longer_than?, self.progress.running_since?);
+        let overdue = self.status == Status::InProgress && now.since(since) > limit;
+        overdue.then_some(StopReason::RunningLongerThan { limit })
+    }
+
+    /// Whether a plan with so many messages in mailboxes of VIPs, as listed now, must not go on unasked.
+    pub fn touches_vips(&self, planned: u64) -> Option<StopReason> {
+        // Who puts back or tries again has been through this.
+        let limit = self.guards.stop_when.vips.filter(|_| self.request.follows().is_none())?;
+        (planned > limit.max(self.progress.vips_accepted)).then_some(StopReason::VipsNow { limit, planned })
     }
 
     /// What to do now.
@@ -211,7 +260,8 @@ impl Remediation {
                 _ => Next::Expire,
             },
             Status::Approved => self.pause_asked().unwrap_or(Next::Start),
-            Status::InProgress => self.pause_asked().unwrap_or_else(|| self.next_batch()),
+            Status::InProgress if self.is_held() => self.pause_asked().unwrap_or(Next::Release),
+            Status::InProgress => self.pause_asked().unwrap_or_else(|| self.next_batch(now)),
             Status::Paused => Next::AwaitPerson,
             _ => Next::Nothing,
         }
@@ -229,8 +279,12 @@ impl Remediation {
         }
     }
 
-    fn next_batch(&self) -> Next {
+    fn next_batch(&self, now: Timestamp) -> Next {
         let progress = &self.progress;
+        let dealt_with = self.counts.open == 0;
+        if let Some(reason) = self.overdue(now).filter(|_| !dealt_with) {
+            return Next::Pause { reason };
+        }
         if let Some((number, first, targets)) = progress.open_batch {
             return Next::Run { number, first, targets };
         }

@@ -138,8 +138,13 @@ static STOP_WHEN: &[Key] = &[
     key("throttled-ratio", Shape::Ratio, "more than this share was throttled"),
     key("targets", Shape::Integer(0, u64::MAX), "more messages in the plan than this"),
     key("mailboxes", Shape::Integer(0, u64::MAX), "more mailboxes in the plan than this"),
-    key("vips", Shape::Integer(0, u64::MAX), "more messages in mailboxes of VIPs than this"),
+    key(
+        "vips",
+        Shape::Integer(0, u64::MAX),
+        "more messages in mailboxes of VIPs than this, in the plan, or by the list as it is when a worker begins",
+    ),
     key("mailbox-share", Shape::Ratio, "more than this share of the plan in one mailbox, of plans of 100 and more"),
+    key("running-longer-than", Shape::Form(&DURATION), "in progress for longer than this"),
 ];
 
 /// Steps by name.

@@ -352,6 +352,9 @@ impl<'a> Reader<'a> {
             mailboxes: count("mailboxes"),
             vips: count("vips"),
             mailbox_share: ratio("mailbox-share"),
+            running_longer_than: rules
+                .and_then(|rules| rules.get("running-longer-than"))
+                .and_then(|node| parse_duration(node.text()?)),
         };
         let most = limits.messages(SelectionMode::Query);
         for key in ["targets", "mailboxes", "vips"] {

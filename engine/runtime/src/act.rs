@@ -12,6 +12,7 @@ use clawback_store::{Lane, LaneClaim, LaneEnd};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::crew::Stop;
 use crate::error::Error;
@@ -44,12 +45,14 @@ pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
     let known = store.capabilities();
     let size = usize::try_from(known.largest_batch.max(1)).unwrap_or(usize::MAX);
     let at_once = usize::try_from(known.calls_per_mailbox.max(1)).unwrap_or(1);
-    let place = Place { store: &*store, mailbox: &lane.mailbox };
+    let may_wait = lane.claim.count() <= bench.site.tuning.outage_pauses;
+    let place = Place { store: &*store, mailbox: &lane.mailbox, may_wait };
     let parts = lane.targets.chunks(size).rev();
     let mut chunks: Vec<Chunk<'_>> =
         parts.map(|part| Chunk { left: part.iter().collect(), in_doubt: lane.in_doubt }).collect();
     let mut running = FuturesUnordered::new();
     let mut stopped = false;
+    let mut back_at = bench.site.now();
     loop {
         stopped = stopped || bench.must_stop();
         while let Some(chunk) = (!stopped && running.len() < at_once).then(|| chunks.pop()).flatten() {
@@ -61,6 +64,10 @@ pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
         match rest {
             Rest::None => {}
             Rest::Stopped => stopped = true,
+            Rest::StoreDown => {
+                stopped = true;
+                back_at = bench.site.now().plus(bench.site.tuning.outage_pause);
+            }
             // Halved where a store or connector chokes, so that one bad message costs only itself.
             Rest::Halves(mut rest) => {
                 let other = rest.left.split_off(rest.left.len() / 2);
@@ -70,7 +77,7 @@ pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
         }
         let end = match running.is_empty() && (stopped || chunks.is_empty()) {
             false => LaneEnd::Working,
-            true if stopped => LaneEnd::Back(bench.site.now()),
+            true if stopped => LaneEnd::Back(back_at),
             true => LaneEnd::Done,
         };
         let report = Report { claim: lane.claim, outcomes, throttled, end };
@@ -85,6 +92,8 @@ pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
 pub(crate) struct Place<'a> {
     pub(crate) store: &'a dyn MailStore,
     pub(crate) mailbox: &'a str,
+    /// Whether its lane may be handed back for a while if the store does not answer.
+    pub(crate) may_wait: bool,
 }
 
 /// Targets of one call.
@@ -109,6 +118,8 @@ enum Rest<'lane> {
     None,
     /// A stop was asked for.
     Stopped,
+    /// The store did not answer for so long that the lane had better wait.
+    StoreDown,
     /// It is better to go on with halves.
     Halves(Chunk<'lane>),
 }
@@ -130,6 +141,7 @@ async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>)
             CallError::Throttled { after, .. } => {
                 acted.throttled = true;
                 (bench.observer)(Seen::Throttled);
+                bench.site.metrics.throttled(place.store.name());
                 // A store that says "at once" is not believed.
                 let wait = after.unwrap_or_default().max(backoff(tuning.backoff, tries));
                 waited += wait;
@@ -143,10 +155,14 @@ async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>)
             _ => None,
         };
         let Some(wait) = wait else {
+            if place.may_wait && matches!(error, CallError::Transient { .. }) {
+                acted.rest = Rest::StoreDown;
+                return acted;
+            }
             give_up(bench, place, &mut chunk, &error, &mut acted.outcomes).await;
             return acted;
         };
-        tokio::time::sleep(wait).await;
+        bench.rest(wait).await;
     }
 }
 
@@ -247,6 +263,14 @@ impl Bench {
     /// Whether somebody asked to stop, this node may be taken for dead, or nobody records any more.
     fn must_stop(&self) -> bool {
         self.stop.must_stop(self.site.now()) || self.reports.is_closed()
+    }
+
+    /// Sleeps, but no longer than until a stop is asked for.
+    async fn rest(&self, wait: Duration) {
+        let until = Instant::now() + wait;
+        while Instant::now() < until && !self.must_stop() {
+            tokio::time::sleep(self.site.tuning.control.min(until - Instant::now())).await;
+        }
     }
 
     fn effected(&self, seq: u32, effect: Effect) -> Outcome {

@@ -98,6 +98,7 @@ impl Api {
         observer: &Observer,
     ) -> Result<DryRun, Error> {
         allow(who, Permission::Submit)?;
+        crate::hold::refuse_if_halted(&self.site).await?;
         let request = self.request(who, submission, None)?;
         let bound = Arc::new(bind(&self.site, &request)?);
         let header = planner::header(&self.site, &request, &bound)?;
@@ -156,9 +157,11 @@ impl Api {
         self.control(who, id, &Event::PauseRequested { by: who.name.clone() }).await
     }
 
-    /// Lets a paused remediation go on.
+    /// Lets a paused remediation go on, if there is room for it.
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
-        self.control(who, id, &Event::Resumed { by: who.name.clone() }).await
+        allow(who, Permission::Control)?;
+        crate::hold::refuse_if_halted(&self.site).await?;
+        self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await
     }
 
     /// Calls a remediation off; what is open becomes `cancelled`.

@@ -30,6 +30,7 @@ pub(crate) async fn see_through(
 ) -> Result<Remediation, Error> {
     let id = &remediation.id;
     site.history.stop_lanes(id, false).await?;
+    let began = site.metrics.batch_began();
     crew.wake();
     loop {
         let ended = crew.ended();
@@ -41,7 +42,9 @@ pub(crate) async fn see_through(
             return Err(failure);
         }
         if site.history.lanes_left(id).await?.all == 0 {
-            return Ok(site.history.finish_batch(id, lease, &site.node, number, &[], site.now()).await?);
+            let closed = site.history.finish_batch(id, lease, &site.node, number, &[], site.now()).await?;
+            site.metrics.batch_ended(began);
+            return Ok(closed);
         }
         let _ = tokio::time::timeout(LOOK, ended).await;
     }

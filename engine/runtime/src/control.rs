@@ -19,6 +19,7 @@ struct Stop {
 }
 
 impl Stop {
+    /// Whether no further step may begin: a person asked, its time is over, the site is halted, or the lease is lost.
     fn must_stop(&self, now: Timestamp) -> bool {
         self.asked.load(Ordering::Relaxed) || self.lost(now)
     }
@@ -96,8 +97,11 @@ async fn beat(site: Arc<Site>, lease: Lease, stop: Arc<Stop>) {
             }
         }
         if let Ok(Ok(remediation)) = timeout(third, site.history.load(&lease.remediation)).await
-            && remediation.asked.is_some()
+            && (remediation.asked.is_some() || remediation.overdue(site.now()).is_some())
         {
+            stop.asked.store(true, Ordering::Relaxed);
+        }
+        if let Ok(Ok(Some(_))) = timeout(third, site.history.halted()).await {
             stop.asked.store(true, Ordering::Relaxed);
         }
     }

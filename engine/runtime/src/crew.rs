@@ -12,6 +12,7 @@ use clawback_store::{Claimed, LaneEnd, LaneReport, StoreError, Whose};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tracing::Instrument as _;
 
 use crate::act::{Bench, work};
 use crate::error::Error;
@@ -182,12 +183,13 @@ impl Inner {
             }
             if self.lanes.load(Ordering::Relaxed) > 0
                 && let Ok(Ok(stopped)) = timeout(third, self.site.history.stopped_lanes()).await
+                && let Ok(Ok(halted)) = timeout(third, self.site.history.halted()).await
             {
                 let mut stops = locked(&self.stops);
                 // Lanes in hand share it; without them it is of no use.
                 stops.retain(|_, asked| Arc::strong_count(asked) > 1);
                 for (id, asked) in &*stops {
-                    asked.store(stopped.contains(id), Ordering::Relaxed);
+                    asked.store(halted.is_some() || stopped.contains(id), Ordering::Relaxed);
                 }
             }
             if Instant::now() >= reap_at {
@@ -312,7 +314,7 @@ impl Inner {
         self.lanes.fetch_add(lanes.len(), Ordering::Relaxed);
         for mut lane in lanes {
             lane.in_doubt |= retried;
-            tasks.spawn(work(Arc::clone(&bench), Arc::clone(store), lane));
+            tasks.spawn(work(Arc::clone(&bench), Arc::clone(store), lane).in_current_span());
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! What can go wrong on the way from a request to its history. Each message says what to do next.
 
 use clawback_connectors::CallError;
-use clawback_model::{IllegalTransition, LimitExceeded, Permission, RemediationId, Status, VoteRefused};
+use clawback_model::{
+    Halt, IllegalTransition, LimitExceeded, Permission, RemediationId, Status, StopReason, VoteRefused,
+};
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
 
@@ -60,6 +62,10 @@ pub enum Error {
     Busy { id: RemediationId, node: String },
     #[error("the approval of {id} is older than {days} days and covers no retry; submit the remediation again")]
     ApprovalTooOld { id: RemediationId, days: u64 },
+    #[error("the site is {0}; nothing is planned, started or acted on before `clawback unhalt`")]
+    Halted(Halt),
+    #[error("there is no room for it now: {0}; try again when one of those in progress has ended")]
+    NoRoom(StopReason),
     #[error("nothing could be searched: {detail}")]
     NothingSearched { detail: String },
     #[error("file {path} cannot be read: {detail}")]
@@ -72,8 +78,15 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::NotFound { .. } | StoreError::Exists { .. } => Self::Refused(error),
+            StoreError::Halted { halt } => Self::Halted(halt),
             StoreError::Illegal(transition) => Self::Transition(transition),
             other => Self::History(other),
         }
+    }
+}
+
+impl From<StopReason> for Error {
+    fn from(reason: StopReason) -> Self {
+        Self::NoRoom(reason)
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
     Action, Condition, Counts, DoneWith, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher,
-    PlanHeader, PlanSummary, Predicate, Query, Reason, RemediationId, Request, SelectionMode, StopReason, Target,
+    PlanHeader, PlanSummary, Predicate, Query, Reason, RemediationId, Request, SelectionMode, StopReason, StopWhen,
+    Target, Throttles,
 };
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
+use crate::task;
 
 /// Targets handed on at once.
 const PAGE_OF_TARGETS: usize = 4_000;
@@ -79,11 +81,11 @@ pub(crate) async fn search(
                 async move {
                     let mailbox = listed?;
                     // A task of its own, so that the searches use every core; the stream keeps their order.
-                    let task = tokio::spawn(async move {
+                    let task = task::spawn(async move {
                         let result = search_mailbox(&site, &*store, &mailbox, &search).await;
                         (mailbox, result)
                     });
-                    Ok(task.await.expect("a search does not panic"))
+                    Ok(task.await)
                 }
             })
             .buffered(most_calls * 2);
@@ -117,7 +119,7 @@ pub(crate) async fn search(
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
     let rules = order.bound.guards().stop_when.clone();
-    plan.finish(&rules).await
+    plan.finish(&rules, Some(&site.throttles)).await
 }
 
 /// The plan names the connectors that it was approved for. Others would do other things with it: then why it must not run here.
@@ -418,12 +420,13 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    async fn finish(mut self, rules: &clawback_model::StopWhen) -> Result<Planned, Error> {
+    async fn finish(mut self, rules: &StopWhen, throttles: Option<&Throttles>) -> Result<Planned, Error> {
         self.close_mailbox();
         if !self.page.is_empty() {
             self.send().await?;
         }
-        if let Some(reason) = rules.check_plan(&self.counts, &self.facts) {
+        let broken = throttles.and_then(|throttles| throttles.check_plan(&self.counts, &self.facts));
+        if let Some(reason) = broken.or_else(|| rules.check_plan(&self.counts, &self.facts)) {
             return Ok(Planned::Refused(reason));
         }
         Ok(Planned::Plan(PlanSummary { digest: self.hasher.finish(), counts: self.counts, facts: self.facts }))
@@ -487,5 +490,5 @@ pub(crate) async fn given(
             plan.push(Target { seq, ..target }).await?;
         }
     }
-    plan.finish(&clawback_model::StopWhen::default()).await
+    plan.finish(&StopWhen::default(), None).await
 }

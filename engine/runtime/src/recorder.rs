@@ -70,6 +70,9 @@ async fn flush(
     }
     let Waiting { reports, outcomes } = std::mem::take(waiting);
     let lost = site.history.record_lanes(node, &in_turn(&reports)).await?;
+    for report in reports.iter().filter(|report| !lost.contains(&report.claim)) {
+        site.metrics.recorded(&report.outcomes);
+    }
     if !lost.is_empty() {
         tracing::warn!(
             lanes = lost.len(),

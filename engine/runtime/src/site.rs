@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Clock, Limits, Timestamp};
+use clawback_model::{Clock, Limits, Throttles, Timestamp};
 use clawback_store::Store;
 
 use crate::error::Error;
 use crate::gate::Gated;
 use crate::library::Library;
+use crate::metrics::Metrics;
 use crate::notify::Notifier;
 
 /// One node's surroundings.
@@ -24,6 +25,8 @@ pub struct Site {
     pub notifiers: BTreeMap<String, Notifier>,
     /// Largest selections.
     pub limits: Limits,
+    /// How much may run at once.
+    pub throttles: Throttles,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random bits for identifiers.
@@ -32,6 +35,8 @@ pub struct Site {
     pub node: String,
     /// Waits and bounds.
     pub tuning: Tuning,
+    /// What this node counts.
+    pub metrics: Metrics,
 }
 
 /// Waits and bounds of the scheduler. The defaults suit a server on the same network.
@@ -49,6 +54,10 @@ pub struct Tuning {
     pub backoff: Duration,
     /// Longest time one chunk of a lane waits for a store that throttles.
     pub throttle_patience: Duration,
+    /// How long a lane is left alone whose store did not answer in any of the tries.
+    pub outage_pause: Duration,
+    /// How often that may happen to a lane before its targets fail: 0 where a person waits and can retry.
+    pub outage_pauses: u64,
     /// How long a lease holds without a heartbeat.
     pub lease: Duration,
     /// How often a running worker looks for a pause or a cancel.
@@ -64,6 +73,8 @@ impl Default for Tuning {
             attempts: 5,
             backoff: Duration::from_millis(250),
             throttle_patience: Duration::from_mins(10),
+            outage_pause: Duration::from_secs(30),
+            outage_pauses: 0,
             lease: Duration::from_secs(30),
             control: Duration::from_millis(250),
         }

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::planner::with_retries;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
+use crate::task;
 
 /// Rows read at once.
 const PAGE: u32 = 4_000;
@@ -59,10 +60,9 @@ async fn check_page(site: &Arc<Site>, rows: Vec<(Target, Outcome)>, confirmed: &
     loop {
         while let Some(lane) = (running.len() < calls_at_once(&lanes)).then(|| lanes.next()).flatten() {
             let site = Arc::clone(site);
-            running.push(tokio::spawn(async move { check_lane(&site, lane).await }));
+            running.push(task::spawn(async move { check_lane(&site, lane).await }));
         }
-        let Some(result) = running.next().await else { return Ok(missing) };
-        let (good, bad) = result.expect("a verification does not panic");
+        let Some((good, bad)) = running.next().await else { return Ok(missing) };
         *confirmed += good;
         missing.extend(bad);
     }

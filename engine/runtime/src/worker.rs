@@ -16,10 +16,10 @@ use crate::error::Error;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{node, notify, reversal, verification};
+use crate::{hold, node, notify, reversal, verification};
 
 /// Who is written down for what nobody asked for in person.
-const AUTOMATION: &str = "automation";
+pub(crate) const AUTOMATION: &str = "automation";
 /// How long a remediation that could not go on is left alone by workers that look for work.
 const AFTER_ERROR: Duration = Duration::from_mins(1);
 /// Pages of targets between the search and the database.
@@ -93,6 +93,7 @@ impl Worker {
         if matches!(remediation.next(site.now()), Next::Nothing | Next::AwaitPerson | Next::AwaitApproval { .. }) {
             return Ok(remediation);
         }
+        hold::refuse_if_halted(site).await?;
         let (remediation, lease) = self.claim(id).await?;
         self.alone(remediation, lease, Goal::Settled).await
     }
@@ -107,6 +108,7 @@ impl Worker {
 
     /// Makes the plan of one remediation, and no more.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
+        hold::refuse_if_halted(&self.site).await?;
         let (remediation, lease) = self.claim(id).await?;
         self.alone(remediation, lease, Goal::Planned).await
     }
@@ -219,6 +221,7 @@ impl Worker {
     }
 
     /// Its future is large; callers box it.
+    #[tracing::instrument(name = "remediation.advance", skip_all, fields(remediation.id = %lease.remediation, node.id = lease.node))]
     async fn advance(
         &self,
         mut remediation: Remediation,
@@ -228,6 +231,7 @@ impl Worker {
     ) -> Result<Remediation, Error> {
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut fresh_batch = None;
+        let mut just_claimed = true;
         let result = loop {
             (self.observer)(Seen::Status(remediation.status));
             if goal == Goal::Planned && !matches!(remediation.status, Status::Queued | Status::Planning) {
@@ -243,13 +247,24 @@ impl Worker {
             if control.lost(self.site.now()) {
                 break Err(Error::History(StoreError::LeaseLost { remediation: remediation.id.clone() }));
             }
+            match hold::look(&self.site, &remediation, &lease, std::mem::take(&mut just_claimed)).await {
+                Ok(None) => {}
+                Ok(Some(kept)) => {
+                    self.stepped(&remediation, &kept).await;
+                    break Ok(kept);
+                }
+                Err(error) => break Err(error),
+            }
             match self.step(&remediation, next, &lease, &control, &mut fresh_batch, hands).await {
                 Ok(next) => {
-                    if next.status != remediation.status {
-                        notify::status_changed(&self.site, &next).await;
-                    }
+                    self.stepped(&remediation, &next).await;
                     remediation = next;
+                    if remediation.is_held() && remediation.asked.is_none() {
+                        break Ok(remediation);
+                    }
                 }
+                // Halted since the last look; the next one holds it.
+                Err(Error::Halted(_)) => {}
                 Err(error) => break Err(error),
             }
         };
@@ -266,6 +281,14 @@ impl Worker {
         result
     }
 
+    /// Counts a step, and tells whoever wants to know of it.
+    async fn stepped(&self, before: &Remediation, after: &Remediation) {
+        self.site.metrics.stepped(before, after);
+        if after.status != before.status {
+            notify::status_changed(&self.site, after).await;
+        }
+    }
+
     /// Does one thing and records it.
     async fn step(
         &self,
@@ -280,7 +303,8 @@ impl Worker {
         match next {
             Next::Plan => self.plan(remediation, lease, control).await,
             Next::Expire => self.record(lease, &Event::Expired).await,
-            Next::Start => self.record(lease, &Event::Started).await,
+            Next::Start => Ok(history.start(lease, &site.throttles, AUTOMATION, site.now()).await?),
+            Next::Release => self.record(lease, &Event::Released).await,
             Next::StartBatch { number, first, targets } => {
                 if let Some(reason) = planner::other_connectors(site, &remediation.id).await? {
                     return self.record(lease, &Event::Paused { reason }).await;

@@ -64,6 +64,7 @@ pub(crate) async fn of_remediation(tx: &mut Tx, id: &str) -> Result<Vec<Entry>, 
 }
 
 /// Appends an event; gives its number.
+#[tracing::instrument(name = "store.events.append", skip_all, fields(event.kind = kind))]
 pub(crate) async fn append(
     tx: &mut Tx,
     remediation: Option<&str>,

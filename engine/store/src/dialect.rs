@@ -75,6 +75,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Gives it up, and its locks at once.
+    pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(tx) => tx.rollback().await?,
+            Self::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
     /// Runs a statement and says how many rows it touched.
     pub(crate) async fn execute(
         &mut self,

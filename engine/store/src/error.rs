@@ -1,7 +1,7 @@
 //! What can go wrong in the store. Each variant is a sentence that names the thing and the next step, and callers that act on
 //! the difference (try again, give up the lease, stop the node) match on the variant, never on text.
 
-use clawback_model::{IllegalTransition, RemediationId};
+use clawback_model::{Halt, IllegalTransition, RemediationId};
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::migrate::MigrateError;
 
@@ -17,6 +17,8 @@ pub enum StoreError {
     Conflict { what: String, expected: String, found: String },
     #[error("the lease on {remediation} is lost: another node has taken over, and nothing was written")]
     LeaseLost { remediation: RemediationId },
+    #[error("the site is {halt}; nothing is planned, started or acted on before `clawback unhalt`")]
+    Halted { halt: Halt },
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
     #[error(

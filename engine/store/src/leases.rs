@@ -39,8 +39,9 @@ impl Lease {
     }
 }
 
-/// What claims and the check before them have in common: due, and held by nobody. `$1` is now.
-const DUE: &str = "SELECT number FROM remediations WHERE due_at <= $1 AND lease_until <= $1 ORDER BY CASE severity \
+/// What claims and the check before them have in common: due, held by nobody, and the site not halted. `$1` is now.
+const DUE: &str = "SELECT number FROM remediations WHERE due_at <= $1 AND lease_until <= $1 \
+    AND NOT EXISTS (SELECT 1 FROM halts) ORDER BY CASE severity \
     WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 1";
 
 impl Store {

@@ -11,16 +11,19 @@
 //! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
 //! where the databases differ (locks in `leases`, bulk writes in `bulk`).
 
+mod admission;
 mod bulk;
 mod chain;
 mod dialect;
 mod error;
 mod escape;
+mod halts;
 mod history;
 mod leases;
 mod outcomes;
 mod plans;
 mod principals;
+mod queue;
 mod remediations;
 mod schedules;
 mod schema;
@@ -36,6 +39,7 @@ pub use error::StoreError;
 pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;
 pub use principals::Token;
+pub use queue::Queue;
 pub use remediations::Filing;
 pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
 pub use store::Store;

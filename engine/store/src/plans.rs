@@ -113,6 +113,16 @@ impl Store {
         tx.commit().await
     }
 
+    /// The mailboxes of a plan, and how many targets each has; one may stand there more than once.
+    #[tracing::instrument(name = "store.plans.mailboxes", skip_all, fields(remediation.id = %id))]
+    pub async fn mailboxes(&self, id: &RemediationId) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
+        let mut tx = self.read().await?;
+        let number = crate::outcomes::number_of(&mut tx, id).await?;
+        let sql = "SELECT mailbox, targets FROM lanes WHERE remediation = $1 ORDER BY lane";
+        let rows = tx.rows(sql, &[number.into()]).await?;
+        rows.iter().map(|row| Ok((row.shared(0)?, u64::try_from(row.int(1)?).unwrap_or(0)))).collect()
+    }
+
     /// Freezes the plan: from here on its targets never change. Targets that nothing can be done to get their outcome now.
     #[tracing::instrument(name = "store.plans.freeze", skip_all, fields(remediation.id = %id))]
     pub async fn freeze_plan(

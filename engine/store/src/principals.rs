@@ -32,6 +32,8 @@ pub(crate) enum SiteEvent {
     SchedulePaused { name: String },
     ScheduleResumed { name: String },
     SweepEnded { remediation: RemediationId, why: SweepEnd },
+    Halted { reason: String },
+    Unhalted,
 }
 
 impl SiteEvent {
@@ -44,6 +46,8 @@ impl SiteEvent {
             Self::SchedulePaused { .. } => "schedule-paused",
             Self::ScheduleResumed { .. } => "schedule-resumed",
             Self::SweepEnded { .. } => "sweep-ended",
+            Self::Halted { .. } => "halted",
+            Self::Unhalted => "unhalted",
         }
     }
 }

@@ -3,15 +3,17 @@
 //! columns that history is filtered by, votes, batches, and the time at which somebody must look again.
 
 use clawback_model::{
-    Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Next, Remediation, RemediationId, Sweep,
-    Timestamp,
+    Alert, AlertId, ApprovalId, Event, Id, Investigation, InvestigationId, Next, Remediation, RemediationId, Status,
+    Sweep, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::admission;
 use crate::chain;
 use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
+use crate::halts;
 use crate::leases::Lease;
 use crate::store::Store;
 use crate::sweeps;
@@ -117,11 +119,22 @@ impl Store {
         decide: impl FnOnce(&Remediation) -> Result<Event, E>,
     ) -> Result<Remediation, E> {
         let mut tx = self.write().await?;
-        let locked = lock(&mut tx, id, lease).await?;
-        let event = decide(&locked.remediation)?;
-        let next = write(&mut tx, locked, actor, &event, at).await?;
-        tx.commit().await?;
-        Ok(next.remediation)
+        let decided = async {
+            let locked = lock(&mut tx, id, lease).await?;
+            let event = decide(&locked.remediation)?;
+            Ok::<_, E>(write(&mut tx, locked, actor, &event, at).await?)
+        };
+        match decided.await {
+            Ok(next) => {
+                tx.commit().await?;
+                Ok(next.remediation)
+            }
+            Err(refused) => {
+                // Left to itself, the row would stay locked until the pool comes to it, and claims would pass it over.
+                tx.roll_back().await?;
+                Err(refused)
+            }
+        }
     }
 }
 
@@ -204,13 +217,14 @@ pub(crate) async fn write(
     let touched = tx
         .execute(
             "UPDATE remediations SET status = $1, decided_by = $2, updated_at = $3, due_at = $4, state = $5, \
-             version = version + 1 WHERE number = $6 AND version = $7 AND fence = $8",
+             approved_at = $6, version = version + 1 WHERE number = $7 AND version = $8 AND fence = $9",
             &[
                 next.status.as_str().into(),
                 next.decided_by.as_deref().into(),
                 next.updated_at.into(),
                 due(&next, at).into(),
                 json(&next).into(),
+                next.approved_at.into(),
                 locked.number.into(),
                 locked.version.into(),
                 locked.fence.into(),
@@ -227,6 +241,10 @@ pub(crate) async fn write(
         || due(&next, at) == Some(at)
     {
         watch::wake(tx).await?;
+    }
+    halts::check(tx, event).await?;
+    if locked.remediation.status == Status::InProgress && next.status != Status::InProgress {
+        admission::wake(tx, at).await?;
     }
     write_details(tx, locked.number, &next, event, seq, at).await?;
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
@@ -319,7 +337,7 @@ async fn open_lanes(tx: &mut Tx, number: i64, batch: u32, first: u32, targets: u
 
 async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timestamp) -> Result<(), StoreError> {
     let request = &remediation.request;
-    let values: [Value<'_>; 16] = [
+    let values: [Value<'_>; 18] = [
         number.into(),
         remediation.id.as_str().into(),
         (&request.name).into(),
@@ -336,11 +354,14 @@ async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timesta
         remediation.updated_at.into(),
         due(remediation, at).into(),
         json(remediation).into(),
+        request.selection().map(|digest| digest.to_string()).into(),
+        request.follows().map(Id::as_str).into(),
     ];
     tx.execute(
         "INSERT INTO remediations (number, id, name, name_key, severity, status, action, action_source, approval_id, \
-         investigation_id, requested_by, decided_by, created_at, updated_at, due_at, state, version) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 1)",
+         investigation_id, requested_by, decided_by, created_at, updated_at, due_at, state, selection, \
+         follows, version) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 1)",
         &values,
     )
     .await

@@ -19,11 +19,13 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/sqlite/0001_history.sql")),
     (2, "lanes", include_str!("../migrations/sqlite/0002_lanes.sql")),
     (3, "schedules", include_str!("../migrations/sqlite/0003_schedules.sql")),
+    (4, "guards", include_str!("../migrations/sqlite/0004_guards.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
     (2, "lanes", include_str!("../migrations/postgres/0002_lanes.sql")),
     (3, "schedules", include_str!("../migrations/postgres/0003_schedules.sql")),
+    (4, "guards", include_str!("../migrations/postgres/0004_guards.sql")),
 ];
 
 /// How long a writer of SQLite waits for another process.

@@ -96,9 +96,16 @@ pub struct LanesLeft {
 /// The open batch whose turn it is. `$1` is the store, `$2` now.
 const TURN: &str = "SELECT b.remediation, b.number FROM batches b JOIN remediations r ON r.number = b.remediation \
     WHERE b.finished_at IS NULL AND b.stopped = 0 AND EXISTS (SELECT 1 FROM work w WHERE w.remediation = b.remediation \
-    AND w.store = $1 AND w.node IS NULL AND w.next_at <= $2)";
+    AND w.store = $1 AND w.node IS NULL AND w.next_at <= $2) AND NOT EXISTS (SELECT 1 FROM halts)";
 const BY_TURN: &str = " ORDER BY CASE r.severity WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, \
     b.served_at, b.remediation LIMIT 1";
+
+impl LaneClaim {
+    /// The how-manieth claim of the lane it is, from 1.
+    pub fn count(&self) -> u64 {
+        self.claims.unsigned_abs()
+    }
+}
 
 impl Store {
     /// Claims up to `most` lanes on `store`: of the gravest open batch, among equals of the one that waited longest. None if

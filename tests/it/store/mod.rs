@@ -1,7 +1,9 @@
 //! The conformance suite of the history store: every test runs on SQLite and on PostgreSQL.
 
+mod admission;
 mod bulk;
 mod differential;
+mod halts;
 mod harness;
 mod history;
 mod lanes;
@@ -10,3 +12,4 @@ mod principals;
 mod remediations;
 mod schema;
 mod tampering;
+mod upgrade;

@@ -24,6 +24,7 @@ async fn history(database: &Database) {
     let principal = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
     store.add_principal(&principal, "root", Timestamp(3)).await.unwrap();
     store.add_token("eve", &Digest::of(b"secret"), "laptop", None, "root", Timestamp(4)).await.unwrap();
+    store.halt("a drill", "root", Timestamp(5)).await.unwrap();
 }
 
 #[tokio::test]
@@ -48,7 +49,7 @@ type Change = (&'static str, fn(&Found) -> bool);
 #[expect(clippy::too_many_lines, reason = "a table of changes, read from top to bottom")]
 #[tokio::test]
 async fn each_change_by_hand_is_named() {
-    let changes: [Change; 27] = [
+    let changes: [Change; 32] = [
         (
             "UPDATE events SET body = REPLACE(body, 'approve', 'reject') WHERE kind = 'voted' AND seq < 10",
             |found| matches!(found, Found::EventChanged { kind, .. } if kind == "voted"),
@@ -116,6 +117,17 @@ async fn each_change_by_hand_is_named() {
         ("UPDATE batches SET targets = 19 WHERE number = 0", |found| matches!(found, Found::Batch { number: 0, .. })),
         ("UPDATE principals SET roles = '[\"admin\"]'", |found| matches!(found, Found::Principal { .. })),
         ("UPDATE tokens SET expires_at = 99", |found| matches!(found, Found::Token { .. })),
+        ("DELETE FROM halts", |found| matches!(found, Found::Halt)),
+        ("UPDATE halts SET halted_by = 'bob'", |found| matches!(found, Found::Halt)),
+        ("UPDATE remediations SET selection = 'x' WHERE number = 1", |found| {
+            matches!(found, Found::State { what: "selection", .. })
+        }),
+        ("UPDATE remediations SET follows = 'x' WHERE number = 1", |found| {
+            matches!(found, Found::State { what: "follows", .. })
+        }),
+        ("UPDATE remediations SET approved_at = 1 WHERE number = 1", |found| {
+            matches!(found, Found::State { what: "approved_at", .. })
+        }),
     ];
     for database in Database::all().await {
         history(&database).await;
@@ -132,6 +144,7 @@ async fn each_change_by_hand_is_named() {
             "batches",
             "principals",
             "tokens",
+            "halts",
         ];
         for table in tables {
             database.sql(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;

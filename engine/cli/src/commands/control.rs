@@ -40,6 +40,14 @@ async fn settle(global: &Global, session: &Session, found: &Remediation) -> Resu
             let asked = session.site().history.load(&found.id).await?;
             super::work::tell(global, &asked)
         }
+        Err(Error::Halted(halt)) => {
+            output::note(&format!(
+                "the site is {}; this is carried out once it goes on",
+                clawback_model::visible(&halt.to_string())
+            ));
+            let asked = session.site().history.load(&found.id).await?;
+            super::work::tell(global, &asked)
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -26,6 +26,12 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
             let verified = site.history.verify(None, |_| {}).await;
             let said = verified.map(|verified| format!("{} events, unbroken", verified.events));
             report("history", said.map_err(|broken| Failure::failed(crate::failure::chain(&broken))))?;
+            let halt = site.history.halted().await?;
+            let halted = halt.map_or(Ok("not thrown".to_owned()), |halt| {
+                let said = format!("the site is {}", clawback_model::visible(&halt.to_string()));
+                Err(Failure::failed(said).hint("`clawback unhalt` lets it go on"))
+            });
+            report("kill switch", halted)?;
             let names = site.library.playbook_names();
             for name in &names {
                 let checked = site.library.playbook_source(name).and_then(|(path, source)| {

@@ -47,6 +47,7 @@ async fn list(
         .map(str::parse)
         .transpose()
         .map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
+    super::halt::tell(session.site(), None).await?;
     let page = session.site().history.history(filter, after, limit).await?;
     if page.remediations.is_empty() {
         output::note(if filter.pending_only { "nothing waits for approval" } else { "no remediation matches" });
@@ -71,6 +72,7 @@ pub(crate) fn print(global: &Global, items: &[Remediation], next: Option<&str>) 
         "decided by",
         "created",
         "approval ID",
+        "stop reason",
     ];
     output::rows(global.format, &columns, &items, next, |row| {
         vec![
@@ -85,6 +87,7 @@ pub(crate) fn print(global: &Global, items: &[Remediation], next: Option<&str>) 
             row.decided_by.clone().unwrap_or_default(),
             row.created_at.clone(),
             row.approval_id.clone(),
+            row.stop_reason.clone().unwrap_or_default(),
         ]
     })
 }

@@ -9,6 +9,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod follow_up;
+pub(crate) mod halt;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod plan;

@@ -24,6 +24,7 @@ struct EventJson {
 pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::None).await?;
     let remediation = session.find(&args.id).await?;
+    super::halt::tell(session.site(), None).await?;
     if args.messages {
         return messages(global, &session, &remediation).await;
     }

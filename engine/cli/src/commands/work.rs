@@ -118,7 +118,7 @@ pub(crate) fn summary(remediation: &Remediation) -> Result<(), Failure> {
         pairs.push(("verified", format!("{confirmed} confirmed, {unconfirmed} not")));
     }
     if let Some(reason) = &remediation.stop {
-        pairs.push(("stopped by", reason.to_string()));
+        pairs.push((if remediation.is_held() { "held by" } else { "stopped by" }, reason.to_string()));
     }
     output::fields(&pairs)?;
     if let Some(next) = next_step(remediation) {
@@ -149,6 +149,9 @@ pub(crate) fn counts(counts: &Counts) -> String {
 fn next_step(remediation: &Remediation) -> Option<String> {
     let id = &remediation.id;
     match remediation.status {
+        _ if remediation.is_held() => {
+            Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}"))
+        }
         Status::PendingApproval => {
             let approval = remediation.approval.as_ref()?;
             let yes = approval.votes.len();

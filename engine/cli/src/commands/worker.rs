@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_runtime::{Timers, Worker, silent};
+use clawback_model::Halt;
+use clawback_runtime::{Site, Timers, Worker, silent};
 
 use crate::args::{Global, WorkerArgs};
 use crate::failure::{Exit, Failure, chain};
@@ -19,6 +20,11 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
     let session = Session::open(global, Stores::All).await?;
     session.api.may_work(&session.who)?;
     let worker = Worker::new(Arc::clone(session.site()), silent());
+    let _serving = match args.metrics {
+        Some(address) => Some(crate::exposition::serve(address, Arc::clone(session.site())).await?),
+        None => None,
+    };
+    let halted = super::halt::tell(session.site(), None).await?;
     let mut timers = Timers::new(session.api.clone());
     if args.once {
         timers.tick().await?;
@@ -37,10 +43,20 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
     tokio::select! {
         ended = worker.serve(stop, told) => ended?,
         () = tick(&mut timers) => {}
+        () = tell(session.site(), halted) => {}
         // What is not handed back by then is others' once the lease has run out.
         () = async { let _ = asked.await; deadline().await } => {}
     }
     Ok(Exit::Done)
+}
+
+/// Says when the site is halted and when it goes on, for ever.
+async fn tell(site: &Site, mut halted: Option<Halt>) {
+    loop {
+        tokio::time::sleep(TICK).await;
+        // Passing trouble of the database is the next look's to tell.
+        halted = super::halt::tell(site, halted.clone()).await.unwrap_or(halted);
+    }
 }
 
 /// Fires schedules and sweeps, for ever.

@@ -10,6 +10,7 @@ use crate::action::{Action, ActionSource, Severity};
 use crate::chain::Digest;
 use crate::event::Origin;
 use crate::guard::{PlanFacts, StopWhen};
+use crate::halt::Halt;
 use crate::id::{AlertId, ApprovalId, InvestigationId};
 use crate::limits::SelectionMode;
 
@@ -76,6 +77,9 @@ fn events() -> Vec<Event> {
         batch(10, 0, 0),
         Event::PauseRequested { by: by("ann") },
         Event::Paused { reason: StopReason::Person { by: by("ann") } },
+        Event::Held { reason: StopReason::InProgress { limit: 50, running: 50 } },
+        Event::Held { reason: StopReason::Person { by: by("ann") } },
+        Event::Released,
         Event::Resumed { by: by("ann") },
         Event::CancelRequested { by: by("ann") },
         Event::Cancelled { by: by("ann"), targets: 90, outcomes: Digest([0; 32]) },
@@ -132,7 +136,8 @@ fn every_status_and_event() {
                     Asked::Pause { .. } => " (pause asked)",
                     Asked::Cancel { .. } => " (cancel asked)",
                 });
-                let _ = writeln!(table, "{status} + {} -> {}{asked}", event.kind(), next.status);
+                let held = if next.is_held() { " (held)" } else { "" };
+                let _ = writeln!(table, "{status} + {} -> {}{asked}{held}", event.kind(), next.status);
             }
         }
     }
@@ -187,7 +192,7 @@ fn throttling_halves_the_batch_and_calm_grows_it_back() {
 
 proptest! {
     #[test]
-    fn no_history_panics_and_what_has_ended_stays_ended(picks in prop::collection::vec(0..19_usize, 0..60)) {
+    fn no_history_panics_and_what_has_ended_stays_ended(picks in prop::collection::vec(0..22_usize, 0..60)) {
         let events = events();
         let mut state = fresh();
         for pick in picks {
@@ -217,4 +222,79 @@ fn a_cancel_stands_whatever_else_is_asked() {
     }
     assert!(state.apply(&Event::Resumed { by: by("ben") }, Timestamp(1)).is_err());
     assert_eq!(state.next(Timestamp(1)), Next::Cancel { by: by("ann") });
+}
+
+fn running() -> Remediation {
+    after(&[Event::PlanningStarted, planned(100, None), Event::Started])
+}
+
+#[test]
+fn who_is_held_goes_on_by_itself() {
+    let full = Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } };
+    let waiting = after(&[Event::PlanningStarted, planned(100, None), full]);
+    assert_eq!((waiting.status, waiting.is_held(), waiting.next(Timestamp(0))), (Status::Approved, true, Next::Start));
+    assert_eq!(waiting.apply(&Event::Started, Timestamp(1)).unwrap().stop, None);
+
+    let halt = Halt { by: by("ann"), reason: "wrong campaign".into(), since: Timestamp(0) };
+    let open = running().apply(&Event::BatchStarted { number: 0, first: 0, targets: 10 }, Timestamp(1)).unwrap();
+    let held = open.apply(&Event::Held { reason: StopReason::Halted { halt } }, Timestamp(2)).unwrap();
+    assert_eq!((held.status, held.next(Timestamp(2))), (Status::InProgress, Next::Release));
+    let released = held.apply(&Event::Released, Timestamp(3)).unwrap();
+    assert_eq!(released.next(Timestamp(3)), open.next(Timestamp(3)), "the open batch is gone on with");
+    assert!(open.apply(&Event::Released, Timestamp(3)).is_err(), "nothing held it");
+}
+
+#[test]
+fn a_cancel_of_a_held_one_forgets_what_held_it_and_keeps_what_stopped_it() {
+    let cancelled = Event::Cancelled { by: by("ann"), targets: 100, outcomes: Digest([0; 32]) };
+    let held = Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } };
+    let stop = |event| running().apply(&event, Timestamp(1)).unwrap().apply(&cancelled, Timestamp(2)).unwrap().stop;
+    assert_eq!(stop(held), None);
+    assert!(stop(Event::Paused { reason: StopReason::Targets { limit: 1, planned: 2 } }).is_some());
+}
+
+#[test]
+fn the_time_in_progress_counts_from_the_start_and_from_each_resume() {
+    let mut state = running();
+    state.guards.stop_when.running_longer_than = Some(Duration::from_secs(10));
+    let (within, beyond) = (Timestamp(10_000_000), Timestamp(10_000_001));
+    assert!(matches!(state.next(within), Next::StartBatch { .. }));
+    let Next::Pause { reason } = state.next(beyond) else { panic!("not stopped") };
+    assert_eq!(reason.to_string(), "running-longer-than: it is in progress for more than 10 s");
+    // An open batch is no reason to go on.
+    let open = state.apply(&Event::BatchStarted { number: 0, first: 0, targets: 10 }, within).unwrap();
+    assert_eq!(open.next(beyond), Next::Pause { reason: reason.clone() });
+    let paused = open.apply(&Event::Paused { reason }, beyond).unwrap();
+    let resumed = paused.apply(&Event::Resumed { by: by("ann") }, beyond).unwrap();
+    assert!(matches!(resumed.next(beyond), Next::Run { .. }));
+}
+
+#[test]
+fn what_a_person_knew_of_vips_stops_nothing_again() {
+    let mut state = running();
+    assert_eq!(state.touches_vips(7), None, "no rule");
+    state.guards.stop_when.vips = Some(0);
+    let reason = state.touches_vips(7).unwrap();
+    let paused = state.apply(&Event::Paused { reason }, Timestamp(1)).unwrap();
+    let resumed = paused.apply(&Event::Resumed { by: by("ann") }, Timestamp(2)).unwrap();
+    assert_eq!(resumed.touches_vips(7), None);
+    assert!(resumed.touches_vips(8).is_some());
+}
+
+#[test]
+fn the_same_selection_is_known_whatever_it_is_called() {
+    let one = request();
+    let named = Request { name: "again".into(), requested_by: "ben".into(), ..request() };
+    assert_eq!(one.selection(), named.selection());
+    let of = RemediationId::from_random(4);
+    for other in [
+        Request { inputs: [("sender".to_owned(), "eve@x".to_owned())].into(), ..request() },
+        Request { action: Action::HardDelete, ..request() },
+        Request { playbook_source: "other".into(), ..request() },
+        Request { origin: Origin::Undo { of: of.clone() }, ..request() },
+        Request { origin: Origin::Retry { of }, ..request() },
+        Request { source: ActionSource::Schedule, ..request() },
+    ] {
+        assert_ne!(one.selection(), other.selection());
+    }
 }

@@ -108,10 +108,11 @@ impl Story {
 
 async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(), VerifyError> {
     let sql = "SELECT id, state, name, name_key, severity, status, action, action_source, approval_id, investigation_id, \
-               requested_by, decided_by, created_at, updated_at FROM remediations WHERE number = $1";
+               requested_by, decided_by, created_at, updated_at, selection, follows, approved_at FROM remediations WHERE number = $1";
     let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(()) };
     let differs = |what| Err(Found::State { remediation: fold.id.to_string(), what }.into());
-    if parse::<Remediation>(&row, 1, "remediations", "state").ok().as_ref() != Some(fold) {
+    let Ok(stored) = parse::<Remediation>(&row, 1, "remediations", "state") else { return differs("its state") };
+    if stored != as_then(fold, &stored) {
         return differs("its state");
     }
     let request = &fold.request;
@@ -137,7 +138,27 @@ async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(),
     if row.time(12)? != fold.created_at || row.time(13)? != fold.updated_at {
         return differs("created_at or updated_at");
     }
+    // Rows from before step 4 of the schema have none of these.
+    let selection = request.selection().map(|digest| digest.to_string());
+    let follows = request.follows().map(ToString::to_string);
+    for (column, name, expected) in [(14, "selection", selection), (15, "follows", follows)] {
+        let stored = row.opt_text(column)?;
+        if stored.is_some() && stored.as_deref() != expected.as_deref() {
+            return differs(name);
+        }
+    }
+    if row.opt_int(16)? != stored.approved_at.map(|at| at.0) {
+        return differs("approved_at");
+    }
     Ok(())
+}
+
+/// The fold without the times that it did not keep before step 4 of the schema.
+fn as_then(fold: &Remediation, stored: &Remediation) -> Remediation {
+    let mut then = fold.clone();
+    then.approved_at = then.approved_at.filter(|_| stored.approved_at.is_some());
+    then.progress.running_since = then.progress.running_since.filter(|_| stored.progress.running_since.is_some());
+    then
 }
 
 async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(), VerifyError> {

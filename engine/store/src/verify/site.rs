@@ -1,11 +1,12 @@
-//! Principals, tokens, pauses of schedules and ends of sweeps as the events of the site tell of them, beside the tables.
+//! Principals, tokens, pauses of schedules, ends of sweeps and the halt as the events of the site tell of them, beside the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clawback_model::{Link, PrincipalKind, Role, SweepEnd};
+use clawback_model::{Halt, Link, PrincipalKind, Role, SweepEnd};
 
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
+use crate::halts;
 use crate::principals::SiteEvent;
 use crate::remediations::{json, word};
 
@@ -23,6 +24,7 @@ pub(super) struct Site {
     paused: BTreeSet<String>,
     /// Sweeps that ended, by the first remediation.
     swept: BTreeMap<String, SweepEnd>,
+    halt: Option<Halt>,
 }
 
 impl Site {
@@ -52,6 +54,10 @@ impl Site {
             SiteEvent::SchedulePaused { name } => _ = self.paused.insert(name),
             SiteEvent::ScheduleResumed { name } => _ = self.paused.remove(&name),
             SiteEvent::SweepEnded { remediation, why } => _ = self.swept.insert(remediation.to_string(), why),
+            SiteEvent::Halted { reason } => {
+                self.halt = Some(Halt { by: link.actor.clone(), reason, since: link.at });
+            }
+            SiteEvent::Unhalted => self.halt = None,
         }
         Ok(())
     }
@@ -60,6 +66,9 @@ impl Site {
     pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<(), VerifyError> {
         self.compare_schedules(tx).await?;
         self.compare_sweeps(tx).await?;
+        if halts::standing(tx).await? != self.halt {
+            return Err(Found::Halt.into());
+        }
         for row in tx.rows("SELECT name, kind, roles FROM principals ORDER BY name", &[]).await? {
             let name = row.string(0)?;
             let roles: Result<Vec<Role>, _> = serde_json::from_str(&row.text(2)?);

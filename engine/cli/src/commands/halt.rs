@@ -1,0 +1,54 @@
+//! `clawback halt` and `clawback unhalt`: the kill switch of the site, and the word about it that other commands pass on.
+
+use clawback_model::{Halt, visible};
+use clawback_runtime::Site;
+
+use crate::args::{Format, Global, HaltArgs};
+use crate::failure::{Exit, Failure};
+use crate::open::{Session, Stores};
+use crate::output;
+
+pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failure> {
+    let session = Session::open(global, Stores::None).await?;
+    let standing = session.api.halt(&session.who, &args.reason).await?;
+    print(global, Some(&standing), &format!("the site is {}", visible(&standing.to_string())))?;
+    if standing.by != session.who.name || standing.reason != args.reason {
+        output::note("it was halted before; that halt stands as it is");
+    }
+    output::note("running remediations end the call they are in, and keep what they did");
+    output::note("next: clawback unhalt; what the halt held goes on by itself then");
+    Ok(Exit::Done)
+}
+
+pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
+    let session = Session::open(global, Stores::None).await?;
+    let said = match session.api.unhalt(&session.who).await? {
+        Some(halt) => format!("the site goes on; it was {}", visible(&halt.to_string())),
+        None => "the site was not halted".to_owned(),
+    };
+    print(global, None, &said)?;
+    Ok(Exit::Done)
+}
+
+/// Says loudly that the site is halted, or that it goes on, unless that is `known`. Gives the halt that stands.
+pub(crate) async fn tell(site: &Site, known: Option<Halt>) -> Result<Option<Halt>, Failure> {
+    let standing = site.history.halted().await?;
+    match (&standing, &known) {
+        (Some(halt), known) if known.as_ref() != Some(halt) => {
+            output::note(&format!("THE SITE IS HALTED: {}", visible(&halt.to_string())));
+            output::note("nothing is planned, started or acted on; an administrator lets it go on: clawback unhalt");
+        }
+        (None, Some(_)) => output::note("the site goes on"),
+        _ => {}
+    }
+    Ok(standing)
+}
+
+fn print(global: &Global, standing: Option<&Halt>, said: &str) -> Result<(), Failure> {
+    if global.format != Format::Json {
+        return output::line(said);
+    }
+    let halt = standing
+        .map(|halt| serde_json::json!({ "by": halt.by, "reason": halt.reason, "since": halt.since.to_string() }));
+    output::json(&serde_json::json!({ "halted": halt }))
+}

@@ -1,0 +1,149 @@
+//! Throttles of the whole site: how much may run at once, how a plan must be spread, and what is not run twice. The defaults
+//! are the reference product's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::counts::Counts;
+use crate::event::Event;
+use crate::guard::{PlanFacts, StopReason, ratio};
+use crate::id::RemediationId;
+
+/// Limits on what the site does at once and on what it accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Throttles {
+    /// Remediations in progress at once; a further one waits for its turn.
+    pub in_progress: u64,
+    /// While a remediation of more messages than this is in progress, no other starts.
+    pub exclusive_above: u64,
+    /// A plan must have at least this share of recipients (mailboxes) to messages, between 0 and 1, or else keep
+    /// [`Throttles::messages_to_one`].
+    pub recipients_ratio: f64,
+    /// Most messages to one recipient in a plan with fewer recipients than [`Throttles::recipients_ratio`] asks for.
+    pub messages_to_one: u64,
+    /// Minutes in which the same selection is not run twice; 0: it may.
+    pub same_selection_minutes: u32,
+}
+
+impl Default for Throttles {
+    fn default() -> Self {
+        Self {
+            in_progress: 50,
+            exclusive_above: 1_000_000,
+            recipients_ratio: 0.4,
+            messages_to_one: 1_000,
+            same_selection_minutes: 60,
+        }
+    }
+}
+
+/// The other remediations of the site, at the moment at which one wants to start.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Crowd {
+    /// How many are in progress.
+    pub in_progress: u64,
+    /// The largest of these that is above the limit, and its messages.
+    pub exclusive: Option<(RemediationId, u64)>,
+    /// One with the same selection that was approved within the time given, and when.
+    pub same: Option<(RemediationId, Timestamp)>,
+}
+
+impl Throttles {
+    /// What becomes of an approved remediation: it starts, waits for its turn, or is left to a person.
+    pub fn start(&self, crowd: &Crowd) -> Event {
+        if let Some((other, approved_at)) = crowd.same.clone() {
+            let minutes = self.same_selection_minutes;
+            return Event::Paused { reason: StopReason::SameSelection { other, approved_at, minutes } };
+        }
+        match self.room(crowd) {
+            Some(reason) => Event::Held { reason },
+            None => Event::Started,
+        }
+    }
+
+    /// Why no further remediation may be in progress now.
+    pub fn room(&self, crowd: &Crowd) -> Option<StopReason> {
+        if let Some((remediation, messages)) = crowd.exclusive.clone() {
+            return Some(StopReason::ExclusiveAbove { limit: self.exclusive_above, remediation, messages });
+        }
+        let (limit, running) = (self.in_progress, crowd.in_progress);
+        (running >= limit).then_some(StopReason::InProgress { limit, running })
+    }
+
+    /// Whether a plan is too much to too few.
+    pub fn check_plan(&self, counts: &Counts, facts: &PlanFacts) -> Option<StopReason> {
+        let (planned, limit) = (counts.submitted, self.messages_to_one);
+        let (mailbox, messages) = facts.largest.clone().filter(|(_, messages)| *messages > limit)?;
+        let recipients = facts.mailboxes;
+        (ratio(recipients, planned) < self.recipients_ratio).then_some(StopReason::RecipientsRatio {
+            share: self.recipients_ratio,
+            limit,
+            recipients,
+            planned,
+            mailbox,
+            messages,
+        })
+    }
+
+    /// The time in which the same selection is not run twice.
+    pub fn same_selection(&self) -> Duration {
+        Duration::from_mins(self.same_selection_minutes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+
+    fn held(event: &Event) -> String {
+        match event {
+            Event::Held { reason } | Event::Paused { reason } => reason.to_string(),
+            other => other.kind().to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_full_site_lets_wait_and_names_limit_and_count() {
+        let site = Throttles { in_progress: 2, ..Throttles::default() };
+        let crowd = |in_progress| Crowd { in_progress, ..Crowd::default() };
+        assert_eq!(site.start(&crowd(1)), Event::Started);
+        assert_eq!(held(&site.start(&crowd(2))), "in-progress: 2 remediations are in progress, and at most 2 may be");
+    }
+
+    #[test]
+    fn a_very_large_one_runs_alone() {
+        let id = Id::from_random(7);
+        let crowd = Crowd { in_progress: 1, exclusive: Some((id, 1_000_001)), same: None };
+        let said = held(&Throttles::default().start(&crowd));
+        assert!(
+            said.starts_with("exclusive-above: R-") && said.contains("1000001") && said.contains("1000000"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn the_same_selection_is_left_to_a_person() {
+        let crowd = Crowd { same: Some((Id::from_random(7), Timestamp(0))), ..Crowd::default() };
+        let event = Throttles::default().start(&crowd);
+        assert!(matches!(&event, Event::Paused { reason: StopReason::SameSelection { .. } }), "{event:?}");
+    }
+
+    #[test]
+    fn much_to_few_is_refused_and_much_to_many_is_not() {
+        let check = |planned, mailboxes, most| {
+            let facts = PlanFacts { mailboxes, largest: Some(("a@x".into(), most)), ..PlanFacts::default() };
+            Throttles::default().check_plan(&Counts::planned(planned, 0), &facts)
+        };
+        assert_eq!(check(10_000, 10, 1_000), None, "no mailbox has more than 1,000");
+        assert_eq!(check(10_000, 4_000, 5_000), None, "40 % are recipients");
+        let said = check(10_000, 3_999, 1_001).unwrap().to_string();
+        assert_eq!(
+            said,
+            "recipients-ratio: 3999 recipients of 10000 messages are less than 40.0 %, so one recipient may have at most 1000; a@x has 1001"
+        );
+    }
+}

@@ -1,0 +1,127 @@
+//! Who may be in progress: decided on the remediations of the whole site, in the chain's turn, so that no two nodes both
+//! take the last place.
+
+use std::time::Duration;
+
+use clawback_model::{Crowd, Event, Remediation, RemediationId, StopReason, Throttles, Timestamp};
+
+use crate::chain;
+use crate::dialect::Tx;
+use crate::error::StoreError;
+use crate::leases::Lease;
+use crate::remediations::{Locked, lock, write};
+use crate::store::Store;
+
+/// One that waits for its turn looks again after this, should nobody have woken it.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// Who waits for a turn, the gravest first; no more than may be started at once by default, and twice.
+const WAITING: &str = "SELECT number FROM remediations WHERE status = 'approved' AND due_at > $1 ORDER BY CASE severity \
+    WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 100";
+
+impl Store {
+    /// Starts an approved remediation, or lets it wait for its turn, or leaves it to a person: as `throttles` decide.
+    #[tracing::instrument(name = "store.remediations.start", skip_all, fields(remediation.id = %lease.remediation))]
+    pub async fn start(
+        &self,
+        lease: &Lease,
+        throttles: &Throttles,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<Remediation, StoreError> {
+        let mut tx = self.write().await?;
+        let locked = lock(&mut tx, &lease.remediation, Some(lease)).await?;
+        let crowd = crowd(&mut tx, &locked, throttles, at).await?;
+        let event = throttles.start(&crowd);
+        let waits_on = matches!((&event, &locked.remediation.stop), (Event::Held { reason }, Some(known))
+            if reason.rule() == known.rule());
+        let number = locked.number;
+        // That it still waits for the same is told once.
+        let after = if waits_on { locked } else { write(&mut tx, locked, actor, &event, at).await? };
+        if after.remediation.is_held() {
+            let sql = "UPDATE remediations SET due_at = $1 WHERE number = $2";
+            tx.execute(sql, &[at.plus(LOOK_AGAIN).into(), number.into()]).await?;
+        }
+        tx.commit().await?;
+        Ok(after.remediation)
+    }
+
+    /// Lets a paused remediation go on, if there is room for it now.
+    #[tracing::instrument(name = "store.remediations.resume", skip_all, fields(remediation.id = %id))]
+    pub async fn resume<E: From<StoreError> + From<StopReason>>(
+        &self,
+        id: &RemediationId,
+        throttles: &Throttles,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<Remediation, E> {
+        let mut tx = self.write().await?;
+        let locked = lock(&mut tx, id, None).await?;
+        let event = Event::Resumed { by: actor.to_owned() };
+        // Whether it can be resumed at all comes first.
+        locked.remediation.apply(&event, at).map_err(StoreError::from)?;
+        let crowd = crowd(&mut tx, &locked, throttles, at).await?;
+        if let Some(reason) = throttles.room(&crowd) {
+            return Err(reason.into());
+        }
+        let next = write(&mut tx, locked, actor, &event, at).await?;
+        tx.commit().await?;
+        Ok(next.remediation)
+    }
+}
+
+async fn crowd(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Timestamp) -> Result<Crowd, StoreError> {
+    chain::take_turn(tx).await?;
+    let row = tx.row("SELECT COUNT(*) FROM remediations WHERE status = 'in-progress'", &[]).await?;
+    let in_progress = row.map_or(Ok(0), |row| row.int(0))?;
+    let sql = "SELECT r.id, p.targets FROM remediations r JOIN plans p ON p.remediation = r.number \
+               WHERE r.status = 'in-progress' AND p.targets > $1 ORDER BY p.targets DESC, r.number LIMIT 1";
+    let limit = i64::try_from(throttles.exclusive_above).unwrap_or(i64::MAX);
+    let exclusive = match tx.row(sql, &[limit.into()]).await? {
+        Some(row) => Some((id(&row.text(0)?)?, u64::try_from(row.int(1)?).unwrap_or(0))),
+        None => None,
+    };
+    Ok(Crowd {
+        in_progress: u64::try_from(in_progress).unwrap_or(0),
+        exclusive,
+        same: same(tx, locked, throttles.same_selection(), at).await?,
+    })
+}
+
+/// The latest other one with the same selection that has begun. What was called off, and what was taken back, may be run again.
+async fn same(
+    tx: &mut Tx,
+    locked: &Locked,
+    within: Duration,
+    at: Timestamp,
+) -> Result<Option<(RemediationId, Timestamp)>, StoreError> {
+    let Some(selection) = locked.remediation.request.selection().filter(|_| !within.is_zero()) else {
+        return Ok(None);
+    };
+    let sql = "SELECT r.id, r.approved_at FROM remediations r WHERE r.selection = $1 AND r.approved_at > $2 \
+               AND r.number <> $3 AND r.status IN ('in-progress', 'paused', 'completed', 'partially-completed') \
+               AND (r.status <> 'paused' OR EXISTS (SELECT 1 FROM batches b WHERE b.remediation = r.number)) \
+               AND NOT EXISTS (SELECT 1 FROM remediations u WHERE u.follows = r.id AND u.action = 'restore' \
+               AND u.status IN ('in-progress', 'paused', 'completed', 'partially-completed')) \
+               ORDER BY r.approved_at DESC, r.number DESC LIMIT 1";
+    let values = [selection.to_string().into(), at.minus(within).into(), locked.number.into()];
+    match tx.row(sql, &values).await? {
+        Some(row) => Ok(Some((id(&row.text(0)?)?, row.time(1)?))),
+        None => Ok(None),
+    }
+}
+
+/// Makes those that wait for their turn due: a place has become free. The transaction has its turn in the chain, so none of
+/// them is deciding right now, and whoever holds one of their rows is not waited for.
+pub(crate) async fn wake(tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
+    let sql = tx.and_lock_free(WAITING);
+    let rows = tx.rows(sql, &[at.into()]).await?;
+    for row in &rows {
+        let sql = "UPDATE remediations SET due_at = $1 WHERE number = $2";
+        tx.execute(sql, &[at.into(), row.int(0)?.into()]).await?;
+    }
+    Ok(())
+}
+
+fn id(text: &str) -> Result<RemediationId, StoreError> {
+    text.parse().map_err(|_| StoreError::corrupt("remediations", "id", text))
+}

@@ -1,0 +1,137 @@
+//! Who may be in progress: places are never given twice, whoever asks at the same time, and who waits is woken.
+
+use clawback_model::{Event, Origin, RemediationId, Status, StopReason, Throttles, Timestamp};
+use clawback_runtime::Error;
+use clawback_store::Lease;
+
+use super::harness::{Database, TTL, targets};
+
+const NOW: Timestamp = Timestamp(2_000_300);
+
+fn throttles(in_progress: u64) -> Throttles {
+    Throttles { in_progress, ..Throttles::default() }
+}
+
+/// Planned without a vote, each a selection of its own.
+async fn approved(database: &Database, number: u64) -> (RemediationId, Lease) {
+    let id = database.submit_as(number, |request| request.playbook_source = format!("playbook: p{number}")).await;
+    let lease = database.claim(&id).await;
+    database.plan(&id, &lease, &targets(8), None).await;
+    (id, lease)
+}
+
+#[tokio::test]
+async fn the_last_place_is_given_once() {
+    for database in Database::all().await {
+        let mut waiting = Vec::new();
+        for number in 0..6 {
+            waiting.push(approved(&database, number).await);
+        }
+        let starts = waiting.iter().map(|(_, lease)| {
+            let (store, lease) = (database.store.clone(), lease.clone());
+            tokio::spawn(async move { store.start(&lease, &throttles(2), "automation", NOW).await.unwrap() })
+        });
+        let mut started = 0;
+        for start in starts.collect::<Vec<_>>() {
+            let after = start.await.unwrap();
+            match after.status {
+                Status::InProgress => started += 1,
+                _ => assert_eq!(after.stop, Some(StopReason::InProgress { limit: 2, running: 2 })),
+            }
+        }
+        assert_eq!(started, 2, "{}", database.name);
+    }
+}
+
+#[tokio::test]
+async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let (first, running) = approved(&database, 1).await;
+        let (second, waiting) = approved(&database, 2).await;
+        store.start(&running, &throttles(1), "automation", NOW).await.unwrap();
+        for _ in 0..3 {
+            let held = store.start(&waiting, &throttles(1), "automation", NOW).await.unwrap();
+            assert!(held.is_held() && held.status == Status::Approved);
+        }
+        let told = store.events(&second).await.unwrap().into_iter().filter(|entry| entry.link.kind == "held").count();
+        assert_eq!(told, 1);
+        store.release(&waiting).await.unwrap();
+        assert!(store.claim_due("b", NOW, TTL).await.unwrap().is_none(), "it is not asked for again and again");
+        let paused = Event::Paused { reason: StopReason::Person { by: "ann".into() } };
+        store.record(&first, Some(&running), "automation", &paused, NOW).await.unwrap();
+        let (woken, lease) = store.claim_due("b", NOW, TTL).await.unwrap().unwrap();
+        assert_eq!(woken.id, second, "{}", database.name);
+        let started = store.start(&lease, &throttles(1), "automation", NOW).await.unwrap();
+        assert_eq!((started.status, started.stop), (Status::InProgress, None));
+
+        // Now there is no room for the first.
+        let refused = store.resume::<Error>(&first, &throttles(1), "ann", NOW).await.unwrap_err();
+        assert!(matches!(refused, Error::NoRoom(StopReason::InProgress { limit: 1, running: 1 })), "{refused:?}");
+        let resumed = store.resume::<Error>(&first, &throttles(2), "ann", NOW).await.unwrap();
+        assert_eq!(resumed.status, Status::InProgress);
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_same_selection_is_found_while_it_counts() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let site = Throttles::default();
+        let at = |minutes: u64| NOW.plus(std::time::Duration::from_mins(minutes));
+        let (first, lease) = database.planned(1, &targets(8), None).await;
+        let started = store.start(&lease, &site, "automation", at(0)).await.unwrap();
+        assert_eq!(started.status, Status::InProgress);
+        let (_, lease) = database.planned(2, &targets(8), None).await;
+        let again = store.start(&lease, &site, "automation", at(59)).await.unwrap();
+        let Some(StopReason::SameSelection { other, minutes: 60, .. }) = &again.stop else { panic!("{again:?}") };
+        assert_eq!((other, again.status), (&first, Status::Paused));
+        // Paused before it began, the second is no reason for the third, and the first is too old by now.
+        let (_, lease) = database.planned(3, &targets(8), None).await;
+        let later = store.start(&lease, &site, "automation", at(61)).await.unwrap();
+        assert_eq!(later.status, Status::InProgress, "{}: {:?}", database.name, later.stop);
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_taken_back_may_run_again() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let site = Throttles::default();
+        let (first, lease) = database.planned(1, &targets(8), None).await;
+        store.start(&lease, &site, "automation", NOW).await.unwrap();
+        let undo = database
+            .submit_as(2, |request| {
+                request.origin = Origin::Undo { of: first.clone() };
+                request.action = clawback_model::Action::Restore;
+            })
+            .await;
+        let undoing = database.claim(&undo).await;
+        database.plan(&undo, &undoing, &targets(8), None).await;
+        let (_, lease) = database.planned(3, &targets(8), None).await;
+        let before = store.start(&lease, &site, "automation", NOW).await.unwrap();
+        assert_eq!(before.status, Status::Paused, "the undo has not begun");
+        let undone = store.start(&undoing, &site, "automation", NOW).await.unwrap();
+        assert_eq!(undone.status, Status::InProgress, "what takes back is never the same");
+        let (_, lease) = database.planned(4, &targets(8), None).await;
+        let after = store.start(&lease, &site, "automation", NOW).await.unwrap();
+        assert_eq!(after.status, Status::InProgress, "{}: {:?}", database.name, after.stop);
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_very_large_one_keeps_the_others_waiting() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let site = Throttles { exclusive_above: 7, ..Throttles::default() };
+        let (large, lease) = approved(&database, 1).await;
+        store.start(&lease, &site, "automation", NOW).await.unwrap();
+        let (_, lease) = approved(&database, 2).await;
+        let held = store.start(&lease, &site, "automation", NOW).await.unwrap();
+        let told = StopReason::ExclusiveAbove { limit: 7, remediation: large, messages: 8 };
+        assert_eq!(held.stop, Some(told), "{}", database.name);
+    }
+}
