@@ -7,5 +7,6 @@ mod history;
 mod leases;
 mod principals;
 mod remediations;
+mod schedules;
 mod schema;
 mod tampering;
