@@ -300,7 +300,7 @@ impl Api {
 
     async fn file(&self, request: Request, who: &Principal) -> Result<Remediation, Error> {
         let filing = self.filing(request, &who.name)?;
-        self.site.history.file(&filing, self.site.now()).await?;
+        self.site.history.file(&filing).await?;
         Ok(filing.remediation)
     }
 

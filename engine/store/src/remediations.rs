@@ -43,24 +43,11 @@ pub(crate) struct Locked {
 }
 
 impl Store {
-    /// Writes a new remediation with its alert and investigation.
-    pub async fn submit(
-        &self,
-        remediation: &Remediation,
-        alert: &Alert,
-        investigation: &Investigation,
-        actor: &str,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (remediation, alert, investigation) = (remediation.clone(), alert.clone(), investigation.clone());
-        self.file(&Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep: None }, at).await
-    }
-
     /// Writes a new remediation with everything that begins with it.
     #[tracing::instrument(name = "store.remediations.file", skip_all, fields(remediation.id = %filing.remediation.id))]
-    pub async fn file(&self, filing: &Filing, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn file(&self, filing: &Filing) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        file(&mut tx, filing, at).await?;
+        file(&mut tx, filing).await?;
         tx.commit().await
     }
 
@@ -139,8 +126,10 @@ impl Store {
 }
 
 /// Writes a new remediation inside a larger step.
-pub(crate) async fn file(tx: &mut Tx, filing: &Filing, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError> {
     let Filing { remediation, alert, investigation, actor, sweep } = filing;
+    // Its first event is recorded at the time it says it began: its state is the fold of its events.
+    let at = remediation.created_at;
     // Numbers are given in the chain's turn: they have no gaps either.
     chain::take_turn(tx).await?;
     let last = tx.row("SELECT COALESCE(MAX(number), 0) FROM remediations", &[]).await?;

@@ -214,7 +214,7 @@ impl Store {
         }
         for record in records {
             if let SlotFate::Runs(filing) = &record.fate {
-                file(&mut tx, filing, now).await?;
+                file(&mut tx, filing).await?;
             }
             insert(&mut tx, &schedule.name, record, now).await?;
         }

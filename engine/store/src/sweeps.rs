@@ -88,7 +88,7 @@ impl Store {
             return Ok(false);
         }
         if let Some(filing) = found {
-            file(&mut tx, filing, now).await?;
+            file(&mut tx, filing).await?;
             let sql = "INSERT INTO follow_ups (remediation_id, first_id, filed_at) VALUES ($1, $2, $3)";
             tx.execute(sql, &[filing.remediation.id.as_str().into(), first.into(), now.into()]).await?;
         }

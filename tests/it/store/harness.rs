@@ -9,7 +9,7 @@ use clawback_model::{
     Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Reason, Receipt, Remediation,
     RemediationId, Request, SelectionMode, Severity, Target, Timestamp, Vote,
 };
-use clawback_store::{Lane, LaneClaim, LaneEnd, LaneReport, Lease, Store, StoreError, Whose};
+use clawback_store::{Filing, Lane, LaneClaim, LaneEnd, LaneReport, Lease, Store, StoreError, Whose};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
@@ -91,9 +91,9 @@ impl Database {
         change(&mut request);
         let at = Timestamp(1_000_000 + i64::try_from(number).unwrap());
         let remediation = Remediation::submitted(Id::from_random(number), request, at);
-        let (alert, investigation) = records(&remediation);
-        self.store.submit(&remediation, &alert, &investigation, "ann", at).await.unwrap();
-        remediation.id
+        let filing = filing(remediation);
+        self.store.file(&filing).await.unwrap();
+        filing.remediation.id
     }
 
     /// Claims it.
@@ -199,6 +199,12 @@ pub(crate) fn request(number: u64) -> Request {
         investigation_id: Id::from_random(number),
         alert_id: Id::from_random(number),
     }
+}
+
+/// A remediation as ann submits it.
+pub(crate) fn filing(remediation: Remediation) -> Filing {
+    let (alert, investigation) = records(&remediation);
+    Filing { remediation, alert, investigation, actor: "ann".into(), sweep: None }
 }
 
 pub(crate) fn records(remediation: &Remediation) -> (Alert, Investigation) {

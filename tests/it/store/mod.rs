@@ -10,6 +10,7 @@ mod lanes;
 mod leases;
 mod principals;
 mod remediations;
+mod schedules;
 mod schema;
 mod tampering;
 mod upgrade;

@@ -3,7 +3,7 @@
 use clawback_model::{Decision, Event, Id, Remediation, Status, Timestamp, Vote, VoteRefused};
 use clawback_store::StoreError;
 
-use super::harness::{Database, approval_id, records, request, targets};
+use super::harness::{Database, approval_id, filing, records, request, targets};
 
 #[tokio::test]
 async fn what_is_submitted_is_read_back() {
@@ -21,7 +21,7 @@ async fn what_is_submitted_is_read_back() {
         assert_eq!(events[0].event().unwrap(), Some(Event::Submitted { request: request(1) }));
         assert_eq!(events[0].link.actor, "ann");
 
-        let again = store.submit(&loaded, &alert, &investigation, "ann", Timestamp(5)).await.unwrap_err();
+        let again = store.file(&filing(loaded)).await.unwrap_err();
         assert!(matches!(again, StoreError::Exists { .. }), "{again}");
         let unknown = store.load(&Id::from_random(99)).await.unwrap_err();
         assert!(matches!(unknown, StoreError::NotFound { .. }), "{unknown}");
