@@ -18,6 +18,7 @@ mod error;
 mod escape;
 mod history;
 mod leases;
+mod listing;
 mod outcomes;
 mod plans;
 mod principals;
@@ -25,6 +26,7 @@ mod remediations;
 mod schema;
 mod store;
 mod verify;
+mod words;
 
 pub use chain::Entry;
 pub use error::StoreError;

@@ -13,6 +13,7 @@ use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::leases::Lease;
 use crate::store::Store;
+use crate::words;
 
 /// A remediation whose row this transaction has locked.
 pub(crate) struct Locked {
@@ -60,6 +61,7 @@ impl Store {
         .map_err(|error| error.exists("investigation", &investigation.id))?;
         let event = Event::Submitted { request: remediation.request.clone() };
         chain::append(&mut tx, Some(id), actor, event.kind(), json(&event), at).await?;
+        words::added(&mut tx, number, remediation).await?;
         tx.commit().await
     }
 
@@ -189,6 +191,7 @@ pub(crate) async fn write(
     }
     let seq = chain::append(tx, Some(id), actor, event.kind(), json(event), at).await?;
     write_details(tx, locked.number, &next, event, seq, at).await?;
+    words::changed(tx, locked.number, &locked.remediation, &next).await?;
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }
 

@@ -15,8 +15,14 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 use crate::dialect::Pool;
 use crate::error::StoreError;
 
-const SQLITE: [(i64, &str, &str); 1] = [(1, "history", include_str!("../migrations/sqlite/0001_history.sql"))];
-const POSTGRES: [(i64, &str, &str); 1] = [(1, "history", include_str!("../migrations/postgres/0001_history.sql"))];
+const SQLITE: &[(i64, &str, &str)] = &[
+    (1, "history", include_str!("../migrations/sqlite/0001_history.sql")),
+    (5, "evidence", include_str!("../migrations/sqlite/0005_evidence.sql")),
+];
+const POSTGRES: &[(i64, &str, &str)] = &[
+    (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
+    (5, "evidence", include_str!("../migrations/postgres/0005_evidence.sql")),
+];
 
 /// How long a writer of SQLite waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
@@ -49,7 +55,7 @@ async fn sqlite(path: &Path) -> Result<Pool, StoreError> {
         .busy_timeout(BUSY);
     let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).idle_timeout(None);
     let writer = pool(1).connect_with(options.clone()).await?;
-    migrator(&SQLITE).run(&writer).await?;
+    migrator(SQLITE).run(&writer).await?;
     let readers = pool(READERS).connect_with(options).await?;
     Ok(Pool::Sqlite { writer, readers })
 }
@@ -83,7 +89,7 @@ async fn postgres(url: &str) -> Result<Pool, StoreError> {
     // The pool would try again until its time is up; a wrong address should be told at once.
     options.connect().await?.close().await?;
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).connect_with(options).await?;
-    migrator(&POSTGRES).run(&pool).await?;
+    migrator(POSTGRES).run(&pool).await?;
     Ok(Pool::Postgres(pool))
 }
 

@@ -5,6 +5,7 @@ mod differential;
 mod harness;
 mod history;
 mod leases;
+mod listing;
 mod principals;
 mod remediations;
 mod schema;

@@ -59,6 +59,8 @@ pub enum Found {
     Outcomes { remediation: String, number: u32, expected: Digest, found: Digest },
     #[error("the cancelled targets of {remediation} were changed: digest {found}, but {expected} was recorded")]
     Cancelled { remediation: String, expected: Digest, found: Digest },
+    #[error("the index of the history's filters has lost or added remediations {first} to {last} under `{word}`")]
+    Words { word: String, first: i64, last: i64 },
     #[error("principal `{name}` differs from the events of the site")]
     Principal { name: String },
     #[error("token `{label}` of `{principal}` differs from the events of the site")]

@@ -1,6 +1,7 @@
 //! Each remediation beside its events: state, votes, batches, targets, outcomes.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use clawback_model::{
     Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target, Timestamp,
@@ -14,6 +15,7 @@ use crate::history::{Batch, read_batch};
 use crate::outcomes::{OUTCOME_COLUMNS, Span, read_pair, sum};
 use crate::plans::TARGET_COLUMNS;
 use crate::remediations::{parse, word};
+use crate::words::{BLOCK, Block, block, stored};
 
 /// What the events of one remediation add up to.
 #[derive(Default)]
@@ -38,6 +40,7 @@ pub(super) async fn check_all(
         return Err(Found::RemediationMissing { remediation: row.string(0)? }.into());
     }
     let mut number = 0;
+    let mut words = Block::new(0);
     let sql = "SELECT id, number FROM remediations WHERE number > $1 ORDER BY number LIMIT 1";
     while let Some(row) = tx.row(sql, &[number.into()]).await? {
         number = row.int(1)?;
@@ -45,6 +48,11 @@ pub(super) async fn check_all(
         let story = read_story(tx, &id).await?;
         let Some(fold) = &story.fold else { return Err(Found::RemediationAdded { remediation: id }.into()) };
         check_state(tx, fold, number).await?;
+        if block(number) != words.number {
+            check_words(tx, &words).await?;
+            words = Block::new(block(number));
+        }
+        words.add(number, fold);
         check_votes(tx, fold, &story).await?;
         check_batches(tx, fold, &story, number).await?;
         if fold.plan.is_some() {
@@ -53,7 +61,21 @@ pub(super) async fn check_all(
         seen.remediations += 1;
         progress(seen);
     }
-    Ok(())
+    check_words(tx, &words).await
+}
+
+/// A remediation that the filters cannot find is as good as hidden.
+async fn check_words(tx: &mut Tx, folded: &Block) -> Result<(), VerifyError> {
+    if folded.words.is_empty() {
+        return Ok(());
+    }
+    let stored = stored(tx, folded.number).await?.unwrap_or_else(|| Block::new(folded.number));
+    let words: BTreeSet<_> = folded.words.keys().chain(stored.words.keys()).collect();
+    let differs = words.into_iter().find(|word| folded.words.get(*word) != stored.words.get(*word));
+    let times = (folded.first, folded.last) != (stored.first, stored.last);
+    let word = differs.cloned().or_else(|| times.then(|| "since and until".to_owned()));
+    let first = folded.number * BLOCK;
+    word.map_or(Ok(()), |word| Err(Found::Words { word, first, last: first + BLOCK - 1 }.into()))
 }
 
 async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {

@@ -3,6 +3,7 @@
 
 mod engine;
 mod filter;
+mod history;
 mod imap;
 
 // By path: the package of the tests builds wasmtime and both databases, which must not stand between a stranger and the
@@ -33,6 +34,8 @@ pub(crate) enum Bench {
     Engine(engine::Options),
     /// What one message costs in each shipped script and in a `match:`, beside native code.
     Filter(filter::Options),
+    /// The first page of a history of ten million events under every combination of its filters.
+    History(history::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
     Imap(imap::Options),
 }
@@ -41,6 +44,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
     match bench {
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
+        Bench::History(options) => history::run(options),
         Bench::Imap(options) => imap::run(options),
     }
 }

@@ -1,0 +1,20 @@
+-- The index that the history's filters are answered from. A block is 4,096 remediations that were submitted one after the
+-- other; for each word that applies to one of them (`status:failed`, three letters of its name) a row holds which they are.
+
+CREATE TABLE history_blocks (
+    block INTEGER PRIMARY KEY,
+    -- The earliest and the latest `created_at` in it.
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL
+);
+
+CREATE TABLE history_words (
+    block BIGINT NOT NULL,
+    word TEXT NOT NULL,
+    -- A set of places in the block, in base 64.
+    members TEXT NOT NULL,
+    PRIMARY KEY (block, word)
+) WITHOUT ROWID;
+
+-- Nothing walks remediations by time any more.
+DROP INDEX remediations_by_time;
