@@ -10,6 +10,7 @@ mod bad_input;
 mod connectors;
 mod crash;
 mod engine;
+mod evidence;
 mod faces;
 mod hostile_mail;
 mod imap;

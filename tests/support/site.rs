@@ -45,6 +45,7 @@ pub fn site(
             ..Library::default()
         },
         notifiers: [("soc".to_owned(), clawback_runtime::Notifier::Log)].into(),
+        evidence: None,
         limits: Limits::default(),
         clock,
         random,

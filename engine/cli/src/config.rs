@@ -32,9 +32,22 @@ pub(crate) struct Config {
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// Whom to tell, by name.
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
+    /// What is kept of messages that are deleted for good.
+    pub(crate) evidence: Option<EvidenceConfig>,
     /// Where the file is.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
+}
+
+/// `[evidence]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct EvidenceConfig {
+    /// The folder that raw messages are kept in; made if missing.
+    pub(crate) folder: PathBuf,
+    /// Before every hard delete, unless the playbook says otherwise.
+    #[serde(default)]
+    pub(crate) keep: bool,
 }
 
 impl Default for Config {
@@ -49,6 +62,7 @@ impl Default for Config {
             lists: BTreeMap::new(),
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
+            evidence: None,
             folder: PathBuf::new(),
         }
     }

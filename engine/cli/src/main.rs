@@ -65,6 +65,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Connectors(ConnectorsCommand::Check { store }) => {
             commands::connectors::check(&global, store.as_deref()).await
         }
+        Command::Evidence(command) => commands::evidence::run(&global, command).await,
         Command::Principals(command) => commands::principals::run(&global, command).await,
         Command::Doctor => commands::doctor::run(&global).await,
         Command::Export(args) => commands::export::run(&global, args).await,

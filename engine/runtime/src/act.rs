@@ -11,6 +11,7 @@ use clawback_model::{Action, Effect, Outcome, OutcomeKind, Reason, Receipt, Targ
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::control::Stop;
+use crate::evidence::{self, Keeper};
 use crate::progress::{Observer, Seen};
 use crate::settle::settle;
 use crate::site::Site;
@@ -19,6 +20,7 @@ use crate::site::Site;
 pub(crate) struct Bench {
     pub(crate) site: Arc<Site>,
     pub(crate) action: Action,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) batch: u32,
     pub(crate) stop: Arc<Stop>,
     pub(crate) outcomes: mpsc::Sender<Done>,
@@ -126,11 +128,14 @@ async fn give_up(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, error: &Call
 
 /// One try: settles what is in doubt, then applies the action to what is left.
 async fn call(bench: &Bench, lane: &Lane, chunk: &mut Chunk<'_>, outcomes: &mut Vec<Outcome>) -> Result<(), CallError> {
-    let aims = if chunk.in_doubt {
+    let mut aims = if chunk.in_doubt {
         settled(bench, lane, chunk, outcomes).await?
     } else {
         chunk.left.iter().map(|target| aim(target)).collect()
     };
+    let keeper = bench.keeper.as_ref();
+    let spared = evidence::keep(keeper, &*lane.store, &lane.mailbox, &mut chunk.left, &mut aims).await?;
+    outcomes.extend(spared.into_iter().map(|one| bench.outcome(one.seq, one.kind, one.reason, one.detail, None)));
     if aims.is_empty() {
         return Ok(());
     }

@@ -229,6 +229,7 @@ impl Api {
         let (path, source) = self.site.library.playbook_source(&submission.playbook)?;
         let playbook = load(&self.site, &path, &source)?;
         let bound = playbook.bind(&submission.inputs, self.site.now())?;
+        crate::evidence::check(&self.site, &bound)?;
         let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
         match submission.mode {
             SelectionMode::Handpicked => self.site.limits.check_messages(submission.mode, picked)?,
@@ -318,7 +319,7 @@ fn days(duration: Duration) -> u64 {
 }
 
 /// Refuses what the roles do not allow.
-fn allow(who: &Principal, permission: Permission) -> Result<(), Error> {
+pub(crate) fn allow(who: &Principal, permission: Permission) -> Result<(), Error> {
     if who.may(permission) { Ok(()) } else { Err(Error::Forbidden { name: who.name.clone(), permission }) }
 }
 

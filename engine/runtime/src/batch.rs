@@ -58,6 +58,7 @@ pub(crate) async fn run(
     let bench = Arc::new(Bench {
         site: Arc::clone(site),
         action: remediation.request.action,
+        keeper: crate::evidence::keeper(site, remediation),
         batch: batch.number,
         stop: control.stop(),
         outcomes: sender,
@@ -96,6 +97,7 @@ pub(crate) async fn look(
     let bench = Bench {
         site: Arc::clone(site),
         action: remediation.request.action,
+        keeper: None,
         batch: batch.number,
         stop: control.stop(),
         outcomes,

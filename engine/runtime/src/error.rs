@@ -54,6 +54,12 @@ pub enum Error {
     ApprovalTooOld { id: RemediationId, days: u64 },
     #[error("nothing could be searched: {detail}")]
     NothingSearched { detail: String },
+    #[error(
+        "the playbook keeps evidence, and no place for it is configured: set `folder` under [evidence] in clawback.toml"
+    )]
+    NoEvidence,
+    #[error("the message kept under {digest} is lost: {detail}; restore it from a backup of the evidence folder")]
+    EvidenceLost { digest: clawback_model::Digest, detail: String },
     #[error("file {path} cannot be read: {detail}")]
     File { path: String, detail: String },
     #[error("notifier `{name}`: {detail}")]

@@ -8,6 +8,7 @@ mod api;
 mod batch;
 mod control;
 mod error;
+mod evidence;
 mod identity;
 mod library;
 mod node;
@@ -23,6 +24,7 @@ mod worker;
 
 pub use api::{Api, DryRun, Submission};
 pub use error::Error;
+pub use evidence::{Evidence, EvidenceReport, LARGEST as LARGEST_EVIDENCE};
 pub use identity::{NewToken, token_digest};
 pub use library::Library;
 pub use node::node_name;

@@ -9,6 +9,7 @@ use clawback_model::{Clock, Limits, Timestamp};
 use clawback_store::Store;
 
 use crate::error::Error;
+use crate::evidence::Evidence;
 use crate::library::Library;
 use crate::notify::Notifier;
 
@@ -22,6 +23,8 @@ pub struct Site {
     pub library: Library,
     /// Whom to tell, by name.
     pub notifiers: BTreeMap<String, Notifier>,
+    /// Where messages are kept before they are deleted for good.
+    pub evidence: Option<Evidence>,
     /// Largest selections.
     pub limits: Limits,
     /// The time.

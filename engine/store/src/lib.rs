@@ -16,6 +16,7 @@ mod chain;
 mod dialect;
 mod error;
 mod escape;
+mod evidence;
 mod history;
 mod leases;
 mod listing;
@@ -30,6 +31,7 @@ mod words;
 
 pub use chain::Entry;
 pub use error::StoreError;
+pub use evidence::{Kept, KeptMessage};
 pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;
 pub use principals::Token;

@@ -107,10 +107,10 @@ async fn intersect(
     blocks: &[Candidates],
 ) -> Result<BTreeMap<i64, Members>, StoreError> {
     let words: Vec<&String> = groups.iter().flatten().collect();
-    // Joined, not asked for by block and word at once: so both databases look up each pair by the key.
+    // Joined, and crosswise, which SQLite takes as an order: so both databases look up each block and word by the key.
     let sql = format!(
-        "SELECT w.block, w.word, w.members FROM history_blocks b JOIN history_words w ON w.block = b.block \
-         AND w.word IN {} WHERE b.block >= $1 AND b.block <= $2",
+        "SELECT w.block, w.word, w.members FROM history_blocks b CROSS JOIN history_words w \
+         WHERE w.block = b.block AND w.word IN {} AND b.block >= $1 AND b.block <= $2",
         places(3, words.len())
     );
     let bounds = [blocks.last(), blocks.first()].map(|block| Value::from(block.map_or(0, |block| block.block)));

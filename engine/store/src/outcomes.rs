@@ -11,6 +11,7 @@ use clawback_model::{
 use crate::bulk;
 use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
+use crate::evidence;
 use crate::leases::Lease;
 use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH, number as small, read_target};
 use crate::remediations::{Locked, json, lock, lock_for, write};
@@ -159,8 +160,9 @@ async fn close_batch(
 }
 
 async fn insert(tx: &mut Tx, id: &RemediationId, number: i64, outcomes: &[Outcome]) -> Result<(), StoreError> {
+    let outcomes = evidence::attach(tx, number, outcomes).await?;
     let mut values = Vec::with_capacity(outcomes.len() * OUTCOMES.columns.len());
-    for outcome in outcomes {
+    for outcome in outcomes.iter() {
         values.extend([
             Value::Int(number),
             outcome.seq.into(),

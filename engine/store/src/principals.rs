@@ -29,6 +29,7 @@ pub(crate) enum SiteEvent {
     RolesChanged { name: String, roles: Vec<Role> },
     TokenAdded { principal: String, label: String, digest: Digest, expires_at: Option<Timestamp> },
     TokenRevoked { principal: String, label: String },
+    EvidenceRead { digest: Digest, remediation: String, seq: u32 },
 }
 
 impl SiteEvent {
@@ -38,6 +39,7 @@ impl SiteEvent {
             Self::RolesChanged { .. } => "roles-changed",
             Self::TokenAdded { .. } => "token-added",
             Self::TokenRevoked { .. } => "token-revoked",
+            Self::EvidenceRead { .. } => "evidence-read",
         }
     }
 }
@@ -172,7 +174,7 @@ impl Store {
     }
 }
 
-async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await.map(drop)
 }
 

@@ -57,8 +57,8 @@ async fn every_combination_of_filters_gives_what_a_walk_would() {
     for database in Database::all().await {
         let (store, all) = with_a_past(&database).await;
         for (place, filter) in filters(&all).iter().enumerate() {
-            // One in five on each database, another on each.
-            if place % 5 != database.name.len() % 5 {
+            // One in fifteen, another on each database.
+            if place % 15 != database.name.len() % 15 {
                 continue;
             }
             let page = store.history(filter, None, 20).await.unwrap();
@@ -170,6 +170,8 @@ async fn statements(store: &Store, filters: &[HistoryFilter]) -> BTreeSet<String
         .with_writer(move || writer.clone())
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
+    // Other tests have used the store's log lines before, with nobody listening.
+    tracing::callsite::rebuild_interest_cache();
     for filter in filters {
         store.history(filter, None, 20).await.unwrap();
     }
@@ -224,7 +226,7 @@ async fn check_postgres(url: &str, sql: &str) {
     let conditions = lines.iter().filter(|line| line.contains("Index Cond")).count();
     assert!(!plan.contains("Seq Scan") && scans == conditions, "{sql}\n{plan}");
     if sql.contains("history_words") {
-        assert!(plan.contains("block = b.block") && plan.contains("word = ANY"), "{sql}\n{plan}");
+        assert!(plan.contains("block = b.block") && plan.contains("AND (word = "), "{sql}\n{plan}");
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod control;
 pub(crate) mod decide;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod follow_up;
 pub(crate) mod history;

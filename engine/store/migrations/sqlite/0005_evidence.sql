@@ -18,3 +18,16 @@ CREATE TABLE history_words (
 
 -- Nothing walks remediations by time any more.
 DROP INDEX remediations_by_time;
+
+-- Raw messages that were kept before they were deleted for good. The bytes lie elsewhere, under their digest; the digest also
+-- stands in the receipt of the outcome, and so under the chain.
+CREATE TABLE evidence (
+    remediation BIGINT NOT NULL REFERENCES remediations (number),
+    seq BIGINT NOT NULL,
+    -- sha256 of the bytes.
+    digest TEXT NOT NULL,
+    bytes BIGINT NOT NULL,
+    kept_at BIGINT NOT NULL,
+    PRIMARY KEY (remediation, seq)
+) WITHOUT ROWID;
+CREATE INDEX evidence_by_digest ON evidence (digest);

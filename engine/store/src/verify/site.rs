@@ -40,6 +40,7 @@ impl Site {
                 let expires = expires_at.map(|at| at.0);
                 self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None));
             }
+            SiteEvent::EvidenceRead { .. } => {}
             SiteEvent::TokenRevoked { principal, label } => {
                 if let Some(known) = self.tokens.get_mut(&(principal, label)) {
                     known.3 = Some(link.at.0);
