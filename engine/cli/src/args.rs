@@ -96,6 +96,14 @@ pub(crate) enum Command {
     Principals(PrincipalsCommand),
     /// Test the deployment, and say what to do
     Doctor,
+    /// Copy the history (SQLite) to a new file, as it is at one moment
+    Backup {
+        /// The file; refused if it exists
+        file: PathBuf,
+    },
+    /// Remove what the configuration says may be forgotten
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Write everything about one remediation to a file: events with hashes, plan, messages
     Export(ExportArgs),
     /// Show it all on made-up mailboxes, in half a minute, without a network
@@ -376,6 +384,16 @@ pub(crate) enum PrincipalsCommand {
         /// Write it to this file (0600) instead of printing it
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// Remove the messages of remediations that ended long enough ago; events and digests stay
+    Run {
+        /// Remove nothing: say what would be
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

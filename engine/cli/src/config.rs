@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
     /// What is kept of messages that are deleted for good.
     pub(crate) evidence: Option<EvidenceConfig>,
+    /// What may be forgotten.
+    pub(crate) retention: RetentionConfig,
     /// Where the file is.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
@@ -50,6 +52,14 @@ pub(crate) struct EvidenceConfig {
     pub(crate) keep: bool,
 }
 
+/// `[retention]`: what is not named is kept for ever.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct RetentionConfig {
+    /// Days after its end that the messages of a remediation are kept.
+    pub(crate) messages: Option<u32>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -63,6 +73,7 @@ impl Default for Config {
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
             evidence: None,
+            retention: RetentionConfig::default(),
             folder: PathBuf::new(),
         }
     }

@@ -185,12 +185,20 @@ impl Api {
             let advice = "wait until it has ended, or pause or cancel it first";
             return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
         }
+        self.has_messages(id).await?;
         if old.counts.succeeded == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "succeeded message", verb: "undo" });
         }
         let name = format!("Undo {}", old.request.name);
         let request = self.follow_up(who, &old, name, Action::Restore, Origin::Undo { of: id.clone() });
         self.file(request, who).await
+    }
+
+    async fn has_messages(&self, id: &RemediationId) -> Result<(), Error> {
+        if self.site.history.messages_removed(id).await? {
+            return Err(Error::MessagesRemoved { id: id.clone() });
+        }
+        Ok(())
     }
 
     /// A new remediation with what failed in `id`, under the same approval while that is valid.
@@ -201,6 +209,7 @@ impl Api {
             let advice = "only what has ended can be retried";
             return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
         }
+        self.has_messages(id).await?;
         if old.counts.failed == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "failed message", verb: "retry" });
         }

@@ -44,6 +44,8 @@ pub enum Error {
     NotPending { id: RemediationId, status: Status },
     #[error("{id} is {status}: {advice}")]
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
+    #[error("the messages of {id} were removed by the site's retention, and only its events are left")]
+    MessagesRemoved { id: RemediationId },
     #[error("{id} did `{action}`, which cannot be undone")]
     Irreversible { id: RemediationId, action: clawback_model::Action },
     #[error("{id} has no {what} to {verb}")]

@@ -30,6 +30,7 @@ pub(crate) enum SiteEvent {
     TokenAdded { principal: String, label: String, digest: Digest, expires_at: Option<Timestamp> },
     TokenRevoked { principal: String, label: String },
     EvidenceRead { digest: Digest, remediation: String, seq: u32 },
+    MessagesRemoved { remediation: String, messages: u64 },
 }
 
 impl SiteEvent {
@@ -40,6 +41,7 @@ impl SiteEvent {
             Self::TokenAdded { .. } => "token-added",
             Self::TokenRevoked { .. } => "token-revoked",
             Self::EvidenceRead { .. } => "evidence-read",
+            Self::MessagesRemoved { .. } => "messages-removed",
         }
     }
 }
@@ -174,8 +176,9 @@ impl Store {
     }
 }
 
-pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
-    chain::append(tx, None, actor, event.kind(), json(event), at).await.map(drop)
+/// Appends an event of the site; gives its number.
+pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<i64, StoreError> {
+    chain::append(tx, None, actor, event.kind(), json(event), at).await
 }
 
 fn read(row: &Row) -> Result<Principal, StoreError> {

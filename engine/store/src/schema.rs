@@ -24,6 +24,8 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (5, "evidence", include_str!("../migrations/postgres/0005_evidence.sql")),
 ];
 
+/// `server_version_num` of the oldest PostgreSQL that is tested.
+pub(crate) const OLDEST_POSTGRES: i64 = 150_000;
 /// How long a writer of SQLite waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
 /// How long a caller waits for a connection.

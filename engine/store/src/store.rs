@@ -30,6 +30,10 @@ impl Store {
         }
     }
 
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         self.pool.write().await
     }

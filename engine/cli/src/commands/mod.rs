@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod connectors;
@@ -14,6 +15,7 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod principals;
+pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod submit;

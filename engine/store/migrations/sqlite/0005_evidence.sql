@@ -31,3 +31,12 @@ CREATE TABLE evidence (
     PRIMARY KEY (remediation, seq)
 ) WITHOUT ROWID;
 CREATE INDEX evidence_by_digest ON evidence (digest);
+
+-- Ended remediations whose messages (targets, lanes, outcomes) were removed by policy. An event of the site says the same; events
+-- and digests stay.
+CREATE TABLE removals (
+    remediation INTEGER PRIMARY KEY REFERENCES remediations (number),
+    event BIGINT NOT NULL,
+    -- 0 while rows are left: they go in bounded steps.
+    done BIGINT NOT NULL CHECK (done IN (0, 1))
+);

@@ -31,6 +31,7 @@ struct Story {
 /// Checks every remediation.
 pub(super) async fn check_all(
     tx: &mut Tx,
+    removed: &BTreeSet<String>,
     seen: &mut Verified,
     progress: &mut impl FnMut(&Verified),
 ) -> Result<(), VerifyError> {
@@ -54,8 +55,9 @@ pub(super) async fn check_all(
         }
         words.add(number, fold);
         check_votes(tx, fold, &story).await?;
-        check_batches(tx, fold, &story, number).await?;
-        if fold.plan.is_some() {
+        let removed = removed.contains(&id);
+        check_batches(tx, fold, &story, number, removed).await?;
+        if fold.plan.is_some() && !removed {
             check_targets(tx, fold, &story, number, seen, progress).await?;
         }
         seen.remediations += 1;
@@ -183,7 +185,13 @@ async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(
     }
 }
 
-async fn check_batches(tx: &mut Tx, fold: &Remediation, story: &Story, number: i64) -> Result<(), VerifyError> {
+async fn check_batches(
+    tx: &mut Tx,
+    fold: &Remediation,
+    story: &Story,
+    number: i64,
+    removed: bool,
+) -> Result<(), VerifyError> {
     let sql = "SELECT number, first_seq, targets, started_at, finished_at, report, outcomes FROM batches \
                WHERE remediation = $1 ORDER BY number";
     let rows = tx.rows(sql, &[number.into()]).await?;
@@ -193,6 +201,9 @@ async fn check_batches(tx: &mut Tx, fold: &Remediation, story: &Story, number: i
             let number = u32::try_from(place).unwrap_or(u32::MAX);
             return Err(Found::Batch { remediation: fold.id.to_string(), number }.into());
         }
+    }
+    if removed {
+        return Ok(());
     }
     for batch in &story.batches {
         let Some((_, _, expected)) = batch.finished else { continue };

@@ -1,6 +1,6 @@
 //! Principals and tokens as the events of the site tell of them, beside those in the tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_model::{Link, PrincipalKind, Role};
 
@@ -19,6 +19,8 @@ pub(super) struct Site {
     principals: BTreeMap<String, (PrincipalKind, Vec<Role>)>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
+    /// Remediations whose messages were removed, with the number of the event.
+    removed: BTreeMap<String, i64>,
 }
 
 impl Site {
@@ -41,6 +43,7 @@ impl Site {
                 self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None));
             }
             SiteEvent::EvidenceRead { .. } => {}
+            SiteEvent::MessagesRemoved { remediation, .. } => _ = self.removed.insert(remediation, link.seq),
             SiteEvent::TokenRevoked { principal, label } => {
                 if let Some(known) = self.tokens.get_mut(&(principal, label)) {
                     known.3 = Some(link.at.0);
@@ -50,8 +53,8 @@ impl Site {
         Ok(())
     }
 
-    /// Compares it with the tables.
-    pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<(), VerifyError> {
+    /// Compares it with the tables. Gives the remediations whose messages were removed.
+    pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<BTreeSet<String>, VerifyError> {
         for row in tx.rows("SELECT name, kind, roles FROM principals ORDER BY name", &[]).await? {
             let name = row.string(0)?;
             let roles: Result<Vec<Role>, _> = serde_json::from_str(&row.text(2)?);
@@ -75,8 +78,20 @@ impl Site {
             }
         }
         match self.tokens.pop_first() {
-            Some(((principal, label), _)) => Err(Found::Token { principal, label }.into()),
-            None => Ok(()),
+            Some(((principal, label), _)) => return Err(Found::Token { principal, label }.into()),
+            None => {}
+        }
+        let sql = "SELECT r.id, x.event FROM removals x JOIN remediations r ON r.number = x.remediation ORDER BY r.number";
+        let mut unknown = self.removed.clone();
+        for row in tx.rows(sql, &[]).await? {
+            let remediation = row.string(0)?;
+            if unknown.remove(&remediation) != Some(row.int(1)?) {
+                return Err(Found::Removal { remediation }.into());
+            }
+        }
+        match unknown.pop_first() {
+            Some((remediation, _)) => Err(Found::Removal { remediation }.into()),
+            None => Ok(self.removed.into_keys().collect()),
         }
     }
 }
