@@ -14,6 +14,7 @@ mod evidence;
 mod faces;
 mod hostile_mail;
 mod imap;
+mod operation;
 mod playbooks;
 mod servers;
 mod store;

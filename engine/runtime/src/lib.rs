@@ -30,7 +30,7 @@ pub use identity::{NewToken, token_digest};
 pub use library::Library;
 pub use node::node_name;
 pub use notify::{Notifier, NotifierConfig};
-pub use retention::Forgotten;
 pub use progress::{Observer, Seen, silent};
+pub use retention::Forgotten;
 pub use site::{Site, Tuning};
 pub use worker::Worker;

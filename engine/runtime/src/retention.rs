@@ -32,7 +32,8 @@ impl Api {
         allow(who, Permission::Administer)?;
         let history = &self.site().history;
         let now = self.site().now();
-        let before = clawback_model::Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
+        let before =
+            clawback_model::Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
         let (mut forgotten, mut after) = (Forgotten::default(), None::<Expired>);
         loop {
             let page = history.expired(before, after.as_ref(), PAGE).await?;

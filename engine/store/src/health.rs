@@ -66,7 +66,8 @@ impl Store {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         // SQLite takes over an empty file, and keeps its rights.
         let file = options.open(path).map_err(fail)?;
-        let copied = sqlx::query(AssertSqlSafe("VACUUM INTO $1")).bind(path.display().to_string()).execute(readers).await;
+        let copied =
+            sqlx::query(AssertSqlSafe("VACUUM INTO $1")).bind(path.display().to_string()).execute(readers).await;
         if let Err(error) = copied {
             // What is not whole must not be taken for a backup.
             let _ = std::fs::remove_file(path);

@@ -138,7 +138,7 @@ async fn intersect(
 async fn in_time(tx: &mut Tx, filter: &HistoryFilter, block: i64) -> Result<Members, StoreError> {
     let (since, until) = times(filter);
     let sql =
-        "SELECT number FROM remediations WHERE number >= $1 AND number < $2 AND created_at >= $3 AND created_at < $4";
+        "SELECT number FROM history_times WHERE number >= $1 AND number < $2 AND created_at >= $3 AND created_at < $4";
     let values = [(block * BLOCK).into(), (block * BLOCK + BLOCK).into(), since.into(), until.into()];
     let mut members = Members::NONE;
     for row in tx.rows(sql, &values).await? {

@@ -24,6 +24,7 @@ use crate::remediations::state;
 use crate::store::Store;
 
 const WORDS: bulk::Into = bulk::Into { table: "history_words", columns: &["block", "word", "members"] };
+const TIMES: bulk::Into = bulk::Into { table: "history_times", columns: &["number", "created_at"] };
 /// Words in one statement.
 const MOST: usize = 200;
 /// Pieces of a name that are looked up; a longer name is compared letter by letter in what they find.
@@ -33,13 +34,21 @@ const PIECES: usize = 8;
 pub(crate) struct Block {
     pub(crate) number: i64,
     pub(crate) words: BTreeMap<String, Members>,
+    /// When each of them was submitted, by number.
+    pub(crate) times: BTreeMap<i64, Timestamp>,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
 }
 
 impl Block {
     pub(crate) fn new(number: i64) -> Self {
-        Self { number, words: BTreeMap::new(), first: Timestamp(i64::MAX), last: Timestamp(i64::MIN) }
+        Self {
+            number,
+            words: BTreeMap::new(),
+            times: BTreeMap::new(),
+            first: Timestamp(i64::MAX),
+            last: Timestamp(i64::MIN),
+        }
     }
 
     /// Adds a remediation of this block.
@@ -47,6 +56,7 @@ impl Block {
         for word in lasting(remediation).into_iter().chain(passing(remediation)) {
             self.words.entry(word).or_insert(Members::NONE).insert(place(number));
         }
+        self.times.insert(number, remediation.created_at);
         self.first = self.first.min(remediation.created_at);
         self.last = self.last.max(remediation.created_at);
     }
@@ -128,6 +138,8 @@ pub(crate) async fn added(tx: &mut Tx, number: i64, remediation: &Remediation) -
     if tx.execute(sql, &[block(number).into(), remediation.created_at.into()]).await? == 0 {
         return build(tx, block(number)).await;
     }
+    let sql = "INSERT INTO history_times (number, created_at) VALUES ($1, $2)";
+    tx.execute(sql, &[number.into(), remediation.created_at.into()]).await?;
     let words: BTreeSet<_> = lasting(remediation).into_iter().chain(passing(remediation)).collect();
     let mut known = read(tx, block(number), &words).await?;
     for word in words {
@@ -209,9 +221,11 @@ async fn build(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
     for sql in ["DELETE FROM history_words WHERE block = $1", "DELETE FROM history_blocks WHERE block = $1"] {
         tx.execute(sql, &[number.into()]).await?;
     }
+    let [first, end] = [Value::from(number * BLOCK), Value::from(number * BLOCK + BLOCK)];
+    tx.execute("DELETE FROM history_times WHERE number >= $1 AND number < $2", &[first.clone(), end.clone()]).await?;
     let sql = "SELECT id, state, number FROM remediations WHERE number >= $1 AND number < $2 ORDER BY number";
     let mut block = Block::new(number);
-    for row in tx.rows(sql, &[(number * BLOCK).into(), (number * BLOCK + BLOCK).into()]).await? {
+    for row in tx.rows(sql, &[first, end]).await? {
         block.add(row.int(2)?, &state(&row, 1)?);
     }
     if block.words.is_empty() {
@@ -224,7 +238,10 @@ async fn build(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
         .iter()
         .flat_map(|(word, members)| [number.into(), word.into(), Value::from(members.encode())])
         .collect();
-    bulk::insert(tx, WORDS, &values).await
+    bulk::insert(tx, WORDS, &values).await?;
+    let values: Vec<Value<'_>> =
+        block.times.iter().flat_map(|(number, at)| [Value::from(*number), Value::from(*at)]).collect();
+    bulk::insert(tx, TIMES, &values).await
 }
 
 /// The words of a block as they are stored; none if it was not built.
@@ -238,6 +255,10 @@ pub(crate) async fn stored(tx: &mut Tx, number: i64) -> Result<Option<Block>, St
         if !members.is_empty() {
             block.words.insert(row.string(0)?, members);
         }
+    }
+    let sql = "SELECT number, created_at FROM history_times WHERE number >= $1 AND number < $2 ORDER BY number";
+    for row in tx.rows(sql, &[(number * BLOCK).into(), (number * BLOCK + BLOCK).into()]).await? {
+        block.times.insert(row.int(0)?, row.time(1)?);
     }
     Ok(Some(block))
 }

@@ -120,7 +120,7 @@ async fn the_index_follows_every_event_and_drift_is_found() {
             assert_eq!(find(filter).await, std::slice::from_ref(&id), "{}: {part:?}", database.name);
         }
         database.store.verify(None, |_| {}).await.unwrap();
-        for table in ["history_words", "history_blocks"] {
+        for table in ["history_words", "history_blocks", "history_times"] {
             database.sql(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
         }
         for change in [
@@ -128,12 +128,13 @@ async fn the_index_follows_every_event_and_drift_is_found() {
             "DELETE FROM history_words WHERE word = 'name:pur'",
             "INSERT INTO history_words SELECT block, 'decided-by:mallory', members FROM history_words WHERE word = 'all'",
             "UPDATE history_blocks SET last_at = 5",
+            "UPDATE history_times SET created_at = 5 WHERE number = 2",
             "DELETE FROM history_blocks",
         ] {
             database.sql(change).await;
             let found = database.store.verify(None, |_| {}).await.unwrap_err();
             assert!(found.to_string().contains("remediations 0 to 4095"), "{}: {change}: {found}", database.name);
-            for table in ["history_words", "history_blocks"] {
+            for table in ["history_words", "history_blocks", "history_times"] {
                 let back = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}");
                 database.sql(&back).await;
             }

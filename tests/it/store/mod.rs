@@ -2,10 +2,11 @@
 
 mod bulk;
 mod differential;
-mod harness;
+pub(crate) mod harness;
 mod history;
 mod leases;
 mod listing;
+mod migrations;
 mod principals;
 mod remediations;
 mod schema;

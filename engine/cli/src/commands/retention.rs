@@ -12,8 +12,9 @@ pub(crate) async fn run(global: &Global, command: RetentionCommand) -> Result<Ex
     let RetentionCommand::Run { dry_run } = command;
     let config = Config::find(global.config.as_deref())?;
     let Some(days) = config.retention.messages else {
-        return Err(Failure::misuse("everything is kept for ever: the configuration has no retention")
-            .hint("`messages = 730` under [retention] lets the messages of remediations go two years after these ended"));
+        return Err(Failure::misuse("everything is kept for ever: the configuration has no retention").hint(
+            "`messages = 730` under [retention] lets the messages of remediations go two years after these ended",
+        ));
     };
     let session = Session::open(global, Stores::None).await?;
     let age = Duration::from_hours(u64::from(days) * 24);

@@ -16,6 +16,12 @@ CREATE TABLE history_words (
     PRIMARY KEY (block, word)
 ) WITH (fillfactor = 70);
 
+-- When each was submitted, in a table so narrow that a whole block of it is a few pages.
+CREATE TABLE history_times (
+    number BIGINT PRIMARY KEY,
+    created_at BIGINT NOT NULL
+);
+
 -- Nothing walks remediations by time any more.
 DROP INDEX remediations_by_time;
 

@@ -74,7 +74,7 @@ async fn check_words(tx: &mut Tx, folded: &Block) -> Result<(), VerifyError> {
     let stored = stored(tx, folded.number).await?.unwrap_or_else(|| Block::new(folded.number));
     let words: BTreeSet<_> = folded.words.keys().chain(stored.words.keys()).collect();
     let differs = words.into_iter().find(|word| folded.words.get(*word) != stored.words.get(*word));
-    let times = (folded.first, folded.last) != (stored.first, stored.last);
+    let times = (folded.first, folded.last, &folded.times) != (stored.first, stored.last, &stored.times);
     let word = differs.cloned().or_else(|| times.then(|| "since and until".to_owned()));
     let first = folded.number * BLOCK;
     word.map_or(Ok(()), |word| Err(Found::Words { word, first, last: first + BLOCK - 1 }.into()))

@@ -81,7 +81,8 @@ impl Site {
             Some(((principal, label), _)) => return Err(Found::Token { principal, label }.into()),
             None => {}
         }
-        let sql = "SELECT r.id, x.event FROM removals x JOIN remediations r ON r.number = x.remediation ORDER BY r.number";
+        let sql =
+            "SELECT r.id, x.event FROM removals x JOIN remediations r ON r.number = x.remediation ORDER BY r.number";
         let mut unknown = self.removed.clone();
         for row in tx.rows(sql, &[]).await? {
             let remediation = row.string(0)?;

@@ -58,7 +58,9 @@ pub(super) fn room(config: &Config) -> Vec<Found> {
 fn enough(folder: &Path, free: u64) -> Result<String, Failure> {
     let said = format!("{} MB free beneath {}", free >> 20, folder.display());
     if free < ROOM {
-        return Err(Failure::failed(said).hint("make room: a full disk stops work (nothing is lost), 1 GB is the least"));
+        return Err(
+            Failure::failed(said).hint("make room: a full disk stops work (nothing is lost), 1 GB is the least")
+        );
     }
     Ok(said)
 }
