@@ -95,7 +95,8 @@ async fn check(kind: &str, written: i64, sql: &str, reached: i64) {
             name: Some(remediation.request.name.clone()),
             ..HistoryFilter::default()
         };
-        assert_eq!(store.history(&status, None, 10).await.unwrap().remediations, [remediation.clone()], "{said}");
+        let found = store.history(&status, None, 10).await.unwrap().remediations;
+        assert_eq!(found, std::slice::from_ref(remediation), "{said}");
     }
     assert!(store.principal_by_token(&Digest::of(b"secret"), Timestamp(5)).await.unwrap().is_some(), "{said}");
     // And it goes on from there.

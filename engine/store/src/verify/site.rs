@@ -77,9 +77,8 @@ impl Site {
                 return Err(Found::Token { principal: key.0, label: key.1 }.into());
             }
         }
-        match self.tokens.pop_first() {
-            Some(((principal, label), _)) => return Err(Found::Token { principal, label }.into()),
-            None => {}
+        if let Some(((principal, label), _)) = self.tokens.pop_first() {
+            return Err(Found::Token { principal, label }.into());
         }
         let sql =
             "SELECT r.id, x.event FROM removals x JOIN remediations r ON r.number = x.remediation ORDER BY r.number";
