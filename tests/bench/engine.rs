@@ -219,6 +219,7 @@ fn outcome(seq: u32, batch: u32, now: Timestamp) -> Outcome {
             fingerprint: format!("{seq:032x}"),
         }),
         location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable Items")),
+        evidence: None,
     };
     Outcome {
         seq,

@@ -253,7 +253,7 @@ fn act(state: &mut State, mailbox: &str, action: Action, aim: &Aim) -> Effect {
     let former = Former { location: message.location.clone(), flags: message.flags.clone() };
     let Some(destination) = destination else {
         kept.remove(at);
-        return Effect::Succeeded(Receipt { former, now: None, location: None });
+        return Effect::Succeeded(Receipt { former, now: None, location: None, evidence: None });
     };
     state.next += 1;
     message.reference.locator = format!("m{}", state.next);
@@ -261,7 +261,12 @@ fn act(state: &mut State, mailbox: &str, action: Action, aim: &Aim) -> Effect {
     if let Some(home) = &aim.former {
         message.flags.clone_from(&home.flags);
     }
-    Effect::Succeeded(Receipt { former, now: Some(message.reference.clone()), location: Some(destination) })
+    Effect::Succeeded(Receipt {
+        former,
+        now: Some(message.reference.clone()),
+        location: Some(destination),
+        evidence: None,
+    })
 }
 
 #[async_trait]

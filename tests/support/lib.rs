@@ -8,6 +8,7 @@ pub mod fake_store;
 pub mod mail;
 pub mod maildirs;
 pub mod openssl;
+pub mod past;
 pub mod postgres;
 pub mod proxy;
 pub mod remote_store;

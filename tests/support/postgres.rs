@@ -29,6 +29,15 @@ const TEMPLATE: &str = "template_clawback";
 
 /// The URL of a fresh, migrated database.
 pub async fn database() -> String {
+    copy_of(TEMPLATE).await
+}
+
+/// The URL of a fresh database with nothing in it.
+pub async fn empty_database() -> String {
+    copy_of("template0").await
+}
+
+async fn copy_of(template: &str) -> String {
     static SERVER: OnceCell<Server> = OnceCell::const_new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let server = SERVER
@@ -40,7 +49,7 @@ pub async fn database() -> String {
         })
         .await;
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-    server.create(&name, TEMPLATE).await;
+    server.create(&name, template).await;
     server.url(&name)
 }
 
@@ -152,8 +161,8 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it has an address").port()
 }
 
-/// In PATH, or where Debian keeps it; the newest version first.
-fn find(name: &str) -> Option<PathBuf> {
+/// A program of PostgreSQL: in PATH, or where Debian keeps it; the newest version first.
+pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = (15..30).rev().map(|version| Path::new("/usr/lib/postgresql").join(version.to_string()).join("bin"));
     std::env::split_paths(&path).chain(versions).map(|folder| folder.join(name)).find(|file| file.is_file())

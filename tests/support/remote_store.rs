@@ -308,7 +308,7 @@ impl MailStore for RemoteStore {
             }
             let (now, location) = moved_to(&aim.reference);
             let former = Former { location: aim.location.clone(), flags: vec![] };
-            Effect::Succeeded(Receipt { former, now: Some(now), location: Some(location) })
+            Effect::Succeeded(Receipt { former, now: Some(now), location: Some(location), evidence: None })
         };
         Ok(aims.iter().zip(words).map(effect).collect())
     }

@@ -60,6 +60,7 @@ pub fn site_of(
             ..Library::default()
         },
         notifiers: [("soc".to_owned(), clawback_runtime::Notifier::Log)].into(),
+        evidence: None,
         limits: Limits::default(),
         throttles: Throttles::default(),
         clock,

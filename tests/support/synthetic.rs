@@ -109,6 +109,7 @@ impl MailStore for Synthetic {
                 former: Former { location: aim.location.clone(), flags: vec!["\\Seen".to_owned()] },
                 now: Some(MessageRef { locator, ..aim.reference.clone() }),
                 location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable Items")),
+                evidence: None,
             })
         };
         Ok(aims.iter().map(receipt).collect())

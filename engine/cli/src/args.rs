@@ -98,11 +98,22 @@ pub(crate) enum Command {
     /// Remediations that keep looking for late copies
     #[command(subcommand)]
     Sweeps(SweepsCommand),
+    /// Messages that were kept before they were deleted for good
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// People and programs, and their tokens
     #[command(subcommand)]
     Principals(PrincipalsCommand),
     /// Test the deployment, and say what to do
     Doctor,
+    /// Copy the history (SQLite) to a new file, as it is at one moment
+    Backup {
+        /// The file; refused if it exists
+        file: PathBuf,
+    },
+    /// Remove what the configuration says may be forgotten
+    #[command(subcommand)]
+    Retention(RetentionCommand),
     /// Write everything about one remediation to a file: events with hashes, plan, messages
     Export(ExportArgs),
     /// Show it all on made-up mailboxes, in half a minute, without a network
@@ -429,7 +440,7 @@ pub(crate) enum PrincipalsCommand {
     Add {
         /// Unique name
         name: String,
-        /// viewer, analyst, approver or admin; may be repeated
+        /// viewer, analyst, approver, admin or examiner; may be repeated
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
         /// A program, not a person
@@ -452,6 +463,55 @@ pub(crate) enum PrincipalsCommand {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// Remove the messages of remediations that ended long enough ago; events and digests stay
+    Run {
+        /// Remove nothing: say what would be
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// Messages that were kept
+    List {
+        /// Only those of this remediation (R-…) or approval (A-…)
+        #[arg(long, value_name = "ID")]
+        remediation: Option<String>,
+        /// Rows to print
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+        /// Continue where `next` of an earlier answer points
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<String>,
+    },
+    /// Write one message as it was; who reads it is noted in the history
+    Get(EvidenceGetArgs),
+    /// Hash every message that was kept, and compare it with the history
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceGetArgs {
+    /// Its digest, as `clawback evidence list` prints it
+    #[arg(required_unless_present = "remediation")]
+    pub(crate) digest: Option<clawback_model::Digest>,
+    /// The remediation (R-…) or approval (A-…) that deleted it
+    #[arg(long, value_name = "ID", requires = "message", conflicts_with = "digest")]
+    pub(crate) remediation: Option<String>,
+    /// Its Message-ID or fingerprint
+    #[arg(long, value_name = "ID", requires = "remediation")]
+    pub(crate) message: Option<String>,
+    /// Its mailbox, where several have the same message
+    #[arg(long, requires = "message")]
+    pub(crate) mailbox: Option<String>,
+    /// File to write, for its owner alone [default: standard output, which must not be a terminal]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

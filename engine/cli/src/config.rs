@@ -34,9 +34,32 @@ pub(crate) struct Config {
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// Whom to tell, by name.
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
+    /// What is kept of messages that are deleted for good.
+    pub(crate) evidence: Option<EvidenceConfig>,
+    /// What may be forgotten.
+    pub(crate) retention: RetentionConfig,
     /// Where the file is.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
+}
+
+/// `[evidence]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct EvidenceConfig {
+    /// The folder that raw messages are kept in; made if missing.
+    pub(crate) folder: PathBuf,
+    /// Before every hard delete, unless the playbook says otherwise.
+    #[serde(default)]
+    pub(crate) keep: bool,
+}
+
+/// `[retention]`: what is not named is kept for ever.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct RetentionConfig {
+    /// Days after its end that the messages of a remediation are kept.
+    pub(crate) messages: Option<u32>,
 }
 
 impl Default for Config {
@@ -52,6 +75,8 @@ impl Default for Config {
             lists: BTreeMap::new(),
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
+            evidence: None,
+            retention: RetentionConfig::default(),
             folder: PathBuf::new(),
         }
     }

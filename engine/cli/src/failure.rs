@@ -89,6 +89,7 @@ impl From<Error> for Failure {
             | Error::UnknownStore { .. }
             | Error::PlaybookPath { .. }
             | Error::File { .. }
+            | Error::NoEvidence
             | Error::Notifier { .. }
             | Error::Limit(_) => Exit::Misuse,
             _ => Exit::Failed,

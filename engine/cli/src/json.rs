@@ -113,6 +113,7 @@ pub(crate) struct MessageJson {
     pub(crate) outcome: Option<&'static str>,
     pub(crate) reason: Option<&'static str>,
     pub(crate) detail: Option<String>,
+    pub(crate) evidence: Option<String>,
     pub(crate) batch: Option<u32>,
     pub(crate) recorded_at: Option<String>,
 }
@@ -135,6 +136,7 @@ impl MessageJson {
             outcome: outcome.map(|outcome| outcome.kind.as_str()),
             reason: outcome.map(|outcome| outcome.reason.as_str()),
             detail: outcome.and_then(|outcome| outcome.detail.clone()),
+            evidence: receipt.and_then(|receipt| receipt.evidence).map(|digest| digest.to_string()),
             batch: outcome.and_then(|outcome| outcome.batch),
             recorded_at: outcome.map(|outcome| outcome.recorded_at.to_string()),
         }

@@ -77,8 +77,11 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Schedules(command) => commands::schedules::run(&global, command).await,
         Command::Sweeps(command) => commands::sweeps::run(&global, command).await,
+        Command::Evidence(command) => commands::evidence::run(&global, command).await,
         Command::Principals(command) => commands::principals::run(&global, command).await,
         Command::Doctor => commands::doctor::run(&global).await,
+        Command::Backup { file } => commands::backup::run(&global, &file).await,
+        Command::Retention(command) => commands::retention::run(&global, command).await,
         Command::Export(args) => commands::export::run(&global, args).await,
         Command::Demo(args) => commands::demo::run(&global, args).await,
         Command::Completions { shell } => Ok(commands::completions::run(shell)),

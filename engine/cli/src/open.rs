@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{Clock, Principal, Remediation, RemediationId, Timestamp};
-use clawback_runtime::{Api, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
+use clawback_runtime::{Api, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
 
@@ -90,6 +90,10 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         stores: std::collections::BTreeMap::new(),
         library: library(config)?,
         notifiers: std::collections::BTreeMap::new(),
+        evidence: match &config.evidence {
+            Some(evidence) => Some(Evidence::folder(&config.resolve(&evidence.folder), evidence.keep)?),
+            None => None,
+        },
         limits: config.limits,
         throttles: config.throttles,
         clock: Arc::new(SystemClock),

@@ -13,7 +13,7 @@ use crate::args::Format;
 use crate::failure::Failure;
 
 /// Longest cell of a table, in characters.
-const CELL: usize = 60;
+const CELL: usize = 64;
 
 /// A list of rows in the format asked for.
 pub(crate) fn rows<T: Serialize>(

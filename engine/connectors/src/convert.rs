@@ -156,6 +156,7 @@ pub(crate) fn effect(effect: wit::Effect) -> Effect {
             former: former(receipt.former),
             now: receipt.now.map(reference),
             location: receipt.location.map(location),
+            evidence: None,
         }),
         wit::Effect::AlreadyInDestination => Effect::AlreadyInDestination,
         wit::Effect::NotFound => Effect::NotFound,

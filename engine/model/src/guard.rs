@@ -11,7 +11,7 @@ use crate::halt::Halt;
 use crate::id::RemediationId;
 use crate::limits::LimitExceeded;
 
-/// How a remediation is cut up and when it stops.
+/// How a remediation is cut up, when it stops, and what is kept of what it deletes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Guards {
@@ -21,11 +21,14 @@ pub struct Guards {
     pub canary: u32,
     /// Stop rules.
     pub stop_when: StopWhen,
+    /// Keep each message before it is deleted for good; what cannot be kept is not deleted. None: as the site says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_evidence: Option<bool>,
 }
 
 impl Default for Guards {
     fn default() -> Self {
-        Self { batch: 5_000, canary: 20, stop_when: StopWhen::default() }
+        Self { batch: 5_000, canary: 20, stop_when: StopWhen::default(), keep_evidence: None }
     }
 }
 

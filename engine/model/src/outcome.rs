@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::action::UnknownWord;
+use crate::chain::Digest;
 use crate::clock::Timestamp;
 use crate::location::Location;
 use crate::message::MessageRef;
@@ -104,13 +105,15 @@ pub enum Reason {
     ThrottledTooLong,
     /// The connector broke its contract or crashed.
     ConnectorFault,
+    /// The message could not be kept as evidence, and so it was not deleted.
+    EvidenceNotKept,
     /// A person cancelled the remediation.
     CancelledByPerson,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Confirmed,
         Self::ConfirmedAfterRestart,
         Self::AlreadyThere,
@@ -125,6 +128,7 @@ impl Reason {
         Self::StoreUnavailable,
         Self::ThrottledTooLong,
         Self::ConnectorFault,
+        Self::EvidenceNotKept,
         Self::CancelledByPerson,
     ];
 
@@ -145,6 +149,7 @@ impl Reason {
             Self::StoreUnavailable => "store-unavailable",
             Self::ThrottledTooLong => "throttled-too-long",
             Self::ConnectorFault => "connector-fault",
+            Self::EvidenceNotKept => "evidence-not-kept",
             Self::CancelledByPerson => "cancelled-by-person",
         }
     }
@@ -186,6 +191,9 @@ pub struct Receipt {
     pub now: Option<MessageRef>,
     /// Where it is after the act.
     pub location: Option<Location>,
+    /// sha256 of the raw message, where it was kept before it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Digest>,
 }
 
 /// What a connector answers for one target.

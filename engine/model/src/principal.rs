@@ -19,11 +19,13 @@ pub enum Role {
     Approver,
     /// Manages principals, and halts the site.
     Admin,
+    /// Reads the messages that were kept as evidence.
+    Examiner,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 4] = [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin];
+    pub const ALL: [Self; 5] = [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner];
 
     /// The word used in playbooks, JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Role {
             Self::Analyst => "analyst",
             Self::Approver => "approver",
             Self::Admin => "admin",
+            Self::Examiner => "examiner",
         }
     }
 }
@@ -65,6 +68,8 @@ pub enum Permission {
     Control,
     /// Manage principals and tokens, throw the kill switch and take it back.
     Administer,
+    /// Read messages that were kept as evidence.
+    Examine,
 }
 
 impl Permission {
@@ -75,6 +80,7 @@ impl Permission {
             Self::Submit | Self::Control => Role::Analyst,
             Self::Decide => Role::Approver,
             Self::Administer => Role::Admin,
+            Self::Examine => Role::Examiner,
         }
     }
 }
@@ -100,7 +106,8 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Whether one of the roles allows it. An admin may do everything but decide: approving asks for the approver's role.
+    /// Whether one of the roles allows it. An admin may do everything but decide and read other people's mail:
+    /// these ask for the roles of their own.
     pub fn may(&self, permission: Permission) -> bool {
         self.roles.iter().any(|role| match permission {
             Permission::Read => true,
@@ -108,6 +115,7 @@ impl Principal {
             Permission::Control => matches!(role, Role::Analyst | Role::Approver | Role::Admin),
             Permission::Decide => *role == Role::Approver,
             Permission::Administer => *role == Role::Admin,
+            Permission::Examine => *role == Role::Examiner,
         })
     }
 }

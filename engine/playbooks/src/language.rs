@@ -204,6 +204,11 @@ pub(crate) static STEPS: &[Key] = &[
                 Shape::Value(&Shape::Boolean),
                 "with soft-delete: also the copy in the sender's sent items",
             ),
+            key(
+                "keep-evidence",
+                Shape::Boolean,
+                "with hard-delete: each message is kept before, and what cannot be kept is not deleted; as the site says if left out",
+            ),
         ]),
         "acts on the plan",
     ),

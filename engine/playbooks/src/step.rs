@@ -368,7 +368,16 @@ impl<'a> Reader<'a> {
                     .help("lower it, or leave it out");
             }
         }
-        Some(What::Remediate { action, delete_senders_copy, guards: Guards { batch, canary, stop_when } })
+        let keep_evidence = body.get("keep-evidence").and_then(Node::boolean);
+        if let (Some(node), Some(true), Some(action)) = (body.get("keep-evidence"), keep_evidence, literal)
+            && action != Action::HardDelete
+        {
+            let message = format!("`keep-evidence` goes with hard-delete only, and the action is {action}");
+            let hint = "whatever else is done to a message, the message itself stays in the store";
+            self.report.error("remediate", node.span.clone(), message, "here").help(hint);
+        }
+        let guards = Guards { batch, canary, stop_when, keep_evidence };
+        Some(What::Remediate { action, delete_senders_copy, guards })
     }
 
     fn notify(&self, body: &Node) -> What {

@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::crew::Stop;
 use crate::error::Error;
+use crate::evidence::{self, Keeper};
 use crate::gate::Gated;
 use crate::progress::{Observer, Seen};
 use crate::settle::settle;
@@ -25,6 +26,7 @@ use crate::site::Site;
 pub(crate) struct Bench {
     pub(crate) site: Arc<Site>,
     pub(crate) action: Action,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) batch: u32,
     pub(crate) stop: Stop,
     pub(crate) reports: mpsc::Sender<Report>,
@@ -191,11 +193,14 @@ async fn call(
     chunk: &mut Chunk<'_>,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), CallError> {
-    let aims = if chunk.in_doubt {
+    let mut aims = if chunk.in_doubt {
         settled(bench, place, chunk, outcomes).await?
     } else {
         chunk.left.iter().map(|target| aim(target)).collect()
     };
+    let keeper = bench.keeper.as_ref();
+    let spared = evidence::keep(keeper, place.store, place.mailbox, &mut chunk.left, &mut aims).await?;
+    outcomes.extend(spared.into_iter().map(|one| bench.outcome(one.seq, one.kind, one.reason, one.detail, None)));
     if aims.is_empty() {
         return Ok(());
     }

@@ -191,6 +191,7 @@ impl Api {
             let advice = "wait until it has ended, or pause or cancel it first";
             return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
         }
+        self.has_messages(id).await?;
         if old.counts.succeeded == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "succeeded message", verb: "undo" });
         }
@@ -206,6 +207,13 @@ impl Api {
         self.file(request, who).await
     }
 
+    async fn has_messages(&self, id: &RemediationId) -> Result<(), Error> {
+        if self.site.history.messages_removed(id).await? {
+            return Err(Error::MessagesRemoved { id: id.clone() });
+        }
+        Ok(())
+    }
+
     /// A new remediation with what failed in `id`, under the same approval while that is valid.
     pub async fn retry(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
@@ -214,6 +222,7 @@ impl Api {
             let advice = "only what has ended can be retried";
             return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
         }
+        self.has_messages(id).await?;
         if old.counts.failed == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "failed message", verb: "retry" });
         }
@@ -248,6 +257,7 @@ impl Api {
         let (path, source) = self.site.library.playbook_source(&submission.playbook)?;
         let playbook = load(&self.site, &path, &source)?;
         let bound = playbook.bind(&submission.inputs, as_of.unwrap_or(self.site.now()))?;
+        crate::evidence::check(&self.site, &bound)?;
         let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
         match submission.mode {
             SelectionMode::Handpicked => self.site.limits.check_messages(submission.mode, picked)?,

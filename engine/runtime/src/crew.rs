@@ -20,7 +20,7 @@ use crate::gate::Gated;
 use crate::progress::Observer;
 use crate::recorder::record;
 use crate::site::Site;
-use crate::{node, planner};
+use crate::{evidence, node, planner};
 
 /// Reports that may wait for the recorder before lanes wait for it.
 const WAITING_REPORTS: usize = 256;
@@ -304,6 +304,7 @@ impl Inner {
         let bench = Arc::new(Bench {
             site: Arc::clone(&self.site),
             action: remediation.request.action,
+            keeper: evidence::keeper(&self.site, &remediation),
             batch,
             stop: Stop { asked, life: Arc::clone(&self.life) },
             reports: reports.clone(),

@@ -54,6 +54,8 @@ pub enum Error {
     NotPending { id: RemediationId, status: Status },
     #[error("{id} is {status}: {advice}")]
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
+    #[error("the messages of {id} were removed by the site's retention, and only its events are left")]
+    MessagesRemoved { id: RemediationId },
     #[error("{id} did `{action}`, which cannot be undone")]
     Irreversible { id: RemediationId, action: clawback_model::Action },
     #[error("{id} has no {what} to {verb}")]
@@ -68,6 +70,12 @@ pub enum Error {
     NoRoom(StopReason),
     #[error("nothing could be searched: {detail}")]
     NothingSearched { detail: String },
+    #[error(
+        "the playbook keeps evidence, and no place for it is configured: set `folder` under [evidence] in clawback.toml"
+    )]
+    NoEvidence,
+    #[error("the message kept under {digest} is lost: {detail}; restore it from a backup of the evidence folder")]
+    EvidenceLost { digest: clawback_model::Digest, detail: String },
     #[error("file {path} cannot be read: {detail}")]
     File { path: String, detail: String },
     #[error("notifier `{name}`: {detail}")]

@@ -36,7 +36,12 @@ fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut 
     }
     let former = |flags: &[String]| Former { location: target.location.clone(), flags: flags.to_vec() };
     if action == Action::HardDelete {
-        return sightings.is_empty().then(|| Receipt { former: former(&[]), now: None, location: None });
+        return sightings.is_empty().then(|| Receipt {
+            former: former(&[]),
+            now: None,
+            location: None,
+            evidence: None,
+        });
     }
     let arrived = |seen: &&Sighting| match (&target.former, action.destination()) {
         (Some(wanted), _) => same_place(&seen.location, &wanted.location) && same_flags(&seen.flags, &wanted.flags),
@@ -54,6 +59,7 @@ fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut 
         former: former(&seen.flags),
         now: Some(seen.reference.clone()),
         location: Some(seen.location.clone()),
+        evidence: None,
     })
 }
 

@@ -8,6 +8,7 @@ use clawback_model::{Clock, Limits, Throttles, Timestamp};
 use clawback_store::Store;
 
 use crate::error::Error;
+use crate::evidence::Evidence;
 use crate::gate::Gated;
 use crate::library::Library;
 use crate::metrics::Metrics;
@@ -23,6 +24,8 @@ pub struct Site {
     pub library: Library,
     /// Whom to tell, by name.
     pub notifiers: BTreeMap<String, Notifier>,
+    /// Where messages are kept before they are deleted for good.
+    pub evidence: Option<Evidence>,
     /// Largest selections.
     pub limits: Limits,
     /// How much may run at once.

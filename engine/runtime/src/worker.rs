@@ -405,7 +405,13 @@ impl Worker {
         }
         let (approval, decided_by) = crate::api::approval_for(site, request, &bound, &plan).await?;
         let verify = bound.verifies(&plan.facts, &plan.counts);
-        let event = Event::Planned { plan, guards: bound.guards().clone(), verify, approval, decided_by };
+        let event = Event::Planned {
+            plan,
+            guards: crate::evidence::settled(site, bound.guards()),
+            verify,
+            approval,
+            decided_by,
+        };
         Ok(site.history.freeze_plan(&remediation.id, lease, &header, AUTOMATION, &event, site.now()).await?)
     }
 }

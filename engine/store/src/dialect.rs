@@ -90,7 +90,7 @@ impl Tx {
         sql: impl Into<Cow<'static, str>>,
         values: &[Value<'_>],
     ) -> Result<u64, StoreError> {
-        let sql = AssertSqlSafe(sql.into());
+        let sql = AssertSqlSafe(told(sql.into()));
         Ok(match self {
             Self::Sqlite(tx) => sqlx::query_with(sql, sqlite(values)).execute(&mut **tx).await?.rows_affected(),
             Self::Postgres(tx) => sqlx::query_with(sql, postgres(values)).execute(&mut **tx).await?.rows_affected(),
@@ -103,7 +103,7 @@ impl Tx {
         sql: impl Into<Cow<'static, str>>,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, StoreError> {
-        let sql = AssertSqlSafe(sql.into());
+        let sql = AssertSqlSafe(told(sql.into()));
         Ok(match self {
             Self::Sqlite(tx) => {
                 let rows = sqlx::query_with(sql, sqlite(values)).fetch_all(&mut **tx).await?;
@@ -140,6 +140,12 @@ impl Tx {
             Self::Postgres(_) => Cow::Owned(format!("{sql} FOR UPDATE SKIP LOCKED")),
         }
     }
+}
+
+/// Logs a statement before it is sent. It holds no values: whatever comes from outside is bound.
+fn told(sql: Cow<'static, str>) -> Cow<'static, str> {
+    tracing::trace!(%sql, "statement");
+    sql
 }
 
 impl Row {

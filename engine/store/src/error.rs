@@ -39,6 +39,8 @@ pub enum StoreError {
     Migration(#[source] MigrateError),
     #[error("`{url}` is no database: expected a file path, sqlite:PATH or postgres://USER@HOST/NAME")]
     BadUrl { url: String },
+    #[error("PostgreSQL has its own tools for backups: `pg_dump --format=custom`, and `pg_restore` to go back")]
+    NoBackup,
     #[error("the database file {path} cannot be created")]
     File { path: String, source: std::io::Error },
     #[error("the database refused a statement; this is a defect, please report it")]

@@ -1,19 +1,18 @@
-//! Reading the history: remediations by filter, newest first, in pages by key (never by offset, which skips rows while new
-//! ones arrive), and the messages and batches of one.
-
-use std::fmt::Write as _;
+//! Reading the history: remediations by filter, the last submitted first, in pages by key (never by offset, which skips rows
+//! while new ones arrive), and the messages and batches of one.
 
 use clawback_model::{
-    Action, ActionSource, ApprovalId, BatchReport, Digest, Id, InvestigationId, Outcome, OutcomeKind, Remediation,
+    Action, ActionSource, ApprovalId, BatchReport, Digest, InvestigationId, Outcome, OutcomeKind, Remediation,
     RemediationId, Status, Target, Timestamp,
 };
 
 use crate::chain::digest;
 use crate::dialect::{Row, Value};
 use crate::error::StoreError;
+use crate::listing;
 use crate::outcomes::{OUTCOME_COLUMNS, number_of, read_pair};
 use crate::plans::{TARGET_COLUMNS, number};
-use crate::remediations::{parse, state};
+use crate::remediations::parse;
 use crate::store::Store;
 
 /// Which remediations to list. Every condition that is set must hold.
@@ -41,11 +40,32 @@ pub struct HistoryFilter {
     pub pending_only: bool,
 }
 
+impl HistoryFilter {
+    /// Whether a remediation fits all of it.
+    pub fn lets_through(&self, remediation: &Remediation) -> bool {
+        let request = &remediation.request;
+        let in_name = |part: &String| request.name.to_lowercase().contains(&part.to_lowercase());
+        let decided = |name: &String| {
+            let names = remediation.decided_by.as_deref();
+            names.is_some_and(|names| names.split(", ").any(|one| one == name))
+        };
+        self.name.as_ref().is_none_or(in_name)
+            && self.approval_id.as_ref().is_none_or(|id| *id == request.approval_id)
+            && self.investigation_id.as_ref().is_none_or(|id| *id == request.investigation_id)
+            && self.status.is_none_or(|status| status == remediation.status)
+            && self.action_source.is_none_or(|source| source == request.source)
+            && self.action_type.is_none_or(|action| action == request.action)
+            && self.decided_by.as_ref().is_none_or(decided)
+            && self.since.is_none_or(|since| remediation.created_at >= since)
+            && self.until.is_none_or(|until| remediation.created_at < until)
+            && (!self.pending_only || matches!(remediation.status, Status::PendingApproval | Status::Paused))
+    }
+}
+
 /// Where a page ended; the next one begins behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    created_at: i64,
-    number: i64,
+    pub(crate) number: i64,
 }
 
 /// A page of history.
@@ -72,17 +92,15 @@ pub struct Batch {
 /// Written as it is put into a link or a flag.
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.created_at, self.number)
+        write!(f, "{}", self.number)
     }
 }
 
 impl std::str::FromStr for Cursor {
     type Err = StoreError;
     fn from_str(given: &str) -> Result<Self, StoreError> {
-        let parts = given.rsplit_once('-');
-        let read = parts.and_then(|(time, number)| Some((time.parse().ok()?, number.parse().ok()?)));
-        let (created_at, number) = read.ok_or_else(|| StoreError::not_found("page", given))?;
-        Ok(Self { created_at, number })
+        let number = given.parse().map_err(|_| StoreError::not_found("page", given))?;
+        Ok(Self { number })
     }
 }
 
@@ -90,19 +108,7 @@ impl Store {
     /// The newest remediations that the filter lets through, at most `most`, behind `cursor`.
     #[tracing::instrument(name = "store.history", skip_all)]
     pub async fn history(&self, filter: &HistoryFilter, cursor: Option<Cursor>, most: u32) -> Result<Page, StoreError> {
-        let (sql, values) = query(filter, cursor, most);
-        let rows = self.read().await?.rows(sql, &values).await?;
-        // One more than asked for was read, to know whether there is another page.
-        let more = rows.len() > most as usize;
-        let kept = &rows[..rows.len().min(most as usize)];
-        let next = kept
-            .last()
-            .filter(|_| more)
-            .map(|row| Ok::<_, StoreError>(Cursor { created_at: row.int(2)?, number: row.int(3)? }));
-        Ok(Page {
-            remediations: kept.iter().map(|row| state(row, 1)).collect::<Result<_, _>>()?,
-            next: next.transpose()?,
-        })
+        listing::page(&mut self.read().await?, filter, cursor, most).await
     }
 
     /// The messages of a remediation with their outcomes, in their order, behind number `after`.
@@ -179,57 +185,4 @@ pub(crate) fn read_batch(row: &Row) -> Result<Batch, StoreError> {
         started_at: row.time(3)?,
         finished,
     })
-}
-
-/// Puts the conditions that are set one behind the other; each is a fixed text with the number of its value.
-fn query(filter: &HistoryFilter, cursor: Option<Cursor>, most: u32) -> (String, Vec<Value<'_>>) {
-    let mut sql = "SELECT id, state, created_at, number FROM remediations WHERE 1 = 1".to_owned();
-    let mut values: Vec<Value<'_>> = Vec::new();
-    let mut and = |condition: &str, value: Option<Value<'static>>| {
-        let Some(value) = value else { return };
-        values.push(value);
-        sql.push_str(" AND ");
-        sql.push_str(&condition.replace('?', &format!("${}", values.len())));
-    };
-    let word = |word: Option<&str>| word.map(|word| Value::from(word.to_owned()));
-    and("approval_id = ?", word(filter.approval_id.as_ref().map(Id::as_str)));
-    and("investigation_id = ?", word(filter.investigation_id.as_ref().map(Id::as_str)));
-    and("status = ?", word(filter.status.map(Status::as_str)));
-    and("action_source = ?", word(filter.action_source.map(ActionSource::as_str)));
-    and("action = ?", word(filter.action_type.map(Action::as_str)));
-    and("created_at >= ?", filter.since.map(Value::from));
-    and("created_at < ?", filter.until.map(Value::from));
-    and(r"name_key LIKE ? ESCAPE '\'", filter.name.as_deref().map(|name| contains(&name.to_lowercase()).into()));
-    // Names are joined with a comma; each stands alone here.
-    and(
-        r"', ' || decided_by || ', ' LIKE ? ESCAPE '\'",
-        filter.decided_by.as_deref().map(|name| contains(&format!(", {name}, ")).into()),
-    );
-    if let Some(cursor) = cursor {
-        and("created_at <= ?", Some(cursor.created_at.into()));
-        and("(created_at, number) < (CAST(? AS BIGINT), ", Some(cursor.created_at.into()));
-        values.push(cursor.number.into());
-        let place = values.len();
-        write!(sql, "CAST(${place} AS BIGINT))").expect("a String takes any text");
-    }
-    if filter.pending_only {
-        sql.push_str(" AND status IN ('pending-approval', 'paused')");
-    }
-    values.push((i64::from(most) + 1).into());
-    let place = values.len();
-    write!(sql, " ORDER BY created_at DESC, number DESC LIMIT ${place}").expect("a String takes any text");
-    (sql, values)
-}
-
-/// A LIKE pattern for any text that contains this one.
-fn contains(text: &str) -> String {
-    let mut pattern = "%".to_owned();
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }

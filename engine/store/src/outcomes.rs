@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 
 use clawback_model::{
-    BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Remediation, RemediationId, Target,
-    Timestamp,
+    BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Receipt, Remediation, RemediationId,
+    Target, Timestamp,
 };
 
 use crate::bulk;
 use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
+use crate::evidence;
 use crate::leases::Lease;
 use crate::plans::{TARGET_WIDTH, number as small, read_target};
 use crate::remediations::{Locked, json, lock, write};
@@ -41,8 +42,7 @@ impl Store {
     ) -> Result<Remediation, StoreError> {
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, Some(lease)).await?;
-        let outcomes: Vec<_> = outcomes.iter().map(|outcome| (locked.number, outcome)).collect();
-        insert(&mut tx, &outcomes).await?;
+        insert(&mut tx, locked.number, &outcomes.iter().collect::<Vec<_>>()).await?;
         let next = close_batch(&mut tx, locked, actor, number, at).await?;
         tx.commit().await?;
         Ok(next.remediation)
@@ -105,23 +105,27 @@ async fn close_batch(
     write(tx, locked, actor, &event, at).await
 }
 
-/// Writes outcomes, each with the number of its remediation.
-pub(crate) async fn insert(tx: &mut Tx, outcomes: &[(i64, &Outcome)]) -> Result<(), StoreError> {
+/// Writes outcomes of one remediation.
+pub(crate) async fn insert(tx: &mut Tx, number: i64, outcomes: &[&Outcome]) -> Result<(), StoreError> {
+    let kept = evidence::of_outcomes(tx, number, outcomes).await?;
     let mut values = Vec::with_capacity(outcomes.len() * OUTCOMES.columns.len());
-    for (number, outcome) in outcomes {
+    for outcome in outcomes {
+        let receipt = outcome.receipt.as_ref().map(|receipt| match kept.get(&outcome.seq) {
+            Some(digest) if receipt.now.is_none() => json(&Receipt { evidence: Some(*digest), ..receipt.clone() }),
+            _ => json(receipt),
+        });
         values.extend([
-            Value::Int(*number),
+            Value::Int(number),
             outcome.seq.into(),
             outcome.kind.as_str().into(),
             outcome.reason.as_str().into(),
             outcome.detail.as_deref().into(),
-            outcome.receipt.as_ref().map(json).into(),
+            receipt.into(),
             outcome.batch.into(),
             outcome.recorded_at.into(),
         ]);
     }
     let noun = "an outcome of one of the targets of remediation number";
-    let number = outcomes.first().map_or(0, |(number, _)| *number);
     bulk::insert(tx, OUTCOMES, &values).await.map_err(|error| error.exists(noun, number))
 }
 

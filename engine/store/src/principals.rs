@@ -34,6 +34,8 @@ pub(crate) enum SiteEvent {
     SweepEnded { remediation: RemediationId, why: SweepEnd },
     Halted { reason: String },
     Unhalted,
+    EvidenceRead { digest: Digest, remediation: String, seq: u32 },
+    MessagesRemoved { remediation: String, messages: u64 },
 }
 
 impl SiteEvent {
@@ -48,6 +50,8 @@ impl SiteEvent {
             Self::SweepEnded { .. } => "sweep-ended",
             Self::Halted { .. } => "halted",
             Self::Unhalted => "unhalted",
+            Self::EvidenceRead { .. } => "evidence-read",
+            Self::MessagesRemoved { .. } => "messages-removed",
         }
     }
 }
@@ -182,9 +186,9 @@ impl Store {
     }
 }
 
-/// Appends an event of the site.
-pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<(), StoreError> {
-    chain::append(tx, None, actor, event.kind(), json(event), at).await.map(drop)
+/// Appends an event of the site; gives its number.
+pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<i64, StoreError> {
+    chain::append(tx, None, actor, event.kind(), json(event), at).await
 }
 
 fn read(row: &Row) -> Result<Principal, StoreError> {

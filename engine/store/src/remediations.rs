@@ -18,6 +18,7 @@ use crate::leases::Lease;
 use crate::store::Store;
 use crate::sweeps;
 use crate::watch;
+use crate::words;
 
 /// A remediation that begins, with the records that are written with it.
 #[derive(Debug, Clone)]
@@ -156,6 +157,7 @@ pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError>
     .map_err(|error| error.exists("investigation", &investigation.id))?;
     let event = Event::Submitted { request: remediation.request.clone() };
     chain::append(tx, Some(id), actor, event.kind(), json(&event), at).await?;
+    words::added(tx, number, remediation).await?;
     if let Some(sweep) = sweep {
         sweeps::begin(tx, id, sweep, at).await?;
     }
@@ -236,6 +238,7 @@ pub(crate) async fn write(
         admission::wake(tx, at).await?;
     }
     write_details(tx, locked.number, &next, event, seq, at).await?;
+    words::changed(tx, locked.number, &locked.remediation, &next).await?;
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }
 

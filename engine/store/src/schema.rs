@@ -20,14 +20,18 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (2, "lanes", include_str!("../migrations/sqlite/0002_lanes.sql")),
     (3, "schedules", include_str!("../migrations/sqlite/0003_schedules.sql")),
     (4, "guards", include_str!("../migrations/sqlite/0004_guards.sql")),
+    (5, "evidence", include_str!("../migrations/sqlite/0005_evidence.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
     (2, "lanes", include_str!("../migrations/postgres/0002_lanes.sql")),
     (3, "schedules", include_str!("../migrations/postgres/0003_schedules.sql")),
     (4, "guards", include_str!("../migrations/postgres/0004_guards.sql")),
+    (5, "evidence", include_str!("../migrations/postgres/0005_evidence.sql")),
 ];
 
+/// `server_version_num` of the oldest PostgreSQL that is tested.
+pub(crate) const OLDEST_POSTGRES: i64 = 150_000;
 /// How long a writer of SQLite waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
 /// How long a caller waits for a connection.

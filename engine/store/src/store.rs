@@ -14,7 +14,9 @@ impl Store {
     /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to date.
     #[tracing::instrument(name = "store.open", skip_all)]
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Ok(Self { pool: schema::open(url).await? })
+        let store = Self { pool: schema::open(url).await? };
+        store.build_words().await?;
+        Ok(store)
     }
 
     /// Closes every connection; calls after it fail. SQLite folds its write-ahead log into the file.

@@ -60,8 +60,8 @@ impl Store {
         let mut tx = self.read().await?;
         let mut seen = Verified::default();
         let site = walk(&mut tx, known, &mut seen, &mut progress).await?;
-        site.compare(&mut tx).await?;
-        records::check_all(&mut tx, &mut seen, &mut progress).await?;
+        let removed = site.compare(&mut tx).await?;
+        records::check_all(&mut tx, &removed, &mut seen, &mut progress).await?;
         Ok(seen)
     }
 }

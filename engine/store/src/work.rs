@@ -199,14 +199,13 @@ impl Store {
             held.insert(LaneClaim { remediation: row.int(0)?, lane: row.int(1)?, claims: row.int(2)? });
         }
         let (mine, lost): (Vec<_>, Vec<_>) = reports.iter().partition(|report| held.contains(&report.claim));
-        let outcomes: Vec<_> =
-            mine.iter().flat_map(|report| report.outcomes.iter().map(|one| (report.claim.remediation, one))).collect();
-        insert(&mut tx, &outcomes).await?;
         let mut remediations: Vec<i64> = mine.iter().map(|report| report.claim.remediation).collect();
         remediations.sort_unstable();
         remediations.dedup();
         for number in remediations {
             let of: Vec<_> = mine.iter().filter(|report| report.claim.remediation == number).collect();
+            let outcomes: Vec<&Outcome> = of.iter().flat_map(|report| report.outcomes).collect();
+            insert(&mut tx, number, &outcomes).await?;
             leave(&mut tx, number, &of).await?;
         }
         tx.commit().await?;

@@ -294,6 +294,7 @@ pub(crate) fn outcome(target: &Target, batch: u32) -> Outcome {
         former: former(),
         now: Some(MessageRef { locator: format!("1700000001:{}:Trash", target.seq), ..target.reference.clone() }),
         location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable")),
+        evidence: None,
     };
     Outcome {
         seq: target.seq,

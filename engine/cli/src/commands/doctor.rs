@@ -1,63 +1,124 @@
 //! `clawback doctor`: tests the deployment and says what to do.
 
+mod machine;
+
+use clawback_runtime::Site;
+
 use crate::args::Global;
 use crate::config::Config;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, chain};
 use crate::open::{Session, Stores, site};
 use crate::output;
 
-pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
-    let mut all_well = true;
-    let mut report = |name: &str, result: Result<String, Failure>| -> Result<(), Failure> {
+/// Seconds that the clocks of a node and of the database may differ: leases are measured on both.
+const SKEW: i64 = 2;
+
+/// What was found so far.
+struct Report {
+    all_well: bool,
+}
+
+impl Report {
+    fn add(&mut self, name: &str, result: Result<String, Failure>) -> Result<(), Failure> {
         match result {
             Ok(said) => output::line(&format!("ok     {name}: {said}")),
             Err(failure) => {
-                all_well = false;
+                self.all_well = false;
                 output::line(&format!("WRONG  {name}\n{}", failure.render()))
             }
         }
-    };
+    }
+}
+
+pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
+    let mut report = Report { all_well: true };
     let config = Config::find(global.config.as_deref())?;
-    report("configuration", Ok(config.folder.join("clawback.toml").display().to_string()))?;
+    report.add("configuration", Ok(config.folder.join("clawback.toml").display().to_string()))?;
+    for (name, result) in machine::permissions(&config) {
+        report.add(&name, result)?;
+    }
+    for (name, result) in machine::room(&config) {
+        report.add(&name, result)?;
+    }
     match site(&config, Stores::None).await {
-        Err(failure) => report("database", Err(failure))?,
+        Err(failure) => report.add("database", Err(failure))?,
         Ok(site) => {
-            report("database", Ok(config.database_shown()))?;
-            let verified = site.history.verify(None, |_| {}).await;
-            let said = verified.map(|verified| format!("{} events, unbroken", verified.events));
-            report("history", said.map_err(|broken| Failure::failed(crate::failure::chain(&broken))))?;
-            let halt = site.history.halted().await?;
-            let halted = halt.map_or(Ok("not thrown".to_owned()), |halt| {
-                let said = format!("the site is {}", clawback_model::visible(&halt.to_string()));
-                Err(Failure::failed(said).hint("`clawback unhalt` lets it go on"))
-            });
-            report("kill switch", halted)?;
-            let names = site.library.playbook_names();
-            for name in &names {
-                let checked = site.library.playbook_source(name).and_then(|(path, source)| {
-                    let stores = Some(config.stores.keys().cloned().collect());
-                    let notifiers = Some(config.notifiers.keys().cloned().collect());
-                    site.library.check(&path, &source, stores, notifiers, site.limits)
-                });
-                if let Err(error) = checked {
-                    report(&format!("playbook {name}"), Err(error.into()))?;
-                }
-            }
-            report("playbooks", Ok(names.join(", ")))?;
+            database(&config, &site, &mut report).await?;
+            playbooks(&config, &site, &mut report)?;
         }
     }
     let identity = Session::open(global, Stores::None).await;
     let known = identity.is_ok();
-    report("token", identity.map(|session| format!("you are {}", session.who.name)))?;
+    report.add("token", identity.map(|session| format!("you are {}", session.who.name)))?;
     if config.stores.is_empty() {
-        report(
-            "stores",
-            Err(Failure::misuse("none is configured").hint("describe one under [stores.NAME] in clawback.toml")),
-        )?;
+        let none = Failure::misuse("none is configured").hint("describe one under [stores.NAME] in clawback.toml");
+        report.add("stores", Err(none))?;
     }
     // Without a token nobody logs in to anything with the site's credentials.
     for name in config.stores.keys().filter(|_| known) {
-        report(&format!("store {name}"), super::connectors::probe(&config, name).await)?;
+        report.add(&format!("store {name}"), super::connectors::probe(&config, name).await)?;
     }
-    Ok(if all_well { Exit::Done } else { Exit::Failed })
+    Ok(if report.all_well { Exit::Done } else { Exit::Failed })
+}
+
+async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(), Failure> {
+    match site.history.health().await {
+        Err(error) => report.add("database", Err(Failure::failed(chain(&error))))?,
+        Ok(health) => {
+            let said = format!("{}, {}, schema {}, writable", config.database_shown(), health.database, health.schema);
+            let old = || {
+                Failure::failed(format!("{} is older than what Clawback is tested with", health.database))
+                    .hint("upgrade to PostgreSQL 15 or later")
+            };
+            report.add("database", if health.supported { Ok(said) } else { Err(old()) })?;
+            if let Some(clock) = health.clock {
+                report.add("clock", skew(clock.0 - site.now().0))?;
+            }
+        }
+    }
+    let verified = site.history.verify(None, |_| {}).await;
+    let said = verified.map(|verified| format!("{} events, unbroken", verified.events));
+    report.add("history", said.map_err(|broken| Failure::failed(chain(&broken))))?;
+    let halt = site.history.halted().await?;
+    let halted = halt.map_or(Ok("not thrown".to_owned()), |halt| {
+        let said = format!("the site is {}", clawback_model::visible(&halt.to_string()));
+        Err(Failure::failed(said).hint("`clawback unhalt` lets it go on"))
+    });
+    report.add("kill switch", halted)
+}
+
+/// `ahead`: microseconds that the database's clock is before this node's.
+fn skew(ahead: i64) -> Result<String, Failure> {
+    let milliseconds = ahead / 1_000;
+    if milliseconds.abs() > SKEW * 1_000 {
+        return Err(Failure::failed(format!("the database's clock differs from this node's by {milliseconds} ms"))
+            .hint("run a time service (chrony, systemd-timesyncd) on both: leases and deadlines are measured on both clocks"));
+    }
+    Ok(format!("{milliseconds} ms from the database's"))
+}
+
+fn playbooks(config: &Config, site: &Site, report: &mut Report) -> Result<(), Failure> {
+    let names = site.library.playbook_names();
+    for name in &names {
+        let checked = site.library.playbook_source(name).and_then(|(path, source)| {
+            let stores = Some(config.stores.keys().cloned().collect());
+            let notifiers = Some(config.notifiers.keys().cloned().collect());
+            site.library.check(&path, &source, stores, notifiers, site.limits)
+        });
+        if let Err(error) = checked {
+            report.add(&format!("playbook {name}"), Err(error.into()))?;
+        }
+    }
+    report.add("playbooks", Ok(names.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_off_by_seconds_is_wrong() {
+        assert!(skew(1_999_000).is_ok() && skew(-1_999_000).is_ok());
+        assert!(skew(2_100_000).is_err() && skew(-3_600_000_000).is_err());
+    }
 }

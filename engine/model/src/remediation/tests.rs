@@ -41,8 +41,12 @@ fn plan(remediable: u64) -> PlanSummary {
 }
 
 fn planned(remediable: u64, approval: Option<ApprovalRule>) -> Event {
-    let guards =
-        Guards { batch: 40, canary: 10, stop_when: StopWhen { failed_ratio: Some(0.1), ..StopWhen::default() } };
+    let guards = Guards {
+        batch: 40,
+        canary: 10,
+        stop_when: StopWhen { failed_ratio: Some(0.1), ..StopWhen::default() },
+        ..Guards::default()
+    };
     Event::Planned { plan: plan(remediable), guards, verify: true, approval, decided_by: None }
 }
 

@@ -61,6 +61,10 @@ pub enum Found {
     Cancelled { remediation: String, expected: Digest, found: Digest },
     #[error("whether the site is halted differs from the events of the site")]
     Halt,
+    #[error("the index of the history's filters has lost or added remediations {first} to {last} under `{word}`")]
+    Words { word: String, first: i64, last: i64 },
+    #[error("whether the messages of {remediation} were removed differs from the events of the site")]
+    Removal { remediation: String },
     #[error("principal `{name}` differs from the events of the site")]
     Principal { name: String },
     #[error("token `{label}` of `{principal}` differs from the events of the site")]

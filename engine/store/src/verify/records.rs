@@ -1,6 +1,7 @@
 //! Each remediation beside its events: state, votes, batches, targets, outcomes.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use clawback_model::{
     Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target, Timestamp,
@@ -14,6 +15,7 @@ use crate::history::{Batch, read_batch};
 use crate::outcomes::{OUTCOME_COLUMNS, Span, read_pair, sum};
 use crate::plans::TARGET_COLUMNS;
 use crate::remediations::{parse, word};
+use crate::words::{BLOCK, Block, block, stored};
 
 /// What the events of one remediation add up to.
 #[derive(Default)]
@@ -29,6 +31,7 @@ struct Story {
 /// Checks every remediation.
 pub(super) async fn check_all(
     tx: &mut Tx,
+    removed: &BTreeSet<String>,
     seen: &mut Verified,
     progress: &mut impl FnMut(&Verified),
 ) -> Result<(), VerifyError> {
@@ -38,6 +41,7 @@ pub(super) async fn check_all(
         return Err(Found::RemediationMissing { remediation: row.string(0)? }.into());
     }
     let mut number = 0;
+    let mut words = Block::new(0);
     let sql = "SELECT id, number FROM remediations WHERE number > $1 ORDER BY number LIMIT 1";
     while let Some(row) = tx.row(sql, &[number.into()]).await? {
         number = row.int(1)?;
@@ -45,15 +49,35 @@ pub(super) async fn check_all(
         let story = read_story(tx, &id).await?;
         let Some(fold) = &story.fold else { return Err(Found::RemediationAdded { remediation: id }.into()) };
         check_state(tx, fold, number).await?;
+        if block(number) != words.number {
+            check_words(tx, &words).await?;
+            words = Block::new(block(number));
+        }
+        words.add(number, fold);
         check_votes(tx, fold, &story).await?;
-        check_batches(tx, fold, &story, number).await?;
-        if fold.plan.is_some() {
+        let removed = removed.contains(&id);
+        check_batches(tx, fold, &story, number, removed).await?;
+        if fold.plan.is_some() && !removed {
             check_targets(tx, fold, &story, number, seen, progress).await?;
         }
         seen.remediations += 1;
         progress(seen);
     }
-    Ok(())
+    check_words(tx, &words).await
+}
+
+/// A remediation that the filters cannot find is as good as hidden.
+async fn check_words(tx: &mut Tx, folded: &Block) -> Result<(), VerifyError> {
+    if folded.words.is_empty() {
+        return Ok(());
+    }
+    let stored = stored(tx, folded.number).await?.unwrap_or_else(|| Block::new(folded.number));
+    let words: BTreeSet<_> = folded.words.keys().chain(stored.words.keys()).collect();
+    let differs = words.into_iter().find(|word| folded.words.get(*word) != stored.words.get(*word));
+    let times = (folded.first, folded.last, &folded.times) != (stored.first, stored.last, &stored.times);
+    let word = differs.cloned().or_else(|| times.then(|| "since and until".to_owned()));
+    let first = folded.number * BLOCK;
+    word.map_or(Ok(()), |word| Err(Found::Words { word, first, last: first + BLOCK - 1 }.into()))
 }
 
 async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
@@ -182,7 +206,13 @@ async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(
     }
 }
 
-async fn check_batches(tx: &mut Tx, fold: &Remediation, story: &Story, number: i64) -> Result<(), VerifyError> {
+async fn check_batches(
+    tx: &mut Tx,
+    fold: &Remediation,
+    story: &Story,
+    number: i64,
+    removed: bool,
+) -> Result<(), VerifyError> {
     let sql = "SELECT number, first_seq, targets, started_at, finished_at, report, outcomes FROM batches \
                WHERE remediation = $1 ORDER BY number";
     let rows = tx.rows(sql, &[number.into()]).await?;
@@ -192,6 +222,9 @@ async fn check_batches(tx: &mut Tx, fold: &Remediation, story: &Story, number: i
             let number = u32::try_from(place).unwrap_or(u32::MAX);
             return Err(Found::Batch { remediation: fold.id.to_string(), number }.into());
         }
+    }
+    if removed {
+        return Ok(());
     }
     for batch in &story.batches {
         let Some((_, _, expected)) = batch.finished else { continue };

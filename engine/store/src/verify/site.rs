@@ -25,6 +25,8 @@ pub(super) struct Site {
     /// Sweeps that ended, by the first remediation.
     swept: BTreeMap<String, SweepEnd>,
     halt: Option<Halt>,
+    /// Remediations whose messages were removed, with the number of the event.
+    removed: BTreeMap<String, i64>,
 }
 
 impl Site {
@@ -46,6 +48,8 @@ impl Site {
                 let expires = expires_at.map(|at| at.0);
                 self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None));
             }
+            SiteEvent::EvidenceRead { .. } => {}
+            SiteEvent::MessagesRemoved { remediation, .. } => _ = self.removed.insert(remediation, link.seq),
             SiteEvent::TokenRevoked { principal, label } => {
                 if let Some(known) = self.tokens.get_mut(&(principal, label)) {
                     known.3 = Some(link.at.0);
@@ -62,8 +66,8 @@ impl Site {
         Ok(())
     }
 
-    /// Compares it with the tables.
-    pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<(), VerifyError> {
+    /// Compares it with the tables. Gives the remediations whose messages were removed.
+    pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<BTreeSet<String>, VerifyError> {
         self.compare_schedules(tx).await?;
         self.compare_sweeps(tx).await?;
         if halts::standing(tx).await? != self.halt {
@@ -91,9 +95,21 @@ impl Site {
                 return Err(Found::Token { principal: key.0, label: key.1 }.into());
             }
         }
-        match self.tokens.pop_first() {
-            Some(((principal, label), _)) => Err(Found::Token { principal, label }.into()),
-            None => Ok(()),
+        if let Some(((principal, label), _)) = self.tokens.pop_first() {
+            return Err(Found::Token { principal, label }.into());
+        }
+        let sql =
+            "SELECT r.id, x.event FROM removals x JOIN remediations r ON r.number = x.remediation ORDER BY r.number";
+        let mut unknown = self.removed.clone();
+        for row in tx.rows(sql, &[]).await? {
+            let remediation = row.string(0)?;
+            if unknown.remove(&remediation) != Some(row.int(1)?) {
+                return Err(Found::Removal { remediation }.into());
+            }
+        }
+        match unknown.pop_first() {
+            Some((remediation, _)) => Err(Found::Removal { remediation }.into()),
+            None => Ok(self.removed.into_keys().collect()),
         }
     }
 

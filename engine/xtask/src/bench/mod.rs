@@ -3,6 +3,7 @@
 
 mod engine;
 mod filter;
+mod history;
 mod imap;
 mod nodes;
 
@@ -36,6 +37,8 @@ pub(crate) enum Bench {
     Filter(filter::Options),
     /// Many nodes on one database and one store that throttles.
     Nodes(nodes::Options),
+    /// The first page of a history of ten million events under every combination of its filters.
+    History(history::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
     Imap(imap::Options),
 }
@@ -45,6 +48,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
         Bench::Nodes(options) => nodes::run(options),
+        Bench::History(options) => history::run(options),
         Bench::Imap(options) => imap::run(options),
     }
 }

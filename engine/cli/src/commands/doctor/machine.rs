@@ -1,0 +1,81 @@
+//! What the machine must give: files that others cannot read, and room on the disk.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::failure::Failure;
+
+/// Free bytes below which work is in danger: a remediation of 200,000 messages takes about 200 MB of history.
+const ROOM: u64 = 1 << 30;
+
+type Found = (String, Result<String, Failure>);
+
+/// Files and folders with secrets or mail in them. Credentials of stores are looked at when these are tested.
+pub(super) fn permissions(config: &Config) -> Vec<Found> {
+    let mut private: Vec<(&str, PathBuf)> = vec![("token file", config.resolve(&config.token_file))];
+    private.extend(database_file(config).map(|path| ("database file", path)));
+    private.extend(config.evidence.iter().map(|evidence| ("evidence folder", config.resolve(&evidence.folder))));
+    let there = private.into_iter().filter(|(_, path)| path.exists());
+    there.map(|(name, path)| (name.to_owned(), owners_alone(&path))).collect()
+}
+
+fn owners_alone(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let found = std::fs::metadata(path).map_err(|error| Failure::failed(format!("{shown}: {error}")))?;
+    let mode = found.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        let right = if found.is_dir() { "700" } else { "600" };
+        return Err(Failure::failed(format!("{shown} can be used by other users of this machine (mode {mode:o})"))
+            .hint(format!("chmod {right} {shown}")));
+    }
+    Ok(format!("{shown}, its owner's alone"))
+}
+
+/// Room for the history, for evidence and for compiled connectors; each disk once.
+pub(super) fn room(config: &Config) -> Vec<Found> {
+    let mut folders = vec![config.resolve(&config.cache)];
+    folders.extend(database_file(config));
+    folders.extend(config.evidence.iter().map(|evidence| config.resolve(&evidence.folder)));
+    let mut seen = Vec::new();
+    let mut found = Vec::new();
+    for folder in folders.iter().filter_map(|path| path.ancestors().find(|path| path.is_dir())) {
+        match rustix::fs::statvfs(folder) {
+            Ok(disk) if seen.contains(&disk.f_fsid) => {}
+            Ok(disk) => {
+                seen.push(disk.f_fsid);
+                found.push(("disk".to_owned(), enough(folder, disk.f_bavail.saturating_mul(disk.f_frsize))));
+            }
+            Err(error) => {
+                let failure = Failure::failed(format!("{}: {error}", folder.display()));
+                found.push(("disk".to_owned(), Err(failure)));
+            }
+        }
+    }
+    found
+}
+
+fn enough(folder: &Path, free: u64) -> Result<String, Failure> {
+    let said = format!("{} MB free beneath {}", free >> 20, folder.display());
+    if free < ROOM {
+        return Err(
+            Failure::failed(said).hint("make room: a full disk stops work (nothing is lost), 1 GB is the least")
+        );
+    }
+    Ok(said)
+}
+
+fn database_file(config: &Config) -> Option<PathBuf> {
+    config.database_url().strip_prefix("sqlite:").map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_room_is_wrong() {
+        assert!(enough(Path::new("/"), ROOM).is_ok());
+        assert!(enough(Path::new("/"), ROOM - 1).is_err());
+    }
+}

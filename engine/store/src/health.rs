@@ -1,0 +1,78 @@
+//! Whether the database is fit for work: asked by `clawback doctor`, and how its backup is made.
+
+use std::path::Path;
+
+use clawback_model::Timestamp;
+use sqlx::AssertSqlSafe;
+
+use crate::dialect::{Pool, Tx};
+use crate::error::StoreError;
+use crate::schema;
+use crate::store::Store;
+
+/// What the database says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `SQLite 3.50.2`, `PostgreSQL 15.14`.
+    pub database: String,
+    /// Whether the version is one that Clawback is tested with: PostgreSQL 15 or later.
+    pub supported: bool,
+    /// The last step of the schema.
+    pub schema: i64,
+    /// The time on the database's clock; none where it is this machine's.
+    pub clock: Option<Timestamp>,
+}
+
+impl Store {
+    /// Asks, and writes, without leaving anything behind.
+    #[tracing::instrument(name = "store.health", skip_all)]
+    pub async fn health(&self) -> Result<Health, StoreError> {
+        let mut tx = self.write().await?;
+        tx.execute("UPDATE remediations SET fence = fence WHERE number = -1", &[]).await?;
+        tx.execute("DELETE FROM nodes WHERE id = ''", &[]).await?;
+        let row = tx.row("SELECT MAX(version) FROM _sqlx_migrations WHERE success", &[]).await?;
+        let schema = row.map(|row| row.opt_int(0)).transpose()?.flatten().unwrap_or(0);
+        let health = match tx {
+            Tx::Sqlite(_) => {
+                let row = tx.row("SELECT sqlite_version()", &[]).await?;
+                let version = row.map(|row| row.string(0)).transpose()?.unwrap_or_default();
+                Health { database: format!("SQLite {version}"), supported: true, schema, clock: None }
+            }
+            Tx::Postgres(_) => {
+                let sql = "SELECT current_setting('server_version'), \
+                           CAST(current_setting('server_version_num') AS BIGINT), \
+                           CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+                let row = tx.row(sql, &[]).await?;
+                let row = row.ok_or_else(|| StoreError::corrupt("pg_settings", "server_version", ""))?;
+                Health {
+                    database: format!("PostgreSQL {}", row.text(0)?),
+                    supported: row.int(1)? >= schema::OLDEST_POSTGRES,
+                    schema,
+                    clock: Some(row.time(2)?),
+                }
+            }
+        };
+        Ok(health)
+    }
+
+    /// Writes a copy of a SQLite history, as it is at one moment, to a new file of its owner alone. Work goes on meanwhile.
+    #[tracing::instrument(name = "store.backup", skip_all)]
+    pub async fn back_up(&self, path: &Path) -> Result<(), StoreError> {
+        let Pool::Sqlite { readers, .. } = self.pool() else { return Err(StoreError::NoBackup) };
+        let fail = |source| StoreError::File { path: path.display().to_string(), source };
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // SQLite takes over an empty file, and keeps its rights.
+        let file = options.open(path).map_err(fail)?;
+        let copied =
+            sqlx::query(AssertSqlSafe("VACUUM INTO $1")).bind(path.display().to_string()).execute(readers).await;
+        if let Err(error) = copied {
+            // What is not whole must not be taken for a backup.
+            let _ = std::fs::remove_file(path);
+            return Err(error.into());
+        }
+        file.sync_all().map_err(fail)
+    }
+}

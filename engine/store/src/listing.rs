@@ -1,0 +1,178 @@
+//! Finds a page of the history: the blocks that the filter's words leave over, newest first, until the page is full.
+
+use std::collections::BTreeMap;
+
+use clawback_model::Remediation;
+
+use crate::dialect::{Tx, Value};
+use crate::error::StoreError;
+use crate::history::{Cursor, HistoryFilter, Page};
+use crate::remediations::state;
+use crate::words::{BLOCK, Members, asked, block, members, place, places};
+
+/// Blocks read at once, at most. The first read is of one: most pages are full after it.
+const BLOCKS: usize = 64;
+/// Remediations read at once.
+const ROWS: usize = 64;
+
+/// A block that may hold what is looked for.
+struct Candidates {
+    block: i64,
+    /// Some of it may be outside of the times that are asked for.
+    on_the_edge: bool,
+}
+
+/// What was found so far.
+struct Found {
+    remediations: Vec<(i64, Remediation)>,
+    /// One more than asked for, to know whether there is another page.
+    enough: usize,
+}
+
+/// The newest remediations that the filter lets through, behind `cursor`.
+pub(crate) async fn page(
+    tx: &mut Tx,
+    filter: &HistoryFilter,
+    cursor: Option<Cursor>,
+    most: u32,
+) -> Result<Page, StoreError> {
+    let enough = most as usize + 1;
+    let mut found = Found { remediations: Vec::new(), enough };
+    let below = cursor.map_or(i64::MAX, |cursor| cursor.number);
+    if filter.approval_id.is_some() || filter.investigation_id.is_some() {
+        let numbers = by_id(tx, filter).await?.filter(|number| *number < below);
+        found.read(tx, filter, numbers.into_iter()).await?;
+    } else {
+        by_words(tx, filter, below, &mut found).await?;
+    }
+    let more = found.remediations.len() > most as usize;
+    found.remediations.truncate(most as usize);
+    let next = found.remediations.last().filter(|_| more).map(|(number, _)| Cursor { number: *number });
+    Ok(Page { remediations: found.remediations.into_iter().map(|(_, remediation)| remediation).collect(), next })
+}
+
+/// Both are unique, so one is enough to find the only remediation it can be.
+async fn by_id(tx: &mut Tx, filter: &HistoryFilter) -> Result<Option<i64>, StoreError> {
+    let (sql, id) = match (&filter.approval_id, &filter.investigation_id) {
+        (Some(id), _) => ("SELECT number FROM remediations WHERE approval_id = $1", id.as_str()),
+        (None, Some(id)) => ("SELECT number FROM remediations WHERE investigation_id = $1", id.as_str()),
+        (None, None) => return Ok(None),
+    };
+    tx.row(sql, &[id.into()]).await?.map(|row| row.int(0)).transpose()
+}
+
+async fn by_words(tx: &mut Tx, filter: &HistoryFilter, below: i64, found: &mut Found) -> Result<(), StoreError> {
+    let groups = asked(filter);
+    let blocks = blocks(tx, filter, below).await?;
+    let (mut rest, mut size) = (blocks.as_slice(), 1);
+    while let Some((chunk, after)) = rest.split_at_checked(size.min(rest.len())).filter(|(chunk, _)| !chunk.is_empty())
+    {
+        let mut sets = intersect(tx, &groups, chunk).await?;
+        for candidates in chunk {
+            let Some(mut members) = sets.remove(&candidates.block) else { continue };
+            if candidates.on_the_edge && !members.is_empty() {
+                members.keep(&in_time(tx, filter, candidates.block).await?);
+            }
+            let first = candidates.block * BLOCK;
+            let numbers = members.descending().map(|place| first + i64::from(place)).filter(|number| *number < below);
+            found.read(tx, filter, numbers).await?;
+            if found.is_enough() {
+                return Ok(());
+            }
+        }
+        (rest, size) = (after, (size * 4).min(BLOCKS));
+    }
+    Ok(())
+}
+
+/// The blocks that hold anything of the times that are asked for, newest first.
+async fn blocks(tx: &mut Tx, filter: &HistoryFilter, below: i64) -> Result<Vec<Candidates>, StoreError> {
+    let (since, until) = times(filter);
+    let sql = "SELECT block, first_at, last_at FROM history_blocks WHERE block <= $1 AND last_at >= $2 AND first_at < $3 \
+               ORDER BY block DESC";
+    let rows = tx.rows(sql, &[block(below).into(), since.into(), until.into()]).await?;
+    rows.iter()
+        .map(|row| Ok(Candidates { block: row.int(0)?, on_the_edge: row.int(1)? < since || row.int(2)? >= until }))
+        .collect()
+}
+
+fn times(filter: &HistoryFilter) -> (i64, i64) {
+    (filter.since.map_or(i64::MIN, |time| time.0), filter.until.map_or(i64::MAX, |time| time.0))
+}
+
+/// Which remediations of these blocks have a word of every group.
+async fn intersect(
+    tx: &mut Tx,
+    groups: &[Vec<String>],
+    blocks: &[Candidates],
+) -> Result<BTreeMap<i64, Members>, StoreError> {
+    let words: Vec<&String> = groups.iter().flatten().collect();
+    // Joined, and crosswise, which SQLite takes as an order: so both databases look up each block and word by the key.
+    let sql = format!(
+        "SELECT w.block, w.word, w.members FROM history_blocks b CROSS JOIN history_words w \
+         WHERE w.block = b.block AND w.word IN {} AND b.block >= $1 AND b.block <= $2",
+        places(3, words.len())
+    );
+    let bounds = [blocks.last(), blocks.first()].map(|block| Value::from(block.map_or(0, |block| block.block)));
+    let values: Vec<Value<'_>> = bounds.into_iter().chain(words.iter().map(|word| (*word).into())).collect();
+    let mut sets: BTreeMap<i64, Vec<Members>> = BTreeMap::new();
+    for row in tx.rows(sql, &values).await? {
+        let of_block = sets.entry(row.int(0)?).or_insert_with(|| vec![Members::NONE; groups.len()]);
+        let (word, set) = (row.text(1)?, members(&row.text(2)?, row.int(0)?)?);
+        for (group, joined) in groups.iter().zip(of_block) {
+            if group.iter().any(|one| *one == word) {
+                joined.add(&set);
+            }
+        }
+    }
+    let meet = |sets: Vec<Members>| {
+        sets.into_iter().reduce(|mut all, set| {
+            all.keep(&set);
+            all
+        })
+    };
+    Ok(sets.into_iter().filter_map(|(block, sets)| Some((block, meet(sets)?))).collect())
+}
+
+/// Those of a block that were submitted in the times that are asked for.
+async fn in_time(tx: &mut Tx, filter: &HistoryFilter, block: i64) -> Result<Members, StoreError> {
+    let (since, until) = times(filter);
+    let sql =
+        "SELECT number FROM history_times WHERE number >= $1 AND number < $2 AND created_at >= $3 AND created_at < $4";
+    let values = [(block * BLOCK).into(), (block * BLOCK + BLOCK).into(), since.into(), until.into()];
+    let mut members = Members::NONE;
+    for row in tx.rows(sql, &values).await? {
+        members.insert(place(row.int(0)?));
+    }
+    Ok(members)
+}
+
+impl Found {
+    fn is_enough(&self) -> bool {
+        self.remediations.len() >= self.enough
+    }
+
+    /// Reads these, newest first, and keeps what the filter lets through: pieces of a name may be in another order in it.
+    async fn read(
+        &mut self,
+        tx: &mut Tx,
+        filter: &HistoryFilter,
+        numbers: impl Iterator<Item = i64>,
+    ) -> Result<(), StoreError> {
+        let mut numbers = numbers.peekable();
+        let sql = format!("SELECT id, state, number FROM remediations WHERE number IN {}", places(1, ROWS));
+        while !self.is_enough() && numbers.peek().is_some() {
+            let room = (self.enough - self.remediations.len()).min(ROWS);
+            let mut values: Vec<Value<'_>> = numbers.by_ref().take(room).map(Value::from).collect();
+            // Always as many values, so that it is always the same statement; nothing has the number -1.
+            values.resize(ROWS, Value::Int(-1));
+            let mut rows = Vec::with_capacity(room);
+            for row in tx.rows(sql.clone(), &values).await? {
+                rows.push((row.int(2)?, state(&row, 1)?));
+            }
+            rows.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
+            self.remediations.extend(rows.into_iter().filter(|(_, remediation)| filter.lets_through(remediation)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,23 @@
+//! `cargo xtask bench history`: the first page of a long history under every combination of filters. The measuring program is
+//! tests/bench/history.rs, in the package that has the store; it is built optimised here.
+
+use std::error::Error;
+use std::process::{Command, ExitCode};
+
+/// How much.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Remediations in the history; each has ten events or so
+    #[arg(long, default_value_t = 1_000_000)]
+    remediations: u32,
+    /// Times that each combination is asked
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["bench", "--quiet", "--package", "clawback-tests", "--bench", "history", "--"]);
+    cargo.args(["--remediations", &options.remediations.to_string(), "--rounds", &options.rounds.to_string()]);
+    Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
