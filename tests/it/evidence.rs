@@ -180,6 +180,9 @@ async fn a_message_that_is_gone_by_then_is_not_found() {
     let planned = worker.plan_only(&submitted.id).await.unwrap();
     let other = world.run().await;
     assert_eq!(other.counts.succeeded, 12);
+    // The same selection within the hour waits for a person.
+    assert_eq!(world.work(&planned).await.status, Status::Paused);
+    world.api.resume(&ann, &planned.id).await.unwrap();
     let done = world.work(&planned).await;
     assert_eq!((done.counts.not_found, done.counts.failed), (12, 0));
 }

@@ -312,10 +312,14 @@ impl Inner {
         });
         // What a retry tries again may have been done by the first try.
         let retried = matches!(remediation.request.origin, Origin::Retry { .. });
+        // A trace of its own: the remediation may be seen through by another node.
+        let span = tracing::info_span!(
+            parent: None, "lanes.work", remediation.id = %remediation.id, node.id = self.name, batch, lanes = lanes.len()
+        );
         self.lanes.fetch_add(lanes.len(), Ordering::Relaxed);
         for mut lane in lanes {
             lane.in_doubt |= retried;
-            tasks.spawn(work(Arc::clone(&bench), Arc::clone(store), lane).in_current_span());
+            tasks.spawn(work(Arc::clone(&bench), Arc::clone(store), lane).instrument(span.clone()));
         }
         Ok(())
     }

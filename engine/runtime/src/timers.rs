@@ -29,7 +29,6 @@ impl Timers {
 
     /// Does whatever is due now, and says how many remediations that began. Idle, it asks the database one question. Calls
     /// may come at any interval; a slot is in time within a minute, so a second is a good one.
-    #[tracing::instrument(name = "timers.tick", skip_all)]
     pub async fn tick(&mut self) -> Result<u64, Error> {
         let site = self.api.site();
         let now = site.now();

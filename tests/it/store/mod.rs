@@ -15,4 +15,3 @@ mod remediations;
 mod schedules;
 mod schema;
 mod tampering;
-mod upgrade;

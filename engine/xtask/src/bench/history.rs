@@ -2,7 +2,7 @@
 //! tests/bench/history.rs, in the package that has the store; it is built optimised here.
 
 use std::error::Error;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// How much.
 #[derive(Debug, clap::Args)]
@@ -16,8 +16,5 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["bench", "--quiet", "--package", "clawback-tests", "--bench", "history", "--"]);
-    cargo.args(["--remediations", &options.remediations.to_string(), "--rounds", &options.rounds.to_string()]);
-    Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    super::program("history", &[("--remediations", options.remediations), ("--rounds", options.rounds)])
 }

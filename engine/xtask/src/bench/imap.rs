@@ -106,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let ways: Vec<Way> = Way::ALL.into_iter().filter(|way| !(options.peers_only && *way == Way::Clawback)).collect();
     if ways.contains(&Way::Clawback) {
         say("building clawback (release)");
-        check(Command::new("cargo").args(["build", "--release", "--package", "clawback"]))?;
+        check(Command::new("cargo").args(["build", "--release", "--workspace", "--bin", "clawback"]))?;
     }
     let setup = prepare(options)?;
     print_versions()?;

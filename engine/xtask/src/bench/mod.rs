@@ -56,7 +56,8 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
 /// Builds a measuring program of the tests' package, optimised, and runs it.
 fn program(name: &str, options: &[(&str, u32)]) -> Result<ExitCode, Box<dyn Error>> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["bench", "--quiet", "--package", "clawback-tests", "--bench", name, "--"]);
+    // Of the whole workspace: with the features of one package alone, every dependency would be built again.
+    cargo.args(["bench", "--quiet", "--workspace", "--bench", name, "--"]);
     for (option, value) in options {
         cargo.arg(option).arg(value.to_string());
     }
