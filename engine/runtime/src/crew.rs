@@ -25,7 +25,7 @@ use crate::{evidence, node, planner};
 /// Reports that may wait for the recorder before lanes wait for it.
 const WAITING_REPORTS: usize = 256;
 /// Lanes for each call that the store allows: enough to keep every seat busy while others wait.
-const LANES_PER_CALL: u32 = 4;
+const LANES_PER_CALL: u32 = 16;
 /// How often free lanes are looked for while there were some a moment ago.
 const BUSY: Duration = Duration::from_millis(25);
 /// And how often when there were none for a while.
@@ -212,7 +212,10 @@ impl Inner {
                 told.wake.notify_one();
             }
         };
-        let recorder = record(Arc::clone(&self.site), self.name.clone(), receiver, Arc::clone(&self.observer), ended);
+        let asked = Arc::clone(&self);
+        let in_hand = move || asked.lanes.load(Ordering::Relaxed);
+        let (site, name, observer) = (Arc::clone(&self.site), self.name.clone(), Arc::clone(&self.observer));
+        let recorder = record(site, name, receiver, observer, in_hand, ended);
         let recorder = tokio::spawn(recorder);
         let mut lanes = JoinSet::new();
         let mut seen_at = Instant::now();
@@ -288,18 +291,17 @@ impl Inner {
     ) -> Result<(), Error> {
         let Claimed { remediation, batch, lanes } = claimed;
         let known = locked(&self.stops).get(&remediation.id).cloned();
-        let asked = match known {
-            Some(asked) => asked,
-            None => {
-                if let Some(reason) = planner::other_connectors(&self.site, &remediation.id).await? {
-                    tracing::warn!(remediation.id = %remediation.id, %reason, "Its lanes are left to other nodes.");
-                    locked(&self.foreign).insert(remediation.id.clone());
-                    return Ok(self.hand_back(&lanes).await?);
-                }
-                let asked = Arc::new(AtomicBool::new(false));
-                locked(&self.stops).insert(remediation.id.clone(), Arc::clone(&asked));
-                asked
+        let asked = if let Some(asked) = known {
+            asked
+        } else {
+            if let Some(reason) = planner::other_connectors(&self.site, &remediation.id).await? {
+                tracing::warn!(remediation.id = %remediation.id, %reason, "Its lanes are left to other nodes.");
+                locked(&self.foreign).insert(remediation.id.clone());
+                return Ok(self.hand_back(&lanes).await?);
             }
+            let asked = Arc::new(AtomicBool::new(false));
+            locked(&self.stops).insert(remediation.id.clone(), Arc::clone(&asked));
+            asked
         };
         let bench = Arc::new(Bench {
             site: Arc::clone(&self.site),

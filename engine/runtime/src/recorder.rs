@@ -16,9 +16,12 @@ use crate::site::Site;
 struct Waiting {
     reports: Vec<Report>,
     outcomes: usize,
+    /// Lanes that ended with one of them.
+    ended: usize,
 }
 
-/// Records for `node` until the channel closes; calls `ended` with the number of lanes that came to an end. On an error the
+/// Records for `node` until the channel closes. `in_hand` tells how many lanes it works on; `ended` is told how many came to
+/// an end. On an error the
 /// channel is dropped, which stops the lanes: what they did and could not be written down is found by `locate` by whoever
 /// claims them next.
 pub(crate) async fn record(
@@ -26,34 +29,31 @@ pub(crate) async fn record(
     node: String,
     mut reports: mpsc::Receiver<Report>,
     observer: Observer,
+    in_hand: impl Fn() -> usize,
     ended: impl Fn(usize),
 ) -> Result<(), StoreError> {
     let mut waiting = Waiting::default();
     let mut flush_at = None;
     loop {
         let next = match flush_at {
-            None => reports.recv().await,
-            Some(at) => match timeout_at(at, reports.recv()).await {
-                Ok(next) => next,
-                Err(_) => {
-                    flush(&site, &node, &mut waiting, &observer, &ended).await?;
-                    flush_at = None;
-                    continue;
-                }
-            },
+            None => Ok(reports.recv().await),
+            Some(at) => timeout_at(at, reports.recv()).await,
+        };
+        let Ok(next) = next else {
+            flush(&site, &node, &mut waiting, &observer, &ended).await?;
+            flush_at = None;
+            continue;
         };
         let Some(report) = next else { return flush(&site, &node, &mut waiting, &observer, &ended).await };
         waiting.outcomes += report.outcomes.len();
-        // A lane that is handed back is waited for by somebody who asked to stop.
-        let at_once = matches!(report.end, LaneEnd::Back(_));
+        waiting.ended += usize::from(report.end != LaneEnd::Working);
         waiting.reports.push(report);
-        if waiting.outcomes >= site.tuning.flush {
+        // When every lane in hand has ended, nothing more comes, and somebody waits for the end of a batch.
+        if waiting.outcomes >= site.tuning.flush || waiting.ended >= in_hand() {
             flush(&site, &node, &mut waiting, &observer, &ended).await?;
             flush_at = None;
-        } else if flush_at.is_none() || at_once {
-            let wait =
-                if at_once || reports.is_empty() { site.tuning.flush_after / 10 } else { site.tuning.flush_after };
-            flush_at = Some(Instant::now() + wait);
+        } else if flush_at.is_none() {
+            flush_at = Some(Instant::now() + site.tuning.flush_after);
         }
     }
 }
@@ -68,7 +68,7 @@ async fn flush(
     if waiting.reports.is_empty() {
         return Ok(());
     }
-    let Waiting { reports, outcomes } = std::mem::take(waiting);
+    let Waiting { reports, outcomes, ended: lanes } = std::mem::take(waiting);
     let lost = site.history.record_lanes(node, &in_turn(&reports)).await?;
     for report in reports.iter().filter(|report| !lost.contains(&report.claim)) {
         site.metrics.recorded(&report.outcomes);
@@ -80,7 +80,7 @@ async fn flush(
         );
     }
     observer(Seen::Recorded { outcomes: outcomes as u64 });
-    ended(reports.iter().filter(|report| report.end != LaneEnd::Working).count());
+    ended(lanes);
     Ok(())
 }
 

@@ -271,9 +271,8 @@ impl Worker {
         drop(control);
         // After an error it is not due again at once: one that cannot go on must not keep the others waiting.
         let released = match &result {
-            Ok(_) => self.site.history.release(&lease).await,
             // Trouble with the database or with this node's lanes is not the remediation's: the next node goes on at once.
-            Err(Error::Crew(_) | Error::CrewEnded) => self.site.history.release(&lease).await,
+            Ok(_) | Err(Error::Crew(_) | Error::CrewEnded) => self.site.history.release(&lease).await,
             Err(Error::History(error)) if error.is_passing() => self.site.history.release(&lease).await,
             Err(_) => self.site.history.postpone(&lease, self.site.now().plus(AFTER_ERROR)).await,
         };

@@ -30,7 +30,6 @@ const PAGE: u32 = 10_000;
 impl Store {
     /// Records the last outcomes of a batch and closes it: counts them, and puts their digest into the event.
     #[tracing::instrument(name = "store.batches.finish", skip_all, fields(remediation.id = %id, batch = number))]
-    #[expect(clippy::too_many_arguments, reason = "one transaction: what closes the batch and what it is closed with")]
     pub async fn finish_batch(
         &self,
         id: &RemediationId,

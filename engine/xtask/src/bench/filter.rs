@@ -1,9 +1,10 @@
-//! What one message costs in a filter: each shipped script and a `match:` beside a native closure, in turn, medians.
+//! What one message costs in a filter: each shipped script and a `match:` beside a native closure, in turn, medians; and what a
+//! record costs on its way out of a component.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use clawback_model::{Condition, Location, LocationKind, Message, MessageRef, Predicate, Timestamp};
@@ -28,6 +29,13 @@ type Way<'a> = (String, Option<u128>, Box<dyn FnMut(&[Message]) -> usize + 'a>);
 
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    if cfg!(debug_assertions) {
+        // This program measures itself, so it must be an optimised one.
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["run", "--quiet", "--release", "--package", "clawback-xtask", "--", "bench", "filter"]);
+        cargo.args(["--messages", &options.messages.to_string(), "--rounds", &options.rounds.to_string()]);
+        return Ok(if cargo.status()?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let lists = Lists::new([
         ("vips".to_owned(), (0..50).map(|n| format!("user{n}@corp.example")).collect()),
         ("secops_mailboxes".to_owned(), vec!["secops@corp.example".to_owned()]),
@@ -58,7 +66,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Err
             times[at].push(started.elapsed().as_nanos() / u128::from(options.messages.max(1)));
         }
     }
-    Ok(print(&ways, times))
+    let scripts = print(&ways, times);
+    let boundary = super::program("boundary", &[])?;
+    Ok(if scripts == ExitCode::SUCCESS { boundary } else { scripts })
 }
 
 #[expect(clippy::print_stdout, reason = "the result of the command")]

@@ -270,7 +270,7 @@ connector = "imap"
 server = {{ host = "{ip}", port = {port}, tls = "none" }}
 auth = {{ kind = "plain", user = "{ADMIN}", password-file = "imap.password" }}
 mailboxes-file = "mailboxes.txt"
-limits = {{ connections = 16, idle-connections = 1000 }}
+limits = {{ connections = 16, idle-connections = 16 }}
 "#,
         ip = address.ip(),
         port = address.port(),
