@@ -53,7 +53,7 @@ async fn report(targets: u32, rate: u32) {
         rules.takes,
         rules.per_mailbox,
         rules.calls,
-        rate * LARGEST_BATCH
+        rate * LARGEST_BATCH.min(targets / MAILBOXES)
     );
     println!(
         "{:>7} {:>9} {:>11} {:>11} {:>10} {:>11} {:>13}",
@@ -117,7 +117,8 @@ async fn measure(database: &str, workers: u32, targets: u32, rules: Rules) {
     let commits = (self::commits(&mut connection).await - commits) as f64 / seconds;
     let cpu = (database_cpu() - cpu) / seconds * 100.0;
     drop(nodes);
-    let allowed = f64::from(rules.per_second.unwrap() * LARGEST_BATCH);
+    // A call has no more targets than its mailbox.
+    let allowed = f64::from(rules.per_second.unwrap() * LARGEST_BATCH.min(each));
     let speed = f64::from(targets) / seconds;
     println!(
         "{workers:>7} {seconds:>9.1} {speed:>11.0} {:>10.1} % {:>10} {commits:>11.0} {cpu:>11.0} %",

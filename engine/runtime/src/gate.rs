@@ -12,11 +12,14 @@ use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
 use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query};
 use clawback_store::Store;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::node;
 
 /// How often a node looks whether its share has changed.
 const REFRESH: Duration = Duration::from_millis(500);
+/// Time between two cuts of the calls at once.
+const CALM: Duration = Duration::from_secs(1);
 /// Looks without a call after which the seats are given back.
 const QUIET: u32 = 4;
 
@@ -36,6 +39,7 @@ struct State {
     used: u32,
     /// Fewer, while the store throttles.
     most: f64,
+    halved_at: Option<Instant>,
     tokens: u32,
 }
 
@@ -133,7 +137,8 @@ impl Gate {
                 return Ok(());
             }
             let Source { history, clock, .. } = &self.source;
-            let lot = (rate / 20).max(1);
+            // Small, since what several nodes have taken and not used is a burst.
+            let lot = (rate / 100).max(1);
             let taken = history.take_tokens(&self.store, rate, lot, clock.now()).await;
             match taken.map_err(|error| self.unreachable(&error))? {
                 Ok(tokens) => self.state().tokens += tokens,
@@ -158,7 +163,12 @@ impl Gate {
         let mut state = self.state();
         let seats = f64::from(state.seats.max(1));
         state.most = match result {
-            Err(CallError::Throttled { .. }) => (state.most.min(seats) / 2.0).max(1.0),
+            // The calls that were under way at the same time tell of the same crowd: it is halved once.
+            Err(CallError::Throttled { .. }) if state.halved_at.is_none_or(|at| at.elapsed() >= CALM) => {
+                state.halved_at = Some(Instant::now());
+                (state.most.min(seats) / 2.0).max(1.0)
+            }
+            Err(CallError::Throttled { .. }) => state.most,
             _ => (state.most + 1.0 / state.most.max(1.0)).min(f64::from(self.capabilities.calls)),
         };
     }

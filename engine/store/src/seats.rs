@@ -59,7 +59,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Takes up to `most` calls out of a store's bucket, which fills with `per_second` and holds a tenth of that. None left:
+    /// Takes up to `most` calls out of a store's bucket, which fills with `per_second` and holds what comes in a fiftieth
+    /// of one: stores count in short windows, so a burst is not allowed by having been idle. None left:
     /// how long until there is one.
     #[tracing::instrument(name = "store.tokens.take", skip_all, fields(store = store))]
     pub async fn take_tokens(
@@ -76,7 +77,7 @@ impl Store {
         let rate = i64::from(per_second.max(1));
         // A clock that is behind the last node's fills nothing; `filled_at` never goes back.
         let elapsed = now.0.saturating_sub(filled_at).clamp(0, UNIT);
-        let tokens = tokens.saturating_add(elapsed.saturating_mul(rate)).min((rate / 10).max(1).saturating_mul(UNIT));
+        let tokens = tokens.saturating_add(elapsed.saturating_mul(rate)).min((rate / 50).max(1).saturating_mul(UNIT));
         let taken = (tokens / UNIT).min(i64::from(most));
         tx.execute(
             "UPDATE store_limits SET tokens = $1, filled_at = $2 WHERE store = $3",
