@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::cast_precision_loss,
     clippy::print_stdout,
     reason = "a measurement that cannot go on panics; its result is what it prints"
 )]
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clawback_model::{Role, Status};
-use clawback_runtime::{Tuning, Worker, silent};
+use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::postgres;
 use clawback_tests::remote_store::{NodeOptions, RemoteStore, Rules, Server};
@@ -82,7 +83,7 @@ async fn measure(database: &str, workers: u32, targets: u32, rules: Rules) {
     let history = Store::open(database).await.unwrap();
     let store = Arc::new(RemoteStore::new(server.address(), rules, MAILBOXES, each, LARGEST_BATCH));
     let clock = Arc::new(SystemClock);
-    let mut site = site_of(history, vec![store], &[("bench", PLAYBOOK)], clock, "intake", Tuning::default());
+    let mut site = site_of(history, vec![store], &[("bench", PLAYBOOK)], clock, "intake", Duration::from_secs(30));
     site.limits.query = 10_000_000;
     let api = api(site);
     let ann = person("ann", &[Role::Analyst]);

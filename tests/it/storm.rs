@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clawback_model::{Role, Status};
-use clawback_runtime::{Tuning, Worker, silent};
+use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::mail::Random;
 use clawback_tests::postgres;
@@ -75,7 +75,7 @@ async fn nodes_that_are_killed_frozen_and_cut_off_lose_nothing() {
     };
     let store = Arc::new(RemoteStore::new(server.address(), RULES, MAILBOXES, each, LARGEST_BATCH));
     let clock = Arc::new(SystemClock);
-    let site = site_of(history, vec![store], &[("storm", PLAYBOOK)], clock, "intake", Tuning::default());
+    let site = site_of(history, vec![store], &[("storm", PLAYBOOK)], clock, "intake", Duration::from_secs(30));
     let api = api(site);
     let submitted =
         api.submit(&person("ann", &[Role::Analyst]), submission("storm", &[("sender", SENDER)])).await.unwrap();

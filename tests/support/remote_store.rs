@@ -230,13 +230,12 @@ impl RemoteStore {
 
     async fn exchange(&self, line: &str) -> std::io::Result<String> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut stream = match idle {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.address).await?;
-                stream.set_nodelay(true)?;
-                BufReader::new(stream)
-            }
+        let mut stream = if let Some(stream) = idle {
+            stream
+        } else {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            BufReader::new(stream)
         };
         stream.write_all(line.as_bytes()).await?;
         let mut answer = String::new();

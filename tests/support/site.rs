@@ -22,17 +22,17 @@ pub fn site(
     playbooks: &[(&str, &str)],
     clock: Arc<dyn Clock>,
 ) -> Site {
-    site_of(history, stores, playbooks, clock, "test-node", Tuning::default())
+    site_of(history, stores, playbooks, clock, "test-node", Tuning::default().lease)
 }
 
-/// The same on a node of this name, with these waits.
+/// The same on a node of this name, whose leases hold so long.
 pub fn site_of(
     history: Store,
     stores: Vec<Arc<dyn MailStore>>,
     playbooks: &[(&str, &str)],
     clock: Arc<dyn Clock>,
     node: &str,
-    tuning: Tuning,
+    lease: Duration,
 ) -> Site {
     let shipped = |folder: &str, ending: &str| -> BTreeMap<String, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
@@ -48,7 +48,7 @@ pub fn site_of(
     let mut workflows: BTreeMap<String, String> =
         shipped("workflows", ".yaml").into_iter().map(|(name, text)| (name.replace(".yaml", ""), text)).collect();
     workflows.extend(playbooks.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
-    let tuning = Tuning { backoff: Duration::from_millis(5), ..tuning };
+    let tuning = Tuning { backoff: Duration::from_millis(5), lease, ..Tuning::default() };
     let gated = |store| Arc::new(Gated::new(store, history.clone(), Arc::clone(&clock), node.to_owned(), tuning.lease));
     let stores = stores.into_iter().map(gated).map(|store| (Arc::clone(store.name()), store)).collect();
     Site {

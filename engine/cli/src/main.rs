@@ -83,7 +83,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Backup { file } => commands::backup::run(&global, &file).await,
         Command::Retention(command) => commands::retention::run(&global, command).await,
         Command::Export(args) => commands::export::run(&global, args).await,
-        Command::Demo(args) => commands::demo::run(&global, args).await,
+        Command::Demo(args) => Box::pin(commands::demo::run(&global, args)).await,
         Command::Completions { shell } => Ok(commands::completions::run(shell)),
         Command::Man { folder } => commands::completions::man(&folder),
     }

@@ -129,7 +129,7 @@ async fn a_stopped_batch_gives_out_no_lanes_and_its_doubts_are_known() {
         let store = &database.store;
         let first = store.claim_lanes("a", "corp", Whose::Only(&id), 2, NOW).await.unwrap().unwrap();
         store.stop_lanes(&id, true).await.unwrap();
-        assert_eq!(store.stopped_lanes().await.unwrap(), [id.clone()]);
+        assert_eq!(store.stopped_lanes().await.unwrap(), std::slice::from_ref(&id));
         assert!(database.lanes("b", &id).await.is_empty());
         let until = NOW.plus(TTL);
         database.report("a", &first.lanes[..1], 0, LaneEnd::Done).await.unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_runtime::{Tuning, Worker, silent};
+use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::remote_store::{NodeOptions, RemoteStore};
 use clawback_tests::site::{self, SystemClock};
@@ -23,8 +23,7 @@ async fn main() {
     let store = Arc::new(RemoteStore::new(address, rules, mailboxes, each, largest_batch));
     // As if it ran on a machine of its own: nobody can see that it died, its leases have to run out.
     let name = format!("node-{:x}", site::random());
-    let tuning = Tuning { lease: options.lease, ..Tuning::default() };
-    let site = site::site_of(history, vec![store], &[], Arc::new(SystemClock), &name, tuning);
+    let site = site::site_of(history, vec![store], &[], Arc::new(SystemClock), &name, options.lease);
     let worker = Worker::new(Arc::new(site), silent());
     loop {
         let stop = async { drop(tokio::signal::ctrl_c().await) };

@@ -41,7 +41,7 @@ async fn watch(session: &Session, id: &RemediationId, observer: &Observer) -> Re
     let alive = site.history.nodes().await?.iter().any(|(_, until)| *until > site.now());
     if !alive {
         return Err(Failure::failed(format!("no worker runs, so {id} waits"))
-            .hint(&format!("start `clawback worker`, or work on it here: clawback run {id}")));
+            .hint(format!("start `clawback worker`, or work on it here: clawback run {id}")));
     }
     let mut watch = site.history.watch().await?;
     loop {
