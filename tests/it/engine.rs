@@ -278,3 +278,29 @@ async fn an_administrative_action_raises_an_alert_and_an_investigation() {
     let investigation = history.investigation(&done.request.investigation_id).await.unwrap();
     assert_eq!((&investigation.alert_id, &investigation.remediation_id), (&alert.id, &done.id));
 }
+
+#[tokio::test]
+async fn a_node_that_serves_waits_for_a_store_that_is_down() {
+    let world = World::new(2, 2).await;
+    let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&world.store) as _];
+    // The lanes' times are the clock's, so it must go on.
+    let clock = Arc::new(clawback_tests::site::SystemClock);
+    let mut site = site(world.api.site().history.clone(), stores, &[("purge", PLAYBOOK)], clock);
+    site.tuning.outage_pause = Duration::from_millis(20);
+    let served = api(site);
+    let submitted = served.submit(&world.ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
+    let worker = Worker::new(Arc::clone(served.site()), silent());
+    worker.plan_only(&submitted.id).await.unwrap();
+    // More than all tries of both mailboxes.
+    world.store.fail_next((0..14).map(|_| transient()));
+    let history = served.site().history.clone();
+    let ended = async {
+        while !history.load(&submitted.id).await.unwrap().status.is_final() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    worker.serve(ended, |_| {}).await.unwrap();
+    let done = history.load(&submitted.id).await.unwrap();
+    assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 4), "{:?}", done.counts);
+    world.verify().await;
+}

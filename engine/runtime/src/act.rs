@@ -29,6 +29,8 @@ pub(crate) struct Bench {
     pub(crate) keeper: Option<Keeper>,
     pub(crate) batch: u32,
     pub(crate) stop: Stop,
+    /// How often a lane may be handed back because its store does not answer.
+    pub(crate) outage_pauses: u64,
     pub(crate) reports: mpsc::Sender<Report>,
     pub(crate) observer: Observer,
 }
@@ -47,7 +49,7 @@ pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
     let known = store.capabilities();
     let size = usize::try_from(known.largest_batch.max(1)).unwrap_or(usize::MAX);
     let at_once = usize::try_from(known.calls_per_mailbox.max(1)).unwrap_or(1);
-    let may_wait = lane.claim.count() <= bench.site.tuning.outage_pauses;
+    let may_wait = lane.claim.count() <= bench.outage_pauses;
     let place = Place { store: &*store, mailbox: &lane.mailbox, may_wait };
     let parts = lane.targets.chunks(size).rev();
     let mut chunks: Vec<Chunk<'_>> =

@@ -309,6 +309,7 @@ impl Inner {
             keeper: evidence::keeper(&self.site, &remediation),
             batch,
             stop: Stop { asked, life: Arc::clone(&self.life) },
+            outage_pauses: if self.only.is_none() { self.site.tuning.outage_pauses } else { 0 },
             reports: reports.clone(),
             observer: Arc::clone(&self.observer),
         });

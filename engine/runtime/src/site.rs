@@ -59,7 +59,8 @@ pub struct Tuning {
     pub throttle_patience: Duration,
     /// How long a lane is left alone whose store did not answer in any of the tries.
     pub outage_pause: Duration,
-    /// How often that may happen to a lane before its targets fail: 0 where a person waits and can retry.
+    /// How often that may happen to a lane on a node that serves, before its targets fail. Where a person waits for one
+    /// remediation it never does: they see the failure, and can retry.
     pub outage_pauses: u64,
     /// How long a lease holds without a heartbeat.
     pub lease: Duration,
@@ -77,7 +78,7 @@ impl Default for Tuning {
             backoff: Duration::from_millis(250),
             throttle_patience: Duration::from_mins(10),
             outage_pause: Duration::from_secs(30),
-            outage_pauses: 0,
+            outage_pauses: 20,
             lease: Duration::from_secs(30),
             control: Duration::from_millis(250),
         }
