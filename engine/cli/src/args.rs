@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Work on whatever is due, until stopped
     Worker(WorkerArgs),
+    /// Serve the Action Center (pages and API), and work on whatever is due beside it
+    Serve(ServeArgs),
     /// Stop everything, on every node, until `clawback unhalt`
     Halt(HaltArgs),
     /// Let a halted site go on
@@ -365,6 +367,22 @@ pub(crate) struct WorkerArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8025")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Browsers come through a proxy with TLS: cookies are for TLS only, and other addresses than loopback may be listened at
+    #[arg(long)]
+    pub(crate) behind_tls: bool,
+    /// Leave the work to other nodes
+    #[arg(long)]
+    pub(crate) no_worker: bool,
+    /// Serve /metrics and /healthz over HTTP at this address, e.g. 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR", conflicts_with = "no_worker")]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct HaltArgs {
     /// Why; everybody sees it
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -446,6 +464,14 @@ pub(crate) enum PrincipalsCommand {
         /// A program, not a person
         #[arg(long)]
         service: bool,
+    },
+    /// Set the password that somebody signs in to the Action Center with; sessions so far end
+    Password {
+        /// Whose
+        name: String,
+        /// File with the password on its first line [default: standard input]
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
     },
     /// Everyone, with their roles
     List,

@@ -52,6 +52,8 @@ pub enum Error {
     Unauthenticated,
     #[error("{id} is {status} and not waiting for approval; `clawback show {id}` tells its story")]
     NotPending { id: RemediationId, status: Status },
+    #[error("{id} changed since you looked; look again, then decide")]
+    Changed { id: RemediationId },
     #[error("{id} is {status}: {advice}")]
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
     #[error("the messages of {id} were removed by the site's retention, and only its events are left")]

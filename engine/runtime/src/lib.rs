@@ -31,7 +31,7 @@ mod timers;
 mod verification;
 mod worker;
 
-pub use api::{Api, DryRun, Submission};
+pub use api::{Api, Ballot, DryRun, Submission};
 pub use error::Error;
 pub use evidence::{Evidence, EvidenceReport, LARGEST as LARGEST_EVIDENCE};
 pub use gate::Gated;

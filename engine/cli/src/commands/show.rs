@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::args::{Format, Global, ShowArgs};
 use crate::failure::{Exit, Failure};
-use crate::json::{MessageJson, RemediationJson};
 use crate::open::{Session, Stores};
 use crate::output;
+use clawback_action_center::json::{MessageJson, RemediationJson};
 
 /// Rows read at once.
 const PAGE: u32 = 5_000;

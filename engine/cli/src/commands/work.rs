@@ -8,9 +8,9 @@ use clawback_runtime::{Observer, Seen, Worker};
 
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
-use crate::json::RemediationJson;
 use crate::open::Session;
 use crate::{output, progress};
+use clawback_action_center::json::RemediationJson;
 
 /// How often a watcher looks.
 const LOOK: Duration = Duration::from_millis(500);
