@@ -6,6 +6,7 @@
     reason = "a test that cannot go on panics; texts of tests are short"
 )]
 
+mod action_center;
 mod bad_input;
 mod connectors;
 mod crash;

@@ -2,9 +2,12 @@
 //! stopped by the process id we hold.
 
 pub mod binary;
+pub mod center;
+pub mod chromium;
 pub mod contract;
 pub mod dovecot;
 pub mod fake_store;
+pub mod hostile;
 pub mod mail;
 pub mod maildirs;
 pub mod openssl;

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 7] = [
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
     ("initdb", "postgresql"),
     ("postgres", "postgresql"),

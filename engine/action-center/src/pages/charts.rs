@@ -10,6 +10,8 @@ const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 90.0;
 /// Bars of a timeline at most; hours are put together beyond that.
 const BARS: i64 = 72;
+/// A timeline is at least this many bars wide, so that one busy hour does not look like a wall.
+const FEWEST: i64 = 24;
 const HOUR: i64 = 3_600_000_000;
 
 /// One bar of all messages, a part for each outcome.
@@ -76,7 +78,7 @@ pub(crate) fn timeline(by_hour: &BTreeMap<Timestamp, u64>) -> Markup {
     };
     let hours = (last.0 - first.0) / HOUR + 1;
     let each = (hours + BARS - 1) / BARS;
-    let bars = (hours + each - 1) / each;
+    let bars = ((hours + each - 1) / each).max(FEWEST);
     let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
     for (hour, count) in by_hour {
         *sums.entry((hour.0 - first.0) / HOUR / each).or_default() += count;

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// Rows of a page.
 const PAGE: u32 = 100;
 const COLUMNS: [&str; 10] = [
-    "",
+    "Pick",
     "Remediation",
     "Status",
     "Action type",

@@ -74,6 +74,10 @@ pub(crate) async fn page(
             ("Alert", html! { code { (alert.id) } " " (alert.name) }),
             ("Follows", html! { @if let Some(of) = request.origin.of() { (request.origin.as_str()) " of " a href={ "/remediations/" (of) } { code { (of) } } } }),
         ]))
+        h2 { "Batches" }
+        (batches(&center, id).await?)
+        h2 { "Timeline" }
+        (timeline(&center, id).await?)
         h2 { "Messages" }
         (messages(&pairs))
         div .row {
@@ -82,10 +86,6 @@ pub(crate) async fn page(
             }
             a href={ "/remediations/" (id) "/messages.csv" } { "Download as CSV" }
         }
-        h2 { "Batches" }
-        (batches(&center, id).await?)
-        h2 { "Timeline" }
-        (timeline(&center, id).await?)
     };
     Ok(layout::page(&frame, "/history", &visible(&request.name), &body))
 }

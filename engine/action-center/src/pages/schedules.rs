@@ -12,7 +12,7 @@ use crate::api::schedule_state;
 use crate::center::Center;
 use crate::problem::Problem;
 
-const COLUMNS: [&str; 6] = ["Playbook", "State", "Cron", "Time zone", "Next", ""];
+const COLUMNS: [&str; 6] = ["Playbook", "State", "Cron", "Time zone", "Next", "Control"];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
