@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod clocks;
 mod connectors;
 mod crash;
 mod engine;
