@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bucket;
 mod clocks;
 mod connectors;
 mod crash;
