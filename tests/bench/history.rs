@@ -47,10 +47,10 @@ async fn report(remediations: u32, rounds: u32, named: Option<&str>) {
         .collect();
     for database in names {
         let folder = tempfile::tempdir().unwrap();
-        let url = match database {
-            _ if named.is_some() => named.unwrap_or_default().to_owned(),
-            "sqlite" => format!("sqlite:{}", folder.path().join("bench.db").display()),
-            _ => clawback_tests::postgres::database().await,
+        let url = match (named, database) {
+            (Some(url), _) => url.to_owned(),
+            (None, "sqlite") => format!("sqlite:{}", folder.path().join("bench.db").display()),
+            (None, _) => clawback_tests::postgres::database().await,
         };
         let mut all: Vec<Remediation> = Vec::new();
         let began = Instant::now();

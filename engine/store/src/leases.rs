@@ -14,6 +14,9 @@ use crate::error::StoreError;
 use crate::remediations::state;
 use crate::store::Store;
 
+/// Nodes that are forgotten at once.
+const FORGOTTEN: i64 = 100;
+
 /// The right to work on one remediation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -180,9 +183,6 @@ impl Store {
         Ok(forgotten)
     }
 }
-
-/// Nodes that are forgotten at once.
-const FORGOTTEN: i64 = 100;
 
 /// Takes a row that this transaction has locked, if nobody holds it.
 async fn take(

@@ -38,7 +38,7 @@ pub(crate) enum Bench {
     Filter(filter::Options),
     /// Many nodes on one database and one store that throttles.
     Nodes(nodes::Options),
-    /// The engine beside other durable queues: apalis-postgres, graphile_worker, DBOS.
+    /// The engine beside other durable queues: apalis, Graphile Worker, DBOS.
     Peers(peers::Options),
     /// The first page of a history of ten million events under every combination of its filters.
     History(history::Options),
