@@ -41,11 +41,11 @@ async fn report(remediations: u32, rounds: u32, named: Option<&str>) {
         "{:<9} {:>13} {:>10} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
         "database", "remediations", "events", "queries", "filled s", "index s", "p50 ms", "p95 ms", "p99 ms", "max ms"
     );
-    let names: Vec<&str> = ["sqlite", "postgres"]
+    let databases: Vec<&str> = ["sqlite", "postgres"]
         .into_iter()
         .filter(|name| named.is_none_or(|url| url.starts_with("sqlite:") == (*name == "sqlite")))
         .collect();
-    for database in names {
+    for database in databases {
         let folder = tempfile::tempdir().unwrap();
         let url = match (named, database) {
             (Some(url), _) => url.to_owned(),

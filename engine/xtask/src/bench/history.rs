@@ -10,7 +10,7 @@ pub(crate) struct Options {
     /// Remediations in the history; each has ten events or so
     #[arg(long, default_value_t = 1_000_000)]
     remediations: u32,
-    /// An empty database that stays (sqlite:FILE or postgres://…): filled by the first run, only measured by the next
+    /// An empty database that stays (of SQLite or PostgreSQL, by its URL): filled by the first run, only measured by the next
     #[arg(long)]
     database: Option<String>,
     /// Times that each combination is asked
