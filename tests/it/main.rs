@@ -8,6 +8,8 @@
 
 mod action_center;
 mod bad_input;
+mod bucket;
+mod clocks;
 mod connectors;
 mod crash;
 mod engine;

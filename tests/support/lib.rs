@@ -15,5 +15,6 @@ pub mod past;
 pub mod postgres;
 pub mod proxy;
 pub mod remote_store;
+pub mod s3;
 pub mod site;
 pub mod synthetic;

@@ -86,6 +86,19 @@ impl Clock for SystemClock {
     }
 }
 
+/// The real time, told by a clock that is off.
+#[derive(Debug, Clone, Copy)]
+pub struct SkewedClock {
+    /// Microseconds that it is ahead; behind, if negative.
+    pub ahead: i64,
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0 + self.ahead)
+    }
+}
+
 /// A manual clock at [`NOON`].
 pub fn noon() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(NOON))

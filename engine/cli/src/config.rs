@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_connectors::StoreConfig;
 use clawback_model::{Limits, Throttles};
-use clawback_runtime::NotifierConfig;
+use clawback_runtime::{BucketConfig, NotifierConfig};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -48,7 +48,9 @@ pub(crate) struct Config {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct EvidenceConfig {
     /// The folder that raw messages are kept in; made if missing.
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Option<PathBuf>,
+    /// Or the bucket.
+    pub(crate) bucket: Option<BucketConfig>,
     /// Before every hard delete, unless the playbook says otherwise.
     #[serde(default)]
     pub(crate) keep: bool,
@@ -113,6 +115,10 @@ impl Config {
             let said = format!("{} is not right: recipients-ratio must be between 0 and 1", path.display());
             return Err(Failure::misuse(said));
         }
+        if config.evidence.as_ref().is_some_and(|evidence| evidence.folder.is_some() == evidence.bucket.is_some()) {
+            let said = format!("{} is not right: [evidence] needs either `folder` or `bucket`", path.display());
+            return Err(Failure::misuse(said));
+        }
         config.folder = std::path::absolute(path)
             .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
             .parent()
@@ -127,6 +133,19 @@ impl Config {
     /// A path of the configuration, as seen from anywhere.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The folder of evidence.
+    pub(crate) fn evidence_folder(&self) -> Option<PathBuf> {
+        self.evidence.as_ref()?.folder.as_deref().map(|folder| self.resolve(folder))
+    }
+
+    /// The bucket of evidence.
+    pub(crate) fn bucket(&self) -> Option<BucketConfig> {
+        let bucket = self.evidence.as_ref()?.bucket.clone()?;
+        let resolved = |path: Option<PathBuf>| path.map(|path| self.resolve(&path));
+        let (credentials_file, ca_file) = (resolved(bucket.credentials_file), resolved(bucket.ca_file));
+        Some(BucketConfig { credentials_file, ca_file, ..bucket })
     }
 
     /// The database as it may be shown: without a password.

@@ -6,6 +6,7 @@
 mod act;
 mod api;
 mod batch;
+mod bucket;
 mod control;
 mod crew;
 mod error;
@@ -32,6 +33,7 @@ mod verification;
 mod worker;
 
 pub use api::{Api, Ballot, DryRun, Submission};
+pub use bucket::BucketConfig;
 pub use error::Error;
 pub use evidence::{Evidence, EvidenceReport, LARGEST as LARGEST_EVIDENCE};
 pub use gate::Gated;
