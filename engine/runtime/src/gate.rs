@@ -260,12 +260,9 @@ impl Gated {
         Self { store, gate }
     }
 
-    /// Calls that this node may make at once; before the first, all that the store allows.
-    pub(crate) fn seats(&self) -> u32 {
-        match self.gate.state().seats {
-            0 => self.capabilities().calls,
-            seats => seats,
-        }
+    /// Calls that this node may make at once; not known before the first.
+    pub(crate) fn seats(&self) -> Option<u32> {
+        Some(self.gate.state().seats).filter(|seats| *seats > 0)
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {

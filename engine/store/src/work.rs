@@ -230,11 +230,12 @@ impl Store {
         Ok(reaped)
     }
 
-    /// The stores that have lanes which nobody holds.
+    /// The stores that have lanes which nobody holds, and how many these are.
     #[tracing::instrument(name = "store.lanes.stores", skip_all)]
-    pub async fn stores_with_lanes(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.read().await?.rows("SELECT DISTINCT store FROM work WHERE node IS NULL", &[]).await?;
-        rows.iter().map(|row| row.string(0)).collect()
+    pub async fn stores_with_lanes(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let sql = "SELECT store, COUNT(*) FROM work WHERE node IS NULL GROUP BY store ORDER BY store";
+        let rows = self.read().await?.rows(sql, &[]).await?;
+        rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?.unsigned_abs()))).collect()
     }
 
     /// Every node that holds a lane.
