@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clawback_model::{Decision, Event, RemediationId, Severity, Target, Timestamp};
-use clawback_store::{LaneEnd, LaneReport, Lease, Whose};
+use clawback_store::{BatchSum, LaneEnd, LaneReport, Lease, Whose};
 
 use super::harness::{Database, TTL, outcome, target, targets};
 
@@ -95,6 +95,39 @@ async fn nodes_that_claim_at_once_share_the_lanes() {
         let done = store.finish_batch(&id, &lease, "automation", 0, &[], NOW).await.unwrap();
         assert_eq!((done.counts.acted(), done.progress.since_resumed.throttled), (343, 100));
         store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_batch_is_summed_up_as_far_as_nothing_is_open() {
+    for database in Database::all().await {
+        let (id, lease) = opened(&database, 1, &targets(40), Severity::Low).await;
+        let store = &database.store;
+        let held = database.lanes("a", &id).await;
+        let mut sum = BatchSum::new(0, 0, 40);
+        database.report("a", &held[4..7], 0, LaneEnd::Done).await.unwrap();
+        assert!(!store.sum_batch(&id, &mut sum).await.unwrap());
+        assert_eq!(sum.left(), 40, "the first lane is open, whatever comes behind it");
+        database.report("a", &held[..4], 0, LaneEnd::Done).await.unwrap();
+        assert!(!store.sum_batch(&id, &mut sum).await.unwrap());
+        assert_eq!(sum.left(), 12);
+        database.report("a", &held[7..], 0, LaneEnd::Done).await.unwrap();
+        assert!(store.sum_batch(&id, &mut sum).await.unwrap());
+        let done = store.close_batch(&id, &lease, "automation", sum, NOW).await.unwrap();
+        assert_eq!((done.counts.open, done.progress.open_batch), (0, None));
+        // The digest is that of the rows.
+        store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_claim_has_no_more_targets_than_can_be_read_in_a_blink() {
+    for database in Database::all().await {
+        let same = |number: u32, target: Target| Target { mailbox: format!("{}@corp.example", number / 1_500).into(), ..target };
+        let plan: Vec<Target> = (0..7_500).map(|number| same(number, target(number))).collect();
+        let (id, _) = opened(&database, 1, &plan, Severity::Low).await;
+        let claims = [database.lanes("a", &id).await, database.lanes("a", &id).await, database.lanes("a", &id).await];
+        assert_eq!(claims.map(|lanes| lanes.len()), [2, 2, 1], "{}", database.name);
     }
 }
 
