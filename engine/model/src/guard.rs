@@ -11,12 +11,23 @@ use crate::halt::Halt;
 use crate::id::RemediationId;
 use crate::limits::LimitExceeded;
 
+/// A batch of one fixed size shrinks to no less than this under throttling.
+const SMALLEST_BATCH: u32 = 50;
+/// More than one in so many throttled: the next batch is smaller.
+const THROTTLED_SHARE: u64 = 10;
+/// More than one in so many failed: so it is where batches grow.
+const FAILED_SHARE: u64 = 100;
+
 /// How a remediation is cut up, when it stops, and what is kept of what it deletes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Guards {
-    /// Targets per batch.
+    /// Targets per batch, at most.
     pub batch: u32,
+    /// Targets in the first batch, where batches grow: each that went well doubles the next, up to `batch`. None: `batch` from
+    /// the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grows_from: Option<u32>,
     /// Targets in the first batch; 0: no canary.
     pub canary: u32,
     /// Stop rules.
@@ -26,9 +37,39 @@ pub struct Guards {
     pub keep_evidence: Option<bool>,
 }
 
+impl Guards {
+    /// Targets in the first batch behind the canary.
+    pub fn first_batch(&self) -> u32 {
+        self.grows_from.unwrap_or(self.batch).min(self.batch).max(1)
+    }
+
+    /// Targets in the batch after one of `size` that met `report`. Throttling halves it. Where batches grow, failures do so,
+    /// too, and only one without any doubles it; it never falls below the first.
+    pub fn size_after(&self, size: u32, report: &BatchReport) -> u32 {
+        let acted = report.counts.acted();
+        let throttled = report.throttled * THROTTLED_SHARE > acted;
+        let most = self.batch.max(1);
+        if self.grows_from.is_none() {
+            return if throttled {
+                (size / 2).max(SMALLEST_BATCH).min(size)
+            } else {
+                (size + (size / 4).max(1)).min(most)
+            };
+        }
+        let failed = report.counts.failed;
+        if throttled || failed * FAILED_SHARE > acted {
+            (size / 2).max(self.first_batch()).min(size)
+        } else if failed > 0 {
+            size
+        } else {
+            size.saturating_mul(2).min(most)
+        }
+    }
+}
+
 impl Default for Guards {
     fn default() -> Self {
-        Self { batch: 5_000, canary: 20, stop_when: StopWhen::default(), keep_evidence: None }
+        Self { batch: 5_000, grows_from: None, canary: 20, stop_when: StopWhen::default(), keep_evidence: None }
     }
 }
 
@@ -230,6 +271,8 @@ pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -251,6 +294,54 @@ mod tests {
             rules.check_progress(&report(2, 20)).unwrap().to_string(),
             "failed-ratio: 2 of 20 failed, more than 5.0 %"
         );
+    }
+
+    fn report(succeeded: u64, failed: u64, throttled: u64) -> BatchReport {
+        BatchReport { counts: Counts { succeeded, failed, ..Counts::default() }, throttled }
+    }
+
+    #[test]
+    fn batches_grow_while_all_goes_well() {
+        let grows = Guards { batch: 50_000, grows_from: Some(5_000), ..Guards::default() };
+        let fixed = Guards { batch: 1_000, ..Guards::default() };
+        assert_eq!((grows.first_batch(), fixed.first_batch()), (5_000, 1_000));
+        for (guards, size, met, next, why) in [
+            (&grows, 5_000, report(5_000, 0, 0), 10_000, "all well"),
+            (&grows, 40_000, report(40_000, 0, 0), 50_000, "not above the largest"),
+            (&grows, 10_000, report(10_000, 0, 1_000), 20_000, "a tenth throttled is little"),
+            (&grows, 10_000, report(10_000, 0, 1_001), 5_000, "more is not"),
+            (&grows, 10_000, report(9_999, 1, 0), 10_000, "one failed"),
+            (&grows, 10_000, report(9_899, 101, 0), 5_000, "too many failed"),
+            (&grows, 8_000, report(0, 8_000, 8_000), 5_000, "not below the first"),
+            (&fixed, 1_000, report(1_000, 0, 0), 1_000, "as written"),
+            (&fixed, 1_000, report(1_000, 0, 101), 500, "throttled"),
+            (&fixed, 500, report(250, 250, 0), 625, "failures are the stop rules' business"),
+            (&fixed, 60, report(60, 0, 60), 50, "not below the smallest"),
+            (&fixed, 20, report(20, 0, 20), 20, "nor up to it"),
+        ] {
+            assert_eq!(guards.size_after(size, &met), next, "{why}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_batch_stays_between_the_first_and_the_largest(
+            batch in 0..100_000_u32, first in 0..100_000_u32, reports in prop::collection::vec((0..2_000_u64, 0..50_u64, 0..500_u64), 0..30),
+        ) {
+            let guards = Guards { batch, grows_from: Some(first), ..Guards::default() };
+            let mut size = guards.first_batch();
+            for (succeeded, failed, throttled) in reports {
+                size = guards.size_after(size, &report(succeeded, failed, throttled));
+                prop_assert!((guards.first_batch()..=batch.max(1)).contains(&size));
+            }
+        }
+    }
+
+    #[test]
+    fn guards_of_old_events_have_one_size() {
+        let old: Guards = serde_json::from_str(r#"{"batch":700,"canary":20,"stop-when":{}}"#).unwrap();
+        assert_eq!((old.first_batch(), old.grows_from), (700, None));
+        assert!(!serde_json::to_string(&old).unwrap().contains("grows-from"), "its digest would be another");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub struct Progress {
     pub next_batch: u32,
     /// The batch that is under way: number, first target, number of targets.
     pub open_batch: Option<(u32, u32, u32)>,
-    /// Size of the next batch; shrinks under throttling, grows back slowly.
+    /// Size of the next batch, by [`Guards::size_after`].
     pub batch_size: u32,
     /// Outcomes and throttles since the start or the last resume. A person who resumes after a guard has seen its reason:
     /// it trips again only on what is new.
@@ -104,9 +104,6 @@ pub enum Next {
     Nothing,
 }
 
-/// A batch shrinks to no less than this under throttling.
-const SMALLEST_BATCH: u32 = 50;
-
 impl Remediation {
     /// A remediation begins with its submission.
     pub fn submitted(id: RemediationId, request: Request, at: Timestamp) -> Self {
@@ -142,7 +139,7 @@ impl Remediation {
             }
             (Planning, Event::Planned { plan, guards, verify, approval, decided_by }) => {
                 next.counts = plan.counts;
-                next.progress = Progress { batch_size: guards.batch.max(1), ..Progress::default() };
+                next.progress = Progress { batch_size: guards.first_batch(), ..Progress::default() };
                 next.plan = Some(plan.clone());
                 next.guards = guards.clone();
                 next.verify = *verify;
@@ -346,15 +343,14 @@ impl Remediation {
             self.counts.record(kind, number);
         }
         let progress = &mut self.progress;
+        let canary = self.guards.grows_from.is_some() && self.guards.canary > 0 && progress.next_batch <= 1;
         progress.open_batch = None;
         progress.since_resumed.counts = progress.since_resumed.counts.plus(report.counts);
         progress.since_resumed.throttled += report.throttled;
-        let size = progress.batch_size;
-        progress.batch_size = if report.throttled * 10 > report.counts.acted() {
-            (size / 2).max(SMALLEST_BATCH).min(size)
-        } else {
-            (size + (size / 4).max(1)).min(self.guards.batch.max(1))
-        };
+        // A canary says that it may begin, not how much at once.
+        if !canary {
+            progress.batch_size = self.guards.size_after(progress.batch_size, report);
+        }
     }
 
     /// How it ended, by its counts.

@@ -192,7 +192,11 @@ pub(crate) static STEPS: &[Key] = &[
         Shape::Map(&[
             WHEN,
             must("action", Shape::Value(&Shape::Word(ACTIONS)), "what is done to each message"),
-            key("batch", Shape::Integer(1, u32::MAX as u64), "messages per batch; 5000 if left out"),
+            key(
+                "batch",
+                Shape::Integer(1, u32::MAX as u64),
+                "messages per batch; if left out, 5000 at first, and twice as many after each batch that goes well, up to 50000",
+            ),
             key(
                 "canary",
                 Shape::Integer(0, u32::MAX as u64),

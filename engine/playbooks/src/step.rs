@@ -353,18 +353,22 @@ impl<'a> Reader<'a> {
             body.get(key).and_then(Node::integer).map_or(default, |number| u32::try_from(number).unwrap_or(u32::MAX))
         };
         let limits = &self.env.limits;
-        let batch = number("batch", Guards::default().batch.min(limits.batch));
+        // Who writes a size gets it. Otherwise batches begin at the usual one and grow.
+        let usual = Guards::default().batch.min(limits.batch);
+        let batch = number("batch", limits.batch);
+        let grows_from = body.get("batch").is_none().then_some(usual);
         if let (Some(node), Err(exceeded)) = (body.get("batch"), limits.check_batch(batch)) {
             self.report
                 .error("limit", node.span.clone(), exceeded.to_string(), "too large")
                 .help(format!("at most {}", limits.batch));
         }
-        let canary = number("canary", Guards::default().canary.min(batch));
-        if let (Some(node), true) = (body.get("canary"), canary > batch) {
+        let first = grows_from.unwrap_or(batch);
+        let canary = number("canary", Guards::default().canary.min(first));
+        if let (Some(node), true) = (body.get("canary"), canary > first) {
             self.report.error(
                 "limit",
                 node.span.clone(),
-                format!("the canary of {canary} is larger than a batch of {batch}"),
+                format!("the canary of {canary} is larger than a batch of {first}"),
                 "too large",
             );
         }
@@ -402,7 +406,7 @@ impl<'a> Reader<'a> {
             let hint = "whatever else is done to a message, the message itself stays in the store";
             self.report.error("remediate", node.span.clone(), message, "here").help(hint);
         }
-        let guards = Guards { batch, canary, stop_when, keep_evidence };
+        let guards = Guards { batch, grows_from, canary, stop_when, keep_evidence };
         Some(What::Remediate { action, delete_senders_copy, guards })
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_model::{Outcome, Remediation, Target};
-use clawback_store::{Lease, StoreError};
+use clawback_store::{BatchSum, Lease, StoreError};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use crate::act;
@@ -16,6 +16,10 @@ use crate::site::Site;
 
 /// Looks at what other nodes have done.
 const LOOK: Duration = Duration::from_millis(100);
+/// And that often when little is left of a batch: every node waits for its end.
+const LAST_LOOKS: Duration = Duration::from_millis(15);
+/// One target in so many is little.
+const LITTLE: u64 = 5;
 /// Mailboxes looked into at once before a batch is called off.
 const LOOKS_AT_ONCE: usize = 16;
 
@@ -24,11 +28,12 @@ pub(crate) async fn see_through(
     site: &Arc<Site>,
     lease: &Lease,
     remediation: &Remediation,
-    number: u32,
+    (number, first, targets): (u32, u32, u32),
     control: &Control,
     crew: &Crew,
 ) -> Result<Remediation, Error> {
     let id = &remediation.id;
+    let mut sum = BatchSum::new(number, first, targets);
     site.history.stop_lanes(id, false).await?;
     let began = site.metrics.batch_began();
     crew.wake();
@@ -41,12 +46,16 @@ pub(crate) async fn see_through(
         if let Some(failure) = crew.failure() {
             return Err(failure);
         }
-        if site.history.lanes_left(id).await?.all == 0 {
-            let closed = site.history.finish_batch(id, lease, &site.node, number, &[], site.now()).await?;
+        if site.history.sum_batch(id, &mut sum).await? {
+            let closed = site.history.close_batch(id, lease, &site.node, sum, site.now()).await?;
             site.metrics.batch_ended(began);
             return Ok(closed);
         }
-        let _ = tokio::time::timeout(LOOK, ended).await;
+        let look = if sum.left() * LITTLE <= u64::from(targets) { LAST_LOOKS } else { LOOK };
+        tokio::select! {
+            _ = tokio::time::timeout(look, ended) => {}
+            () = control.stopped(site) => {}
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use clawback_connectors::MailStore as _;
 use clawback_model::{Origin, RemediationId, Timestamp};
 use clawback_store::{Claimed, LaneEnd, LaneReport, StoreError, Whose};
 use tokio::sync::{Notify, mpsc};
@@ -266,13 +267,15 @@ impl Inner {
     /// Claims once for each store that has free lanes and room for them. Gives whether there were any.
     async fn claim(&self, reports: &mpsc::Sender<crate::act::Report>, lanes: &mut JoinSet<()>) -> Result<bool, Error> {
         let mut any = false;
-        for name in self.site.history.stores_with_lanes().await? {
+        for (name, free) in self.site.history.stores_with_lanes().await? {
             let Some(store) = self.site.stores.get(&*name) else { continue };
-            let most = store.seats().max(1).saturating_mul(LANES_PER_CALL);
+            let (seats, calls) = (store.seats(), store.capabilities().calls.max(1));
+            let most = seats.unwrap_or(calls).max(1).saturating_mul(LANES_PER_CALL);
             let room = most.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
             if room * 2 < most {
                 continue;
             }
+            let room = room.min(share(free, seats, calls));
             let foreign: Vec<RemediationId> = locked(&self.foreign).iter().cloned().collect();
             let (history, now) = (&self.site.history, self.site.now());
             let whose = self.only.as_ref().map_or(Whose::AllBut(&foreign), Whose::Only);
@@ -337,6 +340,15 @@ impl Inner {
     }
 }
 
+/// How many of the free lanes of a store are one node's to claim at once: as many as its share of the seats, so that all nodes
+/// have some, and come to the end of a batch together; but one for each call that it may make. One that holds no seats yet
+/// does not know how many others there are.
+fn share(free: u64, seats: Option<u32>, calls: u32) -> u32 {
+    let Some(seats) = seats else { return calls };
+    let share = free.saturating_mul(seats.into()).div_ceil(calls.into());
+    u32::try_from(share).unwrap_or(u32::MAX).max(seats)
+}
+
 /// Makes the lanes of dead nodes free again; those of dead processes of this machine at once.
 pub(crate) async fn reap(site: &Site, me: Option<&str>) -> Result<(), StoreError> {
     let holders = site.history.lane_holders().await?;
@@ -362,4 +374,21 @@ fn over(lane: Result<(), tokio::task::JoinError>) {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_claims_its_share_of_what_is_free() {
+        for (free, seats, share_of_it, why) in [
+            (1_000, Some(64), 1_000, "alone"),
+            (1_000, Some(8), 125, "one of eight"),
+            (3, Some(8), 8, "enough for its calls"),
+            (1_000, None, 64, "it does not know of others yet"),
+        ] {
+            assert_eq!(share(free, seats, 64), share_of_it, "{why}");
+        }
+    }
 }

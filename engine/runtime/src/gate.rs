@@ -57,7 +57,7 @@ struct Gate {
     state: Mutex<State>,
     changed: Notify,
     /// One task at a time goes for tokens.
-    filling: tokio::sync::Mutex<()>,
+    filling: Arc<tokio::sync::Mutex<()>>,
     /// Whether seats are being kept up.
     kept: AtomicBool,
 }
@@ -127,31 +127,46 @@ impl Gate {
         Ok(())
     }
 
-    async fn token(&self, rate: u32) -> Result<(), CallError> {
+    async fn token(self: &Arc<Self>, rate: u32) -> Result<(), CallError> {
+        // Small, since what several nodes have taken and not used is a burst.
+        let lot = (rate / 100).max(1);
         loop {
-            if self.take_token() {
+            if let Some(left) = self.take_token() {
+                // The next lot is on its way before this one is used up: calls do not wait for the database.
+                if left <= lot / 2
+                    && let Ok(turn) = Arc::clone(&self.filling).try_lock_owned()
+                {
+                    let gate = Arc::clone(self);
+                    tokio::spawn(async move {
+                        if let Err(error) = gate.fill(rate, lot).await {
+                            tracing::debug!(store = %gate.store, %error, "No tokens; whoever needs one tries again.");
+                        }
+                        drop(turn);
+                    });
+                }
                 return Ok(());
             }
             let _turn = self.filling.lock().await;
-            if self.take_token() {
-                return Ok(());
-            }
-            let Source { history, clock, .. } = &self.source;
-            // Small, since what several nodes have taken and not used is a burst.
-            let lot = (rate / 100).max(1);
-            let taken = history.take_tokens(&self.store, rate, lot, clock.now()).await;
-            match taken.map_err(|error| self.unreachable(&error))? {
-                Ok(tokens) => self.state().tokens += tokens,
-                Err(wait) => tokio::time::sleep(wait).await,
+            if self.state().tokens == 0 {
+                self.fill(rate, lot).await?;
             }
         }
     }
 
-    fn take_token(&self) -> bool {
+    /// Takes a lot, and waits until it may be used.
+    async fn fill(&self, rate: u32, lot: u32) -> Result<(), CallError> {
+        let Source { history, clock, .. } = &self.source;
+        let taken = history.take_tokens(&self.store, rate, lot, clock.now()).await;
+        tokio::time::sleep(taken.map_err(|error| self.unreachable(&error))?).await;
+        self.state().tokens += lot;
+        Ok(())
+    }
+
+    /// Takes a token, if there is one; gives how many are left.
+    fn take_token(&self) -> Option<u32> {
         let mut state = self.state();
-        let there = state.tokens > 0;
-        state.tokens -= u32::from(there);
-        there
+        state.tokens = state.tokens.checked_sub(1)?;
+        Some(state.tokens)
     }
 
     fn unreachable(&self, error: &clawback_store::StoreError) -> CallError {
@@ -239,18 +254,15 @@ impl Gated {
             source: Source { history, clock, node, lease },
             state: Mutex::default(),
             changed: Notify::new(),
-            filling: tokio::sync::Mutex::default(),
+            filling: Arc::default(),
             kept: AtomicBool::new(false),
         });
         Self { store, gate }
     }
 
-    /// Calls that this node may make at once; before the first, all that the store allows.
-    pub(crate) fn seats(&self) -> u32 {
-        match self.gate.state().seats {
-            0 => self.capabilities().calls,
-            seats => seats,
-        }
+    /// Calls that this node may make at once; not known before the first.
+    pub(crate) fn seats(&self) -> Option<u32> {
+        Some(self.gate.state().seats).filter(|seats| *seats > 0)
     }
 
     async fn call<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {

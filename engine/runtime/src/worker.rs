@@ -311,7 +311,7 @@ impl Worker {
                 *fresh_batch = Some(number);
                 self.record(lease, &Event::BatchStarted { number, first, targets }).await
             }
-            Next::Run { number, .. } => {
+            Next::Run { number, first, targets } => {
                 // A batch that this very worker did not begin may wait since before an upgrade.
                 let fresh = fresh_batch.take() == Some(number);
                 if !fresh && let Some(reason) = planner::other_connectors(site, &remediation.id).await? {
@@ -320,7 +320,7 @@ impl Worker {
                 let done = remediation.counts.acted() + remediation.counts.not_remediable;
                 (self.observer)(Seen::BatchStarted { number, done, submitted: remediation.counts.submitted });
                 let crew = hands.crew(self, &remediation.id).await?;
-                batch::see_through(site, lease, remediation, number, control, &crew).await
+                batch::see_through(site, lease, remediation, (number, first, targets), control, &crew).await
             }
             Next::Pause { reason } => self.record(lease, &Event::Paused { reason }).await,
             Next::Cancel { by } => match remediation.progress.open_batch {

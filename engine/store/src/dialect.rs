@@ -97,6 +97,15 @@ impl Tx {
         })
     }
 
+    /// Spares the commit the wait for the disk: for what may be forgotten when the database breaks down. SQLite knows this
+    /// only of whole connections.
+    pub(crate) async fn need_not_last(&mut self) -> Result<(), StoreError> {
+        if let Self::Postgres(tx) = self {
+            sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **tx).await?;
+        }
+        Ok(())
+    }
+
     /// Every row of a query. Callers bound them by a `LIMIT` or by what they ask for.
     pub(crate) async fn rows(
         &mut self,

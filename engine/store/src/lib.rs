@@ -51,6 +51,7 @@ pub use evidence::{Kept, KeptMessage};
 pub use health::Health;
 pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;
+pub use outcomes::BatchSum;
 pub use principals::Token;
 pub use queue::Queue;
 pub use refusals::Refusal;

@@ -42,7 +42,40 @@ impl Store {
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, Some(lease)).await?;
         insert(&mut tx, locked.number, &outcomes.iter().collect::<Vec<_>>()).await?;
-        let next = close_batch(&mut tx, locked, actor, number, at).await?;
+        let next = close_batch(&mut tx, locked, actor, number, at, None).await?;
+        tx.commit().await?;
+        Ok(next.remediation)
+    }
+
+    /// Goes on with the sum of an open batch as far as no target is open. Gives whether every target has its outcome, so that
+    /// the batch can be closed.
+    #[tracing::instrument(name = "store.batches.sum", skip_all, fields(remediation.id = %id, batch = sum.number))]
+    pub async fn sum_batch(&self, id: &RemediationId, sum: &mut BatchSum) -> Result<bool, StoreError> {
+        let mut tx = self.read().await?;
+        // Lanes follow each other in the plan, and go with their last outcome.
+        let sql = "SELECT r.number, (SELECT w.first_seq FROM work w WHERE w.remediation = r.number ORDER BY w.lane LIMIT 1) \
+                   FROM remediations r WHERE r.id = $1";
+        let row = tx.row(sql, &[id.as_str().into()]).await?.ok_or_else(|| StoreError::not_found("remediation", id))?;
+        let Some(open) = row.opt_int(1)? else { return Ok(true) };
+        if open > sum.next {
+            sum.read_on(&mut tx, row.int(0)?, open).await?;
+        }
+        Ok(false)
+    }
+
+    /// Closes a batch of which every target has its outcome, with what was summed of it.
+    #[tracing::instrument(name = "store.batches.close", skip_all, fields(remediation.id = %id, batch = sum.number))]
+    pub async fn close_batch(
+        &self,
+        id: &RemediationId,
+        lease: &Lease,
+        actor: &str,
+        sum: BatchSum,
+        at: Timestamp,
+    ) -> Result<Remediation, StoreError> {
+        let mut tx = self.write().await?;
+        let locked = lock(&mut tx, id, Some(lease)).await?;
+        let next = close_batch(&mut tx, locked, actor, sum.number, at, Some(sum)).await?;
         tx.commit().await?;
         Ok(next.remediation)
     }
@@ -60,7 +93,7 @@ impl Store {
         let mut tx = self.write().await?;
         let mut locked = lock(&mut tx, id, Some(lease)).await?;
         if let Some((number, ..)) = locked.remediation.progress.open_batch {
-            locked = close_batch(&mut tx, locked, by, number, at).await?;
+            locked = close_batch(&mut tx, locked, by, number, at, None).await?;
         }
         // An unfrozen plan is no plan: nothing of it can be cancelled.
         if locked.remediation.plan.is_some() {
@@ -87,6 +120,7 @@ async fn close_batch(
     actor: &str,
     number: u32,
     at: Timestamp,
+    ahead: Option<BatchSum>,
 ) -> Result<Locked, StoreError> {
     let Some((_, first, targets)) = locked.remediation.progress.open_batch.filter(|(open, ..)| *open == number) else {
         let what = format!("open batch of {}", locked.remediation.id);
@@ -98,10 +132,64 @@ async fn close_batch(
     let sql = "SELECT throttled FROM batches WHERE remediation = $1 AND number = $2";
     let throttled = tx.row(sql, &values).await?.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
     tx.execute("DELETE FROM work WHERE remediation = $1", &values[..1]).await?;
-    let sum = sum(tx, locked.number, Span::batch(number, first, targets)).await?;
-    let report = BatchReport { counts: sum.counts, throttled };
-    let event = Event::BatchFinished { number, report, outcomes: sum.digest };
+    let mut sum = ahead.unwrap_or_else(|| BatchSum::new(number, first, targets));
+    let end = sum.end;
+    while sum.read_on(tx, locked.number, end).await? {}
+    let Sum { counts, digest } = sum.finish();
+    let event = Event::BatchFinished { number, report: BatchReport { counts, throttled }, outcomes: digest };
     write(tx, locked, actor, &event, at).await
+}
+
+/// Counts and digest of the outcomes of an open batch, read back from the history while the batch runs, so that its end does not
+/// wait for all of them. No outcome changes once it is written.
+#[derive(Debug)]
+pub struct BatchSum {
+    number: u32,
+    /// What comes before is summed.
+    next: i64,
+    end: i64,
+    hasher: OutcomeHasher,
+    kinds: Vec<OutcomeKind>,
+}
+
+impl BatchSum {
+    /// Of none yet of the targets of this batch.
+    pub fn new(number: u32, first: u32, targets: u32) -> Self {
+        let first = i64::from(first);
+        Self { number, next: first, end: first + i64::from(targets), hasher: OutcomeHasher::new(), kinds: Vec::new() }
+    }
+
+    /// Targets that are not summed yet.
+    pub fn left(&self) -> u64 {
+        (self.end - self.next).unsigned_abs()
+    }
+
+    /// Reads a page of what comes before `until`, where no target is open. Gives whether there may be more.
+    async fn read_on(&mut self, tx: &mut Tx, remediation: i64, until: i64) -> Result<bool, StoreError> {
+        let sql = format!(
+            "SELECT {OUTCOME_COLUMNS} FROM outcomes o WHERE o.remediation = $1 AND o.seq >= $2 AND o.seq < $3 \
+             AND o.batch = $4 ORDER BY o.seq LIMIT {PAGE}"
+        );
+        let values = [remediation.into(), self.next.into(), until.into(), self.number.into()];
+        let rows = tx.rows(sql, &values).await?;
+        for row in &rows {
+            self.kinds.push(add(&mut self.hasher, row, 0)?);
+        }
+        let more = rows.len() >= PAGE as usize;
+        self.next = match rows.last() {
+            Some(last) if more => last.int(0)? + 1,
+            _ => until,
+        };
+        Ok(more)
+    }
+
+    fn finish(self) -> Sum {
+        let mut counts = Counts::planned(self.kinds.len() as u64, 0);
+        for kind in self.kinds {
+            counts.record(kind, 1);
+        }
+        Sum { counts, digest: self.hasher.finish() }
+    }
 }
 
 /// Writes outcomes of one remediation.

@@ -59,37 +59,39 @@ impl Store {
         tx.commit().await
     }
 
-    /// Takes up to `most` calls out of a store's bucket, which fills with `per_second` and holds what comes in a fiftieth
-    /// of one: stores count in short windows, so a burst is not allowed by having been idle. None left:
-    /// how long until there is one.
+    /// Takes `lot` calls out of a store's bucket, which fills with `per_second` and holds what comes in a fiftieth of one:
+    /// stores count in short windows, so a burst is not allowed by having been idle. Gives after how long they may be made:
+    /// what is not there yet is promised, so that nobody comes back for it, and nothing spills while the database is slow.
     #[tracing::instrument(name = "store.tokens.take", skip_all, fields(store = store))]
     pub async fn take_tokens(
         &self,
         store: &str,
         per_second: u32,
-        most: u32,
+        lot: u32,
         now: Timestamp,
-    ) -> Result<Result<u32, Duration>, StoreError> {
+    ) -> Result<Duration, StoreError> {
         let mut tx = self.write().await?;
-        lock_store(&mut tx, store).await?;
-        let row = tx.row("SELECT tokens, filled_at FROM store_limits WHERE store = $1", &[store.into()]).await?;
+        tx.need_not_last().await?;
+        let sql = tx.and_lock("SELECT tokens, filled_at FROM store_limits WHERE store = $1");
+        let mut row = tx.row(sql.clone(), &[store.into()]).await?;
+        if row.is_none() {
+            lock_store(&mut tx, store).await?;
+            row = tx.row(sql, &[store.into()]).await?;
+        }
         let (tokens, filled_at) = row.map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.int(0)?, row.int(1)?)))?;
         let rate = i64::from(per_second.max(1));
         // A clock that is behind the last node's fills nothing; `filled_at` never goes back.
-        let elapsed = now.0.saturating_sub(filled_at).clamp(0, UNIT);
-        let tokens = tokens.saturating_add(elapsed.saturating_mul(rate)).min((rate / 50).max(1).saturating_mul(UNIT));
-        let taken = (tokens / UNIT).min(i64::from(most));
+        let elapsed = now.0.saturating_sub(filled_at).max(0);
+        let there = tokens.saturating_add(elapsed.saturating_mul(rate)).min((rate / 50).max(1).saturating_mul(UNIT));
+        let left = there.saturating_sub(i64::from(lot).saturating_mul(UNIT));
         tx.execute(
             "UPDATE store_limits SET tokens = $1, filled_at = $2 WHERE store = $3",
-            &[(tokens - taken * UNIT).into(), now.0.max(filled_at).into(), store.into()],
+            &[left.into(), now.0.max(filled_at).into(), store.into()],
         )
         .await?;
         tx.commit().await?;
-        if taken > 0 {
-            return Ok(Ok(u32::try_from(taken).unwrap_or(0)));
-        }
-        let missing = (UNIT - tokens).unsigned_abs();
-        Ok(Err(Duration::from_micros(missing.div_ceil(rate.unsigned_abs()))))
+        let missing = left.min(0).unsigned_abs();
+        Ok(Duration::from_micros(missing.div_ceil(rate.unsigned_abs())))
     }
 }
 

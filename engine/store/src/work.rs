@@ -93,6 +93,9 @@ pub struct LanesLeft {
     pub held: u64,
 }
 
+/// Targets that one claim reads, unless a single lane has more: the first calls do not wait for the targets of the last.
+const AT_ONCE: i64 = 4_000;
+
 /// The open batch whose turn it is. `$1` is the store, `$2` now.
 const TURN: &str = "SELECT b.remediation, b.number FROM batches b JOIN remediations r ON r.number = b.remediation \
     WHERE b.finished_at IS NULL AND b.stopped = 0 AND EXISTS (SELECT 1 FROM work w WHERE w.remediation = b.remediation \
@@ -108,8 +111,8 @@ impl LaneClaim {
 }
 
 impl Store {
-    /// Claims up to `most` lanes on `store`: of the gravest open batch, among equals of the one that waited longest. None if
-    /// nothing is free.
+    /// Claims up to `most` lanes on `store`, fewer where these have many targets: of the gravest open batch, among equals of
+    /// the one that waited longest. None if nothing is free.
     #[tracing::instrument(name = "store.lanes.claim", skip_all, fields(node.id = node, store = store))]
     pub async fn claim_lanes(
         &self,
@@ -136,7 +139,7 @@ impl Store {
 
         let mut tx = self.write().await?;
         let sql = tx.and_lock_free(
-            "SELECT w.lane, w.mailbox FROM work w WHERE w.remediation = $1 AND w.store = $2 AND w.node IS NULL \
+            "SELECT w.lane, w.mailbox, w.targets FROM work w WHERE w.remediation = $1 AND w.store = $2 AND w.node IS NULL \
              AND w.next_at <= $3 AND w.batch = $4 AND NOT EXISTS (SELECT 1 FROM work h WHERE h.store = w.store \
              AND h.mailbox = w.mailbox AND h.node IS NOT NULL) ORDER BY w.lane LIMIT $5",
         );
@@ -145,8 +148,13 @@ impl Store {
         // A mailbox may stand in a batch twice; its second lane waits for the first.
         let mut mailboxes = HashSet::with_capacity(rows.len());
         let mut lanes = String::new();
+        let mut targets = 0;
         for row in &rows {
+            if targets > 0 && targets + row.int(2)? > AT_ONCE {
+                break;
+            }
             if mailboxes.insert(row.text(1)?) {
+                targets += row.int(2)?;
                 let _ = write!(lanes, "{}{}", if lanes.is_empty() { "" } else { "," }, row.int(0)?);
             }
         }
@@ -230,11 +238,12 @@ impl Store {
         Ok(reaped)
     }
 
-    /// The stores that have lanes which nobody holds.
+    /// The stores that have lanes which nobody holds, and how many these are.
     #[tracing::instrument(name = "store.lanes.stores", skip_all)]
-    pub async fn stores_with_lanes(&self) -> Result<Vec<String>, StoreError> {
-        let rows = self.read().await?.rows("SELECT DISTINCT store FROM work WHERE node IS NULL", &[]).await?;
-        rows.iter().map(|row| row.string(0)).collect()
+    pub async fn stores_with_lanes(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let sql = "SELECT store, COUNT(*) FROM work WHERE node IS NULL GROUP BY store ORDER BY store";
+        let rows = self.read().await?.rows(sql, &[]).await?;
+        rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?.unsigned_abs()))).collect()
     }
 
     /// Every node that holds a lane.
