@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::evidence::LARGEST;
 
 /// A whole message goes in one request.
-const TIME_OUT: Duration = Duration::from_secs(60);
+const TIME_OUT: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(10);
 /// A mailbox waits meanwhile, and what could not be kept can be retried.
 const RETRIES: (usize, Duration) = (3, Duration::from_secs(20));
@@ -157,17 +157,18 @@ impl CredentialProvider for Keys {
 
 impl Keys {
     fn read(&self) -> Result<AwsCredential, String> {
-        let (found, place): (Box<dyn Fn(&str) -> Option<String>>, _) = match &self.0 {
-            None => (Box::new(|name| std::env::var(name.to_ascii_uppercase()).ok()), "the environment".to_owned()),
-            Some(path) => {
-                let text = private(path)?;
-                (Box::new(move |name| in_profile(&text, name)), path.display().to_string())
-            }
+        let text = self.0.as_deref().map(private).transpose()?;
+        let found = |name: &str| match &text {
+            Some(text) => in_profile(text, name),
+            None => std::env::var(name.to_ascii_uppercase()).ok(),
         };
         let needed = |name: &str| {
             let value = found(name).filter(|value| !value.is_empty());
             value.ok_or_else(|| {
-                let name = if self.0.is_some() { name.to_owned() } else { name.to_ascii_uppercase() };
+                let (name, place) = match &self.0 {
+                    Some(path) => (name.to_owned(), path.display().to_string()),
+                    None => (name.to_ascii_uppercase(), "the environment".to_owned()),
+                };
                 format!("{name} is not in {place}; set it, or name a credentials-file that has it")
             })
         };
