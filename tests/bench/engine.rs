@@ -34,7 +34,7 @@ inputs: { sender: { type: address, required: true } }
 steps:
   - search: { where: { from: \"${inputs.sender}\" } }
   - approve: { votes: 1, from: [approver], expires: 7d }
-  - remediate: { action: soft-delete, batch: 5000, canary: 20, stop-when: { failed-ratio: 0.05 } }
+  - remediate: { action: soft-delete, canary: 20, stop-when: { failed-ratio: 0.05 } }
 ";
 
 fn main() {

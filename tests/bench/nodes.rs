@@ -29,7 +29,7 @@ on: { manual: {} }
 inputs: { sender: { type: address, required: true } }
 steps:
   - search: { where: { from: \"${inputs.sender}\" } }
-  - remediate: { action: soft-delete, batch: 50000, canary: 20 }
+  - remediate: { action: soft-delete, canary: 20 }
 ";
 const MAILBOXES: u32 = 5_000;
 /// Targets in one call.
@@ -43,10 +43,15 @@ fn main() {
     };
     let targets = number("--targets", 1_000_000);
     let rate = number("--rate", 400);
-    tokio::runtime::Runtime::new().unwrap().block_on(report(targets, rate));
+    // 0: all of them in turn.
+    let workers = match number("--workers", 0) {
+        0 => vec![1, 2, 4, 8],
+        workers => vec![workers],
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(report(&workers, targets, rate));
 }
 
-async fn report(targets: u32, rate: u32) {
+async fn report(workers: &[u32], targets: u32, rate: u32) {
     let rules = Rules { takes: Duration::from_millis(20), per_mailbox: 4, calls: 64, per_second: Some(rate) };
     println!(
         "{targets} targets in {MAILBOXES} mailboxes; a call takes {:?}, {} at a time in a mailbox, {} in all, {rate} a second \
@@ -57,11 +62,11 @@ async fn report(targets: u32, rate: u32) {
         rate * LARGEST_BATCH.min(targets / MAILBOXES)
     );
     println!(
-        "{:>7} {:>9} {:>11} {:>11} {:>10} {:>11} {:>13}",
-        "workers", "seconds", "targets/s", "of allowed", "throttled", "commits/s", "database CPU"
+        "{:>7} {:>9} {:>11} {:>11} {:>10} {:>11} {:>9} {:>13}",
+        "workers", "seconds", "targets/s", "of allowed", "throttled", "commits/s", "claims/s", "database CPU"
     );
     let postgres = postgres::Server::start().await;
-    for workers in [1, 2, 4, 8] {
+    for &workers in workers {
         let name = format!("nodes_{workers}");
         postgres.create(&name, "template0").await;
         measure(&postgres.url(&name), workers, targets, rules).await;
@@ -100,7 +105,7 @@ async fn measure(database: &str, workers: u32, targets: u32, rules: Rules) {
         lease: Duration::from_secs(30),
     };
     let mut connection = PgConnection::connect(database).await.unwrap();
-    let (commits, cpu) = (commits(&mut connection).await, database_cpu());
+    let (commits, claims, cpu) = (commits(&mut connection).await, claims(&mut connection).await, database_cpu());
     let began = Instant::now();
     let nodes: Vec<Node> = (0..workers).map(|_| start(&options)).collect();
     loop {
@@ -118,11 +123,14 @@ async fn measure(database: &str, workers: u32, targets: u32, rules: Rules) {
     let commits = (self::commits(&mut connection).await - commits) as f64 / seconds;
     let cpu = (database_cpu() - cpu) / seconds * 100.0;
     drop(nodes);
+    // The database counts late.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let claims = (self::claims(&mut connection).await - claims) as f64 / seconds;
     // A call has no more targets than its mailbox.
     let allowed = f64::from(rules.per_second.unwrap() * LARGEST_BATCH.min(each));
     let speed = f64::from(targets) / seconds;
     println!(
-        "{workers:>7} {seconds:>9.1} {speed:>11.0} {:>10.1} % {:>10} {commits:>11.0} {cpu:>11.0} %",
+        "{workers:>7} {seconds:>9.1} {speed:>11.0} {:>10.1} % {:>10} {commits:>11.0} {claims:>9.0} {cpu:>11.0} %",
         speed / allowed * 100.0,
         seen.throttled
     );
@@ -137,6 +145,14 @@ fn start(options: &NodeOptions) -> Node {
 /// Transactions that this database has committed.
 async fn commits(connection: &mut PgConnection) -> i64 {
     sqlx::query_scalar("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()")
+        .fetch_one(connection)
+        .await
+        .unwrap()
+}
+
+/// Lanes that were claimed: nothing else changes their rows, unless they are handed back.
+async fn claims(connection: &mut PgConnection) -> i64 {
+    sqlx::query_scalar("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'work'")
         .fetch_one(connection)
         .await
         .unwrap()
