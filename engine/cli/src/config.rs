@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, Throttles};
+use clawback_model::{Limits, PublicUrl, Throttles};
 use clawback_runtime::NotifierConfig;
 use serde::Deserialize;
 
@@ -30,6 +30,8 @@ pub(crate) struct Config {
     pub(crate) throttles: Throttles,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
+    /// Where people reach the Action Center; links in exports and notifications begin with it.
+    pub(crate) public_url: Option<PublicUrl>,
     /// Mail stores by name.
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// Whom to tell, by name.
@@ -73,6 +75,7 @@ impl Default for Config {
             limits: Limits::default(),
             throttles: Throttles::default(),
             lists: BTreeMap::new(),
+            public_url: None,
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
             evidence: None,

@@ -4,18 +4,23 @@
 //! rule here can be tested by a table. The crates around this one fetch, store and show; they do not decide.
 
 mod action;
+mod air;
 mod approval;
 mod chain;
 mod clock;
 mod counts;
 mod cron;
 mod event;
+#[cfg(test)]
+mod example;
 mod guard;
 mod halt;
 mod id;
 mod limits;
+mod link;
 mod location;
 mod message;
+mod ocsf;
 mod outcome;
 mod plan;
 mod predicate;
@@ -30,6 +35,7 @@ mod text;
 mod throttle;
 
 pub use action::{Action, ActionSource, Severity, UnknownWord};
+pub use air::{AirRecord, changes as air_changes};
 pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused};
 pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use clock::{Clock, ManualClock, Timestamp};
@@ -40,8 +46,10 @@ pub use guard::{BatchReport, Guards, PlanFacts, StopReason, StopWhen};
 pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
 pub use limits::{LimitExceeded, Limits, SelectionMode};
+pub use link::{InvalidPublicUrl, PublicUrl};
 pub use location::{Location, LocationKind};
 pub use message::{Message, MessageRef};
+pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Former, Located, Outcome, OutcomeKind, Reason, Receipt, Sighting};
 pub use plan::{PlanDigest, PlanHasher, PlanHeader, PlanSummary, Target};
 pub use predicate::{Condition, Predicate};
@@ -52,5 +60,5 @@ pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, SlotReason, Standing as ScheduleStanding, Timetable};
 pub use status::Status;
 pub use sweep::{DoneWith, Sweep, SweepApproval, SweepEnd, SweepStep};
-pub use text::{csv_safe, is_deceptive, visible, visible_line};
+pub use text::{ascii_where_deceptive, csv_safe, is_deceptive, visible, visible_line};
 pub use throttle::{Crowd, Throttles};
