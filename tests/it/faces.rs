@@ -163,8 +163,11 @@ fn an_export_speaks_the_words_of_other_products() {
     let file = folder.path().join("clawback.toml");
     let config = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("public-url = \"https://clawback.example/\"\n{config}")).unwrap();
-    let run = clawback.json(&["submit", "--name", "x", "--action", "move-to-junk", "--subject", "Lunch?"]);
-    let (id, submitted) = (run["id"].as_str().unwrap(), run["counts"]["submitted"].as_u64().unwrap());
+    let ben = clawback.add("ben", "approver");
+    let asked = clawback.json(&["submit", "--name", "x", "--action", "move-to-junk", "--subject", "Lunch?"]);
+    let id = asked["id"].as_str().unwrap();
+    let run = ben.json(&["approve", id]);
+    let submitted = run["counts"]["submitted"].as_u64().unwrap();
     let export = |format: &str| -> Vec<serde_json::Value> {
         let text = clawback.ok(&["export", id, "--format", format]);
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

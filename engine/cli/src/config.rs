@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_connectors::StoreConfig;
 use clawback_model::{Limits, PublicUrl, Throttles};
-use clawback_runtime::NotifierConfig;
+use clawback_runtime::{Approvals, NotifierConfig};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// Whom to tell, by name.
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
+    /// Whom to tell of what waits for votes.
+    pub(crate) approvals: Approvals,
     /// What is kept of messages that are deleted for good.
     pub(crate) evidence: Option<EvidenceConfig>,
     /// What may be forgotten.
@@ -78,6 +80,7 @@ impl Default for Config {
             public_url: None,
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
+            approvals: Approvals::default(),
             evidence: None,
             retention: RetentionConfig::default(),
             folder: PathBuf::new(),
@@ -116,6 +119,10 @@ impl Config {
             let said = format!("{} is not right: recipients-ratio must be between 0 and 1", path.display());
             return Err(Failure::misuse(said));
         }
+        config
+            .approvals
+            .check(config.notifiers.keys().cloned())
+            .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config.folder = std::path::absolute(path)
             .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
             .parent()

@@ -90,6 +90,8 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         stores: std::collections::BTreeMap::new(),
         library: library(config)?,
         notifiers: std::collections::BTreeMap::new(),
+        approvals: config.approvals.clone(),
+        public_url: config.public_url.clone(),
         evidence: match &config.evidence {
             Some(evidence) => Some(Evidence::folder(&config.resolve(&evidence.folder), evidence.keep)?),
             None => None,
@@ -103,7 +105,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         metrics: Metrics::default(),
     };
     for (name, notifier) in &config.notifiers {
-        site.notifiers.insert(name.clone(), Notifier::open(name, notifier)?);
+        site.notifiers.insert(name.clone(), Notifier::open(name, notifier, &config.folder)?);
     }
     if stores == Stores::All {
         for (name, store) in open_stores(config).await? {

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 6] = [
     ("dovecot", "dovecot-imapd"),
     ("initdb", "postgresql"),
     ("postgres", "postgresql"),
     ("openssl", "openssl"),
+    ("aiosmtpd", "python3-aiosmtpd"),
     ("setpriv", "util-linux"),
 ];
 
