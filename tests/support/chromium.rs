@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 /// How long a page may take to show what is waited for.
@@ -56,7 +57,7 @@ impl Chromium {
         let wanted = wanted.as_object().unwrap().clone();
         let end = Instant::now() + PATIENCE;
         let client = loop {
-            match ClientBuilder::new(fantoccini::HttpConnector::new())
+            match ClientBuilder::new(HttpConnector::new())
                 .capabilities(wanted.clone())
                 .connect(&format!("http://127.0.0.1:{port}"))
                 .await

@@ -9,7 +9,7 @@ use clawback_connectors::MailStore;
 use clawback_model::{
     ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp,
 };
-use clawback_runtime::{Api, Gated, Library, Metrics, Site, Submission, Tuning};
+use clawback_runtime::{Api, Approvals, Gated, Library, Metrics, Site, Submission, Tuning};
 use clawback_store::Store;
 
 /// 2026-11-23T12:00:00Z: when tests happen.
@@ -59,7 +59,9 @@ pub fn site_of(
             shipped_scripts: shipped("scripts", ".rhai"),
             ..Library::default()
         },
-        notifiers: [("soc".to_owned(), clawback_runtime::Notifier::Log)].into(),
+        notifiers: [("soc".to_owned(), clawback_runtime::Notifier::LOG)].into(),
+        approvals: Approvals::default(),
+        public_url: None,
         evidence: None,
         limits: Limits::default(),
         throttles: Throttles::default(),

@@ -125,8 +125,11 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Halted(_) => (StatusCode::CONFLICT, "halted"),
         Error::NoRoom(_) => (StatusCode::CONFLICT, "no-room"),
         Error::History(error) if error.is_passing() => (StatusCode::SERVICE_UNAVAILABLE, "database"),
-        Error::History(_) | Error::Bucket { .. } | Error::Crew(_) | Error::CrewEnded | Error::File { .. } | Error::Notifier { .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "internal")
-        }
+        Error::History(_)
+        | Error::Bucket { .. }
+        | Error::Crew(_)
+        | Error::CrewEnded
+        | Error::File { .. }
+        | Error::Notifier { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }

@@ -46,6 +46,17 @@ pub(crate) enum Format {
     Json,
     /// For spreadsheets; formula-safe.
     Csv,
+    /// Of `export`: events of the Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// Of `export`: records as of the Office 365 Management Activity API.
+    O365Air,
+}
+
+impl Format {
+    /// Whether only `export` knows it.
+    pub(crate) const fn is_of_export(self) -> bool {
+        matches!(self, Self::Ocsf | Self::O365Air)
+    }
 }
 
 /// Everything `clawback` can do.
@@ -116,7 +127,8 @@ pub(crate) enum Command {
     /// Remove what the configuration says may be forgotten
     #[command(subcommand)]
     Retention(RetentionCommand),
-    /// Write everything about one remediation to a file: events with hashes, plan, messages
+    /// Write everything about one remediation to a file: events with hashes, plan, messages; or, with --format ocsf or
+    /// o365-air, what became of it and of every message in the words of that schema
     Export(ExportArgs),
     /// Show it all on made-up mailboxes, in half a minute, without a network
     Demo(DemoArgs),

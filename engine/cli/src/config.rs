@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, Throttles};
-use clawback_runtime::{BucketConfig, NotifierConfig};
+use clawback_model::{Limits, PublicUrl, Throttles};
+use clawback_runtime::{Approvals, BucketConfig, NotifierConfig};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -30,10 +30,14 @@ pub(crate) struct Config {
     pub(crate) throttles: Throttles,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
+    /// Where people reach the Action Center; links in exports and notifications begin with it.
+    pub(crate) public_url: Option<PublicUrl>,
     /// Mail stores by name.
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// Whom to tell, by name.
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
+    /// Whom to tell of what waits for votes.
+    pub(crate) approvals: Approvals,
     /// What is kept of messages that are deleted for good.
     pub(crate) evidence: Option<EvidenceConfig>,
     /// What may be forgotten.
@@ -75,8 +79,10 @@ impl Default for Config {
             limits: Limits::default(),
             throttles: Throttles::default(),
             lists: BTreeMap::new(),
+            public_url: None,
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
+            approvals: Approvals::default(),
             evidence: None,
             retention: RetentionConfig::default(),
             folder: PathBuf::new(),
@@ -119,6 +125,10 @@ impl Config {
             let said = format!("{} is not right: [evidence] needs either `folder` or `bucket`", path.display());
             return Err(Failure::misuse(said));
         }
+        config
+            .approvals
+            .check(config.notifiers.keys().cloned())
+            .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config.folder = std::path::absolute(path)
             .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
             .parent()

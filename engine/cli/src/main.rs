@@ -47,6 +47,9 @@ fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let global = cli.global;
+    if global.format.is_of_export() && !matches!(cli.command, Command::Export(_)) {
+        return Err(Failure::misuse("--format ocsf and o365-air are formats of `clawback export` alone"));
+    }
     match cli.command {
         Command::Init(args) => commands::init::run(&global, args).await,
         Command::Check(args) => commands::check::run(&global, args).await,

@@ -91,6 +91,8 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         library: library(config)?,
         notifiers: std::collections::BTreeMap::new(),
         evidence: evidence(config, stores)?,
+        approvals: config.approvals.clone(),
+        public_url: config.public_url.clone(),
         limits: config.limits,
         throttles: config.throttles,
         clock: Arc::new(SystemClock),
@@ -100,7 +102,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         metrics: Metrics::default(),
     };
     for (name, notifier) in &config.notifiers {
-        site.notifiers.insert(name.clone(), Notifier::open(name, notifier)?);
+        site.notifiers.insert(name.clone(), Notifier::open(name, notifier, &config.folder)?);
     }
     if stores == Stores::All {
         for (name, store) in open_stores(config).await? {

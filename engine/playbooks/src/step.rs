@@ -331,7 +331,7 @@ impl<'a> Reader<'a> {
         };
         let votes = body.get("votes").and_then(Node::integer).and_then(|votes| u32::try_from(votes).ok()).unwrap_or(1);
         let two_step = body.get("two-step").and_then(Node::boolean).unwrap_or(true);
-        Some(What::Approve(ApprovalRule { votes, from, expires, two_step }))
+        Some(What::Approve(ApprovalRule { votes, from, expires, two_step, ..default }))
     }
 
     fn remediate(&self, body: &Node) -> Option<What> {

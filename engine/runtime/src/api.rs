@@ -192,7 +192,9 @@ impl Api {
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         crate::hold::refuse_if_halted(&self.site).await?;
-        self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await
+        let resumed = self.site.history.resume::<Error>(id, &self.site.throttles, &who.name, self.site.now()).await?;
+        crate::notify::status_changed(&self.site, &resumed).await;
+        Ok(resumed)
     }
 
     /// Calls a remediation off; what is open becomes `cancelled`.
@@ -202,7 +204,9 @@ impl Api {
 
     /// Makes the plan of a pending remediation anew; votes so far are void.
     pub async fn replan(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
-        self.control(who, id, &Event::ReplanRequested).await
+        let again = self.control(who, id, &Event::ReplanRequested).await?;
+        crate::notify::status_changed(&self.site, &again).await;
+        Ok(again)
     }
 
     async fn control(&self, who: &Principal, id: &RemediationId, event: &Event) -> Result<Remediation, Error> {
@@ -348,6 +352,7 @@ impl Api {
     async fn file(&self, request: Request, who: &Principal) -> Result<Remediation, Error> {
         let filing = self.filing(request, &who.name)?;
         self.site.history.file(&filing).await?;
+        crate::notify::status_changed(&self.site, &filing.remediation).await;
         Ok(filing.remediation)
     }
 
@@ -472,5 +477,8 @@ pub(crate) async fn approval_for(
         },
     };
     let decided_by = rule.is_none().then_some(requester);
-    Ok((rule, decided_by))
+    // As the site says now, also where the rule is that of an older remediation.
+    let approvals = &site.approvals;
+    let escalate_at = if approvals.escalate_to.is_empty() { 0.0 } else { approvals.escalate_at };
+    Ok((rule.map(|rule| rule.reminding(approvals.remind_at, escalate_at)), decided_by))
 }

@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 11] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
     ("initdb", "postgresql"),
     ("postgres", "postgresql"),
     ("openssl", "openssl"),
+    ("aiosmtpd", "python3-aiosmtpd"),
     ("setpriv", "util-linux"),
     ("faketime", "faketime"),
     ("node", "nodejs"),

@@ -363,7 +363,7 @@ pub(super) async fn detail(center: &Center, remediation: &Remediation) -> Result
         approval: remediation.approval.clone(),
         alert: history.alert(&remediation.request.alert_id).await?,
         investigation: history.investigation(&remediation.request.investigation_id).await?,
-        investigation_status: InvestigationStatus::of(remediation.status).as_str(),
+        investigation_status: InvestigationStatus::of(remediation).as_str(),
     };
     let tag = HeaderValue::try_from(etag(remediation)).map_err(|_| Problem::not_found())?;
     Ok(([(header::ETAG, tag)], Json(body)).into_response())

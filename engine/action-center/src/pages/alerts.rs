@@ -32,7 +32,7 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
                 td { (alert.action) }
                 td { (layout::link(remediation)) }
                 td { a href={ "/investigations/" (alert.investigation_id) } { code { (alert.investigation_id) } }
-                    " " (InvestigationStatus::of(remediation.status).as_str()) }
+                    " " (InvestigationStatus::of(remediation).as_str()) }
                 td { (layout::time(alert.created_at)) }
             }
         });

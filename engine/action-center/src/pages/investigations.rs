@@ -29,7 +29,7 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
             tr {
                 td { a href={ "/investigations/" (investigation.id) } { code { (investigation.id) } } }
                 td { (investigation.kind.as_str()) }
-                td { (InvestigationStatus::of(remediation.status).as_str()) }
+                td { (InvestigationStatus::of(remediation).as_str()) }
                 td { (layout::link(remediation)) }
                 td { (layout::mail(&investigation.entity)) }
                 td .number { (remediation.counts.submitted) }
@@ -56,7 +56,7 @@ pub(crate) async fn page(State(center): State<Center>, Path(id): Path<String>, c
     let approver = remediation.decided_by.as_deref().unwrap_or_default();
     let body = layout::facts(&[
         ("Type", html! { (investigation.kind.as_str()) }),
-        ("Status", html! { (InvestigationStatus::of(remediation.status).as_str()) }),
+        ("Status", html! { (InvestigationStatus::of(remediation).as_str()) }),
         ("Remediation", layout::link(remediation)),
         ("Remediation status", layout::status(remediation.status)),
         ("Entity", layout::mail(&investigation.entity)),

@@ -69,7 +69,7 @@ pub(crate) async fn page(
             ("Remediation ID", html! { code { (id) } }),
             ("Approval ID", html! { code { (request.approval_id) } }),
             ("Investigation", html! { a href={ "/investigations/" (request.investigation_id) } { code { (request.investigation_id) } }
-                " " (InvestigationStatus::of(found.status).as_str()) }),
+                " " (InvestigationStatus::of(&found).as_str()) }),
             ("Entity", layout::mail(&investigation.entity)),
             ("Alert", html! { code { (alert.id) } " " (alert.name) }),
             ("Follows", html! { @if let Some(of) = request.origin.of() { (request.origin.as_str()) " of " a href={ "/remediations/" (of) } { code { (of) } } } }),
