@@ -52,18 +52,15 @@ impl Store {
         let mut tx = self.write().await?;
         let approval = due.remediation.approval.as_ref();
         let values = [due.remediation.id.as_str().into(), due.version.into()];
-        match approval.and_then(|approval| approval.next_reminder(due.told)) {
-            Some(next) => {
-                let told = i64::try_from(due.told).unwrap_or(i64::MAX);
-                let sql = "UPDATE reminders SET told = $3, next_at = $4, version = version + 1 \
-                           WHERE remediation_id = $1 AND version = $2";
-                let [id, version] = values;
-                tx.execute(sql, &[id, version, told.into(), next.into()]).await?;
-            }
-            None => {
-                let sql = "DELETE FROM reminders WHERE remediation_id = $1 AND version = $2";
-                tx.execute(sql, &values).await?;
-            }
+        if let Some(next) = approval.and_then(|approval| approval.next_reminder(due.told)) {
+            let told = i64::try_from(due.told).unwrap_or(i64::MAX);
+            let sql = "UPDATE reminders SET told = $3, next_at = $4, version = version + 1 \
+                       WHERE remediation_id = $1 AND version = $2";
+            let [id, version] = values;
+            tx.execute(sql, &[id, version, told.into(), next.into()]).await?;
+        } else {
+            let sql = "DELETE FROM reminders WHERE remediation_id = $1 AND version = $2";
+            tx.execute(sql, &values).await?;
         }
         tx.commit().await
     }

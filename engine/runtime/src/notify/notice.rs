@@ -1,6 +1,8 @@
 //! What people read: a title, facts line by line, and a link. Names are the users' own, so everything is made visible here, once,
 //! and no channel sees the text as it was given.
 
+use std::fmt::Write as _;
+
 use clawback_model::{PublicUrl, Remediation, Reminder, Status, Timestamp, visible_line};
 
 /// Characters of a name in a line, and in a title.
@@ -75,11 +77,11 @@ impl Notice {
         let width = self.facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
         let mut text = format!("{}\n\n", self.title);
         for (name, value) in &self.facts {
-            text.push_str(&format!("{:width$}{value}\n", format!("{name}:")));
+            let _ = writeln!(text, "{:width$}{value}", format!("{name}:"));
         }
-        text.push_str(&format!("\n{}\n", self.hint));
+        let _ = writeln!(text, "\n{}", self.hint);
         if let Some(link) = &self.link {
-            text.push_str(&format!("{link}\n"));
+            let _ = writeln!(text, "{link}");
         }
         text
     }
