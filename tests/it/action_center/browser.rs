@@ -86,7 +86,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     let password = folder.path().join("password");
     std::fs::write(&password, PASSWORD).unwrap();
     for (name, role) in [("ann", "analyst"), ("ben", "approver")] {
-        admin.add(name, role);
+        let _ = admin.add(name, role);
         admin.ok(&["principals", "password", name, "--from", password.to_str().unwrap()]);
     }
     let served = serve(&admin);

@@ -72,7 +72,7 @@ async fn check(center: &Center, name: &str, given: &str) -> Result<Result<String
     let account = history.account(name).await?;
     let now = center.now();
     if let Some(account) = account.as_ref().filter(|account| account.locked_until > now) {
-        let seconds = account.locked_until.since(now).as_secs() + 1;
+        let seconds = account.locked_until.since(now).as_secs().max(1);
         return Ok(Err(format!("too many wrong passwords for this name; try again in {seconds} s")));
     }
     let (given, hash) = (given.to_owned(), account.as_ref().map(|account| account.password.clone()));
