@@ -100,7 +100,8 @@ async fn every_route_allows_and_denies_by_role() {
             };
             let (mut real, mut sent) = (real.clone(), body(path).filter(|_| method == "post"));
             if matches!(path.rsplit('/').next(), Some("approve" | "reject")) {
-                // One vote ends it: everybody gets one of their own to vote on.
+                // One vote ends it: everybody gets one of their own to vote on, with a message that nobody has taken yet.
+                desk.store.deliver("u3@corp.example", super::SENDER, "Salary", super::NOON);
                 let (id, digest) = desk.pending().await;
                 real = path.replace("{id}", &id);
                 sent = Some(json!({ "plan_digest": digest }));
