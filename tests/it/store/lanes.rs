@@ -123,7 +123,10 @@ async fn a_batch_is_summed_up_as_far_as_nothing_is_open() {
 #[tokio::test]
 async fn a_claim_has_no_more_targets_than_can_be_read_in_a_blink() {
     for database in Database::all().await {
-        let same = |number: u32, target: Target| Target { mailbox: format!("{}@corp.example", number / 1_500).into(), ..target };
+        let same = |number: u32, target: Target| Target {
+            mailbox: format!("{}@corp.example", number / 1_500).into(),
+            ..target
+        };
         let plan: Vec<Target> = (0..7_500).map(|number| same(number, target(number))).collect();
         let (id, _) = opened(&database, 1, &plan, Severity::Low).await;
         let claims = [database.lanes("a", &id).await, database.lanes("a", &id).await, database.lanes("a", &id).await];
