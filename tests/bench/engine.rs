@@ -9,6 +9,8 @@
     reason = "a measurement that cannot go on panics; its result is what it prints"
 )]
 
+mod peers;
+
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -45,8 +47,20 @@ fn main() {
         return;
     }
     let rounds: usize = value(&arguments, "--rounds").unwrap_or(3);
+    if let Some(peers) = peers(&arguments) {
+        runtime.block_on(peers.report(rounds));
+        return;
+    }
     let large: u32 = value(&arguments, "--large").unwrap_or(2_000_000);
     runtime.block_on(report(rounds, large));
+}
+
+/// What `cargo xtask bench peers` names.
+fn peers(arguments: &[String]) -> Option<peers::Peers> {
+    let (program, python) = (value(arguments, "--peers")?, value(arguments, "--python")?);
+    let (script, items, few) =
+        (value(arguments, "--script")?, value(arguments, "--items")?, value(arguments, "--few")?);
+    Some(peers::Peers { program, python, script, items, few })
 }
 
 fn value<T: std::str::FromStr>(arguments: &[String], name: &str) -> Option<T> {

@@ -30,24 +30,34 @@ fn main() {
         arguments.get(at + 1)?.parse::<u32>().ok()
     };
     let (remediations, rounds) = (value("--remediations").unwrap_or(1_000_000), value("--rounds").unwrap_or(3));
-    tokio::runtime::Runtime::new().unwrap().block_on(report(remediations, rounds));
+    let named = arguments.iter().position(|argument| argument == "--database");
+    let named = named.and_then(|at| arguments.get(at + 1)).map(String::as_str);
+    tokio::runtime::Runtime::new().unwrap().block_on(report(remediations, rounds, named));
 }
 
-async fn report(remediations: u32, rounds: u32) {
+async fn report(remediations: u32, rounds: u32, named: Option<&str>) {
     println!("first page of {PAGE} under every combination of filters; {rounds} rounds; goal {GOAL} ms (p99)");
     println!(
         "{:<9} {:>13} {:>10} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
         "database", "remediations", "events", "queries", "filled s", "index s", "p50 ms", "p95 ms", "p99 ms", "max ms"
     );
-    for database in ["sqlite", "postgres"] {
+    let databases: Vec<&str> = ["sqlite", "postgres"]
+        .into_iter()
+        .filter(|name| named.is_none_or(|url| url.starts_with("sqlite:") == (*name == "sqlite")))
+        .collect();
+    for database in databases {
         let folder = tempfile::tempdir().unwrap();
-        let url = match database {
-            "sqlite" => format!("sqlite:{}", folder.path().join("bench.db").display()),
-            _ => clawback_tests::postgres::database().await,
+        let url = match (named, database) {
+            (Some(url), _) => url.to_owned(),
+            (None, "sqlite") => format!("sqlite:{}", folder.path().join("bench.db").display()),
+            (None, _) => clawback_tests::postgres::database().await,
         };
         let mut all: Vec<Remediation> = Vec::new();
         let began = Instant::now();
-        let events = past::write(&url, remediations, |made| all.push(made.remediation)).await;
+        let there = named.is_some() && is_filled(&url).await;
+        let remember = |made: past::Made| all.push(made.remediation);
+        let events =
+            if there { past::retell(remediations, remember) } else { past::write(&url, remediations, remember).await };
         let filled = began.elapsed().as_secs_f64();
         let began = Instant::now();
         let store = Store::open(&url).await.unwrap();
@@ -91,6 +101,14 @@ async fn report(remediations: u32, rounds: u32) {
         }
         store.close().await;
     }
+}
+
+/// Whether a database that stays has its history from a run before.
+async fn is_filled(url: &str) -> bool {
+    let Ok(store) = Store::open(url).await else { return false };
+    let filled = store.head().await.unwrap().seq > 0;
+    store.close().await;
+    filled
 }
 
 /// Every combination of values of six filters, and each of the two unique ones alone and with others that do not fit.

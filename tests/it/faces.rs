@@ -156,6 +156,42 @@ fn an_export_is_complete_json_lines() {
 }
 
 #[test]
+fn an_export_speaks_the_words_of_other_products() {
+    let folder = tempfile::tempdir().unwrap();
+    mailboxes(folder.path());
+    let clawback = Clawback::init(folder.path(), MAILDIR);
+    let file = folder.path().join("clawback.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("public-url = \"https://clawback.example/\"\n{config}")).unwrap();
+    let ben = clawback.add("ben", "approver");
+    let asked = clawback.json(&["submit", "--name", "x", "--action", "move-to-junk", "--subject", "Lunch?"]);
+    let id = asked["id"].as_str().unwrap();
+    let run = ben.json(&["approve", id]);
+    let submitted = run["counts"]["submitted"].as_u64().unwrap();
+    let export = |format: &str| -> Vec<serde_json::Value> {
+        let text = clawback.ok(&["export", id, "--format", format]);
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let events = export("ocsf");
+    assert_eq!(events.len() as u64, submitted + 1);
+    assert!(events.iter().all(|event| event["class_uid"] == 7001 && event["command_uid"] == id), "{events:#?}");
+    let end = events.last().unwrap();
+    assert_eq!((&end["status"], &end["unmapped"]["counts"]), (&"Success".into(), &run["counts"]));
+
+    let records = export("o365-air");
+    assert!(records.iter().all(|record| record["RecordType"] == 89));
+    assert_eq!(records[0]["Status"], "Investigation Started");
+    assert_eq!(records[0]["DeeplinkURL"], format!("https://clawback.example/remediations/{id}"));
+    let last = records.last().unwrap();
+    assert_eq!(last["Status"], "Remediated");
+    let data: serde_json::Value = serde_json::from_str(last["Data"].as_str().unwrap()).unwrap();
+    assert_eq!(data["Entities"].as_array().unwrap().len() as u64, submitted + 1);
+
+    let refused = clawback.fails(2, &["history", "--format", "ocsf"]);
+    assert!(refused.contains("clawback export"), "{refused}");
+}
+
+#[test]
 fn the_demo_tells_the_whole_story() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("demo");

@@ -66,6 +66,8 @@ fn hostile_subjects_are_neutralised_everywhere() {
         clawback.ok(&["history"]),
         clawback.ok(&["history", "--format", "csv"]),
         clawback.ok(&["export", &id]),
+        clawback.ok(&["export", &id, "--format", "ocsf"]),
+        clawback.ok(&["export", &id, "--format", "o365-air"]),
     ];
     for text in &shown {
         let deceptive = text.chars().find(|c| *c != '\n' && clawback_model::is_deceptive(*c));

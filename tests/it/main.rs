@@ -6,7 +6,10 @@
     reason = "a test that cannot go on panics; texts of tests are short"
 )]
 
+mod action_center;
 mod bad_input;
+mod bucket;
+mod clocks;
 mod connectors;
 mod crash;
 mod engine;
@@ -15,8 +18,10 @@ mod faces;
 mod guards;
 mod hostile_mail;
 mod imap;
+mod notifications;
 mod operation;
 mod playbooks;
+mod reminders;
 mod schedules;
 mod servers;
 mod store;

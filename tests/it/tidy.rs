@@ -59,7 +59,8 @@ fn arrows_between_crates_go_one_way() {
         ("connectors", &["model"]),
         ("playbooks", &["model", "scripting"]),
         ("runtime", &["model", "store", "scripting", "connectors", "playbooks"]),
-        ("cli", &["model", "store", "scripting", "connectors", "playbooks", "runtime"]),
+        ("action-center", &["model", "store", "connectors", "playbooks", "runtime"]),
+        ("cli", &["model", "store", "scripting", "connectors", "playbooks", "runtime", "action-center"]),
     ];
     for (name, allowed) in allowed {
         let manifest = std::fs::read_to_string(root().join("engine").join(name).join("Cargo.toml")).unwrap();
@@ -74,7 +75,9 @@ fn arrows_between_crates_go_one_way() {
 #[test]
 fn only_their_owners_know_sql_rhai_and_wasmtime() {
     for (library, owner) in [("sqlx", "store"), ("rhai", "scripting"), ("wasmtime", "connectors")] {
-        for name in ["model", "store", "scripting", "connectors", "playbooks", "runtime", "cli", "xtask"] {
+        for name in
+            ["model", "store", "scripting", "connectors", "playbooks", "runtime", "action-center", "cli", "xtask"]
+        {
             let manifest = std::fs::read_to_string(root().join("engine").join(name).join("Cargo.toml")).unwrap();
             let uses = manifest
                 .lines()

@@ -2,9 +2,13 @@
 //! stopped by the process id we hold.
 
 pub mod binary;
+pub mod center;
+pub mod chromium;
 pub mod contract;
 pub mod dovecot;
 pub mod fake_store;
+pub mod hooks;
+pub mod hostile;
 pub mod mail;
 pub mod maildirs;
 pub mod openssl;
@@ -12,5 +16,7 @@ pub mod past;
 pub mod postgres;
 pub mod proxy;
 pub mod remote_store;
+pub mod s3;
 pub mod site;
+pub mod smtp;
 pub mod synthetic;

@@ -9,7 +9,7 @@ use clawback_connectors::MailStore;
 use clawback_model::{
     ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp,
 };
-use clawback_runtime::{Api, Gated, Library, Metrics, Site, Submission, Tuning};
+use clawback_runtime::{Api, Approvals, Gated, Library, Metrics, Site, Submission, Tuning};
 use clawback_store::Store;
 
 /// 2026-11-23T12:00:00Z: when tests happen.
@@ -59,7 +59,9 @@ pub fn site_of(
             shipped_scripts: shipped("scripts", ".rhai"),
             ..Library::default()
         },
-        notifiers: [("soc".to_owned(), clawback_runtime::Notifier::Log)].into(),
+        notifiers: [("soc".to_owned(), clawback_runtime::Notifier::LOG)].into(),
+        approvals: Approvals::default(),
+        public_url: None,
         evidence: None,
         limits: Limits::default(),
         throttles: Throttles::default(),
@@ -83,6 +85,19 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// The real time, told by a clock that is off.
+#[derive(Debug, Clone, Copy)]
+pub struct SkewedClock {
+    /// Microseconds that it is ahead; behind, if negative.
+    pub ahead: i64,
+}
+
+impl Clock for SkewedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now().0 + self.ahead)
     }
 }
 

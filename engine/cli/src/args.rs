@@ -46,6 +46,17 @@ pub(crate) enum Format {
     Json,
     /// For spreadsheets; formula-safe.
     Csv,
+    /// Of `export`: events of the Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// Of `export`: records as of the Office 365 Management Activity API.
+    O365Air,
+}
+
+impl Format {
+    /// Whether only `export` knows it.
+    pub(crate) const fn is_of_export(self) -> bool {
+        matches!(self, Self::Ocsf | Self::O365Air)
+    }
 }
 
 /// Everything `clawback` can do.
@@ -85,6 +96,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Work on whatever is due, until stopped
     Worker(WorkerArgs),
+    /// Serve the Action Center (pages and API), and work on whatever is due beside it
+    Serve(ServeArgs),
     /// Stop everything, on every node, until `clawback unhalt`
     Halt(HaltArgs),
     /// Let a halted site go on
@@ -114,7 +127,8 @@ pub(crate) enum Command {
     /// Remove what the configuration says may be forgotten
     #[command(subcommand)]
     Retention(RetentionCommand),
-    /// Write everything about one remediation to a file: events with hashes, plan, messages
+    /// Write everything about one remediation to a file: events with hashes, plan, messages; or, with --format ocsf or
+    /// o365-air, what became of it and of every message in the words of that schema
     Export(ExportArgs),
     /// Show it all on made-up mailboxes, in half a minute, without a network
     Demo(DemoArgs),
@@ -365,6 +379,22 @@ pub(crate) struct WorkerArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8025")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Browsers come through a proxy with TLS: cookies are for TLS only, and other addresses than loopback may be listened at
+    #[arg(long)]
+    pub(crate) behind_tls: bool,
+    /// Leave the work to other nodes
+    #[arg(long)]
+    pub(crate) no_worker: bool,
+    /// Serve /metrics and /healthz over HTTP at this address, e.g. 127.0.0.1:9464
+    #[arg(long, value_name = "ADDR", conflicts_with = "no_worker")]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct HaltArgs {
     /// Why; everybody sees it
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -446,6 +476,14 @@ pub(crate) enum PrincipalsCommand {
         /// A program, not a person
         #[arg(long)]
         service: bool,
+    },
+    /// Set the password that somebody signs in to the Action Center with; sessions so far end
+    Password {
+        /// Whose
+        name: String,
+        /// File with the password on its first line [default: standard input]
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
     },
     /// Everyone, with their roles
     List,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, Throttles};
-use clawback_runtime::NotifierConfig;
+use clawback_model::{Limits, PublicUrl, Throttles};
+use clawback_runtime::{Approvals, BucketConfig, NotifierConfig};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -30,10 +30,14 @@ pub(crate) struct Config {
     pub(crate) throttles: Throttles,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
+    /// Where people reach the Action Center; links in exports and notifications begin with it.
+    pub(crate) public_url: Option<PublicUrl>,
     /// Mail stores by name.
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// Whom to tell, by name.
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
+    /// Whom to tell of what waits for votes.
+    pub(crate) approvals: Approvals,
     /// What is kept of messages that are deleted for good.
     pub(crate) evidence: Option<EvidenceConfig>,
     /// What may be forgotten.
@@ -48,7 +52,9 @@ pub(crate) struct Config {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct EvidenceConfig {
     /// The folder that raw messages are kept in; made if missing.
-    pub(crate) folder: PathBuf,
+    pub(crate) folder: Option<PathBuf>,
+    /// Or the bucket.
+    pub(crate) bucket: Option<BucketConfig>,
     /// Before every hard delete, unless the playbook says otherwise.
     #[serde(default)]
     pub(crate) keep: bool,
@@ -73,8 +79,10 @@ impl Default for Config {
             limits: Limits::default(),
             throttles: Throttles::default(),
             lists: BTreeMap::new(),
+            public_url: None,
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
+            approvals: Approvals::default(),
             evidence: None,
             retention: RetentionConfig::default(),
             folder: PathBuf::new(),
@@ -113,6 +121,14 @@ impl Config {
             let said = format!("{} is not right: recipients-ratio must be between 0 and 1", path.display());
             return Err(Failure::misuse(said));
         }
+        if config.evidence.as_ref().is_some_and(|evidence| evidence.folder.is_some() == evidence.bucket.is_some()) {
+            let said = format!("{} is not right: [evidence] needs either `folder` or `bucket`", path.display());
+            return Err(Failure::misuse(said));
+        }
+        config
+            .approvals
+            .check(config.notifiers.keys().cloned())
+            .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config.folder = std::path::absolute(path)
             .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
             .parent()
@@ -127,6 +143,19 @@ impl Config {
     /// A path of the configuration, as seen from anywhere.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The folder of evidence.
+    pub(crate) fn evidence_folder(&self) -> Option<PathBuf> {
+        self.evidence.as_ref()?.folder.as_deref().map(|folder| self.resolve(folder))
+    }
+
+    /// The bucket of evidence.
+    pub(crate) fn bucket(&self) -> Option<BucketConfig> {
+        let bucket = self.evidence.as_ref()?.bucket.clone()?;
+        let resolved = |path: Option<PathBuf>| path.map(|path| self.resolve(&path));
+        let (credentials_file, ca_file) = (resolved(bucket.credentials_file), resolved(bucket.ca_file));
+        Some(BucketConfig { credentials_file, ca_file, ..bucket })
     }
 
     /// The database as it may be shown: without a password.

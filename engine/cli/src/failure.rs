@@ -90,6 +90,7 @@ impl From<Error> for Failure {
             | Error::PlaybookPath { .. }
             | Error::File { .. }
             | Error::NoEvidence
+            | Error::Bucket { .. }
             | Error::Notifier { .. }
             | Error::Limit(_) => Exit::Misuse,
             _ => Exit::Failed,

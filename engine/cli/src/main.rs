@@ -5,7 +5,6 @@ mod commands;
 mod config;
 mod exposition;
 mod failure;
-mod json;
 mod open;
 mod output;
 mod progress;
@@ -48,6 +47,9 @@ fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let global = cli.global;
+    if global.format.is_of_export() && !matches!(cli.command, Command::Export(_)) {
+        return Err(Failure::misuse("--format ocsf and o365-air are formats of `clawback export` alone"));
+    }
     match cli.command {
         Command::Init(args) => commands::init::run(&global, args).await,
         Command::Check(args) => commands::check::run(&global, args).await,
@@ -66,6 +68,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Cancel(args) => commands::control::cancel(&global, args).await,
         Command::Verify(args) => commands::verify::run(&global, args).await,
         Command::Worker(args) => commands::worker::run(&global, args).await,
+        Command::Serve(args) => Box::pin(commands::serve::run(&global, args)).await,
         Command::Halt(args) => commands::halt::halt(&global, args).await,
         Command::Unhalt => commands::halt::unhalt(&global).await,
         Command::Connectors(ConnectorsCommand::List) => commands::connectors::list(&global).await,

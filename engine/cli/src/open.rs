@@ -90,10 +90,9 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         stores: std::collections::BTreeMap::new(),
         library: library(config)?,
         notifiers: std::collections::BTreeMap::new(),
-        evidence: match &config.evidence {
-            Some(evidence) => Some(Evidence::folder(&config.resolve(&evidence.folder), evidence.keep)?),
-            None => None,
-        },
+        evidence: evidence(config, stores)?,
+        approvals: config.approvals.clone(),
+        public_url: config.public_url.clone(),
         limits: config.limits,
         throttles: config.throttles,
         clock: Arc::new(SystemClock),
@@ -103,7 +102,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         metrics: Metrics::default(),
     };
     for (name, notifier) in &config.notifiers {
-        site.notifiers.insert(name.clone(), Notifier::open(name, notifier)?);
+        site.notifiers.insert(name.clone(), Notifier::open(name, notifier, &config.folder)?);
     }
     if stores == Stores::All {
         for (name, store) in open_stores(config).await? {
@@ -113,6 +112,19 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         }
     }
     Ok(site)
+}
+
+/// Where messages are kept before they are deleted for good. Keys are needed by whoever acts, and by nobody who looks.
+fn evidence(config: &Config, stores: Stores) -> Result<Option<Evidence>, Failure> {
+    let Some(evidence) = &config.evidence else { return Ok(None) };
+    if let Some(bucket) = config.bucket() {
+        if stores == Stores::All {
+            bucket.check_keys()?;
+        }
+        return Ok(Some(Evidence::bucket(&bucket, evidence.keep)?));
+    }
+    let folder = evidence.folder.as_deref().map(|folder| Evidence::folder(&config.resolve(folder), evidence.keep));
+    Ok(folder.transpose()?)
 }
 
 /// The connector host, with its cache beside the configuration.

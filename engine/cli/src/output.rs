@@ -1,9 +1,8 @@
 //! Results on standard output, everything else on standard error. Text from mail passes through `visible` on its way.
 
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
 
-use clawback_model::{visible, visible_line};
+use clawback_model::{ascii_where_deceptive, visible, visible_line};
 use clawback_playbooks::Diagnostics;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -24,7 +23,7 @@ pub(crate) fn rows<T: Serialize>(
     row: impl Fn(&T) -> Vec<String>,
 ) -> Result<(), Failure> {
     match format {
-        Format::Json => json(&serde_json::json!({ "items": items, "next": next })),
+        Format::Json | Format::Ocsf | Format::O365Air => json(&serde_json::json!({ "items": items, "next": next })),
         Format::Csv => {
             let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
             let header: Vec<String> = columns.iter().map(|name| name.to_lowercase().replace(' ', "_")).collect();
@@ -66,22 +65,6 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     line(&ascii_where_deceptive(&text))
 }
 
-/// Outside of strings JSON is ASCII, so each such character stands in a string and may be escaped there.
-pub(crate) fn ascii_where_deceptive(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c == '\n' || !clawback_model::is_deceptive(c) {
-            safe.push(c);
-            continue;
-        }
-        let mut units = [0; 2];
-        for unit in c.encode_utf16(&mut units) {
-            let _ = write!(safe, "\\u{unit:04x}");
-        }
-    }
-    safe
-}
-
 /// One line of result.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
     match writeln!(std::io::stdout().lock(), "{text}") {
@@ -113,17 +96,4 @@ pub(crate) fn diagnostics(found: &Diagnostics) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn csv_failure(error: csv::Error) -> Failure {
     Failure::failed(error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_stays_the_same_value() {
-        let value = serde_json::json!({ "subject": "\u{202e}\u{1b}\u{9b}x\u{e0041}", "n": [1, 2] });
-        let safe = ascii_where_deceptive(&serde_json::to_string_pretty(&value).unwrap());
-        assert!(!safe.contains('\u{202e}') && !safe.contains('\u{e0041}'));
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
-    }
 }

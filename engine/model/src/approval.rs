@@ -21,12 +21,25 @@ pub struct ApprovalRule {
     pub expires: Duration,
     /// Two-step: the requester's own vote never counts.
     pub two_step: bool,
+    /// Those who were told are told again after this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_after: Option<Duration>,
+    /// Others are told after this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalate_after: Option<Duration>,
 }
 
 impl Default for ApprovalRule {
     /// One approver who is not the requester, within seven days.
     fn default() -> Self {
-        Self { votes: 1, from: vec![Role::Approver], expires: Duration::from_hours(7 * 24), two_step: true }
+        Self {
+            votes: 1,
+            from: vec![Role::Approver],
+            expires: Duration::from_hours(7 * 24),
+            two_step: true,
+            remind_after: None,
+            escalate_after: None,
+        }
     }
 }
 

@@ -249,3 +249,14 @@ pub struct Outcome {
     /// When it was recorded.
     pub recorded_at: Timestamp,
 }
+
+impl Outcome {
+    /// Where a message planned to be at `planned` lies after this; none where it is gone for good, and where nobody looked.
+    pub fn location_after<'a>(&'a self, planned: &'a Location) -> Option<&'a Location> {
+        match (&self.receipt, self.kind) {
+            (Some(receipt), _) => receipt.location.as_ref(),
+            (None, OutcomeKind::NotFound | OutcomeKind::MovedSince) => None,
+            (None, _) => Some(planned),
+        }
+    }
+}

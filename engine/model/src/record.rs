@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Severity, UnknownWord};
 use crate::clock::Timestamp;
+use crate::guard::StopReason;
 use crate::id::{AlertId, InvestigationId, RemediationId};
+use crate::remediation::Remediation;
 use crate::status::Status;
 
 /// The name of the alert that every manual action raises.
@@ -73,6 +75,8 @@ impl FromStr for InvestigationKind {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the reference product's")]
 pub enum InvestigationStatus {
+    Starting,
+    QueuedByThrottling,
     Running,
     PendingAction,
     Remediated,
@@ -84,10 +88,16 @@ pub enum InvestigationStatus {
 }
 
 impl InvestigationStatus {
-    /// What the status of the remediation says about its investigation.
-    pub const fn of(status: Status) -> Self {
-        match status {
-            Status::Queued | Status::Planning | Status::Approved | Status::InProgress => Self::Running,
+    /// What the remediation says about its investigation.
+    pub const fn of(remediation: &Remediation) -> Self {
+        let waits_for_room =
+            matches!(remediation.stop, Some(StopReason::InProgress { .. } | StopReason::ExclusiveAbove { .. }));
+        match remediation.status {
+            Status::Queued | Status::Planning | Status::Approved | Status::InProgress if waits_for_room => {
+                Self::QueuedByThrottling
+            }
+            Status::Queued => Self::Starting,
+            Status::Planning | Status::Approved | Status::InProgress => Self::Running,
             Status::PendingApproval | Status::Paused => Self::PendingAction,
             Status::Completed => Self::Remediated,
             Status::PartiallyCompleted => Self::PartiallyRemediated,
@@ -98,9 +108,41 @@ impl InvestigationStatus {
         }
     }
 
-    /// The word used in JSON and on pages.
+    /// Every status.
+    pub const ALL: [Self; 10] = [
+        Self::Starting,
+        Self::QueuedByThrottling,
+        Self::Running,
+        Self::PendingAction,
+        Self::Remediated,
+        Self::PartiallyRemediated,
+        Self::NoThreatsFound,
+        Self::Failed,
+        Self::TerminatedBySystem,
+        Self::TerminatedByUser,
+    ];
+
+    /// The reference product's name for it, as people read it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Starting => "Starting",
+            Self::QueuedByThrottling => "Queued by Throttling",
+            Self::Running => "Running",
+            Self::PendingAction => "Pending Action",
+            Self::Remediated => "Remediated",
+            Self::PartiallyRemediated => "Partially Remediated",
+            Self::NoThreatsFound => "No Threats Found",
+            Self::Failed => "Failed",
+            Self::TerminatedBySystem => "Terminated by System",
+            Self::TerminatedByUser => "Terminated by User",
+        }
+    }
+
+    /// The word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Starting => "starting",
+            Self::QueuedByThrottling => "queued-by-throttling",
             Self::Running => "running",
             Self::PendingAction => "pending-action",
             Self::Remediated => "remediated",

@@ -1,5 +1,7 @@
 //! Hostile text made safe to show. Mail is written by attackers; nothing from it reaches a terminal or a spreadsheet as it is.
 
+use std::fmt::Write as _;
+
 /// Whether a character can deceive: those that can reorder, hide or fake what a person reads: controls, bidi overrides and isolates, zero-width and
 /// other invisible format characters, line and paragraph separators, private use, and unassigned "tag" characters.
 pub const fn is_deceptive(c: char) -> bool {
@@ -41,6 +43,22 @@ pub fn csv_safe(text: &str) -> String {
     }
 }
 
+/// JSON text with every deceptive character in a string written as `\u....`: the same value, safe to look at. Outside of
+/// strings JSON is ASCII, so each such character but the line break stands in one.
+pub fn ascii_where_deceptive(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !is_deceptive(c) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -56,6 +74,14 @@ mod tests {
         assert_eq!(visible_line("abcdef", 4), "abc…");
         assert_eq!(csv_safe("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
         assert_eq!(csv_safe("plain"), "plain");
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let value = serde_json::json!({ "subject": "\u{202e}\u{1b}\u{9b}x\u{e0041}", "n": [1, 2] });
+        let safe = ascii_where_deceptive(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(!safe.contains('\u{202e}') && !safe.contains('\u{e0041}'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
     }
 
     proptest! {

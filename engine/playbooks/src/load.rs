@@ -90,6 +90,11 @@ impl Playbook {
         })
     }
 
+    /// What it does, a line a step.
+    pub fn steps_in_words(&self) -> Vec<String> {
+        self.0.steps.iter().map(|step| step.what.in_words()).collect()
+    }
+
     /// The text it was read from.
     pub fn source(&self) -> &str {
         &self.0.source

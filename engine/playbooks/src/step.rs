@@ -32,6 +32,32 @@ pub(crate) enum What {
     Sweep(Sweep),
 }
 
+impl What {
+    /// The step in one line.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Search { stores: None, .. } => "search all stores".to_owned(),
+            Self::Search { stores: Some(stores), .. } => format!("search {}", stores.join(", ")),
+            Self::Filter { script: None, .. } => "filter by conditions".to_owned(),
+            Self::Filter { script: Some(script), .. } => format!("filter by {}", script.name()),
+            Self::Script(script) => format!("set variables by {}", script.name()),
+            Self::Approve(rule) => {
+                let roles: Vec<&str> = rule.from.iter().map(|role| role.as_str()).collect();
+                format!("approve: {} from {}", rule.votes, roles.join(" or "))
+            }
+            Self::Remediate { action, guards, .. } => {
+                let action = action.literal().unwrap_or("the action that is asked for");
+                format!("{action}: {} first, then batches", guards.canary)
+            }
+            Self::Verify => "verify".to_owned(),
+            Self::Notify { to, .. } => format!("notify {}", to.join(", ")),
+            Self::Sweep(sweep) => {
+                format!("sweep every {} min for {} h", sweep.every.as_secs() / 60, sweep.lasts.as_secs() / 3_600)
+            }
+        }
+    }
+}
+
 /// Nobody is asked for longer than this.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(90 * 24);
 /// A sweep looks no more often than this, and no less than [`RAREST_LOOK`].
@@ -305,7 +331,7 @@ impl<'a> Reader<'a> {
         };
         let votes = body.get("votes").and_then(Node::integer).and_then(|votes| u32::try_from(votes).ok()).unwrap_or(1);
         let two_step = body.get("two-step").and_then(Node::boolean).unwrap_or(true);
-        Some(What::Approve(ApprovalRule { votes, from, expires, two_step }))
+        Some(What::Approve(ApprovalRule { votes, from, expires, two_step, ..default }))
     }
 
     fn remediate(&self, body: &Node) -> Option<What> {

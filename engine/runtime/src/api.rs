@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use clawback_model::{
     ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Investigation,
-    InvestigationId, InvestigationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal, PrincipalKind,
-    Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, SweepEnd, Target, Timestamp,
-    Vote,
+    InvestigationId, InvestigationKind, LocationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal,
+    PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, SweepEnd, Target,
+    Timestamp, Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
-use clawback_store::Filing;
+use clawback_store::{Filing, Refusal};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
@@ -42,6 +42,19 @@ pub struct Submission {
     pub picked: Vec<Picked>,
 }
 
+/// A vote as it is cast.
+#[derive(Debug, Clone)]
+pub struct Ballot {
+    /// Yes or no.
+    pub decision: Decision,
+    /// The plan that the voter looked at; without it the vote is for the plan as it stands when the vote is cast.
+    pub digest: Option<PlanDigest>,
+    /// Why, in the voter's words.
+    pub comment: Option<String>,
+    /// When what the voter looked at was last changed: the vote is refused if it changed since.
+    pub seen: Option<Timestamp>,
+}
+
 /// A plan that was made and not kept.
 #[derive(Debug)]
 pub struct DryRun {
@@ -51,6 +64,10 @@ pub struct DryRun {
     pub approval: Option<ApprovalRule>,
     /// The first targets.
     pub sample: Vec<Target>,
+    /// All targets by where they lie now.
+    pub by_location: BTreeMap<LocationKind, u64>,
+    /// All targets by the hour in which they arrived.
+    pub by_hour: BTreeMap<Timestamp, u64>,
 }
 
 /// Carries out requests of authenticated principals.
@@ -105,8 +122,13 @@ impl Api {
         let order = Order { request: &request, bound: Arc::clone(&bound), header: &header };
         let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
         let mut shown = Vec::new();
+        let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
         let looking = async {
             while let Some(page) = pages.recv().await {
+                for target in &page {
+                    *by_location.entry(target.location.kind).or_default() += 1;
+                    *by_hour.entry(hour(target.received_at)).or_default() += 1;
+                }
                 let room = sample.saturating_sub(shown.len());
                 shown.extend(page.into_iter().take(room));
             }
@@ -119,10 +141,10 @@ impl Api {
             }
             Planned::Refused(reason) => (Err(reason), None),
         };
-        Ok(DryRun { plan, approval, sample: shown })
+        Ok(DryRun { plan, approval, sample: shown, by_location, by_hour })
     }
 
-    /// Votes on a pending plan. Without `digest` the vote is for the plan as it stands when the vote is cast.
+    /// Votes on a pending plan, as it stands then unless a digest is given.
     pub async fn decide(
         &self,
         who: &Principal,
@@ -131,7 +153,13 @@ impl Api {
         digest: Option<PlanDigest>,
         comment: Option<String>,
     ) -> Result<Remediation, Error> {
+        self.vote(who, id, Ballot { decision, digest, comment, seen: None }).await
+    }
+
+    /// Votes on a pending plan.
+    pub async fn vote(&self, who: &Principal, id: &RemediationId, ballot: Ballot) -> Result<Remediation, Error> {
         let now = self.site.now();
+        let Ballot { decision, digest, comment, seen } = ballot;
         let voted = self
             .site
             .history
@@ -140,6 +168,9 @@ impl Api {
                 let Some(approval) = pending else {
                     return Err(Error::NotPending { id: id.clone(), status: current.status });
                 };
+                if seen.is_some_and(|seen| seen != current.updated_at) {
+                    return Err(Error::Changed { id: id.clone() });
+                }
                 let digest = digest.unwrap_or(approval.digest);
                 let vote = Vote { by: who.name.clone(), decision, digest, comment: comment.clone(), at: now };
                 approval.vote(who, &vote)?;
@@ -161,7 +192,9 @@ impl Api {
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         crate::hold::refuse_if_halted(&self.site).await?;
-        self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await
+        let resumed = self.site.history.resume::<Error>(id, &self.site.throttles, &who.name, self.site.now()).await?;
+        crate::notify::status_changed(&self.site, &resumed).await;
+        Ok(resumed)
     }
 
     /// Calls a remediation off; what is open becomes `cancelled`.
@@ -171,7 +204,9 @@ impl Api {
 
     /// Makes the plan of a pending remediation anew; votes so far are void.
     pub async fn replan(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
-        self.control(who, id, &Event::ReplanRequested).await
+        let again = self.control(who, id, &Event::ReplanRequested).await?;
+        crate::notify::status_changed(&self.site, &again).await;
+        Ok(again)
     }
 
     async fn control(&self, who: &Principal, id: &RemediationId, event: &Event) -> Result<Remediation, Error> {
@@ -235,6 +270,12 @@ impl Api {
         let name = format!("Retry {}", old.request.name);
         let request = self.follow_up(who, &old, name, old.request.action, Origin::Retry { of: id.clone() });
         self.file(request, who).await
+    }
+
+    /// What was refused to whom, the newest first: for administrators.
+    pub async fn refusals(&self, who: &Principal, most: u32) -> Result<Vec<Refusal>, Error> {
+        allow(who, Permission::Administer)?;
+        Ok(self.site.history.refusals(most).await?)
     }
 
     /// Refuses whoever may not carry remediations on.
@@ -311,6 +352,7 @@ impl Api {
     async fn file(&self, request: Request, who: &Principal) -> Result<Remediation, Error> {
         let filing = self.filing(request, &who.name)?;
         self.site.history.file(&filing).await?;
+        crate::notify::status_changed(&self.site, &filing.remediation).await;
         Ok(filing.remediation)
     }
 
@@ -359,6 +401,12 @@ fn entity(request: &Request) -> String {
             format!("playbook {} ({inputs})", request.playbook)
         }
     }
+}
+
+/// The full hour before a time.
+fn hour(time: Timestamp) -> Timestamp {
+    const HOUR: i64 = 3_600_000_000;
+    Timestamp(time.0.div_euclid(HOUR) * HOUR)
 }
 
 fn days(duration: Duration) -> u64 {
@@ -429,5 +477,8 @@ pub(crate) async fn approval_for(
         },
     };
     let decided_by = rule.is_none().then_some(requester);
-    Ok((rule, decided_by))
+    // As the site says now, also where the rule is that of an older remediation.
+    let approvals = &site.approvals;
+    let escalate_at = if approvals.escalate_to.is_empty() { 0.0 } else { approvals.escalate_at };
+    Ok((rule.map(|rule| rule.reminding(approvals.remind_at, escalate_at)), decided_by))
 }

@@ -33,6 +33,8 @@ const BUSY: Duration = Duration::from_millis(25);
 const IDLE: Duration = Duration::from_secs(1);
 /// Claims in a row that may fail because the database cannot be reached.
 const PATIENCE: u32 = 5;
+/// For how long a silent crew is remembered.
+const REMEMBERED: Duration = Duration::from_hours(24);
 /// That while.
 const MOMENT: Duration = Duration::from_secs(3);
 
@@ -357,6 +359,7 @@ pub(crate) async fn reap(site: &Site, me: Option<&str>) -> Result<(), StoreError
             tracing::info!(lanes = reaped, "Took over lanes of nodes that are dead.");
         }
     }
+    site.history.forget_nodes(site.now().minus(REMEMBERED)).await?;
     Ok(())
 }
 

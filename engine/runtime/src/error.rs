@@ -52,6 +52,8 @@ pub enum Error {
     Unauthenticated,
     #[error("{id} is {status} and not waiting for approval; `clawback show {id}` tells its story")]
     NotPending { id: RemediationId, status: Status },
+    #[error("{id} changed since you looked; look again, then decide")]
+    Changed { id: RemediationId },
     #[error("{id} is {status}: {advice}")]
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
     #[error("the messages of {id} were removed by the site's retention, and only its events are left")]
@@ -71,11 +73,13 @@ pub enum Error {
     #[error("nothing could be searched: {detail}")]
     NothingSearched { detail: String },
     #[error(
-        "the playbook keeps evidence, and no place for it is configured: set `folder` under [evidence] in clawback.toml"
+        "the playbook keeps evidence, and no place for it is configured: set `folder` or `bucket` under [evidence] in clawback.toml"
     )]
     NoEvidence,
-    #[error("the message kept under {digest} is lost: {detail}; restore it from a backup of the evidence folder")]
+    #[error("the message kept under {digest} is lost: {detail}; restore it from a backup of the evidence")]
     EvidenceLost { digest: clawback_model::Digest, detail: String },
+    #[error("evidence bucket {url}: {detail}")]
+    Bucket { url: String, detail: String },
     #[error("file {path} cannot be read: {detail}")]
     File { path: String, detail: String },
     #[error("notifier `{name}`: {detail}")]

@@ -18,6 +18,7 @@ use object_store::path::Path as Place;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 
 use crate::api::{Api, allow};
+use crate::bucket::{self, BucketConfig};
 use crate::error::Error;
 use crate::site::Site;
 
@@ -47,6 +48,22 @@ impl Evidence {
         Ok(Self { objects: Arc::new(folder), always })
     }
 
+    /// In a bucket of an S3 server, which says that it has a message before that message is deleted.
+    pub fn bucket(config: &BucketConfig, always: bool) -> Result<Self, Error> {
+        Ok(Self { objects: bucket::open(config)?, always })
+    }
+
+    /// Asks the place for something that it does not have, so that one that does not answer is known before it is needed.
+    pub async fn check(&self) -> Result<(), String> {
+        match self.objects.get(&place(&Digest::default())).await {
+            Err(object_store::Error::NotFound { source, .. }) if source.to_string().contains("NoSuchBucket") => {
+                Err("there is no such bucket".to_owned())
+            }
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     /// Keeps these bytes. Again is no mistake, and mends what was damaged.
     async fn put(&self, raw: Vec<u8>) -> Result<Digest, object_store::Error> {
         let digest = Digest::of(&raw);
@@ -58,6 +75,9 @@ impl Evidence {
     async fn get(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let lost = |detail: String| Error::EvidenceLost { digest: *digest, detail };
         let found = self.objects.get(&place(digest)).await.map_err(|error| lost(error.to_string()))?;
+        if found.meta.size > LARGEST {
+            return Err(lost(format!("its bytes were changed: there are {} of them now", found.meta.size)));
+        }
         let raw = found.bytes().await.map_err(|error| lost(error.to_string()))?;
         let now = Digest::of(&raw);
         if now == *digest {

@@ -11,6 +11,7 @@ use clawback_store::{Filing, Schedule, Slot, SlotFate, SlotRecord, WantedSchedul
 
 use crate::api::{Api, Submission, allow};
 use crate::error::Error;
+use crate::notify;
 use crate::site::Site;
 use crate::timers::automation;
 
@@ -83,9 +84,12 @@ async fn fire_one(api: &Api, schedule: &Schedule, now: Timestamp) -> Result<u64,
         return Ok(0);
     }
     for record in &records {
-        if let SlotFate::LeftOut { reason, detail } = &record.fate {
-            let detail = detail.as_deref().unwrap_or_default();
-            tracing::info!(slot = %record.first, slots = record.slots, %reason, detail, "Slot left out.");
+        match &record.fate {
+            SlotFate::LeftOut { reason, detail } => {
+                let detail = detail.as_deref().unwrap_or_default();
+                tracing::info!(slot = %record.first, slots = record.slots, %reason, detail, "Slot left out.");
+            }
+            SlotFate::Runs(filing) => notify::status_changed(api.site(), &filing.remediation).await,
         }
     }
     Ok(began)

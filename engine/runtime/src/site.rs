@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Clock, Limits, Throttles, Timestamp};
+use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp};
 use clawback_store::Store;
 
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::evidence::Evidence;
 use crate::gate::Gated;
 use crate::library::Library;
 use crate::metrics::Metrics;
-use crate::notify::Notifier;
+use crate::notify::{Approvals, Notifier};
 
 /// One node's surroundings.
 pub struct Site {
@@ -24,6 +24,10 @@ pub struct Site {
     pub library: Library,
     /// Whom to tell, by name.
     pub notifiers: BTreeMap<String, Notifier>,
+    /// Whom to tell of what waits for votes.
+    pub approvals: Approvals,
+    /// Where links lead.
+    pub public_url: Option<PublicUrl>,
     /// Where messages are kept before they are deleted for good.
     pub evidence: Option<Evidence>,
     /// Largest selections.

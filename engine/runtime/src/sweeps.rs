@@ -106,7 +106,11 @@ async fn search(api: &Api, taken: &SweepState, first: &Remediation) -> Result<Se
         Planned::Refused(_) => true,
     };
     let filing = if is_news { Some(api.filing(request, &automation().name)?) } else { None };
-    Ok(Search::Found(site.history.finish_look(taken, filing.as_ref(), site.now()).await? && is_news))
+    let filed = site.history.finish_look(taken, filing.as_ref(), site.now()).await?;
+    if let Some(filing) = filing.as_ref().filter(|_| filed) {
+        crate::notify::status_changed(site, &filing.remediation).await;
+    }
+    Ok(Search::Found(filed && is_news))
 }
 
 /// What a follow-up asks for: the same selection, as it was meant when the first was submitted.

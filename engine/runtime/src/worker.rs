@@ -352,7 +352,10 @@ impl Worker {
     async fn plan(&self, remediation: &Remediation, lease: &Lease, control: &Control) -> Result<Remediation, Error> {
         let history = &self.site.history;
         let id = &remediation.id;
-        self.record(lease, &Event::PlanningStarted).await?;
+        let planning = self.record(lease, &Event::PlanningStarted).await?;
+        if planning.status != remediation.status {
+            notify::status_changed(&self.site, &planning).await;
+        }
         history.begin_plan(id, lease).await?;
         let searched = tokio::select! {
             searched = self.search(remediation, lease) => searched,

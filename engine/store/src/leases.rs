@@ -14,6 +14,9 @@ use crate::error::StoreError;
 use crate::remediations::state;
 use crate::store::Store;
 
+/// Nodes that are forgotten at once.
+const FORGOTTEN: i64 = 100;
+
 /// The right to work on one remediation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
@@ -157,6 +160,27 @@ impl Store {
     pub async fn nodes(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let rows = self.read().await?.rows("SELECT id, alive_until FROM nodes ORDER BY id", &[]).await?;
         rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
+    }
+
+    /// Forgets nodes that have been silent since `before`, which hold nothing any more: a few at a time. One that wakes up
+    /// all the same says again that it lives.
+    #[tracing::instrument(name = "store.nodes.forget", skip_all)]
+    pub async fn forget_nodes(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let sql = "SELECT id FROM nodes n WHERE alive_until < $1 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.node = n.id) \
+                   ORDER BY id LIMIT $2";
+        // Looked at before anything is locked: most of the time there is nothing to forget.
+        let silent = self.read().await?.rows(sql, &[before.into(), FORGOTTEN.into()]).await?;
+        if silent.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.write().await?;
+        let mut forgotten = 0;
+        for row in silent {
+            let sql = "DELETE FROM nodes WHERE id = $1 AND alive_until < $2";
+            forgotten += tx.execute(sql, &[row.string(0)?.into(), before.into()]).await?;
+        }
+        tx.commit().await?;
+        Ok(forgotten)
     }
 }
 

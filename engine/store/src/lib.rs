@@ -11,7 +11,9 @@
 //! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
 //! where the databases differ (locks in `leases`, bulk writes in `bulk`).
 
+mod accounts;
 mod admission;
+mod answers;
 mod bulk;
 mod chain;
 mod dialect;
@@ -27,11 +29,14 @@ mod outcomes;
 mod plans;
 mod principals;
 mod queue;
+mod refusals;
 mod remediations;
+mod reminders;
 mod retention;
 mod schedules;
 mod schema;
 mod seats;
+mod sessions;
 mod store;
 mod sweeps;
 mod verify;
@@ -39,6 +44,8 @@ mod watch;
 mod words;
 mod work;
 
+pub use accounts::{Account, Signing};
+pub use answers::Earlier;
 pub use chain::Entry;
 pub use error::StoreError;
 pub use evidence::{Kept, KeptMessage};
@@ -48,9 +55,12 @@ pub use leases::Lease;
 pub use outcomes::BatchSum;
 pub use principals::Token;
 pub use queue::Queue;
+pub use refusals::Refusal;
 pub use remediations::Filing;
+pub use reminders::DueReminder;
 pub use retention::Expired;
 pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
+pub use sessions::Session;
 pub use store::Store;
 pub use sweeps::SweepState;
 pub use verify::{Found, Head, Verified, VerifyError};

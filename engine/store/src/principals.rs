@@ -29,6 +29,8 @@ pub(crate) enum SiteEvent {
     RolesChanged { name: String, roles: Vec<Role> },
     TokenAdded { principal: String, label: String, digest: Digest, expires_at: Option<Timestamp> },
     TokenRevoked { principal: String, label: String },
+    PasswordSet { principal: String, digest: Digest },
+    IdentityLinked { principal: String, issuer: String, subject: String },
     SchedulePaused { name: String },
     ScheduleResumed { name: String },
     SweepEnded { remediation: RemediationId, why: SweepEnd },
@@ -45,6 +47,8 @@ impl SiteEvent {
             Self::RolesChanged { .. } => "roles-changed",
             Self::TokenAdded { .. } => "token-added",
             Self::TokenRevoked { .. } => "token-revoked",
+            Self::PasswordSet { .. } => "password-set",
+            Self::IdentityLinked { .. } => "identity-linked",
             Self::SchedulePaused { .. } => "schedule-paused",
             Self::ScheduleResumed { .. } => "schedule-resumed",
             Self::SweepEnded { .. } => "sweep-ended",
@@ -191,7 +195,7 @@ pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Time
     chain::append(tx, None, actor, event.kind(), json(event), at).await
 }
 
-fn read(row: &Row) -> Result<Principal, StoreError> {
+pub(crate) fn read(row: &Row) -> Result<Principal, StoreError> {
     let name = row.string(0)?;
     let kind =
         serde_json::from_value(row.string(1)?.into()).map_err(|_| StoreError::corrupt("principals", "kind", &name))?;

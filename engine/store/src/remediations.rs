@@ -15,6 +15,7 @@ use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::halts;
 use crate::leases::Lease;
+use crate::reminders;
 use crate::store::Store;
 use crate::sweeps;
 use crate::watch;
@@ -239,6 +240,7 @@ pub(crate) async fn write(
     }
     write_details(tx, locked.number, &next, event, seq, at).await?;
     words::changed(tx, locked.number, &locked.remediation, &next).await?;
+    reminders::changed(tx, &locked.remediation, &next).await?;
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }
 

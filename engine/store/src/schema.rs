@@ -21,6 +21,8 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (3, "schedules", include_str!("../migrations/sqlite/0003_schedules.sql")),
     (4, "guards", include_str!("../migrations/sqlite/0004_guards.sql")),
     (5, "evidence", include_str!("../migrations/sqlite/0005_evidence.sql")),
+    (6, "sign-in", include_str!("../migrations/sqlite/0006_sign_in.sql")),
+    (7, "reminders", include_str!("../migrations/sqlite/0007_reminders.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -28,6 +30,8 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (3, "schedules", include_str!("../migrations/postgres/0003_schedules.sql")),
     (4, "guards", include_str!("../migrations/postgres/0004_guards.sql")),
     (5, "evidence", include_str!("../migrations/postgres/0005_evidence.sql")),
+    (6, "sign-in", include_str!("../migrations/postgres/0006_sign_in.sql")),
+    (7, "reminders", include_str!("../migrations/postgres/0007_reminders.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

@@ -12,13 +12,22 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 5] = [
+const NEEDED: [(&str, &str); 11] = [
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
     ("initdb", "postgresql"),
     ("postgres", "postgresql"),
     ("openssl", "openssl"),
+    ("aiosmtpd", "python3-aiosmtpd"),
     ("setpriv", "util-linux"),
+    ("faketime", "faketime"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
 ];
+
+/// The S3 server that evidence is tested on.
+const S3: &str = "s3rver@3.7.1";
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -44,6 +53,7 @@ struct Tally {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     install()?;
+    install_s3()?;
     if options.install_only {
         return Ok(ExitCode::SUCCESS);
     }
@@ -112,6 +122,23 @@ fn install() -> Result<(), Box<dyn Error>> {
     }
     let why = if updated && installed { "still" } else { "apt-get failed;" };
     Err(format!("{why} {by_hand}").into())
+}
+
+/// Puts the S3 server into `target/tools`, unless it is there.
+fn install_s3() -> Result<(), Box<dyn Error>> {
+    let folder = root()?.join("target/tools");
+    let done = folder.join(S3);
+    if done.exists() {
+        return Ok(());
+    }
+    say(&format!("==> install {S3}"));
+    fs::create_dir_all(&folder)?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder).arg(S3);
+    if !npm.status()?.success() {
+        return Err(format!("npm could not install {S3}").into());
+    }
+    Ok(fs::write(done, "")?)
 }
 
 fn missing() -> Vec<(&'static str, &'static str)> {

@@ -159,6 +159,31 @@ async fn a_node_that_was_thought_dead_writes_nothing() {
 }
 
 #[tokio::test]
+async fn nodes_that_died_long_ago_are_forgotten_a_hundred_at_a_time() {
+    for database in Database::all().await {
+        let (id, _) = opened(&database, 1, &targets(8), Severity::Low).await;
+        let store = &database.store;
+        for number in 0..150 {
+            store.node_alive(&format!("old-{number:03}"), NOW).await.unwrap();
+        }
+        store.node_alive("holder", NOW).await.unwrap();
+        store.node_alive("young", NOW.plus(TTL)).await.unwrap();
+        assert!(!database.lanes("holder", &id).await.is_empty());
+        let later = NOW.plus(Duration::from_secs(1));
+        for forgotten in [100, 50, 0] {
+            assert_eq!(store.forget_nodes(later).await.unwrap(), forgotten, "{}", database.name);
+        }
+        let left: Vec<String> = store.nodes().await.unwrap().into_iter().map(|(node, _)| node).collect();
+        assert_eq!(left, ["holder", "young"], "one holds lanes until they are taken from it");
+        store.reap_lanes(&[], later).await.unwrap();
+        assert_eq!(store.forget_nodes(later).await.unwrap(), 1);
+        // One that wakes up is known again.
+        store.node_alive("holder", later.plus(TTL)).await.unwrap();
+        assert_eq!(store.nodes().await.unwrap().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_stopped_batch_gives_out_no_lanes_and_its_doubts_are_known() {
     for database in Database::all().await {
         let (id, _) = opened(&database, 1, &targets(40), Severity::Low).await;

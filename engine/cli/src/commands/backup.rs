@@ -16,9 +16,10 @@ pub(crate) async fn run(global: &Global, path: &Path) -> Result<Exit, Failure> {
     let head = site.history.head().await?;
     output::line(&format!("wrote {}", path.display()))?;
     output::note(&format!("the history stands at {}:{}; `clawback verify` on the copy proves it", head.seq, head.hash));
-    if let Some(evidence) = &config.evidence {
-        let folder = config.resolve(&evidence.folder);
+    if let Some(folder) = config.evidence_folder() {
         output::note(&format!("kept messages are not in it: copy the folder {} too", folder.display()));
+    } else if let Some(bucket) = config.bucket() {
+        output::note(&format!("kept messages are not in it: they stay in {}", bucket.url));
     }
     Ok(Exit::Done)
 }

@@ -45,6 +45,11 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         Ok(site) => {
             database(&config, &site, &mut report).await?;
             playbooks(&config, &site, &mut report)?;
+            if let (Some(bucket), Some(evidence)) = (config.bucket(), &site.evidence) {
+                let answers = evidence.check().await.map(|()| format!("{} answers", bucket.url));
+                let hint = "what cannot be kept is not deleted: look at `endpoint`, `region` and the keys";
+                report.add("evidence", answers.map_err(|error| Failure::failed(error).hint(hint)))?;
+            }
         }
     }
     let identity = Session::open(global, Stores::None).await;

@@ -5,9 +5,9 @@ use clawback_store::HistoryFilter;
 
 use crate::args::{Global, HistoryArgs, ListArgs};
 use crate::failure::{Exit, Failure};
-use crate::json::RemediationJson;
 use crate::open::{Session, Stores};
 use crate::output;
+use clawback_action_center::json::RemediationJson;
 
 pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::None).await?;

@@ -38,6 +38,19 @@ simulation_senders = []          # senders of phishing simulations
 # Whom to tell. Playbooks name them in their `notify` steps.
 [notifiers.soc]
 kind = "log"
+#
+# [notifiers.approvers]
+# kind = "email"
+# server = "smtp.corp.example"
+# user = "clawback"
+# password-file = "smtp.password"
+# from = "Clawback <clawback@corp.example>"
+# to = ["soc@corp.example"]
+
+# Who is told of every plan that waits for votes, and who else if nobody decides.
+# [approvals]
+# notify = ["approvers"]
+# escalate-to = ["soc"]
 "#;
 
 pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failure> {

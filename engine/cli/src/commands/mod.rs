@@ -19,6 +19,7 @@ pub(crate) mod principals;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod schedules;
+pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod submit;
 pub(crate) mod sweeps;

@@ -92,7 +92,7 @@ pub(crate) async fn dry_run(
     };
     match global.format {
         Format::Table => table(&found)?,
-        Format::Json => output::json(&DryRunJson::from(&found))?,
+        Format::Json | Format::Ocsf | Format::O365Air => output::json(&DryRunJson::from(&found))?,
         Format::Csv => rows(global, &found)?,
     }
     Ok(if found.plan.is_ok() { Exit::Done } else { Exit::Failed })

@@ -34,6 +34,17 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             output::line(&format!("added {name}"))?;
             output::note(&format!("next: clawback principals token {name}"));
         }
+        PrincipalsCommand::Password { name, from } => {
+            // Anybody may change their own.
+            if *who != name {
+                administers(&session)?;
+            }
+            let hash =
+                clawback_action_center::hash_password(&read_password(from.as_deref())?).map_err(Failure::misuse)?;
+            history.set_password(&name, &hash, who, now).await?;
+            output::line(&format!("set the password of {name}"))?;
+            output::note("next: clawback serve");
+        }
         PrincipalsCommand::Token { name, label, days, output: file } => {
             administers(&session)?;
             let token = NewToken::generate(random);
@@ -50,6 +61,21 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
         }
     }
     Ok(Exit::Done)
+}
+
+/// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.
+fn read_password(from: Option<&std::path::Path>) -> Result<String, Failure> {
+    let text = match from {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?,
+        None => {
+            output::note("type the password, then enter:");
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line)?;
+            line
+        }
+    };
+    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 fn administers(session: &Session) -> Result<(), Failure> {

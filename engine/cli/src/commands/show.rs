@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::args::{Format, Global, ShowArgs};
 use crate::failure::{Exit, Failure};
-use crate::json::{MessageJson, RemediationJson};
 use crate::open::{Session, Stores};
 use crate::output;
+use clawback_action_center::json::{MessageJson, RemediationJson};
 
 /// Rows read at once.
 const PAGE: u32 = 5_000;
@@ -41,7 +41,7 @@ pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure
             "remediation": RemediationJson::from(&remediation),
             "alert": alert,
             "investigation": investigation,
-            "investigation_status": InvestigationStatus::of(remediation.status),
+            "investigation_status": InvestigationStatus::of(&remediation),
             "approval": remediation.approval,
         }))?;
         return Ok(Exit::Done);
@@ -54,7 +54,7 @@ pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure
         ("description", remediation.request.description.clone()),
         ("alert", format!("{}  {}", alert.id, alert.name)),
         ("entity", investigation.entity.clone()),
-        ("state", InvestigationStatus::of(remediation.status).to_string()),
+        ("state", InvestigationStatus::of(&remediation).to_string()),
         ("as of", remediation.request.as_of.map(|at| at.to_string()).unwrap_or_default()),
         ("sweep", sweep.as_ref().map(super::sweeps::in_words).unwrap_or_default()),
         ("late copies", sweep.map(|sweep| super::sweeps::late_copies(&sweep)).unwrap_or_default()),

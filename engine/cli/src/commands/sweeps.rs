@@ -4,9 +4,9 @@ use clawback_model::{Origin, Remediation, SweepApproval};
 
 use crate::args::{Global, SweepsCommand};
 use crate::failure::{Exit, Failure};
-use crate::json::SweepJson;
 use crate::open::{Session, Stores};
 use crate::output;
+use clawback_action_center::json::SweepJson;
 
 /// Sweeps listed at most.
 const MOST: u32 = 1_000;

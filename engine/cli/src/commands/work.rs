@@ -8,9 +8,9 @@ use clawback_runtime::{Observer, Seen, Worker};
 
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
-use crate::json::RemediationJson;
 use crate::open::Session;
 use crate::{output, progress};
+use clawback_action_center::json::RemediationJson;
 
 /// How often a watcher looks.
 const LOOK: Duration = Duration::from_millis(500);
@@ -72,7 +72,7 @@ pub(crate) async fn plan_only(global: &Global, session: &Session, id: &Remediati
 pub(crate) fn tell(global: &Global, remediation: &Remediation) -> Result<Exit, Failure> {
     match global.format {
         Format::Table => summary(remediation)?,
-        Format::Json => output::json(&RemediationJson::from(remediation))?,
+        Format::Json | Format::Ocsf | Format::O365Air => output::json(&RemediationJson::from(remediation))?,
         Format::Csv => {
             super::history::print(global, std::slice::from_ref(remediation), None)?;
         }

@@ -14,11 +14,16 @@ use crate::output;
 /// Between two looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
 /// How long calls under way may take to end after a stop was asked for.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::All).await?;
     session.api.may_work(&session.who)?;
+    work(&session, &args).await
+}
+
+/// Works on an open site.
+pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, Failure> {
     let worker = Worker::new(Arc::clone(session.site()), silent());
     let _serving = match args.metrics {
         Some(address) => Some(crate::exposition::serve(address, Arc::clone(session.site())).await?),
@@ -88,7 +93,7 @@ async fn deadline() {
     }
 }
 
-async fn stop_asked() {
+pub(crate) async fn stop_asked() {
     use tokio::signal::unix::{SignalKind, signal};
     let mut term = signal(SignalKind::terminate()).expect("SIGTERM can be waited for");
     tokio::select! {

@@ -69,6 +69,10 @@ pub enum Found {
     Principal { name: String },
     #[error("token `{label}` of `{principal}` differs from the events of the site")]
     Token { principal: String, label: String },
+    #[error(
+        "the way in which `{principal}` signs in differs from the events of the site: somebody changed it past them"
+    )]
+    SignIn { principal: String },
     #[error("schedule `{name}` differs from the events of the site: somebody paused or resumed it past them")]
     Schedule { name: String },
     #[error("slot {at} of schedule `{name}` names {remediation}, which no schedule submitted")]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clawback_model::{Halt, Link, PrincipalKind, Role, SweepEnd};
+use clawback_model::{Digest, Halt, Link, PrincipalKind, Role, SweepEnd};
 
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
@@ -20,6 +20,10 @@ pub(super) struct Site {
     principals: BTreeMap<String, (PrincipalKind, Vec<Role>)>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
+    /// Digests of password hashes, by principal.
+    passwords: BTreeMap<String, Digest>,
+    /// Issuer and subject, by principal.
+    identities: BTreeMap<String, (String, String)>,
     /// Schedules that are paused.
     paused: BTreeSet<String>,
     /// Sweeps that ended, by the first remediation.
@@ -48,6 +52,10 @@ impl Site {
                 let expires = expires_at.map(|at| at.0);
                 self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None));
             }
+            SiteEvent::PasswordSet { principal, digest } => _ = self.passwords.insert(principal, digest),
+            SiteEvent::IdentityLinked { principal, issuer, subject } => {
+                self.identities.insert(principal, (issuer, subject));
+            }
             SiteEvent::EvidenceRead { .. } => {}
             SiteEvent::MessagesRemoved { remediation, .. } => _ = self.removed.insert(remediation, link.seq),
             SiteEvent::TokenRevoked { principal, label } => {
@@ -70,6 +78,7 @@ impl Site {
     pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<BTreeSet<String>, VerifyError> {
         self.compare_schedules(tx).await?;
         self.compare_sweeps(tx).await?;
+        self.compare_sign_in(tx).await?;
         if halts::standing(tx).await? != self.halt {
             return Err(Found::Halt.into());
         }
@@ -131,6 +140,26 @@ impl Site {
             return Err(Found::Slot { name, at, remediation }.into());
         }
         Ok(())
+    }
+
+    async fn compare_sign_in(&mut self, tx: &mut Tx) -> Result<(), VerifyError> {
+        for row in tx.rows("SELECT principal, password FROM accounts ORDER BY principal", &[]).await? {
+            let principal = row.string(0)?;
+            if self.passwords.remove(&principal) != Some(Digest::of(row.text(1)?.as_bytes())) {
+                return Err(Found::SignIn { principal }.into());
+            }
+        }
+        for row in tx.rows("SELECT principal, issuer, subject FROM identities ORDER BY principal", &[]).await? {
+            let principal = row.string(0)?;
+            if self.identities.remove(&principal) != Some((row.string(1)?, row.string(2)?)) {
+                return Err(Found::SignIn { principal }.into());
+            }
+        }
+        let left = self.passwords.pop_first().map(|(name, _)| name);
+        match left.or_else(|| self.identities.pop_first().map(|(name, _)| name)) {
+            Some(principal) => Err(Found::SignIn { principal }.into()),
+            None => Ok(()),
+        }
     }
 
     async fn compare_sweeps(&mut self, tx: &mut Tx) -> Result<(), VerifyError> {

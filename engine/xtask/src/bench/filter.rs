@@ -67,7 +67,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Err
         }
     }
     let scripts = print(&ways, times);
-    let boundary = super::program("boundary", &[])?;
+    let boundary = super::program::<u32>("boundary", &[])?;
     Ok(if scripts == ExitCode::SUCCESS { boundary } else { scripts })
 }
 

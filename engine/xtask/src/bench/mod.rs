@@ -6,6 +6,7 @@ mod filter;
 mod history;
 mod imap;
 mod nodes;
+mod peers;
 
 // By path: the package of the tests builds wasmtime and both databases, which must not stand between a stranger and the
 // first word of `cargo xtask test`.
@@ -37,6 +38,8 @@ pub(crate) enum Bench {
     Filter(filter::Options),
     /// Many nodes on one database and one store that throttles.
     Nodes(nodes::Options),
+    /// The engine beside other durable queues: apalis, Graphile Worker, DBOS.
+    Peers(peers::Options),
     /// The first page of a history of ten million events under every combination of its filters.
     History(history::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
@@ -48,13 +51,14 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
         Bench::Nodes(options) => nodes::run(options),
+        Bench::Peers(options) => peers::run(options),
         Bench::History(options) => history::run(options),
         Bench::Imap(options) => imap::run(options),
     }
 }
 
 /// Builds a measuring program of the tests' package, optimised, and runs it.
-fn program(name: &str, options: &[(&str, u32)]) -> Result<ExitCode, Box<dyn Error>> {
+fn program<Value: std::fmt::Display>(name: &str, options: &[(&str, Value)]) -> Result<ExitCode, Box<dyn Error>> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // Of the whole workspace: with the features of one package alone, every dependency would be built again.
     cargo.args(["bench", "--quiet", "--workspace", "--bench", name, "--"]);

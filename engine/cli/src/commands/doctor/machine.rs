@@ -15,7 +15,8 @@ type Found = (String, Result<String, Failure>);
 pub(super) fn permissions(config: &Config) -> Vec<Found> {
     let mut private: Vec<(&str, PathBuf)> = vec![("token file", config.resolve(&config.token_file))];
     private.extend(database_file(config).map(|path| ("database file", path)));
-    private.extend(config.evidence.iter().map(|evidence| ("evidence folder", config.resolve(&evidence.folder))));
+    private.extend(config.evidence_folder().map(|path| ("evidence folder", path)));
+    private.extend(config.bucket().and_then(|bucket| bucket.credentials_file).map(|path| ("credentials file", path)));
     let there = private.into_iter().filter(|(_, path)| path.exists());
     there.map(|(name, path)| (name.to_owned(), owners_alone(&path))).collect()
 }
@@ -36,7 +37,7 @@ fn owners_alone(path: &Path) -> Result<String, Failure> {
 pub(super) fn room(config: &Config) -> Vec<Found> {
     let mut folders = vec![config.resolve(&config.cache)];
     folders.extend(database_file(config));
-    folders.extend(config.evidence.iter().map(|evidence| config.resolve(&evidence.folder)));
+    folders.extend(config.evidence_folder());
     let mut seen = Vec::new();
     let mut found = Vec::new();
     for folder in folders.iter().filter_map(|path| path.ancestors().find(|path| path.is_dir())) {

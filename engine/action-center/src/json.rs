@@ -1,34 +1,37 @@
-//! The stable JSON fields; documented in engine/cli/README.md.
+//! The stable JSON fields, the same from the command line and from the API; documented in engine/cli/README.md.
 
 use clawback_model::{Counts, Outcome, Remediation, StopReason, SweepApproval, Target};
 use clawback_store::SweepState;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A remediation.
-#[derive(Debug, Serialize)]
-pub(crate) struct RemediationJson {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) severity: &'static str,
-    pub(crate) description: String,
-    pub(crate) status: &'static str,
-    pub(crate) action: &'static str,
-    pub(crate) action_source: &'static str,
-    pub(crate) origin: &'static str,
-    pub(crate) origin_of: Option<String>,
-    pub(crate) as_of: Option<String>,
-    pub(crate) approval_id: String,
-    pub(crate) investigation_id: String,
-    pub(crate) alert_id: String,
-    pub(crate) playbook: String,
-    pub(crate) plan_digest: Option<String>,
-    pub(crate) requested_by: String,
-    pub(crate) decided_by: Option<String>,
-    pub(crate) created_at: String,
-    pub(crate) updated_at: String,
-    pub(crate) stop_rule: Option<&'static str>,
-    pub(crate) stop_reason: Option<String>,
-    pub(crate) counts: Counts,
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct RemediationJson {
+    pub id: String,
+    pub name: String,
+    pub severity: &'static str,
+    pub description: String,
+    pub status: &'static str,
+    pub action: &'static str,
+    pub action_source: &'static str,
+    pub origin: &'static str,
+    pub origin_of: Option<String>,
+    pub as_of: Option<String>,
+    pub approval_id: String,
+    pub investigation_id: String,
+    pub alert_id: String,
+    pub playbook: String,
+    pub plan_digest: Option<String>,
+    pub requested_by: String,
+    pub decided_by: Option<String>,
+    pub created_at: String,
+    pub updated_at: String,
+    pub stop_rule: Option<&'static str>,
+    pub stop_reason: Option<String>,
+    #[schema(value_type = CountsJson)]
+    pub counts: Counts,
 }
 
 impl From<&Remediation> for RemediationJson {
@@ -62,24 +65,27 @@ impl From<&Remediation> for RemediationJson {
 }
 
 /// A sweep with its follow-ups.
-#[derive(Debug, Serialize)]
-pub(crate) struct SweepJson {
-    pub(crate) first: String,
-    pub(crate) every_seconds: u64,
-    pub(crate) for_seconds: u64,
-    pub(crate) approval: SweepApproval,
-    pub(crate) at_most: u64,
-    pub(crate) until: Option<String>,
-    pub(crate) looks: u64,
-    pub(crate) looked_at: Option<String>,
-    pub(crate) next_at: Option<String>,
-    pub(crate) ended: Option<String>,
-    pub(crate) late_copies: u64,
-    pub(crate) follow_ups: Vec<String>,
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct SweepJson {
+    pub first: String,
+    pub every_seconds: u64,
+    pub for_seconds: u64,
+    #[schema(value_type = String)]
+    pub approval: SweepApproval,
+    pub at_most: u64,
+    pub until: Option<String>,
+    pub looks: u64,
+    pub looked_at: Option<String>,
+    pub next_at: Option<String>,
+    pub ended: Option<String>,
+    pub late_copies: u64,
+    pub follow_ups: Vec<String>,
 }
 
 impl SweepJson {
-    pub(crate) fn new(sweep: &SweepState, first: &Remediation, follow_ups: &[Remediation]) -> Self {
+    /// Of what the history holds.
+    pub fn new(sweep: &SweepState, first: &Remediation, follow_ups: &[Remediation]) -> Self {
         let settings = &sweep.sweep;
         Self {
             first: sweep.first.to_string(),
@@ -99,27 +105,29 @@ impl SweepJson {
 }
 
 /// A message of a plan, with its outcome.
-#[derive(Debug, Serialize)]
-pub(crate) struct MessageJson {
-    pub(crate) mailbox: String,
-    pub(crate) message_id: String,
-    pub(crate) fingerprint: String,
-    pub(crate) subject: String,
-    pub(crate) from: String,
-    pub(crate) received_at: String,
-    pub(crate) original_delivery_location: Option<String>,
-    pub(crate) latest_delivery_location: Option<String>,
-    pub(crate) action: &'static str,
-    pub(crate) outcome: Option<&'static str>,
-    pub(crate) reason: Option<&'static str>,
-    pub(crate) detail: Option<String>,
-    pub(crate) evidence: Option<String>,
-    pub(crate) batch: Option<u32>,
-    pub(crate) recorded_at: Option<String>,
+#[derive(Debug, Serialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct MessageJson {
+    pub mailbox: String,
+    pub message_id: String,
+    pub fingerprint: String,
+    pub subject: String,
+    pub from: String,
+    pub received_at: String,
+    pub original_delivery_location: Option<String>,
+    pub latest_delivery_location: Option<String>,
+    pub action: &'static str,
+    pub outcome: Option<&'static str>,
+    pub reason: Option<&'static str>,
+    pub detail: Option<String>,
+    pub evidence: Option<String>,
+    pub batch: Option<u32>,
+    pub recorded_at: Option<String>,
 }
 
 impl MessageJson {
-    pub(crate) fn new(remediation: &Remediation, target: &Target, outcome: Option<&Outcome>) -> Self {
+    /// Of what the history holds.
+    pub fn new(remediation: &Remediation, target: &Target, outcome: Option<&Outcome>) -> Self {
         // Where it is after the act if it was moved, else where the plan saw it; nowhere once it is gone for good.
         let receipt = outcome.and_then(|outcome| outcome.receipt.as_ref());
         let latest = receipt.map_or(Some(&target.location), |receipt| receipt.location.as_ref());
@@ -141,4 +149,20 @@ impl MessageJson {
             recorded_at: outcome.map(|outcome| outcome.recorded_at.to_string()),
         }
     }
+}
+
+/// The shape of [`Counts`]: `submitted = remediable + not_remediable`, and `remediable` is the sum of those after it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a type of the model, which knows nothing of OpenAPI")]
+pub(crate) struct CountsJson {
+    pub(crate) submitted: u64,
+    pub(crate) remediable: u64,
+    pub(crate) not_remediable: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) already_in_destination: u64,
+    pub(crate) not_found: u64,
+    pub(crate) moved_since: u64,
+    pub(crate) failed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) open: u64,
 }

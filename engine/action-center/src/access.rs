@@ -1,0 +1,199 @@
+//! Who calls. Everything is closed by default: a request that brings neither a good token nor a good session reaches only the
+//! addresses in [`OPEN`], whether or not there is anything at its own.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Redirect, Response};
+use clawback_model::{Permission, Principal};
+use clawback_runtime::Error;
+
+use crate::center::Center;
+use crate::problem::Problem;
+use crate::{refusal, session};
+
+/// What answers to anybody.
+const OPEN: [&str; 4] = ["/sign-in", "/healthz", "/api/v1/openapi.json", "/sign-in/oidc"];
+/// The code for whoever brings nothing at all, which is no refusal on a page.
+const SIGNED_OUT: &str = "signed-out";
+/// A form is not larger than this.
+const LARGEST_FORM: usize = 1 << 20;
+
+/// Whoever calls, with what their forms must send along.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) who: Principal,
+    /// None for a token: it fills in no forms.
+    pub(crate) form_token: Option<String>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::unauthenticated)
+    }
+}
+
+/// What is asked for: kept aside, since a request itself cannot be shared while something is waited for.
+struct Aim {
+    method: Method,
+    uri: Uri,
+}
+
+impl Aim {
+    fn of(request: &Request) -> Self {
+        Self { method: request.method().clone(), uri: request.uri().clone() }
+    }
+
+    fn is_api(&self) -> bool {
+        self.uri.path().starts_with("/api/")
+    }
+
+    fn changes_something(&self) -> bool {
+        !matches!(self.method, Method::GET | Method::HEAD)
+    }
+}
+
+/// Finds out who calls, and refuses whoever is nobody.
+pub(crate) async fn authenticate(State(center): State<Center>, request: Request, next: Next) -> Response {
+    let aim = Aim::of(&request);
+    let path = aim.uri.path();
+    if OPEN.contains(&path) || path.starts_with("/assets/") {
+        if aim.changes_something() && is_from_elsewhere(request.headers()) {
+            return refuse(&center, None, &aim, elsewhere()).await;
+        }
+        return next.run(request).await;
+    }
+    let headers = request.headers().clone();
+    let called = match bearer(&headers) {
+        Some(token) => by_token(&center, token).await,
+        None => by_session(&center, &headers).await,
+    };
+    match called {
+        Ok(caller) => admit(&center, caller, &aim, request, next).await,
+        Err(problem) if problem.code == SIGNED_OUT && !aim.is_api() => to_sign_in(&aim),
+        Err(problem) if problem.status == 401 => {
+            let answer = refuse(&center, None, &aim, problem).await;
+            if aim.is_api() { answer } else { to_sign_in(&aim) }
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Lets a known caller through, unless their request may be somebody else's doing.
+async fn admit(center: &Center, caller: Caller, aim: &Aim, request: Request, next: Next) -> Response {
+    let name = caller.who.name.clone();
+    if !caller.who.may(Permission::Read) {
+        let error = Error::Forbidden { name: name.clone(), permission: Permission::Read };
+        return refuse(center, Some(&name), aim, error.into()).await;
+    }
+    let mut request = request;
+    if aim.changes_something()
+        && let Some(token) = &caller.form_token
+    {
+        let checked = if aim.is_api() { Err(token_required()) } else { checked_form(request, token).await };
+        request = match checked {
+            Ok(request) => request,
+            Err(problem) => return refuse(center, Some(&name), aim, problem).await,
+        };
+    }
+    request.extensions_mut().insert(caller);
+    let response = next.run(request).await;
+    let refused = response.extensions().get::<Problem>().filter(|problem| problem.is_refusal());
+    if let Some(reason) = refused.map(|problem| problem.detail.clone()) {
+        refusal::note(center, Some(&name), &aim.method, &aim.uri, &reason).await;
+    }
+    response
+}
+
+/// A form must come from our own pages: by what the browser says, and by the token that only they have.
+async fn checked_form(request: Request, token: &str) -> Result<Request, Problem> {
+    if is_from_elsewhere(request.headers()) {
+        return Err(elsewhere());
+    }
+    let (parts, body) = request.into_parts();
+    let bytes = to_bytes(body, LARGEST_FORM)
+        .await
+        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", "the form is larger than 1 MiB"))?;
+    // The token is hexadecimal: nothing needs decoding to compare it.
+    let mut fields = std::str::from_utf8(&bytes).unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    if fields.any(|(name, value)| name == "form_token" && value == token) {
+        return Ok(Request::from_parts(parts, Body::from(bytes)));
+    }
+    let detail = "the form is not from a page of this session; go back, load the page again and send it once more";
+    Err(Problem::new(StatusCode::FORBIDDEN, "form-token", detail))
+}
+
+/// By Fetch Metadata (W3C), and by `Origin` where a browser does not send it.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    match (text("origin"), text("host")) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, place)| place != host),
+        (Some(_), None) => true,
+        (None, _) => false,
+    }
+}
+
+fn token_required() -> Problem {
+    let detail = "the API takes a token in the authorization header, not the cookie of a browser";
+    Problem::new(StatusCode::FORBIDDEN, "token-required", detail)
+}
+
+fn elsewhere() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "cross-site", "the request comes from another site; use the pages of this one")
+}
+
+async fn by_token(center: &Center, token: &str) -> Result<Caller, Problem> {
+    let who = center.api().authenticate(token).await?;
+    Ok(Caller { who, form_token: None })
+}
+
+async fn by_session(center: &Center, headers: &HeaderMap) -> Result<Caller, Problem> {
+    match session::find(center, headers).await? {
+        session::Found::Good { form_token, session } => {
+            Ok(Caller { who: session.principal, form_token: Some(form_token) })
+        }
+        session::Found::None => {
+            let detail = "sign in, or send a token: `authorization: Bearer cbk_…` (`clawback principals token NAME`)";
+            Err(Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail))
+        }
+        session::Found::Void => Err(Problem::unauthenticated()),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    Some(value.strip_prefix("Bearer ").unwrap_or_default())
+}
+
+async fn refuse(center: &Center, who: Option<&str>, aim: &Aim, problem: Problem) -> Response {
+    refusal::note(center, who, &aim.method, &aim.uri, &problem.detail).await;
+    if aim.is_api() { problem.into_response() } else { crate::pages::error_page(None, &problem) }
+}
+
+/// Back to where they were going, once they are signed in.
+fn to_sign_in(aim: &Aim) -> Response {
+    if aim.method != Method::GET {
+        return Redirect::to("/sign-in").into_response();
+    }
+    let target = aim.uri.path_and_query().map_or("/", |target| target.as_str());
+    Redirect::to(&format!("/sign-in?next={}", encoded(target))).into_response()
+}
+
+/// Percent-encoded for a query (RFC 3986, section 2.1).
+pub(crate) fn encoded(text: &str) -> String {
+    use std::fmt::Write as _;
+    text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(byte)),
+            _ => _ = write!(out, "%{byte:02X}"),
+        }
+        out
+    })
+}

@@ -1,0 +1,106 @@
+//! Decisions and controls: approve, reject, pause, resume, cancel, plan anew.
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use clawback_model::{Decision, PlanDigest, Remediation};
+use clawback_runtime::Ballot;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Problems;
+use super::remediations::{DetailJson, detail, find, seen};
+use crate::access::Caller;
+use crate::body::{Body, word};
+use crate::center::Center;
+use crate::problem::Problem;
+
+/// A vote.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VoteJson {
+    /// The plan that the voter looked at.
+    plan_digest: String,
+    /// Why, in the voter's words.
+    #[serde(default)]
+    comment: Option<String>,
+}
+
+/// Approves the plan of this digest. With `If-Match` the vote is refused (412) if anything changed since.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/approve", tag = "remediations", request_body = VoteJson,
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag of the remediation")),
+    responses((status = 200, body = DetailJson), Problems))]
+pub(crate) async fn approve(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(vote): Body<VoteJson>,
+) -> Result<Response, Problem> {
+    decide(&center, &id, &caller, &headers, Decision::Approve, vote).await
+}
+
+/// Rejects the plan of this digest: one vote against it is enough.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/reject", tag = "remediations", request_body = VoteJson,
+    params(("id" = String, Path), ("If-Match" = Option<String>, Header, description = "The ETag of the remediation")),
+    responses((status = 200, body = DetailJson), Problems))]
+pub(crate) async fn reject(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+    caller: Caller,
+    headers: HeaderMap,
+    Body(vote): Body<VoteJson>,
+) -> Result<Response, Problem> {
+    decide(&center, &id, &caller, &headers, Decision::Reject, vote).await
+}
+
+async fn decide(
+    center: &Center,
+    id: &str,
+    caller: &Caller,
+    headers: &HeaderMap,
+    decision: Decision,
+    vote: VoteJson,
+) -> Result<Response, Problem> {
+    let digest: PlanDigest = word("plan_digest", &vote.plan_digest)?;
+    let id = find(center, id).await?.id;
+    let ballot = Ballot { decision, digest: Some(digest), comment: vote.comment, seen: seen(headers)? };
+    let voted = center.api().vote(&caller.who, &id, ballot).await?;
+    detail(center, &voted).await
+}
+
+/// Stops a running remediation for now; calls under way are ended and recorded.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/pause", tag = "remediations", params(("id" = String, Path)),
+    responses((status = 200, body = DetailJson), Problems))]
+pub(crate) async fn pause(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
+    let (found, center) = (find(&center, &id).await?, center.0);
+    shown(&center, center.api().pause(&caller.who, &found.id).await).await
+}
+
+/// Lets a paused remediation go on.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/resume", tag = "remediations", params(("id" = String, Path)),
+    responses((status = 200, body = DetailJson), Problems))]
+pub(crate) async fn resume(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
+    let (found, center) = (find(&center, &id).await?, center.0);
+    shown(&center, center.api().resume(&caller.who, &found.id).await).await
+}
+
+/// Calls a remediation off; what is open becomes `cancelled`.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/cancel", tag = "remediations", params(("id" = String, Path)),
+    responses((status = 200, body = DetailJson), Problems))]
+pub(crate) async fn cancel(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
+    let (found, center) = (find(&center, &id).await?, center.0);
+    shown(&center, center.api().cancel(&caller.who, &found.id).await).await
+}
+
+/// Makes the plan of a pending remediation anew; votes so far are void.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/replan", tag = "remediations", params(("id" = String, Path)),
+    responses((status = 200, body = DetailJson), Problems))]
+pub(crate) async fn replan(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
+    let (found, center) = (find(&center, &id).await?, center.0);
+    shown(&center, center.api().replan(&caller.who, &found.id).await).await
+}
+
+async fn shown(center: &Center, changed: Result<Remediation, clawback_runtime::Error>) -> Result<Response, Problem> {
+    detail(center, &changed?).await
+}

@@ -1,0 +1,105 @@
+//! Remediations that follow from another, or from what a detector found.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use clawback_model::{ActionSource, Remediation, SelectionMode, Severity};
+use clawback_runtime::Submission;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::Problems;
+use super::remediations::find;
+use crate::access::Caller;
+use crate::body::{Body, optional};
+use crate::center::Center;
+use crate::json::RemediationJson;
+use crate::problem::Problem;
+
+/// What a detector suggests.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SuggestionJson {
+    /// The playbook that is to decide what is done: it must take suggestions of this verdict (`on: suggestion`).
+    playbook: String,
+    /// What the detector says of the messages: `malicious`, `suspicious`, or another word that playbooks name.
+    verdict: String,
+    /// From 0 to 1; stands in the description.
+    #[serde(default)]
+    confidence: Option<f64>,
+    /// The cluster: inputs of the playbook.
+    #[serde(default)]
+    inputs: BTreeMap<String, String>,
+    /// Title of the alert.
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    severity: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+}
+
+/// Puts back what this remediation moved: a new one, planned and approved like any other.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/undo", tag = "remediations", params(("id" = String, Path)),
+    responses((status = 202, body = RemediationJson), Problems))]
+pub(crate) async fn undo(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
+    let found = find(&center, &id).await?;
+    Ok(accepted(&center.api().undo(&caller.who, &found.id).await?))
+}
+
+/// Tries what failed once more: a new remediation under the same approval, while that is valid.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/retry", tag = "remediations", params(("id" = String, Path)),
+    responses((status = 202, body = RemediationJson), Problems))]
+pub(crate) async fn retry(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
+    let found = find(&center, &id).await?;
+    Ok(accepted(&center.api().retry(&caller.who, &found.id).await?))
+}
+
+/// The intake of automated investigations: a suggestion becomes a remediation, and waits for votes if the playbook says so.
+/// Only a service may suggest.
+#[utoipa::path(post, path = "/api/v1/suggestions", tag = "remediations", request_body = SuggestionJson,
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again: submitted once.")),
+    responses((status = 202, body = RemediationJson), Problems))]
+pub(crate) async fn suggest(
+    State(center): State<Center>,
+    caller: Caller,
+    Body(suggestion): Body<SuggestionJson>,
+) -> Result<Response, Problem> {
+    let playbook = center.api().check(&suggestion.playbook)?;
+    let taken = &playbook.triggers().suggestion;
+    if !taken.contains(&suggestion.verdict) {
+        let known = if taken.is_empty() { "none".to_owned() } else { taken.join(", ") };
+        let detail = format!(
+            "playbook `{}` takes no suggestions of verdict `{}`; it takes: {known}",
+            suggestion.playbook, suggestion.verdict
+        );
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "verdict", detail));
+    }
+    if suggestion.confidence.is_some_and(|confidence| !(0.0..=1.0).contains(&confidence)) {
+        return Err(Problem::bad_request("confidence: from 0 to 1"));
+    }
+    let confidence = suggestion.confidence.map(|confidence| format!(", confidence {confidence}")).unwrap_or_default();
+    let said = format!("verdict {}{confidence}", suggestion.verdict);
+    let description = match suggestion.description.filter(|text| !text.is_empty()) {
+        Some(text) => format!("{text} ({said})"),
+        None => format!("{} ({said})", playbook.description()),
+    };
+    let submission = Submission {
+        playbook: suggestion.playbook,
+        inputs: suggestion.inputs,
+        name: suggestion.name,
+        severity: optional::<Severity>("severity", suggestion.severity.as_deref())?,
+        description: Some(description),
+        source: ActionSource::Air,
+        mode: SelectionMode::Query,
+        picked: Vec::new(),
+    };
+    Ok(accepted(&center.api().submit(&caller.who, submission).await?))
+}
+
+fn accepted(remediation: &Remediation) -> Response {
+    (StatusCode::ACCEPTED, Json(RemediationJson::from(remediation))).into_response()
+}

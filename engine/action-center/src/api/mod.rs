@@ -1,0 +1,115 @@
+//! The JSON API under `/api/v1`. Each address stands in the OpenAPI description that is made from the same code.
+
+mod decisions;
+mod follow_ups;
+mod remediations;
+mod schedules;
+mod site;
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{Info, License, OpenApi as Description};
+use utoipa::{IntoResponses, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::center::Center;
+use crate::problem::Problem;
+
+pub(crate) use remediations::{HistoryQuery, find as remediation};
+pub(crate) use schedules::state as schedule_state;
+pub(crate) use site::verified;
+
+#[derive(OpenApi)]
+#[openapi(tags(
+    (name = "remediations", description = "Submit, look, decide, control, undo"),
+    (name = "site", description = "Playbooks, schedules, the kill switch, the history's proof"),
+))]
+struct Base;
+
+/// What can go wrong at any address.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its shape is used")]
+pub(crate) enum Problems {
+    /// The request is not right; the detail names what.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(#[to_schema] Problem),
+    /// No token, or one that is unknown, expired or revoked.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(#[to_schema] Problem),
+    /// The roles of the caller, or the two-step rule, do not allow it.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] Problem),
+    /// There is no such thing.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(#[to_schema] Problem),
+    /// Not as things stand now.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(#[to_schema] Problem),
+    /// Messages or evidence were removed.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Gone(#[to_schema] Problem),
+    /// It changed since the caller looked.
+    #[response(status = 412, content_type = "application/problem+json")]
+    Changed(#[to_schema] Problem),
+    /// The body is too large.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(#[to_schema] Problem),
+    /// The body is not JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotJson(#[to_schema] Problem),
+    /// Understood, and not possible: inputs, limits, playbook.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Unprocessable(#[to_schema] Problem),
+    /// A mail store did not answer.
+    #[response(status = 502, content_type = "application/problem+json")]
+    MailStore(#[to_schema] Problem),
+    /// The database is busy or away, or the answer took too long.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(#[to_schema] Problem),
+}
+
+/// Every address with its description.
+pub(crate) fn router() -> OpenApiRouter<Center> {
+    OpenApiRouter::with_openapi(Base::openapi())
+        .routes(routes!(remediations::list, remediations::submit))
+        .routes(routes!(remediations::preview))
+        .routes(routes!(remediations::show))
+        .routes(routes!(remediations::messages))
+        .routes(routes!(remediations::events))
+        .routes(routes!(remediations::batches))
+        .routes(routes!(decisions::approve))
+        .routes(routes!(decisions::reject))
+        .routes(routes!(decisions::pause))
+        .routes(routes!(decisions::resume))
+        .routes(routes!(decisions::cancel))
+        .routes(routes!(decisions::replan))
+        .routes(routes!(follow_ups::undo))
+        .routes(routes!(follow_ups::retry))
+        .routes(routes!(follow_ups::suggest))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::pause))
+        .routes(routes!(schedules::resume))
+        .routes(routes!(schedules::run))
+        .routes(routes!(site::me))
+        .routes(routes!(site::playbooks))
+        .routes(routes!(site::playbook))
+        .routes(routes!(site::halt, site::unhalt, site::halted))
+        .routes(routes!(site::verify))
+        .routes(routes!(site::refusals))
+        .routes(routes!(site::description))
+}
+
+/// The OpenAPI 3.1 description.
+pub fn openapi() -> Description {
+    let mut description = router().into_openapi();
+    let mut info = Info::new("Clawback", "1");
+    info.description = Some("Pulls delivered threats back out of mailboxes, and proves what it did.".to_owned());
+    info.license = Some(License::new("Apache-2.0"));
+    description.info = info;
+    let bearer =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("`clawback principals token NAME`"));
+    let components = description.components.get_or_insert_default();
+    components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
+    description.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    description
+}

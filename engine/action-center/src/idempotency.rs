@@ -1,0 +1,75 @@
+//! `Idempotency-Key`: a request that changes something and is sent again with the same key happens once, and gets the same
+//! answer (draft-ietf-httpapi-idempotency-key-header).
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use clawback_model::Digest;
+use clawback_store::Earlier;
+
+use crate::access::Caller;
+use crate::center::Center;
+use crate::problem::Problem;
+
+/// How long a key is remembered.
+const REMEMBERED: Duration = Duration::from_hours(24);
+/// Longest key.
+const LONGEST_KEY: usize = 255;
+/// Largest body of a request or an answer that is looked at.
+const LARGEST: usize = 4 << 20;
+
+pub(crate) async fn once(State(center): State<Center>, request: Request, next: Next) -> Response {
+    let key = request.headers().get("idempotency-key").cloned();
+    let caller = request.extensions().get::<Caller>().map(|caller| caller.who.name.clone());
+    match (key, caller) {
+        (Some(key), Some(name)) if request.method() == Method::POST => {
+            with_key(&center, &key, &name, request, next).await.unwrap_or_else(IntoResponse::into_response)
+        }
+        _ => next.run(request).await,
+    }
+}
+
+async fn with_key(
+    center: &Center,
+    key: &HeaderValue,
+    name: &str,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
+    let key = key.ok_or_else(|| Problem::bad_request("Idempotency-Key: 1 to 255 visible ASCII characters"))?.to_owned();
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, LARGEST)
+        .await
+        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", "the body is larger than 4 MiB"))?;
+    let mut asked = format!("{} {}\n", parts.method, parts.uri).into_bytes();
+    asked.extend_from_slice(&body);
+    let now = center.now();
+    let history = &center.site().history;
+    match history.take_key(name, &key, &Digest::of(&asked), now, now.minus(REMEMBERED)).await? {
+        Earlier::None => {}
+        Earlier::UnderWay => {
+            let detail = "the first request with this key has not been answered yet; ask again in a while";
+            return Err(Problem::new(StatusCode::CONFLICT, "under-way", detail));
+        }
+        Earlier::Other => {
+            let detail = "this key was used with another request; take a new one";
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "key-used", detail));
+        }
+        Earlier::Answered { status, body } => {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            return Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response());
+        }
+    }
+    let (parts, answer) = next.run(Request::from_parts(parts, Body::from(body))).await.into_parts();
+    let bytes = to_bytes(answer, LARGEST).await.unwrap_or_default();
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    // What failed may be tried again under the same key.
+    let kept = parts.status.is_success().then_some((parts.status.as_u16(), text));
+    history.keep_answer(name, &key, kept).await?;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}

@@ -1,0 +1,97 @@
+//! Audit: the proof of the history, what was refused, and the kill switch.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect};
+use clawback_model::{Permission, visible};
+use clawback_store::Verified;
+use maud::{Markup, html};
+
+use super::fields::Fields;
+use super::frame::Frame;
+use super::{Shown, layout};
+use crate::access::Caller;
+use crate::api::verified;
+use crate::center::Center;
+use crate::problem::Problem;
+
+/// Refusals that are shown.
+const SHOWN: u32 = 200;
+
+pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    show(&center, &frame, None).await
+}
+
+/// Walks the whole chain.
+pub(crate) async fn verify(State(center): State<Center>, caller: Caller) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let result = verified(&center).await?;
+    show(&center, &frame, Some(result)).await
+}
+
+async fn show(center: &Center, frame: &Frame, result: Option<Result<Verified, String>>) -> Shown {
+    let head = center.site().history.head().await?;
+    let body = html! {
+        p { "Every event is chained to the one before by its hash, and outcomes stand under digests in the chain. Note down the head "
+            "of the chain elsewhere from time to time: what is cut off at its end can be seen by nothing else." }
+        (layout::facts(&[
+            ("Events", html! { (head.seq) }),
+            ("Head of the chain", html! { code .digest { (head.hash) } }),
+        ]))
+        form .row method="post" action="/audit" { (layout::form_token(frame)) button { "Verify the whole history" } }
+        @match &result {
+            None => (layout::none()),
+            Some(Ok(found)) => p .note role="status" {
+                "The history holds: " (found.events) " events, " (found.remediations) " remediations, "
+                (found.targets) " messages, " (found.outcomes) " outcomes."
+            },
+            Some(Err(broken)) => p .problem role="alert" { "The history is broken: " (visible(broken)) },
+        }
+        @if frame.may(Permission::Administer) { (switch(frame)) (refusals(center, frame).await?) }
+    };
+    Ok(layout::page(frame, "/audit", "Audit", &body))
+}
+
+fn switch(frame: &Frame) -> Markup {
+    html! {
+        h2 { "Kill switch" }
+        form method="post" action="/halt" {
+            (layout::form_token(frame))
+            @if frame.halted.is_some() {
+                button name="verb" value="unhalt" { "Let the site go on" }
+            } @else {
+                p { "Within a second nothing is planned, started or acted on, on any node, until it is taken back." }
+                label { "Reason" input type="text" name="reason" required maxlength="500"; }
+                div .row { button .danger name="verb" value="halt" { "Halt the site" } }
+            }
+        }
+    }
+}
+
+async fn refusals(center: &Center, frame: &Frame) -> Result<Markup, Problem> {
+    let found = center.api().refusals(&frame.who, SHOWN).await?;
+    let rows: Vec<Markup> = found
+        .iter()
+        .map(|refusal| {
+            html! { tr {
+                td { (layout::time(refusal.at)) }
+                td { (layout::mail(refusal.principal.as_deref().unwrap_or("unknown"))) }
+                td { (layout::mail(&refusal.request)) }
+                td { (layout::mail(&refusal.reason)) }
+            } }
+        })
+        .collect();
+    Ok(html! {
+        h2 { "What was refused" }
+        (layout::table("Refusals", &["When", "To", "Request", "Why"], &rows, "Nothing was refused."))
+    })
+}
+
+pub(crate) async fn halt(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    match fields.get("verb") {
+        "halt" => _ = center.api().halt(&caller.who, fields.get("reason")).await?,
+        "unhalt" => _ = center.api().unhalt(&caller.who).await?,
+        _ => return Err(Problem::bad_request("halt, or let the site go on?").into()),
+    }
+    Ok(Redirect::to("/audit").into_response())
+}

@@ -1,0 +1,104 @@
+//! Pictures, drawn as SVG on the server. Each says in words what it shows, and stands beside the numbers.
+
+use std::collections::BTreeMap;
+
+use clawback_model::{Counts, LocationKind, Timestamp};
+use maud::{Markup, html};
+
+/// Width and height of a timeline, in its own units.
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 90.0;
+/// Bars of a timeline at most; hours are put together beyond that.
+const BARS: i64 = 72;
+/// A timeline is at least this many bars wide, so that one busy hour does not look like a wall.
+const FEWEST: i64 = 24;
+const HOUR: i64 = 3_600_000_000;
+
+/// One bar of all messages, a part for each outcome.
+pub(crate) fn outcomes(counts: &Counts) -> Markup {
+    let parts = [
+        ("succeeded", counts.succeeded),
+        ("already in destination", counts.already_in_destination),
+        ("not found", counts.not_found),
+        ("moved since", counts.moved_since),
+        ("failed", counts.failed),
+        ("cancelled", counts.cancelled),
+        ("not remediable", counts.not_remediable),
+        ("open", counts.open),
+    ];
+    let parts: Vec<_> = parts.into_iter().filter(|(_, count)| *count > 0).collect();
+    if parts.is_empty() {
+        return html! {};
+    }
+    let words = parts.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ");
+    let whole = counts.submitted.max(1);
+    let mut left = 0.0;
+    html! {
+        figure .bar {
+            svg viewBox="0 0 100 4" preserveAspectRatio="none" role="img" aria-label=(words) {
+                @for (name, count) in &parts {
+                    @let width = share(*count, whole);
+                    rect class=(name.replace(' ', "-")) x=(left) y="0" width=(width) height="4" {}
+                    ({ left += width; "" })
+                }
+            }
+            figcaption { @for (name, count) in &parts {
+                span .key { span class={ "dot " (name.replace(' ', "-")) } {} (count) " " (name) }
+            } }
+        }
+    }
+}
+
+fn share(count: u64, whole: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "the width of a bar")]
+    let share = count as f64 * 100.0 / whole as f64;
+    share
+}
+
+/// How many messages lie where.
+pub(crate) fn locations(counts: &BTreeMap<LocationKind, u64>) -> Markup {
+    let most = counts.values().copied().max().unwrap_or(1);
+    html! {
+        ul .counts { @for (kind, count) in counts {
+            li {
+                span .name { (kind.as_str()) }
+                svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
+                    rect .open x="0" y="0" width=(share(*count, most)) height="4" {}
+                }
+                span .number { (count) }
+            }
+        } }
+    }
+}
+
+/// Messages over time.
+pub(crate) fn timeline(by_hour: &BTreeMap<Timestamp, u64>) -> Markup {
+    let (Some((first, _)), Some((last, _))) = (by_hour.first_key_value(), by_hour.last_key_value()) else {
+        return html! {};
+    };
+    let hours = (last.0 - first.0) / HOUR + 1;
+    let each = (hours + BARS - 1) / BARS;
+    let bars = ((hours + each - 1) / each).max(FEWEST);
+    let mut sums: BTreeMap<i64, u64> = BTreeMap::new();
+    for (hour, count) in by_hour {
+        *sums.entry((hour.0 - first.0) / HOUR / each).or_default() += count;
+    }
+    let most = sums.values().copied().max().unwrap_or(1);
+    let step = WIDTH / f64::from(i32::try_from(bars).unwrap_or(i32::MAX));
+    let words =
+        format!("{} messages from {first} to {last}, at most {most} in {each} h", by_hour.values().sum::<u64>());
+    html! {
+        figure .timeline {
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(words) {
+                @for (place, count) in &sums {
+                    @let height = share(*count, most) / 100.0 * HEIGHT;
+                    @let left = f64::from(i32::try_from(*place).unwrap_or(0)) * step;
+                    rect .open x=(left) y=(HEIGHT - height) width=((step - 1.0).max(1.0)) height=(height) {
+                        title { (count) }
+                    }
+                }
+            }
+            figcaption { (words) }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Connectors: the mail stores, what their connectors can do, and whether they answer now.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::State;
+use clawback_connectors::MailStore as _;
+use clawback_model::Permission;
+use maud::{Markup, html};
+
+use super::frame::Frame;
+use super::{Shown, layout};
+use crate::access::Caller;
+use crate::center::Center;
+
+/// How long a store may take to show that it is there.
+const PATIENCE: Duration = Duration::from_secs(10);
+const COLUMNS: [&str; 6] = ["Store", "Connector", "Actions", "Limits", "Component", "Now"];
+
+pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    Ok(show(&center, &frame, &[]))
+}
+
+/// Asks every store for its first mailbox.
+pub(crate) async fn check(State(center): State<Center>, caller: Caller) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    center.api().may_work(&frame.who)?;
+    let checks = center.site().stores.iter().map(|(name, store)| async move {
+        let began = Instant::now();
+        let answer = match tokio::time::timeout(PATIENCE, store.mailboxes(None, 1)).await {
+            Ok(Ok(_)) => Ok(began.elapsed()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        };
+        (name.to_string(), answer)
+    });
+    let answers = futures::future::join_all(checks).await;
+    Ok(show(&center, &frame, &answers))
+}
+
+type Answer = (String, Result<Duration, String>);
+
+fn show(center: &Center, frame: &Frame, answers: &[Answer]) -> axum::response::Response {
+    let rows: Vec<Markup> = center
+        .site()
+        .stores
+        .iter()
+        .map(|(name, store)| {
+            let can = store.capabilities();
+            let actions = can.actions.iter().map(|action| action.as_str()).collect::<Vec<_>>().join(", ");
+            let answer = answers.iter().find(|(of, _)| **of == **name).map(|(_, answer)| answer);
+            html! { tr {
+                td { (name) }
+                td { (can.connector) " " (can.version) }
+                td { (actions) }
+                td { (can.calls) " calls at once, " (can.calls_per_mailbox) " in a mailbox, "
+                    (can.largest_batch) " messages in each"
+                    @if let Some(rate) = can.calls_per_second { ", " (rate) " calls/s" } }
+                td { code title=(can.digest) { (can.digest.chars().take(12).collect::<String>()) } }
+                td { @match answer {
+                    None => "not asked",
+                    Some(Ok(took)) => { span .status.completed { "answers" } " in " (took.as_millis()) " ms" }
+                    Some(Err(why)) => { span .status.failed { "fails" } " " (layout::mail(why)) }
+                } }
+            } }
+        })
+        .collect();
+    let body = html! {
+        (layout::table("Mail stores", &COLUMNS, &rows, "No store is configured; `[stores.NAME]` in clawback.toml adds one."))
+        @if !rows.is_empty() && frame.may(Permission::Control) {
+            form .row method="post" action="/connectors" { (layout::form_token(frame)) button { "Check now" } }
+        }
+    };
+    layout::page(frame, "/connectors", "Connectors", &body)
+}

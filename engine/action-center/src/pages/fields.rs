@@ -1,0 +1,62 @@
+//! Fields of a form or a query, in their order; the same name may stand in it more than once.
+
+use axum::extract::{Form, FromRequest, FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+
+use crate::problem::Problem;
+
+/// Names and values as they were sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fields(Vec<(String, String)>);
+
+impl Fields {
+    /// The first value of a name; empty if there is none.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// The value of a name, if it is not blank.
+    pub(crate) fn filled(&self, name: &str) -> Option<&str> {
+        Some(self.get(name).trim()).filter(|value| !value.is_empty())
+    }
+
+    /// Every value of a name.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same without some names, as a query.
+    pub(crate) fn query_without(&self, names: &[&str]) -> String {
+        let kept = self.0.iter().filter(|(name, value)| !names.contains(&name.as_str()) && !value.is_empty());
+        let pairs =
+            kept.map(|(name, value)| format!("{}={}", crate::access::encoded(name), crate::access::encoded(value)));
+        pairs.collect::<Vec<_>>().join("&")
+    }
+}
+
+/// From a form that was posted.
+impl<S: Send + Sync> FromRequest<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let fields = Form::<Vec<(String, String)>>::from_request(request, state)
+            .await
+            .map_err(|error| Problem::bad_request(format!("the form cannot be read: {}", error.body_text())))?;
+        Ok(Self(fields.0))
+    }
+}
+
+/// The query of an address.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked(pub(crate) Fields);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let fields = Query::<Vec<(String, String)>>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| Problem::bad_request(error.body_text()))?;
+        Ok(Self(Fields(fields.0)))
+    }
+}

@@ -1,0 +1,203 @@
+//! History: everything that was ever asked for, by any combination of filters. The address is the saved view.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use clawback_model::{Action, ActionSource, Remediation, Status, csv_safe};
+use clawback_store::{Cursor, HistoryFilter};
+use futures::stream;
+use maud::{Markup, html};
+
+use super::fields::{Asked, Fields};
+use super::frame::Frame;
+use super::{Shown, layout};
+use crate::access::Caller;
+use crate::api::HistoryQuery;
+use crate::body::optional;
+use crate::center::Center;
+use crate::problem::Problem;
+
+/// Rows of a CSV file at most, as in the reference product's Explorer.
+const MOST_ROWS: usize = 200_000;
+/// Rows read at once for a CSV file.
+const READ: u32 = 1_000;
+/// Page sizes to choose from.
+const SIZES: [&str; 4] = ["25", "50", "100", "500"];
+/// The reference product's time filters, in days.
+const TIMES: [(&str, &str); 4] =
+    [("1", "last day"), ("7", "last week"), ("30", "last 30 days"), ("182", "last 6 months")];
+const COLUMNS: [&str; 13] = [
+    "Remediation",
+    "Status",
+    "Action type",
+    "Messages",
+    "Succeeded",
+    "Failed",
+    "Action source",
+    "Decided by",
+    "Severity",
+    "Submitted",
+    "Updated",
+    "Approval ID",
+    "Investigation ID",
+];
+
+pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let (filter, limit) = filter(&center, &query)?;
+    let after = optional("after", query.filled("after"))?;
+    let found = center.site().history.history(&filter, after, limit).await?;
+    let rows: Vec<Markup> = found.remediations.iter().map(row).collect();
+    let view = query.query_without(&["after"]);
+    let body = html! {
+        (filters(&query))
+        (layout::table("History", &COLUMNS, &rows, "No remediation matches. Take a filter away."))
+        div .row {
+            @if let Some(next) = found.next { a .button href={ "/history?" (view) "&after=" (next) } { "Older" } }
+            @if query.filled("after").is_some() { a href={ "/history?" (view) } { "Newest" } }
+            a href={ "/history.csv?" (view) } { "Download as CSV" }
+        }
+    };
+    Ok(layout::page(&frame, "/history", "History", &body))
+}
+
+/// The filter that the query asks for, and the rows of a page.
+fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Problem> {
+    let text = |name: &str| query.filled(name).map(str::to_owned);
+    let asked = HistoryQuery {
+        name: text("name"),
+        approval_id: text("approval_id"),
+        investigation_id: text("investigation_id"),
+        status: text("status"),
+        action_source: text("action_source"),
+        action_type: text("action_type"),
+        decided_by: text("decided_by"),
+        since: text("since"),
+        until: text("until"),
+        limit: optional("limit", query.filled("limit"))?,
+        ..HistoryQuery::default()
+    };
+    let mut filter = asked.filter()?;
+    if let Some(days) = optional::<u64>("days", query.filled("days"))? {
+        let hours = days.checked_mul(24).ok_or_else(|| Problem::bad_request("days: too many"))?;
+        filter.since = Some(center.now().minus(std::time::Duration::from_hours(hours)));
+    }
+    Ok((filter, asked.limit()?))
+}
+
+fn filters(query: &Fields) -> Markup {
+    let words = |all: &[&'static str], name: &'static str, label: &str| {
+        layout::choice(name, label, Some("any"), all, query.get(name))
+    };
+    html! {
+        form .filters method="get" action="/history" role="search" aria-label="Filters" {
+            (layout::text("name", "Remediation name", query.get("name"), "part of it"))
+            (layout::text("approval_id", "Approval ID", query.get("approval_id"), "A-…"))
+            (layout::text("investigation_id", "Investigation ID", query.get("investigation_id"), "I-…"))
+            (words(&Status::ALL.map(Status::as_str), "status", "Status"))
+            (words(&ActionSource::ALL.map(ActionSource::as_str), "action_source", "Action source"))
+            (words(&Action::ALL.map(Action::as_str), "action_type", "Action type"))
+            (layout::text("decided_by", "Decided by", query.get("decided_by"), "a name, or automation"))
+            label { "Time"
+                select name="days" {
+                    option value="" { "any" }
+                    @for (days, name) in TIMES { option value=(days) selected[query.get("days") == days] { (name) } }
+                }
+            }
+            (layout::choice("limit", "Rows", None, &SIZES, query.filled("limit").unwrap_or("50")))
+            button { "Filter" }
+            a href="/history" { "Clear" }
+        }
+    }
+}
+
+fn row(remediation: &Remediation) -> Markup {
+    let request = &remediation.request;
+    html! {
+        tr {
+            td { (layout::link(remediation)) }
+            td { (layout::status(remediation.status)) }
+            td { (request.action) }
+            td .number { (remediation.counts.submitted) }
+            td .number { (remediation.counts.succeeded) }
+            td .number { (remediation.counts.failed) }
+            td { (request.source.as_str()) }
+            td { (layout::mail(remediation.decided_by.as_deref().unwrap_or_default())) }
+            td { (request.severity.as_str()) }
+            td { (layout::time(remediation.created_at)) }
+            td { (layout::time(remediation.updated_at)) }
+            td { code { (request.approval_id) } }
+            td { a href={ "/investigations/" (request.investigation_id) } { code { (request.investigation_id) } } }
+        }
+    }
+}
+
+/// The same view as a file, read and sent in pieces.
+pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Shown {
+    let (filter, _) = filter(&center, &query)?;
+    let begin = (Some(None), MOST_ROWS, Some(head()));
+    let pieces =
+        stream::try_unfold(begin, move |(at, left, head): (Option<Option<Cursor>>, usize, Option<Vec<u8>>)| {
+            let (center, filter) = (center.clone(), filter.clone());
+            async move {
+                if let Some(head) = head {
+                    return Ok::<_, clawback_store::StoreError>(Some((head, (at, left, None))));
+                }
+                let Some(after) = at.filter(|_| left > 0) else { return Ok(None) };
+                let most = READ.min(u32::try_from(left).unwrap_or(READ));
+                let page = center.site().history.history(&filter, after, most).await?;
+                let read = page.remediations.len();
+                let lines = lines(page.remediations.iter().map(record));
+                Ok(Some((lines, (page.next.map(Some), left - read, None))))
+            }
+        });
+    Ok(attachment("history.csv", Body::from_stream(pieces)))
+}
+
+/// A file to keep.
+pub(crate) fn attachment(name: &str, body: Body) -> Response {
+    let disposition = format!("attachment; filename=\"{name}\"");
+    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
+        .into_response()
+}
+
+fn head() -> Vec<u8> {
+    let mut names = COLUMNS.map(str::to_owned).to_vec();
+    names.extend(["Remediation ID", "Requested by", "Playbook", "Description", "Stop reason"].map(str::to_owned));
+    lines([names])
+}
+
+fn record(remediation: &Remediation) -> Vec<String> {
+    let request = &remediation.request;
+    let counts = &remediation.counts;
+    vec![
+        request.name.clone(),
+        remediation.status.to_string(),
+        request.action.to_string(),
+        counts.submitted.to_string(),
+        counts.succeeded.to_string(),
+        counts.failed.to_string(),
+        request.source.as_str().to_owned(),
+        remediation.decided_by.clone().unwrap_or_default(),
+        request.severity.as_str().to_owned(),
+        remediation.created_at.to_string(),
+        remediation.updated_at.to_string(),
+        request.approval_id.to_string(),
+        request.investigation_id.to_string(),
+        remediation.id.to_string(),
+        request.requested_by.clone(),
+        request.playbook.clone(),
+        request.description.clone(),
+        remediation.stop.as_ref().map(ToString::to_string).unwrap_or_default(),
+    ]
+}
+
+/// Rows as CSV (RFC 4180) in which no spreadsheet finds a formula.
+pub(crate) fn lines(rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(row.iter().map(|field| csv_safe(field))).expect("writing to memory cannot fail");
+    }
+    writer.into_inner().expect("writing to memory cannot fail")
+}

@@ -1,0 +1,174 @@
+//! The page around a page, and the pieces that several pages share.
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use clawback_model::{Remediation, Status, Timestamp, visible, visible_line};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::frame::Frame;
+use crate::access::Caller;
+use crate::problem::Problem;
+
+/// Longest text of mail in a table; the whole of it is in the export.
+const LONGEST: usize = 200;
+
+/// The tabs, in their order.
+const TABS: [(&str, &str); 9] = [
+    ("/search", "Search"),
+    ("/pending", "Pending"),
+    ("/history", "History"),
+    ("/investigations", "Investigations"),
+    ("/alerts", "Alerts"),
+    ("/schedules", "Schedules"),
+    ("/playbooks", "Playbooks"),
+    ("/connectors", "Connectors"),
+    ("/audit", "Audit"),
+];
+
+/// A whole page. `tab` is the address of the tab that it belongs to.
+pub(crate) fn page(frame: &Frame, tab: &str, title: &str, body: &Markup) -> Response {
+    let inner = html! {
+        header .top {
+            a .brand href="/pending" { "Clawback" }
+            nav aria-label="Sections" {
+                ul { @for (address, name) in TABS {
+                    li { a href=(address) aria-current=[(address == tab).then_some("page")] {
+                        (name)
+                        @if address == "/pending" && let Some(count) = frame.pending_label() { " " span .badge { (count) } }
+                    } }
+                } }
+            }
+            form .who method="post" action="/sign-out" {
+                (form_token(frame))
+                span { (visible(&frame.who.name)) }
+                button .plain { "Sign out" }
+            }
+        }
+        @if let Some(halt) = &frame.halted {
+            p .halted role="alert" { "The site is " (visible(&halt.to_string())) ". Nothing is planned, started or acted on." }
+        }
+        main #main { h1 { (title) } (body) }
+    };
+    whole(title, &inner)
+}
+
+/// A page for whoever is not signed in.
+pub(crate) fn plain(title: &str, body: &Markup) -> Response {
+    whole(title, &html! { main #main .narrow { p .brand { "Clawback" } h1 { (title) } (body) } })
+}
+
+fn whole(title: &str, inner: &Markup) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Clawback" }
+                link rel="stylesheet" href="/assets/style.css";
+                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
+                script src="/assets/live.js" defer {}
+            }
+            body { a .skip href="#main" { "Skip to content" } (inner) }
+        }
+    };
+    fragment(page)
+}
+
+/// HTML as an answer.
+pub(crate) fn fragment(markup: Markup) -> Response {
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], markup.into_string()).into_response()
+}
+
+/// A problem as a page.
+pub(crate) fn error(caller: Option<&Caller>, problem: &Problem) -> Response {
+    let body = html! {
+        p .problem role="alert" { (visible(&problem.detail)) }
+        p { a href="/pending" { @if caller.is_some() { "To what is pending" } @else { "To the start page" } } }
+    };
+    let title = match problem.status {
+        401 => "Please sign in",
+        403 => "Not allowed",
+        404 => "Nothing here",
+        409 | 412 => "Not as things stand now",
+        500.. => "Something failed",
+        _ => "That cannot be done",
+    };
+    let mut response = plain(title, &body);
+    *response.status_mut() = problem.status();
+    // Seen by the layer that notes refusals.
+    response.extensions_mut().insert(problem.clone());
+    response
+}
+
+/// The hidden field without which no form is taken.
+pub(crate) fn form_token(frame: &Frame) -> Markup {
+    html! { input type="hidden" name="form_token" value=(frame.form_token); }
+}
+
+/// Text that may come from mail: on one line, cut, and nothing in it hidden.
+pub(crate) fn mail(text: &str) -> Markup {
+    let shown = visible_line(text, LONGEST);
+    // Isolated, so that letters of another direction reorder nothing around them.
+    html! { bdi .mail { (shown) } }
+}
+
+/// A time, in words for people and exactly for programs.
+pub(crate) fn time(at: Timestamp) -> Markup {
+    let exact = at.to_string();
+    let shown = exact.replace('T', " ").replace('Z', " UTC");
+    html! { time datetime=(exact) { (shown) } }
+}
+
+/// A status with its colour.
+pub(crate) fn status(status: Status) -> Markup {
+    html! { span class={ "status " (status.as_str()) } { (status.as_str()) } }
+}
+
+/// The name of a remediation as a link to it.
+pub(crate) fn link(remediation: &Remediation) -> Markup {
+    html! { a href={ "/remediations/" (remediation.id) } { (mail(&remediation.request.name)) } }
+}
+
+/// A table that scrolls by itself where the screen is narrow.
+pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Markup], empty: &str) -> Markup {
+    if rows.is_empty() {
+        return html! { p .empty { (empty) } };
+    }
+    html! {
+        div .scroll tabindex="0" role="region" aria-label=(caption) {
+            table {
+                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                tbody { @for row in rows { (row) } }
+            }
+        }
+    }
+}
+
+/// Names and values.
+pub(crate) fn facts(pairs: &[(&str, Markup)]) -> Markup {
+    html! { dl .facts { @for (name, value) in pairs { div { dt { (name) } dd { (value) } } } } }
+}
+
+/// A list of words to choose from, the first of them "any".
+pub(crate) fn choice(name: &str, label: &str, any: Option<&str>, words: &[&str], chosen: &str) -> Markup {
+    html! {
+        label { (label)
+            select name=(name) {
+                @if let Some(any) = any { option value="" { (any) } }
+                @for word in words { option value=(word) selected[*word == chosen] { (word) } }
+            }
+        }
+    }
+}
+
+/// A line of text to fill in.
+pub(crate) fn text(name: &str, label: &str, value: &str, hint: &str) -> Markup {
+    html! { label { (label) input type="text" name=(name) value=(value) placeholder=(hint) autocomplete="off"; } }
+}
+
+/// Nothing.
+pub(crate) fn none() -> Markup {
+    PreEscaped(String::new())
+}

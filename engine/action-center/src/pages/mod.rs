@@ -1,0 +1,79 @@
+//! The pages. A file a page: what it shows, its handler, its forms. Every form is a POST that ends in a redirect, so that
+//! nothing is sent twice by loading a page again, and works without a script.
+
+mod alerts;
+mod assets;
+mod audit;
+mod charts;
+mod connectors;
+mod fields;
+mod frame;
+mod history;
+mod investigations;
+mod layout;
+mod pending;
+mod playbooks;
+mod remediation;
+mod schedules;
+mod search;
+mod sign_in;
+
+use axum::Router;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+
+use crate::access::Caller;
+use crate::center::Center;
+use crate::problem::Problem;
+
+/// What a page is made of, or a problem that is shown as a page.
+pub(crate) type Shown = Result<Response, PageProblem>;
+
+/// A problem on a page.
+#[derive(Debug)]
+pub(crate) struct PageProblem(Problem);
+
+impl<E: Into<Problem>> From<E> for PageProblem {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for PageProblem {
+    fn into_response(self) -> Response {
+        error_page(None, &self.0)
+    }
+}
+
+/// Every page.
+pub(crate) fn router() -> Router<Center> {
+    Router::new()
+        .route("/", get(async || Redirect::to("/pending")))
+        .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+        .route("/sign-out", post(sign_in::sign_out))
+        .route("/search", get(search::page))
+        .route("/search/submit", post(search::submit))
+        .route("/pending", get(pending::page).post(pending::decide))
+        .route("/history", get(history::page))
+        .route("/history.csv", get(history::csv))
+        .route("/remediations/{id}", get(remediation::page))
+        .route("/remediations/{id}/live", get(remediation::live))
+        .route("/remediations/{id}/messages.csv", get(remediation::messages_csv))
+        .route("/remediations/{id}/{verb}", post(remediation::act))
+        .route("/investigations", get(investigations::list))
+        .route("/investigations/{id}", get(investigations::page))
+        .route("/alerts", get(alerts::list))
+        .route("/schedules", get(schedules::page))
+        .route("/schedules/{name}/{verb}", post(schedules::act))
+        .route("/playbooks", get(playbooks::list))
+        .route("/playbooks/{name}", get(playbooks::page))
+        .route("/connectors", get(connectors::page).post(connectors::check))
+        .route("/audit", get(audit::page).post(audit::verify))
+        .route("/halt", post(audit::halt))
+        .route("/assets/{name}", get(assets::asset))
+}
+
+/// A problem as a page, with a way on.
+pub(crate) fn error_page(caller: Option<&Caller>, problem: &Problem) -> Response {
+    layout::error(caller, problem)
+}

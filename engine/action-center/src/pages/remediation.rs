@@ -1,0 +1,376 @@
+//! One remediation: what was asked, what was approved, what happened, message by message, and what may be done now.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use clawback_model::{
+    Approval, Decision, InvestigationStatus, Outcome, Permission, PlanDigest, Remediation, RemediationId, Status,
+    Target, Timestamp, visible,
+};
+use clawback_runtime::Ballot;
+use futures::stream;
+use maud::{Markup, html};
+
+use super::fields::{Asked, Fields};
+use super::frame::Frame;
+use super::history::{attachment, lines};
+use super::{Shown, charts, layout};
+use crate::access::Caller;
+use crate::api::remediation as find;
+use crate::body::{optional, word};
+use crate::center::Center;
+use crate::json::MessageJson;
+use crate::problem::Problem;
+
+/// Messages of a page.
+const PAGE: u32 = 100;
+/// Messages read at once for a file.
+const READ: u32 = 5_000;
+
+pub(crate) async fn page(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+    caller: Caller,
+    Asked(query): Asked,
+) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let found = find(&center, &id).await?;
+    let id = &found.id;
+    let history = &center.site().history;
+    let request = &found.request;
+    let after = optional("after", query.filled("after"))?;
+    let mut pairs = history.messages(id, after, PAGE + 1).await?;
+    let more = pairs.len() > PAGE as usize;
+    pairs.truncate(PAGE as usize);
+    let alert = history.alert(&request.alert_id).await?;
+    let investigation = history.investigation(&request.investigation_id).await?;
+    let body = html! {
+        @if query.filled("submitted").is_some() {
+            p .note role="status" {
+                "Submitted. Approval ID: " strong { (request.approval_id) } ". It is planned now; the page follows it."
+            }
+        }
+        div data-live={ "/remediations/" (id) "/live" } data-more=(if goes_on(&found) { "yes" } else { "no" }) {
+            (state(&center, &found).await?)
+        }
+        @if goes_on(&found) { noscript { p { a href={ "/remediations/" (id) } { "Look again" } } } }
+        (buttons(&frame, &found))
+        @if let Some(approval) = &found.approval { (votes(&frame, &found, approval)) }
+        h2 { "What was asked for" }
+        (layout::facts(&[
+            ("Description", layout::mail(&request.description)),
+            ("Action", html! { (request.action) @if request.delete_senders_copy { ", and the sender's copy" } }),
+            ("Severity", html! { (request.severity.as_str()) }),
+            ("Action source", html! { (request.source.as_str()) }),
+            ("Selection", html! { (request.mode.as_str()) }),
+            ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (request.playbook) } }),
+            ("Inputs", html! { @for (name, value) in &request.inputs { div { (name) ": " (layout::mail(value)) } } }),
+            ("Requested by", layout::mail(&request.requested_by)),
+            ("Remediation ID", html! { code { (id) } }),
+            ("Approval ID", html! { code { (request.approval_id) } }),
+            ("Investigation", html! { a href={ "/investigations/" (request.investigation_id) } { code { (request.investigation_id) } }
+                " " (InvestigationStatus::of(&found).as_str()) }),
+            ("Entity", layout::mail(&investigation.entity)),
+            ("Alert", html! { code { (alert.id) } " " (alert.name) }),
+            ("Follows", html! { @if let Some(of) = request.origin.of() { (request.origin.as_str()) " of " a href={ "/remediations/" (of) } { code { (of) } } } }),
+        ]))
+        h2 { "Batches" }
+        (batches(&center, id).await?)
+        h2 { "Timeline" }
+        (timeline(&center, id).await?)
+        h2 { "Messages" }
+        (messages(&pairs))
+        div .row {
+            @if let Some((last, _)) = pairs.last().filter(|_| more) {
+                a .button href={ "/remediations/" (id) "?after=" (last.seq) } { "More" }
+            }
+            a href={ "/remediations/" (id) "/messages.csv" } { "Download as CSV" }
+        }
+    };
+    Ok(layout::page(&frame, "/history", &visible(&request.name), &body))
+}
+
+/// The part that changes by itself.
+pub(crate) async fn live(State(center): State<Center>, Path(id): Path<String>) -> Shown {
+    let found = find(&center, &id).await?;
+    let mut response = layout::fragment(state(&center, &found).await?);
+    if goes_on(&found) {
+        response.headers_mut().insert("x-more", axum::http::HeaderValue::from_static("yes"));
+    }
+    Ok(response)
+}
+
+fn goes_on(remediation: &Remediation) -> bool {
+    !remediation.status.is_final() && !matches!(remediation.status, Status::PendingApproval | Status::Paused)
+}
+
+async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Problem> {
+    let plan = remediation.plan.as_ref();
+    let batches = center.site().history.batches(&remediation.id).await?;
+    let done = batches.iter().filter(|batch| batch.finished.is_some()).count();
+    let speed = batches.iter().rev().find_map(|batch| {
+        let (ended, ..) = batch.finished.as_ref()?;
+        let micros = u64::try_from(ended.0 - batch.started_at.0).ok().filter(|micros| *micros > 0)?;
+        Some(u64::from(batch.targets) * 1_000_000 / micros)
+    });
+    Ok(html! {
+        p { (layout::status(remediation.status)) " since " (layout::time(remediation.updated_at))
+            @if let Some(decided_by) = &remediation.decided_by { ", decided by " (layout::mail(decided_by)) } }
+        @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } }
+        (charts::outcomes(&remediation.counts))
+        (layout::facts(&[
+            ("Submitted", html! { (remediation.counts.submitted) }),
+            ("Remediable", html! { (remediation.counts.remediable) }),
+            ("Not remediable", html! { (remediation.counts.not_remediable) }),
+            ("Mailboxes", html! { @if let Some(plan) = plan { (plan.facts.mailboxes) } }),
+            ("VIP messages", html! { @if let Some(plan) = plan { (plan.facts.vips) } }),
+            ("Not searched", html! { @if let Some(plan) = plan { (plan.facts.unsearched) " mailboxes" } }),
+            ("Batches", html! { (done) " of " (batches.len()) @if let Some(speed) = speed { ", " (speed) " messages/s" } }),
+            ("Plan", html! { @if let Some(plan) = plan { code .digest { (plan.digest) } } }),
+        ]))
+    })
+}
+
+/// What may be done now, by whom.
+fn buttons(frame: &Frame, remediation: &Remediation) -> Markup {
+    let mut verbs = Vec::new();
+    if frame.may(Permission::Control) {
+        match remediation.status {
+            Status::InProgress | Status::Approved => verbs.extend(["pause", "cancel"]),
+            Status::Paused => verbs.extend(["resume", "cancel"]),
+            Status::PendingApproval => verbs.extend(["replan", "cancel"]),
+            Status::Queued | Status::Planning => verbs.push("cancel"),
+            _ => {}
+        }
+    }
+    if frame.may(Permission::Submit) {
+        let still = remediation.status.is_final() || remediation.status == Status::Paused;
+        if still && remediation.counts.succeeded > 0 && remediation.request.action.is_reversible() {
+            verbs.push("undo");
+        }
+        let ended = matches!(remediation.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled);
+        if ended && remediation.counts.failed > 0 {
+            verbs.push("retry");
+        }
+    }
+    html! { @if !verbs.is_empty() { div .row { @for verb in verbs {
+        form method="post" action={ "/remediations/" (remediation.id) "/" (verb) } {
+            (layout::form_token(frame))
+            button class=[(verb == "cancel").then_some("danger")] { (words(verb)) }
+        }
+    } } } }
+}
+
+fn words(verb: &str) -> &'static str {
+    match verb {
+        "pause" => "Pause",
+        "resume" => "Resume",
+        "cancel" => "Cancel what is open",
+        "replan" => "Plan anew",
+        "undo" => "Undo: put messages back",
+        _ => "Retry what failed",
+    }
+}
+
+fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Markup {
+    let roles = approval.rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
+    let own = approval.rule.two_step && approval.requester == frame.who.name;
+    html! {
+        h2 { "Approval" }
+        p { (approval.rule.votes) " from " (roles) @if approval.rule.two_step { ", not the requester" }
+            ", before " (layout::time(approval.deadline)) }
+        @if !approval.votes.is_empty() { ul { @for vote in &approval.votes {
+            li { (layout::mail(&vote.by)) @if vote.decision == Decision::Approve { " approved" } @else { " rejected" }
+                " at " (layout::time(vote.at))
+                @if let Some(comment) = &vote.comment { ": " (layout::mail(comment)) } }
+        } } }
+        @if remediation.status == Status::PendingApproval && frame.may(Permission::Decide) {
+            @if own { p .note.wait { "You asked for this, so somebody else decides." } }
+            @else {
+                form method="post" action={ "/remediations/" (remediation.id) "/decide" } {
+                    (layout::form_token(frame))
+                    input type="hidden" name="digest" value=(approval.digest);
+                    input type="hidden" name="seen" value=(remediation.updated_at.0);
+                    fieldset {
+                        legend { "Your vote on plan " code .digest { (approval.digest) } }
+                        label { "Comment" textarea name="comment" maxlength="2000" {} }
+                        div .row {
+                            button name="decision" value="approve" { "Approve" }
+                            button .danger name="decision" value="reject" { "Reject" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn messages(pairs: &[(Target, Option<Outcome>)]) -> Markup {
+    let columns = ["Mailbox", "Subject", "From", "Received", "Was in", "Outcome", "Reason", "Is now in"];
+    let row = |(target, outcome): &(Target, Option<Outcome>)| {
+        let receipt = outcome.as_ref().and_then(|outcome| outcome.receipt.as_ref());
+        let now = receipt.map_or(Some(&target.location), |receipt| receipt.location.as_ref());
+        html! {
+            tr {
+                td { (layout::mail(&target.mailbox)) }
+                td { (layout::mail(&target.subject)) }
+                td { (layout::mail(&target.from_address)) }
+                td { (layout::time(target.received_at)) }
+                td { (layout::mail(&target.location.to_string())) }
+                td { @match outcome { Some(outcome) => { (outcome.kind.as_str()) }, None => { "open" } } }
+                td { @if let Some(outcome) = outcome {
+                    (outcome.reason.as_str())
+                    @if let Some(detail) = &outcome.detail { ": " (layout::mail(detail)) }
+                } }
+                td { @match now { Some(location) => { (layout::mail(&location.to_string())) }, None => { "gone" } } }
+            }
+        }
+    };
+    let rows: Vec<Markup> = pairs.iter().map(row).collect();
+    layout::table("Messages", &columns, &rows, "No message is planned yet.")
+}
+
+async fn batches(center: &Center, id: &RemediationId) -> Result<Markup, Problem> {
+    let found = center.site().history.batches(id).await?;
+    let columns = ["Batch", "Messages", "Started", "Ended", "Succeeded", "Failed", "Throttled", "Digest of outcomes"];
+    let rows: Vec<Markup> = found
+        .iter()
+        .map(|batch| {
+            html! {
+                tr {
+                    td .number { (batch.number) }
+                    td .number { (batch.targets) }
+                    td { (layout::time(batch.started_at)) }
+                    @match &batch.finished {
+                        Some((at, report, digest)) => {
+                            td { (layout::time(*at)) }
+                            td .number { (report.counts.succeeded) }
+                            td .number { (report.counts.failed) }
+                            td .number { (report.throttled) }
+                            td { code { (digest.to_string().chars().take(16).collect::<String>()) } }
+                        }
+                        None => { td colspan="5" { "under way" } }
+                    }
+                }
+            }
+        })
+        .collect();
+    Ok(layout::table("Batches", &columns, &rows, "No batch has begun."))
+}
+
+async fn timeline(center: &Center, id: &RemediationId) -> Result<Markup, Problem> {
+    let events = center.site().history.events(id).await?;
+    let rows: Vec<Markup> = events
+        .iter()
+        .map(|entry| {
+            html! {
+                tr {
+                    td .number { (entry.link.seq) }
+                    td { (layout::time(entry.link.at)) }
+                    td { (entry.link.kind) }
+                    td { (layout::mail(&entry.link.actor)) }
+                    td { code title=(entry.hash) { (entry.hash.to_string().chars().take(16).collect::<String>()) } }
+                }
+            }
+        })
+        .collect();
+    Ok(layout::table("Timeline", &["Number", "When", "Event", "By", "Hash"], &rows, "Nothing happened."))
+}
+
+/// The buttons and votes of the page.
+pub(crate) async fn act(
+    State(center): State<Center>,
+    Path((id, verb)): Path<(String, String)>,
+    caller: Caller,
+    fields: Fields,
+) -> Shown {
+    let (api, who) = (center.api(), &caller.who);
+    let id = find(&center, &id).await?.id;
+    let goes_to = match verb.as_str() {
+        "pause" => api.pause(who, &id).await?.id,
+        "resume" => api.resume(who, &id).await?.id,
+        "cancel" => api.cancel(who, &id).await?.id,
+        "replan" => api.replan(who, &id).await?.id,
+        "undo" => return submitted(&api.undo(who, &id).await?.id),
+        "retry" => return submitted(&api.retry(who, &id).await?.id),
+        "decide" => {
+            let decision = match fields.get("decision") {
+                "approve" => Decision::Approve,
+                "reject" => Decision::Reject,
+                _ => return Err(Problem::bad_request("choose Approve or Reject").into()),
+            };
+            let digest: PlanDigest = word("digest", fields.get("digest"))?;
+            let seen = Some(Timestamp(word("seen", fields.get("seen"))?));
+            let comment = fields.filled("comment").map(str::to_owned);
+            api.vote(who, &id, Ballot { decision, digest: Some(digest), comment, seen }).await?.id
+        }
+        _ => return Err(Problem::not_found().into()),
+    };
+    Ok(Redirect::to(&format!("/remediations/{goes_to}")).into_response())
+}
+
+fn submitted(id: &RemediationId) -> Shown {
+    Ok(Redirect::to(&format!("/remediations/{id}?submitted=1")).into_response())
+}
+
+/// Every message with its outcome, read and sent in pieces.
+pub(crate) async fn messages_csv(State(center): State<Center>, Path(id): Path<String>) -> Shown {
+    let found = find(&center, &id).await?;
+    let name = format!("{}.csv", found.id);
+    let begin = (Some(None), Some(lines([message_head()])));
+    let pieces = stream::try_unfold(begin, move |(at, head): (Option<Option<u32>>, Option<Vec<u8>>)| {
+        let (center, found) = (center.clone(), found.clone());
+        async move {
+            if let Some(head) = head {
+                return Ok::<_, clawback_store::StoreError>(Some((head, (at, None))));
+            }
+            let Some(after) = at else { return Ok(None) };
+            let pairs = center.site().history.messages(&found.id, after, READ).await?;
+            let next = pairs.last().map(|(target, _)| Some(target.seq));
+            let rows =
+                pairs.iter().map(|(target, outcome)| message(&MessageJson::new(&found, target, outcome.as_ref())));
+            Ok(Some((lines(rows), (next, None))))
+        }
+    });
+    Ok(attachment(&name, Body::from_stream(pieces)) as Response)
+}
+
+fn message_head() -> Vec<String> {
+    let names = [
+        "Mailbox",
+        "Message-ID",
+        "Subject",
+        "From",
+        "Received",
+        "Original delivery location",
+        "Latest delivery location",
+        "Action",
+        "Outcome",
+        "Reason",
+        "Detail",
+        "Evidence",
+        "Batch",
+        "Recorded",
+    ];
+    names.map(str::to_owned).to_vec()
+}
+
+fn message(row: &MessageJson) -> Vec<String> {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    vec![
+        row.mailbox.clone(),
+        row.message_id.clone(),
+        row.subject.clone(),
+        row.from.clone(),
+        row.received_at.clone(),
+        text(&row.original_delivery_location),
+        text(&row.latest_delivery_location),
+        row.action.to_owned(),
+        row.outcome.unwrap_or("open").to_owned(),
+        row.reason.unwrap_or_default().to_owned(),
+        text(&row.detail),
+        text(&row.evidence),
+        row.batch.map(|batch| batch.to_string()).unwrap_or_default(),
+        text(&row.recorded_at),
+    ]
+}

@@ -1,0 +1,135 @@
+//! Errors as the API gives them: problem details (RFC 9457) with a stable code.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use clawback_runtime::Error;
+use clawback_store::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What went wrong, for programs and for people.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// HTTP status.
+    pub status: u16,
+    /// Stable code, to be acted on: `not-found`, `two-step`, `halted`, and so on.
+    pub code: &'static str,
+    /// One sentence with what to do next.
+    pub detail: String,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: status.as_u16(), code, detail: detail.into() }
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    pub(crate) fn unauthenticated() -> Self {
+        let detail = Error::Unauthenticated.to_string();
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail)
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address; see /api/v1/openapi.json")
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether the caller was refused by a rule, rather than mistaken or unlucky.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = (self.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == 401 {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == 503 {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let (status, code) = classify(&error);
+        if status.is_server_error() {
+            tracing::error!(error = chain(&error), "A request failed.");
+        }
+        // What the database said is for the log; the caller gets the sentence.
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The one table of codes.
+fn classify(error: &Error) -> (StatusCode, &'static str) {
+    use clawback_model::VoteRefused;
+    match error {
+        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
+        Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::NotAService { .. } => (StatusCode::FORBIDDEN, "not-a-service"),
+        Error::Vote(VoteRefused::RequesterExcluded { .. }) => (StatusCode::FORBIDDEN, "two-step"),
+        Error::Vote(VoteRefused::MissingRole { .. }) => (StatusCode::FORBIDDEN, "approver-role"),
+        Error::Vote(VoteRefused::VotedAlready { .. }) => (StatusCode::CONFLICT, "voted-already"),
+        Error::Vote(VoteRefused::StaleDigest { .. }) => (StatusCode::CONFLICT, "stale-digest"),
+        Error::Vote(VoteRefused::Expired { .. }) => (StatusCode::CONFLICT, "expired"),
+        Error::Changed { .. } => (StatusCode::PRECONDITION_FAILED, "changed"),
+        Error::Refused(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not-found"),
+        Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
+        Error::UnknownPlaybook { .. } | Error::UnknownSchedule { .. } | Error::UnknownStore { .. } => {
+            (StatusCode::NOT_FOUND, "not-found")
+        }
+        Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
+        Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
+        Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
+        Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
+        Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),
+        Error::NothingSearched { .. } => (StatusCode::BAD_GATEWAY, "nothing-searched"),
+        Error::Store(_) => (StatusCode::BAD_GATEWAY, "mail-store"),
+        Error::NotPending { .. } => (StatusCode::CONFLICT, "not-pending"),
+        Error::WrongStatus { .. } | Error::Transition(_) => (StatusCode::CONFLICT, "wrong-status"),
+        Error::MessagesRemoved { .. } | Error::EvidenceLost { .. } => (StatusCode::GONE, "gone"),
+        Error::Irreversible { .. } => (StatusCode::CONFLICT, "irreversible"),
+        Error::NothingTo { .. } => (StatusCode::CONFLICT, "nothing-to-do"),
+        Error::Busy { .. } => (StatusCode::CONFLICT, "busy"),
+        Error::ApprovalTooOld { .. } => (StatusCode::CONFLICT, "approval-too-old"),
+        Error::Halted(_) => (StatusCode::CONFLICT, "halted"),
+        Error::NoRoom(_) => (StatusCode::CONFLICT, "no-room"),
+        Error::History(error) if error.is_passing() => (StatusCode::SERVICE_UNAVAILABLE, "database"),
+        Error::History(_)
+        | Error::Bucket { .. }
+        | Error::Crew(_)
+        | Error::CrewEnded
+        | Error::File { .. }
+        | Error::Notifier { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}

@@ -1,0 +1,49 @@
+//! `clawback serve`: the Action Center, and a worker beside it unless other nodes do the work.
+
+use clawback_action_center::{Center, Settings};
+use tokio::net::TcpListener;
+
+use crate::args::{Global, ServeArgs, WorkerArgs};
+use crate::failure::{Exit, Failure};
+use crate::open::{Session, Stores};
+use crate::output;
+
+pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
+    let session = Session::open(global, Stores::All).await?;
+    session.api.may_work(&session.who)?;
+    let address = args.listen;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::misuse(format!("--listen {address}: {error}")).hint("choose another address or port")
+    })?;
+    let place = listener.local_addr()?;
+    if !place.ip().is_loopback() && !args.behind_tls {
+        return Err(Failure::misuse(format!(
+            "{place} is not this machine alone, and passwords would travel in the clear"
+        ))
+        .hint("put a proxy with TLS in front of it and give --behind-tls, or listen on 127.0.0.1"));
+    }
+    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls });
+    output::note(&format!("Action Center at http://{place}/"));
+    if !session.site().history.has_accounts().await? {
+        output::note(&format!("nobody has a password yet: clawback principals password {}", session.who.name));
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        center.serve(listener, stopped).await
+    });
+    let exit = if args.no_worker {
+        super::worker::stop_asked().await;
+        Exit::Done
+    } else {
+        super::worker::work(&session, &WorkerArgs { once: false, metrics: args.metrics }).await?
+    };
+    let _ = stop.send(());
+    let ended = tokio::time::timeout(super::worker::DEADLINE, serving).await;
+    if let Ok(Ok(Err(error))) = ended {
+        return Err(Failure::failed(format!("the Action Center: {error}")));
+    }
+    Ok(exit)
+}

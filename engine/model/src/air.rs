@@ -1,0 +1,364 @@
+//! An investigation in the shape of the Office 365 Management Activity API: records of automated investigation and response,
+//! of type 64 where a detector suggested the action, and 89 where an administrator asked for it.
+//!
+//! As there, one record is written at each change of the status. The messages follow in records of their own, a bounded number
+//! in each, so that a record stays readable and an export needs no memory; every one names the same investigation. `Actions`
+//! and `Data` are texts that hold JSON, as the schema has them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::approval::Decision;
+use crate::chain::Digest;
+use crate::clock::Timestamp;
+use crate::event::Event;
+use crate::id::RemediationId;
+use crate::link::PublicUrl;
+use crate::location::{Location, LocationKind};
+use crate::outcome::{Outcome, OutcomeKind};
+use crate::plan::Target;
+use crate::record::{Investigation, InvestigationKind, InvestigationStatus};
+use crate::remediation::{IllegalTransition, Remediation};
+use crate::status::Status;
+use crate::text::{ascii_where_deceptive, visible_line};
+
+/// The source that clusters name.
+const SOURCE: &str = "Clawback";
+/// Characters of a name.
+const LONGEST_NAME: usize = 200;
+/// There is no tenant.
+const NO_ORGANIZATION: &str = "00000000-0000-0000-0000-000000000000";
+
+/// One record. The names are the schema's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+#[expect(missing_docs, reason = "the schema documents them")]
+pub struct AirRecord {
+    pub id: String,
+    pub record_type: u32,
+    pub creation_time: String,
+    pub operation: &'static str,
+    pub organization_id: &'static str,
+    pub user_type: u32,
+    pub user_key: String,
+    pub user_id: String,
+    pub workload: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_status: Option<&'static str>,
+    pub object_id: String,
+    pub investigation_id: String,
+    pub investigation_name: String,
+    pub investigation_type: &'static str,
+    pub last_update_time_utc: String,
+    pub start_time_utc: String,
+    pub status: &'static str,
+    #[serde(rename = "DeeplinkURL")]
+    pub deeplink_url: String,
+    /// Each a JSON text.
+    pub actions: Vec<String>,
+    /// A JSON text.
+    pub data: String,
+}
+
+/// An action, as the schema has it.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Recommended<'a> {
+    #[serde(rename = "ID")]
+    id: &'a str,
+    action_id: &'a str,
+    action_type: &'static str,
+    action_status: &'static str,
+    approved_by: Option<&'a str>,
+    timestamp_utc: String,
+    investigation_id: &'a str,
+    related_alert_ids: [&'a str; 1],
+    start_time_utc: String,
+    end_time_utc: Option<String>,
+    resource_identifiers: &'a str,
+    entities: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Data<'a> {
+    remediation_id: &'a str,
+    alert_ids: [&'a str; 1],
+    counts: crate::counts::Counts,
+    entities: &'a [Entity<'a>],
+}
+
+#[derive(Serialize)]
+#[serde(tag = "Type", rename_all_fields = "PascalCase")]
+enum Entity<'a> {
+    MailCluster {
+        network_message_ids: Vec<String>,
+        count_by_delivery_status: BTreeMap<&'static str, u64>,
+        count_by_threat_type: BTreeMap<&'static str, u64>,
+        threats: Vec<&'static str>,
+        query: &'a str,
+        query_time: String,
+        mail_count: u64,
+        source: &'static str,
+    },
+    #[serde(rename = "mail-message")]
+    MailMessage {
+        network_message_id: String,
+        internet_message_id: &'a str,
+        recipient: &'a str,
+        sender: &'a str,
+        subject: &'a str,
+        received_date: String,
+        delivery_location: Option<&'static str>,
+        latest_delivery_location: &'static str,
+        remediation_status: &'static str,
+        remediation_details: Option<&'static str>,
+    },
+}
+
+/// Messages of a plan, each with its outcome if it has one.
+type Messages = [(Target, Option<Outcome>)];
+
+impl AirRecord {
+    /// The record of a change: `remediation` as it was then.
+    pub fn of_change(remediation: &Remediation, investigation: &Investigation, url: Option<&PublicUrl>) -> Self {
+        let part = format!("{}.{}", remediation.status, remediation.updated_at.0);
+        Self::new(remediation, investigation, url, &part, &[])
+    }
+
+    /// The record of some messages; the first of them makes its identifier.
+    pub fn of_messages(
+        remediation: &Remediation,
+        investigation: &Investigation,
+        url: Option<&PublicUrl>,
+        messages: &Messages,
+    ) -> Self {
+        let first = messages.first().map_or(0, |(target, _)| target.seq);
+        Self::new(remediation, investigation, url, &format!("messages.{first}"), messages)
+    }
+
+    fn new(
+        remediation: &Remediation,
+        investigation: &Investigation,
+        url: Option<&PublicUrl>,
+        part: &str,
+        messages: &Messages,
+    ) -> Self {
+        let request = &remediation.request;
+        let (record_type, operation, workload, investigation_type) = match investigation.kind {
+            InvestigationKind::Air => (64, "AirInvestigationData", "AirInvestigation", "Automated"),
+            InvestigationKind::Admin => {
+                (89, "AirAdminActionInvestigationData", "AirAdminActionInvestigation", "Manual")
+            }
+        };
+        // 2: an administrator, 5: a program.
+        let user_type = if investigation.kind == InvestigationKind::Air { 5 } else { 2 };
+        let entities: Vec<_> = std::iter::once(cluster(remediation, investigation, messages))
+            .chain(messages.iter().map(|(target, outcome)| message(target, outcome.as_ref())))
+            .collect();
+        let data = Data {
+            remediation_id: remediation.id.as_str(),
+            alert_ids: [request.alert_id.as_str()],
+            counts: remediation.counts,
+            entities: &entities,
+        };
+        Self {
+            id: guid(&format!("{}.{part}", remediation.id)),
+            record_type,
+            creation_time: remediation.updated_at.to_string(),
+            operation,
+            organization_id: NO_ORGANIZATION,
+            user_type,
+            user_key: request.requested_by.clone(),
+            user_id: request.requested_by.clone(),
+            workload,
+            result_status: result(remediation.status),
+            object_id: investigation.id.to_string(),
+            investigation_id: investigation.id.to_string(),
+            investigation_name: visible_line(&request.name, LONGEST_NAME),
+            investigation_type,
+            last_update_time_utc: remediation.updated_at.to_string(),
+            start_time_utc: investigation.created_at.to_string(),
+            status: status(InvestigationStatus::of(remediation)),
+            deeplink_url: url.map(|url| url.remediation(&remediation.id)).unwrap_or_default(),
+            actions: vec![json(&action(remediation, investigation))],
+            data: json(&data),
+        }
+    }
+}
+
+/// The remediation as it was at each change that a record is written of: of its investigation's status, or of its action's.
+pub fn changes(
+    id: &RemediationId,
+    events: impl IntoIterator<Item = (Event, Timestamp)>,
+) -> Result<Vec<Remediation>, IllegalTransition> {
+    let mut changes: Vec<Remediation> = Vec::new();
+    let mut known: Option<Remediation> = None;
+    for (event, at) in events {
+        let next = match (&known, event) {
+            (None, Event::Submitted { request }) => Remediation::submitted(id.clone(), request, at),
+            (None, _) => continue,
+            (Some(known), event) => known.apply(&event, at)?,
+        };
+        let shown = |remediation: &Remediation| (InvestigationStatus::of(remediation), action_status(remediation));
+        if changes.last().is_none_or(|last| shown(last) != shown(&next)) {
+            changes.push(next.clone());
+        }
+        known = Some(next);
+    }
+    Ok(changes)
+}
+
+fn action<'a>(remediation: &'a Remediation, investigation: &'a Investigation) -> Recommended<'a> {
+    let request = &remediation.request;
+    let by_person = remediation
+        .approval
+        .as_ref()
+        .is_some_and(|approval| approval.votes.iter().any(|vote| vote.decision == Decision::Approve));
+    Recommended {
+        id: request.approval_id.as_str(),
+        action_id: request.approval_id.as_str(),
+        action_type: action_type(request.action),
+        action_status: action_status(remediation),
+        approved_by: remediation.decided_by.as_deref().filter(|_| by_person && remediation.approved_at.is_some()),
+        timestamp_utc: remediation.updated_at.to_string(),
+        investigation_id: investigation.id.as_str(),
+        related_alert_ids: [request.alert_id.as_str()],
+        start_time_utc: remediation.created_at.to_string(),
+        end_time_utc: remediation.status.is_final().then(|| remediation.updated_at.to_string()),
+        resource_identifiers: NO_ORGANIZATION,
+        entities: vec![json(&cluster(remediation, investigation, &[]))],
+    }
+}
+
+fn cluster<'a>(remediation: &Remediation, investigation: &'a Investigation, messages: &Messages) -> Entity<'a> {
+    let mut count_by_delivery_status = BTreeMap::new();
+    for (target, _) in messages {
+        *count_by_delivery_status.entry(delivery_status(target.original_location.as_ref())).or_default() += 1;
+    }
+    Entity::MailCluster {
+        network_message_ids: messages.iter().map(|(target, _)| network_message_id(target)).collect(),
+        count_by_delivery_status,
+        count_by_threat_type: BTreeMap::new(),
+        threats: Vec::new(),
+        query: &investigation.entity,
+        query_time: remediation.request.as_of.unwrap_or(remediation.created_at).to_string(),
+        mail_count: remediation.counts.submitted,
+        source: SOURCE,
+    }
+}
+
+fn message<'a>(target: &'a Target, outcome: Option<&Outcome>) -> Entity<'a> {
+    let latest = outcome.map_or(Some(&target.location), |outcome| outcome.location_after(&target.location));
+    Entity::MailMessage {
+        network_message_id: network_message_id(target),
+        internet_message_id: &target.reference.message_id,
+        recipient: &target.mailbox,
+        sender: &target.from_address,
+        subject: &target.subject,
+        received_date: target.received_at.to_string(),
+        delivery_location: target.original_location.as_ref().map(|location| place(location.kind)),
+        latest_delivery_location: latest.map_or("Unknown", |location| place(location.kind)),
+        remediation_status: outcome.map_or("Unremediated", |outcome| entity_status(outcome.kind)),
+        remediation_details: outcome.map(|outcome| outcome.reason.as_str()),
+    }
+}
+
+/// The names that the schema's records have for the statuses of an investigation; the product's own where it lists none.
+pub(crate) const fn status(status: InvestigationStatus) -> &'static str {
+    match status {
+        InvestigationStatus::Starting => "Investigation Started",
+        InvestigationStatus::NoThreatsFound => "No threats found",
+        InvestigationStatus::TerminatedByUser => "Terminated By User",
+        other => other.title(),
+    }
+}
+
+/// The statuses that the schema lists for actions. An action that was not carried out, whoever saw to that, has failed.
+pub(crate) fn action_status(remediation: &Remediation) -> &'static str {
+    match remediation.status {
+        Status::Queued | Status::Planning | Status::PendingApproval | Status::Paused => "Pending",
+        Status::Approved | Status::InProgress if remediation.is_held() => "Waiting on resource",
+        Status::Approved | Status::InProgress => "Running",
+        Status::Completed | Status::PartiallyCompleted | Status::NothingToDo => "Completed",
+        Status::Failed | Status::Rejected | Status::Expired | Status::Cancelled => "Failed",
+    }
+}
+
+const fn action_type(action: crate::action::Action) -> &'static str {
+    use crate::action::Action as A;
+    match action {
+        A::SoftDelete => "EmailRemediation: Soft delete",
+        A::HardDelete => "EmailRemediation: Hard delete",
+        A::MoveToJunk => "EmailRemediation: Move to junk",
+        A::MoveToInbox => "EmailRemediation: Move to inbox",
+        A::MoveToDeletedItems => "EmailRemediation: Move to deleted items",
+        A::MoveToQuarantine => "EmailRemediation: Move to quarantine",
+        A::Restore => "EmailRemediation: Restore",
+    }
+}
+
+const fn result(status: Status) -> Option<&'static str> {
+    match status {
+        Status::Completed | Status::NothingToDo => Some("Succeeded"),
+        Status::PartiallyCompleted => Some("PartiallySucceeded"),
+        Status::Failed | Status::Rejected | Status::Expired | Status::Cancelled => Some("Failed"),
+        _ => None,
+    }
+}
+
+const fn entity_status(kind: OutcomeKind) -> &'static str {
+    match kind {
+        OutcomeKind::Succeeded | OutcomeKind::AlreadyInDestination => "Remediated",
+        OutcomeKind::NotFound => "Not found",
+        OutcomeKind::MovedSince | OutcomeKind::NotRemediable | OutcomeKind::Failed | OutcomeKind::Cancelled => {
+            "Unremediated"
+        }
+    }
+}
+
+/// The reference product's delivery locations.
+const fn place(kind: LocationKind) -> &'static str {
+    match kind {
+        LocationKind::Inbox | LocationKind::Folder | LocationKind::SentItems | LocationKind::Archive => "Inbox/folder",
+        LocationKind::Junk => "Junk folder",
+        LocationKind::DeletedItems | LocationKind::RecoverableItems => "Deleted Items folder",
+        LocationKind::Quarantine => "Quarantine",
+        LocationKind::OnPremisesExternal => "On-prem/external",
+        LocationKind::Failed => "Failed",
+        LocationKind::Dropped => "Dropped",
+        LocationKind::Unknown => "Unknown",
+    }
+}
+
+fn delivery_status(original: Option<&Location>) -> &'static str {
+    match original.map(|location| location.kind) {
+        None | Some(LocationKind::Unknown) => "Unknown",
+        Some(LocationKind::Junk) => "Junked",
+        Some(LocationKind::Quarantine | LocationKind::Failed | LocationKind::Dropped) => "Blocked",
+        Some(_) => "Delivered",
+    }
+}
+
+/// The schema has GUIDs where we have fingerprints: the same message has the same in every export.
+fn network_message_id(target: &Target) -> String {
+    guid(&target.reference.fingerprint)
+}
+
+/// A GUID made of a text (RFC 9562, version 8).
+fn guid(text: &str) -> String {
+    let mut bytes = Digest::of(text.as_bytes()).0;
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let digits = Digest(bytes).to_string();
+    format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..32])
+}
+
+/// JSON in a text is shown as text by whoever reads the record, so nothing in it may deceive.
+fn json(value: &impl Serialize) -> String {
+    ascii_where_deceptive(&serde_json::to_string(value).expect("texts and numbers serialize"))
+}
+
+#[cfg(test)]
+mod tests;

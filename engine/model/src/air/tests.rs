@@ -1,0 +1,109 @@
+//! Every status has a name of the reference product, and records stay texts that hold JSON whatever stands in a subject.
+
+use serde_json::Value;
+
+use super::*;
+use crate::action::Action;
+use crate::example::{HOSTILE, NOON, events, fold, messages};
+use crate::guard::StopReason;
+use crate::id::{AlertId, InvestigationId};
+
+fn investigation(remediation: &Remediation, kind: InvestigationKind) -> Investigation {
+    Investigation {
+        id: InvestigationId::from_random(2),
+        kind,
+        alert_id: AlertId::from_random(3),
+        remediation_id: remediation.id.clone(),
+        entity: "from = eve@evil.example".to_owned(),
+        created_at: NOON,
+    }
+}
+
+fn url() -> PublicUrl {
+    PublicUrl::try_from("https://clawback.example".to_owned()).unwrap()
+}
+
+#[test]
+fn every_status_has_the_references_names() {
+    let remediation = fold(&events(Action::SoftDelete));
+    let room = StopReason::InProgress { limit: 50, running: 50 };
+    let mut table = Vec::new();
+    for (status, stop) in Status::ALL.map(|status| (status, None)).into_iter().chain([(Status::Approved, Some(room))]) {
+        let remediation = Remediation { status, stop, ..remediation.clone() };
+        let found = InvestigationStatus::of(&remediation);
+        table.push(format!("{status}: {} / {} / {}", found.title(), super::status(found), action_status(&remediation)));
+    }
+    assert_eq!(
+        table,
+        [
+            "queued: Starting / Investigation Started / Pending",
+            "planning: Running / Running / Pending",
+            "pending-approval: Pending Action / Pending Action / Pending",
+            "approved: Running / Running / Running",
+            "in-progress: Running / Running / Running",
+            "paused: Pending Action / Pending Action / Pending",
+            "completed: Remediated / Remediated / Completed",
+            "partially-completed: Partially Remediated / Partially Remediated / Completed",
+            "failed: Failed / Failed / Failed",
+            "rejected: Terminated by User / Terminated By User / Failed",
+            "expired: Terminated by System / Terminated by System / Failed",
+            "cancelled: Terminated by User / Terminated By User / Failed",
+            "nothing-to-do: No Threats Found / No threats found / Completed",
+            "approved: Queued by Throttling / Queued by Throttling / Waiting on resource",
+        ]
+    );
+    for status in InvestigationStatus::ALL {
+        assert_eq!(status.as_str(), status.title().to_lowercase().replace(' ', "-"));
+    }
+}
+
+#[test]
+fn a_record_is_written_at_each_change() {
+    let events = events(Action::SoftDelete);
+    let remediation = fold(&events);
+    let changes = changes(&remediation.id, events).unwrap();
+    let investigation = investigation(&remediation, InvestigationKind::Admin);
+    let records: Vec<_> = changes.iter().map(|then| AirRecord::of_change(then, &investigation, Some(&url()))).collect();
+    let statuses: Vec<_> = records.iter().map(|record| record.status).collect();
+    let expected = ["Investigation Started", "Running", "Pending Action", "Running", "Partially Remediated"];
+    assert_eq!(statuses, expected);
+    let mut ids: Vec<_> = records.iter().map(|record| &record.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), records.len());
+    assert_eq!(changes.last(), Some(&remediation), "the last change is its end");
+    let actions: Vec<Value> = records.iter().map(|record| serde_json::from_str(&record.actions[0]).unwrap()).collect();
+    assert_eq!(actions[2]["ApprovedBy"], Value::Null);
+    assert_eq!(actions[4]["ApprovedBy"], "ben");
+    assert_eq!(actions[4]["ActionStatus"], "Completed");
+    assert!(actions[3]["EndTimeUtc"].is_null() && actions[4]["EndTimeUtc"].is_string());
+}
+
+#[test]
+fn a_record_of_messages() {
+    let remediation = fold(&events(Action::SoftDelete));
+    let messages: Vec<_> = messages().into_iter().map(|(target, outcome)| (target, Some(outcome))).collect();
+    let investigation = investigation(&remediation, InvestigationKind::Air);
+    let record = AirRecord::of_messages(&remediation, &investigation, Some(&url()), &messages);
+    assert!(!record.data.chars().any(crate::text::is_deceptive) && !record.actions[0].contains('\n'));
+    let data: Value = serde_json::from_str(&record.data).unwrap();
+    let entities = data["Entities"].as_array().unwrap();
+    assert_eq!((&entities[0]["Type"], &entities[1]["Type"]), (&"MailCluster".into(), &"mail-message".into()));
+    assert_eq!(entities[0]["NetworkMessageIds"].as_array().unwrap().len(), messages.len());
+    assert_eq!(entities[1]["Subject"], HOSTILE, "it is the same text once it is read");
+    let guid = entities[1]["NetworkMessageId"].as_str().unwrap();
+    assert_eq!((guid.len(), &guid[14..15]), (36, "8"));
+    let mut value = serde_json::to_value(&record).unwrap();
+    value["Data"] = data;
+    value["Actions"][0] = serde_json::from_str(&record.actions[0]).unwrap();
+    insta::assert_snapshot!(ascii_where_deceptive(&serde_json::to_string_pretty(&value).unwrap()));
+}
+
+#[test]
+fn who_asked_decides_the_type() {
+    let remediation = fold(&events(Action::SoftDelete));
+    for (kind, expected) in [(InvestigationKind::Air, 64), (InvestigationKind::Admin, 89)] {
+        let record = AirRecord::of_change(&remediation, &investigation(&remediation, kind), None);
+        assert_eq!((record.record_type, record.deeplink_url.as_str()), (expected, ""));
+        assert_eq!(record.result_status, Some("PartiallySucceeded"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Links to the pages of this site, as they stand in exports and notifications.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::RemediationId;
+
+/// Where people reach the Action Center: `https://clawback.example`, with a path if it stands under one.
+///
+/// **Invariant:** holds nothing that could end the address where it is quoted: no space, quote, bracket, query or control.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicUrl(String);
+
+/// A text that is no public address.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{0}` is not a public address: write it like https://clawback.example, without user, query or fragment")]
+pub struct InvalidPublicUrl(String);
+
+impl PublicUrl {
+    /// The page of a remediation, where whoever is signed in may look and decide. Never more than a page: a link that
+    /// approves would be followed by every scanner of mail.
+    pub fn remediation(&self, id: &RemediationId) -> String {
+        format!("{}/remediations/{id}", self.0)
+    }
+}
+
+impl TryFrom<String> for PublicUrl {
+    type Error = InvalidPublicUrl;
+    fn try_from(given: String) -> Result<Self, InvalidPublicUrl> {
+        let address = given.trim_end_matches('/');
+        let rest = address.strip_prefix("https://").or_else(|| address.strip_prefix("http://"));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-._~/:[]%".contains(c);
+        match rest {
+            Some(rest)
+                if rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') && rest.chars().all(is_plain) =>
+            {
+                Ok(Self(address.to_owned()))
+            }
+            _ => Err(InvalidPublicUrl(crate::text::visible_line(&given, 80))),
+        }
+    }
+}
+
+impl From<PublicUrl> for String {
+    fn from(url: PublicUrl) -> Self {
+        url.0
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_plain_address_is_one() {
+        let url = |text: &str| PublicUrl::try_from(text.to_owned());
+        let id = RemediationId::from_random(1);
+        for (given, page) in [
+            ("https://clawback.example", "https://clawback.example"),
+            ("https://clawback.example/soc//", "https://clawback.example/soc"),
+            ("http://[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(url(given).unwrap().remediation(&id), format!("{page}/remediations/{id}"));
+        }
+        for wrong in [
+            "clawback.example",
+            "https://",
+            "javascript:alert(1)",
+            "https://user@evil.example",
+            "https://a.example/?next=",
+            "https://a.example/#x",
+            "https://a.example/\r\nBcc: all@a.example",
+            "https://a.example/|<!channel>",
+        ] {
+            assert!(url(wrong).is_err(), "{wrong}");
+        }
+    }
+}

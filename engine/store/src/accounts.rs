@@ -1,0 +1,155 @@
+//! Local accounts and the identities of an identity provider: who a principal is when they sign in. Passwords come in as
+//! hashes; comparing them is the caller's.
+
+use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
+
+use crate::dialect::Tx;
+use crate::error::StoreError;
+use crate::principals::{SiteEvent, append, read};
+use crate::remediations::{json, word};
+use crate::store::Store;
+
+/// A local account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Who signs in with it.
+    pub principal: Principal,
+    /// Argon2id hash in PHC form.
+    pub password: String,
+    /// Wrong passwords since the last right one.
+    pub failures: u32,
+    /// Until then no password is looked at.
+    pub locked_until: Timestamp,
+}
+
+/// How an attempt to sign in ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// With the right password.
+    Right,
+    /// With a wrong one; no other is looked at before this time.
+    Wrong {
+        /// Now, if the account is not locked.
+        locked_until: Timestamp,
+    },
+}
+
+impl Store {
+    /// Sets the password of a principal, and ends what was signed in with the old one.
+    #[tracing::instrument(name = "store.accounts.password", skip_all)]
+    pub async fn set_password(
+        &self,
+        principal: &str,
+        hash: &str,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
+            return Err(StoreError::not_found("principal", principal));
+        }
+        let sql = "INSERT INTO accounts (principal, password, changed_at) VALUES ($1, $2, $3) ON CONFLICT (principal) \
+                   DO UPDATE SET password = $2, changed_at = $3, failures = 0, locked_until = 0";
+        tx.execute(sql, &[principal.into(), hash.into(), at.into()]).await?;
+        tx.execute("DELETE FROM sessions WHERE principal = $1", &[principal.into()]).await?;
+        // The digest of the hash, so that one written into the table by hand shows.
+        let event = SiteEvent::PasswordSet { principal: principal.to_owned(), digest: Digest::of(hash.as_bytes()) };
+        append(&mut tx, &event, actor, at).await?;
+        tx.commit().await
+    }
+
+    /// The account of a principal, if they have one.
+    #[tracing::instrument(name = "store.accounts.find", skip_all)]
+    pub async fn account(&self, principal: &str) -> Result<Option<Account>, StoreError> {
+        let sql = "SELECT p.name, p.kind, p.roles, a.password, a.failures, a.locked_until \
+                   FROM accounts a JOIN principals p ON p.name = a.principal WHERE a.principal = $1";
+        let Some(row) = self.read().await?.row(sql, &[principal.into()]).await? else { return Ok(None) };
+        Ok(Some(Account {
+            principal: read(&row)?,
+            password: row.string(3)?,
+            failures: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
+            locked_until: row.time(5)?,
+        }))
+    }
+
+    /// Whether anybody has a password.
+    #[tracing::instrument(name = "store.accounts.any", skip_all)]
+    pub async fn has_accounts(&self) -> Result<bool, StoreError> {
+        Ok(self.read().await?.row("SELECT principal FROM accounts LIMIT 1", &[]).await?.is_some())
+    }
+
+    /// Counts an attempt to sign in.
+    #[tracing::instrument(name = "store.accounts.signing", skip_all)]
+    pub async fn count_signing(&self, principal: &str, signing: Signing) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let (sql, until) = match signing {
+            Signing::Right => {
+                ("UPDATE accounts SET failures = 0, locked_until = $2 WHERE principal = $1", Timestamp(0))
+            }
+            Signing::Wrong { locked_until } => {
+                ("UPDATE accounts SET failures = failures + 1, locked_until = $2 WHERE principal = $1", locked_until)
+            }
+        };
+        tx.execute(sql, &[principal.into(), until.into()]).await?;
+        tx.commit().await
+    }
+
+    /// The principal of an identity, with the roles that the provider says they have now. One who is new is added; a name
+    /// that another principal has is refused, so that nobody becomes somebody else by what a provider calls them.
+    #[tracing::instrument(name = "store.identities.sign_in", skip_all)]
+    pub async fn principal_of_identity(
+        &self,
+        issuer: &str,
+        subject: &str,
+        name: &str,
+        roles: &[Role],
+        at: Timestamp,
+    ) -> Result<Principal, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "SELECT p.name, p.kind, p.roles FROM identities i JOIN principals p ON p.name = i.principal \
+                   WHERE i.issuer = $1 AND i.subject = $2";
+        let row = tx.row(sql, &[issuer.into(), subject.into()]).await?;
+        let principal = match row.as_ref().map(read).transpose()? {
+            Some(known) if known.roles == roles => return Ok(known),
+            Some(known) => {
+                let sql = "UPDATE principals SET roles = $1 WHERE name = $2";
+                tx.execute(sql, &[json(&roles).into(), (&known.name).into()]).await?;
+                let event = SiteEvent::RolesChanged { name: known.name.clone(), roles: roles.to_vec() };
+                append(&mut tx, &event, issuer, at).await?;
+                Principal { roles: roles.to_vec(), ..known }
+            }
+            None => link(&mut tx, issuer, subject, name, roles, at).await?,
+        };
+        tx.commit().await?;
+        Ok(principal)
+    }
+}
+
+/// Adds a principal who comes from an identity provider.
+async fn link(
+    tx: &mut Tx,
+    issuer: &str,
+    subject: &str,
+    name: &str,
+    roles: &[Role],
+    at: Timestamp,
+) -> Result<Principal, StoreError> {
+    let principal = Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles: roles.to_vec() };
+    tx.execute(
+        "INSERT INTO principals (name, kind, roles, created_at) VALUES ($1, $2, $3, $4)",
+        &[name.into(), word(&principal.kind).into(), json(&roles).into(), at.into()],
+    )
+    .await
+    .map_err(|error| error.exists("principal", name))?;
+    let sql = "INSERT INTO identities (issuer, subject, principal) VALUES ($1, $2, $3)";
+    tx.execute(sql, &[issuer.into(), subject.into(), name.into()]).await?;
+    let added = SiteEvent::PrincipalAdded { name: name.to_owned(), kind: principal.kind, roles: roles.to_vec() };
+    append(tx, &added, issuer, at).await?;
+    let linked = SiteEvent::IdentityLinked {
+        principal: name.to_owned(),
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+    };
+    append(tx, &linked, issuer, at).await?;
+    Ok(principal)
+}

@@ -1,0 +1,140 @@
+//! Every route with every role: what is allowed and what is not, and that nothing answers to nobody.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::http::Request;
+use clawback_model::{PrincipalKind, Role};
+use serde_json::{Value, json};
+
+use super::desk;
+
+/// Who may reach an address: everybody, whoever has a role, or whoever has one of these.
+#[derive(Clone, Copy)]
+enum May {
+    Anybody,
+    AnyRole,
+    OneOf(&'static [Role]),
+}
+
+const WRITERS: May = May::OneOf(&[Role::Analyst, Role::Approver, Role::Admin]);
+const APPROVERS: May = May::OneOf(&[Role::Approver]);
+const ADMINS: May = May::OneOf(&[Role::Admin]);
+
+/// Method and path as in the OpenAPI description.
+const TABLE: [(&str, &str, May); 28] = [
+    ("get", "/api/v1/openapi.json", May::Anybody),
+    ("get", "/api/v1/me", May::AnyRole),
+    ("get", "/api/v1/remediations", May::AnyRole),
+    ("post", "/api/v1/remediations", WRITERS),
+    ("post", "/api/v1/previews", WRITERS),
+    ("get", "/api/v1/remediations/{id}", May::AnyRole),
+    ("get", "/api/v1/remediations/{id}/messages", May::AnyRole),
+    ("get", "/api/v1/remediations/{id}/events", May::AnyRole),
+    ("get", "/api/v1/remediations/{id}/batches", May::AnyRole),
+    ("post", "/api/v1/remediations/{id}/approve", APPROVERS),
+    ("post", "/api/v1/remediations/{id}/reject", APPROVERS),
+    ("post", "/api/v1/remediations/{id}/pause", WRITERS),
+    ("post", "/api/v1/remediations/{id}/resume", WRITERS),
+    ("post", "/api/v1/remediations/{id}/cancel", WRITERS),
+    ("post", "/api/v1/remediations/{id}/replan", WRITERS),
+    ("post", "/api/v1/remediations/{id}/undo", WRITERS),
+    ("post", "/api/v1/remediations/{id}/retry", WRITERS),
+    ("post", "/api/v1/suggestions", WRITERS),
+    ("get", "/api/v1/schedules", May::AnyRole),
+    ("post", "/api/v1/schedules/{name}/pause", WRITERS),
+    ("post", "/api/v1/schedules/{name}/resume", WRITERS),
+    ("post", "/api/v1/schedules/{name}/run", WRITERS),
+    ("get", "/api/v1/playbooks", May::AnyRole),
+    ("get", "/api/v1/playbooks/{name}", May::AnyRole),
+    ("get", "/api/v1/halt", May::AnyRole),
+    ("post", "/api/v1/halt", ADMINS),
+    ("delete", "/api/v1/halt", ADMINS),
+    ("get", "/api/v1/verify", May::AnyRole),
+];
+/// Beside the table, which has no more room on a line than it needs.
+const REFUSALS: (&str, &str, May) = ("get", "/api/v1/refusals", ADMINS);
+
+fn body(path: &str) -> Option<Value> {
+    let purge = json!({ "playbook": "purge", "inputs": { "sender": super::SENDER } });
+    match path.rsplit('/').next().unwrap_or_default() {
+        "remediations" | "previews" => Some(purge),
+        "suggestions" => {
+            Some(json!({ "playbook": "purge", "verdict": "malicious", "inputs": { "sender": super::SENDER } }))
+        }
+        "halt" => Some(json!({ "reason": "a test" })),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn every_route_allows_and_denies_by_role() {
+    let desk = desk().await;
+    let described: BTreeSet<(String, String)> = {
+        let description = serde_json::to_value(clawback_action_center::openapi()).unwrap();
+        let paths = description["paths"].as_object().unwrap();
+        let methods = |(path, item): (&String, &Value)| -> Vec<(String, String)> {
+            item.as_object().unwrap().keys().map(|method| (method.clone(), path.clone())).collect()
+        };
+        paths.iter().flat_map(methods).collect()
+    };
+    let table: Vec<_> = TABLE.into_iter().chain([REFUSALS]).collect();
+    let known = table.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
+    assert_eq!(described, known, "every route stands in the table of this test");
+
+    let mut callers = vec![("nobody", None, String::new()), ("no-role", Some(None), String::new())];
+    callers[1].2 = desk.center.add("no-role", PrincipalKind::Person, &[]).await;
+    for role in Role::ALL {
+        let token = desk.center.add(role.as_str(), PrincipalKind::Service, &[role]).await;
+        callers.push((role.as_str(), Some(Some(role)), token));
+    }
+    let (id, _) = desk.pending().await;
+    for (method, path, may) in table {
+        let real = path.replace("{id}", &id).replace("{name}", "purge");
+        for (name, role, token) in &callers {
+            let allowed = match (may, role) {
+                (May::Anybody, _) => true,
+                (_, None | Some(None)) => false,
+                (May::AnyRole, _) => true,
+                (May::OneOf(roles), Some(Some(role))) => roles.contains(role),
+            };
+            let (mut real, mut sent) = (real.clone(), body(path).filter(|_| method == "post"));
+            if matches!(path.rsplit('/').next(), Some("approve" | "reject")) {
+                // One vote ends it: everybody gets one of their own to vote on.
+                let (id, digest) = desk.pending().await;
+                real = path.replace("{id}", &id);
+                sent = Some(json!({ "plan_digest": digest }));
+            }
+            let answer = desk.center.call(token, &method.to_uppercase(), &real, sent).await;
+            let denied = matches!(answer.status, 401 | 403);
+            assert_eq!(denied, !allowed, "{name} {method} {path}: {} {}", answer.status, answer.text);
+            assert_eq!(answer.status == 401, role.is_none() && !allowed, "{name} {method} {path}");
+            assert!(answer.status < 500, "{name} {method} {path}: {} {}", answer.status, answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_unknown_answers_to_nobody() {
+    let desk = desk().await;
+    for path in ["/api/v1/nothing", "/api/v2/remediations", "/api/", "/api/v1/remediations/../halt"] {
+        assert_eq!(desk.center.call("", "GET", path, None).await.status, 401, "{path}");
+    }
+    for path in ["/nothing", "/pending", "/history.csv", "/audit", "/sign-in/x", "/healthz/x"] {
+        let answer = desk.center.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!((answer.status, answer.header("location").starts_with("/sign-in?next=")), (303, true), "{path}");
+    }
+    assert_eq!(desk.center.call(&desk.ann, "GET", "/api/v1/nothing", None).await.status, 404);
+    assert_eq!(desk.center.call(&desk.ann, "PATCH", "/api/v1/halt", None).await.status, 405);
+}
+
+#[tokio::test]
+async fn a_void_token_is_refused_and_noted() {
+    let desk = desk().await;
+    desk.center.api.site().history.revoke_token("ben", "test", "test", super::NOON).await.unwrap();
+    for token in [desk.ben.as_str(), "cbk_forged", "\u{e9}"] {
+        let answer = desk.center.call(token, "GET", "/api/v1/me", None).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthenticated")), "{token}");
+    }
+    assert_eq!(desk.center.refusals().await.len(), 3);
+}

@@ -1,0 +1,173 @@
+//! The API: from submit to undo, two-step whichever way it is tried, votes that cross, requests that are sent twice.
+
+use std::time::Duration;
+
+use clawback_model::{PrincipalKind, Role};
+use serde_json::{Value, json};
+
+use super::{SENDER, desk};
+
+#[tokio::test]
+async fn a_remediation_goes_from_submit_to_undo() {
+    let desk = desk().await;
+    let (center, ann, ben) = (&desk.center, &desk.ann, &desk.ben);
+    let body = json!({ "playbook": "purge", "inputs": { "sender": SENDER } });
+    let preview = center.call(ann, "POST", "/api/v1/previews", Some(body)).await.json();
+    assert_eq!(
+        (&preview["counts"]["submitted"], &preview["by_location"]["inbox"]),
+        (&json!(3), &json!(3)),
+        "{preview}"
+    );
+    let (id, digest) = desk.pending().await;
+    assert_eq!(preview["plan_digest"], digest.as_str());
+    let path = format!("/api/v1/remediations/{id}");
+    let pending = center.call(ben, "GET", "/api/v1/remediations?pending=true", None).await.json();
+    assert_eq!(pending["items"][0]["id"], id.as_str());
+    let vote = json!({ "plan_digest": digest, "comment": "seen in three mailboxes" });
+    let voted = center.call(ben, "POST", &format!("{path}/approve"), Some(vote)).await.json();
+    assert_eq!(voted["remediation"]["status"], "approved", "{voted}");
+    center.work().await;
+    let shown = center.call(ann, "GET", &format!("{path}?wait=1"), None).await.json();
+    assert_eq!(
+        (&shown["remediation"]["status"], &shown["investigation_status"]),
+        (&json!("completed"), &json!("remediated"))
+    );
+    let first = center.call(ann, "GET", &format!("{path}/messages?limit=2"), None).await.json();
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    let rest = format!("{path}/messages?limit=2&after={}", first["next"].as_str().unwrap());
+    let rest = center.call(ann, "GET", &rest, None).await.json();
+    assert_eq!((rest["items"].as_array().unwrap().len(), &rest["next"]), (1, &Value::Null));
+    let undone = center.call(ann, "POST", &format!("{path}/undo"), None).await;
+    assert_eq!((undone.status, undone.json()["action"].as_str()), (202, Some("restore")));
+    assert_eq!(center.call(ann, "GET", "/api/v1/verify", None).await.json()["holds"], true);
+}
+
+#[tokio::test]
+async fn the_requester_finds_no_way_round_the_second_person() {
+    let desk = desk().await;
+    let (center, ann) = (&desk.center, &desk.ann);
+    center.password("ann").await;
+    let (id, digest) = desk.pending().await;
+    let path = format!("/api/v1/remediations/{id}");
+    let vote = || Some(json!({ "plan_digest": digest }));
+    let by_api = center.call(ann, "POST", &format!("{path}/approve"), vote()).await;
+    assert_eq!((by_api.status, by_api.json()["code"].as_str()), (403, Some("two-step")));
+
+    let history = &center.api.site().history;
+    let second = clawback_runtime::NewToken::generate(clawback_tests::site::random);
+    history.add_token("ann", &second.digest(), "second", None, "test", super::NOON).await.unwrap();
+    assert_eq!(center.call(second.reveal(), "POST", &format!("{path}/approve"), vote()).await.status, 403);
+
+    let cookie = center.sign_in("ann").await;
+    let token = center.page(&cookie, "/pending").await.form_token();
+    let seen = center.call(ann, "GET", &path, None).await.header("etag").trim_matches('"').to_owned();
+    for (place, fields) in [
+        (format!("/remediations/{id}/decide"), format!("decision=approve&digest={digest}&seen={seen}")),
+        ("/pending".to_owned(), format!("decision=approve&pick={id}+{digest}+{seen}")),
+    ] {
+        let answer = center.form(&cookie, &place, &format!("{fields}&form_token={token}")).await;
+        assert_eq!(answer.status, 403, "{place}: {}", answer.text);
+    }
+    assert_eq!(center.refusals().await.len(), 4);
+    let shown = center.call(ann, "GET", &path, None).await.json();
+    assert_eq!(shown["remediation"]["status"], "pending-approval");
+    assert!(shown["approval"]["votes"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn votes_that_cross_do_not_overwrite_each_other() {
+    let desk = desk().await;
+    let center = &desk.center;
+    let cas = center.add("cas", PrincipalKind::Person, &[Role::Approver]).await;
+    let (id, digest) = desk.pending().await;
+    let path = format!("/api/v1/remediations/{id}");
+    let tag = center.call(&desk.ben, "GET", &path, None).await.header("etag").to_owned();
+    center.clock.advance(Duration::from_secs(1));
+    let vote = || Some(json!({ "plan_digest": digest }));
+    let (rejects, approves) = (format!("{path}/reject"), format!("{path}/approve"));
+    let with_tag = [("if-match", tag.as_str())];
+    let (one, other) = tokio::join!(
+        center.call_with(&desk.ben, "POST", &rejects, vote(), &with_tag),
+        center.call_with(&cas, "POST", &approves, vote(), &with_tag),
+    );
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert!(matches!(statuses, [200, 409 | 412]), "{} {}", one.text, other.text);
+    let old = json!({ "plan_digest": "0".repeat(64) });
+    let (id, _) = desk.pending().await;
+    let stale = center.call(&cas, "POST", &format!("/api/v1/remediations/{id}/approve"), Some(old)).await;
+    assert_eq!(stale.json()["code"], "stale-digest");
+}
+
+#[tokio::test]
+async fn the_same_key_submits_once() {
+    let desk = desk().await;
+    let (center, ann) = (&desk.center, &desk.ann);
+    let body = || Some(json!({ "playbook": "purge", "inputs": { "sender": SENDER } }));
+    let key = [("idempotency-key", "ticket-4711")];
+    let first = center.call_with(ann, "POST", "/api/v1/remediations", body(), &key).await;
+    let again = center.call_with(ann, "POST", "/api/v1/remediations", body(), &key).await;
+    assert_eq!((first.status, again.status, &first.text), (202, 202, &again.text));
+    let other = json!({ "playbook": "purge", "inputs": { "sender": "x@evil.example" } });
+    let other = center.call_with(ann, "POST", "/api/v1/remediations", Some(other), &key).await;
+    assert_eq!((other.status, other.json()["code"].as_str()), (422, Some("key-used")));
+    // Somebody else's key of the same name is another key.
+    assert_eq!(center.call_with(&desk.ben, "POST", "/api/v1/remediations", body(), &key).await.status, 202);
+    let all = center.call(ann, "GET", "/api/v1/remediations", None).await.json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_detector_suggests_and_a_person_cannot_pose_as_one() {
+    let desk = desk().await;
+    let center = &desk.center;
+    let air = center.add("air", PrincipalKind::Service, &[Role::Analyst]).await;
+    let suggestion = |verdict: &str| {
+        Some(json!({ "playbook": "purge", "verdict": verdict, "confidence": 0.9, "inputs": { "sender": SENDER } }))
+    };
+    let made = center.call(&air, "POST", "/api/v1/suggestions", suggestion("malicious")).await;
+    assert_eq!((made.status, made.json()["action_source"].as_str()), (202, Some("air")));
+    center.work().await;
+    let shown =
+        center.call(&air, "GET", &format!("/api/v1/remediations/{}", made.json()["id"].as_str().unwrap()), None).await;
+    assert_eq!(shown.json()["remediation"]["status"], "pending-approval");
+    assert_eq!(center.call(&air, "POST", "/api/v1/suggestions", suggestion("clean")).await.status, 422);
+    assert_eq!(center.call(&desk.ann, "POST", "/api/v1/suggestions", suggestion("malicious")).await.status, 403);
+}
+
+#[tokio::test]
+async fn bad_requests_are_named() {
+    let desk = desk().await;
+    let (center, ann) = (&desk.center, &desk.ann);
+    for (method, path, body, status, says) in [
+        ("GET", "/api/v1/remediations?status=lost", None, 400, "status"),
+        ("GET", "/api/v1/remediations?limit=0", None, 400, "limit"),
+        ("GET", "/api/v1/remediations?colour=red", None, 400, "colour"),
+        ("GET", "/api/v1/remediations?since=yesterday", None, 400, "since"),
+        ("GET", "/api/v1/remediations/x", None, 400, "id"),
+        ("GET", "/api/v1/remediations/R-000000000000", None, 404, "R-000000000000"),
+        ("POST", "/api/v1/remediations", Some(json!({ "playbook": "none" })), 404, "none"),
+        ("POST", "/api/v1/remediations", Some(json!({ "playbook": "../purge" })), 422, "path"),
+        ("POST", "/api/v1/remediations", Some(json!({ "playbook": "purge" })), 422, "sender"),
+        ("POST", "/api/v1/remediations", Some(json!({ "play": "purge" })), 400, "play"),
+        ("POST", "/api/v1/remediations", None, 415, "JSON"),
+    ] {
+        let answer = center.call(ann, method, path, body).await;
+        assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert!(answer.json()["detail"].as_str().unwrap().contains(says), "{method} {path}: {}", answer.text);
+    }
+    let acts = desk.store.acts();
+    assert_eq!(acts, 0);
+}
+
+#[test]
+fn the_description_is_the_one_that_is_committed() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/action-center/openapi.json");
+    let now = serde_json::to_string_pretty(&clawback_action_center::openapi()).unwrap() + "\n";
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    if committed != now {
+        std::fs::write(&path, &now).unwrap();
+        panic!("{} was not up to date and is written: look at the change, then commit it", path.display());
+    }
+}

@@ -1,0 +1,150 @@
+//! The whole job in a real browser, with hostile mail: search, submit, a second person approves, progress by itself, history,
+//! undo. A script of an attacker that ran would open a dialog, and a dialog fails the test.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use clawback_tests::binary::Clawback;
+use clawback_tests::chromium::Chromium;
+use clawback_tests::hostile::PAYLOADS;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// `clawback serve` on a free port.
+struct Served {
+    process: Child,
+    address: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(admin: &Clawback) -> Served {
+    let mut process = admin
+        .command(&["serve", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+    let told = lines.find_map(|line| line.ok()?.strip_prefix("Action Center at ").map(str::to_owned));
+    std::thread::spawn(move || lines.for_each(drop));
+    Served { process, address: told.expect("it says where it serves").trim_end_matches('/').to_owned() }
+}
+
+/// Five mailboxes with every payload as a subject and as a name.
+fn deliver(folder: &Path) {
+    let encoded = |text: &str| {
+        let bytes = text.bytes().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "={byte:02X}");
+            text
+        });
+        format!("=?UTF-8?Q?{bytes}?=")
+    };
+    for mailbox in 1..=5 {
+        let cur = folder.join(format!("mail/u{mailbox:04}/cur"));
+        std::fs::create_dir_all(&cur).unwrap();
+        for (number, payload) in PAYLOADS.iter().enumerate() {
+            let text = format!(
+                "Message-ID: <{mailbox}.{number}@x.example>\r\nFrom: {} <eve@evil.example>\r\nTo: u@x.example\r\nSubject: {}\r\n\r\nx\r\n",
+                encoded(payload),
+                encoded(payload)
+            );
+            std::fs::write(cur.join(format!("17000000{number:02}.M{number}P{mailbox}.host:2,S")), text).unwrap();
+        }
+    }
+}
+
+async fn sign_in(browser: &Chromium, address: &str, name: &str) {
+    browser.go(&format!("{address}/sign-in")).await;
+    browser.fill("name", name).await;
+    browser.fill("password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("Sign out").await;
+}
+
+/// Nothing on the page that mail could have put there.
+async fn is_clean(browser: &Chromium) {
+    let foreign = browser
+        .run("return [...document.querySelectorAll('script,img,iframe,base,object,embed,form[action^=\"//\"],a[href^=javascript],[onload],[onerror],[onclick],[onmouseover],[onfocus],[ontoggle]')].map(e => e.outerHTML)")
+        .await;
+    let foreign = foreign.as_array().unwrap();
+    assert_eq!(foreign.len(), 1, "only our own script stands on the page: {foreign:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn analysts_and_approvers_do_the_whole_job() {
+    let folder = tempfile::tempdir().unwrap();
+    deliver(folder.path());
+    let admin = Clawback::init(folder.path(), "connector = \"maildir\"\ndirectory = \"mail\"\n");
+    let password = folder.path().join("password");
+    std::fs::write(&password, PASSWORD).unwrap();
+    for (name, role) in [("ann", "analyst"), ("ben", "approver")] {
+        let _ = admin.add(name, role);
+        admin.ok(&["principals", "password", name, "--from", password.to_str().unwrap()]);
+    }
+    let served = serve(&admin);
+    let address = served.address.as_str();
+    let browser = Chromium::start(1280, 900).await;
+    let messages = 5 * PAYLOADS.len();
+
+    sign_in(&browser, address, "ann").await;
+    browser.press_tab("Search").await;
+    browser.fill("from", "eve@evil.example").await;
+    browser.press("Search").await;
+    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
+    is_clean(&browser).await;
+    browser.picture("search").await;
+    let hostile = "Purge \"><script>alert(1)</script> \u{202e}gnp";
+    browser.set("name", hostile).await;
+    browser.set("description", "<img src=x onerror=alert(1)>").await;
+    browser.press("Submit").await;
+    browser.sees("Approval ID: A-").await;
+    browser.sees("pending-approval").await;
+    is_clean(&browser).await;
+    browser.press("Sign out").await;
+
+    sign_in(&browser, address, "ben").await;
+    browser.sees("Decide on those that are ticked").await;
+    is_clean(&browser).await;
+    browser.picture("pending").await;
+    browser.click("tbody a").await;
+    browser.sees("Your vote on plan").await;
+    browser.set("comment", "<script>alert(2)</script>").await;
+    browser.press("Approve").await;
+    // By itself: nobody loads the page again.
+    browser.sees("completed since").await;
+    browser.sees(&format!("{messages} succeeded")).await;
+    browser.sees("verified").await;
+    is_clean(&browser).await;
+    browser.picture("remediation").await;
+
+    browser.go(&format!("{address}/history?name=script&status=completed&decided_by=ben")).await;
+    browser.sees("soft-delete").await;
+    is_clean(&browser).await;
+    browser.picture("history").await;
+    let script = "const done = arguments[0]; fetch('/history.csv').then(a => a.text()).then(done);";
+    let file = browser.client.execute_async(script, Vec::new()).await.unwrap();
+    assert!(file.as_str().unwrap().contains("\\u{202e}"), "{file}");
+    browser.press("Sign out").await;
+
+    sign_in(&browser, address, "ann").await;
+    browser.press_tab("History").await;
+    browser.click("tbody a").await;
+    browser.press("Undo: put messages back").await;
+    browser.sees("Submitted. Approval ID").await;
+    browser.sees("pending-approval").await;
+    for page in ["investigations", "alerts", "schedules", "playbooks", "connectors", "audit"] {
+        browser.go(&format!("{address}/{page}")).await;
+        is_clean(&browser).await;
+        browser.picture(page).await;
+    }
+    drop(browser);
+    admin.ok(&["verify"]);
+}

@@ -1,0 +1,75 @@
+//! Attackers' text on every page and in every file: escaped, and nothing in it hidden. In a browser the same is tested in
+//! `browser`: there a script that runs would show.
+
+use std::sync::Arc;
+
+use clawback_model::{PrincipalKind, Role, is_deceptive};
+use clawback_store::Store;
+use clawback_tests::center::TestCenter;
+use clawback_tests::fake_store::FakeStore;
+use clawback_tests::hostile::PAYLOADS;
+use clawback_tests::site::NOON;
+use serde_json::json;
+
+const PLAYBOOK: &str = "playbook: all
+description: Everything.
+severity: high
+on: { manual: {} }
+inputs: { domain: { type: domain, required: true } }
+steps:
+  - search: { where: { from-domain: \"${inputs.domain}\" } }
+  - remediate: { action: soft-delete }
+";
+
+#[tokio::test]
+async fn nothing_of_mail_is_markup_formula_or_hidden() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = Store::open(&format!("sqlite:{}", folder.path().join("h.db").display())).await.unwrap();
+    let store = Arc::new(FakeStore::new("corp"));
+    for payload in PAYLOADS {
+        // A header is one line; what breaks it is tested on real messages.
+        let line = payload.replace(['\r', '\n'], " ");
+        store.deliver("u1@corp.example", "eve@evil.example", &line, NOON);
+    }
+    let center = TestCenter::start(history, vec![store], &[("all", PLAYBOOK)]).await;
+    let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Admin]).await;
+    center.password("ann").await;
+    let mut first = None;
+    for payload in PAYLOADS {
+        let body = json!({ "playbook": "all", "inputs": { "domain": "evil.example" }, "name": payload, "description": payload });
+        let made = center.call(&ann, "POST", "/api/v1/remediations", Some(body)).await;
+        assert_eq!(made.status, 202, "{}", made.text);
+        first.get_or_insert(made.json()["id"].as_str().unwrap().to_owned());
+    }
+    center.work().await;
+    let cookie = center.sign_in("ann").await;
+    let pages =
+        ["/pending", "/history?limit=500", "/investigations", "/alerts", "/audit", "/search?from_domain=evil.example"];
+    // The first takes every message; the others find none, and show only their names.
+    let detail = format!("/remediations/{}", first.unwrap());
+    for path in pages.into_iter().chain([detail.as_str()]) {
+        let page = center.page(&cookie, path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.text);
+        for broken in ["<script>", "<img", "<svg onload", "<iframe", "javascript:alert(1)\"", "\" onmouseover=\""] {
+            assert!(!page.text.contains(broken), "{path} holds {broken}");
+        }
+        let hidden: String = page.text.chars().filter(|c| is_deceptive(*c) && *c != '\n').collect();
+        assert!(hidden.is_empty(), "{path} hides {}", hidden.escape_unicode());
+    }
+    for path in ["/history.csv?limit=500".to_owned(), format!("{detail}/messages.csv")] {
+        let file = center.page(&cookie, &path).await;
+        assert_eq!((file.status, file.header("content-type")), (200, "text/csv; charset=utf-8"), "{path}");
+        assert!(file.header("content-disposition").starts_with("attachment;"));
+        let rows: Vec<Vec<String>> = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(file.text.as_bytes())
+            .into_records()
+            .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+            .collect();
+        assert!(rows.len() > PAYLOADS.len(), "{path} has {} rows", rows.len());
+        for field in rows.iter().flatten() {
+            assert!(!field.starts_with(['=', '+', '-', '@', '\t', '|', '%']), "{path}: {field}");
+            assert!(!field.chars().any(is_deceptive), "{path}: {field:?}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Reminders and escalation, on both databases: each once over all nodes and over restarts, none once it is decided, and again
+//! where nobody could be told.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::MailStore;
+use clawback_model::{Clock as _, Decision, ManualClock, PublicUrl, Remediation, Role, Status};
+use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Timers, Worker, silent};
+use clawback_store::Store;
+use clawback_tests::fake_store::FakeStore;
+use clawback_tests::hooks::Hooks;
+use clawback_tests::site::{noon, person, site, submission};
+
+const EVE: &str = "eve@evil.example";
+const PLAYBOOK: &str = "playbook: purge
+on: { manual: {} }
+steps:
+  - search: { where: { from: eve@evil.example } }
+  - approve: { expires: 4h }
+  - remediate: { action: soft-delete }
+  - notify: { to: [approvers], on: [pending] }
+";
+
+struct World {
+    url: String,
+    store: Arc<FakeStore>,
+    clock: Arc<ManualClock>,
+    hooks: Hooks,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn both() -> [Self; 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let other = (clawback_tests::postgres::database().await, tempfile::tempdir().unwrap());
+        [(url, folder), other].map(|(url, folder)| {
+            std::fs::write(folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+            let (store, clock) = (Arc::new(FakeStore::new("corp")), noon());
+            store.deliver("ann@corp.example", EVE, "Invoice", clock.now());
+            Self { url, store, clock, hooks: Hooks::start(), folder }
+        })
+    }
+
+    /// A node of the site; as good as one after a restart.
+    async fn node(&self) -> Api {
+        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
+        let history = Store::open(&self.url).await.unwrap();
+        // As the binary does; a second one is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
+        for name in ["approvers", "desk", "chief"] {
+            let config = NotifierConfig::Webhook {
+                url: format!("{}/{name}", self.hooks.url),
+                secret_file: "key".into(),
+                every_change: false,
+            };
+            site.notifiers.insert(name.to_owned(), Notifier::open(name, &config, self.folder.path()).unwrap());
+        }
+        let [notify, escalate_to] = ["desk", "chief"].map(|name| vec![name.to_owned()]);
+        site.approvals = Approvals { notify, escalate_to, ..Approvals::default() };
+        site.public_url = Some(PublicUrl::try_from("https://clawback.example".to_owned()).unwrap());
+        Api::new(Arc::new(site))
+    }
+
+    /// One that waits for approval.
+    async fn pending(&self) -> Remediation {
+        let api = self.node().await;
+        let submitted = api.submit(&person("ann", &[Role::Analyst]), submission("purge", &[])).await.unwrap();
+        let pending = Worker::new(Arc::clone(api.site()), silent()).run(&submitted.id).await.unwrap();
+        assert_eq!(pending.status, Status::PendingApproval);
+        pending
+    }
+
+    /// All nodes tick at once after so many minutes; gives what was told since, as `path type`.
+    async fn tick_after(&self, minutes: u64) -> Vec<String> {
+        let before = self.hooks.so_far().len();
+        self.clock.advance(Duration::from_mins(minutes));
+        let (a, b, c) = (self.node().await, self.node().await, self.node().await);
+        let mut timers = [a, b, c].map(Timers::new);
+        let ticks = timers.iter_mut().map(Timers::tick);
+        for ticked in futures_of(ticks).await {
+            ticked.unwrap();
+        }
+        told(&self.hooks, before)
+    }
+}
+
+async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(Box::pin).collect();
+    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        for (future, done) in waiting.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let std::task::Poll::Ready(output) = future.as_mut().poll(context) {
+                *done = Some(output);
+            }
+        }
+        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+fn told(hooks: &Hooks, before: usize) -> Vec<String> {
+    let mut told: Vec<_> = hooks.so_far()[before..]
+        .iter()
+        .map(|hook| format!("{} {}", hook.path, hook.body["type"].as_str().unwrap()))
+        .collect();
+    told.sort();
+    told
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approvers_are_reminded_once_and_then_others_are() {
+    for world in World::both().await {
+        let pending = world.pending().await;
+        assert_eq!(
+            told(&world.hooks, 0),
+            ["/approvers remediation.pending-approval", "/desk remediation.pending-approval"]
+        );
+        assert_eq!(world.tick_after(119).await, [""; 0]);
+        assert_eq!(world.tick_after(1).await, ["/approvers remediation.reminder", "/desk remediation.reminder"]);
+        assert_eq!(world.tick_after(59).await, [""; 0]);
+        assert_eq!(world.tick_after(1).await, ["/chief remediation.escalation"]);
+        assert_eq!(world.tick_after(30).await, [""; 0]);
+        let hooks = world.hooks.so_far();
+        let mut ids: Vec<_> = hooks.iter().map(|hook| hook.field("webhook-id").to_owned()).collect();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 3, "one for each of the three notices: {ids:?}");
+        for hook in &hooks {
+            let page = format!("https://clawback.example/remediations/{}", pending.id);
+            assert_eq!(hook.body["data"]["url"], page.as_str());
+            assert!(hook.body["data"]["deadline"].is_string());
+            assert!(!hook.body.to_string().contains(EVE), "nothing of a message is told: {}", hook.body);
+        }
+        world.node().await.site().history.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_decided_or_late_reminds_nobody_twice() {
+    for world in World::both().await {
+        let decided = world.pending().await;
+        let ben = person("ben", &[Role::Approver]);
+        world.node().await.decide(&ben, &decided.id, Decision::Reject, None, None).await.unwrap();
+        let waits = world.pending().await;
+        // No node was up when the first reminder was due: only the second is told.
+        assert_eq!(world.tick_after(200).await, ["/chief remediation.escalation"]);
+        assert_eq!(world.hooks.so_far().last().unwrap().body["data"]["id"], waits.id.as_str());
+        assert_eq!(world.tick_after(60).await, [""; 0]);
+
+        // Nobody can be told: it is tried again, by whichever node.
+        let third = world.pending().await;
+        world.hooks.refuse(true);
+        assert_eq!(world.tick_after(121).await, [""; 0]);
+        world.hooks.refuse(false);
+        assert_eq!(world.tick_after(1).await, [""; 0]);
+        assert_eq!(world.tick_after(1).await, ["/approvers remediation.reminder", "/desk remediation.reminder"]);
+        // Made anew, the plan waits anew.
+        let api = world.node().await;
+        api.replan(&person("ann", &[Role::Analyst]), &third.id).await.unwrap();
+        let again = Worker::new(Arc::clone(api.site()), silent()).run(&third.id).await.unwrap();
+        assert_eq!(again.status, Status::PendingApproval);
+        assert_eq!(world.tick_after(119).await, [""; 0]);
+        assert_eq!(world.tick_after(1).await, ["/approvers remediation.reminder", "/desk remediation.reminder"]);
+    }
+}
+
+#[test]
+fn secrets_are_looked_for_beside_the_configuration() {
+    let config = NotifierConfig::Slack { url_file: "none".into() };
+    let refused = Notifier::open("chat", &config, Path::new("/nowhere")).err().unwrap().to_string();
+    assert!(refused.contains("/nowhere/none"), "{refused}");
+}

@@ -1,0 +1,165 @@
+//! The Action Center in the test's own process: requests go through all of its layers, without a socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Response, header};
+use clawback_action_center::{Center, Settings, hash_password};
+use clawback_model::{ManualClock, PrincipalKind, Role};
+use clawback_runtime::{Api, NewToken, Worker, silent};
+use tower::ServiceExt as _;
+
+use crate::site::{api, noon, person, site};
+
+/// The password of everybody.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A site with its Action Center.
+pub struct TestCenter {
+    /// The layer beneath.
+    pub api: Api,
+    /// Moves the time.
+    pub clock: Arc<ManualClock>,
+    router: Router,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers.
+    pub headers: axum::http::HeaderMap,
+    /// Body as text.
+    pub text: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// A header's text; empty if it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The hidden field of the page's forms.
+    pub fn form_token(&self) -> String {
+        let marker = "name=\"form_token\" value=\"";
+        let rest = self.text.split(marker).nth(1).expect("the page has a form");
+        rest.split('"').next().unwrap_or_default().to_owned()
+    }
+}
+
+impl TestCenter {
+    /// Over these stores and playbooks, with an empty history in memory of the disk.
+    pub async fn start(
+        history: clawback_store::Store,
+        stores: Vec<Arc<dyn clawback_connectors::MailStore>>,
+        playbooks: &[(&str, &str)],
+    ) -> Self {
+        let clock = noon();
+        let api = api(site(history, stores, playbooks, Arc::clone(&clock) as _));
+        let router = Center::new(api.clone(), Settings::default()).router();
+        Self { api, clock, router }
+    }
+
+    /// Adds somebody; gives their token.
+    pub async fn add(&self, name: &str, kind: PrincipalKind, roles: &[Role]) -> String {
+        let history = &self.api.site().history;
+        let now = self.api.site().now();
+        let mut principal = person(name, roles);
+        principal.kind = kind;
+        history.add_principal(&principal, "test", now).await.unwrap();
+        let token = NewToken::generate(self.api.site().random);
+        history.add_token(name, &token.digest(), "test", None, "test", now).await.unwrap();
+        token.reveal().to_owned()
+    }
+
+    /// Gives somebody the password.
+    pub async fn password(&self, name: &str) {
+        let hash = hash_password(PASSWORD).unwrap();
+        self.api.site().history.set_password(name, &hash, "test", self.api.site().now()).await.unwrap();
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 64 << 20).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status.as_u16(), headers: parts.headers, text }
+    }
+
+    /// Calls the API with a token.
+    pub async fn call(&self, token: &str, method: &str, path: &str, body: Option<serde_json::Value>) -> Answer {
+        self.call_with(token, method, path, body, &[]).await
+    }
+
+    /// The same with more headers.
+    pub async fn call_with(
+        &self,
+        token: &str,
+        method: &str,
+        path: &str,
+        body: Option<serde_json::Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// Loads a page with a cookie.
+    pub async fn page(&self, cookie: &str, path: &str) -> Answer {
+        self.send(Request::get(path).header(header::COOKIE, cookie).body(Body::empty()).unwrap()).await
+    }
+
+    /// Sends a form with a cookie.
+    pub async fn form(&self, cookie: &str, path: &str, fields: &str) -> Answer {
+        self.send(form(cookie, path, fields)).await
+    }
+
+    /// Signs in; gives the cookie.
+    pub async fn sign_in(&self, name: &str) -> String {
+        let answer = self.form("", "/sign-in", &format!("name={name}&password=correct+horse+battery")).await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+        answer.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
+    /// Carries on whatever is due.
+    pub async fn work(&self) {
+        let worker = Worker::new(Arc::clone(self.api.site()), silent());
+        while worker.run_next().await.unwrap().is_some() {}
+    }
+
+    /// What was refused, the newest first.
+    pub async fn refusals(&self) -> Vec<String> {
+        let refusals = self.api.site().history.refusals(100).await.unwrap();
+        refusals.into_iter().map(|refusal| format!("{}: {}", refusal.request, refusal.reason)).collect()
+    }
+}
+
+/// A form as a browser sends it.
+pub fn form(cookie: &str, path: &str, fields: &str) -> Request<Body> {
+    Request::post(path)
+        .header(header::COOKIE, cookie)
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(fields.to_owned()))
+        .unwrap()
+}

@@ -1,0 +1,145 @@
+//! A real browser: Chromium without a window, driven through chromedriver on a free port of the loopback.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+/// How long a page may take to show what is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The browser with its driver; both end when it is dropped.
+pub struct Chromium {
+    /// The session.
+    pub client: Client,
+    driver: Child,
+    pictures: PathBuf,
+    _profile: tempfile::TempDir,
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+impl Chromium {
+    /// Starts one with an empty profile and a window of this size.
+    pub async fn start(width: u32, height: u32) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed: `cargo xtask test --install-only`");
+        let profile = tempfile::tempdir().unwrap();
+        let arguments = [
+            "--headless".to_owned(),
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-quic".to_owned(),
+            "--no-first-run".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--disable-component-update".to_owned(),
+            "--disable-sync".to_owned(),
+            format!("--user-data-dir={}", profile.path().display()),
+            format!("--window-size={width},{height}"),
+        ];
+        // A dialog that nobody expects fails the next command: that is how a script that runs is seen.
+        let wanted =
+            json!({ "goog:chromeOptions": { "args": arguments }, "unhandledPromptBehavior": "dismiss and notify" });
+        let wanted = wanted.as_object().unwrap().clone();
+        let end = Instant::now() + PATIENCE;
+        let client = loop {
+            match ClientBuilder::new(HttpConnector::new())
+                .capabilities(wanted.clone())
+                .connect(&format!("http://127.0.0.1:{port}"))
+                .await
+            {
+                Ok(client) => break client,
+                Err(_) if Instant::now() < end => tokio::time::sleep(Duration::from_millis(100)).await,
+                Err(error) => panic!("chromedriver does not answer: {error}"),
+            }
+        };
+        let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
+        std::fs::create_dir_all(&pictures).unwrap();
+        Self { client, driver, pictures, _profile: profile }
+    }
+
+    /// Loads a page.
+    pub async fn go(&self, address: &str) {
+        self.client.goto(address).await.unwrap();
+    }
+
+    /// Types into the field of this name, in place of what is in it.
+    pub async fn fill(&self, name: &str, text: &str) {
+        let field = self.client.find(Locator::Css(&format!("[name={name}]"))).await.unwrap();
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    /// Clicks the first element of this selector that is shown.
+    pub async fn click(&self, selector: &str) {
+        self.client.wait().for_element(Locator::Css(selector)).await.unwrap();
+        for element in self.client.find_all(Locator::Css(selector)).await.unwrap() {
+            if element.is_displayed().await.unwrap() {
+                element.click().await.unwrap();
+                return;
+            }
+        }
+        panic!("nothing that is shown matches {selector}");
+    }
+
+    /// Clicks the button with this text.
+    pub async fn press(&self, text: &str) {
+        let path = format!("//button[normalize-space()=\"{text}\"]");
+        self.client.wait().for_element(Locator::XPath(&path)).await.unwrap().click().await.unwrap();
+    }
+
+    /// Goes to the tab of this name.
+    pub async fn press_tab(&self, name: &str) {
+        let path = format!("//nav//a[starts-with(normalize-space(), \"{name}\")]");
+        self.client.wait().for_element(Locator::XPath(&path)).await.unwrap().click().await.unwrap();
+    }
+
+    /// Puts a text into the last field of this name as it is: a keyboard has no keys for all that attackers write.
+    pub async fn set(&self, name: &str, text: &str) {
+        let script =
+            "const fields = document.getElementsByName(arguments[0]); fields[fields.length - 1].value = arguments[1];";
+        self.client.execute(script, vec![name.into(), text.into()]).await.unwrap();
+    }
+
+    /// Waits until the page shows this text; nobody loads it again meanwhile.
+    pub async fn sees(&self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            // The page may be on its way out.
+            let shown = match self.client.find(Locator::Css("body")).await {
+                Ok(body) => body.text().await.unwrap_or_default(),
+                Err(_) => String::new(),
+            };
+            if shown.contains(text) {
+                return;
+            }
+            assert!(Instant::now() < end, "the page never shows {text:?}; it shows:\n{shown}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// What a script on the page gives. The driver runs it, whatever the page's policy.
+    pub async fn run(&self, script: &str) -> serde_json::Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Keeps a picture of the page under `target/screenshots`, to look at.
+    pub async fn picture(&self, name: &str) {
+        let picture = self.client.screenshot().await.unwrap();
+        std::fs::write(self.pictures.join(format!("{name}.png")), picture).unwrap();
+    }
+}

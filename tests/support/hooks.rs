@@ -1,0 +1,104 @@
+//! Receives webhooks: a small HTTP server of this process that keeps what it was sent, and answers as it is told.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a hook may take.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Hook {
+    /// Its path.
+    pub path: String,
+    /// Header, in lower case.
+    pub head: String,
+    /// What it says.
+    pub body: serde_json::Value,
+}
+
+impl Hook {
+    /// The value of a header field.
+    pub fn field(&self, name: &str) -> &str {
+        let found = self.head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        found.unwrap_or_default()
+    }
+}
+
+/// A running receiver; its thread ends with the process.
+pub struct Hooks {
+    /// `http://127.0.0.1:PORT`.
+    pub url: String,
+    received: Arc<Mutex<Vec<Hook>>>,
+    refuses: Arc<AtomicBool>,
+}
+
+impl Hooks {
+    /// Starts one.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("it listens"));
+        let (received, refuses) = (Arc::<Mutex<Vec<Hook>>>::default(), Arc::<AtomicBool>::default());
+        let (list, refuse) = (Arc::clone(&received), Arc::clone(&refuses));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (list, refuse) = (Arc::clone(&list), Arc::clone(&refuse));
+                thread::spawn(move || {
+                    let refused = refuse.load(Ordering::SeqCst);
+                    let hook = receive(&stream)?;
+                    if !refused {
+                        list.lock().expect("nobody panics with it").push(hook);
+                    }
+                    let status = if refused { "503 Service Unavailable" } else { "204 No Content" };
+                    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                    (&stream).write_all(answer.as_bytes())
+                });
+            }
+        });
+        Self { url, received, refuses }
+    }
+
+    /// Whether everything is answered with an error, and not kept.
+    pub fn refuse(&self, refuse: bool) {
+        self.refuses.store(refuse, Ordering::SeqCst);
+    }
+
+    /// What came so far.
+    pub fn so_far(&self) -> Vec<Hook> {
+        self.received.lock().expect("nobody panics with it").clone()
+    }
+
+    /// Waits for so many.
+    pub fn received(&self, count: usize) -> Vec<Hook> {
+        let until = Instant::now() + ARRIVES_WITHIN;
+        while self.so_far().len() < count && Instant::now() < until {
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.so_far()
+    }
+}
+
+fn receive(stream: &TcpStream) -> std::io::Result<Hook> {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        head.push_str(&line.trim_end().to_lowercase());
+        head.push('\n');
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    Ok(Hook { path, head, body: serde_json::from_slice(&body)? })
+}
