@@ -20,6 +20,10 @@ use crate::node;
 const REFRESH: Duration = Duration::from_millis(500);
 /// Time between two cuts of the calls at once.
 const CALM: Duration = Duration::from_secs(1);
+/// Tokens that were not used for so long are given up: with every other node's they would be a burst.
+const FRESH: Duration = Duration::from_millis(100);
+/// Calls in a second from which on the next lot is fetched before the last is used up: below, nobody waits for the database.
+const FAST: u32 = 100;
 /// Looks without a call after which the seats are given back.
 const QUIET: u32 = 4;
 
@@ -41,11 +45,21 @@ struct State {
     most: f64,
     halved_at: Option<Instant>,
     tokens: u32,
+    /// When the last of these came.
+    filled_at: Option<Instant>,
 }
 
 impl State {
     fn has_room(&self) -> bool {
         self.used < self.seats && f64::from(self.used) < self.most.max(1.0)
+    }
+
+    /// Whether there is a token; forgets those that are too old.
+    fn has_token(&mut self) -> bool {
+        if self.filled_at.is_some_and(|at| at.elapsed() > FRESH) {
+            self.tokens = 0;
+        }
+        self.tokens > 0
     }
 }
 
@@ -128,12 +142,14 @@ impl Gate {
     }
 
     async fn token(self: &Arc<Self>, rate: u32) -> Result<(), CallError> {
-        // Small, since what several nodes have taken and not used is a burst.
-        let lot = (rate / 100).max(1);
+        // Small, since what several nodes have taken and not used is a burst: a hundredth of a second's over all of them.
+        let (seats, calls) = (u64::from(self.state().seats), u64::from(self.capabilities.calls.max(1)));
+        let lot = u32::try_from(u64::from(rate) * seats / calls / 100).unwrap_or(u32::MAX).max(1);
         loop {
             if let Some(left) = self.take_token() {
                 // The next lot is on its way before this one is used up: calls do not wait for the database.
-                if left <= lot / 2
+                if rate >= FAST
+                    && left <= lot / 2
                     && let Ok(turn) = Arc::clone(&self.filling).try_lock_owned()
                 {
                     let gate = Arc::clone(self);
@@ -147,7 +163,7 @@ impl Gate {
                 return Ok(());
             }
             let _turn = self.filling.lock().await;
-            if self.state().tokens == 0 {
+            if !self.state().has_token() {
                 self.fill(rate, lot).await?;
             }
         }
@@ -158,14 +174,19 @@ impl Gate {
         let Source { history, clock, .. } = &self.source;
         let taken = history.take_tokens(&self.store, rate, lot, clock.now()).await;
         tokio::time::sleep(taken.map_err(|error| self.unreachable(&error))?).await;
-        self.state().tokens += lot;
+        let mut state = self.state();
+        state.tokens += lot;
+        state.filled_at = Some(Instant::now());
         Ok(())
     }
 
     /// Takes a token, if there is one; gives how many are left.
     fn take_token(&self) -> Option<u32> {
         let mut state = self.state();
-        state.tokens = state.tokens.checked_sub(1)?;
+        if !state.has_token() {
+            return None;
+        }
+        state.tokens -= 1;
         Some(state.tokens)
     }
 
