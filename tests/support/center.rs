@@ -1,5 +1,7 @@
 //! The Action Center in the test's own process: requests go through all of its layers, without a socket.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::sync::Arc;
 
 use axum::Router;
@@ -56,7 +58,7 @@ impl Answer {
 
 impl TestCenter {
     /// Over these stores and playbooks, with an empty history in memory of the disk.
-    pub async fn start(
+    pub fn start(
         history: clawback_store::Store,
         stores: Vec<Arc<dyn clawback_connectors::MailStore>>,
         playbooks: &[(&str, &str)],

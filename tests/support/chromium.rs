@@ -1,5 +1,7 @@
 //! A real browser: Chromium without a window, driven through chromedriver on a free port of the loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

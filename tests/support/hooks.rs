@@ -48,12 +48,12 @@ impl Hooks {
             for stream in listener.incoming().flatten() {
                 let (list, refuse) = (Arc::clone(&list), Arc::clone(&refuse));
                 thread::spawn(move || {
-                    let refused = refuse.load(Ordering::SeqCst);
+                    let turned_away = refuse.load(Ordering::SeqCst);
                     let hook = receive(&stream)?;
-                    if !refused {
+                    if !turned_away {
                         list.lock().expect("nobody panics with it").push(hook);
                     }
-                    let status = if refused { "503 Service Unavailable" } else { "204 No Content" };
+                    let status = if turned_away { "503 Service Unavailable" } else { "204 No Content" };
                     let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                     (&stream).write_all(answer.as_bytes())
                 });

@@ -68,11 +68,11 @@ pub(crate) async fn authenticate(State(center): State<Center>, request: Request,
         return next.run(request).await;
     }
     let headers = request.headers().clone();
-    let called = match bearer(&headers) {
+    let found = match bearer(&headers) {
         Some(token) => by_token(&center, token).await,
         None => by_session(&center, &headers).await,
     };
-    match called {
+    match found {
         Ok(caller) => admit(&center, caller, &aim, request, next).await,
         Err(problem) if problem.code == SIGNED_OUT && !aim.is_api() => to_sign_in(&aim),
         Err(problem) if problem.status == 401 => {

@@ -96,13 +96,11 @@ impl Center {
 }
 
 async fn patience(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(PATIENCE, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let detail = "the answer took too long; narrow the search, or look again in a while";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "time-out", detail).into_response()
-        }
+    if let Ok(response) = tokio::time::timeout(PATIENCE, next.run(request)).await {
+        return response;
     }
+    let detail = "the answer took too long; narrow the search, or look again in a while";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "time-out", detail).into_response()
 }
 
 /// Whether this node can work: it runs, and its database answers.

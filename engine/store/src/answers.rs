@@ -61,16 +61,13 @@ impl Store {
     #[tracing::instrument(name = "store.answers.keep", skip_all)]
     pub async fn keep_answer(&self, principal: &str, key: &str, answer: Option<(u16, &str)>) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        match answer {
-            Some((status, body)) => {
-                let sql = "UPDATE answers SET status = $1, body = $2 WHERE principal = $3 AND idempotency_key = $4";
-                tx.execute(sql, &[u32::from(status).into(), body.into(), principal.into(), key.into()]).await?
-            }
-            None => {
-                let sql = "DELETE FROM answers WHERE principal = $1 AND idempotency_key = $2";
-                tx.execute(sql, &[principal.into(), key.into()]).await?
-            }
-        };
+        if let Some((status, body)) = answer {
+            let sql = "UPDATE answers SET status = $1, body = $2 WHERE principal = $3 AND idempotency_key = $4";
+            tx.execute(sql, &[u32::from(status).into(), body.into(), principal.into(), key.into()]).await?;
+        } else {
+            let sql = "DELETE FROM answers WHERE principal = $1 AND idempotency_key = $2";
+            tx.execute(sql, &[principal.into(), key.into()]).await?;
+        }
         tx.commit().await
     }
 }

@@ -31,7 +31,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         let line = payload.replace(['\r', '\n'], " ");
         store.deliver("u1@corp.example", "eve@evil.example", &line, NOON);
     }
-    let center = TestCenter::start(history, vec![store], &[("all", PLAYBOOK)]).await;
+    let center = TestCenter::start(history, vec![store], &[("all", PLAYBOOK)]);
     let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Admin]).await;
     center.password("ann").await;
     let mut first = None;

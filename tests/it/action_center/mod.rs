@@ -42,7 +42,7 @@ async fn desk() -> Desk {
     for (mailbox, subject) in [("u1", "Salary"), ("u1", "Salary again"), ("u2", "Salary")] {
         store.deliver(&format!("{mailbox}@corp.example"), SENDER, subject, NOON);
     }
-    let center = TestCenter::start(history, vec![Arc::clone(&store) as _], &[("purge", PLAYBOOK)]).await;
+    let center = TestCenter::start(history, vec![Arc::clone(&store) as _], &[("purge", PLAYBOOK)]);
     let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Approver]).await;
     let ben = center.add("ben", PrincipalKind::Person, &[Role::Approver]).await;
     Desk { center, store, ann, ben, _folder: folder }

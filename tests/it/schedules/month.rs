@@ -294,7 +294,7 @@ async fn the_same_seed_is_the_same_month() {
     let mut heads = Vec::new();
     for _ in 0..2 {
         let mut month = Month::new(7, false).await;
-        month.live(31).await;
+        Box::pin(month.live(31)).await;
         let (head, told) = month.check().await;
         let needed =
             ["ran", "missed", "made-up", "overlapped", "completed", "nothing-to-do", "rejected", "expired", "sweep"];
@@ -309,7 +309,7 @@ async fn other_seeds_are_other_weeks() {
     let mut heads = BTreeSet::new();
     for seed in [8, 9] {
         let mut week = Month::new(seed, false).await;
-        week.live(7).await;
+        Box::pin(week.live(7)).await;
         heads.insert(week.check().await.0.hash);
     }
     assert_eq!(heads.len(), 2);
@@ -318,7 +318,7 @@ async fn other_seeds_are_other_weeks() {
 #[tokio::test]
 async fn two_nodes_race_through_two_days() {
     let mut month = Month::new(3, true).await;
-    month.live(2).await;
+    Box::pin(month.live(2)).await;
     let (_, told) = month.check().await;
     assert!(told["ran"] > 40, "{told:?}");
 }

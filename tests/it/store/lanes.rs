@@ -239,7 +239,7 @@ async fn a_bucket_gives_out_its_rate_to_all_nodes_together() {
             assert_eq!(wait, Duration::from_millis(10 * number.saturating_sub(1)), "{number}");
         }
         // A lot waits for its last call; a clock that is behind fills nothing.
-        let later = NOW.plus(Duration::from_millis(2_000));
+        let later = NOW.plus(Duration::from_secs(2));
         assert_eq!(store.take_tokens("corp", 100, 4, later).await.unwrap(), Duration::from_millis(20));
         assert_eq!(store.take_tokens("corp", 100, 1, NOW).await.unwrap(), Duration::from_millis(30));
         // Having been idle is worth no more than a full bucket.

@@ -291,8 +291,8 @@ pub(crate) async fn act(
         "resume" => api.resume(who, &id).await?.id,
         "cancel" => api.cancel(who, &id).await?.id,
         "replan" => api.replan(who, &id).await?.id,
-        "undo" => return submitted(&api.undo(who, &id).await?.id),
-        "retry" => return submitted(&api.retry(who, &id).await?.id),
+        "undo" => return Ok(submitted(&api.undo(who, &id).await?.id)),
+        "retry" => return Ok(submitted(&api.retry(who, &id).await?.id)),
         "decide" => {
             let decision = match fields.get("decision") {
                 "approve" => Decision::Approve,
@@ -309,8 +309,8 @@ pub(crate) async fn act(
     Ok(Redirect::to(&format!("/remediations/{goes_to}")).into_response())
 }
 
-fn submitted(id: &RemediationId) -> Shown {
-    Ok(Redirect::to(&format!("/remediations/{id}?submitted=1")).into_response())
+fn submitted(id: &RemediationId) -> Response {
+    Redirect::to(&format!("/remediations/{id}?submitted=1")).into_response()
 }
 
 /// Every message with its outcome, read and sent in pieces.
@@ -332,7 +332,7 @@ pub(crate) async fn messages_csv(State(center): State<Center>, Path(id): Path<St
             Ok(Some((lines(rows), (next, None))))
         }
     });
-    Ok(attachment(&name, Body::from_stream(pieces)) as Response)
+    Ok(attachment(&name, Body::from_stream(pieces)))
 }
 
 fn message_head() -> Vec<String> {

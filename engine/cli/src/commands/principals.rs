@@ -65,15 +65,14 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
 
 /// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.
 fn read_password(from: Option<&std::path::Path>) -> Result<String, Failure> {
-    let text = match from {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?,
-        None => {
-            output::note("type the password, then enter:");
-            let mut line = String::new();
-            std::io::stdin().read_line(&mut line)?;
-            line
-        }
+    let text = if let Some(path) = from {
+        std::fs::read_to_string(path)
+            .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?
+    } else {
+        output::note("type the password, then enter:");
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        line
     };
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
