@@ -163,6 +163,7 @@ impl Api {
 
     /// Submits the playbook of a schedule now, in the name of whoever asks: no slot, and overlap does not look at it.
     pub async fn run_schedule(&self, who: &Principal, name: &str) -> Result<Remediation, Error> {
+        allow(who, Permission::Submit)?;
         self.known_schedule(name).await?;
         self.submit(who, submission(name, ActionSource::Manual)).await
     }
