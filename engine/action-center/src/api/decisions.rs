@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use clawback_model::{Decision, PlanDigest, Remediation};
+use clawback_model::{Decision, PlanDigest};
 use clawback_runtime::Ballot;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -73,34 +73,30 @@ async fn decide(
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/pause", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn pause(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
-    let (found, center) = (find(&center, &id).await?, center.0);
-    shown(&center, center.api().pause(&caller.who, &found.id).await).await
+    let found = find(&center, &id).await?;
+    detail(&center, &center.api().pause(&caller.who, &found.id).await?).await
 }
 
 /// Lets a paused remediation go on.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/resume", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn resume(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
-    let (found, center) = (find(&center, &id).await?, center.0);
-    shown(&center, center.api().resume(&caller.who, &found.id).await).await
+    let found = find(&center, &id).await?;
+    detail(&center, &center.api().resume(&caller.who, &found.id).await?).await
 }
 
 /// Calls a remediation off; what is open becomes `cancelled`.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/cancel", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn cancel(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
-    let (found, center) = (find(&center, &id).await?, center.0);
-    shown(&center, center.api().cancel(&caller.who, &found.id).await).await
+    let found = find(&center, &id).await?;
+    detail(&center, &center.api().cancel(&caller.who, &found.id).await?).await
 }
 
 /// Makes the plan of a pending remediation anew; votes so far are void.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/replan", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn replan(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
-    let (found, center) = (find(&center, &id).await?, center.0);
-    shown(&center, center.api().replan(&caller.who, &found.id).await).await
-}
-
-async fn shown(center: &Center, changed: Result<Remediation, clawback_runtime::Error>) -> Result<Response, Problem> {
-    detail(center, &changed?).await
+    let found = find(&center, &id).await?;
+    detail(&center, &center.api().replan(&caller.who, &found.id).await?).await
 }

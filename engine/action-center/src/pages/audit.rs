@@ -40,7 +40,7 @@ async fn show(center: &Center, frame: &Frame, result: Option<Result<Verified, St
         ]))
         form .row method="post" action="/audit" { (layout::form_token(frame)) button { "Verify the whole history" } }
         @match &result {
-            None => (layout::none()),
+            None => {}
             Some(Ok(found)) => p .note role="status" {
                 "The history holds: " (found.events) " events, " (found.remediations) " remediations, "
                 (found.targets) " messages, " (found.outcomes) " outcomes."

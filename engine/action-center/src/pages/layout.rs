@@ -3,7 +3,7 @@
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use clawback_model::{Remediation, Status, Timestamp, visible, visible_line};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{DOCTYPE, Markup, html};
 
 use super::frame::Frame;
 use crate::access::Caller;
@@ -166,9 +166,4 @@ pub(crate) fn choice(name: &str, label: &str, any: Option<&str>, words: &[&str],
 /// A line of text to fill in.
 pub(crate) fn text(name: &str, label: &str, value: &str, hint: &str) -> Markup {
     html! { label { (label) input type="text" name=(name) value=(value) placeholder=(hint) autocomplete="off"; } }
-}
-
-/// Nothing.
-pub(crate) fn none() -> Markup {
-    PreEscaped(String::new())
 }
