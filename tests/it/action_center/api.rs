@@ -81,6 +81,9 @@ async fn votes_that_cross_do_not_overwrite_each_other() {
     let cas = center.add("cas", PrincipalKind::Person, &[Role::Approver]).await;
     let (id, digest) = desk.pending().await;
     let path = format!("/api/v1/remediations/{id}");
+    let old = json!({ "plan_digest": "0".repeat(64) });
+    let stale = center.call(&cas, "POST", &format!("{path}/approve"), Some(old)).await;
+    assert_eq!(stale.json()["code"], "stale-digest");
     let tag = center.call(&desk.ben, "GET", &path, None).await.header("etag").to_owned();
     center.clock.advance(Duration::from_secs(1));
     let vote = || Some(json!({ "plan_digest": digest }));
@@ -93,10 +96,6 @@ async fn votes_that_cross_do_not_overwrite_each_other() {
     let mut statuses = [one.status, other.status];
     statuses.sort_unstable();
     assert!(matches!(statuses, [200, 409 | 412]), "{} {}", one.text, other.text);
-    let old = json!({ "plan_digest": "0".repeat(64) });
-    let (id, _) = desk.pending().await;
-    let stale = center.call(&cas, "POST", &format!("/api/v1/remediations/{id}/approve"), Some(old)).await;
-    assert_eq!(stale.json()["code"], "stale-digest");
 }
 
 #[tokio::test]
