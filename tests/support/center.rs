@@ -69,6 +69,11 @@ impl TestCenter {
         Self { api, clock, router }
     }
 
+    /// From now on it is served in this way.
+    pub fn serve_with(&mut self, settings: Settings) {
+        self.router = Center::new(self.api.clone(), settings).router();
+    }
+
     /// Adds somebody; gives their token.
     pub async fn add(&self, name: &str, kind: PrincipalKind, roles: &[Role]) -> String {
         let history = &self.api.site().history;

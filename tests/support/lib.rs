@@ -11,6 +11,7 @@ pub mod hooks;
 pub mod hostile;
 pub mod mail;
 pub mod maildirs;
+pub mod oidc;
 pub mod openssl;
 pub mod past;
 pub mod postgres;

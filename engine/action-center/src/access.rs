@@ -12,10 +12,10 @@ use clawback_runtime::Error;
 
 use crate::center::Center;
 use crate::problem::Problem;
-use crate::{refusal, session};
+use crate::{oidc, refusal, session};
 
 /// What answers to anybody.
-const OPEN: [&str; 4] = ["/sign-in", "/healthz", "/api/v1/openapi.json", "/sign-in/oidc"];
+const OPEN: [&str; 5] = ["/sign-in", "/sign-in/oidc", oidc::RETURN, "/healthz", "/api/v1/openapi.json"];
 /// The code for whoever brings nothing at all, which is no refusal on a page.
 const SIGNED_OUT: &str = "signed-out";
 /// A form is not larger than this.

@@ -14,6 +14,7 @@ use clawback_runtime::{Api, Site};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::oidc::Oidc;
 use crate::problem::Problem;
 use crate::{access, api, headers, idempotency, pages};
 
@@ -29,6 +30,8 @@ const PASSWORDS_AT_ONCE: usize = 2;
 pub struct Settings {
     /// Browsers reach it over TLS (a proxy in front of it counts): cookies are for TLS only.
     pub secure: bool,
+    /// Where people sign in, beside local accounts.
+    pub oidc: Option<Arc<Oidc>>,
 }
 
 /// The Action Center over one site.

@@ -13,6 +13,7 @@ mod center;
 mod headers;
 mod idempotency;
 pub mod json;
+mod oidc;
 mod pages;
 mod password;
 mod problem;
@@ -21,4 +22,5 @@ mod session;
 
 pub use api::openapi;
 pub use center::{Center, Settings};
+pub use oidc::{Oidc, OidcConfig, OidcError};
 pub use password::hash_password;

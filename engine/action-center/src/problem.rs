@@ -7,6 +7,8 @@ use clawback_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::oidc::OidcError;
+
 /// What went wrong, for programs and for people.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Problem {
@@ -74,13 +76,26 @@ impl From<Error> for Problem {
     }
 }
 
+impl From<OidcError> for Problem {
+    fn from(error: OidcError) -> Self {
+        let (status, code) = match &error {
+            OidcError::Config(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            OidcError::Provider(_) => (StatusCode::BAD_GATEWAY, "identity-provider"),
+            OidcError::Answer(_) => (StatusCode::FORBIDDEN, "identity-provider"),
+            OidcError::NoRole { .. } => (StatusCode::FORBIDDEN, "no-role"),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Error::from(error).into()
     }
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error with what it came from.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

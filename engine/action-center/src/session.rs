@@ -6,13 +6,17 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use clawback_model::Digest;
 use clawback_runtime::NewToken;
 use clawback_store::{Session, StoreError};
+use data_encoding::BASE64URL_NOPAD;
 
 use crate::center::Center;
+use crate::oidc::Errand;
 
 /// A session ends after this, however busy.
 const LONGEST: Duration = Duration::from_hours(12);
 /// And after this without a request.
 const IDLE: Duration = Duration::from_hours(1);
+/// Nobody is longer at the identity provider.
+const LONGEST_ERRAND: Duration = Duration::from_mins(10);
 /// Use is noted no more often than this.
 const NOTED: Duration = Duration::from_mins(1);
 
@@ -21,12 +25,34 @@ fn name(center: &Center) -> &'static str {
     if center.settings().secure { "__Host-clawback" } else { "clawback" }
 }
 
+/// The name of the cookie that is kept while somebody is at the identity provider.
+fn errand_name(center: &Center) -> &'static str {
+    if center.settings().secure { "__Host-clawback-oidc" } else { "clawback-oidc" }
+}
+
+/// The cookie that keeps an errand while the browser is at the identity provider.
+pub(crate) fn keep_errand(center: &Center, errand: &Errand) -> HeaderValue {
+    let text = serde_json::to_vec(errand).unwrap_or_default();
+    set_cookie(center, errand_name(center), &BASE64URL_NOPAD.encode(&text), LONGEST_ERRAND.as_secs())
+}
+
+/// The errand that these headers come back from, if they are from one.
+pub(crate) fn errand(center: &Center, headers: &HeaderMap) -> Option<Errand> {
+    let text = BASE64URL_NOPAD.decode(cookie(headers, errand_name(center))?.as_bytes()).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+/// Removes it: a way back is gone once.
+pub(crate) fn forget_errand(center: &Center) -> HeaderValue {
+    set_cookie(center, errand_name(center), "", 0)
+}
+
 /// Begins a session and gives the cookie to set.
 pub(crate) async fn begin(center: &Center, principal: &str) -> Result<HeaderValue, StoreError> {
     let cookie = NewToken::generate(center.site().random);
     let now = center.now();
     center.site().history.begin_session(&cookie.digest(), principal, now, now.plus(LONGEST)).await?;
-    Ok(set_cookie(center, cookie.reveal(), LONGEST.as_secs()))
+    Ok(set_cookie(center, name(center), cookie.reveal(), LONGEST.as_secs()))
 }
 
 /// The session of these headers, with its cookie.
@@ -64,7 +90,7 @@ pub(crate) async fn end(center: &Center, headers: &HeaderMap) -> Result<HeaderVa
     if let Some(cookie) = cookie(headers, name(center)) {
         center.site().history.end_session(&Digest::of(cookie.as_bytes())).await?;
     }
-    Ok(set_cookie(center, "", 0))
+    Ok(set_cookie(center, name(center), "", 0))
 }
 
 /// Only who knows the cookie can know it, and it does not give the cookie away.
@@ -72,11 +98,11 @@ fn form_token(cookie: &str) -> String {
     Digest::of(format!("form token of {cookie}").as_bytes()).to_string()
 }
 
-fn set_cookie(center: &Center, value: &str, seconds: u64) -> HeaderValue {
+fn set_cookie(center: &Center, name: &str, value: &str, seconds: u64) -> HeaderValue {
     let secure = if center.settings().secure { "; Secure" } else { "" };
     // Lax, so that a link in a notification finds whoever is signed in; nothing is done by a link.
-    let text = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", name(center));
-    HeaderValue::from_str(&text).expect("a cookie of base 32 is a header value")
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).expect("a cookie of letters and digits is a header value")
 }
 
 fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {

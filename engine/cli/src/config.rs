@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
 use clawback_model::{Limits, PublicUrl, Throttles};
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig};
@@ -32,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) lists: BTreeMap<String, Vec<String>>,
     /// Where people reach the Action Center; links in exports and notifications begin with it.
     pub(crate) public_url: Option<PublicUrl>,
+    /// Where people sign in to the Action Center, beside local accounts.
+    pub(crate) oidc: Option<OidcConfig>,
     /// Mail stores by name.
     pub(crate) stores: BTreeMap<String, StoreConfig>,
     /// Whom to tell, by name.
@@ -80,6 +83,7 @@ impl Default for Config {
             throttles: Throttles::default(),
             lists: BTreeMap::new(),
             public_url: None,
+            oidc: None,
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
             approvals: Approvals::default(),
@@ -156,6 +160,18 @@ impl Config {
         let resolved = |path: Option<PathBuf>| path.map(|path| self.resolve(&path));
         let (credentials_file, ca_file) = (resolved(bucket.credentials_file), resolved(bucket.ca_file));
         Some(BucketConfig { credentials_file, ca_file, ..bucket })
+    }
+
+    /// The identity provider, and where it sends people back to.
+    pub(crate) fn oidc(&self) -> Result<Option<Oidc>, Failure> {
+        let Some(oidc) = self.oidc.clone() else { return Ok(None) };
+        let Some(public_url) = &self.public_url else {
+            return Err(Failure::misuse("[oidc] needs `public-url`: the provider sends people back there"));
+        };
+        let resolved = |path: Option<PathBuf>| path.map(|path| self.resolve(&path));
+        let (client_secret_file, ca_file) = (resolved(oidc.client_secret_file), resolved(oidc.ca_file));
+        let oidc = Oidc::new(OidcConfig { client_secret_file, ca_file, ..oidc }, public_url);
+        oidc.map(Some).map_err(|error| Failure::misuse(error.to_string()))
     }
 
     /// The database as it may be shown: without a password.

@@ -22,7 +22,12 @@ impl PublicUrl {
     /// The page of a remediation, where whoever is signed in may look and decide. Never more than a page: a link that
     /// approves would be followed by every scanner of mail.
     pub fn remediation(&self, id: &RemediationId) -> String {
-        format!("{}/remediations/{id}", self.0)
+        self.page(&format!("/remediations/{id}"))
+    }
+
+    /// A page by its path, which begins with `/`.
+    pub fn page(&self, path: &str) -> String {
+        format!("{}{path}", self.0)
     }
 }
 

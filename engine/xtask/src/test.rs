@@ -26,8 +26,9 @@ const NEEDED: [(&str, &str); 11] = [
     ("npm", "npm"),
 ];
 
-/// The S3 server that evidence is tested on.
-const S3: &str = "s3rver@3.7.1";
+/// What tests use that comes from npm: the S3 server that evidence is kept on, the identity provider that people sign in at,
+/// and the checks of accessibility that the pages pass.
+const FROM_NPM: [&str; 3] = ["s3rver@3.7.1", "oidc-provider@8.8.1", "axe-core@4.11.0"];
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -53,7 +54,7 @@ struct Tally {
 
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     install()?;
-    install_s3()?;
+    install_from_npm()?;
     if options.install_only {
         return Ok(ExitCode::SUCCESS);
     }
@@ -124,21 +125,22 @@ fn install() -> Result<(), Box<dyn Error>> {
     Err(format!("{why} {by_hand}").into())
 }
 
-/// Puts the S3 server into `target/tools`, unless it is there.
-fn install_s3() -> Result<(), Box<dyn Error>> {
+/// Puts what comes from npm into `target/tools`, unless it is there.
+fn install_from_npm() -> Result<(), Box<dyn Error>> {
     let folder = root()?.join("target/tools");
-    let done = folder.join(S3);
-    if done.exists() {
+    let done = folder.join("installed");
+    let wanted = FROM_NPM.join(" ");
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say(&format!("==> install {S3}"));
+    say(&format!("==> install {wanted}"));
     fs::create_dir_all(&folder)?;
     let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder).arg(S3);
-    if !npm.status()?.success() {
-        return Err(format!("npm could not install {S3}").into());
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder);
+    if !npm.args(FROM_NPM).status()?.success() {
+        return Err(format!("npm could not install {wanted}").into());
     }
-    Ok(fs::write(done, "")?)
+    Ok(fs::write(done, wanted)?)
 }
 
 fn missing() -> Vec<(&'static str, &'static str)> {

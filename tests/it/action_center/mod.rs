@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod browser;
 mod hostile;
+mod oidc;
 mod sign_in;
 
 use std::sync::Arc;

@@ -50,6 +50,8 @@ pub(crate) fn router() -> Router<Center> {
     Router::new()
         .route("/", get(async || Redirect::to("/pending")))
         .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+        .route("/sign-in/oidc", get(sign_in::to_provider))
+        .route(crate::oidc::RETURN, get(sign_in::from_provider))
         .route("/sign-out", post(sign_in::sign_out))
         .route("/search", get(search::page))
         .route("/search/submit", post(search::submit))

@@ -1,17 +1,20 @@
-//! Signing in with a local account, and out again. A wrong password and an unknown name get the same answer, in the same time;
+//! Signing in, with a local account or at the identity provider, and out again. A wrong password and an unknown name get the same answer, in the same time;
 //! a name that is tried too often has to wait, longer each time.
 
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use clawback_model::visible_line;
 use clawback_store::Signing;
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::{Shown, layout};
+use crate::access::encoded;
 use crate::center::Center;
+use crate::oidc::{self, Identity, Oidc, OidcError};
 use crate::problem::Problem;
 use crate::{password, refusal, session};
 
@@ -21,15 +24,22 @@ const FREE: u32 = 4;
 const WAIT: Duration = Duration::from_secs(30);
 /// The longest wait: an account is never shut for good by whoever knows its name.
 const LONGEST: Duration = Duration::from_mins(15);
+/// Characters that are shown of what an identity provider says of a failure.
+const LONGEST_ANSWER: usize = 200;
 
 pub(crate) async fn page(State(center): State<Center>, Asked(query): Asked) -> Shown {
-    let nobody = !center.site().history.has_accounts().await?;
-    Ok(layout::plain("Sign in", &form(query.get("next"), None, nobody)))
+    let oidc = center.settings().oidc.as_deref();
+    let nobody = oidc.is_none() && !center.site().history.has_accounts().await?;
+    Ok(layout::plain("Sign in", &form(query.get("next"), oidc, None, nobody)))
 }
 
-fn form(next: &str, problem: Option<&str>, nobody: bool) -> Markup {
+fn form(next: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) -> Markup {
     html! {
         @if let Some(problem) = problem { p .problem role="alert" { (problem) } }
+        @if let Some(oidc) = oidc {
+            p { a .button href={ "/sign-in/oidc?next=" (encoded(local(next))) } { "Sign in at " (oidc.host()) } }
+            p .note { "Or with an account of this site:" }
+        }
         @if nobody {
             p .note.wait { "Nobody has a password yet. On the machine that serves this: " code { "clawback principals password NAME" } }
         }
@@ -58,11 +68,54 @@ pub(crate) async fn submit(State(center): State<Center>, fields: Fields) -> Show
         Err(why) => {
             let (method, uri) = (axum::http::Method::POST, axum::http::Uri::from_static("/sign-in"));
             refusal::note(&center, Some(name).filter(|name| !name.is_empty()), &method, &uri, &why).await;
-            let mut response = layout::plain("Sign in", &form(fields.get("next"), Some(&why), false));
+            let oidc = center.settings().oidc.as_deref();
+            let mut response = layout::plain("Sign in", &form(fields.get("next"), oidc, Some(&why), false));
             *response.status_mut() = StatusCode::FORBIDDEN;
             Ok(response)
         }
     }
+}
+
+/// Sends the browser to the identity provider.
+pub(crate) async fn to_provider(State(center): State<Center>, Asked(query): Asked) -> Shown {
+    let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
+    let (url, errand) = oidc.begin(local(query.get("next"))).await?;
+    Ok(([(header::SET_COOKIE, session::keep_errand(&center, &errand))], Redirect::to(&url)).into_response())
+}
+
+/// Takes back whom the identity provider has signed in.
+pub(crate) async fn from_provider(State(center): State<Center>, Asked(query): Asked, headers: HeaderMap) -> Shown {
+    let came_back = take_back(&center, &query, &headers).await;
+    let forget = session::forget_errand(&center);
+    match came_back {
+        Ok((principal, next)) => {
+            let cookie = session::begin(&center, &principal).await?;
+            let cookies = AppendHeaders([(header::SET_COOKIE, forget), (header::SET_COOKIE, cookie)]);
+            Ok((cookies, Redirect::to(&next)).into_response())
+        }
+        Err(problem) => {
+            let uri = axum::http::Uri::from_static(oidc::RETURN);
+            refusal::note(&center, None, &axum::http::Method::GET, &uri, &problem.detail).await;
+            Ok(([(header::SET_COOKIE, forget)], super::error_page(None, &problem)).into_response())
+        }
+    }
+}
+
+async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<(String, String), Problem> {
+    let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
+    let refused = |said: String| Problem::from(OidcError::Answer(said));
+    let errand =
+        session::errand(center, headers).ok_or_else(|| refused("this browser did not ask for it".to_owned()))?;
+    if let Some(error) = query.filled("error") {
+        let said = query.filled("error_description").unwrap_or(error);
+        return Err(refused(format!("it says `{}`", visible_line(said, LONGEST_ANSWER))));
+    }
+    let next = errand.next.clone();
+    let identity = oidc.finish(errand, query.get("code"), query.get("state")).await?;
+    let history = &center.site().history;
+    let Identity { issuer, subject, name, roles } = &identity;
+    let principal = history.principal_of_identity(issuer, subject, name, roles, center.now()).await?;
+    Ok((principal.name, local(&next).to_owned()))
 }
 
 /// The principal whose name and password these are, or what to tell whoever tried.

@@ -52,6 +52,15 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
             }
         }
     }
+    match config.oidc() {
+        Ok(None) => {}
+        Ok(Some(oidc)) => {
+            let answers = oidc.check().await.map(|()| format!("{} answers", oidc.issuer()));
+            let hint = "people with a password of this site can still sign in: look at `issuer` and `ca-file`";
+            report.add("identity provider", answers.map_err(|error| Failure::failed(error.to_string()).hint(hint)))?;
+        }
+        Err(failure) => report.add("identity provider", Err(failure))?,
+    }
     let identity = Session::open(global, Stores::None).await;
     let known = identity.is_ok();
     report.add("token", identity.map(|session| format!("you are {}", session.who.name)))?;

@@ -1,9 +1,12 @@
 //! `clawback serve`: the Action Center, and a worker beside it unless other nodes do the work.
 
+use std::sync::Arc;
+
 use clawback_action_center::{Center, Settings};
 use tokio::net::TcpListener;
 
 use crate::args::{Global, ServeArgs, WorkerArgs};
+use crate::config::Config;
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
@@ -22,9 +25,11 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
         ))
         .hint("put a proxy with TLS in front of it and give --behind-tls, or listen on 127.0.0.1"));
     }
-    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls });
+    let oidc = Config::find(global.config.as_deref())?.oidc()?.map(Arc::new);
+    let signs_in_elsewhere = oidc.is_some();
+    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls, oidc });
     output::note(&format!("Action Center at http://{place}/"));
-    if !session.site().history.has_accounts().await? {
+    if !signs_in_elsewhere && !session.site().history.has_accounts().await? {
         output::note(&format!("nobody has a password yet: clawback principals password {}", session.who.name));
     }
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

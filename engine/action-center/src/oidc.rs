@@ -1,0 +1,372 @@
+//! Signing in by an identity provider: OpenID Connect Core 1.0, authorization code flow (section 3.1) with PKCE (RFC 7636).
+//! Who somebody is comes from the ID token; what they may do comes from their groups, anew each time they sign in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::time::Duration;
+
+use clawback_model::{PublicUrl, Role, visible_line};
+use openidconnect::core::{
+    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
+    CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken,
+    CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
+};
+use openidconnect::{
+    AdditionalClaims, AsyncHttpClient, AuthorizationCode, Client, ClientId, ClientSecret, CsrfToken,
+    EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenFields,
+    IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    StandardErrorResponse, StandardTokenResponse, TokenResponse as _, UserInfoClaims,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::problem::chain;
+
+/// Where the provider sends the browser back to, under the public URL.
+pub(crate) const RETURN: &str = "/sign-in/oidc/return";
+/// What the provider says of itself is asked for again after this: keys change.
+const FRESH: Duration = Duration::from_mins(5);
+/// One answer of the provider.
+const TIME_OUT: Duration = Duration::from_secs(10);
+/// Largest answer of the provider.
+const LARGEST: usize = 1 << 20;
+/// Longest name of a principal.
+const LONGEST_NAME: usize = 100;
+/// Signatures of ID tokens that are taken: none that a client secret makes, and never `none`.
+const SIGNATURES: [CoreJwsSigningAlgorithm; 9] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+    CoreJwsSigningAlgorithm::EdDsa,
+];
+
+/// `[oidc]` of the configuration.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OidcConfig {
+    /// URL of the provider, exactly as it calls itself (`iss`).
+    pub issuer: String,
+    /// What the provider calls this site.
+    pub client_id: String,
+    /// File with the client secret; a public client has none.
+    pub client_secret_file: Option<PathBuf>,
+    /// Asked for beside `openid`; default `profile`. Some providers give groups only for a scope of their own.
+    #[serde(default = "profile")]
+    pub scopes: Vec<String>,
+    /// The claim that names the principal; default `preferred_username`.
+    #[serde(default = "preferred_username")]
+    pub name_claim: String,
+    /// The claim that lists the groups; default `groups`.
+    #[serde(default = "groups")]
+    pub groups_claim: String,
+    /// More trusted roots, in PEM, beside those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// The groups that have a role. Whoever has none of them stays out.
+    pub roles: BTreeMap<Role, Vec<String>>,
+}
+
+fn profile() -> Vec<String> {
+    vec!["profile".to_owned()]
+}
+
+fn preferred_username() -> String {
+    "preferred_username".to_owned()
+}
+
+fn groups() -> String {
+    "groups".to_owned()
+}
+
+/// Why signing in by the provider does not work.
+#[derive(Debug, thiserror::Error)]
+pub enum OidcError {
+    /// The configuration is not right.
+    #[error("[oidc] is not right: {0}")]
+    Config(String),
+    /// The provider does not answer, or not as OpenID Connect asks.
+    #[error("the identity provider could not be asked: {0}; try again, and tell the administrator if it stays so")]
+    Provider(String),
+    /// The answer is not one to our question, or not to be trusted.
+    #[error("the answer of the identity provider does not hold: {0}; sign in again")]
+    Answer(String),
+    /// The provider knows them, but they are nobody here.
+    #[error("{name} is in none of the groups that [oidc.roles] lists; an administrator of the provider can add them")]
+    NoRole {
+        /// What the provider calls them.
+        name: String,
+    },
+}
+
+/// The claims that have no name in OpenID Connect Core.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+struct Claims(serde_json::Map<String, Value>);
+
+impl AdditionalClaims for Claims {}
+
+type Fields = IdTokenFields<
+    Claims,
+    EmptyExtraTokenFields,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJwsSigningAlgorithm,
+>;
+
+/// A client of a provider whose endpoints were discovered.
+type Discovered = Client<
+    Claims,
+    CoreAuthDisplay,
+    CoreGenderClaim,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJsonWebKey,
+    CoreAuthPrompt,
+    StandardErrorResponse<CoreErrorResponseType>,
+    StandardTokenResponse<Fields, CoreTokenType>,
+    CoreTokenIntrospectionResponse,
+    CoreRevocableToken,
+    CoreRevocationErrorResponse,
+    EndpointSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointMaybeSet,
+    EndpointMaybeSet,
+>;
+
+/// The identity provider of a site.
+#[derive(Debug)]
+pub struct Oidc {
+    config: OidcConfig,
+    issuer: IssuerUrl,
+    secret: Option<ClientSecret>,
+    redirect: RedirectUrl,
+    http: Http,
+    provider: Mutex<Option<(Instant, CoreProviderMetadata)>>,
+}
+
+/// What the browser keeps while it is at the provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Errand {
+    state: String,
+    nonce: String,
+    verifier: String,
+    /// Where they were going.
+    pub(crate) next: String,
+}
+
+/// Who came back from the provider.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) issuer: String,
+    pub(crate) subject: String,
+    pub(crate) name: String,
+    pub(crate) roles: Vec<Role>,
+}
+
+impl Oidc {
+    /// Reads the files that the configuration names; the provider is first asked when somebody signs in.
+    pub fn new(config: OidcConfig, public_url: &PublicUrl) -> Result<Self, OidcError> {
+        let wrong = |said: String| OidcError::Config(said);
+        let issuer = IssuerUrl::new(config.issuer.clone()).map_err(|error| wrong(format!("issuer: {error}")))?;
+        let here = matches!(issuer.url().host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+        if issuer.url().scheme() != "https" && !here {
+            return Err(wrong("issuer must start with https:// (plain http only to this machine)".to_owned()));
+        }
+        if config.roles.values().all(Vec::is_empty) {
+            return Err(wrong("nobody could come in: list groups in [oidc.roles], as approver = [\"soc\"]".to_owned()));
+        }
+        let secret = config.client_secret_file.as_deref().map(read).transpose().map_err(wrong)?;
+        let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIME_OUT);
+        if let Some(path) = &config.ca_file {
+            let pem = read(path).map_err(wrong)?;
+            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+                .map_err(|error| wrong(format!("{} is no certificate: {error}", path.display())))?;
+            http = http.tls_certs_merge(certificates);
+        }
+        Ok(Self {
+            issuer,
+            secret: secret.map(|secret| ClientSecret::new(secret.trim().to_owned())),
+            redirect: RedirectUrl::new(public_url.page(RETURN))
+                .map_err(|error| wrong(format!("public-url: {error}")))?,
+            http: Http(http.build().map_err(|error| wrong(error.to_string()))?),
+            provider: Mutex::default(),
+            config,
+        })
+    }
+
+    /// URL of the provider.
+    pub fn issuer(&self) -> &str {
+        &self.config.issuer
+    }
+
+    /// The provider's machine, for people.
+    pub(crate) fn host(&self) -> &str {
+        self.issuer.url().host_str().unwrap_or("the identity provider")
+    }
+
+    /// Whether the provider answers as one.
+    pub async fn check(&self) -> Result<(), OidcError> {
+        self.client().await.map(drop)
+    }
+
+    /// The address to send the browser to, and what it keeps meanwhile.
+    pub(crate) async fn begin(&self, next: &str) -> Result<(String, Errand), OidcError> {
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let client = self.client().await?;
+        let mut request = client
+            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
+            .set_pkce_challenge(challenge);
+        for scope in &self.config.scopes {
+            request = request.add_scope(Scope::new(scope.clone()));
+        }
+        let (url, state, nonce) = request.url();
+        let errand = Errand {
+            state: state.into_secret(),
+            nonce: nonce.secret().clone(),
+            verifier: verifier.into_secret(),
+            next: next.to_owned(),
+        };
+        Ok((url.into(), errand))
+    }
+
+    /// Who came back with this code and state.
+    pub(crate) async fn finish(&self, errand: Errand, code: &str, state: &str) -> Result<Identity, OidcError> {
+        if state != errand.state {
+            return Err(OidcError::Answer("it belongs to another attempt".to_owned()));
+        }
+        let client = self.client().await?;
+        let tokens = client
+            .exchange_code(AuthorizationCode::new(code.to_owned()))
+            .map_err(|error| OidcError::Provider(error.to_string()))?
+            .set_pkce_verifier(PkceCodeVerifier::new(errand.verifier))
+            .request_async(&self.http)
+            .await
+            .map_err(|error| OidcError::Answer(chain(&error)))?;
+        let token = tokens.id_token().ok_or_else(|| OidcError::Answer("it has no ID token".to_owned()))?;
+        let verifier = client.id_token_verifier().set_allowed_algs(SIGNATURES);
+        let claims =
+            token.claims(&verifier, &Nonce::new(errand.nonce)).map_err(|error| OidcError::Answer(chain(&error)))?;
+        let subject = claims.subject();
+        let mut name = self.name(
+            claims.preferred_username().map(|name| name.as_str()),
+            claims.email().map(|email| email.as_str()),
+            subject,
+            claims.additional_claims(),
+        );
+        let mut groups = self.groups(claims.additional_claims());
+        // Many providers put into the ID token only who it is, and tell the rest when asked (section 5.4).
+        if (name.is_none() || groups.is_none())
+            && let Ok(request) = client.user_info(tokens.access_token().clone(), Some(subject.clone()))
+        {
+            let info: UserInfoClaims<Claims, CoreGenderClaim> =
+                request.request_async(&self.http).await.map_err(|error| OidcError::Answer(chain(&error)))?;
+            name = name.or_else(|| {
+                self.name(
+                    info.preferred_username().map(|name| name.as_str()),
+                    info.email().map(|email| email.as_str()),
+                    subject,
+                    info.additional_claims(),
+                )
+            });
+            groups = groups.or_else(|| self.groups(info.additional_claims()));
+        }
+        let name = name.ok_or_else(|| OidcError::Answer(format!("it has no claim `{}`", self.config.name_claim)))?;
+        if name.trim().is_empty() || visible_line(&name, LONGEST_NAME) != name {
+            return Err(OidcError::Answer("the name in it is empty, too long or not plain text".to_owned()));
+        }
+        let roles = self.roles(&groups.unwrap_or_default());
+        if roles.is_empty() {
+            return Err(OidcError::NoRole { name });
+        }
+        Ok(Identity { issuer: self.config.issuer.clone(), subject: subject.to_string(), name, roles })
+    }
+
+    fn name(&self, username: Option<&str>, email: Option<&str>, subject: &str, more: &Claims) -> Option<String> {
+        match self.config.name_claim.as_str() {
+            "preferred_username" => username,
+            "email" => email,
+            "sub" => Some(subject),
+            other => more.0.get(other).and_then(Value::as_str),
+        }
+        .map(str::to_owned)
+    }
+
+    /// None if the claim is not there. One group alone may come as a plain string.
+    fn groups(&self, claims: &Claims) -> Option<BTreeSet<String>> {
+        match claims.0.get(&self.config.groups_claim)? {
+            Value::String(group) => Some(BTreeSet::from([group.clone()])),
+            Value::Array(groups) => Some(groups.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+            _ => None,
+        }
+    }
+
+    fn roles(&self, groups: &BTreeSet<String>) -> Vec<Role> {
+        let has = |wanted: &Vec<String>| wanted.iter().any(|group| groups.contains(group));
+        self.config.roles.iter().filter(|(_, wanted)| has(wanted)).map(|(role, _)| *role).collect()
+    }
+
+    /// A client of the provider as it describes itself (OpenID Connect Discovery 1.0).
+    async fn client(&self) -> Result<Discovered, OidcError> {
+        let mut provider = self.provider.lock().await;
+        let known = provider.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, known)| known.clone());
+        let metadata = match known {
+            Some(known) => known,
+            None => {
+                let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
+                    .await
+                    .map_err(|error| OidcError::Provider(chain(&error)))?;
+                provider.insert((Instant::now(), found)).1.clone()
+            }
+        };
+        let id = ClientId::new(self.config.client_id.clone());
+        Ok(Discovered::from_provider_metadata(metadata, id, self.secret.clone())
+            .set_redirect_uri(self.redirect.clone()))
+    }
+}
+
+/// Our own client: no redirects, no endless answers.
+#[derive(Debug, Clone)]
+struct Http(reqwest::Client);
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = Unreachable;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, Unreachable>> + Send>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(call(self.0.clone(), request))
+    }
+}
+
+async fn call(client: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
+    let (head, body) = request.into_parts();
+    let url = head.uri.to_string().parse().map_err(|_| Unreachable("its address is none".to_owned()))?;
+    let mut request = reqwest::Request::new(head.method, url);
+    *request.headers_mut() = head.headers;
+    *request.body_mut() = Some(body.into());
+    let mut answer = client.execute(request).await.map_err(|error| Unreachable(chain(&error)))?;
+    let mut response = HttpResponse::default();
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = std::mem::take(answer.headers_mut());
+    while let Some(part) = answer.chunk().await.map_err(|error| Unreachable(chain(&error)))? {
+        response.body_mut().extend_from_slice(&part);
+        if response.body().len() > LARGEST {
+            return Err(Unreachable(format!("its answer is larger than {LARGEST} bytes")));
+        }
+    }
+    Ok(response)
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Unreachable(String);
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+}
