@@ -108,6 +108,8 @@ impl SweepJson {
 #[derive(Debug, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "the names are those of the history")]
 pub struct MessageJson {
+    /// Its number in the plan, by which its content is asked for.
+    pub seq: u32,
     pub mailbox: String,
     pub message_id: String,
     pub fingerprint: String,
@@ -132,6 +134,7 @@ impl MessageJson {
         let receipt = outcome.and_then(|outcome| outcome.receipt.as_ref());
         let latest = receipt.map_or(Some(&target.location), |receipt| receipt.location.as_ref());
         Self {
+            seq: target.seq,
             mailbox: target.mailbox.to_string(),
             message_id: target.reference.message_id.clone(),
             fingerprint: target.reference.fingerprint.clone(),

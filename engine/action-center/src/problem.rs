@@ -120,9 +120,10 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Changed { .. } => (StatusCode::PRECONDITION_FAILED, "changed"),
         Error::Refused(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not-found"),
         Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
-        Error::UnknownPlaybook { .. } | Error::UnknownSchedule { .. } | Error::UnknownStore { .. } => {
-            (StatusCode::NOT_FOUND, "not-found")
-        }
+        Error::UnknownPlaybook { .. }
+        | Error::UnknownSchedule { .. }
+        | Error::UnknownStore { .. }
+        | Error::NoMessage { .. } => (StatusCode::NOT_FOUND, "not-found"),
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
         Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
@@ -132,7 +133,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Store(_) => (StatusCode::BAD_GATEWAY, "mail-store"),
         Error::NotPending { .. } => (StatusCode::CONFLICT, "not-pending"),
         Error::WrongStatus { .. } | Error::Transition(_) => (StatusCode::CONFLICT, "wrong-status"),
-        Error::MessagesRemoved { .. } | Error::EvidenceLost { .. } => (StatusCode::GONE, "gone"),
+        Error::MessagesRemoved { .. } | Error::EvidenceLost { .. } | Error::Gone { .. } => (StatusCode::GONE, "gone"),
         Error::Irreversible { .. } => (StatusCode::CONFLICT, "irreversible"),
         Error::NothingTo { .. } => (StatusCode::CONFLICT, "nothing-to-do"),
         Error::Busy { .. } => (StatusCode::CONFLICT, "busy"),

@@ -56,6 +56,10 @@ pub enum Error {
     Changed { id: RemediationId },
     #[error("{id} is {status}: {advice}")]
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
+    #[error("{id} has no message {seq}; its page lists them")]
+    NoMessage { id: RemediationId, seq: u32 },
+    #[error("message {seq} of {id} was deleted for good, and not kept as evidence; what it was is in its row")]
+    Gone { id: RemediationId, seq: u32 },
     #[error("the messages of {id} were removed by the site's retention, and only its events are left")]
     MessagesRemoved { id: RemediationId },
     #[error("{id} did `{action}`, which cannot be undone")]

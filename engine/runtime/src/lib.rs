@@ -20,6 +20,7 @@ mod node;
 mod notify;
 mod planner;
 mod progress;
+mod reading;
 mod recorder;
 mod reminders;
 mod retention;

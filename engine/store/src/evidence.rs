@@ -145,6 +145,21 @@ impl Store {
         append(&mut tx, &SiteEvent::EvidenceRead { digest: kept.kept.digest, remediation, seq }, actor, at).await?;
         tx.commit().await
     }
+
+    /// Notes in the chain that somebody reads a message where it lies; before they are given it.
+    #[tracing::instrument(name = "store.messages.read", skip_all, fields(remediation.id = %id))]
+    pub async fn record_message_read(
+        &self,
+        id: &RemediationId,
+        seq: u32,
+        digest: Digest,
+        actor: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        append(&mut tx, &SiteEvent::MessageRead { digest, remediation: id.to_string(), seq }, actor, at).await?;
+        tx.commit().await
+    }
 }
 
 /// What was kept of the messages of outcomes that are about to be recorded, for their receipts.

@@ -37,6 +37,7 @@ pub(crate) enum SiteEvent {
     Halted { reason: String },
     Unhalted,
     EvidenceRead { digest: Digest, remediation: String, seq: u32 },
+    MessageRead { digest: Digest, remediation: String, seq: u32 },
     MessagesRemoved { remediation: String, messages: u64 },
 }
 
@@ -55,6 +56,7 @@ impl SiteEvent {
             Self::Halted { .. } => "halted",
             Self::Unhalted => "unhalted",
             Self::EvidenceRead { .. } => "evidence-read",
+            Self::MessageRead { .. } => "message-read",
             Self::MessagesRemoved { .. } => "messages-removed",
         }
     }

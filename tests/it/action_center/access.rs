@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 28] = [
+const TABLE: [(&str, &str, May); 29] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -30,6 +30,7 @@ const TABLE: [(&str, &str, May); 28] = [
     ("post", "/api/v1/previews", WRITERS),
     ("get", "/api/v1/remediations/{id}", May::AnyRole),
     ("get", "/api/v1/remediations/{id}/messages", May::AnyRole),
+    ("get", "/api/v1/remediations/{id}/messages/{seq}/raw", May::OneOf(&[Role::Examiner])),
     ("get", "/api/v1/remediations/{id}/events", May::AnyRole),
     ("get", "/api/v1/remediations/{id}/batches", May::AnyRole),
     ("post", "/api/v1/remediations/{id}/approve", APPROVERS),
@@ -91,7 +92,7 @@ async fn every_route_allows_and_denies_by_role() {
     let (id, _) = desk.pending().await;
     for (method, path, may) in table {
         let name = if path.contains("/schedules/") { "sweep-junk-worthy" } else { "purge" };
-        let real = path.replace("{id}", &id).replace("{name}", name);
+        let real = path.replace("{id}", &id).replace("{name}", name).replace("{seq}", "1");
         for (name, role, token) in &callers {
             let allowed = match (may, role) {
                 (May::Anybody, _) => true,

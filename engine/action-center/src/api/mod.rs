@@ -75,6 +75,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(remediations::preview))
         .routes(routes!(remediations::show))
         .routes(routes!(remediations::messages))
+        .routes(routes!(remediations::raw))
         .routes(routes!(remediations::events))
         .routes(routes!(remediations::batches))
         .routes(routes!(decisions::approve))

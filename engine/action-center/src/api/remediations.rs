@@ -401,6 +401,21 @@ pub(crate) async fn messages(
     Ok(Json(Page { items: pairs.iter().map(item).collect(), next }))
 }
 
+/// A message as it was sent, byte for byte, from where it lies now or from the evidence. Asks for the role `examiner`, and is
+/// an event of the history.
+#[utoipa::path(get, path = "/api/v1/remediations/{id}/messages/{seq}/raw", tag = "remediations",
+    params(("id" = String, Path), ("seq" = u32, Path)),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Problems))]
+pub(crate) async fn raw(
+    State(center): State<Center>,
+    Path((id, seq)): Path<(String, u32)>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let id = find(&center, &id).await?.id;
+    let (_, raw) = center.api().read_message(&caller.who, &id, seq).await?;
+    Ok(crate::pages::message_file(&id, seq, raw))
+}
+
 /// What happened, event by event, with the hashes of the chain.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/events", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = Vec<EventJson>), Problems))]

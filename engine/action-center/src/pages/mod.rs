@@ -1,5 +1,6 @@
 //! The pages. A file a page: what it shows, its handler, its forms. Every form is a POST that ends in a redirect, so that
-//! nothing is sent twice by loading a page again, and works without a script.
+//! nothing is sent twice by loading a page again, and works without a script. One shows a page instead: reading a message, which
+//! is an event each time.
 
 mod alerts;
 mod assets;
@@ -11,6 +12,7 @@ mod frame;
 mod history;
 mod investigations;
 mod layout;
+mod message;
 mod pending;
 mod playbooks;
 mod remediation;
@@ -61,6 +63,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/remediations/{id}", get(remediation::page))
         .route("/remediations/{id}/live", get(remediation::live))
         .route("/remediations/{id}/messages.csv", get(remediation::messages_csv))
+        .route("/remediations/{id}/messages/{seq}", post(message::read))
         .route("/remediations/{id}/{verb}", post(remediation::act))
         .route("/investigations", get(investigations::list))
         .route("/investigations/{id}", get(investigations::page))
@@ -74,6 +77,8 @@ pub(crate) fn router() -> Router<Center> {
         .route("/halt", post(audit::halt))
         .route("/assets/{name}", get(assets::asset))
 }
+
+pub(crate) use message::file as message_file;
 
 /// A problem as a page, with a way on.
 pub(crate) fn error_page(caller: Option<&Caller>, problem: &Problem) -> Response {

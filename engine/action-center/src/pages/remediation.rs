@@ -79,7 +79,7 @@ pub(crate) async fn page(
         h2 { "Timeline" }
         (timeline(&center, id).await?)
         h2 { "Messages" }
-        (messages(&pairs))
+        (messages(&frame, id, &pairs))
         div .row {
             @if let Some((last, _)) = pairs.last().filter(|_| more) {
                 a .button href={ "/remediations/" (id) "?after=" (last.seq) } { "More" }
@@ -205,8 +205,12 @@ fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Marku
     }
 }
 
-fn messages(pairs: &[(Target, Option<Outcome>)]) -> Markup {
-    let columns = ["Mailbox", "Subject", "From", "Received", "Was in", "Outcome", "Reason", "Is now in"];
+fn messages(frame: &Frame, id: &RemediationId, pairs: &[(Target, Option<Outcome>)]) -> Markup {
+    let mut columns = vec!["Mailbox", "Subject", "From", "Received", "Was in", "Outcome", "Reason", "Is now in"];
+    let reads = frame.may(Permission::Examine);
+    if reads {
+        columns.push("Content");
+    }
     let row = |(target, outcome): &(Target, Option<Outcome>)| {
         let receipt = outcome.as_ref().and_then(|outcome| outcome.receipt.as_ref());
         let now = receipt.map_or(Some(&target.location), |receipt| receipt.location.as_ref());
@@ -223,6 +227,12 @@ fn messages(pairs: &[(Target, Option<Outcome>)]) -> Markup {
                     @if let Some(detail) = &outcome.detail { ": " (layout::mail(detail)) }
                 } }
                 td { @match now { Some(location) => { (layout::mail(&location.to_string())) }, None => { "gone" } } }
+                @if reads { td {
+                    form method="post" action={ "/remediations/" (id) "/messages/" (target.seq) } {
+                        (layout::form_token(frame))
+                        button .plain aria-label={ "Read message " (target.seq) } { "Read" }
+                    }
+                } }
             }
         }
     };

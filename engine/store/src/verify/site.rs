@@ -56,7 +56,7 @@ impl Site {
             SiteEvent::IdentityLinked { principal, issuer, subject } => {
                 self.identities.insert(principal, (issuer, subject));
             }
-            SiteEvent::EvidenceRead { .. } => {}
+            SiteEvent::EvidenceRead { .. } | SiteEvent::MessageRead { .. } => {}
             SiteEvent::MessagesRemoved { remediation, .. } => _ = self.removed.insert(remediation, link.seq),
             SiteEvent::TokenRevoked { principal, label } => {
                 if let Some(known) = self.tokens.get_mut(&(principal, label)) {

@@ -1,0 +1,146 @@
+//! What somebody wrote: headers, text, attachments by name and digest. Never as HTML, never with a link that can be followed,
+//! and an event of the history each time.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use clawback_model::{Digest, RemediationId, visible};
+use mail_parser::{Message, MessageParser, MimeHeaders as _};
+use maud::{Markup, html};
+
+use super::fields::Fields;
+use super::frame::Frame;
+use super::{Shown, layout};
+use crate::access::Caller;
+use crate::api::remediation as find;
+use crate::center::Center;
+use crate::problem::Problem;
+
+/// Characters that are shown of the text; the whole of it is in the file.
+const LONGEST_TEXT: usize = 200_000;
+/// Header fields that are shown.
+const FIELDS: usize = 200;
+/// Attachments that are listed.
+const ATTACHMENTS: usize = 200;
+
+/// A message by its number in the plan, on a page or as a file.
+pub(crate) async fn read(
+    State(center): State<Center>,
+    Path((id, seq)): Path<(String, u32)>,
+    caller: Caller,
+    fields: Fields,
+) -> Shown {
+    let id = find(&center, &id).await?.id;
+    let (target, raw) = center.api().read_message(&caller.who, &id, seq).await?;
+    if fields.filled("file").is_some() {
+        return Ok(file(&id, seq, raw));
+    }
+    let frame = Frame::load(&center, caller).await?;
+    // Parsing takes as long as the sender likes, within the bound of its size.
+    let content = tokio::task::spawn_blocking(move || content(&raw)).await;
+    let content = content.map_err(|_| Problem::bad_request("the message cannot be shown; download it"))?;
+    let body = html! {
+        p .note { "You read this message as " (layout::mail(&frame.who.name)) ", and the history says so." }
+        (layout::facts(&[
+            ("Remediation", html! { a href={ "/remediations/" (id) } { code { (id) } } }),
+            ("Mailbox", layout::mail(&target.mailbox)),
+            ("Fingerprint", html! { code .digest { (target.reference.fingerprint) } }),
+        ]))
+        form method="post" action={ "/remediations/" (id) "/messages/" (seq) } {
+            (layout::form_token(&frame))
+            button name="file" value="yes" { "Download as a file" }
+        }
+        (content)
+    };
+    Ok(layout::page(&frame, "/history", &format!("Message {seq}"), &body))
+}
+
+/// As a file that no browser opens by itself.
+pub(crate) fn file(id: &RemediationId, seq: u32, raw: Vec<u8>) -> Response {
+    let mut response = raw.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    let name = format!("attachment; filename=\"{id}-{seq}.eml\"");
+    headers.extend(HeaderValue::from_str(&name).map(|name| (header::CONTENT_DISPOSITION, name)));
+    response
+}
+
+fn content(raw: &[u8]) -> Markup {
+    let Some(message) = MessageParser::default().parse(raw) else {
+        return html! { p .note.wait { "It has no header that can be read; download it." } };
+    };
+    html! {
+        h2 { "Header" }
+        (header_fields(&message))
+        h2 { "Text" }
+        @let text = text(&message);
+        @if text.is_empty() { p .empty { "It has no text." } } @else { pre { bdi { (text) } } }
+        h2 { "Attachments" }
+        (attachments(&message))
+        p { "The whole message: " (raw.len()) " bytes, sha256 " code .digest { (Digest::of(raw)) } }
+    }
+}
+
+fn header_fields(message: &Message<'_>) -> Markup {
+    let rows: Vec<Markup> = message
+        .headers_raw()
+        .take(FIELDS)
+        .map(|(name, value)| html! { tr { td { (layout::mail(name)) } td .mail { bdi { (lines(value.trim(), LONGEST_TEXT)) } } } })
+        .collect();
+    layout::table("Header", &["Field", "As it was sent"], &rows, "It has none.")
+}
+
+/// Plain, whatever it was written in.
+fn text(message: &Message<'_>) -> String {
+    let parts = (0..message.text_body_count()).filter_map(|part| message.body_text(part));
+    let whole = parts.collect::<Vec<_>>().join("\n\n");
+    lines(&whole, LONGEST_TEXT)
+}
+
+/// Each line as it may be shown: breaks of lines stay, whatever else hides is made visible.
+fn lines(text: &str, most: usize) -> String {
+    let cut: String = text.chars().take(most).collect();
+    let mut shown = cut.lines().map(visible).collect::<Vec<_>>().join("\n");
+    if cut.len() < text.len() {
+        shown.push_str("\n… (cut; download the whole)");
+    }
+    shown
+}
+
+fn attachments(message: &Message<'_>) -> Markup {
+    let row = |part: &mail_parser::MessagePart<'_>| {
+        let kind = part.content_type().map(|kind| match kind.subtype() {
+            Some(subtype) => format!("{}/{subtype}", kind.ctype()),
+            None => kind.ctype().to_owned(),
+        });
+        html! { tr {
+            td { (layout::mail(part.attachment_name().unwrap_or("(without a name)"))) }
+            td { (layout::mail(&kind.unwrap_or_default())) }
+            td .number { (part.contents().len()) }
+            td { code .digest { (Digest::of(part.contents())) } }
+        } }
+    };
+    let rows: Vec<Markup> = message.attachments().take(ATTACHMENTS).map(row).collect();
+    layout::table("Attachments", &["Name", "Type it claims", "Bytes", "sha256"], &rows, "It has none.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::content;
+
+    #[test]
+    fn nothing_of_a_message_is_markup() {
+        let raw = b"From: <script>alert(1)</script> <eve@evil.example>\r\nSubject: =?utf-8?q?=E2=80=AEfdp.exe?=\r\n\
+            X-Hidden: a\x1b[31mred\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n\
+            <p>Pay <a href=\"https://evil.example\">here</a><img src=x onerror=alert(1)></p>\r\n--b\r\n\
+            Content-Type: application/pdf; name=\"in\xe2\x80\xaevoice<b>.pdf\"\r\nContent-Disposition: attachment\r\n\r\n%PDF\r\n--b--\r\n";
+        let shown = content(raw).into_string();
+        for markup in ["<script", "<img", "<a ", "<b>", "\x1b", "\u{202e}"] {
+            assert!(!shown.contains(markup), "{markup}: {shown}");
+        }
+        for said in ["Pay here", "application/pdf", "voice", "\\u{1b}"] {
+            assert!(shown.contains(said), "{said}: {shown}");
+        }
+        assert!(content(b"").into_string().contains("download it"));
+    }
+}

@@ -1,0 +1,46 @@
+//! Reading what a message says: by a right of its own, noted before it is given, and never as markup.
+
+use clawback_model::{PrincipalKind, Role};
+
+use super::desk;
+
+#[tokio::test]
+async fn content_is_for_examiners_and_each_look_is_an_event() {
+    let desk = desk().await;
+    let center = &desk.center;
+    let (id, _) = desk.pending().await;
+    let eva = center.add("eva", PrincipalKind::Person, &[Role::Examiner]).await;
+    center.password("eva").await;
+    let listed = center.call(&eva, "GET", &format!("/api/v1/remediations/{id}/messages"), None).await.json();
+    let seq = listed["items"][0]["seq"].as_u64().unwrap();
+    let raw = format!("/api/v1/remediations/{id}/messages/{seq}/raw");
+    let events = async || center.api.site().history.head().await.unwrap().seq;
+
+    let before = events().await;
+    assert_eq!(center.call(&desk.ann, "GET", &raw, None).await.status, 403);
+    assert_eq!(events().await, before);
+    let read = center.call(&eva, "GET", &raw, None).await;
+    assert_eq!((read.status, read.header("content-type")), (200, "application/octet-stream"));
+    assert!(read.header("content-disposition").contains(&format!("{id}-{seq}.eml")));
+    assert!(read.text.contains("Salary"), "{}", read.text);
+    assert_eq!(events().await, before + 1);
+    let missing = center.call(&eva, "GET", &format!("/api/v1/remediations/{id}/messages/99/raw"), None).await;
+    assert_eq!(missing.status, 404, "{}", missing.text);
+
+    let cookie = center.sign_in("eva").await;
+    let page = center.page(&cookie, &format!("/remediations/{id}")).await;
+    let address = format!("/remediations/{id}/messages/{seq}");
+    assert!(page.text.contains(&address), "{}", page.text);
+    assert_eq!(center.page(&cookie, &address).await.status, 405, "nothing is read by following a link");
+    let shown = center.form(&cookie, &address, &format!("form_token={}", page.form_token())).await;
+    assert!(shown.status == 200 && shown.text.contains("You read this message as"), "{}", shown.text);
+    assert_eq!(events().await, before + 2);
+    center.api.site().history.verify(None, |_| {}).await.unwrap();
+
+    center.password("ann").await;
+    let cookie = center.sign_in("ann").await;
+    let page = center.page(&cookie, &format!("/remediations/{id}")).await;
+    assert!(!page.text.contains(&address), "{}", page.text);
+    let refused = center.form(&cookie, &address, &format!("form_token={}", page.form_token())).await;
+    assert_eq!(refused.status, 403);
+}
