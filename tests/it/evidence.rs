@@ -48,7 +48,7 @@ impl World {
     }
 
     async fn run(&self) -> Remediation {
-        let ann = person("ann", &[Role::Analyst]);
+        let ann = person("ann", &[Role::Analyst, Role::Purger]);
         let submitted = self.api.submit(&ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
         self.work(&submitted).await
     }
@@ -134,7 +134,7 @@ async fn what_cannot_be_kept_is_not_deleted() {
     let expected = (OutcomeKind::Failed, Reason::EvidenceNotKept, None);
     assert!(world.outcomes(&failed).await.iter().all(|outcome| *outcome == expected));
     std::fs::remove_file(&blocked).unwrap();
-    let retry = world.api.retry(&person("ann", &[Role::Analyst]), &failed.id).await.unwrap();
+    let retry = world.api.retry(&person("ann", &[Role::Analyst, Role::Purger]), &failed.id).await.unwrap();
     let done = world.work(&retry).await;
     assert_eq!((done.status, done.counts.succeeded, world.kept()), (Status::Completed, 12, 12));
     assert_eq!(world.problems().await, [""; 0]);
@@ -174,7 +174,7 @@ async fn an_act_whose_answer_was_lost_has_its_evidence() {
 #[tokio::test]
 async fn a_message_that_is_gone_by_then_is_not_found() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
-    let ann = person("ann", &[Role::Analyst]);
+    let ann = person("ann", &[Role::Analyst, Role::Purger]);
     let submitted = world.api.submit(&ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
     let worker = Worker::new(Arc::clone(world.api.site()), silent());
     let planned = worker.plan_only(&submitted.id).await.unwrap();
@@ -195,7 +195,7 @@ async fn the_site_may_ask_for_it_and_the_playbook_has_the_last_word() {
         assert_eq!((done.counts.succeeded, world.kept()), (12, kept), "{keep:?} {always}");
     }
     let world = World::new(None, ", keep-evidence: true", None).await;
-    let ann = person("ann", &[Role::Analyst]);
+    let ann = person("ann", &[Role::Analyst, Role::Purger]);
     let refused = world.api.submit(&ann, submission("purge", &[("sender", SENDER)])).await.unwrap_err();
     assert!(matches!(refused, Error::NoEvidence), "{refused}");
 }

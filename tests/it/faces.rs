@@ -74,7 +74,12 @@ fn handpicked_messages_go_and_no_others() {
     // A hard delete always asks for a second person.
     assert_eq!(done["status"], "pending-approval", "{done}");
     let ben = clawback.add("ben", "approver");
-    let done = ben.json(&["approve", done["approval_id"].as_str().unwrap()]);
+    let approval = done["approval_id"].as_str().unwrap();
+    let refused = ben.run(&["approve", approval]);
+    let refused = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.contains("needs the role purger"), "{refused}");
+    clawback.ok(&["principals", "roles", "ben", "--role", "approver", "--role", "purger"]);
+    let done = ben.json(&["approve", approval]);
     assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &3.into()), "{done}");
     let before = truth.snapshot().count();
     assert_eq!(maildirs::snapshot(&folder.path().join("mail")).unwrap().count(), before - 3);

@@ -82,7 +82,10 @@ impl TestCenter {
         principal.kind = kind;
         history.add_principal(&principal, "test", now).await.unwrap();
         let token = NewToken::generate(self.api.site().random);
-        history.add_token(name, &token.digest(), "test", None, "test", now).await.unwrap();
+        history
+            .add_token(name, &token.digest(), clawback_store::TokenTerms::labelled("test"), "test", now)
+            .await
+            .unwrap();
         token.reveal().to_owned()
     }
 

@@ -470,7 +470,7 @@ pub(crate) enum PrincipalsCommand {
     Add {
         /// Unique name
         name: String,
-        /// viewer, analyst, approver, admin or examiner; may be repeated
+        /// viewer, analyst, approver, admin, examiner or purger; may be repeated
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
         /// A program, not a person
@@ -487,6 +487,23 @@ pub(crate) enum PrincipalsCommand {
     },
     /// Everyone, with their roles
     List,
+    /// Give somebody these roles in place of those they have
+    Roles {
+        /// Whose
+        name: String,
+        /// viewer, analyst, approver, admin, examiner or purger; may be repeated
+        #[arg(long = "role", required = true)]
+        roles: Vec<Role>,
+    },
+    /// Every token, without its secret
+    Tokens,
+    /// Make a token void, at once and for good
+    Revoke {
+        /// Whose
+        name: String,
+        /// Its label, as `principals tokens` lists it
+        label: String,
+    },
     /// Make a token; it is shown once
     Token {
         /// Whose
@@ -497,6 +514,9 @@ pub(crate) enum PrincipalsCommand {
         /// Days until it expires [default: never]
         #[arg(long)]
         days: Option<u32>,
+        /// Of its owner's roles it brings only these; may be repeated [default: all]
+        #[arg(long = "role")]
+        roles: Vec<Role>,
         /// Write it to this file (0600) instead of printing it
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,

@@ -19,13 +19,15 @@ pub enum Role {
     Approver,
     /// Manages principals, and halts the site.
     Admin,
-    /// Reads the messages that were kept as evidence.
+    /// Reads what messages say, where they lie and as evidence.
     Examiner,
+    /// With the role of an analyst, asks for hard deletes; with that of an approver, approves them.
+    Purger,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] = [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner];
+    pub const ALL: [Self; 6] = [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner, Self::Purger];
 
     /// The word used in playbooks, JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Role {
             Self::Approver => "approver",
             Self::Admin => "admin",
             Self::Examiner => "examiner",
+            Self::Purger => "purger",
         }
     }
 }
@@ -68,8 +71,10 @@ pub enum Permission {
     Control,
     /// Manage principals and tokens, throw the kill switch and take it back.
     Administer,
-    /// Read messages that were kept as evidence.
+    /// Read what messages say, where they lie and as evidence.
     Examine,
+    /// Ask for a hard delete, and approve one: both beside what asks for these.
+    Purge,
 }
 
 impl Permission {
@@ -81,6 +86,7 @@ impl Permission {
             Self::Decide => Role::Approver,
             Self::Administer => Role::Admin,
             Self::Examine => Role::Examiner,
+            Self::Purge => Role::Purger,
         }
     }
 }
@@ -106,8 +112,8 @@ pub struct Principal {
 }
 
 impl Principal {
-    /// Whether one of the roles allows it. An admin may do everything but decide and read other people's mail:
-    /// these ask for the roles of their own.
+    /// Whether one of the roles allows it. An admin may do everything but decide, delete for good and read other people's
+    /// mail: these ask for the roles of their own.
     pub fn may(&self, permission: Permission) -> bool {
         self.roles.iter().any(|role| match permission {
             Permission::Read => true,
@@ -116,6 +122,7 @@ impl Principal {
             Permission::Decide => *role == Role::Approver,
             Permission::Administer => *role == Role::Admin,
             Permission::Examine => *role == Role::Examiner,
+            Permission::Purge => *role == Role::Purger,
         })
     }
 }

@@ -103,6 +103,7 @@ impl Api {
     pub async fn submit(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         let request = self.request(who, submission, None)?;
+        allow_action(who, request.action)?;
         self.file(request, who).await
     }
 
@@ -170,6 +171,9 @@ impl Api {
                 };
                 if seen.is_some_and(|seen| seen != current.updated_at) {
                     return Err(Error::Changed { id: id.clone() });
+                }
+                if decision == Decision::Approve {
+                    allow_action(who, current.request.action)?;
                 }
                 let digest = digest.unwrap_or(approval.digest);
                 let vote = Vote { by: who.name.clone(), decision, digest, comment: comment.clone(), at: now };
@@ -416,6 +420,11 @@ fn days(duration: Duration) -> u64 {
 /// Refuses what the roles do not allow.
 pub(crate) fn allow(who: &Principal, permission: Permission) -> Result<(), Error> {
     if who.may(permission) { Ok(()) } else { Err(Error::Forbidden { name: who.name.clone(), permission }) }
+}
+
+/// What cannot be undone asks for a right of its own, of whoever asks for it and of whoever approves it.
+fn allow_action(who: &Principal, action: Action) -> Result<(), Error> {
+    if action == Action::HardDelete { allow(who, Permission::Purge) } else { Ok(()) }
 }
 
 /// Checks a playbook against the stores and notifiers of the site.

@@ -53,7 +53,7 @@ pub use health::Health;
 pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;
 pub use outcomes::BatchSum;
-pub use principals::Token;
+pub use principals::{Token, TokenTerms};
 pub use queue::Queue;
 pub use refusals::Refusal;
 pub use remediations::Filing;

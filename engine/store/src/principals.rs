@@ -19,26 +19,90 @@ pub struct Token {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
+    /// The only ones of the principal's roles that it brings; none: all of them.
+    pub scope: Option<Vec<Role>>,
+}
+
+/// What a new token is for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct TokenTerms<'a> {
+    /// Unique per principal.
+    pub label: &'a str,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+    /// The only ones of the principal's roles that it brings; none: all of them.
+    pub scope: Option<&'a [Role]>,
+}
+
+impl<'a> TokenTerms<'a> {
+    /// All roles, for ever.
+    pub fn labelled(label: &'a str) -> Self {
+        Self { label, ..Self::default() }
+    }
 }
 
 /// What happens to the site itself rather than to a remediation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub(crate) enum SiteEvent {
-    PrincipalAdded { name: String, kind: PrincipalKind, roles: Vec<Role> },
-    RolesChanged { name: String, roles: Vec<Role> },
-    TokenAdded { principal: String, label: String, digest: Digest, expires_at: Option<Timestamp> },
-    TokenRevoked { principal: String, label: String },
-    PasswordSet { principal: String, digest: Digest },
-    IdentityLinked { principal: String, issuer: String, subject: String },
-    SchedulePaused { name: String },
-    ScheduleResumed { name: String },
-    SweepEnded { remediation: RemediationId, why: SweepEnd },
-    Halted { reason: String },
+    PrincipalAdded {
+        name: String,
+        kind: PrincipalKind,
+        roles: Vec<Role>,
+    },
+    RolesChanged {
+        name: String,
+        roles: Vec<Role>,
+    },
+    TokenAdded {
+        principal: String,
+        label: String,
+        digest: Digest,
+        expires_at: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<Vec<Role>>,
+    },
+    TokenRevoked {
+        principal: String,
+        label: String,
+    },
+    PasswordSet {
+        principal: String,
+        digest: Digest,
+    },
+    IdentityLinked {
+        principal: String,
+        issuer: String,
+        subject: String,
+    },
+    SchedulePaused {
+        name: String,
+    },
+    ScheduleResumed {
+        name: String,
+    },
+    SweepEnded {
+        remediation: RemediationId,
+        why: SweepEnd,
+    },
+    Halted {
+        reason: String,
+    },
     Unhalted,
-    EvidenceRead { digest: Digest, remediation: String, seq: u32 },
-    MessageRead { digest: Digest, remediation: String, seq: u32 },
-    MessagesRemoved { remediation: String, messages: u64 },
+    EvidenceRead {
+        digest: Digest,
+        remediation: String,
+        seq: u32,
+    },
+    MessageRead {
+        digest: Digest,
+        remediation: String,
+        seq: u32,
+    },
+    MessagesRemoved {
+        remediation: String,
+        messages: u64,
+    },
 }
 
 impl SiteEvent {
@@ -109,24 +173,32 @@ impl Store {
         read(&row.ok_or_else(|| StoreError::not_found("principal", name))?)
     }
 
-    /// Adds a token by the digest of its secret. The label is unique per principal.
+    /// Adds a token by the digest of its secret. A scope takes away: the token brings those of the principal's roles that stand
+    /// in it.
     #[tracing::instrument(name = "store.tokens.add", skip_all)]
     pub async fn add_token(
         &self,
         principal: &str,
         secret: &Digest,
-        label: &str,
-        expires: Option<Timestamp>,
+        terms: TokenTerms<'_>,
         actor: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let TokenTerms { label, expires, scope } = terms;
         let mut tx = self.write().await?;
         if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
             return Err(StoreError::not_found("principal", principal));
         }
         tx.execute(
-            "INSERT INTO tokens (digest, principal, label, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
-            &[secret.to_string().into(), principal.into(), label.into(), at.into(), expires.into()],
+            "INSERT INTO tokens (digest, principal, label, created_at, expires_at, scope) VALUES ($1, $2, $3, $4, $5, $6)",
+            &[
+                secret.to_string().into(),
+                principal.into(),
+                label.into(),
+                at.into(),
+                expires.into(),
+                scope.map(|scope| json(&scope)).into(),
+            ],
         )
         .await
         .map_err(|error| error.exists("token", label))?;
@@ -135,24 +207,32 @@ impl Store {
             label: label.to_owned(),
             digest: *secret,
             expires_at: expires,
+            scope: scope.map(<[Role]>::to_vec),
         };
         append(&mut tx, &event, actor, at).await?;
         tx.commit().await
     }
 
-    /// Whose token this is, if it is good now.
+    /// Whose token this is, if it is good now, with the roles that it brings.
     #[tracing::instrument(name = "store.tokens.find", skip_all)]
     pub async fn principal_by_token(&self, secret: &Digest, now: Timestamp) -> Result<Option<Principal>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles FROM tokens t JOIN principals p ON p.name = t.principal \
+        let sql = "SELECT p.name, p.kind, p.roles, t.scope FROM tokens t JOIN principals p ON p.name = t.principal \
                    WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
-        let row = self.read().await?.row(sql, &[secret.to_string().into(), now.into()]).await?;
-        row.as_ref().map(read).transpose()
+        let Some(row) = self.read().await?.row(sql, &[secret.to_string().into(), now.into()]).await? else {
+            return Ok(None);
+        };
+        let mut principal = read(&row)?;
+        if let Some(scope) = scope(&row, 3)? {
+            principal.roles.retain(|role| scope.contains(role));
+        }
+        Ok(Some(principal))
     }
 
     /// Every token, by principal and label.
     #[tracing::instrument(name = "store.tokens", skip_all)]
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        let sql = "SELECT principal, label, created_at, expires_at, revoked_at FROM tokens ORDER BY principal, label";
+        let sql = "SELECT principal, label, created_at, expires_at, revoked_at, scope FROM tokens \
+                   ORDER BY principal, label";
         let rows = self.read().await?.rows(sql, &[]).await?;
         rows.iter()
             .map(|row| {
@@ -162,6 +242,7 @@ impl Store {
                     created_at: row.time(2)?,
                     expires_at: row.opt_int(3)?.map(Timestamp),
                     revoked_at: row.opt_int(4)?.map(Timestamp),
+                    scope: scope(row, 5)?,
                 })
             })
             .collect()
@@ -195,6 +276,12 @@ impl Store {
 /// Appends an event of the site; gives its number.
 pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<i64, StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await
+}
+
+/// The scope of a token in this column.
+pub(crate) fn scope(row: &Row, column: usize) -> Result<Option<Vec<Role>>, StoreError> {
+    let Some(text) = row.opt_text(column)? else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|_| StoreError::corrupt("tokens", "scope", text))
 }
 
 pub(crate) fn read(row: &Row) -> Result<Principal, StoreError> {

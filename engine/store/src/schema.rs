@@ -23,6 +23,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (5, "evidence", include_str!("../migrations/sqlite/0005_evidence.sql")),
     (6, "sign-in", include_str!("../migrations/sqlite/0006_sign_in.sql")),
     (7, "reminders", include_str!("../migrations/sqlite/0007_reminders.sql")),
+    (8, "token_scope", include_str!("../migrations/sqlite/0008_token_scope.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -32,6 +33,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (5, "evidence", include_str!("../migrations/postgres/0005_evidence.sql")),
     (6, "sign-in", include_str!("../migrations/postgres/0006_sign_in.sql")),
     (7, "reminders", include_str!("../migrations/postgres/0007_reminders.sql")),
+    (8, "token_scope", include_str!("../migrations/postgres/0008_token_scope.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

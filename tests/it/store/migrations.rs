@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clawback_model::{Decision, Digest, Event, Principal, PrincipalKind, Role, Timestamp};
-use clawback_store::{Head, HistoryFilter, Store};
+use clawback_store::{Head, HistoryFilter, Store, TokenTerms};
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, Row as _};
 
@@ -127,7 +127,7 @@ async fn dump() -> String {
     database.submit(4).await;
     let principal = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
     store.add_principal(&principal, "root", Timestamp(3)).await.unwrap();
-    store.add_token("eve", &Digest::of(b"secret"), "laptop", None, "root", Timestamp(4)).await.unwrap();
+    store.add_token("eve", &Digest::of(b"secret"), TokenTerms::labelled("laptop"), "root", Timestamp(4)).await.unwrap();
     let head = store.head().await.unwrap();
     let mut sql = format!("-- head {}:{}\n", head.seq, head.hash);
     let mut connection = sqlx::SqliteConnection::connect(&database.url).await.unwrap();

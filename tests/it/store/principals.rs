@@ -1,7 +1,7 @@
 //! Principals and tokens.
 
 use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
-use clawback_store::StoreError;
+use clawback_store::{StoreError, TokenTerms};
 
 use super::harness::Database;
 
@@ -15,13 +15,26 @@ async fn a_token_stands_for_its_principal_while_it_is_good() {
         assert!(matches!(again, StoreError::Exists { .. }), "{again}");
 
         let secret = Digest::of(b"secret");
-        let nobody = store.add_token("bob", &secret, "x", None, "root", Timestamp(2)).await.unwrap_err();
+        let nobody =
+            store.add_token("bob", &secret, TokenTerms::labelled("x"), "root", Timestamp(2)).await.unwrap_err();
         assert!(matches!(nobody, StoreError::NotFound { .. }), "{nobody}");
-        store.add_token("eve", &secret, "laptop", Some(Timestamp(100)), "root", Timestamp(2)).await.unwrap();
+        let terms = TokenTerms { expires: Some(Timestamp(100)), ..TokenTerms::labelled("laptop") };
+        store.add_token("eve", &secret, terms, "root", Timestamp(2)).await.unwrap();
         let by = async |at| store.principal_by_token(&secret, Timestamp(at)).await.unwrap();
         assert_eq!(by(99).await, Some(eve.clone()));
         assert_eq!(by(100).await, None, "expired");
         assert_eq!(store.principal_by_token(&Digest::of(b"other"), Timestamp(3)).await.unwrap(), None);
+
+        let scoped = Digest::of(b"for a script");
+        let terms = TokenTerms { scope: Some(&[Role::Viewer, Role::Approver]), ..TokenTerms::labelled("script") };
+        store.add_token("eve", &scoped, terms, "root", Timestamp(3)).await.unwrap();
+        let narrow = TokenTerms { scope: Some(&[Role::Admin]), ..TokenTerms::labelled("narrow") };
+        store.add_token("eve", &Digest::of(b"narrow"), narrow, "root", Timestamp(3)).await.unwrap();
+        let roles = async |secret: &[u8]| {
+            store.principal_by_token(&Digest::of(secret), Timestamp(50)).await.unwrap().unwrap().roles
+        };
+        assert_eq!(roles(b"for a script").await, [Role::Approver], "what it names and the principal has");
+        assert_eq!(roles(b"narrow").await, [], "a scope gives nothing");
 
         store.change_roles("eve", &[Role::Viewer], "root", Timestamp(4)).await.unwrap();
         assert_eq!(by(50).await.unwrap().roles, [Role::Viewer]);
@@ -32,7 +45,8 @@ async fn a_token_stands_for_its_principal_while_it_is_good() {
         assert_eq!(store.principals().await.unwrap(), [store.principal("eve").await.unwrap()]);
 
         let kinds: Vec<_> = store.chain(0, 9).await.unwrap().into_iter().map(|entry| entry.link.kind).collect();
-        assert_eq!(kinds, ["principal-added", "token-added", "roles-changed", "token-revoked"]);
+        let added = ["principal-added", "token-added", "token-added", "token-added"];
+        assert_eq!(kinds, [added.as_slice(), &["roles-changed", "token-revoked"]].concat());
         store.verify(None, |_| {}).await.unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! Everything that somebody with rights on the database could change by hand is found and named.
 
 use clawback_model::{Decision, Digest, Event, Principal, PrincipalKind, Role, Timestamp};
-use clawback_store::{Found, Head, VerifyError};
+use clawback_store::{Found, Head, TokenTerms, VerifyError};
 
 use super::harness::{Database, targets};
 
@@ -23,7 +23,7 @@ async fn history(database: &Database) {
     store.cancel_open(&id, &lease, "ann", Timestamp(2_000_700)).await.unwrap();
     let principal = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
     store.add_principal(&principal, "root", Timestamp(3)).await.unwrap();
-    store.add_token("eve", &Digest::of(b"secret"), "laptop", None, "root", Timestamp(4)).await.unwrap();
+    store.add_token("eve", &Digest::of(b"secret"), TokenTerms::labelled("laptop"), "root", Timestamp(4)).await.unwrap();
     store.halt("a drill", "root", Timestamp(5)).await.unwrap();
 }
 

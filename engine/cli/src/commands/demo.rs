@@ -132,7 +132,9 @@ async fn people(api: &Api, folder: &Path) -> Result<(Principal, Principal), Fail
         let person = Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles };
         history.add_principal(&person, "ann", api.site().now()).await?;
         let token = NewToken::generate(random);
-        history.add_token(name, &token.digest(), "demo", None, "ann", api.site().now()).await?;
+        history
+            .add_token(name, &token.digest(), clawback_store::TokenTerms::labelled("demo"), "ann", api.site().now())
+            .await?;
         write_secret(&folder.join(format!("{name}.token")), token.reveal())?;
         people.push(api.authenticate(token.reveal()).await?);
     }

@@ -112,10 +112,12 @@ pub(crate) async fn first_administrator(config: &Config, name: &str) -> Result<N
     let admin = Principal {
         name: name.to_owned(),
         kind: PrincipalKind::Person,
-        roles: vec![Role::Analyst, Role::Approver, Role::Admin],
+        roles: vec![Role::Analyst, Role::Approver, Role::Admin, Role::Purger],
     };
     site.history.add_principal(&admin, name, site.now()).await?;
     let token = NewToken::generate(random);
-    site.history.add_token(name, &token.digest(), "first administrator", None, name, site.now()).await?;
+    site.history
+        .add_token(name, &token.digest(), clawback_store::TokenTerms::labelled("first administrator"), name, site.now())
+        .await?;
     Ok(token)
 }

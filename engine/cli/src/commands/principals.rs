@@ -2,6 +2,7 @@
 
 use clawback_model::{Permission, Principal, PrincipalKind, Role};
 use clawback_runtime::{Error, NewToken};
+use clawback_store::{Token, TokenTerms};
 
 use crate::args::{Global, PrincipalsCommand};
 use crate::failure::{Exit, Failure};
@@ -34,6 +35,20 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             output::line(&format!("added {name}"))?;
             output::note(&format!("next: clawback principals token {name}"));
         }
+        PrincipalsCommand::Roles { name, roles } => {
+            administers(&session)?;
+            history.change_roles(&name, &unique(roles), who, now).await?;
+            output::line(&format!("changed the roles of {name}"))?;
+        }
+        PrincipalsCommand::Tokens => tokens(global, history.tokens().await?)?,
+        PrincipalsCommand::Revoke { name, label } => {
+            // Anybody may give up their own.
+            if *who != name {
+                administers(&session)?;
+            }
+            history.revoke_token(&name, &label, who, now).await?;
+            output::line(&format!("token `{label}` of {name} is void"))?;
+        }
         PrincipalsCommand::Password { name, from } => {
             // Anybody may change their own.
             if *who != name {
@@ -45,12 +60,15 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             output::line(&format!("set the password of {name}"))?;
             output::note("next: clawback serve");
         }
-        PrincipalsCommand::Token { name, label, days, output: file } => {
+        PrincipalsCommand::Token { name, label, days, roles, output: file } => {
             administers(&session)?;
             let token = NewToken::generate(random);
             let expires = days.map(|days| now.plus(std::time::Duration::from_hours(u64::from(days) * 24)));
             let label = if label.is_empty() { format!("made {now}") } else { label };
-            history.add_token(&name, &token.digest(), &label, expires, who, now).await?;
+            let scope = unique(roles);
+            let terms =
+                TokenTerms { label: &label, expires, scope: Some(scope.as_slice()).filter(|it| !it.is_empty()) };
+            history.add_token(&name, &token.digest(), terms, who, now).await?;
             if let Some(path) = file {
                 write_secret(&path, token.reveal())?;
                 output::line(&format!("wrote {}", path.display()))?;
@@ -61,6 +79,31 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
         }
     }
     Ok(Exit::Done)
+}
+
+fn tokens(global: &Global, tokens: Vec<Token>) -> Result<(), Failure> {
+    let items: Vec<_> = tokens
+        .into_iter()
+        .map(|token| {
+            serde_json::json!({
+                "principal": token.principal, "label": token.label, "created_at": token.created_at.to_string(),
+                "expires_at": token.expires_at.map(|at| at.to_string()),
+                "revoked_at": token.revoked_at.map(|at| at.to_string()), "roles": token.scope,
+            })
+        })
+        .collect();
+    output::rows(
+        global.format,
+        &["principal", "label", "created", "expires", "revoked", "only"],
+        &items,
+        None,
+        |item| {
+            let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+            let roles = item["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str());
+            let only = roles.collect::<Vec<_>>().join(", ");
+            vec![text("principal"), text("label"), text("created_at"), text("expires_at"), text("revoked_at"), only]
+        },
+    )
 }
 
 /// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.

@@ -7,11 +7,11 @@ use clawback_model::{Digest, Halt, Link, PrincipalKind, Role, SweepEnd};
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
 use crate::halts;
-use crate::principals::SiteEvent;
+use crate::principals::{SiteEvent, scope};
 use crate::remediations::{json, word};
 
-/// Digest, created, expires, revoked.
-type Token = (String, i64, Option<i64>, Option<i64>);
+/// Digest, created, expires, revoked, scope.
+type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>);
 
 /// The fold of the site's events.
 #[derive(Debug, Default)]
@@ -48,9 +48,9 @@ impl Site {
                     known.1 = roles;
                 }
             }
-            SiteEvent::TokenAdded { principal, label, digest, expires_at } => {
+            SiteEvent::TokenAdded { principal, label, digest, expires_at, scope } => {
                 let expires = expires_at.map(|at| at.0);
-                self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None));
+                self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None, scope));
             }
             SiteEvent::PasswordSet { principal, digest } => _ = self.passwords.insert(principal, digest),
             SiteEvent::IdentityLinked { principal, issuer, subject } => {
@@ -95,11 +95,11 @@ impl Site {
         if let Some((name, _)) = self.principals.pop_first() {
             return Err(Found::Principal { name }.into());
         }
-        let sql =
-            "SELECT principal, label, digest, created_at, expires_at, revoked_at FROM tokens ORDER BY principal, label";
+        let sql = "SELECT principal, label, digest, created_at, expires_at, revoked_at, scope FROM tokens \
+                   ORDER BY principal, label";
         for row in tx.rows(sql, &[]).await? {
             let key = (row.string(0)?, row.string(1)?);
-            let stored = (row.string(2)?, row.int(3)?, row.opt_int(4)?, row.opt_int(5)?);
+            let stored = (row.string(2)?, row.int(3)?, row.opt_int(4)?, row.opt_int(5)?, scope(&row, 6)?);
             if self.tokens.remove(&key) != Some(stored) {
                 return Err(Found::Token { principal: key.0, label: key.1 }.into());
             }
