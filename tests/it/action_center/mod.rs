@@ -5,6 +5,7 @@ mod api;
 mod browser;
 mod hostile;
 mod oidc;
+mod schemathesis;
 mod sign_in;
 
 use std::sync::Arc;
