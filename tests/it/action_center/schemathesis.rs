@@ -2,22 +2,16 @@
 //! a server's error, have an undocumented status or media type, or differ from its schema; and what the description does not
 //! allow must be refused.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clawback_action_center::{Center, Settings};
 use clawback_model::{PrincipalKind, Role};
-use clawback_runtime::{Worker, silent};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 use tokio::process::Command;
-use tokio::sync::oneshot;
 
-use super::{Desk, NOON, SENDER, desk};
+use super::served::{Seed, Served, seed};
+use super::{SENDER, desk};
 
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,negative_data_rejection,\
@@ -82,41 +76,6 @@ fn program() -> PathBuf {
     program
 }
 
-/// A remediation, for the address that changes it and for all that show it.
-struct Seed {
-    address: &'static str,
-    id: String,
-    digest: String,
-}
-
-/// Remediations in each state that an address asks for: nobody guesses an ID.
-async fn seed(desk: &Desk) -> Vec<Seed> {
-    let mut seeds = Vec::new();
-    for (address, then) in [
-        ("approve", None),
-        ("reject", None),
-        ("cancel", None),
-        ("replan", None),
-        ("undo", Some("approve")),
-        // The same selection again: it is paused for a person to decide.
-        ("resume", Some("approve")),
-        ("messages", Some("reject")),
-        ("batches", Some("cancel")),
-    ] {
-        desk.store.deliver("u3@corp.example", SENDER, "Salary \u{202e}<b>", NOON);
-        let (id, digest) = desk.pending().await;
-        if let Some(decision) = then {
-            let path = format!("/api/v1/remediations/{id}/{decision}");
-            let vote = json!({ "plan_digest": digest });
-            let answer = desk.center.call(&desk.ben, "POST", &path, Some(vote)).await;
-            assert_eq!(answer.status, 200, "{}", answer.text);
-            desk.center.work().await;
-        }
-        seeds.push(Seed { address, id, digest });
-    }
-    seeds
-}
-
 /// The description, with what there is on this site as examples, and as values among all others.
 fn description(seeds: &[Seed]) -> Value {
     let mut description = serde_json::to_value(clawback_action_center::openapi()).unwrap();
@@ -153,42 +112,4 @@ fn description(seeds: &[Seed]) -> Value {
     }
     schemas["SuggestionJson"]["properties"]["verdict"] = any_or(&["malicious"]);
     description
-}
-
-/// The Action Center on a port of the loopback, with a worker beside it.
-struct Served {
-    address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
-    stopped: Arc<AtomicBool>,
-    worker: tokio::task::JoinHandle<()>,
-}
-
-impl Served {
-    async fn start(desk: &Desk) -> Self {
-        let center = Center::new(desk.center.api.clone(), Settings::default());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, told) = oneshot::channel();
-        let server = tokio::spawn(async move { center.serve(listener, async { drop(told.await) }).await });
-        let stopped = Arc::new(AtomicBool::new(false));
-        let worker = Worker::new(Arc::clone(desk.center.api.site()), silent());
-        let seen = Arc::clone(&stopped);
-        let worker = tokio::spawn(async move {
-            while !seen.load(Ordering::Relaxed) {
-                if worker.run_next().await.unwrap().is_none() {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        });
-        Self { address, stop, server, stopped, worker }
-    }
-
-    /// Whatever was begun is finished; a worker that failed fails the test.
-    async fn stop(self) {
-        self.stopped.store(true, Ordering::Relaxed);
-        self.worker.await.unwrap();
-        drop(self.stop);
-        self.server.await.unwrap().unwrap();
-    }
 }
