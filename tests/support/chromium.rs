@@ -13,6 +13,8 @@ use serde_json::json;
 
 /// How long a page may take to show what is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Windows are no narrower; what is narrower is a telephone.
+const NARROWEST: u32 = 500;
 
 /// The browser with its driver; both end when it is dropped.
 pub struct Chromium {
@@ -33,6 +35,11 @@ impl Drop for Chromium {
 impl Chromium {
     /// Starts one with an empty profile and a window of this size.
     pub async fn start(width: u32, height: u32) -> Self {
+        Self::start_in(width, height, false).await
+    }
+
+    /// The same for whoever prefers dark pages, or light ones.
+    pub async fn start_in(width: u32, height: u32, dark: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -52,10 +59,16 @@ impl Chromium {
             "--disable-sync".to_owned(),
             format!("--user-data-dir={}", profile.path().display()),
             format!("--window-size={width},{height}"),
+            // Blink's own numbers.
+            format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)),
         ];
         // A dialog that nobody expects fails the next command: that is how a script that runs is seen.
-        let wanted =
-            json!({ "goog:chromeOptions": { "args": arguments }, "unhandledPromptBehavior": "dismiss and notify" });
+        let mut options = json!({ "args": arguments });
+        if width < NARROWEST {
+            let screen = json!({ "width": width, "height": height, "pixelRatio": 1 });
+            options["mobileEmulation"] = json!({ "deviceMetrics": screen });
+        }
+        let wanted = json!({ "goog:chromeOptions": options, "unhandledPromptBehavior": "dismiss and notify" });
         let wanted = wanted.as_object().unwrap().clone();
         let end = Instant::now() + PATIENCE;
         let client = loop {

@@ -60,3 +60,11 @@ where
 {
     given.filter(|given| !given.trim().is_empty()).map(|given| word(field, given)).transpose()
 }
+
+/// The same of a field of a JSON body, which may be missing, but says something if it is there.
+pub(crate) fn given<T: std::str::FromStr>(field: &str, given: Option<&str>) -> Result<Option<T>, Problem>
+where
+    T::Err: std::fmt::Display,
+{
+    given.map(|given| word(field, given)).transpose()
+}

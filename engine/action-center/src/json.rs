@@ -11,10 +11,14 @@ use utoipa::ToSchema;
 pub struct RemediationJson {
     pub id: String,
     pub name: String,
+    #[schema(schema_with = crate::words::severity)]
     pub severity: &'static str,
     pub description: String,
+    #[schema(schema_with = crate::words::status)]
     pub status: &'static str,
+    #[schema(schema_with = crate::words::action)]
     pub action: &'static str,
+    #[schema(schema_with = crate::words::action_source)]
     pub action_source: &'static str,
     pub origin: &'static str,
     pub origin_of: Option<String>,
@@ -118,8 +122,11 @@ pub struct MessageJson {
     pub received_at: String,
     pub original_delivery_location: Option<String>,
     pub latest_delivery_location: Option<String>,
+    #[schema(schema_with = crate::words::action)]
     pub action: &'static str,
+    #[schema(schema_with = crate::words::outcome_or_null)]
     pub outcome: Option<&'static str>,
+    #[schema(schema_with = crate::words::reason_or_null)]
     pub reason: Option<&'static str>,
     pub detail: Option<String>,
     pub evidence: Option<String>,

@@ -19,6 +19,7 @@ mod password;
 mod problem;
 mod refusal;
 mod session;
+mod words;
 
 pub use api::openapi;
 pub use center::{Center, Settings};

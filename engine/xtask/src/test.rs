@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 11] = [
+const NEEDED: [(&str, &str); 12] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
@@ -24,11 +24,15 @@ const NEEDED: [(&str, &str); 11] = [
     ("faketime", "faketime"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("python3", "python3-venv"),
 ];
 
 /// What tests use that comes from npm: the S3 server that evidence is kept on, the identity provider that people sign in at,
 /// and the checks of accessibility that the pages pass.
 const FROM_NPM: [&str; 3] = ["s3rver@3.7.1", "oidc-provider@8.8.1", "axe-core@4.11.0"];
+
+/// What tests use that comes from PyPI: what sends the API all that its description allows, and all that it does not.
+const FROM_PYPI: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.17"];
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -55,6 +59,7 @@ struct Tally {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     install()?;
     install_from_npm()?;
+    install_from_pypi()?;
     if options.install_only {
         return Ok(ExitCode::SUCCESS);
     }
@@ -143,8 +148,37 @@ fn install_from_npm() -> Result<(), Box<dyn Error>> {
     Ok(fs::write(done, wanted)?)
 }
 
+/// Puts what comes from PyPI into an environment of its own, `target/tools/python`, unless it is there.
+fn install_from_pypi() -> Result<(), Box<dyn Error>> {
+    let folder = root()?.join("target/tools/python");
+    let done = folder.join("installed");
+    let wanted = FROM_PYPI.join(" ");
+    if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    say(&format!("==> install {wanted}"));
+    if !Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status()?.success() {
+        return Err("python3 makes no environments; as root: apt-get install python3-venv".into());
+    }
+    let mut pip = Command::new(folder.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    if !pip.args(FROM_PYPI).status()?.success() {
+        return Err(format!("pip could not install {wanted}").into());
+    }
+    Ok(fs::write(done, wanted)?)
+}
+
+/// What is not there. A Python may be there without what makes environments.
 fn missing() -> Vec<(&'static str, &'static str)> {
-    NEEDED.into_iter().filter(|(program, _)| find(program).is_none()).collect()
+    let is_there = |program: &str| match program {
+        "python3" => Command::new(program)
+            .args(["-c", "import ensurepip"])
+            .stderr(Stdio::null())
+            .status()
+            .is_ok_and(|status| status.success()),
+        _ => find(program).is_some(),
+    };
+    NEEDED.into_iter().filter(|(program, _)| !is_there(program)).collect()
 }
 
 fn packages(missing: &[(&'static str, &'static str)]) -> Vec<&'static str> {

@@ -1,11 +1,14 @@
 //! The Action Center: API, pages, sign-in. What a browser does with them is tested in `browser`, with a browser.
 
 mod access;
+mod accessibility;
 mod api;
 mod browser;
 mod hostile;
 mod oidc;
 mod reading;
+mod schemathesis;
+mod served;
 mod sign_in;
 
 use std::sync::Arc;

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::Problems;
 use super::remediations::find;
 use crate::access::Caller;
-use crate::body::{Body, optional};
+use crate::body::{Body, given};
 use crate::center::Center;
 use crate::json::RemediationJson;
 use crate::problem::Problem;
@@ -29,6 +29,7 @@ pub(crate) struct SuggestionJson {
     verdict: String,
     /// From 0 to 1; stands in the description.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 1)]
     confidence: Option<f64>,
     /// The cluster: inputs of the playbook.
     #[serde(default)]
@@ -37,6 +38,7 @@ pub(crate) struct SuggestionJson {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    #[schema(schema_with = crate::words::severity_or_null, required = false)]
     severity: Option<String>,
     #[serde(default)]
     description: Option<String>,
@@ -91,7 +93,7 @@ pub(crate) async fn suggest(
         playbook: suggestion.playbook,
         inputs: suggestion.inputs,
         name: suggestion.name,
-        severity: optional::<Severity>("severity", suggestion.severity.as_deref())?,
+        severity: given::<Severity>("severity", suggestion.severity.as_deref())?,
         description: Some(description),
         source: ActionSource::Air,
         mode: SelectionMode::Query,

@@ -18,7 +18,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::Problems;
 use crate::access::Caller;
-use crate::body::{Body, Params, optional, word};
+use crate::body::{Body, Params, given, optional, word};
 use crate::center::Center;
 use crate::json::{MessageJson, RemediationJson};
 use crate::problem::Problem;
@@ -129,14 +129,17 @@ pub(crate) struct SubmissionJson {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
+    #[schema(schema_with = crate::words::severity_or_null, required = false)]
     severity: Option<String>,
     #[serde(default)]
     description: Option<String>,
     /// Where it comes from; `api` if nothing is said.
     #[serde(default)]
+    #[schema(schema_with = crate::words::action_source_or_null, required = false)]
     action_source: Option<String>,
     /// `handpicked`, `query` or `query-with-exclusions`.
     #[serde(default)]
+    #[schema(schema_with = crate::words::selection_or_null, required = false)]
     selection: Option<String>,
     /// Handpicked messages, or exclusions.
     #[serde(default)]
@@ -145,10 +148,10 @@ pub(crate) struct SubmissionJson {
 
 impl SubmissionJson {
     fn checked(self) -> Result<Submission, Problem> {
-        let mode = match self.selection.as_deref() {
+        let mode = match given("selection", self.selection.as_deref())? {
             None if self.messages.is_empty() => SelectionMode::Query,
             None => SelectionMode::Handpicked,
-            Some(given) => word("selection", given)?,
+            Some(mode) => mode,
         };
         let picked =
             |one: PickedJson| Picked { mailbox: one.mailbox, message_id: one.message_id, fingerprint: one.fingerprint };
@@ -156,9 +159,9 @@ impl SubmissionJson {
             playbook: self.playbook,
             inputs: self.inputs,
             name: self.name,
-            severity: optional::<Severity>("severity", self.severity.as_deref())?,
+            severity: given::<Severity>("severity", self.severity.as_deref())?,
             description: self.description,
-            source: optional("action_source", self.action_source.as_deref())?.unwrap_or(ActionSource::Api),
+            source: given("action_source", self.action_source.as_deref())?.unwrap_or(ActionSource::Api),
             mode,
             picked: self.messages.into_iter().map(picked).collect(),
         })
@@ -176,6 +179,7 @@ pub(crate) struct DetailJson {
     alert: clawback_model::Alert,
     #[schema(value_type = Object)]
     investigation: clawback_model::Investigation,
+    #[schema(schema_with = crate::words::investigation_status)]
     investigation_status: &'static str,
 }
 

@@ -1,0 +1,85 @@
+//! Every page in Chromium, light and dark, wide and narrow: axe-core finds nothing that would keep somebody out.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clawback_model::{PrincipalKind, Role};
+use clawback_tests::center::PASSWORD;
+use clawback_tests::chromium::Chromium;
+use serde_json::Value;
+
+use super::desk;
+use super::served::{Served, seed};
+
+/// axe-core on the page that is open, after its own text: the driver runs it, whatever the page's policy.
+const LOOK: &str = "
+const done = arguments[arguments.length - 1];
+axe.run(document).then(
+  found => done(found.violations.map(({ id, impact, help, nodes }) => (
+    { id, impact, help, where: nodes.slice(0, 3).map(node => node.html + ' ' + node.failureSummary) }))),
+  error => done([{ id: 'axe', impact: 'critical', help: String(error), where: [] }]));
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_keeps_anybody_out() {
+    let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/node_modules/axe-core/axe.min.js");
+    let axe = std::fs::read_to_string(axe).expect("axe-core is installed: `cargo xtask test --install-only`");
+    let look = format!("{axe}{LOOK}");
+    let desk = desk().await;
+    let seeds = seed(&desk).await;
+    // Everything that a page may show is shown to whoever may do all of it.
+    let eve = desk.center.add("eve", PrincipalKind::Person, &Role::ALL).await;
+    desk.center.password("eve").await;
+    let served = Served::start(&desk).await;
+    let mut pages: Vec<String> = ["/pending", "/history", "/investigations", "/alerts", "/schedules", "/playbooks"]
+        .into_iter()
+        .chain(["/playbooks/purge", "/connectors", "/audit", "/search", "/search?from=eve%40evil.example", "/nothing"])
+        .map(str::to_owned)
+        .collect();
+    pages.extend(seeds.iter().map(|seed| format!("/remediations/{}", seed.id)));
+
+    let mut found = String::new();
+    for (width, dark) in [(1280, false), (1280, true), (390, false), (390, true)] {
+        let browser = Chromium::start_in(width, 900, dark).await;
+        let shape = format!("at {width} px{}", if dark { ", dark" } else { "" });
+        let at = |page: &str| format!("http://{}{page}", served.address);
+        browser.go(&at("/sign-in")).await;
+        let is_dark = browser.run("return matchMedia('(prefers-color-scheme: dark)').matches").await;
+        let seen_width = browser.run("return innerWidth").await;
+        assert_eq!((is_dark, seen_width), (dark.into(), width.into()), "the browser is as asked");
+        found += &violations(&browser, &look, &format!("/sign-in {shape}")).await;
+        browser.fill("name", "eve").await;
+        browser.fill("password", PASSWORD).await;
+        browser.press("Sign in").await;
+        browser.sees("Sign out").await;
+        for page in &pages {
+            browser.go(&at(page)).await;
+            found += &violations(&browser, &look, &format!("{page} {shape}")).await;
+        }
+        browser.go(&at("/search?from=eve%40evil.example")).await;
+        browser.sees("Take action").await;
+        let reason = serde_json::json!({ "reason": "a test" });
+        assert_eq!(desk.center.call(&eve, "POST", "/api/v1/halt", Some(reason)).await.status, 200);
+        browser.go(&at("/pending")).await;
+        browser.sees("The site is halted").await;
+        found += &violations(&browser, &look, &format!("/pending, halted, {shape}")).await;
+        assert_eq!(desk.center.call(&eve, "DELETE", "/api/v1/halt", None).await.status, 200);
+        // What finds nothing anywhere might not look.
+        browser.run("document.querySelector('h1').innerHTML = '<img src=\"/assets/icon.svg\">'").await;
+        let planted = violations(&browser, &look, "planted").await;
+        assert!(planted.contains("image-alt"), "it does not see an image without a text: {planted}");
+    }
+    assert!(found.is_empty(), "{found}");
+    served.stop().await;
+}
+
+async fn violations(browser: &Chromium, look: &str, page: &str) -> String {
+    let found = browser.client.execute_async(look, Vec::new()).await.unwrap();
+    let mut text = String::new();
+    for one in found.as_array().unwrap() {
+        let places = one["where"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let _ = writeln!(text, "{page}: {} ({}): {}", one["id"], one["impact"], one["help"]);
+        places.for_each(|place| text += &format!("    {}\n", place.replace('\n', " ")));
+    }
+    text
+}

@@ -1,0 +1,115 @@
+//! The API against its own description: Schemathesis sends it thousands of requests, right and wrong, as each role. No answer may be
+//! a server's error, have an undocumented status or media type, or differ from its schema; and what the description does not
+//! allow must be refused.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use clawback_model::{PrincipalKind, Role};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::served::{Seed, Served, seed};
+use super::{SENDER, desk};
+
+const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
+                      response_headers_conformance,response_schema_conformance,negative_data_rejection,\
+                      unsupported_method,ignored_auth";
+/// Requests to each address of the fuzzing phase, beside the some thousand of the phase that walks the edges of each field.
+const EXAMPLES: &str = "40";
+/// More than it ever takes: a request that hangs would hold the run up for good.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_gets_what_is_described() {
+    drive("viewer", &[Role::Viewer]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_analyst_who_approves_gets_what_is_described() {
+    drive("analyst", &[Role::Analyst, Role::Approver]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_gets_what_is_described() {
+    drive("admin", &[Role::Admin]).await;
+}
+
+async fn drive(name: &str, roles: &[Role]) {
+    let desk = desk().await;
+    let seeds = seed(&desk).await;
+    let description = description(&seeds);
+    // A service, since only services may suggest.
+    let token = desk.center.add(name, PrincipalKind::Service, roles).await;
+    let served = Served::start(&desk).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("openapi.json");
+    std::fs::write(&file, serde_json::to_string(&description).unwrap()).unwrap();
+    let run = Command::new(program())
+        .current_dir(folder.path())
+        .args(["--no-color", "run"])
+        .arg(&file)
+        .args(["--url", &format!("http://{}", served.address), "--header", &format!("Authorization: Bearer {token}")])
+        .args(["--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", EXAMPLES])
+        .args(["--seed", "1", "--generation-database", "none", "--suppress-health-check", "all"])
+        .args(["--warnings", "off", "--request-timeout", "20", "--continue-on-failure"])
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(PATIENCE, run).await.expect("it comes to an end").unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    served.stop().await;
+    // Requests that only ever miss would pass every check.
+    let path = format!("/api/v1/remediations/{}", seeds[0].id);
+    let shown = desk.center.call(&desk.ben, "GET", &path, None).await.json();
+    let voted = if roles.contains(&Role::Approver) { json!(name) } else { Value::Null };
+    assert_eq!(shown["remediation"]["decided_by"], voted, "{shown}");
+    assert!(desk.center.api.site().history.verify(None, |_| {}).await.is_ok(), "the history holds after all of it");
+}
+
+/// Where `cargo xtask test` puts it.
+fn program() -> PathBuf {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/st");
+    assert!(program.is_file(), "Schemathesis is not installed: `cargo xtask test --install-only`");
+    program
+}
+
+/// The description, with what there is on this site as examples, and as values among all others.
+fn description(seeds: &[Seed]) -> Value {
+    let mut description = serde_json::to_value(clawback_action_center::openapi()).unwrap();
+    let any_or = |known: &[&str]| json!({ "anyOf": [{ "enum": known }, { "type": "string" }] });
+    let playbooks = ["purge", "manual", "sweep-junk-worthy"];
+    let everything: Vec<&str> = seeds.iter().map(|seed| seed.id.as_str()).collect();
+    for (path, item) in description["paths"].as_object_mut().unwrap() {
+        let own = seeds.iter().find(|seed| path.ends_with(seed.address)).unwrap_or(&seeds[0]);
+        for operation in item.as_object_mut().unwrap().values_mut() {
+            if let Some(body) = operation.pointer_mut("/requestBody/content/application~1json") {
+                body["example"] = match path.rsplit('/').next().unwrap() {
+                    "approve" | "reject" => json!({ "plan_digest": own.digest, "comment": "seen" }),
+                    "halt" => json!({ "reason": "a test" }),
+                    "suggestions" => {
+                        json!({ "playbook": "purge", "verdict": "malicious", "inputs": { "sender": SENDER } })
+                    }
+                    _ => json!({ "playbook": "purge", "inputs": { "sender": SENDER } }),
+                };
+            }
+            let Some(Value::Array(parameters)) = operation.get_mut("parameters") else { continue };
+            // A minute of waiting for what nobody carries out while the site is halted would be a minute a request.
+            parameters.retain(|parameter| parameter["name"] != "wait");
+            for parameter in parameters.iter_mut().filter(|parameter| parameter["in"] == "path") {
+                let by_name = parameter["name"] == "name";
+                parameter["example"] = if by_name { playbooks[2].into() } else { own.id.as_str().into() };
+                parameter["schema"] = any_or(if by_name { &playbooks } else { &everything });
+            }
+        }
+    }
+    let schemas = &mut description["components"]["schemas"];
+    for body in ["SubmissionJson", "SuggestionJson"] {
+        schemas[body]["properties"]["playbook"] = any_or(&playbooks);
+        schemas[body]["properties"]["inputs"]["properties"] = json!({ "sender": any_or(&[SENDER]) });
+    }
+    schemas["SuggestionJson"]["properties"]["verdict"] = any_or(&["malicious"]);
+    description
+}

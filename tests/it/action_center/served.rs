@@ -1,0 +1,87 @@
+//! The Action Center on a port of the loopback, over a desk on which work lies in every state, with a worker beside it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clawback_action_center::{Center, Settings};
+use clawback_runtime::{Worker, silent};
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::{Desk, NOON, SENDER};
+
+/// A remediation, for the address that changes it and for all that show it.
+pub(super) struct Seed {
+    pub(super) address: &'static str,
+    pub(super) id: String,
+    pub(super) digest: String,
+}
+
+/// Remediations in each state that an address asks for: nobody guesses an ID.
+pub(super) async fn seed(desk: &Desk) -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for (address, then) in [
+        ("approve", None),
+        ("reject", None),
+        ("cancel", None),
+        ("replan", None),
+        ("undo", Some("approve")),
+        // The same selection again: it is paused for a person to decide.
+        ("resume", Some("approve")),
+        ("messages", Some("reject")),
+        ("batches", Some("cancel")),
+    ] {
+        desk.store.deliver("u3@corp.example", SENDER, "Salary \u{202e}<b>", NOON);
+        let (id, digest) = desk.pending().await;
+        if let Some(decision) = then {
+            let path = format!("/api/v1/remediations/{id}/{decision}");
+            let vote = json!({ "plan_digest": digest });
+            let answer = desk.center.call(&desk.ben, "POST", &path, Some(vote)).await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            desk.center.work().await;
+        }
+        seeds.push(Seed { address, id, digest });
+    }
+    seeds
+}
+
+/// A running one.
+pub(super) struct Served {
+    pub(super) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    stopped: Arc<AtomicBool>,
+    worker: tokio::task::JoinHandle<()>,
+}
+
+impl Served {
+    pub(super) async fn start(desk: &Desk) -> Self {
+        let center = Center::new(desk.center.api.clone(), Settings::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, told) = oneshot::channel();
+        let server = tokio::spawn(async move { center.serve(listener, async { drop(told.await) }).await });
+        let stopped = Arc::new(AtomicBool::new(false));
+        let worker = Worker::new(Arc::clone(desk.center.api.site()), silent());
+        let seen = Arc::clone(&stopped);
+        let worker = tokio::spawn(async move {
+            while !seen.load(Ordering::Relaxed) {
+                if worker.run_next().await.unwrap().is_none() {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        });
+        Self { address, stop, server, stopped, worker }
+    }
+
+    /// Whatever was begun is finished; a worker that failed fails the test.
+    pub(super) async fn stop(self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        self.worker.await.unwrap();
+        drop(self.stop);
+        self.server.await.unwrap().unwrap();
+    }
+}
