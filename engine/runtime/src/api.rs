@@ -68,6 +68,8 @@ pub struct DryRun {
     pub by_location: BTreeMap<LocationKind, u64>,
     /// All targets by the hour in which they arrived.
     pub by_hour: BTreeMap<Timestamp, u64>,
+    /// All targets by mailbox.
+    pub by_mailbox: BTreeMap<String, u64>,
 }
 
 /// Carries out requests of authenticated principals.
@@ -124,11 +126,13 @@ impl Api {
         let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
         let mut shown = Vec::new();
         let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
+        let mut by_mailbox = BTreeMap::new();
         let looking = async {
             while let Some(page) = pages.recv().await {
                 for target in &page {
                     *by_location.entry(target.location.kind).or_default() += 1;
                     *by_hour.entry(hour(target.received_at)).or_default() += 1;
+                    *by_mailbox.entry(target.mailbox.to_string()).or_default() += 1;
                 }
                 let room = sample.saturating_sub(shown.len());
                 shown.extend(page.into_iter().take(room));
@@ -142,7 +146,7 @@ impl Api {
             }
             Planned::Refused(reason) => (Err(reason), None),
         };
-        Ok(DryRun { plan, approval, sample: shown, by_location, by_hour })
+        Ok(DryRun { plan, approval, sample: shown, by_location, by_hour, by_mailbox })
     }
 
     /// Votes on a pending plan, as it stands then unless a digest is given.

@@ -1,9 +1,12 @@
 //! Pictures, drawn as SVG on the server. Each says in words what it shows, and stands beside the numbers.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use clawback_model::{Counts, LocationKind, Timestamp};
 use maud::{Markup, html};
+
+use super::layout;
 
 /// Width and height of a timeline, in its own units.
 const WIDTH: f64 = 720.0;
@@ -57,13 +60,27 @@ fn share(count: u64, whole: u64) -> f64 {
 
 /// How many messages lie where.
 pub(crate) fn locations(counts: &BTreeMap<LocationKind, u64>) -> Markup {
-    let most = counts.values().copied().max().unwrap_or(1);
+    bars(counts.iter().map(|(kind, count)| (html! { (kind.as_str()) }, *count)).collect())
+}
+
+/// Which mailboxes have the most messages.
+pub(crate) fn mailboxes(counts: &BTreeMap<String, u64>, most: usize) -> Markup {
+    let mut largest: Vec<_> = counts.iter().collect();
+    largest.sort_by_key(|(_, count)| Reverse(**count));
     html! {
-        ul .counts { @for (kind, count) in counts {
+        (bars(largest.iter().take(most).map(|(mailbox, count)| (layout::mail(mailbox), **count)).collect()))
+        @if largest.len() > most { p .empty { "and " (largest.len() - most) " mailboxes with no more than the last of these" } }
+    }
+}
+
+fn bars(counts: Vec<(Markup, u64)>) -> Markup {
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(1);
+    html! {
+        ul .counts { @for (name, count) in counts {
             li {
-                span .name { (kind.as_str()) }
+                span .name { (name) }
                 svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" {
-                    rect .open x="0" y="0" width=(share(*count, most)) height="4" {}
+                    rect .open x="0" y="0" width=(share(count, most)) height="4" {}
                 }
                 span .number { (count) }
             }

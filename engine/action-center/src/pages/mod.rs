@@ -6,6 +6,7 @@ mod alerts;
 mod assets;
 mod audit;
 mod charts;
+mod clusters;
 mod connectors;
 mod fields;
 mod frame;
@@ -62,6 +63,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/history.csv", get(history::csv))
         .route("/remediations/{id}", get(remediation::page))
         .route("/remediations/{id}/live", get(remediation::live))
+        .route("/remediations/{id}/clusters", get(clusters::page))
         .route("/remediations/{id}/messages.csv", get(remediation::messages_csv))
         .route("/remediations/{id}/messages/{seq}", post(message::read))
         .route("/remediations/{id}/{verb}", post(remediation::act))

@@ -59,6 +59,7 @@ pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>,
             ("Schedule", html! { @if let Some(timetable) = &triggers.schedule { code { (timetable.cron) } " " (timetable.time_zone) } }),
             ("Digest", html! { code .digest { (playbook.digest()) } }),
         ]))
+        p { a href={ "/history?name=" (crate::access::encoded(playbook.name())) } { "Its runs in the history" } }
         h2 { "Inputs" }
         (layout::table("Inputs", &columns, &inputs, "It takes none."))
         h2 { "Source" }

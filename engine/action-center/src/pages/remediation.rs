@@ -84,6 +84,7 @@ pub(crate) async fn page(
             @if let Some((last, _)) = pairs.last().filter(|_| more) {
                 a .button href={ "/remediations/" (id) "?after=" (last.seq) } { "More" }
             }
+            a href={ "/remediations/" (id) "/clusters" } { "By sender, subject and mailbox" }
             a href={ "/remediations/" (id) "/messages.csv" } { "Download as CSV" }
         }
     };

@@ -17,6 +17,9 @@ use crate::body::{optional, word};
 use crate::center::Center;
 use crate::problem::Problem;
 
+/// Mailboxes in the chart of a search.
+const MAILBOXES: usize = 20;
+
 /// Messages that are shown to pick from: the limit of a query with exclusions.
 const SHOWN: usize = 1_000;
 /// Fields of the form: input of the playbook `manual`, label, example.
@@ -89,6 +92,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
             @if plan.facts.vips > 0 { p .note.wait { (plan.facts.vips) " of them lie in mailboxes of VIPs." } }
             (charts::locations(&found.by_location))
             (charts::timeline(&found.by_hour))
+            @if found.by_mailbox.len() > 1 { details { summary { "By mailbox" } (charts::mailboxes(&found.by_mailbox, MAILBOXES)) } }
         }
         @if total > 0 {
             form method="post" action="/search/submit" {

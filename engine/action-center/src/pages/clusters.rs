@@ -1,0 +1,116 @@
+//! What the messages of a remediation have in common: by sender and subject, with where they were and where they are. A page of
+//! its own, since it reads all of them.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{Path, State};
+use clawback_model::{LocationKind, Outcome, Target};
+use maud::{Markup, html};
+
+use super::frame::Frame;
+use super::{Shown, charts, layout};
+use crate::access::Caller;
+use crate::api::remediation as find;
+use crate::center::Center;
+
+/// Messages read at once.
+const READ: u32 = 5_000;
+/// Clusters that are told apart; what comes later is counted as others.
+const TOLD_APART: usize = 10_000;
+/// Clusters and mailboxes that are shown, the largest first.
+const SHOWN: usize = 50;
+
+/// Sender and subject.
+type Key = (String, String);
+
+#[derive(Default)]
+struct Clusters {
+    messages: u64,
+    by_key: BTreeMap<Key, Cluster>,
+    others: u64,
+    by_mailbox: BTreeMap<String, u64>,
+    before: BTreeMap<LocationKind, u64>,
+    after: BTreeMap<LocationKind, u64>,
+    gone: u64,
+}
+
+#[derive(Default)]
+struct Cluster {
+    messages: u64,
+    succeeded: u64,
+    failed: u64,
+}
+
+impl Clusters {
+    fn add(&mut self, target: &Target, outcome: Option<&Outcome>) {
+        self.messages += 1;
+        *self.before.entry(target.location.kind).or_default() += 1;
+        let receipt = outcome.and_then(|outcome| outcome.receipt.as_ref());
+        match receipt.map_or(Some(&target.location), |receipt| receipt.location.as_ref()) {
+            Some(location) => *self.after.entry(location.kind).or_default() += 1,
+            None => self.gone += 1,
+        }
+        *self.by_mailbox.entry(target.mailbox.to_string()).or_default() += 1;
+        let key = (target.from_address.to_lowercase(), target.subject.clone());
+        if self.by_key.len() >= TOLD_APART && !self.by_key.contains_key(&key) {
+            self.others += 1;
+            return;
+        }
+        let cluster = self.by_key.entry(key).or_default();
+        cluster.messages += 1;
+        match outcome.map(|outcome| outcome.kind.as_str()) {
+            Some("succeeded") => cluster.succeeded += 1,
+            Some("failed") => cluster.failed += 1,
+            _ => {}
+        }
+    }
+
+    fn table(&self) -> Markup {
+        let mut largest: Vec<_> = self.by_key.iter().collect();
+        largest.sort_by_key(|(_, cluster)| std::cmp::Reverse(cluster.messages));
+        let rows: Vec<Markup> = largest
+            .iter()
+            .take(SHOWN)
+            .map(|((from, subject), cluster)| {
+                html! { tr {
+                    td { (layout::mail(from)) }
+                    td { (layout::mail(subject)) }
+                    td .number { (cluster.messages) }
+                    td .number { (cluster.succeeded) }
+                    td .number { (cluster.failed) }
+                } }
+            })
+            .collect();
+        let unseen: u64 = largest.iter().skip(SHOWN).map(|(_, cluster)| cluster.messages).sum::<u64>() + self.others;
+        html! {
+            (layout::table("Clusters", &["From", "Subject", "Messages", "Succeeded", "Failed"], &rows, "No message is planned yet."))
+            @if unseen > 0 { p .empty { (unseen) " more messages in smaller clusters." } }
+        }
+    }
+}
+
+pub(crate) async fn page(State(center): State<Center>, Path(id): Path<String>, caller: Caller) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let id = find(&center, &id).await?.id;
+    let (mut clusters, mut after) = (Clusters::default(), None);
+    loop {
+        let pairs = center.site().history.messages(&id, after, READ).await?;
+        pairs.iter().for_each(|(target, outcome)| clusters.add(target, outcome.as_ref()));
+        match pairs.last() {
+            Some((last, _)) if pairs.len() == READ as usize => after = Some(last.seq),
+            _ => break,
+        }
+    }
+    let body = html! {
+        p { (clusters.messages) " messages of " a href={ "/remediations/" (id) } { code { (id) } } ", by sender and subject." }
+        (clusters.table())
+        h2 { "Where they were" }
+        (charts::locations(&clusters.before))
+        h2 { "Where they are" }
+        (charts::locations(&clusters.after))
+        @if clusters.gone > 0 { p { (clusters.gone) " are gone for good." } }
+        h2 { "By mailbox" }
+        (charts::mailboxes(&clusters.by_mailbox, SHOWN))
+    };
+    Ok(layout::page(&frame, "/history", "Clusters", &body))
+}
