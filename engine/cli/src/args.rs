@@ -26,6 +26,9 @@ pub(crate) struct Global {
     /// File with the token of whoever acts [default: `token-file` of the configuration]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Talk to a running `clawback serve` instead, with a token alone: https://HOST, or http:// on this machine
+    #[arg(long, global = true, env = "CLAWBACK_SERVER", value_name = "URL")]
+    pub(crate) server: Option<String>,
     /// How results are printed
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -105,6 +108,9 @@ pub(crate) enum Command {
     /// Connectors and stores
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
+    /// What can be run
+    #[command(subcommand)]
+    Playbooks(PlaybooksCommand),
     /// Playbooks that run by themselves
     #[command(subcommand)]
     Schedules(SchedulesCommand),
@@ -414,6 +420,17 @@ pub(crate) enum ConnectorsCommand {
     Check {
         /// Name of the store [default: all]
         store: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlaybooksCommand {
+    /// Every playbook
+    List,
+    /// The text of one, checked
+    Show {
+        /// Its name
+        name: String,
     },
 }
 
