@@ -11,18 +11,14 @@ use crate::output;
 use crate::remote::Remote;
 
 pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failure> {
-    let (standing, who) = match Remote::of(global)? {
-        Some(remote) => {
-            let me: MeJson = remote.get(&["me"], &[]).await?;
-            let halted: HaltedJson =
-                remote.post(&["halt"], &[], &HaltJson { reason: args.reason.clone() }, None).await?;
-            let standing = halted.halt().ok_or_else(|| Failure::failed("the server does not say who halted it"))?;
-            (standing, me.name)
-        }
-        None => {
-            let session = Session::open(global, Stores::None).await?;
-            (session.api.halt(&session.who, &args.reason).await?, session.who.name)
-        }
+    let (standing, who) = if let Some(remote) = Remote::of(global)? {
+        let me: MeJson = remote.get(&["me"], &[]).await?;
+        let halted: HaltedJson = remote.post(&["halt"], &[], &HaltJson { reason: args.reason.clone() }, None).await?;
+        let standing = halted.halt().ok_or_else(|| Failure::failed("the server does not say who halted it"))?;
+        (standing, me.name)
+    } else {
+        let session = Session::open(global, Stores::None).await?;
+        (session.api.halt(&session.who, &args.reason).await?, session.who.name)
     };
     print(global, Some(&standing), &format!("the site is {}", visible(&standing.to_string())))?;
     if standing.by != who || standing.reason != args.reason {
@@ -34,12 +30,11 @@ pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failur
 }
 
 pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
-    let stood = match Remote::of(global)? {
-        Some(remote) => remote.delete::<HaltedJson>(&["halt"]).await?.halt(),
-        None => {
-            let session = Session::open(global, Stores::None).await?;
-            session.api.unhalt(&session.who).await?
-        }
+    let stood = if let Some(remote) = Remote::of(global)? {
+        remote.delete::<HaltedJson>(&["halt"]).await?.halt()
+    } else {
+        let session = Session::open(global, Stores::None).await?;
+        session.api.unhalt(&session.who).await?
     };
     let said = match stood {
         Some(halt) => format!("the site goes on; it was {}", visible(&halt.to_string())),
