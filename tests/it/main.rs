@@ -23,6 +23,7 @@ mod operation;
 mod playbooks;
 mod reminders;
 mod schedules;
+mod server;
 mod servers;
 mod store;
 mod storm;

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 pub struct Clawback {
     folder: PathBuf,
     token: Option<PathBuf>,
+    /// Of a server that it talks to, instead of the folder.
+    server: Option<String>,
 }
 
 impl Clawback {
@@ -41,7 +43,7 @@ impl Clawback {
 
     /// An existing site, as its first administrator.
     pub fn at(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), token: None }
+        Self { folder: folder.to_owned(), token: None, server: None }
     }
 
     /// The same site as somebody else; makes the principal and their token.
@@ -50,13 +52,24 @@ impl Clawback {
         self.ok(&["principals", "add", name, "--role", role]);
         let token = self.folder.join(format!("{name}.token"));
         self.ok(&["principals", "token", name, "--output", &token.display().to_string()]);
-        Self { folder: self.folder.clone(), token: Some(token) }
+        Self { folder: self.folder.clone(), token: Some(token), server: None }
+    }
+
+    /// The same person at a machine that has neither the folder nor the database: nothing but the address of a server, and a token.
+    #[must_use]
+    pub fn through(&self, server: &str) -> Self {
+        let token = self.token.clone().unwrap_or_else(|| self.folder.join("admin.token"));
+        Self { folder: self.folder.clone(), token: Some(token), server: Some(server.to_owned()) }
     }
 
     /// A command, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.arg("--config").arg(&self.folder).args(arguments).env_remove("CLAWBACK_TOKEN");
+        match &self.server {
+            Some(server) => command.args(["--server", server]).current_dir("/").env("HOME", "/nonexistent"),
+            None => command.arg("--config").arg(&self.folder),
+        };
+        command.args(arguments).env_remove("CLAWBACK_TOKEN");
         if let Some(token) = &self.token {
             command.arg("--token-file").arg(token);
         }

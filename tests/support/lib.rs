@@ -18,6 +18,7 @@ pub mod postgres;
 pub mod proxy;
 pub mod remote_store;
 pub mod s3;
+pub mod served;
 pub mod site;
 pub mod smtp;
 pub mod synthetic;

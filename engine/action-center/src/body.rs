@@ -62,7 +62,7 @@ where
 }
 
 /// The same of a field of a JSON body, which may be missing, but says something if it is there.
-pub(crate) fn given<T: std::str::FromStr>(field: &str, given: Option<&str>) -> Result<Option<T>, Problem>
+pub(crate) fn stated<T: std::str::FromStr>(field: &str, given: Option<&str>) -> Result<Option<T>, Problem>
 where
     T::Err: std::fmt::Display,
 {

@@ -33,6 +33,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// With the exit code that was decided elsewhere.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), hint: None }
+    }
+
     /// The user or the configuration is wrong.
     pub(crate) fn misuse(message: impl Into<String>) -> Self {
         Self { exit: Exit::Misuse, message: message.into(), hint: None }
@@ -74,7 +79,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// Lines stay lines; everything else that could deceive is made visible.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.lines().map(clawback_model::visible).collect::<Vec<_>>().join("\n")
 }
 

@@ -5,9 +5,11 @@ mod commands;
 mod config;
 mod exposition;
 mod failure;
+mod here;
 mod open;
 mod output;
 mod progress;
+mod remote;
 mod shipped;
 mod telemetry;
 
@@ -50,6 +52,11 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     if global.format.is_of_export() && !matches!(cli.command, Command::Export(_)) {
         return Err(Failure::misuse("--format ocsf and o365-air are formats of `clawback export` alone"));
     }
+    if global.server.is_some()
+        && let Some(name) = here::only_here(&cli.command)
+    {
+        return Err(here::refused(name));
+    }
     match cli.command {
         Command::Init(args) => commands::init::run(&global, args).await,
         Command::Check(args) => commands::check::run(&global, args).await,
@@ -78,6 +85,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Connectors(ConnectorsCommand::Check { store }) => {
             commands::connectors::check(&global, store.as_deref()).await
         }
+        Command::Playbooks(command) => commands::playbooks::run(&global, command).await,
         Command::Schedules(command) => commands::schedules::run(&global, command).await,
         Command::Sweeps(command) => commands::sweeps::run(&global, command).await,
         Command::Evidence(command) => commands::evidence::run(&global, command).await,

@@ -74,10 +74,13 @@ impl Session {
         if let Ok(approval) = id.parse() {
             return Ok(history.by_approval(&approval).await?);
         }
-        let id: RemediationId =
-            id.parse().map_err(|error: clawback_model::InvalidId| Failure::misuse(error.to_string()))?;
-        Ok(history.load(&id).await?)
+        Ok(history.load(&remediation_id(id)?).await?)
     }
+}
+
+/// An ID as it was typed.
+pub(crate) fn remediation_id(id: &str) -> Result<RemediationId, Failure> {
+    id.parse().map_err(|error: clawback_model::InvalidId| Failure::misuse(error.to_string()))
 }
 
 /// A site as configured.
@@ -164,13 +167,15 @@ fn library(config: &Config) -> Result<Library, Failure> {
 
 /// The secret of whoever calls: `--token-file`, then `CLAWBACK_TOKEN`, then the configuration's file.
 fn secret(global: &Global, config: &Config) -> Result<String, Failure> {
-    if let Some(path) = &global.token_file {
-        return read_token(path);
+    named_secret(global)?.map_or_else(|| read_token(&config.resolve(&config.token_file)), Ok)
+}
+
+/// The secret that is named without a configuration.
+pub(crate) fn named_secret(global: &Global) -> Result<Option<String>, Failure> {
+    match &global.token_file {
+        Some(path) => read_token(path).map(Some),
+        None => Ok(std::env::var("CLAWBACK_TOKEN").ok()),
     }
-    if let Ok(secret) = std::env::var("CLAWBACK_TOKEN") {
-        return Ok(secret);
-    }
-    read_token(&config.resolve(&config.token_file))
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {

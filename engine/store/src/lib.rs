@@ -63,6 +63,6 @@ pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
 pub use sessions::Session;
 pub use store::Store;
 pub use sweeps::SweepState;
-pub use verify::{Found, Head, Verified, VerifyError};
+pub use verify::{Found, Head, InvalidHead, Verified, VerifyError};
 pub use watch::Watch;
 pub use work::{Claimed, Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft, Whose};

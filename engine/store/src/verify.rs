@@ -10,6 +10,9 @@ mod site;
 
 pub use found::{Found, VerifyError};
 
+use std::fmt;
+use std::str::FromStr;
+
 use clawback_model::{Digest, link_hash};
 
 use crate::chain;
@@ -27,6 +30,27 @@ pub struct Head {
     pub seq: i64,
     /// Its hash.
     pub hash: Digest,
+}
+
+/// As it is noted down: `SEQ:HASH`.
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.seq, self.hash)
+    }
+}
+
+/// Not a head.
+#[derive(Debug, thiserror::Error)]
+#[error("a head is SEQ:HASH, as `clawback verify` prints it")]
+pub struct InvalidHead;
+
+impl FromStr for Head {
+    type Err = InvalidHead;
+    fn from_str(text: &str) -> Result<Self, InvalidHead> {
+        text.split_once(':')
+            .and_then(|(seq, hash)| Some(Self { seq: seq.parse().ok()?, hash: hash.parse().ok()? }))
+            .ok_or(InvalidHead)
+    }
 }
 
 /// What was checked, all of it sound.

@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 29] = [
+const TABLE: [(&str, &str, May); 31] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -43,11 +43,13 @@ const TABLE: [(&str, &str, May); 29] = [
     ("post", "/api/v1/remediations/{id}/retry", WRITERS),
     ("post", "/api/v1/suggestions", WRITERS),
     ("get", "/api/v1/schedules", May::AnyRole),
+    ("get", "/api/v1/schedules/{name}/slots", May::AnyRole),
     ("post", "/api/v1/schedules/{name}/pause", WRITERS),
     ("post", "/api/v1/schedules/{name}/resume", WRITERS),
     ("post", "/api/v1/schedules/{name}/run", WRITERS),
     ("get", "/api/v1/playbooks", May::AnyRole),
     ("get", "/api/v1/playbooks/{name}", May::AnyRole),
+    ("get", "/api/v1/nodes", May::AnyRole),
     ("get", "/api/v1/halt", May::AnyRole),
     ("post", "/api/v1/halt", ADMINS),
     ("delete", "/api/v1/halt", ADMINS),

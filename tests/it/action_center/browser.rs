@@ -2,41 +2,14 @@
 //! undo. A script of an attacker that ran would open a dialog, and a dialog fails the test.
 
 use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
 
 use clawback_tests::binary::Clawback;
 use clawback_tests::chromium::Chromium;
 use clawback_tests::hostile::PAYLOADS;
+use clawback_tests::served::Served;
 
 const PASSWORD: &str = "correct horse battery";
-
-/// `clawback serve` on a free port.
-struct Served {
-    process: Child,
-    address: String,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn serve(admin: &Clawback) -> Served {
-    let mut process = admin
-        .command(&["serve", "--listen", "127.0.0.1:0"])
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
-    let told = lines.find_map(|line| line.ok()?.strip_prefix("Action Center at ").map(str::to_owned));
-    std::thread::spawn(move || lines.for_each(drop));
-    Served { process, address: told.expect("it says where it serves").trim_end_matches('/').to_owned() }
-}
 
 /// Five mailboxes with every payload as a subject and as a name.
 fn deliver(folder: &Path) {
@@ -89,8 +62,8 @@ async fn analysts_and_approvers_do_the_whole_job() {
         let _ = admin.add(name, role);
         admin.ok(&["principals", "password", name, "--from", password.to_str().unwrap()]);
     }
-    let served = serve(&admin);
-    let address = served.address.as_str();
+    let served = Served::start(&admin, &[]);
+    let address = served.url();
     let browser = Chromium::start(1280, 900).await;
     let messages = 5 * PAYLOADS.len();
 

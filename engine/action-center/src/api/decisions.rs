@@ -5,26 +5,14 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use clawback_model::{Decision, PlanDigest};
 use clawback_runtime::Ballot;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::Problems;
-use super::remediations::{DetailJson, detail, find, seen};
+use super::remediations::{detail, find, seen};
 use crate::access::Caller;
 use crate::body::{Body, word};
 use crate::center::Center;
+use crate::json::{DetailJson, VoteJson};
 use crate::problem::Problem;
-
-/// A vote.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct VoteJson {
-    /// The plan that the voter looked at.
-    plan_digest: String,
-    /// Why, in the voter's words.
-    #[serde(default)]
-    comment: Option<String>,
-}
 
 /// Approves the plan of this digest. With `If-Match` the vote is refused (412) if anything changed since.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/approve", tag = "remediations", request_body = VoteJson,

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use super::Problems;
 use super::remediations::find;
 use crate::access::Caller;
-use crate::body::{Body, given};
+use crate::body::{Body, stated};
 use crate::center::Center;
 use crate::json::RemediationJson;
 use crate::problem::Problem;
@@ -93,7 +93,7 @@ pub(crate) async fn suggest(
         playbook: suggestion.playbook,
         inputs: suggestion.inputs,
         name: suggestion.name,
-        severity: given::<Severity>("severity", suggestion.severity.as_deref())?,
+        severity: stated::<Severity>("severity", suggestion.severity.as_deref())?,
         description: Some(description),
         source: ActionSource::Air,
         mode: SelectionMode::Query,

@@ -16,7 +16,6 @@ use crate::center::Center;
 use crate::problem::Problem;
 
 pub(crate) use remediations::{HistoryQuery, find as remediation};
-pub(crate) use schedules::state as schedule_state;
 pub(crate) use site::verified;
 
 #[derive(OpenApi)]
@@ -88,12 +87,14 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(follow_ups::retry))
         .routes(routes!(follow_ups::suggest))
         .routes(routes!(schedules::list))
+        .routes(routes!(schedules::slots))
         .routes(routes!(schedules::pause))
         .routes(routes!(schedules::resume))
         .routes(routes!(schedules::run))
         .routes(routes!(site::me))
         .routes(routes!(site::playbooks))
         .routes(routes!(site::playbook))
+        .routes(routes!(site::nodes))
         .routes(routes!(site::halt, site::unhalt, site::halted))
         .routes(routes!(site::verify))
         .routes(routes!(site::refusals))

@@ -4,52 +4,49 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use clawback_store::Schedule;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::Problems;
+use super::remediations::page_size;
 use crate::access::Caller;
+use crate::body::Params;
 use crate::center::Center;
-use crate::json::RemediationJson;
+use crate::json::{RemediationJson, ScheduleJson, SlotJson};
 use crate::problem::Problem;
 
-/// A schedule.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ScheduleJson {
-    name: String,
-    state: &'static str,
-    cron: String,
-    time_zone: String,
-    next_at: Option<String>,
-}
-
-impl From<&Schedule> for ScheduleJson {
-    fn from(schedule: &Schedule) -> Self {
-        Self {
-            name: schedule.name.clone(),
-            state: state(schedule),
-            cron: schedule.timetable.cron.clone(),
-            time_zone: schedule.timetable.time_zone.clone(),
-            next_at: schedule.next_at.map(|at| at.to_string()),
-        }
-    }
-}
-
-/// Where a schedule stands.
-pub(crate) fn state(schedule: &Schedule) -> &'static str {
-    match (schedule.removed, schedule.paused) {
-        (true, _) => "removed",
-        (false, true) => "paused",
-        (false, false) => "running",
-    }
+/// How many slots.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SlotsQuery {
+    /// The newest so many, 1 to 1,000; 50 if nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
 }
 
 /// Every schedule.
 #[utoipa::path(get, path = "/api/v1/schedules", tag = "site",
     responses((status = 200, body = Vec<ScheduleJson>), Problems))]
 pub(crate) async fn list(center: State<Center>, caller: Caller) -> Result<Json<Vec<ScheduleJson>>, Problem> {
-    Ok(Json(center.api().schedules(&caller.who).await?.iter().map(ScheduleJson::from).collect()))
+    let mut items = Vec::new();
+    for schedule in center.api().schedules(&caller.who).await? {
+        items.push(ScheduleJson::load(&center.site().history, schedule).await?);
+    }
+    Ok(Json(items))
+}
+
+/// What became of past slots, the newest first: the remediation, or why there is none.
+#[utoipa::path(get, path = "/api/v1/schedules/{name}/slots", tag = "site", params(SlotsQuery, ("name" = String, Path)),
+    responses((status = 200, body = Vec<SlotJson>), Problems))]
+pub(crate) async fn slots(
+    center: State<Center>,
+    name: Path<String>,
+    caller: Caller,
+    Params(query): Params<SlotsQuery>,
+) -> Result<Json<Vec<SlotJson>>, Problem> {
+    let limit = page_size(query.limit)?;
+    Ok(Json(center.api().slots(&caller.who, &name, limit).await?.iter().map(SlotJson::from).collect()))
 }
 
 /// Fires no more until it is resumed.

@@ -3,68 +3,24 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use clawback_model::{Halt, Role};
+use clawback_store::Head;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Problems;
 use crate::access::Caller;
-use crate::body::Body;
+use crate::body::{Body, Params, optional};
 use crate::center::Center;
+use crate::json::{HaltJson, HaltedJson, MeJson, NodeJson, PlaybookJson, VerifiedJson};
 use crate::problem::Problem;
 
-/// Whoever calls.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct MeJson {
-    name: String,
-    #[schema(value_type = Vec<String>)]
-    roles: Vec<Role>,
-}
-
-/// A playbook with its text.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct PlaybookJson {
-    name: String,
-    description: String,
-    severity: &'static str,
-    digest: String,
-    source: String,
-}
-
-/// Why the site is halted.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct HaltJson {
-    /// In the words of whoever throws the switch.
-    reason: String,
-}
-
-/// Whether the site stands still.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct HaltedJson {
-    halted: bool,
-    by: Option<String>,
-    reason: Option<String>,
-    since: Option<String>,
-}
-
-impl From<Option<Halt>> for HaltedJson {
-    fn from(halt: Option<Halt>) -> Self {
-        let halted = halt.is_some();
-        let (by, reason, since) =
-            halt.map_or((None, None, None), |halt| (Some(halt.by), Some(halt.reason), Some(halt.since.to_string())));
-        Self { halted, by, reason, since }
-    }
-}
-
-/// Whether the history holds together.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct VerifiedJson {
-    holds: bool,
-    events: Option<i64>,
-    remediations: Option<u64>,
+/// A head that was noted down earlier.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Noted {
+    /// `SEQ:HASH`: proves that nothing was cut off since.
     head: Option<String>,
-    broken: Option<String>,
 }
 
 /// A refusal.
@@ -92,14 +48,15 @@ pub(crate) async fn playbooks(center: State<Center>) -> Json<Vec<String>> {
 #[utoipa::path(get, path = "/api/v1/playbooks/{name}", tag = "site", params(("name" = String, Path)),
     responses((status = 200, body = PlaybookJson), Problems))]
 pub(crate) async fn playbook(center: State<Center>, name: Path<String>) -> Result<Json<PlaybookJson>, Problem> {
-    let playbook = center.api().check(&name)?;
-    Ok(Json(PlaybookJson {
-        name: playbook.name().to_owned(),
-        description: playbook.description().to_owned(),
-        severity: playbook.severity().as_str(),
-        digest: playbook.digest().to_string(),
-        source: playbook.source().to_owned(),
-    }))
+    Ok(Json((&center.api().check(&name)?).into()))
+}
+
+/// Nodes that work, or worked until lately. Nothing is planned or acted on while none is alive.
+#[utoipa::path(get, path = "/api/v1/nodes", tag = "site", responses((status = 200, body = Vec<NodeJson>), Problems))]
+pub(crate) async fn nodes(center: State<Center>) -> Result<Json<Vec<NodeJson>>, Problem> {
+    let now = center.now();
+    let nodes = center.site().history.nodes().await?;
+    Ok(Json(nodes.into_iter().map(|(name, until)| NodeJson { name, alive: until > now }).collect()))
 }
 
 /// Whether the site is halted.
@@ -119,34 +76,27 @@ pub(crate) async fn halt(
     Ok(Json(Some(center.api().halt(&caller.who, &body.reason).await?).into()))
 }
 
-/// Takes the kill switch back.
+/// Takes the kill switch back; tells of the halt that stood until then.
 #[utoipa::path(delete, path = "/api/v1/halt", tag = "site", responses((status = 200, body = HaltedJson), Problems))]
 pub(crate) async fn unhalt(center: State<Center>, caller: Caller) -> Result<Json<HaltedJson>, Problem> {
-    center.api().unhalt(&caller.who).await?;
-    Ok(Json(None.into()))
+    Ok(Json(HaltedJson::taken_back(center.api().unhalt(&caller.who).await?)))
 }
 
 /// Walks the whole chain and compares it with every table. On a large history this takes a while.
-#[utoipa::path(get, path = "/api/v1/verify", tag = "site", responses((status = 200, body = VerifiedJson), Problems))]
-pub(crate) async fn verify(center: State<Center>) -> Result<Json<VerifiedJson>, Problem> {
-    Ok(Json(match verified(&center).await? {
-        Ok(found) => VerifiedJson {
-            holds: true,
-            events: Some(found.head.seq),
-            remediations: Some(found.remediations),
-            head: Some(found.head.hash.to_string()),
-            broken: None,
-        },
-        Err(broken) => {
-            VerifiedJson { holds: false, events: None, remediations: None, head: None, broken: Some(broken) }
-        }
-    }))
+#[utoipa::path(get, path = "/api/v1/verify", tag = "site", params(Noted),
+    responses((status = 200, body = VerifiedJson), Problems))]
+pub(crate) async fn verify(center: State<Center>, Params(noted): Params<Noted>) -> Result<Json<VerifiedJson>, Problem> {
+    let head = optional("head", noted.head.as_deref())?;
+    Ok(Json(verified(&center, head).await?.into()))
 }
 
 /// The verified history, or what is broken in it.
-pub(crate) async fn verified(center: &Center) -> Result<Result<clawback_store::Verified, String>, Problem> {
+pub(crate) async fn verified(
+    center: &Center,
+    known: Option<Head>,
+) -> Result<Result<clawback_store::Verified, String>, Problem> {
     use clawback_store::VerifyError;
-    match center.site().history.verify(None, |_| {}).await {
+    match center.site().history.verify(known, |_| {}).await {
         Ok(verified) => Ok(Ok(verified)),
         Err(VerifyError::Broken(found)) => Ok(Err(found.to_string())),
         Err(VerifyError::Store(error)) => Err(error.into()),

@@ -25,7 +25,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
 /// Walks the whole chain.
 pub(crate) async fn verify(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    let result = verified(&center).await?;
+    let result = verified(&center, None).await?;
     show(&center, &frame, Some(result)).await
 }
 

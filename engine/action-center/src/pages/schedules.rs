@@ -8,8 +8,8 @@ use maud::{Markup, html};
 use super::frame::Frame;
 use super::{Shown, layout};
 use crate::access::Caller;
-use crate::api::schedule_state;
 use crate::center::Center;
+use crate::json::schedule_state;
 use crate::problem::Problem;
 
 const COLUMNS: [&str; 6] = ["Playbook", "State", "Cron", "Time zone", "Next", "Control"];

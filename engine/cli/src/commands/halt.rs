@@ -1,5 +1,6 @@
 //! `clawback halt` and `clawback unhalt`: the kill switch of the site, and the word about it that other commands pass on.
 
+use clawback_action_center::json::{HaltJson, HaltedJson, MeJson};
 use clawback_model::{Halt, visible};
 use clawback_runtime::Site;
 
@@ -7,12 +8,20 @@ use crate::args::{Format, Global, HaltArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
+use crate::remote::Remote;
 
 pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::None).await?;
-    let standing = session.api.halt(&session.who, &args.reason).await?;
+    let (standing, who) = if let Some(remote) = Remote::of(global)? {
+        let me: MeJson = remote.get(&["me"], &[]).await?;
+        let halted: HaltedJson = remote.post(&["halt"], &[], &HaltJson { reason: args.reason.clone() }, None).await?;
+        let standing = halted.halt().ok_or_else(|| Failure::failed("the server does not say who halted it"))?;
+        (standing, me.name)
+    } else {
+        let session = Session::open(global, Stores::None).await?;
+        (session.api.halt(&session.who, &args.reason).await?, session.who.name)
+    };
     print(global, Some(&standing), &format!("the site is {}", visible(&standing.to_string())))?;
-    if standing.by != session.who.name || standing.reason != args.reason {
+    if standing.by != who || standing.reason != args.reason {
         output::note("it was halted before; that halt stands as it is");
     }
     output::note("running remediations end the call they are in, and keep what they did");
@@ -21,8 +30,13 @@ pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failur
 }
 
 pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::None).await?;
-    let said = match session.api.unhalt(&session.who).await? {
+    let stood = if let Some(remote) = Remote::of(global)? {
+        remote.delete::<HaltedJson>(&["halt"]).await?.halt()
+    } else {
+        let session = Session::open(global, Stores::None).await?;
+        session.api.unhalt(&session.who).await?
+    };
+    let said = match stood {
         Some(halt) => format!("the site goes on; it was {}", visible(&halt.to_string())),
         None => "the site was not halted".to_owned(),
     };
@@ -33,15 +47,20 @@ pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
 /// Says loudly that the site is halted, or that it goes on, unless that is `known`. Gives the halt that stands.
 pub(crate) async fn tell(site: &Site, known: Option<Halt>) -> Result<Option<Halt>, Failure> {
     let standing = site.history.halted().await?;
-    match (&standing, &known) {
-        (Some(halt), known) if known.as_ref() != Some(halt) => {
+    say(standing.as_ref(), known.as_ref());
+    Ok(standing)
+}
+
+/// The same of a halt that was read elsewhere.
+pub(crate) fn say(standing: Option<&Halt>, known: Option<&Halt>) {
+    match (standing, known) {
+        (Some(halt), known) if known != Some(halt) => {
             output::note(&format!("THE SITE IS HALTED: {}", visible(&halt.to_string())));
             output::note("nothing is planned, started or acted on; an administrator lets it go on: clawback unhalt");
         }
         (None, Some(_)) => output::note("the site goes on"),
         _ => {}
     }
-    Ok(standing)
 }
 
 fn print(global: &Global, standing: Option<&Halt>, said: &str) -> Result<(), Failure> {

@@ -3,16 +3,23 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use clawback_model::{Picked, RemediationId, SelectionMode, Target};
-use clawback_runtime::{DryRun, Submission};
+use clawback_action_center::json::{DetailJson, PreviewJson, SampleJson, SubmissionJson};
+use clawback_model::{Picked, RemediationId, SelectionMode};
+use clawback_runtime::Submission;
 use serde::Serialize;
 
-use crate::args::{Format, Global, PlanArgs, PlaybookArgs};
+use crate::args::{Format, Global, Leave, PlanArgs, PlaybookArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
+use crate::remote::Remote;
 use crate::{output, progress};
 
+const COLUMNS: [&str; 5] = ["mailbox", "location", "from", "subject", "received"];
+
 pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
+    if let Some(remote) = Remote::of(global)? {
+        return there(global, &remote, args).await;
+    }
     let session = Session::open(global, Stores::All).await?;
     if let Ok(id) = args.playbook.parse::<RemediationId>() {
         session.api.replan(&session.who, &id).await?;
@@ -24,6 +31,22 @@ pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure
     }
     let remediation = session.api.submit(&session.who, submission).await?;
     super::work::plan_only(global, &session, &remediation.id).await
+}
+
+async fn there(global: &Global, remote: &Remote, args: PlanArgs) -> Result<Exit, Failure> {
+    if let Ok(id) = args.playbook.parse::<RemediationId>() {
+        let id = id.to_string();
+        let _: DetailJson = remote.act(&["remediations", &id, "replan"]).await?;
+        return super::follow::follow(global, remote, &id, Leave::default()).await;
+    }
+    if !args.dry_run {
+        // A worker that makes the plan goes on with it, where nobody need approve.
+        return Err(Failure::misuse(
+            "a server plans and then runs what needs no approval; it does not stop at the plan",
+        )
+        .hint("--dry-run shows what the plan would be; `clawback run` submits it"));
+    }
+    preview(global, remote, submission(&args.playbook, args.with)?, args.sample).await
 }
 
 /// What the arguments ask for.
@@ -90,27 +113,44 @@ pub(crate) async fn dry_run(
         let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
         session.api.dry_run(&session.who, submission, sample, &observer).await?
     };
-    match global.format {
-        Format::Table => table(&found)?,
-        Format::Json | Format::Ocsf | Format::O365Air => output::json(&DryRunJson::from(&found))?,
-        Format::Csv => rows(global, &found)?,
-    }
-    Ok(if found.plan.is_ok() { Exit::Done } else { Exit::Failed })
+    print(global, found.into())
 }
 
-fn table(found: &DryRun) -> Result<(), Failure> {
-    let plan = match &found.plan {
-        Ok(plan) => plan,
-        Err(reason) => return output::line(&format!("no plan: {reason}")),
-    };
+/// Lets a server search, and prints what the plan would be.
+pub(crate) async fn preview(
+    global: &Global,
+    remote: &Remote,
+    submission: Submission,
+    sample: usize,
+) -> Result<Exit, Failure> {
+    let query = [("sample", sample.to_string())];
+    let found = remote.post(&["previews"], &query, &SubmissionJson::from(submission), None).await?;
+    print(global, found)
+}
+
+fn print(global: &Global, found: PreviewJson) -> Result<Exit, Failure> {
+    let exit = if found.refused.is_none() { Exit::Done } else { Exit::Failed };
+    match global.format {
+        Format::Table => table(&found)?,
+        Format::Json | Format::Ocsf | Format::O365Air => output::json(&DryRunJson::from(found))?,
+        Format::Csv => output::rows(global.format, &COLUMNS, &found.sample, None, cells)?,
+    }
+    Ok(exit)
+}
+
+fn table(found: &PreviewJson) -> Result<(), Failure> {
+    if let Some(reason) = &found.refused {
+        return output::line(&format!("no plan: {}", clawback_model::visible(reason)));
+    }
+    let facts = found.facts.clone().unwrap_or_default();
     let mut pairs = vec![
-        ("plan", plan.digest.to_string()),
-        ("mailboxes", plan.facts.mailboxes.to_string()),
-        ("messages", super::work::counts(&plan.counts)),
-        ("VIP messages", plan.facts.vips.to_string()),
+        ("plan", found.plan_digest.clone().unwrap_or_default()),
+        ("mailboxes", facts.mailboxes.to_string()),
+        ("messages", super::work::counts(&found.counts.unwrap_or_default())),
+        ("VIP messages", facts.vips.to_string()),
     ];
-    if plan.facts.unsearched > 0 {
-        pairs.push(("NOT SEARCHED", format!("{} mailboxes", plan.facts.unsearched)));
+    if facts.unsearched > 0 {
+        pairs.push(("NOT SEARCHED", format!("{} mailboxes", facts.unsearched)));
     }
     let approval = found.approval.as_ref().map_or("none asked for".to_owned(), |rule| {
         let roles = rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
@@ -118,37 +158,18 @@ fn table(found: &DryRun) -> Result<(), Failure> {
     });
     pairs.push(("approvals", approval));
     output::fields(&pairs)?;
-    let columns = ["mailbox", "location", "from", "subject", "received"];
-    output::line(&output::table(&columns, found.sample.iter().map(cells)))?;
+    output::line(&output::table(&COLUMNS, found.sample.iter().map(cells)))?;
     output::note("nothing was stored: this was a dry run");
     Ok(())
 }
 
-fn rows(global: &Global, found: &DryRun) -> Result<(), Failure> {
-    output::rows(
-        global.format,
-        &["mailbox", "location", "from", "subject", "received"],
-        &found_json(found),
-        None,
-        |json| {
-            vec![
-                json.mailbox.clone(),
-                json.latest_delivery_location.clone(),
-                json.from.clone(),
-                json.subject.clone(),
-                json.received_at.clone(),
-            ]
-        },
-    )
-}
-
-fn cells(target: &Target) -> Vec<String> {
+fn cells(message: &SampleJson) -> Vec<String> {
     vec![
-        target.mailbox.to_string(),
-        target.location.to_string(),
-        target.from_address.clone(),
-        target.subject.clone(),
-        target.received_at.to_string(),
+        message.mailbox.clone(),
+        message.latest_delivery_location.clone(),
+        message.from.clone(),
+        message.subject.clone(),
+        message.received_at.clone(),
     ]
 }
 
@@ -158,47 +179,17 @@ struct DryRunJson {
     refused: Option<String>,
     counts: Option<clawback_model::Counts>,
     facts: Option<clawback_model::PlanFacts>,
-    messages: Vec<FoundJson>,
+    messages: Vec<SampleJson>,
 }
 
-#[derive(Serialize)]
-struct FoundJson {
-    mailbox: String,
-    message_id: String,
-    fingerprint: String,
-    subject: String,
-    from: String,
-    received_at: String,
-    latest_delivery_location: String,
-    not_remediable: Option<&'static str>,
-}
-
-fn found_json(found: &DryRun) -> Vec<FoundJson> {
-    found
-        .sample
-        .iter()
-        .map(|target| FoundJson {
-            mailbox: target.mailbox.to_string(),
-            message_id: target.reference.message_id.clone(),
-            fingerprint: target.reference.fingerprint.clone(),
-            subject: target.subject.clone(),
-            from: target.from_address.clone(),
-            received_at: target.received_at.to_string(),
-            latest_delivery_location: target.location.to_string(),
-            not_remediable: target.not_remediable.map(clawback_model::Reason::as_str),
-        })
-        .collect()
-}
-
-impl From<&DryRun> for DryRunJson {
-    fn from(found: &DryRun) -> Self {
-        let plan = found.plan.as_ref().ok();
+impl From<PreviewJson> for DryRunJson {
+    fn from(found: PreviewJson) -> Self {
         Self {
-            plan_digest: plan.map(|plan| plan.digest.to_string()),
-            refused: found.plan.as_ref().err().map(ToString::to_string),
-            counts: plan.map(|plan| plan.counts),
-            facts: plan.map(|plan| plan.facts.clone()),
-            messages: found_json(found),
+            plan_digest: found.plan_digest,
+            refused: found.refused,
+            counts: found.counts,
+            facts: found.facts,
+            messages: found.sample,
         }
     }
 }

@@ -1,37 +1,14 @@
 //! `clawback schedules`: playbooks that run by themselves.
 
-use clawback_model::{Misfire, Overlap, Timestamp};
-use clawback_store::{Schedule, Slot};
+use clawback_action_center::json::{RemediationJson, ScheduleJson, SlotJson};
+use clawback_model::{Clock as _, Timestamp, visible};
 use serde::Serialize;
 
 use crate::args::{Global, SchedulesCommand};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::{Session, Stores, SystemClock};
 use crate::output;
-
-#[derive(Serialize)]
-struct ScheduleJson {
-    name: String,
-    state: &'static str,
-    cron: String,
-    time_zone: String,
-    jitter_seconds: u64,
-    overlap: Overlap,
-    misfire: Misfire,
-    next_at: Option<String>,
-    last: Option<SlotJson>,
-}
-
-#[derive(Serialize)]
-struct SlotJson {
-    slot: String,
-    last_slot: String,
-    slots: u64,
-    remediation: Option<String>,
-    reason: Option<&'static str>,
-    detail: Option<String>,
-    decided_at: String,
-}
+use crate::remote::Remote;
 
 #[derive(Serialize)]
 struct NextJson {
@@ -42,17 +19,20 @@ struct NextJson {
 }
 
 pub(crate) async fn run(global: &Global, command: SchedulesCommand) -> Result<Exit, Failure> {
+    if let Some(remote) = Remote::of(global)? {
+        return there(global, &remote, command).await;
+    }
     let stores = if matches!(command, SchedulesCommand::Run { .. }) { Stores::All } else { Stores::None };
     let session = Session::open(global, stores).await?;
     let (api, who) = (&session.api, &session.who);
     match command {
-        SchedulesCommand::List => list(global, &session).await?,
-        SchedulesCommand::Next { name, count } => next(global, &session, name.as_deref(), count.into()).await?,
+        SchedulesCommand::List => list(global, &known(&session).await?)?,
+        SchedulesCommand::Next { name, count } => {
+            next(global, &known(&session).await?, name.as_deref(), count.into())?;
+        }
         SchedulesCommand::Slots { name, limit } => {
             let items: Vec<_> = api.slots(who, &name, limit).await?.iter().map(SlotJson::from).collect();
-            output::rows(global.format, &["slot", "result", "decided"], &items, None, |item| {
-                vec![item.slot.clone(), item.in_words(), item.decided_at.clone()]
-            })?;
+            slots(global, &items)?;
         }
         SchedulesCommand::Pause { name } => {
             api.pause_schedule(who, &name).await?;
@@ -70,28 +50,63 @@ pub(crate) async fn run(global: &Global, command: SchedulesCommand) -> Result<Ex
     Ok(Exit::Done)
 }
 
-async fn list(global: &Global, session: &Session) -> Result<(), Failure> {
+async fn there(global: &Global, remote: &Remote, command: SchedulesCommand) -> Result<Exit, Failure> {
+    match command {
+        SchedulesCommand::List => list(global, &remote.get::<Vec<_>>(&["schedules"], &[]).await?)?,
+        SchedulesCommand::Next { name, count } => {
+            next(global, &remote.get::<Vec<_>>(&["schedules"], &[]).await?, name.as_deref(), count.into())?;
+        }
+        SchedulesCommand::Slots { name, limit } => {
+            let query = [("limit", limit.to_string())];
+            slots(global, &remote.get::<Vec<_>>(&["schedules", &name, "slots"], &query).await?)?;
+        }
+        SchedulesCommand::Pause { name } => {
+            remote.act::<()>(&["schedules", &name, "pause"]).await?;
+            output::line(&format!("paused {name}"))?;
+        }
+        SchedulesCommand::Resume { name } => {
+            remote.act::<()>(&["schedules", &name, "resume"]).await?;
+            output::line(&format!("resumed {name}"))?;
+        }
+        SchedulesCommand::Run { name, leave } => {
+            let submitted: RemediationJson = remote.act(&["schedules", &name, "run"]).await?;
+            return super::follow::follow(global, remote, &submitted.id, leave).await;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Every schedule that this site has.
+async fn known(session: &Session) -> Result<Vec<ScheduleJson>, Failure> {
     let mut items = Vec::new();
     for schedule in session.api.schedules(&session.who).await? {
-        let last = session.site().history.slots(&schedule.name, 1).await?;
-        items.push(ScheduleJson::new(schedule, last.first()));
+        items.push(ScheduleJson::load(&session.site().history, schedule).await?);
     }
+    Ok(items)
+}
+
+fn slots(global: &Global, items: &[SlotJson]) -> Result<(), Failure> {
+    output::rows(global.format, &["slot", "result", "decided"], items, None, |item| {
+        vec![item.slot.clone(), in_words(item), item.decided_at.clone()]
+    })
+}
+
+fn list(global: &Global, items: &[ScheduleJson]) -> Result<(), Failure> {
     if items.is_empty() {
         output::note("no playbook has a schedule");
     }
     let columns = ["name", "state", "cron", "time zone", "next", "last slot", "result"];
-    output::rows(global.format, &columns, &items, None, |item| {
+    output::rows(global.format, &columns, items, None, |item| {
         let (slot, result) =
-            item.last.as_ref().map_or_else(Default::default, |last| (last.slot.clone(), last.in_words()));
+            item.last.as_ref().map_or_else(Default::default, |last| (last.slot.clone(), in_words(last)));
         let next = item.next_at.clone().unwrap_or_default();
-        vec![item.name.clone(), item.state.to_owned(), item.cron.clone(), item.time_zone.clone(), next, slot, result]
+        vec![item.name.clone(), item.state.to_string(), item.cron.clone(), item.time_zone.clone(), next, slot, result]
     })
 }
 
-async fn next(global: &Global, session: &Session, name: Option<&str>, count: usize) -> Result<(), Failure> {
-    let now = session.site().now();
+fn next(global: &Global, schedules: &[ScheduleJson], name: Option<&str>, count: usize) -> Result<(), Failure> {
+    let now = SystemClock.now();
     let mut items = Vec::new();
-    let schedules = session.api.schedules(&session.who).await?;
     if let Some(name) = name
         && !schedules.iter().any(|schedule| schedule.name == name)
     {
@@ -99,8 +114,9 @@ async fn next(global: &Global, session: &Session, name: Option<&str>, count: usi
             .hint("`clawback schedules list` shows those that have"));
     }
     for schedule in schedules.iter().filter(|schedule| name.is_none_or(|name| name == schedule.name)) {
-        if schedule.paused || schedule.removed {
-            output::note(&format!("{} is {}: it fires not at all", schedule.name, state(schedule)));
+        if schedule.state != "active" {
+            let (name, state) = (visible(&schedule.name), visible(&schedule.state));
+            output::note(&format!("{name} is {state}: it fires not at all"));
             continue;
         }
         items.extend(upcoming(schedule, now, count)?);
@@ -111,8 +127,8 @@ async fn next(global: &Global, session: &Session, name: Option<&str>, count: usi
     })
 }
 
-fn upcoming(schedule: &Schedule, now: Timestamp, count: usize) -> Result<Vec<NextJson>, Failure> {
-    let timetable = &schedule.timetable;
+fn upcoming(schedule: &ScheduleJson, now: Timestamp, count: usize) -> Result<Vec<NextJson>, Failure> {
+    let timetable = schedule.timetable();
     let cron = timetable.cron().map_err(|error| Failure::misuse(format!("{}: {error}", schedule.name)))?;
     let slots = cron.slots_after(now).take(count);
     let item = |slot: Timestamp| NextJson {
@@ -124,57 +140,17 @@ fn upcoming(schedule: &Schedule, now: Timestamp, count: usize) -> Result<Vec<Nex
     Ok(slots.map(item).collect())
 }
 
-const fn state(schedule: &Schedule) -> &'static str {
-    match (schedule.removed, schedule.paused) {
-        (true, _) => "removed",
-        (false, true) => "paused",
-        (false, false) => "active",
+/// The remediation, or why there is none.
+fn in_words(slot: &SlotJson) -> String {
+    if let Some(remediation) = &slot.remediation {
+        return remediation.clone();
     }
-}
-
-impl ScheduleJson {
-    fn new(schedule: Schedule, last: Option<&Slot>) -> Self {
-        Self {
-            state: state(&schedule),
-            jitter_seconds: schedule.timetable.jitter.as_secs(),
-            overlap: schedule.timetable.overlap,
-            misfire: schedule.timetable.misfire,
-            next_at: schedule.next_at.map(|at| at.to_string()),
-            last: last.map(SlotJson::from),
-            name: schedule.name,
-            cron: schedule.timetable.cron,
-            time_zone: schedule.timetable.time_zone,
-        }
+    let mut words = slot.reason.as_deref().unwrap_or_default().to_owned();
+    if slot.slots > 1 {
+        words = format!("{words}: {} slots until {}", slot.slots, slot.last_slot);
     }
-}
-
-impl From<&Slot> for SlotJson {
-    fn from(slot: &Slot) -> Self {
-        Self {
-            slot: slot.first.to_string(),
-            last_slot: slot.last.to_string(),
-            slots: slot.slots,
-            remediation: slot.remediation.as_ref().map(ToString::to_string),
-            reason: slot.reason.map(clawback_model::SlotReason::as_str),
-            detail: slot.detail.clone(),
-            decided_at: slot.decided_at.to_string(),
-        }
-    }
-}
-
-impl SlotJson {
-    /// The remediation, or why there is none.
-    fn in_words(&self) -> String {
-        if let Some(remediation) = &self.remediation {
-            return remediation.clone();
-        }
-        let mut words = self.reason.unwrap_or_default().to_owned();
-        if self.slots > 1 {
-            words = format!("{words}: {} slots until {}", self.slots, self.last_slot);
-        }
-        match &self.detail {
-            Some(detail) => format!("{words}: {detail}"),
-            None => words,
-        }
+    match &slot.detail {
+        Some(detail) => format!("{words}: {detail}"),
+        None => words,
     }
 }

@@ -1,103 +1,124 @@
 //! `clawback show`: one remediation, its alert and investigation, its batches, and on request every message and event.
 
-use clawback_model::{InvestigationStatus, Remediation};
-use serde::Serialize;
+use clawback_action_center::json::{BatchJson, DetailJson, EventJson, MessageJson, Page};
 
 use crate::args::{Format, Global, ShowArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
-use clawback_action_center::json::{MessageJson, RemediationJson};
+use crate::remote::Remote;
 
 /// Rows read at once.
 const PAGE: u32 = 5_000;
-
-#[derive(Serialize)]
-struct EventJson {
-    seq: i64,
-    at: String,
-    actor: String,
-    kind: String,
-    hash: String,
-}
+/// Rows that a server gives at once.
+const LARGEST_PAGE: u32 = 1_000;
 
 pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
+    match Remote::of(global)? {
+        Some(remote) => there(global, &remote, args).await,
+        None => here(global, args).await,
+    }
+}
+
+async fn here(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::None).await?;
     let remediation = session.find(&args.id).await?;
     super::halt::tell(session.site(), None).await?;
+    let history = &session.site().history;
     if args.messages {
-        return messages(global, &session, &remediation).await;
+        let mut items = Vec::new();
+        let mut after = None;
+        loop {
+            let page = history.messages(&remediation.id, after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.seq);
+            items.extend(page.iter().map(|(target, outcome)| MessageJson::new(&remediation, target, outcome.as_ref())));
+        }
+        return messages(global, &items);
     }
     if args.events {
-        return events(global, &session, &remediation).await;
+        let items = history.events(&remediation.id).await?;
+        return events(global, &items.into_iter().map(EventJson::from).collect::<Vec<_>>());
     }
-    let history = &session.site().history;
-    let alert = history.alert(&remediation.request.alert_id).await?;
-    let investigation = history.investigation(&remediation.request.investigation_id).await?;
-    let sweep = super::sweeps::of(&session, &remediation).await?;
+    let detail = DetailJson::load(history, &remediation, session.site().now()).await?;
     if global.format == Format::Json {
-        output::json(&serde_json::json!({
-            "sweep": sweep,
-            "remediation": RemediationJson::from(&remediation),
-            "alert": alert,
-            "investigation": investigation,
-            "investigation_status": InvestigationStatus::of(&remediation),
-            "approval": remediation.approval,
-        }))?;
+        output::json(&detail)?;
         return Ok(Exit::Done);
     }
-    super::work::summary(&remediation)?;
+    let batches = history.batches(&remediation.id).await?;
+    everything(detail, &batches.into_iter().map(BatchJson::from).collect::<Vec<_>>())
+}
+
+async fn there(global: &Global, remote: &Remote, args: ShowArgs) -> Result<Exit, Failure> {
+    let (detail, _) = remote.look(&args.id, 0).await?;
+    let id = detail.remediation.id.as_str();
+    super::halt::say(remote.halted().await?.as_ref(), None);
+    if args.messages {
+        let mut items: Vec<MessageJson> = Vec::new();
+        let mut after = None;
+        loop {
+            let mut query = vec![("limit", LARGEST_PAGE.to_string())];
+            query.extend(after.map(|after| ("after", after)));
+            let page: Page<MessageJson> = remote.get(&["remediations", id, "messages"], &query).await?;
+            items.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                return messages(global, &items);
+            }
+        }
+    }
+    if args.events {
+        let items: Vec<EventJson> = remote.get(&["remediations", id, "events"], &[]).await?;
+        return events(global, &items);
+    }
+    if global.format == Format::Json {
+        output::json(&detail)?;
+        return Ok(Exit::Done);
+    }
+    let batches: Vec<BatchJson> = remote.get(&["remediations", id, "batches"], &[]).await?;
+    everything(detail, &batches)
+}
+
+fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure> {
+    let DetailJson { remediation, approval, alert, investigation, investigation_status, sweep, .. } = detail;
+    super::work::summary(&remediation, approval.as_ref())?;
     output::fields(&[
-        ("created", remediation.created_at.to_string()),
-        ("updated", remediation.updated_at.to_string()),
-        ("playbook", remediation.request.playbook.clone()),
-        ("description", remediation.request.description.clone()),
+        ("created", remediation.created_at),
+        ("updated", remediation.updated_at),
+        ("playbook", remediation.playbook),
+        ("description", remediation.description),
         ("alert", format!("{}  {}", alert.id, alert.name)),
-        ("entity", investigation.entity.clone()),
-        ("state", InvestigationStatus::of(&remediation).to_string()),
-        ("as of", remediation.request.as_of.map(|at| at.to_string()).unwrap_or_default()),
+        ("entity", investigation.entity),
+        ("state", investigation_status.to_string()),
+        ("as of", remediation.as_of.unwrap_or_default()),
         ("sweep", sweep.as_ref().map(super::sweeps::in_words).unwrap_or_default()),
         ("late copies", sweep.map(|sweep| super::sweeps::late_copies(&sweep)).unwrap_or_default()),
     ])?;
-    if let Some(approval) = &remediation.approval {
-        for vote in &approval.votes {
-            let comment = vote.comment.as_deref().map_or(String::new(), |comment| format!(": {comment}"));
-            let decision = if vote.decision == clawback_model::Decision::Approve { "approved" } else { "rejected" };
-            output::fields(&[("vote", format!("{} {decision} at {}{comment}", vote.by, vote.at))])?;
-        }
+    for vote in approval.iter().flat_map(|approval| &approval.votes) {
+        let comment = vote.comment.as_deref().map_or(String::new(), |comment| format!(": {comment}"));
+        let decision = if vote.decision == clawback_model::Decision::Approve { "approved" } else { "rejected" };
+        output::fields(&[("vote", format!("{} {decision} at {}{comment}", vote.by, vote.at))])?;
     }
-    let batches = history.batches(&remediation.id).await?;
     if !batches.is_empty() {
         let columns = ["batch", "messages", "outcome", "throttled"];
         let rows = batches.iter().map(|batch| {
-            let under_way = ("under way".to_owned(), String::new());
-            let (outcome, throttled) = batch.finished.as_ref().map_or(under_way, |(_, report, _)| {
-                (super::work::counts(&report.counts), report.throttled.to_string())
-            });
-            vec![batch.number.to_string(), batch.targets.to_string(), outcome, throttled]
+            let outcome = batch.counts.as_ref().map_or("under way".to_owned(), super::work::counts);
+            let throttled = batch.throttled.map(|throttled| throttled.to_string()).unwrap_or_default();
+            vec![batch.number.to_string(), batch.messages.to_string(), outcome, throttled]
         });
         output::line(&output::table(&columns, rows))?;
     }
     Ok(Exit::Done)
 }
 
-async fn messages(global: &Global, session: &Session, remediation: &Remediation) -> Result<Exit, Failure> {
-    let mut items = Vec::new();
-    let mut after = None;
-    loop {
-        let page = session.site().history.messages(&remediation.id, after, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = Some(last.seq);
-        items.extend(page.iter().map(|(target, outcome)| MessageJson::new(remediation, target, outcome.as_ref())));
-    }
+fn messages(global: &Global, items: &[MessageJson]) -> Result<Exit, Failure> {
     let columns = ["mailbox", "outcome", "reason", "latest delivery location", "from", "subject", "message id"];
-    output::rows(global.format, &columns, &items, None, |row| {
+    output::rows(global.format, &columns, items, None, |row| {
+        let reason = row.reason.as_deref().unwrap_or_default();
         vec![
             row.mailbox.clone(),
-            row.outcome.unwrap_or("open").to_owned(),
-            row.detail.as_ref().map_or(row.reason.unwrap_or_default().to_owned(), |detail| {
-                format!("{}: {detail}", row.reason.unwrap_or_default())
-            }),
+            row.outcome.as_deref().unwrap_or("open").to_owned(),
+            row.detail.as_ref().map_or(reason.to_owned(), |detail| format!("{reason}: {detail}")),
             row.latest_delivery_location.clone().unwrap_or_else(|| "gone".to_owned()),
             row.from.clone(),
             row.subject.clone(),
@@ -107,27 +128,13 @@ async fn messages(global: &Global, session: &Session, remediation: &Remediation)
     Ok(Exit::Done)
 }
 
-async fn events(global: &Global, session: &Session, remediation: &Remediation) -> Result<Exit, Failure> {
-    let items: Vec<EventJson> = session
-        .site()
-        .history
-        .events(&remediation.id)
-        .await?
-        .into_iter()
-        .map(|stored| EventJson {
-            seq: stored.link.seq,
-            at: stored.link.at.to_string(),
-            actor: stored.link.actor,
-            kind: stored.link.kind,
-            hash: stored.hash.to_string(),
-        })
-        .collect();
-    output::rows(global.format, &["seq", "at", "actor", "event", "hash"], &items, None, |row| {
+fn events(global: &Global, items: &[EventJson]) -> Result<Exit, Failure> {
+    output::rows(global.format, &["seq", "at", "actor", "event", "hash"], items, None, |row| {
         vec![
             row.seq.to_string(),
             row.at.clone(),
             row.actor.clone(),
-            row.kind.clone(),
+            row.event.clone(),
             row.hash.chars().take(16).collect(),
         ]
     })?;

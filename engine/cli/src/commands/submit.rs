@@ -2,22 +2,46 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use clawback_action_center::json::{RemediationJson, SubmissionJson};
 use clawback_model::{ActionSource, LocationKind, SelectionMode};
 use clawback_runtime::Submission;
 
 use crate::args::{Global, Leave, SubmitArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
+use crate::remote::Remote;
+
+/// Messages that a dry run shows.
+const SAMPLE: usize = 20;
 
 pub(crate) async fn run(global: &Global, args: SubmitArgs) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::All).await?;
     let dry_run = args.dry_run;
+    if let Some(remote) = Remote::of(global)? {
+        let submission = submission(args)?;
+        if dry_run {
+            return super::plan::preview(global, &remote, submission, SAMPLE).await;
+        }
+        return there(global, &remote, submission, Leave::default()).await;
+    }
+    let session = Session::open(global, Stores::All).await?;
     let submission = submission(args)?;
     if dry_run {
-        return super::plan::dry_run(global, &session, submission, 20).await;
+        return super::plan::dry_run(global, &session, submission, SAMPLE).await;
     }
     let remediation = session.api.submit(&session.who, submission).await?;
     super::work::carry_on(global, &session, &remediation.id, Leave::default()).await
+}
+
+/// Submits to a server, and looks on.
+pub(crate) async fn there(
+    global: &Global,
+    remote: &Remote,
+    submission: Submission,
+    leave: Leave,
+) -> Result<Exit, Failure> {
+    let body = SubmissionJson::from(submission);
+    let submitted: RemediationJson = remote.post(&["remediations"], &[], &body, None).await?;
+    super::follow::follow(global, remote, &submitted.id, leave).await
 }
 
 fn submission(args: SubmitArgs) -> Result<Submission, Failure> {

@@ -1,6 +1,6 @@
 //! `clawback sweeps`: remediations that keep looking for late copies.
 
-use clawback_model::{Origin, Remediation, SweepApproval};
+use clawback_model::SweepApproval;
 
 use crate::args::{Global, SweepsCommand};
 use crate::failure::{Exit, Failure};
@@ -44,18 +44,6 @@ pub(crate) async fn run(global: &Global, command: SweepsCommand) -> Result<Exit,
         }
     }
     Ok(Exit::Done)
-}
-
-/// The sweep that a remediation began or belongs to.
-pub(crate) async fn of(session: &Session, remediation: &Remediation) -> Result<Option<SweepJson>, Failure> {
-    let history = &session.site().history;
-    let first = match &remediation.request.origin {
-        Origin::Sweep { of } => history.load(of).await?,
-        _ => remediation.clone(),
-    };
-    let Some(sweep) = history.sweep(&first.id).await? else { return Ok(None) };
-    let follow_ups = history.follow_ups(&first.id).await?;
-    Ok(Some(SweepJson::new(&sweep, &first, &follow_ups)))
 }
 
 /// Where a sweep stands.

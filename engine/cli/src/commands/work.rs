@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Counts, Next, Remediation, RemediationId, Status};
+use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
+use clawback_model::{Approval, Counts, Next, Remediation, RemediationId, Status};
 use clawback_runtime::{Observer, Seen, Worker};
 
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
 use crate::open::Session;
 use crate::{output, progress};
-use clawback_action_center::json::RemediationJson;
 
 /// How often a watcher looks.
 const LOOK: Duration = Duration::from_millis(500);
@@ -68,60 +68,76 @@ pub(crate) async fn plan_only(global: &Global, session: &Session, id: &Remediati
     tell(global, &remediation)
 }
 
-/// Prints a remediation and gives the exit code that its status stands for.
-pub(crate) fn tell(global: &Global, remediation: &Remediation) -> Result<Exit, Failure> {
-    match global.format {
-        Format::Table => summary(remediation)?,
-        Format::Json | Format::Ocsf | Format::O365Air => output::json(&RemediationJson::from(remediation))?,
-        Format::Csv => {
-            super::history::print(global, std::slice::from_ref(remediation), None)?;
-        }
+/// Where a remediation stands, whether it was read here or at a server.
+pub(crate) struct Standing {
+    pub(crate) remediation: RemediationJson,
+    pub(crate) approval: Option<Approval>,
+}
+
+impl From<&Remediation> for Standing {
+    fn from(remediation: &Remediation) -> Self {
+        Self { remediation: remediation.into(), approval: remediation.approval.clone() }
     }
-    Ok(exit_of(remediation))
+}
+
+impl From<DetailJson> for Standing {
+    fn from(detail: DetailJson) -> Self {
+        Self { remediation: detail.remediation, approval: detail.approval }
+    }
+}
+
+/// Prints a remediation and gives the exit code that its status stands for.
+pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exit, Failure> {
+    let Standing { remediation, approval } = standing.into();
+    match global.format {
+        Format::Table => summary(&remediation, approval.as_ref())?,
+        Format::Json | Format::Ocsf | Format::O365Air => output::json(&remediation)?,
+        Format::Csv => super::history::print(global, std::slice::from_ref(&remediation), None)?,
+    }
+    Ok(exit_of(remediation.status, remediation.facts.is_some()))
 }
 
 /// 3 where messages failed, 1 where nothing could be done, 0 else.
-pub(crate) fn exit_of(remediation: &Remediation) -> Exit {
-    match remediation.status {
-        Status::Failed if remediation.plan.is_none() => Exit::Failed,
+pub(crate) fn exit_of(status: Status, was_planned: bool) -> Exit {
+    match status {
+        Status::Failed if !was_planned => Exit::Failed,
         Status::Failed | Status::PartiallyCompleted => Exit::Partial,
         _ => Exit::Done,
     }
 }
 
 /// What a person wants to know first, and the next step.
-pub(crate) fn summary(remediation: &Remediation) -> Result<(), Failure> {
-    let request = &remediation.request;
+pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>) -> Result<(), Failure> {
     let mut pairs = vec![
-        ("remediation", format!("{}  {}", remediation.id, request.name)),
+        ("remediation", format!("{}  {}", remediation.id, remediation.name)),
         ("status", remediation.status.to_string()),
-        ("action", request.action.to_string()),
-        ("severity", request.severity.to_string()),
-        ("approval ID", request.approval_id.to_string()),
-        ("investigation", request.investigation_id.to_string()),
-        ("requested by", request.requested_by.clone()),
+        ("action", remediation.action.to_string()),
+        ("severity", remediation.severity.to_string()),
+        ("approval ID", remediation.approval_id.clone()),
+        ("investigation", remediation.investigation_id.clone()),
+        ("requested by", remediation.requested_by.clone()),
         ("decided by", remediation.decided_by.clone().unwrap_or_default()),
     ];
-    if let Some(plan) = &remediation.plan {
-        pairs.push(("plan", plan.digest.to_string()));
-        pairs.push(("mailboxes", plan.facts.mailboxes.to_string()));
-        if plan.facts.vips > 0 {
-            pairs.push(("in VIP mailboxes", plan.facts.vips.to_string()));
+    if let (Some(digest), Some(facts)) = (&remediation.plan_digest, &remediation.facts) {
+        pairs.push(("plan", digest.clone()));
+        pairs.push(("mailboxes", facts.mailboxes.to_string()));
+        if facts.vips > 0 {
+            pairs.push(("in VIP mailboxes", facts.vips.to_string()));
         }
-        if plan.facts.unsearched > 0 {
-            let (mailbox, error) = plan.facts.unsearched_sample.first().cloned().unwrap_or_default();
-            pairs.push(("NOT SEARCHED", format!("{} mailboxes, e.g. {mailbox}: {error}", plan.facts.unsearched)));
+        if facts.unsearched > 0 {
+            let (mailbox, error) = facts.unsearched_sample.first().cloned().unwrap_or_default();
+            pairs.push(("NOT SEARCHED", format!("{} mailboxes, e.g. {mailbox}: {error}", facts.unsearched)));
         }
         pairs.push(("messages", counts(&remediation.counts)));
     }
-    if let Some((confirmed, unconfirmed)) = remediation.progress.verified {
+    if let Some(VerificationJson { confirmed, unconfirmed }) = remediation.verified {
         pairs.push(("verified", format!("{confirmed} confirmed, {unconfirmed} not")));
     }
-    if let Some(reason) = &remediation.stop {
-        pairs.push((if remediation.is_held() { "held by" } else { "stopped by" }, reason.to_string()));
+    if let Some(reason) = &remediation.stop_reason {
+        pairs.push((if remediation.held { "held by" } else { "stopped by" }, reason.clone()));
     }
     output::fields(&pairs)?;
-    if let Some(next) = next_step(remediation) {
+    if let Some(next) = next_step(remediation, approval) {
         output::note(&format!("next: {next}"));
     }
     Ok(())
@@ -146,14 +162,12 @@ pub(crate) fn counts(counts: &Counts) -> String {
     format!("{} submitted = {}", counts.submitted, if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") })
 }
 
-fn next_step(remediation: &Remediation) -> Option<String> {
+fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Option<String> {
     let id = &remediation.id;
     match remediation.status {
-        _ if remediation.is_held() => {
-            Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}"))
-        }
+        _ if remediation.held => Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")),
         Status::PendingApproval => {
-            let approval = remediation.approval.as_ref()?;
+            let approval = approval?;
             let yes = approval.votes.len();
             let missing = usize::try_from(approval.rule.votes).unwrap_or(usize::MAX).saturating_sub(yes);
             let other = if approval.rule.two_step { " of somebody else" } else { "" };
@@ -170,7 +184,7 @@ fn next_step(remediation: &Remediation) -> Option<String> {
         Status::Completed | Status::PartiallyCompleted if remediation.counts.failed > 0 => {
             Some(format!("clawback show {id} --messages, then clawback retry {id}"))
         }
-        Status::Completed | Status::PartiallyCompleted if remediation.request.action.is_reversible() => {
+        Status::Completed | Status::PartiallyCompleted if remediation.action.is_reversible() => {
             Some(format!("clawback show {id} --messages; clawback undo {id} puts it back"))
         }
         _ => None,

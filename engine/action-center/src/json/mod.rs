@@ -1,0 +1,27 @@
+//! The stable JSON fields, the same from the command line and from the API; documented in engine/cli/README.md. Both directions:
+//! what the API answers is what `clawback --server` reads.
+
+mod remediation;
+mod schedule;
+mod site;
+mod submission;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub(crate) use remediation::is_settled;
+pub(crate) use schedule::state as schedule_state;
+
+pub use remediation::{BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, VerificationJson};
+pub use schedule::{ScheduleJson, SlotJson};
+pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, PlaybookJson, VerifiedJson};
+pub use submission::{PickedJson, PreviewJson, SampleJson, SubmissionJson, VoteJson};
+
+/// A page of a list.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Where the next page begins; give it as `after`. Null on the last page.
+    pub next: Option<String>,
+}

@@ -1,0 +1,313 @@
+//! A remediation with everything that belongs to it.
+
+use std::borrow::Cow;
+
+use clawback_model::{
+    Action, ActionSource, Alert, Approval, Counts, Investigation, InvestigationStatus, Next, Origin, Outcome,
+    PlanFacts, Remediation, Severity, Status, StopReason, SweepApproval, Target, Timestamp,
+};
+use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A remediation.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct RemediationJson {
+    pub id: String,
+    pub name: String,
+    #[schema(schema_with = crate::words::severity)]
+    pub severity: Severity,
+    pub description: String,
+    #[schema(schema_with = crate::words::status)]
+    pub status: Status,
+    #[schema(schema_with = crate::words::action)]
+    pub action: Action,
+    #[schema(schema_with = crate::words::action_source)]
+    pub action_source: ActionSource,
+    pub origin: Cow<'static, str>,
+    pub origin_of: Option<String>,
+    pub as_of: Option<String>,
+    pub approval_id: String,
+    pub investigation_id: String,
+    pub alert_id: String,
+    pub playbook: String,
+    pub plan_digest: Option<String>,
+    pub requested_by: String,
+    pub decided_by: Option<String>,
+    pub created_at: String,
+    pub updated_at: String,
+    pub stop_rule: Option<Cow<'static, str>>,
+    pub stop_reason: Option<String>,
+    /// It cannot go on for a reason that passes by itself.
+    pub held: bool,
+    /// The batch under way.
+    pub batch: Option<u32>,
+    #[schema(value_type = CountsJson)]
+    pub counts: Counts,
+    /// What was known when the plan was frozen; null before.
+    #[schema(value_type = Option<Object>)]
+    pub facts: Option<PlanFacts>,
+    /// Null before, and where the playbook asks for none.
+    pub verified: Option<VerificationJson>,
+}
+
+/// What was found when moved messages were looked for again.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct VerificationJson {
+    pub confirmed: u64,
+    pub unconfirmed: u64,
+}
+
+impl From<&Remediation> for RemediationJson {
+    fn from(remediation: &Remediation) -> Self {
+        let request = &remediation.request;
+        let (plan, progress) = (remediation.plan.as_ref(), &remediation.progress);
+        Self {
+            id: remediation.id.to_string(),
+            name: request.name.clone(),
+            severity: request.severity,
+            description: request.description.clone(),
+            status: remediation.status,
+            action: request.action,
+            action_source: request.source,
+            origin: request.origin.as_str().into(),
+            origin_of: request.origin.of().map(ToString::to_string),
+            as_of: request.as_of.map(|at| at.to_string()),
+            approval_id: request.approval_id.to_string(),
+            investigation_id: request.investigation_id.to_string(),
+            alert_id: request.alert_id.to_string(),
+            playbook: request.playbook.clone(),
+            plan_digest: plan.map(|plan| plan.digest.to_string()),
+            requested_by: request.requested_by.clone(),
+            decided_by: remediation.decided_by.clone(),
+            created_at: remediation.created_at.to_string(),
+            updated_at: remediation.updated_at.to_string(),
+            stop_rule: remediation.stop.as_ref().map(|reason| StopReason::rule(reason).into()),
+            stop_reason: remediation.stop.as_ref().map(ToString::to_string),
+            held: remediation.is_held(),
+            batch: progress.open_batch.map(|(number, ..)| number),
+            counts: remediation.counts,
+            facts: plan.map(|plan| plan.facts.clone()),
+            verified: progress.verified.map(|(confirmed, unconfirmed)| VerificationJson { confirmed, unconfirmed }),
+        }
+    }
+}
+
+/// One remediation with what stands beside it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct DetailJson {
+    /// Itself.
+    pub remediation: RemediationJson,
+    /// It has ended, or waits for a person: nothing more happens by itself.
+    pub settled: bool,
+    /// Votes asked for and cast; null where none was needed.
+    #[schema(value_type = Option<Object>)]
+    pub approval: Option<Approval>,
+    /// What people were told.
+    #[schema(value_type = Object)]
+    pub alert: Alert,
+    /// What it came from.
+    #[schema(value_type = Object)]
+    pub investigation: Investigation,
+    /// Derived from the remediation.
+    #[schema(schema_with = crate::words::investigation_status)]
+    pub investigation_status: InvestigationStatus,
+    /// The sweep that it began or belongs to.
+    pub sweep: Option<SweepJson>,
+}
+
+impl DetailJson {
+    /// Reads what stands beside a remediation.
+    pub async fn load(history: &Store, remediation: &Remediation, now: Timestamp) -> Result<Self, StoreError> {
+        Ok(Self {
+            remediation: remediation.into(),
+            settled: is_settled(remediation, now),
+            approval: remediation.approval.clone(),
+            alert: history.alert(&remediation.request.alert_id).await?,
+            investigation: history.investigation(&remediation.request.investigation_id).await?,
+            investigation_status: InvestigationStatus::of(remediation),
+            sweep: SweepJson::load(history, remediation).await?,
+        })
+    }
+}
+
+/// Ended, or waiting for a person.
+pub(crate) fn is_settled(remediation: &Remediation, now: Timestamp) -> bool {
+    matches!(remediation.next(now), Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing)
+}
+
+/// A sweep with its follow-ups.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct SweepJson {
+    pub first: String,
+    pub every_seconds: u64,
+    pub for_seconds: u64,
+    #[schema(value_type = String)]
+    pub approval: SweepApproval,
+    pub at_most: u64,
+    pub until: Option<String>,
+    pub looks: u64,
+    pub looked_at: Option<String>,
+    pub next_at: Option<String>,
+    pub ended: Option<String>,
+    pub late_copies: u64,
+    pub follow_ups: Vec<String>,
+}
+
+impl SweepJson {
+    /// Of what the history holds.
+    pub fn new(sweep: &SweepState, first: &Remediation, follow_ups: &[Remediation]) -> Self {
+        let settings = &sweep.sweep;
+        Self {
+            first: sweep.first.to_string(),
+            every_seconds: settings.every.as_secs(),
+            for_seconds: settings.lasts.as_secs(),
+            approval: settings.approval,
+            at_most: settings.at_most,
+            until: first.status.is_final().then(|| settings.until(first).to_string()),
+            looks: sweep.looks,
+            looked_at: sweep.looked_at.map(|at| at.to_string()),
+            next_at: sweep.next_at.map(|at| at.to_string()),
+            ended: sweep.ended.as_ref().map(ToString::to_string),
+            late_copies: follow_ups.iter().map(|follow_up| follow_up.counts.submitted).sum(),
+            follow_ups: follow_ups.iter().map(|follow_up| follow_up.id.to_string()).collect(),
+        }
+    }
+
+    /// The sweep that a remediation began or belongs to.
+    async fn load(history: &Store, remediation: &Remediation) -> Result<Option<Self>, StoreError> {
+        let first = match &remediation.request.origin {
+            Origin::Sweep { of } => history.load(of).await?,
+            _ => remediation.clone(),
+        };
+        let Some(sweep) = history.sweep(&first.id).await? else { return Ok(None) };
+        let follow_ups = history.follow_ups(&first.id).await?;
+        Ok(Some(Self::new(&sweep, &first, &follow_ups)))
+    }
+}
+
+/// A message of a plan, with its outcome.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct MessageJson {
+    /// Its number in the plan, by which its content is asked for.
+    pub seq: u32,
+    pub mailbox: String,
+    pub message_id: String,
+    pub fingerprint: String,
+    pub subject: String,
+    pub from: String,
+    pub received_at: String,
+    pub original_delivery_location: Option<String>,
+    pub latest_delivery_location: Option<String>,
+    #[schema(schema_with = crate::words::action)]
+    pub action: Cow<'static, str>,
+    #[schema(schema_with = crate::words::outcome_or_null)]
+    pub outcome: Option<Cow<'static, str>>,
+    #[schema(schema_with = crate::words::reason_or_null)]
+    pub reason: Option<Cow<'static, str>>,
+    pub detail: Option<String>,
+    pub evidence: Option<String>,
+    pub batch: Option<u32>,
+    pub recorded_at: Option<String>,
+}
+
+impl MessageJson {
+    /// Of what the history holds.
+    pub fn new(remediation: &Remediation, target: &Target, outcome: Option<&Outcome>) -> Self {
+        // Where it is after the act if it was moved, else where the plan saw it; nowhere once it is gone for good.
+        let receipt = outcome.and_then(|outcome| outcome.receipt.as_ref());
+        let latest = receipt.map_or(Some(&target.location), |receipt| receipt.location.as_ref());
+        Self {
+            seq: target.seq,
+            mailbox: target.mailbox.to_string(),
+            message_id: target.reference.message_id.clone(),
+            fingerprint: target.reference.fingerprint.clone(),
+            subject: target.subject.clone(),
+            from: target.from_address.clone(),
+            received_at: target.received_at.to_string(),
+            original_delivery_location: target.original_location.as_ref().map(ToString::to_string),
+            latest_delivery_location: latest.map(ToString::to_string),
+            action: remediation.request.action.as_str().into(),
+            outcome: outcome.map(|outcome| outcome.kind.as_str().into()),
+            reason: outcome.map(|outcome| outcome.reason.as_str().into()),
+            detail: outcome.and_then(|outcome| outcome.detail.clone()),
+            evidence: receipt.and_then(|receipt| receipt.evidence).map(|digest| digest.to_string()),
+            batch: outcome.and_then(|outcome| outcome.batch),
+            recorded_at: outcome.map(|outcome| outcome.recorded_at.to_string()),
+        }
+    }
+}
+
+/// One event of the chain.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the chain")]
+pub struct EventJson {
+    pub seq: i64,
+    pub at: String,
+    pub actor: String,
+    pub event: String,
+    pub hash: String,
+}
+
+impl From<Entry> for EventJson {
+    fn from(entry: Entry) -> Self {
+        Self {
+            seq: entry.link.seq,
+            at: entry.link.at.to_string(),
+            actor: entry.link.actor,
+            event: entry.link.kind,
+            hash: entry.hash.to_string(),
+        }
+    }
+}
+
+/// One batch.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct BatchJson {
+    pub number: u32,
+    pub first: u32,
+    pub messages: u32,
+    pub started_at: String,
+    pub finished_at: Option<String>,
+    pub throttled: Option<u64>,
+    #[schema(value_type = Option<CountsJson>)]
+    pub counts: Option<Counts>,
+    pub outcomes_digest: Option<String>,
+}
+
+impl From<Batch> for BatchJson {
+    fn from(batch: Batch) -> Self {
+        let finished = batch.finished.as_ref();
+        Self {
+            number: batch.number,
+            first: batch.first,
+            messages: batch.targets,
+            started_at: batch.started_at.to_string(),
+            finished_at: finished.map(|(at, ..)| at.to_string()),
+            throttled: finished.map(|(_, report, _)| report.throttled),
+            counts: finished.map(|(_, report, _)| report.counts),
+            outcomes_digest: finished.map(|(.., digest)| digest.to_string()),
+        }
+    }
+}
+
+/// The shape of [`Counts`]: `submitted = remediable + not_remediable`, and `remediable` is the sum of those after it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a type of the model, which knows nothing of OpenAPI")]
+pub(crate) struct CountsJson {
+    pub(crate) submitted: u64,
+    pub(crate) remediable: u64,
+    pub(crate) not_remediable: u64,
+    pub(crate) succeeded: u64,
+    pub(crate) already_in_destination: u64,
+    pub(crate) not_found: u64,
+    pub(crate) moved_since: u64,
+    pub(crate) failed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) open: u64,
+}

@@ -1,0 +1,91 @@
+//! Schedules and their slots.
+
+use std::borrow::Cow;
+
+use clawback_model::{Misfire, Overlap, SlotReason, Timetable};
+use clawback_store::{Schedule, Slot, Store, StoreError};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A schedule, and what came of its last slot.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of a playbook's schedule")]
+pub struct ScheduleJson {
+    pub name: String,
+    /// `active`, `paused` or `removed`.
+    pub state: Cow<'static, str>,
+    pub cron: String,
+    pub time_zone: String,
+    pub jitter_seconds: u64,
+    #[schema(value_type = String)]
+    pub overlap: Overlap,
+    #[schema(value_type = Object)]
+    pub misfire: Misfire,
+    pub next_at: Option<String>,
+    pub last: Option<SlotJson>,
+}
+
+impl ScheduleJson {
+    /// With its last slot.
+    pub async fn load(history: &Store, schedule: Schedule) -> Result<Self, StoreError> {
+        let last = history.slots(&schedule.name, 1).await?;
+        Ok(Self {
+            state: state(&schedule).into(),
+            jitter_seconds: schedule.timetable.jitter.as_secs(),
+            overlap: schedule.timetable.overlap,
+            misfire: schedule.timetable.misfire,
+            next_at: schedule.next_at.map(|at| at.to_string()),
+            last: last.first().map(SlotJson::from),
+            name: schedule.name,
+            cron: schedule.timetable.cron,
+            time_zone: schedule.timetable.time_zone,
+        })
+    }
+
+    /// When it fires.
+    pub fn timetable(&self) -> Timetable {
+        Timetable {
+            cron: self.cron.clone(),
+            time_zone: self.time_zone.clone(),
+            jitter: std::time::Duration::from_secs(self.jitter_seconds),
+            overlap: self.overlap,
+            misfire: self.misfire,
+        }
+    }
+}
+
+/// Where a schedule stands.
+pub(crate) const fn state(schedule: &Schedule) -> &'static str {
+    match (schedule.removed, schedule.paused) {
+        (true, _) => "removed",
+        (false, true) => "paused",
+        (false, false) => "active",
+    }
+}
+
+/// What became of a slot, or of several that follow each other.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct SlotJson {
+    pub slot: String,
+    pub last_slot: String,
+    pub slots: u64,
+    pub remediation: Option<String>,
+    pub reason: Option<Cow<'static, str>>,
+    pub detail: Option<String>,
+    pub decided_at: String,
+}
+
+impl From<&Slot> for SlotJson {
+    fn from(slot: &Slot) -> Self {
+        Self {
+            slot: slot.first.to_string(),
+            last_slot: slot.last.to_string(),
+            slots: slot.slots,
+            remediation: slot.remediation.as_ref().map(ToString::to_string),
+            reason: slot.reason.map(SlotReason::as_str).map(Cow::Borrowed),
+            detail: slot.detail.clone(),
+            decided_at: slot.decided_at.to_string(),
+        }
+    }
+}

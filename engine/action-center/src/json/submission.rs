@@ -1,0 +1,168 @@
+//! What is asked for: submissions and votes, and what a submission would select.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use clawback_model::{ApprovalRule, Counts, LocationKind, Picked, PlanFacts, Reason, Target};
+use clawback_runtime::{DryRun, Submission};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A vote.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VoteJson {
+    /// The plan that the voter looked at.
+    pub plan_digest: String,
+    /// Why, in the voter's words.
+    #[serde(default)]
+    pub comment: Option<String>,
+}
+
+/// A picked message, or an exclusion.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PickedJson {
+    /// Whose.
+    pub mailbox: String,
+    /// With its angle brackets.
+    pub message_id: String,
+    /// Where two messages of the mailbox share the Message-ID.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
+}
+
+impl From<PickedJson> for Picked {
+    fn from(one: PickedJson) -> Self {
+        Self { mailbox: one.mailbox, message_id: one.message_id, fingerprint: one.fingerprint }
+    }
+}
+
+impl From<Picked> for PickedJson {
+    fn from(one: Picked) -> Self {
+        Self { mailbox: one.mailbox, message_id: one.message_id, fingerprint: one.fingerprint }
+    }
+}
+
+/// What is to be remediated.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmissionJson {
+    /// The playbook; `manual` takes any action and conditions.
+    pub playbook: String,
+    /// Its inputs.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, String>,
+    /// Name of the remediation; the playbook's if none is given.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The playbook's if none is given.
+    #[serde(default)]
+    #[schema(schema_with = crate::words::severity_or_null, required = false)]
+    pub severity: Option<String>,
+    /// The playbook's if none is given.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Where it comes from; `api` if nothing is said.
+    #[serde(default)]
+    #[schema(schema_with = crate::words::action_source_or_null, required = false)]
+    pub action_source: Option<String>,
+    /// `handpicked`, `query` or `query-with-exclusions`.
+    #[serde(default)]
+    #[schema(schema_with = crate::words::selection_or_null, required = false)]
+    pub selection: Option<String>,
+    /// Handpicked messages, or exclusions.
+    #[serde(default)]
+    pub messages: Vec<PickedJson>,
+}
+
+impl From<Submission> for SubmissionJson {
+    fn from(submission: Submission) -> Self {
+        Self {
+            playbook: submission.playbook,
+            inputs: submission.inputs,
+            name: submission.name,
+            severity: submission.severity.map(|severity| severity.to_string()),
+            description: submission.description,
+            action_source: Some(submission.source.to_string()),
+            selection: Some(submission.mode.to_string()),
+            messages: submission.picked.into_iter().map(PickedJson::from).collect(),
+        }
+    }
+}
+
+/// What a plan would be.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct PreviewJson {
+    /// The digest that the plan would have; null if there would be none.
+    pub plan_digest: Option<String>,
+    /// Why there would be no plan.
+    pub refused: Option<String>,
+    /// Messages of the plan.
+    #[schema(value_type = Option<super::remediation::CountsJson>)]
+    pub counts: Option<Counts>,
+    /// Mailboxes with a message of the plan.
+    pub mailboxes: Option<u64>,
+    /// What else would be known of the plan.
+    #[schema(value_type = Option<Object>)]
+    pub facts: Option<PlanFacts>,
+    /// Votes that would be asked for; null if none.
+    #[schema(value_type = Option<Object>)]
+    pub approval: Option<ApprovalRule>,
+    /// Messages by latest delivery location.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub by_location: BTreeMap<LocationKind, u64>,
+    /// Messages by the hour of their arrival.
+    pub by_hour: BTreeMap<String, u64>,
+    /// The first messages.
+    pub sample: Vec<SampleJson>,
+}
+
+/// A message that would be remediated.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of a message")]
+pub struct SampleJson {
+    pub mailbox: String,
+    pub message_id: String,
+    pub fingerprint: String,
+    pub subject: String,
+    pub from: String,
+    pub received_at: String,
+    pub latest_delivery_location: String,
+    pub remediable: bool,
+    /// Why it is not.
+    pub not_remediable: Option<Cow<'static, str>>,
+}
+
+impl From<&Target> for SampleJson {
+    fn from(target: &Target) -> Self {
+        Self {
+            mailbox: target.mailbox.to_string(),
+            message_id: target.reference.message_id.clone(),
+            fingerprint: target.reference.fingerprint.clone(),
+            subject: target.subject.clone(),
+            from: target.from_address.clone(),
+            received_at: target.received_at.to_string(),
+            latest_delivery_location: target.location.to_string(),
+            remediable: target.not_remediable.is_none(),
+            not_remediable: target.not_remediable.map(Reason::as_str).map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<DryRun> for PreviewJson {
+    fn from(found: DryRun) -> Self {
+        let plan = found.plan.as_ref().ok();
+        Self {
+            plan_digest: plan.map(|plan| plan.digest.to_string()),
+            refused: found.plan.as_ref().err().map(ToString::to_string),
+            counts: plan.map(|plan| plan.counts),
+            mailboxes: plan.map(|plan| plan.facts.mailboxes),
+            facts: plan.map(|plan| plan.facts.clone()),
+            by_location: found.by_location,
+            by_hour: found.by_hour.iter().map(|(hour, count)| (hour.to_string(), *count)).collect(),
+            sample: found.sample.iter().map(SampleJson::from).collect(),
+            approval: found.approval,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Commands that have commands of their own.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use clawback_model::Role;
+
+use super::{IdArgs, Leave};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectorsCommand {
+    /// Built-in connectors and configured stores
+    List,
+    /// What a store's connector can do
+    Describe {
+        /// Name of the store
+        store: String,
+    },
+    /// Log in and look, without touching anything
+    Check {
+        /// Name of the store [default: all]
+        store: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlaybooksCommand {
+    /// Every playbook
+    List,
+    /// The text of one, checked
+    Show {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchedulesCommand {
+    /// Every schedule, and what came of its last slot
+    List,
+    /// When they fire next
+    Next {
+        /// Name of the playbook [default: all]
+        name: Option<String>,
+        /// Times to print for each
+        #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        count: u16,
+    },
+    /// What became of past slots: the remediation, or why there is none
+    Slots {
+        /// Name of the playbook
+        name: String,
+        /// Rows to print
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+    },
+    /// Stop a schedule until it is resumed
+    Pause {
+        /// Name of the playbook
+        name: String,
+    },
+    /// Let a paused schedule go on; the slots of the pause are left out
+    Resume {
+        /// Name of the playbook
+        name: String,
+    },
+    /// Run its playbook now, in your name
+    Run {
+        /// Name of the playbook
+        name: String,
+        #[command(flatten)]
+        leave: Leave,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SweepsCommand {
+    /// Sweeps under way
+    List,
+    /// Stop looking for late copies
+    Stop(IdArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PrincipalsCommand {
+    /// Add a person or a program
+    Add {
+        /// Unique name
+        name: String,
+        /// viewer, analyst, approver, admin, examiner or purger; may be repeated
+        #[arg(long = "role", required = true)]
+        roles: Vec<Role>,
+        /// A program, not a person
+        #[arg(long)]
+        service: bool,
+    },
+    /// Set the password that somebody signs in to the Action Center with; sessions so far end
+    Password {
+        /// Whose
+        name: String,
+        /// File with the password on its first line [default: standard input]
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Everyone, with their roles
+    List,
+    /// Give somebody these roles in place of those they have
+    Roles {
+        /// Whose
+        name: String,
+        /// viewer, analyst, approver, admin, examiner or purger; may be repeated
+        #[arg(long = "role", required = true)]
+        roles: Vec<Role>,
+    },
+    /// Every token, without its secret
+    Tokens,
+    /// Make a token void, at once and for good
+    Revoke {
+        /// Whose
+        name: String,
+        /// Its label, as `principals tokens` lists it
+        label: String,
+    },
+    /// Make a token; it is shown once
+    Token {
+        /// Whose
+        name: String,
+        /// What it is for; unique among the principal's tokens [default: the time it was made]
+        #[arg(long, default_value = "", hide_default_value = true)]
+        label: String,
+        /// Days until it expires [default: never]
+        #[arg(long)]
+        days: Option<u32>,
+        /// Of its owner's roles it brings only these; may be repeated [default: all]
+        #[arg(long = "role")]
+        roles: Vec<Role>,
+        /// Write it to this file (0600) instead of printing it
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// Remove the messages of remediations that ended long enough ago; events and digests stay
+    Run {
+        /// Remove nothing: say what would be
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EvidenceCommand {
+    /// Messages that were kept
+    List {
+        /// Only those of this remediation (R-…) or approval (A-…)
+        #[arg(long, value_name = "ID")]
+        remediation: Option<String>,
+        /// Rows to print
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        limit: u32,
+        /// Continue where `next` of an earlier answer points
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<String>,
+    },
+    /// Write one message as it was; who reads it is noted in the history
+    Get(EvidenceGetArgs),
+    /// Hash every message that was kept, and compare it with the history
+    Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvidenceGetArgs {
+    /// Its digest, as `clawback evidence list` prints it
+    #[arg(required_unless_present = "remediation")]
+    pub(crate) digest: Option<clawback_model::Digest>,
+    /// The remediation (R-…) or approval (A-…) that deleted it
+    #[arg(long, value_name = "ID", requires = "message", conflicts_with = "digest")]
+    pub(crate) remediation: Option<String>,
+    /// Its Message-ID or fingerprint
+    #[arg(long, value_name = "ID", requires = "remediation")]
+    pub(crate) message: Option<String>,
+    /// Its mailbox, where several have the same message
+    #[arg(long, requires = "message")]
+    pub(crate) mailbox: Option<String>,
+    /// File to write, for its owner alone [default: standard output, which must not be a terminal]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}

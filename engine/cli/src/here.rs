@@ -1,0 +1,49 @@
+//! Commands that make sense on the site's own machine alone.
+
+use crate::args::Command;
+use crate::failure::Failure;
+
+/// The name of a command that a server cannot carry out for somebody elsewhere.
+pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
+    Some(match command {
+        Command::Init(_) => "init",
+        Command::Check(_) => "check",
+        Command::Worker(_) => "worker",
+        Command::Serve(_) => "serve",
+        Command::Connectors(_) => "connectors",
+        Command::Sweeps(_) => "sweeps",
+        Command::Evidence(_) => "evidence",
+        Command::Principals(_) => "principals",
+        Command::Doctor => "doctor",
+        Command::Backup { .. } => "backup",
+        Command::Retention(_) => "retention",
+        Command::Export(_) => "export",
+        Command::Demo(_) => "demo",
+        Command::Plan(_)
+        | Command::Run(_)
+        | Command::Submit(_)
+        | Command::Pending(_)
+        | Command::Approve(_)
+        | Command::Reject(_)
+        | Command::History(_)
+        | Command::Show(_)
+        | Command::Undo(_)
+        | Command::Pause(_)
+        | Command::Resume(_)
+        | Command::Cancel(_)
+        | Command::Retry(_)
+        | Command::Verify(_)
+        | Command::Halt(_)
+        | Command::Unhalt
+        | Command::Playbooks(_)
+        | Command::Schedules(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => return None,
+    })
+}
+
+/// What to do instead.
+pub(crate) fn refused(name: &str) -> Failure {
+    Failure::misuse(format!("`clawback {name}` works on the machine of the site itself, not over a server"))
+        .hint("run it there, without --server and without the variable CLAWBACK_SERVER")
+}

@@ -1,0 +1,46 @@
+//! A running `clawback serve`, stopped when it is dropped.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Stdio};
+
+use super::binary::Clawback;
+
+/// `clawback serve` on a free port of loopback.
+pub struct Served {
+    process: Child,
+    address: String,
+}
+
+impl Served {
+    /// Starts it as this principal, and waits until it listens.
+    pub fn start(who: &Clawback, options: &[&str]) -> Self {
+        let mut process = who
+            .command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
+        let told = lines.find_map(|line| line.ok()?.strip_prefix("Action Center at ").map(str::to_owned));
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, address: told.expect("it says where it serves").trim_end_matches('/').to_owned() }
+    }
+
+    /// Where its pages are, such as `http://127.0.0.1:8025`.
+    pub fn url(&self) -> &str {
+        &self.address
+    }
+
+    /// The same as a socket.
+    pub fn socket(&self) -> SocketAddr {
+        self.address.trim_start_matches("http://").parse().expect("it listens at a number")
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
