@@ -92,6 +92,33 @@ fn a_vote_on_a_plan_that_is_no_longer_current_is_refused() {
 }
 
 #[test]
+fn whoever_edits_the_playbook_after_submitting_changes_nothing_that_was_submitted() {
+    let site = site("7d");
+    let (ann, ben) = (site.admin.add("ann", "approver"), site.admin.add("ben", "approver"));
+    let pending = run(&ann);
+    let id = text(&pending, "id");
+    let without_votes: String =
+        PLAYBOOK.lines().filter(|line| !line.contains("approve:")).map(|line| format!("{line}\n")).collect();
+    let file = site.folder.path().join("workflows/two.yaml");
+    for edited in [without_votes.replace("soft-delete", "hard-delete"), "no: playbook".to_owned()] {
+        std::fs::write(&file, edited).unwrap();
+        // Planned anew, it still asks for two votes on what was asked for.
+        let again = ann.json(&["plan", id]);
+        assert_eq!(
+            (&again["status"], &again["action"]),
+            (&"pending-approval".into(), &"soft-delete".into()),
+            "{again}"
+        );
+        assert_eq!(again["plan_digest"], pending["plan_digest"]);
+        assert!(ann.fails(1, &["approve", id]).contains("rule two-step"));
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(ben.json(&["approve", id])["status"], "pending-approval");
+    let shown = ann.json(&["show", id]);
+    assert_eq!(shown["approval"]["rule"]["votes"], 2, "{shown}");
+}
+
+#[test]
 fn an_undecided_request_is_rejected_by_itself() {
     let site = site("1s");
     let ben = site.admin.add("ben", "approver");

@@ -62,6 +62,20 @@ impl Counts {
         }
     }
 
+    /// Everything that sums to `submitted`, in words, in the order in which people read it.
+    pub fn parts(&self) -> [(&'static str, u64); 8] {
+        [
+            ("succeeded", self.succeeded),
+            ("already in destination", self.already_in_destination),
+            ("not found", self.not_found),
+            ("moved since", self.moved_since),
+            ("failed", self.failed),
+            ("cancelled", self.cancelled),
+            ("not remediable", self.not_remediable),
+            ("open", self.open),
+        ]
+    }
+
     /// Remediable messages with an outcome.
     pub fn acted(&self) -> u64 {
         self.succeeded + self.already_in_destination + self.not_found + self.moved_since + self.failed + self.cancelled

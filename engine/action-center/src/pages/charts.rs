@@ -19,17 +19,7 @@ const HOUR: i64 = 3_600_000_000;
 
 /// One bar of all messages, a part for each outcome.
 pub(crate) fn outcomes(counts: &Counts) -> Markup {
-    let parts = [
-        ("succeeded", counts.succeeded),
-        ("already in destination", counts.already_in_destination),
-        ("not found", counts.not_found),
-        ("moved since", counts.moved_since),
-        ("failed", counts.failed),
-        ("cancelled", counts.cancelled),
-        ("not remediable", counts.not_remediable),
-        ("open", counts.open),
-    ];
-    let parts: Vec<_> = parts.into_iter().filter(|(_, count)| *count > 0).collect();
+    let parts: Vec<_> = counts.parts().into_iter().filter(|(_, count)| *count > 0).collect();
     if parts.is_empty() {
         return html! {};
     }

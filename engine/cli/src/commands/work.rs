@@ -145,20 +145,8 @@ pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>
 
 /// Only what is not zero, in the order in which it sums.
 pub(crate) fn counts(counts: &Counts) -> String {
-    let parts: Vec<String> = [
-        ("not remediable", counts.not_remediable),
-        ("succeeded", counts.succeeded),
-        ("already in destination", counts.already_in_destination),
-        ("not found", counts.not_found),
-        ("moved since", counts.moved_since),
-        ("failed", counts.failed),
-        ("cancelled", counts.cancelled),
-        ("open", counts.open),
-    ]
-    .into_iter()
-    .filter(|(_, number)| *number > 0)
-    .map(|(name, number)| format!("{number} {name}"))
-    .collect();
+    let parts = counts.parts().into_iter().filter(|(_, number)| *number > 0);
+    let parts: Vec<String> = parts.map(|(name, number)| format!("{number} {name}")).collect();
     format!("{} submitted = {}", counts.submitted, if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") })
 }
 
