@@ -19,7 +19,8 @@ pub struct ScheduleJson {
     pub jitter_seconds: u64,
     #[schema(value_type = String)]
     pub overlap: Overlap,
-    #[schema(value_type = Object)]
+    /// `skip`, `run-once`, or an object `{"backfill": N}`.
+    #[schema(value_type = serde_json::Value)]
     pub misfire: Misfire,
     pub next_at: Option<String>,
     pub last: Option<SlotJson>,
