@@ -1,6 +1,7 @@
 //! A mail store inside the process whose mail is computed, not kept: for benches of the engine alone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
@@ -17,6 +18,7 @@ pub struct Synthetic {
     mailboxes: u32,
     each: u32,
     known: Capabilities,
+    takes: Duration,
 }
 
 impl Synthetic {
@@ -33,7 +35,14 @@ impl Synthetic {
             calls: 32,
             calls_per_second: None,
         };
-        Self { name: "corp".into(), mailboxes, each, known }
+        Self { name: "corp".into(), mailboxes, each, known, takes: Duration::ZERO }
+    }
+
+    /// The same where a call that acts takes this long.
+    #[must_use]
+    pub fn taking(mut self, takes: Duration) -> Self {
+        self.takes = takes;
+        self
     }
 
     fn message(&self, mailbox: &Arc<str>, number: u32) -> Message {
@@ -112,6 +121,9 @@ impl MailStore for Synthetic {
                 evidence: None,
             })
         };
+        if !self.takes.is_zero() {
+            tokio::time::sleep(self.takes).await;
+        }
         Ok(aims.iter().map(receipt).collect())
     }
 

@@ -102,6 +102,9 @@ async fn admit(center: &Center, caller: Caller, aim: &Aim, request: Request, nex
     }
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
+    if aim.changes_something() {
+        center.last_look().forget().await;
+    }
     let refused = response.extensions().get::<Problem>().filter(|problem| problem.is_refusal());
     if let Some(reason) = refused.map(|problem| problem.detail.clone()) {
         refusal::note(center, Some(&name), &aim.method, &aim.uri, &reason).await;

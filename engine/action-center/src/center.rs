@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use crate::oidc::Oidc;
+use crate::pages::LastLook;
 use crate::problem::Problem;
 use crate::{access, api, headers, idempotency, pages};
 
@@ -42,12 +43,14 @@ struct Inner {
     api: Api,
     settings: Settings,
     passwords: Semaphore,
+    last_look: LastLook,
 }
 
 impl Center {
     /// The Action Center of a site.
     pub fn new(api: Api, settings: Settings) -> Self {
-        Self(Arc::new(Inner { api, settings, passwords: Semaphore::new(PASSWORDS_AT_ONCE) }))
+        let passwords = Semaphore::new(PASSWORDS_AT_ONCE);
+        Self(Arc::new(Inner { api, settings, passwords, last_look: LastLook::default() }))
     }
 
     pub(crate) fn api(&self) -> &Api {
@@ -69,6 +72,11 @@ impl Center {
     /// Waits for a turn to look at a password.
     pub(crate) fn passwords(&self) -> &Semaphore {
         &self.0.passwords
+    }
+
+    /// What all pages show alike.
+    pub(crate) fn last_look(&self) -> &LastLook {
+        &self.0.last_look
     }
 
     /// Every route.

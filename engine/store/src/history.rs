@@ -111,6 +111,12 @@ impl Store {
         listing::page(&mut self.read().await?, filter, cursor, most).await
     }
 
+    /// How many remediations wait for a person; `most` if there are more.
+    #[tracing::instrument(name = "store.history.pending", skip_all)]
+    pub async fn pending(&self, most: usize) -> Result<usize, StoreError> {
+        listing::pending(&mut self.read().await?, most).await
+    }
+
     /// The messages of a remediation with their outcomes, in their order, behind number `after`.
     #[tracing::instrument(name = "store.messages", skip_all, fields(remediation.id = %id))]
     pub async fn messages(

@@ -51,6 +51,20 @@ pub(crate) async fn page(
     Ok(Page { remediations: found.remediations.into_iter().map(|(_, remediation)| remediation).collect(), next })
 }
 
+/// How many wait for a person, counted until there are `most`. Words alone tell it: no remediation is read.
+pub(crate) async fn pending(tx: &mut Tx, most: usize) -> Result<usize, StoreError> {
+    let filter = HistoryFilter { pending_only: true, ..HistoryFilter::default() };
+    let groups = asked(&filter);
+    let mut count = 0;
+    for chunk in blocks(tx, &filter, i64::MAX).await?.chunks(BLOCKS) {
+        count += intersect(tx, &groups, chunk).await?.values().map(Members::count).sum::<usize>();
+        if count >= most {
+            return Ok(most);
+        }
+    }
+    Ok(count)
+}
+
 /// Both are unique, so one is enough to find the only remediation it can be.
 async fn by_id(tx: &mut Tx, filter: &HistoryFilter) -> Result<Option<i64>, StoreError> {
     let (sql, id) = match (&filter.approval_id, &filter.investigation_id) {

@@ -2,6 +2,8 @@
 //! transaction, applied by the model, and written together with everything that follows from it: the cached state, the
 //! columns that history is filtered by, votes, batches, and the time at which somebody must look again.
 
+use std::collections::BTreeMap;
+
 use clawback_model::{
     Alert, AlertId, ApprovalId, Event, Id, Investigation, InvestigationId, Next, Remediation, RemediationId, Status,
     Sweep, Timestamp,
@@ -83,6 +85,20 @@ impl Store {
         let mut tx = self.read().await?;
         let row = tx.row("SELECT id, body FROM investigations WHERE id = $1", &[id.as_str().into()]).await?;
         parse(&row.ok_or_else(|| StoreError::not_found("investigation", id))?, 1, "investigations", "body")
+    }
+
+    /// The alert of each of these, in their order.
+    #[tracing::instrument(name = "store.alerts.of", skip_all)]
+    pub async fn alerts_of(&self, remediations: &[Remediation]) -> Result<Vec<Alert>, StoreError> {
+        let ids: Vec<&str> = remediations.iter().map(|one| one.request.alert_id.as_str()).collect();
+        bodies(&mut self.read().await?, "alerts", "alert", &ids).await
+    }
+
+    /// The investigation of each of these, in their order.
+    #[tracing::instrument(name = "store.investigations.of", skip_all)]
+    pub async fn investigations_of(&self, remediations: &[Remediation]) -> Result<Vec<Investigation>, StoreError> {
+        let ids: Vec<&str> = remediations.iter().map(|one| one.request.investigation_id.as_str()).collect();
+        bodies(&mut self.read().await?, "investigations", "investigation", &ids).await
     }
 
     /// Records an event that was decided before. The model refuses it if it no longer fits.
@@ -375,6 +391,25 @@ pub(crate) fn due(remediation: &Remediation, at: Timestamp) -> Option<Timestamp>
 /// Reads a state; the row's first column is the ID.
 pub(crate) fn state(row: &Row, column: usize) -> Result<Remediation, StoreError> {
     parse(row, column, "remediations", "state")
+}
+
+/// The records of a table with these IDs, in their order.
+async fn bodies<T: DeserializeOwned + Clone>(
+    tx: &mut Tx,
+    table: &'static str,
+    kind: &'static str,
+    ids: &[&str],
+) -> Result<Vec<T>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT id, body FROM {table} WHERE id IN {}", words::places(1, ids.len()));
+    let values: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
+    let mut found = BTreeMap::new();
+    for row in tx.rows(sql, &values).await? {
+        found.insert(row.string(0)?, parse(&row, 1, table, "body")?);
+    }
+    ids.iter().map(|id| found.get(*id).cloned().ok_or_else(|| StoreError::not_found(kind, id))).collect()
 }
 
 /// Reads JSON; the row's first column is the ID.

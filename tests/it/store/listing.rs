@@ -56,6 +56,9 @@ fn filters(all: &[Remediation]) -> Vec<HistoryFilter> {
 async fn every_combination_of_filters_gives_what_a_walk_would() {
     for database in Database::all().await {
         let (store, all) = with_a_past(&database).await;
+        let waiting = all.iter().filter(|one| matches!(one.status, Status::PendingApproval | Status::Paused)).count();
+        assert_eq!(store.pending(usize::MAX).await.unwrap(), waiting);
+        assert_eq!(store.pending(10).await.unwrap(), waiting.min(10));
         for (place, filter) in filters(&all).iter().enumerate() {
             // One in fifteen, another on each database.
             if place % 15 != database.name.len() % 15 {

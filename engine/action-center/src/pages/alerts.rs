@@ -1,7 +1,7 @@
 //! Alerts: one for each administrative action, and for each suggestion of a detector.
 
 use axum::extract::State;
-use clawback_model::InvestigationStatus;
+use clawback_model::{Alert, InvestigationStatus, Remediation};
 use clawback_store::HistoryFilter;
 use maud::{Markup, html};
 
@@ -21,10 +21,9 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
     let history = &center.site().history;
     let after = optional("after", query.filled("after"))?;
     let found = history.history(&HistoryFilter::default(), after, PAGE).await?;
-    let mut rows: Vec<Markup> = Vec::with_capacity(found.remediations.len());
-    for remediation in &found.remediations {
-        let alert = history.alert(&remediation.request.alert_id).await?;
-        rows.push(html! {
+    let alerts = history.alerts_of(&found.remediations).await?;
+    let row = |(remediation, alert): (&Remediation, &Alert)| {
+        html! {
             tr {
                 td { code { (alert.id) } " " (layout::mail(&alert.name)) }
                 td { (alert.severity.as_str()) }
@@ -35,8 +34,9 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
                     " " (InvestigationStatus::of(remediation).as_str()) }
                 td { (layout::time(alert.created_at)) }
             }
-        });
-    }
+        }
+    };
+    let rows: Vec<Markup> = found.remediations.iter().zip(&alerts).map(row).collect();
     let body = html! {
         (layout::table("Alerts", &COLUMNS, &rows, "There is no alert yet."))
         @if let Some(next) = found.next { p .next { a href={ "/alerts?after=" (next) } { "Older" } } }

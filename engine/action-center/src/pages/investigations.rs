@@ -1,7 +1,7 @@
 //! Investigations: the record behind each remediation, with the reference product's fields and statuses.
 
 use axum::extract::{Path, State};
-use clawback_model::{InvestigationId, InvestigationStatus};
+use clawback_model::{Investigation, InvestigationId, InvestigationStatus, Remediation};
 use clawback_store::HistoryFilter;
 use maud::{Markup, html};
 
@@ -22,10 +22,9 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
     let history = &center.site().history;
     let after = optional("after", query.filled("after"))?;
     let found = history.history(&HistoryFilter::default(), after, PAGE).await?;
-    let mut rows: Vec<Markup> = Vec::with_capacity(found.remediations.len());
-    for remediation in &found.remediations {
-        let investigation = history.investigation(&remediation.request.investigation_id).await?;
-        rows.push(html! {
+    let investigations = history.investigations_of(&found.remediations).await?;
+    let row = |(remediation, investigation): (&Remediation, &Investigation)| {
+        html! {
             tr {
                 td { a href={ "/investigations/" (investigation.id) } { code { (investigation.id) } } }
                 td { (investigation.kind.as_str()) }
@@ -35,8 +34,9 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
                 td .number { (remediation.counts.submitted) }
                 td { (layout::time(investigation.created_at)) }
             }
-        });
-    }
+        }
+    };
+    let rows: Vec<Markup> = found.remediations.iter().zip(&investigations).map(row).collect();
     let body = html! {
         (layout::table("Investigations", &COLUMNS, &rows, "There is no investigation yet."))
         @if let Some(next) = found.next { p .next { a href={ "/investigations?after=" (next) } { "Older" } } }

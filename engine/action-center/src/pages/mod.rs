@@ -29,6 +29,8 @@ use crate::access::Caller;
 use crate::center::Center;
 use crate::problem::Problem;
 
+pub(crate) use frame::LastLook;
+
 /// What a page is made of, or a problem that is shown as a page.
 pub(crate) type Shown = Result<Response, PageProblem>;
 

@@ -33,6 +33,11 @@ impl Members {
         self.0.iter().all(|word| *word == 0)
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Adds those of another set.
     pub(crate) fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
@@ -52,8 +57,7 @@ impl Members {
 
     /// As it is stored: two bytes for each place, or one bit for every place of the block where that is shorter.
     pub(crate) fn encode(&self) -> String {
-        let count: u32 = self.0.iter().map(|word| word.count_ones()).sum();
-        let bytes: Vec<u8> = if (count as usize) * 2 < BYTES {
+        let bytes: Vec<u8> = if self.count() * 2 < BYTES {
             self.descending().flat_map(u16::to_be_bytes).collect()
         } else {
             self.0.iter().flat_map(|word| word.to_be_bytes()).collect()

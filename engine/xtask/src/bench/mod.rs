@@ -1,6 +1,7 @@
 //! `cargo xtask bench NAME`: figures that anybody can take again. Each bench makes its own data, runs the ways that it
 //! compares in turn, round after round, checks what each did, and prints medians and ratios.
 
+mod action_center;
 mod engine;
 mod filter;
 mod history;
@@ -40,6 +41,8 @@ pub(crate) enum Bench {
     Nodes(nodes::Options),
     /// The engine beside other durable queues: apalis, Graphile Worker, DBOS.
     Peers(peers::Options),
+    /// Pages of the Action Center: a thousand readers over a long history, while a large remediation runs.
+    ActionCenter(action_center::Options),
     /// The first page of a history of ten million events under every combination of its filters.
     History(history::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
@@ -48,6 +51,7 @@ pub(crate) enum Bench {
 
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
     match bench {
+        Bench::ActionCenter(options) => action_center::run(options),
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
         Bench::Nodes(options) => nodes::run(options),
