@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 31] = [
+const TABLE: [(&str, &str, May); 35] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -42,6 +42,10 @@ const TABLE: [(&str, &str, May); 31] = [
     ("post", "/api/v1/remediations/{id}/undo", WRITERS),
     ("post", "/api/v1/remediations/{id}/retry", WRITERS),
     ("post", "/api/v1/suggestions", WRITERS),
+    ("get", "/api/v1/investigations", May::AnyRole),
+    ("get", "/api/v1/investigations/{id}", May::AnyRole),
+    ("get", "/api/v1/alerts", May::AnyRole),
+    ("get", "/api/v1/alerts/{id}", May::AnyRole),
     ("get", "/api/v1/schedules", May::AnyRole),
     ("get", "/api/v1/schedules/{name}/slots", May::AnyRole),
     ("post", "/api/v1/schedules/{name}/pause", WRITERS),

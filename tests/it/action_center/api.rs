@@ -133,6 +133,33 @@ async fn a_detector_suggests_and_a_person_cannot_pose_as_one() {
     let shown =
         center.call(&air, "GET", &format!("/api/v1/remediations/{}", made.json()["id"].as_str().unwrap()), None).await;
     assert_eq!(shown.json()["remediation"]["status"], "pending-approval");
+    // The records beside it, by themselves and by the filters of the history.
+    for (list, id, expected) in [
+        ("investigations", &shown.json()["investigation"]["id"], ("status", "pending-action")),
+        ("alerts", &shown.json()["alert"]["id"], ("action", "soft-delete")),
+    ] {
+        let id = id.as_str().unwrap();
+        let one = center.call(&desk.ben, "GET", &format!("/api/v1/{list}/{id}"), None).await.json();
+        assert_eq!((&one["id"], &one[expected.0]), (&json!(id), &json!(expected.1)), "{one}");
+        let all = center.call(&desk.ben, "GET", &format!("/api/v1/{list}?action_source=air"), None).await.json();
+        assert_eq!(all["items"], json!([one]));
+        let none = center.call(&desk.ben, "GET", &format!("/api/v1/{list}?action_source=schedule"), None).await.json();
+        assert_eq!(none["items"], json!([]));
+    }
+    let of = async |made: serde_json::Value, rest: &str| {
+        let path = format!("/api/v1/remediations/{}{rest}", made["id"].as_str().unwrap());
+        center.call(&air, "GET", &path, None).await.json()
+    };
+    let found = of(made.json(), "/messages").await;
+    let one = &found["items"][0];
+    let mut narrow = suggestion("malicious").unwrap();
+    narrow["messages"] = json!([{
+        "mailbox": one["mailbox"], "message_id": one["message_id"], "fingerprint": one["fingerprint"],
+    }]);
+    let made = center.call(&air, "POST", "/api/v1/suggestions", Some(narrow)).await;
+    assert_eq!(made.status, 202, "{}", made.text);
+    center.work().await;
+    assert_eq!(of(made.json(), "").await["remediation"]["counts"]["submitted"], 1);
     assert_eq!(center.call(&air, "POST", "/api/v1/suggestions", suggestion("clean")).await.status, 422);
     assert_eq!(center.call(&desk.ann, "POST", "/api/v1/suggestions", suggestion("malicious")).await.status, 403);
 }

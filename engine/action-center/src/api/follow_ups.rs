@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use clawback_model::{ActionSource, Remediation, SelectionMode, Severity};
+use clawback_model::{ActionSource, Picked, Remediation, SelectionMode, Severity};
 use clawback_runtime::Submission;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ use super::remediations::find;
 use crate::access::Caller;
 use crate::body::{Body, stated};
 use crate::center::Center;
-use crate::json::RemediationJson;
+use crate::json::{PickedJson, RemediationJson};
 use crate::problem::Problem;
 
 /// What a detector suggests.
@@ -34,6 +34,9 @@ pub(crate) struct SuggestionJson {
     /// The cluster: inputs of the playbook.
     #[serde(default)]
     inputs: BTreeMap<String, String>,
+    /// Single messages in place of all that the playbook's search finds; at most 100.
+    #[serde(default)]
+    messages: Vec<PickedJson>,
     /// Title of the alert.
     #[serde(default)]
     name: Option<String>,
@@ -96,8 +99,8 @@ pub(crate) async fn suggest(
         severity: stated::<Severity>("severity", suggestion.severity.as_deref())?,
         description: Some(description),
         source: ActionSource::Air,
-        mode: SelectionMode::Query,
-        picked: Vec::new(),
+        mode: if suggestion.messages.is_empty() { SelectionMode::Query } else { SelectionMode::Handpicked },
+        picked: suggestion.messages.into_iter().map(Picked::from).collect(),
     };
     Ok(accepted(&center.api().submit(&caller.who, submission).await?))
 }

@@ -2,6 +2,7 @@
 
 mod decisions;
 mod follow_ups;
+mod records;
 mod remediations;
 mod schedules;
 mod site;
@@ -21,6 +22,7 @@ pub(crate) use site::verified;
 #[derive(OpenApi)]
 #[openapi(tags(
     (name = "remediations", description = "Submit, look, decide, control, undo"),
+    (name = "records", description = "Alerts and investigations"),
     (name = "site", description = "Playbooks, schedules, the kill switch, the history's proof"),
 ))]
 struct Base;
@@ -86,6 +88,10 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(follow_ups::undo))
         .routes(routes!(follow_ups::retry))
         .routes(routes!(follow_ups::suggest))
+        .routes(routes!(records::investigations))
+        .routes(routes!(records::investigation))
+        .routes(routes!(records::alerts))
+        .routes(routes!(records::alert))
         .routes(routes!(schedules::list))
         .routes(routes!(schedules::slots))
         .routes(routes!(schedules::pause))

@@ -1,6 +1,7 @@
 //! The stable JSON fields, the same from the command line and from the API; documented in engine/cli/README.md. Both directions:
 //! what the API answers is what `clawback --server` reads.
 
+mod record;
 mod remediation;
 mod schedule;
 mod site;
@@ -12,6 +13,7 @@ use utoipa::ToSchema;
 pub(crate) use remediation::is_settled;
 pub(crate) use schedule::state as schedule_state;
 
+pub use record::{AlertJson, InvestigationJson};
 pub use remediation::{BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, VerificationJson};
 pub use schedule::{ScheduleJson, SlotJson};
 pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, PlaybookJson, VerifiedJson};

@@ -1,0 +1,69 @@
+//! Alerts and investigations: what stands beside each remediation.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use clawback_model::{AlertId, InvestigationId, Remediation};
+use clawback_store::HistoryFilter;
+
+use super::Problems;
+use super::remediations::HistoryQuery;
+use crate::body::{Params, optional, word};
+use crate::center::Center;
+use crate::json::{AlertJson, InvestigationJson, Page};
+use crate::problem::Problem;
+
+/// Investigations, by the filters of the history, the newest first.
+#[utoipa::path(get, path = "/api/v1/investigations", tag = "records", params(HistoryQuery),
+    responses((status = 200, body = Page<InvestigationJson>), Problems))]
+pub(crate) async fn investigations(
+    State(center): State<Center>,
+    Params(query): Params<HistoryQuery>,
+) -> Result<Json<Page<InvestigationJson>>, Problem> {
+    let (remediations, next) = found(&center, &query).await?;
+    let records = center.site().history.investigations_of(&remediations).await?;
+    let pairs = records.iter().zip(&remediations);
+    Ok(Json(Page { items: pairs.map(|(record, of)| InvestigationJson::new(record, of)).collect(), next }))
+}
+
+/// One investigation.
+#[utoipa::path(get, path = "/api/v1/investigations/{id}", tag = "records", params(("id" = String, Path)),
+    responses((status = 200, body = InvestigationJson), Problems))]
+pub(crate) async fn investigation(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+) -> Result<Json<InvestigationJson>, Problem> {
+    let history = &center.site().history;
+    let record = history.investigation(&word::<InvestigationId>("id", &id)?).await?;
+    let remediation = history.load(&record.remediation_id).await?;
+    Ok(Json(InvestigationJson::new(&record, &remediation)))
+}
+
+/// Alerts, by the filters of the history, the newest first.
+#[utoipa::path(get, path = "/api/v1/alerts", tag = "records", params(HistoryQuery),
+    responses((status = 200, body = Page<AlertJson>), Problems))]
+pub(crate) async fn alerts(
+    State(center): State<Center>,
+    Params(query): Params<HistoryQuery>,
+) -> Result<Json<Page<AlertJson>>, Problem> {
+    let (remediations, next) = found(&center, &query).await?;
+    let records = center.site().history.alerts_of(&remediations).await?;
+    let pairs = records.iter().zip(&remediations);
+    Ok(Json(Page { items: pairs.map(|(record, of)| AlertJson::new(record, of)).collect(), next }))
+}
+
+/// One alert.
+#[utoipa::path(get, path = "/api/v1/alerts/{id}", tag = "records", params(("id" = String, Path)),
+    responses((status = 200, body = AlertJson), Problems))]
+pub(crate) async fn alert(State(center): State<Center>, Path(id): Path<String>) -> Result<Json<AlertJson>, Problem> {
+    let history = &center.site().history;
+    let record = history.alert(&word::<AlertId>("id", &id)?).await?;
+    let remediation = history.load(&record.remediation_id).await?;
+    Ok(Json(AlertJson::new(&record, &remediation)))
+}
+
+async fn found(center: &Center, query: &HistoryQuery) -> Result<(Vec<Remediation>, Option<String>), Problem> {
+    let filter: HistoryFilter = query.filter()?;
+    let after = optional("after", query.after.as_deref())?;
+    let page = center.site().history.history(&filter, after, query.limit()?).await?;
+    Ok((page.remediations, page.next.map(|next| next.to_string())))
+}

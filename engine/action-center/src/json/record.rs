@@ -1,0 +1,102 @@
+//! The records beside a remediation, with the fields of the reference product.
+
+use clawback_model::{
+    Action, Alert, Investigation, InvestigationKind, InvestigationStatus, Remediation, Severity, Status,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An investigation: manual where a person acted, automated where a detector suggested.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct InvestigationJson {
+    /// Its ID.
+    pub id: String,
+    /// `admin` or `air`.
+    #[schema(value_type = String)]
+    pub kind: InvestigationKind,
+    /// Follows from the remediation.
+    #[schema(schema_with = crate::words::investigation_status)]
+    pub status: InvestigationStatus,
+    /// What the remediation was asked to act on.
+    pub entity: String,
+    /// Messages of the plan.
+    pub messages: u64,
+    /// The alert that it belongs to.
+    pub alert_id: String,
+    /// The remediation that it led to.
+    pub remediation_id: String,
+    /// The approval of that remediation.
+    pub approval_id: String,
+    /// Where the remediation stands.
+    #[schema(schema_with = crate::words::status)]
+    pub remediation_status: Status,
+    /// Who decided.
+    pub decided_by: Option<String>,
+    /// When it was opened.
+    pub created_at: String,
+    /// When anything of it last changed.
+    pub updated_at: String,
+}
+
+impl InvestigationJson {
+    /// Of an investigation and its remediation.
+    pub fn new(investigation: &Investigation, remediation: &Remediation) -> Self {
+        Self {
+            id: investigation.id.to_string(),
+            kind: investigation.kind,
+            status: InvestigationStatus::of(remediation),
+            entity: investigation.entity.clone(),
+            messages: remediation.counts.submitted,
+            alert_id: investigation.alert_id.to_string(),
+            remediation_id: remediation.id.to_string(),
+            approval_id: remediation.request.approval_id.to_string(),
+            remediation_status: remediation.status,
+            decided_by: remediation.decided_by.clone(),
+            created_at: investigation.created_at.to_string(),
+            updated_at: remediation.updated_at.to_string(),
+        }
+    }
+}
+
+/// An alert: one for each administrative action, and for each suggestion of a detector.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct AlertJson {
+    /// Its ID.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Informational for an administrative action.
+    #[schema(schema_with = crate::words::severity)]
+    pub severity: Severity,
+    /// Who acted.
+    pub actor: String,
+    /// What they asked for.
+    #[schema(schema_with = crate::words::action)]
+    pub action: Action,
+    /// The remediation.
+    pub remediation_id: String,
+    /// The investigation.
+    pub investigation_id: String,
+    /// Where that stands.
+    #[schema(schema_with = crate::words::investigation_status)]
+    pub investigation_status: InvestigationStatus,
+    /// When.
+    pub created_at: String,
+}
+
+impl AlertJson {
+    /// Of an alert and its remediation.
+    pub fn new(alert: &Alert, remediation: &Remediation) -> Self {
+        Self {
+            id: alert.id.to_string(),
+            name: alert.name.clone(),
+            severity: alert.severity,
+            actor: alert.actor.clone(),
+            action: alert.action,
+            remediation_id: alert.remediation_id.to_string(),
+            investigation_id: alert.investigation_id.to_string(),
+            investigation_status: InvestigationStatus::of(remediation),
+            created_at: alert.created_at.to_string(),
+        }
+    }
+}
