@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::oidc::Oidc;
 use crate::pages::LastLook;
 use crate::problem::Problem;
+use crate::session::Uses;
 use crate::{access, api, headers, idempotency, pages};
 
 /// Largest body: a hundred picked messages are far below it.
@@ -44,13 +45,14 @@ struct Inner {
     settings: Settings,
     passwords: Semaphore,
     last_look: LastLook,
+    uses: Uses,
 }
 
 impl Center {
     /// The Action Center of a site.
     pub fn new(api: Api, settings: Settings) -> Self {
         let passwords = Semaphore::new(PASSWORDS_AT_ONCE);
-        Self(Arc::new(Inner { api, settings, passwords, last_look: LastLook::default() }))
+        Self(Arc::new(Inner { api, settings, passwords, last_look: LastLook::default(), uses: Uses::default() }))
     }
 
     pub(crate) fn api(&self) -> &Api {
@@ -77,6 +79,11 @@ impl Center {
     /// What all pages show alike.
     pub(crate) fn last_look(&self) -> &LastLook {
         &self.0.last_look
+    }
+
+    /// Sessions whose use is to be noted.
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.0.uses
     }
 
     /// Every route.

@@ -1,15 +1,17 @@
 //! Sessions of browsers: a random cookie, known to the database only by its digest, and a form token derived from it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use clawback_model::Digest;
+use clawback_model::{Digest, Timestamp};
 use clawback_runtime::NewToken;
-use clawback_store::{Session, StoreError};
+use clawback_store::{Session, Store, StoreError};
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::center::Center;
 use crate::oidc::Errand;
+use crate::problem::chain;
 
 /// A session ends after this, however busy.
 const LONGEST: Duration = Duration::from_hours(12);
@@ -64,9 +66,35 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
         return Ok(Found::Void);
     };
     if now.since(session.seen_at) > NOTED {
-        history.touch_session(&Digest::of(cookie.as_bytes()), now).await?;
+        center.uses().note(history, Digest::of(cookie.as_bytes()), now).await;
     }
     Ok(Found::Good { form_token: form_token(&cookie), session })
+}
+
+/// Sessions whose use is to be noted. Whoever has the turn writes down all that have come meanwhile, so that a thousand readers who
+/// began together cost a few transactions a minute, not a thousand at once.
+#[derive(Debug, Default)]
+pub(crate) struct Uses {
+    waiting: Mutex<Vec<Digest>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Uses {
+    /// Comes back once it is written, by whomever. What cannot be written now is with the next request.
+    async fn note(&self, history: &Store, cookie: Digest, now: Timestamp) {
+        self.waiting().push(cookie);
+        let _turn = self.turn.lock().await;
+        let all = std::mem::take(&mut *self.waiting());
+        if !all.is_empty()
+            && let Err(error) = history.touch_sessions(&all, now).await
+        {
+            tracing::warn!(error = chain(&error), "The use of sessions was not noted.");
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Digest>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What stands behind the cookie of a request.

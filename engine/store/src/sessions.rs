@@ -2,9 +2,14 @@
 
 use clawback_model::{Digest, Principal, Timestamp};
 
+use crate::dialect::Value;
 use crate::error::StoreError;
 use crate::principals::read;
 use crate::store::Store;
+use crate::words::places;
+
+/// Sessions in one statement.
+const TOUCHED: usize = 500;
 
 /// A session that holds now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,12 +55,16 @@ impl Store {
         Ok(Some(Session { principal: read(&row)?, created_at: row.time(3)?, seen_at: row.time(4)? }))
     }
 
-    /// Notes that a session is in use.
-    #[tracing::instrument(name = "store.sessions.touch", skip_all)]
-    pub async fn touch_session(&self, cookie: &Digest, now: Timestamp) -> Result<(), StoreError> {
+    /// Notes that these sessions are in use.
+    #[tracing::instrument(name = "store.sessions.touch", skip_all, fields(sessions = cookies.len()))]
+    pub async fn touch_sessions(&self, cookies: &[Digest], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE sessions SET seen_at = $1 WHERE digest = $2";
-        tx.execute(sql, &[now.into(), cookie.to_string().into()]).await?;
+        for some in cookies.chunks(TOUCHED) {
+            let sql = format!("UPDATE sessions SET seen_at = $1 WHERE digest IN {}", places(2, some.len()));
+            let digests = some.iter().map(|cookie| Value::from(cookie.to_string()));
+            let values: Vec<Value<'_>> = [now.into()].into_iter().chain(digests).collect();
+            tx.execute(sql, &values).await?;
+        }
         tx.commit().await
     }
 

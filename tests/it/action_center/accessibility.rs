@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use clawback_model::{PrincipalKind, Role};
 use clawback_tests::center::PASSWORD;
@@ -60,6 +61,8 @@ async fn no_page_keeps_anybody_out() {
         browser.sees("Take action").await;
         let reason = serde_json::json!({ "reason": "a test" });
         assert_eq!(desk.center.call(&eve, "POST", "/api/v1/halt", Some(reason)).await.status, 200);
+        // The pages of another node than the one that was told look once a second.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
         browser.go(&at("/pending")).await;
         browser.sees("The site is halted").await;
         found += &violations(&browser, &look, &format!("/pending, halted, {shape}")).await;
