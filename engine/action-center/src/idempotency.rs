@@ -27,7 +27,9 @@ pub(crate) async fn once(State(center): State<Center>, request: Request, next: N
     let caller = request.extensions().get::<Caller>().map(|caller| caller.who.name.clone());
     match (key, caller) {
         (Some(key), Some(name)) if request.method() == Method::POST => {
-            with_key(&center, &key, &name, request, next).await.unwrap_or_else(IntoResponse::into_response)
+            // Carried out to its end even if the caller goes away: whoever sends it again finds the answer, not a stuck key.
+            let done = tokio::spawn(async move { with_key(&center, &key, &name, request, next).await }).await;
+            done.unwrap_or_else(|_| Err(Problem::internal())).unwrap_or_else(IntoResponse::into_response)
         }
         _ => next.run(request).await,
     }
@@ -65,17 +67,11 @@ async fn with_key(
             return Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response());
         }
     }
-    // Carried out to its end even if the caller goes away: whoever sends it again finds the answer, not a key that is stuck.
-    let (center, name) = (center.clone(), name.to_owned());
-    let done = tokio::spawn(async move {
-        let request = Request::from_parts(parts, Body::from(body));
-        let (parts, answer) = next.run(request).await.into_parts();
-        let bytes = to_bytes(answer, LARGEST).await.unwrap_or_default();
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        // What failed may be tried again under the same key.
-        let kept = parts.status.is_success().then_some((parts.status.as_u16(), text));
-        center.site().history.keep_answer(&name, &key, kept).await?;
-        Ok::<_, Problem>(Response::from_parts(parts, Body::from(bytes)))
-    });
-    done.await.unwrap_or_else(|_| Err(Problem::internal()))
+    let (parts, answer) = next.run(Request::from_parts(parts, Body::from(body))).await.into_parts();
+    let bytes = to_bytes(answer, LARGEST).await.unwrap_or_default();
+    let text = std::str::from_utf8(&bytes).unwrap_or_default();
+    // What failed may be tried again under the same key.
+    let kept = parts.status.is_success().then_some((parts.status.as_u16(), text));
+    history.keep_answer(name, &key, kept).await?;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
 }

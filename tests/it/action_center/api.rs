@@ -120,6 +120,31 @@ async fn the_same_key_submits_once() {
 }
 
 #[tokio::test]
+async fn a_caller_who_goes_away_finds_the_answer_later() {
+    let desk = desk().await;
+    let (center, ann) = (&desk.center, &desk.ann);
+    let body = || Some(json!({ "playbook": "purge", "inputs": { "sender": SENDER } }));
+    let keys: Vec<String> = (0..40).map(|number| format!("ticket-{number}")).collect();
+    for (number, key) in keys.iter().enumerate() {
+        let key = [("idempotency-key", key.as_str())];
+        let asked = center.call_with(ann, "POST", "/api/v1/remediations", body(), &key);
+        // Gone at another point each time, from before the key is taken until after the answer.
+        let _ = tokio::time::timeout(Duration::from_micros(number as u64 * 250), asked).await;
+        let mut status = 409;
+        for _ in 0..200 {
+            status = center.call_with(ann, "POST", "/api/v1/remediations", body(), &key).await.status;
+            if status != 409 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(status, 202, "{key:?}");
+    }
+    let all = center.call(ann, "GET", "/api/v1/remediations", None).await.json();
+    assert_eq!(all["items"].as_array().unwrap().len(), keys.len(), "each key submitted once");
+}
+
+#[tokio::test]
 async fn a_detector_suggests_and_a_person_cannot_pose_as_one() {
     let desk = desk().await;
     let center = &desk.center;

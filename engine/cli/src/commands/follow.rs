@@ -1,7 +1,7 @@
 //! Looks on while a server works, until a remediation waits for a person or has ended.
 
 use clawback_action_center::json::{DetailJson, NodeJson};
-use clawback_model::Status;
+use clawback_model::{Status, visible};
 use clawback_runtime::{Error, Observer, Seen};
 
 use crate::args::{Format, Global, Leave};
@@ -53,7 +53,7 @@ async fn anybody_works(remote: &Remote, id: &str) -> Result<(), Failure> {
     if nodes.iter().any(|node| node.alive) {
         return Ok(());
     }
-    Err(Failure::failed(format!("no worker runs, so {id} waits"))
+    Err(Failure::failed(format!("no worker runs, so {} waits", visible(id)))
         .hint("start `clawback worker` on the site's machine, or `clawback serve` without --no-worker"))
 }
 

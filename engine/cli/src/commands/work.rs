@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
-use clawback_model::{Approval, Counts, Next, Remediation, RemediationId, Status};
+use clawback_model::{Approval, Counts, Next, Remediation, RemediationId, Status, visible};
 use clawback_runtime::{Observer, Seen, Worker};
 
 use crate::args::{Format, Global, Leave};
@@ -151,7 +151,7 @@ pub(crate) fn counts(counts: &Counts) -> String {
 }
 
 fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Option<String> {
-    let id = &remediation.id;
+    let id = visible(&remediation.id);
     match remediation.status {
         _ if remediation.held => Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")),
         Status::PendingApproval => {
