@@ -316,14 +316,13 @@ impl Oidc {
     async fn client(&self) -> Result<Discovered, OidcError> {
         let mut provider = self.provider.lock().await;
         let known = provider.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, known)| known.clone());
-        let metadata = match known {
-            Some(known) => known,
-            None => {
-                let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
-                    .await
-                    .map_err(|error| OidcError::Provider(chain(&error)))?;
-                provider.insert((Instant::now(), found)).1.clone()
-            }
+        let metadata = if let Some(known) = known {
+            known
+        } else {
+            let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
+                .await
+                .map_err(|error| OidcError::Provider(chain(&error)))?;
+            provider.insert((Instant::now(), found)).1.clone()
         };
         let id = ClientId::new(self.config.client_id.clone());
         Ok(Discovered::from_provider_metadata(metadata, id, self.secret.clone())

@@ -122,12 +122,12 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Vote(VoteRefused::StaleDigest { .. }) => (StatusCode::CONFLICT, "stale-digest"),
         Error::Vote(VoteRefused::Expired { .. }) => (StatusCode::CONFLICT, "expired"),
         Error::Changed { .. } => (StatusCode::PRECONDITION_FAILED, "changed"),
-        Error::Refused(StoreError::NotFound { .. }) => (StatusCode::NOT_FOUND, "not-found"),
-        Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
-        Error::UnknownPlaybook { .. }
+        Error::Refused(StoreError::NotFound { .. })
+        | Error::UnknownPlaybook { .. }
         | Error::UnknownSchedule { .. }
         | Error::UnknownStore { .. }
         | Error::NoMessage { .. } => (StatusCode::NOT_FOUND, "not-found"),
+        Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
         Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),

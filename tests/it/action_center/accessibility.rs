@@ -82,7 +82,9 @@ async fn violations(browser: &Chromium, look: &str, page: &str) -> String {
     for one in found.as_array().unwrap() {
         let places = one["where"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let _ = writeln!(text, "{page}: {} ({}): {}", one["id"], one["impact"], one["help"]);
-        places.for_each(|place| text += &format!("    {}\n", place.replace('\n', " ")));
+        for place in places {
+            let _ = writeln!(text, "    {}", place.replace('\n', " "));
+        }
     }
     text
 }

@@ -57,8 +57,8 @@ async fn sign_in(desk: &Desk, provider: &Provider, who: &str) -> Answer {
 /// The cookie of the session that an answer begins.
 fn session(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{}", answer.text);
-    let all = answer.headers.get_all("set-cookie").iter().map(|value| first_cookie(value.to_str().unwrap()));
-    all.filter(|cookie| cookie.starts_with("clawback=")).last().expect("a session begins")
+    let mut all = answer.headers.get_all("set-cookie").iter().map(|value| first_cookie(value.to_str().unwrap()));
+    all.find(|cookie| cookie.starts_with("clawback=")).expect("a session begins")
 }
 
 #[tokio::test]

@@ -95,7 +95,9 @@ pub(crate) async fn page(State(center): State<Center>, Path(id): Path<String>, c
     let (mut clusters, mut after) = (Clusters::default(), None);
     loop {
         let pairs = center.site().history.messages(&id, after, READ).await?;
-        pairs.iter().for_each(|(target, outcome)| clusters.add(target, outcome.as_ref()));
+        for (target, outcome) in &pairs {
+            clusters.add(target, outcome.as_ref());
+        }
         match pairs.last() {
             Some((last, _)) if pairs.len() == READ as usize => after = Some(last.seq),
             _ => break,

@@ -1,5 +1,5 @@
 //! `cargo xtask bench action-center`: pages under the load of many readers. The measuring program is
-//! tests/bench/action_center.rs, in the package that has the servers; it is built optimised here.
+//! `tests/bench/action_center.rs`, in the package that has the servers; it is built optimised here.
 
 use std::error::Error;
 use std::process::ExitCode;
