@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,12 +22,18 @@ pub struct Chromium {
     /// The session.
     pub client: Client,
     driver: Child,
+    port: u16,
+    session: String,
     pictures: PathBuf,
     _profile: tempfile::TempDir,
 }
 
 impl Drop for Chromium {
     fn drop(&mut self) {
+        // Without this the driver takes the browser with it, and leaves the browser's own processes behind.
+        if let Err(error) = self.quit() {
+            tracing::warn!(%error, "The browser was not asked to quit.");
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
@@ -84,7 +91,22 @@ impl Chromium {
         };
         let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/screenshots");
         std::fs::create_dir_all(&pictures).unwrap();
-        Self { client, driver, pictures, _profile: profile }
+        let session = client.session_id().await.unwrap().expect("it is connected");
+        Self { client, driver, port, session, pictures, _profile: profile }
+    }
+
+    /// Ends the session (WebDriver, section 8.2), and waits until the driver says so.
+    fn quit(&self) -> std::io::Result<()> {
+        let mut driver = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+        driver.set_read_timeout(Some(PATIENCE))?;
+        let session = &self.session;
+        write!(
+            driver,
+            "DELETE /session/{session} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n",
+            self.port
+        )?;
+        driver.read(&mut [0; 1])?;
+        Ok(())
     }
 
     /// Loads a page.
