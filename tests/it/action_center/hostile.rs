@@ -11,6 +11,8 @@ use clawback_tests::hostile::PAYLOADS;
 use clawback_tests::site::NOON;
 use serde_json::json;
 
+/// Bytes of the largest subject, and more.
+const LARGE: usize = 1 << 20;
 const PLAYBOOK: &str = "playbook: all
 description: Everything.
 severity: high
@@ -30,9 +32,11 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         // A header is one line; what breaks it is tested on real messages.
         let line = payload.replace(['\r', '\n'], " ");
         store.deliver("u1@corp.example", "eve@evil.example", &line, NOON);
+        store.deliver("u2@corp.example", &format!("\"{line}\"@evil.example"), "An address", NOON);
     }
+    store.deliver("u1@corp.example", "eve@evil.example", &"<script>=\u{202e}".repeat(LARGE / 10), NOON);
     let center = TestCenter::start(history, vec![store], &[("all", PLAYBOOK)]);
-    let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Admin]).await;
+    let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Admin, Role::Examiner]).await;
     center.password("ann").await;
     let mut first = None;
     for payload in PAYLOADS {
@@ -47,8 +51,15 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         ["/pending", "/history?limit=500", "/investigations", "/alerts", "/audit", "/search?from_domain=evil.example"];
     // The first takes every message; the others find none, and show only their names.
     let detail = format!("/remediations/{}", first.unwrap());
-    for path in pages.into_iter().chain([detail.as_str()]) {
-        let page = center.page(&cookie, path).await;
+    let clusters = format!("{detail}/clusters");
+    let token = center.page(&cookie, &detail).await.form_token();
+    let messages = [0, 1, 51, 52, 104].map(|seq| format!("{detail}/messages/{seq}"));
+    for path in pages.into_iter().chain([&*detail, &*clusters]).chain(messages.iter().map(String::as_str)) {
+        let page = if path.contains("/messages/") {
+            center.form(&cookie, path, &format!("form_token={token}")).await
+        } else {
+            center.page(&cookie, path).await
+        };
         assert_eq!(page.status, 200, "{path}: {}", page.text);
         for broken in ["<script>", "<img", "<svg onload", "<iframe", "javascript:alert(1)\"", "\" onmouseover=\""] {
             assert!(!page.text.contains(broken), "{path} holds {broken}");
