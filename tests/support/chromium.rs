@@ -95,7 +95,7 @@ impl Chromium {
         Self { client, driver, port, session, pictures, _profile: profile }
     }
 
-    /// Ends the session (WebDriver, section 8.2), and waits until the driver says so.
+    /// Ends the session (W3C `WebDriver`, section 8.2), and waits until the driver says so.
     fn quit(&self) -> std::io::Result<()> {
         let mut driver = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         driver.set_read_timeout(Some(PATIENCE))?;
@@ -105,7 +105,7 @@ impl Chromium {
             "DELETE /session/{session} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n",
             self.port
         )?;
-        driver.read(&mut [0; 1])?;
+        driver.read_exact(&mut [0])?;
         Ok(())
     }
 

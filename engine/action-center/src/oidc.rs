@@ -29,6 +29,8 @@ use crate::problem::chain;
 pub(crate) const RETURN: &str = "/sign-in/oidc/return";
 /// What the provider says of itself is asked for again after this: keys change.
 const FRESH: Duration = Duration::from_mins(5);
+/// One that did not answer is left alone for this: whoever wants to sign in meanwhile does not queue for its time-outs.
+const AGAIN: Duration = Duration::from_secs(5);
 /// One answer of the provider.
 const TIME_OUT: Duration = Duration::from_secs(10);
 /// Largest answer of the provider.
@@ -148,7 +150,8 @@ pub struct Oidc {
     secret: Option<ClientSecret>,
     redirect: RedirectUrl,
     http: Http,
-    provider: Mutex<Option<(Instant, CoreProviderMetadata)>>,
+    /// What it said of itself, or why it did not.
+    provider: Mutex<Option<(Instant, Result<CoreProviderMetadata, String>)>>,
 }
 
 /// What the browser keeps while it is at the provider.
@@ -315,15 +318,17 @@ impl Oidc {
     /// A client of the provider as it describes itself (OpenID Connect Discovery 1.0).
     async fn client(&self) -> Result<Discovered, OidcError> {
         let mut provider = self.provider.lock().await;
-        let known = provider.as_ref().filter(|(at, _)| at.elapsed() < FRESH).map(|(_, known)| known.clone());
-        let metadata = if let Some(known) = known {
+        let lasts = |found: &Result<_, String>| if found.is_ok() { FRESH } else { AGAIN };
+        let known = provider.take().filter(|(at, found)| at.elapsed() < lasts(found));
+        let (at, found) = if let Some(known) = known {
             known
         } else {
-            let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http)
-                .await
-                .map_err(|error| OidcError::Provider(chain(&error)))?;
-            provider.insert((Instant::now(), found)).1.clone()
+            let found = CoreProviderMetadata::discover_async(self.issuer.clone(), &self.http).await;
+            (Instant::now(), found.map_err(|error| chain(&error)))
         };
+        let (_, found) = provider.insert((at, found));
+        let metadata = found.clone().map_err(OidcError::Provider)?;
+        drop(provider);
         let id = ClientId::new(self.config.client_id.clone());
         Ok(Discovered::from_provider_metadata(metadata, id, self.secret.clone())
             .set_redirect_uri(self.redirect.clone()))
