@@ -11,23 +11,27 @@ use clawback_tests::served::Served;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// Five mailboxes with every payload as a subject and as a name.
+/// Five mailboxes with every payload as a subject, a name, a field of the header, a text in HTML and the name of a file.
 fn deliver(folder: &Path) {
-    let encoded = |text: &str| {
-        let bytes = text.bytes().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "={byte:02X}");
+    let hex = |text: &str, mark: char| {
+        text.bytes().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{mark}{byte:02X}");
             text
-        });
-        format!("=?UTF-8?Q?{bytes}?=")
+        })
     };
+    let encoded = |text: &str| format!("=?UTF-8?Q?{}?=", hex(text, '='));
     for mailbox in 1..=5 {
         let cur = folder.join(format!("mail/u{mailbox:04}/cur"));
         std::fs::create_dir_all(&cur).unwrap();
         for (number, payload) in PAYLOADS.iter().enumerate() {
+            let line = payload.replace(['\r', '\n'], " ");
             let text = format!(
-                "Message-ID: <{mailbox}.{number}@x.example>\r\nFrom: {} <eve@evil.example>\r\nTo: u@x.example\r\nSubject: {}\r\n\r\nx\r\n",
-                encoded(payload),
-                encoded(payload)
+                "Message-ID: <{mailbox}.{number}@x.example>\r\nFrom: {word} <eve@evil.example>\r\nTo: u@x.example\r\n\
+                 Subject: {word}\r\nX-Hostile: {line}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+                 --b\r\nContent-Type: text/html\r\n\r\n<p>{payload}</p>\r\n\
+                 --b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename*=utf-8''{name}\r\n\r\nx\r\n--b--\r\n",
+                word = encoded(payload),
+                name = hex(payload, '%'),
             );
             std::fs::write(cur.join(format!("17000000{number:02}.M{number}P{mailbox}.host:2,S")), text).unwrap();
         }
@@ -58,7 +62,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     let admin = Clawback::init(folder.path(), "connector = \"maildir\"\ndirectory = \"mail\"\n");
     let password = folder.path().join("password");
     std::fs::write(&password, PASSWORD).unwrap();
-    for (name, role) in [("ann", "analyst"), ("ben", "approver")] {
+    for (name, role) in [("ann", "analyst"), ("ben", "approver"), ("eva", "examiner")] {
         let _ = admin.add(name, role);
         admin.ok(&["principals", "password", name, "--from", password.to_str().unwrap()]);
     }
@@ -113,6 +117,26 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.press("Undo: put messages back").await;
     browser.sees("Submitted. Approval ID").await;
     browser.sees("pending-approval").await;
+    browser.press("Sign out").await;
+
+    // What every payload says, to whoever may read it.
+    sign_in(&browser, address, "eva").await;
+    browser.go(&format!("{address}/history?name=script&status=completed&decided_by=ben")).await;
+    browser.click("tbody a").await;
+    let detail = browser.client.current_url().await.unwrap();
+    browser.click("a[href$=clusters]").await;
+    browser.sees("Where they are").await;
+    is_clean(&browser).await;
+    browser.picture("clusters").await;
+    for seq in 0..PAYLOADS.len() {
+        browser.go(detail.as_str()).await;
+        browser.click(&format!("form[action$='/messages/{seq}'] button")).await;
+        browser.sees("You read this message as eva").await;
+        is_clean(&browser).await;
+        if seq == 1 {
+            browser.picture("message").await;
+        }
+    }
     for page in ["investigations", "alerts", "schedules", "playbooks", "connectors", "audit"] {
         browser.go(&format!("{address}/{page}")).await;
         is_clean(&browser).await;

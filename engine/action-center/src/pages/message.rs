@@ -69,7 +69,13 @@ fn content(raw: &[u8]) -> Markup {
     let Some(message) = MessageParser::default().parse(raw) else {
         return html! { p .note.wait { "It has no header that can be read; download it." } };
     };
+    let sender = message.from().and_then(|from| from.first());
+    let sender = sender.map(|one| (one.name().unwrap_or_default(), one.address().unwrap_or_default()));
     html! {
+        (layout::facts(&[
+            ("Subject, decoded", layout::mail(message.subject().unwrap_or_default())),
+            ("From, decoded", html! { @if let Some((name, address)) = sender { (layout::mail(name)) " " (layout::mail(address)) } }),
+        ]))
         h2 { "Header" }
         (header_fields(&message))
         h2 { "Text" }
@@ -138,7 +144,7 @@ mod tests {
         for markup in ["<script", "<img", "<a ", "<b>", "\x1b", "\u{202e}"] {
             assert!(!shown.contains(markup), "{markup}: {shown}");
         }
-        for said in ["Pay here", "application/pdf", "voice", "\\u{1b}"] {
+        for said in ["\\u{202e}fdp.exe", "eve@evil.example", "Pay here", "application/pdf", "voice", "\\u{1b}"] {
             assert!(shown.contains(said), "{said}: {shown}");
         }
         assert!(content(b"").into_string().contains("download it"));
