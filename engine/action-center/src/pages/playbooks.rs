@@ -1,12 +1,18 @@
 //! Playbooks: what they do, step by step, and their text.
 
 use axum::extract::{Path, State};
+use clawback_model::Remediation;
+use clawback_store::HistoryFilter;
 use maud::{Markup, html};
 
 use super::frame::Frame;
 use super::{Shown, layout};
 use crate::access::Caller;
 use crate::center::Center;
+use crate::problem::Problem;
+
+/// Runs that are shown.
+const RUNS: u32 = 10;
 
 pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
@@ -32,10 +38,33 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown 
     Ok(layout::page(&frame, "/playbooks", "Playbooks", &body))
 }
 
+/// Of those that bear its name, as they do unless whoever submits gives another.
+async fn runs(center: &Center, name: &str) -> Result<Markup, Problem> {
+    let filter = HistoryFilter { name: Some(name.to_owned()), ..HistoryFilter::default() };
+    let found = center.site().history.history(&filter, None, RUNS).await?;
+    let row = |run: &Remediation| {
+        html! { tr {
+            td { (layout::link(run)) }
+            td { (layout::status(run.status)) }
+            td { (run.request.source.as_str()) }
+            td .number { (run.counts.submitted) }
+            td .number { (run.counts.succeeded) }
+            td { (layout::time(run.created_at)) }
+        } }
+    };
+    let rows: Vec<Markup> = found.remediations.iter().filter(|run| run.request.playbook == name).map(row).collect();
+    let columns = ["Remediation", "Status", "Action source", "Messages", "Succeeded", "Submitted"];
+    Ok(html! {
+        (layout::table("Last runs", &columns, &rows, "None that bears its name."))
+        p { a href={ "/history?name=" (crate::access::encoded(name)) } { "All of this name in the history" } }
+    })
+}
+
 pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let playbook = center.api().check(&name)?;
     let triggers = playbook.triggers();
+    let runs = runs(&center, playbook.name()).await?;
     let columns = ["Input", "Type", "Required", "What it is"];
     let inputs: Vec<Markup> = playbook
         .inputs()
@@ -59,7 +88,8 @@ pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>,
             ("Schedule", html! { @if let Some(timetable) = &triggers.schedule { code { (timetable.cron) } " " (timetable.time_zone) } }),
             ("Digest", html! { code .digest { (playbook.digest()) } }),
         ]))
-        p { a href={ "/history?name=" (crate::access::encoded(playbook.name())) } { "Its runs in the history" } }
+        h2 { "Last runs" }
+        (runs)
         h2 { "Inputs" }
         (layout::table("Inputs", &columns, &inputs, "It takes none."))
         h2 { "Source" }
