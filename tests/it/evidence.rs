@@ -119,6 +119,11 @@ async fn what_is_deleted_was_kept_and_whoever_reads_it_is_noted() {
         let link = &noted[0].link;
         assert_eq!((link.kind.as_str(), link.actor.as_str()), ("evidence-read", "sherlock"));
         assert!(link.body.contains(&rows[3].kept.digest.to_string()) && link.body.contains(done.id.as_str()));
+        // The same by its number in the plan, though it lies nowhere any more.
+        let (target, again) = world.api.read_message(&examiner(), &done.id, rows[3].kept.seq).await.unwrap();
+        assert_eq!((target.seq, again), (rows[3].kept.seq, raw));
+        let noted = history.chain(before + 1, 10).await.unwrap();
+        assert!(noted.len() == 1 && noted[0].link.kind == "evidence-read", "{noted:?}");
         history.verify(None, |_| {}).await.unwrap();
     }
 }

@@ -31,7 +31,9 @@ impl Api {
             None => (Some(target.reference.clone()), None),
         };
         if let Some(digest) = evidence {
-            let kept = history.evidence_by_digest(&digest).await?;
+            let mut kept = history.evidence_by_digest(&digest).await?;
+            // The same bytes may have been kept for another message too; the event names the one that is read.
+            (kept.remediation, kept.kept.seq) = (id.clone(), seq);
             return Ok((target, self.examine(who, &kept).await?));
         }
         let now = now.ok_or_else(|| Error::Gone { id: id.clone(), seq })?;
