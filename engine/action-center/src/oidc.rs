@@ -2,11 +2,12 @@
 //! Who somebody is comes from the ID token; what they may do comes from their groups, anew each time they sign in.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
 use clawback_model::{PublicUrl, Role, visible_line};
+use clawback_runtime::http;
 use openidconnect::core::{
     CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim, CoreJsonWebKey,
     CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreProviderMetadata, CoreRevocableToken,
@@ -178,27 +179,21 @@ impl Oidc {
     pub fn new(config: OidcConfig, public_url: &PublicUrl) -> Result<Self, OidcError> {
         let wrong = |said: String| OidcError::Config(said);
         let issuer = IssuerUrl::new(config.issuer.clone()).map_err(|error| wrong(format!("issuer: {error}")))?;
-        let here = matches!(issuer.url().host_str(), Some("127.0.0.1" | "[::1]" | "localhost"));
+        let here = issuer.url().host_str().is_some_and(http::is_loopback);
         if issuer.url().scheme() != "https" && !here {
             return Err(wrong("issuer must start with https:// (plain http only to this machine)".to_owned()));
         }
         if config.roles.values().all(Vec::is_empty) {
             return Err(wrong("nobody could come in: list groups in [oidc.roles], as approver = [\"soc\"]".to_owned()));
         }
-        let secret = config.client_secret_file.as_deref().map(read).transpose().map_err(wrong)?;
-        let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIME_OUT);
-        if let Some(path) = &config.ca_file {
-            let pem = read(path).map_err(wrong)?;
-            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
-                .map_err(|error| wrong(format!("{} is no certificate: {error}", path.display())))?;
-            http = http.tls_certs_merge(certificates);
-        }
+        let secret = config.client_secret_file.as_deref().map(http::secret).transpose().map_err(wrong)?;
+        let client = http::client(TIME_OUT, config.ca_file.as_deref()).map_err(wrong)?;
         Ok(Self {
             issuer,
-            secret: secret.map(|secret| ClientSecret::new(secret.trim().to_owned())),
+            secret: secret.map(ClientSecret::new),
             redirect: RedirectUrl::new(public_url.page(RETURN))
                 .map_err(|error| wrong(format!("public-url: {error}")))?,
-            http: Http(http.build().map_err(|error| wrong(error.to_string()))?),
+            http: Http(client.build().map_err(|error| wrong(error.to_string()))?),
             provider: Mutex::default(),
             config,
         })
@@ -358,19 +353,10 @@ async fn call(client: reqwest::Client, request: HttpRequest) -> Result<HttpRespo
     let mut response = HttpResponse::default();
     *response.status_mut() = answer.status();
     *response.headers_mut() = std::mem::take(answer.headers_mut());
-    while let Some(part) = answer.chunk().await.map_err(|error| Unreachable(chain(&error)))? {
-        response.body_mut().extend_from_slice(&part);
-        if response.body().len() > LARGEST {
-            return Err(Unreachable(format!("its answer is larger than {LARGEST} bytes")));
-        }
-    }
+    *response.body_mut() = http::body(&mut answer, LARGEST).await.map_err(|error| Unreachable(chain(&error)))?;
     Ok(response)
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unreachable(String);
-
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
-}

@@ -62,11 +62,12 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
     let Some(cookie) = cookie(headers, name(center)) else { return Ok(Found::None) };
     let now = center.now();
     let history = &center.site().history;
-    let Some(session) = history.session(&Digest::of(cookie.as_bytes()), now, now.minus(IDLE)).await? else {
+    let digest = Digest::of(cookie.as_bytes());
+    let Some(session) = history.session(&digest, now, now.minus(IDLE)).await? else {
         return Ok(Found::Void);
     };
     if now.since(session.seen_at) > NOTED {
-        center.uses().note(history, Digest::of(cookie.as_bytes()), now).await;
+        center.uses().note(history, digest, now).await;
     }
     Ok(Found::Good { form_token: form_token(&cookie), session })
 }

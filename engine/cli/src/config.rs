@@ -149,6 +149,11 @@ impl Config {
         self.folder.join(path)
     }
 
+    /// The same of a path that may be left out.
+    fn resolved(&self, path: Option<PathBuf>) -> Option<PathBuf> {
+        path.map(|path| self.resolve(&path))
+    }
+
     /// The folder of evidence.
     pub(crate) fn evidence_folder(&self) -> Option<PathBuf> {
         self.evidence.as_ref()?.folder.as_deref().map(|folder| self.resolve(folder))
@@ -157,8 +162,7 @@ impl Config {
     /// The bucket of evidence.
     pub(crate) fn bucket(&self) -> Option<BucketConfig> {
         let bucket = self.evidence.as_ref()?.bucket.clone()?;
-        let resolved = |path: Option<PathBuf>| path.map(|path| self.resolve(&path));
-        let (credentials_file, ca_file) = (resolved(bucket.credentials_file), resolved(bucket.ca_file));
+        let (credentials_file, ca_file) = (self.resolved(bucket.credentials_file), self.resolved(bucket.ca_file));
         Some(BucketConfig { credentials_file, ca_file, ..bucket })
     }
 
@@ -168,8 +172,7 @@ impl Config {
         let Some(public_url) = &self.public_url else {
             return Err(Failure::misuse("[oidc] needs `public-url`: the provider sends people back there"));
         };
-        let resolved = |path: Option<PathBuf>| path.map(|path| self.resolve(&path));
-        let (client_secret_file, ca_file) = (resolved(oidc.client_secret_file), resolved(oidc.ca_file));
+        let (client_secret_file, ca_file) = (self.resolved(oidc.client_secret_file), self.resolved(oidc.ca_file));
         let oidc = Oidc::new(OidcConfig { client_secret_file, ca_file, ..oidc }, public_url);
         oidc.map(Some).map_err(|error| Failure::misuse(error.to_string()))
     }

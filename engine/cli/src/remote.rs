@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clawback_action_center::json::{DetailJson, HaltedJson};
 use clawback_model::{ApprovalId, Halt};
+use clawback_runtime::http::{self, Broken};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, LOCATION};
 use reqwest::{Client, Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
@@ -21,6 +22,8 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// How often it is asked whether the first of two such requests has been carried out by now, and how long each time.
 const ASKS: u32 = 60;
 const ASK: Duration = Duration::from_secs(1);
+/// Rows that a server gives at once.
+pub(crate) const LARGEST_PAGE: u32 = 1_000;
 /// Largest answer.
 const LARGEST: usize = 64 << 20;
 
@@ -48,12 +51,6 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// Why there is no answer.
-enum Broken {
-    Http(reqwest::Error),
-    TooLarge,
-}
-
 /// An error as the API gives it.
 #[derive(Deserialize)]
 struct Problem {
@@ -73,10 +70,9 @@ impl Remote {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.trim()))
             .map_err(|_| Failure::misuse("the token has characters that no token has"))?;
         bearer.set_sensitive(true);
-        let mut client = Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
+        let mut client = http::client(TIME_OUT, None)
+            .map_err(Failure::failed)?
             .connect_timeout(CONNECT_TIME_OUT)
-            .timeout(TIME_OUT)
             .user_agent(concat!("clawback/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]));
         if base.scheme() == "http" {
@@ -145,7 +141,9 @@ impl Remote {
         match answer {
             Ok(answer) if answer.status.is_success() => Ok(answer),
             Ok(answer) => Err(self.refused(&call, &answer)),
-            Err(Broken::TooLarge) => Err(Failure::failed(format!("{}: the answer is larger than 64 MiB", self.base))),
+            Err(Broken::TooLarge { .. }) => {
+                Err(Failure::failed(format!("{}: the answer is larger than 64 MiB", self.base)))
+            }
             Err(Broken::Http(error)) => {
                 Err(Failure::failed(format!("{} cannot be reached: {}", self.base, clean(&said(error))))
                     .hint("is `clawback serve` running there? --server names another address"))
@@ -184,14 +182,8 @@ impl Remote {
         if let Some(seen) = &call.seen {
             request = request.header(IF_MATCH, seen);
         }
-        let mut response = request.send().await.map_err(Broken::Http)?;
-        let mut body = Vec::new();
-        while let Some(part) = response.chunk().await.map_err(Broken::Http)? {
-            if body.len() + part.len() > LARGEST {
-                return Err(Broken::TooLarge);
-            }
-            body.extend_from_slice(&part);
-        }
+        let mut response = request.send().await?;
+        let body = http::body(&mut response, LARGEST).await?;
         Ok(Answer { status: response.status(), headers: response.headers().clone(), body })
     }
 

@@ -69,7 +69,7 @@ pub struct DryRun {
     /// All targets by the hour in which they arrived.
     pub by_hour: BTreeMap<Timestamp, u64>,
     /// All targets by mailbox.
-    pub by_mailbox: BTreeMap<String, u64>,
+    pub by_mailbox: BTreeMap<Arc<str>, u64>,
 }
 
 /// Carries out requests of authenticated principals.
@@ -132,7 +132,7 @@ impl Api {
                 for target in &page {
                     *by_location.entry(target.location.kind).or_default() += 1;
                     *by_hour.entry(hour(target.received_at)).or_default() += 1;
-                    *by_mailbox.entry(target.mailbox.to_string()).or_default() += 1;
+                    *by_mailbox.entry(Arc::clone(&target.mailbox)).or_default() += 1;
                 }
                 let room = sample.saturating_sub(shown.len());
                 shown.extend(page.into_iter().take(room));

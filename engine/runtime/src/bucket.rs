@@ -15,10 +15,14 @@ use serde::Deserialize;
 
 use crate::error::Error;
 use crate::evidence::LARGEST;
+use crate::http;
 
 /// A whole message goes in one request.
 const TIME_OUT: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(10);
+/// Nothing larger than a message is ever asked for.
+#[expect(clippy::cast_possible_truncation, reason = "fifteen mebibytes")]
+const LARGEST_ANSWER: usize = LARGEST as usize;
 /// A mailbox waits meanwhile, and what could not be kept can be retried.
 const RETRIES: (usize, Duration) = (3, Duration::from_secs(20));
 /// Where a server has none, any name will do; this is what most expect.
@@ -78,18 +82,7 @@ pub(crate) fn open(config: &BucketConfig) -> Result<Arc<dyn ObjectStore>, Error>
 }
 
 fn client(ca_file: Option<&Path>) -> Result<reqwest::Client, String> {
-    // Nowhere but where the configuration says: no redirects.
-    let mut builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .timeout(TIME_OUT)
-        .connect_timeout(CONNECT);
-    if let Some(path) = ca_file {
-        let unreadable = |error: &dyn std::fmt::Display| format!("ca-file {} cannot be read: {error}", path.display());
-        let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
-        let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(&error))?;
-        builder = builder.tls_certs_merge(certificates);
-    }
-    builder.build().map_err(|error| error.to_string())
+    http::client(TIME_OUT, ca_file)?.connect_timeout(CONNECT).build().map_err(|error| error.to_string())
 }
 
 /// Our own client, with our own TLS.
@@ -111,14 +104,10 @@ impl HttpService for Client {
         *request.headers_mut() = head.headers;
         *request.body_mut() = Some(reqwest::Body::wrap(body));
         let mut answer = self.0.execute(request).await.map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(failed)? {
-            body.extend_from_slice(&part);
-            if body.len() as u64 > LARGEST {
-                let error = std::io::Error::other(format!("the answer is larger than {LARGEST} bytes"));
-                return Err(HttpError::new(HttpErrorKind::Decode, error));
-            }
-        }
+        let body = http::body(&mut answer, LARGEST_ANSWER).await.map_err(|error| match error {
+            http::Broken::Http(error) => failed(error),
+            large @ http::Broken::TooLarge { .. } => HttpError::new(HttpErrorKind::Decode, large),
+        })?;
         let mut response = HttpResponse::new(body.into());
         *response.status_mut() = answer.status();
         *response.headers_mut() = std::mem::take(answer.headers_mut());

@@ -13,6 +13,7 @@ mod error;
 mod evidence;
 mod gate;
 mod hold;
+pub mod http;
 mod identity;
 mod library;
 mod metrics;

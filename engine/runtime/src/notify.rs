@@ -16,6 +16,7 @@ use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::http::is_loopback;
 use crate::site::Site;
 use notice::{Kind, Notice};
 
@@ -260,19 +261,8 @@ fn endpoint(text: &str) -> Result<reqwest::Url, String> {
     Ok(url)
 }
 
-fn is_loopback(host: &str) -> bool {
-    matches!(host, "127.0.0.1" | "[::1]" | "::1" | "localhost")
-}
-
 fn client() -> Result<reqwest::Client, String> {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(TIME_OUT);
-    client.build().map_err(|error| error.to_string())
-}
-
-/// The text of a file that holds a secret, without the line break at its end.
-fn secret(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    Ok(text.trim().to_owned())
+    crate::http::client(TIME_OUT, None)?.build().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

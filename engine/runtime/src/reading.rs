@@ -30,10 +30,8 @@ impl Api {
             Some(receipt) => (receipt.now, receipt.evidence),
             None => (Some(target.reference.clone()), None),
         };
-        if let Some(digest) = evidence {
-            let mut kept = history.evidence_by_digest(&digest).await?;
-            // The same bytes may have been kept for another message too; the event names the one that is read.
-            (kept.remediation, kept.kept.seq) = (id.clone(), seq);
+        if evidence.is_some() {
+            let kept = history.evidence_of(id, seq).await?;
             return Ok((target, self.examine(who, &kept).await?));
         }
         let now = now.ok_or_else(|| Error::Gone { id: id.clone(), seq })?;

@@ -126,6 +126,14 @@ impl Store {
         read(&row.ok_or_else(|| StoreError::not_found("kept message", digest))?)
     }
 
+    /// What was kept of a message, by its number in the plan of its remediation.
+    #[tracing::instrument(name = "store.evidence.of_message", skip_all, fields(remediation.id = %id))]
+    pub async fn evidence_of(&self, id: &RemediationId, seq: u32) -> Result<KeptMessage, StoreError> {
+        let sql = format!("SELECT {COLUMNS} WHERE r.id = $1 AND e.seq = $2");
+        let row = self.read().await?.row(sql, &[id.as_str().into(), seq.into()]).await?;
+        read(&row.ok_or_else(|| StoreError::not_found("kept message", format!("{seq} of {id}")))?)
+    }
+
     /// A receipt that names a kept message of which there is no row: its remediation and number.
     #[tracing::instrument(name = "store.evidence.lost", skip_all)]
     pub async fn lost_evidence(&self) -> Result<Option<(RemediationId, u32)>, StoreError> {

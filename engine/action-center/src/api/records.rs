@@ -2,12 +2,11 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use clawback_model::{AlertId, InvestigationId, Remediation};
-use clawback_store::HistoryFilter;
+use clawback_model::{AlertId, InvestigationId};
 
 use super::Problems;
 use super::remediations::HistoryQuery;
-use crate::body::{Params, optional, word};
+use crate::body::{Params, word};
 use crate::center::Center;
 use crate::json::{AlertJson, InvestigationJson, Page};
 use crate::problem::Problem;
@@ -19,7 +18,7 @@ pub(crate) async fn investigations(
     State(center): State<Center>,
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<Page<InvestigationJson>>, Problem> {
-    let (remediations, next) = found(&center, &query).await?;
+    let (remediations, next) = query.page(&center).await?;
     let records = center.site().history.investigations_of(&remediations).await?;
     let pairs = records.iter().zip(&remediations);
     Ok(Json(Page { items: pairs.map(|(record, of)| InvestigationJson::new(record, of)).collect(), next }))
@@ -45,7 +44,7 @@ pub(crate) async fn alerts(
     State(center): State<Center>,
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<Page<AlertJson>>, Problem> {
-    let (remediations, next) = found(&center, &query).await?;
+    let (remediations, next) = query.page(&center).await?;
     let records = center.site().history.alerts_of(&remediations).await?;
     let pairs = records.iter().zip(&remediations);
     Ok(Json(Page { items: pairs.map(|(record, of)| AlertJson::new(record, of)).collect(), next }))
@@ -59,11 +58,4 @@ pub(crate) async fn alert(State(center): State<Center>, Path(id): Path<String>) 
     let record = history.alert(&word::<AlertId>("id", &id)?).await?;
     let remediation = history.load(&record.remediation_id).await?;
     Ok(Json(AlertJson::new(&record, &remediation)))
-}
-
-async fn found(center: &Center, query: &HistoryQuery) -> Result<(Vec<Remediation>, Option<String>), Problem> {
-    let filter: HistoryFilter = query.filter()?;
-    let after = optional("after", query.after.as_deref())?;
-    let page = center.site().history.history(&filter, after, query.limit()?).await?;
-    Ok((page.remediations, page.next.map(|next| next.to_string())))
 }

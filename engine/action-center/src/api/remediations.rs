@@ -78,6 +78,13 @@ impl HistoryQuery {
         })
     }
 
+    /// The remediations that are asked for, and where the next page begins.
+    pub(super) async fn page(&self, center: &Center) -> Result<(Vec<Remediation>, Option<String>), Problem> {
+        let after = optional("after", self.after.as_deref())?;
+        let page = center.site().history.history(&self.filter()?, after, self.limit()?).await?;
+        Ok((page.remediations, page.next.map(|cursor| cursor.to_string())))
+    }
+
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         page_size(self.limit)
     }
@@ -157,10 +164,8 @@ pub(crate) async fn list(
     State(center): State<Center>,
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<Page<RemediationJson>>, Problem> {
-    let after = optional("after", query.after.as_deref())?;
-    let page = center.site().history.history(&query.filter()?, after, query.limit()?).await?;
-    let items = page.remediations.iter().map(RemediationJson::from).collect();
-    Ok(Json(Page { items, next: page.next.map(|cursor| cursor.to_string()) }))
+    let (remediations, next) = query.page(&center).await?;
+    Ok(Json(Page { items: remediations.iter().map(RemediationJson::from).collect(), next }))
 }
 
 /// Submits a remediation. It is planned and, once it may, carried out by a worker; `?wait` on it tells how it goes.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use clawback_model::{Counts, LocationKind, Timestamp};
 use maud::{Markup, html};
@@ -54,7 +55,7 @@ pub(crate) fn locations(counts: &BTreeMap<LocationKind, u64>) -> Markup {
 }
 
 /// Which mailboxes have the most messages.
-pub(crate) fn mailboxes(counts: &BTreeMap<String, u64>, most: usize) -> Markup {
+pub(crate) fn mailboxes(counts: &BTreeMap<Arc<str>, u64>, most: usize) -> Markup {
     let mut largest: Vec<_> = counts.iter().collect();
     largest.sort_by_key(|(_, count)| Reverse(**count));
     html! {

@@ -2,9 +2,10 @@
 //! its own, since it reads all of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use clawback_model::{LocationKind, Outcome, Target};
+use clawback_model::{LocationKind, Outcome, OutcomeKind, Target};
 use maud::{Markup, html};
 
 use super::frame::Frame;
@@ -28,7 +29,7 @@ struct Clusters {
     messages: u64,
     by_key: BTreeMap<Key, Cluster>,
     others: u64,
-    by_mailbox: BTreeMap<String, u64>,
+    by_mailbox: BTreeMap<Arc<str>, u64>,
     before: BTreeMap<LocationKind, u64>,
     after: BTreeMap<LocationKind, u64>,
     gone: u64,
@@ -50,7 +51,7 @@ impl Clusters {
             Some(location) => *self.after.entry(location.kind).or_default() += 1,
             None => self.gone += 1,
         }
-        *self.by_mailbox.entry(target.mailbox.to_string()).or_default() += 1;
+        *self.by_mailbox.entry(Arc::clone(&target.mailbox)).or_default() += 1;
         let key = (target.from_address.to_lowercase(), target.subject.clone());
         if self.by_key.len() >= TOLD_APART && !self.by_key.contains_key(&key) {
             self.others += 1;
@@ -58,9 +59,9 @@ impl Clusters {
         }
         let cluster = self.by_key.entry(key).or_default();
         cluster.messages += 1;
-        match outcome.map(|outcome| outcome.kind.as_str()) {
-            Some("succeeded") => cluster.succeeded += 1,
-            Some("failed") => cluster.failed += 1,
+        match outcome.map(|outcome| outcome.kind) {
+            Some(OutcomeKind::Succeeded) => cluster.succeeded += 1,
+            Some(OutcomeKind::Failed) => cluster.failed += 1,
             _ => {}
         }
     }

@@ -8,10 +8,7 @@ use crate::args::{Global, HistoryArgs, ListArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
-use crate::remote::Remote;
-
-/// Rows that a server gives at once.
-const LARGEST_PAGE: u32 = 1_000;
+use crate::remote::{LARGEST_PAGE, Remote};
 
 pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Failure> {
     let filter = HistoryFilter {

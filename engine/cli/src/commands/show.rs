@@ -6,12 +6,10 @@ use crate::args::{Format, Global, ShowArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
-use crate::remote::Remote;
+use crate::remote::{LARGEST_PAGE, Remote};
 
 /// Rows read at once.
 const PAGE: u32 = 5_000;
-/// Rows that a server gives at once.
-const LARGEST_PAGE: u32 = 1_000;
 
 pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
     match Remote::of(global)? {

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::notice::Notice;
-use super::{Undelivered, client, endpoint, secret};
+use super::{Undelivered, client, endpoint};
+use crate::http::secret;
 
 /// Whose form it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

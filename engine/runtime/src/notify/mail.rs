@@ -12,7 +12,8 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use serde::{Deserialize, Serialize};
 
 use super::notice::Notice;
-use super::{TIME_OUT, Undelivered, is_loopback, secret};
+use super::{TIME_OUT, Undelivered};
+use crate::http::{is_loopback, secret};
 
 /// `kind = "email"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

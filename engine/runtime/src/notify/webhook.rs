@@ -9,7 +9,8 @@ use hmac::{Hmac, Mac as _};
 use serde::Serialize;
 
 use super::notice::{Kind, Notice};
-use super::{Undelivered, client, endpoint, secret};
+use super::{Undelivered, client, endpoint};
+use crate::http::secret;
 
 /// Where to post, and the key to sign with.
 pub(super) struct Webhook {

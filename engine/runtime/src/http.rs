@@ -1,0 +1,56 @@
+//! What all requests over HTTP share: our own client, and how much of an answer is read.
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, ClientBuilder, Response};
+
+/// A client that goes nowhere but where it is sent, and trusts the certificates of this file besides the system's.
+pub fn client(time_out: Duration, ca_file: Option<&Path>) -> Result<ClientBuilder, String> {
+    let mut builder = reqwest::Client::builder().redirect(Policy::none()).timeout(time_out);
+    if let Some(path) = ca_file {
+        let unreadable = |error: &dyn std::fmt::Display| format!("ca-file {} cannot be read: {error}", path.display());
+        let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(&error))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    Ok(builder)
+}
+
+/// Why an answer could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// There is none, or it broke off.
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+    /// It is larger than whoever asks can use.
+    #[error("the answer is larger than {most} bytes")]
+    TooLarge {
+        /// The bound.
+        most: usize,
+    },
+}
+
+/// Reads an answer to its end, within a bound.
+pub async fn body(answer: &mut Response, most: usize) -> Result<Vec<u8>, Broken> {
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await? {
+        if body.len() + part.len() > most {
+            return Err(Broken::TooLarge { most });
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+/// Whether a host of a URL is this machine: what is sent there may be plain.
+pub fn is_loopback(host: &str) -> bool {
+    matches!(host, "127.0.0.1" | "[::1]" | "::1" | "localhost")
+}
+
+/// The text of a file that holds a secret, without the line break at its end.
+pub fn secret(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
