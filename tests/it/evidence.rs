@@ -10,6 +10,7 @@ use clawback_store::Store;
 use clawback_tests::binary::Clawback;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::maildirs;
+use clawback_tests::served::Served;
 use clawback_tests::site::{NOON, api, noon, person, site, submission};
 use sqlx::Connection as _;
 
@@ -97,7 +98,7 @@ async fn what_is_deleted_was_kept_and_whoever_reads_it_is_noted() {
         let done = world.run().await;
         assert_eq!((done.status, done.counts.succeeded, world.kept()), (Status::Completed, 12, 12));
         let history = &world.api.site().history;
-        let rows = history.evidence(Some(&done.id), None, 100).await.unwrap();
+        let (rows, _) = history.evidence(Some(&done.id), None, 100).await.unwrap();
         assert_eq!(rows.len(), 12);
         for (row, (kind, _, digest)) in rows.iter().zip(world.outcomes(&done).await) {
             assert_eq!(
@@ -108,10 +109,11 @@ async fn what_is_deleted_was_kept_and_whoever_reads_it_is_noted() {
         let report = world.api.verify_evidence().await.unwrap();
         assert_eq!((report.sound, report.problems), (12, vec![]));
 
-        let refused = world.api.examine(&person("root", &[Role::Admin, Role::Approver]), &rows[3]).await.unwrap_err();
+        let refused =
+            world.api.examine(&person("root", &[Role::Admin, Role::Approver]), &rows[3].kept.digest).await.unwrap_err();
         assert!(refused.to_string().contains("needs the role examiner"), "{refused}");
         let before = history.head().await.unwrap().seq;
-        let raw = world.api.examine(&examiner(), &rows[3]).await.unwrap();
+        let raw = world.api.examine(&examiner(), &rows[3].kept.digest).await.unwrap();
         assert!(String::from_utf8(raw.clone()).unwrap().contains("Subject: Letter 3\r\n"));
         assert_eq!(Digest::of(&raw), rows[3].kept.digest);
         let noted = history.chain(before, 10).await.unwrap();
@@ -209,7 +211,7 @@ async fn the_site_may_ask_for_it_and_the_playbook_has_the_last_word() {
 async fn evidence_that_was_changed_or_lost_is_named() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
     let done = world.run().await;
-    let rows = world.api.site().history.evidence(None, None, 100).await.unwrap();
+    let (rows, _) = world.api.site().history.evidence(None, None, 100).await.unwrap();
     let path = |digest: Digest| {
         let digits = digest.to_string();
         world.folder.path().join(format!("evidence/sha256/{}/{digits}", &digits[..2]))
@@ -222,7 +224,7 @@ async fn evidence_that_was_changed_or_lost_is_named() {
     assert_eq!(problems.len(), 2, "{problems:?}");
     assert!(problems[0].contains("message 1 of") && problems[0].contains("were changed"), "{problems:?}");
     assert!(problems[1].contains("message 2 of"), "{problems:?}");
-    let refused = world.api.examine(&examiner(), &rows[1]).await.unwrap_err();
+    let refused = world.api.examine(&examiner(), &rows[1].kept.digest).await.unwrap_err();
     assert!(matches!(refused, Error::EvidenceLost { .. }), "{refused}");
     std::fs::write(&changed, kept).unwrap();
 
@@ -264,6 +266,25 @@ fn the_command_line_lists_reads_and_verifies() {
     assert_eq!(done["status"], "completed", "{done}");
     let count = done["counts"]["succeeded"].as_u64().unwrap();
     let id = done["id"].as_str().unwrap();
+    let sherlock = admin.add("sherlock", "examiner");
+    let served = Served::start(&admin, &["--no-worker"]);
+    let there = [&admin, &sherlock].map(|who| who.through(served.url()));
+    for (number, [admin, sherlock]) in [[&admin, &sherlock], there.each_ref()].into_iter().enumerate() {
+        let file = folder.path().join(format!("{number}.eml"));
+        lists_reads_and_verifies(admin, sherlock, id, count, &file);
+    }
+    let mode = std::os::unix::fs::MetadataExt::mode(&folder.path().join("evidence").metadata().unwrap());
+    assert_eq!(mode & 0o777, 0o700, "the folder is its owner's alone");
+    std::fs::remove_file(&files(&folder.path().join("evidence"))[0]).unwrap();
+    for admin in [&admin, &there[0]] {
+        let output = admin.run(&["evidence", "verify"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("WRONG"));
+    }
+    admin.ok(&["verify"]);
+}
+
+fn lists_reads_and_verifies(admin: &Clawback, sherlock: &Clawback, id: &str, count: u64, file: &Path) {
     let listed = admin.json(&["evidence", "list", "--remediation", id, "--limit", "1000"]);
     let items = listed["items"].as_array().unwrap();
     assert_eq!(items.len() as u64, count);
@@ -275,27 +296,15 @@ fn the_command_line_lists_reads_and_verifies() {
     let digest = one["digest"].as_str().unwrap();
     let refused = admin.fails(1, &["evidence", "get", digest]);
     assert!(refused.contains("needs the role examiner"), "{refused}");
-    let sherlock = admin.add("sherlock", "examiner");
     let raw = sherlock.run(&["evidence", "get", digest]);
     assert!(raw.status.success());
     assert_eq!(Digest::of(&raw.stdout).to_string(), digest, "byte for byte");
-    let file = folder.path().join("one.eml");
     let (message, mailbox) = (one["fingerprint"].as_str().unwrap(), one["mailbox"].as_str().unwrap());
     let named = ["evidence", "get", "--remediation", id, "--message", message, "--mailbox", mailbox, "-o"];
     sherlock.ok(&[&named[..], &[file.to_str().unwrap()]].concat());
-    assert_eq!(std::fs::read(&file).unwrap(), raw.stdout);
+    assert_eq!(std::fs::read(file).unwrap(), raw.stdout);
     assert_eq!(std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap()) & 0o777, 0o600);
-    assert_eq!(
-        std::os::unix::fs::MetadataExt::mode(&folder.path().join("evidence").metadata().unwrap()) & 0o777,
-        0o700,
-        "the folder is its owner's alone"
-    );
     let shown = admin.json(&["show", id, "--messages"]);
     assert!(shown.to_string().contains(digest), "the digest stands with the message's outcome");
     assert!(admin.ok(&["evidence", "verify"]).starts_with(&format!("{count} messages")));
-    std::fs::remove_file(&files(&folder.path().join("evidence"))[0]).unwrap();
-    let output = admin.run(&["evidence", "verify"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("WRONG"));
-    admin.ok(&["verify"]);
 }

@@ -55,6 +55,12 @@ impl Clawback {
         Self { folder: self.folder.clone(), token: Some(token), server: None }
     }
 
+    /// The same place with another token.
+    #[must_use]
+    pub fn with_token(&self, file: &Path) -> Self {
+        Self { folder: self.folder.clone(), token: Some(file.to_owned()), server: self.server.clone() }
+    }
+
     /// The same person at a machine that has neither the folder nor the database: nothing but the address of a server, and a token.
     #[must_use]
     pub fn through(&self, server: &str) -> Self {

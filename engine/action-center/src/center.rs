@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use clawback_connectors::Host;
 use clawback_model::Timestamp;
 use clawback_runtime::{Api, Site};
 use tokio::net::TcpListener;
@@ -26,14 +27,18 @@ const LARGEST_BODY: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_mins(2);
 /// Passwords that are looked at at once; each takes 19 MiB.
 const PASSWORDS_AT_ONCE: usize = 2;
+/// Whole histories, or all of the evidence, that are looked at at once: each reads everything.
+const VERIFYING_AT_ONCE: usize = 1;
 
 /// How the Action Center is served.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Settings {
     /// Browsers reach it over TLS (a proxy in front of it counts): cookies are for TLS only.
     pub secure: bool,
     /// Where people sign in, beside local accounts.
     pub oidc: Option<Arc<Oidc>>,
+    /// What the connectors that are built in say of themselves; none: nobody can ask.
+    pub host: Option<Arc<Host>>,
 }
 
 /// The Action Center over one site.
@@ -44,6 +49,7 @@ struct Inner {
     api: Api,
     settings: Settings,
     passwords: Semaphore,
+    verifying: Semaphore,
     last_look: LastLook,
     uses: Uses,
 }
@@ -51,8 +57,14 @@ struct Inner {
 impl Center {
     /// The Action Center of a site.
     pub fn new(api: Api, settings: Settings) -> Self {
-        let passwords = Semaphore::new(PASSWORDS_AT_ONCE);
-        Self(Arc::new(Inner { api, settings, passwords, last_look: LastLook::default(), uses: Uses::default() }))
+        Self(Arc::new(Inner {
+            api,
+            settings,
+            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
+            verifying: Semaphore::new(VERIFYING_AT_ONCE),
+            last_look: LastLook::default(),
+            uses: Uses::default(),
+        }))
     }
 
     pub(crate) fn api(&self) -> &Api {
@@ -74,6 +86,11 @@ impl Center {
     /// Waits for a turn to look at a password.
     pub(crate) fn passwords(&self) -> &Semaphore {
         &self.0.passwords
+    }
+
+    /// Waits for a turn to look at everything.
+    pub(crate) fn verifying(&self) -> &Semaphore {
+        &self.0.verifying
     }
 
     /// What all pages show alike.

@@ -19,6 +19,10 @@ use crate::problem::Problem;
 const REMEMBERED: Duration = Duration::from_hours(24);
 /// Longest key.
 const LONGEST_KEY: usize = 255;
+/// Beside an answer that holds a secret: what whoever sends the request again is told in its place. The answer itself is not kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Unrepeatable(pub(crate) Problem);
+
 /// Largest body of a request or an answer that is looked at.
 const LARGEST: usize = 4 << 20;
 
@@ -64,14 +68,18 @@ async fn with_key(
         }
         Earlier::Answered { status, body } => {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            return Ok((status, [(header::CONTENT_TYPE, "application/json")], body).into_response());
+            let kind = if status.is_success() { "application/json" } else { "application/problem+json" };
+            return Ok((status, [(header::CONTENT_TYPE, kind)], body).into_response());
         }
     }
     let (parts, answer) = next.run(Request::from_parts(parts, Body::from(body))).await.into_parts();
     let bytes = to_bytes(answer, LARGEST).await.unwrap_or_default();
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    // What failed may be tried again under the same key.
-    let kept = parts.status.is_success().then_some((parts.status.as_u16(), text));
-    history.keep_answer(name, &key, kept).await?;
+    let kept = match parts.extensions.get::<Unrepeatable>() {
+        Some(Unrepeatable(problem)) => Some((problem.status, serde_json::to_string(problem).unwrap_or_default())),
+        // What failed may be tried again under the same key.
+        None => parts.status.is_success().then(|| (parts.status.as_u16(), text.to_owned())),
+    };
+    history.keep_answer(name, &key, kept.as_ref().map(|(status, body)| (*status, body.as_str()))).await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
 }

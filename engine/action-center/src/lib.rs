@@ -10,6 +10,7 @@ mod access;
 mod api;
 mod body;
 mod center;
+mod export;
 mod headers;
 mod idempotency;
 pub mod json;
@@ -23,5 +24,6 @@ mod words;
 
 pub use api::openapi;
 pub use center::{Center, Settings};
+pub use export::{ExportFormat, export};
 pub use oidc::{Oidc, OidcConfig, OidcError};
 pub use password::hash_password;

@@ -130,6 +130,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
         Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
+        Error::Name { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),

@@ -1,7 +1,12 @@
 //! The words of the model as the description of the API lists them, which the model itself knows nothing of.
 
-use clawback_model::{Action, ActionSource, InvestigationStatus, OutcomeKind, Reason, SelectionMode, Severity, Status};
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+use clawback_model::{
+    Action, ActionSource, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode, Severity,
+    Status,
+};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+
+use crate::export::ExportFormat;
 
 pub(crate) fn severity() -> Object {
     one_of(Severity::ALL.map(Severity::as_str))
@@ -41,6 +46,25 @@ pub(crate) fn reason_or_null() -> Object {
 
 pub(crate) fn investigation_status() -> Object {
     one_of(InvestigationStatus::ALL.map(InvestigationStatus::as_str))
+}
+
+pub(crate) fn principal_kind() -> Object {
+    one_of(PrincipalKind::ALL.map(PrincipalKind::as_str))
+}
+
+pub(crate) fn roles() -> Array {
+    ArrayBuilder::new().items(one_of(Role::ALL.map(Role::as_str))).build()
+}
+
+pub(crate) fn roles_or_null() -> Array {
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(one_of(Role::ALL.map(Role::as_str)))
+        .build()
+}
+
+pub(crate) fn export_format() -> Object {
+    one_of(ExportFormat::ALL.map(ExportFormat::as_str))
 }
 
 fn one_of(words: impl IntoIterator<Item = &'static str>) -> Object {

@@ -36,6 +36,9 @@ pub(crate) struct Global {
     /// Talk to a running `clawback serve` instead, with a token alone: `https://HOST`, or `http://` on this machine
     #[arg(long, global = true, env = "CLAWBACK_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// File with the certificates (PEM) of the authority that vouches for the server, where no public one does
+    #[arg(long, global = true, env = "CLAWBACK_SERVER_CA", value_name = "FILE")]
+    pub(crate) server_ca: Option<PathBuf>,
     /// How results are printed
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,

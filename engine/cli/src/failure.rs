@@ -88,6 +88,7 @@ impl From<Error> for Failure {
         let exit = match &error {
             Error::Playbook(_)
             | Error::Inputs(_)
+            | Error::Name { .. }
             | Error::UnknownPlaybook { .. }
             | Error::UnknownSchedule { .. }
             | Error::Schedule { .. }

@@ -7,19 +7,19 @@ use crate::failure::Failure;
 pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
     Some(match command {
         Command::Init(_) => "init",
-        Command::Check(_) => "check",
         Command::Worker(_) => "worker",
         Command::Serve(_) => "serve",
-        Command::Connectors(_) => "connectors",
-        Command::Sweeps(_) => "sweeps",
-        Command::Evidence(_) => "evidence",
-        Command::Principals(_) => "principals",
         Command::Doctor => "doctor",
         Command::Backup { .. } => "backup",
         Command::Retention(_) => "retention",
-        Command::Export(_) => "export",
         Command::Demo(_) => "demo",
-        Command::Plan(_)
+        Command::Check(_)
+        | Command::Connectors(_)
+        | Command::Sweeps(_)
+        | Command::Evidence(_)
+        | Command::Principals(_)
+        | Command::Export(_)
+        | Command::Plan(_)
         | Command::Run(_)
         | Command::Submit(_)
         | Command::Pending(_)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_connectors::{Host, HostOptions, MailStore};
-use clawback_model::{Clock, Principal, Remediation, RemediationId, Timestamp};
+use clawback_model::{ApprovalId, Clock, Principal, Remediation, RemediationId, Timestamp};
 use clawback_runtime::{Api, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
@@ -75,6 +75,14 @@ impl Session {
             return Ok(history.by_approval(&approval).await?);
         }
         Ok(history.load(&remediation_id(id)?).await?)
+    }
+}
+
+/// A remediation ID or an approval ID as it was typed: one or the other, so that a path of the API can be made of it.
+pub(crate) fn any_id(id: &str) -> Result<String, Failure> {
+    match id.parse::<ApprovalId>() {
+        Ok(approval) => Ok(approval.to_string()),
+        Err(_) => Ok(remediation_id(id)?.to_string()),
     }
 }
 

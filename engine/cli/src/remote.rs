@@ -1,12 +1,13 @@
 //! A running `clawback serve`: the same requests over its API, with a token and no database.
 
+use std::io::Write;
 use std::time::Duration;
 
 use clawback_action_center::json::{DetailJson, HaltedJson};
-use clawback_model::{ApprovalId, Halt};
+use clawback_model::Halt;
 use clawback_runtime::http::{self, Broken};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, LOCATION};
-use reqwest::{Client, Method, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +15,10 @@ use crate::args::Global;
 use crate::failure::{Exit, Failure, clean};
 use crate::open;
 
-/// Longer than the server itself takes at most for any answer.
-const TIME_OUT: Duration = Duration::from_secs(150);
+/// Longer than a server is silent in front of any answer, or within it.
+const SILENCE: Duration = Duration::from_secs(150);
+/// Nothing takes longer; the largest histories take hours to verify.
+const TIME_OUT: Duration = Duration::from_hours(24);
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(10);
 /// Before a request whose connection broke is sent once more.
 const AGAIN: Duration = Duration::from_millis(300);
@@ -70,8 +73,9 @@ impl Remote {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.trim()))
             .map_err(|_| Failure::misuse("the token has characters that no token has"))?;
         bearer.set_sensitive(true);
-        let mut client = http::client(TIME_OUT, None)
-            .map_err(Failure::failed)?
+        let mut client = http::client(TIME_OUT, global.server_ca.as_deref())
+            .map_err(|said| Failure::misuse(said.replace("ca-file", "--server-ca")))?
+            .read_timeout(SILENCE)
             .connect_timeout(CONNECT_TIME_OUT)
             .user_agent(concat!("clawback/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]));
@@ -105,6 +109,36 @@ impl Remote {
         self.parse(&self.ask(Call { method: Method::POST, path, query, body: Some(body), seen }).await?)
     }
 
+    /// Puts something in place of what is there.
+    pub(crate) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::failed(error.to_string()))?;
+        self.ask(Call { method: Method::PUT, path, query: &[], body: Some(body), seen: None }).await?;
+        Ok(())
+    }
+
+    /// Reads bytes of a bounded size: a message.
+    pub(crate) async fn bytes(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
+        Ok(self.ask(Call { method: Method::GET, path, query: &[], body: None, seen: None }).await?.body)
+    }
+
+    /// Reads any number of bytes, and writes them on as they come.
+    pub(crate) async fn copy(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        out: &mut (impl Write + Send),
+    ) -> Result<(), Failure> {
+        let call = Call { method: Method::GET, path, query, body: None, seen: None };
+        let mut response = self.begin(&call, "").await.map_err(|error| self.broken(error))?;
+        if !response.status().is_success() {
+            return Err(self.refused(&call, &Answer::read(response).await.map_err(|error| self.broken(error))?));
+        }
+        while let Some(part) = response.chunk().await.map_err(|error| self.broken(error.into()))? {
+            out.write_all(&part)?;
+        }
+        Ok(())
+    }
+
     /// Takes something back.
     pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
         self.parse(&self.ask(Call { method: Method::DELETE, path, query: &[], body: None, seen: None }).await?)
@@ -112,10 +146,7 @@ impl Remote {
 
     /// A remediation by its own ID or its approval ID, once it has settled or so many seconds have passed; and its `ETag`.
     pub(crate) async fn look(&self, id: &str, wait: u64) -> Result<(DetailJson, Option<HeaderValue>), Failure> {
-        let id = match id.parse::<ApprovalId>() {
-            Ok(approval) => approval.to_string(),
-            Err(_) => open::remediation_id(id)?.to_string(),
-        };
+        let id = open::any_id(id)?;
         let path = ["remediations", id.as_str()];
         let query = [("wait", wait.to_string())];
         let answer = self.ask(Call { method: Method::GET, path: &path, query: &query, body: None, seen: None }).await?;
@@ -141,13 +172,20 @@ impl Remote {
         match answer {
             Ok(answer) if answer.status.is_success() => Ok(answer),
             Ok(answer) => Err(self.refused(&call, &answer)),
-            Err(Broken::TooLarge { .. }) => {
-                Err(Failure::failed(format!("{}: the answer is larger than 64 MiB", self.base)))
+            Err(error) => Err(self.broken(error)),
+        }
+    }
+
+    fn broken(&self, error: Broken) -> Failure {
+        let base = &self.base;
+        match error {
+            Broken::TooLarge { .. } => Failure::failed(format!("{base}: the answer is larger than 64 MiB")),
+            Broken::Http(error) if error.is_body() || error.is_decode() => {
+                Failure::failed(format!("{base} broke off its answer: {}", clean(&said(error))))
+                    .hint("the log of `clawback serve` there says why")
             }
-            Err(Broken::Http(error)) => {
-                Err(Failure::failed(format!("{} cannot be reached: {}", self.base, clean(&said(error))))
-                    .hint("is `clawback serve` running there? --server names another address"))
-            }
+            Broken::Http(error) => Failure::failed(format!("{base} cannot be reached: {}", clean(&said(error))))
+                .hint("is `clawback serve` running there? --server names another address"),
         }
     }
 
@@ -165,6 +203,10 @@ impl Remote {
     }
 
     async fn send(&self, call: &Call<'_>, key: &str) -> Result<Answer, Broken> {
+        Answer::read(self.begin(call, key).await?).await
+    }
+
+    async fn begin(&self, call: &Call<'_>, key: &str) -> Result<Response, Broken> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(call.path);
@@ -182,9 +224,7 @@ impl Remote {
         if let Some(seen) = &call.seen {
             request = request.header(IF_MATCH, seen);
         }
-        let mut response = request.send().await?;
-        let body = http::body(&mut response, LARGEST).await?;
-        Ok(Answer { status: response.status(), headers: response.headers().clone(), body })
+        Ok(request.send().await?)
     }
 
     fn parse<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Failure> {
@@ -212,6 +252,11 @@ impl Remote {
 }
 
 impl Answer {
+    async fn read(mut response: Response) -> Result<Self, Broken> {
+        let body = http::body(&mut response, LARGEST).await?;
+        Ok(Self { status: response.status(), headers: response.headers().clone(), body })
+    }
+
     fn problem(&self) -> Option<Problem> {
         if self.status.is_success() { None } else { serde_json::from_slice(&self.body).ok() }
     }
@@ -220,11 +265,17 @@ impl Answer {
 /// The exit code that the same mistake has on the machine of the site.
 fn exit_of(code: &str, path: &[&str]) -> Exit {
     match code {
-        "bad-request" | "body" | "inputs" | "limit" | "no-evidence" | "not-json" | "playbook" | "playbook-path" => {
+        "bad-request" | "body" | "inputs" | "limit" | "name" | "no-evidence" | "not-json" | "password" | "playbook"
+        | "playbook-path" => Exit::Misuse,
+        // No such playbook, schedule or store was named; what is not in the history is no misuse.
+        "not-found"
+            if matches!(
+                path,
+                ["checks" | "playbooks" | "previews" | "schedules" | "stores", ..] | ["remediations"]
+            ) =>
+        {
             Exit::Misuse
         }
-        // No such playbook or schedule was named; a remediation that is not there is no misuse.
-        "not-found" if !matches!(path, ["remediations", _, ..]) => Exit::Misuse,
         _ => Exit::Failed,
     }
 }

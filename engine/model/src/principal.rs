@@ -100,6 +100,19 @@ pub enum PrincipalKind {
     Service,
 }
 
+impl PrincipalKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Person, Self::Service];
+
+    /// The word used in JSON and SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Service => "service",
+        }
+    }
+}
+
 /// Who acts. Always found by a token, never by a name that the caller gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {

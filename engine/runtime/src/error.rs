@@ -42,6 +42,8 @@ pub enum Error {
     UnknownStore { name: String, known: String },
     #[error("{name} may not do this: it needs the role {}, which an administrator can give", permission.role())]
     Forbidden { name: String, permission: Permission },
+    #[error("`{name}` is no name for a {of}: one line of up to 200 characters that reads as it is, without `/`")]
+    Name { name: String, of: &'static str },
     #[error("{name} is a person, and only a service may submit with action source `{source_given}`")]
     NotAService { name: String, source_given: clawback_model::ActionSource },
     #[error("`{name}` is a path; put the playbook into {folder} and give its name")]

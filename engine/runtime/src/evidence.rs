@@ -207,9 +207,19 @@ pub struct EvidenceReport {
 }
 
 impl Api {
-    /// A message that was kept, byte for byte. Who reads it is noted in the history first.
-    pub async fn examine(&self, who: &Principal, kept: &KeptMessage) -> Result<Vec<u8>, Error> {
+    /// The message that was kept under a digest, byte for byte. Who reads it is noted in the history first.
+    pub async fn examine(&self, who: &Principal, digest: &Digest) -> Result<Vec<u8>, Error> {
         allow(who, Permission::Examine)?;
+        self.give(who, &self.site().history.evidence_by_digest(digest).await?).await
+    }
+
+    /// What was kept of a message, by its number in the plan of its remediation. Who reads it is noted in the history first.
+    pub async fn examine_message(&self, who: &Principal, id: &RemediationId, seq: u32) -> Result<Vec<u8>, Error> {
+        allow(who, Permission::Examine)?;
+        self.give(who, &self.site().history.evidence_of(id, seq).await?).await
+    }
+
+    async fn give(&self, who: &Principal, kept: &KeptMessage) -> Result<Vec<u8>, Error> {
         let site = self.site();
         let evidence = site.evidence.as_ref().ok_or(Error::NoEvidence)?;
         let raw = evidence.get(&kept.kept.digest).await?;
@@ -223,7 +233,7 @@ impl Api {
         let evidence = site.evidence.as_ref().ok_or(Error::NoEvidence)?;
         let (mut report, mut after) = (EvidenceReport::default(), None);
         loop {
-            let page = site.history.evidence(None, after, PAGE).await?;
+            let (page, next) = site.history.evidence(None, after, PAGE).await?;
             for one in &page {
                 let of = format!("message {} of {}", one.kept.seq, one.remediation);
                 match evidence.get(&one.kept.digest).await {
@@ -237,8 +247,8 @@ impl Api {
                     }
                 }
             }
-            after = page.last().map(KeptMessage::place);
-            if page.len() < PAGE as usize {
+            after = next;
+            if after.is_none() {
                 break;
             }
         }

@@ -13,6 +13,9 @@ pub fn client(time_out: Duration, ca_file: Option<&Path>) -> Result<ClientBuilde
         let unreadable = |error: &dyn std::fmt::Display| format!("ca-file {} cannot be read: {error}", path.display());
         let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
         let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(&error))?;
+        if certificates.is_empty() {
+            return Err(format!("ca-file {} holds no certificate", path.display()));
+        }
         builder = builder.tls_certs_merge(certificates);
     }
     Ok(builder)

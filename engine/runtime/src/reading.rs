@@ -31,8 +31,7 @@ impl Api {
             None => (Some(target.reference.clone()), None),
         };
         if evidence.is_some() {
-            let kept = history.evidence_of(id, seq).await?;
-            return Ok((target, self.examine(who, &kept).await?));
+            return Ok((target, self.examine_message(who, id, seq).await?));
         }
         let now = now.ok_or_else(|| Error::Gone { id: id.clone(), seq })?;
         let raw = self.site().store(&target.store)?.fetch_raw(&target.mailbox, &now, LARGEST).await?;

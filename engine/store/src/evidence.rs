@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
 use clawback_model::{Digest, Outcome, Receipt, RemediationId, Timestamp};
 
@@ -52,13 +54,30 @@ pub struct KeptMessage {
     pub outcome: Option<String>,
     /// The digest in its receipt, where it has one.
     pub receipt: Option<Digest>,
-    place: (i64, u32),
+    place: KeptCursor,
 }
 
-impl KeptMessage {
-    /// Where the next page begins.
-    pub fn place(&self) -> (i64, u32) {
-        self.place
+/// Where a page of kept messages ended; the next one begins behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeptCursor {
+    remediation: i64,
+    seq: u32,
+}
+
+/// Written as it is put into a link or a flag.
+impl fmt::Display for KeptCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.remediation, self.seq)
+    }
+}
+
+impl FromStr for KeptCursor {
+    type Err = StoreError;
+    fn from_str(given: &str) -> Result<Self, StoreError> {
+        let parts = given.split_once('-').and_then(|(remediation, seq)| {
+            Some(Self { remediation: remediation.parse().ok()?, seq: seq.parse().ok()? })
+        });
+        parts.ok_or_else(|| StoreError::not_found("page", given))
     }
 }
 
@@ -96,16 +115,17 @@ impl Store {
         tx.commit().await
     }
 
-    /// Messages that were kept, of one remediation or of all, in their order, behind `after`.
+    /// Messages that were kept, of one remediation or of all, in their order, behind `after`; and where the next page begins, if
+    /// there is one.
     #[tracing::instrument(name = "store.evidence", skip_all)]
     pub async fn evidence(
         &self,
         of: Option<&RemediationId>,
-        after: Option<(i64, u32)>,
+        after: Option<KeptCursor>,
         most: u32,
-    ) -> Result<Vec<KeptMessage>, StoreError> {
+    ) -> Result<(Vec<KeptMessage>, Option<KeptCursor>), StoreError> {
         let mut tx = self.read().await?;
-        let (number, seq) = after.unwrap_or((-1, 0));
+        let (number, seq) = after.map_or((-1, 0), |after| (after.remediation, after.seq));
         let (low, high) = match of {
             Some(id) => (number_of(&mut tx, id).await?, number_of(&mut tx, id).await?),
             None => (number, i64::MAX),
@@ -114,8 +134,12 @@ impl Store {
             "SELECT {COLUMNS} WHERE e.remediation >= $1 AND e.remediation <= $2 \
              AND (e.remediation > $3 OR (e.remediation = $3 AND e.seq > $4)) ORDER BY e.remediation, e.seq LIMIT $5"
         );
-        let values = [low.into(), high.into(), number.into(), seq.into(), most.into()];
-        tx.rows(sql, &values).await?.iter().map(read).collect()
+        let values = [low.into(), high.into(), number.into(), seq.into(), most.saturating_add(1).into()];
+        let mut found: Vec<KeptMessage> = tx.rows(sql, &values).await?.iter().map(read).collect::<Result<_, _>>()?;
+        let more = found.len() > most as usize;
+        found.truncate(most as usize);
+        let next = found.last().filter(|_| more).map(|last| last.place);
+        Ok((found, next))
     }
 
     /// A message that was kept under this digest.
@@ -222,7 +246,7 @@ fn read(row: &Row) -> Result<KeptMessage, StoreError> {
         subject: text(9)?,
         outcome: text(10)?,
         receipt,
-        place: (row.int(12)?, seq),
+        place: KeptCursor { remediation: row.int(12)?, seq },
         remediation,
     })
 }

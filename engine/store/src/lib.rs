@@ -48,7 +48,7 @@ pub use accounts::{Account, Signing};
 pub use answers::Earlier;
 pub use chain::Entry;
 pub use error::StoreError;
-pub use evidence::{Kept, KeptMessage};
+pub use evidence::{Kept, KeptCursor, KeptMessage};
 pub use health::Health;
 pub use history::{Batch, Cursor, HistoryFilter, Page};
 pub use leases::Lease;

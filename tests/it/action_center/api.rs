@@ -120,6 +120,24 @@ async fn the_same_key_submits_once() {
 }
 
 #[tokio::test]
+async fn the_secret_of_a_token_is_told_once() {
+    let desk = desk().await;
+    let center = &desk.center;
+    let root = center.add("root", PrincipalKind::Person, &[Role::Admin]).await;
+    let key = [("idempotency-key", "ticket-4711")];
+    let order = || Some(json!({ "label": "prod", "days": 1, "roles": ["approver"] }));
+    let made = center.call_with(&root, "POST", "/api/v1/principals/ben/tokens", order(), &key).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let secret = made.json()["token"].as_str().unwrap().to_owned();
+    let again = center.call_with(&root, "POST", "/api/v1/principals/ben/tokens", order(), &key).await;
+    assert_eq!((again.status, again.json()["code"].as_str()), (409, Some("told-once")), "{}", again.text);
+    assert_eq!(again.header("content-type"), "application/problem+json");
+    assert!(!again.text.contains(&secret), "{}", again.text);
+    let me = center.call(&secret, "GET", "/api/v1/me", None).await.json();
+    assert_eq!((&me["name"], &me["roles"]), (&"ben".into(), &json!(["approver"])));
+}
+
+#[tokio::test]
 async fn a_caller_who_goes_away_finds_the_answer_later() {
     let desk = desk().await;
     let (center, ann) = (&desk.center, &desk.ann);

@@ -1,11 +1,18 @@
 //! The JSON API under `/api/v1`. Each address stands in the OpenAPI description that is made from the same code.
 
+mod checks;
 mod decisions;
+mod evidence;
+mod exports;
 mod follow_ups;
+mod principals;
 mod records;
 mod remediations;
 mod schedules;
 mod site;
+mod slowly;
+mod stores;
+mod sweeps;
 
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Info, License, OpenApi as Description};
@@ -18,11 +25,15 @@ use crate::problem::Problem;
 
 pub(crate) use remediations::{HistoryQuery, find as remediation};
 pub(crate) use site::verified;
+pub(crate) use slowly::slowly;
 
 #[derive(OpenApi)]
 #[openapi(tags(
     (name = "remediations", description = "Submit, look, decide, control, undo"),
     (name = "records", description = "Alerts and investigations"),
+    (name = "evidence", description = "Messages that were kept before they were deleted for good"),
+    (name = "stores", description = "Mail stores and their connectors"),
+    (name = "principals", description = "Who may act, and their tokens"),
     (name = "site", description = "Playbooks, schedules, the kill switch, the history's proof"),
 ))]
 struct Base;
@@ -79,6 +90,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(remediations::raw))
         .routes(routes!(remediations::events))
         .routes(routes!(remediations::batches))
+        .routes(routes!(exports::export))
         .routes(routes!(decisions::approve))
         .routes(routes!(decisions::reject))
         .routes(routes!(decisions::pause))
@@ -88,6 +100,12 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(follow_ups::undo))
         .routes(routes!(follow_ups::retry))
         .routes(routes!(follow_ups::suggest))
+        .routes(routes!(sweeps::list))
+        .routes(routes!(sweeps::stop))
+        .routes(routes!(evidence::list))
+        .routes(routes!(evidence::get))
+        .routes(routes!(evidence::of_message))
+        .routes(routes!(evidence::verify))
         .routes(routes!(records::investigations))
         .routes(routes!(records::investigation))
         .routes(routes!(records::alerts))
@@ -100,6 +118,17 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(site::me))
         .routes(routes!(site::playbooks))
         .routes(routes!(site::playbook))
+        .routes(routes!(checks::check))
+        .routes(routes!(stores::connectors))
+        .routes(routes!(stores::list))
+        .routes(routes!(stores::show))
+        .routes(routes!(stores::check))
+        .routes(routes!(principals::list, principals::add))
+        .routes(routes!(principals::roles))
+        .routes(routes!(principals::password))
+        .routes(routes!(principals::token))
+        .routes(routes!(principals::revoke))
+        .routes(routes!(principals::tokens))
         .routes(routes!(site::nodes))
         .routes(routes!(site::halt, site::unhalt, site::halted))
         .routes(routes!(site::verify))

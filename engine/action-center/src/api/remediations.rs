@@ -274,7 +274,7 @@ pub(crate) async fn raw(
     let id = find(&center, &id).await?.id;
     let seq = word("seq", &seq)?;
     let (_, raw) = center.api().read_message(&caller.who, &id, seq).await?;
-    Ok(crate::pages::message_file(&id, seq, raw))
+    Ok(crate::pages::message_file(&format!("{id}-{seq}"), raw))
 }
 
 /// What happened, event by event, with the hashes of the chain.

@@ -7,7 +7,7 @@ use clawback_store::Head;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Problems;
+use super::{Problems, slowly};
 use crate::access::Caller;
 use crate::body::{Body, Params, optional};
 use crate::center::Center;
@@ -82,12 +82,13 @@ pub(crate) async fn unhalt(center: State<Center>, caller: Caller) -> Result<Json
     Ok(Json(HaltedJson::taken_back(center.api().unhalt(&caller.who).await?)))
 }
 
-/// Walks the whole chain and compares it with every table. On a large history this takes a while.
+/// Walks the whole chain and compares it with every table. On a large history this takes a while; the answer begins with white
+/// space meanwhile.
 #[utoipa::path(get, path = "/api/v1/verify", tag = "site", params(Noted),
     responses((status = 200, body = VerifiedJson), Problems))]
-pub(crate) async fn verify(center: State<Center>, Params(noted): Params<Noted>) -> Result<Json<VerifiedJson>, Problem> {
+pub(crate) async fn verify(State(center): State<Center>, Params(noted): Params<Noted>) -> Result<Response, Problem> {
     let head = optional("head", noted.head.as_deref())?;
-    Ok(Json(verified(&center, head).await?.into()))
+    slowly(async move { Ok(VerifiedJson::from(verified(&center, head).await?)) }).await
 }
 
 /// The verified history, or what is broken in it.
@@ -96,6 +97,7 @@ pub(crate) async fn verified(
     known: Option<Head>,
 ) -> Result<Result<clawback_store::Verified, String>, Problem> {
     use clawback_store::VerifyError;
+    let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
     match center.site().history.verify(known, |_| {}).await {
         Ok(verified) => Ok(Ok(verified)),
         Err(VerifyError::Broken(found)) => Ok(Err(found.to_string())),

@@ -1,10 +1,14 @@
 //! The stable JSON fields, the same from the command line and from the API; documented in engine/cli/README.md. Both directions:
 //! what the API answers is what `clawback --server` reads.
 
+mod evidence;
+mod playbook;
+mod principal;
 mod record;
 mod remediation;
 mod schedule;
 mod site;
+mod store;
 mod submission;
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +17,14 @@ use utoipa::ToSchema;
 pub(crate) use remediation::is_settled;
 pub(crate) use schedule::state as schedule_state;
 
+pub use evidence::{EvidenceReportJson, KeptJson};
+pub use playbook::{CheckJson, CheckedJson, PlaybookJson};
+pub use principal::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};
 pub use record::{AlertJson, InvestigationJson};
 pub use remediation::{BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, VerificationJson};
 pub use schedule::{ScheduleJson, SlotJson};
-pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, PlaybookJson, VerifiedJson};
+pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};
+pub use store::{ConnectorJson, StoreCheckJson, StoreJson};
 pub use submission::{PickedJson, PreviewJson, SampleJson, SubmissionJson, VoteJson};
 
 /// A page of a list.

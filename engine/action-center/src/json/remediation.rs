@@ -10,6 +10,9 @@ use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Sweeps under way that are listed at most.
+const MOST_SWEEPS: u32 = 1_000;
+
 /// A remediation.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names are those of the history")]
@@ -159,7 +162,7 @@ pub struct SweepJson {
 
 impl SweepJson {
     /// Of what the history holds.
-    pub fn new(sweep: &SweepState, first: &Remediation, follow_ups: &[Remediation]) -> Self {
+    fn new(sweep: &SweepState, first: &Remediation, follow_ups: &[Remediation]) -> Self {
         let settings = &sweep.sweep;
         Self {
             first: sweep.first.to_string(),
@@ -175,6 +178,17 @@ impl SweepJson {
             late_copies: follow_ups.iter().map(|follow_up| follow_up.counts.submitted).sum(),
             follow_ups: follow_ups.iter().map(|follow_up| follow_up.id.to_string()).collect(),
         }
+    }
+
+    /// Every sweep under way.
+    pub async fn under_way(history: &Store) -> Result<Vec<Self>, StoreError> {
+        let mut items = Vec::new();
+        for sweep in history.sweeps(MOST_SWEEPS).await? {
+            let first = history.load(&sweep.first).await?;
+            let follow_ups = history.follow_ups(&sweep.first).await?;
+            items.push(Self::new(&sweep, &first, &follow_ups));
+        }
+        Ok(items)
     }
 
     /// The sweep that a remediation began or belongs to.

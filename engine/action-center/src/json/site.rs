@@ -1,9 +1,6 @@
-//! The site itself: who calls, playbooks, nodes, the kill switch, the proof of the history.
-
-use std::borrow::Cow;
+//! The site itself: who calls, nodes, the kill switch, the proof of the history.
 
 use clawback_model::{Halt, Role, Timestamp};
-use clawback_playbooks::Playbook;
 use clawback_store::Verified;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -15,29 +12,6 @@ pub struct MeJson {
     pub name: String,
     #[schema(value_type = Vec<String>)]
     pub roles: Vec<Role>,
-}
-
-/// A playbook with its text.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names are those of a playbook")]
-pub struct PlaybookJson {
-    pub name: String,
-    pub description: String,
-    pub severity: Cow<'static, str>,
-    pub digest: String,
-    pub source: String,
-}
-
-impl From<&Playbook> for PlaybookJson {
-    fn from(playbook: &Playbook) -> Self {
-        Self {
-            name: playbook.name().to_owned(),
-            description: playbook.description().to_owned(),
-            severity: playbook.severity().as_str().into(),
-            digest: playbook.digest().to_string(),
-            source: playbook.source().to_owned(),
-        }
-    }
 }
 
 /// A node that works, or worked until lately.

@@ -1,9 +1,7 @@
 //! Connectors: the mail stores, what their connectors can do, and whether they answer now.
 
-use std::time::{Duration, Instant};
-
 use axum::extract::State;
-use clawback_connectors::MailStore as _;
+use clawback_connectors::{MailStore as _, Probe};
 use clawback_model::Permission;
 use maud::{Markup, html};
 
@@ -12,8 +10,6 @@ use super::{Shown, layout};
 use crate::access::Caller;
 use crate::center::Center;
 
-/// How long a store may take to show that it is there.
-const PATIENCE: Duration = Duration::from_secs(10);
 const COLUMNS: [&str; 6] = ["Store", "Connector", "Actions", "Limits", "Component", "Now"];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
@@ -24,21 +20,17 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
 /// Asks every store for its first mailbox.
 pub(crate) async fn check(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    center.api().may_work(&frame.who)?;
-    let checks = center.site().stores.iter().map(|(name, store)| async move {
-        let began = Instant::now();
-        let answer = match tokio::time::timeout(PATIENCE, store.mailboxes(None, 1)).await {
-            Ok(Ok(_)) => Ok(began.elapsed()),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-        };
-        (name.to_string(), answer)
+    let (api, who) = (center.api(), &frame.who);
+    let names = center.site().stores.keys().map(ToString::to_string);
+    let checks = names.map(|name| async move {
+        let answer = api.check_store(who, &name).await?;
+        Ok::<_, clawback_runtime::Error>((name, answer))
     });
-    let answers = futures::future::join_all(checks).await;
+    let answers: Vec<Answer> = futures::future::try_join_all(checks).await?;
     Ok(show(&center, &frame, &answers))
 }
 
-type Answer = (String, Result<Duration, String>);
+type Answer = (String, Result<Probe, String>);
 
 fn show(center: &Center, frame: &Frame, answers: &[Answer]) -> axum::response::Response {
     let rows: Vec<Markup> = center
@@ -59,7 +51,7 @@ fn show(center: &Center, frame: &Frame, answers: &[Answer]) -> axum::response::R
                 td { code title=(can.digest) { (can.digest.chars().take(12).collect::<String>()) } }
                 td { @match answer {
                     None => "not asked",
-                    Some(Ok(took)) => { span .status.completed { "answers" } " in " (took.as_millis()) " ms" }
+                    Some(Ok(seen)) => { span .status.completed { "answers" } " in " (seen.took.as_millis()) " ms" }
                     Some(Err(why)) => { span .status.failed { "fails" } " " (layout::mail(why)) }
                 } }
             } }

@@ -4,7 +4,7 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use clawback_model::{Digest, RemediationId, visible};
+use clawback_model::{Digest, visible};
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 use maud::{Markup, html};
 
@@ -33,7 +33,7 @@ pub(crate) async fn read(
     let id = find(&center, &id).await?.id;
     let (target, raw) = center.api().read_message(&caller.who, &id, seq).await?;
     if fields.filled("file").is_some() {
-        return Ok(file(&id, seq, raw));
+        return Ok(file(&format!("{id}-{seq}"), raw));
     }
     let frame = Frame::load(&center, caller).await?;
     // Parsing takes as long as the sender likes, within the bound of its size.
@@ -56,12 +56,12 @@ pub(crate) async fn read(
 }
 
 /// As a file that no browser opens by itself.
-pub(crate) fn file(id: &RemediationId, seq: u32, raw: Vec<u8>) -> Response {
+pub(crate) fn file(name: &str, raw: Vec<u8>) -> Response {
     let mut response = raw.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    let name = format!("attachment; filename=\"{id}-{seq}.eml\"");
-    headers.extend(HeaderValue::from_str(&name).map(|name| (header::CONTENT_DISPOSITION, name)));
+    let disposition = format!("attachment; filename=\"{name}.eml\"");
+    headers.extend(HeaderValue::from_str(&disposition).map(|it| (header::CONTENT_DISPOSITION, it)));
     response
 }
 

@@ -1,38 +1,35 @@
 //! `clawback check`: every mistake at once.
 
+use std::io::IsTerminal as _;
+
+use clawback_action_center::json::{CheckJson, CheckedJson};
 use clawback_runtime::{Error, Site};
 
 use crate::args::{CheckArgs, Format, Global};
 use crate::config::Config;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, clean};
 use crate::open::{Stores, site};
 use crate::output;
+use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failure> {
-    let config = Config::find(global.config.as_deref())?;
-    let stores = config.stores.keys().cloned().collect::<Vec<_>>();
-    let notifiers = config.notifiers.keys().cloned().collect::<Vec<_>>();
-    let site = site(&config, Stores::None).await?;
-    let names = if args.playbooks.is_empty() { site.library.playbook_names() } else { args.playbooks };
+    let desk = match Remote::of(global)? {
+        Some(remote) => Desk::There(remote),
+        None => Desk::here(global).await?,
+    };
+    let names = if args.playbooks.is_empty() { desk.names().await? } else { args.playbooks };
     let mut wrong = 0;
     let mut found = Vec::new();
     for name in &names {
-        let (path, source) = source(&site, name)?;
-        match site.library.check(&path, &source, Some(stores.clone()), Some(notifiers.clone()), site.limits) {
-            Ok(_) if global.format == Format::Table => output::line(&format!("ok     {name}"))?,
-            Ok(_) => {}
-            Err(Error::Playbook(diagnostics)) => {
-                wrong += 1;
-                if global.format == Format::Table {
-                    output::line(&format!("WRONG  {name}"))?;
-                    output::note(&output::diagnostics(&diagnostics));
-                }
-                if let serde_json::Value::Array(items) = diagnostics.to_json() {
-                    found.extend(items);
-                }
+        let checked = desk.check(name).await?;
+        wrong += usize::from(!checked.ok);
+        if global.format == Format::Table {
+            output::line(&format!("{} {name}", if checked.ok { "ok    " } else { "WRONG " }))?;
+            if !checked.ok {
+                output::note(checked.text.trim_end());
             }
-            Err(error) => return Err(error.into()),
         }
+        found.extend(checked.diagnostics);
     }
     if global.format != Format::Table {
         output::json(&serde_json::json!({ "checked": names, "diagnostics": found }))?;
@@ -40,12 +37,55 @@ pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failur
     Ok(if wrong == 0 { Exit::Done } else { Exit::Misuse })
 }
 
-/// A name in the folder of playbooks, or a file anywhere: checking one runs nothing.
-fn source(site: &Site, name: &str) -> Result<(String, String), Failure> {
-    if !name.contains('/') {
-        return Ok(site.library.playbook_source(name)?);
+/// Whose scripts, stores and limits they are checked against: those of this machine, or of a server.
+enum Desk {
+    Here(Box<(Site, Config)>),
+    There(Remote),
+}
+
+impl Desk {
+    async fn here(global: &Global) -> Result<Self, Failure> {
+        let config = Config::find(global.config.as_deref())?;
+        Ok(Self::Here(Box::new((site(&config, Stores::None).await?, config))))
     }
-    let read = std::fs::read_to_string(name);
-    let source = read.map_err(|error| Failure::misuse(format!("{name} cannot be read: {error}")))?;
-    Ok((name.to_owned(), source))
+
+    async fn names(&self) -> Result<Vec<String>, Failure> {
+        match self {
+            Self::Here(here) => Ok(here.0.library.playbook_names()),
+            Self::There(remote) => remote.get(&["playbooks"], &[]).await,
+        }
+    }
+
+    /// A name in the folder of playbooks, or a file anywhere: checking one runs nothing.
+    async fn check(&self, name: &str) -> Result<CheckedJson, Failure> {
+        let file = if name.contains('/') { Some(read(name)?) } else { None };
+        match self {
+            Self::There(remote) => {
+                let checked: CheckedJson =
+                    remote.post(&["checks"], &[], &CheckJson { name: name.to_owned(), source: file }, None).await?;
+                Ok(CheckedJson { text: clean(&checked.text), ..checked })
+            }
+            Self::Here(here) => {
+                let (site, config) = &**here;
+                let (path, source) = match file {
+                    Some(source) => (name.to_owned(), source),
+                    None => site.library.playbook_source(name)?,
+                };
+                let stores = Some(config.stores.keys().cloned().collect());
+                let notifiers = Some(config.notifiers.keys().cloned().collect());
+                match site.library.check(&path, &source, stores, notifiers, site.limits) {
+                    Ok(_) => Ok(CheckedJson { ok: true, ..CheckedJson::default() }),
+                    Err(Error::Playbook(found)) => {
+                        let text = found.render(std::io::stderr().is_terminal());
+                        Ok(CheckedJson { text, ..(&found).into() })
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+}
+
+fn read(path: &str) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::misuse(format!("{path} cannot be read: {error}")))
 }

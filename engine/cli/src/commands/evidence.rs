@@ -3,78 +3,98 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
-use clawback_store::KeptMessage;
-use serde::Serialize;
+use clawback_action_center::json::{EvidenceReportJson, KeptJson, Page};
+use clawback_store::KeptCursor;
 
 use crate::args::{EvidenceCommand, EvidenceGetArgs, Format, Global};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::{Session, Stores, any_id};
 use crate::output;
+use crate::remote::Remote;
 
 /// Kept messages read at once.
 const PAGE: u32 = 500;
 
-/// A kept message as it is listed.
-#[derive(Serialize)]
-struct KeptJson {
-    digest: String,
-    bytes: u64,
-    kept_at: String,
-    remediation: String,
-    store: Option<String>,
-    mailbox: Option<String>,
-    message_id: Option<String>,
-    fingerprint: Option<String>,
-    subject: Option<String>,
-    outcome: Option<String>,
-}
-
-impl From<&KeptMessage> for KeptJson {
-    fn from(one: &KeptMessage) -> Self {
-        Self {
-            digest: one.kept.digest.to_string(),
-            bytes: one.kept.bytes,
-            kept_at: one.kept.at.to_string(),
-            remediation: one.remediation.to_string(),
-            store: one.store.clone(),
-            mailbox: one.mailbox.clone(),
-            message_id: one.message_id.clone(),
-            fingerprint: one.fingerprint.clone(),
-            subject: one.subject.clone(),
-            outcome: one.outcome.clone(),
-        }
-    }
-}
-
 pub(crate) async fn run(global: &Global, command: EvidenceCommand) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::None).await?;
+    let shelf = match Remote::of(global)? {
+        Some(remote) => Shelf::There(remote),
+        None => Shelf::Here(Session::open(global, Stores::None).await?),
+    };
     match command {
         EvidenceCommand::List { remediation, limit, after } => {
-            let of = match remediation {
-                Some(id) => Some(session.find(&id).await?.id),
-                None => None,
-            };
-            let after = after.as_deref().map(cursor).transpose()?;
-            let mut found = session.site().history.evidence(of.as_ref(), after, limit.saturating_add(1)).await?;
-            let more = found.len() > limit as usize;
-            found.truncate(limit as usize);
-            let next = found.last().filter(|_| more).map(KeptMessage::place);
-            let next = next.map(|(number, seq)| format!("{number}-{seq}"));
-            if found.is_empty() {
+            let after = after.as_deref().map(str::parse::<KeptCursor>).transpose();
+            let after = after.map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
+            let found = shelf.page(remediation.as_deref(), after.map(|after| after.to_string()), limit).await?;
+            if found.items.is_empty() {
                 output::note("no message was kept");
             }
-            list(global, &found, next.as_deref())?;
+            list(global, &found)?;
             Ok(Exit::Done)
         }
-        EvidenceCommand::Get(args) => get(&session, args).await,
-        EvidenceCommand::Verify => verify(global, &session).await,
+        EvidenceCommand::Get(args) => get(&shelf, args).await,
+        EvidenceCommand::Verify => print(global, &shelf.verify().await?),
     }
 }
 
-fn list(global: &Global, found: &[KeptMessage], next: Option<&str>) -> Result<(), Failure> {
-    let items: Vec<KeptJson> = found.iter().map(KeptJson::from).collect();
+/// Where kept messages are looked at: on the machine of the site, or over a server.
+enum Shelf {
+    Here(Session),
+    There(Remote),
+}
+
+impl Shelf {
+    async fn page(&self, of: Option<&str>, after: Option<String>, limit: u32) -> Result<Page<KeptJson>, Failure> {
+        match self {
+            Self::There(remote) => {
+                let of = of.map(any_id).transpose()?;
+                let limit = Some(limit.to_string());
+                let query = [("remediation", of), ("after", after), ("limit", limit)];
+                let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+                remote.get(&["evidence"], &query).await
+            }
+            Self::Here(session) => {
+                let of = match of {
+                    Some(id) => Some(session.find(id).await?.id),
+                    None => None,
+                };
+                let after = after.map(|after| after.parse()).transpose()?;
+                let (found, next) = session.site().history.evidence(of.as_ref(), after, limit).await?;
+                Ok(Page { items: found.iter().map(KeptJson::from).collect(), next: next.map(|next| next.to_string()) })
+            }
+        }
+    }
+
+    async fn by_digest(&self, digest: &clawback_model::Digest) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::There(remote) => remote.bytes(&["evidence", &digest.to_string()]).await,
+            Self::Here(session) => Ok(session.api.examine(&session.who, digest).await?),
+        }
+    }
+
+    async fn of_message(&self, one: &KeptJson) -> Result<Vec<u8>, Failure> {
+        match self {
+            Self::There(remote) => {
+                let seq = one.seq.to_string();
+                remote.bytes(&["remediations", &one.remediation, "messages", &seq, "evidence"]).await
+            }
+            Self::Here(session) => {
+                let id = crate::open::remediation_id(&one.remediation)?;
+                Ok(session.api.examine_message(&session.who, &id, one.seq).await?)
+            }
+        }
+    }
+
+    async fn verify(&self) -> Result<EvidenceReportJson, Failure> {
+        match self {
+            Self::There(remote) => remote.get(&["verify", "evidence"], &[]).await,
+            Self::Here(session) => Ok(session.api.verify_evidence().await?.into()),
+        }
+    }
+}
+
+fn list(global: &Global, found: &Page<KeptJson>) -> Result<(), Failure> {
     let columns = ["digest", "bytes", "kept", "remediation", "mailbox", "subject", "outcome"];
-    output::rows(global.format, &columns, &items, next, |row| {
+    output::rows(global.format, &columns, &found.items, found.next.as_deref(), |row| {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         vec![
             // Whole: it is what `evidence get` takes.
@@ -89,23 +109,16 @@ fn list(global: &Global, found: &[KeptMessage], next: Option<&str>) -> Result<()
     })
 }
 
-fn cursor(text: &str) -> Result<(i64, u32), Failure> {
-    text.split_once('-')
-        .and_then(|(number, seq)| Some((number.parse().ok()?, seq.parse().ok()?)))
-        .ok_or_else(|| Failure::misuse("--after is not a cursor of an earlier answer"))
-}
-
-async fn get(session: &Session, args: EvidenceGetArgs) -> Result<Exit, Failure> {
+async fn get(shelf: &Shelf, args: EvidenceGetArgs) -> Result<Exit, Failure> {
     if args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Failure::misuse("a raw message is the sender's to write, and could take over a terminal")
             .hint("--output FILE writes it to a file; or send it through a pipe"));
     }
-    let kept = match (&args.digest, &args.remediation) {
-        (Some(digest), _) => session.site().history.evidence_by_digest(digest).await?,
-        (None, Some(id)) => pick(session, id, &args).await?,
+    let raw = match (&args.digest, &args.remediation) {
+        (Some(digest), _) => shelf.by_digest(digest).await?,
+        (None, Some(id)) => shelf.of_message(&pick(shelf, id, &args).await?).await?,
         (None, None) => return Err(Failure::misuse("give a digest, or --remediation and --message")),
     };
-    let raw = session.api.examine(&session.who, &kept).await?;
     match &args.output {
         Some(path) => {
             write(path, &raw)?;
@@ -117,20 +130,18 @@ async fn get(session: &Session, args: EvidenceGetArgs) -> Result<Exit, Failure> 
 }
 
 /// The one message of a remediation that has this Message-ID or fingerprint.
-async fn pick(session: &Session, id: &str, args: &EvidenceGetArgs) -> Result<KeptMessage, Failure> {
-    let id = session.find(id).await?.id;
+async fn pick(shelf: &Shelf, id: &str, args: &EvidenceGetArgs) -> Result<KeptJson, Failure> {
     let wanted = args.message.as_deref().unwrap_or_default();
-    let fits = |one: &KeptMessage| {
+    let fits = |one: &KeptJson| {
         let named = [&one.message_id, &one.fingerprint].into_iter().any(|known| known.as_deref() == Some(wanted));
         named && args.mailbox.as_ref().is_none_or(|mailbox| one.mailbox.as_ref() == Some(mailbox))
     };
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = session.site().history.evidence(Some(&id), after, PAGE).await?;
-        after = page.last().map(KeptMessage::place);
-        let whole = page.len() < PAGE as usize;
-        found.extend(page.into_iter().filter(fits));
-        if whole {
+        let page = shelf.page(Some(id), after, PAGE).await?;
+        found.extend(page.items.into_iter().filter(&fits));
+        after = page.next;
+        if after.is_none() {
             break;
         }
     }
@@ -150,17 +161,14 @@ fn write(path: &Path, raw: &[u8]) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
 }
 
-async fn verify(global: &Global, session: &Session) -> Result<Exit, Failure> {
-    let report = session.api.verify_evidence().await?;
+fn print(global: &Global, report: &EvidenceReportJson) -> Result<Exit, Failure> {
     if global.format == Format::Json {
-        output::json(&serde_json::json!({
-            "ok": report.problems.is_empty(), "sound": report.sound, "bytes": report.bytes, "problems": report.problems,
-        }))?;
+        output::json(report)?;
     } else {
         for problem in &report.problems {
             output::line(&format!("WRONG  {}", clawback_model::visible_line(problem, 500)))?;
         }
         output::line(&format!("{} messages of {} bytes together are as they were kept", report.sound, report.bytes))?;
     }
-    Ok(if report.problems.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(if report.ok { Exit::Done } else { Exit::Failed })
 }

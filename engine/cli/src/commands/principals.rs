@@ -1,79 +1,54 @@
-//! `clawback principals`: who may act.
+//! `clawback principals`: who may act, and their tokens.
 
-use clawback_model::{Permission, Principal, PrincipalKind, Role};
-use clawback_runtime::{Error, NewToken};
-use clawback_store::{Token, TokenTerms};
+use std::path::Path;
+
+use clawback_action_center::json::{
+    MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson,
+};
+use clawback_model::{PrincipalKind, Role};
+use clawback_runtime::TokenOrder;
 
 use crate::args::{Global, PrincipalsCommand};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, random, write_secret};
+use crate::open::{Session, Stores, write_secret};
 use crate::output;
+use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::None).await?;
-    let history = &session.site().history;
-    let now = session.site().now();
-    let who = &session.who.name;
+    let desk = Desk::open(global).await?;
     match command {
-        PrincipalsCommand::List => {
-            let items: Vec<_> = history
-                .principals()
-                .await?
-                .into_iter()
-                .map(|principal| serde_json::json!({ "name": principal.name, "kind": principal.kind, "roles": principal.roles }))
-                .collect();
-            output::rows(global.format, &["name", "kind", "roles"], &items, None, |item| {
-                let roles = item["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str());
-                let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
-                vec![text("name"), text("kind"), roles.collect::<Vec<_>>().join(", ")]
-            })?;
-        }
+        PrincipalsCommand::List => list(global, &desk.principals().await?)?,
         PrincipalsCommand::Add { name, roles, service } => {
-            administers(&session)?;
             let kind = if service { PrincipalKind::Service } else { PrincipalKind::Person };
-            history.add_principal(&Principal { name: name.clone(), kind, roles: unique(roles) }, who, now).await?;
-            output::line(&format!("added {name}"))?;
-            output::note(&format!("next: clawback principals token {name}"));
+            let added = desk.add(PrincipalJson { name, kind, roles }).await?.name;
+            output::line(&format!("added {added}"))?;
+            output::note(&format!("next: clawback principals token {added}"));
         }
         PrincipalsCommand::Roles { name, roles } => {
-            administers(&session)?;
-            history.change_roles(&name, &unique(roles), who, now).await?;
+            desk.roles(&name, roles).await?;
             output::line(&format!("changed the roles of {name}"))?;
         }
-        PrincipalsCommand::Tokens => tokens(global, history.tokens().await?)?,
+        PrincipalsCommand::Tokens => tokens(global, &desk.tokens().await?)?,
         PrincipalsCommand::Revoke { name, label } => {
-            // Anybody may give up their own.
-            if *who != name {
-                administers(&session)?;
-            }
-            history.revoke_token(&name, &label, who, now).await?;
+            desk.revoke(&name, &label).await?;
             output::line(&format!("token `{label}` of {name} is void"))?;
         }
         PrincipalsCommand::Password { name, from } => {
-            // Anybody may change their own.
-            if *who != name {
-                administers(&session)?;
-            }
-            let hash =
-                clawback_action_center::hash_password(&read_password(from.as_deref())?).map_err(Failure::misuse)?;
-            history.set_password(&name, &hash, who, now).await?;
+            desk.password(&name, read_password(from.as_deref())?).await?;
             output::line(&format!("set the password of {name}"))?;
             output::note("next: clawback serve");
         }
         PrincipalsCommand::Token { name, label, days, roles, output: file } => {
-            administers(&session)?;
-            let token = NewToken::generate(random);
-            let expires = days.map(|days| now.plus(std::time::Duration::from_hours(u64::from(days) * 24)));
-            let label = if label.is_empty() { format!("made {now}") } else { label };
-            let scope = unique(roles);
-            let terms =
-                TokenTerms { label: &label, expires, scope: Some(scope.as_slice()).filter(|it| !it.is_empty()) };
-            history.add_token(&name, &token.digest(), terms, who, now).await?;
+            if let Some(path) = file.as_deref().filter(|path| path.exists()) {
+                // Before it is made: a token that cannot be written down is lost.
+                return Err(Failure::failed(format!("{} exists, and is not replaced", path.display())));
+            }
+            let made = desk.token(&name, TokenOrder { label, days, roles }).await?;
             if let Some(path) = file {
-                write_secret(&path, token.reveal())?;
+                write_secret(&path, &made.token)?;
                 output::line(&format!("wrote {}", path.display()))?;
             } else {
-                output::line(token.reveal())?;
+                output::line(&made.token)?;
                 output::note("keep it now: it is shown only this once, and the database keeps only its digest");
             }
         }
@@ -81,33 +56,104 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
     Ok(Exit::Done)
 }
 
-fn tokens(global: &Global, tokens: Vec<Token>) -> Result<(), Failure> {
-    let items: Vec<_> = tokens
-        .into_iter()
-        .map(|token| {
-            serde_json::json!({
-                "principal": token.principal, "label": token.label, "created_at": token.created_at.to_string(),
-                "expires_at": token.expires_at.map(|at| at.to_string()),
-                "revoked_at": token.revoked_at.map(|at| at.to_string()), "roles": token.scope,
-            })
-        })
-        .collect();
-    output::rows(
-        global.format,
-        &["principal", "label", "created", "expires", "revoked", "only"],
-        &items,
-        None,
-        |item| {
-            let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
-            let roles = item["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str());
-            let only = roles.collect::<Vec<_>>().join(", ");
-            vec![text("principal"), text("label"), text("created_at"), text("expires_at"), text("revoked_at"), only]
-        },
-    )
+/// Where principals are managed: on the machine of the site, or over a server.
+enum Desk {
+    Here(Session),
+    There(Remote),
+}
+
+impl Desk {
+    async fn open(global: &Global) -> Result<Self, Failure> {
+        match Remote::of(global)? {
+            Some(remote) => Ok(Self::There(remote)),
+            None => Ok(Self::Here(Session::open(global, Stores::None).await?)),
+        }
+    }
+
+    async fn principals(&self) -> Result<Vec<PrincipalJson>, Failure> {
+        match self {
+            Self::There(remote) => remote.get(&["principals"], &[]).await,
+            Self::Here(Session { api, who }) => Ok(api.principals(who).await?.into_iter().map(Into::into).collect()),
+        }
+    }
+
+    async fn add(&self, new: PrincipalJson) -> Result<PrincipalJson, Failure> {
+        match self {
+            Self::There(remote) => remote.post(&["principals"], &[], &new, None).await,
+            Self::Here(Session { api, who }) => Ok(api.add_principal(who, new.into()).await?.into()),
+        }
+    }
+
+    async fn roles(&self, name: &str, roles: Vec<Role>) -> Result<(), Failure> {
+        match self {
+            Self::There(remote) => remote.put(&["principals", name, "roles"], &RolesJson { roles }).await,
+            Self::Here(Session { api, who }) => Ok(api.change_roles(who, name, roles).await?),
+        }
+    }
+
+    async fn password(&self, name: &str, password: String) -> Result<(), Failure> {
+        match self {
+            Self::There(remote) => remote.put(&["principals", name, "password"], &PasswordJson { password }).await,
+            Self::Here(Session { api, who }) => {
+                let hash = clawback_action_center::hash_password(&password).map_err(Failure::misuse)?;
+                Ok(api.set_password(who, name, &hash).await?)
+            }
+        }
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenJson>, Failure> {
+        match self {
+            Self::There(remote) => remote.get(&["tokens"], &[]).await,
+            Self::Here(Session { api, who }) => Ok(api.tokens(who).await?.into_iter().map(Into::into).collect()),
+        }
+    }
+
+    async fn token(&self, name: &str, order: TokenOrder) -> Result<MadeTokenJson, Failure> {
+        match self {
+            Self::There(remote) => {
+                remote.post(&["principals", name, "tokens"], &[], &TokenOrderJson::from(order), None).await
+            }
+            Self::Here(Session { api, who }) => Ok((&api.make_token(who, name, order).await?).into()),
+        }
+    }
+
+    async fn revoke(&self, name: &str, label: &str) -> Result<(), Failure> {
+        match self {
+            Self::There(remote) => {
+                let body = RevocationJson { label: label.to_owned() };
+                remote.post(&["principals", name, "revoke"], &[], &body, None).await
+            }
+            Self::Here(Session { api, who }) => Ok(api.revoke_token(who, name, label).await?),
+        }
+    }
+}
+
+fn list(global: &Global, items: &[PrincipalJson]) -> Result<(), Failure> {
+    output::rows(global.format, &["name", "kind", "roles"], items, None, |item| {
+        vec![item.name.clone(), item.kind.as_str().to_owned(), words(&item.roles)]
+    })
+}
+
+fn tokens(global: &Global, items: &[TokenJson]) -> Result<(), Failure> {
+    let columns = ["principal", "label", "created", "expires", "revoked", "only"];
+    output::rows(global.format, &columns, items, None, |item| {
+        vec![
+            item.principal.clone(),
+            item.label.clone(),
+            item.created_at.clone(),
+            item.expires_at.clone().unwrap_or_default(),
+            item.revoked_at.clone().unwrap_or_default(),
+            words(item.roles.as_deref().unwrap_or_default()),
+        ]
+    })
+}
+
+fn words(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.
-fn read_password(from: Option<&std::path::Path>) -> Result<String, Failure> {
+fn read_password(from: Option<&Path>) -> Result<String, Failure> {
     let text = if let Some(path) = from {
         std::fs::read_to_string(path)
             .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?
@@ -118,18 +164,4 @@ fn read_password(from: Option<&std::path::Path>) -> Result<String, Failure> {
         line
     };
     Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-fn administers(session: &Session) -> Result<(), Failure> {
-    let permission = Permission::Administer;
-    if session.who.may(permission) {
-        return Ok(());
-    }
-    Err(Error::Forbidden { name: session.who.name.clone(), permission }.into())
-}
-
-fn unique(mut roles: Vec<Role>) -> Vec<Role> {
-    roles.sort_unstable();
-    roles.dedup();
-    roles
 }

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use crate::args::{Global, ServeArgs, WorkerArgs};
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::{Session, Stores, host};
 use crate::output;
 
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
@@ -25,9 +25,11 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
         ))
         .hint("put a proxy with TLS in front of it and give --behind-tls, or listen on 127.0.0.1"));
     }
-    let oidc = Config::find(global.config.as_deref())?.oidc()?.map(Arc::new);
+    let config = Config::find(global.config.as_deref())?;
+    let oidc = config.oidc()?.map(Arc::new);
+    let host = Some(Arc::new(host(&config)?));
     let signs_in_elsewhere = oidc.is_some();
-    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls, oidc });
+    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls, oidc, host });
     output::note(&format!("Action Center at http://{place}/"));
     if !signs_in_elsewhere && !session.site().history.has_accounts().await? {
         output::note(&format!("nobody has a password yet: clawback principals password {}", session.who.name));

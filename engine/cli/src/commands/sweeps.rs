@@ -1,49 +1,56 @@
 //! `clawback sweeps`: remediations that keep looking for late copies.
 
+use clawback_action_center::json::{DetailJson, SweepJson};
 use clawback_model::SweepApproval;
 
 use crate::args::{Global, SweepsCommand};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::{self, Session, Stores};
 use crate::output;
-use clawback_action_center::json::SweepJson;
-
-/// Sweeps listed at most.
-const MOST: u32 = 1_000;
+use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, command: SweepsCommand) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::None).await?;
-    match command {
-        SweepsCommand::List => {
-            let history = &session.site().history;
-            let mut items = Vec::new();
-            for sweep in history.sweeps(MOST).await? {
-                let first = history.load(&sweep.first).await?;
-                let follow_ups = history.follow_ups(&sweep.first).await?;
-                items.push(SweepJson::new(&sweep, &first, &follow_ups));
-            }
-            if items.is_empty() {
-                output::note("no sweep is under way");
-            }
-            let columns = ["of", "next look", "until", "looks", "late copies", "approval"];
-            output::rows(global.format, &columns, &items, None, |item| {
-                vec![
-                    item.first.clone(),
-                    item.next_at.clone().unwrap_or_default(),
-                    item.until.clone().unwrap_or_default(),
-                    item.looks.to_string(),
-                    item.late_copies.to_string(),
-                    under(item),
-                ]
-            })?;
+    let remote = Remote::of(global)?;
+    match (command, remote) {
+        (SweepsCommand::List, Some(remote)) => list(global, &remote.get::<Vec<_>>(&["sweeps"], &[]).await?)?,
+        (SweepsCommand::List, None) => {
+            let session = Session::open(global, Stores::None).await?;
+            list(global, &SweepJson::under_way(&session.site().history).await?)?;
         }
-        SweepsCommand::Stop(args) => {
+        (SweepsCommand::Stop(args), Some(remote)) => {
+            let id = open::any_id(&args.id)?;
+            let stopped: DetailJson = remote.act(&["remediations", &id, "stop-sweep"]).await?;
+            stopped_sweep(&stopped.remediation.id)?;
+        }
+        (SweepsCommand::Stop(args), None) => {
+            let session = Session::open(global, Stores::None).await?;
             let found = session.find(&args.id).await?;
             session.api.stop_sweep(&session.who, &found.id).await?;
-            output::line(&format!("stopped the sweep of {}", found.id))?;
+            stopped_sweep(found.id.as_str())?;
         }
     }
     Ok(Exit::Done)
+}
+
+fn stopped_sweep(id: &str) -> Result<(), Failure> {
+    output::line(&format!("stopped the sweep of {id}"))
+}
+
+fn list(global: &Global, items: &[SweepJson]) -> Result<(), Failure> {
+    if items.is_empty() {
+        output::note("no sweep is under way");
+    }
+    let columns = ["of", "next look", "until", "looks", "late copies", "approval"];
+    output::rows(global.format, &columns, items, None, |item| {
+        vec![
+            item.first.clone(),
+            item.next_at.clone().unwrap_or_default(),
+            item.until.clone().unwrap_or_default(),
+            item.looks.to_string(),
+            item.late_copies.to_string(),
+            under(item),
+        ]
+    })
 }
 
 /// Where a sweep stands.

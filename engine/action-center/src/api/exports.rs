@@ -1,0 +1,44 @@
+//! All that is known of one remediation, streamed.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Problems;
+use super::remediations::find;
+use crate::body::{Params, stated};
+use crate::center::Center;
+use crate::export::{ExportFormat, export as records};
+use crate::problem::Problem;
+
+/// In whose words.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportQuery {
+    /// `clawback` if nothing is said.
+    #[param(schema_with = crate::words::export_format)]
+    format: Option<String>,
+}
+
+/// A remediation as lines of JSON: with its alert, investigation, approval, playbook, events with their hashes, and messages; or, as
+/// `ocsf` or `o365-air`, what became of it and of every message in the words of that schema.
+#[utoipa::path(get, path = "/api/v1/remediations/{id}/export", tag = "remediations",
+    params(ExportQuery, ("id" = String, Path)),
+    responses((status = 200, body = String, content_type = "application/x-ndjson"), Problems))]
+pub(crate) async fn export(
+    State(center): State<Center>,
+    Path(id): Path<String>,
+    Params(query): Params<ExportQuery>,
+) -> Result<Response, Problem> {
+    let remediation = find(&center, &id).await?;
+    let format: ExportFormat = stated("format", query.format.as_deref())?.unwrap_or_default();
+    let disposition = format!("attachment; filename=\"{}.{format}.jsonl\"", remediation.id);
+    let site = center.site();
+    let body = Body::from_stream(records(&site.history, remediation, format, site.public_url.clone()));
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson".to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
+        .into_response())
+}

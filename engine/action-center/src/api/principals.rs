@@ -1,0 +1,107 @@
+//! Who may act: principals, their roles, passwords and tokens.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::Problems;
+use crate::access::Caller;
+use crate::body::Body;
+use crate::center::Center;
+use crate::idempotency::Unrepeatable;
+use crate::json::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};
+use crate::password::hash_password;
+use crate::problem::Problem;
+
+/// Everybody, by name.
+#[utoipa::path(get, path = "/api/v1/principals", tag = "principals",
+    responses((status = 200, body = Vec<PrincipalJson>), Problems))]
+pub(crate) async fn list(center: State<Center>, caller: Caller) -> Result<Json<Vec<PrincipalJson>>, Problem> {
+    let found = center.api().principals(&caller.who).await?;
+    Ok(Json(found.into_iter().map(PrincipalJson::from).collect()))
+}
+
+/// Adds a person or a program. Neither can do anything before they have a token or a password.
+#[utoipa::path(post, path = "/api/v1/principals", tag = "principals", request_body = PrincipalJson,
+    responses((status = 201, body = PrincipalJson), Problems))]
+pub(crate) async fn add(
+    center: State<Center>,
+    caller: Caller,
+    Body(body): Body<PrincipalJson>,
+) -> Result<Response, Problem> {
+    let added = center.api().add_principal(&caller.who, body.into()).await?;
+    Ok((StatusCode::CREATED, Json(PrincipalJson::from(added))).into_response())
+}
+
+/// Gives somebody these roles in place of those they have.
+#[utoipa::path(put, path = "/api/v1/principals/{name}/roles", tag = "principals", request_body = RolesJson,
+    params(("name" = String, Path)), responses((status = 204), Problems))]
+pub(crate) async fn roles(
+    center: State<Center>,
+    name: Path<String>,
+    caller: Caller,
+    Body(body): Body<RolesJson>,
+) -> Result<StatusCode, Problem> {
+    center.api().change_roles(&caller.who, &name, body.roles).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sets the password that somebody signs in with; their sessions end. Anybody may change their own.
+#[utoipa::path(put, path = "/api/v1/principals/{name}/password", tag = "principals", request_body = PasswordJson,
+    params(("name" = String, Path)), responses((status = 204), Problems))]
+pub(crate) async fn password(
+    center: State<Center>,
+    name: Path<String>,
+    caller: Caller,
+    Body(body): Body<PasswordJson>,
+) -> Result<StatusCode, Problem> {
+    let turn = center.passwords().acquire().await.map_err(|_| Problem::internal())?;
+    let hashed = tokio::task::spawn_blocking(move || hash_password(&body.password)).await;
+    drop(turn);
+    let weak = |said| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password", said);
+    let hash = hashed.map_err(|_| Problem::internal())?.map_err(weak)?;
+    center.api().set_password(&caller.who, &name, &hash).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Tokens without their secrets: all of them for administrators, their own for everybody else.
+#[utoipa::path(get, path = "/api/v1/tokens", tag = "principals",
+    responses((status = 200, body = Vec<TokenJson>), Problems))]
+pub(crate) async fn tokens(center: State<Center>, caller: Caller) -> Result<Json<Vec<TokenJson>>, Problem> {
+    let found = center.api().tokens(&caller.who).await?;
+    Ok(Json(found.into_iter().map(TokenJson::from).collect()))
+}
+
+/// Makes a token. Its secret stands in this answer and nowhere else: sent again under the same key, the request is refused.
+#[utoipa::path(post, path = "/api/v1/principals/{name}/tokens", tag = "principals", request_body = TokenOrderJson,
+    params(("name" = String, Path)), responses((status = 201, body = MadeTokenJson), Problems))]
+pub(crate) async fn token(
+    center: State<Center>,
+    name: Path<String>,
+    caller: Caller,
+    Body(body): Body<TokenOrderJson>,
+) -> Result<Response, Problem> {
+    let made = center.api().make_token(&caller.who, &name, body.into()).await?;
+    let said = format!(
+        "the first request with this key made the token `{}`, and its secret was in the answer to that alone; revoke it, \
+         and ask for another under another key",
+        made.label
+    );
+    let mut response = (StatusCode::CREATED, Json(MadeTokenJson::from(&made))).into_response();
+    response.extensions_mut().insert(Unrepeatable(Problem::new(StatusCode::CONFLICT, "told-once", said)));
+    Ok(response)
+}
+
+/// Makes a token void, at once and for good. Anybody may give up their own.
+#[utoipa::path(post, path = "/api/v1/principals/{name}/revoke", tag = "principals", request_body = RevocationJson,
+    params(("name" = String, Path)), responses((status = 204), Problems))]
+pub(crate) async fn revoke(
+    center: State<Center>,
+    name: Path<String>,
+    caller: Caller,
+    Body(body): Body<RevocationJson>,
+) -> Result<StatusCode, Problem> {
+    center.api().revoke_token(&caller.who, &name, &body.label).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,27 @@
+//! Sweeps: remediations that keep looking for late copies.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use super::Problems;
+use super::remediations::{detail, find};
+use crate::access::Caller;
+use crate::center::Center;
+use crate::json::{DetailJson, SweepJson};
+use crate::problem::Problem;
+
+/// Every sweep under way, with what it found so far; at most 1,000.
+#[utoipa::path(get, path = "/api/v1/sweeps", tag = "remediations",
+    responses((status = 200, body = Vec<SweepJson>), Problems))]
+pub(crate) async fn list(center: State<Center>) -> Result<Json<Vec<SweepJson>>, Problem> {
+    Ok(Json(SweepJson::under_way(&center.site().history).await?))
+}
+
+/// Looks for late copies of this remediation no more.
+#[utoipa::path(post, path = "/api/v1/remediations/{id}/stop-sweep", tag = "remediations",
+    params(("id" = String, Path)), responses((status = 200, body = DetailJson), Problems))]
+pub(crate) async fn stop(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
+    let found = find(&center, &id).await?;
+    detail(&center, &center.api().stop_sweep(&caller.who, &found.id).await?).await
+}

@@ -1,0 +1,198 @@
+//! All that is known of one remediation, with the hashes that prove it, or the same in the words of a schema that other products
+//! read. Lines of JSON, streamed, so that two million messages need no memory.
+
+use std::fmt;
+use std::str::FromStr;
+
+use clawback_model::{
+    AirRecord, Investigation, OcsfEvent, Outcome, PublicUrl, Remediation, Target, UnknownWord, air_changes,
+    ascii_where_deceptive, is_deceptive,
+};
+use clawback_store::{Store, StoreError};
+use futures::Stream;
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::mpsc::{Sender, channel};
+
+use crate::json::{MessageJson, RemediationJson};
+
+/// Rows read at once.
+const PAGE: u32 = 5_000;
+/// Messages in one record of the Office 365 schema: some 200 KB.
+const OF_A_RECORD: usize = 500;
+/// Pieces that are ready while the receiver still takes an earlier one.
+const AHEAD: usize = 2;
+
+/// In whose words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ExportFormat {
+    /// Our own: each line has a `record` field.
+    #[default]
+    Clawback,
+    /// Events of the Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// Records as of the Office 365 Management Activity API.
+    O365Air,
+}
+
+impl ExportFormat {
+    /// Every format.
+    pub const ALL: [Self; 3] = [Self::Clawback, Self::Ocsf, Self::O365Air];
+
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Clawback => "clawback",
+            Self::Ocsf => "ocsf",
+            Self::O365Air => "o365-air",
+        }
+    }
+}
+
+impl fmt::Display for ExportFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ExportFormat {
+    type Err = UnknownWord;
+    fn from_str(given: &str) -> Result<Self, UnknownWord> {
+        let known = Self::ALL.into_iter().find(|format| format.as_str() == given);
+        known.ok_or_else(|| UnknownWord::new("format", given, Self::ALL.map(Self::as_str)))
+    }
+}
+
+/// The lines, in pieces of whole lines.
+pub fn export(
+    history: &Store,
+    remediation: Remediation,
+    format: ExportFormat,
+    url: Option<PublicUrl>,
+) -> impl Stream<Item = Result<Vec<u8>, StoreError>> + Send + use<> {
+    let (send, mut receive) = channel(AHEAD);
+    let source = Source { history: history.clone(), remediation, url, send };
+    tokio::spawn(async move {
+        let written = match format {
+            ExportFormat::Clawback => source.everything().await,
+            ExportFormat::Ocsf => source.ocsf().await,
+            ExportFormat::O365Air => source.o365_air().await,
+        };
+        if let Err(error) = written {
+            let _ = source.send.send(Err(error)).await;
+        }
+    });
+    futures::stream::poll_fn(move |context| receive.poll_recv(context))
+}
+
+struct Source {
+    history: Store,
+    remediation: Remediation,
+    url: Option<PublicUrl>,
+    send: Sender<Result<Vec<u8>, StoreError>>,
+}
+
+impl Source {
+    async fn everything(&self) -> Result<(), StoreError> {
+        let request = &self.remediation.request;
+        let mut lines = Vec::new();
+        let alert = self.history.alert(&request.alert_id).await?;
+        let investigation = self.investigation().await?;
+        for record in [
+            json!({ "record": "remediation", "remediation": RemediationJson::from(&self.remediation) }),
+            json!({ "record": "alert", "alert": alert }),
+            json!({ "record": "investigation", "investigation": investigation }),
+            json!({ "record": "approval", "approval": self.remediation.approval }),
+            json!({ "record": "playbook", "name": request.playbook, "inputs": request.inputs, "source": request.playbook_source }),
+        ] {
+            put(&mut lines, &record);
+        }
+        for stored in self.history.events(&self.remediation.id).await? {
+            let link = &stored.link;
+            let record = json!({
+                "record": "event", "seq": link.seq, "at": link.at, "actor": link.actor, "kind": link.kind, "body": link.body,
+                "previous": link.previous, "hash": stored.hash,
+            });
+            put(&mut lines, &record);
+        }
+        self.give(lines).await;
+        self.pages(|lines, page| {
+            for (target, outcome) in page {
+                let message = MessageJson::new(&self.remediation, target, outcome.as_ref());
+                put(lines, &json!({ "record": "message", "message": message }));
+            }
+        })
+        .await
+    }
+
+    /// One event for each message that has its outcome, then one for the whole, once it has ended.
+    async fn ocsf(&self) -> Result<(), StoreError> {
+        self.pages(|lines, page| {
+            for (target, outcome) in page {
+                if let Some(outcome) = outcome {
+                    put(lines, &OcsfEvent::of_message(&self.remediation, target, outcome));
+                }
+            }
+        })
+        .await?;
+        let mut lines = Vec::new();
+        if let Some(end) = OcsfEvent::of_end(&self.remediation) {
+            put(&mut lines, &end);
+        }
+        self.give(lines).await;
+        Ok(())
+    }
+
+    /// One record for each change of the investigation, then its messages, some hundred in each record.
+    async fn o365_air(&self) -> Result<(), StoreError> {
+        let investigation = self.investigation().await?;
+        let mut events = Vec::new();
+        for entry in self.history.events(&self.remediation.id).await? {
+            let at = entry.link.at;
+            events.extend(entry.event()?.map(|event| (event, at)));
+        }
+        let changes = air_changes(&self.remediation.id, events).map_err(StoreError::Illegal)?;
+        let mut lines = Vec::new();
+        for then in &changes {
+            put(&mut lines, &AirRecord::of_change(then, &investigation, self.url.as_ref()));
+        }
+        self.give(lines).await;
+        self.pages(|lines, page| {
+            for messages in page.chunks(OF_A_RECORD) {
+                put(lines, &AirRecord::of_messages(&self.remediation, &investigation, self.url.as_ref(), messages));
+            }
+        })
+        .await
+    }
+
+    async fn investigation(&self) -> Result<Investigation, StoreError> {
+        self.history.investigation(&self.remediation.request.investigation_id).await
+    }
+
+    /// Gives on what `each` makes of the messages, page by page.
+    async fn pages(&self, each: impl Fn(&mut Vec<u8>, &[(Target, Option<Outcome>)])) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let page = self.history.messages(&self.remediation.id, after, PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = Some(last.seq);
+            let mut lines = Vec::new();
+            each(&mut lines, &page);
+            if !self.give(lines).await {
+                return Ok(());
+            }
+        }
+    }
+
+    /// False if nobody takes any more.
+    async fn give(&self, lines: Vec<u8>) -> bool {
+        lines.is_empty() || self.send.send(Ok(lines)).await.is_ok()
+    }
+}
+
+fn put(lines: &mut Vec<u8>, value: &impl Serialize) {
+    let text = serde_json::to_string(value).expect("texts and numbers serialize");
+    let safe = if text.chars().any(is_deceptive) { ascii_where_deceptive(&text) } else { text };
+    lines.extend_from_slice(safe.as_bytes());
+    lines.push(b'\n');
+}

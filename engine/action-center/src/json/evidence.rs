@@ -1,0 +1,62 @@
+//! Messages that were kept before they were deleted for good.
+
+use clawback_runtime::EvidenceReport;
+use clawback_store::KeptMessage;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A kept message. What retention has removed of it is null.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of the history")]
+pub struct KeptJson {
+    /// sha256 of the raw message, under which it is kept.
+    pub digest: String,
+    pub bytes: u64,
+    pub kept_at: String,
+    pub remediation: String,
+    /// Its number in the plan of that remediation.
+    pub seq: u32,
+    pub store: Option<String>,
+    pub mailbox: Option<String>,
+    pub message_id: Option<String>,
+    pub fingerprint: Option<String>,
+    pub subject: Option<String>,
+    pub outcome: Option<String>,
+}
+
+impl From<&KeptMessage> for KeptJson {
+    fn from(one: &KeptMessage) -> Self {
+        Self {
+            digest: one.kept.digest.to_string(),
+            bytes: one.kept.bytes,
+            kept_at: one.kept.at.to_string(),
+            remediation: one.remediation.to_string(),
+            seq: one.kept.seq,
+            store: one.store.clone(),
+            mailbox: one.mailbox.clone(),
+            message_id: one.message_id.clone(),
+            fingerprint: one.fingerprint.clone(),
+            subject: one.subject.clone(),
+            outcome: one.outcome.clone(),
+        }
+    }
+}
+
+/// What a look at every kept message found.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct EvidenceReportJson {
+    /// All of it is as it was kept.
+    pub ok: bool,
+    /// Messages whose bytes are what their digest says.
+    pub sound: u64,
+    /// Their bytes together.
+    pub bytes: u64,
+    /// What is missing or changed, a sentence each.
+    pub problems: Vec<String>,
+}
+
+impl From<EvidenceReport> for EvidenceReportJson {
+    fn from(report: EvidenceReport) -> Self {
+        Self { ok: report.problems.is_empty(), sound: report.sound, bytes: report.bytes, problems: report.problems }
+    }
+}

@@ -1,0 +1,62 @@
+//! Playbooks, and what is wrong with them.
+
+use std::borrow::Cow;
+
+use clawback_playbooks::{Diagnostics, Playbook};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A playbook with its text.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of a playbook")]
+pub struct PlaybookJson {
+    pub name: String,
+    pub description: String,
+    pub severity: Cow<'static, str>,
+    pub digest: String,
+    pub source: String,
+}
+
+impl From<&Playbook> for PlaybookJson {
+    fn from(playbook: &Playbook) -> Self {
+        Self {
+            name: playbook.name().to_owned(),
+            description: playbook.description().to_owned(),
+            severity: playbook.severity().as_str().into(),
+            digest: playbook.digest().to_string(),
+            source: playbook.source().to_owned(),
+        }
+    }
+}
+
+/// A playbook that is to be checked.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckJson {
+    /// Its name.
+    pub name: String,
+    /// Its text, for one that the site does not have, or not like this. Left out: the site's own.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+/// What is wrong with a playbook.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct CheckedJson {
+    /// Nothing is.
+    pub ok: bool,
+    /// Every mistake: code, file, line, column, message, hint.
+    pub diagnostics: Vec<serde_json::Value>,
+    /// The same for people: each with the lines around it.
+    pub text: String,
+}
+
+impl From<&Diagnostics> for CheckedJson {
+    fn from(found: &Diagnostics) -> Self {
+        let diagnostics = match found.to_json() {
+            serde_json::Value::Array(diagnostics) => diagnostics,
+            _ => Vec::new(),
+        };
+        Self { ok: false, diagnostics, text: found.render(false) }
+    }
+}

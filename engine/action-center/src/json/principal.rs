@@ -1,0 +1,135 @@
+//! Who may act, and with what.
+
+use clawback_model::{Principal, PrincipalKind, Role};
+use clawback_runtime::{MadeToken, TokenOrder};
+use clawback_store::Token;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Somebody who acts: a person, or a program.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrincipalJson {
+    /// Unique.
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+    /// A program may submit what a detector suggests.
+    #[schema(schema_with = crate::words::principal_kind)]
+    pub kind: PrincipalKind,
+    /// What they may do.
+    #[schema(schema_with = crate::words::roles)]
+    pub roles: Vec<Role>,
+}
+
+impl From<Principal> for PrincipalJson {
+    fn from(principal: Principal) -> Self {
+        Self { name: principal.name, kind: principal.kind, roles: principal.roles }
+    }
+}
+
+impl From<PrincipalJson> for Principal {
+    fn from(given: PrincipalJson) -> Self {
+        Self { name: given.name, kind: given.kind, roles: given.roles }
+    }
+}
+
+/// Roles in place of those that somebody has.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolesJson {
+    /// All of them.
+    #[schema(schema_with = crate::words::roles)]
+    pub roles: Vec<Role>,
+}
+
+/// A password to sign in with.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordJson {
+    /// At least 15 characters, at most 1,024 bytes.
+    #[schema(format = Password)]
+    pub password: String,
+}
+
+/// A token without its secret.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct TokenJson {
+    pub principal: String,
+    pub label: String,
+    pub created_at: String,
+    pub expires_at: Option<String>,
+    pub revoked_at: Option<String>,
+    /// The only ones of the principal's roles that it brings; null: all of them.
+    #[schema(schema_with = crate::words::roles_or_null)]
+    pub roles: Option<Vec<Role>>,
+}
+
+impl From<Token> for TokenJson {
+    fn from(token: Token) -> Self {
+        Self {
+            principal: token.principal,
+            label: token.label,
+            created_at: token.created_at.to_string(),
+            expires_at: token.expires_at.map(|at| at.to_string()),
+            revoked_at: token.revoked_at.map(|at| at.to_string()),
+            roles: token.scope,
+        }
+    }
+}
+
+/// A token to be made.
+#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenOrderJson {
+    /// What it is for; unique among its owner's tokens. Left out: the time at which it is made.
+    #[schema(max_length = 200)]
+    pub label: String,
+    /// Days until it ends by itself; left out: never.
+    #[schema(minimum = 0)]
+    pub days: Option<u32>,
+    /// The only ones of its owner's roles that it brings; none: all of them.
+    #[schema(schema_with = crate::words::roles)]
+    pub roles: Vec<Role>,
+}
+
+impl From<TokenOrderJson> for TokenOrder {
+    fn from(given: TokenOrderJson) -> Self {
+        Self { label: given.label, days: given.days, roles: given.roles }
+    }
+}
+
+impl From<TokenOrder> for TokenOrderJson {
+    fn from(order: TokenOrder) -> Self {
+        Self { label: order.label, days: order.days, roles: order.roles }
+    }
+}
+
+/// A token that was just made.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub struct MadeTokenJson {
+    /// The secret: shown this once.
+    pub token: String,
+    /// Its label.
+    pub label: String,
+    /// When it ends by itself.
+    pub expires_at: Option<String>,
+}
+
+impl From<&MadeToken> for MadeTokenJson {
+    fn from(made: &MadeToken) -> Self {
+        Self {
+            token: made.secret.reveal().to_owned(),
+            label: made.label.clone(),
+            expires_at: made.expires.map(|at| at.to_string()),
+        }
+    }
+}
+
+/// The token that is to be void.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevocationJson {
+    /// Its label.
+    pub label: String,
+}

@@ -1,0 +1,130 @@
+//! Who may act, as administrators see and change it: principals, their roles, passwords and tokens.
+
+use std::time::Duration;
+
+use clawback_model::{Permission, Principal, Role, Timestamp, is_deceptive};
+use clawback_store::{Token, TokenTerms};
+
+use crate::api::{Api, allow};
+use crate::error::Error;
+use crate::identity::NewToken;
+
+/// Characters of the longest name, and of the longest label.
+const LONGEST: usize = 200;
+
+/// What a new token is for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TokenOrder {
+    /// Unique among its owner's tokens; empty: the time at which it is made.
+    pub label: String,
+    /// Days until it ends by itself; none: never.
+    pub days: Option<u32>,
+    /// The only ones of its owner's roles that it brings; empty: all of them.
+    pub roles: Vec<Role>,
+}
+
+/// A token that was just made.
+pub struct MadeToken {
+    /// The secret; nothing that is kept can give it again.
+    pub secret: NewToken,
+    /// Its label.
+    pub label: String,
+    /// When it ends by itself.
+    pub expires: Option<Timestamp>,
+}
+
+impl Api {
+    /// Everybody, by name: whoever asks for an approval wants to know who can give it.
+    pub async fn principals(&self, who: &Principal) -> Result<Vec<Principal>, Error> {
+        allow(who, Permission::Read)?;
+        Ok(self.site().history.principals().await?)
+    }
+
+    /// Adds a person or a program.
+    pub async fn add_principal(&self, who: &Principal, mut new: Principal) -> Result<Principal, Error> {
+        allow(who, Permission::Administer)?;
+        if !is_a_name(&new.name) {
+            return Err(Error::Name { name: new.name, of: "principal" });
+        }
+        new.roles = unique(new.roles);
+        self.site().history.add_principal(&new, &who.name, self.site().now()).await?;
+        Ok(new)
+    }
+
+    /// Gives somebody these roles in place of those they have.
+    pub async fn change_roles(&self, who: &Principal, name: &str, roles: Vec<Role>) -> Result<(), Error> {
+        allow(who, Permission::Administer)?;
+        Ok(self.site().history.change_roles(name, &unique(roles), &who.name, self.site().now()).await?)
+    }
+
+    /// Sets the password that somebody signs in with, by its hash; their sessions end. Anybody may change their own.
+    pub async fn set_password(&self, who: &Principal, name: &str, hash: &str) -> Result<(), Error> {
+        own_or_administered(who, name)?;
+        Ok(self.site().history.set_password(name, hash, &who.name, self.site().now()).await?)
+    }
+
+    /// Tokens without their secrets: all of them for administrators, their own for everybody else.
+    pub async fn tokens(&self, who: &Principal) -> Result<Vec<Token>, Error> {
+        allow(who, Permission::Read)?;
+        let mut tokens = self.site().history.tokens().await?;
+        if !who.may(Permission::Administer) {
+            tokens.retain(|token| token.principal == who.name);
+        }
+        Ok(tokens)
+    }
+
+    /// Makes a token.
+    pub async fn make_token(&self, who: &Principal, name: &str, order: TokenOrder) -> Result<MadeToken, Error> {
+        allow(who, Permission::Administer)?;
+        let now = self.site().now();
+        let label = if order.label.is_empty() { format!("made {now}") } else { order.label };
+        if !is_a_name(&label) {
+            return Err(Error::Name { name: label, of: "token" });
+        }
+        let secret = NewToken::generate(self.site().random);
+        let expires = order.days.map(|days| now.plus(Duration::from_hours(u64::from(days) * 24)));
+        let scope = unique(order.roles);
+        let scope = Some(scope.as_slice()).filter(|scope| !scope.is_empty());
+        let terms = TokenTerms { label: &label, expires, scope };
+        self.site().history.add_token(name, &secret.digest(), terms, &who.name, now).await?;
+        Ok(MadeToken { secret, label, expires })
+    }
+
+    /// Makes a token void, at once and for good. Anybody may give up their own.
+    pub async fn revoke_token(&self, who: &Principal, name: &str, label: &str) -> Result<(), Error> {
+        own_or_administered(who, name)?;
+        Ok(self.site().history.revoke_token(name, label, &who.name, self.site().now()).await?)
+    }
+}
+
+fn own_or_administered(who: &Principal, name: &str) -> Result<(), Error> {
+    if who.name == name { Ok(()) } else { allow(who, Permission::Administer) }
+}
+
+/// One line that reads as it is, and that can be a part of a path.
+fn is_a_name(text: &str) -> bool {
+    let deceives = |character: char| character == '/' || character.is_control() || is_deceptive(character);
+    let fits = (1..=LONGEST).contains(&text.chars().count()) && text.trim() == text;
+    fits && !matches!(text, "." | "..") && !text.chars().any(deceives)
+}
+
+fn unique(mut roles: Vec<Role>) -> Vec<Role> {
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_as_they_are() {
+        for good in ["ann", "Ann Boleyn", "siem@corp.example", "Zoë", "made 2026-11-25T08:00:00Z", &"a".repeat(200)] {
+            assert!(is_a_name(good), "{good}");
+        }
+        for bad in ["", " ", "ann ", ".", "..", "a/b", "ann\n", "ann\u{202e}", "\u{1b}[31m", &"a".repeat(201)] {
+            assert!(!is_a_name(bad), "{bad:?}");
+        }
+    }
+}
