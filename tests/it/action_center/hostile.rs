@@ -47,8 +47,16 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     }
     center.work().await;
     let cookie = center.sign_in("ann").await;
-    let pages =
-        ["/pending", "/history?limit=500", "/investigations", "/alerts", "/audit", "/search?from_domain=evil.example"];
+    let chosen = "/history?limit=500&column=name&column=description&column=inputs&column=requested-by";
+    let pages = [
+        "/pending",
+        "/history?limit=500",
+        chosen,
+        "/investigations",
+        "/alerts",
+        "/audit",
+        "/search?from_domain=evil.example",
+    ];
     // The first takes every message; the others find none, and show only their names.
     let detail = format!("/remediations/{}", first.unwrap());
     let clusters = format!("{detail}/clusters");
@@ -66,6 +74,13 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         }
         let hidden: String = page.text.chars().filter(|c| is_deceptive(*c) && *c != '\n').collect();
         assert!(hidden.is_empty(), "{path} hides {}", hidden.escape_unicode());
+    }
+    for format in ["clawback", "ocsf", "o365-air"] {
+        let file = center.page(&cookie, &format!("/api/v1{detail}/export?format={format}")).await;
+        assert_eq!((file.status, file.header("content-type")), (200, "application/x-ndjson"), "{format}");
+        assert!(file.header("content-disposition").starts_with("attachment;"));
+        assert!(file.text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{format}");
+        assert!(!file.text.chars().any(|c| is_deceptive(c) && c != '\n'), "{format}");
     }
     for path in ["/history.csv?limit=500".to_owned(), format!("{detail}/messages.csv")] {
         let file = center.page(&cookie, &path).await;

@@ -4,6 +4,7 @@ mod access;
 mod accessibility;
 mod api;
 mod browser;
+mod columns;
 mod hostile;
 mod oidc;
 mod reading;

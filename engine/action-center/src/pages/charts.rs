@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clawback_model::{Counts, LocationKind, Timestamp};
+use clawback_store::Batch;
 use maud::{Markup, html};
 
 use super::layout;
@@ -17,6 +18,9 @@ const BARS: i64 = 72;
 /// A timeline is at least this many bars wide, so that one busy hour does not look like a wall.
 const FEWEST: i64 = 24;
 const HOUR: i64 = 3_600_000_000;
+const SECOND: i64 = 1_000_000;
+/// The throughput of fewer batches is a number, no curve.
+const FEWEST_BATCHES: usize = 3;
 
 /// One bar of all messages, a part for each outcome.
 pub(crate) fn outcomes(counts: &Counts) -> Markup {
@@ -108,5 +112,99 @@ pub(crate) fn timeline(by_hour: &BTreeMap<Timestamp, u64>) -> Markup {
             }
             figcaption { (words) }
         }
+    }
+}
+
+/// Messages a second, batch by batch, from the first to the last that has ended. Pauses between batches are gaps.
+pub(crate) fn throughput(batches: &[Batch]) -> Markup {
+    let ended: Vec<Piece> = batches.iter().filter_map(Piece::of).collect();
+    let (Some(first), Some(last)) = (ended.first(), ended.last()) else { return html! {} };
+    if ended.len() < FEWEST_BATCHES {
+        return html! {};
+    }
+    let each = ended.len().div_ceil(usize::try_from(BARS).unwrap_or(1));
+    let bars: Vec<Piece> = ended.chunks(each).filter_map(Piece::joined).collect();
+    let whole = Piece { end: last.end, messages: ended.iter().map(|piece| piece.messages).sum(), ..*first };
+    let most = bars.iter().map(Piece::rate).max().unwrap_or(1);
+    let place = |at: i64| share(u64::try_from(at - whole.start).unwrap_or(0), whole.micros()) / 100.0 * WIDTH;
+    let words = format!(
+        "{} messages in {} s: {} messages/s from end to end, {most} at most",
+        whole.messages,
+        whole.micros().div_ceil(SECOND.unsigned_abs()),
+        whole.rate(),
+    );
+    html! {
+        figure .timeline {
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(words) {
+                @for bar in &bars {
+                    @let height = share(bar.rate(), most) / 100.0 * HEIGHT;
+                    @let left = place(bar.start);
+                    rect .succeeded x=(left) y=(HEIGHT - height) width=((place(bar.end) - left - 1.0).max(1.0)) height=(height) {
+                        title { (bar.rate()) " messages/s" }
+                    }
+                }
+            }
+            figcaption { (words) }
+        }
+    }
+}
+
+/// Messages of batches that followed each other.
+#[derive(Clone, Copy)]
+struct Piece {
+    start: i64,
+    end: i64,
+    messages: u64,
+}
+
+impl Piece {
+    fn of(batch: &Batch) -> Option<Self> {
+        let (end, ..) = batch.finished.as_ref()?;
+        Some(Self { start: batch.started_at.0, end: end.0, messages: batch.targets.into() })
+    }
+
+    fn joined(pieces: &[Self]) -> Option<Self> {
+        let messages = pieces.iter().map(|piece| piece.messages).sum();
+        Some(Self { start: pieces.first()?.start, end: pieces.last()?.end, messages })
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.end - self.start).unwrap_or(0).max(1)
+    }
+
+    /// Messages a second.
+    fn rate(&self) -> u64 {
+        self.messages * SECOND.unsigned_abs() / self.micros()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clawback_model::{BatchReport, Digest};
+
+    use super::*;
+
+    fn batch(number: u32, started_at: i64, ended: Option<i64>, targets: u32) -> Batch {
+        let finished = ended.map(|at| (Timestamp(at * SECOND), BatchReport::default(), Digest::default()));
+        Batch { number, first: 0, targets, started_at: Timestamp(started_at * SECOND), finished }
+    }
+
+    #[test]
+    fn throughput_is_drawn_from_batches_that_have_ended() {
+        let mut batches = vec![batch(1, 0, Some(1), 10), batch(2, 1, Some(11), 5_000), batch(3, 12, None, 5_000)];
+        assert_eq!(throughput(&batches).into_string(), "", "two batches are no curve");
+        batches[2].finished = batch(3, 0, Some(22), 0).finished;
+        let shown = throughput(&batches).into_string();
+        assert!(shown.contains("10010 messages in 22 s: 455 messages/s from end to end, 500 at most"), "{shown}");
+        assert_eq!(shown.matches("<rect").count(), 3);
+        let many: Vec<Batch> =
+            (0..1_000).map(|number| batch(number, number.into(), Some(i64::from(number) + 1), 7)).collect();
+        let shown = throughput(&many).into_string();
+        assert!(
+            shown.matches("<rect").count() <= 72 && shown.contains("7 messages/s from end to end, 7 at most"),
+            "{shown}"
+        );
+        // A clock that went back is no reason to fail.
+        throughput(&[batch(1, 9, Some(3), 1), batch(2, 3, Some(3), 1), batch(3, 1, Some(0), 1)]);
     }
 }

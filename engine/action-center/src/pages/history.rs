@@ -27,32 +27,89 @@ const SIZES: [&str; 4] = ["25", "50", "100", "500"];
 /// The reference product's time filters, in days.
 const TIMES: [(&str, &str); 4] =
     [("1", "last day"), ("7", "last week"), ("30", "last 30 days"), ("182", "last 6 months")];
-const COLUMNS: [&str; 13] = [
-    "Remediation",
-    "Status",
-    "Action type",
-    "Messages",
-    "Succeeded",
-    "Failed",
-    "Action source",
-    "Decided by",
-    "Severity",
-    "Submitted",
-    "Updated",
-    "Approval ID",
-    "Investigation ID",
+/// A column of the history.
+struct Column {
+    /// As an address names it.
+    word: &'static str,
+    name: &'static str,
+    /// Shown on the page where nobody chooses.
+    usual: bool,
+    /// In a file, and on the page unless `cell` says otherwise.
+    text: fn(&Remediation) -> String,
+    cell: Option<fn(&Remediation) -> Markup>,
+}
+
+/// The columns of the reference product, and what else a file has.
+const COLUMNS: [Column; 18] = [
+    column("name", "Remediation", |it| it.request.name.clone()).shown_as(layout::link),
+    column("status", "Status", |it| it.status.to_string()).shown_as(|it| layout::status(it.status)),
+    column("action", "Action type", |it| it.request.action.to_string()),
+    column("messages", "Messages", |it| it.counts.submitted.to_string()),
+    column("succeeded", "Succeeded", |it| it.counts.succeeded.to_string()),
+    column("failed", "Failed", |it| it.counts.failed.to_string()),
+    column("source", "Action source", |it| it.request.source.as_str().to_owned()),
+    column("decided-by", "Decided by", |it| it.decided_by.clone().unwrap_or_default()),
+    column("severity", "Severity", |it| it.request.severity.as_str().to_owned()),
+    column("submitted", "Submitted", |it| it.created_at.to_string()).shown_as(|it| layout::time(it.created_at)),
+    column("updated", "Updated", |it| it.updated_at.to_string()).shown_as(|it| layout::time(it.updated_at)),
+    column("approval", "Approval ID", |it| it.request.approval_id.to_string())
+        .shown_as(|it| html! { code { (it.request.approval_id) } }),
+    column("investigation", "Investigation ID", |it| it.request.investigation_id.to_string()).shown_as(investigation),
+    column("id", "Remediation ID", |it| it.id.to_string()).at_wish(),
+    column("requested-by", "Requested by", |it| it.request.requested_by.clone()).at_wish(),
+    column("playbook", "Playbook", |it| it.request.playbook.clone()).at_wish(),
+    column("description", "Description", |it| it.request.description.clone()).at_wish(),
+    column("stop-reason", "Stop reason", |it| it.stop.as_ref().map(ToString::to_string).unwrap_or_default()).at_wish(),
 ];
+
+const fn column(word: &'static str, name: &'static str, text: fn(&Remediation) -> String) -> Column {
+    Column { word, name, usual: true, text, cell: None }
+}
+
+impl Column {
+    const fn shown_as(self, cell: fn(&Remediation) -> Markup) -> Self {
+        Self { cell: Some(cell), ..self }
+    }
+
+    const fn at_wish(self) -> Self {
+        Self { usual: false, ..self }
+    }
+
+    fn cell(&self, remediation: &Remediation) -> Markup {
+        let is_number = matches!(self.word, "messages" | "succeeded" | "failed");
+        html! { td .number[is_number] { @match self.cell {
+            Some(cell) => (cell(remediation)),
+            None => (layout::mail(&(self.text)(remediation))),
+        } } }
+    }
+}
+
+fn investigation(remediation: &Remediation) -> Markup {
+    let id = &remediation.request.investigation_id;
+    html! { a href={ "/investigations/" (id) } { code { (id) } } }
+}
+
+/// The columns that an address chooses; none if it chooses none.
+fn chosen(query: &Fields) -> Vec<&'static Column> {
+    COLUMNS.iter().filter(|column| query.all("column").any(|word| word == column.word)).collect()
+}
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let (filter, limit) = filter(&center, &query)?;
     let after = optional("after", query.filled("after"))?;
     let found = center.site().history.history(&filter, after, limit).await?;
+    let mut columns = chosen(&query);
+    if columns.is_empty() {
+        columns.extend(COLUMNS.iter().filter(|column| column.usual));
+    }
+    let row = |it: &Remediation| html! { tr { @for column in &columns { (column.cell(it)) } } };
     let rows: Vec<Markup> = found.remediations.iter().map(row).collect();
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
     let view = query.query_without(&["after"]);
     let body = html! {
         (filters(&query))
-        (layout::table("History", &COLUMNS, &rows, "No remediation matches. Take a filter away."))
+        (layout::table("History", &names, &rows, "No remediation matches. Take a filter away."))
         div .row {
             @if let Some(next) = found.next { a .button href={ "/history?" (view) "&after=" (next) } { "Older" } }
             @if query.filled("after").is_some() { a href={ "/history?" (view) } { "Newest" } }
@@ -106,40 +163,34 @@ fn filters(query: &Fields) -> Markup {
                 }
             }
             (layout::choice("limit", "Rows", None, &SIZES, query.filled("limit").unwrap_or("50")))
+            details open[query.filled("column").is_some()] {
+                summary { "Columns: only these, if any is ticked" }
+                @for column in &COLUMNS {
+                    label .box {
+                        input type="checkbox" name="column" value=(column.word)
+                            checked[query.all("column").any(|word| word == column.word)];
+                        (column.name)
+                    }
+                }
+            }
             button { "Filter" }
             a href="/history" { "Clear" }
         }
     }
 }
 
-fn row(remediation: &Remediation) -> Markup {
-    let request = &remediation.request;
-    html! {
-        tr {
-            td { (layout::link(remediation)) }
-            td { (layout::status(remediation.status)) }
-            td { (request.action) }
-            td .number { (remediation.counts.submitted) }
-            td .number { (remediation.counts.succeeded) }
-            td .number { (remediation.counts.failed) }
-            td { (request.source.as_str()) }
-            td { (layout::mail(remediation.decided_by.as_deref().unwrap_or_default())) }
-            td { (request.severity.as_str()) }
-            td { (layout::time(remediation.created_at)) }
-            td { (layout::time(remediation.updated_at)) }
-            td { code { (request.approval_id) } }
-            td { a href={ "/investigations/" (request.investigation_id) } { code { (request.investigation_id) } } }
-        }
-    }
-}
-
-/// The same view as a file, read and sent in pieces.
+/// The same view as a file, read and sent in pieces; with every column, unless some are chosen.
 pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Shown {
     let (filter, _) = filter(&center, &query)?;
-    let begin = (Some(None), MOST_ROWS, Some(head()));
+    let mut columns = chosen(&query);
+    if columns.is_empty() {
+        columns.extend(&COLUMNS);
+    }
+    let head = lines([columns.iter().map(|column| column.name.to_owned()).collect()]);
+    let begin = (Some(None), MOST_ROWS, Some(head));
     let pieces =
         stream::try_unfold(begin, move |(at, left, head): (Option<Option<Cursor>>, usize, Option<Vec<u8>>)| {
-            let (center, filter) = (center.clone(), filter.clone());
+            let (center, filter, columns) = (center.clone(), filter.clone(), columns.clone());
             async move {
                 if let Some(head) = head {
                     return Ok::<_, clawback_store::StoreError>(Some((head, (at, left, None))));
@@ -148,6 +199,7 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
                 let most = READ.min(u32::try_from(left).unwrap_or(READ));
                 let page = center.site().history.history(&filter, after, most).await?;
                 let read = page.remediations.len();
+                let record = |it: &Remediation| columns.iter().map(|column| (column.text)(it)).collect();
                 let lines = lines(page.remediations.iter().map(record));
                 Ok(Some((lines, (page.next.map(Some), left - read, None))))
             }
@@ -160,37 +212,6 @@ pub(crate) fn attachment(name: &str, body: Body) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
     ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
         .into_response()
-}
-
-fn head() -> Vec<u8> {
-    let mut names = COLUMNS.map(str::to_owned).to_vec();
-    names.extend(["Remediation ID", "Requested by", "Playbook", "Description", "Stop reason"].map(str::to_owned));
-    lines([names])
-}
-
-fn record(remediation: &Remediation) -> Vec<String> {
-    let request = &remediation.request;
-    let counts = &remediation.counts;
-    vec![
-        request.name.clone(),
-        remediation.status.to_string(),
-        request.action.to_string(),
-        counts.submitted.to_string(),
-        counts.succeeded.to_string(),
-        counts.failed.to_string(),
-        request.source.as_str().to_owned(),
-        remediation.decided_by.clone().unwrap_or_default(),
-        request.severity.as_str().to_owned(),
-        remediation.created_at.to_string(),
-        remediation.updated_at.to_string(),
-        request.approval_id.to_string(),
-        request.investigation_id.to_string(),
-        remediation.id.to_string(),
-        request.requested_by.clone(),
-        request.playbook.clone(),
-        request.description.clone(),
-        remediation.stop.as_ref().map(ToString::to_string).unwrap_or_default(),
-    ]
 }
 
 /// Rows as CSV (RFC 4180) in which no spreadsheet finds a formula.

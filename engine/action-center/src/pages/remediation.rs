@@ -19,11 +19,18 @@ use crate::access::Caller;
 use crate::api::remediation as find;
 use crate::body::{optional, word};
 use crate::center::Center;
+use crate::export::ExportFormat;
 use crate::json::MessageJson;
 use crate::problem::Problem;
 
 /// Messages of a page.
 const PAGE: u32 = 100;
+/// All that is known of it as lines of JSON, in whose words.
+const EXPORTS: [(ExportFormat, &str); 3] = [
+    (ExportFormat::Clawback, "Everything, with hashes"),
+    (ExportFormat::Ocsf, "As OCSF events"),
+    (ExportFormat::O365Air, "As Office 365 AIR records"),
+];
 /// Messages read at once for a file.
 const READ: u32 = 5_000;
 
@@ -86,6 +93,9 @@ pub(crate) async fn page(
             }
             a href={ "/remediations/" (id) "/clusters" } { "By sender, subject and mailbox" }
             a href={ "/remediations/" (id) "/messages.csv" } { "Download as CSV" }
+            @for (format, name) in EXPORTS {
+                a href={ "/api/v1/remediations/" (id) "/export?format=" (format) } { (name) }
+            }
         }
     };
     Ok(layout::page(&frame, "/history", &visible(&request.name), &body))
@@ -119,6 +129,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
             @if let Some(decided_by) = &remediation.decided_by { ", decided by " (layout::mail(decided_by)) } }
         @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } }
         (charts::outcomes(&remediation.counts))
+        (charts::throughput(&batches))
         (layout::facts(&[
             ("Submitted", html! { (remediation.counts.submitted) }),
             ("Remediable", html! { (remediation.counts.remediable) }),
