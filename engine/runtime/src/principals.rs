@@ -57,9 +57,13 @@ impl Api {
         Ok(self.site().history.change_roles(name, &unique(roles), &who.name, self.site().now()).await?)
     }
 
-    /// Sets the password that somebody signs in with, by its hash; their sessions end. Anybody may change their own.
+    /// Sets the password that somebody signs in with, by its hash; their sessions end. Anybody may change their own, but not with
+    /// a token that brings only some of their roles: the password brings all of them.
     pub async fn set_password(&self, who: &Principal, name: &str, hash: &str) -> Result<(), Error> {
         own_or_administered(who, name)?;
+        if who.name == name && self.site().history.principal(name).await?.roles != who.roles {
+            allow(who, Permission::Administer)?;
+        }
         Ok(self.site().history.set_password(name, hash, &who.name, self.site().now()).await?)
     }
 

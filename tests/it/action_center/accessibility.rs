@@ -34,7 +34,15 @@ async fn no_page_keeps_anybody_out() {
     let served = Served::start(&desk).await;
     let mut pages: Vec<String> = ["/pending", "/history", "/investigations", "/alerts", "/schedules", "/playbooks"]
         .into_iter()
-        .chain(["/playbooks/purge", "/connectors", "/audit", "/search", "/search?from=eve%40evil.example", "/nothing"])
+        .chain([
+            "/playbooks/purge",
+            "/connectors",
+            "/people",
+            "/audit",
+            "/search",
+            "/search?from=eve%40evil.example",
+            "/nothing",
+        ])
         .map(str::to_owned)
         .collect();
     pages.extend(seeds.iter().map(|seed| format!("/remediations/{}", seed.id)));

@@ -138,6 +138,21 @@ async fn the_secret_of_a_token_is_told_once() {
 }
 
 #[tokio::test]
+async fn a_token_for_less_cannot_become_a_password_for_all() {
+    let desk = desk().await;
+    let center = &desk.center;
+    let root = center.add("root", PrincipalKind::Person, &[Role::Admin]).await;
+    let order = json!({ "label": "dashboard", "roles": ["analyst"] });
+    let less = center.call(&root, "POST", "/api/v1/principals/ann/tokens", Some(order)).await.json();
+    let password = || Some(json!({ "password": "correct horse battery staple" }));
+    let path = "/api/v1/principals/ann/password";
+    let refused = center.call(less["token"].as_str().unwrap(), "PUT", path, password()).await;
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("forbidden")), "{}", refused.text);
+    assert_eq!(center.call(&desk.ben, "PUT", path, password()).await.status, 403, "somebody else's");
+    assert_eq!(center.call(&desk.ann, "PUT", path, password()).await.status, 204, "her own, with all that she has");
+}
+
+#[tokio::test]
 async fn a_caller_who_goes_away_finds_the_answer_later() {
     let desk = desk().await;
     let (center, ann) = (&desk.center, &desk.ann);

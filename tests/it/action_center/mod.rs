@@ -7,6 +7,7 @@ mod browser;
 mod columns;
 mod hostile;
 mod oidc;
+mod people;
 mod reading;
 mod schemathesis;
 mod served;

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 const LONGEST: usize = 200;
 
 /// The tabs, in their order.
-const TABS: [(&str, &str); 9] = [
+const TABS: [(&str, &str); 10] = [
     ("/search", "Search"),
     ("/pending", "Pending"),
     ("/history", "History"),
@@ -22,6 +22,7 @@ const TABS: [(&str, &str); 9] = [
     ("/schedules", "Schedules"),
     ("/playbooks", "Playbooks"),
     ("/connectors", "Connectors"),
+    ("/people", "People"),
     ("/audit", "Audit"),
 ];
 

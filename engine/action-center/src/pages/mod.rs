@@ -1,6 +1,6 @@
 //! The pages. A file a page: what it shows, its handler, its forms. Every form is a POST that ends in a redirect, so that
 //! nothing is sent twice by loading a page again, and works without a script. One shows a page instead: reading a message, which
-//! is an event each time.
+//! is an event each time; and a new token, whose secret is shown once.
 
 mod alerts;
 mod assets;
@@ -15,6 +15,7 @@ mod investigations;
 mod layout;
 mod message;
 mod pending;
+mod people;
 mod playbooks;
 mod remediation;
 mod schedules;
@@ -77,6 +78,10 @@ pub(crate) fn router() -> Router<Center> {
         .route("/playbooks", get(playbooks::list))
         .route("/playbooks/{name}", get(playbooks::page))
         .route("/connectors", get(connectors::page).post(connectors::check))
+        .route("/people", get(people::page).post(people::add))
+        .route("/people/roles", post(people::change))
+        .route("/people/tokens", post(people::make_token))
+        .route("/people/revoke", post(people::revoke))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/halt", post(audit::halt))
         .route("/assets/{name}", get(assets::asset))

@@ -1,0 +1,171 @@
+//! People: who may act, with which roles and tokens. Everybody sees whom to ask; administrators change it.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect};
+use clawback_model::{Permission, Principal, PrincipalKind, Role, is_deceptive};
+use clawback_runtime::TokenOrder;
+use clawback_store::Token;
+use maud::{Markup, html};
+
+use super::fields::Fields;
+use super::frame::Frame;
+use super::{Shown, layout};
+use crate::access::Caller;
+use crate::body::{optional, word};
+use crate::center::Center;
+use crate::problem::Problem;
+
+const TAB: &str = "/people";
+const COLUMNS: [&str; 3] = ["Name", "Kind", "Roles"];
+const TOKENS: [&str; 6] = ["Whose", "Label", "Made", "Ends", "Brings", "State"];
+
+pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
+    let frame = Frame::load(&center, caller).await?;
+    let people = center.api().principals(&frame.who).await?;
+    let tokens = center.api().tokens(&frame.who).await?;
+    let administers = frame.may(Permission::Administer);
+    let rows: Vec<Markup> = people.iter().map(|one| person(&frame, one, administers)).collect();
+    let now = center.now();
+    let listed: Vec<Markup> =
+        tokens.iter().map(|one| token(&frame, one, one.expires_at.is_some_and(|at| at <= now))).collect();
+    let body = html! {
+        (layout::table("People", &COLUMNS, &rows, "There is nobody."))
+        @if administers { (adding(&frame)) }
+        h2 { @if administers { "Tokens" } @else { "Your tokens" } }
+        (layout::table("Tokens", &TOKENS, &listed, "There is none."))
+        @if administers { (making(&frame, &people)) }
+    };
+    Ok(layout::page(&frame, TAB, "People", &body))
+}
+
+fn person(frame: &Frame, one: &Principal, administers: bool) -> Markup {
+    html! { tr {
+        td { (layout::mail(&one.name)) }
+        td { (one.kind.as_str()) }
+        td {
+            (words(&one.roles))
+            @if administers && reads_as_it_is(&one.name) { details { summary { "Change" }
+                form method="post" action="/people/roles" {
+                    (layout::form_token(frame))
+                    input type="hidden" name="name" value=(one.name);
+                    (boxes(&one.roles))
+                    div .row { button .plain { "Change the roles" } }
+                }
+            } }
+        }
+    } }
+}
+
+fn token(frame: &Frame, one: &Token, is_over: bool) -> Markup {
+    let may = frame.may(Permission::Administer) || frame.who.name == one.principal;
+    let may = may && reads_as_it_is(&one.principal) && reads_as_it_is(&one.label);
+    html! { tr {
+        td { (layout::mail(&one.principal)) }
+        td { (layout::mail(&one.label)) }
+        td { (layout::time(one.created_at)) }
+        td { @match one.expires_at { Some(at) => (layout::time(at)), None => "never" } }
+        td { @match &one.scope { Some(roles) => (words(roles)), None => "all roles" } }
+        td { @match (one.revoked_at, is_over) {
+            (Some(at), _) => { "void since " (layout::time(at)) }
+            (None, true) => "over",
+            (None, false) => {
+                "good "
+                @if may { form .inline method="post" action="/people/revoke" {
+                    (layout::form_token(frame))
+                    input type="hidden" name="name" value=(one.principal);
+                    input type="hidden" name="label" value=(one.label);
+                    button .plain aria-label={ "Revoke " (one.label) " of " (one.principal) } { "Revoke" }
+                } }
+            }
+        } }
+    } }
+}
+
+fn adding(frame: &Frame) -> Markup {
+    html! { form method="post" action="/people" {
+        (layout::form_token(frame))
+        fieldset {
+            legend { "Add somebody" }
+            label { "Name" input type="text" name="name" required maxlength="200" autocomplete="off"; }
+            (layout::choice("kind", "Kind", None, &PrincipalKind::ALL.map(PrincipalKind::as_str), "person"))
+            (boxes(&[]))
+            div .row { button { "Add" } }
+        }
+    } }
+}
+
+fn making(frame: &Frame, people: &[Principal]) -> Markup {
+    let names: Vec<&str> = people.iter().map(|one| one.name.as_str()).filter(|name| reads_as_it_is(name)).collect();
+    html! { form method="post" action="/people/tokens" {
+        (layout::form_token(frame))
+        fieldset {
+            legend { "Make a token" }
+            (layout::choice("name", "Whose", None, &names, ""))
+            (layout::text("label", "Label", "", "what it is for"))
+            label { "Days until it ends" input type="number" name="days" min="1" max="3650" placeholder="never"; }
+            p .note { "It brings all roles of its owner, or only those that are ticked." }
+            (boxes(&[]))
+            div .row { button { "Make a token" } }
+        }
+    } }
+}
+
+/// A name that an identity provider gave may hold what nobody sees; no form repeats that, and the command line is left for it.
+fn reads_as_it_is(name: &str) -> bool {
+    !name.chars().any(is_deceptive)
+}
+
+fn boxes(held: &[Role]) -> Markup {
+    html! { div .row { @for role in Role::ALL {
+        label .box { input type="checkbox" name="role" value=(role.as_str()) checked[held.contains(&role)]; (role.as_str()) }
+    } } }
+}
+
+fn words(roles: &[Role]) -> String {
+    match roles {
+        [] => "none".to_owned(),
+        roles => roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn roles(fields: &Fields) -> Result<Vec<Role>, Problem> {
+    fields.all("role").map(|role| word("role", role)).collect()
+}
+
+pub(crate) async fn add(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    let kind = PrincipalKind::ALL.into_iter().find(|kind| kind.as_str() == fields.get("kind"));
+    let kind = kind.ok_or_else(|| Problem::bad_request("kind: a person, or a service?"))?;
+    let new = Principal { name: fields.get("name").trim().to_owned(), kind, roles: roles(&fields)? };
+    center.api().add_principal(&caller.who, new).await?;
+    Ok(Redirect::to(TAB).into_response())
+}
+
+pub(crate) async fn change(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    center.api().change_roles(&caller.who, fields.get("name"), roles(&fields)?).await?;
+    Ok(Redirect::to(TAB).into_response())
+}
+
+pub(crate) async fn revoke(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    center.api().revoke_token(&caller.who, fields.get("name"), fields.get("label")).await?;
+    Ok(Redirect::to(TAB).into_response())
+}
+
+/// The one form that shows a page: a secret stands in no address, and is shown once.
+pub(crate) async fn make_token(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    let order = TokenOrder {
+        label: fields.get("label").trim().to_owned(),
+        days: optional("days", fields.filled("days"))?,
+        roles: roles(&fields)?,
+    };
+    let made = center.api().make_token(&caller.who, fields.get("name"), order).await?;
+    let frame = Frame::load(&center, caller).await?;
+    let body = html! {
+        p .note role="status" {
+            "Token " strong { (layout::mail(&made.label)) } " of " (layout::mail(fields.get("name"))) ". Keep it now: it is shown "
+            "only this once, and the database keeps only its digest."
+        }
+        pre tabindex="0" { code { (made.secret.reveal()) } }
+        p { a href=(TAB) { "To everybody" } }
+    };
+    Ok(layout::page(&frame, TAB, "A new token", &body))
+}

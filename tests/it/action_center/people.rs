@@ -1,0 +1,61 @@
+//! The page of people: whom to ask, for everybody; roles and tokens, for administrators.
+
+use clawback_model::{PrincipalKind, Role};
+
+use super::desk;
+
+#[tokio::test]
+async fn an_administrator_lets_people_in_and_out() {
+    let desk = desk().await;
+    let center = &desk.center;
+    for (name, role) in [("root", Role::Admin), ("vic", Role::Viewer)] {
+        center.add(name, PrincipalKind::Person, &[role]).await;
+        center.password(name).await;
+    }
+    let cookie = center.sign_in("root").await;
+    let send = async |path: &str, fields: &str| {
+        let token = center.page(&cookie, "/people").await.form_token();
+        center.form(&cookie, path, &format!("form_token={token}&{fields}")).await
+    };
+    let added = send("/people", "name=siem&kind=service&role=analyst&role=viewer").await;
+    assert_eq!((added.status, added.header("location")), (303, "/people"));
+    assert_eq!(send("/people", "name=siem&kind=person").await.status, 409, "there is one already");
+    assert_eq!(send("/people", "name=a%2Fb&kind=person").await.status, 422, "no name");
+    assert_eq!(send("/people", "name=x&kind=robot").await.status, 400, "no kind");
+    assert_eq!(send("/people", "name=x&kind=person&role=king").await.status, 400, "no role");
+
+    let made = send("/people/tokens", "name=siem&label=prod&days=30&role=viewer").await;
+    let secret = made.text.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).unwrap().to_owned();
+    let me = center.call(&secret, "GET", "/api/v1/me", None).await.json();
+    assert_eq!((&me["name"], &me["roles"]), (&"siem".into(), &serde_json::json!(["viewer"])));
+    let page = center.page(&cookie, "/people").await.text;
+    assert!(page.contains("prod") && !page.contains(&secret), "{page}");
+
+    assert_eq!(send("/people/roles", "name=siem&role=approver").await.status, 303);
+    assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 403, "nothing is left of its role");
+    assert_eq!(send("/people/revoke", "name=siem&label=prod").await.status, 303);
+    assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 401);
+
+    // Whoever is no administrator sees names and roles, their own tokens, and no form but for those.
+    let cookie = center.sign_in("vic").await;
+    let page = center.page(&cookie, "/people").await;
+    assert!(page.text.contains("siem") && page.text.contains("Revoke test of vic"), "{}", page.text);
+    for hidden in ["prod", "Add somebody", "Make a token", "Change the roles"] {
+        assert!(!page.text.contains(hidden), "{hidden}: {}", page.text);
+    }
+    let token = page.form_token();
+    for (path, fields) in [
+        ("/people", "name=eve&kind=person&role=admin"),
+        ("/people/roles", "name=vic&role=admin"),
+        ("/people/tokens", "name=vic"),
+        ("/people/revoke", "name=root&label=test"),
+    ] {
+        let refused = center.form(&cookie, path, &format!("form_token={token}&{fields}")).await;
+        assert_eq!(refused.status, 403, "{path}: {}", refused.text);
+    }
+    assert_eq!(center.refusals().await.iter().filter(|one| one.contains("POST /people")).count(), 4);
+    assert_eq!(
+        center.form(&cookie, "/people/revoke", &format!("form_token={token}&name=vic&label=test")).await.status,
+        303
+    );
+}
