@@ -101,7 +101,7 @@ pub(crate) fn timeline(by_hour: &BTreeMap<Timestamp, u64>) -> Markup {
         format!("{} messages from {first} to {last}, at most {most} in {each} h", by_hour.values().sum::<u64>());
     html! {
         figure .timeline {
-            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(words) {
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(words) {
                 @for (place, count) in &sums {
                     @let height = share(*count, most) / 100.0 * HEIGHT;
                     @let left = f64::from(i32::try_from(*place).unwrap_or(0)) * step;
@@ -128,14 +128,15 @@ pub(crate) fn throughput(batches: &[Batch]) -> Markup {
     let most = bars.iter().map(Piece::rate).max().unwrap_or(1);
     let place = |at: i64| share(u64::try_from(at - whole.start).unwrap_or(0), whole.micros()) / 100.0 * WIDTH;
     let words = format!(
-        "{} messages in {} s: {} messages/s from end to end, {most} at most",
+        "{} messages in {}.{} s: {} messages/s from end to end, {most} at most",
         whole.messages,
-        whole.micros().div_ceil(SECOND.unsigned_abs()),
+        whole.micros() / SECOND.unsigned_abs(),
+        whole.micros() % SECOND.unsigned_abs() * 10 / SECOND.unsigned_abs(),
         whole.rate(),
     );
     html! {
         figure .timeline {
-            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-label=(words) {
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(words) {
                 @for bar in &bars {
                     @let height = share(bar.rate(), most) / 100.0 * HEIGHT;
                     @let left = place(bar.start);
@@ -195,7 +196,7 @@ mod tests {
         assert_eq!(throughput(&batches).into_string(), "", "two batches are no curve");
         batches[2].finished = batch(3, 0, Some(22), 0).finished;
         let shown = throughput(&batches).into_string();
-        assert!(shown.contains("10010 messages in 22 s: 455 messages/s from end to end, 500 at most"), "{shown}");
+        assert!(shown.contains("10010 messages in 22.0 s: 455 messages/s from end to end, 500 at most"), "{shown}");
         assert_eq!(shown.matches("<rect").count(), 3);
         let many: Vec<Batch> =
             (0..1_000).map(|number| batch(number, number.into(), Some(i64::from(number) + 1), 7)).collect();
