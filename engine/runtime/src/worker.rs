@@ -13,10 +13,11 @@ use crate::batch;
 use crate::control::Control;
 use crate::crew::Crew;
 use crate::error::Error;
+use crate::outbox::Outbox;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{hold, node, notify, reversal, verification};
+use crate::{hold, node, reversal, verification};
 
 /// Who is written down for what nobody asked for in person.
 pub(crate) const AUTOMATION: &str = "automation";
@@ -122,6 +123,7 @@ impl Worker {
         mut told: impl FnMut(Result<Remediation, Error>),
     ) -> Result<(), Error> {
         let crew = Arc::new(Mutex::new(Arc::new(self.start_crew().await?)));
+        let outbox = Outbox::new(Arc::clone(&self.site)).beside();
         let leases: Leases = Arc::default();
         let mut directors = JoinSet::new();
         let mut watch = self.site.history.watch().await?;
@@ -169,6 +171,7 @@ impl Worker {
         for lease in left {
             given_back(&lease, self.site.history.release(&lease).await);
         }
+        outbox.end().await;
         Ok(())
     }
 
@@ -193,9 +196,11 @@ impl Worker {
 
     /// Sees one remediation through, with a crew of its own.
     async fn alone(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
+        let outbox = Outbox::new(Arc::clone(&self.site)).beside_one(&remediation.id);
         let mut hands = Hands::Own(None);
         let result = Box::pin(self.advance(remediation, lease, goal, &mut hands)).await;
         hands.leave().await;
+        outbox.end().await;
         result
     }
 
@@ -250,14 +255,14 @@ impl Worker {
             match hold::look(&self.site, &remediation, &lease, std::mem::take(&mut just_claimed)).await {
                 Ok(None) => {}
                 Ok(Some(kept)) => {
-                    self.stepped(&remediation, &kept).await;
+                    self.site.metrics.stepped(&remediation, &kept);
                     break Ok(kept);
                 }
                 Err(error) => break Err(error),
             }
             match self.step(&remediation, next, &lease, &control, &mut fresh_batch, hands).await {
                 Ok(next) => {
-                    self.stepped(&remediation, &next).await;
+                    self.site.metrics.stepped(&remediation, &next);
                     remediation = next;
                     if remediation.is_held() && remediation.asked.is_none() {
                         break Ok(remediation);
@@ -278,14 +283,6 @@ impl Worker {
         };
         given_back(&lease, released);
         result
-    }
-
-    /// Counts a step, and tells whoever wants to know of it.
-    async fn stepped(&self, before: &Remediation, after: &Remediation) {
-        self.site.metrics.stepped(before, after);
-        if after.status != before.status {
-            notify::status_changed(&self.site, after).await;
-        }
     }
 
     /// Does one thing and records it.
@@ -352,10 +349,7 @@ impl Worker {
     async fn plan(&self, remediation: &Remediation, lease: &Lease, control: &Control) -> Result<Remediation, Error> {
         let history = &self.site.history;
         let id = &remediation.id;
-        let planning = self.record(lease, &Event::PlanningStarted).await?;
-        if planning.status != remediation.status {
-            notify::status_changed(&self.site, &planning).await;
-        }
+        self.record(lease, &Event::PlanningStarted).await?;
         history.begin_plan(id, lease).await?;
         let searched = tokio::select! {
             searched = self.search(remediation, lease) => searched,

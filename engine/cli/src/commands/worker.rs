@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_model::Halt;
-use clawback_runtime::{Site, Timers, Worker, silent};
+use clawback_runtime::{Outbox, Site, Timers, Worker, silent};
 
 use crate::args::{Global, WorkerArgs};
 use crate::failure::{Exit, Failure, chain};
@@ -33,7 +33,9 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
     let mut timers = Timers::new(session.api.clone());
     if args.once {
         timers.tick().await?;
-        return once(&worker).await;
+        let exit = once(&worker).await;
+        Outbox::new(Arc::clone(session.site())).tell_due().await;
+        return exit;
     }
     let (stopping, asked) = tokio::sync::oneshot::channel();
     let stop = async {
