@@ -328,13 +328,13 @@ fn a_command_that_is_killed_leaves_its_notices_to_a_worker() {
     std::fs::write(folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let (dead, taken) = silent_channel();
     let siem = Hooks::start();
-    let mut config = std::fs::read_to_string(folder.path().join("clawback.toml")).unwrap();
-    for (name, url) in [("dead", &dead), ("siem", &siem.url)] {
-        config.push_str(&format!(
-            "\n[notifiers.{name}]\nkind = \"webhook\"\nurl = \"{url}/x\"\nsecret-file = \"key\"\nevery-change = true\n"
-        ));
-    }
-    std::fs::write(folder.path().join("clawback.toml"), config).unwrap();
+    let written = std::fs::read_to_string(folder.path().join("clawback.toml")).unwrap();
+    let [dead, live] = [("dead", &dead), ("siem", &siem.url)].map(|(name, url)| {
+        format!(
+            "[notifiers.{name}]\nkind = \"webhook\"\nurl = \"{url}/x\"\nsecret-file = \"key\"\nevery-change = true\n"
+        )
+    });
+    std::fs::write(folder.path().join("clawback.toml"), format!("{written}\n{dead}{live}")).unwrap();
     siem.refuse(true);
     let mut run = clawback.command(&["run", "purge"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let patience = Instant::now() + Duration::from_secs(30);

@@ -46,7 +46,7 @@ pub use library::Library;
 pub use metrics::Metrics;
 pub use node::node_name;
 pub use notify::{Approvals, MailConfig, MailTls, Notifier, NotifierConfig};
-pub use outbox::Outbox;
+pub use outbox::{Beside, Outbox};
 pub use progress::{Observer, Seen, silent};
 pub use retention::Forgotten;
 pub use site::{Site, Tuning};

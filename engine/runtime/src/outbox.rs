@@ -46,14 +46,14 @@ pub struct Outbox {
 }
 
 /// An outbox at work; dropping it ends every try at once.
-pub(crate) struct Beside {
+pub struct Beside {
     stop: oneshot::Sender<()>,
     task: Task<()>,
 }
 
 impl Beside {
-    /// Lets the tries under way end.
-    pub(crate) async fn end(self) {
+    /// Lets the tries under way end; what is left is told by whoever looks next.
+    pub async fn end(self) {
         drop(self.stop);
         self.task.await;
     }
@@ -68,7 +68,7 @@ impl Outbox {
     /// Tells whatever is due, each with one try, all notifiers at once. Failing to tell fails nothing else: it is logged, and
     /// tried again in its time, by whichever node.
     pub async fn tell_due(&self) {
-        logged(self.turn().await);
+        logged(Box::pin(self.turn()).await);
     }
 
     /// The same, and nothing but the changes of one remediation: for a command in the foreground, which may be all that runs.
@@ -76,10 +76,12 @@ impl Outbox {
         Self { of: Some(id.clone()), ..self.clone() }.tell_due().await;
     }
 
-    /// Tells of everything until it is ended.
-    pub(crate) fn beside(self) -> Beside {
+    /// Tells of everything, beside whatever else is done, until it is ended.
+    pub fn beside(self) -> Beside {
         let (stop, stopped) = oneshot::channel();
-        Beside { stop, task: spawn(self.serve(stopped)) }
+        // A flag of its own: what is ended is this, and not whatever else the outbox is asked for.
+        let served = Self { stopping: Arc::default(), ..self };
+        Beside { stop, task: spawn(served.serve(stopped)) }
     }
 
     /// Tells of one remediation until it is ended, and then of its last changes.
@@ -87,6 +89,7 @@ impl Outbox {
         Self { of: Some(id.clone()), ..self }.beside()
     }
 
+    /// Its future is large; callers box it.
     async fn turn(&self) -> Result<(), Error> {
         self.address().await?;
         let notifiers = self.site.history.due_notifiers(self.of.as_ref(), self.site.now()).await?;

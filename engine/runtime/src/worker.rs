@@ -87,7 +87,7 @@ impl Worker {
         Self { site, observer }
     }
 
-    /// Works on one remediation until it waits for a person, or has ended.
+    /// Works on one remediation until it waits for a person, or has ended, and tells whoever wants to know of it.
     pub async fn run(&self, id: &RemediationId) -> Result<Remediation, Error> {
         let site = &self.site;
         let remediation = site.history.load(id).await?;
@@ -96,10 +96,10 @@ impl Worker {
         }
         hold::refuse_if_halted(site).await?;
         let (remediation, lease) = self.claim(id).await?;
-        self.alone(remediation, lease, Goal::Settled).await
+        self.alone_and_told(remediation, lease, Goal::Settled).await
     }
 
-    /// Works on the most urgent remediation that is due, if there is one.
+    /// Works on the most urgent remediation that is due, if there is one. Telling of it is left to an [`Outbox`].
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         match self.claim_due().await? {
             Some((remediation, lease)) => self.alone(remediation, lease, Goal::Settled).await.map(Some),
@@ -107,11 +107,11 @@ impl Worker {
         }
     }
 
-    /// Makes the plan of one remediation, and no more.
+    /// Makes the plan of one remediation, and no more, and tells whoever wants to know of it.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
         hold::refuse_if_halted(&self.site).await?;
         let (remediation, lease) = self.claim(id).await?;
-        self.alone(remediation, lease, Goal::Planned).await
+        self.alone_and_told(remediation, lease, Goal::Planned).await
     }
 
     /// Works on whatever is due, many remediations at once, and on the lanes of every node's batches, until `stop` completes.
@@ -196,10 +196,16 @@ impl Worker {
 
     /// Sees one remediation through, with a crew of its own.
     async fn alone(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
-        let outbox = Outbox::new(Arc::clone(&self.site)).beside_one(&remediation.id);
         let mut hands = Hands::Own(None);
         let result = Box::pin(self.advance(remediation, lease, goal, &mut hands)).await;
         hands.leave().await;
+        result
+    }
+
+    /// The same, and its changes are told meanwhile: there may be no other node.
+    async fn alone_and_told(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
+        let outbox = Outbox::new(Arc::clone(&self.site)).beside_one(&remediation.id);
+        let result = self.alone(remediation, lease, goal).await;
         outbox.end().await;
         result
     }

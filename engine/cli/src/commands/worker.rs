@@ -32,9 +32,12 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
     let halted = super::halt::tell(session.site(), None).await?;
     let mut timers = Timers::new(session.api.clone());
     if args.once {
+        let outbox = Outbox::new(Arc::clone(session.site()));
+        let telling = outbox.clone().beside();
         timers.tick().await?;
         let exit = once(&worker).await;
-        Outbox::new(Arc::clone(session.site())).tell_due().await;
+        telling.end().await;
+        outbox.tell_due().await;
         return exit;
     }
     let (stopping, asked) = tokio::sync::oneshot::channel();

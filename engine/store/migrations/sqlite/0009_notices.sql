@@ -18,4 +18,4 @@ CREATE TABLE deliveries (
     next_at BIGINT NOT NULL,
     PRIMARY KEY (notifier, remediation_id, event)
 );
-CREATE INDEX deliveries_due ON deliveries (notifier, next_at);
+CREATE INDEX deliveries_due ON deliveries (next_at, notifier);
