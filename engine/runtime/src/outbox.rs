@@ -94,7 +94,8 @@ impl Outbox {
         self.address().await?;
         let notifiers = self.site.history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
         let told = join_all(notifiers.iter().map(|name| self.channel(name)));
-        let (told, reminded) = tokio::join!(told, self.remind());
+        let reminded = async { if self.of.is_none() { self.remind().await } else { Ok(()) } };
+        let (told, reminded) = tokio::join!(told, reminded);
         told.into_iter().collect::<Result<(), Error>>()?;
         reminded
     }
@@ -140,7 +141,7 @@ impl Outbox {
         }
         self.address().await?;
         let notifiers = history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
-        Ok(notifiers.into_iter().map(Some).chain([None]).collect())
+        Ok(notifiers.into_iter().map(Some).chain(self.of.is_none().then_some(None)).collect())
     }
 
     async fn tell(self, name: Option<String>) {
@@ -235,9 +236,6 @@ impl Outbox {
 
     /// Reminds of what waits, until nothing is due.
     async fn remind(&self) -> Result<(), Error> {
-        if self.of.is_some() {
-            return Ok(());
-        }
         while !self.stopping.load(Ordering::Relaxed) && reminders::tell(&self.site).await? {}
         Ok(())
     }

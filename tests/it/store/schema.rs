@@ -75,7 +75,7 @@ async fn wide_tables_are_read_by_key() {
         ("SELECT number FROM remediations WHERE due_at <= 5 AND lease_until <= 5", 1),
         ("SELECT name FROM schedules WHERE next_at <= 5 ORDER BY next_at", 1),
         ("SELECT first_id FROM sweeps WHERE next_at <= 5 ORDER BY next_at", 1),
-        ("SELECT DISTINCT notifier FROM deliveries WHERE next_at <= 5", 1),
+        ("SELECT notifier FROM deliveries WHERE next_at <= 5 ORDER BY next_at LIMIT 9", 1),
         (
             "SELECT d.event FROM deliveries d WHERE d.notifier = 'n' AND d.next_at <= 5 \
              AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.notifier = d.notifier \
