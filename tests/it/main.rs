@@ -20,6 +20,7 @@ mod hostile_mail;
 mod imap;
 mod notifications;
 mod operation;
+mod outbox;
 mod playbooks;
 mod reminders;
 mod schedules;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, Decision, ManualClock, PublicUrl, Remediation, Role, Status};
-use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Timers, Worker, silent};
+use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Outbox, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hooks::Hooks;
@@ -74,33 +74,15 @@ impl World {
         pending
     }
 
-    /// All nodes tick at once after so many minutes; gives what was told since, as `path type`.
+    /// All nodes look at once after so many minutes; gives what was told since, as `path type`.
     async fn tick_after(&self, minutes: u64) -> Vec<String> {
         let before = self.hooks.so_far().len();
         self.clock.advance(Duration::from_mins(minutes));
         let (a, b, c) = (self.node().await, self.node().await, self.node().await);
-        let mut timers = [a, b, c].map(Timers::new);
-        let ticks = timers.iter_mut().map(Timers::tick);
-        for ticked in futures_of(ticks).await {
-            ticked.unwrap();
-        }
+        let nodes = [a, b, c].map(|node| Outbox::new(Arc::clone(node.site())));
+        tokio::join!(nodes[0].tell_due(), nodes[1].tell_due(), nodes[2].tell_due());
         told(&self.hooks, before)
     }
-}
-
-async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut waiting: Vec<_> = futures.map(Box::pin).collect();
-    let mut done: Vec<Option<F::Output>> = waiting.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, done) in waiting.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
-            if let std::task::Poll::Ready(output) = future.as_mut().poll(context) {
-                *done = Some(output);
-            }
-        }
-        if done.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }
 
 fn told(hooks: &Hooks, before: usize) -> Vec<String> {

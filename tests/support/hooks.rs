@@ -34,6 +34,7 @@ pub struct Hooks {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
     received: Arc<Mutex<Vec<Hook>>>,
+    turned_away: Arc<Mutex<Vec<Hook>>>,
     refuses: Arc<AtomicBool>,
 }
 
@@ -42,32 +43,37 @@ impl Hooks {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it listens"));
-        let (received, refuses) = (Arc::<Mutex<Vec<Hook>>>::default(), Arc::<AtomicBool>::default());
-        let (list, refuse) = (Arc::clone(&received), Arc::clone(&refuses));
+        let [received, turned_away] = [(); 2].map(|()| Arc::<Mutex<Vec<Hook>>>::default());
+        let refuses = Arc::<AtomicBool>::default();
+        let (told, turned, refuse) = (Arc::clone(&received), Arc::clone(&turned_away), Arc::clone(&refuses));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (list, refuse) = (Arc::clone(&list), Arc::clone(&refuse));
+                let (told, turned, refuse) = (Arc::clone(&told), Arc::clone(&turned), Arc::clone(&refuse));
                 thread::spawn(move || {
-                    let turned_away = refuse.load(Ordering::SeqCst);
+                    let no = refuse.load(Ordering::SeqCst);
                     let hook = receive(&stream)?;
-                    if !turned_away {
-                        list.lock().expect("nobody panics with it").push(hook);
-                    }
-                    let status = if turned_away { "503 Service Unavailable" } else { "204 No Content" };
+                    let list = if no { turned } else { told };
+                    list.lock().expect("nobody panics with it").push(hook);
+                    let status = if no { "503 Service Unavailable" } else { "204 No Content" };
                     let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                     (&stream).write_all(answer.as_bytes())
                 });
             }
         });
-        Self { url, received, refuses }
+        Self { url, received, turned_away, refuses }
     }
 
-    /// Whether everything is answered with an error, and not kept.
+    /// Whether everything is answered with an error.
     pub fn refuse(&self, refuse: bool) {
         self.refuses.store(refuse, Ordering::SeqCst);
     }
 
-    /// What came so far.
+    /// What was answered with an error so far.
+    pub fn refused(&self) -> Vec<Hook> {
+        self.turned_away.lock().expect("nobody panics with it").clone()
+    }
+
+    /// What came so far, and was not refused.
     pub fn so_far(&self) -> Vec<Hook> {
         self.received.lock().expect("nobody panics with it").clone()
     }

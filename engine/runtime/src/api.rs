@@ -171,8 +171,7 @@ impl Api {
     pub async fn vote(&self, who: &Principal, id: &RemediationId, ballot: Ballot) -> Result<Remediation, Error> {
         let now = self.site.now();
         let Ballot { decision, digest, comment, seen } = ballot;
-        let voted = self
-            .site
+        self.site
             .history
             .record_if(id, None, &who.name, now, |current| {
                 let pending = current.approval.as_ref().filter(|_| current.status == Status::PendingApproval);
@@ -190,11 +189,7 @@ impl Api {
                 approval.vote(who, &vote)?;
                 Ok(Event::Voted { vote })
             })
-            .await?;
-        if voted.status != Status::PendingApproval {
-            crate::notify::status_changed(&self.site, &voted).await;
-        }
-        Ok(voted)
+            .await
     }
 
     /// Asks a running remediation to stop for now.
@@ -206,9 +201,7 @@ impl Api {
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         crate::hold::refuse_if_halted(&self.site).await?;
-        let resumed = self.site.history.resume::<Error>(id, &self.site.throttles, &who.name, self.site.now()).await?;
-        crate::notify::status_changed(&self.site, &resumed).await;
-        Ok(resumed)
+        self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await
     }
 
     /// Calls a remediation off; what is open becomes `cancelled`.
@@ -218,9 +211,7 @@ impl Api {
 
     /// Makes the plan of a pending remediation anew; votes so far are void.
     pub async fn replan(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
-        let again = self.control(who, id, &Event::ReplanRequested).await?;
-        crate::notify::status_changed(&self.site, &again).await;
-        Ok(again)
+        self.control(who, id, &Event::ReplanRequested).await
     }
 
     async fn control(&self, who: &Principal, id: &RemediationId, event: &Event) -> Result<Remediation, Error> {
@@ -366,7 +357,6 @@ impl Api {
     async fn file(&self, request: Request, who: &Principal) -> Result<Remediation, Error> {
         let filing = self.filing(request, &who.name)?;
         self.site.history.file(&filing).await?;
-        crate::notify::status_changed(&self.site, &filing.remediation).await;
         Ok(filing.remediation)
     }
 

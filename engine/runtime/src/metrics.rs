@@ -20,11 +20,13 @@ pub struct Metrics {
     outcomes: Family<OutcomeLabels, Counter>,
     throttles: Family<StoreLabels, Counter>,
     stops: Family<RuleLabels, Counter>,
+    notices: Family<NoticeLabels, Counter>,
     batch_duration: Histogram,
     approval_wait: Histogram,
     lanes_ready: Gauge,
     queue_age: Gauge<f64, AtomicU64>,
     remediations: Family<StatusLabels, Gauge>,
+    notices_waiting: Gauge,
     halted: Gauge,
 }
 
@@ -45,6 +47,12 @@ struct RuleLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoticeLabels {
+    notifier: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StatusLabels {
     status: &'static str,
 }
@@ -57,17 +65,24 @@ impl Default for Metrics {
             outcomes: Family::default(),
             throttles: Family::default(),
             stops: Family::default(),
+            notices: Family::default(),
             batch_duration: Histogram::new(exponential_buckets(0.05, 2.5, 12)),
             approval_wait: Histogram::new(exponential_buckets(15.0, 3.0, 10)),
             lanes_ready: Gauge::default(),
             queue_age: Gauge::default(),
             remediations: Family::default(),
+            notices_waiting: Gauge::default(),
             halted: Gauge::default(),
             registry: Registry::default(),
         };
         registry.register("outcomes", "Messages with an outcome, by kind and reason", new.outcomes.clone());
         registry.register("throttles", "Calls that a store throttled", new.throttles.clone());
         registry.register("stops", "Remediations paused, held or refused, by rule", new.stops.clone());
+        registry.register(
+            "notices",
+            "Tries to tell of a change of status, by notifier and result",
+            new.notices.clone(),
+        );
         let seconds = || Unit::Seconds;
         let help = "Time from a batch's start to its end on this node";
         registry.register_with_unit("batch_duration", help, seconds(), new.batch_duration.clone());
@@ -79,6 +94,8 @@ impl Default for Metrics {
         registry.register_with_unit("queue_age", help, seconds(), new.queue_age.clone());
         let help = "Remediations of the site that have not ended, by status";
         registry.register("remediations", help, new.remediations.clone());
+        let help = "Notices of the site that have not been told yet";
+        registry.register("notices_waiting", help, new.notices_waiting.clone());
         registry.register("halted", "1 while the site is halted", new.halted.clone());
         Self { registry, ..new }
     }
@@ -118,6 +135,11 @@ impl Metrics {
         self.stops.get_or_create(&RuleLabels { rule }).inc();
     }
 
+    /// A try to tell of a change of status: `told`, `failed`, or `given-up` for the last that failed.
+    pub fn notice(&self, notifier: &str, result: &'static str) {
+        self.notices.get_or_create(&NoticeLabels { notifier: notifier.to_owned(), result }).inc();
+    }
+
     /// One step of a remediation: from what it was to what it is.
     pub fn stepped(&self, before: &Remediation, after: &Remediation) {
         if let Some(reason) = after.stop.as_ref().filter(|_| before.stop != after.stop) {
@@ -144,6 +166,7 @@ impl Metrics {
             let number = found.map_or(0, |(_, number)| i64::try_from(*number).unwrap_or(i64::MAX));
             self.remediations.get_or_create(&StatusLabels { status: status.as_str() }).set(number);
         }
+        self.notices_waiting.set(i64::try_from(queue.notices).unwrap_or(i64::MAX));
         self.halted.set(i64::from(queue.halted));
     }
 

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Remediation, Reminder, Status};
+use clawback_model::{Remediation, Reminder, Status, Timestamp};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +22,7 @@ use notice::{Kind, Notice};
 
 pub use mail::{MailConfig, MailTls};
 
-/// Tries of one delivery, and the time for each.
-const TRIES: u32 = 3;
+/// For one try.
 const TIME_OUT: Duration = Duration::from_secs(10);
 
 /// `[notifiers.NAME]` in the configuration.
@@ -104,7 +103,7 @@ enum Channel {
 
 /// Why somebody could not be told. Says nothing of where: the address of a chat is a secret.
 #[derive(Debug, thiserror::Error)]
-enum Undelivered {
+pub(crate) enum Undelivered {
     #[error("{0}")]
     Http(reqwest::Error),
     #[error("the mail cannot be written: {0}")]
@@ -113,6 +112,8 @@ enum Undelivered {
     Smtp(#[from] lettre::transport::smtp::Error),
     #[error("no answer within {} s", TIME_OUT.as_secs())]
     TimedOut,
+    #[error("this node's configuration has no such notifier")]
+    Unknown,
 }
 
 impl From<reqwest::Error> for Undelivered {
@@ -147,28 +148,19 @@ impl Notifier {
         matches!(&self.0, Channel::Webhook(webhook) if webhook.every_change)
     }
 
-    /// Tries a few times; the same notice each time, so that a receiver can know it for the same.
-    async fn tell(&self, notice: &Notice, remediation: &Remediation) -> Result<(), Undelivered> {
-        let mut wait = Duration::from_secs(1);
-        for left in (0..TRIES).rev() {
-            let told = tokio::time::timeout(TIME_OUT, self.try_once(notice, remediation));
-            match told.await.unwrap_or(Err(Undelivered::TimedOut)) {
-                Err(error) if left == 0 => return Err(error),
-                Err(_) => tokio::time::sleep(wait).await,
-                Ok(()) => return Ok(()),
-            }
-            wait *= 2;
-        }
-        Ok(())
+    /// Tries once; that it is tried again is for whoever has the row.
+    async fn tell(&self, notice: &Notice, remediation: &Remediation, now: Timestamp) -> Result<(), Undelivered> {
+        let told = tokio::time::timeout(TIME_OUT, self.send(notice, remediation, now));
+        told.await.unwrap_or(Err(Undelivered::TimedOut))
     }
 
-    async fn try_once(&self, notice: &Notice, remediation: &Remediation) -> Result<(), Undelivered> {
+    async fn send(&self, notice: &Notice, remediation: &Remediation, now: Timestamp) -> Result<(), Undelivered> {
         match &self.0 {
             Channel::Log => {
                 log(notice, remediation);
                 Ok(())
             }
-            Channel::Webhook(webhook) => webhook.post(notice, remediation).await,
+            Channel::Webhook(webhook) => webhook.post(notice, remediation, now).await,
             Channel::Email(mailer) => mailer.send(notice).await,
             Channel::Chat(chat) => chat.post(notice).await,
         }
@@ -187,17 +179,28 @@ fn log(notice: &Notice, remediation: &Remediation) {
     );
 }
 
-/// Tells of a new status whoever wants to know of each, whoever the playbook names, and, of what waits, the approvers. Failing
-/// to tell never fails the remediation: it is logged, and the history has the fact.
-pub(crate) async fn status_changed(site: &Arc<Site>, remediation: &Remediation) {
-    let mut names: BTreeSet<&str> =
-        site.notifiers.iter().filter(|(_, one)| one.wants_every_change()).map(|(name, _)| name.as_str()).collect();
+/// Who is told of a new status: whoever wants to know of each, whoever the playbook names, and, of what waits, the approvers.
+pub(crate) fn whom(site: &Arc<Site>, remediation: &Remediation) -> Vec<String> {
+    let every = site.notifiers.iter().filter(|(_, one)| one.wants_every_change()).map(|(name, _)| name.clone());
+    let mut names: BTreeSet<String> = every.chain(of_playbook(site, remediation)).collect();
     if remediation.status == Status::PendingApproval {
-        names.extend(site.approvals.notify.iter().map(String::as_str));
+        names.extend(site.approvals.notify.iter().cloned());
     }
-    let of_playbook = of_playbook(site, remediation);
-    names.extend(of_playbook.iter().map(String::as_str));
-    tell(site, remediation, Kind::Changed, &names).await;
+    names.retain(|name| {
+        let known = site.notifiers.contains_key(name);
+        if !known {
+            tracing::warn!(notifier.name = name, "No such notifier is configured.");
+        }
+        known
+    });
+    names.into_iter().collect()
+}
+
+/// Tells one notifier of a new status. The notice is the same in every try, so that a receiver can know it for the same.
+pub(crate) async fn tell_change(site: &Site, name: &str, remediation: &Remediation) -> Result<(), Undelivered> {
+    let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
+    let notice = Notice::new(Kind::Changed, remediation, site.public_url.as_ref(), remediation.updated_at);
+    notifier.tell(&notice, remediation, site.now()).await
 }
 
 /// Tells of what still waits: those who were told first, or those above them. False if nobody could be told who should have been.
@@ -207,7 +210,22 @@ pub(crate) async fn remind(site: &Arc<Site>, remediation: &Remediation, reminder
         Reminder::Again => site.approvals.notify.iter().chain(&of_playbook).map(String::as_str).collect(),
         Reminder::Escalation => site.approvals.escalate_to.iter().map(String::as_str).collect(),
     };
-    names.is_empty() || tell(site, remediation, Kind::Reminder(reminder), &names).await > 0
+    if names.is_empty() {
+        return true;
+    }
+    let now = site.now();
+    let notice = &Notice::new(Kind::Reminder(reminder), remediation, site.public_url.as_ref(), now);
+    let told = names.into_iter().map(|name| async move {
+        let told = match site.notifiers.get(name) {
+            Some(notifier) => notifier.tell(notice, remediation, now).await,
+            None => Err(Undelivered::Unknown),
+        };
+        if let Err(error) = &told {
+            tracing::warn!(remediation.id = %remediation.id, notifier.name = name, %error, "Nobody told.");
+        }
+        told.is_ok()
+    });
+    join_all(told).await.contains(&true)
 }
 
 /// Whom the playbook names for this status.
@@ -229,26 +247,6 @@ fn of_playbook(site: &Arc<Site>, remediation: &Remediation) -> Vec<String> {
     };
     let facts = remediation.plan.as_ref().map(|plan| plan.facts.clone()).unwrap_or_default();
     bound.notifiers(occasion, &facts, &remediation.counts).into_iter().map(str::to_owned).collect()
-}
-
-/// Tells all of them at once; gives how many were.
-async fn tell(site: &Site, remediation: &Remediation, kind: Kind, names: &BTreeSet<&str>) -> usize {
-    if names.is_empty() {
-        return 0;
-    }
-    let notice = &Notice::new(kind, remediation, site.public_url.as_ref(), site.now());
-    let told = names.iter().map(|&name| async move {
-        let Some(notifier) = site.notifiers.get(name) else {
-            tracing::warn!(notifier.name = name, "No such notifier is configured.");
-            return false;
-        };
-        let told = notifier.tell(notice, remediation).await;
-        if let Err(error) = &told {
-            tracing::warn!(remediation.id = %remediation.id, notifier.name = name, %error, "Nobody told.");
-        }
-        told.is_ok()
-    });
-    join_all(told).await.into_iter().filter(|told| *told).count()
 }
 
 /// A URL to post to: `https://`, or plain only to this machine.

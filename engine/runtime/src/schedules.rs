@@ -11,7 +11,6 @@ use clawback_store::{Filing, Schedule, Slot, SlotFate, SlotRecord, WantedSchedul
 
 use crate::api::{Api, Submission, allow};
 use crate::error::Error;
-use crate::notify;
 use crate::site::Site;
 use crate::timers::automation;
 
@@ -84,12 +83,9 @@ async fn fire_one(api: &Api, schedule: &Schedule, now: Timestamp) -> Result<u64,
         return Ok(0);
     }
     for record in &records {
-        match &record.fate {
-            SlotFate::LeftOut { reason, detail } => {
-                let detail = detail.as_deref().unwrap_or_default();
-                tracing::info!(slot = %record.first, slots = record.slots, %reason, detail, "Slot left out.");
-            }
-            SlotFate::Runs(filing) => notify::status_changed(api.site(), &filing.remediation).await,
+        if let SlotFate::LeftOut { reason, detail } = &record.fate {
+            let detail = detail.as_deref().unwrap_or_default();
+            tracing::info!(slot = %record.first, slots = record.slots, %reason, detail, "Slot left out.");
         }
     }
     Ok(began)

@@ -107,9 +107,6 @@ async fn search(api: &Api, taken: &SweepState, first: &Remediation) -> Result<Se
     };
     let filing = if is_news { Some(api.filing(request, &automation().name)?) } else { None };
     let filed = site.history.finish_look(taken, filing.as_ref(), site.now()).await?;
-    if let Some(filing) = filing.as_ref().filter(|_| filed) {
-        crate::notify::status_changed(site, &filing.remediation).await;
-    }
     Ok(Search::Found(filed && is_news))
 }
 

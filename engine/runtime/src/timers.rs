@@ -1,4 +1,4 @@
-//! What happens because of the time: schedules fire, sweeps look, approvers are reminded. Nothing is kept in memory but when the playbooks were read
+//! What happens because of the time: schedules fire, and sweeps look. Nothing is kept in memory but when the playbooks were read
 //! last: every time is a row, so a restart loses none, and any number of nodes may tick at once.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
 
 use crate::api::Api;
 use crate::error::Error;
-use crate::{reminders, schedules, sweeps};
+use crate::{schedules, sweeps};
 
 /// How often the playbooks are read again: an edited schedule holds after this.
 const SYNC: Duration = Duration::from_mins(1);
@@ -43,9 +43,7 @@ impl Timers {
         if !site.history.timers_due(now).await? {
             return Ok(0);
         }
-        let began = schedules::fire(&self.api).await? + sweeps::look(&self.api).await?;
-        reminders::tell(&self.api).await?;
-        Ok(began)
+        Ok(schedules::fire(&self.api).await? + sweeps::look(&self.api).await?)
     }
 }
 

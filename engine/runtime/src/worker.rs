@@ -13,10 +13,11 @@ use crate::batch;
 use crate::control::Control;
 use crate::crew::Crew;
 use crate::error::Error;
+use crate::outbox::Outbox;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{hold, node, notify, reversal, verification};
+use crate::{hold, node, reversal, verification};
 
 /// Who is written down for what nobody asked for in person.
 pub(crate) const AUTOMATION: &str = "automation";
@@ -86,7 +87,7 @@ impl Worker {
         Self { site, observer }
     }
 
-    /// Works on one remediation until it waits for a person, or has ended.
+    /// Works on one remediation until it waits for a person, or has ended, and tells whoever wants to know of it.
     pub async fn run(&self, id: &RemediationId) -> Result<Remediation, Error> {
         let site = &self.site;
         let remediation = site.history.load(id).await?;
@@ -95,10 +96,10 @@ impl Worker {
         }
         hold::refuse_if_halted(site).await?;
         let (remediation, lease) = self.claim(id).await?;
-        self.alone(remediation, lease, Goal::Settled).await
+        self.alone_and_told(remediation, lease, Goal::Settled).await
     }
 
-    /// Works on the most urgent remediation that is due, if there is one.
+    /// Works on the most urgent remediation that is due, if there is one. Telling of it is left to an [`Outbox`].
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         match self.claim_due().await? {
             Some((remediation, lease)) => self.alone(remediation, lease, Goal::Settled).await.map(Some),
@@ -106,11 +107,11 @@ impl Worker {
         }
     }
 
-    /// Makes the plan of one remediation, and no more.
+    /// Makes the plan of one remediation, and no more, and tells whoever wants to know of it.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
         hold::refuse_if_halted(&self.site).await?;
         let (remediation, lease) = self.claim(id).await?;
-        self.alone(remediation, lease, Goal::Planned).await
+        self.alone_and_told(remediation, lease, Goal::Planned).await
     }
 
     /// Works on whatever is due, many remediations at once, and on the lanes of every node's batches, until `stop` completes.
@@ -122,6 +123,7 @@ impl Worker {
         mut told: impl FnMut(Result<Remediation, Error>),
     ) -> Result<(), Error> {
         let crew = Arc::new(Mutex::new(Arc::new(self.start_crew().await?)));
+        let outbox = Outbox::new(Arc::clone(&self.site)).beside();
         let leases: Leases = Arc::default();
         let mut directors = JoinSet::new();
         let mut watch = self.site.history.watch().await?;
@@ -169,6 +171,7 @@ impl Worker {
         for lease in left {
             given_back(&lease, self.site.history.release(&lease).await);
         }
+        outbox.end().await;
         Ok(())
     }
 
@@ -196,6 +199,14 @@ impl Worker {
         let mut hands = Hands::Own(None);
         let result = Box::pin(self.advance(remediation, lease, goal, &mut hands)).await;
         hands.leave().await;
+        result
+    }
+
+    /// The same, and its changes are told meanwhile: there may be no other node.
+    async fn alone_and_told(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
+        let outbox = Outbox::new(Arc::clone(&self.site)).beside_one(&remediation.id);
+        let result = self.alone(remediation, lease, goal).await;
+        outbox.end().await;
         result
     }
 
@@ -250,14 +261,14 @@ impl Worker {
             match hold::look(&self.site, &remediation, &lease, std::mem::take(&mut just_claimed)).await {
                 Ok(None) => {}
                 Ok(Some(kept)) => {
-                    self.stepped(&remediation, &kept).await;
+                    self.site.metrics.stepped(&remediation, &kept);
                     break Ok(kept);
                 }
                 Err(error) => break Err(error),
             }
             match self.step(&remediation, next, &lease, &control, &mut fresh_batch, hands).await {
                 Ok(next) => {
-                    self.stepped(&remediation, &next).await;
+                    self.site.metrics.stepped(&remediation, &next);
                     remediation = next;
                     if remediation.is_held() && remediation.asked.is_none() {
                         break Ok(remediation);
@@ -278,14 +289,6 @@ impl Worker {
         };
         given_back(&lease, released);
         result
-    }
-
-    /// Counts a step, and tells whoever wants to know of it.
-    async fn stepped(&self, before: &Remediation, after: &Remediation) {
-        self.site.metrics.stepped(before, after);
-        if after.status != before.status {
-            notify::status_changed(&self.site, after).await;
-        }
     }
 
     /// Does one thing and records it.
@@ -352,10 +355,7 @@ impl Worker {
     async fn plan(&self, remediation: &Remediation, lease: &Lease, control: &Control) -> Result<Remediation, Error> {
         let history = &self.site.history;
         let id = &remediation.id;
-        let planning = self.record(lease, &Event::PlanningStarted).await?;
-        if planning.status != remediation.status {
-            notify::status_changed(&self.site, &planning).await;
-        }
+        self.record(lease, &Event::PlanningStarted).await?;
         history.begin_plan(id, lease).await?;
         let searched = tokio::select! {
             searched = self.search(remediation, lease) => searched,

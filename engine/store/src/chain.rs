@@ -63,6 +63,12 @@ pub(crate) async fn of_remediation(tx: &mut Tx, id: &str) -> Result<Vec<Entry>, 
     tx.rows(sql, &[id.into()]).await?.iter().map(read).collect()
 }
 
+/// The events of a remediation up to this number.
+pub(crate) async fn until(tx: &mut Tx, id: &str, last: i64) -> Result<Vec<Entry>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE remediation_id = $1 AND seq <= $2 ORDER BY seq");
+    tx.rows(sql, &[id.into(), last.into()]).await?.iter().map(read).collect()
+}
+
 /// Appends an event; gives its number.
 #[tracing::instrument(name = "store.events.append", skip_all, fields(event.kind = kind))]
 pub(crate) async fn append(

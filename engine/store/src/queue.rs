@@ -4,6 +4,7 @@ use clawback_model::{Status, Timestamp};
 
 use crate::error::StoreError;
 use crate::halts;
+use crate::notices;
 use crate::store::Store;
 
 /// What waits now.
@@ -15,6 +16,8 @@ pub struct Queue {
     pub oldest_due: Option<Timestamp>,
     /// Lanes of open batches that no node has claimed.
     pub lanes_ready: u64,
+    /// Notices that nobody has been told yet.
+    pub notices: u64,
     /// Whether the site is halted.
     pub halted: bool,
 }
@@ -39,6 +42,8 @@ impl Store {
         let free =
             tx.row("SELECT COUNT(*) FROM work WHERE node IS NULL", &[]).await?.map_or(Ok(0), |row| row.int(0))?;
         let lanes_ready = free.unsigned_abs();
-        Ok(Queue { remediations, oldest_due, lanes_ready, halted: halts::standing(&mut tx).await?.is_some() })
+        let notices = notices::waiting(&mut tx).await?;
+        let halted = halts::standing(&mut tx).await?.is_some();
+        Ok(Queue { remediations, oldest_due, lanes_ready, notices, halted })
     }
 }

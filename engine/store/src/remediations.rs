@@ -17,6 +17,7 @@ use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
 use crate::halts;
 use crate::leases::Lease;
+use crate::notices;
 use crate::reminders;
 use crate::store::Store;
 use crate::sweeps;
@@ -173,7 +174,8 @@ pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError>
     .await
     .map_err(|error| error.exists("investigation", &investigation.id))?;
     let event = Event::Submitted { request: remediation.request.clone() };
-    chain::append(tx, Some(id), actor, event.kind(), json(&event), at).await?;
+    let seq = chain::append(tx, Some(id), actor, event.kind(), json(&event), at).await?;
+    notices::changed(tx, id, seq).await?;
     words::added(tx, number, remediation).await?;
     if let Some(sweep) = sweep {
         sweeps::begin(tx, id, sweep, at).await?;
@@ -257,6 +259,9 @@ pub(crate) async fn write(
     write_details(tx, locked.number, &next, event, seq, at).await?;
     words::changed(tx, locked.number, &locked.remediation, &next).await?;
     reminders::changed(tx, &locked.remediation, &next).await?;
+    if locked.remediation.status != next.status {
+        notices::changed(tx, id, seq).await?;
+    }
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }
 

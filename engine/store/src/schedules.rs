@@ -99,12 +99,11 @@ const DUE: u32 = 1_000;
 const AUTOMATION: &str = "automation";
 
 impl Store {
-    /// Whether any schedule, sweep or reminder is due: the one question of an idle node.
+    /// Whether any schedule or sweep is due: the one question of an idle node.
     #[tracing::instrument(name = "store.timers.due", skip_all)]
     pub async fn timers_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM schedules WHERE next_at <= $1) \
-                   OR EXISTS (SELECT 1 FROM sweeps WHERE next_at <= $1) \
-                   OR EXISTS (SELECT 1 FROM reminders WHERE next_at <= $1)";
+                   OR EXISTS (SELECT 1 FROM sweeps WHERE next_at <= $1)";
         Ok(self.read().await?.row(sql, &[now.into()]).await?.is_some())
     }
 

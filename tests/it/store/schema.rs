@@ -75,6 +75,14 @@ async fn wide_tables_are_read_by_key() {
         ("SELECT number FROM remediations WHERE due_at <= 5 AND lease_until <= 5", 1),
         ("SELECT name FROM schedules WHERE next_at <= 5 ORDER BY next_at", 1),
         ("SELECT first_id FROM sweeps WHERE next_at <= 5 ORDER BY next_at", 1),
+        ("SELECT notifier FROM deliveries WHERE next_at <= 5 ORDER BY next_at LIMIT 9", 1),
+        (
+            "SELECT d.event FROM deliveries d WHERE d.notifier = 'n' AND d.next_at <= 5 \
+             AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.notifier = d.notifier \
+             AND e.remediation_id = d.remediation_id AND e.event < d.event) \
+             AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.remediation_id = d.remediation_id AND n.event < d.event)",
+            3,
+        ),
         (
             "SELECT remediation_id FROM slots WHERE schedule = 's' AND remediation_id IS NOT NULL ORDER BY fire_at DESC",
             1,

@@ -49,7 +49,9 @@ pub(crate) async fn cancel(global: &Global, args: IdArgs) -> Result<Exit, Failur
 /// worker holds the remediation.
 async fn settle(global: &Global, session: &Session, found: &Remediation) -> Result<Exit, Failure> {
     let worker = clawback_runtime::Worker::new(std::sync::Arc::clone(session.site()), clawback_runtime::silent());
-    match worker.run(&found.id).await {
+    let settled = worker.run(&found.id).await;
+    super::work::give_notice(session, &found.id).await;
+    match settled {
         Ok(remediation) => super::work::tell(global, &remediation),
         Err(Error::Busy { .. }) => {
             output::note(WILL_STOP);

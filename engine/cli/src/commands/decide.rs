@@ -21,6 +21,7 @@ pub(crate) async fn run(global: &Global, args: DecideArgs, decision: Decision) -
     if approves && voted.status == Status::Approved {
         return super::work::carry_on(global, &session, &voted.id, args.leave).await;
     }
+    super::work::give_notice(&session, &voted.id).await;
     super::work::tell(global, &voted)
 }
 

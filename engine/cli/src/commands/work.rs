@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
 use clawback_model::{Approval, Counts, Next, Remediation, RemediationId, Status, visible};
-use clawback_runtime::{Observer, Seen, Worker};
+use clawback_runtime::{Observer, Outbox, Seen, Worker};
 
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
@@ -22,17 +22,23 @@ pub(crate) async fn carry_on(
     id: &RemediationId,
     leave: Leave,
 ) -> Result<Exit, Failure> {
-    let remediation = if leave.no_run {
-        session.site().history.load(id).await?
+    let carried = if leave.no_run {
+        session.site().history.load(id).await.map_err(Failure::from)
     } else {
         let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
         if leave.watch {
-            watch(session, id, &observer).await?
+            watch(session, id, &observer).await
         } else {
-            Worker::new(Arc::clone(session.site()), observer).run(id).await?
+            Worker::new(Arc::clone(session.site()), observer).run(id).await.map_err(Failure::from)
         }
     };
-    tell(global, &remediation)
+    give_notice(session, id).await;
+    tell(global, &carried?)
+}
+
+/// Tells whoever wants to know of what has changed, once each: what fails is a worker's to try again.
+pub(crate) async fn give_notice(session: &Session, id: &RemediationId) {
+    Outbox::new(Arc::clone(session.site())).tell_of(id).await;
 }
 
 /// Looks on while a worker works, until it waits for a person or has ended.
@@ -61,11 +67,12 @@ async fn watch(session: &Session, id: &RemediationId, observer: &Observer) -> Re
 
 /// Makes the plan and no more.
 pub(crate) async fn plan_only(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    let remediation = {
+    let planned = {
         let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        Worker::new(Arc::clone(session.site()), observer).plan_only(id).await?
+        Worker::new(Arc::clone(session.site()), observer).plan_only(id).await
     };
-    tell(global, &remediation)
+    give_notice(session, id).await;
+    tell(global, &planned?)
 }
 
 /// Where a remediation stands, whether it was read here or at a server.

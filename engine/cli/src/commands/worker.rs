@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_model::Halt;
-use clawback_runtime::{Site, Timers, Worker, silent};
+use clawback_runtime::{Outbox, Site, Timers, Worker, silent};
 
 use crate::args::{Global, WorkerArgs};
 use crate::failure::{Exit, Failure, chain};
@@ -32,8 +32,13 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
     let halted = super::halt::tell(session.site(), None).await?;
     let mut timers = Timers::new(session.api.clone());
     if args.once {
+        let outbox = Outbox::new(Arc::clone(session.site()));
+        let telling = outbox.clone().beside();
         timers.tick().await?;
-        return once(&worker).await;
+        let exit = once(&worker).await;
+        telling.end().await;
+        outbox.tell_due().await;
+        return exit;
     }
     let (stopping, asked) = tokio::sync::oneshot::channel();
     let stop = async {

@@ -42,6 +42,7 @@ pub(super) struct Notice {
     /// What to do.
     pub(super) hint: String,
     pub(super) link: Option<String>,
+    /// When it happened; of a reminder, when it is told.
     pub(super) at: Timestamp,
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clawback_model::Remediation;
+use clawback_model::{Remediation, Timestamp};
 use hmac::{Hmac, Mac as _};
 use serde::Serialize;
 
@@ -57,9 +57,15 @@ impl Webhook {
         Ok(Self { url, key, client: client()?, every_change })
     }
 
-    pub(super) async fn post(&self, notice: &Notice, remediation: &Remediation) -> Result<(), Undelivered> {
+    pub(super) async fn post(
+        &self,
+        notice: &Notice,
+        remediation: &Remediation,
+        now: Timestamp,
+    ) -> Result<(), Undelivered> {
         let body = serde_json::to_string(&payload(notice, remediation)).expect("texts and numbers serialize");
-        let seconds = notice.at.0 / 1_000_000;
+        // Of this try: receivers refuse what was signed long ago. What it tells of has its time in the body.
+        let seconds = now.0 / 1_000_000;
         self.client
             .post(self.url.clone())
             .header("content-type", "application/json")

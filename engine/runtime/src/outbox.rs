@@ -1,0 +1,286 @@
+//! The outbox: tells of every change of status, beside the work and never in its way. Changes are rows; see
+//! [`clawback_store::Change`]. Each notifier has its own, tries and waits of its own, and of each remediation it hears in order:
+//! one that does not answer delays nobody else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clawback_model::{RemediationId, Timestamp};
+use clawback_store::{Change, Delivery, StoreError};
+use futures::future::join_all;
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::error::Error;
+use crate::notify;
+use crate::reminders;
+use crate::site::Site;
+use crate::task::{Task, spawn};
+
+/// Waits behind the first tries that fail, and behind every other.
+const WAITS: [Duration; 4] =
+    [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10)];
+const THEN: Duration = Duration::from_hours(1);
+/// A notice is tried for so long; the try at the end of it is the last.
+const TRIED_FOR: Duration = Duration::from_hours(24);
+/// How long others leave alone what a node has taken: longer than any try.
+const TAKEN_FOR: Duration = Duration::from_mins(1);
+/// Remediations that one notifier is told of at once by one node.
+const AT_ONCE: u32 = 8;
+/// Changes addressed in one transaction.
+const PAGE: u32 = 100;
+/// Wait between two looks.
+const IDLE: Duration = Duration::from_secs(1);
+/// Wait after trouble with the database.
+const AFTER_TROUBLE: Duration = Duration::from_secs(2);
+
+/// Tells of changes of status, and reminds of what waits for votes.
+#[derive(Clone)]
+pub struct Outbox {
+    site: Arc<Site>,
+    /// The only remediation that it tells of, if it is not all of them.
+    of: Option<RemediationId>,
+    stopping: Arc<AtomicBool>,
+}
+
+/// An outbox at work; dropping it ends every try at once.
+pub struct Beside {
+    stop: oneshot::Sender<()>,
+    task: Task<()>,
+}
+
+impl Beside {
+    /// Lets the tries under way end; what is left is told by whoever looks next.
+    pub async fn end(self) {
+        drop(self.stop);
+        self.task.await;
+    }
+}
+
+impl Outbox {
+    /// The outbox of a site.
+    pub fn new(site: Arc<Site>) -> Self {
+        Self { site, of: None, stopping: Arc::default() }
+    }
+
+    /// Tells whatever is due, each with one try, all notifiers at once. Failing to tell fails nothing else: it is logged, and
+    /// tried again in its time, by whichever node.
+    pub async fn tell_due(&self) {
+        logged(Box::pin(self.turn()).await);
+    }
+
+    /// The same, and nothing but the changes of one remediation: for a command in the foreground, which may be all that runs.
+    pub async fn tell_of(&self, id: &RemediationId) {
+        Self { of: Some(id.clone()), ..self.clone() }.tell_due().await;
+    }
+
+    /// Tells of everything, beside whatever else is done, until it is ended.
+    pub fn beside(self) -> Beside {
+        let (stop, stopped) = oneshot::channel();
+        // A flag of its own: what is ended is this, and not whatever else the outbox is asked for.
+        let served = Self { stopping: Arc::default(), ..self };
+        Beside { stop, task: spawn(served.serve(stopped)) }
+    }
+
+    /// Tells of one remediation until it is ended, and then of its last changes.
+    pub(crate) fn beside_one(self, id: &RemediationId) -> Beside {
+        Self { of: Some(id.clone()), ..self }.beside()
+    }
+
+    /// Its future is large; callers box it.
+    async fn turn(&self) -> Result<(), Error> {
+        self.address().await?;
+        let notifiers = self.site.history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
+        let told = join_all(notifiers.iter().map(|name| self.channel(name)));
+        let reminded = async { if self.of.is_none() { self.remind().await } else { Ok(()) } };
+        let (told, reminded) = tokio::join!(told, reminded);
+        told.into_iter().collect::<Result<(), Error>>()?;
+        reminded
+    }
+
+    async fn serve(self, mut stop: oneshot::Receiver<()>) {
+        // Each notifier has a task, so that one that does not answer keeps none of the others waiting; reminders have one too.
+        let mut tasks = JoinSet::new();
+        let mut busy: BTreeMap<Option<String>, AbortHandle> = BTreeMap::new();
+        loop {
+            while tasks.try_join_next().is_some() {}
+            busy.retain(|_, task| !task.is_finished());
+            let wait = match self.due().await {
+                Ok(due) => {
+                    for name in due {
+                        let outbox = self.clone();
+                        busy.entry(name.clone()).or_insert_with(|| tasks.spawn(outbox.tell(name)));
+                    }
+                    IDLE
+                }
+                Err(error) => {
+                    logged(Err(error));
+                    AFTER_TROUBLE
+                }
+            };
+            tokio::select! {
+                _ = &mut stop => break,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.stopping.store(true, Ordering::Relaxed);
+        while tasks.join_next().await.is_some() {}
+        if self.of.is_some() {
+            self.stopping.store(false, Ordering::Relaxed);
+            self.tell_due().await;
+        }
+    }
+
+    /// Who is to be told of something; none stands for whoever is to be reminded.
+    async fn due(&self) -> Result<Vec<Option<String>>, Error> {
+        let (history, now) = (&self.site.history, self.site.now());
+        if !history.notices_due(now).await? {
+            return Ok(Vec::new());
+        }
+        self.address().await?;
+        let notifiers = history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
+        Ok(notifiers.into_iter().map(Some).chain(self.of.is_none().then_some(None)).collect())
+    }
+
+    async fn tell(self, name: Option<String>) {
+        logged(match name {
+            Some(name) => self.channel(&name).await,
+            None => self.remind().await,
+        });
+    }
+
+    /// Looks up whom to tell of what has changed. Nobody is told here.
+    async fn address(&self) -> Result<(), Error> {
+        let history = &self.site.history;
+        loop {
+            let changes = history.changes(self.of.as_ref(), PAGE).await?;
+            if changes.is_empty() {
+                return Ok(());
+            }
+            let mut addressed = Vec::with_capacity(changes.len());
+            for change in changes {
+                let names = self.whom(&change).await?;
+                addressed.push((change, names));
+            }
+            history.address(&addressed, self.site.now()).await?;
+        }
+    }
+
+    async fn whom(&self, change: &Change) -> Result<Vec<String>, Error> {
+        if self.site.notifiers.is_empty() {
+            return Ok(Vec::new());
+        }
+        match self.site.history.as_of(change).await {
+            Ok(remediation) => Ok(notify::whom(&self.site, &remediation)),
+            Err(error) if is_broken(&error) => {
+                tracing::error!(remediation.id = %change.remediation, %error, "Nobody told of a change that cannot be read.");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells a notifier until nothing is due for it.
+    #[tracing::instrument(name = "outbox.tell", skip_all, fields(notifier.name = name))]
+    async fn channel(&self, name: &str) -> Result<(), Error> {
+        while !self.stopping.load(Ordering::Relaxed) {
+            let now = self.site.now();
+            let times = (now, now.plus(TAKEN_FOR));
+            let taken = self.site.history.take_deliveries(name, self.of.as_ref(), times, AT_ONCE).await?;
+            if taken.is_empty() {
+                break;
+            }
+            let told = join_all(taken.iter().map(|delivery| self.deliver(delivery))).await;
+            told.into_iter().collect::<Result<(), Error>>()?;
+        }
+        Ok(())
+    }
+
+    /// One try.
+    async fn deliver(&self, delivery: &Delivery) -> Result<(), Error> {
+        let (site, history) = (&self.site, &self.site.history);
+        let Delivery { change, notifier, tries, since } = delivery;
+        let remediation = match history.as_of(change).await {
+            Ok(remediation) => remediation,
+            Err(error) if is_broken(&error) => {
+                tracing::error!(remediation.id = %change.remediation, %error, "Nobody told of a change that cannot be read.");
+                return Ok(history.delivered(delivery, site.now()).await?);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let Err(error) = notify::tell_change(site, notifier, &remediation).await else {
+            site.metrics.notice(notifier, "told");
+            return Ok(history.delivered(delivery, site.now()).await?);
+        };
+        let (id, status) = (&remediation.id, remediation.status);
+        let next = next_try(*since, *tries, site.now());
+        if let Some(next) = next {
+            site.metrics.notice(notifier, "failed");
+            tracing::warn!(
+                remediation.id = %id, remediation.status = %status, notifier.name = notifier, tries, next = %next, %error,
+                "Nobody told; it is tried again."
+            );
+            history.put_off(delivery, next).await?;
+        } else {
+            site.metrics.notice(notifier, "given-up");
+            tracing::warn!(
+                remediation.id = %id, remediation.status = %status, notifier.name = notifier, tries, %error,
+                "Nobody told, and it is given up."
+            );
+            history.delivered(delivery, site.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Reminds of what waits, until nothing is due.
+    async fn remind(&self) -> Result<(), Error> {
+        while !self.stopping.load(Ordering::Relaxed) && reminders::tell(&self.site).await? {}
+        Ok(())
+    }
+}
+
+/// Whether no other look could help.
+fn is_broken(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt { .. } | StoreError::Illegal(_) | StoreError::NotFound { .. })
+}
+
+fn logged(told: Result<(), Error>) {
+    if let Err(error) = told {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(error, "Notices cannot be read or ticked off; it is tried again.");
+    }
+}
+
+/// When it is tried again that failed for the `tries`th time; not at all once it was tried long enough.
+fn next_try(since: Timestamp, tries: i64, now: Timestamp) -> Option<Timestamp> {
+    let last = since.plus(TRIED_FOR);
+    let wait = usize::try_from(tries).ok().and_then(|tries| WAITS.get(tries.checked_sub(1)?)).unwrap_or(&THEN);
+    (now < last).then(|| now.plus(*wait).min(last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_end_after_a_day() {
+        let (since, mut now, mut waits) = (Timestamp(0), Timestamp(0), vec![]);
+        for tries in 1.. {
+            let Some(next) = next_try(since, tries, now) else { break };
+            waits.push(next.since(now).as_secs());
+            now = next;
+        }
+        assert_eq!(waits[..6], [5, 30, 120, 600, 3_600, 3_600]);
+        assert_eq!(now, since.plus(TRIED_FOR), "the last try is a day after the first");
+        assert_eq!(waits.len(), 4 + 24);
+        assert!(waits[27] < 3_600, "and so the last wait is a shorter one: {waits:?}");
+    }
+
+    #[test]
+    fn what_nobody_could_try_for_days_is_tried_once() {
+        assert_eq!(next_try(Timestamp(0), 1, Timestamp(0).plus(TRIED_FOR * 3)), None);
+        assert_eq!(next_try(Timestamp(0), 0, Timestamp(0)), Some(Timestamp(0).plus(THEN)), "no count is out of bounds");
+    }
+}

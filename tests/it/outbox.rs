@@ -1,0 +1,355 @@
+//! Changes of status and who is told of them, on both databases: nothing is lost or told twice, whichever node dies and
+//! whichever channel is dead, and a dead one delays nobody.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use clawback_connectors::MailStore;
+use clawback_model::{Clock as _, Decision, ManualClock, Remediation, Role, Status};
+use clawback_runtime::{Api, Notifier, NotifierConfig, Outbox, Timers, Worker, silent};
+use clawback_store::Store;
+use clawback_tests::binary::Clawback;
+use clawback_tests::fake_store::FakeStore;
+use clawback_tests::hooks::{Hook, Hooks};
+use clawback_tests::site::{noon, person, site, submission};
+
+const EVE: &str = "eve@evil.example";
+const PLAYBOOK: &str = "playbook: purge
+on: { manual: {} }
+steps:
+  - search: { where: { from: eve@evil.example } }
+  - approve: { expires: 4d }
+  - remediate: { action: soft-delete }
+";
+const STORY: [&str; 6] = ["queued", "planning", "pending-approval", "approved", "in-progress", "completed"];
+/// A node leaves alone for so long what another has taken.
+const TAKEN_FOR: Duration = Duration::from_mins(1);
+
+/// A site that two programs are told everything of.
+struct World {
+    url: String,
+    store: Arc<FakeStore>,
+    clock: Arc<ManualClock>,
+    siem: Hooks,
+    desk: Hooks,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    async fn both() -> [Self; 2] {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let other = (clawback_tests::postgres::database().await, tempfile::tempdir().unwrap());
+        [(url, folder), other].map(|(url, folder)| {
+            std::fs::write(folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+            let (store, clock) = (Arc::new(FakeStore::new("corp")), noon());
+            store.deliver("ann@corp.example", EVE, "Invoice", clock.now());
+            Self { url, store, clock, siem: Hooks::start(), desk: Hooks::start(), folder }
+        })
+    }
+
+    /// A node of the site; as good as one after a restart.
+    async fn node(&self) -> Api {
+        self.node_with(&[("siem", &self.siem.url), ("desk", &self.desk.url)]).await
+    }
+
+    async fn node_with(&self, notifiers: &[(&str, &str)]) -> Api {
+        let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
+        // As the binary does; a second one is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let history = Store::open(&self.url).await.unwrap();
+        let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
+        site.notifiers.clear();
+        for (name, url) in notifiers {
+            let config =
+                NotifierConfig::Webhook { url: format!("{url}/{name}"), secret_file: "key".into(), every_change: true };
+            site.notifiers.insert((*name).to_owned(), Notifier::open(name, &config, self.folder.path()).unwrap());
+        }
+        Api::new(Arc::new(site))
+    }
+
+    async fn submit(&self) -> Remediation {
+        self.node().await.submit(&person("ann", &[Role::Analyst]), submission("purge", &[])).await.unwrap()
+    }
+
+    async fn run(&self, of: &Remediation) -> Remediation {
+        Worker::new(Arc::clone(self.node().await.site()), silent()).run(&of.id).await.unwrap()
+    }
+
+    async fn approve(&self, api: &Api, of: &Remediation) {
+        api.decide(&person("ben", &[Role::Approver]), &of.id, Decision::Approve, None, None).await.unwrap();
+    }
+
+    /// Any node tells what is due, after so long.
+    async fn tell_after(&self, time: Duration) {
+        self.clock.advance(time);
+        Outbox::new(Arc::clone(self.node().await.site())).tell_due().await;
+    }
+
+    async fn waiting(&self) -> u64 {
+        self.node().await.site().history.queue(self.clock.now()).await.unwrap().notices
+    }
+}
+
+fn statuses(hooks: &[Hook]) -> Vec<String> {
+    hooks.iter().map(|hook| hook.body["data"]["status"].as_str().unwrap().to_owned()).collect()
+}
+
+fn ids(hooks: &[Hook]) -> Vec<String> {
+    hooks.iter().map(|hook| hook.field("webhook-id").to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_comes_back_is_told_what_it_missed() {
+    for world in World::both().await {
+        world.siem.refuse(true);
+        let submitted = world.submit().await;
+        let pending = world.run(&submitted).await;
+        assert_eq!(pending.status, Status::PendingApproval);
+        assert_eq!(statuses(&world.siem.refused()), ["queued"], "what comes behind it waits for it");
+        // Five seconds, half a minute.
+        for (wait, tries) in [(4, 1), (1, 2), (29, 2), (1, 3)] {
+            world.tell_after(Duration::from_secs(wait)).await;
+            assert_eq!(world.siem.refused().len(), tries, "{wait} s later");
+        }
+        world.approve(&world.node().await, &submitted).await;
+        assert_eq!(world.run(&submitted).await.status, Status::Completed);
+        assert_eq!(statuses(&world.desk.so_far()), STORY, "the other one has heard everything");
+        let tries = ids(&world.siem.refused());
+        assert_eq!(tries, [tries[0].as_str(); 3], "a receiver can know a repeat");
+        assert_eq!(world.waiting().await, 6);
+
+        world.siem.refuse(false);
+        world.tell_after(Duration::from_secs(119)).await;
+        assert_eq!(statuses(&world.siem.so_far()), [""; 0], "not before its time");
+        world.tell_after(Duration::from_secs(1)).await;
+        let told = world.siem.so_far();
+        assert_eq!(statuses(&told), STORY);
+        assert_eq!(ids(&told), ids(&world.desk.so_far()), "each by its own number, the same on every channel");
+        assert_eq!(ids(&told)[0], tries[0]);
+        // As things were then, though it has long ended.
+        let asked = &told[2].body;
+        assert_eq!(
+            (&asked["type"], &asked["data"]["counts"]["open"]),
+            (&"remediation.pending-approval".into(), &1.into())
+        );
+        assert!(asked["data"]["deadline"].is_string() && asked["data"]["decided_by"].is_null(), "{asked}");
+        assert_eq!(asked["timestamp"], pending.updated_at.to_string());
+        let sent: i64 = told[2].field("webhook-timestamp").parse().unwrap();
+        assert_eq!(sent, world.clock.now().0 / 1_000_000, "signed when it is sent, or it would be refused as old");
+        world.tell_after(Duration::from_hours(2)).await;
+        assert_eq!((world.siem.so_far().len(), world.desk.so_far().len(), world.waiting().await), (6, 6, 0));
+        world.node().await.site().history.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_dies_leaves_what_it_had_not_told() {
+    for world in World::both().await {
+        // It dies with the commit of the status behind it.
+        let submitted = world.submit().await;
+        assert_eq!((world.siem.so_far().len(), world.waiting().await), (0, 1));
+        // The next one dies when it has looked up whom to tell, and has taken one of the two.
+        let history = world.node().await.site().history.clone();
+        let changes = history.changes(None, 10).await.unwrap();
+        let names = ["desk", "siem"].map(str::to_owned).to_vec();
+        let addressed: Vec<_> = changes.into_iter().map(|change| (change, names.clone())).collect();
+        let now = world.clock.now();
+        history.address(&addressed, now).await.unwrap();
+        history.address(&addressed, now).await.unwrap();
+        let late = history.take_deliveries("siem", None, (now, now.plus(TAKEN_FOR)), 10).await.unwrap();
+        assert_eq!(late.len(), 1);
+        world.tell_after(Duration::from_secs(59)).await;
+        assert_eq!((world.desk.so_far().len(), world.siem.so_far().len()), (1, 0), "it might be telling still");
+        world.tell_after(Duration::from_secs(1)).await;
+        assert_eq!((statuses(&world.siem.so_far()), world.waiting().await), (vec!["queued".to_owned()], 0));
+        assert_eq!(world.siem.so_far()[0].body["data"]["id"], submitted.id.as_str());
+
+        // One that was only frozen wakes up too late to tick off or to put off what is another's now.
+        world.siem.refuse(true);
+        world.submit().await;
+        world.tell_after(Duration::ZERO).await;
+        let take = |now| history.take_deliveries("siem", None, (now, now.plus(TAKEN_FOR)), 10);
+        world.clock.advance(Duration::from_secs(5));
+        let frozen = take(world.clock.now()).await.unwrap().remove(0);
+        world.clock.advance(TAKEN_FOR);
+        let theirs = take(world.clock.now()).await.unwrap().remove(0);
+        assert_eq!((frozen.tries, theirs.tries), (2, 3));
+        history.delivered(&frozen, world.clock.now()).await.unwrap();
+        history.put_off(&frozen, world.clock.now()).await.unwrap();
+        assert!(take(world.clock.now()).await.unwrap().is_empty());
+        assert_eq!(world.waiting().await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_nodes_one_tells() {
+    for world in World::both().await {
+        let mut submitted = Vec::new();
+        for _ in 0..10 {
+            submitted.push(world.submit().await);
+        }
+        let nodes = [world.node().await, world.node().await, world.node().await];
+        let tell = || async {
+            let [a, b, c] = nodes.each_ref().map(|node| Outbox::new(Arc::clone(node.site())));
+            tokio::join!(a.tell_due(), b.tell_due(), c.tell_due());
+        };
+        tell().await;
+        for one in &submitted {
+            nodes[0].cancel(&person("ann", &[Role::Analyst]), &one.id).await.unwrap();
+        }
+        let workers = nodes.each_ref().map(|node| Worker::new(Arc::clone(node.site()), silent()));
+        let work = |worker: &Worker| {
+            let worker = worker.clone();
+            async move { while worker.run_next().await.unwrap().is_some() {} }
+        };
+        tokio::join!(work(&workers[0]), work(&workers[1]), work(&workers[2]), tell());
+        tell().await;
+        for hooks in [&world.siem, &world.desk] {
+            let told = hooks.so_far();
+            let mut unique = ids(&told);
+            unique.sort();
+            unique.dedup();
+            assert_eq!((told.len(), unique.len()), (20, 20), "{:?}", ids(&told));
+            for one in &submitted {
+                let of_it: Vec<_> =
+                    told.iter().filter(|hook| hook.body["data"]["id"] == one.id.as_str()).cloned().collect();
+                assert_eq!(statuses(&of_it), ["queued", "cancelled"]);
+            }
+        }
+        assert_eq!(world.waiting().await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_told_for_a_day_is_given_up() {
+    for world in World::both().await {
+        world.siem.refuse(true);
+        let first = world.submit().await;
+        let node = world.node().await;
+        let outbox = Outbox::new(Arc::clone(node.site()));
+        outbox.tell_due().await;
+        for _ in 0..24 * 60 - 1 {
+            world.clock.advance(Duration::from_mins(1));
+            outbox.tell_due().await;
+        }
+        assert_eq!(world.waiting().await, 1, "a minute is left");
+        world.clock.advance(Duration::from_mins(1));
+        outbox.tell_due().await;
+        let tries = world.siem.refused().len();
+        assert_eq!((tries, world.waiting().await), (1 + 4 + 24, 0), "the last try is a day after the first");
+        let counted = node.site().metrics.exposition();
+        for (notifier, result, count) in [("desk", "told", 1), ("siem", "failed", 28), ("siem", "given-up", 1)] {
+            let line = format!("clawback_notices_total{{notifier=\"{notifier}\",result=\"{result}\"}} {count}");
+            assert!(counted.contains(&line), "{line} is not in {counted}");
+        }
+        // The channel is not given up with it.
+        world.siem.refuse(false);
+        node.cancel(&person("ann", &[Role::Analyst]), &first.id).await.unwrap();
+        world.run(&first).await;
+        assert_eq!(statuses(&world.siem.so_far()), ["cancelled"]);
+        assert_eq!(statuses(&world.desk.so_far()), ["queued", "cancelled"]);
+    }
+}
+
+/// Takes connections, and says nothing for as long as the process lives.
+fn silent_channel() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let taken = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&taken);
+    std::thread::spawn(move || {
+        let mut kept = Vec::new();
+        for stream in listener.incoming() {
+            kept.push(stream);
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    (url, taken)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_channel_delays_nobody() {
+    for world in World::both().await {
+        let (dead, taken) = silent_channel();
+        let api = world.node_with(&[("dead", &dead), ("siem", &world.siem.url)]).await;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let worker = Worker::new(Arc::clone(api.site()), silent());
+        let serving = tokio::spawn(async move { worker.serve(async { drop(stopped.await) }, |_| {}).await });
+        let began = Instant::now();
+        let submitted = api.submit(&person("ann", &[Role::Analyst]), submission("purge", &[])).await.unwrap();
+        let history = &api.site().history;
+        let until = async |status| {
+            while history.load(&submitted.id).await.unwrap().status != status {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        until(Status::PendingApproval).await;
+        while taken.load(Ordering::SeqCst) == 0 || world.siem.so_far().len() < 3 {
+            assert!(began.elapsed() < Duration::from_secs(8), "{:?}", statuses(&world.siem.so_far()));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let asked = Instant::now();
+        world.approve(&api, &submitted).await;
+        let voted = asked.elapsed();
+        Timers::new(api.clone()).tick().await.unwrap();
+        let ticked = asked.elapsed();
+        until(Status::Completed).await;
+        while world.siem.so_far().len() < 6 {
+            assert!(began.elapsed() < Duration::from_secs(9), "{:?}", statuses(&world.siem.so_far()));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(began.elapsed() < Duration::from_secs(9), "all of it while the first try at the dead one waits");
+        assert!(voted < Duration::from_secs(2) && ticked < Duration::from_secs(3), "{voted:?} {ticked:?}");
+        assert_eq!(
+            (statuses(&world.siem.so_far()), taken.load(Ordering::SeqCst)),
+            (STORY.map(str::to_owned).to_vec(), 1)
+        );
+        stop.send(()).unwrap();
+        serving.await.unwrap().unwrap();
+        assert_eq!(world.waiting().await, 6, "all of it is the dead one's");
+    }
+}
+
+#[test]
+fn a_command_that_is_killed_leaves_its_notices_to_a_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    let cur = folder.path().join("mail/u0001@corp.example/cur");
+    std::fs::create_dir_all(&cur).unwrap();
+    let text =
+        "Message-ID: <1@x.example>\r\nFrom: eve@evil.example\r\nTo: u0001@corp.example\r\nSubject: x\r\n\r\nx\r\n";
+    std::fs::write(cur.join("1700000001.M1P1.host:2,S"), text).unwrap();
+    let clawback = Clawback::init(folder.path(), "connector = \"maildir\"\ndirectory = \"mail\"\n");
+    std::fs::write(folder.path().join("workflows/purge.yaml"), PLAYBOOK).unwrap();
+    std::fs::write(folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    let (dead, taken) = silent_channel();
+    let siem = Hooks::start();
+    let written = std::fs::read_to_string(folder.path().join("clawback.toml")).unwrap();
+    let [dead, live] = [("dead", &dead), ("siem", &siem.url)].map(|(name, url)| {
+        format!(
+            "[notifiers.{name}]\nkind = \"webhook\"\nurl = \"{url}/x\"\nsecret-file = \"key\"\nevery-change = true\n"
+        )
+    });
+    std::fs::write(folder.path().join("clawback.toml"), format!("{written}\n{dead}{live}")).unwrap();
+    siem.refuse(true);
+    let mut run = clawback.command(&["run", "purge"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let patience = Instant::now() + Duration::from_secs(30);
+    while taken.load(Ordering::SeqCst) == 0 || siem.refused().is_empty() {
+        assert!(Instant::now() < patience, "nobody is told");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    siem.refuse(false);
+    let mut worker = clawback.command(&["worker"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let told = siem.received(3);
+    worker.kill().unwrap();
+    let said: Vec<_> = BufReader::new(worker.stderr.take().unwrap()).lines().map(Result::unwrap).collect();
+    worker.wait().unwrap();
+    assert_eq!(statuses(&told), STORY[..3], "{said:#?}");
+    assert_eq!(ids(&told)[0], ids(&siem.refused())[0]);
+}
