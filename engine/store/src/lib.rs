@@ -14,6 +14,7 @@
 mod accounts;
 mod admission;
 mod answers;
+mod attempts;
 mod bulk;
 mod chain;
 mod dialect;
@@ -44,8 +45,9 @@ mod watch;
 mod words;
 mod work;
 
-pub use accounts::{Account, Signing};
+pub use accounts::Account;
 pub use answers::Earlier;
+pub use attempts::Wrong;
 pub use chain::Entry;
 pub use error::StoreError;
 pub use evidence::{Kept, KeptMessage};

@@ -1,6 +1,7 @@
 //! The conformance suite of the history store: every test runs on SQLite and on PostgreSQL.
 
 mod admission;
+mod attempts;
 mod bulk;
 mod differential;
 mod halts;
