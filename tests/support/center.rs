@@ -48,6 +48,13 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// The cookie that the answer sets under this name, as the browser sends it back.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let all = self.headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = all.filter_map(|value| value.split(';').next());
+        pairs.find(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name)).map(str::to_owned)
+    }
+
     /// The hidden field of the page's forms.
     pub fn form_token(&self) -> String {
         let marker = "name=\"form_token\" value=\"";
@@ -72,6 +79,13 @@ impl TestCenter {
     /// From now on it is served in this way.
     pub fn serve_with(&mut self, settings: Settings) {
         self.router = Center::new(self.api.clone(), settings).router();
+    }
+
+    /// Another node over the same database.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let router = Center::new(self.api.clone(), Settings::default()).router();
+        Self { api: self.api.clone(), clock: Arc::clone(&self.clock), router }
     }
 
     /// Adds somebody; gives their token.

@@ -24,7 +24,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (6, "sign-in", include_str!("../migrations/sqlite/0006_sign_in.sql")),
     (7, "reminders", include_str!("../migrations/sqlite/0007_reminders.sql")),
     (8, "token_scope", include_str!("../migrations/sqlite/0008_token_scope.sql")),
-    (10, "attempts", include_str!("../migrations/sqlite/0010_attempts.sql")),
+    (10, "attempts_and_sessions", include_str!("../migrations/sqlite/0010_attempts_and_sessions.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -35,7 +35,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (6, "sign-in", include_str!("../migrations/postgres/0006_sign_in.sql")),
     (7, "reminders", include_str!("../migrations/postgres/0007_reminders.sql")),
     (8, "token_scope", include_str!("../migrations/postgres/0008_token_scope.sql")),
-    (10, "attempts", include_str!("../migrations/postgres/0010_attempts.sql")),
+    (10, "attempts_and_sessions", include_str!("../migrations/postgres/0010_attempts_and_sessions.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

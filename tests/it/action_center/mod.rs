@@ -7,6 +7,7 @@ mod browser;
 mod hostile;
 mod oidc;
 mod reading;
+mod rotation;
 mod schemathesis;
 mod served;
 mod sign_in;

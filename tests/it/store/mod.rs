@@ -15,4 +15,5 @@ mod principals;
 mod remediations;
 mod schedules;
 mod schema;
+mod sessions;
 mod tampering;

@@ -76,6 +76,13 @@ async fn wide_tables_are_read_by_key() {
         ("SELECT name FROM schedules WHERE next_at <= 5 ORDER BY next_at", 1),
         ("SELECT first_id FROM sweeps WHERE next_at <= 5 ORDER BY next_at", 1),
         (
+            "SELECT p.name, s.secret FROM sessions s JOIN principals p ON p.name = s.principal \
+             WHERE s.digest = 'd' AND s.seen_at > 5",
+            2,
+        ),
+        ("DELETE FROM attempts WHERE locked_until < 5", 1),
+        ("DELETE FROM attempts WHERE number <= (SELECT MAX(number) FROM attempts) - 9", 2),
+        (
             "SELECT remediation_id FROM slots WHERE schedule = 's' AND remediation_id IS NOT NULL ORDER BY fire_at DESC",
             1,
         ),

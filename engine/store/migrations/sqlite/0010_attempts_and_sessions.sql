@@ -22,3 +22,22 @@ CREATE TABLE accounts_new (
 INSERT INTO accounts_new SELECT principal, password, changed_at FROM accounts;
 DROP TABLE accounts;
 ALTER TABLE accounts_new RENAME TO accounts;
+
+-- A browser that is signed in. Whoever was signed in before this step signs in once more: their cookie has but one part.
+DROP TABLE sessions;
+CREATE TABLE sessions (
+    -- The sha256 of the first part of its cookie, which stays.
+    digest TEXT NOT NULL PRIMARY KEY,
+    -- The sha256 of the second part, which is replaced while the session is in use; and since when it is this one.
+    secret TEXT NOT NULL,
+    secret_at BIGINT NOT NULL,
+    -- That of the one before it, and until when it holds: without end until the browser has shown that it has the new one.
+    earlier TEXT,
+    earlier_until BIGINT,
+    principal TEXT NOT NULL REFERENCES principals (name),
+    created_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX sessions_by_principal ON sessions (principal);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
