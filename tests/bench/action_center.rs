@@ -143,7 +143,14 @@ async fn sign_in(api: &Api, who: &Principal) -> String {
     history.add_principal(who, "bench", now).await.unwrap();
     let (id, secret) = (NewToken::generate(random), NewToken::generate(random));
     let expires = now.plus(Duration::from_hours(1));
-    let session = NewSession { id: id.digest(), secret: secret.digest(), principal: &who.name, at: now, expires };
+    let session = NewSession {
+        id: id.digest(),
+        secret: secret.digest(),
+        principal: &who.name,
+        at: now,
+        expires,
+        at_provider: false,
+    };
     history.begin_session(&session, now).await.unwrap();
     format!("clawback={}.{}", id.reveal(), secret.reveal())
 }

@@ -59,14 +59,28 @@ pub(crate) fn forget_errand(center: &Center) -> HeaderValue {
     set_cookie(center, errand_name(center), "", 0)
 }
 
+/// Where somebody has signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// With an account of this site.
+    Here,
+    /// At the identity provider, which is asked again after this for who they are and what they may do.
+    Provider(Duration),
+}
+
 /// Begins a session and gives the cookie to set.
-pub(crate) async fn begin(center: &Center, principal: &str) -> Result<HeaderValue, StoreError> {
+pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Result<HeaderValue, StoreError> {
     let (id, secret) = (NewToken::generate(center.site().random), NewToken::generate(center.site().random));
     let now = center.now();
-    let expires = now.plus(LONGEST);
-    let new = NewSession { id: id.digest(), secret: secret.digest(), principal, at: now, expires };
-    center.site().history.begin_session(&new, now).await?;
-    Ok(session_cookie(center, id.reveal(), &secret, expires))
+    let (lasts, at_provider) = match place {
+        Place::Here => (LONGEST, false),
+        Place::Provider(lasts) => (lasts.min(LONGEST), true),
+    };
+    let (id_digest, expires) = (id.digest(), now.plus(lasts));
+    let new = NewSession { id: id_digest, secret: secret.digest(), principal, at: now, expires, at_provider };
+    // What is over is kept until it would have been idle too: see `Found::Over`.
+    center.site().history.begin_session(&new, now.minus(IDLE)).await?;
+    Ok(session_cookie(center, id.reveal(), &secret, expires, at_provider))
 }
 
 /// The session of these headers, with its cookie.
@@ -82,7 +96,7 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
         return Ok(Found::Replayed { principal: session.principal.name });
     };
     if session.expires_at <= now {
-        return Ok(Found::Void);
+        return Ok(if session.at_provider { Found::Over(key) } else { Found::Void });
     }
     let secrets = &session.secrets;
     if which == Which::Current
@@ -100,6 +114,7 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
         shown,
         current: secrets.current,
         expires: session.expires_at,
+        at_provider: session.at_provider,
     });
     Ok(Found::Good { form_token: form_token(id), who: session.principal, due })
 }
@@ -140,6 +155,7 @@ pub(crate) struct Due {
     shown: Digest,
     current: Digest,
     expires: Timestamp,
+    at_provider: bool,
 }
 
 /// Replaces the secret of a session, and gives the cookie to set. None if another request has done so: the browser gets it from that
@@ -149,7 +165,7 @@ pub(crate) async fn renew(center: &Center, due: &Due) -> Option<HeaderValue> {
     let id = Digest::of(due.id.as_bytes());
     let renewal = Renewal { id, shown: due.shown, current: due.current, new: secret.digest() };
     match center.site().history.renew_session(&renewal, center.now()).await {
-        Ok(true) => Some(session_cookie(center, &due.id, &secret, due.expires)),
+        Ok(true) => Some(session_cookie(center, &due.id, &secret, due.expires, due.at_provider)),
         Ok(false) => None,
         Err(error) => {
             tracing::warn!(error = chain(&error), "The secret of a session was not replaced.");
@@ -158,7 +174,9 @@ pub(crate) async fn renew(center: &Center, due: &Due) -> Option<HeaderValue> {
     }
 }
 
-fn session_cookie(center: &Center, id: &str, secret: &NewToken, expires: Timestamp) -> HeaderValue {
+fn session_cookie(center: &Center, id: &str, secret: &NewToken, expires: Timestamp, at_provider: bool) -> HeaderValue {
+    // Kept a while longer, to know by it that the session is over by its age: see `Found::Over`.
+    let expires = if at_provider { expires.plus(IDLE) } else { expires };
     let seconds = expires.since(center.now()).as_secs();
     set_cookie(center, name(center), &format!("{id}.{}", secret.reveal()), seconds)
 }
@@ -201,6 +219,9 @@ pub(crate) enum Found {
         /// Whose it was.
         principal: String,
     },
+    /// A session that began at the identity provider, was in use until now or shortly before, and is over by its age alone. The
+    /// browser may be sent there at once, but no more than once: this is the session to end before.
+    Over(Digest),
     /// A session that holds.
     Good {
         /// What its forms must send along.
@@ -210,6 +231,11 @@ pub(crate) enum Found {
         /// Its secret is to be replaced.
         due: Option<Due>,
     },
+}
+
+/// Ends a session that is over.
+pub(crate) async fn forget(center: &Center, session: &Digest) -> Result<(), StoreError> {
+    center.site().history.end_session(session).await
 }
 
 /// Ends the session of these headers, and gives the cookie that removes it.

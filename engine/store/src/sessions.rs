@@ -26,6 +26,8 @@ pub struct NewSession<'a> {
     pub at: Timestamp,
     /// It ends then, however busy.
     pub expires: Timestamp,
+    /// It begins at the identity provider.
+    pub at_provider: bool,
 }
 
 /// A session that was found.
@@ -39,6 +41,8 @@ pub struct Session {
     pub seen_at: Timestamp,
     /// It ends then.
     pub expires_at: Timestamp,
+    /// It began at the identity provider.
+    pub at_provider: bool,
     /// What its cookie must hold.
     pub secrets: Secrets,
 }
@@ -75,14 +79,15 @@ impl Store {
     pub async fn begin_session(&self, new: &NewSession<'_>, forget: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("DELETE FROM sessions WHERE expires_at <= $1", &[forget.into()]).await?;
-        let sql = "INSERT INTO sessions (digest, secret, secret_at, principal, created_at, seen_at, expires_at) \
-                   VALUES ($1, $2, $3, $4, $3, $3, $5)";
+        let sql = "INSERT INTO sessions (digest, secret, secret_at, principal, created_at, seen_at, expires_at, at_provider) \
+                   VALUES ($1, $2, $3, $4, $3, $3, $5, $6)";
         let values = [
             new.id.to_string().into(),
             new.secret.to_string().into(),
             new.at.into(),
             new.principal.into(),
             new.expires.into(),
+            i64::from(new.at_provider).into(),
         ];
         tx.execute(sql, &values).await?;
         tx.commit().await
@@ -93,7 +98,7 @@ impl Store {
     #[tracing::instrument(name = "store.sessions.find", skip_all)]
     pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
         let sql = "SELECT p.name, p.kind, p.roles, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, \
-                   s.earlier_until FROM sessions s JOIN principals p ON p.name = s.principal \
+                   s.earlier_until, s.at_provider FROM sessions s JOIN principals p ON p.name = s.principal \
                    WHERE s.digest = $1 AND s.seen_at > $2";
         let row = self.read().await?.row(sql, &[id.to_string().into(), idle_since.into()]).await?;
         let Some(row) = row else { return Ok(None) };
@@ -106,6 +111,7 @@ impl Store {
             created_at: row.time(3)?,
             seen_at: row.time(4)?,
             expires_at: row.time(5)?,
+            at_provider: row.int(10)? != 0,
             secrets: Secrets {
                 current: digest(&row, 6, "sessions", "secret")?,
                 since: row.time(7)?,

@@ -12,7 +12,14 @@ async fn one_request_renews_a_session_and_the_earlier_secret_no_more_once_the_ne
         let eve = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
         store.add_principal(&eve, "root", Timestamp(1)).await.unwrap();
         let [id, first] = [b"id", b"s1"].map(|part| Digest::of(part));
-        let session = NewSession { id, secret: first, principal: "eve", at: Timestamp(10), expires: Timestamp(1_000) };
+        let session = NewSession {
+            id,
+            secret: first,
+            principal: "eve",
+            at: Timestamp(10),
+            expires: Timestamp(1_000),
+            at_provider: false,
+        };
         store.begin_session(&session, Timestamp(10)).await.unwrap();
 
         let mut all = tokio::task::JoinSet::new();

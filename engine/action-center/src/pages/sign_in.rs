@@ -16,6 +16,7 @@ use crate::access::encoded;
 use crate::center::Center;
 use crate::oidc::{self, Identity, Oidc, OidcError};
 use crate::problem::Problem;
+use crate::session::Place;
 use crate::{password, refusal, session};
 
 /// Wrong passwords that cost nothing but the time of looking.
@@ -67,7 +68,7 @@ pub(crate) async fn submit(State(center): State<Center>, fields: Fields) -> Show
     let name = fields.get("name").trim();
     match check(&center, name, fields.get("password")).await? {
         Ok(principal) => {
-            let cookie = session::begin(&center, &principal).await?;
+            let cookie = session::begin(&center, &principal, Place::Here).await?;
             Ok(([(header::SET_COOKIE, cookie)], Redirect::to(local(fields.get("next")))).into_response())
         }
         Err(why) => {
@@ -93,8 +94,8 @@ pub(crate) async fn from_provider(State(center): State<Center>, Asked(query): As
     let came_back = take_back(&center, &query, &headers).await;
     let forget = session::forget_errand(&center);
     match came_back {
-        Ok((principal, next)) => {
-            let cookie = session::begin(&center, &principal).await?;
+        Ok(Returned { principal, lasts, next }) => {
+            let cookie = session::begin(&center, &principal, Place::Provider(lasts)).await?;
             let cookies = AppendHeaders([(header::SET_COOKIE, forget), (header::SET_COOKIE, cookie)]);
             Ok((cookies, Redirect::to(&next)).into_response())
         }
@@ -106,7 +107,16 @@ pub(crate) async fn from_provider(State(center): State<Center>, Asked(query): As
     }
 }
 
-async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<(String, String), Problem> {
+/// Somebody whom the identity provider has signed in.
+struct Returned {
+    principal: String,
+    /// For so long.
+    lasts: Duration,
+    /// Where they were going.
+    next: String,
+}
+
+async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<Returned, Problem> {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
     let refused = |said: String| Problem::from(OidcError::Answer(said));
     let errand =
@@ -120,7 +130,7 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
     let history = &center.site().history;
     let Identity { issuer, subject, name, roles } = &identity;
     let principal = history.principal_of_identity(issuer, subject, name, roles, center.now()).await?;
-    Ok((principal.name, local(&next).to_owned()))
+    Ok(Returned { principal: principal.name, lasts: oidc.session(), next: local(&next).to_owned() })
 }
 
 /// The principal whose name and password these are, or what to tell whoever tried.

@@ -37,7 +37,9 @@ CREATE TABLE sessions (
     principal TEXT NOT NULL REFERENCES principals (name),
     created_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    expires_at BIGINT NOT NULL,
+    -- 1: begun at the identity provider.
+    at_provider BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX sessions_by_principal ON sessions (principal);
 CREATE INDEX sessions_by_end ON sessions (expires_at);
