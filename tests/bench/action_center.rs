@@ -20,7 +20,7 @@ use axum::http::{Request, header};
 use clawback_action_center::{Center, Settings};
 use clawback_model::{Clock as _, Decision, Principal, RemediationId, Role, Status};
 use clawback_runtime::{Api, NewToken, Worker, silent};
-use clawback_store::Store;
+use clawback_store::{NewSession, Store};
 use clawback_tests::past;
 use clawback_tests::site::{SystemClock, api, person, random, site, submission};
 use clawback_tests::synthetic::{SENDER, Synthetic};
@@ -141,9 +141,18 @@ impl Load {
 async fn sign_in(api: &Api, who: &Principal) -> String {
     let (history, now) = (&api.site().history, SystemClock.now());
     history.add_principal(who, "bench", now).await.unwrap();
-    let cookie = NewToken::generate(random);
-    history.begin_session(&cookie.digest(), &who.name, now, now.plus(Duration::from_hours(1))).await.unwrap();
-    format!("clawback={}", cookie.reveal())
+    let (id, secret) = (NewToken::generate(random), NewToken::generate(random));
+    let expires = now.plus(Duration::from_hours(1));
+    let session = NewSession {
+        id: id.digest(),
+        secret: secret.digest(),
+        principal: &who.name,
+        at: now,
+        expires,
+        at_provider: false,
+    };
+    history.begin_session(&session, now).await.unwrap();
+    format!("clawback={}.{}", id.reveal(), secret.reveal())
 }
 
 /// A remediation of all messages, which waits for its approval.
@@ -213,7 +222,7 @@ async fn read(address: SocketAddr, cookies: Vec<String>, pages: Vec<(&'static st
 
 async fn reader(
     address: SocketAddr,
-    cookie: String,
+    mut cookie: String,
     pages: Arc<Vec<(&'static str, String)>>,
     pace: Pace,
     began: Instant,
@@ -241,6 +250,10 @@ async fn reader(
         let good = match client.request(request.body(Body::empty()).unwrap()).await {
             Ok(answer) => {
                 let good = answer.status() == 200;
+                // As a browser does: the session's secret is replaced now and then.
+                if let Some(new) = answer.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok()) {
+                    new.split(';').next().unwrap_or_default().clone_into(&mut cookie);
+                }
                 good && to_bytes(Body::new(answer.into_body()), 16 << 20).await.is_ok()
             }
             Err(_) => false,

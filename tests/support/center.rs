@@ -27,7 +27,7 @@ pub struct TestCenter {
 }
 
 /// An answer, read to its end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
@@ -46,6 +46,13 @@ impl Answer {
     /// A header's text; empty if it is not there.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The cookie that the answer sets under this name, as the browser sends it back.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        let all = self.headers.get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = all.filter_map(|value| value.split(';').next());
+        pairs.find(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name)).map(str::to_owned)
     }
 
     /// The hidden field of the page's forms.
@@ -72,6 +79,13 @@ impl TestCenter {
     /// From now on it is served in this way.
     pub fn serve_with(&mut self, settings: Settings) {
         self.router = Center::new(self.api.clone(), settings).router();
+    }
+
+    /// Another node over the same database.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        let router = Center::new(self.api.clone(), Settings::default()).router();
+        Self { api: self.api.clone(), clock: Arc::clone(&self.clock), router }
     }
 
     /// Adds somebody; gives their token.

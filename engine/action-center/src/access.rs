@@ -7,11 +7,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use clawback_model::{Permission, Principal};
+use clawback_model::{Digest, Permission, Principal};
 use clawback_runtime::Error;
 
 use crate::center::Center;
 use crate::problem::Problem;
+use crate::session::{Due, Found};
 use crate::{oidc, refusal, session};
 
 /// What answers to anybody.
@@ -52,6 +53,16 @@ impl Aim {
         self.uri.path().starts_with("/api/")
     }
 
+    /// A page that is loaded, on which a browser takes a new cookie.
+    fn is_page(&self) -> bool {
+        self.method == Method::GET && !self.is_api()
+    }
+
+    /// For the query of a page that leads on to it.
+    fn next(&self) -> String {
+        encoded(self.uri.path_and_query().map_or("/", |target| target.as_str()))
+    }
+
     fn changes_something(&self) -> bool {
         !matches!(self.method, Method::GET | Method::HEAD)
     }
@@ -73,13 +84,22 @@ pub(crate) async fn authenticate(State(center): State<Center>, request: Request,
         None => by_session(&center, &headers).await,
     };
     match found {
-        Ok(caller) => admit(&center, caller, &aim, request, next).await,
-        Err(problem) if problem.code == SIGNED_OUT && !aim.is_api() => to_sign_in(&aim),
-        Err(problem) if problem.status == 401 => {
-            let answer = refuse(&center, None, &aim, problem).await;
+        Ok((caller, due)) => {
+            let mut response = admit(&center, caller, &aim, request, next).await;
+            if let Some(due) = due.filter(|_| aim.is_page())
+                && let Some(cookie) = session::renew(&center, &due).await
+            {
+                response.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(Outside { over: Some(session), .. }) if aim.is_page() => once_more(&center, &session, &aim, &headers).await,
+        Err(Outside { problem, .. }) if problem.code == SIGNED_OUT && !aim.is_api() => to_sign_in(&aim),
+        Err(Outside { problem, who, .. }) if problem.status == 401 => {
+            let answer = refuse(&center, who.as_deref(), &aim, problem).await;
             if aim.is_api() { answer } else { to_sign_in(&aim) }
         }
-        Err(problem) => problem.into_response(),
+        Err(Outside { problem, .. }) => problem.into_response(),
     }
 }
 
@@ -152,21 +172,40 @@ fn elsewhere() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "cross-site", "the request comes from another site; use the pages of this one")
 }
 
-async fn by_token(center: &Center, token: &str) -> Result<Caller, Problem> {
-    let who = center.api().authenticate(token).await?;
-    Ok(Caller { who, form_token: None })
+/// Whoever is not let in.
+struct Outside {
+    /// Who it is, if that is known all the same.
+    who: Option<String>,
+    /// Their session from the identity provider, which is over by its age alone.
+    over: Option<Digest>,
+    problem: Problem,
 }
 
-async fn by_session(center: &Center, headers: &HeaderMap) -> Result<Caller, Problem> {
+impl<E: Into<Problem>> From<E> for Outside {
+    fn from(error: E) -> Self {
+        Self { who: None, over: None, problem: error.into() }
+    }
+}
+
+async fn by_token(center: &Center, token: &str) -> Result<(Caller, Option<Due>), Outside> {
+    let who = center.api().authenticate(token).await?;
+    Ok((Caller { who, form_token: None }, None))
+}
+
+async fn by_session(center: &Center, headers: &HeaderMap) -> Result<(Caller, Option<Due>), Outside> {
     match session::find(center, headers).await? {
-        session::Found::Good { form_token, session } => {
-            Ok(Caller { who: session.principal, form_token: Some(form_token) })
-        }
-        session::Found::None => {
+        Found::Good { form_token, who, due } => Ok((Caller { who, form_token: Some(form_token) }, due)),
+        Found::None => {
             let detail = "sign in, or send a token: `authorization: Bearer cbk_…` (`clawback principals token NAME`)";
-            Err(Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail))
+            Err(Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail).into())
         }
-        session::Found::Void => Err(Problem::unauthenticated()),
+        Found::Void => Err(Problem::unauthenticated().into()),
+        Found::Over(session) => Err(Outside { over: Some(session), ..Problem::unauthenticated().into() }),
+        Found::Replayed { principal } => {
+            let detail = "a cookie that was replaced is used again: somebody else may have it, so the session has ended; sign in again";
+            let problem = Problem::new(StatusCode::UNAUTHORIZED, "replaced-cookie", detail);
+            Err(Outside { who: Some(principal), ..problem.into() })
+        }
     }
 }
 
@@ -185,8 +224,21 @@ fn to_sign_in(aim: &Aim) -> Response {
     if aim.method != Method::GET {
         return Redirect::to("/sign-in").into_response();
     }
-    let target = aim.uri.path_and_query().map_or("/", |target| target.as_str());
-    Redirect::to(&format!("/sign-in?next={}", encoded(target))).into_response()
+    Redirect::to(&format!("/sign-in?next={}", aim.next())).into_response()
+}
+
+/// Where the session from the identity provider is over by its age, the browser is sent there at once: where it is still signed in,
+/// nobody notices. Only a page that is gone to can lead elsewhere, and a session leads there but once: if the provider does not
+/// sign them in, the next page leads to our own.
+async fn once_more(center: &Center, session: &Digest, aim: &Aim, headers: &HeaderMap) -> Response {
+    let is_gone_to = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
+    if !is_gone_to || center.settings().oidc.is_none() {
+        return to_sign_in(aim);
+    }
+    match session::forget(center, session).await {
+        Ok(()) => Redirect::to(&format!("/sign-in/oidc?next={}", aim.next())).into_response(),
+        Err(error) => Problem::from(error).into_response(),
+    }
 }
 
 /// Percent-encoded for a query (RFC 3986, section 2.1).

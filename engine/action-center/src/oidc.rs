@@ -2,6 +2,7 @@
 //! Who somebody is comes from the ID token; what they may do comes from their groups, anew each time they sign in.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
@@ -36,6 +37,8 @@ const AGAIN: Duration = Duration::from_secs(5);
 const TIME_OUT: Duration = Duration::from_secs(10);
 /// Largest answer of the provider.
 const LARGEST: usize = 1 << 20;
+/// Hours that a session lasts at least and at most. One that ended at once would send the browser to the provider and back for ever.
+const SESSION_HOURS: RangeInclusive<f64> = 0.25..=12.0;
 /// Longest name of a principal.
 const LONGEST_NAME: usize = 100;
 /// Signatures of ID tokens that are taken: none that a client secret makes, and never `none`.
@@ -70,6 +73,9 @@ pub struct OidcConfig {
     /// The claim that lists the groups; default `groups`.
     #[serde(default = "groups")]
     pub groups_claim: String,
+    /// Hours after which whoever signed in at the provider signs in there once more, with the roles of then; default 4, at most 12.
+    #[serde(default = "session_hours")]
+    pub session_hours: f64,
     /// More trusted roots, in PEM, beside those of the system.
     pub ca_file: Option<PathBuf>,
     /// The groups that have a role. Whoever has none of them stays out.
@@ -86,6 +92,10 @@ fn preferred_username() -> String {
 
 fn groups() -> String {
     "groups".to_owned()
+}
+
+fn session_hours() -> f64 {
+    4.0
 }
 
 /// Why signing in by the provider does not work.
@@ -186,6 +196,10 @@ impl Oidc {
         if config.roles.values().all(Vec::is_empty) {
             return Err(wrong("nobody could come in: list groups in [oidc.roles], as approver = [\"soc\"]".to_owned()));
         }
+        if !SESSION_HOURS.contains(&config.session_hours) {
+            let (least, most) = (SESSION_HOURS.start(), SESSION_HOURS.end());
+            return Err(wrong(format!("session-hours must be a number from {least} to {most}")));
+        }
         let secret = config.client_secret_file.as_deref().map(http::secret).transpose().map_err(wrong)?;
         let client = http::client(TIME_OUT, config.ca_file.as_deref()).map_err(wrong)?;
         Ok(Self {
@@ -202,6 +216,11 @@ impl Oidc {
     /// URL of the provider.
     pub fn issuer(&self) -> &str {
         &self.config.issuer
+    }
+
+    /// How long a session lasts that begins at the provider.
+    pub(crate) fn session(&self) -> Duration {
+        Duration::from_secs_f64(self.config.session_hours * 3_600.0)
     }
 
     /// The provider's machine, for people.

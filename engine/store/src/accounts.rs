@@ -16,22 +16,6 @@ pub struct Account {
     pub principal: Principal,
     /// Argon2id hash in PHC form.
     pub password: String,
-    /// Wrong passwords since the last right one.
-    pub failures: u32,
-    /// Until then no password is looked at.
-    pub locked_until: Timestamp,
-}
-
-/// How an attempt to sign in ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
-    /// With the right password.
-    Right,
-    /// With a wrong one; no other is looked at before this time.
-    Wrong {
-        /// Now, if the account is not locked.
-        locked_until: Timestamp,
-    },
 }
 
 impl Store {
@@ -49,8 +33,10 @@ impl Store {
             return Err(StoreError::not_found("principal", principal));
         }
         let sql = "INSERT INTO accounts (principal, password, changed_at) VALUES ($1, $2, $3) ON CONFLICT (principal) \
-                   DO UPDATE SET password = $2, changed_at = $3, failures = 0, locked_until = 0";
+                   DO UPDATE SET password = $2, changed_at = $3";
         tx.execute(sql, &[principal.into(), hash.into(), at.into()]).await?;
+        let name = Digest::of(principal.as_bytes());
+        tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;
         tx.execute("DELETE FROM sessions WHERE principal = $1", &[principal.into()]).await?;
         // The digest of the hash, so that one written into the table by hand shows.
         let event = SiteEvent::PasswordSet { principal: principal.to_owned(), digest: Digest::of(hash.as_bytes()) };
@@ -61,37 +47,16 @@ impl Store {
     /// The account of a principal, if they have one.
     #[tracing::instrument(name = "store.accounts.find", skip_all)]
     pub async fn account(&self, principal: &str) -> Result<Option<Account>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, a.password, a.failures, a.locked_until \
+        let sql = "SELECT p.name, p.kind, p.roles, a.password \
                    FROM accounts a JOIN principals p ON p.name = a.principal WHERE a.principal = $1";
         let Some(row) = self.read().await?.row(sql, &[principal.into()]).await? else { return Ok(None) };
-        Ok(Some(Account {
-            principal: read(&row)?,
-            password: row.string(3)?,
-            failures: u32::try_from(row.int(4)?).unwrap_or(u32::MAX),
-            locked_until: row.time(5)?,
-        }))
+        Ok(Some(Account { principal: read(&row)?, password: row.string(3)? }))
     }
 
     /// Whether anybody has a password.
     #[tracing::instrument(name = "store.accounts.any", skip_all)]
     pub async fn has_accounts(&self) -> Result<bool, StoreError> {
         Ok(self.read().await?.row("SELECT principal FROM accounts LIMIT 1", &[]).await?.is_some())
-    }
-
-    /// Counts an attempt to sign in.
-    #[tracing::instrument(name = "store.accounts.signing", skip_all)]
-    pub async fn count_signing(&self, principal: &str, signing: Signing) -> Result<(), StoreError> {
-        let mut tx = self.write().await?;
-        let (sql, until) = match signing {
-            Signing::Right => {
-                ("UPDATE accounts SET failures = 0, locked_until = $2 WHERE principal = $1", Timestamp(0))
-            }
-            Signing::Wrong { locked_until } => {
-                ("UPDATE accounts SET failures = failures + 1, locked_until = $2 WHERE principal = $1", locked_until)
-            }
-        };
-        tx.execute(sql, &[principal.into(), until.into()]).await?;
-        tx.commit().await
     }
 
     /// The principal of an identity, with the roles that the provider says they have now. One who is new is added; a name

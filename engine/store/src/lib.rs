@@ -14,6 +14,7 @@
 mod accounts;
 mod admission;
 mod answers;
+mod attempts;
 mod bulk;
 mod chain;
 mod dialect;
@@ -45,8 +46,9 @@ mod watch;
 mod words;
 mod work;
 
-pub use accounts::{Account, Signing};
+pub use accounts::Account;
 pub use answers::Earlier;
+pub use attempts::Wrong;
 pub use chain::Entry;
 pub use error::StoreError;
 pub use evidence::{Kept, KeptCursor, KeptMessage};
@@ -62,7 +64,7 @@ pub use remediations::Filing;
 pub use reminders::DueReminder;
 pub use retention::Expired;
 pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
-pub use sessions::Session;
+pub use sessions::{NewSession, Renewal, Secrets, Session};
 pub use store::Store;
 pub use sweeps::SweepState;
 pub use verify::{Found, Head, InvalidHead, Verified, VerifyError};

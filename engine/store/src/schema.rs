@@ -25,6 +25,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (7, "reminders", include_str!("../migrations/sqlite/0007_reminders.sql")),
     (8, "token_scope", include_str!("../migrations/sqlite/0008_token_scope.sql")),
     (9, "notices", include_str!("../migrations/sqlite/0009_notices.sql")),
+    (10, "attempts_and_sessions", include_str!("../migrations/sqlite/0010_attempts_and_sessions.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -36,6 +37,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (7, "reminders", include_str!("../migrations/postgres/0007_reminders.sql")),
     (8, "token_scope", include_str!("../migrations/postgres/0008_token_scope.sql")),
     (9, "notices", include_str!("../migrations/postgres/0009_notices.sql")),
+    (10, "attempts_and_sessions", include_str!("../migrations/postgres/0010_attempts_and_sessions.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

@@ -1,7 +1,9 @@
-//! Browsers that are signed in. A session is found by the digest of its cookie; the cookie itself is never stored.
+//! Browsers that are signed in. A cookie has two parts, known to the database only by their digests: one that finds the session and
+//! stays, and a secret that is replaced while the session is in use.
 
 use clawback_model::{Digest, Principal, Timestamp};
 
+use crate::chain::digest;
 use crate::dialect::Value;
 use crate::error::StoreError;
 use crate::principals::read;
@@ -11,7 +13,24 @@ use crate::words::places;
 /// Sessions in one statement.
 const TOUCHED: usize = 500;
 
-/// A session that holds now.
+/// A session that begins.
+#[derive(Debug, Clone, Copy)]
+pub struct NewSession<'a> {
+    /// The digest of the part of its cookie that stays.
+    pub id: Digest,
+    /// That of its first secret.
+    pub secret: Digest,
+    /// Whose it is.
+    pub principal: &'a str,
+    /// Now.
+    pub at: Timestamp,
+    /// It ends then, however busy.
+    pub expires: Timestamp,
+    /// It begins at the identity provider.
+    pub at_provider: bool,
+}
+
+/// A session that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
     /// Who is signed in, with the roles of now.
@@ -20,59 +39,129 @@ pub struct Session {
     pub created_at: Timestamp,
     /// The last request.
     pub seen_at: Timestamp,
+    /// It ends then.
+    pub expires_at: Timestamp,
+    /// It began at the identity provider.
+    pub at_provider: bool,
+    /// What its cookie must hold.
+    pub secrets: Secrets,
+}
+
+/// The secrets of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secrets {
+    /// The newest.
+    pub current: Digest,
+    /// Since when.
+    pub since: Timestamp,
+    /// The one before it.
+    pub earlier: Option<Digest>,
+    /// How long that holds; none until the newest has been used.
+    pub earlier_until: Option<Timestamp>,
+}
+
+/// A new secret for a session.
+#[derive(Debug, Clone, Copy)]
+pub struct Renewal {
+    /// The session's.
+    pub id: Digest,
+    /// The secret that the browser has shown, which is the earlier one from now on.
+    pub shown: Digest,
+    /// The newest when it was shown.
+    pub current: Digest,
+    /// The new one.
+    pub new: Digest,
 }
 
 impl Store {
-    /// Begins a session; those that are over are forgotten with it.
+    /// Begins a session; those that were over at `forget` are forgotten with it.
     #[tracing::instrument(name = "store.sessions.begin", skip_all)]
-    pub async fn begin_session(
-        &self,
-        cookie: &Digest,
-        principal: &str,
-        now: Timestamp,
-        expires: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn begin_session(&self, new: &NewSession<'_>, forget: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        tx.execute("DELETE FROM sessions WHERE expires_at <= $1", &[now.into()]).await?;
-        let sql =
-            "INSERT INTO sessions (digest, principal, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $3, $4)";
-        tx.execute(sql, &[cookie.to_string().into(), principal.into(), now.into(), expires.into()]).await?;
+        tx.execute("DELETE FROM sessions WHERE expires_at <= $1", &[forget.into()]).await?;
+        let sql = "INSERT INTO sessions (digest, secret, secret_at, principal, created_at, seen_at, expires_at, at_provider) \
+                   VALUES ($1, $2, $3, $4, $3, $3, $5, $6)";
+        let values = [
+            new.id.to_string().into(),
+            new.secret.to_string().into(),
+            new.at.into(),
+            new.principal.into(),
+            new.expires.into(),
+            i64::from(new.at_provider).into(),
+        ];
+        tx.execute(sql, &values).await?;
         tx.commit().await
     }
 
-    /// The session of a cookie, if it has neither ended nor been idle since before `idle_since`.
+    /// The session of a cookie, if it has not been idle since before `idle_since`. Whether it is over, and whether the cookie's
+    /// secret holds, is for the caller to say.
     #[tracing::instrument(name = "store.sessions.find", skip_all)]
-    pub async fn session(
-        &self,
-        cookie: &Digest,
-        now: Timestamp,
-        idle_since: Timestamp,
-    ) -> Result<Option<Session>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, s.created_at, s.seen_at FROM sessions s \
-                   JOIN principals p ON p.name = s.principal WHERE s.digest = $1 AND s.expires_at > $2 AND s.seen_at > $3";
-        let row = self.read().await?.row(sql, &[cookie.to_string().into(), now.into(), idle_since.into()]).await?;
+    pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
+        let sql = "SELECT p.name, p.kind, p.roles, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, \
+                   s.earlier_until, s.at_provider FROM sessions s JOIN principals p ON p.name = s.principal \
+                   WHERE s.digest = $1 AND s.seen_at > $2";
+        let row = self.read().await?.row(sql, &[id.to_string().into(), idle_since.into()]).await?;
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(Session { principal: read(&row)?, created_at: row.time(3)?, seen_at: row.time(4)? }))
+        let earlier = match row.opt_text(8)? {
+            Some(_) => Some(digest(&row, 8, "sessions", "earlier")?),
+            None => None,
+        };
+        Ok(Some(Session {
+            principal: read(&row)?,
+            created_at: row.time(3)?,
+            seen_at: row.time(4)?,
+            expires_at: row.time(5)?,
+            at_provider: row.int(10)? != 0,
+            secrets: Secrets {
+                current: digest(&row, 6, "sessions", "secret")?,
+                since: row.time(7)?,
+                earlier,
+                earlier_until: row.opt_int(9)?.map(Timestamp),
+            },
+        }))
+    }
+
+    /// Gives a session a new secret. False if somebody else has, or if the one that was shown is no longer good for it: the newest
+    /// has been used meanwhile.
+    #[tracing::instrument(name = "store.sessions.renew", skip_all)]
+    pub async fn renew_session(&self, renewal: &Renewal, at: Timestamp) -> Result<bool, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE sessions SET secret = $2, secret_at = $3, earlier = $4, earlier_until = NULL \
+                   WHERE digest = $1 AND secret = $5 AND (secret = $4 OR earlier_until IS NULL)";
+        let Renewal { id, shown, current, new } = renewal;
+        let [id, shown, current, new] = [id, shown, current, new].map(|digest| Value::from(digest.to_string()));
+        let renewed = tx.execute(sql, &[id, new, at.into(), shown, current]).await?;
+        tx.commit().await?;
+        Ok(renewed == 1)
+    }
+
+    /// Notes that the newest secret of a session has been used: the one before it holds until then.
+    #[tracing::instrument(name = "store.sessions.settle", skip_all)]
+    pub async fn settle_session(&self, id: &Digest, current: &Digest, until: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "UPDATE sessions SET earlier_until = $3 WHERE digest = $1 AND secret = $2 AND earlier_until IS NULL";
+        tx.execute(sql, &[id.to_string().into(), current.to_string().into(), until.into()]).await?;
+        tx.commit().await
     }
 
     /// Notes that these sessions are in use.
-    #[tracing::instrument(name = "store.sessions.touch", skip_all, fields(sessions = cookies.len()))]
-    pub async fn touch_sessions(&self, cookies: &[Digest], now: Timestamp) -> Result<(), StoreError> {
+    #[tracing::instrument(name = "store.sessions.touch", skip_all, fields(sessions = ids.len()))]
+    pub async fn touch_sessions(&self, ids: &[Digest], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        for some in cookies.chunks(TOUCHED) {
+        for some in ids.chunks(TOUCHED) {
             let sql = format!("UPDATE sessions SET seen_at = $1 WHERE digest IN {}", places(2, some.len()));
-            let digests = some.iter().map(|cookie| Value::from(cookie.to_string()));
+            let digests = some.iter().map(|id| Value::from(id.to_string()));
             let values: Vec<Value<'_>> = [now.into()].into_iter().chain(digests).collect();
             tx.execute(sql, &values).await?;
         }
         tx.commit().await
     }
 
-    /// Ends a session.
+    /// Ends a session, and all its secrets with it.
     #[tracing::instrument(name = "store.sessions.end", skip_all)]
-    pub async fn end_session(&self, cookie: &Digest) -> Result<(), StoreError> {
+    pub async fn end_session(&self, id: &Digest) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        tx.execute("DELETE FROM sessions WHERE digest = $1", &[cookie.to_string().into()]).await?;
+        tx.execute("DELETE FROM sessions WHERE digest = $1", &[id.to_string().into()]).await?;
         tx.commit().await
     }
 }

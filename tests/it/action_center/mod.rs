@@ -9,6 +9,7 @@ mod hostile;
 mod oidc;
 mod people;
 mod reading;
+mod rotation;
 mod schemathesis;
 mod served;
 mod sign_in;

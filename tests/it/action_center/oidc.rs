@@ -1,8 +1,10 @@
 //! Signing in at a real identity provider: who comes in, with which roles, and who does not.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
-use clawback_action_center::{Oidc, OidcConfig, Settings};
+use clawback_action_center::{Oidc, OidcConfig, OidcError, Settings};
 use clawback_model::{PublicUrl, Role};
 use clawback_tests::center::Answer;
 use clawback_tests::oidc::{Claims, Provider, SECRET};
@@ -15,19 +17,24 @@ const SITE: &str = "https://clawback.example";
 
 /// A desk whose people sign in at a provider.
 async fn signed_in_by(provider: &Provider, secret: &str) -> Desk {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut desk = desk().await;
+    let oidc = oidc(provider, secret, "").unwrap();
+    desk.center.serve_with(Settings { oidc: Some(oidc.into()), ..Settings::default() });
+    desk
+}
+
+/// The provider as it is configured, with more lines.
+fn oidc(provider: &Provider, secret: &str, more: &str) -> Result<Oidc, OidcError> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let roles = "viewer = ['staff']\nanalyst = ['soc']\napprover = ['soc-leads']";
     let text = format!(
-        "issuer = '{}'\nclient-id = 'clawback'\nclient-secret-file = '{}'\n[roles]\n{roles}",
+        "issuer = '{}'\nclient-id = 'clawback'\nclient-secret-file = '{}'\n{more}\n[roles]\n{roles}",
         provider.issuer(),
         provider.secret_file(secret).display()
     );
     let config: OidcConfig = toml::from_str(&text).unwrap();
     let public_url = PublicUrl::try_from(SITE.to_owned()).unwrap();
-    let oidc = Oidc::new(config, &public_url).unwrap();
-    desk.center.serve_with(Settings { oidc: Some(oidc.into()), ..Settings::default() });
-    desk
+    Oidc::new(config, &public_url)
 }
 
 fn provider(claims: Claims) -> Provider {
@@ -57,8 +64,96 @@ async fn sign_in(desk: &Desk, provider: &Provider, who: &str) -> Answer {
 /// The cookie of the session that an answer begins.
 fn session(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{}", answer.text);
-    let mut all = answer.headers.get_all("set-cookie").iter().map(|value| first_cookie(value.to_str().unwrap()));
-    all.find(|cookie| cookie.starts_with("clawback=")).expect("a session begins")
+    answer.cookie("clawback").expect("a session begins")
+}
+
+/// A page as a browser goes to it.
+async fn go(desk: &Desk, cookie: &str, path: &str) -> Answer {
+    let request = Request::get(path).header("cookie", cookie).header("sec-fetch-mode", "navigate");
+    desk.center.send(request.body(Body::empty()).unwrap()).await
+}
+
+/// Keeps the session in use for this long; gives the cookie at its end.
+async fn stays(desk: &Desk, mut cookie: String, minutes: u64) -> String {
+    for _ in 0..minutes / 10 {
+        desk.center.clock.advance(Duration::from_mins(10));
+        let answer = go(desk, &cookie, "/history").await;
+        assert_eq!(answer.status, 200);
+        cookie = answer.cookie("clawback").unwrap_or(cookie);
+    }
+    cookie
+}
+
+#[tokio::test]
+async fn after_some_hours_the_provider_says_anew_who_may_what() {
+    let provider = provider(Claims::InIdToken);
+    let desk = signed_in_by(&provider, SECRET).await;
+    desk.center.password("ann").await;
+    let cookie = session(&sign_in(&desk, &provider, "s-cara").await);
+    let cookie = stays(&desk, cookie, 230).await;
+    desk.center.clock.advance(Duration::from_mins(10));
+
+    // Four hours. What is not a page that somebody goes to is not led elsewhere, and uses nothing up.
+    let fetched = desk.center.page(&cookie, "/history?name=a").await;
+    assert_eq!((fetched.status, fetched.header("location")), (303, "/sign-in?next=/history%3Fname%3Da"));
+    assert_eq!(desk.center.page(&cookie, "/api/v1/remediations").await.status, 401);
+    let posted = desk.center.form(&cookie, "/connectors", "").await;
+    assert_eq!((posted.status, posted.header("location")), (303, "/sign-in"));
+    // Somebody who goes on working is sent to the provider, once.
+    let gone = go(&desk, &cookie, "/history?name=a").await;
+    assert_eq!((gone.status, gone.header("location")), (303, "/sign-in/oidc?next=/history%3Fname%3Da"));
+    let again = go(&desk, &cookie, "/history?name=a").await;
+    assert_eq!((again.status, again.header("location")), (303, "/sign-in?next=/history%3Fname%3Da"));
+    // Meanwhile she has lost a role; and she comes back to where she was.
+    provider.people(&json!({ "s-cara": { "preferred_username": "cara", "groups": "staff" } }));
+    let (url, errand) = leave(&desk, "/history%3Fname%3Da").await;
+    let back = provider.sign_in(&url, "s-cara", SITE).await;
+    let answer = desk.center.page(&errand, &back).await;
+    assert_eq!(answer.header("location"), "/history?name=a");
+    let cookie = session(&answer);
+    let page = desk.center.page(&cookie, "/connectors").await;
+    assert!(page.status == 200 && !page.text.contains("Check now"), "{}", page.text);
+    // A local account's session is not shorter for it.
+    let ann = stays(&desk, desk.center.sign_in("ann").await, 300).await;
+    assert_eq!(go(&desk, &ann, "/history").await.status, 200);
+
+    // Whoever left the browser alone, signed out, or shows an old copy of the cookie signs in as anybody does.
+    let goes_to_sign_in = async |cookie: &str| {
+        let answer = go(&desk, cookie, "/history").await;
+        assert_eq!((answer.status, answer.header("location")), (303, "/sign-in?next=/history"));
+    };
+    goes_to_sign_in(&cookie).await;
+    let first = session(&sign_in(&desk, &provider, "s-cara").await);
+    let cookie = stays(&desk, first.clone(), 230).await;
+    assert_ne!(first, cookie);
+    desk.center.clock.advance(Duration::from_mins(10));
+    goes_to_sign_in(&first).await;
+    goes_to_sign_in(&cookie).await;
+    let cookie = session(&sign_in(&desk, &provider, "s-cara").await);
+    let token = desk.center.page(&cookie, "/history").await.form_token();
+    assert_eq!(desk.center.form(&cookie, "/sign-out", &format!("form_token={token}")).await.status, 303);
+    desk.center.clock.advance(Duration::from_hours(4));
+    goes_to_sign_in(&cookie).await;
+}
+
+#[tokio::test]
+async fn the_hours_of_a_session_are_configured() {
+    let provider = provider(Claims::InIdToken);
+    for wrong in ["0", "-1", "0.1", "12.1", "nan", "inf"] {
+        let error = oidc(&provider, SECRET, &format!("session-hours = {wrong}")).unwrap_err().to_string();
+        assert!(error.contains("session-hours must be a number from 0.25 to 12"), "{wrong}: {error}");
+    }
+    for (hours, minutes) in [("0.25", 15), ("1.5", 90), ("12", 720)] {
+        let mut desk = desk().await;
+        let oidc = oidc(&provider, SECRET, &format!("session-hours = {hours}")).unwrap();
+        desk.center.serve_with(Settings { oidc: Some(oidc.into()), ..Settings::default() });
+        let cookie = stays(&desk, session(&sign_in(&desk, &provider, "s-cara").await), minutes - 5).await;
+        desk.center.clock.advance(Duration::from_mins((minutes - 5) % 10 + 4));
+        assert_eq!(go(&desk, &cookie, "/history").await.status, 200, "{hours}");
+        let cookie = desk.center.page(&cookie, "/history").await.cookie("clawback").unwrap_or(cookie);
+        desk.center.clock.advance(Duration::from_mins(1));
+        assert_eq!(go(&desk, &cookie, "/history").await.header("location"), "/sign-in/oidc?next=/history", "{hours}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
-use clawback_tests::center::form;
+use clawback_model::{Digest, PrincipalKind, Role, Timestamp};
+use clawback_store::Wrong;
+use clawback_tests::center::{Answer, form};
 
 use super::desk;
 
@@ -25,6 +27,78 @@ async fn a_wrong_password_and_an_unknown_name_look_the_same_and_lock() {
     desk.center.clock.advance(Duration::from_secs(31));
     desk.center.sign_in("ann").await;
     assert_eq!(desk.center.refusals().await.len(), 7);
+}
+
+#[tokio::test]
+async fn a_series_of_wrong_passwords_does_not_tell_which_names_there_are() {
+    let desk = desk().await;
+    desk.center.password("ann").await;
+    desk.center.add("robot", PrincipalKind::Service, &[Role::Analyst]).await;
+    // Somebody with a password, without one, a service, nobody, and what is no name.
+    let names = ["ann", "ben", "robot", "nobody", "", "ann%00", "no+body%E2%80%AE%27"];
+    let mut waits = Vec::new();
+    for round in 0..24 {
+        let mut first: Option<Answer> = None;
+        for name in names {
+            let answer = desk.center.form("", "/sign-in", &format!("name={name}&password=wrong+{round}")).await;
+            let first = first.get_or_insert_with(|| answer.clone());
+            assert_eq!((answer.status, &answer.text), (403, &first.text), "`{name}`, round {round}");
+            assert_eq!(answer.headers, first.headers, "`{name}`, round {round}");
+        }
+        let text = first.unwrap().text;
+        match text.split("try again in ").nth(1).and_then(|rest| rest.split(' ').next()) {
+            // In the middle of a wait, and then at its end.
+            Some(seconds) => {
+                let left = Duration::from_secs(seconds.parse().unwrap());
+                waits.push(left.as_secs());
+                desk.center.clock.advance(if left.as_secs().is_multiple_of(2) { left / 2 } else { left });
+            }
+            None => assert!(text.contains("name or password is not right"), "{text}"),
+        }
+    }
+    assert_eq!(waits, [30, 15, 60, 30, 15, 120, 60, 30, 15, 240, 120, 60, 30, 15, 480]);
+    // Forgotten is all of it at the same time too.
+    desk.center.clock.advance(Duration::from_hours(25));
+    for name in ["ann", "ben", "nobody"] {
+        for _ in 0..4 {
+            desk.center.form("", "/sign-in", &format!("name={name}&password=wrong")).await;
+        }
+        let fifth = desk.center.form("", "/sign-in", &format!("name={name}&password=wrong")).await;
+        assert!(!fifth.text.contains("try again"), "{name}: {}", fifth.text);
+    }
+}
+
+#[tokio::test]
+async fn other_names_do_not_end_the_wait_of_an_account() {
+    let desk = desk().await;
+    desk.center.password("ann").await;
+    let tried = async |name: &str, password: &str| {
+        desk.center.form("", "/sign-in", &format!("name={name}&password={password}")).await.text
+    };
+    for _ in 0..5 {
+        tried("ann", "wrong").await;
+    }
+    let history = &desk.center.api.site().history;
+    for number in 0..500 {
+        let wrong = Wrong {
+            name: Digest::of(format!("made up {number}").as_bytes()),
+            is_account: false,
+            at: desk.center.api.site().now(),
+            forget_before: Timestamp(0),
+            most: 100,
+        };
+        history.count_wrong(&wrong, |_| Duration::ZERO).await.unwrap();
+    }
+    assert!(tried("ann", "correct+horse+battery").await.contains("try again in 30 s"));
+    desk.center.clock.advance(Duration::from_secs(31));
+    tried("ann", "wrong").await;
+    assert!(
+        tried("ann", "correct+horse+battery").await.contains("try again in 60 s"),
+        "it was the sixth, not the first"
+    );
+    // A new password is not kept waiting by what was tried with the old one.
+    desk.center.password("ann").await;
+    desk.center.sign_in("ann").await;
 }
 
 #[tokio::test]

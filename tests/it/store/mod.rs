@@ -1,6 +1,7 @@
 //! The conformance suite of the history store: every test runs on SQLite and on PostgreSQL.
 
 mod admission;
+mod attempts;
 mod bulk;
 mod differential;
 mod halts;
@@ -14,4 +15,5 @@ mod principals;
 mod remediations;
 mod schedules;
 mod schema;
+mod sessions;
 mod tampering;

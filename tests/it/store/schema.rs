@@ -84,6 +84,13 @@ async fn wide_tables_are_read_by_key() {
             3,
         ),
         (
+            "SELECT p.name, s.secret FROM sessions s JOIN principals p ON p.name = s.principal \
+             WHERE s.digest = 'd' AND s.seen_at > 5",
+            2,
+        ),
+        ("DELETE FROM attempts WHERE locked_until < 5", 1),
+        ("DELETE FROM attempts WHERE number <= (SELECT MAX(number) FROM attempts) - 9", 2),
+        (
             "SELECT remediation_id FROM slots WHERE schedule = 's' AND remediation_id IS NOT NULL ORDER BY fire_at DESC",
             1,
         ),

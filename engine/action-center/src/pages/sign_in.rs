@@ -1,13 +1,13 @@
 //! Signing in, with a local account or at the identity provider, and out again. A wrong password and an unknown name get the same answer, in the same time;
-//! a name that is tried too often has to wait, longer each time.
+//! a name that is tried too often has to wait, longer each time, whether or not anybody has it.
 
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use clawback_model::visible_line;
-use clawback_store::Signing;
+use clawback_model::{Digest, visible_line};
+use clawback_store::Wrong;
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
@@ -16,6 +16,7 @@ use crate::access::encoded;
 use crate::center::Center;
 use crate::oidc::{self, Identity, Oidc, OidcError};
 use crate::problem::Problem;
+use crate::session::Place;
 use crate::{password, refusal, session};
 
 /// Wrong passwords that cost nothing but the time of looking.
@@ -24,6 +25,11 @@ const FREE: u32 = 4;
 const WAIT: Duration = Duration::from_secs(30);
 /// The longest wait: an account is never shut for good by whoever knows its name.
 const LONGEST: Duration = Duration::from_mins(15);
+/// Wrong passwords are forgotten this long after the last wait they led to.
+const FORGOTTEN: Duration = Duration::from_hours(24);
+/// Wrong passwords of names that nobody has which are remembered: more than a node can look at in the longest wait, so that no
+/// wait is pushed out before it ends; some 15 MB.
+const MOST_UNKNOWN: u32 = 100_000;
 /// Characters that are shown of what an identity provider says of a failure.
 const LONGEST_ANSWER: usize = 200;
 
@@ -62,7 +68,7 @@ pub(crate) async fn submit(State(center): State<Center>, fields: Fields) -> Show
     let name = fields.get("name").trim();
     match check(&center, name, fields.get("password")).await? {
         Ok(principal) => {
-            let cookie = session::begin(&center, &principal).await?;
+            let cookie = session::begin(&center, &principal, Place::Here).await?;
             Ok(([(header::SET_COOKIE, cookie)], Redirect::to(local(fields.get("next")))).into_response())
         }
         Err(why) => {
@@ -88,8 +94,8 @@ pub(crate) async fn from_provider(State(center): State<Center>, Asked(query): As
     let came_back = take_back(&center, &query, &headers).await;
     let forget = session::forget_errand(&center);
     match came_back {
-        Ok((principal, next)) => {
-            let cookie = session::begin(&center, &principal).await?;
+        Ok(Returned { principal, lasts, next }) => {
+            let cookie = session::begin(&center, &principal, Place::Provider(lasts)).await?;
             let cookies = AppendHeaders([(header::SET_COOKIE, forget), (header::SET_COOKIE, cookie)]);
             Ok((cookies, Redirect::to(&next)).into_response())
         }
@@ -101,7 +107,16 @@ pub(crate) async fn from_provider(State(center): State<Center>, Asked(query): As
     }
 }
 
-async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<(String, String), Problem> {
+/// Somebody whom the identity provider has signed in.
+struct Returned {
+    principal: String,
+    /// For so long.
+    lasts: Duration,
+    /// Where they were going.
+    next: String,
+}
+
+async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<Returned, Problem> {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
     let refused = |said: String| Problem::from(OidcError::Answer(said));
     let errand =
@@ -115,7 +130,7 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
     let history = &center.site().history;
     let Identity { issuer, subject, name, roles } = &identity;
     let principal = history.principal_of_identity(issuer, subject, name, roles, center.now()).await?;
-    Ok((principal.name, local(&next).to_owned()))
+    Ok(Returned { principal: principal.name, lasts: oidc.session(), next: local(&next).to_owned() })
 }
 
 /// The principal whose name and password these are, or what to tell whoever tried.
@@ -123,25 +138,33 @@ async fn check(center: &Center, name: &str, given: &str) -> Result<Result<String
     let history = &center.site().history;
     let turn = center.passwords().acquire().await.map_err(|_| Problem::unauthenticated())?;
     let account = history.account(name).await?;
-    let now = center.now();
-    if let Some(account) = account.as_ref().filter(|account| account.locked_until > now) {
-        let seconds = account.locked_until.since(now).as_secs().max(1);
+    // All that follows is the same for a name that nobody has, or nobody with a password: no answer and no wait tells them apart.
+    let tried = Digest::of(name.as_bytes());
+    let (locked_until, now) = (history.locked_until(&tried).await?, center.now());
+    if locked_until > now {
+        let seconds = locked_until.since(now).as_secs().max(1);
         return Ok(Err(format!("too many wrong passwords for this name; try again in {seconds} s")));
     }
     let (given, hash) = (given.to_owned(), account.as_ref().map(|account| account.password.clone()));
     // Takes some 20 ms of a processor; other requests go on meanwhile.
     let right = tokio::task::spawn_blocking(move || password::is_right(&given, hash.as_deref())).await;
     drop(turn);
-    let Some(account) = account else { return Ok(Err(WRONG.to_owned())) };
-    let name = &account.principal.name;
-    if right.unwrap_or(false) {
-        history.count_signing(name, Signing::Right).await?;
-        return Ok(Ok(name.clone()));
+    let is_account = account.is_some();
+    if let Some(account) = account.filter(|_| right.unwrap_or(false)) {
+        history.count_right(&tried).await?;
+        return Ok(Ok(account.principal.name));
     }
-    let doublings = (account.failures + 1).saturating_sub(FREE);
-    let wait = if doublings == 0 { Duration::ZERO } else { (WAIT * (1 << (doublings - 1).min(10))).min(LONGEST) };
-    history.count_signing(name, Signing::Wrong { locked_until: now.plus(wait) }).await?;
+    let wrong = Wrong { name: tried, is_account, at: now, forget_before: now.minus(FORGOTTEN), most: MOST_UNKNOWN };
+    history.count_wrong(&wrong, wait).await?;
     Ok(Err(WRONG.to_owned()))
+}
+
+/// How long a name waits after so many wrong passwords.
+fn wait(failures: u32) -> Duration {
+    match failures.saturating_sub(FREE) {
+        0 => Duration::ZERO,
+        doublings => (WAIT * (1 << (doublings - 1).min(10))).min(LONGEST),
+    }
 }
 
 const WRONG: &str = "name or password is not right";

@@ -1,0 +1,72 @@
+//! Wrong passwords, by name. A name that nobody has is counted as one that somebody has, so that waiting tells nothing; what is
+//! tried in vain can neither fill the database nor make it forget the wait of an account.
+
+use std::time::Duration;
+
+use clawback_model::{Digest, Timestamp};
+
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// A wrong password.
+#[derive(Debug, Clone, Copy)]
+pub struct Wrong {
+    /// The digest of the name that was tried.
+    pub name: Digest,
+    /// Whether an account has the name: what is counted of it is not pushed out by other names.
+    pub is_account: bool,
+    /// When.
+    pub at: Timestamp,
+    /// Names whose last wait ended before are forgotten, whosever they are.
+    pub forget_before: Timestamp,
+    /// Of names without an account, only those among so many of the last wrong passwords are kept.
+    pub most: u32,
+}
+
+impl Store {
+    /// Until when no password is looked at for a name, by its digest. In the past or zero: it need not wait.
+    #[tracing::instrument(name = "store.attempts.find", skip_all)]
+    pub async fn locked_until(&self, name: &Digest) -> Result<Timestamp, StoreError> {
+        let sql = "SELECT locked_until FROM attempts WHERE name = $1";
+        let row = self.read().await?.row(sql, &[name.to_string().into()]).await?;
+        row.map_or(Ok(Timestamp(0)), |row| row.time(0))
+    }
+
+    /// Counts a wrong password; `wait` says how long the name waits after so many.
+    #[tracing::instrument(name = "store.attempts.wrong", skip_all)]
+    pub async fn count_wrong(&self, wrong: &Wrong, wait: impl Fn(u32) -> Duration) -> Result<(), StoreError> {
+        self.forget_attempts(wrong).await?;
+        let name = wrong.name.to_string();
+        let mut tx = self.write().await?;
+        // The same statements whosever the name is.
+        let sql = "INSERT INTO attempts (name, failures, locked_until, number) VALUES ($1, 1, $2, \
+                   CASE WHEN $3 = 1 THEN NULL ELSE (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts) END) \
+                   ON CONFLICT (name) DO UPDATE SET failures = attempts.failures + 1, number = EXCLUDED.number \
+                   RETURNING failures";
+        let values = [(&name).into(), wrong.at.into(), i64::from(wrong.is_account).into()];
+        let row = tx.row(sql, &values).await?;
+        let failures = row.map_or(Ok(1), |row| row.int(0))?;
+        let until = wrong.at.plus(wait(u32::try_from(failures).unwrap_or(u32::MAX)));
+        tx.execute("UPDATE attempts SET locked_until = $2 WHERE name = $1", &[(&name).into(), until.into()]).await?;
+        tx.commit().await
+    }
+
+    /// Forgets the wrong passwords of a name, after the right one.
+    #[tracing::instrument(name = "store.attempts.right", skip_all)]
+    pub async fn count_right(&self, name: &Digest) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;
+        tx.commit().await
+    }
+
+    /// In a transaction of its own, so that two nodes that clear away the same rows hold no others meanwhile.
+    async fn forget_attempts(&self, wrong: &Wrong) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        tx.execute("DELETE FROM attempts WHERE locked_until < $1", &[wrong.forget_before.into()]).await?;
+        tx.commit().await?;
+        let mut tx = self.write().await?;
+        let sql = "DELETE FROM attempts WHERE number <= (SELECT MAX(number) FROM attempts) - $1";
+        tx.execute(sql, &[wrong.most.into()]).await?;
+        tx.commit().await
+    }
+}
