@@ -80,7 +80,9 @@ async fn a_node_whose_clock_is_off_works_beside_one_that_is_right() {
         }
         let done = history.load(&submitted.id).await.unwrap();
         let all = u64::from(MAILBOXES * EACH);
-        assert_eq!((done.status, done.counts.succeeded, done.counts.open), (Status::Completed, all, 0), "{ahead}");
+        // Where two nodes hold the same lane for a moment, the later one finds what the earlier one moved.
+        let there = done.counts.succeeded + done.counts.already_in_destination;
+        assert_eq!((done.status, there, done.counts.open), (Status::Completed, all, 0), "{ahead}: {:?}", done.counts);
         assert_eq!(server.seen().moved, all, "off by {ahead}: each is moved, and once");
         history.verify(None, |_| {}).await.unwrap();
     }
