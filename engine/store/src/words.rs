@@ -108,7 +108,7 @@ fn piece(letters: &[char]) -> String {
 
 /// What a filter asks for: of every group one word at least.
 pub(crate) fn asked(filter: &HistoryFilter) -> Vec<Vec<String>> {
-    let mut groups: Vec<Vec<String>> = vec![vec![all()]];
+    let mut groups: Vec<Vec<String>> = Vec::new();
     groups.extend(filter.status.map(|one| vec![status(one)]));
     groups.extend(filter.action_source.map(|one| vec![source(one)]));
     groups.extend(filter.action_type.map(|one| vec![action(one)]));
@@ -118,6 +118,10 @@ pub(crate) fn asked(filter: &HistoryFilter) -> Vec<Vec<String>> {
     let windows = name.windows(name.len().clamp(1, 3));
     let step = windows.len().div_ceil(PIECES).max(1);
     groups.extend(windows.step_by(step).map(|letters| vec![piece(letters)]));
+    if groups.is_empty() {
+        // Every other word is of fewer.
+        groups.push(vec![all()]);
+    }
     groups
 }
 
