@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, Decision, ManualClock, Remediation, Role, Status};
-use clawback_runtime::{Api, Notifier, NotifierConfig, Outbox, Timers, Worker, silent};
+use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Outbox, Site, Timers, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::binary::Clawback;
 use clawback_tests::fake_store::FakeStore;
@@ -58,6 +58,10 @@ impl World {
     }
 
     async fn node_with(&self, notifiers: &[(&str, &str)]) -> Api {
+        Api::new(Arc::new(self.site_with(notifiers).await))
+    }
+
+    async fn site_with(&self, notifiers: &[(&str, &str)]) -> Site {
         let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
         // As the binary does; a second one is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -69,7 +73,7 @@ impl World {
                 NotifierConfig::Webhook { url: format!("{url}/{name}"), secret_file: "key".into(), every_change: true };
             site.notifiers.insert((*name).to_owned(), Notifier::open(name, &config, self.folder.path()).unwrap());
         }
-        Api::new(Arc::new(site))
+        site
     }
 
     async fn submit(&self) -> Remediation {
@@ -313,6 +317,24 @@ async fn a_dead_channel_delays_nobody() {
         serving.await.unwrap().unwrap();
         assert_eq!(world.waiting().await, 6, "all of it is the dead one's");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_channel_holds_up_the_reminder_of_no_other_plan() {
+    let [world, _] = World::both().await;
+    for _ in 0..6 {
+        let submitted = world.submit().await;
+        assert_eq!(world.run(&submitted).await.status, Status::PendingApproval);
+    }
+    world.clock.advance(Duration::from_hours(49));
+    let (dead, taken) = silent_channel();
+    let mut site = world.site_with(&[("dead", &dead), ("siem", &world.siem.url)]).await;
+    site.approvals = Approvals { notify: vec!["dead".to_owned(), "siem".to_owned()], ..Approvals::default() };
+    let (before, began) = (world.siem.so_far().len(), Instant::now());
+    Outbox::new(Arc::new(site)).tell_due().await;
+    // One try at the dead one takes ten seconds.
+    assert!(began.elapsed() < Duration::from_secs(19), "{:?}", began.elapsed());
+    assert_eq!((world.siem.so_far().len() - before, taken.load(Ordering::SeqCst)), (6, 6));
 }
 
 #[test]

@@ -50,6 +50,7 @@ struct Inner {
     settings: Settings,
     passwords: Semaphore,
     verifying: Semaphore,
+    verifying_evidence: Semaphore,
     last_look: LastLook,
     uses: Uses,
 }
@@ -62,6 +63,7 @@ impl Center {
             settings,
             passwords: Semaphore::new(PASSWORDS_AT_ONCE),
             verifying: Semaphore::new(VERIFYING_AT_ONCE),
+            verifying_evidence: Semaphore::new(VERIFYING_AT_ONCE),
             last_look: LastLook::default(),
             uses: Uses::default(),
         }))
@@ -88,9 +90,14 @@ impl Center {
         &self.0.passwords
     }
 
-    /// Waits for a turn to look at everything.
+    /// Waits for a turn to look at the whole history.
     pub(crate) fn verifying(&self) -> &Semaphore {
         &self.0.verifying
+    }
+
+    /// Waits for a turn to look at all of the evidence.
+    pub(crate) fn verifying_evidence(&self) -> &Semaphore {
+        &self.0.verifying_evidence
     }
 
     /// What all pages show alike.

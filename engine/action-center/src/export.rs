@@ -16,12 +16,12 @@ use tokio::sync::mpsc::{Sender, channel};
 
 use crate::json::{MessageJson, RemediationJson};
 
-/// Rows read at once.
-const PAGE: u32 = 5_000;
+/// Rows read at once: what somebody who takes them slowly holds in memory.
+const PAGE: u32 = 1_000;
 /// Messages in one record of the Office 365 schema: some 200 KB.
 const OF_A_RECORD: usize = 500;
 /// Pieces that are ready while the receiver still takes an earlier one.
-const AHEAD: usize = 2;
+const AHEAD: usize = 1;
 
 /// In whose words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

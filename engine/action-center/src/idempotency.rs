@@ -23,8 +23,10 @@ const LONGEST_KEY: usize = 255;
 #[derive(Debug, Clone)]
 pub(crate) struct Unrepeatable(pub(crate) Problem);
 
-/// Largest body of a request or an answer that is looked at.
+/// Largest body of a request that is looked at.
 const LARGEST: usize = 4 << 20;
+/// Largest answer that is kept.
+const LARGEST_ANSWER: usize = 16 << 20;
 
 pub(crate) async fn once(State(center): State<Center>, request: Request, next: Next) -> Response {
     let key = request.headers().get("idempotency-key").cloned();
@@ -73,7 +75,14 @@ async fn with_key(
         }
     }
     let (parts, answer) = next.run(Request::from_parts(parts, Body::from(body))).await.into_parts();
-    let bytes = to_bytes(answer, LARGEST).await.unwrap_or_default();
+    let bytes = match to_bytes(answer, LARGEST_ANSWER).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            tracing::error!(%error, "An answer could not be kept.");
+            history.keep_answer(name, &key, None).await?;
+            return Err(Problem::internal());
+        }
+    };
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
     let kept = match parts.extensions.get::<Unrepeatable>() {
         Some(Unrepeatable(problem)) => Some((problem.status, serde_json::to_string(problem).unwrap_or_default())),

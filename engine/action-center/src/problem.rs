@@ -131,6 +131,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
         Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
         Error::Name { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
+        Error::TokenDays { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "days"),
+        Error::LastAdministrator { .. } => (StatusCode::CONFLICT, "last-administrator"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),

@@ -13,13 +13,10 @@ const LONGEST: usize = 200;
 pub(crate) async fn note(center: &Center, principal: Option<&str>, method: &Method, uri: &Uri, reason: &str) {
     // Without the query: it may hold what should not be kept.
     let request = visible_line(&format!("{method} {}", uri.path()), LONGEST);
+    let principal = principal.map(|name| visible_line(name, LONGEST));
+    let reason = visible_line(reason, LONGEST);
     tracing::warn!(principal, request, reason, "Refused.");
-    let refusal = Refusal {
-        at: center.now(),
-        principal: principal.map(str::to_owned),
-        request,
-        reason: visible_line(reason, LONGEST),
-    };
+    let refusal = Refusal { at: center.now(), principal, request, reason };
     if let Err(error) = center.site().history.note_refusal(&refusal).await {
         tracing::error!(%error, "Refusal not noted.");
     }

@@ -89,6 +89,7 @@ impl From<Error> for Failure {
             Error::Playbook(_)
             | Error::Inputs(_)
             | Error::Name { .. }
+            | Error::TokenDays { .. }
             | Error::UnknownPlaybook { .. }
             | Error::UnknownSchedule { .. }
             | Error::Schedule { .. }

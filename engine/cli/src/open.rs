@@ -1,6 +1,6 @@
 //! Puts a site together from the configuration: database, stores, library, notifiers, and who is calling.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,14 +194,14 @@ fn read_token(path: &Path) -> Result<String, Failure> {
 }
 
 /// Writes a file that only its owner may read; refuses to replace one.
-pub(crate) fn write_secret(path: &PathBuf, secret: &str) -> Result<(), Failure> {
+pub(crate) fn write_secret(path: &Path, secret: &str) -> Result<(), Failure> {
     use std::io::Write as _;
+    Ok(writeln!(new_secret_file(path)?, "{secret}")?)
+}
+
+/// Such a file, still empty.
+pub(crate) fn new_secret_file(path: &Path) -> Result<std::fs::File, Failure> {
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))?;
-    Ok(writeln!(file, "{secret}")?)
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
 }

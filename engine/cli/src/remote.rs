@@ -161,6 +161,10 @@ impl Remote {
 
     /// Asks; a second time, with the same key, if the connection broke.
     async fn ask(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        if let Some(part) = call.path.iter().find(|part| is_relative(part)) {
+            // A path leaves these out, and would be another.
+            return Err(Failure::misuse(format!("`{part}` is no name")));
+        }
         let key = format!("{:016x}{:016x}", open::random(), open::random());
         let answer = match self.send(&call, &key).await {
             Err(Broken::Http(error)) if !error.is_timeout() && !error.is_builder() => {
@@ -207,6 +211,7 @@ impl Remote {
     }
 
     async fn begin(&self, call: &Call<'_>, key: &str) -> Result<Response, Broken> {
+        debug_assert!(call.path.iter().all(|part| !is_relative(part)), "refused before");
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(call.path);
@@ -262,11 +267,15 @@ impl Answer {
     }
 }
 
+fn is_relative(part: &str) -> bool {
+    matches!(part, "" | "." | "..")
+}
+
 /// The exit code that the same mistake has on the machine of the site.
 fn exit_of(code: &str, path: &[&str]) -> Exit {
     match code {
-        "bad-request" | "body" | "inputs" | "limit" | "name" | "no-evidence" | "not-json" | "password" | "playbook"
-        | "playbook-path" => Exit::Misuse,
+        "bad-request" | "body" | "days" | "inputs" | "limit" | "name" | "no-evidence" | "not-json" | "password"
+        | "playbook" | "playbook-path" => Exit::Misuse,
         // No such playbook, schedule or store was named; what is not in the history is no misuse.
         "not-found"
             if matches!(

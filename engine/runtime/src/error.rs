@@ -44,6 +44,10 @@ pub enum Error {
     Forbidden { name: String, permission: Permission },
     #[error("`{name}` is no name for a {of}: one line of up to 200 characters that reads as it is, without `/`")]
     Name { name: String, of: &'static str },
+    #[error("{name} is the last administrator; give somebody else the role first")]
+    LastAdministrator { name: String },
+    #[error("a token that ends lasts 1 to {most} days, not {days}")]
+    TokenDays { days: u32, most: u32 },
     #[error("{name} is a person, and only a service may submit with action source `{source_given}`")]
     NotAService { name: String, source_given: clawback_model::ActionSource },
     #[error("`{name}` is a path; put the playbook into {folder} and give its name")]

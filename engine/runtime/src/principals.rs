@@ -11,6 +11,8 @@ use crate::identity::NewToken;
 
 /// Characters of the longest name, and of the longest label.
 const LONGEST: usize = 200;
+/// Days that a token with an end lasts at most.
+const LONGEST_DAYS: u32 = 3_650;
 
 /// What a new token is for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,17 +56,30 @@ impl Api {
     /// Gives somebody these roles in place of those they have.
     pub async fn change_roles(&self, who: &Principal, name: &str, roles: Vec<Role>) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
+        if !roles.contains(&Role::Admin) {
+            let others = self.site().history.principals().await?;
+            if !others.iter().any(|other| other.name != name && other.roles.contains(&Role::Admin)) {
+                return Err(Error::LastAdministrator { name: name.to_owned() });
+            }
+        }
         Ok(self.site().history.change_roles(name, &unique(roles), &who.name, self.site().now()).await?)
     }
 
-    /// Sets the password that somebody signs in with, by its hash; their sessions end. Anybody may change their own, but not with
-    /// a token that brings only some of their roles: the password brings all of them.
+    /// Refuses whoever may not manage principals; before something costly is done for them.
+    pub fn may_administer(&self, who: &Principal) -> Result<(), Error> {
+        allow(who, Permission::Administer)
+    }
+
+    /// Sets the password that somebody signs in with, by its hash; their sessions end. For administrators, whosever it is: a password
+    /// outlives every token and brings every role, so no token of less may become one.
     pub async fn set_password(&self, who: &Principal, name: &str, hash: &str) -> Result<(), Error> {
-        own_or_administered(who, name)?;
-        if who.name == name && self.site().history.principal(name).await?.roles != who.roles {
-            allow(who, Permission::Administer)?;
-        }
+        allow(who, Permission::Administer)?;
         Ok(self.site().history.set_password(name, hash, &who.name, self.site().now()).await?)
+    }
+
+    /// The same for whoever has just shown that they know their own password.
+    pub async fn set_own_password(&self, who: &Principal, hash: &str) -> Result<(), Error> {
+        Ok(self.site().history.set_password(&who.name, hash, &who.name, self.site().now()).await?)
     }
 
     /// Tokens without their secrets: all of them for administrators, their own for everybody else.
@@ -85,6 +100,9 @@ impl Api {
         if !is_a_name(&label) {
             return Err(Error::Name { name: label, of: "token" });
         }
+        if let Some(days) = order.days.filter(|days| !(1..=LONGEST_DAYS).contains(days)) {
+            return Err(Error::TokenDays { days, most: LONGEST_DAYS });
+        }
         let secret = NewToken::generate(self.site().random);
         let expires = order.days.map(|days| now.plus(Duration::from_hours(u64::from(days) * 24)));
         let scope = unique(order.roles);
@@ -94,15 +112,14 @@ impl Api {
         Ok(MadeToken { secret, label, expires })
     }
 
-    /// Makes a token void, at once and for good. Anybody may give up their own.
+    /// Makes a token void, at once and for good. Anybody may give up their own, with all the roles that they have: a token of less
+    /// ends no other.
     pub async fn revoke_token(&self, who: &Principal, name: &str, label: &str) -> Result<(), Error> {
-        own_or_administered(who, name)?;
+        if who.name != name || self.site().history.principal(name).await?.roles != who.roles {
+            allow(who, Permission::Administer)?;
+        }
         Ok(self.site().history.revoke_token(name, label, &who.name, self.site().now()).await?)
     }
-}
-
-fn own_or_administered(who: &Principal, name: &str) -> Result<(), Error> {
-    if who.name == name { Ok(()) } else { allow(who, Permission::Administer) }
 }
 
 /// One line that reads as it is, and that can be a part of a path.

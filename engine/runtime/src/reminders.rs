@@ -3,19 +3,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
+
 use crate::error::Error;
 use crate::notify;
 use crate::site::Site;
 
 /// A reminder that nobody could be told is tried again after this; so is one whose node died with it.
 const AGAIN: Duration = Duration::from_mins(2);
+/// Reminders that are told at once.
+const AT_ONCE: usize = 32;
 
-/// Tells one reminder; false if none is due.
+/// Tells of some that are due, all at once, so that somebody who does not answer holds up no other plan; false if none is.
 pub(crate) async fn tell(site: &Arc<Site>) -> Result<bool, Error> {
-    let now = site.now();
-    let Some(due) = site.history.take_reminder(now, now.plus(AGAIN)).await? else { return Ok(false) };
-    if notify::remind(site, &due.remediation, due.reminder).await {
-        site.history.reminded(&due).await?;
+    let mut taken = Vec::new();
+    while taken.len() < AT_ONCE {
+        let now = site.now();
+        let Some(due) = site.history.take_reminder(now, now.plus(AGAIN)).await? else { break };
+        taken.push(due);
     }
-    Ok(true)
+    let told = taken.iter().map(|due| async move {
+        if notify::remind(site, &due.remediation, due.reminder).await {
+            site.history.reminded(due).await?;
+        }
+        Ok::<_, Error>(())
+    });
+    try_join_all(told).await?;
+    Ok(!taken.is_empty())
 }

@@ -223,7 +223,12 @@ impl Store {
         };
         let mut principal = read(&row)?;
         if let Some(scope) = scope(&row, 3)? {
+            // Whoever has any role may read, so a token to read with is of less than any.
+            let reads = !principal.roles.is_empty() && scope.contains(&Role::Viewer);
             principal.roles.retain(|role| scope.contains(role));
+            if reads && principal.roles.is_empty() {
+                principal.roles.push(Role::Viewer);
+            }
         }
         Ok(Some(principal))
     }

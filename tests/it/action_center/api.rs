@@ -138,18 +138,51 @@ async fn the_secret_of_a_token_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_token_for_less_cannot_become_a_password_for_all() {
+async fn a_token_of_less_reads_and_does_no_more() {
     let desk = desk().await;
     let center = &desk.center;
     let root = center.add("root", PrincipalKind::Person, &[Role::Admin]).await;
-    let order = json!({ "label": "dashboard", "roles": ["analyst"] });
-    let less = center.call(&root, "POST", "/api/v1/principals/ann/tokens", Some(order)).await.json();
-    let password = || Some(json!({ "password": "correct horse battery staple" }));
+    let make = async |order: Value| center.call(&root, "POST", "/api/v1/principals/ann/tokens", Some(order)).await;
+    for days in [0, 3_651, u32::MAX] {
+        assert_eq!(make(json!({ "days": days })).await.json()["code"], "days");
+    }
+    // Ann is an analyst and an approver, so she may read.
+    let less = make(json!({ "label": "dashboard", "roles": ["viewer"] })).await.json();
+    let less = less["token"].as_str().unwrap();
+    assert_eq!(center.call(less, "GET", "/api/v1/me", None).await.json()["roles"], json!(["viewer"]));
+    let code = async |token: &str, method: &str, path: &str, body: Value| {
+        let answer = center.call(token, method, path, Some(body)).await;
+        (answer.status, answer.json()["code"].as_str().unwrap_or_default().to_owned())
+    };
+    let forbidden = (403, "forbidden".to_owned());
+    let password = || json!({ "password": "correct horse battery staple" });
     let path = "/api/v1/principals/ann/password";
-    let refused = center.call(less["token"].as_str().unwrap(), "PUT", path, password()).await;
-    assert_eq!((refused.status, refused.json()["code"].as_str()), (403, Some("forbidden")), "{}", refused.text);
-    assert_eq!(center.call(&desk.ben, "PUT", path, password()).await.status, 403, "somebody else's");
-    assert_eq!(center.call(&desk.ann, "PUT", path, password()).await.status, 204, "her own, with all that she has");
+    for token in [less, &desk.ann, &desk.ben] {
+        assert_eq!(code(token, "PUT", path, password()).await, forbidden, "a password outlives tokens");
+    }
+    assert_eq!(center.call(&root, "PUT", path, Some(password())).await.status, 204);
+    let own = json!({ "label": "test" });
+    assert_eq!(code(less, "POST", "/api/v1/principals/ann/revoke", own.clone()).await, forbidden, "not her others");
+    assert_eq!(center.call(&desk.ann, "POST", "/api/v1/principals/ann/revoke", Some(own)).await.status, 204);
+    let last = json!({ "roles": ["viewer"] });
+    let answer = code(&root, "PUT", "/api/v1/principals/root/roles", last).await;
+    assert_eq!(answer, (409, "last-administrator".to_owned()));
+}
+
+#[tokio::test]
+async fn a_check_is_bounded() {
+    let desk = desk().await;
+    for body in [
+        json!({ "name": "x".repeat(201), "source": "playbook: x" }),
+        json!({ "name": "x", "source": "- a\n".repeat(20_000) }),
+    ] {
+        assert_eq!(desk.center.call(&desk.ann, "POST", "/api/v1/checks", Some(body)).await.status, 400);
+    }
+    let wrong = format!("playbook: x\n{}", (0..2_000).map(|key| format!("k{key}: 1\n")).collect::<String>());
+    let body = json!({ "name": "x".repeat(200), "source": wrong });
+    let checked = desk.center.call(&desk.ann, "POST", "/api/v1/checks", Some(body)).await;
+    assert_eq!((checked.status, &checked.json()["ok"]), (200, &json!(false)));
+    assert!(checked.text.len() < 4 << 20, "{}", checked.text.len());
 }
 
 #[tokio::test]

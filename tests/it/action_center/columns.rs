@@ -26,6 +26,7 @@ async fn an_address_chooses_the_columns() {
     }
     let file = desk.center.page(&cookie, &format!("/history.csv?{view}")).await.text;
     assert_eq!(file, format!("Status,Remediation ID,Playbook\npending-approval,{id},purge\n"));
+    assert_eq!(desk.center.page(&cookie, "/history?days=700000000000000000").await.status, 400);
     let whole = desk.center.page(&cookie, "/history.csv").await.text;
     assert_eq!(whole.lines().next().map(|head| head.split(',').count()), Some(18));
 }

@@ -24,6 +24,9 @@ async fn an_administrator_lets_people_in_and_out() {
     assert_eq!(send("/people", "name=x&kind=robot").await.status, 400, "no kind");
     assert_eq!(send("/people", "name=x&kind=person&role=king").await.status, 400, "no role");
 
+    assert_eq!(send("/people/roles", "name=root&role=viewer").await.status, 409, "nobody else administers");
+    assert_eq!(send("/people/tokens", "name=siem&label=").await.status, 400, "loaded again it would make another");
+
     let made = send("/people/tokens", "name=siem&label=prod&days=30&role=viewer").await;
     let secret = made.text.split("<code>").nth(1).and_then(|rest| rest.split('<').next()).unwrap().to_owned();
     let me = center.call(&secret, "GET", "/api/v1/me", None).await.json();
@@ -31,7 +34,7 @@ async fn an_administrator_lets_people_in_and_out() {
     let page = center.page(&cookie, "/people").await.text;
     assert!(page.contains("prod") && !page.contains(&secret), "{page}");
 
-    assert_eq!(send("/people/roles", "name=siem&role=approver").await.status, 303);
+    assert_eq!(send("/people/roles", "name=siem").await.status, 303);
     assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 403, "nothing is left of its role");
     assert_eq!(send("/people/revoke", "name=siem&label=prod").await.status, 303);
     assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 401);
@@ -47,7 +50,7 @@ async fn an_administrator_lets_people_in_and_out() {
     for (path, fields) in [
         ("/people", "name=eve&kind=person&role=admin"),
         ("/people/roles", "name=vic&role=admin"),
-        ("/people/tokens", "name=vic"),
+        ("/people/tokens", "name=vic&label=x"),
         ("/people/revoke", "name=root&label=test"),
     ] {
         let refused = center.form(&cookie, path, &format!("form_token={token}&{fields}")).await;
@@ -58,4 +61,25 @@ async fn an_administrator_lets_people_in_and_out() {
         center.form(&cookie, "/people/revoke", &format!("form_token={token}&name=vic&label=test")).await.status,
         303
     );
+}
+
+#[tokio::test]
+async fn whoever_knows_a_password_changes_it() {
+    let desk = desk().await;
+    let center = &desk.center;
+    center.password("ann").await;
+    let cookie = center.sign_in("ann").await;
+    let send = async |fields: &str| {
+        let token = center.page(&cookie, "/people").await.form_token();
+        center.form(&cookie, "/people/password", &format!("form_token={token}&{fields}")).await
+    };
+    let new = "a+sentence+of+my+own";
+    assert_eq!(send(&format!("current=wrong&password={new}")).await.status, 403);
+    assert_eq!(send("current=correct+horse+battery&password=short").await.status, 422);
+    let changed = send(&format!("current=correct+horse+battery&password={new}")).await;
+    assert_eq!((changed.status, changed.header("location")), (303, "/sign-in"));
+    assert_eq!(center.page(&cookie, "/people").await.status, 303, "the session has ended");
+    let again = center.form("", "/sign-in", &format!("name=ann&password={new}")).await;
+    assert_eq!(again.status, 303, "{}", again.text);
+    center.api.site().history.verify(None, |_| {}).await.unwrap();
 }

@@ -133,6 +133,15 @@ async fn a_session_ends_when_it_is_idle_old_signed_out_or_has_a_new_password() {
 }
 
 #[tokio::test]
+async fn a_refusal_takes_no_more_room_than_a_line() {
+    let desk = desk().await;
+    let name = "n".repeat(100_000);
+    assert_eq!(desk.center.form("", "/sign-in", &format!("name={name}&password=wrong")).await.status, 403);
+    let refusals = desk.center.api.site().history.refusals(10).await.unwrap();
+    assert_eq!(refusals[0].principal.as_ref().map(|name| name.chars().count()), Some(200));
+}
+
+#[tokio::test]
 async fn the_cookie_is_for_the_browser_alone() {
     let desk = desk().await;
     desk.center.password("ann").await;

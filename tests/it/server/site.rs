@@ -26,7 +26,13 @@ fn principals_and_tokens_are_managed_over_a_server() {
     let file = file.to_str().unwrap();
     admin.ok(&["principals", "token", "siem", "--label", "prod", "--days", "30", "--role", "viewer", "--output", file]);
     assert!(admin.fails(1, &["principals", "token", "siem", "--label", "prod"]).contains("exists"));
-    assert!(admin.fails(1, &["principals", "token", "siem", "--output", file]).contains("is not replaced"));
+    assert!(admin.fails(1, &["principals", "token", "siem", "--output", file]).contains("cannot be written"));
+    assert!(
+        admin.fails(1, &["principals", "token", "siem", "--output", "/no/such/folder/x"]).contains("cannot be written")
+    );
+    let unused = site.folder.path().join("unused.token");
+    admin.fails(2, &["principals", "token", "siem", "--days", "9999", "--output", unused.to_str().unwrap()]);
+    assert!(!unused.exists(), "no file without a token");
     let tokens = admin.json(&["principals", "tokens"]);
     let listed: Vec<_> = tokens["items"].as_array().unwrap().iter().filter(|one| one["principal"] == "siem").collect();
     assert_eq!((listed.len(), &listed[0]["label"], &listed[0]["roles"][0]), (1, &"prod".into(), &"viewer".into()));
@@ -47,10 +53,10 @@ fn principals_and_tokens_are_managed_over_a_server() {
     let secret = site.folder.path().join("password");
     std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
     let from = ["--from", secret.to_str().unwrap()];
-    assert_eq!(ann.ok(&[&["principals", "password", "ann"][..], &from].concat()), "set the password of ann\n");
-    assert!(ann.fails(1, &[&["principals", "password", "siem"][..], &from].concat()).contains("needs the role admin"));
+    assert_eq!(admin.ok(&[&["principals", "password", "ann"][..], &from].concat()), "set the password of ann\n");
+    assert!(ann.fails(1, &[&["principals", "password", "ann"][..], &from].concat()).contains("needs the role admin"));
     std::fs::write(&secret, "short\n").unwrap();
-    assert!(ann.fails(2, &[&["principals", "password", "ann"][..], &from].concat()).contains("at least 15"));
+    assert!(admin.fails(2, &[&["principals", "password", "ann"][..], &from].concat()).contains("at least 15"));
     let own = ann.json(&["principals", "tokens"]);
     assert!(own["items"].as_array().unwrap().iter().all(|one| one["principal"] == "ann"), "{own}");
 
@@ -83,6 +89,12 @@ fn stores_are_looked_at_and_exports_are_taken_over_a_server() {
     let file = site.folder.path().join("export.jsonl");
     admin.ok(&["export", id, "--output", file.to_str().unwrap()]);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), lines);
+    for who in [&site.admin, &admin] {
+        who.fails(1, &["export", "R-000000000000", "--output", file.to_str().unwrap()]);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), lines, "it is what it was");
+    }
+    assert!(!site.folder.path().join("export.jsonl.part").exists());
+    assert!(admin.fails(2, &["connectors", "describe", ".."]).contains("`..` is no name"));
 
     let answers = admin.ok(&["connectors", "check"]);
     assert!(answers.starts_with("ok     corp: ") && answers.contains("login included"), "{answers}");

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use clawback_playbooks::Playbook;
 use clawback_runtime::Error;
 
 use super::Problems;
@@ -11,6 +12,11 @@ use crate::center::Center;
 use crate::json::{CheckJson, CheckedJson};
 use crate::problem::Problem;
 
+/// Every mistake names it.
+const LONGEST_NAME: usize = 200;
+/// Of a playbook; those that are shipped have some 2 KiB.
+const LARGEST_SOURCE: usize = 64 << 10;
+
 /// Checks a playbook against the scripts, stores and limits of this site, and gives every mistake at once. Runs and keeps nothing.
 #[utoipa::path(post, path = "/api/v1/checks", tag = "site", request_body = CheckJson,
     responses((status = 200, body = CheckedJson), Problems))]
@@ -19,10 +25,21 @@ pub(crate) async fn check(
     caller: Caller,
     Body(given): Body<CheckJson>,
 ) -> Result<Json<CheckedJson>, Problem> {
-    let checked = match given.source {
-        Some(source) => center.api().check_source(&caller.who, &given.name, &source),
-        None => center.api().check(&given.name),
+    let CheckJson { name, source } = given;
+    if name.chars().count() > LONGEST_NAME || source.as_ref().is_some_and(|source| source.len() > LARGEST_SOURCE) {
+        let detail =
+            format!("a name has at most {LONGEST_NAME} characters, and a playbook at most {LARGEST_SOURCE} bytes");
+        return Err(Problem::bad_request(detail));
+    }
+    let Some(source) = source else {
+        return answer(center.api().check(&name));
     };
+    // Some milliseconds of a processor, and more for a text that is made to take them; other requests go on meanwhile.
+    let checked = tokio::task::spawn_blocking(move || answer(center.api().check_source(&caller.who, &name, &source)));
+    checked.await.map_err(|_| Problem::internal())?
+}
+
+fn answer(checked: Result<Playbook, Error>) -> Result<Json<CheckedJson>, Problem> {
     match checked {
         Ok(_) => Ok(Json(CheckedJson { ok: true, ..CheckedJson::default() })),
         Err(Error::Playbook(found)) => Ok(Json((&found).into())),

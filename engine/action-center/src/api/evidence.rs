@@ -79,7 +79,7 @@ pub(crate) async fn of_message(
     responses((status = 200, body = EvidenceReportJson), Problems))]
 pub(crate) async fn verify(State(center): State<Center>) -> Result<Response, Problem> {
     slowly(async move {
-        let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
+        let _turn = center.verifying_evidence().acquire().await.map_err(|_| Problem::internal())?;
         Ok(EvidenceReportJson::from(center.api().verify_evidence().await?))
     })
     .await

@@ -23,6 +23,7 @@ use utoipa_axum::routes;
 use crate::center::Center;
 use crate::problem::Problem;
 
+pub(crate) use exports::export;
 pub(crate) use remediations::{HistoryQuery, find as remediation};
 pub(crate) use site::verified;
 pub(crate) use slowly::slowly;

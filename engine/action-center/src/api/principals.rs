@@ -47,7 +47,7 @@ pub(crate) async fn roles(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sets the password that somebody signs in with; their sessions end. Anybody may change their own.
+/// Sets the password that somebody signs in with; their sessions end. For administrators: their own, people change on the page.
 #[utoipa::path(put, path = "/api/v1/principals/{name}/password", tag = "principals", request_body = PasswordJson,
     params(("name" = String, Path)), responses((status = 204), Problems))]
 pub(crate) async fn password(
@@ -56,6 +56,7 @@ pub(crate) async fn password(
     caller: Caller,
     Body(body): Body<PasswordJson>,
 ) -> Result<StatusCode, Problem> {
+    center.api().may_administer(&caller.who)?;
     let turn = center.passwords().acquire().await.map_err(|_| Problem::internal())?;
     let hashed = tokio::task::spawn_blocking(move || hash_password(&body.password)).await;
     drop(turn);
@@ -93,7 +94,7 @@ pub(crate) async fn token(
     Ok(response)
 }
 
-/// Makes a token void, at once and for good. Anybody may give up their own.
+/// Makes a token void, at once and for good. Anybody may give up their own, but not with a token of less than all their roles.
 #[utoipa::path(post, path = "/api/v1/principals/{name}/revoke", tag = "principals", request_body = RevocationJson,
     params(("name" = String, Path)), responses((status = 204), Problems))]
 pub(crate) async fn revoke(

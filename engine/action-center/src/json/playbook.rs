@@ -33,9 +33,10 @@ impl From<&Playbook> for PlaybookJson {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckJson {
-    /// Its name.
+    /// Its name, or what to call it.
+    #[schema(max_length = 200)]
     pub name: String,
-    /// Its text, for one that the site does not have, or not like this. Left out: the site's own.
+    /// Its text, for one that the site does not have, or not like this; at most 64 KiB. Left out: the site's own.
     #[serde(default)]
     pub source: Option<String>,
 }

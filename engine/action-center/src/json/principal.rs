@@ -86,7 +86,7 @@ pub struct TokenOrderJson {
     #[schema(max_length = 200)]
     pub label: String,
     /// Days until it ends by itself; left out: never.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 1, maximum = 3650)]
     pub days: Option<u32>,
     /// The only ones of its owner's roles that it brings; none: all of them.
     #[schema(schema_with = crate::words::roles)]

@@ -24,6 +24,8 @@ const MOST_ROWS: usize = 200_000;
 const READ: u32 = 1_000;
 /// Page sizes to choose from.
 const SIZES: [&str; 4] = ["25", "50", "100", "500"];
+/// The longest time that may be looked back, in days.
+const MOST_DAYS: u64 = 36_500;
 /// The reference product's time filters, in days.
 const TIMES: [(&str, &str); 4] =
     [("1", "last day"), ("7", "last week"), ("30", "last 30 days"), ("182", "last 6 months")];
@@ -137,8 +139,10 @@ fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Probl
     };
     let mut filter = asked.filter()?;
     if let Some(days) = optional::<u64>("days", query.filled("days"))? {
-        let hours = days.checked_mul(24).ok_or_else(|| Problem::bad_request("days: too many"))?;
-        filter.since = Some(center.now().minus(std::time::Duration::from_hours(hours)));
+        if days > MOST_DAYS {
+            return Err(Problem::bad_request(format!("days: at most {MOST_DAYS}")));
+        }
+        filter.since = Some(center.now().minus(std::time::Duration::from_hours(days * 24)));
     }
     Ok((filter, asked.limit()?))
 }

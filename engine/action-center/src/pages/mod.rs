@@ -82,6 +82,8 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/roles", post(people::change))
         .route("/people/tokens", post(people::make_token))
         .route("/people/revoke", post(people::revoke))
+        .route("/people/password", post(people::change_password))
+        .route("/remediations/{id}/export", get(crate::api::export))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/halt", post(audit::halt))
         .route("/assets/{name}", get(assets::asset))

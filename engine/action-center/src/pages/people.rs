@@ -1,6 +1,7 @@
 //! People: who may act, with which roles and tokens. Everybody sees whom to ask; administrators change it.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use clawback_model::{Permission, Principal, PrincipalKind, Role, is_deceptive};
 use clawback_runtime::TokenOrder;
@@ -9,10 +10,11 @@ use maud::{Markup, html};
 
 use super::fields::Fields;
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::{Shown, layout, sign_in};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
+use crate::password::hash_password;
 use crate::problem::Problem;
 
 const TAB: &str = "/people";
@@ -34,6 +36,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         h2 { @if administers { "Tokens" } @else { "Your tokens" } }
         (layout::table("Tokens", &TOKENS, &listed, "There is none."))
         @if administers { (making(&frame, &people)) }
+        @if center.site().history.account(&frame.who.name).await?.is_some() { (own_password(&frame)) }
     };
     Ok(layout::page(&frame, TAB, "People", &body))
 }
@@ -44,12 +47,12 @@ fn person(frame: &Frame, one: &Principal, administers: bool) -> Markup {
         td { (one.kind.as_str()) }
         td {
             (words(&one.roles))
-            @if administers && reads_as_it_is(&one.name) { details { summary { "Change" }
+            @if administers && reads_as_it_is(&one.name) { details { summary aria-label={ "Change the roles of " (one.name) } { "Change" }
                 form method="post" action="/people/roles" {
                     (layout::form_token(frame))
                     input type="hidden" name="name" value=(one.name);
-                    (boxes(&one.roles))
-                    div .row { button .plain { "Change the roles" } }
+                    fieldset { legend { "Roles of " (one.name) } (boxes(&one.roles)) }
+                    div .row { button .plain aria-label={ "Change the roles of " (one.name) } { "Change the roles" } }
                 }
             } }
         }
@@ -88,7 +91,7 @@ fn adding(frame: &Frame) -> Markup {
             legend { "Add somebody" }
             label { "Name" input type="text" name="name" required maxlength="200" autocomplete="off"; }
             (layout::choice("kind", "Kind", None, &PrincipalKind::ALL.map(PrincipalKind::as_str), "person"))
-            (boxes(&[]))
+            fieldset { legend { "Roles" } (boxes(&[])) }
             div .row { button { "Add" } }
         }
     } }
@@ -101,11 +104,23 @@ fn making(frame: &Frame, people: &[Principal]) -> Markup {
         fieldset {
             legend { "Make a token" }
             (layout::choice("name", "Whose", None, &names, ""))
-            (layout::text("label", "Label", "", "what it is for"))
+            label { "Label" input type="text" name="label" required maxlength="200" placeholder="what it is for" autocomplete="off"; }
             label { "Days until it ends" input type="number" name="days" min="1" max="3650" placeholder="never"; }
-            p .note { "It brings all roles of its owner, or only those that are ticked." }
-            (boxes(&[]))
+            fieldset { legend { "Only these of its owner's roles; all of them, if none is ticked" } (boxes(&[])) }
             div .row { button { "Make a token" } }
+        }
+    } }
+}
+
+fn own_password(frame: &Frame) -> Markup {
+    html! { h2 { "Your password" } form method="post" action="/people/password" {
+        (layout::form_token(frame))
+        fieldset {
+            legend { "Change it; you sign in again then" }
+            label { "The one you have" input type="password" name="current" required autocomplete="current-password"; }
+            label { "A new one, of 15 characters or more"
+                input type="password" name="password" required minlength="15" autocomplete="new-password"; }
+            div .row { button { "Change the password" } }
         }
     } }
 }
@@ -150,8 +165,25 @@ pub(crate) async fn revoke(State(center): State<Center>, caller: Caller, fields:
     Ok(Redirect::to(TAB).into_response())
 }
 
-/// The one form that shows a page: a secret stands in no address, and is shown once.
+/// Whoever has found a session open does not know the password, and cannot keep the account with one of their own.
+pub(crate) async fn change_password(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    let refused = |said| Problem::new(StatusCode::FORBIDDEN, "password", said);
+    if let Err(said) = sign_in::check(&center, &caller.who.name, fields.get("current")).await? {
+        return Err(refused(said).into());
+    }
+    let new = fields.get("password").to_owned();
+    let hashed = tokio::task::spawn_blocking(move || hash_password(&new)).await.map_err(|_| Problem::internal())?;
+    let weak = |said| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password", said);
+    center.api().set_own_password(&caller.who, &hashed.map_err(weak)?).await?;
+    Ok(Redirect::to("/sign-in").into_response())
+}
+
+/// The one form that shows a page: a secret stands in no address, and is shown once. It asks for a label, so that sent again it is
+/// refused.
 pub(crate) async fn make_token(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    if fields.filled("label").is_none() {
+        return Err(Problem::bad_request("label: what is the token for?").into());
+    }
     let order = TokenOrder {
         label: fields.get("label").trim().to_owned(),
         days: optional("days", fields.filled("days"))?,
@@ -164,7 +196,7 @@ pub(crate) async fn make_token(State(center): State<Center>, caller: Caller, fie
             "Token " strong { (layout::mail(&made.label)) } " of " (layout::mail(fields.get("name"))) ". Keep it now: it is shown "
             "only this once, and the database keeps only its digest."
         }
-        pre tabindex="0" { code { (made.secret.reveal()) } }
+        pre tabindex="0" role="region" aria-label="The token" { code { (made.secret.reveal()) } }
         p { a href=(TAB) { "To everybody" } }
     };
     Ok(layout::page(&frame, TAB, "A new token", &body))

@@ -94,7 +94,7 @@ pub(crate) async fn page(
             a href={ "/remediations/" (id) "/clusters" } { "By sender, subject and mailbox" }
             a href={ "/remediations/" (id) "/messages.csv" } { "Download as CSV" }
             @for (format, name) in EXPORTS {
-                a href={ "/api/v1/remediations/" (id) "/export?format=" (format) } { (name) }
+                a href={ "/remediations/" (id) "/export?format=" (format) } { (name) }
             }
         }
     };

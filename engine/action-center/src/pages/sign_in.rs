@@ -134,7 +134,7 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
 }
 
 /// The principal whose name and password these are, or what to tell whoever tried.
-async fn check(center: &Center, name: &str, given: &str) -> Result<Result<String, String>, Problem> {
+pub(super) async fn check(center: &Center, name: &str, given: &str) -> Result<Result<String, String>, Problem> {
     let history = &center.site().history;
     let turn = center.passwords().acquire().await.map_err(|_| Problem::unauthenticated())?;
     let account = history.account(name).await?;
@@ -148,7 +148,6 @@ async fn check(center: &Center, name: &str, given: &str) -> Result<Result<String
     let (given, hash) = (given.to_owned(), account.as_ref().map(|account| account.password.clone()));
     // Takes some 20 ms of a processor; other requests go on meanwhile.
     let right = tokio::task::spawn_blocking(move || password::is_right(&given, hash.as_deref())).await;
-    drop(turn);
     let is_account = account.is_some();
     if let Some(account) = account.filter(|_| right.unwrap_or(false)) {
         history.count_right(&tried).await?;
@@ -156,6 +155,8 @@ async fn check(center: &Center, name: &str, given: &str) -> Result<Result<String
     }
     let wrong = Wrong { name: tried, is_account, at: now, forget_before: now.minus(FORGOTTEN), most: MOST_UNKNOWN };
     history.count_wrong(&wrong, wait).await?;
+    // Only now: whoever has the next turn sees what was counted.
+    drop(turn);
     Ok(Err(WRONG.to_owned()))
 }
 

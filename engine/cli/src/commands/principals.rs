@@ -1,5 +1,6 @@
 //! `clawback principals`: who may act, and their tokens.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use clawback_action_center::json::{
@@ -10,7 +11,7 @@ use clawback_runtime::TokenOrder;
 
 use crate::args::{Global, PrincipalsCommand};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, write_secret};
+use crate::open::{Session, Stores, new_secret_file};
 use crate::output;
 use crate::remote::Remote;
 
@@ -39,18 +40,22 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             output::note("next: clawback serve");
         }
         PrincipalsCommand::Token { name, label, days, roles, output: file } => {
-            if let Some(path) = file.as_deref().filter(|path| path.exists()) {
-                // Before it is made: a token that cannot be written down is lost.
-                return Err(Failure::failed(format!("{} exists, and is not replaced", path.display())));
-            }
-            let made = desk.token(&name, TokenOrder { label, days, roles }).await?;
-            if let Some(path) = file {
-                write_secret(&path, &made.token)?;
-                output::line(&format!("wrote {}", path.display()))?;
-            } else {
-                output::line(&made.token)?;
+            let order = TokenOrder { label, days, roles };
+            let Some(path) = file else {
+                output::line(&desk.token(&name, order).await?.token)?;
                 output::note("keep it now: it is shown only this once, and the database keeps only its digest");
+                return Ok(Exit::Done);
+            };
+            // The file first: a token that cannot be written down is lost.
+            let mut file = new_secret_file(&path)?;
+            match desk.token(&name, order).await {
+                Ok(made) => writeln!(file, "{}", made.token)?,
+                Err(failure) => {
+                    std::fs::remove_file(&path)?;
+                    return Err(failure);
+                }
             }
+            output::line(&format!("wrote {}", path.display()))?;
         }
     }
     Ok(Exit::Done)
