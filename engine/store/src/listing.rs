@@ -11,7 +11,7 @@ use crate::remediations::state;
 use crate::words::{BLOCK, Members, asked, block, members, place, places};
 
 /// Blocks read at once, at most. The first read is of one: most pages are full after it.
-const BLOCKS: usize = 64;
+const BLOCKS: usize = 256;
 /// Remediations read at once.
 const ROWS: usize = 64;
 
@@ -99,8 +99,14 @@ async fn by_words(tx: &mut Tx, filter: &HistoryFilter, below: i64, found: &mut F
     Ok(())
 }
 
-/// The blocks that hold anything of the times that are asked for, newest first.
+/// The blocks that hold anything of the times that are asked for, newest first. They are numbered without a gap, so where no times
+/// are asked for the newest tells all of them.
 async fn blocks(tx: &mut Tx, filter: &HistoryFilter, below: i64) -> Result<Vec<Candidates>, StoreError> {
+    if filter.since.is_none() && filter.until.is_none() {
+        let sql = "SELECT block FROM history_blocks WHERE block <= $1 ORDER BY block DESC LIMIT 1";
+        let Some(newest) = tx.row(sql, &[block(below).into()]).await? else { return Ok(Vec::new()) };
+        return Ok((0..=newest.int(0)?).rev().map(|block| Candidates { block, on_the_edge: false }).collect());
+    }
     let (since, until) = times(filter);
     let sql = "SELECT block, first_at, last_at FROM history_blocks WHERE block <= $1 AND last_at >= $2 AND first_at < $3 \
                ORDER BY block DESC";
