@@ -129,6 +129,7 @@ impl Remote {
         out: &mut (impl Write + Send),
     ) -> Result<(), Failure> {
         let call = Call { method: Method::GET, path, query, body: None, seen: None };
+        call.check()?;
         let mut response = self.begin(&call, "").await.map_err(|error| self.broken(error))?;
         if !response.status().is_success() {
             return Err(self.refused(&call, &Answer::read(response).await.map_err(|error| self.broken(error))?));
@@ -161,10 +162,7 @@ impl Remote {
 
     /// Asks; a second time, with the same key, if the connection broke.
     async fn ask(&self, call: Call<'_>) -> Result<Answer, Failure> {
-        if let Some(part) = call.path.iter().find(|part| is_relative(part)) {
-            // A path leaves these out, and would be another.
-            return Err(Failure::misuse(format!("`{part}` is no name")));
-        }
+        call.check()?;
         let key = format!("{:016x}{:016x}", open::random(), open::random());
         let answer = match self.send(&call, &key).await {
             Err(Broken::Http(error)) if !error.is_timeout() && !error.is_builder() => {
@@ -211,7 +209,6 @@ impl Remote {
     }
 
     async fn begin(&self, call: &Call<'_>, key: &str) -> Result<Response, Broken> {
-        debug_assert!(call.path.iter().all(|part| !is_relative(part)), "refused before");
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(call.path);
@@ -256,6 +253,16 @@ impl Remote {
     }
 }
 
+impl Call<'_> {
+    /// Refuses what an address leaves out: it would be another.
+    fn check(&self) -> Result<(), Failure> {
+        match self.path.iter().find(|part| matches!(**part, "" | "." | "..")) {
+            Some(part) => Err(Failure::misuse(format!("`{part}` is no name"))),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Answer {
     async fn read(mut response: Response) -> Result<Self, Broken> {
         let body = http::body(&mut response, LARGEST).await?;
@@ -265,10 +272,6 @@ impl Answer {
     fn problem(&self) -> Option<Problem> {
         if self.status.is_success() { None } else { serde_json::from_slice(&self.body).ok() }
     }
-}
-
-fn is_relative(part: &str) -> bool {
-    matches!(part, "" | "." | "..")
 }
 
 /// The exit code that the same mistake has on the machine of the site.

@@ -40,9 +40,5 @@ pub(crate) async fn check(
 }
 
 fn answer(checked: Result<Playbook, Error>) -> Result<Json<CheckedJson>, Problem> {
-    match checked {
-        Ok(_) => Ok(Json(CheckedJson { ok: true, ..CheckedJson::default() })),
-        Err(Error::Playbook(found)) => Ok(Json((&found).into())),
-        Err(error) => Err(error.into()),
-    }
+    Ok(Json(CheckedJson::new(checked, |found| found.render(false))?))
 }

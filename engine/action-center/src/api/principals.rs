@@ -11,7 +11,7 @@ use crate::body::Body;
 use crate::center::Center;
 use crate::idempotency::Unrepeatable;
 use crate::json::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};
-use crate::password::hash_password;
+use crate::password::hashed;
 use crate::problem::Problem;
 
 /// Everybody, by name.
@@ -57,11 +57,7 @@ pub(crate) async fn password(
     Body(body): Body<PasswordJson>,
 ) -> Result<StatusCode, Problem> {
     center.api().may_administer(&caller.who)?;
-    let turn = center.passwords().acquire().await.map_err(|_| Problem::internal())?;
-    let hashed = tokio::task::spawn_blocking(move || hash_password(&body.password)).await;
-    drop(turn);
-    let weak = |said| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password", said);
-    let hash = hashed.map_err(|_| Problem::internal())?.map_err(weak)?;
+    let hash = hashed(&center, body.password).await?;
     center.api().set_password(&caller.who, &name, &hash).await?;
     Ok(StatusCode::NO_CONTENT)
 }

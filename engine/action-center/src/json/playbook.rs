@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use clawback_playbooks::{Diagnostics, Playbook};
+use clawback_runtime::Error;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -52,12 +53,19 @@ pub struct CheckedJson {
     pub text: String,
 }
 
-impl From<&Diagnostics> for CheckedJson {
-    fn from(found: &Diagnostics) -> Self {
-        let diagnostics = match found.to_json() {
-            serde_json::Value::Array(diagnostics) => diagnostics,
-            _ => Vec::new(),
-        };
-        Self { ok: false, diagnostics, text: found.render(false) }
+impl CheckedJson {
+    /// What came of a check; `text` says for people what is wrong. An error that is no mistake in the playbook stays one.
+    pub fn new(checked: Result<Playbook, Error>, text: impl Fn(&Diagnostics) -> String) -> Result<Self, Error> {
+        match checked {
+            Ok(_) => Ok(Self { ok: true, ..Self::default() }),
+            Err(Error::Playbook(found)) => {
+                let diagnostics = match found.to_json() {
+                    serde_json::Value::Array(diagnostics) => diagnostics,
+                    _ => Vec::new(),
+                };
+                Ok(Self { ok: false, diagnostics, text: text(&found) })
+            }
+            Err(error) => Err(error),
+        }
     }
 }

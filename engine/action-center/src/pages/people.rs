@@ -14,7 +14,7 @@ use super::{Shown, layout, sign_in};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
-use crate::password::hash_password;
+use crate::password;
 use crate::problem::Problem;
 
 const TAB: &str = "/people";
@@ -171,10 +171,8 @@ pub(crate) async fn change_password(State(center): State<Center>, caller: Caller
     if let Err(said) = sign_in::check(&center, &caller.who.name, fields.get("current")).await? {
         return Err(refused(said).into());
     }
-    let new = fields.get("password").to_owned();
-    let hashed = tokio::task::spawn_blocking(move || hash_password(&new)).await.map_err(|_| Problem::internal())?;
-    let weak = |said| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password", said);
-    center.api().set_own_password(&caller.who, &hashed.map_err(weak)?).await?;
+    let hash = password::hashed(&center, fields.get("password").to_owned()).await?;
+    center.api().set_own_password(&caller.who, &hash).await?;
     Ok(Redirect::to("/sign-in").into_response())
 }
 

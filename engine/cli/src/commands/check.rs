@@ -1,9 +1,7 @@
 //! `clawback check`: every mistake at once.
 
-use std::io::IsTerminal as _;
-
 use clawback_action_center::json::{CheckJson, CheckedJson};
-use clawback_runtime::{Error, Site};
+use clawback_runtime::Site;
 
 use crate::args::{CheckArgs, Format, Global};
 use crate::config::Config;
@@ -73,14 +71,8 @@ impl Desk {
                 };
                 let stores = Some(config.stores.keys().cloned().collect());
                 let notifiers = Some(config.notifiers.keys().cloned().collect());
-                match site.library.check(&path, &source, stores, notifiers, site.limits) {
-                    Ok(_) => Ok(CheckedJson { ok: true, ..CheckedJson::default() }),
-                    Err(Error::Playbook(found)) => {
-                        let text = found.render(std::io::stderr().is_terminal());
-                        Ok(CheckedJson { text, ..(&found).into() })
-                    }
-                    Err(error) => Err(error.into()),
-                }
+                let checked = site.library.check(&path, &source, stores, notifiers, site.limits);
+                Ok(CheckedJson::new(checked, output::diagnostics)?)
             }
         }
     }

@@ -8,7 +8,7 @@ use clawback_store::KeptCursor;
 
 use crate::args::{EvidenceCommand, EvidenceGetArgs, Format, Global};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, any_id};
+use crate::open::{Session, Stores, any_id, new_secret_file};
 use crate::output;
 use crate::remote::Remote;
 
@@ -155,10 +155,8 @@ async fn pick(shelf: &Shelf, id: &str, args: &EvidenceGetArgs) -> Result<KeptJso
 }
 
 fn write(path: &Path, raw: &[u8]) -> Result<(), Failure> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.and_then(|mut file| file.write_all(raw))
-        .map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
+    let written = new_secret_file(path)?.write_all(raw);
+    written.map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
 }
 
 fn print(global: &Global, report: &EvidenceReportJson) -> Result<Exit, Failure> {
