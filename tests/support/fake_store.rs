@@ -112,6 +112,8 @@ impl FakeStore {
             subject: header("subject"),
             from_address: from_address.trim().to_lowercase(),
             from_name: from_name.trim().to_owned(),
+            also_from: Vec::new(),
+            cut: Vec::new(),
             to: vec![header("to")],
             received_at,
             size: raw.len() as u64,
@@ -286,7 +288,7 @@ impl MailStore for FakeStore {
         let more = items.len() > most as usize;
         items.truncate(most as usize);
         let next = if more { items.last().map(ToString::to_string) } else { None };
-        Ok(Page { items, next })
+        Ok(Page { items, next, gaps: Vec::new() })
     }
 
     async fn search(
@@ -302,13 +304,13 @@ impl MailStore for FakeStore {
         let mut items = Vec::new();
         for (at, kept) in kept.iter().enumerate().skip(from) {
             if items.len() == most as usize {
-                return Ok(Page { items, next: Some(at.to_string()) });
+                return Ok(Page { items, next: Some(at.to_string()), gaps: Vec::new() });
             }
             if matches(&kept.message, query) {
                 items.push(kept.message.clone());
             }
         }
-        Ok(Page { items, next: None })
+        Ok(Page { items, next: None, gaps: Vec::new() })
     }
 
     async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {

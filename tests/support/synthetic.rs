@@ -59,6 +59,8 @@ impl Synthetic {
             subject: "Action required: updated salary statement".to_owned(),
             from_address: SENDER.to_owned(),
             from_name: "Payroll".to_owned(),
+            also_from: Vec::new(),
+            cut: Vec::new(),
             to: vec![mailbox.to_string()],
             received_at: Timestamp(1_700_000_000_000_000 + i64::from(number)),
             size: 4_096,
@@ -83,7 +85,7 @@ impl MailStore for Synthetic {
         let first: u32 = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let end = (first + most).min(self.mailboxes);
         let items = (first..end).map(|number| format!("user{number:06}@corp.example").into()).collect();
-        Ok(Page { items, next: (end < self.mailboxes).then(|| end.to_string()) })
+        Ok(Page { items, next: (end < self.mailboxes).then(|| end.to_string()), gaps: Vec::new() })
     }
 
     async fn search(
@@ -96,7 +98,7 @@ impl MailStore for Synthetic {
         let first: u32 = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let end = (first + most).min(self.each);
         let items = (first..end).map(|number| self.message(mailbox, number)).collect();
-        Ok(Page { items, next: (end < self.each).then(|| end.to_string()) })
+        Ok(Page { items, next: (end < self.each).then(|| end.to_string()), gaps: Vec::new() })
     }
 
     async fn locate(&self, _mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {

@@ -24,14 +24,14 @@ const VERSION: &str = "@0.1.";
 pub enum ComponentError {
     /// It imports something that is not in the contract.
     #[error(
-        "it imports `{import}`; a connector may import only the interfaces of clawback:mail-store@0.1 (build it for wasm32-unknown-unknown, without WASI)"
+        "it imports `{import}`; a connector may import only the interfaces of clawback:mail-store@0.2 (build it for wasm32-unknown-unknown, without WASI)"
     )]
     ForbiddenImport {
         /// The name of the import.
         import: String,
     },
     /// Not a component, or not of this contract.
-    #[error("it is not a connector of clawback:mail-store@0.1: {detail}")]
+    #[error("it is not a connector of clawback:mail-store@0.2: {detail}")]
     Invalid {
         /// What is wrong.
         detail: String,
@@ -179,11 +179,11 @@ mod tests {
 
     #[test]
     fn only_our_interfaces_may_be_imported() {
-        assert!(is_allowed("clawback:mail-store/log@0.1.0"));
+        assert!(is_allowed("clawback:mail-store/log@0.2.0"));
         assert!(is_allowed("clawback:mail-store/mail-stream@0.1.3"));
         for wrong in [
             "wasi:cli/environment@0.2.0",
-            "clawback:mail-store/shell@0.1.0",
+            "clawback:mail-store/shell@0.2.0",
             "clawback:mail-store/log@0.2.0",
             "clawback:mail-store/log@0.10.0",
             "clawback:mail-store/log",

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_model::{
-    Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
+    Action, Effect, Former, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting,
+    Timestamp, visible_line,
 };
 
 use crate::bindings::clawback::mail_store::types as wit;
-use crate::mail_store::Aim;
+use crate::mail_store::{Aim, Readiness};
 
 pub(crate) fn action_to_wit(action: Action) -> wit::Action {
     match action {
@@ -132,12 +133,30 @@ pub(crate) fn message(message: wit::Message, store: &Arc<str>, mailbox: &Arc<str
         subject: message.subject,
         from_address: message.from_address,
         from_name: message.from_name,
+        also_from: message.also_from,
         to: message.to,
         received_at: Timestamp(message.received_at),
         size: message.size,
         flags: message.flags,
         attachments: message.attachments,
         headers: message.headers,
+        cut: message.cut,
+    }
+}
+
+/// The reason is bounded and made visible; names come from the store and are shown through `visible` like all of it.
+pub(crate) fn gap(gap: wit::Gap, most: usize) -> Gap {
+    let text = |text: &str| visible_line(text, most);
+    Gap { folder: text(&gap.folder), item: text(&gap.item), reason: text(&gap.reason) }
+}
+
+pub(crate) fn readiness(readiness: wit::Readiness, most: usize) -> Readiness {
+    let text = |text: Option<String>| text.map(|text| visible_line(&text, most));
+    Readiness {
+        action: action(readiness.action),
+        obstacle: text(readiness.obstacle),
+        creates: text(readiness.creates),
+        visible: text(readiness.visible),
     }
 }
 

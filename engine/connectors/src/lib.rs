@@ -42,6 +42,6 @@ pub use config::{
 pub use host::{ConnectorInfo, Host, HostError, HostOptions};
 pub use limits::SandboxLimits;
 pub use load::LoadError;
-pub use mail_store::{Aim, CallError, Capabilities, MailStore, Page};
+pub use mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 pub use probe::{Probe, check};
 pub use secret::Secret;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_model::{Action, Effect, Former, Located, Location, Message, MessageRef, Query};
+use clawback_model::{Action, Effect, Former, Gap, Located, Location, Message, MessageRef, Query};
 
 /// What a connector says of itself, and what the host knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,21 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Opaque; none at the end.
     pub next: Option<String>,
+    /// What could not be looked at for it.
+    pub gaps: Vec<Gap>,
+}
+
+/// Whether an action could be done in one mailbox, as far as the store tells before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    /// Which action.
+    pub action: Action,
+    /// Why the store would refuse it; none where nothing is known against it.
+    pub obstacle: Option<String>,
+    /// The folder that would be made for it, by path.
+    pub creates: Option<String>,
+    /// The destination, where the owner of the mailbox can open it although the action is meant to hide mail.
+    pub visible: Option<String>,
 }
 
 /// One message to act on.
@@ -136,4 +151,9 @@ pub trait MailStore: Send + Sync {
 
     /// The message as stored, at most `most` bytes of it.
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError>;
+
+    /// What is known against each action before it is done. Changes nothing.
+    async fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, CallError> {
+        Ok(Vec::new())
+    }
 }

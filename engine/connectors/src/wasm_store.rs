@@ -12,7 +12,7 @@ use crate::bindings::MailStorePre;
 use crate::bindings::clawback::mail_store::types as wit;
 use crate::call::{self, Instance};
 use crate::guest::{Grants, Guest, Trouble};
-use crate::mail_store::{Aim, CallError, Capabilities, MailStore, Page};
+use crate::mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 use crate::{contract, convert};
 
 /// One configured store, spoken to by a component.
@@ -84,7 +84,7 @@ impl WasmStore {
         };
         let items: Vec<_> = listed.iter().skip(from).take(most as usize).cloned().collect();
         let to = from.saturating_add(items.len());
-        Ok(Page { items, next: (to < listed.len()).then(|| to.to_string()) })
+        Ok(Page { items, next: (to < listed.len()).then(|| to.to_string()), gaps: Vec::new() })
     }
 }
 
@@ -110,7 +110,8 @@ impl MailStore for WasmStore {
         contract::check_size(page.mailboxes.len(), most)
             .and_then(|()| contract::check_cursor(cursor.as_deref(), page.next.as_deref(), limits))
             .map_err(|breach| self.breach(&breach))?;
-        Ok(Page { items: page.mailboxes.into_iter().map(Arc::from).collect(), next: page.next })
+        let gaps = page.gaps.into_iter().map(|gap| convert::gap(gap, limits.text_chars)).collect();
+        Ok(Page { items: page.mailboxes.into_iter().map(Arc::from).collect(), next: page.next, gaps })
     }
 
     async fn search(
@@ -129,7 +130,8 @@ impl MailStore for WasmStore {
         let page = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
         contract::check_page(&page, cursor.as_deref(), most, limits).map_err(|breach| self.breach(&breach))?;
         let items = page.messages.into_iter().map(|message| convert::message(message, self.name(), mailbox));
-        Ok(Page { items: items.collect(), next: page.next })
+        let gaps = page.gaps.into_iter().map(|gap| convert::gap(gap, limits.text_chars)).collect();
+        Ok(Page { items: items.collect(), next: page.next, gaps })
     }
 
     async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {
@@ -187,5 +189,15 @@ impl MailStore for WasmStore {
         let raw = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
         contract::check_raw(raw.len(), most).map_err(|breach| self.breach(&breach))?;
         Ok(raw)
+    }
+
+    async fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, CallError> {
+        let limits = &self.grants.limits;
+        let owner: Arc<str> = mailbox.into();
+        let _seat = self.seat().await?;
+        let (answer, trouble) = ask_again!(self, &owner, limits.answer_bytes, call_check, mailbox);
+        let known = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        contract::check_size(known.len(), 64).map_err(|breach| self.breach(&breach))?;
+        Ok(known.into_iter().map(|one| convert::readiness(one, limits.text_chars)).collect())
     }
 }

@@ -35,10 +35,12 @@ pub struct Message {
     pub original_location: Option<Location>,
     /// Decoded subject.
     pub subject: String,
-    /// First From address, lower case.
+    /// The sender to show: the first From address, lower case.
     pub from_address: String,
     /// Decoded display name.
     pub from_name: String,
+    /// Every other address that a mail client could show as the sender, lower case.
+    pub also_from: Vec<String>,
     /// To and Cc addresses.
     pub to: Vec<String>,
     /// When the store received it.
@@ -51,16 +53,30 @@ pub struct Message {
     pub attachments: Vec<String>,
     /// The header fields that were asked for, names in lower case.
     pub headers: Vec<(String, String)>,
+    /// What is given in part only because it is too long: `subject`, `to`, `from`, `attachments`, `header NAME`.
+    pub cut: Vec<String>,
 }
 
 impl Message {
+    /// Every address that a mail client could show as the sender, the shown one first. None where there is none.
+    pub fn senders(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.from_address.as_str())
+            .filter(|one| !one.is_empty())
+            .chain(self.also_from.iter().map(String::as_str))
+    }
+
     /// The domain of the From address; empty if it has none.
     pub fn from_domain(&self) -> &str {
-        self.from_address.rsplit_once('@').map_or("", |(_, domain)| domain)
+        domain_of(&self.from_address)
     }
 
     /// The first value of a header field, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// What stands behind the last `@`; empty where there is none.
+pub(crate) fn domain_of(address: &str) -> &str {
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }

@@ -157,6 +157,8 @@ pub(crate) mod tests {
             subject: "Hello".into(),
             from_address: "eve@evil.example".into(),
             from_name: String::new(),
+            also_from: Vec::new(),
+            cut: Vec::new(),
             to: vec![],
             received_at: Timestamp(0),
             size: 1_000,

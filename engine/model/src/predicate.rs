@@ -2,15 +2,16 @@
 
 use crate::clock::Timestamp;
 use crate::location::LocationKind;
-use crate::message::Message;
+use crate::message::{Message, domain_of};
+use crate::normal::normalise;
 use crate::query::Query;
 
-/// One condition. Texts are kept in lower case; within a list one is enough.
+/// One condition. Parts of texts are kept as [`normalise`] makes them; within a list one is enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// Exact From address.
+    /// Exact address of a sender: the one that is shown, or any other that a mail client could show.
     From(Vec<String>),
-    /// Exact domain of the From address.
+    /// Exact domain of such an address.
     FromDomain(Vec<String>),
     /// Part of the subject.
     SubjectContains(Vec<String>),
@@ -51,9 +52,9 @@ pub enum Condition {
 pub struct Predicate(Vec<Condition>);
 
 impl Predicate {
-    /// All of these must hold. Lower-cases what is compared without case and puts the cheap tests first.
+    /// All of these must hold. Normalises what is compared and puts the cheap tests first.
     pub fn all(conditions: impl IntoIterator<Item = Condition>) -> Self {
-        let mut conditions: Vec<_> = conditions.into_iter().map(lower).collect();
+        let mut conditions: Vec<_> = conditions.into_iter().map(normal).collect();
         conditions.sort_by_key(cost);
         Self(conditions)
     }
@@ -103,18 +104,20 @@ impl Predicate {
 impl Condition {
     fn holds(&self, message: &Message) -> bool {
         match self {
-            Self::From(any) => any.iter().any(|one| one.eq_ignore_ascii_case(&message.from_address)),
-            Self::FromDomain(any) => any.iter().any(|one| one.eq_ignore_ascii_case(message.from_domain())),
-            Self::SubjectContains(any) => any.iter().any(|one| contains_lower(&message.subject, one)),
+            Self::From(any) => message.senders().any(|from| any.iter().any(|one| one.eq_ignore_ascii_case(from))),
+            Self::FromDomain(any) => {
+                message.senders().any(|from| any.iter().any(|one| one.eq_ignore_ascii_case(domain_of(from))))
+            }
+            Self::SubjectContains(any) => any.iter().any(|one| contains(&message.subject, one)),
             Self::To(any) => message.to.iter().any(|to| any.iter().any(|one| one.eq_ignore_ascii_case(to))),
             Self::MessageId(any) => any.contains(&message.reference.message_id),
             Self::ReceivedAfter(time) => message.received_at >= *time,
             Self::ReceivedBefore(time) => message.received_at < *time,
             Self::HeaderContains(name, part) => {
-                message.headers.iter().any(|(known, value)| known == name && contains_lower(value, part))
+                message.headers.iter().any(|(known, value)| known == name && contains(value, part))
             }
             Self::AttachmentName(any) => {
-                message.attachments.iter().any(|name| any.iter().any(|one| contains_lower(name, one)))
+                message.attachments.iter().any(|name| any.iter().any(|one| contains(name, one)))
             }
             Self::LatestLocation(any) => any.contains(&message.location.kind),
             Self::OriginalLocation(any) => {
@@ -162,15 +165,16 @@ fn put<T: Clone>(slot: &mut Vec<T>, any: &[T]) {
     }
 }
 
-fn lower(condition: Condition) -> Condition {
+fn normal(condition: Condition) -> Condition {
     let each = |any: Vec<String>| any.into_iter().map(|one| one.to_lowercase()).collect();
+    let text = |any: Vec<String>| any.iter().map(|one| normalise(one)).collect();
     match condition {
         Condition::From(any) => Condition::From(each(any)),
         Condition::FromDomain(any) => Condition::FromDomain(each(any)),
-        Condition::SubjectContains(any) => Condition::SubjectContains(each(any)),
+        Condition::SubjectContains(any) => Condition::SubjectContains(text(any)),
         Condition::To(any) => Condition::To(each(any)),
-        Condition::AttachmentName(any) => Condition::AttachmentName(each(any)),
-        Condition::HeaderContains(name, part) => Condition::HeaderContains(name.to_lowercase(), part.to_lowercase()),
+        Condition::AttachmentName(any) => Condition::AttachmentName(text(any)),
+        Condition::HeaderContains(name, part) => Condition::HeaderContains(name.to_lowercase(), normalise(&part)),
         other => other,
     }
 }
@@ -190,11 +194,15 @@ fn cost(condition: &Condition) -> u8 {
     }
 }
 
-/// Whether `text` contains `part`, which is in lower case already. Does not allocate for ASCII.
-fn contains_lower(text: &str, part: &str) -> bool {
-    let Some(first) = part.bytes().next() else { return true };
-    if !text.is_ascii() {
-        return text.to_lowercase().contains(part);
+/// Whether `text` contains `part`, which is normalised already. Nothing contains the empty part: who gives only invisible
+/// characters has named nothing. Does not allocate for plain ASCII.
+fn contains(text: &str, part: &str) -> bool {
+    let Some(first) = part.bytes().next() else { return false };
+    let is_plain = |bytes: &[u8]| {
+        bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) && !bytes.windows(2).any(|pair| pair == b"  ")
+    };
+    if !is_plain(text.as_bytes()) {
+        return normalise(text).contains(part);
     }
     let (text, part) = (text.as_bytes(), part.as_bytes());
     let Some(last) = text.len().checked_sub(part.len()) else { return false };
@@ -238,9 +246,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn contains_agrees_with_the_obvious_way(text in ".{0,20}", part in "[a-z ß]{0,3}") {
-            let part = part.to_lowercase();
-            prop_assert_eq!(contains_lower(&text, &part), text.to_lowercase().contains(&part));
+        fn contains_agrees_with_the_obvious_way(text in "\\PC{0,20}| {0,2}[a-zA-Z \t]{0,20}", part in "[a-z ß]{0,3}") {
+            let part = normalise(&part);
+            prop_assert_eq!(contains(&text, &part), !part.is_empty() && normalise(&text).contains(&part));
         }
+
+        #[test]
+        fn what_is_shown_is_found(subject in any::<String>()) {
+            let mut mail = message(1);
+            mail.subject.clone_from(&subject);
+            let found = Predicate::all([Condition::SubjectContains(vec![subject.clone()])]).matches(&mail);
+            prop_assert_eq!(found, !normalise(&subject).is_empty());
+        }
+    }
+
+    #[test]
+    fn any_sender_that_a_client_could_show() {
+        let mut mail = message(1);
+        mail.from_address = "ceo@corp.example".into();
+        mail.also_from = vec!["eve@evil.example".into()];
+        for condition in
+            [Condition::From(vec!["EVE@evil.example".into()]), Condition::FromDomain(vec!["evil.example".into()])]
+        {
+            assert!(Predicate::all([condition]).matches(&mail));
+        }
+        assert!(!Predicate::all([Condition::FromDomain(vec![String::new()])]).matches(&mail));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
+use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query};
 use clawback_store::Store;
 use tokio::sync::Notify;
@@ -328,5 +328,9 @@ impl MailStore for Gated {
 
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {
         self.call(self.store.fetch_raw(mailbox, reference, most)).await
+    }
+
+    async fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, CallError> {
+        self.call(self.store.check(mailbox)).await
     }
 }

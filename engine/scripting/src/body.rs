@@ -162,6 +162,8 @@ mod tests {
             subject: "Invoice".into(),
             from_address: "billing@evil.example".into(),
             from_name: "Billing".into(),
+            also_from: Vec::new(),
+            cut: Vec::new(),
             to: vec![],
             received_at: Timestamp(0),
             size: 5_000,

@@ -251,6 +251,8 @@ mod tests {
             subject: "RE: Your Invoice".into(),
             from_address: "billing@evil.example".into(),
             from_name: "Billing".into(),
+            also_from: Vec::new(),
+            cut: Vec::new(),
             to: vec!["boss@corp.example".into()],
             received_at: Timestamp(0),
             size: 5_000,

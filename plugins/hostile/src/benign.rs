@@ -21,7 +21,7 @@ pub(crate) fn describe() -> Capabilities {
 }
 
 pub(crate) fn mailboxes() -> MailboxPage {
-    MailboxPage { mailboxes: vec!["one@example.test".into(), "two@example.test".into()], next: None }
+    MailboxPage { mailboxes: vec!["one@example.test".into(), "two@example.test".into()], next: None, gaps: Vec::new() }
 }
 
 /// A page of as many messages as the setting `records` says (none: 3), numbered on from the cursor.
@@ -29,7 +29,11 @@ pub(crate) fn search(cursor: Option<&str>, most: u32) -> MessagePage {
     let records: u32 = crate::setting("records").and_then(|text| text.parse().ok()).unwrap_or(3);
     let from: u32 = cursor.and_then(|text| text.parse().ok()).unwrap_or(0);
     let to = records.min(from.saturating_add(most));
-    MessagePage { messages: (from..to).map(message).collect(), next: (to < records).then(|| to.to_string()) }
+    MessagePage {
+        messages: (from..to).map(message).collect(),
+        next: (to < records).then(|| to.to_string()),
+        gaps: Vec::new(),
+    }
 }
 
 pub(crate) fn message(number: u32) -> Message {
@@ -44,12 +48,14 @@ pub(crate) fn message(number: u32) -> Message {
         subject: format!("Your parcel {number} is waiting"),
         from_address: "parcels@bulk.example.test".into(),
         from_name: "Parcel service".into(),
+        also_from: Vec::new(),
         to: vec!["one@example.test".into()],
         received_at: 1_700_000_000_000_000 + i64::from(number),
         size: 4096,
         flags: vec!["\\Seen".into()],
         attachments: vec!["label.pdf".into()],
         headers: vec![("x-mailer".into(), "bulk 1.0".into())],
+        cut: Vec::new(),
         extra: Vec::new(),
     }
 }

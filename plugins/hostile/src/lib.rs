@@ -10,7 +10,9 @@ mod benign;
 use clawback_connector_sdk::{
     Connector,
     host::{Granted, Host as _},
-    types::{Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target},
+    types::{
+        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
+    },
 };
 
 use crate::behaviour::Behaviour;
@@ -27,12 +29,16 @@ impl Connector for Hostile {
 
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
         match Behaviour::of("") {
-            Behaviour::EndlessCursor => {
-                Ok(MailboxPage { mailboxes: vec!["again".into()], next: Some(cursor.unwrap_or("again").to_owned()) })
-            }
-            Behaviour::OversizedPage => {
-                Ok(MailboxPage { mailboxes: vec!["x".repeat(1024); (most as usize + 1).max(20_000)], next: None })
-            }
+            Behaviour::EndlessCursor => Ok(MailboxPage {
+                mailboxes: vec!["again".into()],
+                next: Some(cursor.unwrap_or("again").to_owned()),
+                gaps: Vec::new(),
+            }),
+            Behaviour::OversizedPage => Ok(MailboxPage {
+                mailboxes: vec!["x".repeat(1024); (most as usize + 1).max(20_000)],
+                next: None,
+                gaps: Vec::new(),
+            }),
             _ => Ok(benign::mailboxes()),
         }
     }
@@ -56,6 +62,10 @@ impl Connector for Hostile {
             }
             _ => Ok(format!("Message-ID: {}\r\n\r\n", message.message_id).into_bytes()),
         }
+    }
+
+    fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, Error> {
+        Ok(Vec::new())
     }
 }
 

@@ -3,7 +3,9 @@
 use clawback_connector_sdk::{
     Connector,
     host::{Host, MailServer, MailStream},
-    types::{Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target},
+    types::{
+        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
+    },
 };
 
 use crate::{act, locate, raw, refusal, search, session::Session};
@@ -87,7 +89,7 @@ where
         let is_more = mailboxes.len() > most;
         mailboxes.truncate(most);
         let next = mailboxes.last().filter(|_| is_more).cloned();
-        Ok(MailboxPage { mailboxes, next })
+        Ok(MailboxPage { mailboxes, next, gaps: Vec::new() })
     }
 
     fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
@@ -110,5 +112,9 @@ where
 
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
         self.with_session(mailbox, |session| raw::fetch(session, &self.host, message, most))
+    }
+
+    fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, Error> {
+        Ok(Vec::new())
     }
 }

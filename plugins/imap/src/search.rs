@@ -97,7 +97,7 @@ pub(crate) fn search<S: MailStream, H: Host>(
         at_once *= 4;
     }
     let next = cut(&mut hits, most, asked < wanted.len());
-    Ok(MessagePage { messages: fetch_hits(session, query, hits)?, next })
+    Ok(MessagePage { messages: fetch_hits(session, query, hits)?, next, gaps: Vec::new() })
 }
 
 /// The folders of the mailbox, in one flight.

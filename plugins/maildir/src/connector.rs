@@ -4,7 +4,8 @@ use clawback_connector_sdk::{
     Connector,
     host::{Folder, Host},
     types::{
-        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Sighting, Target,
+        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
+        Sighting, Target,
     },
 };
 
@@ -73,7 +74,7 @@ impl<H: Folder + Host> Connector for Maildir<H> {
         let is_more = mailboxes.len() > most;
         mailboxes.truncate(most);
         let next = mailboxes.last().filter(|_| is_more).cloned();
-        Ok(MailboxPage { mailboxes, next })
+        Ok(MailboxPage { mailboxes, next, gaps: Vec::new() })
     }
 
     fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
@@ -113,5 +114,9 @@ impl<H: Folder + Host> Connector for Maildir<H> {
             Some((folder, file)) => search::read(&mailbox, &folder, &file, most),
             None => Err(Error::NotFound("the message is nowhere in this mailbox".into())),
         }
+    }
+
+    fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, Error> {
+        Ok(Vec::new())
     }
 }

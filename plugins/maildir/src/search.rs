@@ -56,17 +56,17 @@ pub(crate) fn search<H: Folder + Host>(
                 if let Some(message) = head.and_then(|head| hit(query, &folder, unique, file, &head)) {
                     messages.extend(with_attachments(mailbox, query, &folder, file, message)?);
                     if messages.len() == most {
-                        return Ok(MessagePage { messages, next: Some(locator(&folder, unique)) });
+                        return Ok(MessagePage { messages, next: Some(locator(&folder, unique)), gaps: Vec::new() });
                     }
                 }
             }
             looked += batch.len();
             if let (true, Some((unique, _))) = (looked >= HEADS_A_PAGE, batch.last()) {
-                return Ok(MessagePage { messages, next: Some(locator(&folder, unique)) });
+                return Ok(MessagePage { messages, next: Some(locator(&folder, unique)), gaps: Vec::new() });
             }
         }
     }
-    Ok(MessagePage { messages, next: None })
+    Ok(MessagePage { messages, next: None, gaps: Vec::new() })
 }
 
 fn hit(query: &Query, folder: &MailFolder, unique: &str, file: &File, head: &[u8]) -> Option<Message> {

@@ -1,7 +1,7 @@
 //! What a connector implements, and the glue that makes it a component.
 
 use crate::types::{
-    Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Target,
+    Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
 };
 
 /// One kind of mail store. The methods are those of the interface `connector` in `plugins/wit/mail-store.wit`, where
@@ -21,6 +21,8 @@ pub trait Connector {
     fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error>;
     /// The message as stored, up to `most` bytes.
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error>;
+    /// What is known against each action before it is done. Changes nothing.
+    fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error>;
 }
 
 /// Makes a component of a connector: `export!(Imap::new(Granted))` at the top of the crate.
@@ -68,6 +70,10 @@ macro_rules! export {
                 fn fetch_raw(mailbox: String, message: types::MessageRef, most: u64) -> Result<Vec<u8>, types::Error> {
                     $crate::host::report_panics();
                     $crate::Connector::fetch_raw(&$connector, &mailbox, &message, most)
+                }
+                fn check(mailbox: String) -> Result<Vec<types::Readiness>, types::Error> {
+                    $crate::host::report_panics();
+                    $crate::Connector::check(&$connector, &mailbox)
                 }
             }
 

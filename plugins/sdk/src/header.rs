@@ -54,7 +54,8 @@ pub fn raw_fields(block: &[u8]) -> Vec<(&[u8], &[u8])> {
 pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
     let fields = raw_fields(header);
     let from = addresses(&fields, &["from"]);
-    let (from_name, from_address) = from.into_iter().next().unwrap_or_default();
+    let mut from = from.into_iter();
+    let (from_name, from_address) = from.next().unwrap_or_default();
     let mut wanted: Vec<String> = query.want_headers.iter().map(|name| name.to_lowercase()).collect();
     wanted.sort_unstable();
     wanted.dedup();
@@ -65,6 +66,7 @@ pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
         subject: texts(&fields, "subject").next().unwrap_or_default(),
         from_address,
         from_name,
+        also_from: from.map(|(_, address)| address).collect(),
         to: addresses(&fields, &["to", "cc"]).into_iter().map(|(_, address)| address).collect(),
         received_at: stored.received_at,
         size: stored.size,
@@ -74,6 +76,7 @@ pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
             .iter()
             .flat_map(|name| texts(&fields, name).map(|text| (name.clone(), text)).collect::<Vec<_>>())
             .collect(),
+        cut: Vec::new(),
         extra: Vec::new(),
     }
 }

@@ -14,6 +14,9 @@ pub mod fingerprint;
 pub mod header;
 pub mod host;
 pub mod matching;
+/// How texts are compared: the host's own file, so that no connector compares by another rule.
+#[path = "../../../engine/model/src/normal.rs"]
+pub mod normal;
 pub mod place;
 pub mod utf7;
 

@@ -4,6 +4,7 @@
 
 use crate::{
     header::{addresses, raw_fields, texts},
+    normal::normalise,
     types::{Message, Query},
 };
 
@@ -66,7 +67,7 @@ fn any<T>(wanted: &[T], holds: impl Fn(&T) -> bool) -> bool {
 }
 
 fn contains(text: &str, part: &str) -> bool {
-    text.to_lowercase().contains(&part.to_lowercase())
+    normalise(text).contains(&normalise(part))
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ impl From<Mail> for Message {
             subject: mail.subject,
             from_address: mail.from,
             from_name: mail.from_name,
+            also_from: Vec::new(),
+            cut: Vec::new(),
             to: mail.to,
             received_at: Timestamp::parse(&mail.received_at).unwrap(),
             size: mail.size,

@@ -130,6 +130,8 @@ fn message(number: u32) -> Message {
         subject: format!("Your {} number {number} is overdue", if number % 4 < 2 { "invoice" } else { "parcel" }),
         from_address: format!("billing{}@{}.example", number % 10, if evil { "evil" } else { "paper" }),
         from_name: "Billing".into(),
+        also_from: Vec::new(),
+        cut: Vec::new(),
         to: vec![format!("user{}@corp.example", number % 1_000)],
         received_at: Timestamp(999_990_000_000_000),
         size: 4_000,

@@ -1,0 +1,25 @@
+//! What a search was asked about and could not look at.
+
+use std::fmt;
+
+/// Something that was not looked at: what was not looked at is never clean, so each is counted, named and shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    /// The folder by path; empty where it is the whole mailbox.
+    pub folder: String,
+    /// The message or file in it, as the store names it; empty where it is the whole folder.
+    pub item: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.folder.is_empty(), self.item.is_empty()) {
+            (true, true) => write!(formatter, "{}", self.reason),
+            (false, true) => write!(formatter, "folder `{}`: {}", self.folder, self.reason),
+            (true, false) => write!(formatter, "`{}`: {}", self.item, self.reason),
+            (false, false) => write!(formatter, "`{}` in folder `{}`: {}", self.item, self.folder, self.reason),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The one normalisation by which texts are compared: two texts are the same if a person could not tell them apart on a
+//! screen that shows neither invisible characters nor the width of a blank.
+//!
+//! In this order: NFKC (Unicode Standard Annex 15), invisible characters removed, case folded (Unicode 3.13, D144), NFKC
+//! again, every run of white space one space, none at the ends. The host decides every match by it; the connectors' SDK
+//! compiles this very file, so that a connector which narrows a search never answers less.
+
+use caseless::Caseless as _;
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The text as it is compared. Normalising twice changes nothing.
+pub fn normalise(text: &str) -> String {
+    if text.is_ascii() {
+        return fold_white_space(text.chars().map(|c| c.to_ascii_lowercase()));
+    }
+    // Each step can make work for the one before: folding `ŉ` makes a sequence that NFKC composes, and composing joins
+    // what an invisible character kept apart. A second round settles it.
+    let round =
+        |text: &str| -> String { text.nfkc().filter(|c| !is_invisible(*c)).default_case_fold().nfkc().collect() };
+    let mut folded = round(text);
+    for _ in 0..3 {
+        let again = round(&folded);
+        if again == folded {
+            break;
+        }
+        folded = again;
+    }
+    fold_white_space(folded.chars())
+}
+
+/// Whether a character leaves no mark on a screen and is no white space: controls, format characters, fillers, variation
+/// selectors and tags (Unicode `Default_Ignorable_Code_Point` and `Cc`).
+pub const fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{0}'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{ad}' | '\u{34f}'
+        | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Every run of white space is one space, none at the ends; invisible characters are left out.
+fn fold_white_space(characters: impl Iterator<Item = char>) -> String {
+    let mut folded = String::new();
+    let mut is_space_due = false;
+    for c in characters.filter(|c| !is_invisible(*c)) {
+        if c.is_whitespace() {
+            is_space_due = !folded.is_empty();
+        } else {
+            if std::mem::take(&mut is_space_due) {
+                folded.push(' ');
+            }
+            folded.push(c);
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_looks_the_same_is_the_same() {
+        for (one, other) in [
+            ("Rechnung  \t offen", "rechnung offen"),
+            ("Gru\u{308}ße", "GRÜSSE"),
+            ("in\u{200b}vo\u{ad}ice", "Invoice"),
+            ("your\u{a0}account", " your account "),
+            ("ｉｎｖｏｉｃｅ", "invoice"),
+            ("ﬁnal", "FINAL"),
+            ("ΣΊΣΥΦΟΣ", "σίσυφος"),
+            ("pay\u{202e}roll", "payroll"),
+            ("a\0b\r\n c", "ab c"),
+        ] {
+            assert_eq!(normalise(one), normalise(other), "{one:?} {other:?}");
+        }
+        assert_ne!(normalise("a b"), normalise("ab"));
+        assert_eq!(normalise("\u{200b}\u{3164} "), "");
+    }
+
+    proptest! {
+        #[test]
+        fn twice_changes_nothing(text in any::<String>()) {
+            let once = normalise(&text);
+            prop_assert_eq!(normalise(&once), once);
+        }
+
+        #[test]
+        fn ascii_takes_a_short_way_to_the_same(text in "[\\x00-\\x7f]{0,40}") {
+            let long: String = text.nfkc().default_case_fold().nfkc().collect();
+            prop_assert_eq!(normalise(&text), fold_white_space(long.chars()));
+        }
+    }
+}
