@@ -178,6 +178,8 @@ async fn floor(history: Store, targets: u32) {
                 received_at: message.received_at,
                 former: None,
                 not_remediable: None,
+                script_reason: None,
+                script_tag: None,
             });
             seq += 1;
         }

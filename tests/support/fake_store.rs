@@ -1,13 +1,14 @@
 //! A mail store inside the process: quick, exact, and able to fail on demand. It keeps the same contract as the connectors
 //! (the suite in [`crate::contract`] runs over it), so what is proven with it holds for them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
-    Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
+    Action, Effect, Former, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting,
+    Timestamp,
 };
 use tokio::sync::Semaphore;
 
@@ -31,6 +32,9 @@ struct State {
     acts: u64,
     waiting: u64,
     down: bool,
+    answers_everything: bool,
+    denied: BTreeSet<String>,
+    gaps: BTreeMap<String, Vec<Gap>>,
 }
 
 struct Kept {
@@ -170,6 +174,29 @@ impl FakeStore {
         self.state().down = down;
     }
 
+    /// Nobody may look into this mailbox from now on.
+    pub fn deny(&self, mailbox: &str) {
+        self.state().denied.insert(mailbox.to_owned());
+    }
+
+    /// Every search of this mailbox names this as what it could not look at.
+    pub fn leave_gap(&self, mailbox: &str, folder: &str, reason: &str) {
+        let gap = Gap { folder: folder.to_owned(), item: String::new(), reason: reason.to_owned() };
+        self.state().gaps.entry(mailbox.to_owned()).or_default().push(gap);
+    }
+
+    /// Searches answer with every message of a mailbox, as a connector may.
+    pub fn answer_everything(&self) {
+        self.state().answers_everything = true;
+    }
+
+    /// A message of this mailbox is given with only a part of this text.
+    pub fn cut(&self, mailbox: &str, text: &str) {
+        if let Some(kept) = self.state().mailboxes.get_mut(mailbox).and_then(|all| all.first_mut()) {
+            kept.message.cut.push(text.to_owned());
+        }
+    }
+
     /// How many messages were moved or deleted so far.
     pub fn acts(&self) -> u64 {
         self.state().acts
@@ -194,6 +221,9 @@ impl FakeStore {
         }
         if let Some(failure) = state.failures.pop_front() {
             return Err(failure);
+        }
+        if state.denied.contains(mailbox) {
+            return Err(CallError::Denied { store: Arc::clone(&self.name), detail: format!("no right to {mailbox}") });
         }
         if !state.mailboxes.contains_key(mailbox) {
             return Err(CallError::NotFound { store: Arc::clone(&self.name), mailbox: mailbox.to_owned() });
@@ -306,11 +336,12 @@ impl MailStore for FakeStore {
             if items.len() == most as usize {
                 return Ok(Page { items, next: Some(at.to_string()), gaps: Vec::new() });
             }
-            if matches(&kept.message, query) {
+            if state.answers_everything || matches(&kept.message, query) {
                 items.push(kept.message.clone());
             }
         }
-        Ok(Page { items, next: None, gaps: Vec::new() })
+        let gaps = state.gaps.get(&**mailbox).cloned().unwrap_or_default();
+        Ok(Page { items, next: None, gaps })
     }
 
     async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {

@@ -52,9 +52,15 @@ impl Hooks {
                 thread::spawn(move || {
                     let no = refuse.load(Ordering::SeqCst);
                     let hook = receive(&stream)?;
-                    let list = if no { turned } else { told };
-                    list.lock().expect("nobody panics with it").push(hook);
-                    let status = if no { "503 Service Unavailable" } else { "204 No Content" };
+                    let mut list = if no { turned.lock() } else { told.lock() }.expect("nobody panics with it");
+                    list.push(hook);
+                    // A redirect is no delivery either.
+                    let status = match (no, list.len() % 2) {
+                        (false, _) => "204 No Content",
+                        (true, 0) => "503 Service Unavailable",
+                        (true, _) => "307 Temporary Redirect\r\nlocation: https://elsewhere.example/",
+                    };
+                    drop(list);
                     let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                     (&stream).write_all(answer.as_bytes())
                 });

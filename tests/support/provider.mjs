@@ -10,9 +10,13 @@ const people = () => JSON.parse(readFileSync(`${folder}/people.json`, 'utf8'));
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [{ client_id: 'clawback', client_secret: 'a secret of forty characters or thereabouts', redirect_uris: [redirect] }],
-  claims: { openid: ['sub'], profile: ['preferred_username', 'groups'] },
+  claims: { openid: ['sub'], profile: ['preferred_username', 'groups', 'email_verified', 'updated_at'] },
   conformIdTokenClaims: inIdToken !== 'yes',
   pkce: { required: () => true },
-  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...people()[id] }) }),
+  // Two claims are of the type that some providers give them, not of the one that the specification says.
+  findAccount: (_, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, email_verified: 'true', updated_at: '2026-11-20T10:00:00.000Z', ...people()[id] }),
+  }),
 });
 provider.listen(Number(port), '127.0.0.1', () => console.log('listening'));

@@ -145,7 +145,7 @@ pub(crate) fn message(message: wit::Message, store: &Arc<str>, mailbox: &Arc<str
 }
 
 /// The reason is bounded and made visible; names come from the store and are shown through `visible` like all of it.
-pub(crate) fn gap(gap: wit::Gap, most: usize) -> Gap {
+pub(crate) fn gap(gap: &wit::Gap, most: usize) -> Gap {
     let text = |text: &str| visible_line(text, most);
     Gap { folder: text(&gap.folder), item: text(&gap.item), reason: text(&gap.reason) }
 }

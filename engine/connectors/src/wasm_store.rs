@@ -110,7 +110,7 @@ impl MailStore for WasmStore {
         contract::check_size(page.mailboxes.len(), most)
             .and_then(|()| contract::check_cursor(cursor.as_deref(), page.next.as_deref(), limits))
             .map_err(|breach| self.breach(&breach))?;
-        let gaps = page.gaps.into_iter().map(|gap| convert::gap(gap, limits.text_chars)).collect();
+        let gaps = page.gaps.iter().map(|gap| convert::gap(gap, limits.text_chars)).collect();
         Ok(Page { items: page.mailboxes.into_iter().map(Arc::from).collect(), next: page.next, gaps })
     }
 
@@ -130,7 +130,7 @@ impl MailStore for WasmStore {
         let page = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
         contract::check_page(&page, cursor.as_deref(), most, limits).map_err(|breach| self.breach(&breach))?;
         let items = page.messages.into_iter().map(|message| convert::message(message, self.name(), mailbox));
-        let gaps = page.gaps.into_iter().map(|gap| convert::gap(gap, limits.text_chars)).collect();
+        let gaps = page.gaps.iter().map(|gap| convert::gap(gap, limits.text_chars)).collect();
         Ok(Page { items: items.collect(), next: page.next, gaps })
     }
 

@@ -106,6 +106,8 @@ pub(crate) fn target(seq: u32) -> Target {
         received_at: NOON.minus(Duration::from_hours(1)),
         former: None,
         not_remediable: None,
+        script_reason: None,
+        script_tag: None,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::counts::Counts;
 use crate::halt::Halt;
 use crate::id::RemediationId;
 use crate::limits::LimitExceeded;
+use crate::unseen::{self, LeftOut, Unseen, UnseenKind};
 
 /// A batch of one fixed size shrinks to no less than this under throttling.
 const SMALLEST_BATCH: u32 = 50;
@@ -93,6 +94,10 @@ pub struct StopWhen {
     pub mailbox_share: Option<f64>,
     /// Longer in progress than this, since the start or the last resume.
     pub running_longer_than: Option<Duration>,
+    /// More mailboxes than this that could not be searched, or any exclusion that excluded nothing: the plan asks for a vote,
+    /// whatever the playbook says. None: 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsearched: Option<u64>,
 }
 
 /// Why a remediation was stopped. Stored, and shown in history.
@@ -212,10 +217,72 @@ pub struct PlanFacts {
     pub mailboxes: u64,
     /// The mailbox with most targets, and how many.
     pub largest: Option<(String, u64)>,
+    /// Mailboxes that were searched, in whole or in part. None in plans of before 0.2, which are judged as they were then:
+    /// by their outcomes alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<u64>,
     /// Mailboxes that could not be searched: the plan does not speak for them.
     pub unsearched: u64,
     /// The first of these, each with the error.
     pub unsearched_sample: Vec<(String, String)>,
+    /// Whatever else could not be looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Unseen>,
+    /// What scripts left out of the plan, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+impl PlanFacts {
+    /// Counts a mailbox that could not be searched.
+    pub fn unsearched(&mut self, mailbox: &str, why: String) {
+        self.unsearched += 1;
+        unseen::keep(&mut self.unsearched_sample, mailbox.to_owned(), why);
+    }
+
+    /// Counts `count` more of something that could not be looked at.
+    pub fn unseen(&mut self, kind: UnseenKind, count: u64, which: String, why: String) {
+        unseen::note(&mut self.unseen, kind, count, which, why);
+    }
+
+    /// Counts a message that a script left out.
+    pub fn left_out(&mut self, by: &str, reason: Option<String>) {
+        unseen::leave_out(&mut self.left_out, by, reason, 1);
+    }
+
+    /// Takes in what the search of one more mailbox could not look at.
+    pub fn absorb(&mut self, other: Self) {
+        self.searched = Some(self.searched.unwrap_or(0) + other.searched.unwrap_or(0));
+        self.unsearched += other.unsearched;
+        for (mailbox, why) in other.unsearched_sample {
+            unseen::keep(&mut self.unsearched_sample, mailbox, why);
+        }
+        for more in other.unseen {
+            unseen::absorb(&mut self.unseen, more);
+        }
+        for more in other.left_out {
+            unseen::leave_out(&mut self.left_out, &more.by, more.reason, more.count);
+        }
+    }
+
+    /// How many of one kind could not be looked at.
+    pub fn count_unseen(&self, kind: UnseenKind) -> u64 {
+        self.unseen.iter().filter(|known| known.kind == kind).map(|known| known.count).sum()
+    }
+
+    /// Whether all that was asked for was looked at. The one rule of it: a result over anything else is partial.
+    pub fn is_complete(&self) -> bool {
+        self.searched.is_none() || (self.unsearched == 0 && self.unseen.is_empty())
+    }
+
+    /// What was not looked at, a sentence for each kind. Every face shows these; texts of mail in them are hostile.
+    pub fn not_looked_at(&self) -> Vec<String> {
+        let mailboxes = (self.unsearched > 0).then(|| {
+            let what = if self.unsearched == 1 { "mailbox" } else { "mailboxes" };
+            unseen::in_words(self.unsearched, &format!("{what} could not be searched"), self.unsearched_sample.first())
+        });
+        mailboxes.into_iter().chain(self.unseen.iter().map(Unseen::in_words)).collect()
+    }
 }
 
 /// What one batch met.
@@ -247,6 +314,11 @@ impl StopWhen {
             return Some(StopReason::MailboxShare { limit, mailbox: mailbox.clone(), messages: *messages, planned });
         }
         None
+    }
+
+    /// Whether so much was not searched that a person must look at the plan before it is acted on.
+    pub fn asks_for_a_person(&self, facts: &PlanFacts) -> bool {
+        facts.unsearched > self.unsearched.unwrap_or(0) || facts.count_unseen(UnseenKind::Exclusion) > 0
     }
 
     /// The first rule that the work so far breaks.
@@ -342,6 +414,33 @@ mod tests {
         let old: Guards = serde_json::from_str(r#"{"batch":700,"canary":20,"stop-when":{}}"#).unwrap();
         assert_eq!((old.first_batch(), old.grows_from), (700, None));
         assert!(!serde_json::to_string(&old).unwrap().contains("grows-from"), "its digest would be another");
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_never_complete() {
+        let mut facts = PlanFacts { searched: Some(3), ..PlanFacts::default() };
+        assert!(facts.is_complete() && facts.not_looked_at().is_empty());
+        let rules = StopWhen::default();
+        for kind in [
+            UnseenKind::Store,
+            UnseenKind::Part,
+            UnseenKind::ScriptFault,
+            UnseenKind::CutText,
+            UnseenKind::Pick,
+            UnseenKind::Exclusion,
+        ] {
+            let mut with = facts.clone();
+            with.unseen(kind, 2, "x".into(), "y".into());
+            assert!(!with.is_complete(), "{kind:?}");
+            assert_eq!(rules.asks_for_a_person(&with), kind == UnseenKind::Exclusion);
+            assert!(with.not_looked_at()[0].ends_with(", such as x: y"), "{:?}", with.not_looked_at());
+        }
+        facts.unsearched("ann@corp.example", "no right".into());
+        assert!(!facts.is_complete() && rules.asks_for_a_person(&facts));
+        assert!(!StopWhen { unsearched: Some(1), ..rules }.asks_for_a_person(&facts));
+        assert_eq!(facts.not_looked_at(), ["1 mailbox could not be searched, such as ann@corp.example: no right"]);
+        facts.searched = None;
+        assert!(facts.is_complete(), "a plan of before 0.2 ends as it ended then");
     }
 
     #[test]

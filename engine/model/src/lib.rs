@@ -36,6 +36,7 @@ mod status;
 mod sweep;
 mod text;
 mod throttle;
+mod unseen;
 
 pub use action::{Action, ActionSource, Severity, UnknownWord};
 pub use air::{AirRecord, changes as air_changes};
@@ -67,3 +68,4 @@ pub use status::Status;
 pub use sweep::{DoneWith, Sweep, SweepApproval, SweepEnd, SweepStep};
 pub use text::{ascii_where_deceptive, csv_safe, is_deceptive, visible, visible_line};
 pub use throttle::{Crowd, Throttles};
+pub use unseen::{LeftOut, Unseen, UnseenKind};

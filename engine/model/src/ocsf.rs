@@ -205,7 +205,7 @@ impl OcsfEvent {
             status_id,
             status,
             status_code: remediation.status.as_str(),
-            status_detail: remediation.stop.as_ref().map(|reason| visible(&reason.to_string())),
+            status_detail: end_detail(remediation),
             time: ended,
             start_time: Some(milliseconds(remediation.created_at)),
             end_time: Some(ended),
@@ -222,6 +222,13 @@ impl OcsfEvent {
             ..base(remediation)
         })
     }
+}
+
+/// Why it ended so: the reason of a stop, and what was not looked at.
+fn end_detail(remediation: &Remediation) -> Option<String> {
+    let gaps = remediation.plan.iter().flat_map(|plan| plan.facts.not_looked_at());
+    let details: Vec<String> = remediation.stop.iter().map(ToString::to_string).chain(gaps).collect();
+    (!details.is_empty()).then(|| visible(&details.join("; ")))
 }
 
 /// What every event of a remediation has in common.

@@ -61,6 +61,10 @@ pub struct Target {
     pub former: Option<Former>,
     /// Why nothing can be done to it; none if something can.
     pub not_remediable: Option<Reason>,
+    /// Why the scripts kept it, in their words.
+    pub script_reason: Option<String>,
+    /// The word that a script groups it by.
+    pub script_tag: Option<String>,
 }
 
 /// What approvers see of a frozen plan.
@@ -113,6 +117,13 @@ impl PlanHasher {
             self.put(former.flags.join(" ").as_bytes());
         }
         self.put(target.not_remediable.map_or("", Reason::as_str).as_bytes());
+        // Plans from before scripts' words were kept have the digest that they had.
+        if target.script_reason.is_some() || target.script_tag.is_some() {
+            for text in [&target.script_reason, &target.script_tag] {
+                self.line.push(u8::from(text.is_some()));
+                self.put(text.as_deref().unwrap_or_default().as_bytes());
+            }
+        }
         self.flush();
     }
 
@@ -189,6 +200,8 @@ pub(crate) mod tests {
             received_at: Timestamp(0),
             former: None,
             not_remediable: None,
+            script_reason: None,
+            script_tag: None,
         }
     }
 
@@ -216,12 +229,14 @@ pub(crate) mod tests {
         let plan = [target(0), target(1)];
         let base = digest(&header(), &plan);
         assert_eq!(base, digest(&header(), &plan));
-        let changes: [fn(&mut PlanHeader, &mut Vec<Target>); 6] = [
+        let changes: [fn(&mut PlanHeader, &mut Vec<Target>); 8] = [
             |header, _| header.action = Action::HardDelete,
             |header, _| _ = header.scripts.insert("keep.rhai".into(), Digest([1; 32])),
             |_, targets| _ = targets.pop(),
             |_, targets| targets[1].location.path.push('x'),
             |_, targets| targets[0].not_remediable = Some(Reason::ScriptError),
+            |_, targets| targets[0].script_reason = Some("newsletter".into()),
+            |_, targets| targets[0].script_tag = Some("newsletter".into()),
             |_, targets| {
                 // The same bytes in other fields.
                 targets[0].subject = "Helloe".into();

@@ -75,6 +75,20 @@ impl Predicate {
         Self::all(self.0.iter().chain(&other.0).cloned())
     }
 
+    /// Whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or `header NAME`.
+    pub fn reads(&self, text: &str) -> bool {
+        self.0.iter().any(|condition| match condition {
+            Condition::From(_) | Condition::FromDomain(_) => text == "from",
+            Condition::SubjectContains(_) => text == "subject",
+            Condition::To(_) => text == "to",
+            Condition::AttachmentName(_) => text == "attachments",
+            Condition::HeaderContains(name, _) => text.strip_prefix("header ").is_some_and(|known| known == name),
+            Condition::Not(inner) => inner.reads(text),
+            Condition::Any(branches) => branches.iter().any(|branch| branch.reads(text)),
+            _ => false,
+        })
+    }
+
     /// What a store can search for by itself; never narrower than the predicate.
     pub fn push_down(&self) -> Query {
         let mut query = Query::default();

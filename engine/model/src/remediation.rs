@@ -129,7 +129,8 @@ impl Remediation {
     /// The remediation after `event`. The only place where a status changes.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
         use Status::{
-            Approved, Cancelled, Expired, Failed, InProgress, NothingToDo, Paused, PendingApproval, Planning, Queued,
+            Approved, Cancelled, Expired, Failed, InProgress, NothingToDo, PartiallyCompleted, Paused, PendingApproval,
+            Planning, Queued,
         };
         let mut next = Self { updated_at: at, ..self.clone() };
         match (self.status, event) {
@@ -146,6 +147,8 @@ impl Remediation {
                 next.decided_by.clone_from(decided_by);
                 next.approval = approval.as_ref().map(|rule| self.ask(rule, plan, at));
                 next.status = match (plan.counts.remediable, approval) {
+                    // Nothing was found, but not everything was looked at: that is no all-clear.
+                    (0, _) if !plan.facts.is_complete() => PartiallyCompleted,
                     (0, _) => NothingToDo,
                     (_, Some(_)) => PendingApproval,
                     (_, None) => Approved,
@@ -353,12 +356,13 @@ impl Remediation {
         }
     }
 
-    /// How it ended, by its counts.
+    /// How it ended: by its counts, and by whether all was looked at.
     fn result(&self) -> Status {
         let counts = &self.counts;
+        let incomplete = self.plan.as_ref().is_some_and(|plan| !plan.facts.is_complete());
         let unconfirmed = self.progress.verified.is_some_and(|(_, unconfirmed)| unconfirmed > 0);
         match counts.failed {
-            0 if unconfirmed => Status::PartiallyCompleted,
+            0 if unconfirmed || incomplete => Status::PartiallyCompleted,
             0 => Status::Completed,
             failed if failed == counts.remediable => Status::Failed,
             _ => Status::PartiallyCompleted,

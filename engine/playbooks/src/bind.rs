@@ -33,9 +33,14 @@ pub enum Judgement {
         /// The last tag that a script gave.
         tag: Option<String>,
     },
-    /// It does not.
+    /// It does not meet the conditions.
+    Unmatched {
+        /// Whose: `where` (which has taken in the matches before the first script) or `match`.
+        by: &'static str,
+    },
+    /// A script left it out.
     Drop {
-        /// What dropped it: `where` (which has taken in the matches before the first script), `match`, or the script's name.
+        /// The script.
         by: String,
         /// Why, in the script's words.
         reason: Option<String>,
@@ -200,6 +205,11 @@ impl Bound {
         &self.selection
     }
 
+    /// Whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or `header NAME`.
+    pub fn reads(&self, text: &str) -> bool {
+        self.selection.reads(text) || self.filters.iter().any(|filter| filter.matching.reads(text))
+    }
+
     /// What to ask a store for: the predicate pushed down, with the header fields and attachment names that any condition or
     /// script reads.
     pub fn query(&self) -> Query {
@@ -343,6 +353,7 @@ impl Bound {
         vars.insert("plan.remediable".to_owned(), number(counts.remediable));
         vars.insert("plan.vips".to_owned(), number(facts.vips));
         vars.insert("plan.mailboxes".to_owned(), number(facts.mailboxes));
+        vars.insert("plan.unsearched".to_owned(), number(facts.unsearched));
         truth(when, &vars).unwrap_or(if_it_fails)
     }
 }
@@ -358,12 +369,12 @@ impl Judge<'_> {
     /// Judges one message.
     pub fn message(&mut self, message: &Message) -> Judgement {
         if !self.bound.selection.matches(message) {
-            return Judgement::Drop { by: "where".to_owned(), reason: None };
+            return Judgement::Unmatched { by: "where" };
         }
         let (mut reasons, mut last_tag) = (Vec::new(), None);
         for (filter, session) in self.bound.filters.iter().zip(&mut self.sessions) {
             if !filter.matching.matches(message) {
-                return Judgement::Drop { by: "match".to_owned(), reason: None };
+                return Judgement::Unmatched { by: "match" };
             }
             let Some((name, session)) = session else { continue };
             match session.keep(message) {

@@ -145,6 +145,11 @@ static STOP_WHEN: &[Key] = &[
     ),
     key("mailbox-share", Shape::Ratio, "more than this share of the plan in one mailbox, of plans of 100 and more"),
     key("running-longer-than", Shape::Form(&DURATION), "in progress for longer than this"),
+    key(
+        "unsearched",
+        Shape::Integer(0, u64::MAX),
+        "more mailboxes than this could not be searched, or an exclusion excluded nothing; 0 if it is left out. The plan then asks for a vote",
+    ),
 ];
 
 /// Steps by name.

@@ -142,7 +142,7 @@ impl<'a> Reader<'a> {
         };
         // Known once the messages are: the plan.
         if phase >= Phase::Approve && !self.variables.iter().any(|(name, _)| name == "plan.count") {
-            for fact in ["plan.count", "plan.remediable", "plan.vips", "plan.mailboxes"] {
+            for fact in ["plan.count", "plan.remediable", "plan.vips", "plan.mailboxes", "plan.unsearched"] {
                 self.variables.push((fact.to_owned(), Type::Integer));
             }
         }
@@ -385,6 +385,7 @@ impl<'a> Reader<'a> {
             running_longer_than: rules
                 .and_then(|rules| rules.get("running-longer-than"))
                 .and_then(|node| parse_duration(node.text()?)),
+            unsearched: count("unsearched"),
         };
         let most = limits.messages(SelectionMode::Query);
         for key in ["targets", "mailboxes", "vips"] {

@@ -18,6 +18,7 @@ use crate::crew::Stop;
 use crate::error::Error;
 use crate::evidence::{self, Keeper};
 use crate::gate::Gated;
+use crate::patience::Patience;
 use crate::progress::{Observer, Seen};
 use crate::settle::settle;
 use crate::site::Site;
@@ -130,35 +131,28 @@ enum Rest<'lane> {
 
 /// Tries until every target has an outcome, or a stop is asked, or it is better to go on with halves.
 async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>) -> Acted<'lane> {
-    let tuning = &bench.site.tuning;
     let mut acted = Acted::default();
-    let (mut tries, mut waited) = (0, Duration::ZERO);
+    let mut patience = Patience::new(&bench.site.tuning);
     loop {
         if bench.must_stop() {
             acted.rest = Rest::Stopped;
             return acted;
         }
-        tries += 1;
         let Err(error) = call(bench, place, &mut chunk, &mut acted.outcomes).await else { return acted };
         chunk.in_doubt = true;
-        let wait = match &error {
-            CallError::Throttled { after, .. } => {
+        match &error {
+            CallError::Throttled { .. } => {
                 acted.throttled = true;
                 (bench.observer)(Seen::Throttled);
                 bench.site.metrics.throttled(place.store.name());
-                // A store that says "at once" is not believed.
-                let wait = after.unwrap_or_default().max(backoff(tuning.backoff, tries));
-                waited += wait;
-                (waited <= tuning.throttle_patience).then_some(wait)
             }
-            CallError::Transient { .. } => (tries < tuning.attempts).then(|| backoff(tuning.backoff, tries)),
             CallError::Permanent { .. } | CallError::Fault { .. } if chunk.left.len() > 1 => {
                 acted.rest = Rest::Halves(chunk);
                 return acted;
             }
-            _ => None,
-        };
-        let Some(wait) = wait else {
+            _ => {}
+        }
+        let Some(wait) = patience.wait(&error) else {
             if place.may_wait && matches!(error, CallError::Transient { .. }) {
                 acted.rest = Rest::StoreDown;
                 return acted;
@@ -260,10 +254,6 @@ fn confirmed(seq: u32, receipt: Receipt, batch: u32, now: Timestamp) -> Outcome 
 
 fn aim(target: &Target) -> Aim {
     Aim { reference: target.reference.clone(), location: target.location.clone(), former: target.former.clone() }
-}
-
-fn backoff(first: Duration, tries: u32) -> Duration {
-    first.saturating_mul(1 << (tries - 1).min(6))
 }
 
 impl Bench {

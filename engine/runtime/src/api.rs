@@ -128,7 +128,7 @@ impl Api {
         let request = self.request(who, submission, None)?;
         let bound = Arc::new(bind(&self.site, &request)?);
         let header = planner::header(&self.site, &request, &bound)?;
-        let order = Order { request: &request, bound: Arc::clone(&bound), header: &header };
+        let order = Order { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
         let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
         let mut shown = Vec::new();
         let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
@@ -462,10 +462,21 @@ pub(crate) async fn approval_for(
         ActionSource::Schedule | ActionSource::Air => "automation".to_owned(),
         _ => request.requested_by.clone(),
     };
+    if plan.counts.remediable == 0 {
+        return Ok((None, Some(requester)));
+    }
+    // What was not searched is for a person to weigh, whatever the playbook says of the rest.
+    let incomplete = bound
+        .guards()
+        .stop_when
+        .asks_for_a_person(&plan.facts)
+        .then(|| bound.approval_rule().cloned().unwrap_or_default());
     let rule = match &request.origin {
-        Origin::Fresh => {
-            bound.approval_needed(&plan.facts, &plan.counts).then(|| bound.approval_rule().cloned()).flatten()
-        }
+        Origin::Fresh => bound
+            .approval_needed(&plan.facts, &plan.counts)
+            .then(|| bound.approval_rule().cloned())
+            .flatten()
+            .or(incomplete),
         Origin::Undo { of } => {
             let undone = site.history.load(of).await?;
             let mut decided = root(site, undone).await?;
@@ -479,6 +490,7 @@ pub(crate) async fn approval_for(
             let retried = site.history.load(of).await?;
             return Ok((None, root(site, retried).await?.decided_by));
         }
+        Origin::Sweep { .. } if incomplete.is_some() => incomplete,
         Origin::Sweep { of } => match crate::sweeps::approval(site, of, bound, plan).await? {
             Covered::By(decided_by) => return Ok((None, Some(decided_by))),
             Covered::Asks(rule) => Some(rule),

@@ -110,6 +110,10 @@ pub(crate) enum Undelivered {
     Message(#[from] lettre::error::Error),
     #[error("{0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
+    #[error(
+        "the receiver answered {0}, and only 2xx is a delivery; requests are not redirected: set the `url` that it moved to"
+    )]
+    Refused(reqwest::StatusCode),
     #[error("no answer within {} s", TIME_OUT.as_secs())]
     TimedOut,
     #[error("this node's configuration has no such notifier")]
@@ -120,6 +124,11 @@ impl From<reqwest::Error> for Undelivered {
     fn from(error: reqwest::Error) -> Self {
         Self::Http(error.without_url())
     }
+}
+
+/// Only a success is a delivery (Standard Webhooks): an answer of any other kind, a redirect too, is tried again.
+fn delivered(answer: &reqwest::Response) -> Result<(), Undelivered> {
+    if answer.status().is_success() { Ok(()) } else { Err(Undelivered::Refused(answer.status())) }
 }
 
 impl Notifier {

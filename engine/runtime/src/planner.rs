@@ -6,24 +6,20 @@ use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Action, Condition, Counts, DoneWith, Former, Location, LocationKind, Message, Picked, PlanFacts, PlanHasher,
-    PlanHeader, PlanSummary, Predicate, Query, Reason, RemediationId, Request, SelectionMode, StopReason, StopWhen,
-    Target, Throttles,
+    Condition, DoneWith, Gap, LocationKind, Message, Picked, PlanFacts, PlanHeader, PlanSummary, Predicate, Query,
+    RemediationId, Request, SelectionMode, StopReason, StopWhen, Target, UnseenKind,
 };
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
 
+use crate::draft::Draft;
 use crate::error::Error;
+use crate::patience::Patience;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
 use crate::task;
-
-/// Targets handed on at once.
-const PAGE_OF_TARGETS: usize = 4_000;
-/// Errors of mailboxes kept as examples.
-const SAMPLE: usize = 20;
 
 /// How a search ended.
 pub(crate) enum Planned {
@@ -38,6 +34,9 @@ pub(crate) struct Order<'a> {
     pub(crate) request: &'a Request,
     pub(crate) bound: Arc<Bound>,
     pub(crate) header: &'a PlanHeader,
+    /// How often a mailbox whose store does not answer is left alone for [`Tuning::outage_pause`](crate::Tuning) and asked
+    /// again. 0 where a person waits.
+    pub(crate) outage_pauses: u64,
 }
 
 /// The header of a plan with this playbook on these stores.
@@ -72,54 +71,142 @@ pub(crate) async fn search(
     let mut plan = Draft::new(site, order, pages);
     let done_with = crate::sweeps::done_with(site, &order.request.origin).await?;
     let search = Arc::new(Search::of(order, site.limits.messages(order.request.mode), done_with));
-    let mut mailboxes_done = 0;
-    for store in stores_of(site, &order.bound)? {
-        let most_calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
-        let mut found = mailboxes(site, Arc::clone(&store), order.request)
-            .map(|listed| {
-                let (site, store, search) = (Arc::clone(site), Arc::clone(&store), Arc::clone(&search));
-                async move {
-                    let mailbox = listed?;
-                    // A task of its own, so that the searches use every core; the stream keeps their order.
-                    let task = task::spawn(async move {
-                        let result = search_mailbox(&site, &*store, &mailbox, &search).await;
-                        (mailbox, result)
-                    });
-                    Ok(task.await)
-                }
-            })
-            .buffered(most_calls * 2);
-        while let Some(next) = found.next().await {
-            let (mailbox, result) =
-                next.map_err(|error: CallError| Error::NothingSearched { detail: error.to_string() })?;
-            mailboxes_done += 1;
-            match result {
-                Ok(hits) => {
-                    if let Some(reason) = search.ambiguous(&hits) {
-                        return Ok(Planned::Refused(reason));
-                    }
-                    plan.add_all(&store, hits).await?;
-                }
-                Err(error) => plan.unsearched(&mailbox, &error),
-            }
-            observer(Seen::Searching { mailboxes: mailboxes_done, found: plan.submitted() });
-            if let Some(reason) = plan.over_limit(site, order.request) {
-                return Ok(Planned::Refused(reason));
-            }
+    let stores = if order.bound.searches() { stores_of(site, &order.bound)? } else { Vec::new() };
+    if stores.is_empty() && order.bound.searches() {
+        let detail = "no store is configured; name one under [stores.NAME] in clawback.toml".to_owned();
+        return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
+    }
+    let mut round = Round { site, order, search: &search, observer, asked: 0, named: BTreeSet::new() };
+    for store in &stores {
+        if let Some(refused) = round.store(store, &mut plan).await? {
+            return Ok(refused);
         }
     }
+    let named = round.named;
     if order.request.delete_senders_copy {
         senders_copies(site, order, &search.done_with, &mut plan).await?;
         if let Some(reason) = plan.over_limit(site, order.request) {
             return Ok(Planned::Refused(reason));
         }
     }
-    if mailboxes_done > 0 && plan.facts.unsearched == mailboxes_done {
-        let detail = plan.facts.unsearched_sample.first().map_or(String::new(), |(_, error)| error.clone());
-        return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
+    search.note_unnamed(&named, &mut plan.facts);
+    let no_pick_found = order.request.mode == SelectionMode::Handpicked && named.is_empty();
+    if order.bound.searches() && (plan.facts.searched == Some(0) || no_pick_found) {
+        let first = plan.facts.not_looked_at().into_iter().next();
+        let detail = first.unwrap_or_else(|| "no store has any mailbox".to_owned());
+        let what = if no_pick_found { "no picked message was found" } else { "nothing was searched" };
+        return Ok(Planned::Refused(StopReason::PlanFailed { detail: format!("{what}: {detail}") }));
     }
     let rules = order.bound.guards().stop_when.clone();
     plan.finish(&rules, Some(&site.throttles)).await
+}
+
+/// The search of one store after the other.
+struct Round<'a> {
+    site: &'a Arc<Site>,
+    order: &'a Order<'a>,
+    search: &'a Arc<Search>,
+    observer: &'a Observer,
+    /// Mailboxes that were asked for, searched or not.
+    asked: u64,
+    /// Numbers of the picked messages, or exclusions, that were found.
+    named: BTreeSet<usize>,
+}
+
+impl Round<'_> {
+    /// Searches every mailbox of a store. Those whose store does not answer are asked again in the end.
+    async fn store(&mut self, store: &Arc<dyn MailStore>, plan: &mut Draft<'_>) -> Result<Option<Planned>, Error> {
+        let before = self.asked;
+        let mut silent = Vec::new();
+        let listed = mailboxes(self.site, Arc::clone(store), self.order.request);
+        let refused = self.mailboxes(store, listed, plan, &mut silent).await?;
+        if refused.is_some() {
+            return Ok(refused);
+        }
+        for pause in 1..=self.order.outage_pauses {
+            if silent.is_empty() {
+                break;
+            }
+            tracing::info!(store.name = %store.name(), mailboxes = silent.len(), pause, "Search waits for the store.");
+            tokio::time::sleep(self.site.tuning.outage_pause).await;
+            let again = stream::iter(std::mem::take(&mut silent)).map(|(mailbox, _)| Ok(Listed::Mailbox(mailbox)));
+            let refused = self.mailboxes(store, again.boxed(), plan, &mut silent).await?;
+            if refused.is_some() {
+                return Ok(refused);
+            }
+        }
+        for (mailbox, error) in silent {
+            plan.facts.unsearched(&mailbox, error.to_string());
+        }
+        let is_whole = self.order.request.mode != SelectionMode::Handpicked;
+        if is_whole && self.asked == before && !plan.facts.unseen.iter().any(|known| known.kind == UnseenKind::Store) {
+            let why = "it lists no mailbox".to_owned();
+            plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), why);
+        }
+        Ok(None)
+    }
+
+    async fn mailboxes(
+        &mut self,
+        store: &Arc<dyn MailStore>,
+        listed: stream::BoxStream<'_, Result<Listed, CallError>>,
+        plan: &mut Draft<'_>,
+        silent: &mut Vec<(Arc<str>, CallError)>,
+    ) -> Result<Option<Planned>, Error> {
+        let most_calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
+        let mut found = listed
+            .map(|listed| {
+                let (site, store, search) = (Arc::clone(self.site), Arc::clone(store), Arc::clone(self.search));
+                async move {
+                    let mailbox = match listed? {
+                        Listed::Mailbox(mailbox) => mailbox,
+                        Listed::Gap(gap) => return Ok(Err(gap)),
+                    };
+                    // A task of its own, so that the searches use every core; the stream keeps their order.
+                    let task = task::spawn(async move {
+                        let result = search_mailbox(&site, &*store, &mailbox, &search).await;
+                        (mailbox, result)
+                    });
+                    Ok::<_, CallError>(Ok(task.await))
+                }
+            })
+            .buffered(most_calls * 2);
+        while let Some(next) = found.next().await {
+            let (mailbox, result) = match next {
+                Ok(Ok(searched)) => searched,
+                Ok(Err(gap)) => {
+                    self.asked += 1;
+                    plan.facts.unsearched(&format!("store {}", store.name()), gap.to_string());
+                    continue;
+                }
+                // The rest of its mailboxes is not known: the store as a whole was not searched.
+                Err(error) => {
+                    plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
+                    continue;
+                }
+            };
+            self.asked += 1;
+            match result {
+                Ok(found) => {
+                    if let Some(reason) = self.search.ambiguous(&found.hits) {
+                        return Ok(Some(Planned::Refused(reason)));
+                    }
+                    self.named.extend(found.named);
+                    plan.facts.absorb(found.facts);
+                    plan.add_all(store, found.hits).await?;
+                }
+                Err(error @ (CallError::Transient { .. } | CallError::Throttled { .. })) => {
+                    silent.push((mailbox, error))
+                }
+                Err(error) => plan.facts.unsearched(&mailbox, error.to_string()),
+            }
+            (self.observer)(Seen::Searching { mailboxes: self.asked, found: plan.submitted() });
+            if let Some(reason) = plan.over_limit(self.site, self.order.request) {
+                return Ok(Some(Planned::Refused(reason)));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The plan names the connectors that it was approved for. Others would do other things with it: then why it must not run here.
@@ -143,13 +230,20 @@ fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Erro
     }
 }
 
+/// What a store's list of mailboxes has in one place.
+enum Listed {
+    Mailbox(Arc<str>),
+    /// A mailbox whose name could not be told.
+    Gap(Gap),
+}
+
 /// The mailboxes to search: all of the store, or of these the ones with picked messages. A mailbox that the store does not
 /// list is not reached by picking it, and each is spelt as the store spells it.
 fn mailboxes(
     site: &Arc<Site>,
     store: Arc<dyn MailStore>,
     request: &Request,
-) -> stream::BoxStream<'static, Result<Arc<str>, CallError>> {
+) -> stream::BoxStream<'static, Result<Listed, CallError>> {
     let picked: Option<BTreeSet<String>> = (request.mode == SelectionMode::Handpicked)
         .then(|| request.picked.iter().map(|picked| picked.mailbox.to_lowercase()).collect());
     let site = Arc::clone(site);
@@ -160,7 +254,9 @@ fn mailboxes(
             let page = with_retries(&site, || store.mailboxes(cursor.clone(), site.tuning.page)).await?;
             let wanted =
                 move |mailbox: &Arc<str>| picked.as_ref().is_none_or(|picked| picked.contains(&mailbox.to_lowercase()));
-            let listed: Vec<_> = page.items.into_iter().filter(wanted).map(Ok).collect();
+            let gaps = page.gaps.into_iter().map(|gap| Ok(Listed::Gap(gap)));
+            let listed = page.items.into_iter().filter(wanted).map(|mailbox| Ok(Listed::Mailbox(mailbox)));
+            let listed: Vec<_> = listed.chain(gaps).collect();
             Ok(Some((stream::iter(listed), page.next.map(Some))))
         }
     })
@@ -195,16 +291,36 @@ impl Search {
         Self { query, bound, picked: request.picked.clone(), mode: request.mode, most, done_with }
     }
 
-    fn wants(&self, message: &Message) -> bool {
+    /// Whether the selection has this message. Notes in `named` which picked messages or exclusions it is.
+    fn wants(&self, message: &Message, named: &mut BTreeSet<usize>) -> bool {
         if self.done_with.contains(message) {
             return false;
         }
+        let mut is_named = false;
+        if self.mode != SelectionMode::Query {
+            for (number, _) in self.picked.iter().enumerate().filter(|(_, picked)| names(picked, message)) {
+                named.insert(number);
+                is_named = true;
+            }
+        }
         match self.mode {
             SelectionMode::Query => true,
-            mode => {
-                let named = self.picked.iter().any(|picked| names(picked, message));
-                named == (mode == SelectionMode::Handpicked)
-            }
+            SelectionMode::Handpicked => is_named,
+            SelectionMode::QueryWithExclusions => !is_named,
+        }
+    }
+
+    /// Picked messages that no mailbox has, and exclusions that excluded nothing, are not passed over in silence.
+    fn note_unnamed(&self, named: &BTreeSet<usize>, facts: &mut PlanFacts) {
+        let (kind, why) = match self.mode {
+            SelectionMode::Query => return,
+            SelectionMode::Handpicked => (UnseenKind::Pick, "no mailbox that was searched has such a message"),
+            SelectionMode::QueryWithExclusions => (UnseenKind::Exclusion, "the query does not find such a message"),
+        };
+        for (_, picked) in self.picked.iter().enumerate().filter(|(number, _)| !named.contains(number)) {
+            let id =
+                if picked.message_id.is_empty() { picked.fingerprint.as_deref() } else { Some(&*picked.message_id) };
+            facts.unseen(kind, 1, format!("{} {}", picked.mailbox, id.unwrap_or_default()), why.to_owned());
         }
     }
 
@@ -230,9 +346,25 @@ fn names(picked: &Picked, message: &Message) -> bool {
 }
 
 /// A message that was selected, or whose filter script failed on it.
-struct Hit {
-    message: Message,
-    script_failed: bool,
+pub(crate) struct Hit {
+    pub(crate) message: Message,
+    pub(crate) script_failed: bool,
+    pub(crate) reason: Option<String>,
+    pub(crate) tag: Option<String>,
+}
+
+impl Hit {
+    fn plain(message: Message) -> Self {
+        Self { message, script_failed: false, reason: None, tag: None }
+    }
+}
+
+/// What the search of one mailbox found, and what it could not look at.
+#[derive(Default)]
+struct Found {
+    hits: Vec<Hit>,
+    facts: PlanFacts,
+    named: BTreeSet<usize>,
 }
 
 async fn search_mailbox(
@@ -240,196 +372,66 @@ async fn search_mailbox(
     store: &dyn MailStore,
     mailbox: &Arc<str>,
     search: &Search,
-) -> Result<Vec<Hit>, CallError> {
-    let mut hits = Vec::new();
+) -> Result<Found, CallError> {
+    let mut found = Found::default();
+    found.facts.searched = Some(1);
     let mut cursor = None;
     loop {
         let page =
             with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
+        for gap in page.gaps {
+            found.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
+        }
         let mut messages = page.items;
-        messages.retain(|message| search.wants(message));
+        messages.retain(|message| search.wants(message, &mut found.named));
         let judged = search.bound.filter(&messages);
         for (message, judgement) in messages.into_iter().zip(judged) {
-            match judgement {
-                Judgement::Keep { .. } => hits.push(Hit { message, script_failed: false }),
-                Judgement::Drop { .. } => {}
-                Judgement::Fault { script, fault } => {
-                    tracing::warn!(script.name = script, %fault, "Script failed on a message.");
-                    hits.push(Hit { message, script_failed: true });
-                }
-            }
+            found.take(search, message, judgement);
         }
         match page.next {
-            Some(next) if hits.len() as u64 <= search.most => cursor = Some(next),
-            _ => return Ok(hits),
+            Some(next) if found.hits.len() as u64 <= search.most => cursor = Some(next),
+            _ => return Ok(found),
         }
     }
 }
 
-/// Tries a read again after a passing error; waits as the store asks.
+impl Found {
+    fn take(&mut self, search: &Search, message: Message, judgement: Judgement) {
+        match judgement {
+            Judgement::Keep { reason, tag } => self.hits.push(Hit { message, script_failed: false, reason, tag }),
+            Judgement::Unmatched { .. } => {
+                // The connector, which saw the whole text, may have found what is not in the part that it gives.
+                if let Some(field) = message.cut.iter().find(|field| search.bound.reads(field)) {
+                    let which = format!("{} {}", message.mailbox, message.reference.message_id);
+                    self.facts.unseen(UnseenKind::CutText, 1, which, format!("its {field} is given in part only"));
+                }
+            }
+            Judgement::Drop { by, reason } => self.facts.left_out(&by, reason),
+            Judgement::Fault { script, fault } => {
+                tracing::debug!(script.name = script, %fault, "Script failed on a message.");
+                self.facts.unseen(UnseenKind::ScriptFault, 1, script, fault.to_string());
+                self.hits.push(Hit { message, script_failed: true, reason: None, tag: None });
+            }
+        }
+    }
+}
+
+/// Tries a read again after a passing error, as patiently as an act: a store that throttles is waited for as long as it
+/// asks, and that is no try.
 pub(crate) async fn with_retries<T, F>(site: &Site, mut call: impl FnMut() -> F) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,
 {
-    let tuning = &site.tuning;
-    let mut wait = tuning.backoff;
-    for _ in 1..tuning.attempts {
-        match call().await {
-            Err(CallError::Throttled { after, .. }) => {
-                tokio::time::sleep(after.unwrap_or(wait).min(tuning.throttle_patience)).await;
-            }
-            Err(CallError::Transient { .. }) => tokio::time::sleep(wait).await,
+    let mut patience = Patience::new(&site.tuning);
+    loop {
+        let error = match call().await {
+            Err(error) => error,
             result => return result,
-        }
-        wait = wait.saturating_mul(2);
-    }
-    call().await
-}
-
-/// Message-ID and subject of what was found, by sender.
-type Senders = BTreeMap<String, BTreeSet<(String, String)>>;
-
-/// A plan in the making.
-struct Draft<'a> {
-    site: &'a Site,
-    action: Action,
-    hasher: PlanHasher,
-    counts: Counts,
-    facts: PlanFacts,
-    next_seq: u32,
-    page: Vec<Target>,
-    pages: mpsc::Sender<Vec<Target>>,
-    /// The mailbox whose targets are being added, and how many it has.
-    current: Option<(Arc<str>, u64)>,
-    /// What was found by sender, where the senders' copies are wanted.
-    senders: Option<Senders>,
-}
-
-impl<'a> Draft<'a> {
-    fn new(site: &'a Site, order: &Order<'_>, pages: mpsc::Sender<Vec<Target>>) -> Self {
-        Self {
-            site,
-            action: order.request.action,
-            hasher: PlanHasher::new(order.header),
-            counts: Counts::default(),
-            facts: PlanFacts::default(),
-            next_seq: 0,
-            page: Vec::with_capacity(PAGE_OF_TARGETS),
-            pages,
-            current: None,
-            senders: order.request.delete_senders_copy.then(BTreeMap::new),
-        }
-    }
-
-    fn submitted(&self) -> u64 {
-        self.counts.submitted
-    }
-
-    async fn add_all(&mut self, store: &Arc<dyn MailStore>, hits: Vec<Hit>) -> Result<(), Error> {
-        let can_act = store.capabilities().actions.contains(&self.action);
-        for hit in hits {
-            let not_remediable = if hit.script_failed {
-                Some(Reason::ScriptError)
-            } else if !hit.message.location.kind.is_remediable() {
-                Some(Reason::LocationNotRemediable)
-            } else if can_act {
-                None
-            } else {
-                Some(Reason::ActionNotSupported)
-            };
-            self.add(hit.message, not_remediable).await?;
-        }
-        Ok(())
-    }
-
-    async fn add(&mut self, message: Message, not_remediable: Option<Reason>) -> Result<(), Error> {
-        if let Some(senders) = &mut self.senders {
-            let sent = senders.entry(message.from_address.to_lowercase()).or_default();
-            sent.insert((message.reference.message_id.clone(), message.subject.clone()));
-        }
-        // Found by a search, not by an undo: what is known of its home is that it was mail, so it goes to the inbox.
-        let former = (self.action == Action::Restore)
-            .then(|| Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: message.flags });
-        let target = Target {
-            seq: self.next_seq,
-            store: message.store,
-            mailbox: message.mailbox,
-            reference: message.reference,
-            location: message.location,
-            original_location: message.original_location,
-            subject: message.subject,
-            from_address: message.from_address,
-            received_at: message.received_at,
-            former,
-            not_remediable,
         };
-        self.push(target).await
-    }
-
-    async fn push(&mut self, target: Target) -> Result<(), Error> {
-        self.note_mailbox(&target.mailbox);
-        let more = if target.not_remediable.is_some() { Counts::planned(0, 1) } else { Counts::planned(1, 0) };
-        self.counts = self.counts.plus(more);
-        self.hasher.add(&target);
-        self.next_seq += 1;
-        self.page.push(target);
-        if self.page.len() >= PAGE_OF_TARGETS {
-            self.send().await?;
+        match patience.wait(&error) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(error),
         }
-        Ok(())
-    }
-
-    fn note_mailbox(&mut self, mailbox: &Arc<str>) {
-        if self.site.library.lists.get("vips").is_some_and(|vips| vips.contains(mailbox)) {
-            self.facts.vips += 1;
-        }
-        match &mut self.current {
-            Some((current, number)) if current == mailbox => *number += 1,
-            _ => {
-                self.close_mailbox();
-                self.facts.mailboxes += 1;
-                self.current = Some((Arc::clone(mailbox), 1));
-            }
-        }
-    }
-
-    fn close_mailbox(&mut self) {
-        if let Some((mailbox, number)) = self.current.take()
-            && self.facts.largest.as_ref().is_none_or(|(_, most)| number > *most)
-        {
-            self.facts.largest = Some((mailbox.to_string(), number));
-        }
-    }
-
-    fn unsearched(&mut self, mailbox: &Arc<str>, error: &CallError) {
-        self.facts.unsearched += 1;
-        if self.facts.unsearched_sample.len() < SAMPLE {
-            self.facts.unsearched_sample.push((mailbox.to_string(), error.to_string()));
-        }
-    }
-
-    fn over_limit(&self, site: &Site, request: &Request) -> Option<StopReason> {
-        let exceeded = site.limits.check_messages(request.mode, self.counts.submitted).err()?;
-        Some(StopReason::Limit { exceeded })
-    }
-
-    async fn send(&mut self) -> Result<(), Error> {
-        let page = std::mem::replace(&mut self.page, Vec::with_capacity(PAGE_OF_TARGETS));
-        // The receiver ends early only with an error of its own, which its owner reports.
-        let _ = self.pages.send(page).await;
-        Ok(())
-    }
-
-    async fn finish(mut self, rules: &StopWhen, throttles: Option<&Throttles>) -> Result<Planned, Error> {
-        self.close_mailbox();
-        if !self.page.is_empty() {
-            self.send().await?;
-        }
-        let broken = throttles.and_then(|throttles| throttles.check_plan(&self.counts, &self.facts));
-        if let Some(reason) = broken.or_else(|| rules.check_plan(&self.counts, &self.facts)) {
-            return Ok(Planned::Refused(reason));
-        }
-        Ok(Planned::Plan(PlanSummary { digest: self.hasher.finish(), counts: self.counts, facts: self.facts }))
     }
 }
 
@@ -445,7 +447,15 @@ async fn senders_copies(
         let mut listed =
             mailboxes(site, Arc::clone(&store), &Request { mode: SelectionMode::Query, ..order.request.clone() });
         while let Some(mailbox) = listed.next().await {
-            let mailbox = mailbox?;
+            let mailbox = match mailbox {
+                Ok(Listed::Mailbox(mailbox)) => mailbox,
+                // The search has met the same gap, and named it.
+                Ok(Listed::Gap(_)) => continue,
+                Err(error) => {
+                    plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
+                    break;
+                }
+            };
             let Some(sent) = senders.get(&mailbox.to_lowercase()) else { continue };
             let ids: Vec<String> = sent.iter().map(|(id, _)| id).filter(|id| !id.is_empty()).cloned().collect();
             let wanted =
@@ -453,8 +463,18 @@ async fn senders_copies(
             let query = wanted.push_down();
             let mut cursor = None;
             loop {
-                let page =
-                    with_retries(site, || store.search(&mailbox, &query, cursor.clone(), site.tuning.page)).await?;
+                let searched =
+                    with_retries(site, || store.search(&mailbox, &query, cursor.clone(), site.tuning.page)).await;
+                let page = match searched {
+                    Ok(page) => page,
+                    Err(error) => {
+                        plan.facts.unsearched(&mailbox, error.to_string());
+                        break;
+                    }
+                };
+                for gap in page.gaps {
+                    plan.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
+                }
                 // A forged From with a known Message-ID must not take another message of the sender along.
                 let is_copy = |message: &Message| {
                     let named = (message.reference.message_id.clone(), message.subject.clone());
@@ -464,7 +484,7 @@ async fn senders_copies(
                         && message.from_address.eq_ignore_ascii_case(&message.mailbox)
                 };
                 let copies = page.items.into_iter().filter(is_copy);
-                let hits = copies.map(|message| Hit { message, script_failed: false }).collect();
+                let hits = copies.map(Hit::plain).collect();
                 plan.add_all(&store, hits).await?;
                 match page.next {
                     Some(next) => cursor = Some(next),
@@ -486,7 +506,7 @@ pub(crate) async fn given(
     let mut plan = Draft::new(site, order, pages);
     while let Some(page) = targets.recv().await {
         for target in page {
-            let seq = plan.next_seq;
+            let seq = plan.next_seq();
             plan.push(Target { seq, ..target }).await?;
         }
     }

@@ -31,7 +31,11 @@ pub(crate) async fn settle(
 
 /// The receipt of a target that was acted on; none if it is still to do, or if that cannot be told.
 fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut HashSet<String>) -> Option<Receipt> {
-    if sightings.iter().any(|seen| seen.reference.locator == target.reference.locator) {
+    // By place: a store's handles may stay the same when a message moves, and then prove nothing.
+    let untouched = |seen: &Sighting| {
+        seen.reference.locator == target.reference.locator && same_place(&seen.location, &target.location)
+    };
+    if sightings.iter().any(untouched) {
         return None;
     }
     let former = |flags: &[String]| Former { location: target.location.clone(), flags: flags.to_vec() };
@@ -94,6 +98,8 @@ mod tests {
             received_at: Timestamp(0),
             former: None,
             not_remediable: None,
+            script_reason: None,
+            script_tag: None,
         }
     }
 
@@ -114,6 +120,15 @@ mod tests {
         assert_eq!(verdict(Action::SoftDelete, &[arrived]).unwrap().now, Some(reference("r1")));
         assert!(verdict(Action::SoftDelete, &[]).is_none());
         assert!(verdict(Action::HardDelete, &[]).is_some());
+    }
+
+    #[test]
+    fn a_handle_that_stays_the_same_proves_nothing() {
+        let arrived = seen("in1", LocationKind::RecoverableItems, "R");
+        assert_eq!(verdict(Action::SoftDelete, std::slice::from_ref(&arrived)).unwrap().now, Some(reference("in1")));
+        let restore =
+            Target { former: Some(Former { location: arrived.location.clone(), flags: vec![] }), ..target("in1") };
+        assert!(judge(&restore, Action::Restore, &[arrived], &mut HashSet::new()).is_some());
     }
 
     #[test]

@@ -91,7 +91,7 @@ async fn search(api: &Api, taken: &SweepState, first: &Remediation) -> Result<Se
         return Ok(Search::Never(SweepEnd::NotAskedFor));
     }
     let header = planner::header(site, &request, &bound)?;
-    let order = Order { request: &request, bound: Arc::clone(&bound), header: &header };
+    let order = Order { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
     // Only the number counts: the follow-up makes a plan of its own.
     let counting = async { while pages.recv().await.is_some() {} };

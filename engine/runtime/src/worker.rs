@@ -303,7 +303,10 @@ impl Worker {
     ) -> Result<Remediation, Error> {
         let (site, history) = (&self.site, &self.site.history);
         match next {
-            Next::Plan => self.plan(remediation, lease, control).await,
+            Next::Plan => {
+                let outage_pauses = if matches!(hands, Hands::Node(_)) { site.tuning.outage_pauses } else { 0 };
+                self.plan(remediation, lease, control, outage_pauses).await
+            }
             Next::Expire => self.record(lease, &Event::Expired).await,
             Next::Start => Ok(history.start(lease, &site.throttles, AUTOMATION, site.now()).await?),
             Next::Release => self.record(lease, &Event::Released).await,
@@ -352,13 +355,19 @@ impl Worker {
         Ok(self.site.history.record(&lease.remediation, Some(lease), AUTOMATION, event, now).await?)
     }
 
-    async fn plan(&self, remediation: &Remediation, lease: &Lease, control: &Control) -> Result<Remediation, Error> {
+    async fn plan(
+        &self,
+        remediation: &Remediation,
+        lease: &Lease,
+        control: &Control,
+        outage_pauses: u64,
+    ) -> Result<Remediation, Error> {
         let history = &self.site.history;
         let id = &remediation.id;
         self.record(lease, &Event::PlanningStarted).await?;
         history.begin_plan(id, lease).await?;
         let searched = tokio::select! {
-            searched = self.search(remediation, lease) => searched,
+            searched = self.search(remediation, lease, outage_pauses) => searched,
             () = control.stopped(&self.site) => return Ok(history.load(id).await?),
         };
         match searched {
@@ -372,11 +381,11 @@ impl Worker {
         }
     }
 
-    async fn search(&self, remediation: &Remediation, lease: &Lease) -> Result<Remediation, Error> {
+    async fn search(&self, remediation: &Remediation, lease: &Lease, outage_pauses: u64) -> Result<Remediation, Error> {
         let (site, request) = (&self.site, &remediation.request);
         let bound = Arc::new(crate::api::bind(site, request)?);
         let header = planner::header(site, request, &bound)?;
-        let order = Order { request, bound: Arc::clone(&bound), header: &header };
+        let order = Order { request, bound: Arc::clone(&bound), header: &header, outage_pauses };
         let (sender, mut pages) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
         // Owns the receiving end: when writing fails, the search must not wait for room for ever.
         let writing = async move {

@@ -6,6 +6,7 @@ use clawback_model::{LocationKind, Message, Timestamp};
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map};
 use scoped_tls::scoped_thread_local;
 
+use crate::domain::domain_of;
 use crate::homoglyph::looks_like;
 use crate::lists::TextSet;
 use crate::table::Registry;
@@ -80,6 +81,14 @@ fn texts(to: &mut Registry) {
     to.getter("mailbox", "text", "the mailbox it lies in", |_: &mut Current| with(|m| shown(&m.mailbox)));
     to.getter("subject", "text", "decoded subject", |_: &mut Current| with(|m| shown(&m.subject)));
     to.getter("from", "text", "first From address, lower case", |_: &mut Current| with(|m| shown(&m.from_address)));
+    to.getter(
+        "senders",
+        "array of text",
+        "every address that a mail client could show as the sender, the shown one first",
+        |_: &mut Current| {
+            with(|m| m.senders().take(LONGEST_LIST).map(|from| Dynamic::from(shown(from))).collect::<Array>())
+        },
+    );
     to.getter("from_name", "text", "decoded display name of the sender", |_: &mut Current| {
         with(|m| shown(&m.from_name))
     });
@@ -146,30 +155,36 @@ fn tests(to: &mut Registry) {
     to.function(
         "from_is",
         "message.from_is(\"a@b.example\")",
-        "whether the From address is this, or in this list",
-        |_: &mut Current, text: &str| with(|m| m.from_address.eq_ignore_ascii_case(text)),
+        "whether any address that a mail client could show as the sender is this, or in this list",
+        |_: &mut Current, text: &str| with(|m| m.senders().any(|from| from.eq_ignore_ascii_case(text))),
     );
-    to.overload("from_is", |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| set.contains(&m.from_address)));
+    to.overload("from_is", |_: &mut Current, set: std::sync::Arc<TextSet>| {
+        with(|m| m.senders().any(|from| set.contains(from)))
+    });
     to.function(
         "from_domain_is",
         "message.from_domain_is(\"b.example\")",
-        "whether the sender's domain is this, or in this list",
-        |_: &mut Current, text: &str| with(|m| m.from_domain().eq_ignore_ascii_case(text)),
+        "whether the domain of any such address is this, or in this list",
+        |_: &mut Current, text: &str| with(|m| m.senders().any(|from| domain_of(from).eq_ignore_ascii_case(text))),
     );
     to.overload("from_domain_is", |_: &mut Current, set: std::sync::Arc<TextSet>| {
-        with(|m| set.contains(m.from_domain()))
+        with(|m| m.senders().any(|from| set.contains(domain_of(from))))
     });
     to.function(
         "from_covered_by",
         "message.from_covered_by(simulation_senders)",
-        "whether the list holds the From address, its domain or a domain above it",
-        |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| set.covers(&m.from_address)),
+        "whether the list holds every address that a mail client could show as the sender, its domain or a domain above it",
+        |_: &mut Current, set: std::sync::Arc<TextSet>| {
+            with(|m| m.senders().next().is_some() && m.senders().all(|from| set.covers(from)))
+        },
     );
     to.function(
         "from_looks_like",
         "message.from_looks_like(vips)",
-        "whether the sender's domain would be taken for one of the list without being it",
-        |_: &mut Current, set: std::sync::Arc<TextSet>| with(|m| looks_like(m.from_domain(), &set)),
+        "whether the domain of any such address would be taken for one of the list without being it",
+        |_: &mut Current, set: std::sync::Arc<TextSet>| {
+            with(|m| m.senders().any(|from| looks_like(domain_of(from), &set)))
+        },
     );
     to.function(
         "mailbox_in",

@@ -11,6 +11,7 @@ use crate::current::{Current, judging};
 use crate::engine;
 use crate::error::{ScriptError, ScriptFault};
 use crate::lists::Lists;
+use crate::rehearsal::rehearse;
 use crate::scan::{self, Uses};
 use crate::table::{EntryKind, SYNTAX, function_table};
 use crate::value::Value;
@@ -67,6 +68,7 @@ impl FilterScript {
             engine::strict().compile_with_scope(&known, source).map_err(|error| ScriptError::of_parse(name, &error))?;
         check_keep(name, &ast)?;
         check_uses(name, &uses)?;
+        rehearse(name, &ast, &constants)?;
         let body = Body::of_keep(&ast);
         Ok(Self { name: name.to_owned(), body, constants, uses, digest: Digest::of(source.as_bytes()) })
     }
@@ -204,7 +206,7 @@ pub(crate) fn check_uses(name: &str, uses: &Uses) -> Result<(), ScriptError> {
     Ok(())
 }
 
-fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
+pub(crate) fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
     if let Ok(keep) = answer.as_bool() {
         return Ok(Verdict { keep, reason: None, tag: None });
     }

@@ -12,6 +12,7 @@ mod expression;
 mod filter;
 mod homoglyph;
 mod lists;
+mod rehearsal;
 mod scan;
 mod span;
 mod subject;

@@ -1,6 +1,7 @@
 //! Plans: written page by page while the search runs, then frozen by one event that carries their digest. Targets of one
 //! mailbox follow each other; each such stretch is a lane. A crash before the freeze leaves rows that the next attempt clears.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use clawback_model::{Event, MessageRef, PlanHeader, Reason, Remediation, RemediationId, Target, Timestamp};
@@ -28,6 +29,8 @@ const TARGETS: bulk::Into = bulk::Into {
         "received_at",
         "former",
         "not_remediable",
+        "script_reason",
+        "script_tag",
     ],
 };
 
@@ -36,9 +39,10 @@ const LANES: bulk::Into =
 
 /// The columns that [`read_target`] reads, of `targets t JOIN lanes l`.
 pub(crate) const TARGET_COLUMNS: &str = "t.seq, l.store, l.mailbox, t.locator, t.message_id, t.fingerprint, t.location, \
-    t.original_location, t.subject, t.from_address, t.received_at, t.former, t.not_remediable";
+    t.original_location, t.subject, t.from_address, t.received_at, t.former, t.not_remediable, \
+    t.script_reason, t.script_tag";
 /// How many these are.
-pub(crate) const TARGET_WIDTH: usize = 13;
+pub(crate) const TARGET_WIDTH: usize = 15;
 
 /// A stretch of targets in one mailbox.
 struct Lane {
@@ -221,6 +225,8 @@ fn put<'a>(values: &mut Vec<Value<'a>>, number: i64, lane: i64, target: &'a Targ
         target.received_at.into(),
         target.former.as_ref().map(json).into(),
         target.not_remediable.map(Reason::as_str).into(),
+        target.script_reason.as_deref().into(),
+        target.script_tag.as_deref().into(),
     ]);
 }
 
@@ -253,6 +259,8 @@ pub(crate) fn read_target(row: &Row, before: Option<&Target>) -> Result<Target, 
             Some(text) => Some(text.parse().map_err(|_| corrupt("not_remediable"))?),
             None => None,
         },
+        script_reason: row.opt_text(13)?.map(Cow::into_owned),
+        script_tag: row.opt_text(14)?.map(Cow::into_owned),
     })
 }
 

@@ -59,6 +59,7 @@ fn plan(bound: &Bound, messages: &[Message]) -> String {
         let id = &message.reference.message_id;
         let line = match judgement {
             Judgement::Keep { reason, tag } => format!("keep  {id} {reason:?} {tag:?}"),
+            Judgement::Unmatched { by } => format!("drop  {id} by {by} None"),
             Judgement::Drop { by, reason } => format!("drop  {id} by {by} {reason:?}"),
             Judgement::Fault { script, fault } => format!("fault {id} {script}: {fault}"),
         };

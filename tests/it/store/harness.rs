@@ -259,6 +259,8 @@ pub(crate) fn target(seq: u32) -> Target {
         received_at: Timestamp(1_700_000_000_000_000),
         former: seq.is_multiple_of(5).then(former),
         not_remediable: (seq % 7 == 6).then_some(Reason::LocationNotRemediable),
+        script_reason: seq.is_multiple_of(4).then(|| "=known \0 \u{202e}brand".into()),
+        script_tag: seq.is_multiple_of(8).then(|| "vip".into()),
     }
 }
 

@@ -224,6 +224,10 @@ pub struct MessageJson {
     #[schema(schema_with = crate::words::reason_or_null)]
     pub reason: Option<Cow<'static, str>>,
     pub detail: Option<String>,
+    /// Why the scripts of the playbook kept it, in their words.
+    pub script_reason: Option<String>,
+    /// The word that a script groups it by.
+    pub script_tag: Option<String>,
     pub evidence: Option<String>,
     pub batch: Option<u32>,
     pub recorded_at: Option<String>,
@@ -249,6 +253,8 @@ impl MessageJson {
             outcome: outcome.map(|outcome| outcome.kind.as_str().into()),
             reason: outcome.map(|outcome| outcome.reason.as_str().into()),
             detail: outcome.and_then(|outcome| outcome.detail.clone()),
+            script_reason: target.script_reason.clone(),
+            script_tag: target.script_tag.clone(),
             evidence: receipt.and_then(|receipt| receipt.evidence).map(|digest| digest.to_string()),
             batch: outcome.and_then(|outcome| outcome.batch),
             recorded_at: outcome.map(|outcome| outcome.recorded_at.to_string()),

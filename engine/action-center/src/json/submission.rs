@@ -132,6 +132,10 @@ pub struct SampleJson {
     pub remediable: bool,
     /// Why it is not.
     pub not_remediable: Option<Cow<'static, str>>,
+    /// Why the scripts of the playbook kept it, in their words.
+    pub script_reason: Option<String>,
+    /// The word that a script groups it by.
+    pub script_tag: Option<String>,
 }
 
 impl From<&Target> for SampleJson {
@@ -146,6 +150,8 @@ impl From<&Target> for SampleJson {
             latest_delivery_location: target.location.to_string(),
             remediable: target.not_remediable.is_none(),
             not_remediable: target.not_remediable.map(Reason::as_str).map(Cow::Borrowed),
+            script_reason: target.script_reason.clone(),
+            script_tag: target.script_tag.clone(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use clawback_model::{Remediation, Status, Timestamp, visible, visible_line};
+use clawback_model::{PlanFacts, Remediation, Status, Target, Timestamp, visible, visible_line};
 use maud::{DOCTYPE, Markup, html};
 
 use super::frame::Frame;
@@ -150,6 +150,30 @@ pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Markup], empty: &st
 /// Names and values.
 pub(crate) fn facts(pairs: &[(&str, Markup)]) -> Markup {
     html! { dl .facts { @for (name, value) in pairs { div { dt { (name) } dd { (value) } } } } }
+}
+
+/// What a plan does not speak for, and what scripts left out of it.
+pub(crate) fn not_looked_at(facts: &PlanFacts) -> Markup {
+    let gaps = facts.not_looked_at();
+    html! {
+        @if !gaps.is_empty() {
+            div .problem {
+                p { "Not everything was looked at. What was not is not clean." }
+                ul { @for gap in &gaps { li { (mail(gap)) } } }
+            }
+        }
+        @if !facts.left_out.is_empty() {
+            details { summary { "Left out by scripts" } ul { @for left in &facts.left_out { li { (mail(&left.in_words())) } } } }
+        }
+    }
+}
+
+/// What the scripts of a playbook said of a message: the reason, and the word to group by.
+pub(crate) fn script_words(target: &Target) -> Markup {
+    html! {
+        @if let Some(reason) = &target.script_reason { (mail(reason)) }
+        @if let Some(tag) = &target.script_tag { " [" (mail(tag)) "]" }
+    }
 }
 
 /// A list of words to choose from, the first of them "any".

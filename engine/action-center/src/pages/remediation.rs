@@ -128,6 +128,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
         p { (layout::status(remediation.status)) " since " (layout::time(remediation.updated_at))
             @if let Some(decided_by) = &remediation.decided_by { ", decided by " (layout::mail(decided_by)) } }
         @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } }
+        @if let Some(plan) = plan { (layout::not_looked_at(&plan.facts)) }
         (charts::outcomes(&remediation.counts))
         (charts::throughput(&batches))
         (layout::facts(&[
@@ -136,7 +137,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
             ("Not remediable", html! { (remediation.counts.not_remediable) }),
             ("Mailboxes", html! { @if let Some(plan) = plan { (plan.facts.mailboxes) } }),
             ("VIP messages", html! { @if let Some(plan) = plan { (plan.facts.vips) } }),
-            ("Not searched", html! { @if let Some(plan) = plan { (plan.facts.unsearched) " mailboxes" } }),
+            ("Searched", html! { @if let Some(searched) = plan.and_then(|plan| plan.facts.searched) { (searched) " mailboxes" } }),
             ("Batches", html! { (done) " of " (batches.len()) @if let Some(speed) = speed { ", " (speed) " messages/s" } }),
             ("Plan", html! { @if let Some(plan) = plan { code .digest { (plan.digest) } } }),
         ]))
@@ -218,7 +219,8 @@ fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Marku
 }
 
 fn messages(frame: &Frame, id: &RemediationId, pairs: &[(Target, Option<Outcome>)]) -> Markup {
-    let mut columns = vec!["Mailbox", "Subject", "From", "Received", "Was in", "Outcome", "Reason", "Is now in"];
+    let mut columns =
+        vec!["Mailbox", "Subject", "From", "Received", "Was in", "Outcome", "Reason", "Is now in", "Script"];
     let reads = frame.may(Permission::Examine);
     if reads {
         columns.push("Content");
@@ -239,6 +241,7 @@ fn messages(frame: &Frame, id: &RemediationId, pairs: &[(Target, Option<Outcome>
                     @if let Some(detail) = &outcome.detail { ": " (layout::mail(detail)) }
                 } }
                 td { @match now { Some(location) => { (layout::mail(&location.to_string())) }, None => { "gone" } } }
+                td { (layout::script_words(target)) }
                 @if reads { td {
                     form method="post" action={ "/remediations/" (id) "/messages/" (target.seq) } {
                         (layout::form_token(frame))

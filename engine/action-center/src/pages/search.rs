@@ -88,7 +88,8 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
     html! {
         section aria-label="Results" {
             h2 { (total) " messages in " (plan.facts.mailboxes) " mailboxes" }
-            @if plan.facts.unsearched > 0 { p .problem { (plan.facts.unsearched) " mailboxes could not be searched; they are left out." } }
+            @if let Some(searched) = plan.facts.searched { p { (searched) " mailboxes were searched." } }
+            (layout::not_looked_at(&plan.facts))
             @if plan.facts.vips > 0 { p .note.wait { (plan.facts.vips) " of them lie in mailboxes of VIPs." } }
             (charts::locations(&found.by_location))
             (charts::timeline(&found.by_hour))
@@ -109,7 +110,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
 }
 
 fn table(sample: &[Target]) -> Markup {
-    let columns = ["Pick", "Mailbox", "Subject", "From", "Received", "Latest delivery location", "Original"];
+    let columns = ["Pick", "Mailbox", "Subject", "From", "Received", "Latest delivery location", "Original", "Script"];
     let rows: Vec<Markup> = sample
         .iter()
         .enumerate()
@@ -125,6 +126,7 @@ fn table(sample: &[Target]) -> Markup {
                     td { (layout::time(target.received_at)) }
                     td { (layout::mail(&target.location.to_string())) }
                     td { @if let Some(location) = &target.original_location { (layout::mail(&location.to_string())) } }
+                    td { (layout::script_words(target)) }
                 }
             }
         })

@@ -129,7 +129,11 @@ pub(crate) async fn preview(
 }
 
 fn print(global: &Global, found: PreviewJson) -> Result<Exit, Failure> {
-    let exit = if found.refused.is_none() { Exit::Done } else { Exit::Failed };
+    let exit = match (&found.refused, &found.facts) {
+        (Some(_), _) => Exit::Failed,
+        (None, Some(facts)) if !facts.is_complete() => Exit::Partial,
+        _ => Exit::Done,
+    };
     match global.format {
         Format::Table => table(&found)?,
         Format::Json | Format::Ocsf | Format::O365Air => output::json(&DryRunJson::from(found))?,
@@ -149,16 +153,27 @@ fn table(found: &PreviewJson) -> Result<(), Failure> {
         ("messages", super::work::counts(&found.counts.unwrap_or_default())),
         ("VIP messages", facts.vips.to_string()),
     ];
-    if facts.unsearched > 0 {
-        pairs.push(("NOT SEARCHED", format!("{} mailboxes", facts.unsearched)));
+    if let Some(searched) = facts.searched {
+        pairs.push(("searched", format!("{searched} mailboxes")));
     }
+    pairs.extend(super::work::not_looked_at(&facts));
     let approval = found.approval.as_ref().map_or("none asked for".to_owned(), |rule| {
         let roles = rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
         format!("{} from {roles}{}", rule.votes, if rule.two_step { ", not the requester" } else { "" })
     });
     pairs.push(("approvals", approval));
     output::fields(&pairs)?;
-    output::line(&output::table(&COLUMNS, found.sample.iter().map(cells)))?;
+    let script = |message: &SampleJson| {
+        super::work::script_words(message.script_reason.as_deref(), message.script_tag.as_deref())
+    };
+    let said = found.sample.iter().any(|message| script(message).is_some());
+    let columns: Vec<&str> = COLUMNS.into_iter().chain(said.then_some("script")).collect();
+    let rows = found.sample.iter().map(|message| {
+        let mut row = cells(message);
+        row.extend(said.then(|| script(message).unwrap_or_default()));
+        row
+    });
+    output::line(&output::table(&columns, rows))?;
     output::note("nothing was stored: this was a dry run");
     Ok(())
 }

@@ -116,7 +116,16 @@ fn messages(global: &Global, items: &[MessageJson]) -> Result<Exit, Failure> {
         vec![
             row.mailbox.clone(),
             row.outcome.as_deref().unwrap_or("open").to_owned(),
-            row.detail.as_ref().map_or(reason.to_owned(), |detail| format!("{reason}: {detail}")),
+            [
+                Some(reason.to_owned()),
+                row.detail.clone(),
+                super::work::script_words(row.script_reason.as_deref(), row.script_tag.as_deref()),
+            ]
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(": "),
             row.latest_delivery_location.clone().unwrap_or_else(|| "gone".to_owned()),
             row.from.clone(),
             row.subject.clone(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
-use clawback_model::{Approval, Counts, Next, Remediation, RemediationId, Status, visible};
+use clawback_model::{Approval, Counts, Next, PlanFacts, Remediation, RemediationId, Status, visible};
 use clawback_runtime::{Observer, Outbox, Seen, Worker};
 
 use crate::args::{Format, Global, Leave};
@@ -101,13 +101,13 @@ pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exi
         Format::Json | Format::Ocsf | Format::O365Air => output::json(&remediation)?,
         Format::Csv => super::history::print(global, std::slice::from_ref(&remediation), None)?,
     }
-    Ok(exit_of(remediation.status, remediation.facts.is_some()))
+    Ok(exit_of(remediation.status, remediation.facts.as_ref()))
 }
 
-/// 3 where messages failed, 1 where nothing could be done, 0 else.
-pub(crate) fn exit_of(status: Status, was_planned: bool) -> Exit {
+/// 3 where messages failed or not everything was looked at, 1 where nothing could be done, 0 else.
+pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
     match status {
-        Status::Failed if !was_planned => Exit::Failed,
+        Status::Failed if facts.is_none() => Exit::Failed,
         Status::Failed | Status::PartiallyCompleted => Exit::Partial,
         _ => Exit::Done,
     }
@@ -131,10 +131,10 @@ pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>
         if facts.vips > 0 {
             pairs.push(("in VIP mailboxes", facts.vips.to_string()));
         }
-        if facts.unsearched > 0 {
-            let (mailbox, error) = facts.unsearched_sample.first().cloned().unwrap_or_default();
-            pairs.push(("NOT SEARCHED", format!("{} mailboxes, e.g. {mailbox}: {error}", facts.unsearched)));
+        if let Some(searched) = facts.searched {
+            pairs.push(("searched", format!("{searched} mailboxes")));
         }
+        pairs.extend(not_looked_at(facts));
         pairs.push(("messages", counts(&remediation.counts)));
     }
     if let Some(VerificationJson { confirmed, unconfirmed }) = remediation.verified {
@@ -148,6 +148,19 @@ pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>
         output::note(&format!("next: {next}"));
     }
     Ok(())
+}
+
+/// A line for each kind of what was not looked at, and for what scripts left out.
+pub(crate) fn not_looked_at(facts: &PlanFacts) -> Vec<(&'static str, String)> {
+    let gaps = facts.not_looked_at().into_iter().map(|line| ("NOT LOOKED AT", line));
+    gaps.chain(facts.left_out.iter().map(|left| ("left out", left.in_words()))).collect()
+}
+
+/// What the scripts of a playbook said of a message; none if they said nothing.
+pub(crate) fn script_words(reason: Option<&str>, tag: Option<&str>) -> Option<String> {
+    let tag = tag.map(|tag| format!("[{tag}]"));
+    let words: Vec<&str> = reason.into_iter().chain(tag.as_deref()).collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// Only what is not zero, in the order in which it sums.

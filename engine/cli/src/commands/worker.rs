@@ -84,7 +84,7 @@ async fn once(worker: &Worker) -> Result<Exit, Failure> {
     let mut exit = Exit::Done;
     while let Some(remediation) = worker.run_next().await? {
         output::note(&format!("{}  {}", remediation.id, remediation.status));
-        if super::work::exit_of(remediation.status, remediation.plan.is_some()) != Exit::Done {
+        if super::work::exit_of(remediation.status, remediation.plan.as_ref().map(|plan| &plan.facts)) != Exit::Done {
             exit = Exit::Partial;
         }
     }

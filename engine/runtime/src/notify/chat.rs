@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::notice::Notice;
-use super::{Undelivered, client, endpoint};
+use super::{Undelivered, client, delivered, endpoint};
 use crate::http::secret;
 
 /// Whose form it has.
@@ -37,8 +37,7 @@ impl Chat {
             Shape::Teams => teams(notice),
         };
         let request = self.client.post(self.url.clone()).header("content-type", "application/json");
-        request.body(body.to_string()).send().await?.error_for_status()?;
-        Ok(())
+        delivered(&request.body(body.to_string()).send().await?)
     }
 }
 

@@ -9,7 +9,7 @@ use hmac::{Hmac, Mac as _};
 use serde::Serialize;
 
 use super::notice::{Kind, Notice};
-use super::{Undelivered, client, endpoint};
+use super::{Undelivered, client, delivered, endpoint};
 use crate::http::secret;
 
 /// Where to post, and the key to sign with.
@@ -66,7 +66,8 @@ impl Webhook {
         let body = serde_json::to_string(&payload(notice, remediation)).expect("texts and numbers serialize");
         // Of this try: receivers refuse what was signed long ago. What it tells of has its time in the body.
         let seconds = now.0 / 1_000_000;
-        self.client
+        let answer = self
+            .client
             .post(self.url.clone())
             .header("content-type", "application/json")
             .header("webhook-id", &notice.id)
@@ -74,9 +75,8 @@ impl Webhook {
             .header("webhook-signature", sign(&self.key, &notice.id, seconds, &body))
             .body(body)
             .send()
-            .await?
-            .error_for_status()?;
-        Ok(())
+            .await?;
+        delivered(&answer)
     }
 }
 

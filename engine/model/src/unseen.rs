@@ -1,0 +1,134 @@
+//! What a plan does not speak for. What was not looked at is never clean: it is counted, named and makes the result partial.
+
+use serde::{Deserialize, Serialize};
+
+/// Most examples that are kept of one kind.
+const EXAMPLES: usize = 20;
+
+/// What could not be looked at, beside whole mailboxes, which [`PlanFacts::unsearched`](crate::PlanFacts) counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnseenKind {
+    /// A store whose mailboxes could not be listed, or that has none.
+    Store,
+    /// A folder, file or message in a mailbox that was searched.
+    Part,
+    /// A message that a script failed on.
+    ScriptFault,
+    /// A message that was judged by a part of a text only, since the text is too long.
+    CutText,
+    /// A picked message that no searched mailbox has.
+    Pick,
+    /// An exclusion that excluded nothing.
+    Exclusion,
+}
+
+impl UnseenKind {
+    /// What is counted, in words that follow a number.
+    const fn words(self, one: bool) -> &'static str {
+        match (self, one) {
+            (Self::Store, true) => "store could not be searched",
+            (Self::Store, false) => "stores could not be searched",
+            (Self::Part, true) => "folder or message could not be read",
+            (Self::Part, false) => "folders or messages could not be read",
+            (Self::ScriptFault, true) => "message could not be judged, as a script failed on it",
+            (Self::ScriptFault, false) => "messages could not be judged, as a script failed on them",
+            (Self::CutText, true) => "message has a text too long to be judged whole",
+            (Self::CutText, false) => "messages have a text too long to be judged whole",
+            (Self::Pick, true) => "picked message was not found",
+            (Self::Pick, false) => "picked messages were not found",
+            (Self::Exclusion, true) => "exclusion matched nothing",
+            (Self::Exclusion, false) => "exclusions matched nothing",
+        }
+    }
+}
+
+/// One kind of what was not looked at: how many, and the first of them, each with the reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Unseen {
+    /// What was not looked at.
+    pub kind: UnseenKind,
+    /// How many.
+    pub count: u64,
+    /// The first of these: which, and why.
+    pub examples: Vec<(String, String)>,
+}
+
+impl Unseen {
+    /// `3 picked messages were not found, such as ann@corp.example <1@x>: no message of that name`.
+    pub fn in_words(&self) -> String {
+        in_words(self.count, self.kind.words(self.count == 1), self.examples.first())
+    }
+}
+
+/// The sentence for any such count.
+pub(crate) fn in_words(count: u64, what: &str, example: Option<&(String, String)>) -> String {
+    let example = example.map_or(String::new(), |(which, why)| format!(", such as {which}: {why}"));
+    format!("{count} {what}{example}")
+}
+
+/// Counts `count` more of one kind and keeps the first examples.
+pub(crate) fn note(all: &mut Vec<Unseen>, kind: UnseenKind, count: u64, which: String, why: String) {
+    let found = all.iter().position(|known| known.kind == kind).unwrap_or_else(|| {
+        all.push(Unseen { kind, count: 0, examples: Vec::new() });
+        all.len() - 1
+    });
+    all[found].count += count;
+    keep(&mut all[found].examples, which, why);
+}
+
+/// Counts what another search could not look at.
+pub(crate) fn absorb(all: &mut Vec<Unseen>, more: Unseen) {
+    match all.iter_mut().find(|known| known.kind == more.kind) {
+        Some(known) => {
+            known.count += more.count;
+            for (which, why) in more.examples {
+                keep(&mut known.examples, which, why);
+            }
+        }
+        None => all.push(more),
+    }
+}
+
+/// Keeps an example while there is room; the same one once.
+pub(crate) fn keep(examples: &mut Vec<(String, String)>, which: String, why: String) {
+    let example = (which, why);
+    if examples.len() < EXAMPLES && !examples.contains(&example) {
+        examples.push(example);
+    }
+}
+
+/// Messages that a script left out of the plan, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LeftOut {
+    /// The script.
+    pub by: String,
+    /// The reason that it gave; none if it gave none.
+    pub reason: Option<String>,
+    /// How many messages.
+    pub count: u64,
+}
+
+impl LeftOut {
+    /// `12 messages by keep-newsletters.rhai: newsletter`.
+    pub fn in_words(&self) -> String {
+        let reason = self.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+        format!("{} {} by {}{reason}", self.count, if self.count == 1 { "message" } else { "messages" }, self.by)
+    }
+}
+
+/// Most reasons that are kept apart; what comes after is counted under its script alone.
+const REASONS: usize = 100;
+
+/// Counts messages that a script left out.
+pub(crate) fn leave_out(all: &mut Vec<LeftOut>, by: &str, reason: Option<String>, count: u64) {
+    let reason = reason.filter(|reason| {
+        all.len() < REASONS || all.iter().any(|known| known.by == by && known.reason.as_ref() == Some(reason))
+    });
+    match all.iter_mut().find(|known| known.by == by && known.reason == reason) {
+        Some(known) => known.count += count,
+        None => all.push(LeftOut { by: by.to_owned(), reason, count }),
+    }
+}
