@@ -1,7 +1,10 @@
 //! Forms do what their buttons say, on what was ticked, and nothing by a key alone.
 
+use std::sync::Arc;
+
 use clawback_model::{PrincipalKind, Role};
-use clawback_tests::center::PASSWORD;
+use clawback_store::Store;
+use clawback_tests::center::{PASSWORD, TestCenter};
 use clawback_tests::chromium::Chromium;
 use serde_json::json;
 
@@ -103,15 +106,16 @@ fn boxes(page: &str) -> Vec<String> {
 
 const MANUAL: &str = include_str!("../../../workflows/manual.yaml");
 
+/// A desk on which a person may ask for anything by hand.
 async fn with_manual() -> Desk {
-    let mut desk = desk().await;
-    let history = clawback_store::Store::open(&format!("sqlite:{}", desk._folder.path().join("manual.db").display()));
-    let store = std::sync::Arc::clone(&desk.store);
+    let Desk { store, .. } = desk().await;
+    let folder = tempfile::tempdir().unwrap();
+    let history = Store::open(&format!("sqlite:{}", folder.path().join("manual.db").display())).await.unwrap();
     let playbooks = [("manual", MANUAL), ("purge", super::PLAYBOOK)];
-    desk.center = clawback_tests::center::TestCenter::start(history.await.unwrap(), vec![store], &playbooks);
-    desk.ann = desk.center.add("ann", PrincipalKind::Person, &[Role::Analyst]).await;
-    desk.center.password("ann").await;
-    desk
+    let center = TestCenter::start(history, vec![Arc::clone(&store) as _], &playbooks);
+    let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst]).await;
+    center.password("ann").await;
+    Desk { center, store, ann, ben: String::new(), _folder: folder }
 }
 
 #[tokio::test]
