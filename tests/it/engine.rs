@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Decision, Location, LocationKind, OutcomeKind, Principal, Reason, Remediation, Role, Status, StopReason, Timestamp,
+    Decision, Location, LocationKind, OutcomeKind, Picked, Principal, Reason, Remediation, Role, SelectionMode, Status,
+    StopReason, Timestamp,
 };
-use clawback_runtime::{Api, Error, Worker, silent};
+use clawback_runtime::{Api, Error, Submission, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, noon, person, site, submission};
@@ -303,4 +304,22 @@ async fn a_node_that_serves_waits_for_a_store_that_is_down() {
     let done = history.load(&submitted.id).await.unwrap();
     assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 4), "{:?}", done.counts);
     world.verify().await;
+}
+
+#[tokio::test]
+async fn the_limit_of_a_query_with_exclusions_is_on_what_the_query_finds() {
+    let world = World::new(1, 1_003).await;
+    let picked = world.store.messages("user00@corp.example").iter().take(4).map(|message| Picked {
+        mailbox: message.mailbox.to_string(),
+        fingerprint: Some(message.reference.fingerprint.clone()),
+        ..Picked::default()
+    });
+    let submission = Submission {
+        mode: SelectionMode::QueryWithExclusions,
+        picked: picked.collect(),
+        ..submission("purge", &[("sender", SENDER)])
+    };
+    let found = world.api.dry_run(&world.ann, submission, 1, &silent()).await.unwrap();
+    let refused = found.plan.unwrap_err().to_string();
+    assert!(refused.contains("limited to 1000 and the search stopped at 1003: at least so many match"), "{refused}");
 }

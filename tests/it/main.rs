@@ -25,6 +25,7 @@ mod outbox;
 mod playbooks;
 mod reminders;
 mod schedules;
+mod selection;
 mod server;
 mod servers;
 mod store;

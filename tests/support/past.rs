@@ -122,6 +122,7 @@ fn request(number: u32) -> Request {
         requested_by: if source == ActionSource::Schedule { "scheduler" } else { of(&DECIDERS, mixed(number, 6)) }
             .into(),
         origin: Origin::Fresh,
+        in_words: String::new(),
         as_of: None,
         approval_id: Id::from_random(number.into()),
         investigation_id: Id::from_random(number.into()),

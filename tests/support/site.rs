@@ -121,7 +121,7 @@ pub fn person(name: &str, roles: &[Role]) -> Principal {
 pub fn submission(playbook: &str, inputs: &[(&str, &str)]) -> Submission {
     Submission {
         playbook: playbook.to_owned(),
-        inputs: inputs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        inputs: inputs.iter().copied().collect(),
         name: None,
         severity: None,
         description: None,

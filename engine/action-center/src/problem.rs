@@ -134,6 +134,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::TokenDays { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "days"),
         Error::LastAdministrator { .. } => (StatusCode::CONFLICT, "last-administrator"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
+        Error::Picks(_) => (StatusCode::UNPROCESSABLE_ENTITY, "picks"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),
         Error::NothingSearched { .. } => (StatusCode::BAD_GATEWAY, "nothing-searched"),

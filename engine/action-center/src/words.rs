@@ -4,7 +4,7 @@ use clawback_model::{
     Action, ActionSource, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode, Severity,
     Status,
 };
-use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
 use crate::export::ExportFormat;
 
@@ -65,6 +65,14 @@ pub(crate) fn roles_or_null() -> Array {
 
 pub(crate) fn export_format() -> Object {
     one_of(ExportFormat::ALL.map(ExportFormat::as_str))
+}
+
+/// Each input is a text, or a list of texts.
+pub(crate) fn inputs() -> Object {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let several = ArrayBuilder::new().items(text()).min_items(Some(1));
+    let either = OneOfBuilder::new().item(text()).item(several);
+    ObjectBuilder::new().additional_properties(Some(Schema::OneOf(either.build()))).build()
 }
 
 fn one_of(words: impl IntoIterator<Item = &'static str>) -> Object {

@@ -183,7 +183,7 @@ pub(crate) struct CheckArgs {
 /// Which playbook, with which inputs.
 #[derive(Debug, Args)]
 pub(crate) struct PlaybookArgs {
-    /// An input of the playbook; may be repeated
+    /// An input of the playbook, its value as it is typed; repeated with the same name for several values
     #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) inputs: Vec<(String, String)>,
     /// Name of the remediation [default: the playbook's]
@@ -198,7 +198,8 @@ pub(crate) struct PlaybookArgs {
     /// Who thought of it: manual, script or api
     #[arg(long, default_value = "manual", value_name = "SOURCE")]
     pub(crate) source: ActionSource,
-    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint]` on each line, `-` for standard input
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
+    /// line, of which the Message-ID may be empty beside another; `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) messages: Option<PathBuf>,
     /// Messages to leave out of the query, in a file like that of --messages
@@ -258,31 +259,41 @@ pub(crate) struct SubmitArgs {
     /// On soft delete: also the copies in the sent items of internal senders
     #[arg(long)]
     pub(crate) delete_senders_copy: bool,
-    /// From address
-    #[arg(long)]
-    pub(crate) from: Option<String>,
-    /// Domain of the From address
-    #[arg(long)]
-    pub(crate) from_domain: Option<String>,
-    /// Part of the subject
-    #[arg(long)]
-    pub(crate) subject: Option<String>,
-    /// To or Cc address
-    #[arg(long)]
-    pub(crate) to: Option<String>,
-    /// Message-ID, with its angle brackets
-    #[arg(long)]
-    pub(crate) message_id: Option<String>,
-    /// Part of an attachment's name
-    #[arg(long)]
-    pub(crate) attachment: Option<String>,
+    /// From address; repeated: any of them, as with each condition that may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Vec<String>,
+    /// Domain of the From address; may be repeated
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) from_domain: Vec<String>,
+    /// Part of the subject, as it is typed: a comma is a comma; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) subject: Vec<String>,
+    /// To or Cc address; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: Vec<String>,
+    /// Message-ID, with its angle brackets; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(crate) message_id: Vec<String>,
+    /// Part of an attachment's name; may be repeated
+    #[arg(long, value_name = "TEXT", alias = "attachment")]
+    pub(crate) attachment_name: Vec<String>,
+    /// Mailbox; may be repeated
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) mailbox: Vec<String>,
+    /// Path of the folder, in the store's spelling; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) folder: Vec<String>,
     /// Received in the last, e.g. 2d or 6h
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: Option<String>,
-    /// Latest delivery location; may be repeated
+    /// Received before: 2026-11-23, 2026-11-23T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) before: Option<Timestamp>,
+    /// Latest delivery location; may be repeated. Without one: every folder but recoverable items and quarantine
     #[arg(long, value_name = "LOCATION")]
     pub(crate) location: Vec<LocationKind>,
-    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint]` on each line, `-` for standard input
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
+    /// line, of which the Message-ID may be empty beside another; `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) messages: Option<PathBuf>,
     /// Messages to leave out of the query, in a file like that of --messages

@@ -88,6 +88,7 @@ impl From<Error> for Failure {
         let exit = match &error {
             Error::Playbook(_)
             | Error::Inputs(_)
+            | Error::Picks(_)
             | Error::Name { .. }
             | Error::TokenDays { .. }
             | Error::UnknownPlaybook { .. }

@@ -278,7 +278,7 @@ impl Answer {
 fn exit_of(code: &str, path: &[&str]) -> Exit {
     match code {
         "bad-request" | "body" | "days" | "inputs" | "limit" | "name" | "no-evidence" | "not-json" | "password"
-        | "playbook" | "playbook-path" => Exit::Misuse,
+        | "picks" | "playbook" | "playbook-path" => Exit::Misuse,
         // No such playbook, schedule or store was named; what is not in the history is no misuse.
         "not-found"
             if matches!(

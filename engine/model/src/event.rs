@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::guard::{BatchReport, Guards, StopReason};
 use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
 use crate::limits::SelectionMode;
+use crate::pick::Picked;
 use crate::plan::PlanSummary;
 
 /// Why a remediation exists.
@@ -59,19 +60,6 @@ impl Origin {
     }
 }
 
-/// One message named by a person. The Message-ID is the sender's to choose, so two messages of a mailbox may share it: then
-/// only the fingerprint tells them apart.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Picked {
-    /// Its mailbox.
-    pub mailbox: String,
-    /// Its Message-ID, with angle brackets.
-    pub message_id: String,
-    /// Its fingerprint, if the person gave it.
-    pub fingerprint: Option<String>,
-}
-
 /// What was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -94,10 +82,14 @@ pub struct Request {
     pub playbook: String,
     /// The playbook's source text, frozen at submit: a later edit of the file changes nothing.
     pub playbook_source: String,
-    /// Inputs by name, as text.
+    /// Inputs by name, as text; the values of a list are the text of a JSON array. In older histories the values of a list
+    /// stand between commas instead.
     pub inputs: std::collections::BTreeMap<String, String>,
     /// Messages picked by hand, or left out.
     pub picked: Vec<Picked>,
+    /// The selection in words, as it was understood at submit. Empty in older histories.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub in_words: String,
     /// Who asked.
     pub requested_by: String,
     /// Fresh, undo, retry or sweep.
@@ -115,6 +107,22 @@ pub struct Request {
 }
 
 impl Request {
+    /// The selection in words.
+    pub fn selection_in_words(&self) -> String {
+        match &self.origin {
+            Origin::Undo { of } => format!("messages that {of} moved"),
+            Origin::Retry { of } => format!("messages that failed in {of}"),
+            Origin::Sweep { of } if self.in_words.is_empty() => format!("late copies of what {of} looked for"),
+            Origin::Sweep { of } => format!("late copies of what {of} looked for: {}", self.in_words),
+            Origin::Fresh if !self.in_words.is_empty() => self.in_words.clone(),
+            Origin::Fresh if self.mode == SelectionMode::Handpicked => format!("{} picked messages", self.picked.len()),
+            Origin::Fresh => {
+                let inputs: Vec<String> = self.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                format!("playbook {} ({})", self.playbook, inputs.join(", "))
+            }
+        }
+    }
+
     /// What makes two requests the same selection: playbook, inputs, action and picked messages. None of those that repeat on
     /// purpose: an undo, a retry, a schedule.
     pub fn selection(&self) -> Option<Digest> {

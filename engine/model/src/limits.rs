@@ -73,18 +73,34 @@ impl Default for Limits {
 
 /// A selection that is too large.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[error("the {what} is limited to {limit} and {count} were asked for; {advice}", what = self.what(), advice = self.advice())]
+#[error("the {what} is limited to {limit} and {asked}; {advice}", what = self.what(), asked = self.asked(), advice = self.advice())]
 #[serde(rename_all = "kebab-case")]
 pub struct LimitExceeded {
     /// Configuration key of the limit: `handpicked`, `query`, `query-with-exclusions`, `exclusions` or `batch`.
     pub key: String,
     /// The limit in force.
     pub limit: u64,
-    /// What was asked for; where the search was stopped at the limit, the first count beyond it.
+    /// What was asked for, or how many were found when the search stopped.
     pub count: u64,
+    /// The search stopped there: more may match.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
 }
 
 impl LimitExceeded {
+    /// The same of a search that stopped at the limit, and so knows no more than that there are so many.
+    #[must_use]
+    pub fn by_search(self) -> Self {
+        Self { stopped: true, ..self }
+    }
+
+    fn asked(&self) -> String {
+        if self.stopped {
+            return format!("the search stopped at {}: at least so many match", self.count);
+        }
+        format!("{} were asked for", self.count)
+    }
+
     fn what(&self) -> &'static str {
         match self.key.as_str() {
             "handpicked" => "number of handpicked messages",
@@ -135,7 +151,7 @@ impl Limits {
 }
 
 fn within(key: &str, limit: u64, count: u64) -> Result<(), LimitExceeded> {
-    if count > limit { Err(LimitExceeded { key: key.to_owned(), limit, count }) } else { Ok(()) }
+    if count > limit { Err(LimitExceeded { key: key.to_owned(), limit, count, stopped: false }) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -155,6 +171,10 @@ mod tests {
             limits.check_exclusions(101).unwrap_err().to_string(),
             "the number of exclusions is limited to 100 and 101 were asked for; put the exceptions into a filter script instead"
         );
+        let stopped = limits.check_messages(SelectionMode::QueryWithExclusions, 1_400).unwrap_err().by_search();
+        assert!(stopped.to_string().contains("limited to 1000 and the search stopped at 1400: at least so many match"));
+        let old = r#"{"key":"query","limit":5,"count":6}"#;
+        assert_eq!(serde_json::to_string(&serde_json::from_str::<LimitExceeded>(old).unwrap()).unwrap(), old);
         assert!(limits.check_batch(50_000).is_ok() && limits.check_batch(50_001).is_err());
     }
 }

@@ -49,35 +49,45 @@ pub enum Condition {
 
 /// Conditions that must all hold. Empty matches everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Predicate(Vec<Condition>);
+pub struct Predicate {
+    /// As they are compared, cheapest first.
+    compared: Vec<Condition>,
+    /// As they were given, in the same order.
+    said: Vec<Condition>,
+}
 
 impl Predicate {
     /// All of these must hold. Normalises what is compared and puts the cheap tests first.
     pub fn all(conditions: impl IntoIterator<Item = Condition>) -> Self {
-        let mut conditions: Vec<_> = conditions.into_iter().map(normal).collect();
-        conditions.sort_by_key(cost);
-        Self(conditions)
+        let mut said: Vec<_> = conditions.into_iter().collect();
+        said.sort_by_key(cost);
+        Self { compared: said.iter().cloned().map(normal).collect(), said }
+    }
+
+    /// The conditions as they were given, for people.
+    pub(crate) fn said(&self) -> &[Condition] {
+        &self.said
     }
 
     /// The conditions, cheapest first.
     pub fn conditions(&self) -> &[Condition] {
-        &self.0
+        &self.compared
     }
 
     /// Whether the message meets every condition.
     pub fn matches(&self, message: &Message) -> bool {
-        self.0.iter().all(|condition| condition.holds(message))
+        self.compared.iter().all(|condition| condition.holds(message))
     }
 
     /// These and those together.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
-        Self::all(self.0.iter().chain(&other.0).cloned())
+        Self::all(self.said.iter().chain(&other.said).cloned())
     }
 
     /// Whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or `header NAME`.
     pub fn reads(&self, text: &str) -> bool {
-        self.0.iter().any(|condition| match condition {
+        self.compared.iter().any(|condition| match condition {
             Condition::From(_) | Condition::FromDomain(_) => text == "from",
             Condition::SubjectContains(_) => text == "subject",
             Condition::To(_) => text == "to",
@@ -92,7 +102,7 @@ impl Predicate {
     /// What a store can search for by itself; never narrower than the predicate.
     pub fn push_down(&self) -> Query {
         let mut query = Query::default();
-        for condition in &self.0 {
+        for condition in &self.compared {
             condition.push_into(&mut query);
         }
         self.ask_for_fields(&mut query);
@@ -101,7 +111,7 @@ impl Predicate {
 
     /// Header fields and attachment names must be fetched wherever a condition reads them, under `not` and `any` too.
     fn ask_for_fields(&self, query: &mut Query) {
-        for condition in &self.0 {
+        for condition in &self.compared {
             match condition {
                 Condition::HeaderContains(name, _) if !query.want_headers.contains(name) => {
                     query.want_headers.push(name.clone());
@@ -180,17 +190,38 @@ fn put<T: Clone>(slot: &mut Vec<T>, any: &[T]) {
 }
 
 fn normal(condition: Condition) -> Condition {
-    let each = |any: Vec<String>| any.into_iter().map(|one| one.to_lowercase()).collect();
+    let id = |any: Vec<String>| any.iter().map(|one| one.trim().to_owned()).collect();
     let text = |any: Vec<String>| any.iter().map(|one| normalise(one)).collect();
     match condition {
-        Condition::From(any) => Condition::From(each(any)),
-        Condition::FromDomain(any) => Condition::FromDomain(each(any)),
+        Condition::From(any) => Condition::From(both_spellings(&any)),
+        Condition::FromDomain(any) => Condition::FromDomain(both_spellings(&any)),
         Condition::SubjectContains(any) => Condition::SubjectContains(text(any)),
-        Condition::To(any) => Condition::To(each(any)),
+        Condition::To(any) => Condition::To(both_spellings(&any)),
+        Condition::MessageId(any) => Condition::MessageId(id(any)),
         Condition::AttachmentName(any) => Condition::AttachmentName(text(any)),
         Condition::HeaderContains(name, part) => Condition::HeaderContains(name.to_lowercase(), normalise(&part)),
         other => other,
     }
+}
+
+/// Addresses or domains in lower case, each with an international domain in both of its spellings (RFC 5891): a person gives
+/// one of them, and a message may have the other.
+fn both_spellings(any: &[String]) -> Vec<String> {
+    let mut spelt: Vec<String> = Vec::with_capacity(any.len());
+    for one in any {
+        let one = one.to_lowercase();
+        let (local, domain) = one.rsplit_once('@').map_or(("", one.as_str()), |(local, domain)| (local, domain));
+        let whole = |domain: String| if one.contains('@') { format!("{local}@{domain}") } else { domain };
+        let ascii = idna::domain_to_ascii(domain).ok().map(whole);
+        let (unicode, valid) = idna::domain_to_unicode(domain);
+        let unicode = valid.is_ok().then(|| whole(unicode));
+        for spelling in [Some(one.clone()), ascii, unicode].into_iter().flatten() {
+            if !spelling.is_empty() && !spelt.contains(&spelling) {
+                spelt.push(spelling);
+            }
+        }
+    }
+    spelt
 }
 
 fn cost(condition: &Condition) -> u8 {
@@ -256,6 +287,29 @@ mod tests {
         .push_down();
         assert_eq!(query.want_headers, ["list-id"]);
         assert!(query.want_attachments && query.header_contains.is_empty() && query.attachment_name.is_empty());
+    }
+
+    #[test]
+    fn both_spellings_of_an_international_domain_are_one() {
+        for given in ["bücher.example", "BÜCHER.example", "xn--bcher-kva.example"] {
+            for has in ["eve@bücher.example", "eve@xn--bcher-kva.example", "eve@XN--bcher-kva.example"] {
+                let mut mail = message(1);
+                mail.from_address = has.into();
+                mail.to = vec![has.into()];
+                for condition in [
+                    Condition::FromDomain(vec![given.into()]),
+                    Condition::From(vec![format!("Eve@{given}")]),
+                    Condition::To(vec![format!("eve@{given}")]),
+                ] {
+                    let wanted = Predicate::all([condition]);
+                    assert!(wanted.matches(&mail), "{wanted:?} {has}");
+                }
+            }
+        }
+        let pushed = Predicate::all([Condition::FromDomain(vec!["bücher.example".into()])]).push_down();
+        assert_eq!(pushed.from_domain, ["bücher.example", "xn--bcher-kva.example"]);
+        let plain = Predicate::all([Condition::From(vec!["Eve@evil.example".into()])]).push_down();
+        assert_eq!(plain.from_address, ["eve@evil.example"]);
     }
 
     proptest! {

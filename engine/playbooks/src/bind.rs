@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Action, ApprovalRule, Counts, Digest, Guards, Message, PlanFacts, Predicate, Query, Severity, Sweep, Timestamp,
+    Action, ApprovalRule, Counts, Digest, Guards, Inputs, Message, PlanFacts, Predicate, Query, Selection,
+    SelectionMode, Severity, Sweep, Timestamp,
 };
 use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session, Value, Vars};
 
@@ -75,8 +76,18 @@ struct Filter {
 }
 
 impl Playbook {
+    /// The inputs as a request keeps them: of a list the text of a JSON array, of anything else its value.
+    pub fn stored_inputs(&self, inputs: &Inputs) -> BTreeMap<String, String> {
+        input::to_stored(&self.0.inputs, inputs)
+    }
+
+    /// The inputs that a request keeps. In older histories the values of a list stand between commas.
+    pub fn inputs_of(&self, stored: &BTreeMap<String, String>) -> Inputs {
+        input::from_stored(&self.0.inputs, stored)
+    }
+
     /// Checks the inputs and works out everything that depends on them.
-    pub fn bind(&self, inputs: &BTreeMap<String, String>, now: Timestamp) -> Result<Bound, BindError> {
+    pub fn bind(&self, inputs: &Inputs, now: Timestamp) -> Result<Bound, BindError> {
         let refuse = |wrong: Vec<String>| BindError { playbook: self.0.name.clone(), wrong };
         let inputs = input::bind(&self.0.inputs, inputs).map_err(refuse)?;
         let mut vars = condition::vars(now, &inputs);
@@ -198,6 +209,18 @@ impl Bound {
     /// Whether there is anything to search: false where the `when` of `search` is.
     pub fn searches(&self) -> bool {
         self.searches
+    }
+
+    /// The selection in words, with so many messages picked or left out.
+    pub fn in_words(&self, mode: SelectionMode, picked: usize) -> String {
+        // What stands before the first script is part of the predicate already.
+        let first = self.filters.iter().position(|filter| self.script(filter).is_some());
+        let further: Vec<&Predicate> =
+            self.filters.iter().skip(first.map_or(self.filters.len(), |at| at + 1)).map(|one| &one.matching).collect();
+        let scripts: Vec<&str> =
+            self.filters.iter().filter_map(|filter| self.script(filter).map(FilterScript::name)).collect();
+        let (predicate, stores) = (&self.selection, self.stores());
+        Selection { mode, picked, predicate, further: &further, scripts: &scripts, stores }.in_words()
     }
 
     /// The conditions of `where` and of the filters before the first script.
@@ -404,13 +427,31 @@ mod tests {
     }
 
     #[test]
+    fn the_selection_is_told_in_words() {
+        let source = "playbook: p\non: { manual: {} }\ninputs:\n  subject: { type: list of text }\n  hint: { type: text }\nsteps:\n  - search: { stores: [corp], where: { subject-contains: \"${inputs.subject}\", header: { x-hint: \"${inputs.hint}\" } } }\n  - filter: { match: { latest-delivery-location: inbox }, script: keep.rhai }\n  - filter: { match: { larger-than: 5 } }\n  - remediate: { action: soft-delete }\n";
+        let scripts = BTreeMap::from([("keep.rhai".to_owned(), "fn keep(message) { true }".to_owned())]);
+        let env = Env { scripts, ..Env::default() };
+        let playbook = Playbook::load("p.yaml", source, &env).map_err(|wrong| wrong.render(false)).unwrap();
+        let given = Inputs::from([("subject", "Dear customer, your account"), ("subject", "B")]);
+        let bound = playbook.bind(&given, Timestamp(0)).unwrap();
+        assert_eq!(
+            bound.in_words(SelectionMode::Query, 0),
+            "in the inbox; subject contains \"Dear customer, your account\" or \"B\"; larger than 5 bytes; in store corp; kept by script keep.rhai"
+        );
+        let kept = playbook.inputs_of(&playbook.stored_inputs(&given));
+        assert_eq!(kept, given);
+        let invisible = playbook.bind(&Inputs::from([("hint", "\u{200b}")]), Timestamp(0)).unwrap_err();
+        assert!(invisible.to_string().contains("`header` `x-hint` is empty"), "{invisible}");
+    }
+
+    #[test]
     fn every_wrong_input_is_named() {
         let source = "playbook: p\non: { manual: {} }\ninputs:\n  sender: { type: address, required: true }\n  since: { type: duration, default: 7d }\nsteps:\n  - search: { where: { from: \"${inputs.sender}\", received-after: \"${now - inputs.since}\" } }\n  - remediate: { action: soft-delete }\n";
         let playbook = Playbook::load("p.yaml", source, &Env::default()).map_err(|wrong| wrong.render(false)).unwrap();
-        let given = BTreeMap::from([("since".into(), "x".into()), ("sendr".into(), "y".into())]);
+        let given = Inputs::from([("since", "x"), ("sendr", "y")]);
         let error = playbook.bind(&given, Timestamp(0)).unwrap_err();
         assert_eq!(error.wrong.len(), 3, "{error}");
-        let given = BTreeMap::from([("sender".into(), "A@b.example".into())]);
+        let given = Inputs::from([("sender", "A@b.example")]);
         let bound = playbook.bind(&given, Timestamp(604_800_000_000)).unwrap();
         assert_eq!(bound.query().from_address, ["a@b.example"]);
         assert_eq!(bound.query().received_after, Some(Timestamp(0)));

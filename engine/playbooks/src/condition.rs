@@ -6,6 +6,7 @@ use clawback_model::{Condition, LocationKind, Predicate, Timestamp};
 use clawback_scripting::{Type, Value, Vars};
 
 use crate::diagnostic::Report;
+use crate::input::is_blank;
 use crate::template::{Template, Variables};
 use crate::yaml::Node;
 
@@ -86,6 +87,9 @@ impl Conditions {
                 }
                 Unbound::Header { name, part } => {
                     if let Some(Value::Text(part)) = texts("header", part, vars, wrong).pop() {
+                        if is_blank(&part) {
+                            wrong.push(format!("`header` `{name}` is empty: nothing in it can be seen"));
+                        }
                         bound.push(Condition::HeaderContains(name.clone(), part));
                     }
                 }
@@ -131,9 +135,9 @@ fn texts(key: &str, template: &Template, vars: &Vars, wrong: &mut Vec<String>) -
 fn make(key: &str, values: &[Value], wrong: &mut Vec<String>) -> Option<Condition> {
     let mut words = || -> Vec<String> {
         let texts: Vec<_> = values.iter().map(ToString::to_string).collect();
-        // An empty text is part of every text: it would select everything.
-        if texts.iter().any(|text| text.trim().is_empty()) {
-            wrong.push(format!("`{key}` is empty, and so would match everything"));
+        // Compared as it is, such a text is part of every text, or of none.
+        if texts.iter().any(|text| is_blank(text)) {
+            wrong.push(format!("`{key}` is empty: nothing in it can be seen"));
         }
         texts
     };

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use clawback_model::visible_line;
+use clawback_model::normal::normalise;
+use clawback_model::{Inputs, visible_line};
 use clawback_scripting::{Type, Value, parse_duration};
 
 use crate::diagnostic::Report;
@@ -42,8 +43,8 @@ pub(crate) fn parse_type(text: &str) -> Option<Type> {
     })
 }
 
-/// Reads a value of a type. Items of a list stand between commas.
-pub(crate) fn parse_value(kind: &Type, text: &str) -> Result<Value, String> {
+/// Reads one value of a type that is no list. Text is taken as it is.
+fn parse_value(kind: &Type, text: &str) -> Result<Value, String> {
     let shown = || visible_line(text, 60);
     let trimmed = text.trim();
     match kind {
@@ -65,14 +66,73 @@ pub(crate) fn parse_value(kind: &Type, text: &str) -> Result<Value, String> {
         Type::Timestamp => clawback_model::Timestamp::parse(trimmed)
             .map(Value::Timestamp)
             .ok_or_else(|| format!("`{}` is no time; write 2026-11-23 or 2026-11-23T12:00:00Z", shown())),
-        Type::List(item) => trimmed
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .map(|part| parse_value(item, part))
-            .collect::<Result<_, _>>()
-            .map(Value::List),
+        Type::List(_) => Err("a list in a list".to_owned()),
     }
+}
+
+/// Reads the values that were given to an input: one, or of a list any number. Nothing inside a value makes two of it.
+fn parse_values(kind: &Type, values: &[String]) -> Result<Value, String> {
+    let Type::List(item) = kind else {
+        return match values {
+            [value] => {
+                // A text that nothing searches for may be empty; where one searches for it, the condition refuses it.
+                if value.trim().is_empty() && *kind != Type::Text {
+                    return Err(format!("the value is empty; it is {}", kind.one()));
+                }
+                parse_value(kind, value)
+            }
+            several => Err(format!("{} values are given, and it takes one; it is {}", several.len(), kind.one())),
+        };
+    };
+    if values.is_empty() {
+        return Err("the list is empty".to_owned());
+    }
+    let read = |value: &String| {
+        if is_blank(value) {
+            return Err(format!("the value is empty: nothing in it can be seen; it is {}", item.one()));
+        }
+        parse_value(item, value).map_err(|why| {
+            let hint = if value.contains(',') { "; give each value by itself, not between commas" } else { "" };
+            format!("{why}{hint}")
+        })
+    };
+    values.iter().map(read).collect::<Result<_, _>>().map(Value::List)
+}
+
+/// Whether nothing of a text is left to compare: blanks and invisible characters only.
+pub(crate) fn is_blank(text: &str) -> bool {
+    normalise(text).is_empty()
+}
+
+/// The inputs as a request keeps them: of a list the text of a JSON array, of anything else its value.
+pub(crate) fn to_stored(declared: &[Input], given: &Inputs) -> BTreeMap<String, String> {
+    let stored = |(name, values): (&str, &[String])| {
+        let is_list =
+            declared.iter().any(|input| input.name == name && matches!(input.kind, Type::List(_))) || values.len() != 1;
+        let text = match values {
+            [value] if !is_list => value.clone(),
+            several => serde_json::json!(several).to_string(),
+        };
+        (name.to_owned(), text)
+    };
+    given.iter().map(stored).collect()
+}
+
+/// Reads what [`to_stored`] wrote, and what older versions did: of a list the values between commas.
+pub(crate) fn from_stored(declared: &[Input], stored: &BTreeMap<String, String>) -> Inputs {
+    let mut given = Inputs::default();
+    for (name, text) in stored {
+        let is_list = declared.iter().any(|input| input.name == *name && matches!(input.kind, Type::List(_)));
+        let values = match serde_json::from_str::<Vec<String>>(text) {
+            Ok(values) if is_list => values,
+            _ if is_list => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+            _ => vec![text.clone()],
+        };
+        for value in values {
+            given.push(name, value);
+        }
+    }
+    given
 }
 
 /// Reads the `inputs:` of a playbook.
@@ -103,8 +163,8 @@ pub(crate) fn read(node: Option<&Node>, report: &Report) -> Vec<Input> {
                 .help("leave out one of them");
         }
         let default = default.and_then(|node| {
-            let texts: Vec<_> = node.items().iter().filter_map(Node::text).collect();
-            match parse_value(&kind, &texts.join(",")) {
+            let texts: Vec<_> = node.items().iter().filter_map(Node::text).map(str::to_owned).collect();
+            match parse_values(&kind, &texts) {
                 Ok(value) => Some(value),
                 Err(why) => {
                     report.error(
@@ -124,18 +184,12 @@ pub(crate) fn read(node: Option<&Node>, report: &Report) -> Vec<Input> {
 }
 
 /// Checks what was given against what is declared: values by name, or every mistake.
-pub(crate) fn bind(
-    declared: &[Input],
-    given: &BTreeMap<String, String>,
-) -> Result<BTreeMap<String, Value>, Vec<String>> {
+pub(crate) fn bind(declared: &[Input], given: &Inputs) -> Result<BTreeMap<String, Value>, Vec<String>> {
     let mut values = BTreeMap::new();
     let mut wrong = Vec::new();
     for input in declared {
         match given.get(&input.name) {
-            Some(text) if text.trim().is_empty() && input.kind != Type::Text => {
-                wrong.push(format!("input `{}` is empty; it is {}", input.name, input.kind.one()));
-            }
-            Some(text) => match parse_value(&input.kind, text) {
+            Some(given) => match parse_values(&input.kind, given) {
                 Ok(value) => _ = values.insert(input.name.clone(), value),
                 Err(why) => wrong.push(format!("input `{}`: {why}", input.name)),
             },
@@ -149,7 +203,7 @@ pub(crate) fn bind(
             }
         }
     }
-    for name in given.keys().filter(|name| !declared.iter().any(|input| input.name == **name)) {
+    for (name, _) in given.iter().filter(|(name, _)| !declared.iter().any(|input| input.name == *name)) {
         let known = declared.iter().map(|input| input.name.as_str());
         let hint = match crate::diagnostic::nearest(name, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
@@ -158,4 +212,59 @@ pub(crate) fn bind(
         wrong.push(format!("the playbook has no input `{}`; {hint}", visible_line(name, 60)));
     }
     if wrong.is_empty() { Ok(values) } else { Err(wrong) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn declared(name: &str, kind: &str) -> Input {
+        let kind = parse_type(kind).unwrap();
+        Input { name: name.into(), kind, required: false, default: None, description: String::new() }
+    }
+
+    fn texts(values: &[&str]) -> Value {
+        Value::List(values.iter().map(|text| Value::Text((*text).into())).collect())
+    }
+
+    #[test]
+    fn a_comma_is_a_comma() {
+        let inputs = [declared("subject", "list of text"), declared("from", "list of address")];
+        let bound = bind(&inputs, &[("subject", "Dear customer, your account")].into()).unwrap();
+        assert_eq!(bound["subject"], texts(&["Dear customer, your account"]));
+        let bound = bind(&inputs, &[("subject", "A"), ("subject", "B, C")].into()).unwrap();
+        assert_eq!(bound["subject"], texts(&["A", "B, C"]));
+        let wrong = bind(&inputs, &[("from", "a@x.example,b@x.example")].into()).unwrap_err();
+        assert!(wrong.first().is_some_and(|why| why.contains("by itself, not between commas")), "{wrong:?}");
+    }
+
+    #[test]
+    fn what_nobody_sees_is_empty() {
+        let inputs = [declared("subject", "list of text"), declared("age", "duration")];
+        for empty in ["", "  ", "\u{200b}\u{ad}", "\u{3164}\t"] {
+            let wrong = bind(&inputs, &[("subject", empty)].into()).unwrap_err();
+            assert!(wrong.first().is_some_and(|why| why.contains("`subject`: the value is empty")), "{wrong:?}");
+        }
+        assert!(bind(&inputs, &[("age", " ")].into()).is_err());
+        assert!(bind(&inputs, &[("age", "1d"), ("age", "2d")].into()).unwrap_err().concat().contains("takes one"));
+        let none: Inputs = serde_json::from_str(r#"{"subject":[]}"#).unwrap();
+        assert!(bind(&inputs, &none).unwrap_err().concat().contains("the list is empty"));
+    }
+
+    #[test]
+    fn a_request_keeps_each_value_whole() {
+        let inputs = [declared("subject", "list of text"), declared("note", "text")];
+        let given: Inputs =
+            [("subject", "[\"a\", \"b\"]"), ("subject", "c, \"d\"\n"), ("note", "[\"x\"]"), ("other", "1")].into();
+        let stored = to_stored(&inputs, &given);
+        assert_eq!(stored["note"], "[\"x\"]");
+        assert_eq!(from_stored(&inputs, &stored), given);
+        let one: Inputs = [("subject", "a, b")].into();
+        let again = from_stored(&inputs, &to_stored(&inputs, &one));
+        assert_eq!(again.get("subject").unwrap(), ["a, b"]);
+        let old = BTreeMap::from([("subject".to_owned(), "a, b".to_owned()), ("note".to_owned(), "c, d".to_owned())]);
+        let read = from_stored(&inputs, &old);
+        assert_eq!(read.get("subject").unwrap(), ["a", "b"]);
+        assert_eq!(read.get("note").unwrap(), ["c, d"]);
+    }
 }

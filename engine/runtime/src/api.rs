@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use clawback_model::{
-    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Investigation,
-    InvestigationId, InvestigationKind, LocationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal,
-    PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, SweepEnd, Target,
-    Timestamp, Vote,
+    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Inputs,
+    Investigation, InvestigationId, InvestigationKind, LocationKind, Origin, Permission, Picked, PlanDigest,
+    PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status,
+    StopReason, SweepEnd, Target, Timestamp, Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
 use clawback_store::{Filing, Refusal};
@@ -17,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 use crate::identity::token_digest;
 use crate::planner::{self, Order, Planned};
-use crate::progress::Observer;
+use crate::progress::{Observer, Seen};
 use crate::site::Site;
 use crate::sweeps::Covered;
 
@@ -26,8 +27,8 @@ use crate::sweeps::Covered;
 pub struct Submission {
     /// Name of the playbook.
     pub playbook: String,
-    /// Its inputs, as text.
-    pub inputs: BTreeMap<String, String>,
+    /// Its inputs, as they were given.
+    pub inputs: Inputs,
     /// Name of the remediation; the playbook's if none is given.
     pub name: Option<String>,
     /// The playbook's if none is given.
@@ -60,6 +61,13 @@ pub struct Ballot {
 pub struct DryRun {
     /// The digest that the plan would have, or why there would be none.
     pub plan: Result<PlanSummary, StopReason>,
+    /// The selection in words.
+    pub in_words: String,
+    /// Mailboxes that were searched.
+    pub searched: u64,
+    /// Messages of the selection that lie in folders which "any folder" leaves out. None: none are left out, or they could not
+    /// be counted in a moment.
+    pub left_out: Option<BTreeMap<LocationKind, u64>>,
     /// What would be asked of approvers.
     pub approval: Option<ApprovalRule>,
     /// The first targets.
@@ -144,7 +152,22 @@ impl Api {
                 shown.extend(page.into_iter().take(room));
             }
         };
-        let ((), planned) = tokio::join!(looking, planner::search(&self.site, &order, sender, observer));
+        let looked_in = Arc::new(AtomicU64::new(0));
+        let counting = {
+            let (looked_in, inner) = (Arc::clone(&looked_in), Arc::clone(observer));
+            Arc::new(move |seen: Seen| {
+                if let Seen::Searching { mailboxes, .. } = &seen {
+                    looked_in.store(*mailboxes, Ordering::Relaxed);
+                }
+                inner(seen);
+            }) as Observer
+        };
+        let ((), planned) = tokio::join!(looking, planner::search(&self.site, &order, sender, &counting));
+        let left_out = if matches!(planned, Ok(Planned::Plan(_))) {
+            crate::left_out::count(&self.site, &order).await
+        } else {
+            None
+        };
         let (plan, approval) = match planned? {
             Planned::Plan(plan) => {
                 let (approval, _) = approval_for(&self.site, &request, &bound, &plan).await?;
@@ -152,7 +175,19 @@ impl Api {
             }
             Planned::Refused(reason) => (Err(reason), None),
         };
-        Ok(DryRun { plan, approval, sample: shown, by_location, by_hour, by_mailbox })
+        let unsearched = plan.as_ref().map_or(0, |plan| plan.facts.unsearched);
+        let searched = looked_in.load(Ordering::Relaxed).saturating_sub(unsearched);
+        Ok(DryRun {
+            plan,
+            in_words: request.in_words,
+            searched,
+            left_out,
+            approval,
+            sample: shown,
+            by_location,
+            by_hour,
+            by_mailbox,
+        })
     }
 
     /// Votes on a pending plan, as it stands then unless a digest is given.
@@ -304,6 +339,7 @@ impl Api {
         let playbook = load(&self.site, &path, &source)?;
         let bound = playbook.bind(&submission.inputs, as_of.unwrap_or(self.site.now()))?;
         crate::evidence::check(&self.site, &bound)?;
+        clawback_model::check_picks(submission.mode, &submission.picked)?;
         let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
         match submission.mode {
             SelectionMode::Handpicked => self.site.limits.check_messages(submission.mode, picked)?,
@@ -320,7 +356,8 @@ impl Api {
             mode: submission.mode,
             playbook: playbook.name().to_owned(),
             playbook_source: source,
-            inputs: submission.inputs,
+            inputs: playbook.stored_inputs(&submission.inputs),
+            in_words: bound.in_words(submission.mode, submission.picked.len()),
             picked: submission.picked,
             requested_by: who.name.clone(),
             origin: Origin::Fresh,
@@ -382,28 +419,11 @@ impl Api {
             kind: if request.source == ActionSource::Air { InvestigationKind::Air } else { InvestigationKind::Admin },
             alert_id: request.alert_id.clone(),
             remediation_id: id.clone(),
-            entity: entity(&request),
+            entity: request.selection_in_words(),
             created_at: now,
         };
         let remediation = Remediation::submitted(id, request, now);
         Ok(Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep })
-    }
-}
-
-/// The selection in words, for the investigation.
-fn entity(request: &Request) -> String {
-    match &request.origin {
-        Origin::Undo { of } => format!("messages that {of} moved"),
-        Origin::Retry { of } => format!("messages that failed in {of}"),
-        Origin::Sweep { of } => format!("late copies of what {of} looked for"),
-        Origin::Fresh if request.mode == SelectionMode::Handpicked => {
-            format!("{} picked messages", request.picked.len())
-        }
-        Origin::Fresh => {
-            let inputs =
-                request.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ");
-            format!("playbook {} ({inputs})", request.playbook)
-        }
     }
 }
 
@@ -440,7 +460,7 @@ pub(crate) fn bind(site: &Site, request: &Request) -> Result<Bound, Error> {
     let path = format!("{}.yaml", request.playbook);
     let playbook = site.library.check(&path, &request.playbook_source, None, None, site.limits)?;
     // Times relative to now mean the time of the submission's plan; they are frozen with the plan's targets.
-    Ok(playbook.bind(&request.inputs, request.as_of.unwrap_or(site.now()))?)
+    Ok(playbook.bind(&playbook.inputs_of(&request.inputs), request.as_of.unwrap_or(site.now()))?)
 }
 
 /// The remediation that was decided on: the first of a chain of retries.

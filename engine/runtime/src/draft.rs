@@ -142,9 +142,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(crate) fn over_limit(&self, site: &Site, request: &Request) -> Option<StopReason> {
-        let exceeded = site.limits.check_messages(request.mode, self.counts.submitted).err()?;
-        Some(StopReason::Limit { exceeded })
+    /// `excluded` were found as well, and count: the limit is on the query.
+    pub(crate) fn over_limit(&self, site: &Site, request: &Request, excluded: u64) -> Option<StopReason> {
+        let found = self.counts.submitted + excluded;
+        let exceeded = site.limits.check_messages(request.mode, found).err()?;
+        Some(StopReason::Limit { exceeded: exceeded.by_search() })
     }
 
     async fn send(&mut self) -> Result<(), Error> {

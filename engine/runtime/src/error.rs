@@ -27,6 +27,8 @@ pub enum Error {
     #[error(transparent)]
     Inputs(#[from] BindError),
     #[error(transparent)]
+    Picks(#[from] clawback_model::PickError),
+    #[error(transparent)]
     Limit(#[from] LimitExceeded),
     #[error(transparent)]
     Vote(#[from] VoteRefused),

@@ -16,6 +16,7 @@ mod gate;
 mod hold;
 pub mod http;
 mod identity;
+mod left_out;
 mod library;
 mod metrics;
 mod node;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
@@ -85,7 +86,7 @@ pub(crate) async fn search(
     let named = round.named;
     if order.request.delete_senders_copy {
         senders_copies(site, order, &search.done_with, &mut plan).await?;
-        if let Some(reason) = plan.over_limit(site, order.request) {
+        if let Some(reason) = plan.over_limit(site, order.request, search.excluded()) {
             return Ok(Planned::Refused(reason));
         }
     }
@@ -201,7 +202,7 @@ impl Round<'_> {
                 Err(error) => plan.facts.unsearched(&mailbox, error.to_string()),
             }
             (self.observer)(Seen::Searching { mailboxes: self.asked, found: plan.submitted() });
-            if let Some(reason) = plan.over_limit(self.site, self.order.request) {
+            if let Some(reason) = plan.over_limit(self.site, self.order.request, self.search.excluded()) {
                 return Ok(Some(Planned::Refused(reason)));
             }
         }
@@ -223,7 +224,7 @@ pub(crate) async fn other_connectors(site: &Site, id: &RemediationId) -> Result<
     Ok(None)
 }
 
-fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Error> {
+pub(crate) fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Error> {
     match bound.stores() {
         Some(names) => names.iter().map(|name| Ok(Arc::clone(site.store(name)?) as _)).collect(),
         None => Ok(site.stores.values().map(|store| Arc::clone(store) as _).collect()),
@@ -231,7 +232,7 @@ fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Erro
 }
 
 /// What a store's list of mailboxes has in one place.
-enum Listed {
+pub(crate) enum Listed {
     Mailbox(Arc<str>),
     /// A mailbox whose name could not be told.
     Gap(Gap),
@@ -239,7 +240,7 @@ enum Listed {
 
 /// The mailboxes to search: all of the store, or of these the ones with picked messages. A mailbox that the store does not
 /// list is not reached by picking it, and each is spelt as the store spells it.
-fn mailboxes(
+pub(crate) fn mailboxes(
     site: &Arc<Site>,
     store: Arc<dyn MailStore>,
     request: &Request,
@@ -278,6 +279,8 @@ struct Search {
     most: u64,
     /// What an earlier remediation of a sweep has dealt with.
     done_with: DoneWith,
+    /// Messages of the query that were left out by name.
+    excluded: AtomicU64,
 }
 
 impl Search {
@@ -285,10 +288,11 @@ impl Search {
         let request = order.request;
         let mut query = order.bound.query();
         if request.mode == SelectionMode::Handpicked {
-            query.message_id = request.picked.iter().map(|picked| picked.message_id.clone()).collect();
+            query.message_id = message_ids(&request.picked);
         }
         let bound = Arc::clone(&order.bound);
-        Self { query, bound, picked: request.picked.clone(), mode: request.mode, most, done_with }
+        let picked = request.picked.clone();
+        Self { query, bound, picked, mode: request.mode, most, done_with, excluded: AtomicU64::new(0) }
     }
 
     /// Whether the selection has this message. Notes in `named` which picked messages or exclusions it is.
@@ -298,7 +302,7 @@ impl Search {
         }
         let mut is_named = false;
         if self.mode != SelectionMode::Query {
-            for (number, _) in self.picked.iter().enumerate().filter(|(_, picked)| names(picked, message)) {
+            for (number, _) in self.picked.iter().enumerate().filter(|(_, picked)| picked.names(message)) {
                 named.insert(number);
                 is_named = true;
             }
@@ -306,7 +310,12 @@ impl Search {
         match self.mode {
             SelectionMode::Query => true,
             SelectionMode::Handpicked => is_named,
-            SelectionMode::QueryWithExclusions => !is_named,
+            SelectionMode::QueryWithExclusions => {
+                if is_named && self.bound.predicate().matches(message) {
+                    self.excluded.fetch_add(1, Ordering::Relaxed);
+                }
+                !is_named
+            }
         }
     }
 
@@ -324,13 +333,23 @@ impl Search {
         }
     }
 
-    /// A picked message whose name fits two of these, told so that a person can pick again.
+    /// Messages of the query so far that were left out by name: the limit is on the query, before they are taken off.
+    fn excluded(&self) -> u64 {
+        self.excluded.load(Ordering::Relaxed)
+    }
+
+    /// A Message-ID that names two different mails of these, told so that a person can pick again. Copies of one mail are no
+    /// such case: all of them are meant.
     fn ambiguous(&self, hits: &[Hit]) -> Option<StopReason> {
         if self.mode != SelectionMode::Handpicked {
             return None;
         }
-        let twice = |picked: &&Picked| hits.iter().filter(|hit| names(picked, &hit.message)).count() > 1;
-        let picked = self.picked.iter().find(twice)?;
+        let several = |picked: &&Picked| {
+            let named = hits.iter().filter(|hit| picked.names(&hit.message));
+            let mails: BTreeSet<&str> = named.map(|hit| hit.message.reference.fingerprint.as_str()).collect();
+            picked.is_by_message_id() && mails.len() > 1
+        };
+        let picked = self.picked.iter().find(several)?;
         let detail = format!(
             "mailbox {} has more than one message with Message-ID {}; give the fingerprint too, as `plan --dry-run --format json` prints it",
             picked.mailbox, picked.message_id
@@ -339,10 +358,10 @@ impl Search {
     }
 }
 
-fn names(picked: &Picked, message: &Message) -> bool {
-    picked.mailbox.eq_ignore_ascii_case(&message.mailbox)
-        && picked.message_id == message.reference.message_id
-        && picked.fingerprint.as_ref().is_none_or(|fingerprint| *fingerprint == message.reference.fingerprint)
+/// The Message-IDs that narrow a search for picked messages; none where one of them was picked without.
+fn message_ids(picked: &[Picked]) -> Vec<String> {
+    let ids: BTreeSet<&str> = picked.iter().map(|one| one.message_id.trim()).collect();
+    if ids.contains("") { Vec::new() } else { ids.into_iter().map(str::to_owned).collect() }
 }
 
 /// A message that was selected, or whose filter script failed on it.

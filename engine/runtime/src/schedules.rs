@@ -1,7 +1,6 @@
 //! Schedules: what the playbooks say is brought into the table, and slots that are due become remediations. The model decides
 //! what becomes of each slot; the store writes it once over all nodes.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clawback_model::{
@@ -118,7 +117,7 @@ fn filing(api: &Api, playbook: &str, slot: Timestamp) -> Result<Filing, Error> {
 fn submission(playbook: &str, source: ActionSource) -> Submission {
     Submission {
         playbook: playbook.to_owned(),
-        inputs: BTreeMap::new(),
+        inputs: clawback_model::Inputs::default(),
         name: None,
         severity: None,
         description: None,

@@ -81,6 +81,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     let hostile = "Purge \"><script>alert(1)</script> \u{202e}gnp";
     browser.set("name", hostile).await;
     browser.set("description", "<img src=x onerror=alert(1)>").await;
+    browser.click("input[name=mode][value=query]").await;
     browser.press("Submit").await;
     browser.sees("Approval ID: A-").await;
     browser.sees("pending-approval").await;

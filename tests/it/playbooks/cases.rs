@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use clawback_model::{Counts, Message, PlanFacts, Timestamp};
+use clawback_model::{Counts, Inputs, Message, PlanFacts, Timestamp};
 use clawback_playbooks::{Bound, Env, Judgement, Playbook};
 use clawback_scripting::Lists;
 use serde::Deserialize;
@@ -36,7 +36,7 @@ fn every_case_gives_its_plan() {
             }
         }
         let env = Env { scripts: known, lists: Lists::new(messages.lists).unwrap(), ..Env::default() };
-        let inputs: BTreeMap<String, String> = toml::from_str(&read(&folder.join("inputs.toml"))).unwrap();
+        let inputs: Inputs = toml::from_str(&read(&folder.join("inputs.toml"))).unwrap();
         let now = Timestamp::parse("2026-11-23T12:00:00Z").unwrap();
         let playbook = Playbook::load("playbook.yaml", &source, &env)
             .unwrap_or_else(|error| panic!("{}\n{}", folder.display(), error.render(false)));

@@ -1,8 +1,6 @@
 //! The shipped playbooks load and bind.
 
-use std::collections::BTreeMap;
-
-use clawback_model::Timestamp;
+use clawback_model::{Inputs, Timestamp};
 use clawback_playbooks::Playbook;
 
 use super::{entries, env, name, read, root};
@@ -25,14 +23,15 @@ fn all_load_and_are_named_like_their_file() {
 #[test]
 fn manual_refuses_a_search_without_conditions() {
     let manual = Playbook::load("manual.yaml", &read(&root("workflows/manual.yaml")), &env()).unwrap();
-    let mut inputs = BTreeMap::from([("action".to_owned(), "soft-delete".to_owned())]);
-    let refused = manual.bind(&inputs, Timestamp(0)).unwrap_err().to_string();
+    let bind = |subjects: &[&str], action: &str| {
+        let mut inputs = Inputs::from([("action", action)]);
+        subjects.iter().for_each(|subject| inputs.push("subject", *subject));
+        manual.bind(&inputs, Timestamp(0))
+    };
+    let refused = bind(&[], "soft-delete").unwrap_err().to_string();
     assert!(refused.contains("every message"), "{refused}");
-    inputs.insert("subject".into(), " ".into());
-    assert!(manual.bind(&inputs, Timestamp(0)).is_err());
-    inputs.insert("subject".into(), "invoice, rechnung".into());
-    let bound = manual.bind(&inputs, Timestamp(0)).unwrap();
-    assert_eq!(bound.query().subject_contains, ["invoice", "rechnung"]);
-    inputs.insert("action".into(), "purge".into());
-    assert!(manual.bind(&inputs, Timestamp(0)).unwrap_err().to_string().contains("unknown action"));
+    assert!(bind(&[" "], "soft-delete").is_err());
+    let bound = bind(&["invoice", "rechnung, offen"], "soft-delete").unwrap();
+    assert_eq!(bound.query().subject_contains, ["invoice", "rechnung, offen"]);
+    assert!(bind(&["invoice"], "purge").unwrap_err().to_string().contains("unknown action"));
 }

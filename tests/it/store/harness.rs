@@ -199,6 +199,7 @@ pub(crate) fn request(number: u64) -> Request {
         picked: vec![],
         requested_by: "ann".into(),
         origin: Origin::Fresh,
+        in_words: String::new(),
         as_of: None,
         approval_id: Id::from_random(number),
         investigation_id: Id::from_random(number),

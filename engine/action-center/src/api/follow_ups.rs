@@ -1,12 +1,10 @@
 //! Remediations that follow from another, or from what a detector found.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use clawback_model::{ActionSource, Picked, Remediation, SelectionMode, Severity};
+use clawback_model::{ActionSource, Inputs, Picked, Remediation, SelectionMode, Severity};
 use clawback_runtime::Submission;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -33,7 +31,8 @@ pub(crate) struct SuggestionJson {
     confidence: Option<f64>,
     /// The cluster: inputs of the playbook.
     #[serde(default)]
-    inputs: BTreeMap<String, String>,
+    #[schema(schema_with = crate::words::inputs, required = false)]
+    inputs: Inputs,
     /// Single messages in place of all that the playbook's search finds; at most 100.
     #[serde(default)]
     messages: Vec<PickedJson>,

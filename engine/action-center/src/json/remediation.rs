@@ -35,6 +35,8 @@ pub struct RemediationJson {
     pub investigation_id: String,
     pub alert_id: String,
     pub playbook: String,
+    /// The selection in words.
+    pub selection: String,
     pub plan_digest: Option<String>,
     pub requested_by: String,
     pub decided_by: Option<String>,
@@ -82,6 +84,7 @@ impl From<&Remediation> for RemediationJson {
             investigation_id: request.investigation_id.to_string(),
             alert_id: request.alert_id.to_string(),
             playbook: request.playbook.clone(),
+            selection: request.selection_in_words(),
             plan_digest: plan.map(|plan| plan.digest.to_string()),
             requested_by: request.requested_by.clone(),
             decided_by: remediation.decided_by.clone(),

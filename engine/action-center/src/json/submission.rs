@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use clawback_model::{ApprovalRule, Counts, LocationKind, Picked, PlanFacts, Reason, Target};
+use clawback_model::{ApprovalRule, Counts, Inputs, LocationKind, Picked, PlanFacts, Reason, Target};
 use clawback_runtime::{DryRun, Submission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,28 +19,34 @@ pub struct VoteJson {
     pub comment: Option<String>,
 }
 
-/// A picked message, or an exclusion.
+/// A picked message, or an exclusion: named by its mailbox and at least one of the others; all that are given must hold.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PickedJson {
     /// Whose.
     pub mailbox: String,
-    /// With its angle brackets.
+    /// With its angle brackets. Two different messages of a mailbox may share it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message_id: String,
-    /// Where two messages of the mailbox share the Message-ID.
+    /// Names the mail; every copy of it in the mailbox is meant.
     #[serde(default)]
     pub fingerprint: Option<String>,
+    /// Names one copy of it, as long as that lies where it lay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locator: Option<String>,
 }
 
 impl From<PickedJson> for Picked {
     fn from(one: PickedJson) -> Self {
-        Self { mailbox: one.mailbox, message_id: one.message_id, fingerprint: one.fingerprint }
+        let PickedJson { mailbox, message_id, fingerprint, locator } = one;
+        Self { mailbox, message_id, fingerprint, locator }
     }
 }
 
 impl From<Picked> for PickedJson {
     fn from(one: Picked) -> Self {
-        Self { mailbox: one.mailbox, message_id: one.message_id, fingerprint: one.fingerprint }
+        let Picked { mailbox, message_id, fingerprint, locator } = one;
+        Self { mailbox, message_id, fingerprint, locator }
     }
 }
 
@@ -50,9 +56,10 @@ impl From<Picked> for PickedJson {
 pub struct SubmissionJson {
     /// The playbook; `manual` takes any action and conditions.
     pub playbook: String,
-    /// Its inputs.
+    /// Its inputs. Several values of one input are a list; a comma in a text is a comma.
     #[serde(default)]
-    pub inputs: BTreeMap<String, String>,
+    #[schema(schema_with = crate::words::inputs, required = false)]
+    pub inputs: Inputs,
     /// Name of the remediation; the playbook's if none is given.
     #[serde(default)]
     pub name: Option<String>,
@@ -96,8 +103,12 @@ impl From<Submission> for SubmissionJson {
 pub struct PreviewJson {
     /// The digest that the plan would have; null if there would be none.
     pub plan_digest: Option<String>,
+    /// The selection in words, as it was understood.
+    pub selection: String,
     /// Why there would be no plan.
     pub refused: Option<String>,
+    /// Mailboxes that were searched.
+    pub searched: u64,
     /// Messages of the plan.
     #[schema(value_type = Option<super::remediation::CountsJson>)]
     pub counts: Option<Counts>,
@@ -112,6 +123,10 @@ pub struct PreviewJson {
     /// Messages by latest delivery location.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_location: BTreeMap<LocationKind, u64>,
+    /// Messages of the selection in the folders that "any folder" leaves out, by location; null where it leaves none out, or
+    /// where they could not be counted in a moment.
+    #[schema(value_type = Option<BTreeMap<String, u64>>)]
+    pub left_out: Option<BTreeMap<LocationKind, u64>>,
     /// Messages by the hour of their arrival.
     pub by_hour: BTreeMap<String, u64>,
     /// The first messages.
@@ -125,6 +140,8 @@ pub struct SampleJson {
     pub mailbox: String,
     pub message_id: String,
     pub fingerprint: String,
+    /// Names this one copy, as long as it lies where it lies now.
+    pub locator: String,
     pub subject: String,
     pub from: String,
     pub received_at: String,
@@ -144,6 +161,7 @@ impl From<&Target> for SampleJson {
             mailbox: target.mailbox.to_string(),
             message_id: target.reference.message_id.clone(),
             fingerprint: target.reference.fingerprint.clone(),
+            locator: target.reference.locator.clone(),
             subject: target.subject.clone(),
             from: target.from_address.clone(),
             received_at: target.received_at.to_string(),
@@ -162,6 +180,9 @@ impl From<DryRun> for PreviewJson {
         Self {
             plan_digest: plan.map(|plan| plan.digest.to_string()),
             refused: found.plan.as_ref().err().map(ToString::to_string),
+            selection: found.in_words,
+            searched: found.searched,
+            left_out: found.left_out,
             counts: plan.map(|plan| plan.counts),
             mailboxes: plan.map(|plan| plan.facts.mailboxes),
             facts: plan.map(|plan| plan.facts.clone()),

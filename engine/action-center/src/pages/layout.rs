@@ -103,9 +103,19 @@ pub(crate) fn error(caller: Option<&Caller>, problem: &Problem) -> Response {
     response
 }
 
-/// The hidden field without which no form is taken.
+/// What every form that does something begins with: a submit button that cannot be used, and the hidden field without which no
+/// form is taken. Enter in a field presses a form's first submit button, and nothing where that one is disabled (HTML, implicit
+/// submission): so nothing is done but by the button that says it.
 pub(crate) fn form_token(frame: &Frame) -> Markup {
-    html! { input type="hidden" name="form_token" value=(frame.form_token); }
+    html! {
+        button type="submit" disabled hidden {}
+        input type="hidden" name="form_token" value=(frame.form_token);
+    }
+}
+
+/// A selection in words: what people typed, whole, with nothing in it hidden.
+pub(crate) fn selection(words: &str) -> Markup {
+    html! { bdi .selection { (visible(words)) } }
 }
 
 /// Text that may come from mail: on one line, cut, and nothing in it hidden.

@@ -17,11 +17,12 @@ use crate::problem::Problem;
 
 /// Rows of a page.
 const PAGE: u32 = 100;
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "Pick",
     "Remediation",
     "Status",
     "Action type",
+    "Selection",
     "Severity",
     "Messages",
     "Requested by",
@@ -83,6 +84,7 @@ fn row(remediation: &Remediation) -> Markup {
             td { (layout::link(remediation)) }
             td { (layout::status(remediation.status)) }
             td { (request.action) }
+            td { (layout::selection(&request.selection_in_words())) }
             td { (request.severity.as_str()) }
             td .number { (remediation.counts.submitted) }
             td { (layout::mail(&request.requested_by)) }

@@ -69,7 +69,7 @@ pub(crate) async fn page(
             ("Action", html! { (request.action) @if request.delete_senders_copy { ", and the sender's copy" } }),
             ("Severity", html! { (request.severity.as_str()) }),
             ("Action source", html! { (request.source.as_str()) }),
-            ("Selection", html! { (request.mode.as_str()) }),
+            ("Selection", html! { (request.mode.as_str()) ": " (layout::selection(&request.selection_in_words())) }),
             ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (request.playbook) } }),
             ("Inputs", html! { @for (name, value) in &request.inputs { div { (name) ": " (layout::mail(value)) } } }),
             ("Requested by", layout::mail(&request.requested_by)),
@@ -187,6 +187,7 @@ fn words(verb: &str) -> &'static str {
 
 fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Markup {
     let roles = approval.rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
+    let request = &remediation.request;
     let own = approval.rule.two_step && approval.requester == frame.who.name;
     html! {
         h2 { "Approval" }
@@ -206,6 +207,7 @@ fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Marku
                     input type="hidden" name="seen" value=(remediation.updated_at.0);
                     fieldset {
                         legend { "Your vote on plan " code .digest { (approval.digest) } }
+                        p { (request.action) " of " (remediation.counts.submitted) " messages: " (layout::selection(&request.selection_in_words())) }
                         label { "Comment" textarea name="comment" maxlength="2000" {} }
                         div .row {
                             button name="decision" value="approve" { "Approve" }

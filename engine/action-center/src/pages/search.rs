@@ -1,11 +1,11 @@
 //! Search: build a query, see what it finds now, choose all of it, some of it, or all but some, and submit. The plan is made anew at
 //! submit and frozen then; what is shown here is the state of this moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
-use clawback_model::{Action, ActionSource, LocationKind, Permission, Picked, SelectionMode, Severity, Target};
+use clawback_model::{Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target};
 use clawback_runtime::{DryRun, Submission, silent};
 use maud::{Markup, html};
 
@@ -15,6 +15,7 @@ use super::{Shown, charts, layout};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
+use crate::json::PickedJson;
 use crate::problem::Problem;
 
 /// Mailboxes in the chart of a search.
@@ -22,7 +23,7 @@ const MAILBOXES: usize = 20;
 
 /// Messages that are shown to pick from: the limit of a query with exclusions.
 const SHOWN: usize = 1_000;
-/// Fields of the form: input of the playbook `manual`, label, example.
+/// Fields of the form: input of the playbook `manual`, label, example. Each text is taken as it is typed.
 const FIELDS: [(&str, &str, &str); 14] = [
     ("from", "From address", "payroll@evil.example"),
     ("from_domain", "From domain", "evil.example"),
@@ -38,6 +39,14 @@ const FIELDS: [(&str, &str, &str); 14] = [
     ("list_id", "List-Id contains", "news.example"),
     ("larger_than", "Larger than, bytes", "100000"),
     ("flag", "Flag", "\\Seen"),
+];
+
+/// Inputs that take one value. Of the others a field more is offered for each that is filled in.
+const SINGLE: [&str; 5] = ["since", "received_after", "received_before", "list_id", "larger_than"];
+/// Locations to choose from.
+const LOCATIONS: [(&str, &str, &str); 2] = [
+    ("location", "Latest delivery location", "any but recoverable items and quarantine"),
+    ("original_location", "Original delivery location", "any"),
 ];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(query): Asked) -> Shown {
@@ -64,19 +73,40 @@ fn form(query: &Fields) -> Markup {
     let kinds = LocationKind::ALL.map(LocationKind::as_str);
     html! {
         form .filters method="get" action="/search" role="search" aria-label="Query" {
-            @for (name, label, example) in FIELDS { (layout::text(name, label, query.get(name), example)) }
-            (layout::choice("location", "Latest delivery location", Some("any"), &kinds, query.get("location")))
-            (layout::choice("original_location", "Original delivery location", Some("any"), &kinds, query.get("original_location")))
+            @for (name, label, example) in FIELDS {
+                @for (place, value) in offered(query, name).into_iter().enumerate() {
+                    (layout::text(name, &labelled(label, place), value, example))
+                }
+            }
+            @for (name, label, any) in LOCATIONS {
+                @for (place, value) in offered(query, name).into_iter().enumerate() {
+                    (layout::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, value))
+                }
+            }
             button { "Search" }
             a href="/search" { "Clear" }
         }
     }
 }
 
-/// The conditions that are filled in.
-fn inputs(query: &Fields) -> BTreeMap<String, String> {
-    let names = FIELDS.iter().map(|(name, ..)| *name).chain(["location", "original_location"]);
-    names.filter_map(|name| Some((name.to_owned(), query.filled(name)?.to_owned()))).collect()
+/// Values of the fields of a name: those that are filled in, and an empty one to fill in.
+fn offered<'a>(query: &'a Fields, name: &'a str) -> Vec<&'a str> {
+    let mut values: Vec<&str> = query.all(name).filter(|value| !value.trim().is_empty()).collect();
+    if values.is_empty() || !SINGLE.contains(&name) {
+        values.push("");
+    }
+    values
+}
+
+fn labelled(label: &str, place: usize) -> String {
+    if place == 0 { label.to_owned() } else { format!("or: {label}") }
+}
+
+/// The conditions that are filled in, each text as it was typed.
+fn inputs(query: &Fields) -> Inputs {
+    let names = FIELDS.iter().map(|(name, ..)| *name).chain(LOCATIONS.map(|(name, ..)| name));
+    let filled = |name| query.all(name).filter(|value| !value.trim().is_empty()).map(move |value| (name, value));
+    names.flat_map(filled).collect()
 }
 
 fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
@@ -88,7 +118,9 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
     html! {
         section aria-label="Results" {
             h2 { (total) " messages in " (plan.facts.mailboxes) " mailboxes" }
-            @if let Some(searched) = plan.facts.searched { p { (searched) " mailboxes were searched." } }
+            p { "Selection: " (layout::selection(&found.in_words)) ". "
+                (found.searched) " mailboxes searched, " (total) " messages found." }
+            @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
             (layout::not_looked_at(&plan.facts))
             @if plan.facts.vips > 0 { p .note.wait { (plan.facts.vips) " of them lie in mailboxes of VIPs." } }
             (charts::locations(&found.by_location))
@@ -98,7 +130,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
         @if total > 0 {
             form method="post" action="/search/submit" {
                 (layout::form_token(frame))
-                @for (name, value) in inputs(query) { input type="hidden" name=(name) value=(value); }
+                @for (name, value) in inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
                 (table(&found.sample))
                 @if total > found.sample.len() as u64 {
                     p .empty { "The first " (found.sample.len()) " are shown. To pick single ones, narrow the search; \"all of them\" means all " (total) "." }
@@ -109,14 +141,27 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
     }
 }
 
+/// How many more there are where "any folder" does not look.
+fn not_searched_for(left_out: &BTreeMap<LocationKind, u64>) -> Markup {
+    let more: Vec<String> = left_out.iter().map(|(kind, number)| format!("{number} in {}", kind.as_str())).collect();
+    html! { @if !more.is_empty() {
+        p .note.wait { "Not among them: " (more.join(", ")) ". Choose the location to select these." }
+    } }
+}
+
 fn table(sample: &[Target]) -> Markup {
     let columns = ["Pick", "Mailbox", "Subject", "From", "Received", "Latest delivery location", "Original", "Script"];
+    let (mut seen, mut twins) = (BTreeSet::new(), BTreeSet::new());
+    for target in sample {
+        if !seen.insert(key(target)) {
+            twins.insert(key(target));
+        }
+    }
     let rows: Vec<Markup> = sample
         .iter()
         .enumerate()
         .map(|(place, target)| {
-            let picked =
-                format!("{}\t{}\t{}", target.mailbox, target.reference.message_id, target.reference.fingerprint);
+            let picked = pick(target, twins.contains(&key(target)));
             html! {
                 tr {
                     td { input type="checkbox" name="pick" value=(picked) aria-label={ "Message " (place + 1) }; }
@@ -137,6 +182,23 @@ fn table(sample: &[Target]) -> Markup {
     }
 }
 
+fn key(target: &Target) -> (&str, &str) {
+    (&target.mailbox, &target.reference.fingerprint)
+}
+
+/// The value of a row's box. A message is named by its fingerprint, which it keeps when it is moved; one of several copies in a
+/// mailbox by its place as well.
+fn pick(target: &Target, is_twin: bool) -> String {
+    let reference = &target.reference;
+    let picked = PickedJson {
+        mailbox: target.mailbox.to_string(),
+        message_id: reference.message_id.clone(),
+        fingerprint: Some(reference.fingerprint.clone()),
+        locator: is_twin.then(|| reference.locator.clone()),
+    };
+    serde_json::json!(picked).to_string()
+}
+
 /// What the reference product's side pane asks for.
 fn pane(submitted: u64, found: &DryRun) -> Markup {
     let actions = Action::ALL.map(Action::as_str);
@@ -145,9 +207,9 @@ fn pane(submitted: u64, found: &DryRun) -> Markup {
         h2 { "Take action" }
         fieldset {
             legend { "On which messages" }
-            label .box { input type="radio" name="mode" value="query" checked; "All " (submitted) " of them" }
-            label .box { input type="radio" name="mode" value="handpicked"; "Only those that are picked (at most 100)" }
-            label .box { input type="radio" name="mode" value="query-with-exclusions"; "All but those that are picked (at most 100 of 1,000)" }
+            label .box { input type="radio" name="mode" value="handpicked" checked; "Those that are ticked (at most 100)" }
+            label .box { input type="radio" name="mode" value="query"; "All " (submitted) " of them" }
+            label .box { input type="radio" name="mode" value="query-with-exclusions"; "All but those that are ticked (at most 100 of 1,000)" }
         }
         div .fields {
             (layout::choice("action", "Action", None, &actions, "soft-delete"))
@@ -167,19 +229,24 @@ fn pane(submitted: u64, found: &DryRun) -> Markup {
 
 pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let action: Action = word("action", fields.get("action"))?;
-    let mode: SelectionMode = word("mode", fields.get("mode"))?;
+    // Ticks decide.
+    let mode = optional("mode", fields.filled("mode"))?.unwrap_or(SelectionMode::Handpicked);
     let picked = fields.all("pick").map(read_picked).collect::<Result<Vec<_>, _>>()?;
     let mut inputs = inputs(&fields);
     let picked = match mode {
-        SelectionMode::Query => Vec::new(),
+        SelectionMode::Query if picked.is_empty() => Vec::new(),
+        SelectionMode::Query => {
+            let detail = format!(
+                "{} messages are ticked, and all of them are chosen: take the ticks away, or choose those that are ticked",
+                picked.len()
+            );
+            return Err(Problem::bad_request(detail).into());
+        }
         _ if picked.is_empty() => {
-            return Err(Problem::bad_request("no message is picked: tick some, or choose all of them").into());
+            return Err(Problem::bad_request("no message is ticked: tick some, or choose all of them").into());
         }
         SelectionMode::Handpicked => {
-            // Found by their own list; the mailboxes narrow the search and stand in the record.
-            let unique: std::collections::BTreeSet<&str> = picked.iter().map(|one| one.mailbox.as_str()).collect();
-            let mailboxes = unique.into_iter().collect::<Vec<_>>().join(",");
-            inputs = [("mailbox".to_owned(), mailboxes)].into();
+            inputs = of_picked(&inputs, &picked);
             picked
         }
         SelectionMode::QueryWithExclusions => picked,
@@ -192,15 +259,30 @@ pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields:
     Ok(Redirect::to(&format!("/remediations/{}?submitted=1", submitted.id)).into_response())
 }
 
+/// Picked messages are found by their own list; the mailboxes narrow the search and stand in the record. Hidden folders are
+/// searched only where they are named.
+fn of_picked(query: &Inputs, picked: &[Picked]) -> Inputs {
+    let unique: BTreeSet<&str> = picked.iter().map(|one| one.mailbox.as_str()).collect();
+    let mut inputs: Inputs = unique.into_iter().map(|mailbox| ("mailbox", mailbox)).collect();
+    let hidden = [LocationKind::RecoverableItems, LocationKind::Quarantine].map(LocationKind::as_str);
+    let locations = query.get("location").unwrap_or_default();
+    if locations.iter().any(|kind| hidden.contains(&kind.as_str())) {
+        locations.iter().for_each(|kind| inputs.push("location", kind));
+    } else if locations.is_empty() {
+        query.get("folder").unwrap_or_default().iter().for_each(|folder| inputs.push("folder", folder));
+    }
+    inputs
+}
+
 fn submission(
     fields: &Fields,
-    mut inputs: BTreeMap<String, String>,
+    mut inputs: Inputs,
     action: Action,
     mode: SelectionMode,
     picked: Vec<Picked>,
 ) -> Result<Submission, Problem> {
-    inputs.insert("action".to_owned(), action.to_string());
-    inputs.insert("delete_senders_copy".to_owned(), (fields.get("delete_senders_copy") == "true").to_string());
+    inputs.push("action", action.to_string());
+    inputs.push("delete_senders_copy", (fields.get("delete_senders_copy") == "true").to_string());
     Ok(Submission {
         playbook: "manual".to_owned(),
         inputs,
@@ -214,9 +296,7 @@ fn submission(
 }
 
 fn read_picked(value: &str) -> Result<Picked, Problem> {
-    let mut parts = value.split('\t').map(str::to_owned);
-    match (parts.next(), parts.next(), parts.next()) {
-        (Some(mailbox), Some(message_id), fingerprint) => Ok(Picked { mailbox, message_id, fingerprint }),
-        _ => Err(Problem::bad_request("a picked message is not what the page sent; load it again")),
-    }
+    serde_json::from_str::<PickedJson>(value)
+        .map(Picked::from)
+        .map_err(|_| Problem::bad_request("a ticked message is not what the page sent; load it again"))
 }

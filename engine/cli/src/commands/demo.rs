@@ -146,9 +146,7 @@ async fn people(api: &Api, folder: &Path) -> Result<(Principal, Principal), Fail
 fn submission() -> Submission {
     Submission {
         playbook: "purge-phish-campaign".to_owned(),
-        inputs: [("sender", mailboxes::ATTACKER), ("subject", mailboxes::SUBJECT), ("since", "30d")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into(),
+        inputs: [("sender", mailboxes::ATTACKER), ("subject", mailboxes::SUBJECT), ("since", "30d")].into(),
         name: Some("Payroll phish".to_owned()),
         severity: None,
         description: None,

@@ -1,10 +1,11 @@
 //! `clawback plan`: search and freeze; with `--dry-run`, search and forget.
 
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
 use clawback_action_center::json::{DetailJson, PreviewJson, SampleJson, SubmissionJson};
-use clawback_model::{Picked, RemediationId, SelectionMode};
+use clawback_model::{LocationKind, Picked, RemediationId, SelectionMode};
 use clawback_runtime::Submission;
 use serde::Serialize;
 
@@ -15,6 +16,9 @@ use crate::remote::Remote;
 use crate::{output, progress};
 
 const COLUMNS: [&str; 5] = ["mailbox", "location", "from", "subject", "received"];
+/// Of CSV: with what picks a message.
+const CSV_COLUMNS: [&str; 8] =
+    ["mailbox", "location", "from", "subject", "received", "message id", "fingerprint", "locator"];
 
 pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
     if let Some(remote) = Remote::of(global)? {
@@ -88,18 +92,26 @@ fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     let messages = lines
         .map(|(number, line)| {
-            let mut parts = line.split(['\t', ' ']).filter(|part| !part.is_empty()).map(str::to_owned);
-            match (parts.next(), parts.next(), parts.next()) {
-                (Some(mailbox), Some(message_id), fingerprint) => Ok(Picked { mailbox, message_id, fingerprint }),
-                _ => Err(Failure::misuse(format!(
-                    "{name}, line {}: expected a mailbox, a tab and a Message-ID, and a fingerprint if two messages share that",
+            picked(line).ok_or_else(|| {
+                Failure::misuse(format!(
+                    "{name}, line {}: expected a mailbox and, each after a tab, the Message-ID, the fingerprint and the locator, of which at least one is given",
                     number + 1
                 ))
-                .hint("`clawback plan --dry-run --format json` prints all three for each message")),
-            }
+                .hint("`clawback plan --dry-run` with `--format json` or `csv` prints all of them for each message")
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
     if messages.is_empty() { Err(Failure::misuse(format!("{name} names no message"))) } else { Ok(messages) }
+}
+
+/// A line of such a file: mailbox, Message-ID, fingerprint and locator between tabs. The last ones may be left out, and any may
+/// be empty beside another.
+fn picked(line: &str) -> Option<Picked> {
+    let mut parts = line.split('\t').map(str::trim);
+    let mut given = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
+    let (mailbox, message_id, fingerprint, locator) = (given()?, given(), given(), given());
+    let picked = Picked { mailbox, message_id: message_id.unwrap_or_default(), fingerprint, locator };
+    (parts.next().is_none() && picked.check().is_ok()).then_some(picked)
 }
 
 /// Searches and prints what the plan would be.
@@ -137,19 +149,28 @@ fn print(global: &Global, found: PreviewJson) -> Result<Exit, Failure> {
     match global.format {
         Format::Table => table(&found)?,
         Format::Json | Format::Ocsf | Format::O365Air => output::json(&DryRunJson::from(found))?,
-        Format::Csv => output::rows(global.format, &COLUMNS, &found.sample, None, cells)?,
+        Format::Csv => output::rows(global.format, &CSV_COLUMNS, &found.sample, None, |message| {
+            let reference = [&message.message_id, &message.fingerprint, &message.locator].map(Clone::clone);
+            cells(message).into_iter().chain(reference).collect()
+        })?,
     }
     Ok(exit)
 }
 
 fn table(found: &PreviewJson) -> Result<(), Failure> {
     if let Some(reason) = &found.refused {
+        output::fields(&[("selection", found.selection.clone())])?;
         return output::line(&format!("no plan: {}", clawback_model::visible(reason)));
     }
     let facts = found.facts.clone().unwrap_or_default();
+    let all = found.counts.map_or(0, |counts| counts.submitted);
     let mut pairs = vec![
+        ("selection", found.selection.clone()),
+        ("searched", format!("{} mailboxes searched, {all} messages found", found.searched)),
         ("plan", found.plan_digest.clone().unwrap_or_default()),
         ("mailboxes", facts.mailboxes.to_string()),
+        ("by location", numbers(&found.by_location)),
+        ("left out", found.left_out.as_ref().map(numbers).unwrap_or_default()),
         ("messages", super::work::counts(&found.counts.unwrap_or_default())),
         ("VIP messages", facts.vips.to_string()),
     ];
@@ -173,7 +194,15 @@ fn table(found: &PreviewJson) -> Result<(), Failure> {
         row.extend(said.then(|| script(message).unwrap_or_default()));
         row
     });
-    output::line(&output::table(&columns, rows))?;
+    if !found.sample.is_empty() {
+        output::line(&output::table(&columns, rows))?;
+    }
+    if all > found.sample.len() as u64 {
+        output::note(&format!(
+            "{} of {all} messages are shown; `clawback plan --sample N` shows more",
+            found.sample.len()
+        ));
+    }
     output::note("nothing was stored: this was a dry run");
     Ok(())
 }
@@ -188,10 +217,18 @@ fn cells(message: &SampleJson) -> Vec<String> {
     ]
 }
 
+fn numbers(of: &BTreeMap<LocationKind, u64>) -> String {
+    of.iter().map(|(kind, number)| format!("{number} in {kind}")).collect::<Vec<_>>().join(", ")
+}
+
 #[derive(Serialize)]
 struct DryRunJson {
     plan_digest: Option<String>,
+    selection: String,
     refused: Option<String>,
+    searched: u64,
+    by_location: BTreeMap<LocationKind, u64>,
+    left_out: Option<BTreeMap<LocationKind, u64>>,
     counts: Option<clawback_model::Counts>,
     facts: Option<clawback_model::PlanFacts>,
     messages: Vec<SampleJson>,
@@ -201,10 +238,37 @@ impl From<PreviewJson> for DryRunJson {
     fn from(found: PreviewJson) -> Self {
         Self {
             plan_digest: found.plan_digest,
+            selection: found.selection,
             refused: found.refused,
+            searched: found.searched,
+            by_location: found.by_location,
+            left_out: found.left_out,
             counts: found.counts,
             facts: found.facts,
             messages: found.sample,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_picks_stand_between_tabs() {
+        let read = |line: &str| {
+            picked(line).map(|one| {
+                (one.mailbox, one.message_id, one.fingerprint.unwrap_or_default(), one.locator.unwrap_or_default())
+            })
+        };
+        let parts = |mailbox: &str, id: &str, print: &str, place: &str| {
+            Some((mailbox.to_owned(), id.to_owned(), print.to_owned(), place.to_owned()))
+        };
+        assert_eq!(read("a@x\t<1 2@x>"), parts("a@x", "<1 2@x>", "", ""));
+        assert_eq!(read("a@x\t\tabc"), parts("a@x", "", "abc", ""));
+        assert_eq!(read("a@x\t<1@x>\tabc\t1:2:My folder"), parts("a@x", "<1@x>", "abc", "1:2:My folder"));
+        for wrong in ["garbage line", "a@x", "a@x\t", "\t<1@x>", "a@x\t<1@x>\tb\tc\td"] {
+            assert_eq!(read(wrong), None, "{wrong}");
         }
     }
 }

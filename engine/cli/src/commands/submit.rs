@@ -1,9 +1,9 @@
 //! `clawback submit`: what the reference product's side pane asks for, and the same answer: an Approval ID.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clawback_action_center::json::{RemediationJson, SubmissionJson};
-use clawback_model::{ActionSource, LocationKind, SelectionMode};
+use clawback_model::{ActionSource, Inputs, LocationKind, SelectionMode};
 use clawback_runtime::Submission;
 
 use crate::args::{Global, Leave, SubmitArgs};
@@ -46,34 +46,37 @@ pub(crate) async fn there(
 
 fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
     let (mode, picked) = super::plan::selection(args.messages.as_deref(), args.exclude.as_deref())?;
-    let locations = args.location.iter().map(|kind: &LocationKind| kind.as_str()).collect::<Vec<_>>().join(",");
-    // Picked messages are found by their own list; the mailboxes narrow the search and stand in the record.
-    let mailboxes = (mode == SelectionMode::Handpicked).then(|| {
+    let mut inputs = Inputs::default();
+    for (name, values) in [
+        ("from", &args.from),
+        ("from_domain", &args.from_domain),
+        ("subject", &args.subject),
+        ("to", &args.to),
+        ("message_id", &args.message_id),
+        ("attachment_name", &args.attachment_name),
+        ("folder", &args.folder),
+        ("mailbox", &args.mailbox),
+    ] {
+        values.iter().for_each(|value| inputs.push(name, value));
+    }
+    args.location.iter().for_each(|kind: &LocationKind| inputs.push("location", kind.as_str()));
+    if let Some(since) = args.since {
+        inputs.push("since", since);
+    }
+    if let Some(before) = args.before {
+        inputs.push("received_before", before.to_string());
+    }
+    if mode == SelectionMode::Handpicked && args.mailbox.is_empty() {
+        // Picked messages are found by their own list; the mailboxes narrow the search and stand in the record.
         let unique: BTreeSet<&str> = picked.iter().map(|picked| picked.mailbox.as_str()).collect();
-        unique.into_iter().collect::<Vec<_>>().join(",")
-    });
-    let conditions: Vec<(&str, String)> = [
-        ("from", args.from),
-        ("from_domain", args.from_domain),
-        ("subject", args.subject),
-        ("to", args.to),
-        ("message_id", args.message_id),
-        ("attachment_name", args.attachment),
-        ("since", args.since),
-        ("location", Some(locations).filter(|locations| !locations.is_empty())),
-        ("mailbox", mailboxes),
-    ]
-    .into_iter()
-    .filter_map(|(name, value)| Some((name, value?)))
-    .collect();
-    if conditions.is_empty() {
+        unique.into_iter().for_each(|mailbox| inputs.push("mailbox", mailbox));
+    }
+    if inputs.is_empty() {
         return Err(Failure::misuse("nothing says which messages are meant")
             .hint("give --from, --subject, --messages or another condition; `clawback submit --help` lists them"));
     }
-    let mut inputs: BTreeMap<String, String> =
-        conditions.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    inputs.insert("action".to_owned(), args.action.to_string());
-    inputs.insert("delete_senders_copy".to_owned(), args.delete_senders_copy.to_string());
+    inputs.push("action", args.action.to_string());
+    inputs.push("delete_senders_copy", args.delete_senders_copy.to_string());
     Ok(Submission {
         playbook: "manual".to_owned(),
         inputs,

@@ -119,6 +119,7 @@ pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>
         ("remediation", format!("{}  {}", remediation.id, remediation.name)),
         ("status", remediation.status.to_string()),
         ("action", remediation.action.to_string()),
+        ("selection", remediation.selection.clone()),
         ("severity", remediation.severity.to_string()),
         ("approval ID", remediation.approval_id.clone()),
         ("investigation", remediation.investigation_id.clone()),

@@ -29,6 +29,7 @@ fn request() -> Request {
         picked: vec![],
         requested_by: "ann".into(),
         origin: Origin::Fresh,
+        in_words: String::new(),
         as_of: None,
         approval_id: ApprovalId::from_random(1),
         investigation_id: InvestigationId::from_random(2),

@@ -1,0 +1,96 @@
+//! What a person gives to the inputs of a playbook: each value as it was typed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Values by the name of their input, in the order in which they were given. Several values of one name are several values;
+/// nothing in a text makes two of it. In JSON and TOML: a text, or a list of texts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Inputs(BTreeMap<String, Given>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a text or a list of texts")]
+enum Given {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Given {
+    fn values(&self) -> &[String] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Several(values) => values,
+        }
+    }
+}
+
+impl Inputs {
+    /// Adds a value, behind those that the name has.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        let (name, value) = (name.into(), value.into());
+        let given = match self.0.remove(&name) {
+            None => Given::One(value),
+            Some(Given::One(first)) => Given::Several(vec![first, value]),
+            Some(Given::Several(mut values)) => {
+                values.push(value);
+                Given::Several(values)
+            }
+        };
+        self.0.insert(name, given);
+    }
+
+    /// The values of a name; none if it was not given.
+    pub fn get(&self, name: &str) -> Option<&[String]> {
+        self.0.get(name).map(Given::values)
+    }
+
+    /// Names with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.0.iter().map(|(name, given)| (name.as_str(), given.values()))
+    }
+
+    /// Each name with each of its values.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())))
+    }
+
+    /// Whether nothing was given.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Inputs {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut inputs = Self::default();
+        for (name, value) in pairs {
+            inputs.push(name, value);
+        }
+        inputs
+    }
+}
+
+impl<N: Into<String>, V: Into<String>, const COUNT: usize> From<[(N, V); COUNT]> for Inputs {
+    fn from(pairs: [(N, V); COUNT]) -> Self {
+        pairs.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_stays_one_and_repeated_are_several() {
+        let inputs: Inputs =
+            [("subject", "Dear customer, your account"), ("from", "a@x"), ("from", "b@x"), ("from", "c@x")].into();
+        let text = r#"{"from":["a@x","b@x","c@x"],"subject":"Dear customer, your account"}"#;
+        assert_eq!(serde_json::to_string(&inputs).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Inputs>(text).unwrap(), inputs);
+        assert_eq!(inputs.get("subject").unwrap(), ["Dear customer, your account"]);
+        assert_eq!(inputs.pairs().count(), 4);
+        assert!(serde_json::from_str::<Inputs>(r#"{"subject":7}"#).unwrap_err().to_string().contains("list of texts"));
+    }
+}
