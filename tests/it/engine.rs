@@ -80,7 +80,7 @@ fn transient() -> CallError {
 }
 
 fn throttled() -> CallError {
-    CallError::Throttled { store: "corp".into(), after: Some(Duration::from_millis(2)) }
+    CallError::Throttled { store: "corp".into(), after: Some(Duration::from_millis(2)), detail: None }
 }
 
 #[tokio::test]

@@ -196,7 +196,11 @@ impl FakeStore {
             return Err(failure);
         }
         if !state.mailboxes.contains_key(mailbox) {
-            return Err(CallError::NotFound { store: Arc::clone(&self.name), mailbox: mailbox.to_owned() });
+            return Err(CallError::NotFound {
+                store: Arc::clone(&self.name),
+                mailbox: mailbox.to_owned(),
+                detail: None,
+            });
         }
         Ok(state)
     }
