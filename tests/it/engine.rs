@@ -81,7 +81,7 @@ fn transient() -> CallError {
 }
 
 fn throttled() -> CallError {
-    CallError::Throttled { store: "corp".into(), after: Some(Duration::from_millis(2)) }
+    CallError::Throttled { store: "corp".into(), after: Some(Duration::from_millis(2)), detail: None }
 }
 
 #[tokio::test]

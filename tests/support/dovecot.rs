@@ -91,6 +91,9 @@ pub struct Options {
     /// Existing mailboxes (`MAIL/acme.test/u0001/Maildir`), in place of an empty folder inside the instance. They must
     /// belong to [`Owner::of_servers`].
     pub mail: Option<PathBuf>,
+    /// Logins as a distribution sets them up: a process for each connection over TLS, a hundred at most, and ten
+    /// connections of one user from one address. Without it, limits are out of the way.
+    pub stock_logins: bool,
     /// More lines for the configuration.
     pub extra: String,
 }
@@ -475,8 +478,7 @@ first_valid_uid = 1
 first_valid_gid = 1
 mail_location = {location}
 mail_fsync = never
-mail_max_userip_connections = 5000
-mail_always_cache_fields = flags hdr.from hdr.to hdr.subject hdr.message-id hdr.date date.received size.virtual imap.envelope
+{userip}mail_always_cache_fields = flags hdr.from hdr.to hdr.subject hdr.message-id hdr.date date.received size.virtual imap.envelope
 imap_capability = {capabilities}
 ssl = yes
 ssl_cert = <{folder}/server.pem
@@ -513,10 +515,7 @@ namespace inbox {{
 {mailboxes}}}
 service imap-login {{
   chroot =
-  service_count = 0
-  client_limit = 4000
-  process_limit = 1
-  inet_listener imap {{
+{logins}  inet_listener imap {{
     port = {plain}
   }}
   inet_listener imaps {{
@@ -537,6 +536,12 @@ service auth {{
 ",
         plain = plain.port(),
         imaps = imaps.port(),
+        userip = if options.stock_logins { "" } else { "mail_max_userip_connections = 5000\n" },
+        logins = if options.stock_logins {
+            "  service_count = 1\n  process_limit = 100\n"
+        } else {
+            "  service_count = 0\n  client_limit = 4000\n  process_limit = 1\n"
+        },
         extra = options.extra,
     )
 }

@@ -226,7 +226,11 @@ impl FakeStore {
             return Err(CallError::Denied { store: Arc::clone(&self.name), detail: format!("no right to {mailbox}") });
         }
         if !state.mailboxes.contains_key(mailbox) {
-            return Err(CallError::NotFound { store: Arc::clone(&self.name), mailbox: mailbox.to_owned() });
+            return Err(CallError::NotFound {
+                store: Arc::clone(&self.name),
+                mailbox: mailbox.to_owned(),
+                detail: None,
+            });
         }
         Ok(state)
     }

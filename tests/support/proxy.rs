@@ -25,6 +25,8 @@ pub struct Options {
     pub cut_after_bytes: Option<u64>,
     /// Cuts every connection when it is so old.
     pub cut_after: Option<Duration>,
+    /// Closes every connection beyond so many at once, without a word, as servers with a limit for each address do.
+    pub at_most: Option<u64>,
 }
 
 /// A running proxy; it stops taking connections and cuts those it has when dropped.
@@ -41,6 +43,8 @@ struct Shared {
     stopped: AtomicBool,
     refusing: AtomicBool,
     connections: AtomicU64,
+    open: AtomicU64,
+    most_open: AtomicU64,
     // Both sides of every connection, to cut them.
     streams: Mutex<Vec<TcpStream>>,
 }
@@ -56,6 +60,8 @@ impl Proxy {
             stopped: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             connections: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            most_open: AtomicU64::new(0),
             streams: Mutex::new(Vec::new()),
         });
         let accepting = Arc::clone(&shared);
@@ -83,6 +89,11 @@ impl Proxy {
     /// How many connections it has carried.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// How many were open at once, at most. One that its client has just closed may still be counted.
+    pub fn most_at_once(&self) -> u64 {
+        self.shared.most_open.load(Ordering::SeqCst)
     }
 
     /// Cuts every connection now; new ones are taken.
@@ -120,15 +131,24 @@ impl Shared {
 }
 
 fn connect(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
+    if shared.options.at_most.is_some_and(|most| shared.open.load(Ordering::SeqCst) >= most) {
+        return Ok(());
+    }
     let server = TcpStream::connect(shared.server)?;
+    let open = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+    shared.most_open.fetch_max(open, Ordering::SeqCst);
     shared.connections.fetch_add(1, Ordering::SeqCst);
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
         shared.streams.lock().expect("no holder panics").push(stream.try_clone()?);
     }
     let one_way = shared.options.round_trip / 2;
-    carry(client.try_clone()?, server.try_clone()?, one_way, None);
-    carry(server.try_clone()?, client.try_clone()?, one_way, shared.options.cut_after_bytes);
+    let counted = Arc::clone(shared);
+    let ended = move || {
+        counted.open.fetch_sub(1, Ordering::SeqCst);
+    };
+    carry(client.try_clone()?, server.try_clone()?, one_way, None, ended);
+    carry(server.try_clone()?, client.try_clone()?, one_way, shared.options.cut_after_bytes, || {});
     if let Some(age) = shared.options.cut_after {
         thread::spawn(move || {
             thread::sleep(age);
@@ -139,9 +159,18 @@ fn connect(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
 }
 
 /// Carries bytes one way by two threads: one reads and stamps, one waits until each piece is due and writes it.
-fn carry(from: TcpStream, to: TcpStream, delay: Duration, cut_after: Option<u64>) {
+fn carry(
+    from: TcpStream,
+    to: TcpStream,
+    delay: Duration,
+    cut_after: Option<u64>,
+    ended: impl FnOnce() + Send + 'static,
+) {
     let (sender, receiver) = sync_channel(PIECES_ON_THE_WAY);
-    thread::spawn(move || read(from, &sender, delay));
+    thread::spawn(move || {
+        read(from, &sender, delay);
+        ended();
+    });
     thread::spawn(move || write(to, &receiver, cut_after));
 }
 

@@ -223,7 +223,7 @@ impl RemoteStore {
         let mut words = answer.split_whitespace();
         if answer.starts_with("throttled") {
             let after = words.nth(1).and_then(|micros| micros.parse().ok()).map(Duration::from_micros);
-            return Err(CallError::Throttled { store: Arc::clone(self.name()), after });
+            return Err(CallError::Throttled { store: Arc::clone(self.name()), after, detail: None });
         }
         Ok(words.map(ToOwned::to_owned).collect())
     }
@@ -313,7 +313,7 @@ impl MailStore for RemoteStore {
     }
 
     async fn fetch_raw(&self, mailbox: &str, _: &MessageRef, _: u64) -> Result<Vec<u8>, CallError> {
-        Err(CallError::NotFound { store: Arc::clone(self.name()), mailbox: mailbox.to_owned() })
+        Err(CallError::NotFound { store: Arc::clone(self.name()), mailbox: mailbox.to_owned(), detail: None })
     }
 }
 

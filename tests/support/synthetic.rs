@@ -130,6 +130,6 @@ impl MailStore for Synthetic {
     }
 
     async fn fetch_raw(&self, mailbox: &str, _: &MessageRef, _: u64) -> Result<Vec<u8>, CallError> {
-        Err(CallError::NotFound { store: Arc::clone(&self.name), mailbox: mailbox.to_owned() })
+        Err(CallError::NotFound { store: Arc::clone(&self.name), mailbox: mailbox.to_owned(), detail: None })
     }
 }

@@ -82,8 +82,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Connectors(ConnectorsCommand::Describe { store }) => {
             commands::connectors::describe(&global, &store).await
         }
-        Command::Connectors(ConnectorsCommand::Check { store }) => {
-            commands::connectors::check(&global, store.as_deref()).await
+        Command::Connectors(ConnectorsCommand::Check { store, all, mailbox }) => {
+            commands::connectors::check(&global, store.as_deref(), all, mailbox).await
         }
         Command::Playbooks(command) => commands::playbooks::run(&global, command).await,
         Command::Schedules(command) => commands::schedules::run(&global, command).await,

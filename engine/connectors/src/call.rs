@@ -15,6 +15,7 @@ use crate::contract::Breach;
 use crate::convert;
 use crate::guest::{Grants, Guest, Label, Trouble};
 use crate::mail_store::CallError;
+use crate::throttle::Throttle;
 
 /// A fresh instance, for one call.
 pub(crate) struct Instance {
@@ -29,7 +30,7 @@ pub(crate) async fn instantiate(
     mailbox: Option<Arc<str>>,
     answer_bytes: usize,
     fresh_only: bool,
-) -> Result<Instance, CallError> {
+) -> Result<Instance, Ended> {
     let mut store = Store::new(component.engine(), Guest::new(Arc::clone(grants), mailbox, fresh_only));
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(answer_bytes);
@@ -40,7 +41,34 @@ pub(crate) async fn instantiate(
     });
     match component.instantiate_async(&mut store).await {
         Ok(exports) => Ok(Instance { store, exports }),
-        Err(error) => Err(fault(&grants.label, describe(&error, store.data()))),
+        Err(error) => Err(ended(&grants.label, &error, store.data())),
+    }
+}
+
+/// Whether what a call took in or handed over was too much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    Fits,
+    TooLarge,
+}
+
+/// A call that ended without the connector's own answer.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) error: CallError,
+    /// Whether the same question in smaller parts could be answered.
+    pub(crate) size: Size,
+}
+
+impl From<CallError> for Ended {
+    fn from(error: CallError) -> Self {
+        Self { error, size: Size::Fits }
+    }
+}
+
+impl From<Ended> for CallError {
+    fn from(ended: Ended) -> Self {
+        ended.error
     }
 }
 
@@ -61,7 +89,7 @@ pub(crate) async fn run<R>(timeout: Duration, answer: impl Future<Output = wasmt
 }
 
 /// The answer, or a fault or time-out. What the guest renamed is on disk before its answer counts.
-pub(crate) async fn settle<R>(mut instance: Instance, ran: Ran<R>) -> Result<(R, Trouble), CallError> {
+pub(crate) async fn settle<R>(mut instance: Instance, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
     let grants = Arc::clone(&instance.store.data().grants);
     let label = &grants.label;
     let unsynced = std::mem::take(&mut instance.store.data_mut().unsynced);
@@ -73,14 +101,14 @@ pub(crate) async fn settle<R>(mut instance: Instance, ran: Ran<R>) -> Result<(R,
     match ran {
         Ran::TimedOut(after) => {
             let detail = format!("the call did not finish within {after:?}");
-            Err(CallError::Transient { store: Arc::clone(&label.store), detail })
+            Err(CallError::Transient { store: Arc::clone(&label.store), detail }.into())
         }
-        Ran::Ended(Err(error)) => Err(fault(label, describe(&error, guest))),
+        Ran::Ended(Err(error)) => Err(ended(label, &error, guest)),
         Ran::Ended(Ok(_)) if synced.is_err() => {
             let detail = "a directory could not be synced to disk".to_owned();
-            Err(CallError::Transient { store: Arc::clone(&label.store), detail })
+            Err(CallError::Transient { store: Arc::clone(&label.store), detail }.into())
         }
-        Ran::Ended(Ok(answer)) => Ok((answer, guest.trouble)),
+        Ran::Ended(Ok(answer)) => Ok((answer, guest.trouble.clone())),
     }
 }
 
@@ -88,19 +116,36 @@ pub(crate) async fn settle<R>(mut instance: Instance, ran: Ran<R>) -> Result<(R,
 pub(crate) fn refused(label: &Label, mailbox: &str, error: wit::Error, trouble: Trouble, most: usize) -> CallError {
     let store = Arc::clone(&label.store);
     let detail = |text: String| visible_line(&text, most);
-    match error {
-        wit::Error::Throttled(after) => CallError::Throttled { store, after: after.map(convert::pause) },
-        // The contract cannot say that the server refused a connection for being one too many; the host saw it.
-        wit::Error::Transient(_) if trouble.throttled => CallError::Throttled { store, after: None },
-        wit::Error::Transient(text) => CallError::Transient { store, detail: detail(text) },
-        wit::Error::Permanent(text) => CallError::Permanent { store, detail: detail(text) },
-        wit::Error::Denied(text) => CallError::Denied { store, detail: detail(text) },
-        wit::Error::NotFound(_) => CallError::NotFound { store, mailbox: mailbox.to_owned() },
+    // The contract cannot say that the server refused a connection for being one too many, or that its certificate is not
+    // the one that is meant; the host saw it.
+    if let Some(why) = trouble.untrusted {
+        return CallError::Untrusted { store, detail: detail(why) };
+    }
+    match (error, trouble.throttle) {
+        (wit::Error::Throttled(after), throttle) => {
+            let detail = throttle.map(|throttle| detail(throttle.why));
+            CallError::Throttled { store, after: after.map(convert::pause), detail }
+        }
+        (wit::Error::Transient(_), Some(Throttle { why, after })) => {
+            CallError::Throttled { store, after, detail: Some(detail(why)) }
+        }
+        (wit::Error::Transient(text), _) => CallError::Transient { store, detail: detail(text) },
+        (wit::Error::Permanent(text), _) => CallError::Permanent { store, detail: detail(text) },
+        (wit::Error::Denied(text), _) => CallError::Denied { store, detail: detail(text) },
+        (wit::Error::NotFound(text), _) => {
+            let detail = (!text.trim().is_empty()).then(|| detail(text));
+            CallError::NotFound { store, mailbox: mailbox.to_owned(), detail }
+        }
     }
 }
 
 pub(crate) fn breach(label: &Label, breach: &Breach) -> CallError {
     fault(label, breach.to_string())
+}
+
+fn ended(label: &Label, error: &wasmtime::Error, guest: &Guest) -> Ended {
+    let (words, size) = describe(error, guest);
+    Ended { error: fault(label, words), size }
 }
 
 fn fault(label: &Label, detail: String) -> CallError {
@@ -114,27 +159,26 @@ fn fault(label: &Label, detail: String) -> CallError {
     error
 }
 
-/// What the guest did, in words. Several limits end in the same trap, so the meters are asked first.
-fn describe(error: &wasmtime::Error, guest: &Guest) -> String {
+/// What the guest did, in words, and whether a smaller question could be answered. Several limits end in the same trap, so
+/// the meters are asked first.
+fn describe(error: &wasmtime::Error, guest: &Guest) -> (String, Size) {
     let limits = &guest.grants.limits;
     if guest.cpu.exhausted() {
-        return format!("ran past its deadline of {:?} of processor time", limits.cpu);
+        return (format!("ran past its deadline of {:?} of processor time", limits.cpu), Size::Fits);
     }
     if guest.memory.refused() {
-        return format!("asked for more than its {} MiB of memory", limits.memory_bytes >> 20);
+        return (format!("asked for more than its {} MiB of memory", limits.memory_bytes >> 20), Size::TooLarge);
+    }
+    // wasmtime keeps the type of this error to itself.
+    if error.downcast_ref::<Trap>().is_none() && format!("{error:#}").contains("fuel allocated for hostcalls") {
+        return (format!("handed over more than {} MiB at once", limits.answer_bytes >> 20), Size::TooLarge);
     }
     let said = guest.log.last_error().map_or(String::new(), |text| format!("; its last error line: {text}"));
-    match error.downcast_ref::<Trap>() {
+    let words = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow | Trap::MemoryOutOfBounds) => format!("overflowed its stack or memory{said}"),
         Some(Trap::UnreachableCodeReached) => format!("crashed (a panic, as a rule){said}"),
         Some(trap) => format!("trapped: {trap}{said}"),
-        None => {
-            let text = format!("{error:#}");
-            if text.contains("fuel allocated for hostcalls") {
-                format!("handed over more than {} MiB at once", limits.answer_bytes >> 20)
-            } else {
-                format!("failed: {}{said}", visible_line(&text, limits.text_chars))
-            }
-        }
-    }
+        None => format!("failed: {}{said}", visible_line(&format!("{error:#}"), limits.text_chars)),
+    };
+    (words, Size::Fits)
 }

@@ -109,9 +109,20 @@ pub struct ServerConfig {
     /// How the connection is protected.
     #[serde(default)]
     pub tls: TlsMode,
-    /// PEM file of the authorities to trust instead of the system's.
+    /// PEM file of the authorities to trust instead of the system's. A certificate in it is also trusted as it is, where
+    /// it is the very one that the server shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// sha256 in hexadecimal of the server's certificate, or of its public key (SPKI). Nothing else is taken then, and
+    /// neither authority, name nor date are looked at. One, or a list for a change of certificates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_more")]
+    pub pin_sha256: Vec<String>,
+    /// PEM file of the certificate, and its chain, that is shown to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_cert_file: Option<PathBuf>,
+    /// PEM file of its private key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_key_file: Option<PathBuf>,
     /// The name that the certificate must have, where it is not `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
@@ -137,7 +148,8 @@ pub enum TlsMode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum AuthConfig {
-    /// SASL PLAIN (RFC 4616): `user` logs in, the mailbox is the identity to act as.
+    /// `user` logs in, the mailbox is the identity to act as: by SASL SCRAM-SHA-256, SCRAM-SHA-1 or PLAIN, the strongest
+    /// that the server offers.
     Plain {
         /// The account that may act for others.
         user: String,
@@ -167,7 +179,9 @@ pub enum AuthConfig {
         /// File of lines `mailbox:password`.
         password_file: PathBuf,
     },
-    /// `XOAUTH2` with a bearer token.
+    /// The client certificate (`server.client-cert-file`) logs in, the mailbox is the identity to act as: SASL EXTERNAL.
+    External {},
+    /// `XOAUTH2` or `OAUTHBEARER` with a bearer token.
     Xoauth2 {
         /// The user name; `{mailbox}` stands for the mailbox.
         #[serde(default = "default_user")]
@@ -179,6 +193,19 @@ pub enum AuthConfig {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_env: Option<String>,
     },
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Either::deserialize(input)? {
+        Either::One(one) => vec![one],
+        Either::More(more) => more,
+    })
 }
 
 fn default_separator() -> String {
@@ -213,7 +240,7 @@ pub struct EndpointConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StoreLimits {
-    /// Calls on the whole store at a time; each has one connection, as a rule.
+    /// Calls on the whole store at a time, and connections that a node keeps open to the server, those at rest included.
     pub connections: u32,
     /// Calls on one mailbox at a time; never more than the connector says it can take.
     pub connections_per_mailbox: u32,
@@ -232,7 +259,7 @@ pub struct StoreLimits {
     /// How long a connection is kept for the next call.
     #[serde(with = "duration")]
     pub idle_timeout: Duration,
-    /// How many are kept in all.
+    /// How many are kept for the next call, in all. They count among `connections`, and give way to a call that needs one.
     pub idle_connections: u32,
 }
 
@@ -246,7 +273,7 @@ impl Default for StoreLimits {
             connect_timeout: Duration::from_secs(10),
             io_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_mins(1),
-            idle_connections: 256,
+            idle_connections: 8,
         }
     }
 }

@@ -2,13 +2,10 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::InvalidMessage;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -17,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use crate::config::TlsMode;
 use crate::gate::{self, Reach};
 use crate::stream::StreamFailure;
+use crate::trust::{self, NotTrusted};
 
 /// A connection of any kind.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -61,48 +59,76 @@ impl Target {
         let handshake = self.connector.connect(self.server_name.clone(), stream);
         match timeout(self.connect_timeout, handshake).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => {
-                Err(StreamFailure::Closed(format!("TLS with {}:{} failed: {error}", self.host, self.port)))
-            }
+            Ok(Err(error)) => Err(self.handshake_failed(&error)),
             Err(_) => Err(StreamFailure::TimedOut),
         }
     }
 
+    fn handshake_failed(&self, error: &io::Error) -> StreamFailure {
+        let (host, port) = (&self.host, self.port);
+        let Some(reason) = of_tls(error) else {
+            return StreamFailure::Dropped(format!("TLS with {host}:{port} failed: {error}"));
+        };
+        if let Some(refused) = trust::refused(reason) {
+            return StreamFailure::Untrusted(self.untrusted(refused));
+        }
+        match reason {
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) if self.tls == TlsMode::Implicit => {
+                StreamFailure::Untrusted(format!(
+                    "{host}:{port} does not speak TLS from the first byte; write `tls = \"starttls\"`, or the port that \
+                     does (993, as a rule)"
+                ))
+            }
+            other => StreamFailure::Untrusted(format!("TLS with {host}:{port} failed: {other}")),
+        }
+    }
+
+    fn untrusted(&self, refused: &NotTrusted) -> String {
+        let NotTrusted { why, sha256, is_pinned } = refused;
+        let (host, port) = (&self.host, self.port);
+        let cure = if *is_pinned {
+            "if it was replaced on purpose, pin that with `pin-sha256`".to_owned()
+        } else {
+            "put its authority, or a self-signed certificate itself, into `ca-file`, or pin it with `pin-sha256`"
+                .to_owned()
+        };
+        format!("the certificate of {host}:{port} is not trusted: {why} (sha256 {sha256}); {cure}")
+    }
+
+    /// Whether the port speaks TLS from the first byte. For a server that does not greet.
+    pub(crate) async fn speaks_tls(&self) -> bool {
+        let Ok(stream) = self.connect().await else { return false };
+        match timeout(self.connect_timeout, self.connector.connect(self.server_name.clone(), stream)).await {
+            Ok(Ok(_)) => true,
+            Ok(Err(error)) => of_tls(&error).is_some_and(|reason| {
+                matches!(reason, rustls::Error::InvalidCertificate(_) | rustls::Error::AlertReceived(_))
+            }),
+            Err(_) => false,
+        }
+    }
+
+    /// Why nothing came where a greeting in the clear was expected.
+    pub(crate) fn expects_tls(&self) -> String {
+        let mode = if self.tls == TlsMode::Starttls { "starttls" } else { "none" };
+        format!(
+            "{}:{} speaks TLS from the first byte, but `tls = \"{mode}\"` is set; write `tls = \"implicit\"`, or the port \
+             for plain connections (143, as a rule)",
+            self.host, self.port
+        )
+    }
+
     fn unreachable(&self, error: &io::Error) -> StreamFailure {
-        StreamFailure::Closed(format!("cannot connect to {}:{}: {error}", self.host, self.port))
+        let why = format!("cannot connect to {}:{}: {error}", self.host, self.port);
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => StreamFailure::Dropped(why),
+            _ => StreamFailure::Closed(why),
+        }
     }
 }
 
-/// Trust in the system's authorities, or in those of one file alone.
-pub(crate) fn tls_config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = ca_file {
-        let unreadable =
-            |error: &dyn std::fmt::Display| format!("cannot read certificates from `{}`: {error}", path.display());
-        let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| unreadable(&error))?;
-            roots.add(certificate).map_err(|error| unreadable(&error))?;
-        }
-        if roots.is_empty() {
-            return Err(format!("`{}` holds no PEM certificate", path.display()));
-        }
-    } else {
-        let native = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(native.certs);
-        if roots.is_empty() {
-            return Err(
-                "this machine has no trusted root certificates; install ca-certificates, or name a `ca-file`".into()
-            );
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+/// The reason of an error of TLS, rather than of the connection beneath it.
+pub(crate) fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
 /// An address written by the operator is granted by being written; a name is not.

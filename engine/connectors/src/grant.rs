@@ -13,11 +13,14 @@ use crate::folder::GrantedFolder;
 use crate::guest::{Grants, Label};
 use crate::http::HttpGrants;
 use crate::limits::SandboxLimits;
+use crate::login::Known;
 use crate::manifest::Manifest;
 use crate::pool::Pool;
 use crate::sasl::{Auth, PasswordFile};
+use crate::seats::Seats;
 use crate::secret::SecretSource;
 use crate::server::MailServer;
+use crate::trust::{self, Trust};
 
 /// What is needed beside the configuration itself.
 pub(crate) struct Ground<'a> {
@@ -157,7 +160,8 @@ fn server(ground: &Ground<'_>) -> Result<Option<MailServer>, ConfigError> {
         target: target(ground, server)?,
         auth: self::auth(ground, auth)?,
         io_timeout: limits.io_timeout,
-        pool: Pool::new(limits.idle_connections as usize, limits.idle_timeout),
+        pool: Pool::new(limits.idle_connections as usize, limits.idle_timeout, Seats::new(limits.connections as usize)),
+        known: Known::default(),
     }))
 }
 
@@ -168,9 +172,14 @@ fn target(ground: &Ground<'_>, server: &ServerConfig) -> Result<Target, ConfigEr
         let problem = format!("`{}` is not a host name or address", clawback_model::visible_line(name, 80));
         ground.wrong("server.host", problem, "write a name like imap.example.com, without a scheme or port")
     })?;
-    let ca_file = server.ca_file.as_deref().map(|path| ground.path(path));
-    let tls = dial::tls_config(ca_file.as_deref())
-        .map_err(|problem| ground.wrong("server.ca-file", problem, "name a PEM file of the authorities to trust"))?;
+    let tls = trust(ground, server)?.config().map_err(|wrong| {
+        let help = match wrong.key {
+            "ca-file" => "name a PEM file of the authorities to trust",
+            "client-cert-file" => "name a PEM file of the certificate to show, with its chain",
+            _ => "name a PEM file of the certificate's private key that only this user can read",
+        };
+        ground.wrong(&format!("server.{}", wrong.key), wrong.problem, help)
+    })?;
     let port = server.port.unwrap_or(if server.tls == TlsMode::Implicit { 993 } else { 143 });
     Ok(Target {
         host: server.host.clone(),
@@ -180,6 +189,31 @@ fn target(ground: &Ground<'_>, server: &ServerConfig) -> Result<Target, ConfigEr
         server_name,
         connector: TlsConnector::from(tls),
         connect_timeout: ground.config.limits.connect_timeout,
+    })
+}
+
+fn trust(ground: &Ground<'_>, server: &ServerConfig) -> Result<Trust, ConfigError> {
+    let pin = |text: &String| {
+        trust::pin(text).ok_or_else(|| {
+            let problem = format!("`{}` is not a sha256 digest", clawback_model::visible_line(text, 80));
+            let help = "write the 64 hexadecimal digits that `openssl x509 -noout -fingerprint -sha256` prints";
+            ground.wrong("server.pin-sha256", problem, help)
+        })
+    };
+    let client = match (&server.client_cert_file, &server.client_key_file) {
+        (Some(certificate), Some(key)) => Some((ground.path(certificate), ground.path(key))),
+        (None, None) => None,
+        (Some(_), None) => {
+            return Err(ground.wrong("server.client-key-file", "missing", "name the private key of the certificate"));
+        }
+        (None, Some(_)) => {
+            return Err(ground.wrong("server.client-cert-file", "missing", "name the certificate of the private key"));
+        }
+    };
+    Ok(Trust {
+        ca_file: server.ca_file.as_deref().map(|path| ground.path(path)),
+        pins: server.pin_sha256.iter().map(pin).collect::<Result<_, _>>()?,
+        client,
     })
 }
 
@@ -206,6 +240,13 @@ fn auth(ground: &Ground<'_>, auth: &AuthConfig) -> Result<Auth, ConfigError> {
                 ground.wrong("auth.password-file", error.to_string(), "name a file with lines `mailbox:password`")
             })?;
             Auth::PerMailbox(PasswordFile::new(path))
+        }
+        AuthConfig::External {} => {
+            if ground.config.server.as_ref().is_none_or(|server| server.client_cert_file.is_none()) {
+                let help = "name the certificate that logs in: `server.client-cert-file` and `server.client-key-file`";
+                return Err(ground.wrong("auth", "`external` without a client certificate", help));
+            }
+            Auth::External
         }
         AuthConfig::Xoauth2 { user, token_file, token_env } => {
             check_user(ground, user)?;

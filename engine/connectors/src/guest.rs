@@ -12,6 +12,7 @@ use crate::log::LogMeter;
 use crate::meter::{CpuMeter, MemoryMeter};
 use crate::server::MailServer;
 use crate::settings::Settings;
+use crate::throttle::Throttle;
 
 /// Who is meant, in every error and log line.
 #[derive(Debug)]
@@ -61,10 +62,12 @@ pub(crate) struct Guest {
 }
 
 /// What the host knows of a failed stream and the contract cannot say.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Trouble {
     /// The server said that there are too many connections or requests.
-    pub(crate) throttled: bool,
+    pub(crate) throttle: Option<Throttle>,
+    /// Why the server was not believed to be the one that is meant.
+    pub(crate) untrusted: Option<String>,
     /// A pooled connection turned out dead before a byte of it was read.
     pub(crate) stale: bool,
     /// The call was told to leave the pool alone.

@@ -24,6 +24,7 @@ use crate::grant::{self, Ground};
 use crate::guest::Guest;
 use crate::limits::SandboxLimits;
 use crate::secret::{Secret, SecretSource};
+use crate::trust::Trust;
 
 /// Header fields and their bytes in one request; real ones have a dozen.
 const MOST_HEADERS: usize = 64;
@@ -102,8 +103,8 @@ fn endpoint(ground: &Ground<'_>, key: &str, config: &EndpointConfig) -> Result<E
         Some(grant::secret(ground, &key, config.token_file.as_deref(), config.token_env.as_deref())?)
     };
     let ca_file = config.ca_file.as_deref().map(|path| ground.base.join(path));
-    let tls = dial::tls_config(ca_file.as_deref()).map_err(|problem| {
-        ground.wrong(&format!("{key}.ca-file"), problem, "name a PEM file of the authorities to trust")
+    let tls = Trust::in_authorities(ca_file.as_deref()).config().map_err(|wrong| {
+        ground.wrong(&format!("{key}.{}", wrong.key), wrong.problem, "name a PEM file of the authorities to trust")
     })?;
     let limits = &ground.config.limits;
     let client = Client::builder()

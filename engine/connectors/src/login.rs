@@ -4,19 +4,28 @@
 //! **Invariant:** without `tls = "none"` no credential is sent before TLS, and nothing that came before TLS is believed
 //! after it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::config::TlsMode;
-use crate::dial::{Duplex, Target};
+use crate::dial::{self, Duplex, Target};
+use crate::mechanism::{self, Exchange, Mechanism};
 use crate::sasl::Identity;
+use crate::scram::ScramError;
+use crate::seats::Seat;
 use crate::stream::StreamFailure;
+use crate::throttle;
 
 /// Lines before the answer, and bytes of one line: servers say a few hundred bytes.
 const MOST_LINES: usize = 200;
 const MOST_LINE_BYTES: usize = 64 << 10;
+/// How long a greeting in the clear is waited for before it is asked whether the port speaks TLS.
+const SILENCE: Duration = Duration::from_secs(2);
+/// Challenges of one exchange: SCRAM has two, LOGIN two.
+const MOST_CHALLENGES: usize = 4;
 
 /// A logged-in session.
 pub(crate) struct Session {
@@ -24,16 +33,31 @@ pub(crate) struct Session {
     pub(crate) capabilities: Vec<String>,
     /// What came after the answer to the login.
     pub(crate) unread: Vec<u8>,
+    /// Its place among the connections of the store. The last field, so that it outlives the stream.
+    #[expect(dead_code, reason = "it counts while it is held")]
+    pub(crate) seat: Option<Seat>,
+}
+
+/// What is known of a server from earlier logins.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    /// It offers SCRAM and refuses it, as where its passwords are kept by another hash, and takes the password itself.
+    scram_fails: AtomicBool,
 }
 
 /// Dials and logs in.
-pub(crate) async fn log_in(target: &Target, identity: &Identity, io: Duration) -> Result<Session, StreamFailure> {
+pub(crate) async fn log_in(
+    target: &Target,
+    identity: &Identity,
+    io: Duration,
+    known: &Known,
+) -> Result<Session, StreamFailure> {
     let mut stream: Box<dyn Duplex> = Box::new(target.connect().await?);
     if target.tls == TlsMode::Implicit {
         stream = target.protect(stream).await?;
     }
-    let mut wire = Wire { stream, unread: Vec::new(), io, tag: 0 };
-    let mut capabilities = wire.greeting().await?;
+    let mut wire = Wire { stream, unread: Vec::new(), io, tag: 0, server: (&target.host, target.port) };
+    let mut capabilities = wire.first_greeting(target).await?;
     if target.tls == TlsMode::Starttls {
         wire.start_tls(capabilities.as_deref()).await?;
         wire.stream = target.protect(wire.stream).await?;
@@ -43,18 +67,19 @@ pub(crate) async fn log_in(target: &Target, identity: &Identity, io: Duration) -
         Some(offered) => offered,
         None => wire.ask_capabilities().await?,
     };
-    let after = match wire.authenticate(identity, &offered).await? {
+    let after = match wire.authenticate(identity, &offered, known).await? {
         Some(after) => after,
         None => wire.ask_capabilities().await?,
     };
-    Ok(Session { stream: wire.stream, capabilities: after, unread: wire.unread })
+    Ok(Session { stream: wire.stream, capabilities: after, unread: wire.unread, seat: None })
 }
 
-struct Wire {
+struct Wire<'a> {
     stream: Box<dyn Duplex>,
     unread: Vec<u8>,
     io: Duration,
     tag: u32,
+    server: (&'a str, u16),
 }
 
 /// The end of a command.
@@ -73,7 +98,19 @@ enum Status {
     Continue,
 }
 
-impl Wire {
+impl Wire<'_> {
+    /// The greeting. A port of implicit TLS says nothing to a client that waits for one in the clear.
+    async fn first_greeting(&mut self, target: &Target) -> Result<Option<Vec<String>>, StreamFailure> {
+        if target.tls == TlsMode::Implicit {
+            return self.greeting().await;
+        }
+        match timeout(SILENCE, self.greeting()).await {
+            Ok(greeting) => greeting,
+            Err(_) if target.speaks_tls().await => Err(StreamFailure::Untrusted(target.expects_tls())),
+            Err(_) => self.greeting().await,
+        }
+    }
+
     /// The capabilities in the greeting, if it has any.
     async fn greeting(&mut self) -> Result<Option<Vec<String>>, StreamFailure> {
         let line = self.line().await?;
@@ -120,34 +157,66 @@ impl Wire {
         &mut self,
         identity: &Identity,
         offered: &[String],
+        known: &Known,
     ) -> Result<Option<Vec<String>>, StreamFailure> {
-        let mechanism = identity.mechanism();
-        let response = identity.initial_response();
-        let mut answer = if !has(offered, &format!("AUTH={mechanism}")) {
-            self.command(&login_command(identity, offered)?).await?
-        } else if has(offered, "SASL-IR") {
-            self.command(&format!("AUTHENTICATE {mechanism} {}", response.expose())).await?
-        } else {
-            let answer = self.command(&format!("AUTHENTICATE {mechanism}")).await?;
-            if answer.status == Status::Continue {
-                self.send(response.expose()).await?;
-                self.answer().await?
-            } else {
-                answer
-            }
+        let mut common = mechanism::common(identity, offered);
+        let weaker = common.iter().copied().find(|one| !one.is_scram());
+        if weaker.is_some() && known.scram_fails.load(Ordering::Relaxed) {
+            common.retain(|one| !one.is_scram());
+        }
+        let Some(strongest) = common.first().copied() else {
+            let answer = self.command(&login_command(identity, offered)?).await?;
+            return logged_in(answer, "LOGIN");
         };
-        if answer.status == Status::Continue {
-            // XOAUTH2 puts the reason of a refusal into a challenge, to be answered by an empty line.
-            self.send("").await?;
+        let first = self.exchange(strongest, identity, offered).await;
+        match (first, weaker) {
+            (Err(StreamFailure::Unauthorized(_)), Some(weaker)) if strongest.is_scram() => {
+                let capabilities = self.exchange(weaker, identity, offered).await?;
+                known.scram_fails.store(true, Ordering::Relaxed);
+                Ok(capabilities)
+            }
+            (first, _) => first,
+        }
+    }
+
+    async fn exchange(
+        &mut self,
+        mechanism: Mechanism,
+        identity: &Identity,
+        offered: &[String],
+    ) -> Result<Option<Vec<String>>, StreamFailure> {
+        let mut exchange = Exchange::new(mechanism, identity, self.server).map_err(distrusted)?;
+        let name = mechanism.name();
+        let mut first = exchange.first();
+        let command = match &first {
+            // RFC 4959: an empty response is `=`.
+            Some(response) if has(offered, "SASL-IR") => {
+                let response = if response.expose().is_empty() { "=" } else { response.expose() };
+                format!("AUTHENTICATE {name} {response}")
+            }
+            _ => format!("AUTHENTICATE {name}"),
+        };
+        if has(offered, "SASL-IR") {
+            first = None;
+        }
+        let mut answer = self.command(&command).await?;
+        for _ in 0..MOST_CHALLENGES {
+            if answer.status != Status::Continue {
+                break;
+            }
+            match first.take() {
+                Some(response) => self.send(response.expose()).await?,
+                None => match exchange.answer(&answer.text) {
+                    Ok(response) => self.send(response.expose()).await?,
+                    // `*` ends the exchange (RFC 9051 6.2.2); the connection is closed anyway.
+                    Err(error) => return Err(distrusted(error)),
+                },
+            }
             answer = self.answer().await?;
         }
-        match answer.status {
-            Status::Ok => Ok(answer.capabilities),
-            Status::No => Err(refusal(&answer.text)),
-            Status::Bad | Status::Continue => {
-                Err(StreamFailure::Closed(format!("the server did not understand AUTHENTICATE {mechanism}")))
-            }
-        }
+        let capabilities = logged_in(answer, &format!("AUTHENTICATE {name}"))?;
+        exchange.finish().map_err(distrusted)?;
+        Ok(capabilities)
     }
 
     async fn command(&mut self, command: &str) -> Result<Answer, StreamFailure> {
@@ -186,7 +255,8 @@ impl Wire {
             } else if lower.starts_with("* bye") {
                 return Err(refusal(&line[5..]));
             } else if line.starts_with('+') {
-                return Ok(Answer { capabilities: None, status: Status::Continue, text: String::new() });
+                let text = line[1..].trim().to_owned();
+                return Ok(Answer { capabilities: None, status: Status::Continue, text });
             }
         }
         Err(StreamFailure::Closed("the server talks without end instead of answering".into()))
@@ -208,7 +278,9 @@ impl Wire {
             match timeout(self.io, read).await {
                 Err(_) => return Err(StreamFailure::TimedOut),
                 Ok(Err(error)) => return Err(ended(&error)),
-                Ok(Ok(0)) => return Err(StreamFailure::Closed("the server closed the connection during login".into())),
+                Ok(Ok(0)) => {
+                    return Err(StreamFailure::Dropped("the server closed the connection during login".into()));
+                }
                 Ok(Ok(_)) => {}
             }
         }
@@ -222,11 +294,11 @@ fn login_command(identity: &Identity, offered: &[String]) -> Result<String, Stre
             match (quoted(user), quoted(password.expose())) {
                 (Some(user), Some(password)) => Ok(format!("LOGIN {user} {password}")),
                 _ => Err(StreamFailure::Denied(
-                    "user or password cannot be sent by LOGIN, and AUTH=PLAIN is not offered".into(),
+                    "user or password cannot be sent by LOGIN, and the server offers nothing else".into(),
                 )),
             }
         }
-        _ => Err(StreamFailure::Denied(format!("the server does not offer AUTH={} here", identity.mechanism()))),
+        _ => Err(StreamFailure::Denied(mechanism::none_in_common(identity, offered))),
     }
 }
 
@@ -240,12 +312,11 @@ fn quoted(text: &str) -> Option<String> {
 
 /// What a `NO` or `BYE` means (RFC 9051 7.1, RFC 5530).
 fn refusal(text: &str) -> StreamFailure {
+    if let Some(throttle) = throttle::of(text) {
+        return StreamFailure::Throttled(throttle);
+    }
     let upper = text.to_ascii_uppercase();
     let shown = clawback_model::visible_line(text.trim(), 200);
-    let too_many = ["[LIMIT]", "TOO MANY", "MAXIMUM NUMBER OF CONNECTIONS", "[THROTTLED]"];
-    if too_many.iter().any(|sign| upper.contains(sign)) {
-        return StreamFailure::Throttled(shown);
-    }
     if ["[UNAVAILABLE]", "[INUSE]", "[SERVERBUG]"].iter().any(|sign| upper.contains(sign)) {
         return StreamFailure::Closed(shown);
     }
@@ -256,12 +327,33 @@ fn refusal(text: &str) -> StreamFailure {
     StreamFailure::Unauthorized(shown)
 }
 
+/// The end of a login.
+fn logged_in(answer: Answer, command: &str) -> Result<Option<Vec<String>>, StreamFailure> {
+    match answer.status {
+        Status::Ok => Ok(answer.capabilities),
+        Status::No => Err(refusal(&answer.text)),
+        Status::Bad => match throttle::of(&answer.text) {
+            Some(throttle) => Err(StreamFailure::Throttled(throttle)),
+            None => Err(StreamFailure::Closed(format!("the server did not understand {command}"))),
+        },
+        Status::Continue => Err(StreamFailure::Closed(format!("the server asks without end in {command}"))),
+    }
+}
+
+fn distrusted(error: ScramError) -> StreamFailure {
+    StreamFailure::Untrusted(error.to_string())
+}
+
 fn no_starttls() -> StreamFailure {
     StreamFailure::Denied("the server does not offer STARTTLS; nothing is sent in the clear".into())
 }
 
 fn ended(error: &std::io::Error) -> StreamFailure {
-    StreamFailure::Closed(format!("the connection ended during login: {error}"))
+    if let Some(rustls::Error::AlertReceived(alert)) = dial::of_tls(error) {
+        let cure = "look at `client-cert-file` if the server asks for a certificate";
+        return StreamFailure::Unauthorized(format!("the server ended TLS: {alert:?}; {cure}"));
+    }
+    StreamFailure::Dropped(format!("the connection ended during login: {error}"))
 }
 
 fn has(offered: &[String], capability: &str) -> bool {

@@ -68,12 +68,18 @@ pub struct Aim {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// Too fast.
-    #[error("store `{store}` throttles{}", after.map_or(String::new(), |after| format!(" and asks to wait {after:?}")))]
+    #[error(
+        "store `{store}` throttles{}{}",
+        after.map_or(String::new(), |after| format!(" and asks to wait {after:?}")),
+        said(detail.as_deref()),
+    )]
     Throttled {
         /// Which store.
         store: Arc<str>,
         /// What the store asked for (Retry-After).
         after: Option<Duration>,
+        /// What it said, where it used words.
+        detail: Option<String>,
     },
     /// May work later.
     #[error("store `{store}` did not answer: {detail}")]
@@ -91,6 +97,14 @@ pub enum CallError {
         /// What happened.
         detail: String,
     },
+    /// The server is not proven to be the one that is meant: nothing was sent to it.
+    #[error("store `{store}` gives no trusted connection: {detail}")]
+    Untrusted {
+        /// Which store.
+        store: Arc<str>,
+        /// Why, and what to do.
+        detail: String,
+    },
     /// No right to this mailbox or folder, or wrong credentials.
     #[error("store `{store}` denies access: {detail}")]
     Denied {
@@ -100,12 +114,14 @@ pub enum CallError {
         detail: String,
     },
     /// The mailbox does not exist.
-    #[error("store `{store}` has no mailbox `{mailbox}`")]
+    #[error("store `{store}` has no mailbox `{mailbox}`{}", said(detail.as_deref()))]
     NotFound {
         /// Which store.
         store: Arc<str>,
         /// Which mailbox.
         mailbox: String,
+        /// What is missing, if the connector says so.
+        detail: Option<String>,
     },
     /// The connector trapped, ran out of a limit, or broke its contract. Names connector and version.
     #[error("connector {connector} {version} of store `{store}`: {detail}")]
@@ -119,6 +135,10 @@ pub enum CallError {
         /// What it did.
         detail: String,
     },
+}
+
+fn said(detail: Option<&str>) -> String {
+    detail.map_or(String::new(), |detail| format!(": {detail}"))
 }
 
 /// A mail store. Calls may run at once, within [`Capabilities::calls`] and [`Capabilities::calls_per_mailbox`], which the

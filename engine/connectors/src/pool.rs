@@ -2,7 +2,8 @@
 //!
 //! A plan goes over the mailboxes 1 to N, and the act goes over 1 to N again. With room for fewer than N, a pool that
 //! throws out the least recently used would have lost each connection just before its second use. So a full pool keeps
-//! what it has and turns the newcomer away; time-outs make the room.
+//! what it has and turns the newcomer away; time-outs make the room. A connection at rest takes a seat of those that
+//! `limits.connections` allows, and gives it up, the oldest first, when a call needs one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,12 +13,15 @@ use futures::FutureExt as _;
 use tokio::io::AsyncReadExt as _;
 
 use crate::login::Session;
+use crate::seats::Seats;
 
 /// The pool of one store.
 pub(crate) struct Pool {
     most: usize,
     keep: Duration,
     idle: Mutex<Idle>,
+    /// All connections of the store, at rest or not.
+    pub(crate) seats: Arc<Seats>,
 }
 
 #[derive(Default)]
@@ -28,8 +32,8 @@ struct Idle {
 
 impl Pool {
     /// A pool that closes what has rested for `keep`, until it is dropped.
-    pub(crate) fn new(most: usize, keep: Duration) -> Arc<Self> {
-        let pool = Arc::new(Self { most, keep, idle: Mutex::default() });
+    pub(crate) fn new(most: usize, keep: Duration, seats: Arc<Seats>) -> Arc<Self> {
+        let pool = Arc::new(Self { most, keep, idle: Mutex::default(), seats });
         if most > 0 && tokio::runtime::Handle::try_current().is_ok() {
             tokio::spawn(close_rested(Arc::downgrade(&pool), keep));
         }
@@ -61,7 +65,29 @@ impl Pool {
         if idle.count < self.most {
             idle.count += 1;
             idle.by_mailbox.entry(mailbox).or_default().push((Instant::now(), session));
+            drop(idle);
+            // A call that waits for a seat can have this one's.
+            self.seats.freed.notify_waiters();
         }
+    }
+
+    /// Closes the connection that has rested longest; whether there was one.
+    pub(crate) fn close_oldest(&self) -> bool {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = idle
+            .by_mailbox
+            .iter()
+            .filter_map(|(mailbox, sessions)| sessions.first().map(|(since, _)| (*since, Arc::clone(mailbox))));
+        let Some((_, mailbox)) = oldest.min() else { return false };
+        let Some(sessions) = idle.by_mailbox.get_mut(&mailbox) else { return false };
+        let closed = sessions.remove(0);
+        if sessions.is_empty() {
+            idle.by_mailbox.remove(&mailbox);
+        }
+        idle.count -= 1;
+        drop(idle);
+        drop(closed);
+        true
     }
 
     fn close_older(&self) {
@@ -95,12 +121,12 @@ mod tests {
 
     fn session() -> (Session, tokio::io::DuplexStream) {
         let (near, far) = tokio::io::duplex(64);
-        (Session { stream: Box::new(near), capabilities: Vec::new(), unread: Vec::new() }, far)
+        (Session { stream: Box::new(near), capabilities: Vec::new(), unread: Vec::new(), seat: None }, far)
     }
 
     #[tokio::test]
     async fn the_first_ones_stay() {
-        let pool = Pool::new(2, Duration::from_mins(1));
+        let pool = Pool::new(2, Duration::from_mins(1), Seats::new(9));
         let mut ends = Vec::new();
         for mailbox in ["a", "b", "c"] {
             let (near, far) = session();
@@ -113,7 +139,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_dead_are_not_given_away() {
-        let pool = Pool::new(9, Duration::from_mins(1));
+        let pool = Pool::new(9, Duration::from_mins(1), Seats::new(9));
         let (near, far) = session();
         pool.put("a".into(), near);
         drop(far);
@@ -125,8 +151,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_oldest_gives_way() {
+        let seats = Seats::new(2);
+        let pool = Pool::new(9, Duration::from_mins(1), Arc::clone(&seats));
+        let mut ends = Vec::new();
+        for mailbox in ["old", "new"] {
+            let (mut near, far) = session();
+            near.seat = Some(seats.take().unwrap().establish());
+            ends.push(far);
+            pool.put(mailbox.into(), near);
+        }
+        assert!(seats.take().is_none(), "connections at rest are connections");
+        assert!(pool.close_oldest() && seats.take().is_some());
+        assert!(pool.take("old").is_none() && pool.take("new").is_some());
+        assert!(!pool.close_oldest(), "none is left");
+    }
+
+    #[tokio::test]
     async fn resting_ends() {
-        let pool = Pool::new(9, Duration::ZERO);
+        let pool = Pool::new(9, Duration::ZERO, Seats::new(9));
         let (near, _far) = session();
         pool.put("a".into(), near);
         pool.close_older();

@@ -4,10 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dial::Target;
-use crate::login::{self, Session};
+use crate::login::{self, Known, Session};
 use crate::pool::Pool;
 use crate::sasl::Auth;
+use crate::seats::Seat;
 use crate::stream::StreamFailure;
+use crate::throttle::Throttle;
+
+/// Milliseconds between logins that a server refuses because of the connections that are open: it needs a moment to notice that
+/// one was closed.
+const PAUSES: [u64; 9] = [25, 50, 100, 200, 400, 800, 800, 800, 800];
 
 /// A granted mail server.
 pub(crate) struct MailServer {
@@ -15,16 +21,61 @@ pub(crate) struct MailServer {
     pub(crate) auth: Auth,
     pub(crate) io_timeout: Duration,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) known: Known,
 }
 
 impl MailServer {
-    /// A session that is logged in for `mailbox`, and whether it comes from the pool.
-    pub(crate) async fn open(&self, mailbox: &str, fresh_only: bool) -> Result<(Session, bool), StreamFailure> {
+    /// A session that is logged in for `mailbox`, and whether it comes from the pool. A call that has a connection already
+    /// (`may_wait` is false) waits for no other: two such calls could wait for each other.
+    pub(crate) async fn open(
+        &self,
+        mailbox: &str,
+        fresh_only: bool,
+        may_wait: bool,
+    ) -> Result<(Session, bool), StreamFailure> {
         if !fresh_only && let Some(session) = self.pool.take(mailbox) {
             return Ok((session, true));
         }
         let identity = self.auth.identity(mailbox).map_err(|error| StreamFailure::Unauthorized(error.to_string()))?;
-        let session = login::log_in(&self.target, &identity, self.io_timeout).await?;
-        Ok((session, false))
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let seat = self.seat(may_wait).await?;
+            match login::log_in(&self.target, &identity, self.io_timeout, &self.known).await {
+                Ok(session) => return Ok((Session { seat: Some(seat.establish()), ..session }, false)),
+                Err(failure) => {
+                    drop(seat);
+                    if !failure.may_be_a_crowd() {
+                        return Err(failure);
+                    }
+                    let (others, pause) = (self.pool.seats.others(), pauses.next());
+                    let (true, Some(pause)) = (others.open > 0, pause) else {
+                        return Err(failure.in_a_crowd_of(others.established));
+                    };
+                    tracing::debug!(others.open, "A login was refused while other connections are open.");
+                    self.pool.seats.refused();
+                    while self.pool.close_oldest() {}
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                }
+            }
+        }
+    }
+
+    /// A place among the connections of the store: connections at rest give theirs up, the oldest first.
+    async fn seat(&self, may_wait: bool) -> Result<Seat, StreamFailure> {
+        let seats = &self.pool.seats;
+        loop {
+            let freed = seats.freed.notified();
+            if let Some(seat) = seats.take() {
+                return Ok(seat);
+            }
+            if self.pool.close_oldest() {
+                continue;
+            }
+            if !may_wait {
+                let why = "all connections of `limits.connections` are in use".to_owned();
+                return Err(StreamFailure::Throttled(Throttle { why, after: None }));
+            }
+            freed.await;
+        }
     }
 }

@@ -11,16 +11,40 @@ use wasmtime::component::Resource;
 use crate::bindings::clawback::mail_store::mail_stream::{self, StreamError};
 use crate::guest::{Grants, Guest};
 use crate::login::Session;
+use crate::throttle::Throttle;
 
-/// Why a stream failed; one case more than the contract has.
+/// Why a stream failed; more cases than the contract has. The host remembers what the contract cannot say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StreamFailure {
     Denied(String),
     Unauthorized(String),
     Closed(String),
-    /// The server has too many of us. The contract's `closed`; the host remembers.
-    Throttled(String),
+    /// Refused, reset or closed before the login was answered. It is all that some servers say when there are too many
+    /// connections. The contract's `closed`.
+    Dropped(String),
+    /// The server has too many of us. The contract's `closed`.
+    Throttled(Throttle),
+    /// The server did not prove who it is. The contract's `denied`.
+    Untrusted(String),
     TimedOut,
+}
+
+impl StreamFailure {
+    /// Whether fewer connections could be the cure. A server that says how long to wait means something else.
+    pub(crate) fn may_be_a_crowd(&self) -> bool {
+        matches!(self, Self::Dropped(_) | Self::Throttled(Throttle { after: None, .. }))
+    }
+
+    /// What it means, given the number of other connections that the same server keeps.
+    pub(crate) fn in_a_crowd_of(self, others: usize) -> Self {
+        match self {
+            Self::Dropped(why) if others > 0 => {
+                let why = format!("{why}, while {others} other connections are open");
+                Self::Throttled(Throttle { why, after: None })
+            }
+            other => other,
+        }
+    }
 }
 
 /// One open connection of one call.
@@ -120,7 +144,7 @@ impl Guest {
                 grants.limits.connections
             )));
         }
-        let (session, unproven) = server.open(mailbox, self.trouble.fresh_only).await?;
+        let (session, unproven) = server.open(mailbox, self.trouble.fresh_only, self.connections == 0).await?;
         Ok(Connection { session: Some(session), mailbox: own, unproven, broken: false })
     }
 
@@ -128,10 +152,15 @@ impl Guest {
         match failure {
             StreamFailure::Denied(why) => StreamError::Denied(why),
             StreamFailure::Unauthorized(why) => StreamError::Unauthorized(why),
-            StreamFailure::Closed(why) => StreamError::Closed(why),
-            StreamFailure::Throttled(why) => {
-                self.trouble.throttled = true;
+            StreamFailure::Closed(why) | StreamFailure::Dropped(why) => StreamError::Closed(why),
+            StreamFailure::Throttled(throttle) => {
+                let why = throttle.why.clone();
+                self.trouble.throttle = Some(throttle);
                 StreamError::Closed(why)
+            }
+            StreamFailure::Untrusted(why) => {
+                self.trouble.untrusted = Some(why.clone());
+                StreamError::Denied(why)
             }
             StreamFailure::TimedOut => StreamError::TimedOut,
         }

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::bindings::MailStorePre;
 use crate::bindings::clawback::mail_store::types as wit;
-use crate::call::{self, Instance};
+use crate::call::{self, Ended, Instance, Size};
 use crate::guest::{Grants, Guest, Trouble};
 use crate::mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 use crate::{contract, convert};
@@ -25,6 +25,9 @@ pub(crate) struct WasmStore {
     pub(crate) seats: Semaphore,
     pub(crate) call_timeout: Duration,
 }
+
+/// The connector's own result, and what the host saw.
+type Answered<T> = (Result<T, wit::Error>, Trouble);
 
 /// Calls one export in a fresh instance and gives back the connector's own result and what the host saw.
 macro_rules! ask {
@@ -63,6 +66,35 @@ impl WasmStore {
     async fn seat(&self) -> Result<SemaphorePermit<'_>, CallError> {
         let closed = |_| CallError::Transient { store: Arc::clone(self.name()), detail: "the store is closing".into() };
         self.seats.acquire().await.map_err(closed)
+    }
+
+    /// One page, which may be too large.
+    async fn search_once(
+        &self,
+        mailbox: &Arc<str>,
+        query: &wit::Query,
+        cursor: Option<&str>,
+        most: u32,
+    ) -> Result<Answered<wit::MessagePage>, Ended> {
+        let bytes = self.grants.limits.answer_bytes;
+        Ok(ask_again!(self, mailbox, bytes, call_search, mailbox, query, cursor, most))
+    }
+
+    async fn locate_once(
+        &self,
+        mailbox: &Arc<str>,
+        refs: &[wit::MessageRef],
+    ) -> Result<Answered<Vec<wit::Located>>, Ended> {
+        let bytes = self.grants.limits.answer_bytes;
+        let (answer, trouble) = ask_again!(self, mailbox, bytes, call_locate, mailbox, refs);
+        // Counted part by part, so that no part can answer for another.
+        if let Ok(located) = &answer
+            && located.len() != refs.len()
+        {
+            let asked = refs.iter().map(|one| one.locator.as_str());
+            contract::check_located(located, asked, &self.grants.limits).map_err(|breach| self.breach(&breach))?;
+        }
+        Ok((answer, trouble))
     }
 
     fn refused(&self, mailbox: &str, error: wit::Error, trouble: Trouble) -> CallError {
@@ -122,11 +154,15 @@ impl MailStore for WasmStore {
         most: u32,
     ) -> Result<Page<Message>, CallError> {
         let limits = &self.grants.limits;
-        let most = most.clamp(1, limits.page);
+        let mut most = most.clamp(1, limits.page);
         let query = convert::query_to_wit(query);
         let _seat = self.seat().await?;
-        let (answer, trouble) =
-            ask_again!(self, mailbox, limits.answer_bytes, call_search, mailbox, &query, cursor.as_deref(), most);
+        let (answer, trouble) = loop {
+            match self.search_once(mailbox, &query, cursor.as_deref(), most).await {
+                Err(Ended { size: Size::TooLarge, .. }) if most > 1 => most /= 2,
+                ended => break ended?,
+            }
+        };
         let page = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
         contract::check_page(&page, cursor.as_deref(), most, limits).map_err(|breach| self.breach(&breach))?;
         let items = page.messages.into_iter().map(|message| convert::message(message, self.name(), mailbox));
@@ -142,8 +178,20 @@ impl MailStore for WasmStore {
         let refs: Vec<_> = references.iter().map(convert::reference_to_wit).collect();
         let owner: Arc<str> = mailbox.into();
         let _seat = self.seat().await?;
-        let (answer, trouble) = ask_again!(self, &owner, limits.answer_bytes, call_locate, mailbox, &refs);
-        let located = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+        let mut located = Vec::with_capacity(refs.len());
+        let mut parts = vec![refs.as_slice()];
+        while let Some(part) = parts.pop() {
+            match self.locate_once(&owner, part).await {
+                Err(Ended { size: Size::TooLarge, .. }) if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                ended => {
+                    let (answer, trouble) = ended?;
+                    located.extend(answer.map_err(|error| self.refused(mailbox, error, trouble))?);
+                }
+            }
+        }
         contract::check_located(&located, refs.iter().map(|one| one.locator.as_str()), limits)
             .map_err(|breach| self.breach(&breach))?;
         Ok(located.into_iter().map(convert::located).collect())

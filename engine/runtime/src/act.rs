@@ -284,7 +284,7 @@ impl Bench {
     fn failed(&self, target: &Target, error: &CallError) -> Outcome {
         let reason = match error {
             CallError::Throttled { .. } => Reason::ThrottledTooLong,
-            CallError::Transient { .. } => Reason::StoreUnavailable,
+            CallError::Transient { .. } | CallError::Untrusted { .. } => Reason::StoreUnavailable,
             CallError::Permanent { .. } => Reason::StoreRefused,
             CallError::Denied { .. } => Reason::Denied,
             CallError::NotFound { .. } => Reason::MailboxNotFound,

@@ -49,7 +49,8 @@ async fn an_answer_above_sixteen_mebibytes_is_refused() {
     let store = store("").await;
     let mailbox = "oversized-page@example.test".into();
     let error = store.search(&mailbox, &Query::default(), None, 1_000).await.unwrap_err().to_string();
-    assert!(error.contains("handed over more than 16 MiB at once"), "{error}");
+    // 1,000 were too large; then it answers, and one more than it was asked for.
+    assert!(error.contains("answered 501 messages on a page of at most 500"), "{error}");
     let reference = MessageRef { locator: "x".into(), message_id: String::new(), fingerprint: "00".into() };
     let error = store.fetch_raw("oversized-page", &reference, 100).await.unwrap_err().to_string();
     assert!(error.contains("101 bytes where at most 100"), "{error}");
@@ -81,8 +82,39 @@ async fn limits_obeyed_are_no_limits() {
     assert_eq!((all.items.len(), all.next), (1_000, None));
     let tighter = SandboxLimits { answer_bytes: 64 << 10, ..limits() };
     let store = host(tighter).load("corp", &hostile("settings = { records = \"1000\" }")).await.unwrap();
-    assert!(store.search(&"fine".into(), &Query::default(), None, 1_000).await.is_err());
-    assert_eq!(store.search(&"fine".into(), &Query::default(), None, 100).await.unwrap().items.len(), 100);
+    let (mut numbers, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = store.search(&"fine".into(), &Query::default(), cursor, 1_000).await.unwrap();
+        assert!(page.items.len() < 500, "halved until it fits");
+        numbers.extend(page.items.into_iter().map(|message| message.reference.locator));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(numbers, (0..1_000).map(|number| format!("INBOX/{number}")).collect::<Vec<_>>());
+    let tiny = SandboxLimits { answer_bytes: 200, ..limits() };
+    let store = host(tiny).load("corp", &hostile("")).await;
+    let said = match store {
+        Ok(store) => store.search(&"fine".into(), &Query::default(), None, 1_000).await.unwrap_err().to_string(),
+        Err(error) => format!("{error:?}"),
+    };
+    assert!(said.contains("handed over more than"), "one message that is too large is a fault: {said}");
+}
+
+#[tokio::test]
+async fn a_question_with_too_large_an_answer_is_asked_in_parts() {
+    let tight = SandboxLimits { answer_bytes: 64 << 10, ..limits() };
+    let store = host(tight).load("corp", &hostile("")).await.unwrap();
+    let reference = |number: u32| MessageRef {
+        locator: format!("INBOX/{number}"),
+        message_id: format!("<{number}@{}>", "x".repeat(200)),
+        fingerprint: "00".into(),
+    };
+    let references: Vec<_> = (0..1_000).map(reference).collect();
+    let located = store.locate("fine", &references).await.unwrap();
+    let found: Vec<_> = located.iter().map(|one| one.locator.as_str()).collect();
+    assert_eq!(found, references.iter().map(|one| one.locator.as_str()).collect::<Vec<_>>(), "in order, none left out");
 }
 
 #[tokio::test]
@@ -126,7 +158,10 @@ async fn lying_about_outcomes_is_a_fault() {
 async fn typed_errors_pass_the_border() {
     let store = store("").await;
     let throttled = page(&*store, "throttled", None).await.unwrap_err();
-    assert_eq!(throttled, CallError::Throttled { store: "corp".into(), after: Some(Duration::from_millis(1_500)) });
+    assert_eq!(
+        throttled,
+        CallError::Throttled { store: "corp".into(), after: Some(Duration::from_millis(1_500)), detail: None }
+    );
     assert!(matches!(page(&*store, "denied", None).await, Err(CallError::Denied { .. })));
 }
 

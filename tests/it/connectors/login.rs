@@ -12,7 +12,7 @@ use super::conformance::secret;
 use super::{config, host};
 
 /// A server that says its lines: the greeting, then one for each line that it hears. `$` stands for the tag. Keeps what it heard.
-async fn scripted(lines: &'static [&'static str]) -> (u16, Arc<Mutex<Vec<String>>>) {
+pub(super) async fn scripted(lines: &'static [&'static str]) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -37,7 +37,7 @@ async fn scripted(lines: &'static [&'static str]) -> (u16, Arc<Mutex<Vec<String>
     (port, heard)
 }
 
-async fn store(port: u16, tls: &str, auth: &str) -> Arc<dyn MailStore> {
+pub(super) async fn store(port: u16, tls: &str, auth: &str) -> Arc<dyn MailStore> {
     let folder = tempfile::tempdir().unwrap().keep();
     let password = secret(&folder, "hunter2");
     let auth = auth.replace("$PASSWORD", &format!("{password:?}"));
@@ -48,11 +48,11 @@ async fn store(port: u16, tls: &str, auth: &str) -> Arc<dyn MailStore> {
     host(SandboxLimits::default()).load("corp", &config(&text)).await.unwrap()
 }
 
-const PLAIN: &str = "kind = \"plain\"\nuser = \"admin\"\npassword-file = $PASSWORD";
-const OWN: &str = "kind = \"master-user\"\nuser = \"admin\"\npassword-file = $PASSWORD";
-const TOKEN: &str = "kind = \"xoauth2\"\ntoken-file = $PASSWORD";
+pub(super) const PLAIN: &str = "kind = \"plain\"\nuser = \"admin\"\npassword-file = $PASSWORD";
+pub(super) const OWN: &str = "kind = \"master-user\"\nuser = \"admin\"\npassword-file = $PASSWORD";
+pub(super) const TOKEN: &str = "kind = \"xoauth2\"\ntoken-file = $PASSWORD";
 
-async fn fails(lines: &'static [&'static str], tls: &str, auth: &str) -> (CallError, Vec<String>) {
+pub(super) async fn fails(lines: &'static [&'static str], tls: &str, auth: &str) -> (CallError, Vec<String>) {
     let (port, heard) = scripted(lines).await;
     let store = store(port, tls, auth).await;
     let error = store.search(&"u1@example.test".into(), &Query::default(), None, 1).await.unwrap_err();
@@ -103,6 +103,15 @@ async fn what_a_refusal_means() {
     let (error, _) = fails(&[GREETING, "$ NO [LIMIT] too many connections\r\n"], "none", PLAIN).await;
     assert!(matches!(error, CallError::Throttled { .. }), "{error}");
     let (error, _) = fails(&["* BYE too many connections\r\n"], "none", PLAIN).await;
+    assert!(matches!(error, CallError::Throttled { .. }), "{error}");
+    const BUSY: &str = "$ NO Request is throttled. Suggested Backoff Time: 1500 milliseconds\r\n";
+    let (error, _) = fails(&[GREETING, BUSY], "none", PLAIN).await;
+    let after = Some(std::time::Duration::from_millis(1_500));
+    assert!(matches!(&error, CallError::Throttled { after: told, .. } if *told == after), "{error}");
+    assert!(error.to_string().contains("Request is throttled"), "{error}");
+    let (error, _) =
+        fails(&[GREETING, "$ NO [UNAVAILABLE] Maximum number of connections from user+IP exceeded\r\n"], "none", PLAIN)
+            .await;
     assert!(matches!(error, CallError::Throttled { .. }), "{error}");
     let (error, _) = fails(&["* BYE shutting down\r\n"], "none", PLAIN).await;
     assert!(matches!(error, CallError::Transient { .. }), "{error}");
@@ -195,7 +204,8 @@ async fn a_real_server_its_certificate_and_its_tokens() {
     for line in [format!("{tls}\nserver-name = \"mail.example\""), tls.replace("ca-file", "# ca-file")] {
         let store = load(dovecot::ADMIN_PASSWORD.to_owned(), PLAIN, line).await;
         let error = search(store).await.unwrap_err();
-        assert!(matches!(error, CallError::Transient { .. }) && error.to_string().contains("TLS"), "{error}");
+        let said = error.to_string();
+        assert!(matches!(error, CallError::Untrusted { .. }) && said.contains("is not trusted"), "{said}");
     }
     // A name of a loopback address needs the operator's word.
     let named = tls.replace("127.0.0.1", "localhost");

@@ -10,8 +10,11 @@ use clawback_model::Digest;
 mod config;
 mod conformance;
 mod hostile;
+mod limits;
 mod login;
 mod pool;
+mod sasl;
+mod tls;
 
 fn dist(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/dist").join(file)

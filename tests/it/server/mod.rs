@@ -31,7 +31,7 @@ steps:
 ";
 /// Goes to and fro so slowly that a connection can be cut with the answer on its way.
 const SLOW: proxy::Options =
-    proxy::Options { round_trip: Duration::from_secs(4), cut_after_bytes: None, cut_after: None };
+    proxy::Options { round_trip: Duration::from_secs(4), cut_after_bytes: None, cut_after: None, at_most: None };
 
 struct Site {
     folder: tempfile::TempDir,

@@ -15,6 +15,8 @@ pub struct ConnectorJson {
     pub sha256: String,
     /// The interfaces that it imports: all that it can reach.
     pub imports: Vec<String>,
+    /// The settings that it reads, by name.
+    pub settings: Vec<String>,
     /// Stores that use it.
     pub stores: Vec<String>,
 }
@@ -22,8 +24,9 @@ pub struct ConnectorJson {
 impl ConnectorJson {
     /// Of a connector and the names of its stores.
     pub fn new(connector: ConnectorInfo, stores: Vec<String>) -> Self {
-        let ConnectorInfo { name, version, sha256, imports, .. } = connector;
-        Self { connector: name, version, sha256, imports, stores }
+        let ConnectorInfo { name, version, sha256, imports, settings, .. } = connector;
+        let settings = settings.into_iter().map(|(name, _)| name).collect();
+        Self { connector: name, version, sha256, imports, settings, stores }
     }
 }
 

@@ -16,10 +16,16 @@ pub(crate) enum ConnectorsCommand {
         /// Name of the store
         store: String,
     },
-    /// Log in and look, without touching anything
+    /// Log in, look, and ask what stands against each action, without touching anything
     Check {
         /// Name of the store [default: all]
         store: Option<String>,
+        /// Look at every mailbox [default: the first, the last, and three in between]
+        #[arg(long)]
+        all: bool,
+        /// Look at this mailbox; can be repeated
+        #[arg(long, value_name = "MAILBOX", conflicts_with = "all", requires = "store")]
+        mailbox: Vec<String>,
     },
 }
 

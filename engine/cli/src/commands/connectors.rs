@@ -1,10 +1,13 @@
 //! `clawback connectors`: what is built in, what a store can do, and whether it answers.
 
+mod readiness;
+
 use std::sync::Arc;
 
 use clawback_action_center::json::{ConnectorJson, StoreCheckJson, StoreJson};
-use clawback_connectors::{ConnectorChoice, ConnectorInfo, MailStore, StoreConfig};
+use clawback_connectors::{ConnectorChoice, ConnectorInfo, MailStore, StoreConfig, Which};
 
+pub(crate) use self::readiness::Looked;
 use crate::args::{Format, Global};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain, clean};
@@ -17,9 +20,10 @@ pub(crate) async fn list(global: &Global) -> Result<Exit, Failure> {
         Some(remote) => remote.get(&["connectors"], &[]).await?,
         None => built_in(&Config::find(global.config.as_deref()).unwrap_or_default()).await?,
     };
-    output::rows(global.format, &["connector", "version", "sha256", "imports", "stores"], &items, None, |item| {
+    let columns = ["connector", "version", "sha256", "imports", "settings", "stores"];
+    output::rows(global.format, &columns, &items, None, |item| {
         let names = [&item.connector, &item.version, &item.sha256].map(Clone::clone);
-        [names.to_vec(), vec![item.imports.join(" "), item.stores.join(" ")]].concat()
+        [names.to_vec(), [&item.imports, &item.settings, &item.stores].map(|list| list.join(" ")).to_vec()].concat()
     })?;
     Ok(Exit::Done)
 }
@@ -57,72 +61,85 @@ pub(crate) async fn describe(global: &Global, name: &str) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-pub(crate) async fn check(global: &Global, name: Option<&str>) -> Result<Exit, Failure> {
-    let checked = match Remote::of(global)? {
-        Some(remote) => check_there(&remote, name).await?,
-        None => check_here(global, name).await?,
+pub(crate) async fn check(
+    global: &Global,
+    name: Option<&str>,
+    all: bool,
+    mailboxes: Vec<String>,
+) -> Result<Exit, Failure> {
+    let which = match (all, mailboxes.is_empty()) {
+        (true, _) => Which::All,
+        (false, true) => Which::Sample,
+        (false, false) => Which::Named(mailboxes),
     };
-    if checked.is_empty() {
+    let looked = match Remote::of(global)? {
+        Some(remote) => check_there(&remote, name, &which).await?,
+        None => check_here(global, name, &which).await?,
+    };
+    if looked.is_empty() {
         return Err(Failure::misuse("no store is configured").hint("describe one under [stores.NAME] in clawback.toml"));
     }
-    let mut exit = Exit::Done;
-    for (name, seen) in checked {
-        match seen {
-            Ok(said) => output::line(&format!("ok     {name}: {said}"))?,
-            Err(error) => {
-                exit = Exit::Failed;
-                output::line(&format!("WRONG  {name}"))?;
-                output::note(&error.render());
-            }
+    let exit = if looked.iter().all(Looked::is_well) { Exit::Done } else { Exit::Failed };
+    if global.format == Format::Table {
+        for store in &looked {
+            output::line(&store.line())?;
+            store.details().iter().try_for_each(|line| output::line(line))?;
+            store.problems().iter().for_each(|problem| output::note(problem));
         }
+        return Ok(exit);
+    }
+    let columns = ["store", "mailbox", "milliseconds", "problem", "action", "obstacle", "creates", "visible"];
+    if global.format == Format::Csv {
+        let rows: Vec<_> = looked.iter().flat_map(Looked::rows).collect();
+        output::rows(global.format, &columns, &rows, None, Clone::clone)?;
+    } else {
+        output::rows(global.format, &columns, &looked, None, |_| Vec::new())?;
     }
     Ok(exit)
 }
 
-type Checked = Vec<(String, Result<String, Failure>)>;
-
-async fn check_here(global: &Global, name: Option<&str>) -> Result<Checked, Failure> {
+async fn check_here(global: &Global, name: Option<&str>, which: &Which) -> Result<Vec<Looked>, Failure> {
     // It logs in with the site's credentials.
     let session = Session::open(global, Stores::None).await?;
     session.api.may_work(&session.who)?;
     let config = Config::find(global.config.as_deref())?;
     let names = name.map_or_else(|| config.stores.keys().cloned().collect(), |name| vec![name.to_owned()]);
-    let mut checked = Vec::new();
+    let mut looked = Vec::new();
     for name in names {
-        let seen = probe(&config, &name).await;
-        checked.push((name, seen));
+        looked.push(look(&config, &name, which).await);
     }
-    Ok(checked)
+    Ok(looked)
 }
 
-async fn check_there(remote: &Remote, name: Option<&str>) -> Result<Checked, Failure> {
+async fn check_there(remote: &Remote, name: Option<&str>, which: &Which) -> Result<Vec<Looked>, Failure> {
+    if *which != Which::Sample {
+        let said = "a server looks at the first mailbox of each store";
+        return Err(Failure::misuse(said).hint("`--all` and `--mailbox` are for the machine of the site"));
+    }
     let names = match name {
         Some(name) => vec![name.to_owned()],
         None => remote.get::<Vec<StoreJson>>(&["stores"], &[]).await?.into_iter().map(|store| store.store).collect(),
     };
-    let mut checked = Vec::new();
+    let mut looked = Vec::new();
     for name in names {
         let seen: StoreCheckJson = remote.act(&["stores", &name, "check"]).await?;
-        let said = match seen.problem {
-            Some(problem) => Err(Failure::failed(clean(&problem))),
-            None => Ok(in_words(seen.mailbox.as_deref(), seen.milliseconds.unwrap_or_default())),
-        };
-        checked.push((name, said));
+        looked.push(match seen.problem {
+            Some(problem) => Looked::failed(&name, &Failure::failed(clean(&problem))),
+            None => Looked::at_one(&name, seen.mailbox, seen.milliseconds.unwrap_or_default()),
+        });
     }
-    Ok(checked)
+    Ok(looked)
 }
 
-/// Logs in to the first mailbox and looks.
-pub(crate) async fn probe(config: &Config, name: &str) -> Result<String, Failure> {
-    let store = load(config, name).await?;
-    let seen = clawback_connectors::check(&*store).await.map_err(|error| Failure::failed(chain(&error)))?;
-    Ok(in_words(seen.mailbox.as_deref(), u64::try_from(seen.took.as_millis()).unwrap_or(u64::MAX)))
-}
-
-fn in_words(mailbox: Option<&str>, milliseconds: u64) -> String {
-    match mailbox {
-        Some(mailbox) => format!("{mailbox} answers in {milliseconds} ms, login included"),
-        None => "it answers, and has no mailbox".to_owned(),
+/// Logs in to mailboxes of one store and looks.
+pub(crate) async fn look(config: &Config, name: &str, which: &Which) -> Looked {
+    let store = match load(config, name).await {
+        Ok(store) => store,
+        Err(failure) => return Looked::failed(name, &failure),
+    };
+    match clawback_connectors::survey(&*store, which).await {
+        Ok(survey) => Looked::of(name, survey),
+        Err(error) => Looked::failed(name, &Failure::failed(chain(&error))),
     }
 }
 

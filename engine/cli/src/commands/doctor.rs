@@ -2,6 +2,7 @@
 
 mod machine;
 
+use clawback_connectors::Which;
 use clawback_runtime::Site;
 
 use crate::args::Global;
@@ -70,7 +71,9 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     }
     // Without a token nobody logs in to anything with the site's credentials.
     for name in config.stores.keys().filter(|_| known) {
-        report.add(&format!("store {name}"), super::connectors::probe(&config, name).await)?;
+        let looked = super::connectors::look(&config, name, &Which::Sample).await;
+        report.add(&format!("store {name}"), looked.summary())?;
+        looked.details().iter().try_for_each(|line| output::line(line))?;
     }
     Ok(if report.all_well { Exit::Done } else { Exit::Failed })
 }

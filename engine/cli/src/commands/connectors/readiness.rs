@@ -1,0 +1,274 @@
+//! What a look at a store found, in words, rows and JSON. Decides what is wrong; asks nobody.
+
+use std::collections::BTreeMap;
+
+use clawback_connectors::{CallError, Readiness, Survey, Visit};
+use clawback_model::visible_line;
+use serde::Serialize;
+
+use crate::failure::{Failure, clean};
+
+/// Longest text of a server in a line.
+const TEXT: usize = 300;
+
+/// One store.
+#[derive(Debug, Serialize)]
+pub(crate) struct Looked {
+    store: String,
+    ok: bool,
+    /// Why it could not be asked at all.
+    problem: Option<String>,
+    /// How many mailboxes it has; null where a server was asked, which does not say.
+    mailboxes: Option<usize>,
+    looked_at: Vec<Mailbox>,
+    /// Mailboxes whose names could not be told.
+    gaps: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Mailbox {
+    mailbox: String,
+    milliseconds: u64,
+    problem: Option<String>,
+    actions: Vec<Known>,
+}
+
+/// What is known of one action in one mailbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Known {
+    action: String,
+    obstacle: Option<String>,
+    creates: Option<String>,
+    visible: Option<String>,
+}
+
+impl Known {
+    fn of(readiness: Readiness) -> Self {
+        let Readiness { action, obstacle, creates, visible } = readiness;
+        Self { action: action.as_str().to_owned(), obstacle, creates, visible }
+    }
+
+    /// As it is shown.
+    fn words(&self) -> String {
+        if let Some(obstacle) = &self.obstacle {
+            return format!("OBSTACLE: {}", visible_line(obstacle, TEXT));
+        }
+        let creates = self.creates.as_ref().map(|path| format!("would create folder `{}`", visible_line(path, TEXT)));
+        let visible = self.visible.as_ref().map(|path| format!("the owner can open `{}`", visible_line(path, TEXT)));
+        let parts: Vec<String> = creates.into_iter().chain(visible).collect();
+        if parts.is_empty() { "ready".to_owned() } else { format!("ready; {}", parts.join("; ")) }
+    }
+}
+
+impl Mailbox {
+    fn of(visit: Visit) -> Self {
+        let (problem, actions) = match visit.seen {
+            Ok(known) => (None, known.into_iter().map(Known::of).collect()),
+            Err(error) => {
+                let hint = if matches!(error.source, CallError::NotFound { .. }) {
+                    "\n  hint: a mailbox of that name is listed, but holds no mail where the connector looks: see `settings` of \
+                     the store; `clawback connectors list` names those that there are"
+                } else {
+                    ""
+                };
+                (Some(format!("{}{hint}", clean(&error.to_string()))), Vec::new())
+            }
+        };
+        let milliseconds = u64::try_from(visit.took.as_millis()).unwrap_or(u64::MAX);
+        Self { mailbox: visit.mailbox.to_string(), milliseconds, problem, actions }
+    }
+}
+
+impl Looked {
+    pub(super) fn of(store: &str, survey: Survey) -> Self {
+        let looked_at: Vec<Mailbox> = survey.visits.into_iter().map(Mailbox::of).collect();
+        let gaps: Vec<String> =
+            survey.gaps.into_iter().map(|gap| visible_line(&format!("{}: {}", gap.item, gap.reason), TEXT)).collect();
+        let opens = looked_at.iter().all(|one| one.problem.is_none());
+        let acts = looked_at.iter().flat_map(|one| &one.actions).all(|known| known.obstacle.is_none());
+        let ok = opens && acts && gaps.is_empty();
+        Self { store: store.to_owned(), ok, problem: None, mailboxes: Some(survey.mailboxes), looked_at, gaps }
+    }
+
+    pub(super) fn failed(store: &str, failure: &Failure) -> Self {
+        let problem = failure.render();
+        let problem = problem.strip_prefix("error: ").unwrap_or(&problem).to_owned();
+        let (looked_at, gaps) = (Vec::new(), Vec::new());
+        Self { store: store.to_owned(), ok: false, problem: Some(problem), mailboxes: None, looked_at, gaps }
+    }
+
+    /// What a server says of the first mailbox.
+    pub(super) fn at_one(store: &str, mailbox: Option<String>, milliseconds: u64) -> Self {
+        let looked_at = mailbox.map(|mailbox| Mailbox { mailbox, milliseconds, problem: None, actions: Vec::new() });
+        let looked_at = looked_at.into_iter().collect();
+        Self { store: store.to_owned(), ok: true, problem: None, mailboxes: None, looked_at, gaps: Vec::new() }
+    }
+
+    pub(super) fn is_well(&self) -> bool {
+        self.ok
+    }
+
+    /// The head line of `connectors check`.
+    pub(super) fn line(&self) -> String {
+        if self.ok { format!("ok     {}: {}", self.store, self.words()) } else { format!("WRONG  {}", self.store) }
+    }
+
+    fn words(&self) -> String {
+        let slowest = self.looked_at.iter().map(|one| one.milliseconds).max().unwrap_or_default();
+        match (self.looked_at.as_slice(), self.mailboxes) {
+            ([], _) => "it answers, and has no mailbox".to_owned(),
+            ([one], _) => {
+                format!("{} answers in {slowest} ms, login included", visible_line(&one.mailbox, TEXT))
+            }
+            (several, of) => {
+                let of = of.map_or(String::new(), |of| format!(" of {of}"));
+                format!(
+                    "{}{of} mailboxes looked at; each answers in {slowest} ms or less, login included",
+                    several.len()
+                )
+            }
+        }
+    }
+
+    /// A line for each action and each thing that is known of it, with the mailboxes that it is known of.
+    pub(crate) fn details(&self) -> Vec<String> {
+        let mut found: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+        for one in &self.looked_at {
+            for known in &one.actions {
+                found.entry((&known.action, known.words())).or_default().push(&one.mailbox);
+            }
+        }
+        let opened = self.looked_at.iter().filter(|one| !one.actions.is_empty()).count();
+        let line = |((action, words), mailboxes): ((&str, String), Vec<&str>)| {
+            let part = if mailboxes.len() == opened {
+                String::new()
+            } else {
+                let example = visible_line(mailboxes[0], TEXT);
+                format!(" ({} of {opened} mailboxes, e.g. {example})", mailboxes.len())
+            };
+            format!("         {action:<22} {words}{part}")
+        };
+        found.into_iter().map(line).collect()
+    }
+
+    /// Everything that is wrong, as it goes to standard error.
+    pub(super) fn problems(&self) -> Vec<String> {
+        let mailboxes = self.looked_at.iter().filter_map(|one| one.problem.as_ref());
+        let errors = self.problem.iter().chain(mailboxes).map(|problem| format!("error: {problem}"));
+        let gaps = self.gaps.iter().map(|gap| format!("error: a mailbox cannot be named: {gap}"));
+        errors.chain(gaps).chain(self.obstacles()).collect()
+    }
+
+    fn obstacles(&self) -> impl Iterator<Item = String> {
+        self.looked_at.iter().filter_map(|one| {
+            let refused: Vec<&str> = one
+                .actions
+                .iter()
+                .filter(|known| known.obstacle.is_some())
+                .map(|known| known.action.as_str())
+                .collect();
+            let mailbox = visible_line(&one.mailbox, TEXT);
+            (!refused.is_empty()).then(|| format!("error: mailbox `{mailbox}`: cannot do {}", refused.join(", ")))
+        })
+    }
+
+    /// For `doctor`.
+    pub(crate) fn summary(&self) -> Result<String, Failure> {
+        if self.ok {
+            return Ok(self.words());
+        }
+        let problems = self.problems().join("\n");
+        Err(Failure::failed(problems.strip_prefix("error: ").unwrap_or(&problems)))
+    }
+
+    /// A row for each mailbox and action, for CSV.
+    pub(super) fn rows(&self) -> Vec<Vec<String>> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let mut rows = Vec::new();
+        if self.problem.is_some() {
+            rows.push(vec![self.store.clone(), String::new(), String::new(), text(&self.problem)]);
+        }
+        for one in &self.looked_at {
+            let head = vec![self.store.clone(), one.mailbox.clone(), one.milliseconds.to_string(), text(&one.problem)];
+            if one.actions.is_empty() {
+                rows.push(head.clone());
+            }
+            for known in &one.actions {
+                let known = [known.action.clone(), text(&known.obstacle), text(&known.creates), text(&known.visible)];
+                rows.push([head.clone(), known.to_vec()].concat());
+            }
+        }
+        rows.iter_mut().for_each(|row| row.resize(8, String::new()));
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clawback_connectors::ProbeError;
+    use clawback_model::Action;
+
+    use super::*;
+
+    fn ready(action: Action) -> Readiness {
+        Readiness { action, obstacle: None, creates: None, visible: None }
+    }
+
+    fn visit(mailbox: &str, seen: Result<Vec<Readiness>, CallError>) -> Visit {
+        let seen = seen.map_err(|source| ProbeError { mailbox: Some(mailbox.into()), source });
+        Visit { mailbox: mailbox.into(), took: Duration::from_millis(7), seen }
+    }
+
+    fn looked(visits: Vec<Visit>) -> Looked {
+        Looked::of("corp", Survey { mailboxes: 9, gaps: Vec::new(), visits })
+    }
+
+    #[test]
+    fn what_is_known_is_said_once_with_its_mailboxes() {
+        let creates = Readiness { creates: Some("Junk".into()), ..ready(Action::MoveToJunk) };
+        let open = Readiness { visible: Some("Quarantine".into()), ..ready(Action::MoveToQuarantine) };
+        let seen = looked(vec![
+            visit("a", Ok(vec![creates, open.clone()])),
+            visit("b", Ok(vec![ready(Action::MoveToJunk), open])),
+        ]);
+        assert!(seen.is_well());
+        assert_eq!(
+            seen.line(),
+            "ok     corp: 2 of 9 mailboxes looked at; each answers in 7 ms or less, login included"
+        );
+        let lines: Vec<String> = seen.details().iter().map(|line| line.trim().to_owned()).collect();
+        assert_eq!(
+            lines,
+            [
+                "move-to-junk           ready (1 of 2 mailboxes, e.g. b)",
+                "move-to-junk           ready; would create folder `Junk` (1 of 2 mailboxes, e.g. a)",
+                "move-to-quarantine     ready; the owner can open `Quarantine`",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_obstacle_in_one_mailbox_is_wrong() {
+        let refused = Readiness { obstacle: Some("no UIDPLUS".into()), ..ready(Action::HardDelete) };
+        let seen = looked(vec![visit("a", Ok(vec![ready(Action::HardDelete)])), visit("b", Ok(vec![refused]))]);
+        assert!(!seen.is_well() && seen.summary().is_err());
+        assert_eq!(seen.problems(), ["error: mailbox `b`: cannot do hard-delete"]);
+        assert!(seen.details().iter().any(|line| line.contains("OBSTACLE: no UIDPLUS (1 of 2 mailboxes, e.g. b)")));
+        let json = serde_json::to_value(&seen).unwrap();
+        assert_eq!(json["looked_at"][1]["actions"][0]["obstacle"], "no UIDPLUS");
+        assert_eq!(seen.rows()[1][5], "no UIDPLUS");
+    }
+
+    #[test]
+    fn a_mailbox_that_does_not_open_is_named_with_the_cure() {
+        let denied = CallError::Denied { store: "corp".into(), detail: "[AUTHORIZATIONFAILED] no".into() };
+        let missing = CallError::NotFound { store: "corp".into(), mailbox: "c".into(), detail: None };
+        let seen = looked(vec![visit("a", Ok(Vec::new())), visit("b", Err(denied)), visit("c", Err(missing))]);
+        assert!(!seen.is_well());
+        let problems = seen.problems();
+        assert!(problems[0].starts_with("error: mailbox `b`: store `corp` denies access"), "{problems:?}");
+        assert!(problems[1].contains("mailbox `c`") && problems[1].contains("see `settings`"), "{problems:?}");
+    }
+}
