@@ -10,7 +10,7 @@ use crate::tree::{File, MailFolder, Mailbox, refused, why};
 /// Files whose heads are read in one call: with [`HEAD`] it stays far below what a call may carry.
 pub(crate) const BATCH: usize = 400;
 /// Nearly every header fits; the few that do not are read on, one file after the other.
-const HEAD: u32 = 8 * 1024;
+pub(crate) const HEAD: u32 = 8 * 1024;
 /// Bytes in one read; hosts give no more at once.
 const CHUNK: u32 = 1024 * 1024;
 /// No more of a header is read than this.

@@ -11,13 +11,15 @@ use clawback_connector_sdk::{
 
 use crate::{
     gaps::Gaps,
-    head::{BATCH, Head, heads, sealed},
+    head::{BATCH, HEAD, Head, heads, sealed},
     name,
     tree::{File, MailFolder, Mailbox, NOT_FOLLOWED, locator, refused},
 };
 
 /// Heads read for one page at most, so that a call on a huge mailbox with few hits ends in time.
 const HEADS_A_PAGE: usize = 20_000;
+/// Bytes of long headers read for one page at most, for the same reason.
+const LONG_BYTES_A_PAGE: usize = 32 * 1024 * 1024;
 /// Messages longer than this are read for attachment names up to here.
 const LARGEST: u64 = 12 * 1024 * 1024;
 /// Bytes in one read; hosts give no more at once.
@@ -31,6 +33,8 @@ struct Page<'q> {
     most: usize,
     messages: Vec<Message>,
     budget: Budget,
+    /// Bytes of long headers that were looked at.
+    long_bytes: usize,
     gaps: Gaps,
 }
 
@@ -48,7 +52,8 @@ pub(crate) fn search<H: Folder + Host>(
         None => None,
     };
     let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-    let mut page = Page { query, most, messages: Vec::new(), budget: Budget::default(), gaps: Gaps::default() };
+    let mut page =
+        Page { query, most, messages: Vec::new(), budget: Budget::default(), long_bytes: 0, gaps: Gaps::default() };
     let folders = mailbox.folders()?;
     if cursor.is_none() {
         page.gaps.extend(folders.gaps);
@@ -131,13 +136,15 @@ impl Page<'_> {
             self.gaps.item(path, &file.name, reason);
             return true;
         }
+        self.long_bytes += head.len().saturating_sub(HEAD as usize);
+        let goes_on = self.long_bytes < LONG_BYTES_A_PAGE;
         let hit = hit(self.query, folder, unique, file, &head);
         drop(head);
         let Some(mut message) = hit else {
             if is_start {
                 self.gaps.item(path, &file.name, "its header is too long to be read to the end");
             }
-            return true;
+            return goes_on;
         };
         if message.ref_.locator.len() > LONGEST_LOCATOR {
             self.gaps.item(path, &file.name, "its name is too long");
@@ -150,7 +157,7 @@ impl Page<'_> {
                     // What was not read to its end may have the name further on: the host decides.
                     let is_cut = file.size > LARGEST;
                     if !is_cut && !matching::matches_attachments(self.query, &names) {
-                        return true;
+                        return goes_on;
                     }
                     attachment::put(&mut message, names);
                     if is_cut && !message.cut.iter().any(|cut| cut == "attachments") {
@@ -170,7 +177,7 @@ impl Page<'_> {
         }
         let has_room = self.budget.take(&message);
         self.messages.push(message);
-        has_room && self.messages.len() < self.most
+        has_room && goes_on && self.messages.len() < self.most
     }
 }
 
