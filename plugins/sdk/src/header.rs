@@ -71,8 +71,9 @@ pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
     let shown = from.shown().cloned().unwrap_or_default();
     let (also_from, is_cut) = others(&from, &shown.address);
     note(is_cut || is_unread(&fields, &["from"]), "from");
+    // No condition reads the name, so that a long one leaves the senders judged.
     let (from_name, is_cut) = bound::text(shown.name, bound::NAME);
-    note(is_cut, "from");
+    note(is_cut, "from-name");
 
     // Recipients are only listed here: more than the list holds is not read.
     let mut to = Senders::default();
