@@ -85,8 +85,8 @@ mod tests {
         #[test]
         fn every_name_comes_back(name in proptest::collection::vec(any::<u8>(), 0..40), more in "[a\u{10ff7f}-\u{10ffff}]{0,3}") {
             let name = OsString::from_vec([name, more.into_bytes()].concat());
-            let told = told(&name).unwrap();
-            prop_assert_eq!(&*spelled(&told), name.as_os_str());
+            let back = told(&name).map(|told| spelled(&told).into_owned());
+            prop_assert_eq!(back, Some(name));
         }
     }
 }

@@ -239,14 +239,15 @@ fn a_field_that_is_too_long_to_be_read_is_left_to_the_host() {
 
 #[test]
 fn hostile_lengths_take_no_time() {
-    let began = std::time::Instant::now();
     for piece in [
         "<", ">", "\"", "(", "((", ")", "<\"", "\"<", "@", "@ ", "a@b <", "=?", "=?u?Q?", "=?u?Q?a ", "\\", ",", "[",
         "@[", ":", "a@", "\"@", "(a@b",
     ] {
-        let header = [b"From: ".as_slice(), piece.repeat((1 << 18) / piece.len()).as_bytes(), b"\r\n\r\n"].concat();
+        let header = [b"From: ".as_slice(), piece.repeat((1 << 17) / piece.len()).as_bytes(), b"\r\n\r\n"].concat();
+        let began = std::time::Instant::now();
         assert!(is_found(&header, |_| ()));
-        assert!(began.elapsed().as_secs() < 60, "{piece}");
+        // Linear work takes a fraction of a second, also on a busy machine; quadratic work takes minutes.
+        assert!(began.elapsed().as_secs() < 30, "{piece}");
     }
 }
 
