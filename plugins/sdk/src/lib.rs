@@ -17,6 +17,7 @@ pub mod matching;
 /// How texts are compared: the host's own file, so that no connector compares by another rule.
 #[path = "../../../engine/model/src/normal.rs"]
 pub mod normal;
+pub mod page;
 pub mod place;
 pub mod utf7;
 
