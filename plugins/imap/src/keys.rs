@@ -7,15 +7,16 @@
 //!   `HEADER From` compares with the decoded field. Only that is asked, for each word of an address on its own: blanks,
 //!   comments and quotes may stand between them. Both cannot be asked together: Dovecot takes `FROM x` for the answer
 //!   to a `HEADER From x` behind it.
-//! - Encoded words of an unknown character set or with a language tag are left out by Dovecot without a trace; Cyrus puts
-//!   U+FFFD there. Broken base64, split characters and raw 8-bit bytes are read by each in its own way.
+//! - Encoded words of an unknown character set or with a language tag are compared by Dovecot as they are with a key in
+//!   capitals, so that no small letter in them is ever found; Cyrus puts U+FFFD there. Broken base64, split characters
+//!   and raw 8-bit bytes are read by each in its own way.
 //!
 //! For addresses the messages that the server could not decode are few and can be named: fields in which it sees `=?`,
-//! U+FFFD, a backslash or no `@` are asked for beside the words. What an address hides behind another visible one in an encoded word
-//! that Dovecot drops is not found; no mail program shows such an address as the sender.
+//! U+FFFD, a backslash or no vowel are asked for beside the words. What an address in such an encoded word hides behind
+//! another one that is visible is not found on Dovecot.
 //!
-//! For subjects and other texts they cannot be named, as a dropped word leaves no trace, and the words that are searched
-//! for may be in it. No text is a key therefore. Where other conditions leave many messages, [`crate::scan`] reads that
+//! For subjects and other texts they cannot be named, as the words that are searched for may be the ones that the server
+//! does not see. No text is a key therefore. Where other conditions leave many messages, [`crate::scan`] reads that
 //! one field of each: a server does the same work for it as for its own search, and its answer is about 100 bytes a
 //! message.
 
@@ -26,6 +27,8 @@ use crate::command::Part;
 
 /// Values of one condition in one SEARCH; lines have a limit.
 const A_SEARCH: usize = 50;
+/// Hardly an address has none of these.
+const VOWELS: [&str; 4] = ["a", "e", "i", "o"];
 /// Words of one half of an address; more make a search slower and hardly narrower.
 const WORDS: usize = 3;
 
@@ -117,16 +120,14 @@ fn push<T>(lists: &mut Vec<Vec<Key>>, values: &[T], key: impl Fn(&T) -> Option<K
 
 /// Messages in which the server could not read this field of addresses, as far as a search can name them.
 fn undecoded(name: &str, is_utf8: bool) -> Vec<Key> {
-    let without = |text: &str| vec![Part::Raw(format!("NOT HEADER {name} ")), Part::Text(text.as_bytes().to_vec())];
     let mut keys = vec![header(name, "=?"), header(name, "\\")];
     if is_utf8 {
         keys.push(header(name, "\u{fffd}"));
     }
-    keys.push(match name {
-        "From" => without("@"),
-        // Many messages name nobody they go to.
-        _ => all(vec![header(name, ""), without("@"), without("undisclosed")]),
-    });
+    let no_vowel = VOWELS.iter().map(|vowel| [vec![Part::Raw("NOT ".into())], header(name, vowel)].concat());
+    // Many messages name nobody they go to.
+    let has_field = (name != "From").then(|| header(name, ""));
+    keys.push(all(has_field.into_iter().chain(no_vowel).collect()));
     keys
 }
 
@@ -243,7 +244,8 @@ mod tests {
         format!("HEADER 'From' '{word}'")
     }
 
-    const HIDDEN: &str = "OR (HEADER 'From' '=?') (OR (HEADER 'From' '\\') (NOT HEADER From '@'))";
+    const HIDDEN: &str = "OR (HEADER 'From' '=?') (OR (HEADER 'From' '\\') (NOT HEADER 'From' 'a' NOT HEADER 'From' \
+                          'e' NOT HEADER 'From' 'i' NOT HEADER 'From' 'o'))";
 
     #[test]
     fn conditions_become_keys() {
