@@ -354,7 +354,9 @@ fn judgeable(query: &Query, cut: &[String]) -> Query {
             }
             "to" => query.to_address.clear(),
             "attachments" => query.attachment_name.clear(),
-            _ => query.header_contains.clear(),
+            name if name.starts_with("header ") => query.header_contains.clear(),
+            // Nothing is asked about the others.
+            _ => {}
         }
     }
     query
