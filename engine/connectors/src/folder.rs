@@ -4,6 +4,7 @@
 //! the way is opened from the one before it. A rename never replaces, and is on disk before the call that made it answers.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions};
 
-use crate::bindings::clawback::mail_store::folder::{self, Entry, FolderError};
+use crate::bindings::clawback::mail_store::folder::{self, Entry, EntryKind, FolderError};
+use crate::file_name::{self, spelled};
 use crate::guest::Guest;
 
 /// The granted directory.
@@ -95,10 +97,10 @@ impl folder::Host for Guest {
         self.blocking(move |folder| {
             let Ok((parent, name)) = folder.split(&path) else {
                 folder.walk(&path)?;
-                return Ok(Entry { name: String::new(), is_dir: true, size: 0, modified: 0 });
+                return Ok(Entry { name: String::new(), kind: EntryKind::Dir, size: 0, modified: 0 });
             };
-            let meta = folder.walk(parent)?.symlink_metadata(name).map_err(|error| refused(&error))?;
-            entry(name.to_owned(), &meta).ok_or_else(|| FolderError::Denied("neither a file nor a directory".into()))
+            let meta = folder.walk(parent)?.symlink_metadata(&*spelled(name)).map_err(|error| refused(&error))?;
+            Ok(entry(name.to_owned(), &meta))
         })
         .await
     }
@@ -111,7 +113,7 @@ impl folder::Host for Guest {
                 let from_dir = Arc::new(folder.walk(from_parent)?);
                 let to_dir =
                     if from_parent == to_parent { Arc::clone(&from_dir) } else { Arc::new(folder.walk(to_parent)?) };
-                rename(&from_dir, from_name, &to_dir, to_name).map_err(|error| refused(&error))?;
+                rename(&from_dir, &spelled(from_name), &to_dir, &spelled(to_name)).map_err(|error| refused(&error))?;
                 Ok([(to_parent.to_owned(), to_dir), (from_parent.to_owned(), from_dir)])
             })
             .await?;
@@ -123,7 +125,7 @@ impl folder::Host for Guest {
             .blocking(move |folder| {
                 let (parent, name) = folder.split(&path)?;
                 let dir = folder.walk(parent)?;
-                dir.create_dir(name).map_err(|error| refused(&error))?;
+                dir.create_dir(&*spelled(name)).map_err(|error| refused(&error))?;
                 Ok((parent.to_owned(), Arc::new(dir)))
             })
             .await?;
@@ -135,15 +137,20 @@ impl folder::Host for Guest {
             .blocking(move |folder| {
                 let (parent, name) = folder.split(&path)?;
                 let dir = folder.walk(parent)?;
-                let meta = dir.symlink_metadata(name).map_err(|error| refused(&error))?;
+                let name = spelled(name);
+                let meta = dir.symlink_metadata(&*name).map_err(|error| refused(&error))?;
                 if !meta.is_file() {
                     return Err(FolderError::Denied("not a regular file".into()));
                 }
-                dir.remove_file(name).map_err(|error| refused(&error))?;
+                dir.remove_file(&*name).map_err(|error| refused(&error))?;
                 Ok((parent.to_owned(), Arc::new(dir)))
             })
             .await?;
         Ok(removed.map(|changed| self.unsynced.0.extend([changed])))
+    }
+
+    async fn is_writable(&mut self, path: String) -> Answer<bool> {
+        self.blocking(move |folder| is_writable(&folder.walk(&path)?)).await
     }
 }
 
@@ -169,7 +176,7 @@ impl GrantedFolder {
         let mut dir = self.root.try_clone().map_err(|error| refused(&error))?;
         for name in path.split('/').filter(|name| !(path.is_empty() || path == "." && *name == ".")) {
             check_name(name)?;
-            dir = dir.open_dir_nofollow(name).map_err(|error| refused(&error))?;
+            dir = dir.open_dir_nofollow(&*spelled(name)).map_err(|error| refused(&error))?;
         }
         Ok(dir)
     }
@@ -208,7 +215,7 @@ fn open(dir: &Dir, name: &str) -> Result<File, FolderError> {
         // A named pipe in a mailbox must not hold us up.
         options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
     }
-    let file = dir.open_with(name, &options).map_err(|error| refused(&error))?;
+    let file = dir.open_with(&*spelled(name), &options).map_err(|error| refused(&error))?;
     if !file.metadata().map_err(|error| refused(&error))?.is_file() {
         return Err(FolderError::Denied("not a regular file".into()));
     }
@@ -228,10 +235,9 @@ fn list(dir: &Dir, most: usize) -> Result<Vec<Entry>, FolderError> {
     let mut entries = Vec::new();
     for found in dir.entries().map_err(|error| refused(&error))? {
         let found = found.map_err(|error| refused(&error))?;
-        // Names that are not UTF-8 cannot be told to a guest, and files that just went away are no longer there.
-        let Ok(name) = found.file_name().into_string() else { continue };
-        let Ok(meta) = found.metadata() else { continue };
-        entries.extend(entry(name, &meta));
+        // A file that just went away is no longer there.
+        let (Some(name), Ok(meta)) = (file_name::told(&found.file_name()), found.metadata()) else { continue };
+        entries.push(entry(name, &meta));
         if entries.len() > most {
             return Err(FolderError::Other(format!("the directory has more than {most} entries")));
         }
@@ -239,22 +245,38 @@ fn list(dir: &Dir, most: usize) -> Result<Vec<Entry>, FolderError> {
     Ok(entries)
 }
 
-/// None for what is neither a file nor a directory: links, pipes, devices.
-fn entry(name: String, meta: &Metadata) -> Option<Entry> {
-    if !meta.is_file() && !meta.is_dir() {
-        return None;
-    }
+fn entry(name: String, meta: &Metadata) -> Entry {
     let modified = meta.modified().ok().and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok());
-    Some(Entry {
+    Entry {
         name,
-        is_dir: meta.is_dir(),
+        kind: match (meta.is_file(), meta.is_dir()) {
+            (true, _) => EntryKind::File,
+            (_, true) => EntryKind::Dir,
+            _ => EntryKind::Other,
+        },
         size: meta.len(),
         modified: modified.map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX)),
-    })
+    }
+}
+
+#[cfg(unix)]
+fn is_writable(dir: &Dir) -> Result<bool, FolderError> {
+    use rustix::fs::{Access, AtFlags, accessat};
+    use rustix::io::Errno;
+    match accessat(dir, c".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS) {
+        Ok(()) => Ok(true),
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS) => Ok(false),
+        Err(error) => Err(refused(&error.into())),
+    }
+}
+
+#[cfg(not(unix))]
+fn is_writable(_dir: &Dir) -> Result<bool, FolderError> {
+    Ok(true)
 }
 
 #[cfg(target_os = "linux")]
-fn rename(from: &Dir, name: &str, to: &Dir, new: &str) -> io::Result<()> {
+fn rename(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
     use rustix::fs::{RenameFlags, renameat_with};
     use rustix::io::Errno;
     match renameat_with(from, name, to, new, RenameFlags::NOREPLACE) {
@@ -265,12 +287,12 @@ fn rename(from: &Dir, name: &str, to: &Dir, new: &str) -> io::Result<()> {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn rename(from: &Dir, name: &str, to: &Dir, new: &str) -> io::Result<()> {
+fn rename(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
     link_and_remove(from, name, to, new)
 }
 
 /// A link fails where the name is taken, as a rename would not.
-fn link_and_remove(from: &Dir, name: &str, to: &Dir, new: &str) -> io::Result<()> {
+fn link_and_remove(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
     from.hard_link(name, to, new)?;
     from.remove_file(name)
 }

@@ -13,6 +13,7 @@ mod convert;
 mod dial;
 mod duration;
 mod embedded;
+mod file_name;
 mod folder;
 mod gate;
 mod grant;

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use clawback_connector_sdk::{
     host::{Folder, FolderError, Host},
     place,
-    types::{Action, Effect, Error, Former, Location, MessageRef, Outcome, Receipt, Target},
+    types::{Action, Effect, Error, Former, Location, LocationKind, MessageRef, Outcome, Receipt, Target},
 };
 
 use crate::{
-    find::{find, heads, is_same, reference},
+    find::{find, is_same, reference},
+    head::{head, heads},
     name,
-    tree::{File, MailFolder, Mailbox},
+    tree::{File, Folders, MailFolder, Mailbox},
 };
 
 /// A message that was found, with its header.
@@ -28,15 +29,18 @@ pub(crate) fn apply<H: Folder + Host>(
     targets: &[Target],
 ) -> Result<Vec<Outcome>, Error> {
     let folders = mailbox.folders()?;
-    let mut found = at_their_locators(mailbox, &folders, targets)?;
+    let mut found = at_their_locators(mailbox, &folders.all, targets)?;
     let missing: Vec<usize> = (0..targets.len()).filter(|at| found[*at].is_none()).collect();
+    let mut closed = None;
     if !missing.is_empty() {
         let refs: Vec<&MessageRef> = missing.iter().map(|at| &targets[*at].ref_).collect();
-        for (at, places) in missing.iter().zip(find(mailbox, &folders, &refs)?) {
+        let places = find(mailbox, &folders.all, &refs)?;
+        closed = places.closed;
+        for (at, places) in missing.iter().zip(places.of) {
             // Of several copies, the one where the plan saw it.
             let planned = places.iter().position(|(folder, _)| is_there(&targets[*at].location, &folder.location));
             if let Some((folder, file)) = places.into_iter().nth(planned.unwrap_or(0)) {
-                let head = heads(mailbox, &folder, &[&file])?.pop().flatten();
+                let head = head(mailbox, &folder, &file)?.bytes();
                 found[*at] = head.map(|head| Found { folder, file, head });
             }
         }
@@ -47,7 +51,11 @@ pub(crate) fn apply<H: Folder + Host>(
         .zip(found)
         .map(|(target, found)| {
             let effect = match found {
-                None => Effect::NotFound,
+                None => match &closed {
+                    // It may lie where nobody could look.
+                    Some(why) => Effect::Failed(format!("it was not found, and not all could be looked at: {why:?}")),
+                    None => Effect::NotFound,
+                },
                 Some(found) => one(mailbox, action, target, found, &folders, &mut ready)?,
             };
             Ok(Outcome { locator: target.ref_.locator.clone(), effect })
@@ -57,7 +65,13 @@ pub(crate) fn apply<H: Folder + Host>(
 
 /// Whether two locations are one: by path where the plan has one, else by kind.
 pub(crate) fn is_there(planned: &Location, now: &Location) -> bool {
-    if planned.path.is_empty() { planned.kind == now.kind } else { planned.path == now.path }
+    // A folder may call itself INBOX.
+    let is_inbox = |location: &Location| location.kind == LocationKind::Inbox;
+    if planned.path.is_empty() {
+        planned.kind == now.kind
+    } else {
+        planned.path == now.path && is_inbox(planned) == is_inbox(now)
+    }
 }
 
 fn at_their_locators<H: Folder + Host>(
@@ -67,24 +81,27 @@ fn at_their_locators<H: Folder + Host>(
 ) -> Result<Vec<Option<Found>>, Error> {
     let mut by_dir: HashMap<&str, Vec<(usize, &str)>> = HashMap::new();
     for (at, target) in targets.iter().enumerate() {
-        if let Some((dir, unique)) = target.ref_.locator.split_once('/') {
+        if let Some((dir, unique)) = target.ref_.locator.rsplit_once('/') {
             by_dir.entry(dir).or_default().push((at, unique));
         }
     }
     let mut found: Vec<Option<Found>> = targets.iter().map(|_| None).collect();
     for folder in folders {
         let Some(wanted) = by_dir.get(folder.dir.as_str()) else { continue };
-        let index = mailbox.files(folder)?;
+        // One that cannot be listed is told of where its messages are not found.
+        let Ok(index) = mailbox.files(folder) else { continue };
         let there: Vec<(usize, &File)> =
             wanted.iter().filter_map(|(at, unique)| index.get(*unique).map(|file| (*at, file))).collect();
         let files: Vec<&File> = there.iter().map(|(_, file)| *file).collect();
-        for ((at, file), head) in there.iter().zip(heads(mailbox, folder, &files)?) {
-            found[*at] = head.filter(|head| is_same(&targets[*at].ref_, head, file)).map(|head| Found {
+        heads(mailbox, folder, &files, &mut |number, head| {
+            let (at, file) = there[number];
+            found[at] = head.bytes().filter(|head| is_same(&targets[at].ref_, head, file)).map(|head| Found {
                 folder: folder.clone(),
-                file: (*file).clone(),
+                file: file.clone(),
                 head,
             });
-        }
+            true
+        })?;
     }
     Ok(found)
 }
@@ -94,7 +111,7 @@ fn one<H: Folder + Host>(
     action: Action,
     target: &Target,
     found: Found,
-    folders: &[MailFolder],
+    folders: &Folders,
     ready: &mut Vec<String>,
 ) -> Result<Effect, Error> {
     let destination = match destination(mailbox, action, target, folders) {
@@ -148,18 +165,16 @@ fn destination<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     action: Action,
     target: &Target,
-    folders: &[MailFolder],
+    folders: &Folders,
 ) -> Result<Option<MailFolder>, String> {
-    let path = match (place::destination(action), &target.former) {
-        (Some(kind), _) => mailbox.path_of(kind, folders),
+    let folder = match (place::destination(action), &target.former) {
+        (Some(kind), _) => mailbox.folder_of(kind, folders),
         (None, _) if action == Action::HardDelete => return Ok(None),
-        (None, Some(former)) if former.location.path.is_empty() => mailbox.path_of(former.location.kind, folders),
-        (None, Some(former)) => former.location.path.clone(),
+        (None, Some(former)) if former.location.path.is_empty() => mailbox.folder_of(former.location.kind, folders),
+        (None, Some(former)) => mailbox.folder_at(&former.location, folders),
         (None, None) => return Err("nothing says where to restore it to".into()),
     };
-    let folder = mailbox.folder_at(&path).map_err(|error| format!("{error:?}"))?;
-    // A folder may be spelled another way on disk than we would spell it.
-    Ok(Some(folders.iter().find(|one| one.location.path == folder.location.path).cloned().unwrap_or(folder)))
+    folder.map(Some).map_err(|error| format!("{error:?}"))
 }
 
 /// Does it to the file, and once more if its flags changed in between. The file as it was when it worked.

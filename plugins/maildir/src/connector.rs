@@ -2,19 +2,31 @@
 
 use clawback_connector_sdk::{
     Connector,
-    host::{Folder, Host},
+    host::{EntryKind, Folder, Host},
     types::{
-        Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
+        Action, Capabilities, Error, Gap, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
         Sighting, Target,
     },
 };
 
 use crate::{
     act,
-    find::{find, heads, reference},
-    name, search,
-    tree::{Mailbox, refused},
+    find::{find, reference},
+    head::head,
+    name, ready, search,
+    tree::{Mailbox, NOT_FOLLOWED, refused},
 };
+
+/// What can be done to a message in a Maildir.
+const ACTIONS: [Action; 7] = [
+    Action::MoveToJunk,
+    Action::MoveToInbox,
+    Action::MoveToDeletedItems,
+    Action::SoftDelete,
+    Action::HardDelete,
+    Action::MoveToQuarantine,
+    Action::Restore,
+];
 
 /// The connector, over what its host grants.
 #[derive(Debug, Clone, Default)]
@@ -45,15 +57,7 @@ impl<H: Folder + Host> Connector for Maildir<H> {
         Capabilities {
             name: "maildir".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            actions: vec![
-                Action::MoveToJunk,
-                Action::MoveToInbox,
-                Action::MoveToDeletedItems,
-                Action::SoftDelete,
-                Action::HardDelete,
-                Action::MoveToQuarantine,
-                Action::Restore,
-            ],
+            actions: ACTIONS.to_vec(),
             search_fields: fields.map(str::to_owned).to_vec(),
             largest_batch: 1_000,
             calls_per_mailbox: 1,
@@ -63,18 +67,24 @@ impl<H: Folder + Host> Connector for Maildir<H> {
 
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
         let entries = self.host.list("").map_err(|error| refused("the granted directory", error))?;
-        let mut mailboxes: Vec<String> = entries
-            .into_iter()
-            .filter(|entry| entry.is_dir && !entry.name.starts_with('.'))
-            .map(|entry| entry.name)
-            .filter(|name| cursor.is_none_or(|cursor| name.as_str() > cursor))
-            .collect();
+        let (mut mailboxes, mut gaps) = (Vec::new(), Vec::new());
+        for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')) {
+            match entry.kind {
+                EntryKind::Dir if cursor.is_none_or(|cursor| entry.name.as_str() > cursor) => {
+                    mailboxes.push(entry.name);
+                }
+                EntryKind::Other if cursor.is_none() => {
+                    gaps.push(Gap { folder: String::new(), item: entry.name, reason: NOT_FOLLOWED.to_owned() });
+                }
+                EntryKind::Dir | EntryKind::Other | EntryKind::File => {}
+            }
+        }
         mailboxes.sort_unstable();
         let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
         let is_more = mailboxes.len() > most;
         mailboxes.truncate(most);
         let next = mailboxes.last().filter(|_| is_more).cloned();
-        Ok(MailboxPage { mailboxes, next, gaps: Vec::new() })
+        Ok(MailboxPage { mailboxes, next, gaps })
     }
 
     fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error> {
@@ -84,13 +94,17 @@ impl<H: Folder + Host> Connector for Maildir<H> {
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error> {
         let mailbox = Mailbox::open(&self.host, mailbox)?;
         let folders = mailbox.folders()?;
-        let found = find(&mailbox, &folders, &refs.iter().collect::<Vec<_>>())?;
+        let found = find(&mailbox, &folders.all, &refs.iter().collect::<Vec<_>>())?;
+        // "Nowhere" is said only where all could be looked at.
+        if let (Some(why), true) = (found.closed, found.of.iter().any(Vec::is_empty)) {
+            return Err(why);
+        }
         refs.iter()
-            .zip(found)
+            .zip(found.of)
             .map(|(wanted, places)| {
                 let mut sightings = Vec::with_capacity(places.len());
                 for (folder, file) in places {
-                    if let Some(head) = heads(&mailbox, &folder, &[&file])?.pop().flatten() {
+                    if let Some(head) = head(&mailbox, &folder, &file)?.bytes() {
                         sightings.push(Sighting {
                             ref_: reference(&folder, &file, &head),
                             flags: name::flags(&file.name),
@@ -110,13 +124,15 @@ impl<H: Folder + Host> Connector for Maildir<H> {
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
         let mailbox = Mailbox::open(&self.host, mailbox)?;
         let folders = mailbox.folders()?;
-        match find(&mailbox, &folders, &[message])?.pop().and_then(|places| places.into_iter().next()) {
-            Some((folder, file)) => search::read(&mailbox, &folder, &file, most),
-            None => Err(Error::NotFound("the message is nowhere in this mailbox".into())),
+        let found = find(&mailbox, &folders.all, &[message])?;
+        match (found.of.into_iter().flatten().next(), found.closed) {
+            (Some((folder, file)), _) => search::read(&mailbox, &folder, &file, most),
+            (None, Some(why)) => Err(why),
+            (None, None) => Err(Error::NotFound("the message is nowhere in this mailbox".into())),
         }
     }
 
-    fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, Error> {
-        Ok(Vec::new())
+    fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {
+        ready::check(&Mailbox::open(&self.host, mailbox)?, &ACTIONS)
     }
 }

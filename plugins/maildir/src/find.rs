@@ -1,59 +1,26 @@
-//! Heads of messages, and messages that are no longer where their locator says.
+//! Messages that are no longer where their locator says.
 
 use std::collections::HashMap;
 
 use clawback_connector_sdk::{
+    fingerprint::fingerprint,
     header,
-    host::{Folder, FolderError, Host},
+    host::{Folder, Host},
     types::{Error, MessageRef},
 };
 
-use crate::tree::{File, MailFolder, Mailbox, refused};
+use crate::{
+    head::{Head, heads},
+    tree::{File, MailFolder, Mailbox},
+};
 
-/// Files whose heads are read in one call: with [`HEAD`] it stays far below what a call may carry.
-pub(crate) const BATCH: usize = 400;
-/// Nearly every header fits; the few that do not are read again, longer.
-const HEAD: u32 = 8 * 1024;
-/// No header is longer than this; what follows is not read.
-const LONGEST: u32 = 1024 * 1024;
-
-/// The header blocks of these files of one folder, in order; `None` for a file that is gone.
-pub(crate) fn heads<H: Folder + Host>(
-    mailbox: &Mailbox<'_, H>,
-    folder: &MailFolder,
-    files: &[&File],
-) -> Result<Vec<Option<Vec<u8>>>, Error> {
-    let mut found = Vec::with_capacity(files.len());
-    let (mut index, failed) = (None, |error| refused("a message", error));
-    for files in files.chunks(BATCH) {
-        let paths: Vec<String> = files.iter().map(|file| mailbox.path(folder, file)).collect();
-        let heads = mailbox.host.read_heads(&paths, HEAD).map_err(failed)?;
-        for (file, head) in files.iter().zip(heads) {
-            found.push(match head {
-                Ok(head) => whole(mailbox, &mailbox.path(folder, file), head)?,
-                // A flag changed under us: the name is another, its unique part is not.
-                Err(FolderError::NotFound) => {
-                    let fresh = match &index {
-                        Some(index) => index,
-                        None => index.insert(mailbox.files(folder)?),
-                    };
-                    match fresh.get(crate::name::unique(&file.name)) {
-                        Some(file) => {
-                            let path = mailbox.path(folder, file);
-                            match mailbox.host.read(&path, 0, HEAD) {
-                                Ok(head) => whole(mailbox, &path, head)?,
-                                Err(FolderError::NotFound) => None,
-                                Err(error) => return Err(failed(error)),
-                            }
-                        }
-                        None => None,
-                    }
-                }
-                Err(error) => return Err(failed(error)),
-            });
-        }
-    }
-    Ok(found)
+/// Where messages were found.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Every place of each message, in the order asked.
+    pub(crate) of: Vec<Vec<(MailFolder, File)>>,
+    /// What could not be looked at, if anything: a message without a place may be there.
+    pub(crate) closed: Option<Error>,
 }
 
 /// Every place in the mailbox where each of these messages is, by unique name, or else by what its header says.
@@ -61,66 +28,67 @@ pub(crate) fn find<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     folders: &[MailFolder],
     refs: &[&MessageRef],
-) -> Result<Vec<Vec<(MailFolder, File)>>, Error> {
-    let mut found = vec![Vec::new(); refs.len()];
-    let indexes: Vec<HashMap<String, File>> =
-        folders.iter().map(|folder| mailbox.files(folder)).collect::<Result<_, _>>()?;
-    for (folder, index) in folders.iter().zip(&indexes) {
+) -> Result<Places, Error> {
+    let mut places = Places { of: vec![Vec::new(); refs.len()], closed: None };
+    let mut indexes: Vec<(&MailFolder, HashMap<String, File>)> = Vec::with_capacity(folders.len());
+    for folder in folders {
+        match mailbox.files(folder) {
+            Ok(files) => indexes.push((folder, files)),
+            Err(error) => places.closed = Some(error),
+        }
+    }
+    for (folder, index) in &indexes {
         let named: Vec<(usize, &File)> = refs
             .iter()
             .enumerate()
             .filter_map(|(at, wanted)| index.get(wanted.locator.rsplit('/').next()?).map(|file| (at, file)))
             .collect();
         let files: Vec<&File> = named.iter().map(|(_, file)| *file).collect();
-        for ((at, file), head) in named.iter().zip(heads(mailbox, folder, &files)?) {
-            if head.is_some_and(|head| is_same(refs[*at], &head, file)) {
-                found[*at].push((folder.clone(), (*file).clone()));
+        heads(mailbox, folder, &files, &mut |number, head| {
+            let (at, file) = named[number];
+            if places.look(folder, file, head).is_some_and(|head| is_same(refs[at], &head, file)) {
+                places.of[at].push(((*folder).clone(), file.clone()));
             }
-        }
+            true
+        })?;
     }
     // A mail program that copies gives a new name: then only reading every head tells.
     let missing: HashMap<&str, Vec<usize>> =
-        (0..refs.len()).filter(|at| found[*at].is_empty()).fold(HashMap::new(), |mut missing, at| {
+        (0..refs.len()).filter(|at| places.of[*at].is_empty()).fold(HashMap::new(), |mut missing, at| {
             missing.entry(refs[at].fingerprint.as_str()).or_default().push(at);
             missing
         });
     if missing.is_empty() {
-        return Ok(found);
+        return Ok(places);
     }
-    for (folder, index) in folders.iter().zip(&indexes) {
+    for (folder, index) in &indexes {
         let files: Vec<&File> = index.values().collect();
-        for files in files.chunks(BATCH) {
-            for (file, head) in files.iter().zip(heads(mailbox, folder, files)?) {
-                let Some(head) = head else { continue };
-                let fingerprint = clawback_connector_sdk::fingerprint::fingerprint(&head, file.size);
-                for at in missing.get(fingerprint.as_str()).into_iter().flatten() {
-                    found[*at].push((folder.clone(), (*file).clone()));
+        heads(mailbox, folder, &files, &mut |number, head| {
+            if let Some(head) = places.look(folder, files[number], head) {
+                for at in missing.get(fingerprint(&head, files[number].size).as_str()).into_iter().flatten() {
+                    places.of[*at].push(((*folder).clone(), files[number].clone()));
                 }
             }
-        }
+            true
+        })?;
     }
-    Ok(found)
+    Ok(places)
+}
+
+impl Places {
+    /// The head, or a note that there is none to look at.
+    fn look(&mut self, folder: &MailFolder, file: &File, head: Head) -> Option<Vec<u8>> {
+        if let Head::Unread(why) = &head {
+            let text = format!("`{}` in folder `{}`: {why}", file.name.escape_debug(), folder.location.path);
+            self.closed = Some(Error::Denied(text));
+        }
+        head.bytes()
+    }
 }
 
 /// Whether a file with this head is the message that was asked for.
 pub(crate) fn is_same(wanted: &MessageRef, head: &[u8], file: &File) -> bool {
-    clawback_connector_sdk::fingerprint::fingerprint(head, file.size) == wanted.fingerprint
-}
-
-/// Reads on until the header ends.
-fn whole<H: Folder + Host>(mailbox: &Mailbox<'_, H>, path: &str, head: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
-    if head.len() < HEAD as usize || has_end(&head) {
-        return Ok(Some(head));
-    }
-    match mailbox.host.read(path, 0, LONGEST) {
-        Ok(head) => Ok(Some(head)),
-        Err(FolderError::NotFound) => Ok(None),
-        Err(error) => Err(refused("a message", error)),
-    }
-}
-
-fn has_end(head: &[u8]) -> bool {
-    head.windows(2).any(|pair| pair == b"\n\n") || head.windows(4).any(|four| four == b"\r\n\r\n")
+    fingerprint(head, file.size) == wanted.fingerprint
 }
 
 /// The reference to a message as it lies now.

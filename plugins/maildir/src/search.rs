@@ -3,22 +3,40 @@
 use clawback_connector_sdk::{
     attachment, header,
     host::{Folder, FolderError, Host},
-    matching, place,
+    matching,
+    page::Budget,
+    place,
     types::{Error, Message, MessagePage, Query},
 };
 
 use crate::{
-    find::{BATCH, heads},
+    gaps::Gaps,
+    head::{BATCH, HEAD, Head, heads, sealed},
     name,
-    tree::{File, MailFolder, Mailbox, locator, refused},
+    tree::{File, MailFolder, Mailbox, NOT_FOLLOWED, locator, refused},
 };
 
 /// Heads read for one page at most, so that a call on a huge mailbox with few hits ends in time.
 const HEADS_A_PAGE: usize = 20_000;
+/// Bytes of long headers read for one page at most, for the same reason.
+const LONG_BYTES_A_PAGE: usize = 32 * 1024 * 1024;
 /// Messages longer than this are read for attachment names up to here.
 const LARGEST: u64 = 12 * 1024 * 1024;
 /// Bytes in one read; hosts give no more at once.
 const CHUNK: u32 = 1024 * 1024;
+/// Bytes of a locator; the contract's.
+const LONGEST_LOCATOR: usize = 1_024;
+
+/// One page in the making.
+struct Page<'q> {
+    query: &'q Query,
+    most: usize,
+    messages: Vec<Message>,
+    budget: Budget,
+    /// Bytes of long headers that were looked at.
+    long_bytes: usize,
+    gaps: Gaps,
+}
 
 /// One page. The cursor is the locator of the last message that was looked at.
 pub(crate) fn search<H: Folder + Host>(
@@ -29,13 +47,19 @@ pub(crate) fn search<H: Folder + Host>(
 ) -> Result<MessagePage, Error> {
     let after = match cursor {
         Some(cursor) => {
-            Some(cursor.split_once('/').ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
+            Some(cursor.rsplit_once('/').ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
         }
         None => None,
     };
     let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
-    let (mut messages, mut looked) = (Vec::new(), 0);
-    for folder in mailbox.folders()? {
+    let mut page =
+        Page { query, most, messages: Vec::new(), budget: Budget::default(), long_bytes: 0, gaps: Gaps::default() };
+    let folders = mailbox.folders()?;
+    if cursor.is_none() {
+        page.gaps.extend(folders.gaps);
+    }
+    let mut looked = 0;
+    for folder in folders.all {
         let from = match after {
             Some((dir, _)) if folder.dir.as_str() < dir => continue,
             Some((dir, unique)) if folder.dir == dir => unique,
@@ -44,29 +68,117 @@ pub(crate) fn search<H: Folder + Host>(
         if !place::is_wanted(query, folder.location.kind, &folder.location.path) {
             continue;
         }
-        let mut files: Vec<(String, File)> = mailbox
-            .files(&folder)?
+        let (files, others) = match mailbox.listing(&folder) {
+            Ok(listing) => listing,
+            Err(Error::Denied(why) | Error::Transient(why) | Error::Permanent(why)) => {
+                page.gaps.folder(&folder.location.path, why);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        if from.is_empty() {
+            for name in &others {
+                page.gaps.item(&folder.location.path, name, NOT_FOLLOWED);
+            }
+        }
+        let mut files: Vec<(String, File)> = files
             .into_iter()
             .filter(|(unique, file)| unique.as_str() > from && matching::is_in_time(query, file.modified))
             .collect();
         files.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         for batch in files.chunks(BATCH) {
             let read: Vec<&File> = batch.iter().map(|(_, file)| file).collect();
-            for ((unique, file), head) in batch.iter().zip(heads(mailbox, &folder, &read)?) {
-                if let Some(message) = head.and_then(|head| hit(query, &folder, unique, file, &head)) {
-                    messages.extend(with_attachments(mailbox, query, &folder, file, message)?);
-                    if messages.len() == most {
-                        return Ok(MessagePage { messages, next: Some(locator(&folder, unique)), gaps: Vec::new() });
-                    }
+            let mut full = None;
+            heads(mailbox, &folder, &read, &mut |at, head| {
+                let (unique, file) = &batch[at];
+                if !page.look(mailbox, &folder, unique, file, head) {
+                    full = Some(locator(&folder, unique));
                 }
-            }
+                full.is_none()
+            })?;
             looked += batch.len();
-            if let (true, Some((unique, _))) = (looked >= HEADS_A_PAGE, batch.last()) {
-                return Ok(MessagePage { messages, next: Some(locator(&folder, unique)), gaps: Vec::new() });
+            if let (None, true, Some((unique, _))) = (&full, looked >= HEADS_A_PAGE, batch.last()) {
+                full = Some(locator(&folder, unique));
+            }
+            if full.is_some() {
+                return Ok(page.end(full));
             }
         }
     }
-    Ok(MessagePage { messages, next: None, gaps: Vec::new() })
+    Ok(page.end(None))
+}
+
+impl Page<'_> {
+    fn end(self, next: Option<String>) -> MessagePage {
+        MessagePage { messages: self.messages, next, gaps: self.gaps.into_list() }
+    }
+
+    /// Looks at one message. `false`: it is the last of this page.
+    fn look<H: Folder + Host>(
+        &mut self,
+        mailbox: &Mailbox<'_, H>,
+        folder: &MailFolder,
+        unique: &str,
+        file: &File,
+        head: Head,
+    ) -> bool {
+        let path = &folder.location.path;
+        let is_start = matches!(head, Head::Start(_));
+        let head = match head {
+            Head::Read(head) | Head::Start(head) => head,
+            Head::Gone => return true,
+            Head::Unread(why) => {
+                self.gaps.item(path, &file.name, &why);
+                return true;
+            }
+        };
+        if let Some(reason) = sealed(&head) {
+            self.gaps.item(path, &file.name, reason);
+            return true;
+        }
+        self.long_bytes += head.len().saturating_sub(HEAD as usize);
+        let goes_on = self.long_bytes < LONG_BYTES_A_PAGE;
+        let hit = hit(self.query, folder, unique, file, &head);
+        drop(head);
+        let Some(mut message) = hit else {
+            if is_start {
+                self.gaps.item(path, &file.name, "its header is too long to be read to the end");
+            }
+            return goes_on;
+        };
+        if message.ref_.locator.len() > LONGEST_LOCATOR {
+            self.gaps.item(path, &file.name, "its name is too long");
+            return true;
+        }
+        if matching::needs_attachments(self.query) {
+            match read(mailbox, folder, file, LARGEST) {
+                Ok(raw) => {
+                    let names = attachment::names(&raw);
+                    // What was not read to its end may have the name further on: the host decides.
+                    let is_cut = file.size > LARGEST;
+                    if !is_cut && !matching::matches_attachments(self.query, &names) {
+                        return goes_on;
+                    }
+                    attachment::put(&mut message, names);
+                    if is_cut && !message.cut.iter().any(|cut| cut == "attachments") {
+                        message.cut.push("attachments".to_owned());
+                    }
+                }
+                Err(error) => {
+                    let (Error::Denied(why) | Error::Transient(why) | Error::Permanent(why) | Error::NotFound(why)) =
+                        error
+                    else {
+                        return true;
+                    };
+                    self.gaps.item(path, &file.name, &why);
+                    return true;
+                }
+            }
+        }
+        let has_room = self.budget.take(&message);
+        self.messages.push(message);
+        has_room && goes_on && self.messages.len() < self.most
+    }
 }
 
 fn hit(query: &Query, folder: &MailFolder, unique: &str, file: &File, head: &[u8]) -> Option<Message> {
@@ -79,23 +191,6 @@ fn hit(query: &Query, folder: &MailFolder, unique: &str, file: &File, head: &[u8
     };
     let message = header::describe(stored, head, query);
     matching::matches(query, &message, head).then_some(message)
-}
-
-fn with_attachments<H: Folder + Host>(
-    mailbox: &Mailbox<'_, H>,
-    query: &Query,
-    folder: &MailFolder,
-    file: &File,
-    mut message: Message,
-) -> Result<Option<Message>, Error> {
-    if !matching::needs_attachments(query) {
-        return Ok(Some(message));
-    }
-    let raw = read(mailbox, folder, file, LARGEST)?;
-    message.attachments = attachment::names(&raw);
-    // What was not read to its end may have the name further on: the host decides.
-    let is_hit = file.size > LARGEST || matching::matches_attachments(query, &message.attachments);
-    Ok(is_hit.then_some(message))
 }
 
 /// The first `most` bytes of a message. One that is gone is empty.

@@ -3,27 +3,46 @@
 use std::collections::HashMap;
 
 use clawback_connector_sdk::{
-    host::{Folder, FolderError, Host},
-    place,
-    types::{Error, Location, LocationKind},
-    utf7,
+    host::{Entry, EntryKind, Folder, FolderError, Host},
+    place::{self, Named},
+    types::{Error, Gap, Location, LocationKind},
 };
 
-use crate::name;
+use crate::{
+    layout::{self, Layout, OWN},
+    name,
+};
+
+/// Why a link or a device is not looked at.
+pub(crate) const NOT_FOLLOWED: &str = "it is a link or a special file, which is not followed";
+/// How deep folders are looked for where they are directories within directories.
+const DEEPEST: usize = 12;
+/// Directories that are looked into for folders.
+const MOST: usize = 20_000;
 
 /// One mailbox, found.
 pub(crate) struct Mailbox<'h, H> {
     pub(crate) host: &'h H,
     /// The Maildir, relative to the granted directory.
     root: String,
-    recoverable: String,
-    quarantine: String,
+    named: Named,
 }
 
-/// One Maildir++ folder.
+/// The folders of one mailbox.
+#[derive(Debug, Default)]
+pub(crate) struct Folders {
+    /// The inbox first, the others by directory.
+    pub(crate) all: Vec<MailFolder>,
+    /// What is no folder that can be looked at.
+    pub(crate) gaps: Vec<Gap>,
+    /// How a new one is spelled.
+    layout: Layout,
+}
+
+/// One folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MailFolder {
-    /// Empty for the inbox, else the directory's name with its leading dot.
+    /// Empty for the inbox, else the directory beneath the Maildir.
     pub(crate) dir: String,
     pub(crate) location: Location,
 }
@@ -49,82 +68,119 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         let below = below.trim_matches('/');
         let root = if below.is_empty() { mailbox.to_owned() } else { format!("{mailbox}/{below}") };
         match host.stat(&format!("{root}/cur")) {
-            Ok(entry) if entry.is_dir => {}
+            Ok(entry) if entry.kind == EntryKind::Dir => {}
+            Ok(entry) if entry.kind == EntryKind::Other => {
+                return Err(Error::Denied(format!("`cur` of `{}`: {NOT_FOLLOWED}", mailbox.escape_debug())));
+            }
             Ok(_) | Err(FolderError::NotFound) => {
                 return Err(Error::NotFound(format!("`{}` has no Maildir", mailbox.escape_debug())));
             }
             Err(error) => return Err(refused("the mailbox", error)),
         }
-        let named =
-            |key, default: &str| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned());
-        Ok(Self {
-            host,
-            root,
-            recoverable: named("recoverable-folder", place::RECOVERABLE),
-            quarantine: named("quarantine-folder", place::QUARANTINE),
-        })
+        Ok(Self { host, root, named: Named::read(host) })
     }
 
-    /// All folders, the inbox first, the others by name.
-    pub(crate) fn folders(&self) -> Result<Vec<MailFolder>, Error> {
+    /// All folders that can be looked at, in either layout.
+    pub(crate) fn folders(&self) -> Result<Folders, Error> {
         let entries = self.host.list(&self.root).map_err(|error| refused("the mailbox", error))?;
-        let mut dirs: Vec<String> = entries
-            .into_iter()
-            .filter(|entry| entry.is_dir && entry.name.len() > 1 && entry.name.starts_with('.') && entry.name != "..")
-            .map(|entry| entry.name)
-            .collect();
-        dirs.push(String::new());
+        let mut found = Folders::default();
+        let mut dirs = vec![String::new()];
+        let mut looked = 0;
+        for Entry { name, kind, .. } in entries {
+            let is_dotted = name.len() > 1 && name.starts_with('.') && name != "..";
+            match kind {
+                EntryKind::Dir if is_dotted => dirs.push(name),
+                EntryKind::Dir if !name.starts_with('.') && !OWN.contains(&name.as_str()) => {
+                    self.nested(&name, 1, &mut looked, &mut dirs, &mut found.gaps);
+                }
+                EntryKind::Other => found.gaps.push(gap(&layout::path(&name), NOT_FOLLOWED)),
+                EntryKind::Dir | EntryKind::File => {}
+            }
+        }
+        let is_dotted = |dir: &String| dir.starts_with('.');
+        if dirs.len() > 1 && !dirs.iter().any(is_dotted) {
+            found.layout = Layout::Directories;
+        }
         dirs.sort_unstable();
-        Ok(dirs.into_iter().map(|dir| self.folder(dir)).collect())
+        found.all = dirs.into_iter().map(|dir| self.folder(dir)).collect();
+        Ok(found)
+    }
+
+    /// Folders that are directories within directories.
+    fn nested(&self, dir: &str, depth: usize, looked: &mut usize, dirs: &mut Vec<String>, gaps: &mut Vec<Gap>) {
+        *looked += 1;
+        if depth > DEEPEST || *looked > MOST {
+            gaps.push(gap(&layout::path(dir), "it lies too deep, or among too many directories, to be looked for"));
+            return;
+        }
+        let entries = match self.host.list(&format!("{}/{dir}", self.root)) {
+            Ok(entries) => entries,
+            Err(FolderError::NotFound) => return,
+            Err(error) => {
+                gaps.push(gap(&layout::path(dir), &why(error)));
+                return;
+            }
+        };
+        let is_folder = entries.iter().any(|entry| entry.name == "cur" && entry.kind == EntryKind::Dir);
+        if is_folder {
+            dirs.push(dir.to_owned());
+        }
+        for Entry { name, kind, .. } in entries {
+            let below = format!("{dir}/{name}");
+            match kind {
+                EntryKind::Dir if !name.starts_with('.') && !OWN.contains(&name.as_str()) => {
+                    self.nested(&below, depth + 1, looked, dirs, gaps);
+                }
+                EntryKind::Other if is_folder => gaps.push(gap(&layout::path(&below), NOT_FOLLOWED)),
+                _ => {}
+            }
+        }
     }
 
     /// The folder in this directory.
     pub(crate) fn folder(&self, dir: String) -> MailFolder {
-        let Some(name) = dir.strip_prefix('.') else {
+        if dir.is_empty() {
             return MailFolder { dir, location: Location { kind: LocationKind::Inbox, path: "INBOX".into() } };
-        };
-        let path = name.split('.').map(utf7::decode).collect::<Vec<_>>().join("/");
-        let kind = if path == self.recoverable {
-            LocationKind::RecoverableItems
-        } else if path == self.quarantine {
-            LocationKind::Quarantine
-        } else {
-            // Only the inbox itself is the inbox, whatever a folder calls itself.
-            place::kind_of_name(&path).filter(|kind| *kind != LocationKind::Inbox).unwrap_or(LocationKind::Folder)
-        };
+        }
+        let path = layout::path(&dir);
+        // Only the inbox itself is the inbox, whatever a folder calls itself.
+        let kind = self.named.kind(&path).or_else(|| place::kind_of_name(&path));
+        let kind = kind.filter(|kind| *kind != LocationKind::Inbox).unwrap_or(LocationKind::Folder);
         MailFolder { dir, location: Location { kind, path } }
     }
 
-    /// The folder at a path, whether it exists or not.
-    pub(crate) fn folder_at(&self, path: &str) -> Result<MailFolder, Error> {
-        if path.eq_ignore_ascii_case("inbox") {
+    /// The folder at a place, by the path that it has or would have.
+    pub(crate) fn folder_at(&self, place: &Location, folders: &Folders) -> Result<MailFolder, Error> {
+        if place.kind == LocationKind::Inbox {
             return Ok(self.folder(String::new()));
         }
-        let parts: Vec<String> = path.split('/').map(utf7::encode).collect();
-        // A dot would be read as a border between two folders.
-        if parts.iter().any(|part| part.is_empty() || part.contains('.')) {
-            return Err(Error::Permanent(format!("`{}` cannot be a Maildir folder", path.escape_debug())));
+        // A folder may be spelled another way on disk than we would spell it, or as we would refuse to.
+        if let Some(known) = folders.all.iter().find(|one| !one.dir.is_empty() && one.location.path == place.path) {
+            return Ok(known.clone());
         }
-        Ok(self.folder(format!(".{}", parts.join("."))))
+        let dir = layout::dir(&place.path, folders.layout).ok_or_else(|| {
+            Error::Permanent(format!("`{}` cannot be the name of a folder here", place.path.escape_debug()))
+        })?;
+        Ok(self.folder(dir))
     }
 
-    /// The path of the folder that has this kind, or would have it.
-    pub(crate) fn path_of(&self, kind: LocationKind, folders: &[MailFolder]) -> String {
-        match kind {
-            LocationKind::RecoverableItems => self.recoverable.clone(),
-            LocationKind::Quarantine => self.quarantine.clone(),
-            _ => folders
-                .iter()
-                .find(|folder| folder.location.kind == kind)
-                .map(|folder| folder.location.path.clone())
-                .unwrap_or(place::name_of_kind(kind).unwrap_or("INBOX").to_owned()),
-        }
+    /// The folder that has this kind, or would have it.
+    pub(crate) fn folder_of(&self, kind: LocationKind, folders: &Folders) -> Result<MailFolder, Error> {
+        let known = || folders.all.iter().find(|folder| folder.location.kind == kind);
+        let path = match (self.named.path(kind), known()) {
+            (Some(path), _) => path,
+            (None, Some(known)) => return Ok(known.clone()),
+            (None, None) => place::name_of_kind(kind).unwrap_or("INBOX"),
+        };
+        self.folder_at(&Location { kind, path: path.to_owned() }, folders)
     }
 
     /// Makes the folder if it is missing.
     pub(crate) fn ensure(&self, folder: &MailFolder) -> Result<(), Error> {
         let dir = self.dir(folder);
-        for path in [dir.clone(), format!("{dir}/tmp"), format!("{dir}/new"), format!("{dir}/cur")] {
+        let above = folder.dir.match_indices('/').map(|(at, _)| format!("{}/{}", self.root, &folder.dir[..at]));
+        let own = [dir.clone(), format!("{dir}/tmp"), format!("{dir}/new"), format!("{dir}/cur")];
+        for path in above.chain(own) {
             match self.host.create_dir(&path) {
                 Ok(()) | Err(FolderError::Exists) => {}
                 Err(error) => return Err(refused("the folder", error)),
@@ -135,7 +191,12 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
 
     /// The messages of one folder by the unique part of their names. A folder that is gone has none.
     pub(crate) fn files(&self, folder: &MailFolder) -> Result<HashMap<String, File>, Error> {
-        let mut files = HashMap::new();
+        Ok(self.listing(folder)?.0)
+    }
+
+    /// The messages, and the names in their place that are no files.
+    pub(crate) fn listing(&self, folder: &MailFolder) -> Result<(HashMap<String, File>, Vec<String>), Error> {
+        let (mut files, mut others) = (HashMap::new(), Vec::new());
         // `new` before `cur`: a message goes from the one to the other, so this order never misses it.
         for sub in ["new", "cur"] {
             let entries = match self.host.list(&format!("{}/{sub}", self.dir(folder))) {
@@ -143,12 +204,19 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
                 Err(FolderError::NotFound) => continue,
                 Err(error) => return Err(refused(&format!("folder `{}`", folder.location.path), error)),
             };
-            for entry in entries.into_iter().filter(|entry| !entry.is_dir && !entry.name.starts_with('.')) {
-                let unique = name::unique(&entry.name).to_owned();
-                files.insert(unique, File { sub, name: entry.name, size: entry.size, modified: entry.modified });
+            for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')) {
+                match entry.kind {
+                    EntryKind::File => {
+                        let unique = name::unique(&entry.name).to_owned();
+                        let file = File { sub, name: entry.name, size: entry.size, modified: entry.modified };
+                        files.insert(unique, file);
+                    }
+                    EntryKind::Other => others.push(entry.name),
+                    EntryKind::Dir => {}
+                }
             }
         }
-        Ok(files)
+        Ok((files, others))
     }
 
     /// The folder's directory, relative to the granted one.
@@ -162,9 +230,22 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
     }
 }
 
-/// The handle of a message: where it is and the unique part of its name. Neither can contain a slash.
+/// The handle of a message: where it is and the unique part of its name, which has no slash.
 pub(crate) fn locator(folder: &MailFolder, unique: &str) -> String {
     format!("{}/{unique}", folder.dir)
+}
+
+fn gap(folder: &str, reason: &str) -> Gap {
+    Gap { folder: folder.to_owned(), item: String::new(), reason: reason.to_owned() }
+}
+
+/// Why a folder or file cannot be looked at, for people.
+pub(crate) fn why(error: FolderError) -> String {
+    match error {
+        FolderError::NotFound => "it is not there".to_owned(),
+        FolderError::Exists => "it is there already".to_owned(),
+        FolderError::Denied(why) | FolderError::Other(why) => why,
+    }
 }
 
 /// What a folder's error is to the caller.

@@ -8,6 +8,8 @@ pub(crate) const NAME: usize = 1024;
 pub(crate) const SENDERS: usize = 200;
 /// Addresses of To and Cc, and their bytes in all.
 pub(crate) const RECIPIENTS: (usize, usize) = (1_000, 64 * 1024);
+/// Bytes of a To or Cc field that are read for that list.
+pub(crate) const LISTED: usize = 2 * RECIPIENTS.1;
 /// Values of one header field, and the bytes of each field's values in all.
 pub(crate) const HEADER: (usize, usize) = (100, 32 * 1024);
 /// Names of attachments, and their bytes in all.

@@ -71,12 +71,18 @@ pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
     let shown = from.shown().cloned().unwrap_or_default();
     let (also_from, is_cut) = others(&from, &shown.address);
     note(is_cut || is_unread(&fields, &["from"]), "from");
+    // No condition reads the name, so that a long one leaves the senders judged.
     let (from_name, is_cut) = bound::text(shown.name, bound::NAME);
-    note(is_cut, "from");
+    note(is_cut, "from-name");
 
-    let to = addresses(&fields, &["to", "cc"]);
+    // Recipients are only listed here: more than the list holds is not read.
+    let mut to = Senders::default();
+    for value in ["to", "cc"].iter().flat_map(|name| values(&fields, name)) {
+        note(value.len() > bound::LISTED, "to");
+        to.read(&value[..value.len().min(bound::LISTED)]);
+    }
     let (to, is_cut) = bound::list(to.addresses().map(str::to_owned), bound::RECIPIENTS);
-    note(is_cut || is_unread(&fields, &["to", "cc"]), "to");
+    note(is_cut, "to");
 
     let mut wanted: Vec<String> = query.want_headers.iter().map(|name| name.to_lowercase()).collect();
     wanted.sort_unstable();

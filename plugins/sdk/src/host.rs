@@ -2,7 +2,7 @@
 
 use crate::bindings::clawback::mail_store::{clock, folder as wit_folder, log, mail_stream, settings};
 pub use crate::bindings::clawback::mail_store::{
-    folder::{Entry, FolderError},
+    folder::{Entry, EntryKind, FolderError},
     log::Level,
     mail_stream::StreamError,
 };
@@ -53,6 +53,8 @@ pub trait Folder {
     fn create_dir(&self, path: &str) -> Result<(), FolderError>;
     /// One file.
     fn remove_file(&self, path: &str) -> Result<(), FolderError>;
+    /// Whether names can be added to this directory and taken from it.
+    fn is_writable(&self, path: &str) -> Result<bool, FolderError>;
 }
 
 /// The host's own grants, through the imports. Only usable inside a component.
@@ -126,6 +128,10 @@ impl Folder for Granted {
 
     fn remove_file(&self, path: &str) -> Result<(), FolderError> {
         wit_folder::remove_file(path)
+    }
+
+    fn is_writable(&self, path: &str) -> Result<bool, FolderError> {
+        wit_folder::is_writable(path)
     }
 }
 

@@ -216,7 +216,7 @@ fn long_texts_are_cut_named_and_judged_whole() {
     let header = header.as_bytes();
     let query = Query { want_headers: vec!["x-long".into()], ..everything() };
     let found = message(header, &query);
-    assert_eq!(found.cut, ["subject", "from", "to", "header x-long"]);
+    assert_eq!(found.cut, ["subject", "from", "from-name", "to", "header x-long"]);
     let bytes = clawback_connector_sdk::page::bytes(&found);
     assert!(bytes < 200_000, "{bytes}");
     assert!(found.from_address.ends_with("l@evil.example"));

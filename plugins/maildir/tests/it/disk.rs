@@ -13,7 +13,7 @@ use std::{
 use clawback_connector_maildir::Maildir;
 use clawback_connector_sdk::{
     Connector as _,
-    host::{Entry, Folder, FolderError, Host, Level},
+    host::{Entry, EntryKind, Folder, FolderError, Host, Level},
     matching::everything,
     types::{Action, Effect, Former, Location, LocationKind, Message, Query, Receipt, Target},
 };
@@ -30,6 +30,8 @@ pub(crate) struct Disk {
     pub(crate) before_rename: Rc<RefCell<Option<Hook>>>,
     pub(crate) before_heads: Rc<RefCell<Option<Hook>>>,
     pub(crate) calls: Rc<RefCell<usize>>,
+    /// Ends of paths that cannot be opened.
+    pub(crate) denied: Rc<RefCell<Vec<String>>>,
 }
 
 impl Disk {
@@ -41,6 +43,7 @@ impl Disk {
             before_rename: Rc::default(),
             before_heads: Rc::default(),
             calls: Rc::default(),
+            denied: Rc::default(),
         };
         disk.folder("");
         disk
@@ -90,6 +93,13 @@ impl Disk {
         }
         files.sort();
         files
+    }
+
+    fn open(&self, path: &str) -> Result<PathBuf, FolderError> {
+        if self.denied.borrow().iter().any(|end| path.ends_with(end)) {
+            return Err(FolderError::Denied("no permission".into()));
+        }
+        Ok(self.path(path))
     }
 
     pub(crate) fn connector(&self) -> Maildir<Self> {
@@ -151,7 +161,7 @@ impl Host for Disk {
 impl Folder for Disk {
     fn list(&self, path: &str) -> Result<Vec<Entry>, FolderError> {
         *self.calls.borrow_mut() += 1;
-        let names = fs::read_dir(self.path(path)).map_err(refusal)?;
+        let names = fs::read_dir(self.open(path)?).map_err(refusal)?;
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         names.map(|name| self.stat(format!("{path}/{name}").trim_start_matches('/'))).collect()
     }
@@ -165,7 +175,7 @@ impl Folder for Disk {
     }
 
     fn read(&self, path: &str, offset: u64, most: u32) -> Result<Vec<u8>, FolderError> {
-        let mut file = fs::File::open(self.path(path)).map_err(refusal)?;
+        let mut file = fs::File::open(self.open(path)?).map_err(refusal)?;
         file.seek(SeekFrom::Start(offset)).map_err(refusal)?;
         let mut bytes = Vec::new();
         file.take(u64::from(most)).read_to_end(&mut bytes).map_err(refusal)?;
@@ -177,7 +187,12 @@ impl Folder for Disk {
         let modified: SystemTime = found.modified().unwrap();
         let name = path.rsplit('/').next().unwrap().to_owned();
         let modified = i64::try_from(modified.duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap();
-        Ok(Entry { name, is_dir: found.is_dir(), size: found.len(), modified })
+        let kind = match (found.is_file(), found.is_dir()) {
+            (true, _) => EntryKind::File,
+            (_, true) => EntryKind::Dir,
+            _ => EntryKind::Other,
+        };
+        Ok(Entry { name, kind, size: found.len(), modified })
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), FolderError> {
@@ -196,6 +211,10 @@ impl Folder for Disk {
 
     fn remove_file(&self, path: &str) -> Result<(), FolderError> {
         fs::remove_file(self.path(path)).map_err(refusal)
+    }
+
+    fn is_writable(&self, path: &str) -> Result<bool, FolderError> {
+        fs::metadata(self.path(path)).map(|found| !found.permissions().readonly()).map_err(refusal)
     }
 }
 

@@ -3,4 +3,5 @@
 
 mod act;
 mod disk;
+mod gaps;
 mod search;
