@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use clawback_connector_sdk::{fingerprint, header, types::Message};
+use clawback_connector_sdk::{fingerprint, header};
 use imap_codec::{
     ResponseCodec,
     decode::Decoder as _,
@@ -70,19 +70,15 @@ impl Fetched {
         self.is_cut = false;
     }
 
-    /// Tells in the message what of it is not whole.
-    pub(crate) fn mark_cut(&self, message: &mut Message) {
-        for name in &self.long {
-            let what = match name.as_str() {
-                "from" | "subject" | "to" => name.clone(),
-                "cc" => "to".into(),
-                "message-id" | "date" => continue,
-                name => format!("header {name}"),
-            };
-            if !message.cut.contains(&what) {
-                message.cut.push(what);
-            }
-        }
+    /// What of the message is not whole, in the words of the contract.
+    pub(crate) fn cut(&self) -> Vec<String> {
+        let told = self.long.iter().filter_map(|name| match name.as_str() {
+            "from" | "subject" | "to" => Some(name.clone()),
+            "cc" => Some("to".into()),
+            "message-id" | "date" => None,
+            name => Some(format!("header {name}")),
+        });
+        told.collect()
     }
 }
 

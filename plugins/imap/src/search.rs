@@ -4,7 +4,7 @@
 //! gaps of the page. Only what the server itself calls passing ends the call, so that the host asks again.
 
 use clawback_connector_sdk::{
-    header,
+    attachment, header,
     host::{Host, MailStream},
     matching,
     page::Budget,
@@ -330,15 +330,19 @@ fn judge(query: &Query, hits: &Hits, uid: u32, fetched: Fetched) -> Judgement {
     };
     let mut message = header::describe(stored, &fetched.header, query);
     message.ref_.fingerprint = fetched.fingerprint();
-    fetched.mark_cut(&mut message);
-    match fetched.attachments {
-        Some(names) => message.attachments = names,
-        None if matching::needs_attachments(query) => message.cut.push("attachments".into()),
-        None => {}
+    // What is not known cannot be judged; what is known is judged before it is bounded.
+    let mut cut = fetched.cut();
+    if fetched.attachments.is_none() && matching::needs_attachments(query) {
+        cut.push("attachments".into());
     }
-    let query = judgeable(query, &message.cut);
-    let is_match = matching::matches(&query, &message, &fetched.header)
-        && matching::matches_attachments(&query, &message.attachments);
+    let query = judgeable(query, &cut);
+    message.cut.extend(cut);
+    message.cut.sort_unstable();
+    message.cut.dedup();
+    let names = fetched.attachments.unwrap_or_default();
+    let is_match =
+        matching::matches(&query, &message, &fetched.header) && matching::matches_attachments(&query, &names);
+    attachment::put(&mut message, names);
     if is_match { Judgement::Match(Box::new(message)) } else { Judgement::No }
 }
 
