@@ -76,7 +76,7 @@ mod tests {
     fn decodes_what_the_header_said() {
         let one = |name: &str, value: &str| vec![(text(name), text(value))];
         assert_eq!(name_of_part(&one("NAME", "=?utf-8?Q?=C3=A4?=.pdf"), &[]), ["ä.pdf"]);
-        assert_eq!(name_of_part(&one("name", "a"), &one("filename", "b;\"c\".exe")), ["b;\"c\".exe"]);
+        assert_eq!(name_of_part(&one("name", "a"), &one("filename", "b;\"c\".exe")), ["a", "b;\"c\".exe"]);
         assert_eq!(name_of_part(&[], &one("filename*", "utf-8''evil%20one.exe")), ["evil one.exe"]);
         assert_eq!(name_of_part(&one("charset", "utf-8"), &[]), Vec::<String>::new());
     }

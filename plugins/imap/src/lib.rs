@@ -8,22 +8,30 @@
 //! proves a delete. What it does not: `OK`, a Message-ID, a folder that fell silent, and anything a sender wrote.
 
 mod act;
+mod ask;
 mod attachment;
 mod command;
 mod connector;
+mod cursor;
 mod fetch;
 mod find;
 mod flags;
 mod folder;
 mod keys;
+mod line;
 mod locate;
 mod locator;
 mod mover;
+mod names;
 mod raw;
+mod read;
+mod readiness;
 mod refusal;
+mod scan;
 mod search;
 mod session;
 mod uids;
+mod views;
 
 pub use connector::Imap;
 

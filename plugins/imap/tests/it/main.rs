@@ -4,7 +4,10 @@
 mod act;
 mod dovecot;
 mod hostile;
+mod odd;
+mod readiness;
 mod scripted;
 mod search;
 mod server;
+mod shown;
 mod traps;
