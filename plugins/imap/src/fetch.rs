@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use clawback_connector_sdk::{fingerprint, header};
+use clawback_connector_sdk::{
+    fingerprint::{self, Fingerprints},
+    header,
+};
 use imap_codec::imap_types::{
     fetch::{MessageDataItem, Section},
     flag::FlagFetch,
@@ -26,24 +29,30 @@ pub(crate) struct Fetched {
 }
 
 impl Fetched {
-    pub(crate) fn fingerprint(&self) -> String {
-        fingerprint::fingerprint(&self.header, self.size)
+    /// Whether this is the message with that fingerprint.
+    pub(crate) fn is(&self, stored: &str) -> bool {
+        fingerprint::is_of(stored, &self.header, self.size)
+    }
+
+    /// Its fingerprints, to compare it with many.
+    pub(crate) fn fingerprints(&self) -> Fingerprints {
+        Fingerprints::of(&self.header, self.size)
     }
 }
 
 /// The items that tell whether a message is the one that is meant.
 pub(crate) fn identity_items() -> String {
-    items(&["Message-ID", "Date", "From", "To", "Subject"].map(str::to_owned), "")
+    items(&fingerprint::FIELDS.map(str::to_owned), "")
 }
 
 /// The items of a search: also the header fields `more`, and the item `last`.
 pub(crate) fn search_items(more: &[String], last: &str) -> String {
     let mut fields: Vec<String> = header::FIELDS.map(str::to_owned).to_vec();
-    for name in more {
+    for name in fingerprint::FIELDS.iter().map(|name| (*name).to_owned()).chain(more.iter().cloned()) {
         // What is no field name cannot be in a message either.
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !b":\"\\".contains(&byte));
-        if is_name && !fields.iter().any(|field| field.eq_ignore_ascii_case(name)) {
-            fields.push(name.clone());
+        if is_name && !fields.iter().any(|field| field.eq_ignore_ascii_case(&name)) {
+            fields.push(name);
         }
     }
     items(&fields, last)
@@ -110,22 +119,8 @@ pub(crate) fn raw(reply: &Reply, uid: u32) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// UIDs that these answers mention in any way.
-pub(crate) fn uids(replies: &[Reply]) -> Vec<u32> {
-    let fetches = replies.iter().flat_map(|reply| &reply.data).filter_map(|data| match data {
-        Data::Fetch { items, .. } => Some(items),
-        _ => None,
-    });
-    fetches
-        .flat_map(AsRef::as_ref)
-        .filter_map(|item| match item {
-            MessageDataItem::Uid(uid) => Some(uid.get()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn flag(flag: &FlagFetch<'_>) -> Option<String> {
+/// A flag as text; none for `\Recent`, which is no flag of the message.
+pub(crate) fn flag(flag: &FlagFetch<'_>) -> Option<String> {
     match flag {
         FlagFetch::Flag(flag) => Some(flag.to_string()),
         FlagFetch::Recent => None,

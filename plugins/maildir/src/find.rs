@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use clawback_connector_sdk::{
+    fingerprint::{self, Fingerprints},
     header,
     host::{Folder, FolderError, Host},
     types::{Error, MessageRef},
@@ -92,8 +93,8 @@ pub(crate) fn find<H: Folder + Host>(
         for files in files.chunks(BATCH) {
             for (file, head) in files.iter().zip(heads(mailbox, folder, files)?) {
                 let Some(head) = head else { continue };
-                let fingerprint = clawback_connector_sdk::fingerprint::fingerprint(&head, file.size);
-                for at in missing.get(fingerprint.as_str()).into_iter().flatten() {
+                let both = Fingerprints::of(&head, file.size);
+                for at in both.all().into_iter().filter_map(|one| missing.get(one)).flatten() {
                     found[*at].push((folder.clone(), (*file).clone()));
                 }
             }
@@ -104,7 +105,7 @@ pub(crate) fn find<H: Folder + Host>(
 
 /// Whether a file with this head is the message that was asked for.
 pub(crate) fn is_same(wanted: &MessageRef, head: &[u8], file: &File) -> bool {
-    clawback_connector_sdk::fingerprint::fingerprint(head, file.size) == wanted.fingerprint
+    fingerprint::is_of(&wanted.fingerprint, head, file.size)
 }
 
 /// Reads on until the header ends.
@@ -125,5 +126,5 @@ fn has_end(head: &[u8]) -> bool {
 
 /// The reference to a message as it lies now.
 pub(crate) fn reference(folder: &MailFolder, file: &File, head: &[u8]) -> MessageRef {
-    header::reference(crate::tree::locator(folder, crate::name::unique(&file.name)), head, file.size)
+    header::reference(crate::tree::locator(folder, crate::name::unique(&file.name)), head)
 }

@@ -29,15 +29,19 @@ fn target(uid: u32) -> Target {
         ref_: MessageRef {
             locator: format!("9:{uid}:INBOX"),
             message_id: "<1@x>".into(),
-            fingerprint: fingerprint(HEADER.as_bytes(), 7),
+            fingerprint: fingerprint(HEADER.as_bytes()),
         },
         location: location(LocationKind::Inbox, "INBOX"),
         former: None,
     }
 }
 
+/// The look after the act, where a script says nothing else: what was in the inbox has left it.
+const GONE: &[(&str, &[&str])] = &[("(UID FLAGS)", &["TAG OK\r\n"])];
+const REST: &[(&str, &[&str])] = &[LIST, (" EXAMINE ", &[OPENED])];
+
 fn apply(script: &[(&str, &[&str])], targets: &[Target]) -> Result<Vec<Effect>, Error> {
-    let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+    let server = Scripted::new(FULL, &[GONE, script, REST].concat());
     let outcomes = server.connector().apply("a@b", Action::MoveToJunk, targets);
     assert_eq!(*server.released.borrow(), outcomes.is_ok());
     outcomes.map(|outcomes| outcomes.into_iter().map(|outcome: Outcome| outcome.effect).collect())
@@ -94,7 +98,7 @@ fn a_destination_that_vanished_is_made_again() {
         ("UID FETCH", &[&there]),
         ("UID MOVE", &["TAG NO [TRYCREATE] gone\r\n", "TAG OK [COPYUID 7 4 44] moved\r\n"]),
     ];
-    let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+    let server = Scripted::new(FULL, &[GONE, script, REST].concat());
     let outcomes = server.connector().apply("a@b", Action::MoveToJunk, &[target(4)]).unwrap();
     assert!(matches!(outcomes[0].effect, Effect::Succeeded(_)));
     assert_eq!(server.seen.borrow().iter().filter(|line| line.contains("CREATE \"Junk\"")).count(), 1);
@@ -240,20 +244,39 @@ fn an_unproven_move_is_not_lost_with_a_folder_that_is_closed() {
 }
 
 #[test]
-fn a_restore_whose_flags_fail_is_a_restore() {
+fn a_restore_whose_flags_fail_says_so() {
     let there = format!("{}TAG OK\r\n", fetch(4));
-    for store in ["TAG NO [NOPERM] no\r\n", "* BYE down\r\n"] {
+    let former = Former { location: location(LocationKind::Junk, "Junk"), flags: vec!["$Phish".into()] };
+    let target = Target { former: Some(former), ..target(4) };
+    let kept = "* 1 FETCH (UID 44 FLAGS (\\Seen))\r\nTAG OK\r\n";
+    for (store, now, wanted) in [
+        ("TAG NO [NOPERM] no\r\n", "TAG OK\r\n", Ok("[NOPERM] no")),
+        ("TAG OK\r\n", kept, Ok("the server did not keep $Phish")),
+        // The host looks then, sees what lacks its flags, and asks again.
+        ("* BYE down\r\n", "", Err(())),
+    ] {
         let script: &[(&str, &[&str])] = &[
+            ("UID FETCH 44 (UID FLAGS)", &["* 1 FETCH (UID 44 FLAGS ())\r\nTAG OK\r\n", now]),
+            ("(UID FLAGS)", &["TAG OK\r\n"]),
             (" SELECT ", &[OPENED]),
             ("UID FETCH", &[&there]),
             ("UID MOVE", &["* OK [COPYUID 9 4 44] moved\r\nTAG OK\r\n"]),
             ("UID STORE", &[store]),
         ];
-        let server = Scripted::new(FULL, &[script, &[LIST]].concat());
-        let former = Former { location: location(LocationKind::Junk, "Junk"), flags: vec!["$Phish".into()] };
-        let target = Target { former: Some(former), ..target(4) };
-        let outcomes = server.connector().apply("a@b", Action::Restore, &[target]).unwrap();
-        assert!(matches!(&outcomes[0].effect, Effect::Succeeded(_)));
+        let server = Scripted::new(FULL, &[script, REST].concat());
+        let outcomes = server.connector().apply("a@b", Action::Restore, std::slice::from_ref(&target));
+        match (outcomes, wanted) {
+            (Ok(outcomes), Ok(why)) => {
+                let text = match &outcomes[0].effect {
+                    Effect::Failed(text) => text.clone(),
+                    other => panic!("{other:?}"),
+                };
+                assert!(text.starts_with("it is back in folder `Junk`, but its flags could not be restored"), "{text}");
+                assert!(text.ends_with(why), "{text}");
+            }
+            (outcomes, Err(())) => assert!(matches!(outcomes, Err(Error::Transient(_)))),
+            other => panic!("{other:?}"),
+        }
         assert!(server.seen.borrow().iter().any(|line| line.contains("UID STORE 44 FLAGS.SILENT ($Phish)")));
         // A connection that was lost is not given back.
         assert_eq!(*server.released.borrow(), !store.contains("BYE"));

@@ -4,6 +4,8 @@
 mod act;
 mod dovecot;
 mod hostile;
+mod proofs;
+mod proxy;
 mod scripted;
 mod search;
 mod server;

@@ -62,15 +62,48 @@ impl Mailbox {
     /// The mailbox of a user that no other test has.
     pub(crate) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
+        Self::at(shared().address, user(NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The mailbox of this user behind that address.
+    pub(crate) fn at(address: SocketAddr, name: String) -> Self {
         let host = Tcp {
-            address: shared().address,
+            address,
             hidden: Vec::new(),
             settings: HashMap::new(),
             flights: Rc::default(),
             commands: Rc::default(),
             released: Rc::default(),
         };
-        Self { name: user(NEXT.fetch_add(1, Ordering::Relaxed)), host }
+        Self { name, host }
+    }
+
+    /// The address of the server.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.host.address
+    }
+
+    /// The same mailbox, which the connector reaches through that address.
+    pub(crate) fn through(&self, address: SocketAddr) -> Self {
+        Self { name: self.name.clone(), host: Tcp { address, ..self.host.clone() } }
+    }
+
+    /// Appends many messages to a folder that exists, over one connection.
+    pub(crate) fn fill(&self, folder: &str, messages: impl Iterator<Item = Vec<u8>>) {
+        let mut stream = self.host.open(&self.name).unwrap();
+        for raw in messages {
+            let mut command = format!("APPEND \"{folder}\" {{{}+}}\r\n", raw.len()).into_bytes();
+            command.extend_from_slice(&raw);
+            command_line(&mut stream.tcp, &command);
+        }
+    }
+
+    /// How many messages a folder has; none where there is no such folder.
+    pub(crate) fn count(&self, folder: &str) -> usize {
+        let mut stream = self.host.open(&self.name).unwrap();
+        let lines = command_line(&mut stream.tcp, format!("STATUS \"{folder}\" (MESSAGES)").as_bytes());
+        let number = lines[0].rsplit_once("(MESSAGES ").and_then(|(_, rest)| rest.trim_end_matches(')').parse().ok());
+        number.unwrap_or(0)
     }
 
     /// Hides capabilities, as if the server did not have them.
