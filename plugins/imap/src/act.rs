@@ -15,7 +15,6 @@ use imap_codec::imap_types::response::Code;
 
 use crate::{
     command::Command,
-    copies::Earlier,
     fetch::{self, Fetched},
     find::{Sight, find},
     folder::{self, Folders, MailFolder},
@@ -75,8 +74,8 @@ pub(crate) struct Run<'a, S, H> {
     /// What the server said it did; it is looked up when all is done.
     pub(crate) acted: Vec<Acted>,
     pub(crate) unproven: Vec<Acted>,
-    /// Copies of an earlier call that was cut off, where the server cannot move.
-    pub(crate) earlier: Earlier,
+    /// Copies that belong to a target by now, where the server cannot move.
+    pub(crate) copies: HashSet<(String, u32)>,
     /// Where the numbers of all folders stood before anything was deleted.
     pub(crate) marks: BTreeMap<String, Mark>,
     /// Those to restore that lie in their former place already, with the flags that they have there.
@@ -104,7 +103,7 @@ pub(crate) fn apply<S: MailStream, H: Host>(
         again: Vec::new(),
         acted: Vec::new(),
         unproven: Vec::new(),
-        earlier: Earlier::default(),
+        copies: HashSet::new(),
         marks: BTreeMap::new(),
         home: Vec::new(),
     };
@@ -150,19 +149,11 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         if self.folders.is_none() {
             let mut commands = folder::commands(self.session);
             let listing = commands.len();
-            let copies = self.action != Action::HardDelete && !self.mover.has_move;
-            if !copies {
-                commands.extend(groups.peek().map(|(wire, jobs)| check_commands(wire, jobs)).unwrap_or_default());
-            }
+            commands.extend(groups.peek().map(|(wire, jobs)| check_commands(wire, jobs)).unwrap_or_default());
             replies = self.session.flight(commands)?;
             let checks = replies.split_off(listing);
             self.folders = Some(Folders::read(self.host, &replies, self.session.can("X-GM-EXT-1"))?);
             replies = checks;
-            if copies {
-                self.look_for_earlier_copies()?;
-                let checks = groups.peek().map(|(wire, jobs)| check_commands(wire, jobs)).unwrap_or_default();
-                replies = self.session.flight(checks)?;
-            }
         } else if let Some((wire, jobs)) = groups.peek() {
             replies = self.session.flight(check_commands(wire, jobs))?;
         }
@@ -327,7 +318,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 match fate {
                     Fate::Moved { validity, uid } => {
                         let now = Some(Locator { validity, uid, folder: to.wire.clone() });
-                        self.acted.push(Acted { now, is_ours: true, ..Acted::new(one, Some(to.clone())) });
+                        self.acted.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
                     }
                     Fate::Unproven => self.unproven.push(Acted::new(one, Some(to.clone()))),
                     other => self.settle(one, &to, other),
@@ -358,7 +349,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(())
     }
 
-    fn fail<'j>(&mut self, jobs: impl Iterator<Item = &'j Job>, why: &str) {
+    pub(crate) fn fail<'j>(&mut self, jobs: impl Iterator<Item = &'j Job>, why: &str) {
         for job in jobs {
             self.effects[job.at] = Some(Effect::Failed(why.to_owned()));
         }

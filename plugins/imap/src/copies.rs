@@ -1,7 +1,10 @@
-//! Moving on a server that cannot move: copy, know where the copy is, remove the original. A connection may be lost in
-//! between, and the next call knows nothing of it: so a copy that is there already is looked for before one is made.
+//! Moving on a server that cannot move: mark, copy, know where the copy is, remove the original, take the mark off.
+//!
+//! A connection may be lost in between, and the next call knows nothing of it but the mark. It is a keyword, and goes
+//! along with a copy: so a marked message whose marked copy lies in the destination is not copied again, and a twin that
+//! came there by itself is never taken for a copy.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 
 use clawback_connector_sdk::{
     host::{Host, MailStream},
@@ -11,118 +14,47 @@ use clawback_connector_sdk::{
 use crate::{
     act::{Checked, Order, Run},
     command::Command,
-    fetch,
     find::{Sight, find_in},
     folder::MailFolder,
     locator::Locator,
     mover::{self, Batch, Fate},
     numbers::{self, Mark},
     proof::Acted,
-    refusal,
     search::open,
-    session::{Access, Reply, Session},
+    session::{Access, Reply},
     uids::sets,
 };
 
-/// Bytes of a message that are compared: the whole header of most, with the lines of its delivery, and some of its body.
-const HEAD: u32 = 8 * 1024;
-/// Messages whose heads are read in one flight.
-const HEADS: usize = 200;
+/// The keyword of a message whose copying was begun.
+pub(crate) const MARK: &str = "$ClawbackCopying";
 
 /// Those that were copied, and what became of the others.
 type Copied = (Vec<Acted>, Vec<(Checked, MailFolder, Fate)>);
 
-/// A message in a destination that may be the copy that an earlier call made.
-#[derive(Debug, Clone)]
-struct Candidate {
-    sight: Sight,
-    head: Vec<u8>,
-}
-
-/// Copies of earlier calls, and which copies belong to a target by now.
-#[derive(Debug, Default)]
-pub(crate) struct Earlier {
-    /// By target.
-    candidates: BTreeMap<usize, Vec<Candidate>>,
-    used: HashSet<(String, u32)>,
-}
-
-impl Earlier {
-    /// The copy of this message: the same fields, the same date, the same bytes, and no other target's. A twin that was
-    /// delivered by itself differs in the lines of its delivery.
-    fn take(&mut self, one: &Checked, head: Option<&Vec<u8>>) -> Option<Sight> {
-        let candidates = self.candidates.get(&one.job.at)?;
-        let found = candidates.iter().find(|candidate| {
-            let sight = &candidate.sight;
-            !self.used.contains(&(sight.folder.wire.clone(), sight.locator.uid))
-                && sight.message.received_at == one.message.received_at
-                && head == Some(&candidate.head)
-        })?;
-        self.used.insert((found.sight.folder.wire.clone(), found.sight.locator.uid));
-        Some(found.sight.clone())
-    }
-}
-
 impl<S: MailStream, H: Host> Run<'_, S, H> {
-    /// Looks in the destinations for messages that have the fingerprint of a target and are none.
-    pub(crate) fn look_for_earlier_copies(&mut self) -> Result<(), Error> {
-        let mut wires: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        for (at, target) in self.targets.iter().enumerate() {
-            if let Ok(Some(to)) = self.destination(target) {
-                wires.entry(to.wire).or_default().push(at);
-            }
-        }
-        let named: HashSet<(String, u32)> = self
-            .targets
-            .iter()
-            .filter_map(|target| Locator::parse(&target.ref_.locator))
-            .map(|locator| (locator.folder, locator.uid))
-            .collect();
-        for (wire, targets) in wires {
-            let Some(folder) = self.folders()?.get(&wire).cloned() else { continue };
-            let refs: Vec<&MessageRef> = targets.iter().map(|at| &self.targets[*at].ref_).collect();
-            let found = find_in(self.session, &[folder], &refs)?;
-            if let Some(error) = found.closed.filter(|error| matches!(error, Error::Transient(_) | Error::Throttled(_)))
-            {
-                return Err(error);
-            }
-            let mut places = found.places;
-            for places in &mut places {
-                places.retain(|place| !named.contains(&(wire.clone(), place.locator.uid)));
-            }
-            let uids: BTreeSet<u32> = places.iter().flatten().map(|place| place.locator.uid).collect();
-            if uids.is_empty() {
-                continue;
-            }
-            let opened = self.session.run(open(&wire, Access::Examine))?;
-            self.session.selected = opened.is_ok().then(|| (wire.clone(), Access::Examine));
-            let heads = heads(self.session, &uids.into_iter().collect::<Vec<_>>())?;
-            for (at, places) in targets.into_iter().zip(places) {
-                let candidates =
-                    places.into_iter().filter(|place| opened.uid_validity() == Some(place.locator.validity));
-                let candidates = candidates.filter_map(|sight| {
-                    let head = heads.get(&sight.locator.uid)?.clone();
-                    Some(Candidate { sight, head })
-                });
-                self.earlier.candidates.insert(at, candidates.collect());
-            }
-        }
-        Ok(())
-    }
-
     /// Copies the messages of the selected folder, removes the originals of those whose copy is known, and sends `next`
     /// when that is over. The answers to `next`.
     pub(crate) fn copy(&mut self, orders: Vec<Order>, batch: Batch, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let first = orders.iter().flat_map(|(_, checked)| checked).next().map(|one| one.job.locator.clone());
         let Some(origin) = first else { return self.session.flight(next) };
-        let (mut copied, orders) = self.known_copies(orders)?;
+        let (mut copied, orders) = self.known_copies(orders, &origin)?;
+        let is_open = |run: &Self| run.session.selected.as_ref().is_some_and(|(wire, _)| *wire == origin.folder);
+        if !is_open(self) {
+            let why = "its folder could not be opened again";
+            self.fail(orders.iter().flat_map(|(_, checked)| checked).map(|one| &one.job), why);
+            self.acted.extend(copied.into_iter().map(|one| Acted { refused: Some(why.into()), ..one }));
+            return self.session.flight(next);
+        }
         let (fresh, left) = self.make_copies(orders, batch, &origin)?;
         copied.extend(fresh);
+        let uids: Vec<u32> = copied.iter().map(|one| one.job.locator.uid).collect();
+        let is_open = is_open(self);
+        if is_open {
+            self.unmark_copying(&left.iter().map(|(one, ..)| one.job.locator.uid).collect::<Vec<_>>())?;
+        }
         for (one, to, fate) in left {
             self.settle(one, &to, fate);
         }
-        let uids: Vec<u32> = copied.iter().map(|one| one.job.locator.uid).collect();
-        let is_open = self.session.selected.as_ref().is_some_and(|(wire, _)| *wire == origin.folder);
         let mut refused = BTreeMap::new();
         if is_open && !uids.is_empty() {
             refused = mover::remove(self.session, &uids, self.has_acted())?;
@@ -138,21 +70,36 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
     }
 
     /// Those that an earlier call copied, and the others.
-    fn known_copies(&mut self, orders: Vec<Order>) -> Result<(Vec<Acted>, Vec<Order>), Error> {
-        let has_candidate =
-            |one: &&Checked| self.earlier.candidates.get(&one.job.at).is_some_and(|list| !list.is_empty());
-        let all = orders.iter().flat_map(|(_, checked)| checked);
-        let uids: Vec<u32> = all.filter(has_candidate).map(|one| one.job.locator.uid).collect();
-        let heads = if uids.is_empty() { BTreeMap::new() } else { heads(self.session, &uids)? };
+    fn known_copies(&mut self, orders: Vec<Order>, origin: &Locator) -> Result<(Vec<Acted>, Vec<Order>), Error> {
+        if !orders.iter().flat_map(|(_, checked)| checked).any(|one| one.message.is_begun) {
+            return Ok((Vec::new(), orders));
+        }
+        let is_named = |place: &Sight| {
+            let locator = place.locator.to_string();
+            self.targets.iter().any(|target| target.ref_.locator == locator)
+        };
         let (mut copied, mut left) = (Vec::new(), Vec::new());
         for (to, checked) in orders {
-            let mut others = Vec::new();
-            for mut one in checked {
-                match self.earlier.take(&one, heads.get(&one.job.locator.uid)) {
-                    Some(sight) => {
+            let (begun, mut others): (Vec<Checked>, Vec<Checked>) =
+                checked.into_iter().partition(|one| one.message.is_begun);
+            let refs: Vec<&MessageRef> = begun.iter().map(|one| &self.targets[one.job.at].ref_).collect();
+            let found = find_in(self.session, std::slice::from_ref(&to), &refs)?;
+            if let Some(error) = found.closed.filter(|error| matches!(error, Error::Transient(_) | Error::Throttled(_)))
+            {
+                return Err(error);
+            }
+            for (mut one, places) in begun.into_iter().zip(found.places) {
+                let copy = places.into_iter().find(|place| {
+                    let key = (to.wire.clone(), place.locator.uid);
+                    place.message.is_begun && !self.copies.contains(&key) && !is_named(place)
+                });
+                match copy {
+                    Some(copy) => {
+                        self.copies.insert((to.wire.clone(), copy.locator.uid));
                         // What the call that was cut off did to the flags of the original came after the copy.
-                        one.message.flags = sight.message.flags;
-                        copied.push(Acted { now: Some(sight.locator), ..Acted::new(one, Some(to.clone())) });
+                        one.message.flags = copy.message.flags;
+                        let now = Some(copy.locator);
+                        copied.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
                     }
                     None => others.push(one),
                 }
@@ -161,7 +108,15 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 left.push((to, others));
             }
         }
+        self.reopen(origin)?;
         Ok((copied, left))
+    }
+
+    fn reopen(&mut self, origin: &Locator) -> Result<bool, Error> {
+        let opened = self.session.run(open(&origin.folder, Access::Select))?;
+        let is_open = opened.is_ok() && opened.uid_validity() == Some(origin.validity);
+        self.session.selected = is_open.then(|| (origin.folder.clone(), Access::Select));
+        Ok(is_open)
     }
 
     /// Copies, and looks for the copies of which the server does not say where they are.
@@ -172,6 +127,9 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         }
         let asks = orders.iter().map(|(to, _)| Mark::command(&to.wire)).collect();
         let marks: Vec<Option<Mark>> = self.session.flight(asks)?.iter().map(Mark::of_status).collect();
+        // A server that keeps no keywords refuses it: then a copy that is cut off is made again.
+        let all: Vec<u32> = orders.iter().flat_map(|(_, checked)| checked).map(|one| one.job.locator.uid).collect();
+        self.session.flight(sets(&all).iter().map(|set| mark(set, '+')).collect())?;
         let uids: Vec<(String, Vec<u32>)> = orders
             .iter()
             .map(|(to, checked)| (to.wire.clone(), checked.iter().map(|one| one.job.locator.uid).collect()))
@@ -183,9 +141,9 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             for one in checked {
                 match fates.remove(&one.job.locator.uid).unwrap_or(Fate::Unproven) {
                     Fate::Moved { validity, uid } => {
-                        self.earlier.used.insert((to.wire.clone(), uid));
+                        self.copies.insert((to.wire.clone(), uid));
                         let now = Some(Locator { validity, uid, folder: to.wire.clone() });
-                        copied.push(Acted { now, is_ours: true, ..Acted::new(one, Some(to.clone())) });
+                        copied.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
                     }
                     Fate::NoFolder => left.push((one, to.clone(), Fate::NoFolder)),
                     fate => unknown.push((one, fate)),
@@ -206,16 +164,16 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             for (one, fate) in unknown {
                 let wanted = &self.targets[one.job.at].ref_.fingerprint;
                 let copy = arrived.as_ref().and_then(|(mark, arrived)| {
-                    let is_free = |uid: u32| !self.earlier.used.contains(&(to.wire.clone(), uid));
+                    let is_free = |uid: u32| !self.copies.contains(&(to.wire.clone(), uid));
                     let mut free = arrived.iter().filter(|(uid, copy)| is_free(**uid) && copy.is(wanted));
                     let dated = free.clone().find(|(_, copy)| copy.received_at == one.message.received_at);
                     dated.or_else(|| free.next()).map(|(uid, _)| (mark.validity, *uid))
                 });
                 match (copy, fate) {
                     (Some((validity, uid)), _) => {
-                        self.earlier.used.insert((to.wire.clone(), uid));
+                        self.copies.insert((to.wire.clone(), uid));
                         let now = Some(Locator { validity, uid, folder: to.wire.clone() });
-                        copied.push(Acted { now, is_ours: true, ..Acted::new(one, Some(to.clone())) });
+                        copied.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
                     }
                     (None, Fate::Unproven) => {
                         let path = &to.location.path;
@@ -232,26 +190,31 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 }
             }
         }
-        let opened = self.session.run(open(&origin.folder, Access::Select))?;
-        let is_open = opened.is_ok() && opened.uid_validity() == Some(origin.validity);
-        self.session.selected = is_open.then(|| (origin.folder.clone(), Access::Select));
+        self.reopen(origin)?;
         Ok((copied, left))
+    }
+
+    /// Takes the mark off messages of the selected folder. A server that refuses it kept no mark.
+    pub(crate) fn unmark_copying(&mut self, uids: &[u32]) -> Result<(), Error> {
+        self.session.flight(sets(uids).iter().map(|set| mark(set, '-')).collect()).map(|_| ())
+    }
+
+    /// Takes the mark off the copies of messages that are where they were to go.
+    pub(crate) fn unmark_copies(&mut self, arrived: &[Locator]) -> Result<(), Error> {
+        let mut folders: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        for now in arrived {
+            folders.entry(&now.folder).or_default().push(now.uid);
+        }
+        let mut commands = Vec::new();
+        for (wire, uids) in &folders {
+            commands.push(open(wire, Access::Select));
+            commands.extend(sets(uids).iter().map(|set| mark(set, '-')));
+        }
+        self.session.selected = None;
+        self.session.flight(commands).map(|_| ())
     }
 }
 
-/// The first bytes of these messages of the folder that is open, by UID.
-fn heads<S: MailStream>(session: &mut Session<S>, uids: &[u32]) -> Result<BTreeMap<u32, Vec<u8>>, Error> {
-    let mut heads = BTreeMap::new();
-    for uids in uids.chunks(HEADS) {
-        let identity = fetch::identity_items();
-        let items = identity.strip_suffix(')').unwrap_or(&identity);
-        let sets = sets(uids);
-        let commands = sets.iter().map(|set| Command::new(format!("UID FETCH {set} {items} BODY.PEEK[]<0.{HEAD}>)")));
-        let replies = session.flight(commands.collect())?;
-        if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
-            return Err(refusal::of(refused, "the messages cannot be compared"));
-        }
-        heads.extend(fetch::read(replies.iter()).into_iter().map(|(uid, message)| (uid, message.raw)));
-    }
-    Ok(heads)
+fn mark(set: &str, sign: char) -> Command {
+    Command::new(format!("UID STORE {set} {sign}FLAGS.SILENT ({MARK})"))
 }

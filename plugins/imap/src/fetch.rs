@@ -12,12 +12,14 @@ use imap_codec::imap_types::{
     response::Data,
 };
 
-use crate::{attachment, session::Reply};
+use crate::{attachment, copies, session::Reply};
 
 /// One message as the server told it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fetched {
     pub(crate) flags: Vec<String>,
+    /// Whether it has the mark of a copy that was begun, which is none of its flags.
+    pub(crate) is_begun: bool,
     /// INTERNALDATE in microseconds since 1970 UTC.
     pub(crate) received_at: i64,
     pub(crate) size: u64,
@@ -81,7 +83,10 @@ pub(crate) fn read<'a>(replies: impl Iterator<Item = &'a Reply>) -> BTreeMap<u32
         let (has_header, fetched) = found.entry(uid).or_default();
         for item in items.as_ref() {
             match item {
-                MessageDataItem::Flags(flags) => fetched.flags = flags.iter().filter_map(flag).collect(),
+                MessageDataItem::Flags(flags) => {
+                    fetched.is_begun = flags.iter().any(is_mark);
+                    fetched.flags = flags.iter().filter_map(flag).collect();
+                }
                 MessageDataItem::InternalDate(time) => fetched.received_at = time.as_ref().timestamp_micros(),
                 MessageDataItem::Rfc822Size(size) => fetched.size = u64::from(*size),
                 MessageDataItem::BodyStructure(structure) => {
@@ -119,10 +124,14 @@ pub(crate) fn raw(reply: &Reply, uid: u32) -> Vec<u8> {
         .unwrap_or_default()
 }
 
-/// A flag as text; none for `\Recent`, which is no flag of the message.
+/// A flag as text; none for `\Recent` and for our own mark, which are no flags of the message.
 pub(crate) fn flag(flag: &FlagFetch<'_>) -> Option<String> {
     match flag {
-        FlagFetch::Flag(flag) => Some(flag.to_string()),
+        FlagFetch::Flag(name) => Some(name.to_string()).filter(|_| !is_mark(flag)),
         FlagFetch::Recent => None,
     }
+}
+
+fn is_mark(flag: &FlagFetch<'_>) -> bool {
+    matches!(flag, FlagFetch::Flag(name) if name.to_string().eq_ignore_ascii_case(copies::MARK))
 }

@@ -39,7 +39,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             told.extend(self.unmark(&wire, validity, stay)?);
         }
         let mut copies: BTreeMap<(String, u32), Vec<u32>> = BTreeMap::new();
-        for now in told.iter().filter(|(one, _)| one.is_ours).filter_map(|(one, _)| one.now.as_ref()) {
+        for now in told.iter().filter_map(|(one, _)| one.now.as_ref()) {
             copies.entry((now.folder.clone(), now.validity)).or_default().push(now.uid);
         }
         let mut kept = BTreeMap::new();
@@ -53,8 +53,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 let path = &to.location.path;
                 let more = match kept.get(&(now.folder.clone(), now.uid)) {
                     Some(why) => format!("; a copy is left in `{path}`: {why}"),
-                    None if one.is_ours => "; the copy was removed again".into(),
-                    None => format!("; a copy of it was in `{path}` before"),
+                    None => "; the copy was removed again".into(),
                 };
                 text.push_str(&more);
             }
@@ -99,6 +98,9 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let mut refused = BTreeMap::new();
         let clear = |set: &str| Command::new(format!("UID STORE {set} -FLAGS.SILENT ({DELETED})"));
         each(self.session, &marked, clear, true, &mut refused)?;
+        if is_open && !self.mover.has_move {
+            self.unmark_copying(&told.iter().map(|(one, _)| one.job.locator.uid).collect::<Vec<_>>())?;
+        }
         for (one, text) in &mut told {
             if let Some(why) = refused.get(&one.job.locator.uid) {
                 *text = format!("{text}; it is still marked {DELETED}: {why}");

@@ -33,8 +33,6 @@ pub(crate) struct Acted {
     pub(crate) to: Option<MailFolder>,
     /// Where it is, or its copy, as far as known.
     pub(crate) now: Option<Locator>,
-    /// Whether this call put it there.
-    pub(crate) is_ours: bool,
     /// Why the server refused to remove the original.
     pub(crate) refused: Option<String>,
 }
@@ -42,7 +40,7 @@ pub(crate) struct Acted {
 impl Acted {
     pub(crate) fn new(checked: Checked, to: Option<MailFolder>) -> Self {
         let Checked { job, from, message } = checked;
-        Self { job, from, message, to, now: None, is_ours: false, refused: None }
+        Self { job, from, message, to, now: None, refused: None }
     }
 }
 
@@ -134,6 +132,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
         }
         let copies = if self.action == Action::HardDelete { self.new_copies(&gone, &now)? } else { BTreeMap::new() };
+        let arrived: Vec<Locator> = gone.iter().filter_map(|one| one.now.clone()).collect();
         for one in gone {
             self.effects[one.job.at] = Some(match copies.get(&one.job.at) {
                 Some(path) => {
@@ -141,6 +140,9 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 }
                 None => self.succeeded(&one, one.now.clone().zip(one.to.as_ref().map(|to| to.location.clone()))),
             });
+        }
+        if !self.mover.has_move {
+            self.unmark_copies(&arrived)?;
         }
         self.take_back(stay)
     }

@@ -135,6 +135,25 @@ fn a_connection_lost_after_the_copy_makes_no_second_one() {
 }
 
 #[test]
+fn a_copy_that_its_owner_made_is_a_message_of_its_own() {
+    let mailbox = Mailbox::new().without(&["MOVE"]);
+    mailbox.phish("INBOX", 1);
+    mailbox.owner(&["CREATE Keep", "SELECT INBOX", "COPY 1 Keep"]);
+    let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
+    // Two batches: the first copy lies in the destination, the same to the last byte, when the second is cut off.
+    let mut effects = mailbox.apply(Action::SoftDelete, &targets[..1]);
+    let lossy = mailbox.through(proxy::start(mailbox.address(), Orders { cut: Some(("UID STORE", 1)), hide: None }));
+    effects.extend(until_answered(&lossy, Action::SoftDelete, &targets[1..]));
+    assert_eq!(mailbox.count("Recoverable Items"), 2);
+    let undo: Vec<Target> = effects.iter().map(|effect| undo(receipt(effect))).collect();
+    assert!(mailbox.apply(Action::Restore, &undo).iter().all(is_done));
+    assert_eq!((mailbox.count("INBOX"), mailbox.count("Keep"), mailbox.count("Recoverable Items")), (1, 1, 0));
+    let lines = mailbox.owner(&["SELECT Keep", "FETCH 1 (FLAGS)", "SELECT INBOX", "FETCH 1 (FLAGS)"]);
+    let marked = |line: &String| line.contains("FETCH (FLAGS") && line.contains("Clawback");
+    assert!(!lines.iter().any(marked), "the mark is taken off: {lines:?}");
+}
+
+#[test]
 fn copies_are_found_where_the_server_does_not_tell_of_them() {
     let mailbox = Mailbox::new().without(&["MOVE"]);
     mailbox.fill("INBOX", [1, 2, 2, 3].into_iter().map(phish));

@@ -12,7 +12,7 @@ use std::{
 pub(crate) type Cut = (&'static str, usize);
 
 /// What it was told to do with the server's answers.
-#[derive(Clone, Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Orders {
     pub(crate) cut: Option<Cut>,
     /// Takes this text out of every answer, up to the `]` and blank behind it: the server does not say it.
