@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use clawback_connector_sdk::{
     fingerprint::Fingerprints,
-    host::{Host, MailStream},
-    types::{Action, Effect, Error, Former, Location, MessageRef, Receipt},
+    host::{Host, Level, MailStream},
+    types::{Action, Effect, Error, Former, Location, LocationKind, MessageRef, Receipt},
 };
 
 use crate::{
@@ -132,6 +132,9 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
         }
         let copies = if self.action == Action::HardDelete { self.new_copies(&gone, &now)? } else { BTreeMap::new() };
+        for (key, share) in arrivals.keys().zip(&reached) {
+            self.warn_of_second_copies(&key.0, share, &gone)?;
+        }
         let arrived: Vec<Locator> = gone.iter().filter_map(|one| one.now.clone()).collect();
         for one in gone {
             self.effects[one.job.at] = Some(match copies.get(&one.job.at) {
@@ -174,6 +177,34 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
         }
         Ok(copies)
+    }
+
+    /// A server that keeps what leaves a folder in the folder for recoverable items puts it there a second time.
+    fn warn_of_second_copies(&mut self, wire: &str, share: &[Reply], gone: &[Acted]) -> Result<(), Error> {
+        let kind = self.folders.as_ref().and_then(|folders| folders.get(wire)).map(|folder| folder.location.kind);
+        if kind != Some(LocationKind::RecoverableItems) {
+            return Ok(());
+        }
+        let ours = |one: &&Acted| one.now.as_ref().is_some_and(|now| now.folder == wire);
+        let last = gone.iter().filter(ours).filter_map(|one| one.now.as_ref()).map(|now| now.uid).max().unwrap_or(0);
+        let Some(mark) = share.first().and_then(Mark::of_opened).filter(|mark| mark.next > last.saturating_add(1))
+        else {
+            return Ok(());
+        };
+        let later = numbers::since(self.session, wire, Mark { next: last.saturating_add(1), ..mark })?;
+        let is_moved = |copy: &Fetched| {
+            let both = copy.fingerprints();
+            gone.iter().filter(ours).any(|one| both.has(&self.targets[one.job.at].ref_.fingerprint))
+        };
+        let count = later.unwrap_or_default().values().filter(|copy| is_moved(copy)).count();
+        if count > 0 {
+            let text = format!(
+                "the server put second copies of {count} messages into the folder for recoverable items: its \
+                 lazy_expunge must name another folder"
+            );
+            self.host.log(Level::Warn, &text);
+        }
+        Ok(())
     }
 
     pub(crate) fn succeeded(&self, one: &Acted, now: Option<(Locator, Location)>) -> Effect {

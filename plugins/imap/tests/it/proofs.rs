@@ -195,3 +195,23 @@ fn a_copy_that_the_server_keeps_of_what_is_deleted_is_told() {
         assert_eq!(located.sightings[0].location, location(LocationKind::Folder, "Expunged"));
     }
 }
+
+#[test]
+fn a_server_that_keeps_what_leaves_among_the_recoverable_items_is_told_of() {
+    let more = "mail_plugins = lazy_expunge\nplugin {\n  lazy_expunge = Recoverable Items\n}\n";
+    let server = Dovecot::start_with(1, more, &[]);
+    let mailbox = Mailbox::at(server.address, user(1));
+    mailbox.owner(&["CREATE \"Recoverable Items\""]);
+    (0..3).for_each(|number| mailbox.phish("INBOX", number));
+    let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
+    let effects = mailbox.apply(Action::SoftDelete, &targets);
+    assert_eq!((mailbox.count("INBOX"), mailbox.count("Recoverable Items")), (0, 6));
+    assert!(mailbox.host.log.borrow().iter().any(|line| line.contains("second copies of 3 messages")));
+    // The receipts name the copies that were moved, each its own, and those come back.
+    let undo: Vec<Target> = effects.iter().map(|effect| undo(receipt(effect))).collect();
+    assert!(mailbox.apply(Action::Restore, &undo).iter().all(is_done));
+    assert_eq!(mailbox.count("INBOX"), 3);
+    let effects =
+        mailbox.apply(Action::HardDelete, &mailbox.search(&from_evil()).iter().map(target).collect::<Vec<_>>());
+    assert!(effects.iter().all(|effect| matches!(effect, Effect::Failed(why) if why.contains("Recoverable Items"))));
+}

@@ -47,6 +47,8 @@ pub(crate) struct Tcp {
     /// Commands of it.
     pub(crate) commands: Rc<RefCell<usize>>,
     pub(crate) released: Rc<RefCell<usize>>,
+    /// What it logged.
+    pub(crate) log: Rc<RefCell<Vec<String>>>,
 }
 
 pub(crate) struct Stream {
@@ -74,6 +76,7 @@ impl Mailbox {
             flights: Rc::default(),
             commands: Rc::default(),
             released: Rc::default(),
+            log: Rc::default(),
         };
         Self { name, host }
     }
@@ -231,6 +234,7 @@ impl Host for Tcp {
 
     fn log(&self, level: Level, text: &str) {
         assert!(!matches!(level, Level::Error), "{text}");
+        self.log.borrow_mut().push(text.to_owned());
     }
 
     fn now(&self) -> i64 {
