@@ -8,7 +8,18 @@ use clawback_connector_sdk::{
     },
 };
 
-use crate::{act, locate, raw, refusal, search, session::Session};
+use crate::{act, locate, raw, readiness, refusal, search, session::Session};
+
+/// What can be done to messages.
+const ACTIONS: [Action; 7] = [
+    Action::MoveToJunk,
+    Action::MoveToInbox,
+    Action::MoveToDeletedItems,
+    Action::SoftDelete,
+    Action::HardDelete,
+    Action::MoveToQuarantine,
+    Action::Restore,
+];
 
 /// The connector, over what its host grants.
 #[derive(Debug, Clone, Default)]
@@ -55,15 +66,7 @@ where
         Capabilities {
             name: "imap".into(),
             version: env!("CARGO_PKG_VERSION").into(),
-            actions: vec![
-                Action::MoveToJunk,
-                Action::MoveToInbox,
-                Action::MoveToDeletedItems,
-                Action::SoftDelete,
-                Action::HardDelete,
-                Action::MoveToQuarantine,
-                Action::Restore,
-            ],
+            actions: ACTIONS.to_vec(),
             search_fields: fields.map(str::to_owned).to_vec(),
             largest_batch: 1_000,
             calls_per_mailbox: 1,
@@ -114,7 +117,7 @@ where
         self.with_session(mailbox, |session| raw::fetch(session, &self.host, message, most))
     }
 
-    fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, Error> {
-        Ok(Vec::new())
+    fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {
+        self.with_session(mailbox, |session| readiness::check(session, &self.host, &ACTIONS))
     }
 }

@@ -166,7 +166,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 let copy = arrived.as_ref().and_then(|(mark, arrived)| {
                     let is_free = |uid: u32| !self.copies.contains(&(to.wire.clone(), uid));
                     let mut free = arrived.iter().filter(|(uid, copy)| is_free(**uid) && copy.is(wanted));
-                    let dated = free.clone().find(|(_, copy)| copy.received_at == one.message.received_at);
+                    let dated = free.clone().find(|(_, copy)| copy.date == one.message.date);
                     dated.or_else(|| free.next()).map(|(uid, _)| (mark.validity, *uid))
                 });
                 match (copy, fate) {

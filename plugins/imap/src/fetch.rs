@@ -1,18 +1,33 @@
 //! What is fetched of a message, and how the answers become one record each.
+//!
+//! Nobody bounds the header of a message but its sender, so each section is asked for up to [`SECTION`] bytes. The
+//! fields under the fingerprint are a section of their own, which is cut at the same place whoever asks; the fields of
+//! a message that was cut are then asked for one by one, up to [`FIELD`] bytes each.
 
 use std::collections::BTreeMap;
 
 use clawback_connector_sdk::{
     fingerprint::{self, Fingerprints},
     header,
+    types::Message,
 };
-use imap_codec::imap_types::{
-    fetch::{MessageDataItem, Section},
-    flag::FlagFetch,
-    response::Data,
+use imap_codec::{
+    ResponseCodec,
+    decode::Decoder as _,
+    imap_types::{
+        fetch::MessageDataItem,
+        response::{Data, Response},
+    },
 };
 
-use crate::{attachment, copies, session::Reply};
+use crate::{attachment, copies, line::Fetch, session::Reply};
+
+/// Bytes of one section of header fields.
+const SECTION: usize = 16 * 1024;
+/// Bytes of fields that are only looked at.
+pub(crate) const LOOK: usize = 4 * 1024;
+/// Bytes of one field of a message whose header was cut. Postfix takes fields of 100 kB.
+const FIELD: usize = 128 * 1024;
 
 /// One message as the server told it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,118 +35,225 @@ pub(crate) struct Fetched {
     pub(crate) flags: Vec<String>,
     /// Whether it has the mark of a copy that was begun, which is none of its flags.
     pub(crate) is_begun: bool,
-    /// INTERNALDATE in microseconds since 1970 UTC.
-    pub(crate) received_at: i64,
+    /// INTERNALDATE in microseconds since 1970 UTC; none where the server told one that is no date.
+    pub(crate) date: Option<i64>,
     pub(crate) size: u64,
     /// The header fields that were asked for.
     pub(crate) header: Vec<u8>,
+    /// The header under the fingerprint, where `header` holds more of it.
+    identity: Option<Vec<u8>>,
+    /// A section of the header is longer than what was asked for.
+    pub(crate) is_cut: bool,
+    /// The structure, not yet read.
+    structure: Option<Vec<u8>>,
     pub(crate) attachments: Option<Vec<String>>,
     /// Part of the whole message, if that was asked for.
     pub(crate) raw: Vec<u8>,
+    /// Fields that are longer than [`FIELD`], by their names.
+    long: Vec<String>,
 }
 
 impl Fetched {
     /// Whether this is the message with that fingerprint.
     pub(crate) fn is(&self, stored: &str) -> bool {
-        fingerprint::is_of(stored, &self.header, self.size)
+        fingerprint::is_of(stored, self.identity(), self.size)
+    }
+
+    /// Its fingerprint.
+    pub(crate) fn fingerprint(&self) -> String {
+        fingerprint::fingerprint(self.identity())
     }
 
     /// Its fingerprints, to compare it with many.
     pub(crate) fn fingerprints(&self) -> Fingerprints {
-        Fingerprints::of(&self.header, self.size)
+        Fingerprints::of(self.identity(), self.size)
+    }
+
+    /// The header under the fingerprint.
+    fn identity(&self) -> &[u8] {
+        self.identity.as_ref().unwrap_or(&self.header)
+    }
+
+    /// Puts the fields that were fetched one by one in the place of the header that was cut.
+    pub(crate) fn complete(&mut self, whole: &Fetch, fields: &[String]) {
+        let mut header = Vec::new();
+        for (name, section) in fields.iter().zip(&whole.headers) {
+            if section.len() >= FIELD {
+                self.long.push(name.to_lowercase());
+            }
+            add_section(&mut header, section);
+        }
+        self.identity = Some(std::mem::replace(&mut self.header, header));
+        self.is_cut = false;
+    }
+
+    /// Tells in the message what of it is not whole.
+    pub(crate) fn mark_cut(&self, message: &mut Message) {
+        for name in &self.long {
+            let what = match name.as_str() {
+                "from" | "subject" | "to" => name.clone(),
+                "cc" => "to".into(),
+                "message-id" | "date" => continue,
+                name => format!("header {name}"),
+            };
+            if !message.cut.contains(&what) {
+                message.cut.push(what);
+            }
+        }
     }
 }
 
 /// The items that tell whether a message is the one that is meant.
 pub(crate) fn identity_items() -> String {
-    items(&fingerprint::FIELDS.map(str::to_owned), "")
+    format!("(UID FLAGS INTERNALDATE RFC822.SIZE {})", section(&fingerprint::FIELDS.map(str::to_owned), SECTION))
 }
 
 /// The items of a search: also the header fields `more`, and the item `last`.
 pub(crate) fn search_items(more: &[String], last: &str) -> String {
-    let mut fields: Vec<String> = header::FIELDS.map(str::to_owned).to_vec();
-    for name in fingerprint::FIELDS.iter().map(|name| (*name).to_owned()).chain(more.iter().cloned()) {
+    let space = if last.is_empty() { "" } else { " " };
+    format!("(UID FLAGS INTERNALDATE RFC822.SIZE {}{space}{last})", sections(more))
+}
+
+/// The items of a message whose line could not be read: the fewest that a search needs.
+pub(crate) fn fewest_items(more: &[String]) -> String {
+    format!("(UID INTERNALDATE RFC822.SIZE {})", sections(more))
+}
+
+/// The items that give each field of a message on its own, in this order.
+pub(crate) fn field_items(fields: &[String]) -> String {
+    let sections: Vec<String> = fields.iter().map(|field| section(std::slice::from_ref(field), FIELD)).collect();
+    format!("(UID {})", sections.join(" "))
+}
+
+/// Only some fields, up to [`LOOK`] bytes of them, for a look at many messages.
+pub(crate) fn only(fields: &[String]) -> String {
+    format!("(UID {})", section(fields, LOOK))
+}
+
+/// All fields of a search: those that the SDK reads, and those that the query names.
+pub(crate) fn fields(more: &[String]) -> Vec<String> {
+    let mut fields: Vec<String> = fingerprint::FIELDS.map(str::to_owned).to_vec();
+    for name in header::FIELDS.iter().map(|name| (*name).to_owned()).chain(more.iter().cloned()) {
         // What is no field name cannot be in a message either.
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !b":\"\\".contains(&byte));
         if is_name && !fields.iter().any(|field| field.eq_ignore_ascii_case(&name)) {
             fields.push(name);
         }
     }
-    items(&fields, last)
+    fields
 }
 
-fn items(fields: &[String], last: &str) -> String {
+fn sections(more: &[String]) -> String {
+    let fields = fields(more);
+    let (identity, rest) = fields.split_at(fingerprint::FIELDS.len());
+    let mut sections = section(identity, SECTION);
+    if !rest.is_empty() {
+        sections = format!("{sections} {}", section(rest, SECTION));
+    }
+    sections
+}
+
+fn section(fields: &[String], most: usize) -> String {
     let quote = |name: &String| {
         let is_atom = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if is_atom { name.clone() } else { format!("\"{name}\"") }
     };
-    let fields = fields.iter().map(quote).collect::<Vec<_>>().join(" ");
-    let space = if last.is_empty() { "" } else { " " };
-    format!("(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS ({fields})]{space}{last})")
+    format!("BODY.PEEK[HEADER.FIELDS ({})]<0.{most}>", fields.iter().map(quote).collect::<Vec<_>>().join(" "))
 }
 
 /// The messages that these answers tell of, by UID. Only those whose header came: flag changes of others arrive too.
 pub(crate) fn read<'a>(replies: impl Iterator<Item = &'a Reply>) -> BTreeMap<u32, Fetched> {
     let mut found: BTreeMap<u32, (bool, Fetched)> = BTreeMap::new();
-    for data in replies.flat_map(|reply| &reply.data) {
-        let Data::Fetch { items, .. } = data else { continue };
-        let uid = items.as_ref().iter().find_map(|item| match item {
-            MessageDataItem::Uid(uid) => Some(uid.get()),
-            _ => None,
-        });
-        let Some(uid) = uid else { continue };
+    for fetch in replies.flat_map(|reply| &reply.fetches) {
+        let Some(uid) = fetch.uid else { continue };
         let (has_header, fetched) = found.entry(uid).or_default();
-        for item in items.as_ref() {
-            match item {
-                MessageDataItem::Flags(flags) => {
-                    fetched.is_begun = flags.iter().any(is_mark);
-                    fetched.flags = flags.iter().filter_map(flag).collect();
+        if let Some(flags) = &fetch.flags {
+            fetched.is_begun = flags.iter().any(|flag| is_mark(flag));
+            fetched.flags = flags.iter().filter(|flag| is_own(flag)).cloned().collect();
+        }
+        fetched.date = fetch.date.or(fetched.date);
+        fetched.size = fetch.size.unwrap_or(fetched.size);
+        fetched.structure = fetch.structure.clone().or(fetched.structure.take());
+        if !fetch.headers.is_empty() {
+            *has_header = true;
+            fetched.header.clear();
+            fetched.is_cut = fetch.headers.iter().any(|section| section.len() >= SECTION);
+            for section in &fetch.headers {
+                add_section(&mut fetched.header, section);
+            }
+        }
+        if let Some(raw) = &fetch.raw {
+            fetched.raw.clone_from(raw);
+        }
+    }
+    let whole = found.into_iter().filter(|(_, (has_header, _))| *has_header);
+    whole.map(|(uid, (_, fetched))| (uid, fetched)).collect()
+}
+
+/// Puts the fields of one section behind those of another.
+fn add_section(header: &mut Vec<u8>, section: &[u8]) {
+    while header.ends_with(b"\r\n\r\n") || header.ends_with(b"\n\n") {
+        let end = if header.ends_with(b"\r\n") { 2 } else { 1 };
+        header.truncate(header.len() - end);
+    }
+    if !header.is_empty() && !header.ends_with(b"\n") {
+        header.extend_from_slice(b"\r\n");
+    }
+    if section.iter().any(|byte| !byte.is_ascii_whitespace()) {
+        header.extend_from_slice(section);
+    }
+}
+
+impl Fetched {
+    /// Reads the names of attachments from the structure. Nothing where nobody can read it.
+    pub(crate) fn read_structure(&mut self) {
+        let Some(structure) = self.structure.take() else { return };
+        let line = [b"* 1 FETCH (BODYSTRUCTURE ", structure.as_slice(), b")\r\n"].concat();
+        if let Ok((_, Response::Data(Data::Fetch { items, .. }))) = ResponseCodec::default().decode(&line) {
+            for item in items.as_ref() {
+                if let MessageDataItem::BodyStructure(structure) = item {
+                    self.attachments = Some(attachment::names(structure));
                 }
-                MessageDataItem::InternalDate(time) => fetched.received_at = time.as_ref().timestamp_micros(),
-                MessageDataItem::Rfc822Size(size) => fetched.size = u64::from(*size),
-                MessageDataItem::BodyStructure(structure) => {
-                    fetched.attachments = Some(attachment::names(structure));
-                }
-                MessageDataItem::BodyExt { section: Some(Section::HeaderFields(None, _)), data, .. } => {
-                    *has_header = true;
-                    fetched.header = data.clone().into_option().map(std::borrow::Cow::into_owned).unwrap_or_default();
-                }
-                MessageDataItem::BodyExt { section: None, data, .. } => {
-                    fetched.raw = data.clone().into_option().map(std::borrow::Cow::into_owned).unwrap_or_default();
-                }
-                _ => {}
             }
         }
     }
-    found.into_iter().filter(|(_, (has_header, _))| *has_header).map(|(uid, (_, fetched))| (uid, fetched)).collect()
 }
 
 /// The part of a message that was fetched alone.
 pub(crate) fn raw(reply: &Reply, uid: u32) -> Vec<u8> {
-    let fetches = reply.data.iter().filter_map(|data| match data {
-        Data::Fetch { items, .. } => Some(items.as_ref()),
-        _ => None,
-    });
-    let is_it = |item: &MessageDataItem<'_>| matches!(item, MessageDataItem::Uid(told) if told.get() == uid);
-    fetches
-        .filter(|items| items.iter().any(is_it))
-        .flatten()
-        .find_map(|item| match item {
-            MessageDataItem::BodyExt { section: None, data, .. } => data.clone().into_option(),
-            _ => None,
-        })
-        .map(std::borrow::Cow::into_owned)
-        .unwrap_or_default()
+    let mut fetches = reply.fetches.iter().filter(|fetch| fetch.uid == Some(uid));
+    fetches.find_map(|fetch| fetch.raw.clone()).unwrap_or_default()
 }
 
-/// A flag as text; none for `\Recent` and for our own mark, which are no flags of the message.
-pub(crate) fn flag(flag: &FlagFetch<'_>) -> Option<String> {
-    match flag {
-        FlagFetch::Flag(name) => Some(name.to_string()).filter(|_| !is_mark(flag)),
-        FlagFetch::Recent => None,
+/// Whether this is a flag of the message: `\Recent` and our own mark are none.
+pub(crate) fn is_own(flag: &str) -> bool {
+    !flag.eq_ignore_ascii_case("\\Recent") && !is_mark(flag)
+}
+
+fn is_mark(flag: &str) -> bool {
+    flag.eq_ignore_ascii_case(copies::MARK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_one_header() {
+        let mut header = Vec::new();
+        for section in [&b"A: 1\r\n\r\n"[..], b"\r\n", b"B: 2", b"C: 3\r\n\r\n"] {
+            add_section(&mut header, section);
+        }
+        assert_eq!(header, b"A: 1\r\nB: 2\r\nC: 3\r\n\r\n");
     }
-}
 
-fn is_mark(flag: &FlagFetch<'_>) -> bool {
-    matches!(flag, FlagFetch::Flag(name) if name.to_string().eq_ignore_ascii_case(copies::MARK))
+    #[test]
+    fn every_field_is_asked_for_once_and_none_without_bound() {
+        let items = search_items(&["X-Mailer".into(), "subject".into(), "X(".into(), "a:b".into()], "BODYSTRUCTURE");
+        assert_eq!(
+            items,
+            "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (message-id date from to subject cc content-type)]<0.16384> \
+             BODY.PEEK[HEADER.FIELDS (X-Mailer \"X(\")]<0.16384> BODYSTRUCTURE)"
+        );
+    }
 }

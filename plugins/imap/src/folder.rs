@@ -3,13 +3,15 @@
 use clawback_connector_sdk::{
     host::{Host, MailStream},
     place,
-    types::{Error, Location, LocationKind},
+    types::{Error, Gap, Location, LocationKind},
     utf7,
 };
-use imap_codec::imap_types::{core::QuotedChar, extensions::namespace::Namespace, mailbox::Mailbox, response::Data};
+use imap_codec::imap_types::response::Data;
 
 use crate::{
     command::Command,
+    cursor::Cursor,
+    names::{Names, Namespaces},
     refusal,
     session::{Reply, Session},
 };
@@ -20,14 +22,27 @@ pub(crate) struct MailFolder {
     /// As the server spells it.
     pub(crate) wire: String,
     pub(crate) location: Location,
+    /// The name without its prefix, in a second namespace of the owner's: it may show other folders again.
+    pub(crate) aside: Option<String>,
 }
 
 /// All folders of the owner, the inbox last, so that it is still selected when the search is over and mail is fetched.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     pub(crate) all: Vec<MailFolder>,
-    recoverable: String,
-    quarantine: String,
+    /// Folders that no search looks into, and why.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Folders whose names nobody can use.
+    pub(crate) gaps: Vec<Gap>,
+    names: Names,
+}
+
+/// A folder that no search looks into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    pub(crate) path: String,
+    pub(crate) is_foreign: bool,
+    pub(crate) reason: &'static str,
 }
 
 /// The commands that tell the folders; their answers go to [`Folders::read`].
@@ -51,36 +66,58 @@ impl Folders {
         if !list.is_ok() {
             return Err(refusal::of(list, "the folders cannot be listed"));
         }
-        if replies.iter().any(|reply| reply.unreadable > 0) {
-            return Err(Error::Permanent("the server's list of folders cannot be read".into()));
+        let has_namespaces =
+            replies.iter().flat_map(|reply| &reply.data).any(|data| matches!(data, Data::Namespace { .. }));
+        let unreadable: usize = replies.iter().map(|reply| reply.unreadable).sum();
+        if unreadable > 0 && replies.len() > 1 && replies[0].is_ok() && !has_namespaces {
+            // Without them a folder of somebody else's would pass for the owner's.
+            return Err(Error::Permanent("the server's namespaces cannot be read".into()));
         }
-        let foreign = foreign_prefixes(replies);
-        let [recoverable, quarantine] = hidden(host);
-        let mut folders = Self { all: Vec::new(), recoverable, quarantine };
+        let namespaces = Namespaces::read(replies);
+        let names = Names::read(host, &namespaces);
+        let mut folders = Self { all: Vec::new(), left_out: Vec::new(), gaps: Vec::new(), names };
+        if unreadable > 0 {
+            folders.gap("", &format!("the server lists {unreadable} folders in a way that cannot be read"));
+        }
         let mut named_only = Vec::new();
-        for data in replies.iter().flat_map(|reply| &reply.data) {
-            let Data::List { items, delimiter, mailbox } = data else { continue };
-            let wire = wire_name(mailbox);
-            let attributes: Vec<String> = items.iter().map(|item| item.to_string().to_lowercase()).collect();
-            let is = |name: &str| attributes.iter().any(|attribute| attribute == name);
-            let is_foreign = foreign.iter().any(|prefix| wire.starts_with(prefix.as_str()));
-            // Virtual folders show messages of other folders a second time. Gmail's \All is where archived mail lies.
-            let is_virtual = is("\\flagged") || (is("\\all") && !is_gmail);
-            if is("\\noselect") || is("\\nonexistent") || is_foreign || is_virtual {
+        for listed in replies.iter().flat_map(|reply| &reply.lists) {
+            let is = |name: &str| listed.attributes.iter().any(|attribute| attribute == name);
+            if is("\\noselect") || is("\\nonexistent") {
                 continue;
             }
+            let wire = match &listed.name {
+                Ok(wire) => wire.clone(),
+                Err(shown) => {
+                    folders.gap(shown, "its name is no UTF-8, so no command can name it");
+                    continue;
+                }
+            };
             let path = utf7::decode(&wire);
+            let reason = match () {
+                () if namespaces.is_foreign(&wire) => Some("it belongs to a shared namespace or to another user"),
+                // Virtual folders show messages of other folders a second time. Gmail's \All is where archived mail lies.
+                () if is("\\flagged") || (is("\\all") && !is_gmail) => Some("it shows messages of other folders"),
+                () if folders.names.is_ignored(&path) && wire != "INBOX" => {
+                    Some("the setting `ignore-folders` leaves it out")
+                }
+                () => None,
+            };
+            if let Some(reason) = reason {
+                folders.left_out.push(LeftOut { path, is_foreign: namespaces.is_foreign(&wire), reason });
+                continue;
+            }
             let told = folders.told_kind(&path, &is);
             if told.is_none() {
-                named_only
-                    .push((folders.all.len(), leaf_under_inbox(&path, delimiter.as_ref().map(QuotedChar::inner))));
+                named_only.push((folders.all.len(), folders.names.leaf(&path).to_owned()));
             }
             let location = Location { kind: told.unwrap_or(LocationKind::Folder), path };
-            folders.all.push(MailFolder { wire, location });
+            let aside = namespaces.aside(&wire).map(str::to_owned);
+            folders.all.push(MailFolder { wire, location, aside });
         }
         // A name makes a folder special only where no folder has that use by the server's own word.
         for (at, name) in named_only {
             if let Some(kind) = place::kind_of_name(&name).filter(|kind| *kind != LocationKind::Inbox)
+                && folders.names.named(kind).is_none()
                 && !folders.all.iter().any(|folder| folder.location.kind == kind)
             {
                 folders.all[at].location.kind = kind;
@@ -94,16 +131,20 @@ impl Folders {
         Ok(folders)
     }
 
+    fn gap(&mut self, folder: &str, reason: &str) {
+        self.gaps.push(Gap { folder: folder.to_owned(), item: String::new(), reason: reason.to_owned() });
+    }
+
+    /// The operator's word goes before the server's.
     fn told_kind(&self, path: &str, is: &impl Fn(&str) -> bool) -> Option<LocationKind> {
-        Some(match () {
-            () if path.eq_ignore_ascii_case("inbox") => LocationKind::Inbox,
-            () if path == self.recoverable => LocationKind::RecoverableItems,
-            () if path == self.quarantine => LocationKind::Quarantine,
-            () if is("\\junk") => LocationKind::Junk,
-            () if is("\\trash") => LocationKind::DeletedItems,
-            () if is("\\sent") => LocationKind::SentItems,
-            () if is("\\archive") || is("\\all") => LocationKind::Archive,
-            () => return None,
+        self.names.kind_of(path).or_else(|| {
+            Some(match () {
+                () if is("\\junk") => LocationKind::Junk,
+                () if is("\\trash") => LocationKind::DeletedItems,
+                () if is("\\sent") => LocationKind::SentItems,
+                () if is("\\archive") || is("\\all") => LocationKind::Archive,
+                () => return None,
+            })
         })
     }
 
@@ -114,15 +155,20 @@ impl Folders {
 
     /// The folder that has this kind, or would have it if it were made.
     pub(crate) fn of_kind(&self, kind: LocationKind) -> MailFolder {
-        if let Some(folder) = self.all.iter().find(|folder| folder.location.kind == kind) {
+        let named = self.names.named(kind);
+        let at_name = self.all.iter().find(|folder| named.as_ref().is_some_and(|path| *path == folder.location.path));
+        // A folder that a setting names is made, even where the server has another one for this use.
+        let of_kind = || self.all.iter().find(|folder| named.is_none() && folder.location.kind == kind);
+        if let Some(folder) = at_name.or_else(of_kind) {
             return folder.clone();
         }
-        let path = match kind {
-            LocationKind::RecoverableItems => &self.recoverable,
-            LocationKind::Quarantine => &self.quarantine,
-            _ => place::name_of_kind(kind).unwrap_or("INBOX"),
-        };
-        MailFolder { wire: utf7::encode(path), location: Location { kind, path: path.to_owned() } }
+        let path = self.names.to_make(kind);
+        MailFolder { wire: utf7::encode(&path), location: Location { kind, path }, aside: None }
+    }
+
+    /// Whether this folder was listed.
+    pub(crate) fn has(&self, folder: &MailFolder) -> bool {
+        self.get(&folder.wire).is_some()
     }
 
     /// The folder at a path, whether it exists or not.
@@ -131,7 +177,8 @@ impl Folders {
             return self.of_kind(location.kind);
         }
         let found = self.all.iter().find(|folder| folder.location.path == location.path);
-        found.cloned().unwrap_or_else(|| MailFolder { wire: utf7::encode(&location.path), location: location.clone() })
+        let missing = || MailFolder { wire: utf7::encode(&location.path), location: location.clone(), aside: None };
+        found.cloned().unwrap_or_else(missing)
     }
 }
 
@@ -139,6 +186,18 @@ impl MailFolder {
     /// The order of search; a cursor depends on it.
     pub(crate) fn order(&self) -> (bool, &str) {
         (self.location.kind == LocationKind::Inbox, &self.wire)
+    }
+
+    /// Whether the search that this cursor goes on with is over this folder.
+    pub(crate) fn is_before(&self, cursor: &Cursor) -> bool {
+        let at = (cursor.folder.eq_ignore_ascii_case("inbox"), cursor.folder.as_str());
+        let own = (self.wire.eq_ignore_ascii_case("inbox"), self.wire.as_str());
+        if cursor.after == u32::MAX { own <= at } else { own < at }
+    }
+
+    /// The cursor behind this folder.
+    pub(crate) fn end(&self) -> Cursor {
+        Cursor { validity: 0, after: u32::MAX, borders: Vec::new(), folder: self.wire.clone() }
     }
 
     /// The command that makes this folder. Never SUBSCRIBE: hidden folders stay out of the owner's sight.
@@ -158,53 +217,10 @@ impl MailFolder {
     }
 }
 
-/// The names of the hidden folders: for what can be brought back, and for what is held.
-fn hidden<H: Host>(host: &H) -> [String; 2] {
-    [("recoverable-folder", place::RECOVERABLE), ("quarantine-folder", place::QUARANTINE)]
-        .map(|(key, default)| host.setting(key).filter(|name| !name.is_empty()).unwrap_or(default.to_owned()))
-}
-
 /// The folder with this wire name, if it is one whose kind no list of folders can change.
 pub(crate) fn fixed<H: Host>(host: &H, wire: &str) -> Option<MailFolder> {
     let path = utf7::decode(wire);
-    let [recoverable, quarantine] = hidden(host);
-    let kind = match () {
-        () if path.eq_ignore_ascii_case("inbox") => LocationKind::Inbox,
-        () if path == recoverable => LocationKind::RecoverableItems,
-        () if path == quarantine => LocationKind::Quarantine,
-        () => return None,
-    };
-    Some(MailFolder { wire: wire.to_owned(), location: Location { kind, path } })
-}
-
-/// The name of a folder as far as well-known names go: without an `INBOX.` before it, which some servers put there.
-fn leaf_under_inbox(path: &str, delimiter: Option<char>) -> String {
-    let prefix = delimiter.map(|delimiter| format!("INBOX{delimiter}"));
-    match prefix.as_ref().filter(|prefix| path.get(..prefix.len()).is_some_and(|at| at.eq_ignore_ascii_case(prefix))) {
-        Some(prefix) => path[prefix.len()..].to_owned(),
-        None => path.to_owned(),
-    }
-}
-
-/// Prefixes of other users' and shared folders.
-fn foreign_prefixes(replies: &[Reply]) -> Vec<String> {
-    let text = |namespace: &Namespace<'_>| String::from_utf8_lossy(namespace.prefix.as_ref()).into_owned();
-    let mut prefixes = Vec::new();
-    for data in replies.iter().flat_map(|reply| &reply.data) {
-        if let Data::Namespace { personal, other, shared } = data {
-            let own: Vec<String> = personal.iter().map(text).collect();
-            // One namespace may be told as two kinds; the owner's own always counts.
-            let foreign =
-                other.iter().chain(shared).map(text).filter(|prefix| !prefix.is_empty() && !own.contains(prefix));
-            prefixes.extend(foreign);
-        }
-    }
-    prefixes
-}
-
-fn wire_name(mailbox: &Mailbox<'_>) -> String {
-    match mailbox {
-        Mailbox::Inbox => "INBOX".into(),
-        Mailbox::Other(other) => String::from_utf8_lossy(other.as_ref()).into_owned(),
-    }
+    let kind = Names::read(host, &Namespaces::default()).kind_of(&path);
+    let kind = kind.filter(|kind| *kind == LocationKind::Inbox || place::is_hidden(*kind))?;
+    Some(MailFolder { wire: wire.to_owned(), location: Location { kind, path }, aside: None })
 }

@@ -1,5 +1,23 @@
-//! A query as search keys. A key may find too much, never too little: whatever a server could read another way than
-//! the contract does is left out or widened, and every hit is checked again.
+//! A query as search keys. A key may find too much, never too little: every hit is read and checked again.
+//!
+//! A server compares with what it decoded itself, which is other than what mail programs show. Seen with Dovecot 2.3 and
+//! Cyrus 3.6:
+//!
+//! - `FROM` compares addresses as the server's parser wrote them anew: `ceo@own <x@evil>` has no `x@evil` for Dovecot.
+//!   `HEADER From` compares with the decoded field. Only that is asked, for each word of an address on its own: blanks,
+//!   comments and quotes may stand between them. Both cannot be asked together: Dovecot takes `FROM x` for the answer
+//!   to a `HEADER From x` behind it.
+//! - Encoded words of an unknown character set or with a language tag are left out by Dovecot without a trace; Cyrus puts
+//!   U+FFFD there. Broken base64, split characters and raw 8-bit bytes are read by each in its own way.
+//!
+//! For addresses the messages that the server could not decode are few and can be named: fields in which it sees `=?`,
+//! U+FFFD, a backslash or no `@` are asked for beside the words. What an address hides behind another visible one in an encoded word
+//! that Dovecot drops is not found; no mail program shows such an address as the sender.
+//!
+//! For subjects and other texts they cannot be named, as a dropped word leaves no trace, and the words that are searched
+//! for may be in it. No text is a key therefore. Where other conditions leave many messages, [`crate::scan`] reads that
+//! one field of each: a server does the same work for it as for its own search, and its answer is about 100 bytes a
+//! message.
 
 use chrono::{DateTime, Days, NaiveDate};
 use clawback_connector_sdk::types::Query;
@@ -8,8 +26,8 @@ use crate::command::Part;
 
 /// Values of one condition in one SEARCH; lines have a limit.
 const A_SEARCH: usize = 50;
-/// Words of one value; more make a search slower and hardly narrower.
-const WORDS: usize = 4;
+/// Words of one half of an address; more make a search slower and hardly narrower.
+const WORDS: usize = 3;
 
 /// One search key, or several that must all hold.
 type Key = Vec<Part>;
@@ -19,13 +37,12 @@ type Key = Vec<Part>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ways(pub(crate) Vec<Vec<Key>>);
 
-/// How to search for what the query wants.
-pub(crate) fn of(query: &Query) -> Ways {
-    let full = searches(query, true, true);
-    let mut ways = vec![full.clone()];
-    for narrower in [searches(query, false, true), searches(query, false, false)] {
-        if ways.last() != Some(&narrower) {
-            ways.push(narrower);
+/// How to search for what the query wants. `has_literals`: text beyond ASCII costs no round trip.
+pub(crate) fn of(query: &Query, has_literals: bool) -> Ways {
+    let mut ways = Vec::new();
+    for way in [searches(query, has_literals, true), searches(query, false, true), searches(query, false, false)] {
+        if ways.last() != Some(&way) {
+            ways.push(way);
         }
     }
     Ways(ways)
@@ -34,10 +51,12 @@ pub(crate) fn of(query: &Query) -> Ways {
 /// How to search for messages of which only these Message-IDs are known.
 pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Ways {
     let mut keys = Vec::new();
-    let mut has_nameless = false;
+    let (mut has_nameless, mut has_hidden) = (false, false);
     for id in ids {
         match longest_run(id) {
             Some(run) => keys.push(header("Message-ID", run)),
+            // The server decodes it, and nothing of it can be told to be left.
+            None if id.contains("=?") => has_hidden = true,
             None => has_nameless = true,
         }
     }
@@ -48,24 +67,31 @@ pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Ways {
         // A Message-ID without a dot-atom in it is unusual enough to read all of those.
         keys.push(vec![Part::Raw("NOT HEADER Message-ID ".into()), Part::Text(b"@".to_vec())]);
     }
+    if has_hidden {
+        return Ways(vec![everything]);
+    }
     Ways(vec![keys.chunks(A_SEARCH).map(|keys| any(keys.to_vec())).collect(), everything])
+}
+
+/// Whether some condition can only be judged from the text of a field, which no key asks for.
+pub(crate) fn needs_text(query: &Query) -> bool {
+    !query.subject_contains.is_empty() || !query.header_contains.is_empty()
 }
 
 fn searches(query: &Query, is_utf8: bool, has_text: bool) -> Vec<Key> {
     let mut lists: Vec<Vec<Key>> = Vec::new();
     if has_text {
-        let text = |value: &str, key: &dyn Fn(&str) -> Key| words(value, is_utf8, key);
-        let from = |value: &str| text(value, &|word| field("FROM", word));
-        push(&mut lists, &query.from_address, |value| address(value, &from));
-        push(&mut lists, &query.from_domain, |value| from(value));
-        push(&mut lists, &query.subject_contains, |value| text(value, &|word| field("SUBJECT", word)));
-        push(&mut lists, &query.to_address, |value| {
-            let to = address(value, &|part| text(part, &|word| field("TO", word)))?;
-            let cc = address(value, &|part| text(part, &|word| field("CC", word)))?;
-            Some(any(vec![to, cc]))
-        });
-        push(&mut lists, &query.message_id, |value| longest_run(value).map(|run| header("Message-ID", run)));
-        push(&mut lists, &query.header_contains, |(name, value)| text(value, &|word| header(name, word)));
+        let from = |word: &str| header("From", word);
+        push(&mut lists, &query.from_address, |value| address(value, &from), || undecoded("From", is_utf8));
+        push(&mut lists, &query.from_domain, |value| domain(value, &from), || undecoded("From", is_utf8));
+        let to = |word: &str| any(vec![header("To", word), header("Cc", word)]);
+        push(
+            &mut lists,
+            &query.to_address,
+            |value| address(value, &to),
+            || [undecoded("To", is_utf8), undecoded("Cc", is_utf8)].concat(),
+        );
+        push(&mut lists, &query.message_id, |value| longest_run(value).map(|run| header("Message-ID", run)), Vec::new);
     }
     // One list may need several searches; a second one that is too long is not asked for.
     lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
@@ -80,42 +106,63 @@ fn searches(query: &Query, is_utf8: bool, has_text: bool) -> Vec<Key> {
     searches
 }
 
-/// Adds a condition, unless one of its values cannot be asked for: then the others would find too little.
-fn push<T>(lists: &mut Vec<Vec<Key>>, values: &[T], key: impl Fn(&T) -> Option<Key>) {
+/// Adds a condition, unless one of its values cannot be asked for: then the others would find too little. With it goes
+/// what the server could not decode.
+fn push<T>(lists: &mut Vec<Vec<Key>>, values: &[T], key: impl Fn(&T) -> Option<Key>, undecoded: impl Fn() -> Vec<Key>) {
     if let Some(keys) = values.iter().map(key).collect::<Option<Vec<Key>>>().filter(|keys| !keys.is_empty()) {
-        lists.push(keys);
+        let undecoded = undecoded();
+        lists.push(keys.into_iter().chain((!undecoded.is_empty()).then(|| any(undecoded))).collect());
     }
 }
 
-/// Both halves of an address: blanks and comments may stand between them.
-fn address(value: &str, key: &dyn Fn(&str) -> Option<Key>) -> Option<Key> {
-    match value.rsplit_once('@') {
-        Some((local, domain)) => match (key(local), key(domain)) {
-            (Some(local), Some(domain)) => Some(all(vec![local, domain])),
-            (one, other) => one.or(other),
-        },
-        None => key(value),
+/// Messages in which the server could not read this field of addresses, as far as a search can name them.
+fn undecoded(name: &str, is_utf8: bool) -> Vec<Key> {
+    let without = |text: &str| vec![Part::Raw(format!("NOT HEADER {name} ")), Part::Text(text.as_bytes().to_vec())];
+    let mut keys = vec![header(name, "=?"), header(name, "\\")];
+    if is_utf8 {
+        keys.push(header(name, "\u{fffd}"));
     }
+    keys.push(match name {
+        "From" => without("@"),
+        // Many messages name nobody they go to.
+        _ => all(vec![header(name, ""), without("@"), without("undisclosed")]),
+    });
+    keys
 }
 
-/// All words of a value, each on its own: how blanks and folds are read differs. `None` if nothing can be asked.
-fn words(value: &str, is_utf8: bool, key: &dyn Fn(&str) -> Key) -> Option<Key> {
-    let mut words: Vec<&str> = value
-        .split(|character: char| character.is_whitespace() || character.is_control())
-        .filter(|word| !word.is_empty() && (is_utf8 || word.is_ascii()))
-        .collect();
+/// Both halves of an address.
+fn address(value: &str, key: &dyn Fn(&str) -> Key) -> Option<Key> {
+    let (local, domain_of) = value.rsplit_once('@').unwrap_or(("", value));
+    let local = words(local.split(|character: char| !character.is_ascii_alphanumeric()), key);
+    let keys: Vec<Key> = local.into_iter().chain(domain(domain_of, key)).collect();
+    (!keys.is_empty()).then(|| all(keys))
+}
+
+/// The labels of a domain. One that has a spelling beyond ASCII may stand in the field in either.
+fn domain(value: &str, key: &dyn Fn(&str) -> Key) -> Option<Key> {
+    let is_same = |label: &&str| !label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+    let labels = value.split('.').filter(is_same);
+    words(labels.flat_map(|label| label.split(|character: char| !character.is_ascii_graphic())), key)
+}
+
+/// The longest of these words, each on its own. `None` if nothing can be asked.
+fn words<'a>(words: impl Iterator<Item = &'a str>, key: &dyn Fn(&str) -> Key) -> Option<Key> {
+    let mut words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
     words.truncate(WORDS);
     (!words.is_empty()).then(|| all(words.into_iter().map(key).collect()))
 }
 
-/// The longest part of a Message-ID that is plain text; senders put anything there.
+/// The longest part of a Message-ID that is plain text; senders put anything there. What looks like an encoded word, a
+/// server may decode.
 fn longest_run(id: &str) -> Option<&str> {
-    id.split(|character: char| !character.is_ascii_graphic()).max_by_key(|run| run.len()).filter(|run| run.len() > 2)
-}
-
-fn field(name: &str, text: &str) -> Key {
-    vec![Part::Raw(format!("{name} ")), Part::Text(text.as_bytes().to_vec())]
+    let (before, after) = match (id.find("=?"), id.rfind("?=")) {
+        (Some(start), Some(end)) => (&id[..start], id.get(end + 2..).unwrap_or_default()),
+        (Some(start), None) => (&id[..start], ""),
+        _ => (id, ""),
+    };
+    let runs = [before, after].into_iter().flat_map(|part| part.split(|character: char| !character.is_ascii_graphic()));
+    runs.max_by_key(|run| run.len()).filter(|run| run.len() > 2)
 }
 
 fn header(name: &str, text: &str) -> Key {
@@ -188,18 +235,43 @@ mod tests {
     fn ways(change: impl Fn(&mut Query)) -> Vec<Vec<String>> {
         let mut query = everything();
         change(&mut query);
-        of(&query).0.iter().map(|searches| searches.iter().map(show).collect()).collect()
+        of(&query, false).0.iter().map(|searches| searches.iter().map(show).collect()).collect()
     }
+
+    /// The key of one word of a sender.
+    fn from(word: &str) -> String {
+        format!("HEADER 'From' '{word}'")
+    }
+
+    const HIDDEN: &str = "OR (HEADER 'From' '=?') (OR (HEADER 'From' '\\') (NOT HEADER From '@'))";
 
     #[test]
     fn conditions_become_keys() {
         assert_eq!(ways(|_| ()), [["ALL"]]);
-        assert_eq!(ways(|query| query.from_address = vec!["a@b.c".into()])[0], ["FROM 'a' FROM 'b.c'"]);
-        assert_eq!(ways(|query| query.to_address = vec!["a@b".into()])[0], ["OR (TO 'a' TO 'b') (CC 'a' CC 'b')"]);
-        assert_eq!(
-            ways(|query| query.subject_contains = vec!["your  invoice".into(), "x".into()])[0],
-            ["OR (SUBJECT 'invoice' SUBJECT 'your') (SUBJECT 'x')"]
-        );
+        let found = ways(|query| query.from_address = vec!["a@b.c".into()]);
+        assert_eq!(found[0], [format!("OR ({} {} {}) ({HIDDEN})", from("a"), from("b"), from("c"))]);
+        assert_eq!(found[1], ["ALL"]);
+        let found = ways(|query| query.from_domain = vec!["evil.example".into(), "xn--a.b".into()]);
+        assert_eq!(found[0], [format!("OR ({} {}) (OR ({}) ({HIDDEN}))", from("example"), from("evil"), from("b"))]);
+    }
+
+    #[test]
+    fn what_the_server_could_not_decode_is_asked_for_where_it_costs_nothing() {
+        let query = Query { from_domain: vec!["b".into()], ..everything() };
+        let shown: Vec<Vec<String>> = of(&query, true).0.iter().map(|way| way.iter().map(show).collect()).collect();
+        assert!(shown[0][0].contains("HEADER 'From' '\u{fffd}'") && needs_charset(&of(&query, true).0[0][0]));
+        assert_eq!(shown[1..], ways(|query| query.from_domain = vec!["b".into()]));
+    }
+
+    #[test]
+    fn no_text_is_a_key() {
+        assert_eq!(ways(|query| query.subject_contains = vec!["invoice".into()]), [["ALL"]]);
+        assert_eq!(ways(|query| query.header_contains = vec![("x".into(), "y".into())]), [["ALL"]]);
+        assert!(needs_text(&Query { subject_contains: vec!["x".into()], ..everything() }));
+        // A value that cannot be asked for takes its whole condition along.
+        let found = ways(|query| query.from_domain = vec!["m\u{fc}".into(), "x".into()]);
+        assert_eq!(found[0], [format!("OR ({}) (OR ({}) ({HIDDEN}))", from("m"), from("x"))]);
+        assert_eq!(ways(|query| query.from_domain = vec!["\u{fc}".into(), "x".into()]), [["ALL"]]);
     }
 
     #[test]
@@ -209,15 +281,6 @@ mod tests {
         let found = ways(|query| (query.received_after, query.received_before) = (Some(march), Some(march + 1)));
         assert_eq!(found, [["SINCE 29-Feb-2024 BEFORE 3-Mar-2024"]]);
         assert_eq!(ways(|query| query.received_after = Some(i64::MIN)), [["ALL"]]);
-    }
-
-    #[test]
-    fn text_beyond_ascii_has_a_wider_way() {
-        let found = ways(|query| query.subject_contains = vec!["Müller Rechnung".into()]);
-        assert_eq!(found, [["SUBJECT 'Rechnung' SUBJECT 'Müller'"], ["SUBJECT 'Rechnung'"], ["ALL"]]);
-        // A value that cannot be asked for takes its whole condition along.
-        let found = ways(|query| query.subject_contains = vec!["Müller".into(), "x".into()]);
-        assert_eq!(found, [["OR (SUBJECT 'Müller') (SUBJECT 'x')"], ["ALL"]]);
     }
 
     #[test]
@@ -238,5 +301,8 @@ mod tests {
             ways[0].iter().map(show).collect::<Vec<_>>(),
             ["OR (HEADER 'Message-ID' '<a@b>') (OR (HEADER 'Message-ID' 'd@e>') (NOT HEADER Message-ID '@'))"]
         );
+        let Ways(ways) = of_message_ids(["<=?utf-8?Q?abcdef?=@long.example>"].into_iter());
+        assert_eq!(ways[0].iter().map(show).collect::<Vec<_>>(), ["HEADER 'Message-ID' '@long.example>'"]);
+        assert_eq!(of_message_ids(["<=?utf-8?Q?abcdef?="].into_iter()).0, [[vec![Part::Raw("ALL".into())]]]);
     }
 }

@@ -9,27 +9,35 @@
 //! a sender wrote.
 
 mod act;
+mod ask;
 mod attachment;
 mod command;
 mod connector;
 mod copies;
+mod cursor;
 mod fetch;
 mod find;
 mod flags;
 mod folder;
 mod halves;
 mod keys;
+mod line;
 mod locate;
 mod locator;
 mod mover;
+mod names;
 mod numbers;
 mod proof;
 mod raw;
+mod read;
+mod readiness;
 mod refusal;
 mod restore;
+mod scan;
 mod search;
 mod session;
 mod uids;
+mod views;
 
 pub use connector::Imap;
 

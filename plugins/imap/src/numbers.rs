@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use clawback_connector_sdk::{host::MailStream, types::Error};
 use imap_codec::imap_types::{
-    fetch::MessageDataItem,
     response::{Code, Data},
     status::StatusDataItem,
 };
@@ -81,18 +80,11 @@ pub(crate) fn since<S: MailStream>(
 /// The flags of each message that these answers tell of, by UID; none where they say that it exists and no more.
 pub(crate) fn flags(replies: &[Reply]) -> BTreeMap<u32, Vec<String>> {
     let mut found: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for data in replies.iter().flat_map(|reply| &reply.data) {
-        let Data::Fetch { items, .. } = data else { continue };
-        let uid = items.as_ref().iter().find_map(|item| match item {
-            MessageDataItem::Uid(uid) => Some(uid.get()),
-            _ => None,
-        });
-        let Some(uid) = uid else { continue };
+    for fetch in replies.iter().flat_map(|reply| &reply.fetches) {
+        let Some(uid) = fetch.uid else { continue };
         let known = found.entry(uid).or_default();
-        for item in items.as_ref() {
-            if let MessageDataItem::Flags(flags) = item {
-                *known = flags.iter().filter_map(fetch::flag).collect();
-            }
+        if let Some(flags) = &fetch.flags {
+            *known = flags.iter().filter(|flag| fetch::is_own(flag)).cloned().collect();
         }
     }
     found

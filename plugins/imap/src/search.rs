@@ -1,58 +1,43 @@
 //! A search: one flight lists the folders, one asks all of them, one fetches the headers of the hits.
-
-use std::collections::BTreeMap;
+//!
+//! What cannot be looked at costs only itself: a folder that cannot be searched and a message that cannot be read are
+//! gaps of the page. Only what the server itself calls passing ends the call, so that the host asks again.
 
 use clawback_connector_sdk::{
-    attachment, header,
+    header,
     host::{Host, MailStream},
-    matching, place,
-    types::{Error, LocationKind, Message, MessagePage, Query},
+    matching,
+    page::Budget,
+    place,
+    types::{Error, Gap, Message, MessagePage, Query},
 };
 
 use crate::{
+    ask::{Answers, Hits, Refused, ask_each},
     command::Command,
+    cursor::Cursor,
     fetch::{self, Fetched},
     folder::{self, Folders, MailFolder},
-    keys::{self, Ways, needs_charset},
+    keys,
     locator::Locator,
-    refusal,
-    session::{Access, Reply, Session},
-    uids::{Uids, sets},
+    read::{Read, complete, fetch_each, read_attachments},
+    refusal, scan,
+    session::{Access, Session},
+    views,
+};
+pub(crate) use crate::{
+    ask::{Asked, ask},
+    read::fetch_all,
 };
 
 /// Messages of one page at most, whatever the host asks for: a page must fit into one call.
 const A_PAGE: usize = 1_000;
-/// A message whose structure nobody can read is itself read up to here for its attachments.
-const LARGEST: u32 = 4 * 1024 * 1024;
+/// Messages of one flight: bounds what is held at a time.
+const A_FLIGHT: usize = 250;
+/// Borders of one cursor at most; more do not fit.
+const BORDERS: usize = 8 * 1024;
 
-/// The hits in one folder.
-#[derive(Debug, Clone)]
-pub(crate) struct Hits {
-    pub(crate) folder: MailFolder,
-    pub(crate) validity: u32,
-    /// Rising.
-    pub(crate) uids: Vec<u32>,
-}
-
-/// The answers of several folders.
-#[derive(Debug)]
-pub(crate) struct Asked {
-    pub(crate) hits: Vec<Hits>,
-    /// Why a folder gave no answer, of those that gave none.
-    pub(crate) closed: Option<Error>,
-}
-
-impl Asked {
-    /// Of several reasons the one that says to try again later.
-    fn close(&mut self, error: Error) {
-        let is_later = |error: &Error| matches!(error, Error::Transient(_) | Error::Throttled(_));
-        if self.closed.as_ref().is_none_or(|known| is_later(&error) && !is_later(known)) {
-            self.closed = Some(error);
-        }
-    }
-}
-
-/// One page. The cursor is the locator of the last message that was looked at.
+/// One page.
 pub(crate) fn search<S: MailStream, H: Host>(
     session: &mut Session<S>,
     host: &H,
@@ -63,41 +48,32 @@ pub(crate) fn search<S: MailStream, H: Host>(
     let most = usize::try_from(most.max(1)).unwrap_or(A_PAGE).min(A_PAGE);
     let cursor = match cursor {
         Some(text) => {
-            Some(Locator::parse(text).ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
+            Some(Cursor::parse(text).ok_or_else(|| Error::Permanent("the cursor is not one of ours".into()))?)
         }
         None => None,
     };
     let folders = list(session, host)?;
-    let wanted: Vec<MailFolder> = folders
-        .all
-        .iter()
-        .filter(|folder| place::is_wanted(query, folder.location.kind, &folder.location.path))
-        .filter(|folder| {
-            let at = |wire: &str| (wire.eq_ignore_ascii_case("inbox"), wire.to_owned());
-            cursor.as_ref().is_none_or(|cursor| at(&folder.wire) >= at(&cursor.folder))
-        })
-        .cloned()
-        .collect();
-    let ways = keys::of(query);
-    let (mut hits, mut count, mut asked) = (Vec::new(), 0, 0);
-    // The first page asks all folders at once. A later one most likely ends in the folder where it starts.
-    let mut at_once = if cursor.is_some() { 1 } else { wanted.len().max(1) };
-    while asked < wanted.len() && count <= most {
-        let some = &wanted[asked..wanted.len().min(asked + at_once)];
-        let asked_of = ask(session, some, &ways, cursor.as_ref(), most + 1)?;
-        // A search that left a folder out would say that nothing is in it.
-        if let Some(error) = asked_of.closed {
-            return Err(error);
-        }
-        for found in asked_of.hits {
-            count += found.uids.len();
-            hits.push(found);
-        }
-        asked += some.len();
-        at_once *= 4;
-    }
-    let next = cut(&mut hits, most, asked < wanted.len());
-    Ok(MessagePage { messages: fetch_hits(session, query, hits)?, next, gaps: Vec::new() })
+    let wanted = wanted(session, &folders, query, cursor.as_ref())?;
+    let mut gaps = if cursor.is_none() { unseen(&folders, query, &wanted) } else { Vec::new() };
+    let found = find_hits(session, query, &wanted, cursor.as_ref(), most)?;
+    let mut page = Page {
+        query,
+        most,
+        cursor: cursor.as_ref(),
+        budget: Budget::default(),
+        messages: Vec::new(),
+        gaps: Vec::new(),
+    };
+    let next = page.fill(session, found.hits)?.or(found.next);
+    // A folder behind the end of this page is asked again on a later one.
+    let is_over = |folder: &MailFolder| next.as_ref().is_none_or(|next| folder.is_before(next));
+    gaps.extend(found.refused.into_iter().filter(|one| is_over(&one.folder)).map(|one| Gap {
+        folder: one.folder.location.path,
+        item: String::new(),
+        reason: refusal::why(&one.error).to_owned(),
+    }));
+    gaps.append(&mut page.gaps);
+    Ok(MessagePage { messages: page.messages, next: next.map(|next| next.to_string()), gaps })
 }
 
 /// The folders of the mailbox, in one flight.
@@ -112,230 +88,274 @@ pub(crate) fn open(folder: &str, access: Access) -> Command {
     Command::new(if access == Access::Select { "SELECT " } else { "EXAMINE " }).text(folder)
 }
 
-/// Asks these folders in one flight, and again, wider, those that refuse the way of asking. At most `most` UIDs of
-/// each, the lowest.
-pub(crate) fn ask<S: MailStream>(
+/// The folders that the query wants, from the one on where the cursor is.
+fn wanted<S: MailStream>(
     session: &mut Session<S>,
-    folders: &[MailFolder],
-    ways: &Ways,
-    after: Option<&Locator>,
+    folders: &Folders,
+    query: &Query,
+    cursor: Option<&Cursor>,
+) -> Result<Vec<MailFolder>, Error> {
+    let wanted: Vec<MailFolder> = folders
+        .all
+        .iter()
+        .filter(|folder| place::is_wanted(query, folder.location.kind, &folder.location.path))
+        .filter(|folder| cursor.is_none_or(|cursor| !folder.is_before(cursor)))
+        .cloned()
+        .collect();
+    views::without(session, &wanted)
+}
+
+/// What the query asks about and no search looks at.
+fn unseen(folders: &Folders, query: &Query, wanted: &[MailFolder]) -> Vec<Gap> {
+    let gap = |folder: &str, reason: &str| Gap { folder: folder.into(), item: String::new(), reason: reason.into() };
+    let mut gaps = folders.gaps.clone();
+    for path in &query.folders {
+        if let Some(out) = folders.left_out.iter().find(|out| out.path == *path) {
+            gaps.push(gap(path, out.reason));
+        } else if folders.all.iter().any(|folder| folder.location.path == *path)
+            && !wanted.iter().any(|folder| folder.location.path == *path)
+        {
+            gaps.push(gap(path, "it shows messages of other folders"));
+        }
+    }
+    gaps
+}
+
+/// The hits of one page, and where the next one begins.
+struct Found {
+    hits: Vec<Hits>,
+    refused: Vec<Refused>,
+    next: Option<Cursor>,
+}
+
+fn find_hits<S: MailStream>(
+    session: &mut Session<S>,
+    query: &Query,
+    wanted: &[MailFolder],
+    cursor: Option<&Cursor>,
     most: usize,
-) -> Result<Asked, Error> {
-    let mut asked = Asked { hits: Vec::new(), closed: None };
-    let mut left: Vec<&MailFolder> = folders.iter().collect();
-    let extended = if session.can("ESEARCH") || session.can("IMAP4REV2") { "RETURN (ALL) " } else { "" };
-    let last = ways.0.len().saturating_sub(1);
-    for (width, searches) in ways.0.iter().enumerate() {
-        if left.is_empty() || searches.is_empty() {
-            break;
-        }
-        let mut commands = Vec::new();
-        for folder in &left {
-            commands.push(open(&folder.wire, Access::Examine));
-            let from = after.filter(|after| after.folder == folder.wire).map(|after| after.uid.saturating_add(1));
-            for key in searches {
-                let charset = if needs_charset(key) { "CHARSET UTF-8 " } else { "" };
-                let from = from.map(|uid| format!("UID {uid}:* ")).unwrap_or_default();
-                commands.push(Command::new(format!("UID SEARCH {extended}{charset}{from}")).parts(key.clone()));
+) -> Result<Found, Error> {
+    let ways = keys::of(query, session.can("LITERAL+") || session.can("LITERAL-"));
+    let Answers { mut hits, mut refused } = Answers::default();
+    let (mut count, mut asked) = (0, 0);
+    // The first page asks all folders at once. A later one most likely ends in the folder where it starts.
+    let mut at_once = if cursor.is_some() { 1 } else { wanted.len().max(1) };
+    let mut border = None;
+    while asked < wanted.len() && count <= most && border.is_none() {
+        let some = &wanted[asked..wanted.len().min(asked + at_once)];
+        let mut answers = ask_each(session, some, &ways, cursor, most + 1)?;
+        // Numbers of a folder that was numbered anew say nothing: it is searched from its start.
+        if let Some(cursor) = cursor
+            && let Some(at) = answers.hits.iter().position(|one| one.folder.wire == cursor.folder)
+        {
+            if answers.hits[at].validity == cursor.validity {
+                border = cursor.borders.first().copied();
+            } else {
+                let anew = answers.hits.remove(at).folder;
+                let again = ask_each(session, &[anew], &ways, None, most + 1)?;
+                answers.hits.extend(again.hits);
+                answers.refused.extend(again.refused);
             }
         }
-        let replies = session.flight(commands)?;
-        let mut wider = Vec::new();
-        let mut closed = Vec::new();
-        for (folder, answers) in left.iter().zip(replies.chunks(searches.len() + 1)) {
-            let Some((opened, found)) = answers.split_first() else { continue };
-            if !opened.is_ok() {
-                closed.push((*folder, refusal::of(opened, &folder.location.path)));
-                continue;
-            }
-            if let Some(refused) = found.iter().find(|reply| !reply.is_ok()) {
-                if refusal::ends_call(refused) || width == last {
-                    let what = format!("folder `{}` cannot be searched", folder.location.path);
-                    asked.close(refusal::of(refused, &what));
-                } else {
-                    wider.push(*folder);
-                }
-                continue;
-            }
-            match read_hits(folder, opened, found, after, most) {
-                Ok(hits) => asked.hits.push(hits),
-                Err(error) => asked.close(error),
-            }
+        if let Some(later) = answers.refused.iter().find(|one| !one.is_lasting) {
+            return Err(later.error.clone());
         }
-        session.selected = replies
-            .chunks(searches.len() + 1)
-            .last()
-            .and_then(|answers| answers.first())
-            .filter(|opened| opened.is_ok())
-            .and_then(|_| left.last())
-            .map(|folder| (folder.wire.clone(), Access::Examine));
-        for (folder, error) in closed {
-            if let Some(error) = explain(session, folder, error)? {
-                asked.close(error);
-            }
-        }
-        left = wider;
+        count += answers.hits.iter().map(|one| one.uids.len()).sum::<usize>();
+        hits.append(&mut answers.hits);
+        refused.append(&mut answers.refused);
+        asked += some.len();
+        at_once *= 4;
     }
-    asked.hits.sort_by(|one, other| one.folder.order().cmp(&other.folder.order()));
-    Ok(asked)
+    if hits.is_empty() && cursor.is_none() && !refused.is_empty() {
+        let answers = Answers { hits, refused };
+        return Err(answers.closed().unwrap_or_else(|| Error::Denied("no folder can be searched".into())));
+    }
+    let looked = scan::narrow(session, query, &mut hits, most + 1)?;
+    let next = match (cut(&mut hits, most), looked, border) {
+        (Some((one, uid)), _, _) => Some(cursor_at(&one, uid, cursor, most)),
+        (None, Some((one, uid)), _) => Some(Cursor { borders: Vec::new(), ..cursor_at(&one, uid, None, most) }),
+        (None, None, Some(border)) => cursor.map(|cursor| cursor.after(border)),
+        _ if asked < wanted.len() => wanted.get(asked.wrapping_sub(1)).map(MailFolder::end),
+        _ => None,
+    };
+    Ok(Found { hits, refused, next })
 }
 
-fn read_hits(
-    folder: &MailFolder,
-    opened: &Reply,
-    found: &[Reply],
-    after: Option<&Locator>,
-    most: usize,
-) -> Result<Hits, Error> {
-    let path = &folder.location.path;
-    let validity =
-        opened.uid_validity().ok_or_else(|| Error::Permanent(format!("folder `{path}` has no UIDVALIDITY")))?;
-    if found.iter().map(|reply| reply.searches).sum::<usize>() < found.len() {
-        return Err(Error::Permanent(format!("the search of folder `{path}` was not answered")));
-    }
-    let mut all = Uids::default();
-    for reply in found {
-        all.extend(&reply.found);
-    }
-    // Numbers of a folder that was numbered anew say nothing: it is searched from its start.
-    let after =
-        after.filter(|after| after.folder == folder.wire && after.validity == validity).map_or(0, |one| one.uid);
-    // `n:*` always has the last message in it, even below n.
-    let uids = all.sorted().iter().skip_while(|uid| *uid <= after).take(most).collect();
-    Ok(Hits { folder: folder.clone(), validity, uids })
-}
-
-/// A folder that cannot be opened is no folder without hits, unless it was deleted since it was listed: then `None`.
-fn explain<S: MailStream>(session: &mut Session<S>, folder: &MailFolder, error: Error) -> Result<Option<Error>, Error> {
-    if matches!(error, Error::Denied(_) | Error::Transient(_) | Error::Throttled(_)) {
-        return Ok(Some(error));
-    }
-    let text = format!("folder `{}` is listed but cannot be opened", folder.location.path);
-    if folder.location.kind == LocationKind::Inbox {
-        return Ok(Some(Error::Denied(text)));
-    }
-    let reply = session.run(Command::new("LIST \"\" ").text(folder.wire.as_str()))?;
-    let is_there = !reply.is_ok() || !reply.data.is_empty() || reply.unreadable > 0;
-    Ok(is_there.then_some(Error::Denied(text)))
-}
-
-/// Keeps the first `most` hits; the cursor if any are left.
-fn cut(hits: &mut Vec<Hits>, most: usize, are_folders_left: bool) -> Option<String> {
-    let mut room = most;
-    let (mut last, mut is_cut) = (None, are_folders_left);
+/// Keeps the first `most` hits; the last of them if any are left.
+fn cut(hits: &mut Vec<Hits>, most: usize) -> Option<(Hits, u32)> {
+    let (mut room, mut last, mut is_cut) = (most, None, false);
     for one in hits.iter_mut() {
         is_cut |= one.uids.len() > room;
         one.uids.truncate(room);
         room -= one.uids.len();
         if let Some(uid) = one.uids.last() {
-            last = Some(Locator { validity: one.validity, uid: *uid, folder: one.folder.wire.clone() });
+            last = Some((one.clone(), *uid));
         }
     }
     hits.retain(|one| !one.uids.is_empty());
-    last.filter(|_| is_cut).map(|locator| locator.to_string())
+    last.filter(|_| is_cut)
 }
 
-/// The messages of these hits that are gone are left out: they are no hits any more.
-fn fetch_hits<S: MailStream>(session: &mut Session<S>, query: &Query, hits: Vec<Hits>) -> Result<Vec<Message>, Error> {
-    let names: Vec<String> =
-        query.want_headers.iter().chain(query.header_contains.iter().map(|(name, _)| name)).cloned().collect();
-    let wants_attachments = matching::needs_attachments(query);
-    let items = fetch::search_items(&names, if wants_attachments { "BODYSTRUCTURE" } else { "" });
-    let fetched = fetch_all(session, &hits, &items)?;
-    let mut messages = Vec::new();
-    for (one, mut fetched) in hits.into_iter().zip(fetched) {
-        if wants_attachments {
-            read_unreadable(session, &one, &names, &mut fetched)?;
-        }
-        for (uid, fetched) in fetched {
-            let stored = header::Stored {
-                locator: Locator { validity: one.validity, uid, folder: one.folder.wire.clone() }.to_string(),
-                location: one.folder.location.clone(),
-                received_at: fetched.received_at,
-                size: fetched.size,
-                flags: fetched.flags,
-            };
-            let mut message = header::describe(stored, &fetched.header, query);
-            if matching::matches(query, &message, &fetched.header) {
-                message.attachments = fetched.attachments.unwrap_or_default();
-                if matching::matches_attachments(query, &message.attachments) {
-                    messages.push(message);
+/// The cursor behind this hit. In the part of a folder that a cursor with borders named, its borders go on.
+fn cursor_at(hits: &Hits, uid: u32, cursor: Option<&Cursor>, most: usize) -> Cursor {
+    let step = u32::try_from(most).unwrap_or(u32::MAX);
+    let known =
+        cursor.filter(|one| !one.borders.is_empty() && one.folder == hits.folder.wire && one.validity == hits.validity);
+    known.map_or_else(
+        || Cursor {
+            validity: hits.validity,
+            after: uid,
+            borders: hits.all.above(uid).borders(step, BORDERS),
+            folder: hits.folder.wire.clone(),
+        },
+        |known| known.after(uid),
+    )
+}
+
+/// The page that is being filled.
+struct Page<'a> {
+    query: &'a Query,
+    most: usize,
+    cursor: Option<&'a Cursor>,
+    budget: Budget,
+    messages: Vec<Message>,
+    gaps: Vec<Gap>,
+}
+
+impl Page<'_> {
+    /// Fetches the hits, some at a time, until there is no more room: then the cursor behind the last one. Messages that
+    /// are gone are left out: they are no hits any more.
+    fn fill<S: MailStream>(&mut self, session: &mut Session<S>, hits: Vec<Hits>) -> Result<Option<Cursor>, Error> {
+        let names: Vec<String> = self
+            .query
+            .want_headers
+            .iter()
+            .chain(self.query.header_contains.iter().map(|(name, _)| name))
+            .cloned()
+            .collect();
+        let wants_attachments = matching::needs_attachments(self.query);
+        let items = fetch::search_items(&names, if wants_attachments { "BODYSTRUCTURE" } else { "" });
+        let flights = flights(hits);
+        let count = flights.len();
+        for (number, some) in flights.into_iter().enumerate() {
+            let read = fetch_each(session, &some, &items, &names)?;
+            for (at, (one, mut read)) in some.iter().zip(read).enumerate() {
+                complete(session, one, &mut read, &names)?;
+                if wants_attachments {
+                    read_attachments(session, one, &mut read)?;
+                }
+                let is_last = number + 1 == count && at + 1 == some.len();
+                if let Some(uid) = self.take(one, read, is_last) {
+                    return Ok(Some(cursor_at(one, uid, self.cursor, self.most)));
                 }
             }
         }
+        Ok(None)
     }
-    Ok(messages)
-}
 
-/// Fetches these items of all hits in one flight. The folder that is open comes first and is not opened again.
-pub(crate) fn fetch_all<S: MailStream>(
-    session: &mut Session<S>,
-    hits: &[Hits],
-    items: &str,
-) -> Result<Vec<BTreeMap<u32, Fetched>>, Error> {
-    let is_open = |one: &Hits| session.selected.as_ref().is_some_and(|(wire, _)| *wire == one.folder.wire);
-    let mut order: Vec<usize> = (0..hits.len()).collect();
-    order.sort_by_key(|at| !is_open(&hits[*at]));
-    let (mut commands, mut shares) = (Vec::new(), Vec::new());
-    for at in &order {
-        let one = &hits[*at];
-        let opens = usize::from(!is_open(one));
-        if opens == 1 {
-            commands.push(open(&one.folder.wire, Access::Examine));
+    /// Puts the messages of one folder into the page. The last one's UID, if the page is full and there are more.
+    fn take(&mut self, hits: &Hits, read: Read, is_last: bool) -> Option<u32> {
+        let folder = &hits.folder.location.path;
+        if let Some(error) = read.refused {
+            let reason = refusal::why(&error).to_owned();
+            self.gaps.push(Gap { folder: folder.clone(), item: String::new(), reason });
         }
-        let sets = sets(&one.uids);
-        shares.push((opens, sets.len()));
-        commands.extend(sets.iter().map(|set| Command::new(format!("UID FETCH {set} {items}"))));
-    }
-    let replies = session.flight(commands)?;
-    let mut fetched = vec![BTreeMap::new(); hits.len()];
-    let mut rest = replies.as_slice();
-    for (at, (opens, fetches)) in order.iter().zip(shares) {
-        let path = &hits[*at].folder.location.path;
-        let (opened, after) = rest.split_at(opens);
-        let (answers, after) = after.split_at(fetches);
-        rest = after;
-        if let Some(opened) = opened.first() {
-            if !opened.is_ok() {
-                return Err(refusal::of(opened, path));
+        let item = |uid: u32| format!("UID {uid}");
+        let mut lost = read.lost.into_iter().peekable();
+        let mut messages = read.messages.into_iter().peekable();
+        while let Some((uid, fetched)) = messages.next() {
+            while let Some((lost, reason)) = lost.next_if(|(lost, _)| *lost < uid) {
+                self.gaps.push(Gap { folder: folder.clone(), item: item(lost), reason });
             }
-            if opened.uid_validity() != Some(hits[*at].validity) {
-                return Err(Error::Transient(format!("folder `{path}` was numbered anew meanwhile")));
+            match judge(self.query, hits, uid, fetched) {
+                Judgement::Match(message) => {
+                    let has_room = self.budget.take(&message);
+                    self.messages.push(*message);
+                    let is_more = messages.peek().is_some() || lost.peek().is_some() || !is_last;
+                    if !has_room && is_more {
+                        return Some(uid);
+                    }
+                }
+                Judgement::Unknown(reason) => {
+                    self.gaps.push(Gap { folder: folder.clone(), item: item(uid), reason: reason.into() });
+                }
+                Judgement::No => {}
             }
         }
-        if let Some(refused) = answers.iter().find(|reply| !reply.is_ok()) {
-            return Err(refusal::of(refused, path));
-        }
-        fetched[*at] = fetch::read(answers.iter());
-        fetched[*at].retain(|uid, _| hits[*at].uids.binary_search(uid).is_ok());
-        if answers.iter().any(|reply| reply.unreadable > 0) && !items.contains("BODYSTRUCTURE") {
-            return Err(Error::Permanent(format!("the server's messages of folder `{path}` cannot be read")));
-        }
+        self.gaps.extend(lost.map(|(uid, reason)| Gap { folder: folder.clone(), item: item(uid), reason }));
+        None
     }
-    session.selected =
-        order.last().map(|at| (hits[*at].folder.wire.clone(), Access::Examine)).or(session.selected.take());
-    Ok(fetched)
 }
 
-/// A structure that nobody can read hides its message: senders can make such. Those are fetched without, and their
-/// attachments read from the message itself.
-fn read_unreadable<S: MailStream>(
-    session: &mut Session<S>,
-    hits: &Hits,
-    names: &[String],
-    fetched: &mut BTreeMap<u32, Fetched>,
-) -> Result<(), Error> {
-    let missing: Vec<u32> = hits.uids.iter().copied().filter(|uid| !fetched.contains_key(uid)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let items = fetch::search_items(names, &format!("BODY.PEEK[]<0.{LARGEST}>"));
-    for uid in missing {
-        let one = Hits { uids: vec![uid], ..hits.clone() };
-        for (uid, mut message) in fetch_all(session, &[one], &items)?.into_iter().flatten() {
-            message.attachments = Some(attachment::names(&std::mem::take(&mut message.raw)));
-            fetched.insert(uid, message);
+/// The hits in portions of one flight each.
+fn flights(hits: Vec<Hits>) -> Vec<Vec<Hits>> {
+    let (mut flights, mut room): (Vec<Vec<Hits>>, usize) = (Vec::new(), 0);
+    for one in hits {
+        let mut uids = one.uids.as_slice();
+        while !uids.is_empty() {
+            if room == 0 {
+                flights.push(Vec::new());
+                room = A_FLIGHT;
+            }
+            let (some, rest) = uids.split_at(uids.len().min(room));
+            room -= some.len();
+            uids = rest;
+            if let Some(flight) = flights.last_mut() {
+                flight.push(Hits { uids: some.to_vec(), ..one.clone() });
+            }
         }
     }
-    Ok(())
+    flights
+}
+
+/// Whether a message is what the query wants.
+enum Judgement {
+    Match(Box<Message>),
+    No,
+    /// It cannot be told, and why.
+    Unknown(&'static str),
+}
+
+fn judge(query: &Query, hits: &Hits, uid: u32, fetched: Fetched) -> Judgement {
+    let has_range = query.received_after.is_some() || query.received_before.is_some();
+    if fetched.date.is_none() && has_range {
+        return Judgement::Unknown("the server tells no date of receipt that can be read");
+    }
+    let stored = header::Stored {
+        locator: Locator { validity: hits.validity, uid, folder: hits.folder.wire.clone() }.to_string(),
+        location: hits.folder.location.clone(),
+        received_at: fetched.date.unwrap_or_default(),
+        size: fetched.size,
+        flags: fetched.flags.clone(),
+    };
+    let mut message = header::describe(stored, &fetched.header, query);
+    message.ref_.fingerprint = fetched.fingerprint();
+    fetched.mark_cut(&mut message);
+    match fetched.attachments {
+        Some(names) => message.attachments = names,
+        None if matching::needs_attachments(query) => message.cut.push("attachments".into()),
+        None => {}
+    }
+    let query = judgeable(query, &message.cut);
+    let is_match = matching::matches(&query, &message, &fetched.header)
+        && matching::matches_attachments(&query, &message.attachments);
+    if is_match { Judgement::Match(Box::new(message)) } else { Judgement::No }
+}
+
+/// The query without the conditions on what was cut: the host counts messages of which they cannot be judged.
+fn judgeable(query: &Query, cut: &[String]) -> Query {
+    let mut query = query.clone();
+    for what in cut {
+        match what.as_str() {
+            "subject" => query.subject_contains.clear(),
+            "from" => {
+                query.from_address.clear();
+                query.from_domain.clear();
+            }
+            "to" => query.to_address.clear(),
+            "attachments" => query.attachment_name.clear(),
+            _ => query.header_contains.clear(),
+        }
+    }
+    query
 }

@@ -7,7 +7,7 @@
 //! same selection early (Dovecot does, with FETCH), so what several commands of one selection say is read together;
 //! opening a folder is the border that no answer crosses.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use clawback_connector_sdk::{host::MailStream, types::Error};
 use imap_codec::{
@@ -21,6 +21,7 @@ use imap_codec::{
 
 use crate::{
     command::{Command, Literals},
+    line::{self, Fetch, Listed},
     refusal,
     uids::Uids,
 };
@@ -31,6 +32,9 @@ const WINDOW: usize = 8 * 1024;
 const READ: u32 = 64 * 1024;
 /// Largest single answer: a message fetched whole, with room to spare, and far below the memory of a component.
 const LARGEST_ANSWER: u32 = 24 * 1024 * 1024;
+
+/// Answers to one command that are kept though nobody here reads them.
+const MOST_OTHERS: usize = 100;
 
 /// The connection.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub(crate) struct Session<S> {
     is_broken: bool,
     /// Wire name of the folder that is selected, and how.
     pub(crate) selected: Option<(String, Access)>,
+    /// Folders that show messages of other folders, as far as they were asked.
+    pub(crate) views: BTreeMap<String, bool>,
 }
 
 /// How a folder was opened.
@@ -70,9 +76,13 @@ pub(crate) struct Reply {
     /// The codes of untagged answers, in order.
     pub(crate) codes: Vec<Code<'static>>,
     pub(crate) data: Vec<Data<'static>>,
-    /// How many searches were answered, and what they found.
-    pub(crate) searches: usize,
+    /// What was told of messages, and of folders.
+    pub(crate) fetches: Vec<Fetch>,
+    pub(crate) lists: Vec<Listed>,
+    /// What searches found. Some servers say nothing where nothing was found.
     pub(crate) found: Uids,
+    /// Untagged answers that the codec does not know, without their `* `.
+    pub(crate) others: Vec<String>,
     /// Untagged answers to what was asked that nobody can read.
     pub(crate) unreadable: usize,
 }
@@ -85,8 +95,10 @@ impl Reply {
             text: String::new(),
             codes: Vec::new(),
             data: Vec::new(),
-            searches: 0,
+            fetches: Vec::new(),
+            lists: Vec::new(),
             found: Uids::default(),
+            others: Vec::new(),
             unreadable: 0,
         }
     }
@@ -126,7 +138,7 @@ impl<S: MailStream> Session<S> {
     pub(crate) fn new(stream: S) -> Self {
         let capabilities = stream.capabilities().into_iter().map(|atom| atom.to_uppercase()).collect();
         let incoming = Fragmentizer::new(LARGEST_ANSWER);
-        Self { stream, capabilities, incoming, commands: 0, is_broken: false, selected: None }
+        Self { stream, capabilities, incoming, commands: 0, is_broken: false, selected: None, views: BTreeMap::new() }
     }
 
     pub(crate) fn can(&self, capability: &str) -> bool {
@@ -226,6 +238,21 @@ impl<S: MailStream> Session<S> {
         let Some(reply) = replies.get_mut(*done) else {
             return Err(Error::Permanent("the server answered what was not asked".into()));
         };
+        let told = self.incoming.message_bytes();
+        if self.incoming.is_max_message_size_exceeded() && told.starts_with(b"* ") {
+            reply.unreadable += 1;
+            return Ok(Incoming::Untagged);
+        }
+        if let Some(fetch) = line::fetch(told) {
+            reply.unreadable += usize::from(fetch.is_broken);
+            reply.fetches.push(fetch);
+            return Ok(Incoming::Untagged);
+        }
+        if let Some(listed) = line::list(told) {
+            reply.unreadable += usize::from(listed.is_err());
+            reply.lists.extend(listed);
+            return Ok(Incoming::Untagged);
+        }
         let response = match self.incoming.decode_message(&ResponseCodec::default()) {
             Ok(response) => response.into_static(),
             Err(_) => return unreadable(self.incoming.message_bytes(), pending, reply, done),
@@ -233,7 +260,6 @@ impl<S: MailStream> Session<S> {
         let body = match response {
             Response::CommandContinuationRequest(_) => return Ok(Incoming::Continue),
             Response::Data(Data::Search(uids)) => {
-                reply.searches += 1;
                 for uid in uids {
                     reply.found.push(uid.get(), uid.get());
                 }
@@ -265,9 +291,6 @@ impl<S: MailStream> Session<S> {
         loop {
             match self.incoming.progress() {
                 Some(FragmentInfo::Line { announcement: None, .. }) => {
-                    if self.incoming.is_max_message_size_exceeded() {
-                        return Err(Error::Permanent("the server sent an answer that is too large".into()));
-                    }
                     return Ok(());
                 }
                 Some(_) => {}
@@ -307,20 +330,22 @@ fn unreadable(
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_end();
     if let Some(rest) = text.get(..10).filter(|start| start.eq_ignore_ascii_case("* ESEARCH ")).map(|_| &text[10..]) {
-        let found = esearch(rest).ok_or_else(|| Error::Permanent("the server sent a broken ESEARCH".into()))?;
-        reply.searches += 1;
-        reply.found.extend(&found);
+        match esearch(rest) {
+            Some(found) => reply.found.extend(&found),
+            None => reply.unreadable += 1,
+        }
         return Ok(Incoming::Untagged);
     }
     if text.eq_ignore_ascii_case("* ESEARCH") {
-        reply.searches += 1;
         return Ok(Incoming::Untagged);
     }
     if let Some(rest) = text.strip_prefix("* ") {
         // What a server tells of its own accord may be anything; what was asked for must not be lost.
-        let is_asked =
-            |word: &str| ["FETCH", "LIST", "SEARCH", "NAMESPACE"].iter().any(|one| word.eq_ignore_ascii_case(one));
-        reply.unreadable += usize::from(rest.split(' ').take(2).any(is_asked));
+        let is_asked = |word: &str| ["SEARCH", "NAMESPACE"].iter().any(|one| word.eq_ignore_ascii_case(one));
+        reply.unreadable += usize::from(rest.split(' ').take(1).any(is_asked));
+        if reply.others.len() < MOST_OTHERS {
+            reply.others.push(rest.to_owned());
+        }
         return Ok(Incoming::Untagged);
     }
     if text.starts_with('+') {

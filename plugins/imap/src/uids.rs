@@ -35,6 +35,38 @@ impl Uids {
         self.0.iter().flat_map(|(from, to)| *from..=*to)
     }
 
+    /// How many there are, each as often as it was told.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.iter().map(|(from, to)| u64::from(to - from) + 1).sum()
+    }
+
+    /// Those of a sorted set that are above this UID.
+    pub(crate) fn above(&self, uid: u32) -> Self {
+        let above = self.0.iter().filter(|(_, to)| *to > uid);
+        Self(above.map(|(from, to)| ((*from).max(uid.saturating_add(1)), *to)).collect())
+    }
+
+    /// Every UID of a sorted set that has a multiple of `step` of them up to itself; at most `most`. The set may be
+    /// as large as a server likes to say.
+    pub(crate) fn borders(&self, step: u32, most: usize) -> Vec<u32> {
+        let (step, mut borders) = (u64::from(step.max(1)), Vec::new());
+        // How many came since the last border.
+        let mut since: u64 = 0;
+        for (from, to) in &self.0 {
+            let mut at = u64::from(*from);
+            while at + (step - since) - 1 <= u64::from(*to) {
+                at += step - since;
+                since = 0;
+                borders.extend(u32::try_from(at - 1));
+                if borders.len() >= most {
+                    return borders;
+                }
+            }
+            since += u64::from(*to) + 1 - at;
+        }
+        borders
+    }
+
     /// Each once, rising.
     pub(crate) fn sorted(mut self) -> Self {
         self.0.sort_unstable();
@@ -83,6 +115,18 @@ mod tests {
         let many: Vec<u32> = (0..1000).map(|number| number * 2 + 1).collect();
         assert_eq!(sets(&many).len(), 3);
         assert!(sets(&[]).is_empty());
+    }
+
+    #[test]
+    fn borders_of_large_sets() {
+        let set = |text: &str| Uids::parse(text).unwrap().sorted();
+        assert_eq!(set("1:10").borders(3, 99), [3, 6, 9]);
+        assert_eq!(set("1:2,5,7:9").borders(3, 99), [5, 9]);
+        assert_eq!(set("1:2").borders(3, 99), Vec::<u32>::new());
+        assert_eq!(set("1:4294967295").borders(1_000, 2), [1_000, 2_000]);
+        assert_eq!(set("1:4294967295").count(), 4_294_967_295);
+        assert_eq!(set("1:4,9").above(3), set("4,9"));
+        assert_eq!(set("4294967295").above(u32::MAX).count(), 0);
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! Names of attachments, from a raw message.
+//!
+//! The structure is mail-parser's; the names are read from the fields as they were written, all of them: a part may have
+//! several, and which one a client offers is the client's choice.
 
-use mail_parser::{Message, MessageParser, MimeHeaders, PartType};
+use mail_parser::{HeaderName, Message, MessageParser, PartType};
+
+use crate::{bound, parameter, types};
 
 /// How deep messages within messages are followed.
 const DEEPEST: usize = 8;
 
-/// The file names of all parts that have one, decoded, attached messages included.
+/// The file names of all parts, decoded, attached messages included; none twice in a part.
 pub fn names(raw: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(message) = MessageParser::default().parse(raw) {
@@ -14,10 +19,29 @@ pub fn names(raw: &[u8]) -> Vec<String> {
     found
 }
 
+/// Puts names into a message record, as many as it may hold; `cut` says so where that is not all.
+pub fn put(message: &mut types::Message, names: Vec<String>) {
+    let (names, is_cut) = bound::list(names, bound::ATTACHMENTS);
+    message.attachments = names;
+    if is_cut && !message.cut.iter().any(|cut| cut == "attachments") {
+        message.cut.push("attachments".to_owned());
+    }
+}
+
 fn collect(message: &Message<'_>, depth: usize, found: &mut Vec<String>) {
     for part in &message.parts {
-        if let Some(name) = part.attachment_name() {
-            found.push(name.to_owned());
+        let first = found.len();
+        for header in &part.headers {
+            if !matches!(header.name, HeaderName::ContentType | HeaderName::ContentDisposition) {
+                continue;
+            }
+            let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+            let value = message.raw_message.get(at(header.offset_start)..at(header.offset_end)).unwrap_or_default();
+            for name in parameter::names(&value[..value.len().min(bound::FIELD)]) {
+                if !found[first..].contains(&name) {
+                    found.push(name);
+                }
+            }
         }
         if let (PartType::Message(inner), Some(depth)) = (&part.body, depth.checked_sub(1)) {
             collect(inner, depth, found);
@@ -39,6 +63,27 @@ mod tests {
             Content-Disposition: attachment; filename*=utf-8''evil%20one.exe\r\n\r\nB\r\n--x\r\n\
             Content-Type: message/rfc822\r\n\r\nContent-Type: application/zip; name=in.zip\r\n\r\nC\r\n--x--\r\n";
         assert_eq!(names(raw), ["Rechnung_ä.pdf", "evil one.exe", "in.zip"]);
+    }
+
+    #[test]
+    fn names_that_hide() {
+        let part = |fields: &[u8]| {
+            let part = b"Content-Type: multipart/mixed; boundary=bb\n\n--bb\nContent-Type: text/plain\n\nhello\n--bb\n";
+            names(&[part, fields, b"\n\nQUFB\n--bb--\n"].concat())
+        };
+        let inner = "RnJvbTogYUBiCk1JTUUtVmVyc2lvbjogMS4wCkNvbnRlbnQtVHlwZTogYXBwbGljYXRpb24vbXN3\nb3JkOyBuYW1lPSJkZWVwLWI2NC5kb2NtIgoKeAo=";
+        let attached = format!("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n{inner}");
+        for (fields, all) in [
+            (&b"Content-Disposition: attachment; filename=My Invoice March.exe"[..], &["My Invoice March.exe"][..]),
+            (
+                b"Content-Type: application/pdf; name=\"evil-ct.exe\"\nContent-Disposition: attachment; filename=\"ok.pdf\"",
+                &["evil-ct.exe", "ok.pdf"],
+            ),
+            (b"Content-Type: a/b; name=a.pdf\nContent-Type: a/b; name=b.exe", &["a.pdf", "b.exe"]),
+            (attached.as_bytes(), &["deep-b64.docm"]),
+        ] {
+            assert_eq!(part(fields), all, "{}", String::from_utf8_lossy(fields));
+        }
     }
 
     proptest! {

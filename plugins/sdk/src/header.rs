@@ -1,8 +1,11 @@
 //! Header bytes to text. The bytes are an attacker's: whatever they are, this yields something and never stops.
 
-use mail_parser::{HeaderValue, parsers::MessageStream};
-
-use crate::types::{Location, Message, MessageRef, Query};
+use crate::{
+    bound,
+    sender::Senders,
+    types::{Location, Message, MessageRef, Query},
+    words,
+};
 
 /// The fields that [`describe`] reads, beside those that a query wants.
 pub const FIELDS: [&str; 6] = ["From", "To", "Cc", "Subject", "Date", "Message-ID"];
@@ -51,34 +54,72 @@ pub fn raw_fields(block: &[u8]) -> Vec<(&[u8], &[u8])> {
 }
 
 /// The message as the contract describes it, with the headers that `query` wants and no attachment names.
+///
+/// Texts are bounded, so that a message never fills a page; `cut` names what is given in part.
 pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
     let fields = raw_fields(header);
+    let mut cut = Vec::new();
+    let mut note = |is_cut: bool, name: &str| {
+        if is_cut && !cut.iter().any(|known| known == name) {
+            cut.push(name.to_owned());
+        }
+    };
+    let (subject, is_cut) = bound::text(texts(&fields, "subject").next().unwrap_or_default(), bound::SUBJECT);
+    note(is_cut || is_unread(&fields, &["subject"]), "subject");
+
     let from = addresses(&fields, &["from"]);
-    let mut from = from.into_iter();
-    let (from_name, from_address) = from.next().unwrap_or_default();
+    let shown = from.shown().cloned().unwrap_or_default();
+    let (also_from, is_cut) = others(&from, &shown.address);
+    note(is_cut || is_unread(&fields, &["from"]), "from");
+    let (from_name, is_cut) = bound::text(shown.name, bound::NAME);
+    note(is_cut, "from");
+
+    let to = addresses(&fields, &["to", "cc"]);
+    let (to, is_cut) = bound::list(to.addresses().map(str::to_owned), bound::RECIPIENTS);
+    note(is_cut || is_unread(&fields, &["to", "cc"]), "to");
+
     let mut wanted: Vec<String> = query.want_headers.iter().map(|name| name.to_lowercase()).collect();
     wanted.sort_unstable();
     wanted.dedup();
+    let mut headers = Vec::new();
+    for name in wanted {
+        let (values, is_cut) = bound::list(texts(&fields, &name), bound::HEADER);
+        note(is_cut || is_unread(&fields, &[name.as_str()]), &format!("header {name}"));
+        headers.extend(values.into_iter().map(|value| (name.clone(), value)));
+    }
     Message {
         ref_: reference(stored.locator, header),
         location: stored.location,
         original_location: None,
-        subject: texts(&fields, "subject").next().unwrap_or_default(),
-        from_address,
+        subject,
+        from_address: shown.address,
         from_name,
-        also_from: from.map(|(_, address)| address).collect(),
-        to: addresses(&fields, &["to", "cc"]).into_iter().map(|(_, address)| address).collect(),
+        also_from,
+        to,
         received_at: stored.received_at,
         size: stored.size,
         flags: stored.flags,
         attachments: Vec::new(),
-        headers: wanted
-            .iter()
-            .flat_map(|name| texts(&fields, name).map(|text| (name.clone(), text)).collect::<Vec<_>>())
-            .collect(),
-        cut: Vec::new(),
+        headers,
+        cut,
         extra: Vec::new(),
     }
+}
+
+/// The senders beside the one that is shown, none twice.
+fn others(from: &Senders, shown: &str) -> (Vec<String>, bool) {
+    let mut others: Vec<String> = Vec::new();
+    for address in from.addresses() {
+        if address == shown || others.iter().any(|known| known == address) {
+            continue;
+        }
+        if others.len() == bound::SENDERS {
+            return (others, true);
+        }
+        others.push(address.to_owned());
+    }
+    let is_cut = from.addresses().any(|address| address.len() >= crate::sender::LONGEST);
+    (others, is_cut)
 }
 
 /// The reference to a message, from its header block.
@@ -92,47 +133,41 @@ pub fn message_id(header: &[u8]) -> String {
     let Some((_, value)) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"message-id")) else {
         return String::new();
     };
+    let value = &value[..value.len().min(2 * bound::MESSAGE_ID)];
     let text = String::from_utf8_lossy(value).split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-    match (text.find('<'), text.rfind('>')) {
+    let text = match (text.find('<'), text.rfind('>')) {
         (Some(open), Some(close)) if open < close => text[open..=close].to_owned(),
         _ => text,
-    }
+    };
+    bound::text(text, bound::MESSAGE_ID).0
 }
 
-/// Display name and lower-case address of every mailbox in these fields, in order.
-pub fn addresses(fields: &[(&[u8], &[u8])], names: &[&str]) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+/// The mailboxes and addresses of these fields, in the order of the names.
+pub fn addresses(fields: &[(&[u8], &[u8])], names: &[&str]) -> Senders {
+    let mut found = Senders::default();
     for name in names {
-        for (_, value) in fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes())) {
-            let value = ended(value);
-            if let HeaderValue::Address(list) = MessageStream::new(&value).parse_address() {
-                found.extend(list.iter().map(|one| {
-                    let address = one.address.as_deref().unwrap_or_default().trim().to_lowercase();
-                    (one.name.as_deref().unwrap_or_default().trim().to_owned(), address)
-                }));
-            }
-        }
+        values(fields, name).for_each(|value| found.read(value));
     }
     found
 }
 
 /// The text of every field of this name, unfolded and decoded.
 pub fn texts<'a>(fields: &'a [(&'a [u8], &'a [u8])], name: &'a str) -> impl Iterator<Item = String> + 'a {
-    fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| {
-        match MessageStream::new(&ended(value)).parse_unstructured() {
-            HeaderValue::Text(text) => text.trim().to_owned(),
-            _ => String::new(),
-        }
+    values(fields, name).map(words::text)
+}
+
+/// Whether a field of one of these names is so long that it is not read to its end: what is asked of it cannot be judged.
+pub fn is_unread(fields: &[(&[u8], &[u8])], names: &[&str]) -> bool {
+    fields.iter().any(|(field, value)| {
+        value.len() > bound::FIELD && names.iter().any(|name| field.eq_ignore_ascii_case(name.as_bytes()))
     })
 }
 
-/// The parser wants a field to end, which a field cut off by the end of a block does not.
-fn ended(value: &[u8]) -> Vec<u8> {
-    let mut value = value.to_vec();
-    if !value.ends_with(b"\n") {
-        value.push(b'\n');
-    }
-    value
+fn values<'a>(fields: &'a [(&'a [u8], &'a [u8])], name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
+    fields
+        .iter()
+        .filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
+        .map(|(_, value)| &value[..value.len().min(bound::FIELD)])
 }
 
 fn trim(name: &[u8]) -> &[u8] {

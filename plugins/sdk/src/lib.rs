@@ -5,10 +5,13 @@
 //! a test implements natively, so the whole logic of a connector runs under `cargo test` without any WebAssembly.
 //!
 //! The rest is what connectors must not each decide on their own: the [`fingerprint`] of a message, which folder names
-//! are special ([`place`]), what a query means ([`matching`]) and how hostile headers become text ([`header`]).
+//! are special ([`place`]), what a query means ([`matching`]), how hostile headers become text ([`header`]), who sent a message ([`sender`]), and how
+//! much one page holds ([`page`]).
 
 pub mod attachment;
 mod bindings;
+mod bound;
+mod charset;
 pub mod connector;
 pub mod fingerprint;
 pub mod header;
@@ -17,8 +20,12 @@ pub mod matching;
 /// How texts are compared: the host's own file, so that no connector compares by another rule.
 #[path = "../../../engine/model/src/normal.rs"]
 pub mod normal;
+pub mod page;
+mod parameter;
 pub mod place;
+pub mod sender;
 pub mod utf7;
+mod words;
 
 pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
 #[doc(hidden)]

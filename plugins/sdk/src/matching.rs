@@ -3,8 +3,9 @@
 //! The host checks every condition again, so this may let too much pass, never too little.
 
 use crate::{
-    header::{addresses, raw_fields, texts},
+    header::{addresses, is_unread, raw_fields, texts},
     normal::normalise,
+    sender,
     types::{Message, Query},
 };
 
@@ -40,21 +41,54 @@ pub fn needs_attachments(query: &Query) -> bool {
 }
 
 /// Whether all conditions hold, but for folders and attachment names. `header` is the block that `message` came from.
+///
+/// Judged on the whole texts, also where `message` has only a part of them. A condition on a field that is too long to be
+/// read holds: the host decides.
 pub fn matches(query: &Query, message: &Message, header: &[u8]) -> bool {
-    if !is_in_time(query, message.received_at) {
+    if !is_in_time(query, message.received_at) || !any(&query.message_id, |wanted| message.ref_.message_id == *wanted) {
         return false;
     }
-    let fields = raw_fields(header);
-    let from = || addresses(&fields, &["from"]).into_iter().map(|(_, address)| address);
-    any(&query.from_address, |wanted| from().any(|address| address == wanted.to_lowercase()))
-        && any(&query.from_domain, |wanted| {
-            let wanted = wanted.to_lowercase();
-            from().any(|address| address.rsplit_once('@').is_some_and(|(_, domain)| domain == wanted))
+    let is_cut = |name: &str| message.cut.iter().any(|cut| cut == name);
+    let needs_fields = !query.header_contains.is_empty() || !message.cut.is_empty();
+    let fields = if needs_fields { raw_fields(header) } else { Vec::new() };
+    from_matches(query, message, if is_cut("from") { Some(&fields) } else { None })
+        && any(&query.subject_contains, |wanted| {
+            contains(&message.subject, wanted)
+                || is_cut("subject")
+                    && (is_unread(&fields, &["subject"])
+                        || texts(&fields, "subject").next().is_some_and(|subject| contains(&subject, wanted)))
         })
-        && any(&query.subject_contains, |wanted| contains(&message.subject, wanted))
-        && any(&query.to_address, |wanted| message.to.iter().any(|address| *address == wanted.to_lowercase()))
-        && any(&query.message_id, |wanted| message.ref_.message_id == *wanted)
-        && any(&query.header_contains, |(name, wanted)| texts(&fields, name).any(|value| contains(&value, wanted)))
+        && any(&query.to_address, |wanted| {
+            let wanted = wanted.to_lowercase();
+            message.to.contains(&wanted)
+                || is_cut("to")
+                    && (is_unread(&fields, &["to", "cc"])
+                        || addresses(&fields, &["to", "cc"]).addresses().any(|address| address == wanted))
+        })
+        && any(&query.header_contains, |(name, wanted)| {
+            is_unread(&fields, &[name.as_str()]) || texts(&fields, name).any(|value| contains(&value, wanted))
+        })
+}
+
+/// Whether the conditions on senders hold. `fields`: the message has only a part of its senders.
+fn from_matches(query: &Query, message: &Message, fields: Option<&[(&[u8], &[u8])]>) -> bool {
+    if query.from_address.is_empty() && query.from_domain.is_empty() {
+        return true;
+    }
+    let senders = || std::iter::once(&message.from_address).chain(&message.also_from).map(String::as_str);
+    let whole = fields.map(|fields| addresses(fields, &["from"]));
+    let is_unread = fields.is_some_and(|fields| is_unread(fields, &["from"]));
+    let has = |holds: &dyn Fn(&str) -> bool| {
+        is_unread || senders().any(holds) || whole.as_ref().is_some_and(|whole| whole.addresses().any(holds))
+    };
+    any(&query.from_address, |wanted| {
+        let wanted = wanted.to_lowercase();
+        // Of a very long address only the end is known.
+        has(&|address| address == wanted || address.len() >= sender::LONGEST && wanted.ends_with(address))
+    }) && any(&query.from_domain, |wanted| {
+        let wanted = wanted.to_lowercase();
+        has(&|address| address.rsplit_once('@').is_some_and(|(_, domain)| domain == wanted))
+    })
 }
 
 /// Whether the condition on attachment names holds.

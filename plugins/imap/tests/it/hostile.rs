@@ -4,7 +4,7 @@ use clawback_connector_sdk::{
     Connector as _,
     fingerprint::fingerprint,
     matching::everything,
-    types::{Action, Effect, Error, Former, LocationKind, MessageRef, Outcome, Query, Target},
+    types::{Action, Effect, Error, Former, LocationKind, MessagePage, MessageRef, Outcome, Query, Target},
 };
 use proptest::prelude::*;
 
@@ -48,8 +48,17 @@ fn apply(script: &[(&str, &[&str])], targets: &[Target]) -> Result<Vec<Effect>, 
 }
 
 fn search(script: &[(&str, &[&str])]) -> Result<usize, Error> {
+    page(script).map(|page| page.messages.len())
+}
+
+fn page(script: &[(&str, &[&str])]) -> Result<MessagePage, Error> {
     let server = Scripted::new(FULL, &[script, &[LIST]].concat());
-    server.connector().search("a@b", &everything(), None, 10).map(|page| page.messages.len())
+    server.connector().search("a@b", &everything(), None, 10)
+}
+
+/// The folders that a search could not look into.
+fn gaps(script: &[(&str, &[&str])]) -> Vec<String> {
+    page(script).unwrap().gaps.into_iter().map(|gap| gap.folder).collect()
 }
 
 #[test]
@@ -139,15 +148,25 @@ fn read_only_folders_fail_clearly() {
 #[test]
 fn refusals_are_what_their_codes_say() {
     let none = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
+    let script = |answer: &'static str| {
+        [(" EXAMINE \"INBOX\"", vec![answer]), (" EXAMINE ", vec![OPENED]), ("UID SEARCH", vec![none])]
+    };
     let refused = |answer: &'static str| {
-        search(&[(" EXAMINE \"INBOX\"", &[answer][..]), (" EXAMINE ", &[OPENED]), ("UID SEARCH", &[none])])
+        let script = script(answer);
+        search(&script.each_ref().map(|(wanted, answers)| (*wanted, answers.as_slice())))
+    };
+    let closed = |answer: &'static str| {
+        let script = script(answer);
+        gaps(&script.each_ref().map(|(wanted, answers)| (*wanted, answers.as_slice())))
     };
     assert!(matches!(refused("TAG NO [UNAVAILABLE] later\r\n"), Err(Error::Transient(_))));
     assert!(matches!(refused("TAG NO [INUSE] later\r\n"), Err(Error::Transient(_))));
     assert!(matches!(refused("TAG NO [LIMIT] slower\r\n"), Err(Error::Throttled(None))));
-    assert!(matches!(refused("TAG NO [NOPERM] no\r\n"), Err(Error::Denied(_))));
+    assert_eq!(closed("TAG NO [NOPERM] no\r\n"), ["INBOX"]);
     // An inbox that "doesn't exist" is one without rights.
-    assert!(matches!(refused("TAG NO [NONEXISTENT] no such mailbox\r\n"), Err(Error::Denied(_))));
+    assert_eq!(closed("TAG NO [NONEXISTENT] no such mailbox\r\n"), ["INBOX"]);
+    // What a server says of a folder that is broken on its disk.
+    assert_eq!(closed("TAG NO [SERVERBUG] see the log\r\n"), ["INBOX"]);
     assert!(matches!(refused("* BYE down\r\n"), Err(Error::Transient(_))));
     assert!(matches!(refused("nonsense\r\n"), Err(Error::Permanent(_))));
 }
@@ -283,15 +302,17 @@ fn a_message_that_went_on_from_its_destination_is_followed() {
 fn a_folder_without_rights_is_denied_and_one_that_vanished_is_not() {
     let none = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
     let script = |list: &'static str| {
-        search(&[
+        gaps(&[
             (" EXAMINE \"Junk\"", &["TAG NO [NONEXISTENT] gone\r\n"][..]),
             (" EXAMINE ", &[OPENED]),
             ("UID SEARCH", &["TAG BAD no folder\r\n", none]),
             (" LIST \"\" \"Junk\"", &[list]),
         ])
     };
-    assert_eq!(script("TAG OK\r\n"), Ok(0));
-    assert!(matches!(script("* LIST () \"/\" Junk\r\nTAG OK\r\n"), Err(Error::Denied(_))));
+    assert_eq!(script("TAG OK\r\n"), Vec::<String>::new());
+    assert_eq!(script("* LIST () \"/\" Junk\r\nTAG OK\r\n"), ["Junk"]);
+    // A mailbox of which nothing can be searched is no mailbox with gaps.
+    assert!(matches!(search(&[(" EXAMINE ", &["TAG NO [NOPERM] no\r\n"][..])]), Err(Error::Denied(_))));
 }
 
 /// Message 4 is moved with a receipt, message 5 is not in its place, and one folder cannot be opened.
@@ -432,26 +453,32 @@ fn locate_passes_over_a_closed_folder_only_for_what_is_elsewhere() {
 }
 
 #[test]
-fn a_search_that_is_not_answered_is_not_zero() {
-    assert!(matches!(search(&[(" EXAMINE ", &[OPENED][..])]), Err(Error::Permanent(_))));
+fn a_server_that_found_nothing_may_say_nothing_but_not_what_nobody_can_read() {
+    assert_eq!(search(&[(" EXAMINE ", &[OPENED][..])]), Ok(0));
+    for answer in ["* SEARCH x\r\nTAG OK\r\n", "* ESEARCH (TAG \"TAG\") UID ALL x\r\nTAG OK\r\n"] {
+        let script: &[(&str, &[&str])] = &[(" EXAMINE ", &[OPENED]), ("UID SEARCH", &[answer])];
+        assert!(matches!(search(script), Err(Error::Permanent(_))), "{answer}");
+    }
 }
 
 #[test]
 fn a_refused_character_set_is_searched_wider() {
-    let there = format!("{}TAG OK\r\n", fetch(4));
+    let header = "From: a@evil.example\r\n\r\n";
+    let there = format!("* 1 FETCH (UID 4 BODY[HEADER.FIELDS (FROM)] {{{}}}\r\n{header})\r\nTAG OK\r\n", header.len());
     let script: &[(&str, &[&str])] = &[
         (" EXAMINE ", &[OPENED]),
         ("CHARSET UTF-8", &["TAG NO [BADCHARSET (US-ASCII)] no\r\n"]),
         ("UID SEARCH", &["* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n"]),
         ("UID FETCH", &[&there]),
     ];
-    let query = Query { subject_contains: vec!["ü".into(), "x".into()], ..everything() };
-    for capabilities in ["IMAP4rev1 ESEARCH LITERAL+", "IMAP4rev1 ESEARCH"] {
+    let query = Query { from_domain: vec!["evil.example".into()], ..everything() };
+    // Where such text would cost a round trip for each folder, it is not asked for at all.
+    for (capabilities, refused) in [("IMAP4rev1 ESEARCH LITERAL+", 2), ("IMAP4rev1 ESEARCH", 0)] {
         let server = Scripted::new(capabilities, &[script, &[LIST]].concat());
         let page = server.connector().search("a@b", &query, None, 10).unwrap();
-        // One in each folder; the host checks the subject too, and so does the connector: "x" is in it.
         assert_eq!(page.messages.len(), 2);
-        assert_eq!(server.seen.borrow().iter().filter(|line| line.ends_with("UID SEARCH RETURN (ALL) ALL")).count(), 2);
+        let count = |part: &str| server.seen.borrow().iter().filter(|line| line.contains(part)).count();
+        assert_eq!((count("CHARSET UTF-8"), count("UID SEARCH RETURN (ALL) OR (HEADER")), (refused, 2));
     }
 }
 

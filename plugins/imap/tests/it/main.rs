@@ -4,9 +4,12 @@
 mod act;
 mod dovecot;
 mod hostile;
+mod odd;
 mod proofs;
 mod proxy;
+mod readiness;
 mod scripted;
 mod search;
 mod server;
+mod shown;
 mod traps;

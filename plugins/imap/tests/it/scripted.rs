@@ -38,6 +38,11 @@ impl Scripted {
         }
     }
 
+    pub(crate) fn with_setting(mut self, key: &str, value: &str) -> Self {
+        self.settings.insert(key.into(), value.into());
+        self
+    }
+
     pub(crate) fn connector(&self) -> Imap<Self> {
         Imap::new(self.clone())
     }

@@ -1,0 +1,97 @@
+//! Messages judged by the text of single fields, where a server's own search cannot be relied on (see [`crate::keys`]).
+//!
+//! Many messages that all other conditions leave are narrowed by fetching just those fields and comparing them here. A
+//! few are not worth it: they are fetched whole and judged then.
+
+use clawback_connector_sdk::{
+    header,
+    host::MailStream,
+    matching::{self, everything},
+    types::{Error, Location, LocationKind, Query},
+};
+
+use crate::{ask::Hits, fetch, keys, read::fetch_each, session::Session, uids::Uids};
+
+/// Up to so many messages are read whole at once.
+const FEW: u64 = 100;
+/// Messages of one flight: bounds what is held at a time.
+const A_FLIGHT: usize = 2_000;
+/// Messages of one call; a page then ends, with a cursor.
+const A_CALL: usize = 20_000;
+
+/// A folder, by its place in the list, and a UID in it.
+type Place = (usize, u32);
+
+/// Leaves in the hits those whose fields match, `most` of them at least if there are so many. `None`: all were looked
+/// at. Else the folder and the last UID that was looked at in it.
+pub(crate) fn narrow<S: MailStream>(
+    session: &mut Session<S>,
+    query: &Query,
+    hits: &mut Vec<Hits>,
+    most: usize,
+) -> Result<Option<(Hits, u32)>, Error> {
+    let count: u64 = hits.iter().map(|one| one.all.count()).sum();
+    if !keys::needs_text(query) || count <= FEW {
+        return Ok(None);
+    }
+    let mut fields: Vec<String> = query.header_contains.iter().map(|(name, _)| name.clone()).collect();
+    if !query.subject_contains.is_empty() {
+        fields.push("Subject".into());
+    }
+    let items = fetch::only(&fields);
+    let text = Query {
+        subject_contains: query.subject_contains.clone(),
+        header_contains: query.header_contains.clone(),
+        ..everything()
+    };
+    let found = std::mem::take(hits);
+    // The UIDs of all folders in one row, so that many small folders go into one flight.
+    let mut row = found.iter().enumerate().flat_map(|(at, one)| one.all.iter().map(move |uid| (at, uid))).peekable();
+    let mut kept: Vec<Place> = Vec::new();
+    let (mut looked, mut end) = (0, None::<Place>);
+    while row.peek().is_some() && looked < A_CALL && kept.len() < most {
+        let some: Vec<Place> = row.by_ref().take(A_FLIGHT).collect();
+        looked += some.len();
+        end = some.last().copied();
+        let (places, groups): (Vec<usize>, Vec<Hits>) = group(&found, &some).into_iter().unzip();
+        let read = fetch_each(session, &groups, &items, &fields)?;
+        for ((at, one), read) in places.iter().zip(&groups).zip(read) {
+            let is_match = |uid: u32| match read.messages.get(&uid) {
+                Some(message) => message.header.len() >= fetch::LOOK || has_text(&text, &message.header),
+                // What could not be read here is read whole, or becomes a gap there.
+                None => read.refused.is_some() || read.lost.iter().any(|(lost, _)| *lost == uid),
+            };
+            kept.extend(one.uids.iter().filter(|uid| is_match(**uid)).map(|uid| (*at, *uid)));
+        }
+    }
+    let is_more = row.peek().is_some();
+    *hits = group(&found, &kept).into_iter().map(|(_, hits)| hits).collect();
+    Ok(end.filter(|_| is_more).map(|(at, uid)| (found[at].clone(), uid)))
+}
+
+/// Whether the conditions on texts hold for a message with these fields.
+fn has_text(text: &Query, fields: &[u8]) -> bool {
+    let stored = header::Stored {
+        locator: String::new(),
+        location: Location { kind: LocationKind::Unknown, path: String::new() },
+        received_at: 0,
+        size: 0,
+        flags: Vec::new(),
+    };
+    matching::matches(text, &header::describe(stored, fields, text), fields)
+}
+
+/// UIDs by their folders.
+fn group(found: &[Hits], uids: &[Place]) -> Vec<(usize, Hits)> {
+    let mut groups: Vec<(usize, Hits)> = Vec::new();
+    for (at, uid) in uids {
+        if let Some((_, hits)) = groups.last_mut().filter(|(last, _)| last == at) {
+            hits.uids.push(*uid);
+        } else {
+            let Hits { folder, validity, .. } = &found[*at];
+            let all = Uids::default();
+            groups.push((*at, Hits { folder: folder.clone(), validity: *validity, uids: vec![*uid], all }));
+        }
+    }
+    groups
+}

@@ -1,0 +1,68 @@
+//! Folders that show the messages of other folders a second time: a namespace that is an alias of another, and the
+//! folders of Dovecot's virtual plugin. A message that is seen in both is one, and only the real folder can be saved to.
+//!
+//! Such folders lie in a second namespace of the owner's, so only servers that tell of one are asked. An alias has the
+//! UIDVALIDITY, UIDNEXT and number of messages of the folder with the same name in another namespace. Dovecot says with
+//! `X-MAILBOX` which folder a message of a virtual one lies in; other servers refuse the question, and have no such
+//! folders.
+
+use clawback_connector_sdk::{host::MailStream, types::Error};
+use imap_codec::imap_types::{response::Data, status::StatusDataItem};
+
+use crate::{
+    command::Command,
+    folder::MailFolder,
+    search::open,
+    session::{Access, Reply, Session},
+};
+
+/// Without the folders that show messages of other ones.
+pub(crate) fn without<S: MailStream>(
+    session: &mut Session<S>,
+    folders: &[MailFolder],
+) -> Result<Vec<MailFolder>, Error> {
+    let unknown: Vec<&MailFolder> =
+        folders.iter().filter(|folder| folder.aside.is_some() && !session.views.contains_key(&folder.wire)).collect();
+    if !unknown.is_empty() {
+        ask(session, &unknown)?;
+    }
+    let is_view = |folder: &MailFolder| session.views.get(&folder.wire).copied().unwrap_or_default();
+    Ok(folders.iter().filter(|folder| !is_view(folder)).cloned().collect())
+}
+
+fn ask<S: MailStream>(session: &mut Session<S>, folders: &[&MailFolder]) -> Result<(), Error> {
+    const EACH: usize = 4;
+    let status = |wire: &str| Command::new("STATUS ").text(wire).raw(" (MESSAGES UIDNEXT UIDVALIDITY)");
+    let mut commands = Vec::new();
+    for folder in folders {
+        commands.push(status(&folder.wire));
+        commands.push(status(folder.aside.as_deref().unwrap_or_default()));
+        commands.push(open(&folder.wire, Access::Examine));
+        commands.push(Command::new("FETCH 1 (UID X-MAILBOX)"));
+    }
+    let replies = session.flight(commands)?;
+    session.selected = None;
+    for (folder, answers) in folders.iter().zip(replies.chunks(EACH)) {
+        let [own, other, opened, fetched] = answers else { continue };
+        let is_alias = numbers(own).is_some_and(|own| own[2] > 0 && numbers(other) == Some(own));
+        let origin = || fetched.fetches.iter().find_map(|fetch| fetch.origin.as_deref());
+        let is_named = |name: &str| name == folder.location.path || name == folder.wire;
+        let is_virtual = opened.is_ok() && origin().is_some_and(|origin| !is_named(origin));
+        session.views.insert(folder.wire.clone(), is_alias || is_virtual);
+    }
+    Ok(())
+}
+
+/// UIDVALIDITY, UIDNEXT and the number of messages, if all three were told.
+fn numbers(reply: &Reply) -> Option<[u32; 3]> {
+    let items = reply.data.iter().find_map(|data| match data {
+        Data::Status { items, .. } => Some(items.as_ref()),
+        _ => None,
+    })?;
+    let one = |wanted: &dyn Fn(&StatusDataItem) -> Option<u32>| items.iter().find_map(wanted);
+    Some([
+        one(&|item| if let StatusDataItem::UidValidity(number) = item { Some(number.get()) } else { None })?,
+        one(&|item| if let StatusDataItem::UidNext(number) = item { Some(number.get()) } else { None })?,
+        one(&|item| if let StatusDataItem::Messages(number) = item { Some(*number) } else { None })?,
+    ])
+}

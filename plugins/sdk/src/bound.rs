@@ -1,0 +1,78 @@
+//! How much of each text a message record gives. What is cut is named in `message.cut`; a match is judged on the whole.
+
+/// Bytes of a subject.
+pub(crate) const SUBJECT: usize = 8 * 1024;
+/// Bytes of a display name.
+pub(crate) const NAME: usize = 1024;
+/// Senders beside the one that is shown.
+pub(crate) const SENDERS: usize = 200;
+/// Addresses of To and Cc, and their bytes in all.
+pub(crate) const RECIPIENTS: (usize, usize) = (1_000, 64 * 1024);
+/// Values of one header field, and the bytes of each field's values in all.
+pub(crate) const HEADER: (usize, usize) = (100, 32 * 1024);
+/// Names of attachments, and their bytes in all.
+pub(crate) const ATTACHMENTS: (usize, usize) = (500, 64 * 1024);
+/// Bytes of a Message-ID; the standard's lines have 998.
+pub(crate) const MESSAGE_ID: usize = 4 * 1024;
+/// Bytes of one field that are read at all.
+pub(crate) const FIELD: usize = 1024 * 1024;
+/// How far back a cut looks for a good place.
+const BACK: usize = 256;
+
+/// The text up to `most` bytes, and whether that is less than all of it. It ends where the rest starts with a character
+/// that never joins the one before, so the part, normalised, is a part of the whole, normalised.
+pub(crate) fn text(mut text: String, most: usize) -> (String, bool) {
+    if text.len() <= most {
+        return (text, false);
+    }
+    let least = most.saturating_sub(BACK);
+    let good = (least..=most).rev().find(|at| text.as_bytes()[*at].is_ascii());
+    let end = good.or_else(|| (0..=most).rev().find(|at| text.is_char_boundary(*at))).unwrap_or_default();
+    text.truncate(end);
+    (text, true)
+}
+
+/// The texts that fit, and whether they are all.
+pub(crate) fn list(all: impl IntoIterator<Item = String>, (most, bytes): (usize, usize)) -> (Vec<String>, bool) {
+    let (mut kept, mut left) = (Vec::new(), bytes);
+    for one in all {
+        if kept.len() == most || left == 0 {
+            return (kept, true);
+        }
+        let (one, is_cut) = text(one, left);
+        left -= one.len();
+        kept.push(one);
+        if is_cut {
+            return (kept, true);
+        }
+    }
+    (kept, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::normal::normalise;
+
+    #[test]
+    fn lists_end_by_count_and_by_bytes() {
+        let names = || ["abc", "def", "ghi"].map(str::to_owned);
+        assert_eq!(list(names(), (9, 99)), (names().to_vec(), false));
+        assert_eq!(list(names(), (2, 99)).0.len(), 2);
+        assert_eq!(list(names(), (9, 5)), (vec!["abc".to_owned(), "de".to_owned()], true));
+    }
+
+    proptest! {
+        #[test]
+        fn a_part_is_found_in_the_whole(
+            whole in "([a-zA-Z ]|[e\u{301}\u{323}\u{200b}ﬁŉ가\u{1100}\u{1161}]){0,400}",
+            most in 0_usize..300,
+        ) {
+            let (part, is_cut) = text(whole.clone(), most);
+            prop_assert!(part.len() <= most && is_cut == (part != whole));
+            prop_assert!(normalise(&whole).contains(&normalise(&part)) || !whole[part.len()..].starts_with(|c: char| c.is_ascii()));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! How much one page of a search holds.
+//!
+//! A page crosses from the component to the host in one piece, and the host bounds that piece. A page of messages with
+//! large headers therefore ends early: it has fewer messages and a cursor, as the contract allows.
+
+use crate::types::Message;
+
+/// Bytes of one page after which it ends. A message is bounded by [`crate::header::describe`], so a page is never much
+/// larger.
+pub const BYTES: usize = 4 * 1024 * 1024;
+/// What a text or a list costs beside its bytes.
+const EACH: usize = 16;
+
+/// The room that is left in one page.
+///
+/// ```
+/// # use clawback_connector_sdk::{page::Budget, types::{Message, MessagePage}};
+/// # fn page(hits: impl Iterator<Item = (String, Message)>, most: usize) -> MessagePage {
+/// let (mut budget, mut messages) = (Budget::default(), Vec::new());
+/// for (cursor, message) in hits {
+///     let has_room = budget.take(&message);
+///     messages.push(message);
+///     if !has_room || messages.len() == most {
+///         return MessagePage { messages, next: Some(cursor), gaps: Vec::new() };
+///     }
+/// }
+/// # MessagePage { messages, next: None, gaps: Vec::new() }
+/// # }
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    left: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { left: BYTES }
+    }
+}
+
+impl Budget {
+    /// Counts a message that goes into the page. `false`: the page is full, and this message is its last.
+    ///
+    /// A message is never refused, so every page makes progress.
+    #[must_use]
+    pub fn take(&mut self, message: &Message) -> bool {
+        self.left = self.left.saturating_sub(bytes(message));
+        self.left > 0
+    }
+
+    /// Whether the page has no room for another message.
+    pub fn is_spent(&self) -> bool {
+        self.left == 0
+    }
+}
+
+/// About what a message takes in an answer.
+pub fn bytes(message: &Message) -> usize {
+    let text = |text: &String| text.len() + EACH;
+    let texts = |all: &[String]| all.iter().map(text).sum::<usize>();
+    let pairs = |all: &[(String, String)]| all.iter().map(|(one, other)| text(one) + text(other)).sum::<usize>();
+    let original = message.original_location.as_ref().map_or(0, |location| text(&location.path));
+    let one = [
+        &message.ref_.locator,
+        &message.ref_.message_id,
+        &message.ref_.fingerprint,
+        &message.location.path,
+        &message.subject,
+        &message.from_address,
+        &message.from_name,
+    ];
+    let lists = [&message.also_from, &message.to, &message.flags, &message.attachments, &message.cut];
+    one.into_iter().map(text).sum::<usize>()
+        + lists.into_iter().map(|list| EACH + texts(list)).sum::<usize>()
+        + pairs(&message.headers)
+        + pairs(&message.extra)
+        + original
+        + 8 * EACH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        header::{Stored, describe},
+        matching::everything,
+        types::{Location, LocationKind},
+    };
+
+    fn message(header: &[u8]) -> Message {
+        let stored = Stored {
+            locator: "1".into(),
+            location: Location { kind: LocationKind::Inbox, path: "INBOX".into() },
+            received_at: 0,
+            size: 1,
+            flags: Vec::new(),
+        };
+        describe(stored, header, &everything())
+    }
+
+    #[test]
+    fn a_thousand_usual_messages_fit() {
+        let usual = message(b"From: Parcels <noreply@evil.example>\nTo: you@acme.test\nSubject: Your parcel\n\n");
+        let mut budget = Budget::default();
+        assert!((0..1_000).all(|_| budget.take(&usual)));
+        assert!(!budget.is_spent());
+    }
+
+    #[test]
+    fn large_messages_end_a_page_early_and_one_always_fits() {
+        let mut large = message(b"From: a@b\n\n");
+        large.to = vec!["x".repeat(100); 10_000];
+        let mut budget = Budget::default();
+        let taken = (0..200).take_while(|_| budget.take(&large)).count();
+        assert!((1..10).contains(&taken), "{taken}");
+        large.subject = "x".repeat(2 * BYTES);
+        let mut budget = Budget::default();
+        assert!(!budget.take(&large));
+        assert!(budget.is_spent());
+    }
+}
