@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     rc::Rc,
     sync::{
@@ -307,7 +307,10 @@ fn read_until(tcp: &mut TcpStream, start: &str) -> Vec<String> {
     let mut text = Vec::new();
     loop {
         let mut bytes = [0; 4096];
-        let count = tcp.read(&mut bytes).unwrap();
+        let count = match tcp.read(&mut bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            count => count.unwrap(),
+        };
         assert!(count > 0, "the server hung up: {}", String::from_utf8_lossy(&text));
         text.extend_from_slice(&bytes[..count]);
         let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
