@@ -1,14 +1,15 @@
 //! Acting on messages. Check, act, confirm; the check and the act are in one selection of the folder, so that no UID
 //! can change its meaning between them.
 //!
-//! Only a proof counts: `COPYUID` for a move, an absent UID after `UID EXPUNGE`. What is not proven is looked for.
+//! Only a proof counts: `COPYUID` and an absent UID for a move, an absent UID for a delete, asked after the server
+//! answered the act. What is not proven is looked for.
 
 use std::collections::{BTreeMap, HashSet};
 
 use clawback_connector_sdk::{
-    host::{Host, Level, MailStream},
+    host::{Host, MailStream},
     place,
-    types::{Action, Effect, Error, Former, Location, MessageRef, Outcome, Receipt, Target},
+    types::{Action, Effect, Error, Location, MessageRef, Outcome, Target},
 };
 use imap_codec::imap_types::response::Code;
 
@@ -16,10 +17,11 @@ use crate::{
     command::Command,
     fetch::{self, Fetched},
     find::{Sight, find},
-    flags,
     folder::{self, Folders, MailFolder},
     locator::Locator,
-    mover::{Batch, Fate, Mover},
+    mover::{self, Batch, Fate, Mover},
+    numbers::Mark,
+    proof::Acted,
     refusal,
     search::open,
     session::{Access, Reply, Session},
@@ -28,21 +30,24 @@ use crate::{
 
 /// One message to act on, where it was last seen.
 #[derive(Debug, Clone)]
-struct Job {
+pub(crate) struct Job {
     /// Its place in the list of targets.
-    at: usize,
-    locator: Locator,
+    pub(crate) at: usize,
+    pub(crate) locator: Locator,
 }
 
 /// Messages of one folder that go to the same place; to none for good.
 type Group = (Option<MailFolder>, Vec<Checked>);
 
+/// Messages of one folder that go to this one.
+pub(crate) type Order = (MailFolder, Vec<Checked>);
+
 /// A message that was checked: it is the one that is meant, and in its place.
 #[derive(Debug, Clone)]
-struct Checked {
-    job: Job,
-    from: MailFolder,
-    message: Fetched,
+pub(crate) struct Checked {
+    pub(crate) job: Job,
+    pub(crate) from: MailFolder,
+    pub(crate) message: Fetched,
 }
 
 /// What the check of one message came to.
@@ -54,21 +59,27 @@ enum Judgement {
 }
 
 /// The whole call.
-struct Run<'a, S, H> {
-    session: &'a mut Session<S>,
-    host: &'a H,
-    action: Action,
-    targets: &'a [Target],
-    effects: Vec<Option<Effect>>,
-    folders: Option<Folders>,
-    mover: Mover,
+pub(crate) struct Run<'a, S, H> {
+    pub(crate) session: &'a mut Session<S>,
+    pub(crate) host: &'a H,
+    pub(crate) action: Action,
+    pub(crate) targets: &'a [Target],
+    pub(crate) effects: Vec<Option<Effect>>,
+    pub(crate) folders: Option<Folders>,
+    pub(crate) mover: Mover,
     /// UIDs that belong to a target, so that a twin of the same content is not taken for it.
-    claimed: HashSet<(String, u32)>,
+    pub(crate) claimed: HashSet<(String, u32)>,
     missing: Vec<usize>,
     again: Vec<Job>,
-    unproven: Vec<Checked>,
+    /// What the server said it did; it is looked up when all is done.
+    pub(crate) acted: Vec<Acted>,
+    pub(crate) unproven: Vec<Acted>,
+    /// Copies that belong to a target by now, where the server cannot move.
+    pub(crate) copies: HashSet<(String, u32)>,
+    /// Where the numbers of all folders stood before anything was deleted.
+    pub(crate) marks: BTreeMap<String, Mark>,
     /// Those to restore that lie in their former place already, with the flags that they have there.
-    home: Vec<(usize, Locator, Vec<String>)>,
+    pub(crate) home: Vec<(usize, Locator, Vec<String>)>,
 }
 
 /// One outcome per target, in order.
@@ -90,7 +101,10 @@ pub(crate) fn apply<S: MailStream, H: Host>(
         claimed: HashSet::new(),
         missing: Vec::new(),
         again: Vec::new(),
+        acted: Vec::new(),
         unproven: Vec::new(),
+        copies: HashSet::new(),
+        marks: BTreeMap::new(),
         home: Vec::new(),
     };
     let mut jobs = Vec::new();
@@ -112,9 +126,10 @@ pub(crate) fn apply<S: MailStream, H: Host>(
             run.effects[at] = Some(Effect::NotFound);
         }
     }
+    run.look()?;
     run.prove()?;
     if action == Action::Restore {
-        run.restore_flags();
+        run.restore_flags()?;
     }
     let unanswered = || Effect::Failed("the message was not acted on".into());
     let effects = run.effects.into_iter().map(|effect| effect.unwrap_or_else(unanswered));
@@ -151,7 +166,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(())
     }
 
-    fn folders(&self) -> Result<&Folders, Error> {
+    pub(crate) fn folders(&self) -> Result<&Folders, Error> {
         self.folders.as_ref().ok_or_else(|| Error::Permanent("the folders were not listed".into()))
     }
 
@@ -181,11 +196,14 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             self.fail(jobs.iter(), &why);
             return Ok(Vec::new());
         }
+        if let Some(mark) = Mark::of_opened(opened) {
+            self.marks.entry(wire.to_owned()).or_insert(mark);
+        }
         let mut messages = fetch::read(fetches.iter());
         let mut ready: Vec<Group> = Vec::new();
         for job in jobs {
             let target = &self.targets[job.at];
-            let is_same = |message: &Fetched| message.fingerprint() == target.ref_.fingerprint;
+            let is_same = |message: &Fetched| message.is(&target.ref_.fingerprint);
             let is_numbered = opened.uid_validity() == Some(job.locator.validity);
             let Some(message) = messages.get(&job.locator.uid).filter(|message| is_numbered && is_same(message)) else {
                 self.missing.push(job.at);
@@ -230,7 +248,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Judgement::Go(destination)
     }
 
-    fn destination(&self, target: &Target) -> Result<Option<MailFolder>, &'static str> {
+    pub(crate) fn destination(&self, target: &Target) -> Result<Option<MailFolder>, &'static str> {
         let folders = self.folders.as_ref().ok_or("the folders were not listed")?;
         match (place::destination(self.action), &target.former) {
             (Some(kind), _) => Ok(Some(folders.of_kind(kind))),
@@ -252,29 +270,73 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
             orders.push((to, checked));
         }
-        let uids: Vec<(Option<String>, Vec<u32>)> = orders
+        if let Some(why) = self.mover.obstacle(self.action == Action::HardDelete) {
+            self.fail(orders.iter().flat_map(|(_, checked)| checked).map(|one| &one.job), why);
+            return self.session.flight(next);
+        }
+        if self.action == Action::HardDelete {
+            return self.delete(orders.into_iter().flat_map(|(_, checked)| checked).collect(), next);
+        }
+        let orders: Vec<_> = orders.into_iter().filter_map(|(to, checked)| Some((to?, checked))).collect();
+        if self.mover.has_move { self.carry(orders, batch, next) } else { self.copy(orders, batch, next) }
+    }
+
+    fn delete(&mut self, checked: Vec<Checked>, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        let uids: Vec<u32> = checked.iter().map(|one| one.job.locator.uid).collect();
+        // What stands in the other folders before is needed to see what the server puts there.
+        let unknown: Vec<String> = self
+            .folders()?
+            .all
             .iter()
-            .map(|(to, checked)| {
-                (to.as_ref().map(|to| to.wire.clone()), checked.iter().map(|one| one.job.locator.uid).collect())
-            })
+            .map(|one| &one.wire)
+            .filter(|wire| !self.marks.contains_key(*wire))
+            .cloned()
             .collect();
-        let (fates, replies) = self.mover.act(self.session, &uids, batch, next)?;
+        let unknown = if uids.is_empty() { Vec::new() } else { unknown };
+        let asks = unknown.iter().map(|wire| Mark::command(wire)).collect();
+        // In a flight of its own: some servers answer STATUS before a STORE that was sent earlier.
+        let told = self.session.flight(asks)?;
+        self.marks
+            .extend(unknown.into_iter().zip(&told).filter_map(|(wire, reply)| Some((wire, Mark::of_status(reply)?))));
+        let mut refused = mover::remove(self.session, &uids, self.has_acted())?;
+        for one in checked {
+            let refused = refused.remove(&one.job.locator.uid);
+            self.acted.push(Acted { refused, ..Acted::new(one, None) });
+        }
+        self.session.flight(next)
+    }
+
+    fn carry(&mut self, orders: Vec<Order>, batch: Batch, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        let uids: Vec<(String, Vec<u32>)> = orders
+            .iter()
+            .map(|(to, checked)| (to.wire.clone(), checked.iter().map(|one| one.job.locator.uid).collect()))
+            .collect();
+        let (fates, replies) = self.mover.carry(self.session, &uids, batch, next)?;
         for ((to, checked), mut fates) in orders.into_iter().zip(fates) {
             for one in checked {
                 let fate = fates.remove(&one.job.locator.uid).unwrap_or(Fate::Unproven);
-                self.settle(one, to.as_ref(), fate);
+                match fate {
+                    Fate::Moved { validity, uid } => {
+                        let now = Some(Locator { validity, uid, folder: to.wire.clone() });
+                        self.acted.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
+                    }
+                    Fate::Unproven => self.unproven.push(Acted::new(one, Some(to.clone()))),
+                    other => self.settle(one, &to, other),
+                }
             }
         }
         Ok(replies)
     }
 
-    fn has_acted(&self) -> bool {
-        !self.unproven.is_empty() || self.effects.iter().any(|effect| matches!(effect, Some(Effect::Succeeded(_))))
+    pub(crate) fn has_acted(&self) -> bool {
+        !self.acted.is_empty()
+            || !self.unproven.is_empty()
+            || self.effects.iter().any(|effect| matches!(effect, Some(Effect::Succeeded(_))))
     }
 
     /// The error of a look-up is told of the targets that are open; what is known of the others is not thrown away.
     /// It ends the call where nothing was done yet, and with a lost connection: the host looks itself then.
-    fn concede(&mut self, open: &[usize], has_acted: bool, error: Error) -> Result<(), Error> {
+    pub(crate) fn concede(&mut self, open: &[usize], has_acted: bool, error: Error) -> Result<(), Error> {
         let is_later = matches!(error, Error::Transient(_) | Error::Throttled(_));
         let is_all = open.len() == self.targets.len();
         let is_better_again = if has_acted { is_all && is_later } else { is_all || is_later };
@@ -287,30 +349,24 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(())
     }
 
-    fn fail<'j>(&mut self, jobs: impl Iterator<Item = &'j Job>, why: &str) {
+    pub(crate) fn fail<'j>(&mut self, jobs: impl Iterator<Item = &'j Job>, why: &str) {
         for job in jobs {
             self.effects[job.at] = Some(Effect::Failed(why.to_owned()));
         }
     }
 
-    fn settle(&mut self, one: Checked, to: Option<&MailFolder>, fate: Fate) {
-        let at = one.job.at;
+    /// What was not carried: it failed, or is tried again.
+    pub(crate) fn settle(&mut self, one: Checked, to: &MailFolder, fate: Fate) {
         match fate {
-            Fate::Moved { validity, uid } => {
-                let now = to.map(|to| (Locator { validity, uid, folder: to.wire.clone() }, to.location.clone()));
-                self.effects[at] = Some(succeeded(&self.targets[at].ref_, &one.from, &one.message, now));
-            }
-            Fate::Gone => self.effects[at] = Some(succeeded(&self.targets[at].ref_, &one.from, &one.message, None)),
-            Fate::Unproven => self.unproven.push(one),
-            Fate::Failed(why) => self.effects[at] = Some(Effect::Failed(why)),
-            Fate::Again => self.again.push(one.job),
+            Fate::Failed(why) => self.effects[one.job.at] = Some(Effect::Failed(why)),
             Fate::NoFolder => {
                 // Somebody deleted it since it was listed: it is made in the second round.
                 if let Some(folders) = &mut self.folders {
-                    folders.all.retain(|folder| Some(&folder.wire) != to.map(|to| &to.wire));
+                    folders.all.retain(|folder| folder.wire != to.wire);
                 }
                 self.again.push(one.job);
             }
+            Fate::Again | Fate::Unproven | Fate::Moved { .. } => self.again.push(one.job),
         }
     }
 
@@ -374,89 +430,6 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         }
         Ok(jobs)
     }
-
-    /// Looks for those that the server said it moved, without saying where to.
-    fn prove(&mut self) -> Result<(), Error> {
-        let unproven = std::mem::take(&mut self.unproven);
-        let refs: Vec<&MessageRef> = unproven.iter().map(|one| &self.targets[one.job.at].ref_).collect();
-        let Some(folders) = &self.folders else { return Ok(()) };
-        let open = |one: &Checked| one.job.at;
-        let found = match find(self.session, folders, &refs) {
-            Ok(found) => found,
-            Err(error) => return self.concede(&unproven.iter().map(open).collect::<Vec<_>>(), true, error),
-        };
-        let mut nowhere = Vec::new();
-        for (one, places) in unproven.iter().zip(found.places) {
-            let at = one.job.at;
-            let destination = self.destination(&self.targets[at]).ok().flatten();
-            let is_still_there =
-                |place: &Sight| place.folder.wire == one.from.wire && place.locator.uid == one.job.locator.uid;
-            let mut free =
-                places.iter().filter(|place| !self.claimed.contains(&(place.folder.wire.clone(), place.locator.uid)));
-            let arrived =
-                free.clone().find(|place| destination.as_ref().is_some_and(|to| to.wire == place.folder.wire));
-            self.effects[at] = Some(if places.iter().any(is_still_there) {
-                Effect::Failed("the server answered OK but did not move it".into())
-            } else if let Some(place) = arrived {
-                let now = (place.locator.clone(), place.folder.location.clone());
-                self.claimed.insert((place.folder.wire.clone(), place.locator.uid));
-                succeeded(&self.targets[at].ref_, &one.from, &one.message, Some(now))
-            } else if let Some(place) = free.next() {
-                Effect::MovedSince(place.folder.location.clone())
-            } else {
-                if found.closed.is_some() {
-                    nowhere.push(at);
-                }
-                Effect::NotFound
-            });
-        }
-        match found.closed.filter(|_| !nowhere.is_empty()) {
-            Some(error) => self.concede(&nowhere, true, error),
-            None => Ok(()),
-        }
-    }
-
-    /// Gives restored messages their flags back. They are back in any case: what goes wrong here takes no receipt away.
-    fn restore_flags(&mut self) {
-        if let Err(error) = self.store_flags() {
-            self.host.log(Level::Warn, &format!("flags were not restored: {}", refusal::why(&error)));
-        }
-    }
-
-    /// Where the move did not keep them as they were before, or an earlier call did not come to it.
-    fn store_flags(&mut self) -> Result<(), Error> {
-        let mut commands: BTreeMap<String, (u32, Vec<(u32, String)>)> = BTreeMap::new();
-        for (target, effect) in self.targets.iter().zip(&self.effects) {
-            let (Some(former), Some(Effect::Succeeded(receipt))) = (&target.former, effect) else { continue };
-            let locator = receipt.now.as_ref().and_then(|now| Locator::parse(&now.locator));
-            if let (Some(locator), Some(list)) = (locator, flags::to_store(&former.flags, &receipt.former.flags)) {
-                let entry = commands.entry(locator.folder).or_insert((locator.validity, Vec::new()));
-                entry.1.push((locator.uid, list));
-            }
-        }
-        for (at, locator, now) in std::mem::take(&mut self.home) {
-            let former = self.targets[at].former.as_ref();
-            if let Some(list) = former.and_then(|former| flags::to_store(&former.flags, &now)) {
-                let entry = commands.entry(locator.folder).or_insert((locator.validity, Vec::new()));
-                entry.1.push((locator.uid, list));
-            }
-        }
-        for (wire, (validity, stores)) in commands {
-            // Flags of a folder numbered anew would go to other messages: so the answer is read before they are set.
-            let opened = self.session.run(open(&wire, Access::Select))?;
-            self.session.selected = Some((wire, Access::Select));
-            if !opened.is_ok() || opened.uid_validity() != Some(validity) {
-                self.host.log(Level::Warn, "flags were not restored: the folder changed");
-                continue;
-            }
-            let stores = stores.iter().map(|(uid, list)| Command::new(format!("UID STORE {uid} FLAGS.SILENT {list}")));
-            let refused = self.session.flight(stores.collect())?.iter().filter(|reply| !reply.is_ok()).count();
-            if refused > 0 {
-                self.host.log(Level::Warn, &format!("the server refused to restore the flags of {refused} messages"));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Whether two locations are one: by path where the plan has one, else by kind.
@@ -469,11 +442,4 @@ fn check_commands(wire: &str, jobs: &[Job]) -> Vec<Command> {
     let items = fetch::identity_items();
     let fetches = sets(&uids).into_iter().map(|set| Command::new(format!("UID FETCH {set} {items}")));
     std::iter::once(open(wire, Access::Select)).chain(fetches).collect()
-}
-
-fn succeeded(wanted: &MessageRef, from: &MailFolder, message: &Fetched, now: Option<(Locator, Location)>) -> Effect {
-    let former = Former { location: from.location.clone(), flags: message.flags.clone() };
-    let (locator, location) = now.unzip();
-    let now = locator.map(|locator| MessageRef { locator: locator.to_string(), ..wanted.clone() });
-    Effect::Succeeded(Receipt { former, now, location })
 }

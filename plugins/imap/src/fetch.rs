@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use clawback_connector_sdk::{fingerprint, header};
+use clawback_connector_sdk::{
+    fingerprint::{self, Fingerprints},
+    header,
+};
 use imap_codec::{
     ResponseCodec,
     decode::Decoder as _,
@@ -16,7 +19,7 @@ use imap_codec::{
     },
 };
 
-use crate::{attachment, line::Fetch, session::Reply};
+use crate::{attachment, copies, line::Fetch, session::Reply};
 
 /// Bytes of one section of header fields.
 const SECTION: usize = 16 * 1024;
@@ -29,6 +32,8 @@ const FIELD: usize = 128 * 1024;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fetched {
     pub(crate) flags: Vec<String>,
+    /// Whether it has the mark of a copy that was begun, which is none of its flags.
+    pub(crate) is_begun: bool,
     /// INTERNALDATE in microseconds since 1970 UTC; none where the server told one that is no date.
     pub(crate) date: Option<i64>,
     pub(crate) size: u64,
@@ -48,8 +53,19 @@ pub(crate) struct Fetched {
 }
 
 impl Fetched {
+    /// Whether this is the message with that fingerprint.
+    pub(crate) fn is(&self, stored: &str) -> bool {
+        fingerprint::is_of(stored, self.identity(), self.size)
+    }
+
+    /// Its fingerprint.
     pub(crate) fn fingerprint(&self) -> String {
-        fingerprint::fingerprint(self.identity(), self.size)
+        fingerprint::fingerprint(self.identity())
+    }
+
+    /// Its fingerprints, to compare it with many.
+    pub(crate) fn fingerprints(&self) -> Fingerprints {
+        Fingerprints::of(self.identity(), self.size)
     }
 
     /// The header under the fingerprint.
@@ -147,7 +163,8 @@ pub(crate) fn read<'a>(replies: impl Iterator<Item = &'a Reply>) -> BTreeMap<u32
         let Some(uid) = fetch.uid else { continue };
         let (has_header, fetched) = found.entry(uid).or_default();
         if let Some(flags) = &fetch.flags {
-            fetched.flags = flags.iter().filter(|flag| !flag.eq_ignore_ascii_case("\\Recent")).cloned().collect();
+            fetched.is_begun = flags.iter().any(|flag| is_mark(flag));
+            fetched.flags = flags.iter().filter(|flag| is_own(flag)).cloned().collect();
         }
         fetched.date = fetch.date.or(fetched.date);
         fetched.size = fetch.size.unwrap_or(fetched.size);
@@ -203,9 +220,13 @@ pub(crate) fn raw(reply: &Reply, uid: u32) -> Vec<u8> {
     fetches.find_map(|fetch| fetch.raw.clone()).unwrap_or_default()
 }
 
-/// UIDs that these answers mention in any way.
-pub(crate) fn uids(replies: &[Reply]) -> Vec<u32> {
-    replies.iter().flat_map(|reply| &reply.fetches).filter_map(|fetch| fetch.uid).collect()
+/// Whether this is a flag of the message: `\Recent` and our own mark are none.
+pub(crate) fn is_own(flag: &str) -> bool {
+    !flag.eq_ignore_ascii_case("\\Recent") && !is_mark(flag)
+}
+
+fn is_mark(flag: &str) -> bool {
+    flag.eq_ignore_ascii_case(copies::MARK)
 }
 
 #[cfg(test)]
@@ -226,8 +247,8 @@ mod tests {
         let items = search_items(&["X-Mailer".into(), "subject".into(), "X(".into(), "a:b".into()], "BODYSTRUCTURE");
         assert_eq!(
             items,
-            "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (message-id date from to subject)]<0.16384> \
-             BODY.PEEK[HEADER.FIELDS (Cc X-Mailer \"X(\")]<0.16384> BODYSTRUCTURE)"
+            "(UID FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER.FIELDS (message-id date from to subject cc content-type)]<0.16384> \
+             BODY.PEEK[HEADER.FIELDS (X-Mailer \"X(\")]<0.16384> BODYSTRUCTURE)"
         );
     }
 }

@@ -42,10 +42,20 @@ pub(crate) struct Found {
     pub(crate) closed: Option<Error>,
 }
 
-/// Every place of each message, in any folder, hidden ones too.
+/// Every place of each message, in any folder, hidden ones too. Virtual folders are none of [`Folders::all`], so none is
+/// ever the place of a message.
 pub(crate) fn find<S: MailStream>(
     session: &mut Session<S>,
     folders: &Folders,
+    refs: &[&MessageRef],
+) -> Result<Found, Error> {
+    find_in(session, &folders.all, refs)
+}
+
+/// Every place of each message in these folders.
+pub(crate) fn find_in<S: MailStream>(
+    session: &mut Session<S>,
+    folders: &[MailFolder],
     refs: &[&MessageRef],
 ) -> Result<Found, Error> {
     let mut places = vec![Vec::new(); refs.len()];
@@ -53,13 +63,13 @@ pub(crate) fn find<S: MailStream>(
         return Ok(Found { places, closed: None });
     }
     let ways = keys::of_message_ids(refs.iter().map(|wanted| wanted.message_id.as_str()));
-    let Asked { mut hits, closed } = ask(session, &folders.all, &ways, None, CANDIDATES)?;
+    let Asked { mut hits, closed } = ask(session, folders, &ways, None, CANDIDATES)?;
     hits.retain(|one| !one.uids.is_empty());
     let fetched = fetch_all(session, &hits, &fetch::identity_items())?;
     for (one, messages) in hits.into_iter().zip(fetched) {
         for (uid, message) in messages {
-            let fingerprint = message.fingerprint();
-            for (places, _) in places.iter_mut().zip(refs).filter(|(_, wanted)| wanted.fingerprint == fingerprint) {
+            let both = message.fingerprints();
+            for (places, _) in places.iter_mut().zip(refs).filter(|(_, wanted)| both.has(&wanted.fingerprint)) {
                 places.push(Sight {
                     folder: one.folder.clone(),
                     locator: Locator { validity: one.validity, uid, folder: one.folder.wire.clone() },

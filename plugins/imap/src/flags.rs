@@ -8,6 +8,12 @@ pub(crate) fn to_store(wanted: &[String], now: &[String]) -> Option<String> {
     (wanted != normal(now)).then(|| format!("({})", wanted.join(" ")))
 }
 
+/// Those of the flags `wanted` that are not among `now`.
+pub(crate) fn missing(wanted: &[String], now: &[String]) -> Vec<String> {
+    let has = |flag: &String| now.iter().any(|known| known.eq_ignore_ascii_case(flag));
+    normal(wanted).into_iter().filter(|flag| !has(flag)).collect()
+}
+
 fn normal(flags: &[String]) -> Vec<String> {
     let mut flags: Vec<String> = flags.iter().filter(|flag| is_flag(flag)).cloned().collect();
     flags.sort_by_key(|flag| flag.to_lowercase());
@@ -31,6 +37,7 @@ mod tests {
         assert_eq!(to_store(&list(&["\\Seen", "$a"]), &list(&["$a", "\\Seen"])), None);
         assert_eq!(to_store(&list(&["\\Seen", "$a"]), &[]), Some("($a \\Seen)".into()));
         assert_eq!(to_store(&[], &list(&["\\Seen"])), Some("()".into()));
+        assert_eq!(missing(&list(&["\\Seen", "$a", "$b"]), &list(&["$A", "$auto"])), ["$b", "\\Seen"]);
         assert_eq!(to_store(&list(&["\\Recent", "a b", "x)\r\nc1 DELETE INBOX", ""]), &[]), None);
     }
 }

@@ -1,32 +1,38 @@
 //! The IMAP connector.
 //!
 //! The host hands over an authenticated stream; everything after login is in here, without any I/O of its own. Cost
-//! is counted in round trips, so commands go out in flights: three for a search, two to act on one folder's messages, one
-//! to see that they are where they were moved to.
+//! is counted in round trips, so commands go out in flights: three for a search, three to act on one folder's messages,
+//! one to see that they are where they were moved to. Commands whose results depend on each other never share a flight.
 //!
-//! What it trusts: UIDVALIDITY and UID name a message, `COPYUID` proves a move, a UID that is gone after `UID EXPUNGE`
-//! proves a delete. What it does not: `OK`, a Message-ID, a folder that fell silent, and anything a sender wrote.
+//! What it trusts: UIDVALIDITY and UID name a message; `COPYUID` and a UID that is gone afterwards prove a move; a UID
+//! that is gone afterwards proves a delete. What it does not: `OK`, a Message-ID, a folder that fell silent, and anything
+//! a sender wrote.
 
 mod act;
 mod ask;
 mod attachment;
 mod command;
 mod connector;
+mod copies;
 mod cursor;
 mod fetch;
 mod find;
 mod flags;
 mod folder;
+mod halves;
 mod keys;
 mod line;
 mod locate;
 mod locator;
 mod mover;
 mod names;
+mod numbers;
+mod proof;
 mod raw;
 mod read;
 mod readiness;
 mod refusal;
+mod restore;
 mod scan;
 mod search;
 mod session;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use clawback_connector_sdk::{
     host::{Host, MailStream},
     types::{Error, Located, MessageRef, Sighting},
+    utf7,
 };
 
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
     find::{Sight, find},
     folder::{self, Folders, MailFolder},
     locator::Locator,
+    refusal,
     search::open,
     session::{Access, Session},
     uids::sets,
@@ -49,16 +51,23 @@ pub(crate) fn locate<S: MailStream, H: Host>(
     for ((wire, wanted), length) in asked.iter().zip(lengths) {
         let (answers, after) = rest.split_at(length);
         rest = after;
+        // A refusal that says "later" is no absence: what is seen elsewhere would be taken for where the message went.
+        if let Some(refused) = answers.iter().find(|reply| refusal::ends_call(reply)) {
+            return Err(refusal::of(refused, &utf7::decode(wire)));
+        }
         let opened = answers.split_first().filter(|(opened, _)| opened.is_ok());
         session.selected = opened.map(|_| (wire.clone(), Access::Examine));
         let Some((opened, fetches)) = opened else { continue };
         let known: Option<MailFolder> =
             folders.as_ref().and_then(|folders| folders.get(wire).cloned()).or_else(|| folder::fixed(host, wire));
         let Some(folder) = known else { continue };
+        if let Some(refused) = fetches.iter().find(|reply| !reply.is_ok()) {
+            return Err(refusal::of(refused, &folder.location.path));
+        }
         let messages = fetch::read(fetches.iter());
         for (locator, at) in wanted.iter().filter(|(locator, _)| opened.uid_validity() == Some(locator.validity)) {
             if let Some(message) = messages.get(&locator.uid)
-                && message.fingerprint() == refs[*at].fingerprint
+                && message.is(&refs[*at].fingerprint)
             {
                 let here = Sight { folder: folder.clone(), locator: locator.clone(), message: message.clone() };
                 sightings[*at].push(here.sighting(&refs[*at]));

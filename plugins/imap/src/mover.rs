@@ -1,4 +1,5 @@
-//! How a server takes messages out of a folder, and what its answers prove.
+//! How a server takes messages out of the selected folder, and what it says of each. Whether they are gone is looked up
+//! later, by commands of their own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use imap_codec::imap_types::{
 
 use crate::{
     command::Command,
-    fetch, refusal,
+    refusal,
     session::{Reply, Session},
     uids::{Uids, sets},
 };
@@ -24,14 +25,12 @@ pub(crate) enum Batch {
     OneByOne,
 }
 
-/// What became of one message.
+/// What the server said of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The server said where it is now.
+    /// Where it is now, or its copy.
     Moved { validity: u32, uid: u32 },
-    /// It is deleted, and its UID is gone.
-    Gone,
-    /// The server said OK and nothing more.
+    /// OK and nothing more.
     Unproven,
     /// The server refused it.
     Failed(String),
@@ -44,15 +43,12 @@ pub(crate) enum Fate {
 /// What the server offers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mover {
-    has_move: bool,
-    has_uidplus: bool,
+    pub(crate) has_move: bool,
+    pub(crate) has_uidplus: bool,
 }
 
 /// The fate of each UID, by order, and the answers to the commands that went along.
-type Acted = (Vec<BTreeMap<u32, Fate>>, Vec<Reply>);
-
-/// UIDs by destination; no destination is a delete for good.
-type Orders = [(Option<String>, Vec<u32>)];
+type Carried = (Vec<BTreeMap<u32, Fate>>, Vec<Reply>);
 
 impl Mover {
     pub(crate) fn new<S: MailStream>(session: &Session<S>) -> Self {
@@ -60,96 +56,94 @@ impl Mover {
         Self { has_move: session.can("MOVE") || is_revision_2, has_uidplus: session.can("UIDPLUS") || is_revision_2 }
     }
 
-    /// Carries out the orders on the selected folder, with the commands `next` behind them. The fate of each UID by
-    /// order, and the answers to `next`.
-    pub(crate) fn act<S: MailStream>(
+    /// Why nothing can be taken out of a folder; `None` where it can.
+    pub(crate) fn obstacle(self, is_delete: bool) -> Option<&'static str> {
+        // A bare EXPUNGE would also remove what the owner marked as deleted.
+        (!self.has_uidplus && (is_delete || !self.has_move))
+            .then_some("the server offers no UIDPLUS: nothing can be removed without touching other messages")
+    }
+
+    /// Moves, or copies where the server cannot move, to each destination these UIDs of the selected folder, with the
+    /// commands `next` behind them, whose answers do not depend on it.
+    pub(crate) fn carry<S: MailStream>(
         self,
         session: &mut Session<S>,
-        orders: &Orders,
+        orders: &[(String, Vec<u32>)],
         batch: Batch,
         next: Vec<Command>,
-    ) -> Result<Acted, Error> {
-        let mut fates: Vec<BTreeMap<u32, Fate>> = vec![BTreeMap::new(); orders.len()];
+    ) -> Result<Carried, Error> {
+        let word = if self.has_move { "MOVE" } else { "COPY" };
         let mut commands = Vec::new();
         // For each command its order, and its set of UIDs.
         let mut plan: Vec<(usize, Vec<u32>)> = Vec::new();
         for (at, (to, uids)) in orders.iter().enumerate() {
-            if !self.has_uidplus && (to.is_none() || !self.has_move) {
-                // A bare EXPUNGE would also remove what the owner marked as deleted.
-                let why = "the server offers no UIDPLUS: nothing can be removed without touching other messages";
-                fates[at] = uids.iter().map(|uid| (*uid, Fate::Failed(why.into()))).collect();
-                continue;
-            }
             for (set, uids) in split(uids, batch) {
-                match to {
-                    None => commands.extend(delete(&set)),
-                    Some(to) => {
-                        let word = if self.has_move { "MOVE" } else { "COPY" };
-                        commands.push(Command::new(format!("UID {word} {set} ")).text(to.as_str()));
-                    }
-                }
+                commands.push(Command::new(format!("UID {word} {set} ")).text(to.as_str()));
                 plan.push((at, uids));
             }
         }
-        // A copy must be known to have worked before the original goes, in the same selection.
-        let is_copy = !self.has_move && orders.iter().any(|(to, _)| to.is_some());
         let acts = commands.len();
-        if !is_copy {
-            commands.extend(next.iter().cloned());
-        }
+        commands.extend(next);
         let mut replies = session.flight(commands)?;
-        let mut after = replies.split_off(acts);
+        let after = replies.split_off(acts);
         let receipts = receipts(&replies, &plan);
-        let mut replies = replies.into_iter();
-        let mut copied = Vec::new();
-        for (at, uids) in plan {
-            let found = if orders[at].0.is_none() {
-                let answers: Vec<Reply> = replies.by_ref().take(3).collect();
-                let has_acted = fates.iter().flat_map(BTreeMap::values).any(|fate| *fate == Fate::Gone);
-                deleted(&answers, &uids, has_acted)?
-            } else {
-                let Some(reply) = replies.next() else { continue };
-                moved(&reply, &uids, &receipts)?
-            };
-            if is_copy {
-                copied.extend(
-                    found.iter().filter(|(_, fate)| matches!(fate, Fate::Moved { .. })).map(|(uid, _)| (at, *uid)),
-                );
-            }
-            fates[at].extend(found);
-        }
-        if is_copy {
-            remove_originals(session, &copied, &mut fates)?;
-            after = session.flight(next)?;
+        let mut fates: Vec<BTreeMap<u32, Fate>> = vec![BTreeMap::new(); orders.len()];
+        for ((at, uids), reply) in plan.into_iter().zip(&replies) {
+            fates[at].extend(moved(reply, &uids, &receipts)?);
         }
         Ok((fates, after))
     }
 }
 
-/// Marks, expunges exactly these, and looks whether they are gone.
-fn delete(set: &str) -> [Command; 3] {
-    [
-        Command::new(format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)")),
-        Command::new(format!("UID EXPUNGE {set}")),
-        Command::new(format!("UID FETCH {set} (UID)")),
-    ]
+/// Marks these UIDs of the selected folder and expunges exactly them. Why the server refused it, by UID. EXPUNGE depends
+/// on STORE, so it waits for its OK.
+pub(crate) fn remove<S: MailStream>(
+    session: &mut Session<S>,
+    uids: &[u32],
+    has_acted: bool,
+) -> Result<BTreeMap<u32, String>, Error> {
+    let mut refused = BTreeMap::new();
+    let mark = |set: &str| Command::new(format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)"));
+    let marked = each(session, uids, mark, has_acted, &mut refused)?;
+    let expunge = |set: &str| Command::new(format!("UID EXPUNGE {set}"));
+    each(session, &marked, expunge, has_acted, &mut refused)?;
+    Ok(refused)
 }
 
-fn deleted(answers: &[Reply], uids: &[u32], has_acted: bool) -> Result<BTreeMap<u32, Fate>, Error> {
-    if let Some(refused) = answers.iter().find(|reply| refusal::ends_call(reply)) {
-        let error = refusal::of(refused, "the messages cannot be deleted");
-        if !has_acted || matches!(error, Error::Throttled(_)) {
-            return Err(error);
+/// One command for these UIDs, in sets; the UIDs of a set that is refused are tried one by one, so that one of them holds
+/// up no other. The UIDs for which it was OK.
+pub(crate) fn each<S: MailStream>(
+    session: &mut Session<S>,
+    uids: &[u32],
+    command: impl Fn(&str) -> Command,
+    has_acted: bool,
+    refused: &mut BTreeMap<u32, String>,
+) -> Result<Vec<u32>, Error> {
+    let mut done = Vec::new();
+    let (mut left, mut batch) = (uids.to_vec(), Batch::Together);
+    while !left.is_empty() {
+        let parts = split(&left, batch);
+        let replies = session.flight(parts.iter().map(|(set, _)| command(set)).collect())?;
+        left = Vec::new();
+        for ((_, uids), reply) in parts.into_iter().zip(replies) {
+            if reply.is_ok() {
+                done.extend(uids);
+                continue;
+            }
+            if refusal::ends_call(&reply) {
+                let error = refusal::of(&reply, "the messages cannot be removed");
+                if matches!(error, Error::Throttled(_)) || (!has_acted && done.is_empty()) {
+                    return Err(error);
+                }
+            }
+            match uids.as_slice() {
+                [uid] => _ = refused.insert(*uid, refusal::of_message(&reply)),
+                _ => left.extend(uids),
+            }
         }
+        batch = Batch::OneByOne;
     }
-    if !answers.last().is_some_and(|reply| reply.is_ok() && reply.unreadable == 0) {
-        return Ok(uids.iter().map(|uid| (*uid, Fate::Unproven)).collect());
-    }
-    // Not the answer to STORE, which may tell of flags before the message went.
-    let left = fetch::uids(&answers[1..]);
-    let why = answers.iter().find(|reply| !reply.is_ok()).map_or("the server did not remove it".into(), refusal::text);
-    let fate = |uid: &u32| if left.contains(uid) { Fate::Failed(why.clone()) } else { Fate::Gone };
-    Ok(uids.iter().map(|uid| (*uid, fate(uid))).collect())
+    Ok(done)
 }
 
 /// Where the server says each message is now. Only what was asked for counts.
@@ -182,33 +176,12 @@ fn moved(reply: &Reply, uids: &[u32], receipts: &BTreeMap<u32, Fate>) -> Result<
         _ if reply.is_ok() => Fate::Unproven,
         "TRYCREATE" | "NONEXISTENT" => Fate::NoFolder,
         _ if uids.len() > 1 => Fate::Again,
-        _ => Fate::Failed(refusal::text(reply)),
+        _ => Fate::Failed(refusal::of_message(reply)),
     };
     for uid in uids {
         fates.entry(*uid).or_insert_with(|| other.clone());
     }
     Ok(fates)
-}
-
-/// The second half of a move where the server has none: the originals go, those that were copied and no others.
-fn remove_originals<S: MailStream>(
-    session: &mut Session<S>,
-    copied: &[(usize, u32)],
-    fates: &mut [BTreeMap<u32, Fate>],
-) -> Result<(), Error> {
-    let uids: Vec<u32> = copied.iter().map(|(_, uid)| *uid).collect();
-    let replies = session.flight(sets(&uids).iter().flat_map(|set| delete(set)).collect())?;
-    for answers in replies.chunks(3) {
-        for (at, uid) in copied {
-            let left = fetch::uids(answers.get(1..).unwrap_or_default());
-            if left.contains(uid) {
-                let why = answers.iter().find(|reply| !reply.is_ok()).map(refusal::text).unwrap_or_default();
-                fates[*at]
-                    .insert(*uid, Fate::Failed(format!("it was copied, but the original could not be removed: {why}")));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn split(uids: &[u32], batch: Batch) -> Vec<(String, Vec<u32>)> {

@@ -64,7 +64,7 @@ fn read<S: MailStream>(
         return Err(refusal::of(refused, "the message cannot be read"));
     }
     let known = fetch::read(replies.iter()).remove(&uid);
-    let Some(known) = known.filter(|known| known.fingerprint() == message.fingerprint) else { return Ok(None) };
+    let Some(known) = known.filter(|known| known.is(&message.fingerprint)) else { return Ok(None) };
     if !opened.is_ok() || opened.uid_validity() != Some(locator.validity) {
         return Ok(None);
     }

@@ -1,14 +1,40 @@
-//! What a server's refusal means to the host. Response codes decide; the text is only repeated.
+//! What a server's refusal means to the host. Response codes decide. Of the text only the words in which servers without
+//! a code ask to wait count; the rest is repeated.
 
 use clawback_connector_sdk::{host::StreamError, types::Error};
 use imap_codec::imap_types::response::Code;
 
 use crate::session::{Reply, Verdict};
 
+/// Words by which Microsoft, Gmail, Yahoo and other servers say that it goes too fast.
+const THROTTLING: [&str; 13] = [
+    "request is throttled",
+    "backoff time",
+    "too many simultaneous connections",
+    "command or bandwidth limits",
+    "bandwidth limit",
+    "rate limit",
+    "too many requests",
+    "too many commands",
+    "maximum number of connections",
+    "too many connections",
+    "connection limit exceeded",
+    "throttled",
+    "slow down",
+];
+/// What stands before the time to wait.
+const WAITS: [&str; 4] = ["backoff time:", "retry after", "try again in", "retry in"];
+
 /// The error of a command that was not answered with OK.
 pub(crate) fn of(reply: &Reply, what: &str) -> Error {
     let text = format!("{what}: {}", reply.text);
-    match code(reply).as_str() {
+    let code = code(reply);
+    if may_throttle(&code)
+        && let Some(error) = throttling(&reply.text)
+    {
+        return error;
+    }
+    match code.as_str() {
         "UNAVAILABLE" | "SERVERBUG" | "INUSE" | "EXPUNGEISSUED" | "CONTACTADMIN" => Error::Transient(text),
         "LIMIT" | "THROTTLED" => Error::Throttled(None),
         "NOPERM" | "AUTHORIZATIONFAILED" | "AUTHENTICATIONFAILED" | "PRIVACYREQUIRED" | "EXPIRED" => {
@@ -17,6 +43,37 @@ pub(crate) fn of(reply: &Reply, what: &str) -> Error {
         "NONEXISTENT" => Error::NotFound(text),
         _ => Error::Permanent(text),
     }
+}
+
+/// The error of a connection that the server ended with these words.
+pub(crate) fn of_bye(text: &str) -> Error {
+    throttling(text).unwrap_or_else(|| Error::Transient(format!("the server ended the connection: {text}")))
+}
+
+/// Whether the words of a refusal with this code count. A code that names something else is believed.
+fn may_throttle(code: &str) -> bool {
+    ["", "LIMIT", "THROTTLED", "OVERQUOTA", "UNAVAILABLE", "SERVERBUG", "INUSE", "CONTACTADMIN", "ALERT"]
+        .contains(&code)
+}
+
+/// Throttling in words, with the time to wait if it is told.
+fn throttling(text: &str) -> Option<Error> {
+    let text = text.to_lowercase();
+    THROTTLING.iter().any(|words| text.contains(words)).then(|| Error::Throttled(wait(&text)))
+}
+
+/// Milliseconds to wait, from words such as `Suggested Backoff Time: 299961 milliseconds`.
+fn wait(text: &str) -> Option<u64> {
+    let rest = WAITS.iter().find_map(|words| text.split_once(words))?.1.trim_start();
+    let end = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
+    let (number, unit) = rest.split_at(end);
+    let number: u64 = number.parse().ok()?;
+    let factor = match unit.trim_start() {
+        unit if unit.starts_with("milli") || unit.starts_with("ms") => 1,
+        unit if unit.starts_with("min") => 60_000,
+        _ => 1_000,
+    };
+    number.checked_mul(factor)
 }
 
 /// Whether the whole call should end: what the server says is not about this message or folder.
@@ -37,6 +94,15 @@ pub(crate) fn text(reply: &Reply) -> String {
     match code(reply).as_str() {
         "" => reply.text.clone(),
         code => format!("[{code}] {}", reply.text),
+    }
+}
+
+/// Why one message failed by a refusal of the act itself. Missing rights are named as such, as the outcome of one
+/// message has no case of its own for them.
+pub(crate) fn of_message(reply: &Reply) -> String {
+    match code(reply).as_str() {
+        "NOPERM" | "EXPIRED" => format!("denied: {}", text(reply)),
+        _ => text(reply),
     }
 }
 
@@ -61,5 +127,27 @@ pub(crate) fn of_stream(error: StreamError) -> Error {
         StreamError::Denied(why) | StreamError::Unauthorized(why) => Error::Denied(why),
         StreamError::Closed(why) => Error::Transient(format!("the connection ended: {why}")),
         StreamError::TimedOut => Error::Transient("the server did not answer in time".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_in_words_is_throttling() {
+        for (text, wait) in [
+            ("Request is throttled. Suggested Backoff Time: 299961 milliseconds", Some(299_961)),
+            ("Too many simultaneous connections. (Failure)", None),
+            ("Account exceeded command or bandwidth limits. (Failure)", None),
+            ("UID FETCH Rate limit hit. Try again in 30 seconds", Some(30_000)),
+            ("Too many requests, retry after 2 minutes", Some(120_000)),
+            ("Request is throttled. Suggested Backoff Time: 99999999999999999999 milliseconds", None),
+        ] {
+            assert_eq!(of_bye(text), Error::Throttled(wait), "{text}");
+        }
+        for text in ["Logging out", "Quota exceeded (mailbox for user is full)", "Try again in 3 seconds", ""] {
+            assert!(matches!(of_bye(text), Error::Transient(_)), "{text}");
+        }
     }
 }

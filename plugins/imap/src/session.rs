@@ -274,7 +274,7 @@ impl<S: MailStream> Session<S> {
                 return Ok(Incoming::Untagged);
             }
             Response::Status(Status::Bye(bye)) => {
-                return Err(Error::Transient(format!("the server ended the connection: {}", bye.text)));
+                return Err(refusal::of_bye(bye.text.as_ref()));
             }
             Response::Status(Status::Tagged(tagged)) => {
                 if pending.front().is_none_or(|first| first.tag != tagged.tag.inner()) {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use clawback_connector_sdk::{
-    fingerprint::fingerprint,
+    fingerprint::{self, Fingerprints},
     header,
     host::{Folder, Host},
     types::{Error, MessageRef},
@@ -65,7 +65,8 @@ pub(crate) fn find<H: Folder + Host>(
         let files: Vec<&File> = index.values().collect();
         heads(mailbox, folder, &files, &mut |number, head| {
             if let Some(head) = places.look(folder, files[number], head) {
-                for at in missing.get(fingerprint(&head, files[number].size).as_str()).into_iter().flatten() {
+                let both = Fingerprints::of(&head, files[number].size);
+                for at in both.all().into_iter().filter_map(|one| missing.get(one)).flatten() {
                     places.of[*at].push(((*folder).clone(), files[number].clone()));
                 }
             }
@@ -88,10 +89,10 @@ impl Places {
 
 /// Whether a file with this head is the message that was asked for.
 pub(crate) fn is_same(wanted: &MessageRef, head: &[u8], file: &File) -> bool {
-    fingerprint(head, file.size) == wanted.fingerprint
+    fingerprint::is_of(&wanted.fingerprint, head, file.size)
 }
 
 /// The reference to a message as it lies now.
 pub(crate) fn reference(folder: &MailFolder, file: &File, head: &[u8]) -> MessageRef {
-    header::reference(crate::tree::locator(folder, crate::name::unique(&file.name)), head, file.size)
+    header::reference(crate::tree::locator(folder, crate::name::unique(&file.name)), head)
 }

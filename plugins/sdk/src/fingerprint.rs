@@ -1,25 +1,73 @@
 //! The digest by which a message is known again after it moved.
 //!
-//! It covers what every store keeps through a move or a copy and can tell without reading the body: the fields
-//! Message-ID, Date, From, To and Subject as they were delivered, and the size. `INTERNALDATE` and modification times
+//! It covers what every store keeps through a move or a copy and can tell without reading the body: the fields of
+//! [`FIELDS`] as they were delivered. The size is left out, as servers correct it; `INTERNALDATE` and modification times
 //! are left out, as servers may set them anew on a copy. All of it is the sender's to choose, so a fingerprint never
 //! names a message alone: the locator does, and the fingerprint says whether the locator still tells the truth.
+//!
+//! Histories hold digests of an older kind, over fewer fields and the size. [`is_of`] knows both by their length.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
 /// The fields under the digest, in their order, lower case.
-pub const FIELDS: [&str; 5] = ["message-id", "date", "from", "to", "subject"];
+pub const FIELDS: [&str; 7] = ["message-id", "date", "from", "to", "subject", "cc", "content-type"];
 
-/// 32 lower-case hexadecimal characters over the fields of [`FIELDS`] in `header` and the size of the whole message.
+/// How many of [`FIELDS`] the older kind covers.
+const SIZED_FIELDS: usize = 5;
+/// Bytes of a digest, and of one of the older kind. The two lengths tell the kinds apart.
+const LENGTH: usize = 20;
+const SIZED_LENGTH: usize = 16;
+
+/// 40 lower-case hexadecimal characters over the fields of [`FIELDS`] in `header`.
 ///
 /// `header` may hold other fields too. Folding, line ends and runs of blanks do not count, as servers differ in them.
-/// `size` is counted with CRLF line ends where the store can tell; it must come from the same place each time.
-pub fn fingerprint(header: &[u8], size: u64) -> String {
+pub fn fingerprint(header: &[u8]) -> String {
+    hex(&over(header, &FIELDS).finalize()[..LENGTH])
+}
+
+/// Whether `stored` is the fingerprint of the message with this header: of the kind that [`fingerprint`] makes, or of
+/// the older kind, which covers `size` too.
+pub fn is_of(stored: &str, header: &[u8], size: u64) -> bool {
+    if stored.len() == SIZED_LENGTH * 2 { stored == sized(header, size) } else { stored == fingerprint(header) }
+}
+
+/// Both kinds of one message, to compare it with many stored ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprints {
+    now: String,
+    sized: String,
+}
+
+impl Fingerprints {
+    /// Those of the message with this header and this size.
+    pub fn of(header: &[u8], size: u64) -> Self {
+        Self { now: fingerprint(header), sized: sized(header, size) }
+    }
+
+    /// The same as [`is_of`].
+    pub fn has(&self, stored: &str) -> bool {
+        stored == self.now || stored == self.sized
+    }
+
+    /// Every text that may stand for this message in a history.
+    pub fn all(&self) -> [&str; 2] {
+        [&self.now, &self.sized]
+    }
+}
+
+/// The older kind: 32 characters over the first fields and the size.
+fn sized(header: &[u8], size: u64) -> String {
+    let mut digest = over(header, &FIELDS[..SIZED_FIELDS]);
+    digest.update(size.to_be_bytes());
+    hex(&digest.finalize()[..SIZED_LENGTH])
+}
+
+fn over(header: &[u8], names: &[&str]) -> Sha256 {
     let mut digest = Sha256::new();
     let fields = crate::header::raw_fields(header);
-    for name in FIELDS {
+    for name in names {
         digest.update(name.as_bytes());
         for (_, value) in fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes())) {
             digest.update(b"\n");
@@ -30,8 +78,11 @@ pub fn fingerprint(header: &[u8], size: u64) -> String {
         }
         digest.update(b"\0");
     }
-    digest.update(size.to_be_bytes());
-    digest.finalize().iter().take(16).fold(String::with_capacity(32), |mut hex, byte| {
+    digest
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
         write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
         hex
     })
@@ -47,14 +98,35 @@ mod tests {
     #[test]
     fn folding_line_ends_and_other_fields_do_not_count() {
         let folded = b"Received: from z\nsubject:  one\n\ttwo\nFROM: x@y\nDate: Mon, 1 Jan 2024 00:00:00 +0000\nMessage-Id: <a@b>\n\n";
-        assert_eq!(fingerprint(HEADER, 10), fingerprint(folded, 10));
-        assert_eq!(fingerprint(HEADER, 10).len(), 32);
+        assert_eq!(fingerprint(HEADER), fingerprint(folded));
+        assert_eq!(fingerprint(HEADER).len(), 40);
     }
 
     #[test]
-    fn size_fields_and_their_borders_count() {
-        assert_ne!(fingerprint(HEADER, 10), fingerprint(HEADER, 11));
-        assert_ne!(fingerprint(b"Subject: a\n\n", 1), fingerprint(b"To: a\n\n", 1));
-        assert_ne!(fingerprint(b"Subject: a\nSubject: b\n\n", 1), fingerprint(b"Subject: a b\n\n", 1));
+    fn fields_and_their_borders_count() {
+        assert_ne!(fingerprint(b"Subject: a\n\n"), fingerprint(b"To: a\n\n"));
+        assert_ne!(fingerprint(b"Subject: a\nSubject: b\n\n"), fingerprint(b"Subject: a b\n\n"));
+        let typed = |boundary: &str| {
+            fingerprint(format!("Subject: a\nContent-Type: multipart/mixed;\n boundary={boundary}\n\n").as_bytes())
+        };
+        assert_ne!(typed("one"), typed("two"));
+    }
+
+    #[test]
+    fn a_corrected_size_is_still_that_message() {
+        let stored = fingerprint(HEADER);
+        assert!(is_of(&stored, HEADER, 10) && is_of(&stored, HEADER, 11));
+        assert!(!is_of(&stored, b"Subject: a\n\n", 10));
+    }
+
+    #[test]
+    fn histories_of_the_older_kind_are_still_read() {
+        // What versions up to 0.1.0 wrote for HEADER and 10 bytes.
+        let stored = "1fd0b723b11297d4007ac92e40cf357a";
+        assert!(is_of(stored, HEADER, 10));
+        assert!(!is_of(stored, HEADER, 11), "that kind covers the size");
+        let both = Fingerprints::of(HEADER, 10);
+        assert!(both.has(stored) && both.has(&fingerprint(HEADER)) && !both.has("other"));
+        assert_eq!(both.all(), [fingerprint(HEADER).as_str(), stored]);
     }
 }

@@ -94,7 +94,7 @@ pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
         headers.extend(values.into_iter().map(|value| (name.clone(), value)));
     }
     Message {
-        ref_: reference(stored.locator, header, stored.size),
+        ref_: reference(stored.locator, header),
         location: stored.location,
         original_location: None,
         subject,
@@ -129,8 +129,8 @@ fn others(from: &Senders, shown: &str) -> (Vec<String>, bool) {
 }
 
 /// The reference to a message, from its header block.
-pub fn reference(locator: String, header: &[u8], size: u64) -> MessageRef {
-    MessageRef { locator, message_id: message_id(header), fingerprint: crate::fingerprint::fingerprint(header, size) }
+pub fn reference(locator: String, header: &[u8]) -> MessageRef {
+    MessageRef { locator, message_id: message_id(header), fingerprint: crate::fingerprint::fingerprint(header) }
 }
 
 /// The Message-ID with its angle brackets; what stands in the field where it has none, nothing where it is missing.

@@ -40,8 +40,13 @@ pub(crate) fn user(number: usize) -> String {
 
 impl Dovecot {
     /// Starts a server with this many users and waits until it greets.
-    #[expect(clippy::zombie_processes, reason = "it lives as long as this process")]
     pub(crate) fn start(users: usize) -> Self {
+        Self::start_with(users, "", &[])
+    }
+
+    /// The same with more lines of configuration and more files; `FOLDER` in the lines is the server's folder.
+    #[expect(clippy::zombie_processes, reason = "it lives as long as this process")]
+    pub(crate) fn start_with(users: usize, more: &str, files: &[(&str, &str)]) -> Self {
         let dovecot =
             ["/usr/sbin/dovecot", "/usr/local/sbin/dovecot"].into_iter().find(|path| Path::new(path).exists());
         let dovecot = dovecot.expect("the package dovecot-imapd is installed");
@@ -61,8 +66,12 @@ impl Dovecot {
             text
         });
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let text = configuration(&folder, &name, &group, address);
-        for (file, text) in [("users", accounts), ("dovecot.conf", text), ("log", String::new())] {
+        let more = more.replace("FOLDER", &folder.display().to_string());
+        let text = configuration(&folder, &name, &group, address) + &more;
+        let files = files.iter().map(|(file, text)| (*file, (*text).to_owned()));
+        for (file, text) in
+            [("users", accounts), ("dovecot.conf", text), ("log", String::new())].into_iter().chain(files)
+        {
             fs::write(folder.join(file), text).unwrap();
             chown(folder.join(file), Some(uid), Some(gid)).unwrap();
         }

@@ -29,15 +29,19 @@ fn target(uid: u32) -> Target {
         ref_: MessageRef {
             locator: format!("9:{uid}:INBOX"),
             message_id: "<1@x>".into(),
-            fingerprint: fingerprint(HEADER.as_bytes(), 7),
+            fingerprint: fingerprint(HEADER.as_bytes()),
         },
         location: location(LocationKind::Inbox, "INBOX"),
         former: None,
     }
 }
 
+/// The look after the act, where a script says nothing else: what was in the inbox has left it.
+const GONE: &[(&str, &[&str])] = &[("(UID FLAGS)", &["TAG OK\r\n"])];
+const REST: &[(&str, &[&str])] = &[LIST, (" EXAMINE ", &[OPENED])];
+
 fn apply(script: &[(&str, &[&str])], targets: &[Target]) -> Result<Vec<Effect>, Error> {
-    let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+    let server = Scripted::new(FULL, &[GONE, script, REST].concat());
     let outcomes = server.connector().apply("a@b", Action::MoveToJunk, targets);
     assert_eq!(*server.released.borrow(), outcomes.is_ok());
     outcomes.map(|outcomes| outcomes.into_iter().map(|outcome: Outcome| outcome.effect).collect())
@@ -103,7 +107,7 @@ fn a_destination_that_vanished_is_made_again() {
         ("UID FETCH", &[&there]),
         ("UID MOVE", &["TAG NO [TRYCREATE] gone\r\n", "TAG OK [COPYUID 7 4 44] moved\r\n"]),
     ];
-    let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+    let server = Scripted::new(FULL, &[GONE, script, REST].concat());
     let outcomes = server.connector().apply("a@b", Action::MoveToJunk, &[target(4)]).unwrap();
     assert!(matches!(outcomes[0].effect, Effect::Succeeded(_)));
     assert_eq!(server.seen.borrow().iter().filter(|line| line.contains("CREATE \"Junk\"")).count(), 1);
@@ -165,6 +169,133 @@ fn refusals_are_what_their_codes_say() {
     assert_eq!(closed("TAG NO [SERVERBUG] see the log\r\n"), ["INBOX"]);
     assert!(matches!(refused("* BYE down\r\n"), Err(Error::Transient(_))));
     assert!(matches!(refused("nonsense\r\n"), Err(Error::Permanent(_))));
+}
+
+#[test]
+fn a_size_that_the_server_corrects_is_still_that_message() {
+    let there = format!("{}TAG OK\r\n", fetch(4)).replace("RFC822.SIZE 7", "RFC822.SIZE 7000");
+    let moved = "* OK [COPYUID 7 4 44] moved\r\n* 1 EXPUNGE\r\nTAG OK\r\n";
+    let script: &[(&str, &[&str])] = &[(" SELECT ", &[OPENED]), ("UID FETCH", &[&there]), ("UID MOVE", &[moved])];
+    assert!(matches!(&apply(script, &[target(4)]).unwrap()[0], Effect::Succeeded(_)));
+}
+
+#[test]
+fn throttling_in_words_is_waited_for() {
+    let none = "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n";
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    for (answer, wait) in [
+        ("TAG NO Request is throttled. Suggested Backoff Time: 1500 milliseconds\r\n", Some(1_500)),
+        ("TAG BAD Request is throttled. Suggested Backoff Time: 299961 milliseconds\r\n", Some(299_961)),
+        ("* BYE Request is throttled. Suggested Backoff Time: 2 milliseconds\r\n", Some(2)),
+        ("TAG NO [ALERT] Too many simultaneous connections. (Failure)\r\n", None),
+        ("TAG NO [OVERQUOTA] Account exceeded command or bandwidth limits. (Failure)\r\n", None),
+        ("TAG NO [THROTTLED] no\r\n", None),
+        ("TAG NO [UNAVAILABLE] UID SEARCH Rate limit hit.\r\n", None),
+    ] {
+        let throttled = Error::Throttled(wait);
+        for command in [" EXAMINE ", "UID SEARCH", " LIST \"\" \"*\""] {
+            let script = [(command, &[answer][..]), (" EXAMINE ", &[OPENED]), ("UID SEARCH", &[none])];
+            assert_eq!(search(&script), Err(throttled.clone()), "{command} {answer}");
+        }
+        for command in [" SELECT ", "UID FETCH", "UID MOVE", "(UID FLAGS)"] {
+            let script: &[(&str, &[&str])] = &[
+                (command, &[answer]),
+                (" SELECT ", &[OPENED]),
+                ("(UID FLAGS)", &["TAG OK\r\n"]),
+                ("UID FETCH", &[&there]),
+                ("UID MOVE", &["* OK [COPYUID 7 4 44] moved\r\nTAG OK\r\n"]),
+            ];
+            let server = Scripted::new(FULL, &[script, REST].concat());
+            let outcomes = server.connector().apply("a@b", Action::MoveToJunk, &[target(4)]);
+            assert_eq!(outcomes.map(|_| ()), Err(throttled.clone()), "{command} {answer}");
+        }
+        for command in [" EXAMINE \"INBOX\"", "UID FETCH"] {
+            // It is seen elsewhere; that it is not in its place is not known.
+            let found = "* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n";
+            let script: &[(&str, &[&str])] =
+                &[(command, &[answer, OPENED]), ("UID SEARCH", &[found]), ("UID FETCH", &[&there])];
+            let server = Scripted::new(FULL, &[script, REST].concat());
+            assert_eq!(
+                server.connector().locate("a@b", &[target(4).ref_]),
+                Err(throttled.clone()),
+                "{command} {answer}"
+            );
+        }
+    }
+}
+
+#[test]
+fn one_that_cannot_be_deleted_costs_only_itself() {
+    let there = format!("{}{}TAG OK\r\n", fetch(4), fetch(5));
+    for refused in ["UID STORE", "UID EXPUNGE"] {
+        let sign = if refused == "UID STORE" { " +" } else { "" };
+        let (all, one) = (format!("{refused} 4:5"), format!("{refused} 5{sign}"));
+        let script: &[(&str, &[&str])] = &[
+            (&all, &["TAG NO [CANNOT] one of them\r\n"]),
+            (&one, &["TAG NO [EXPIRED] held\r\n"]),
+            ("UID FETCH 4:5 (UID FLAGS)", &["* 1 FETCH (UID 5 FLAGS (\\Seen \\Deleted))\r\nTAG OK\r\n"]),
+            (" SELECT ", &[OPENED]),
+            (" EXAMINE ", &[OPENED]),
+            ("UID FETCH", &[&there]),
+        ];
+        let server = Scripted::new(FULL, &[script, &[LIST]].concat());
+        let outcomes = server.connector().apply("a@b", Action::HardDelete, &[target(4), target(5)]).unwrap();
+        assert!(matches!(&outcomes[0].effect, Effect::Succeeded(receipt) if receipt.now.is_none()));
+        assert_eq!(outcomes[1].effect, Effect::Failed("denied: [EXPIRED] held".into()));
+        let seen = server.seen.borrow();
+        assert!(seen.iter().any(|line| line.contains("UID STORE 5 -FLAGS.SILENT (\\Deleted)")), "{seen:?}");
+        let at = |word: &str| seen.iter().position(|line| line.contains(word)).unwrap();
+        assert!(at("UID STORE") < at("UID EXPUNGE") && at("UID EXPUNGE") < at("(UID FLAGS)"));
+    }
+}
+
+#[test]
+fn a_move_that_leaves_the_original_leaves_no_copy() {
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    for (look, wanted) in [
+        ("TAG OK\r\n", "the server answered OK but did not move it; the copy was removed again"),
+        (
+            "* 1 FETCH (UID 44 FLAGS ())\r\nTAG OK\r\n",
+            "the server answered OK but did not move it; a copy is left in `Junk`: the server did not remove it",
+        ),
+    ] {
+        let script: &[(&str, &[&str])] = &[
+            ("UID FETCH 4 (UID FLAGS)", &["* 1 FETCH (UID 4 FLAGS ())\r\nTAG OK\r\n"]),
+            ("UID FETCH 44 (UID FLAGS)", &[look]),
+            (" SELECT ", &[OPENED]),
+            (" EXAMINE ", &[OPENED]),
+            ("UID FETCH", &[&there]),
+            ("UID MOVE", &["* OK [COPYUID 9 4 44] moved\r\nTAG OK\r\n"]),
+        ];
+        let server = Scripted::new(FULL, &[script, REST].concat());
+        let outcomes = server.connector().apply("a@b", Action::MoveToJunk, &[target(4)]).unwrap();
+        assert_eq!(outcomes[0].effect, Effect::Failed(wanted.into()));
+    }
+}
+
+#[test]
+fn a_message_that_went_on_from_its_destination_is_followed() {
+    // The server filed it, and a rule of the owner took it on to another folder.
+    let there = format!("{}TAG OK\r\n", fetch(4));
+    let script: &[(&str, &[&str])] = &[
+        (" EXAMINE \"Junk\"", &["* OK [UIDVALIDITY 7] ok\r\nTAG OK\r\n"]),
+        (" LIST \"\" \"*\"", &["* LIST () \"/\" INBOX\r\n* LIST () \"/\" Junk\r\n* LIST () \"/\" Work\r\nTAG OK\r\n"]),
+        (" SELECT ", &[OPENED]),
+        (" EXAMINE ", &[OPENED]),
+        ("(UID FLAGS)", &["TAG OK\r\n"]),
+        ("UID FETCH", &[&there]),
+        (
+            "UID SEARCH",
+            &[
+                "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n",
+                "* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n",
+                "* ESEARCH (TAG \"TAG\") UID\r\nTAG OK\r\n",
+            ],
+        ),
+        ("UID MOVE", &["* OK [COPYUID 7 4 44] moved\r\nTAG OK\r\n"]),
+    ];
+    let effects = apply(script, &[target(4)]).unwrap();
+    assert_eq!(effects, [Effect::MovedSince(location(LocationKind::Folder, "Work"))]);
 }
 
 #[test]
@@ -261,20 +392,39 @@ fn an_unproven_move_is_not_lost_with_a_folder_that_is_closed() {
 }
 
 #[test]
-fn a_restore_whose_flags_fail_is_a_restore() {
+fn a_restore_whose_flags_fail_says_so() {
     let there = format!("{}TAG OK\r\n", fetch(4));
-    for store in ["TAG NO [NOPERM] no\r\n", "* BYE down\r\n"] {
+    let former = Former { location: location(LocationKind::Junk, "Junk"), flags: vec!["$Phish".into()] };
+    let target = Target { former: Some(former), ..target(4) };
+    let kept = "* 1 FETCH (UID 44 FLAGS (\\Seen))\r\nTAG OK\r\n";
+    for (store, now, wanted) in [
+        ("TAG NO [NOPERM] no\r\n", "TAG OK\r\n", Ok("[NOPERM] no")),
+        ("TAG OK\r\n", kept, Ok("the server did not keep $Phish")),
+        // The host looks then, sees what lacks its flags, and asks again.
+        ("* BYE down\r\n", "", Err(())),
+    ] {
         let script: &[(&str, &[&str])] = &[
+            ("UID FETCH 44 (UID FLAGS)", &["* 1 FETCH (UID 44 FLAGS ())\r\nTAG OK\r\n", now]),
+            ("(UID FLAGS)", &["TAG OK\r\n"]),
             (" SELECT ", &[OPENED]),
             ("UID FETCH", &[&there]),
             ("UID MOVE", &["* OK [COPYUID 9 4 44] moved\r\nTAG OK\r\n"]),
             ("UID STORE", &[store]),
         ];
-        let server = Scripted::new(FULL, &[script, &[LIST]].concat());
-        let former = Former { location: location(LocationKind::Junk, "Junk"), flags: vec!["$Phish".into()] };
-        let target = Target { former: Some(former), ..target(4) };
-        let outcomes = server.connector().apply("a@b", Action::Restore, &[target]).unwrap();
-        assert!(matches!(&outcomes[0].effect, Effect::Succeeded(_)));
+        let server = Scripted::new(FULL, &[script, REST].concat());
+        let outcomes = server.connector().apply("a@b", Action::Restore, std::slice::from_ref(&target));
+        match (outcomes, wanted) {
+            (Ok(outcomes), Ok(why)) => {
+                let text = match &outcomes[0].effect {
+                    Effect::Failed(text) => text.clone(),
+                    other => panic!("{other:?}"),
+                };
+                assert!(text.starts_with("it is back in folder `Junk`, but its flags could not be restored"), "{text}");
+                assert!(text.ends_with(why), "{text}");
+            }
+            (outcomes, Err(())) => assert!(matches!(outcomes, Err(Error::Transient(_)))),
+            other => panic!("{other:?}"),
+        }
         assert!(server.seen.borrow().iter().any(|line| line.contains("UID STORE 44 FLAGS.SILENT ($Phish)")));
         // A connection that was lost is not given back.
         assert_eq!(*server.released.borrow(), !store.contains("BYE"));

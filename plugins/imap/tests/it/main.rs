@@ -5,6 +5,8 @@ mod act;
 mod dovecot;
 mod hostile;
 mod odd;
+mod proofs;
+mod proxy;
 mod readiness;
 mod scripted;
 mod search;

@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    io::{Read as _, Write as _},
+    io::{ErrorKind, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     rc::Rc,
     sync::{
@@ -47,6 +47,8 @@ pub(crate) struct Tcp {
     /// Commands of it.
     pub(crate) commands: Rc<RefCell<usize>>,
     pub(crate) released: Rc<RefCell<usize>>,
+    /// What it logged.
+    pub(crate) log: Rc<RefCell<Vec<String>>>,
 }
 
 pub(crate) struct Stream {
@@ -62,15 +64,49 @@ impl Mailbox {
     /// The mailbox of a user that no other test has.
     pub(crate) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
+        Self::at(shared().address, user(NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// The mailbox of this user behind that address.
+    pub(crate) fn at(address: SocketAddr, name: String) -> Self {
         let host = Tcp {
-            address: shared().address,
+            address,
             hidden: Vec::new(),
             settings: HashMap::new(),
             flights: Rc::default(),
             commands: Rc::default(),
             released: Rc::default(),
+            log: Rc::default(),
         };
-        Self { name: user(NEXT.fetch_add(1, Ordering::Relaxed)), host }
+        Self { name, host }
+    }
+
+    /// The address of the server.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.host.address
+    }
+
+    /// The same mailbox, which the connector reaches through that address.
+    pub(crate) fn through(&self, address: SocketAddr) -> Self {
+        Self { name: self.name.clone(), host: Tcp { address, ..self.host.clone() } }
+    }
+
+    /// Appends many messages to a folder that exists, over one connection.
+    pub(crate) fn fill(&self, folder: &str, messages: impl Iterator<Item = Vec<u8>>) {
+        let mut stream = self.host.open(&self.name).unwrap();
+        for raw in messages {
+            let mut command = format!("APPEND \"{folder}\" {{{}+}}\r\n", raw.len()).into_bytes();
+            command.extend_from_slice(&raw);
+            command_line(&mut stream.tcp, &command);
+        }
+    }
+
+    /// How many messages a folder has; none where there is no such folder.
+    pub(crate) fn count(&self, folder: &str) -> usize {
+        let mut stream = self.host.open(&self.name).unwrap();
+        let lines = command_line(&mut stream.tcp, format!("STATUS \"{folder}\" (MESSAGES)").as_bytes());
+        let number = lines[0].rsplit_once("(MESSAGES ").and_then(|(_, rest)| rest.trim_end_matches(')').parse().ok());
+        number.unwrap_or(0)
     }
 
     /// Hides capabilities, as if the server did not have them.
@@ -198,6 +234,7 @@ impl Host for Tcp {
 
     fn log(&self, level: Level, text: &str) {
         assert!(!matches!(level, Level::Error), "{text}");
+        self.log.borrow_mut().push(text.to_owned());
     }
 
     fn now(&self) -> i64 {
@@ -270,7 +307,10 @@ fn read_until(tcp: &mut TcpStream, start: &str) -> Vec<String> {
     let mut text = Vec::new();
     loop {
         let mut bytes = [0; 4096];
-        let count = tcp.read(&mut bytes).unwrap();
+        let count = match tcp.read(&mut bytes) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            count => count.unwrap(),
+        };
         assert!(count > 0, "the server hung up: {}", String::from_utf8_lossy(&text));
         text.extend_from_slice(&bytes[..count]);
         let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();

@@ -1,11 +1,13 @@
 //! What goes wrong between a plan and its act.
 
 use clawback_connector_sdk::{
+    Connector as _,
+    fingerprint::Fingerprints,
     matching::everything,
     types::{Action, Effect, LocationKind, MessageRef, Query},
 };
 
-use crate::server::{Mailbox, from_evil, location, receipt, target, undo};
+use crate::server::{Mailbox, from_evil, location, phish, receipt, target, undo};
 
 #[test]
 fn what_its_owner_moved_is_left_alone() {
@@ -129,4 +131,28 @@ fn names_of_folders_are_text_and_never_syntax() {
     assert_eq!(receipt(&undone[0]).location.as_ref().unwrap(), &found[0].location);
     let evil = Query { subject_contains: vec!["x\" ALL\r\nz DELETE INBOX".into()], ..everything() };
     assert_eq!(mailbox.search(&evil).len(), 0);
+}
+
+#[test]
+fn what_an_older_version_planned_is_acted_on_and_undone() {
+    let mailbox = Mailbox::new();
+    mailbox.phish("Work", 1);
+    let found = mailbox.search(&from_evil());
+    let mut planned = target(&found[0]);
+    planned.ref_.fingerprint = Fingerprints::of(&phish(1), found[0].size).all()[1].to_owned();
+    assert_ne!(planned.ref_.fingerprint, found[0].ref_.fingerprint);
+    let located = mailbox.connector().locate(&mailbox.name, &[planned.ref_.clone()]).unwrap();
+    assert_eq!(located[0].sightings.len(), 1);
+    let effects = mailbox.apply(Action::SoftDelete, &[planned]);
+    // Its owner moves it: it is found by the older fingerprint, and by its size.
+    mailbox.owner(&["CREATE Keep", "SELECT \"Recoverable Items\"", "MOVE 1 Keep"]);
+    let undone = mailbox.apply(Action::Restore, &[undo(receipt(&effects[0]))]);
+    assert_eq!(undone, [Effect::MovedSince(location(LocationKind::Folder, "Keep"))]);
+    mailbox.owner(&["SELECT Keep", "MOVE 1 \"Recoverable Items\""]);
+    assert_eq!(
+        receipt(&mailbox.apply(Action::Restore, &[undo(receipt(&effects[0]))])[0]).location,
+        Some(found[0].location.clone())
+    );
+    let raw = mailbox.connector().fetch_raw(&mailbox.name, &undo(receipt(&effects[0])).ref_, 4096).unwrap();
+    assert_eq!(raw, phish(1));
 }

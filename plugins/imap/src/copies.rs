@@ -1,0 +1,220 @@
+//! Moving on a server that cannot move: mark, copy, know where the copy is, remove the original, take the mark off.
+//!
+//! A connection may be lost in between, and the next call knows nothing of it but the mark. It is a keyword, and goes
+//! along with a copy: so a marked message whose marked copy lies in the destination is not copied again, and a twin that
+//! came there by itself is never taken for a copy.
+
+use std::collections::BTreeMap;
+
+use clawback_connector_sdk::{
+    host::{Host, MailStream},
+    types::{Error, MessageRef},
+};
+
+use crate::{
+    act::{Checked, Order, Run},
+    command::Command,
+    find::{Sight, find_in},
+    folder::MailFolder,
+    locator::Locator,
+    mover::{self, Batch, Fate},
+    numbers::{self, Mark},
+    proof::Acted,
+    search::open,
+    session::{Access, Reply},
+    uids::sets,
+};
+
+/// The keyword of a message whose copying was begun.
+pub(crate) const MARK: &str = "$ClawbackCopying";
+
+/// Those that were copied, and what became of the others.
+type Copied = (Vec<Acted>, Vec<(Checked, MailFolder, Fate)>);
+
+impl<S: MailStream, H: Host> Run<'_, S, H> {
+    /// Copies the messages of the selected folder, removes the originals of those whose copy is known, and sends `next`
+    /// when that is over. The answers to `next`.
+    pub(crate) fn copy(&mut self, orders: Vec<Order>, batch: Batch, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        let first = orders.iter().flat_map(|(_, checked)| checked).next().map(|one| one.job.locator.clone());
+        let Some(origin) = first else { return self.session.flight(next) };
+        let (mut copied, orders) = self.known_copies(orders, &origin)?;
+        let is_open = |run: &Self| run.session.selected.as_ref().is_some_and(|(wire, _)| *wire == origin.folder);
+        if !is_open(self) {
+            let why = "its folder could not be opened again";
+            self.fail(orders.iter().flat_map(|(_, checked)| checked).map(|one| &one.job), why);
+            self.acted.extend(copied.into_iter().map(|one| Acted { refused: Some(why.into()), ..one }));
+            return self.session.flight(next);
+        }
+        let (fresh, left) = self.make_copies(orders, batch, &origin)?;
+        copied.extend(fresh);
+        let uids: Vec<u32> = copied.iter().map(|one| one.job.locator.uid).collect();
+        let is_open = is_open(self);
+        if is_open {
+            self.unmark_copying(&left.iter().map(|(one, ..)| one.job.locator.uid).collect::<Vec<_>>())?;
+        }
+        for (one, to, fate) in left {
+            self.settle(one, &to, fate);
+        }
+        let mut refused = BTreeMap::new();
+        if is_open && !uids.is_empty() {
+            refused = mover::remove(self.session, &uids, self.has_acted())?;
+        }
+        for mut one in copied {
+            one.refused = refused.remove(&one.job.locator.uid);
+            if !is_open {
+                one.refused = Some("its folder could not be opened again".into());
+            }
+            self.acted.push(one);
+        }
+        self.session.flight(next)
+    }
+
+    /// Those that an earlier call copied, and the others.
+    fn known_copies(&mut self, orders: Vec<Order>, origin: &Locator) -> Result<(Vec<Acted>, Vec<Order>), Error> {
+        if !orders.iter().flat_map(|(_, checked)| checked).any(|one| one.message.is_begun) {
+            return Ok((Vec::new(), orders));
+        }
+        let is_named = |place: &Sight| {
+            let locator = place.locator.to_string();
+            self.targets.iter().any(|target| target.ref_.locator == locator)
+        };
+        let (mut copied, mut left) = (Vec::new(), Vec::new());
+        for (to, checked) in orders {
+            let (begun, mut others): (Vec<Checked>, Vec<Checked>) =
+                checked.into_iter().partition(|one| one.message.is_begun);
+            let refs: Vec<&MessageRef> = begun.iter().map(|one| &self.targets[one.job.at].ref_).collect();
+            let found = find_in(self.session, std::slice::from_ref(&to), &refs)?;
+            if let Some(error) = found.closed.filter(|error| matches!(error, Error::Transient(_) | Error::Throttled(_)))
+            {
+                return Err(error);
+            }
+            for (mut one, places) in begun.into_iter().zip(found.places) {
+                let copy = places.into_iter().find(|place| {
+                    let key = (to.wire.clone(), place.locator.uid);
+                    place.message.is_begun && !self.copies.contains(&key) && !is_named(place)
+                });
+                match copy {
+                    Some(copy) => {
+                        self.copies.insert((to.wire.clone(), copy.locator.uid));
+                        // What the call that was cut off did to the flags of the original came after the copy.
+                        one.message.flags = copy.message.flags;
+                        let now = Some(copy.locator);
+                        copied.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
+                    }
+                    None => others.push(one),
+                }
+            }
+            if !others.is_empty() {
+                left.push((to, others));
+            }
+        }
+        self.reopen(origin)?;
+        Ok((copied, left))
+    }
+
+    fn reopen(&mut self, origin: &Locator) -> Result<bool, Error> {
+        let opened = self.session.run(open(&origin.folder, Access::Select))?;
+        let is_open = opened.is_ok() && opened.uid_validity() == Some(origin.validity);
+        self.session.selected = is_open.then(|| (origin.folder.clone(), Access::Select));
+        Ok(is_open)
+    }
+
+    /// Copies, and looks for the copies of which the server does not say where they are.
+    fn make_copies(&mut self, orders: Vec<Order>, batch: Batch, origin: &Locator) -> Result<Copied, Error> {
+        let (mut copied, mut left) = (Vec::new(), Vec::new());
+        if orders.is_empty() {
+            return Ok((copied, left));
+        }
+        let asks = orders.iter().map(|(to, _)| Mark::command(&to.wire)).collect();
+        let marks: Vec<Option<Mark>> = self.session.flight(asks)?.iter().map(Mark::of_status).collect();
+        // A server that keeps no keywords refuses it: then a copy that is cut off is made again.
+        let all: Vec<u32> = orders.iter().flat_map(|(_, checked)| checked).map(|one| one.job.locator.uid).collect();
+        self.session.flight(sets(&all).iter().map(|set| mark(set, '+')).collect())?;
+        let uids: Vec<(String, Vec<u32>)> = orders
+            .iter()
+            .map(|(to, checked)| (to.wire.clone(), checked.iter().map(|one| one.job.locator.uid).collect()))
+            .collect();
+        let (fates, _) = self.mover.carry(self.session, &uids, batch, Vec::new())?;
+        let mut silent = Vec::new();
+        for (((to, checked), mut fates), mark) in orders.into_iter().zip(fates).zip(marks) {
+            let mut unknown = Vec::new();
+            for one in checked {
+                match fates.remove(&one.job.locator.uid).unwrap_or(Fate::Unproven) {
+                    Fate::Moved { validity, uid } => {
+                        self.copies.insert((to.wire.clone(), uid));
+                        let now = Some(Locator { validity, uid, folder: to.wire.clone() });
+                        copied.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
+                    }
+                    Fate::NoFolder => left.push((one, to.clone(), Fate::NoFolder)),
+                    fate => unknown.push((one, fate)),
+                }
+            }
+            if !unknown.is_empty() {
+                silent.push((to, mark, unknown));
+            }
+        }
+        if silent.is_empty() {
+            return Ok((copied, left));
+        }
+        for (to, mark, unknown) in silent {
+            let arrived = match mark {
+                Some(mark) => numbers::since(self.session, &to.wire, mark)?.map(|arrived| (mark, arrived)),
+                None => None,
+            };
+            for (one, fate) in unknown {
+                let wanted = &self.targets[one.job.at].ref_.fingerprint;
+                let copy = arrived.as_ref().and_then(|(mark, arrived)| {
+                    let is_free = |uid: u32| !self.copies.contains(&(to.wire.clone(), uid));
+                    let mut free = arrived.iter().filter(|(uid, copy)| is_free(**uid) && copy.is(wanted));
+                    let dated = free.clone().find(|(_, copy)| copy.date == one.message.date);
+                    dated.or_else(|| free.next()).map(|(uid, _)| (mark.validity, *uid))
+                });
+                match (copy, fate) {
+                    (Some((validity, uid)), _) => {
+                        self.copies.insert((to.wire.clone(), uid));
+                        let now = Some(Locator { validity, uid, folder: to.wire.clone() });
+                        copied.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
+                    }
+                    (None, Fate::Unproven) => {
+                        let path = &to.location.path;
+                        let why = match &arrived {
+                            Some(_) => "the server answered OK but copied nothing".to_owned(),
+                            None => format!(
+                                "the server answered OK but does not tell where the copy is, and folder `{path}` cannot be \
+                                 looked into: the original was left, and a copy may be there"
+                            ),
+                        };
+                        left.push((one, to.clone(), Fate::Failed(why)));
+                    }
+                    (None, fate) => left.push((one, to.clone(), fate)),
+                }
+            }
+        }
+        self.reopen(origin)?;
+        Ok((copied, left))
+    }
+
+    /// Takes the mark off messages of the selected folder. A server that refuses it kept no mark.
+    pub(crate) fn unmark_copying(&mut self, uids: &[u32]) -> Result<(), Error> {
+        self.session.flight(sets(uids).iter().map(|set| mark(set, '-')).collect()).map(|_| ())
+    }
+
+    /// Takes the mark off the copies of messages that are where they were to go.
+    pub(crate) fn unmark_copies(&mut self, arrived: &[Locator]) -> Result<(), Error> {
+        let mut folders: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
+        for now in arrived {
+            folders.entry(&now.folder).or_default().push(now.uid);
+        }
+        let mut commands = Vec::new();
+        for (wire, uids) in &folders {
+            commands.push(open(wire, Access::Select));
+            commands.extend(sets(uids).iter().map(|set| mark(set, '-')));
+        }
+        self.session.selected = None;
+        self.session.flight(commands).map(|_| ())
+    }
+}
+
+fn mark(set: &str, sign: char) -> Command {
+    Command::new(format!("UID STORE {set} {sign}FLAGS.SILENT ({MARK})"))
+}

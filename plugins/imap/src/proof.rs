@@ -1,0 +1,269 @@
+//! The look after the act. One flight, sent when everything that was ordered is answered, asks each folder that messages
+//! left whether they are gone, and each folder that they went to whether they are there.
+
+use std::collections::BTreeMap;
+
+use clawback_connector_sdk::{
+    fingerprint::Fingerprints,
+    host::{Host, Level, MailStream},
+    types::{Action, Effect, Error, Former, Location, LocationKind, MessageRef, Receipt},
+};
+
+use crate::{
+    act::{Checked, Job, Run},
+    command::Command,
+    fetch::Fetched,
+    find::{Sight, find},
+    folder::MailFolder,
+    locator::Locator,
+    numbers::{self, Mark},
+    refusal,
+    search::open,
+    session::{Access, Reply},
+    uids::sets,
+};
+
+/// One message that the server says it acted on.
+#[derive(Debug, Clone)]
+pub(crate) struct Acted {
+    pub(crate) job: Job,
+    pub(crate) from: MailFolder,
+    pub(crate) message: Fetched,
+    /// Where it was to go; none if it was deleted for good.
+    pub(crate) to: Option<MailFolder>,
+    /// Where it is, or its copy, as far as known.
+    pub(crate) now: Option<Locator>,
+    /// Why the server refused to remove the original.
+    pub(crate) refused: Option<String>,
+}
+
+impl Acted {
+    pub(crate) fn new(checked: Checked, to: Option<MailFolder>) -> Self {
+        let Checked { job, from, message } = checked;
+        Self { job, from, message, to, now: None, refused: None }
+    }
+}
+
+/// The messages that a folder still has, with their flags; `None` where it did not tell.
+type Left = Option<BTreeMap<u32, Vec<String>>>;
+
+impl<S: MailStream, H: Host> Run<'_, S, H> {
+    /// Looks up everything that was acted on, and takes back what was done by half.
+    pub(crate) fn look(&mut self) -> Result<(), Error> {
+        let acted = std::mem::take(&mut self.acted);
+        if acted.is_empty() {
+            return Ok(());
+        }
+        let (mut origins, mut arrivals) = (BTreeMap::new(), BTreeMap::new());
+        for one in &acted {
+            add(&mut origins, &one.job.locator);
+            one.now.iter().for_each(|now| add(&mut arrivals, now));
+        }
+        let others: Vec<String> = if self.action == Action::HardDelete {
+            self.marks.keys().filter(|wire| !origins.keys().any(|(origin, _)| origin == *wire)).cloned().collect()
+        } else {
+            Vec::new()
+        };
+        // The folders that are asked for their numbers are never the one that is open.
+        let first = origins.keys().next().filter(|_| !others.is_empty());
+        let mut commands: Vec<Command> = first.iter().map(|(wire, _)| open(wire, Access::Examine)).collect();
+        commands.extend(others.iter().map(|wire| Mark::command(wire)));
+        let asked = commands.len();
+        let mut lengths = Vec::new();
+        for ((wire, _), uids) in origins.iter().chain(&arrivals) {
+            let before = commands.len();
+            commands.push(open(wire, Access::Examine));
+            commands.extend(sets(uids).iter().map(|set| Command::new(format!("UID FETCH {set} (UID FLAGS)"))));
+            lengths.push(commands.len() - before);
+        }
+        let replies = self.session.flight(commands)?;
+        self.session.selected = None;
+        if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
+            let error = refusal::of(refused, "it could not be looked up whether the messages are gone");
+            if matches!(error, Error::Throttled(_)) {
+                return Err(error);
+            }
+        }
+        let (numbers, mut rest) = replies.split_at(asked);
+        let mut shares = lengths.into_iter().map(|length| {
+            let (share, after) = rest.split_at(length);
+            rest = after;
+            share
+        });
+        let opened: Vec<&[Reply]> = shares.by_ref().take(origins.len()).collect();
+        let reached: Vec<&[Reply]> = shares.collect();
+        let read =
+            |folders: &BTreeMap<(String, u32), Vec<u32>>, shares: &[&[Reply]]| -> BTreeMap<(String, u32), Left> {
+                folders
+                    .keys()
+                    .cloned()
+                    .zip(shares)
+                    .map(|(key, share)| {
+                        let left = left(key.1, share);
+                        (key, left)
+                    })
+                    .collect()
+            };
+        let (left, there) = (read(&origins, &opened), read(&arrivals, &reached));
+        let mut now: BTreeMap<String, Option<Mark>> = others
+            .into_iter()
+            .zip(numbers.iter().skip(1))
+            .map(|(wire, reply)| (wire, Mark::of_status(reply)))
+            .collect();
+        now.extend(
+            origins
+                .keys()
+                .zip(&opened)
+                .map(|((wire, _), share)| (wire.clone(), share.first().and_then(Mark::of_opened))),
+        );
+
+        let (mut gone, mut stay) = (Vec::new(), Vec::new());
+        for one in acted {
+            let of = |places: &BTreeMap<(String, u32), Left>, at: &Locator| {
+                let known = places.get(&(at.folder.clone(), at.validity)).and_then(Option::as_ref);
+                known.map(|known| known.get(&at.uid).cloned())
+            };
+            // A destination that does not tell leaves the word of COPYUID standing.
+            let has_arrived = one.now.as_ref().is_none_or(|now| of(&there, now).is_none_or(|seen| seen.is_some()));
+            match of(&left, &one.job.locator) {
+                Some(Some(flags)) => stay.push((one, flags)),
+                Some(None) if has_arrived && (one.to.is_none() || one.now.is_some()) => gone.push(one),
+                _ => self.unproven.push(one),
+            }
+        }
+        let copies = if self.action == Action::HardDelete { self.new_copies(&gone, &now)? } else { BTreeMap::new() };
+        for (key, share) in arrivals.keys().zip(&reached) {
+            self.warn_of_second_copies(&key.0, share, &gone)?;
+        }
+        let arrived: Vec<Locator> = gone.iter().filter_map(|one| one.now.clone()).collect();
+        for one in gone {
+            self.effects[one.job.at] = Some(match copies.get(&one.job.at) {
+                Some(path) => {
+                    Effect::Failed(format!("it was deleted, but the server put a copy of it into folder `{path}`"))
+                }
+                None => self.succeeded(&one, one.now.clone().zip(one.to.as_ref().map(|to| to.location.clone()))),
+            });
+        }
+        if !self.mover.has_move {
+            self.unmark_copies(&arrived)?;
+        }
+        self.take_back(stay)
+    }
+
+    /// Where messages that were deleted turned up again meanwhile, by target: some servers keep what is expunged.
+    fn new_copies(
+        &mut self,
+        gone: &[Acted],
+        now: &BTreeMap<String, Option<Mark>>,
+    ) -> Result<BTreeMap<usize, String>, Error> {
+        let mut copies = BTreeMap::new();
+        let grown: Vec<(MailFolder, Mark)> = self
+            .marks
+            .iter()
+            .filter(|(wire, mark)| {
+                now.get(*wire)
+                    .is_some_and(|now| now.is_some_and(|now| now.validity == mark.validity && now.next > mark.next))
+            })
+            .filter_map(|(wire, mark)| Some((self.folders.as_ref()?.get(wire)?.clone(), *mark)))
+            .collect();
+        for (folder, mark) in grown {
+            let Some(messages) = numbers::since(self.session, &folder.wire, mark)? else { continue };
+            let both: Vec<Fingerprints> = messages.values().map(Fetched::fingerprints).collect();
+            for one in gone {
+                let wanted = &self.targets[one.job.at].ref_.fingerprint;
+                if both.iter().any(|both| both.has(wanted)) {
+                    copies.insert(one.job.at, folder.location.path.clone());
+                }
+            }
+        }
+        Ok(copies)
+    }
+
+    /// A server that keeps what leaves a folder in the folder for recoverable items puts it there a second time.
+    fn warn_of_second_copies(&mut self, wire: &str, share: &[Reply], gone: &[Acted]) -> Result<(), Error> {
+        let kind = self.folders.as_ref().and_then(|folders| folders.get(wire)).map(|folder| folder.location.kind);
+        if kind != Some(LocationKind::RecoverableItems) {
+            return Ok(());
+        }
+        let ours = |one: &&Acted| one.now.as_ref().is_some_and(|now| now.folder == wire);
+        let last = gone.iter().filter(ours).filter_map(|one| one.now.as_ref()).map(|now| now.uid).max().unwrap_or(0);
+        let Some(mark) = share.first().and_then(Mark::of_opened).filter(|mark| mark.next > last.saturating_add(1))
+        else {
+            return Ok(());
+        };
+        let later = numbers::since(self.session, wire, Mark { next: last.saturating_add(1), ..mark })?;
+        let is_moved = |copy: &Fetched| {
+            let both = copy.fingerprints();
+            gone.iter().filter(ours).any(|one| both.has(&self.targets[one.job.at].ref_.fingerprint))
+        };
+        let count = later.unwrap_or_default().values().filter(|copy| is_moved(copy)).count();
+        if count > 0 {
+            let text = format!(
+                "the server put second copies of {count} messages into the folder for recoverable items: its \
+                 lazy_expunge must name another folder"
+            );
+            self.host.log(Level::Warn, &text);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn succeeded(&self, one: &Acted, now: Option<(Locator, Location)>) -> Effect {
+        let wanted = &self.targets[one.job.at].ref_;
+        let former = Former { location: one.from.location.clone(), flags: one.message.flags.clone() };
+        let (locator, location) = now.unzip();
+        let now = locator.map(|locator| MessageRef { locator: locator.to_string(), ..wanted.clone() });
+        Effect::Succeeded(Receipt { former, now, location })
+    }
+
+    /// Looks in every folder for those of which the server did not say where they are, or said what is not so.
+    pub(crate) fn prove(&mut self) -> Result<(), Error> {
+        let unproven = std::mem::take(&mut self.unproven);
+        let refs: Vec<&MessageRef> = unproven.iter().map(|one| &self.targets[one.job.at].ref_).collect();
+        let Some(folders) = &self.folders else { return Ok(()) };
+        let open = |one: &Acted| one.job.at;
+        let found = match find(self.session, folders, &refs) {
+            Ok(found) => found,
+            Err(error) => return self.concede(&unproven.iter().map(open).collect::<Vec<_>>(), true, error),
+        };
+        let mut nowhere = Vec::new();
+        for (one, places) in unproven.iter().zip(found.places) {
+            let at = one.job.at;
+            let is_still_there =
+                |place: &Sight| place.folder.wire == one.from.wire && place.locator.uid == one.job.locator.uid;
+            let mut free =
+                places.iter().filter(|place| !self.claimed.contains(&(place.folder.wire.clone(), place.locator.uid)));
+            let is_told = |place: &&Sight| one.now.as_ref() == Some(&place.locator);
+            let is_home = |place: &&Sight| one.to.as_ref().is_some_and(|to| to.wire == place.folder.wire);
+            let arrived = free.clone().find(is_told).or_else(|| free.clone().find(is_home));
+            self.effects[at] = Some(if places.iter().any(is_still_there) {
+                Effect::Failed(one.refused.clone().unwrap_or("the server answered OK but did not move it".into()))
+            } else if let Some(place) = arrived {
+                let now = (place.locator.clone(), place.folder.location.clone());
+                self.claimed.insert((place.folder.wire.clone(), place.locator.uid));
+                self.succeeded(one, Some(now))
+            } else if let Some(place) = free.next() {
+                Effect::MovedSince(place.folder.location.clone())
+            } else {
+                if found.closed.is_some() {
+                    nowhere.push(at);
+                }
+                Effect::NotFound
+            });
+        }
+        match found.closed.filter(|_| !nowhere.is_empty()) {
+            Some(error) => self.concede(&nowhere, true, error),
+            None => Ok(()),
+        }
+    }
+}
+
+fn add(places: &mut BTreeMap<(String, u32), Vec<u32>>, at: &Locator) {
+    places.entry((at.folder.clone(), at.validity)).or_default().push(at.uid);
+}
+
+/// What the answers to EXAMINE and FETCH say of a folder with this numbering.
+fn left(validity: u32, share: &[Reply]) -> Left {
+    let opened = share.first()?;
+    let is_told = share.iter().all(|reply| reply.is_ok() && reply.unreadable == 0);
+    (is_told && opened.uid_validity() == Some(validity)).then(|| numbers::flags(share))
+}
