@@ -18,6 +18,7 @@ mod faces;
 mod guards;
 mod hostile_mail;
 mod imap;
+mod imap_servers;
 mod notifications;
 mod operation;
 mod outbox;

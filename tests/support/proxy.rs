@@ -41,6 +41,8 @@ struct Shared {
     stopped: AtomicBool,
     refusing: AtomicBool,
     connections: AtomicU64,
+    open: AtomicU64,
+    most_open: AtomicU64,
     // Both sides of every connection, to cut them.
     streams: Mutex<Vec<TcpStream>>,
 }
@@ -56,6 +58,8 @@ impl Proxy {
             stopped: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             connections: AtomicU64::new(0),
+            open: AtomicU64::new(0),
+            most_open: AtomicU64::new(0),
             streams: Mutex::new(Vec::new()),
         });
         let accepting = Arc::clone(&shared);
@@ -83,6 +87,11 @@ impl Proxy {
     /// How many connections it has carried.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// The most connections that were open at one moment.
+    pub fn most_open(&self) -> u64 {
+        self.shared.most_open.load(Ordering::SeqCst)
     }
 
     /// Cuts every connection now; new ones are taken.
@@ -122,13 +131,14 @@ impl Shared {
 fn connect(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
     let server = TcpStream::connect(shared.server)?;
     shared.connections.fetch_add(1, Ordering::SeqCst);
+    let opened = Open::new(shared);
     for stream in [&client, &server] {
         stream.set_nodelay(true)?;
         shared.streams.lock().expect("no holder panics").push(stream.try_clone()?);
     }
     let one_way = shared.options.round_trip / 2;
-    carry(client.try_clone()?, server.try_clone()?, one_way, None);
-    carry(server.try_clone()?, client.try_clone()?, one_way, shared.options.cut_after_bytes);
+    carry(client.try_clone()?, server.try_clone()?, one_way, None, Arc::clone(&opened));
+    carry(server.try_clone()?, client.try_clone()?, one_way, shared.options.cut_after_bytes, opened);
     if let Some(age) = shared.options.cut_after {
         thread::spawn(move || {
             thread::sleep(age);
@@ -139,10 +149,30 @@ fn connect(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
 }
 
 /// Carries bytes one way by two threads: one reads and stamps, one waits until each piece is due and writes it.
-fn carry(from: TcpStream, to: TcpStream, delay: Duration, cut_after: Option<u64>) {
+fn carry(from: TcpStream, to: TcpStream, delay: Duration, cut_after: Option<u64>, open: Arc<Open>) {
     let (sender, receiver) = sync_channel(PIECES_ON_THE_WAY);
     thread::spawn(move || read(from, &sender, delay));
-    thread::spawn(move || write(to, &receiver, cut_after));
+    thread::spawn(move || {
+        write(to, &receiver, cut_after);
+        drop(open);
+    });
+}
+
+/// A connection counts as open until neither side writes.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: &Arc<Shared>) -> Arc<Self> {
+        let now = shared.open.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.most_open.fetch_max(now, Ordering::SeqCst);
+        Arc::new(Self(Arc::clone(shared)))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 fn read(mut from: TcpStream, to: &SyncSender<(Instant, Vec<u8>)>, delay: Duration) {

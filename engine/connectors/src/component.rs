@@ -17,7 +17,7 @@ use crate::limits::{STACK_BYTES, TICK};
 /// Interfaces of this package, at this compatible version, are all that a component may import.
 const IMPORTS: [&str; 7] = ["types", "settings", "log", "clock", "mail-stream", "folder", "http"];
 const PACKAGE: &str = "clawback:mail-store/";
-const VERSION: &str = "@0.1.";
+const VERSION: &str = "@0.2.";
 
 /// Why a component cannot be used.
 #[derive(Debug, thiserror::Error)]
