@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use super::access::{Access, Login};
+use super::imap_client::encoded;
 use super::owner::Owner;
 use super::servers::unpacked;
 use super::supervised::{Manner, Supervised, free_port};
@@ -93,7 +94,8 @@ impl Cyrus {
 
     /// Takes rights on a folder of a mailbox away from everybody, its owner included: `rights` are what is left.
     pub fn leave_rights(&self, mailbox: &str, folder: &str, rights: &str) {
-        let name = format!("user/{mailbox}{}", if folder == "INBOX" { String::new() } else { format!("/{folder}") });
+        let inner = if folder == "INBOX" { String::new() } else { format!("/{}", encoded(folder)) };
+        let name = format!("user/{mailbox}{inner}");
         let mut session = self.access().session_as(ADMIN);
         session.ok(&format!("SETACL \"{name}\" {mailbox} {rights}"));
     }

@@ -12,6 +12,7 @@ pub mod dovecot;
 pub mod fake_store;
 pub mod hooks;
 pub mod hostile;
+pub mod hostile_headers;
 pub mod imap_client;
 pub mod line_proxy;
 pub mod mail;

@@ -20,13 +20,13 @@ const SCRIPT: &str = r#"
     server=$!
     read -r order
     if [ "$manner" = soft ]; then
-        kill -TERM $server 2>/dev/null
+        kill -s TERM $server 2>/dev/null
         for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
             kill -0 $server 2>/dev/null || break
             sleep 0.1
         done
     fi
-    kill -KILL -- -$server 2>/dev/null
+    kill -s KILL -- -$server 2>/dev/null
     wait $server
     [ "$order" = keep ] || rm -rf "$folder"
     exit 0"#;

@@ -2,19 +2,23 @@
 //! of it, against what a client of the tests' own reads at the server. The table in tests/README.md follows these tests.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{Outcome, Principal, Remediation, Role, Throttles};
 use clawback_runtime::{Api, Worker, silent};
 use clawback_store::Store;
-use clawback_tests::access::Access;
+use clawback_tests::access::{Access, Login};
 use clawback_tests::imap_client::{Kept, Snapshot, difference};
 use clawback_tests::mail::Random;
 use clawback_tests::site::{api, noon, person, site, submission};
 
 mod cuts;
 mod deletes;
+mod headers;
+mod logins;
+mod mbsync;
 
 mod refusals;
 mod verbs;
@@ -59,10 +63,21 @@ struct World {
 impl World {
     async fn new(access: Access) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = toml::from_str(&access.store(folder.path())).expect("the test's own configuration");
-        let store = host().load("corp", &config).await.unwrap();
+        let config = access.store(folder.path());
+        Self::of(folder, access, &config).await
+    }
+
+    /// A site with a store of Maildirs; it has no server.
+    async fn of_maildirs(directory: &Path) -> Self {
+        let nowhere = Access::new(([127, 0, 0, 1], 1).into(), Login::Own { password: String::new() }, Vec::new());
+        let config = format!("connector = \"maildir\"\ndirectory = {directory:?}");
+        Self::of(tempfile::tempdir().unwrap(), nowhere, &config).await
+    }
+
+    async fn of(folder: tempfile::TempDir, access: Access, config: &str) -> Self {
+        let config = toml::from_str(config).expect("the test's own configuration");
+        let store: Arc<dyn MailStore> = host().load("corp", &config).await.unwrap();
         let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
-        let store: Arc<dyn MailStore> = store;
         let mut site = site(history, vec![Arc::clone(&store)], &[("act", PLAYBOOK), ("give-back", RESTORE)], noon());
         // The same selection again and again, and many messages in few mailboxes.
         site.throttles = Throttles { same_selection_minutes: 0, recipients_ratio: 0.0, ..Throttles::default() };
@@ -160,8 +175,8 @@ impl Names {
 /// Folders with names that a protocol stumbles over.
 const ODD: [&str; 5] =
     ["Projects/2026", "Quotes \"and\" back\\slash {5}", "100% & *more*", "Entwürfe ☃", " (blanks) at both ends "];
-/// Odd ones without quotes, backslashes, percent signs and stars.
-const PLAINER: [&str; 5] = ["Projects/2026", "Braces {5} and (more)", "Fish & Chips", "Entwürfe ☃", "7:8:INBOX"];
+/// Odd ones of letters that every server takes.
+const PLAINER: [&str; 5] = ["Projects/2026", "Plus + and = #1", "Fish & Chips", "Entwürfe ☃", "7:8:INBOX"];
 
 /// What lies in each mailbox: the campaign in the inbox and in every odd folder, a message without Message-ID, twins, and
 /// mail that nobody may touch beside each, some of it marked for deletion by its owner.
