@@ -142,6 +142,8 @@ fn settings(folder: &Path, owner: &Owner, namespace: Namespace) -> String {
         ("sasl_sasldb_path", format!("{folder}/sasldb2")),
         ("servername", "localhost".to_owned()),
         ("expunge_mode", "delayed".to_owned()),
+        // Nothing of a test must survive the machine.
+        ("skiplist_unsafe", "yes".to_owned()),
         ("specialusealways", "yes".to_owned()),
         ("syslog_prefix", "cyrus-test".to_owned()),
     ] {

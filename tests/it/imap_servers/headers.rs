@@ -108,7 +108,8 @@ async fn what_cyrus_shows_is_found() {
     let mails = mails();
     let access: Access = server.access();
     let mailbox = access.mailboxes[0].clone();
-    access.session(&mailbox).append_all("INBOX", mails.iter().map(|mail| (mail.raw.as_slice(), 1_790_000_000)));
+    let raw: Vec<&[u8]> = mails.iter().map(|mail| mail.raw.as_slice()).collect();
+    access.session(&mailbox).append_all("INBOX", &raw, 1_790_000_000);
     let world = World::new(access).await;
     shown_is_found(&*world.store, &mailbox.as_str().into(), &mails).await;
 }
