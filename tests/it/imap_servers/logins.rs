@@ -34,6 +34,15 @@ fn deliver(server: &Dovecot) {
     }
 }
 
+/// Ends the other program's logins.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_and_fifty_mailboxes_over_tls_lock_nobody_out_of_a_stock_server() {
     let options = dovecot::Options { users: MAILBOXES + 1, logins: Logins::Stock, ..Default::default() };
@@ -58,9 +67,9 @@ async fn two_hundred_and_fifty_mailboxes_over_tls_lock_nobody_out_of_a_stock_ser
                 std::thread::sleep(Duration::from_millis(50));
             }
         });
-        let done = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(world.act("soft-delete")));
-        is_over.store(true, Ordering::SeqCst);
-        done
+        // Also when the act panics: the scope waits for the thread.
+        let _over = Over(&is_over);
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(world.act("soft-delete")))
     });
     let told = world.told(&done).await;
     let all = 2 * MAILBOXES as u64;
