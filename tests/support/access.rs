@@ -82,7 +82,7 @@ impl Access {
         let server = match &self.tls {
             None => format!("{{ host = \"127.0.0.1\", port = {}, tls = \"none\" }}", self.address.port()),
             Some((address, authority)) => {
-                format!("{{ host = \"127.0.0.1\", port = {}, ca-file = {authority:?} }}", address.port())
+                format!("{{ host = \"127.0.0.1\", port = {}, ca-file = \"{}\" }}", address.port(), authority.display())
             }
         };
         let mailboxes = &self.mailboxes;

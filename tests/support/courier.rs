@@ -27,7 +27,7 @@ const DAEMON: &str = "991";
 /// What it offers; UIDPLUS is told apart.
 const CAPABILITIES: &str = "IMAP4rev1 CHILDREN NAMESPACE THREAD=ORDEREDSUBJECT THREAD=REFERENCES SORT QUOTA IDLE";
 /// What runs in the namespace: `DIR`, `ROOT`, `PORT` and `PER_ADDRESS` are replaced.
-const SCRIPT: &str = r#"set -e
+const SCRIPT: &str = r"set -e
 mount -t overlay overlay -o lowerdir=DIR/etc:/etc /etc
 mount -t overlay overlay -o lowerdir=ROOT/usr:/usr /usr
 mount --bind DIR/etc/courier /etc/courier
@@ -47,7 +47,7 @@ IMAP_STARTTLS=NO; IMAPDSTARTTLS=NO; IMAP_TLS_REQUIRED=0
 set +a
 exec /usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs=100 -maxperip=PER_ADDRESS -nodnslookup -noidentlookup \
     -stderrlogger=/usr/sbin/courierlogger PORT /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir
-"#;
+";
 
 /// What to start.
 #[derive(Clone, Copy, Debug)]

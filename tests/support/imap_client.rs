@@ -86,7 +86,7 @@ impl Session {
     /// The same, with the refusal as the error.
     pub fn try_plain(address: SocketAddr, mailbox: &str, user: &str, password: &str) -> Result<Self, String> {
         let stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
-        stream.set_read_timeout(Some(Duration::from_secs(60))).map_err(|error| error.to_string())?;
+        stream.set_read_timeout(Some(Duration::from_mins(1))).map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
         let mut session = Self { stream: BufReader::new(stream), tags: 0 };
         let greeting = session.line();

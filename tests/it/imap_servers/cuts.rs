@@ -50,7 +50,7 @@ async fn cut_after(access: Access, names: Names, command: &str) {
 async fn courier_after_copy_and_expunge() {
     for command in ["UID COPY", "UID EXPUNGE"] {
         let server = Courier::start(courier::Options { users: 1, ..Default::default() });
-        cut_after(server.access(), Names::BENEATH_INBOX, command).await;
+        Box::pin(cut_after(server.access(), Names::BENEATH_INBOX, command)).await;
     }
 }
 
@@ -58,12 +58,12 @@ async fn courier_after_copy_and_expunge() {
 async fn dovecot_without_move_after_copy_and_expunge() {
     for command in ["UID COPY", "UID STORE", "UID EXPUNGE"] {
         let server = Dovecot::start(&dovecot::Options { users: 1, without: vec!["MOVE"], ..Default::default() });
-        cut_after(server.access(), Names::FLAT, command).await;
+        Box::pin(cut_after(server.access(), Names::FLAT, command)).await;
     }
 }
 
 #[tokio::test]
 async fn dovecot_after_move() {
     let server = Dovecot::start(&dovecot::Options { users: 1, ..Default::default() });
-    cut_after(server.access(), Names::FLAT, "UID MOVE").await;
+    Box::pin(cut_after(server.access(), Names::FLAT, "UID MOVE")).await;
 }

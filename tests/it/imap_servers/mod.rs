@@ -70,7 +70,7 @@ impl World {
     /// A site with a store of Maildirs; it has no server.
     async fn of_maildirs(directory: &Path) -> Self {
         let nowhere = Access::new(([127, 0, 0, 1], 1).into(), Login::Own { password: String::new() }, Vec::new());
-        let config = format!("connector = \"maildir\"\ndirectory = {directory:?}");
+        let config = format!("connector = \"maildir\"\ndirectory = \"{}\"", directory.display());
         Self::of(tempfile::tempdir().unwrap(), nowhere, &config).await
     }
 

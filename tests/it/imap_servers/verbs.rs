@@ -76,21 +76,21 @@ fn dovecot(options: dovecot::Options) -> Dovecot {
 async fn dovecot_in_each_format() {
     for format in [Format::Maildir, Format::Sdbox, Format::Mdbox] {
         let server = dovecot(dovecot::Options { format, ..Default::default() });
-        every_verb(server.access(), Names::FLAT, &[]).await;
+        Box::pin(every_verb(server.access(), Names::FLAT, &[])).await;
     }
 }
 
 #[tokio::test]
 async fn dovecot_without_special_use() {
     let server = dovecot(dovecot::Options { without: vec!["SPECIAL-USE"], ..Default::default() });
-    every_verb(server.access(), Names::FLAT, &[]).await;
+    Box::pin(every_verb(server.access(), Names::FLAT, &[])).await;
 }
 
 #[tokio::test]
 async fn dovecot_whose_folders_lie_beneath_the_inbox() {
     for without in [vec![], vec!["SPECIAL-USE"]] {
         let server = dovecot(dovecot::Options { prefix: Some("INBOX."), without, ..Default::default() });
-        every_verb(server.access(), Names::BENEATH_INBOX, &[]).await;
+        Box::pin(every_verb(server.access(), Names::BENEATH_INBOX, &[])).await;
     }
 }
 
@@ -98,20 +98,20 @@ async fn dovecot_whose_folders_lie_beneath_the_inbox() {
 async fn dovecot_with_stock_login_limits_over_tls() {
     let server = dovecot(dovecot::Options { logins: Logins::Stock, ..Default::default() });
     let access = Access { tls: Some((server.imaps(), server.authority())), ..server.access() };
-    every_verb(access, Names::FLAT, &[]).await;
+    Box::pin(every_verb(access, Names::FLAT, &[])).await;
 }
 
 #[tokio::test]
 async fn dovecot_with_virtual_folders() {
     let server = dovecot(dovecot::Options { plugins: vec![Plugin::Virtual], ..Default::default() });
-    every_verb(server.access(), Names::FLAT, &["Virtual/"]).await;
+    Box::pin(every_verb(server.access(), Names::FLAT, &["Virtual/"])).await;
 }
 
 #[tokio::test]
 async fn dovecot_without_move_behind_a_proxy_that_forwards_lines() {
     let server = dovecot(dovecot::Options { without: vec!["MOVE"], ..Default::default() });
     let proxy = LineProxy::start(server.plain()).unwrap();
-    every_verb(Access { address: proxy.address(), ..server.access() }, Names::FLAT, &[]).await;
+    Box::pin(every_verb(Access { address: proxy.address(), ..server.access() }, Names::FLAT, &[])).await;
     assert!(!proxy.heard().iter().any(|line| line.starts_with("UID MOVE")), "the server offers none");
 }
 
@@ -119,25 +119,25 @@ async fn dovecot_without_move_behind_a_proxy_that_forwards_lines() {
 async fn dovecot_behind_a_proxy_that_forwards_lines() {
     let server = dovecot(dovecot::Options::default());
     let proxy = LineProxy::start(server.plain()).unwrap();
-    every_verb(Access { address: proxy.address(), ..server.access() }, Names::FLAT, &[]).await;
+    Box::pin(every_verb(Access { address: proxy.address(), ..server.access() }, Names::FLAT, &[])).await;
 }
 
 #[tokio::test]
 async fn cyrus_in_both_namespaces() {
     for (namespace, names) in [(Namespace::Beside, Names::FLAT), (Namespace::Beneath, Names::BENEATH_INBOX)] {
         let server = Cyrus::start(2, namespace);
-        every_verb(server.access(), names.with_plainer_names(), &[]).await;
+        Box::pin(every_verb(server.access(), names.with_plainer_names(), &[])).await;
     }
 }
 
 #[tokio::test]
 async fn courier() {
     let server = Courier::start(courier::Options::default());
-    every_verb(server.access(), Names::BENEATH_INBOX, &[]).await;
+    Box::pin(every_verb(server.access(), Names::BENEATH_INBOX, &[])).await;
 }
 
 #[tokio::test]
 async fn pymap() {
     let server = Pymap::start();
-    every_verb(server.access(), Names::FLAT, &[]).await;
+    Box::pin(every_verb(server.access(), Names::FLAT, &[])).await;
 }
