@@ -18,6 +18,7 @@ mod faces;
 mod guards;
 mod hostile_mail;
 mod imap;
+mod imap_servers;
 mod not_looked_at;
 mod notifications;
 mod operation;

@@ -6,18 +6,23 @@
 //! A machine without Dovecot gets an error that names the package; nothing is ever skipped.
 
 use std::fmt::Write as _;
-use std::io::{self, Read as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use tempfile::TempDir;
 
 use super::openssl;
+pub use super::owner::Owner;
+use super::supervised::{Manner, Supervised, free_port};
+
+// Named, since the development commands compile this file by its path.
+#[path = "dovecot/configuration.rs"]
+mod configuration;
 
 /// The domain of every mailbox.
 pub const DOMAIN: &str = "acme.test";
@@ -27,26 +32,6 @@ pub const PASSWORD: &str = "secret-of-a-user";
 pub const ADMIN: &str = "admin";
 /// The administrator's password.
 pub const ADMIN_PASSWORD: &str = "secret-of-the-admin";
-/// What the server offers after login, less COMPRESS, which hides the bytes from a proxy.
-const CAPABILITIES: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES \
-    THREAD=REFS THREAD=ORDEREDSUBJECT MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED \
-    I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE SNIPPET=FUZZY \
-    PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE LITERAL+ NOTIFY SPECIAL-USE";
-/// Services of every instance: limits for more than a thousand sessions, and no penalty that slows the next test down.
-const SERVICES: &str = "service anvil {
-  chroot =
-  client_limit = 8000
-  unix_listener anvil-auth-penalty {
-    mode = 0
-  }
-}
-service stats {
-  chroot =
-  client_limit = 8000
-}
-";
-/// How long the server may take until it greets: it needs 0.1 s on an idle machine.
-const START_WITHIN: Duration = Duration::from_secs(30);
 /// How often other programs may take the ports between our choice and the server's bind.
 const PORT_ATTEMPTS: usize = 5;
 
@@ -72,6 +57,27 @@ pub enum Folders {
     Existing,
 }
 
+/// How logins are limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Logins {
+    /// One process for all logins and thousands of sessions, so that tests do not wait for processes.
+    #[default]
+    Tuned,
+    /// As Debian's package has it: a process for each login and each TLS connection, at most 100 of them.
+    Stock,
+}
+
+/// A plugin that changes what clients see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plugin {
+    /// Access control by these lines of a global file: folder pattern, identifier, rights.
+    Rights(Vec<String>),
+    /// A namespace `Virtual/` with two folders, `All` and `Unread`, in which other folders' messages lie once more.
+    Virtual,
+    /// What is expunged is moved into this folder.
+    LazyExpunge(&'static str),
+}
+
 /// What to start.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -91,46 +97,14 @@ pub struct Options {
     /// Existing mailboxes (`MAIL/acme.test/u0001/Maildir`), in place of an empty folder inside the instance. They must
     /// belong to [`Owner::of_servers`].
     pub mail: Option<PathBuf>,
-    /// Logins as a distribution sets them up: a process for each connection over TLS, a hundred at most, and ten
-    /// connections of one user from one address. Without it, limits are out of the way.
-    pub stock_logins: bool,
+    /// Prefix of the personal namespace, for example `INBOX.`, whose separator then is a dot.
+    pub prefix: Option<&'static str>,
+    /// How logins are limited.
+    pub logins: Logins,
+    /// Plugins that change what clients see.
+    pub plugins: Vec<Plugin>,
     /// More lines for the configuration.
     pub extra: String,
-}
-
-/// The user that servers run as and that must own the mail: this process's own, or `nobody` where this process is root.
-#[derive(Clone, Debug)]
-pub struct Owner {
-    /// User id.
-    pub uid: u32,
-    /// Group id.
-    pub gid: u32,
-    user: String,
-    group: String,
-}
-
-impl Owner {
-    /// See [`Owner`].
-    pub fn of_servers() -> io::Result<Self> {
-        let me = fs::metadata("/proc/self")?;
-        let (user, group) =
-            if me.uid() == 0 { ("nobody".to_owned(), "nogroup".to_owned()) } else { (id(&["-un"])?, id(&["-gn"])?) };
-        let (uid, gid) = if me.uid() == 0 {
-            (number(&id(&["-u", &user])?)?, number(&id(&["-g", &user])?)?)
-        } else {
-            (me.uid(), me.gid())
-        };
-        Ok(Self { uid, gid, user, group })
-    }
-
-    /// The words that start a program as this user; none where this process already is.
-    fn prefix(&self) -> io::Result<Vec<String>> {
-        if fs::metadata("/proc/self")?.uid() == self.uid {
-            return Ok(Vec::new());
-        }
-        let arguments = ["setpriv", "--reuid", &self.user, "--regid", &self.group, "--clear-groups", "--"];
-        Ok(arguments.map(str::to_owned).to_vec())
-    }
 }
 
 /// The mailbox name of user `number`, from 1.
@@ -141,13 +115,13 @@ pub fn user(number: usize) -> String {
 /// A running server.
 #[derive(Debug)]
 pub struct Dovecot {
-    // Its standard input is the pipe whose end stops the server.
-    shell: Child,
+    process: Supervised,
     plain: SocketAddr,
     imaps: SocketAddr,
     owner: Owner,
     mail: PathBuf,
     format: Format,
+    users: usize,
     // Folders made read-only, to be given back.
     read_only: Mutex<Vec<PathBuf>>,
     folder: TempDir,
@@ -173,6 +147,7 @@ impl Dovecot {
         let path = folder.path();
         openssl::write_certificates(path)?;
         write_users(path, options, &owner)?;
+        configuration::write_plugins(path, options, &owner)?;
         let mail = options.mail.clone().unwrap_or_else(|| path.join("mail"));
         fs::create_dir_all(&mail)?;
         for name in ["", "mail", "run", "state", "raw"] {
@@ -183,30 +158,34 @@ impl Dovecot {
 
         let mut refused = String::new();
         for _ in 0..PORT_ATTEMPTS {
-            let (plain, imaps) = free_ports()?;
+            let (plain, imaps) = (free_port()?, free_port()?);
             let greeting = format!("{} at {}", path.display(), plain.port());
             fs::write(
                 path.join("dovecot.conf"),
-                configuration(path, &mail, options, &owner, [plain, imaps], &greeting),
+                configuration::text(path, &mail, options, &owner, [plain, imaps], &greeting),
             )?;
             fs::write(path.join("log"), "")?;
             chown(path.join("log"), Some(owner.uid), Some(owner.gid))?;
-            let mut shell = supervised(&dovecot, path, &owner)?;
-            match wait_for_greeting(&mut shell, plain, &greeting, &path.join("log")) {
+            let configuration = path.join("dovecot.conf");
+            let words = [dovecot.as_os_str(), "-F".as_ref(), "-c".as_ref(), configuration.as_os_str()];
+            let prefix = owner.prefix()?;
+            let words = prefix.iter().map(AsRef::as_ref).chain(words);
+            let mut process = Supervised::start(path, Manner::Soft, words)?;
+            match process.wait_for(plain, &greeting, &path.join("log")) {
                 Ok(()) => {
                     return Ok(Self {
-                        shell,
+                        process,
                         plain,
                         imaps,
                         owner,
                         mail,
                         format: options.format,
+                        users: options.users,
                         read_only: Mutex::default(),
                         folder,
                     });
                 }
                 Err(reason) => {
-                    stop(&mut shell);
                     if !reason.contains("Address already in use") {
                         return Err(io::Error::other(format!("Dovecot did not start: {reason}")));
                     }
@@ -225,6 +204,11 @@ impl Dovecot {
     /// Where it answers by TLS from the first byte.
     pub fn imaps(&self) -> SocketAddr {
         self.imaps
+    }
+
+    /// How many users it has.
+    pub fn users(&self) -> usize {
+        self.users
     }
 
     /// The authority that signed the server's certificate (PEM). The certificate is for `localhost` and 127.0.0.1.
@@ -319,8 +303,7 @@ impl Dovecot {
 
     /// Ends the server as the death of this process would, and waits for it. For the fixture's own test.
     pub fn lose(&mut self) {
-        drop(self.shell.stdin.take());
-        let _ = self.shell.wait();
+        self.process.lose();
     }
 
     /// The server's log.
@@ -331,7 +314,6 @@ impl Dovecot {
 
 impl Drop for Dovecot {
     fn drop(&mut self) {
-        stop(&mut self.shell);
         // Else nobody but root could remove them.
         for path in self.read_only.lock().expect("no holder panics").drain(..) {
             for part in ["", "cur", "new", "tmp"] {
@@ -371,197 +353,6 @@ fn as_owner(owner: &Owner, name: &str) -> Command {
     }
 }
 
-/// Starts the server under a shell that stops it when our end of the pipe closes, by a drop or by our death.
-fn supervised(dovecot: &Path, folder: &Path, owner: &Owner) -> io::Result<Child> {
-    const SCRIPT: &str = r#"
-        folder=$1; shift
-        "$@" </dev/null >>"$folder/log" 2>&1 &
-        server=$!
-        read -r order
-        kill -TERM $server 2>/dev/null
-        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-            kill -0 $server 2>/dev/null || break
-            sleep 0.1
-        done
-        kill -KILL $server 2>/dev/null
-        wait $server
-        [ "$order" = keep ] || rm -rf "$folder"
-        exit 0"#;
-    Command::new("/bin/sh")
-        .args(["-c", SCRIPT, "dovecot-supervisor"])
-        .arg(folder)
-        .args(owner.prefix()?)
-        .arg(dovecot)
-        .arg("-F")
-        .arg("-c")
-        .arg(folder.join("dovecot.conf"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-}
-
-/// Stops the server and waits for it; the folder is removed by whoever holds it.
-fn stop(shell: &mut Child) {
-    if let Some(mut pipe) = shell.stdin.take() {
-        let _ = io::Write::write_all(&mut pipe, b"keep\n");
-    }
-    let _ = shell.wait();
-}
-
-fn wait_for_greeting(shell: &mut Child, address: SocketAddr, greeting: &str, log: &Path) -> Result<(), String> {
-    let until = Instant::now() + START_WITHIN;
-    while Instant::now() < until {
-        if let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
-            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-            let mut bytes = [0_u8; 2048];
-            let count = stream.read(&mut bytes).unwrap_or(0);
-            // Another instance may hold the port by now; ours says whose it is.
-            if String::from_utf8_lossy(&bytes[..count]).contains(greeting) {
-                return Ok(());
-            }
-        }
-        let text = fs::read_to_string(log).unwrap_or_default();
-        if text.contains("Fatal:")
-            || text.contains("Address already in use")
-            || shell.try_wait().is_ok_and(|s| s.is_some())
-        {
-            return Err(text.trim().to_owned());
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    Err(format!(
-        "no greeting within {START_WITHIN:?}; its log says: {}",
-        fs::read_to_string(log).unwrap_or_default().trim()
-    ))
-}
-
-fn free_ports() -> io::Result<(SocketAddr, SocketAddr)> {
-    let (first, second) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-    Ok((first.local_addr()?, second.local_addr()?))
-}
-
-fn configuration(
-    folder: &Path,
-    mail: &Path,
-    options: &Options,
-    owner: &Owner,
-    [plain, imaps]: [SocketAddr; 2],
-    greeting: &str,
-) -> String {
-    let (folder, mail) = (folder.display(), mail.display());
-    let (user, group) = (&owner.user, &owner.group);
-    let location = match options.format {
-        Format::Maildir => "maildir:~/Maildir",
-        Format::Sdbox => "sdbox:~/sdbox",
-        Format::Mdbox => "mdbox:~/mdbox",
-    };
-    let capabilities =
-        CAPABILITIES.split(' ').filter(|name| !options.without.contains(name)).collect::<Vec<_>>().join(" ");
-    let rawlog = if options.record_commands {
-        format!("protocol imap {{\n  rawlog_dir = {folder}/raw\n}}\n")
-    } else {
-        String::new()
-    };
-    let mailboxes = folders(options);
-    format!(
-        "base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/log
-protocols = imap
-listen = 127.0.0.1
-login_greeting = {greeting}
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = 1
-first_valid_gid = 1
-mail_location = {location}
-mail_fsync = never
-{userip}mail_always_cache_fields = flags hdr.from hdr.to hdr.subject hdr.message-id hdr.date date.received size.virtual imap.envelope
-imap_capability = {capabilities}
-ssl = yes
-ssl_cert = <{folder}/server.pem
-ssl_key = <{folder}/server.key
-ssl_dh =
-disable_plaintext_auth = no
-auth_mechanisms = plain login xoauth2 oauthbearer
-auth_master_user_separator = *
-auth_failure_delay = 0
-passdb {{
-  driver = passwd-file
-  args = {folder}/masters
-  master = yes
-  result_success = continue
-}}
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2 oauthbearer
-  args = {folder}/oauth2.conf
-}}
-passdb {{
-  driver = passwd-file
-  mechanisms = plain login
-  args = username_format=%u {folder}/users
-}}
-userdb {{
-  driver = passwd-file
-  args = username_format=%u {folder}/users
-  override_fields = home={mail}/%d/%n
-}}
-namespace inbox {{
-  inbox = yes
-  separator = /
-{mailboxes}}}
-service imap-login {{
-  chroot =
-{logins}  inet_listener imap {{
-    port = {plain}
-  }}
-  inet_listener imaps {{
-    port = {imaps}
-  }}
-}}
-service imap {{
-  process_limit = 1200
-}}
-service auth {{
-  client_limit = 8000
-  unix_listener auth-userdb {{
-    mode = 0600
-    user = {user}
-  }}
-}}
-{SERVICES}{rawlog}{extra}
-",
-        plain = plain.port(),
-        imaps = imaps.port(),
-        userip = if options.stock_logins { "" } else { "mail_max_userip_connections = 5000\n" },
-        logins = if options.stock_logins {
-            "  service_count = 1\n  process_limit = 100\n"
-        } else {
-            "  service_count = 0\n  client_limit = 4000\n  process_limit = 1\n"
-        },
-        extra = options.extra,
-    )
-}
-
-fn folders(options: &Options) -> String {
-    let auto = match options.folders {
-        Folders::Installed => "subscribe",
-        Folders::Existing => "no",
-    };
-    let mut mailboxes = String::new();
-    for (name, role) in
-        [("Drafts", "\\Drafts"), ("Sent", "\\Sent"), ("Trash", "\\Trash"), ("Junk", "\\Junk"), ("Archive", "\\Archive")]
-    {
-        let role =
-            if options.without.contains(&"SPECIAL-USE") { String::new() } else { format!("special_use = {role}") };
-        let _ = write!(mailboxes, "  mailbox {name} {{\n    auto = {auto}\n    {role}\n  }}\n");
-    }
-    mailboxes
-}
-
 fn write_users(folder: &Path, options: &Options, owner: &Owner) -> io::Result<()> {
     let mut users = String::new();
     for number in 1..=options.users {
@@ -581,13 +372,4 @@ fn write_users(folder: &Path, options: &Options, owner: &Owner) -> io::Result<()
         chown(folder.join(name), Some(owner.uid), Some(owner.gid))?;
     }
     Ok(())
-}
-
-fn id(arguments: &[&str]) -> io::Result<String> {
-    let output = Command::new("id").args(arguments).output()?;
-    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
-}
-
-fn number(text: &str) -> io::Result<u32> {
-    text.parse().map_err(|error| io::Error::other(format!("`id` printed {text:?}: {error}")))
 }

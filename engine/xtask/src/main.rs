@@ -5,6 +5,7 @@ mod conformance;
 mod plugins;
 mod schema;
 mod test;
+mod unpack;
 
 use std::process::ExitCode;
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 12] = [
+const NEEDED: [(&str, &str); 14] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
@@ -21,6 +21,8 @@ const NEEDED: [(&str, &str); 12] = [
     ("openssl", "openssl"),
     ("aiosmtpd", "python3-aiosmtpd"),
     ("setpriv", "util-linux"),
+    ("unshare", "util-linux"),
+    ("mbsync", "isync"),
     ("faketime", "faketime"),
     ("node", "nodejs"),
     ("npm", "npm"),
@@ -31,8 +33,9 @@ const NEEDED: [(&str, &str); 12] = [
 /// and the checks of accessibility that the pages pass.
 const FROM_NPM: [&str; 3] = ["s3rver@3.7.1", "oidc-provider@8.8.1", "axe-core@4.11.0"];
 
-/// What tests use that comes from PyPI: what sends the API all that its description allows, and all that it does not.
-const FROM_PYPI: [&str; 2] = ["schemathesis==4.32.5", "hypothesis==6.170.17"];
+/// What tests use that comes from PyPI: what sends the API all that its description allows, and all that it does not, and an
+/// IMAP server.
+const FROM_PYPI: [&str; 3] = ["schemathesis==4.32.5", "hypothesis==6.170.17", "pymap==0.36.7"];
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -60,6 +63,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     install()?;
     install_from_npm()?;
     install_from_pypi()?;
+    crate::unpack::install(&root()?.join("target/tools"))?;
     if options.install_only {
         return Ok(ExitCode::SUCCESS);
     }
@@ -250,7 +254,7 @@ fn seconds(time: Duration) -> String {
 }
 
 #[expect(clippy::print_stdout, reason = "the results are what the command is for")]
-fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     println!("{line}");
 }
 

@@ -73,7 +73,7 @@ async fn a_server_that_is_down_is_not_one_with_too_many() {
 #[tokio::test(flavor = "multi_thread")]
 async fn stock_logins_over_tls_leave_room_for_others() {
     const USERS: usize = 150;
-    let options = dovecot::Options { users: USERS + 1, stock_logins: true, ..dovecot::Options::default() };
+    let options = dovecot::Options { users: USERS + 1, logins: dovecot::Logins::Stock, ..dovecot::Options::default() };
     let server = Dovecot::start(&options);
     let network = Proxy::start(server.imaps(), Options::default()).unwrap();
     let tls = |port: u16| format!("port = {port}\nca-file = {:?}", server.authority());

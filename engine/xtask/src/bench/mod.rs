@@ -23,9 +23,15 @@ mod maildirs;
 #[path = "../../../../tests/support/openssl.rs"]
 #[expect(unreachable_pub, reason = "shared with the tests, which use the rest")]
 mod openssl;
+#[path = "../../../../tests/support/owner.rs"]
+#[expect(unreachable_pub, reason = "shared with the tests, which use the rest")]
+mod owner;
 #[path = "../../../../tests/support/proxy.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests, which use the rest")]
 mod proxy;
+#[path = "../../../../tests/support/supervised.rs"]
+#[expect(dead_code, unreachable_pub, reason = "shared with the tests, which use the rest")]
+mod supervised;
 
 use std::error::Error;
 use std::process::{Command, ExitCode};

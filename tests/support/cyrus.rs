@@ -1,0 +1,175 @@
+//! A throw-away Cyrus IMAP: another access control, another search, answers in strict order, and either namespace: folders
+//! beside the inbox (Cyrus' default since 3.0), or all beneath `INBOX.`.
+//!
+//! Its packages conflict with Dovecot's, so they are unpacked, and it runs from there (`cargo xtask test` unpacks them).
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::access::{Access, Login};
+use super::imap_client::encoded;
+use super::owner::Owner;
+use super::servers::unpacked;
+use super::supervised::{Manner, Supervised, free_port};
+
+/// The administrator who may act as any user.
+const ADMIN: &str = "admin";
+/// The administrator's password.
+const ADMIN_PASSWORD: &str = "secret-of-the-admin";
+/// The folders with a role that each mailbox has.
+const ROLES: [&str; 4] = ["Archive", "Junk", "Sent", "Trash"];
+
+/// Where folders lie beside the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespace {
+    /// `Archive`, with `/`.
+    Beside,
+    /// `INBOX.Archive`, with `.`.
+    Beneath,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Cyrus {
+    _process: Supervised,
+    address: SocketAddr,
+    users: usize,
+    folder: TempDir,
+}
+
+impl Cyrus {
+    /// Starts a server with mailboxes `u0001` and so on, and waits until it greets. Panics with a sentence when it cannot.
+    pub fn start(users: usize, namespace: Namespace) -> Self {
+        let server = Self::try_start(users, namespace).unwrap_or_else(|error| panic!("Cyrus did not start: {error}"));
+        server.make_mailboxes(namespace);
+        server
+    }
+
+    fn try_start(users: usize, namespace: Namespace) -> io::Result<Self> {
+        let root = unpacked("cyrus")?;
+        let owner = Owner::of_servers()?;
+        let folder = tempfile::Builder::new().prefix("cyrus").tempdir()?;
+        let path = folder.path();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        for part in ["", "conf", "spool", "run"] {
+            fs::create_dir_all(path.join(part))?;
+            chown(path.join(part), Some(owner.uid), Some(owner.gid))?;
+        }
+        let address = free_port()?;
+        fs::write(path.join("imapd.conf"), settings(path, &owner, namespace))?;
+        fs::write(path.join("cyrus.conf"), services(path, &root, address))?;
+        password(&root, path, &owner)?;
+        let master = root.join("usr/lib/cyrus/bin/master");
+        let words: Vec<String> = environment(&root)
+            .into_iter()
+            .chain([("CYRUS_USER", owner.user.clone())])
+            .map(|(name, value)| format!("{name}={value}"))
+            .chain([master.display().to_string()])
+            .chain(["-C".to_owned(), path.join("imapd.conf").display().to_string()])
+            .chain(["-M".to_owned(), path.join("cyrus.conf").display().to_string()])
+            .chain(["-p".to_owned(), path.join("run/master.pid").display().to_string()])
+            .collect();
+        let mut process = Supervised::start(path, Manner::Soft, ["env".to_owned()].iter().chain(&words))?;
+        process.wait_for(address, "Cyrus IMAP", &path.join("log")).map_err(io::Error::other)?;
+        Ok(Self { _process: process, address, users, folder })
+    }
+
+    /// How to reach its mailboxes.
+    pub fn access(&self) -> Access {
+        let login = Login::ActingFor { user: ADMIN.to_owned(), password: ADMIN_PASSWORD.to_owned() };
+        Access::new(self.address, login, (1..=self.users).map(|number| format!("u{number:04}")).collect())
+    }
+
+    /// The folder of the instance.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Takes rights on a folder of a mailbox away from everybody, its owner included: `rights` are what is left.
+    pub fn leave_rights(&self, mailbox: &str, folder: &str, rights: &str) {
+        let inner = if folder == "INBOX" { String::new() } else { format!("/{}", encoded(folder)) };
+        let name = format!("user/{mailbox}{inner}");
+        let mut session = self.access().session_as(ADMIN);
+        session.ok(&format!("SETACL \"{name}\" {mailbox} {rights}"));
+    }
+
+    fn make_mailboxes(&self, namespace: Namespace) {
+        let separator = if namespace == Namespace::Beside { '/' } else { '.' };
+        let access = self.access();
+        let mut session = access.session_as(ADMIN);
+        for mailbox in &access.mailboxes {
+            session.ok(&format!("CREATE user{separator}{mailbox}"));
+            for role in ROLES {
+                session.ok(&format!("CREATE user{separator}{mailbox}{separator}{role} (USE (\\{role}))"));
+            }
+        }
+    }
+}
+
+fn environment(root: &Path) -> Vec<(&'static str, String)> {
+    let libraries = format!("{0}/usr/lib/x86_64-linux-gnu:{0}/lib/x86_64-linux-gnu", root.display());
+    vec![("LD_LIBRARY_PATH", libraries), ("SASL_PATH", format!("{}/usr/lib/x86_64-linux-gnu/sasl2", root.display()))]
+}
+
+fn settings(folder: &Path, owner: &Owner, namespace: Namespace) -> String {
+    let (folder, user) = (folder.display(), &owner.user);
+    let beside = namespace == Namespace::Beside;
+    let yes = |is: bool| if is { "yes" } else { "no" };
+    let mut text = String::new();
+    for (name, value) in [
+        ("configdirectory", format!("{folder}/conf")),
+        ("proc_path", format!("{folder}/run/proc")),
+        ("mboxname_lockpath", format!("{folder}/run/lock")),
+        ("defaultpartition", "default".to_owned()),
+        ("partition-default", format!("{folder}/spool")),
+        ("cyrus_user", user.clone()),
+        ("admins", ADMIN.to_owned()),
+        ("proxyservers", ADMIN.to_owned()),
+        ("altnamespace", yes(beside).to_owned()),
+        ("unixhierarchysep", yes(beside).to_owned()),
+        ("virtdomains", "off".to_owned()),
+        ("allowplaintext", "yes".to_owned()),
+        ("sasl_mech_list", "PLAIN".to_owned()),
+        ("sasl_pwcheck_method", "auxprop".to_owned()),
+        ("sasl_auxprop_plugin", "sasldb".to_owned()),
+        ("sasl_sasldb_path", format!("{folder}/sasldb2")),
+        ("servername", "localhost".to_owned()),
+        ("expunge_mode", "delayed".to_owned()),
+        // Nothing of a test must survive the machine.
+        ("skiplist_unsafe", "yes".to_owned()),
+        ("specialusealways", "yes".to_owned()),
+        ("syslog_prefix", "cyrus-test".to_owned()),
+    ] {
+        let _ = writeln!(text, "{name}: {value}");
+    }
+    text
+}
+
+fn services(folder: &Path, root: &Path, address: SocketAddr) -> String {
+    let bin: PathBuf = root.join("usr/lib/cyrus/bin");
+    let (bin, folder) = (bin.display(), folder.display());
+    format!(
+        "START {{\n  recover cmd=\"{bin}/ctl_cyrusdb -C {folder}/imapd.conf -r\"\n}}\nSERVICES {{\n  imap \
+         cmd=\"{bin}/imapd -C {folder}/imapd.conf\" listen=\"{address}\" prefork=1\n}}\nEVENTS {{\n}}\n"
+    )
+}
+
+/// Writes the administrator's password where SASL reads it.
+fn password(root: &Path, folder: &Path, owner: &Owner) -> io::Result<()> {
+    let file = folder.join("sasldb2");
+    let mut command = Command::new(root.join("usr/sbin/saslpasswd2"));
+    command.envs(environment(root)).args(["-p", "-c", "-u", "localhost", "-f"]).arg(&file).arg(ADMIN);
+    let mut child = command.stdin(Stdio::piped()).spawn()?;
+    child.stdin.take().expect("piped").write_all(format!("{ADMIN_PASSWORD}\n").as_bytes())?;
+    if !child.wait()?.success() {
+        return Err(io::Error::other("saslpasswd2 failed"));
+    }
+    chown(file, Some(owner.uid), Some(owner.gid))
+}
