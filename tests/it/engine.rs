@@ -309,7 +309,8 @@ async fn a_node_that_serves_waits_for_a_store_that_is_down() {
 #[tokio::test]
 async fn the_limit_of_a_query_with_exclusions_is_on_what_the_query_finds() {
     let world = World::new(1, 1_003).await;
-    let picked = world.store.messages("user00@corp.example").iter().take(4).map(|message| Picked {
+    let messages = world.store.messages("user00@corp.example");
+    let picked = messages.iter().take(4).map(|message| Picked {
         mailbox: message.mailbox.to_string(),
         fingerprint: Some(message.reference.fingerprint.clone()),
         ..Picked::default()

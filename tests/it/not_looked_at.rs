@@ -94,7 +94,7 @@ fn refused(done: &Remediation, why: &str) {
 }
 
 fn pick(mailbox: &str, message_id: &str) -> Picked {
-    Picked { mailbox: mailbox.to_owned(), message_id: message_id.to_owned(), fingerprint: None }
+    Picked { mailbox: mailbox.to_owned(), message_id: message_id.to_owned(), fingerprint: None, locator: None }
 }
 
 #[tokio::test]

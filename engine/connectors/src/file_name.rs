@@ -12,6 +12,7 @@ const BASE: u32 = 0x10_ff00;
 const SPELLING: std::ops::RangeInclusive<char> = '\u{10ff80}'..='\u{10ffff}';
 
 /// The name as a guest is told it. `None` where the system's names are no bytes and this one is no text.
+#[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "elsewhere there may be no spelling"))]
 pub(crate) fn told(name: &OsStr) -> Option<String> {
     if let Some(text) = name.to_str()
         && !text.contains(|c| SPELLING.contains(&c))

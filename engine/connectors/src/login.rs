@@ -34,7 +34,7 @@ pub(crate) struct Session {
     /// What came after the answer to the login.
     pub(crate) unread: Vec<u8>,
     /// Its place among the connections of the store. The last field, so that it outlives the stream.
-    #[expect(dead_code, reason = "it counts while it is held")]
+    #[cfg_attr(not(test), expect(dead_code, reason = "it counts while it is held"))]
     pub(crate) seat: Option<Seat>,
 }
 
@@ -185,7 +185,7 @@ impl Wire<'_> {
         identity: &Identity,
         offered: &[String],
     ) -> Result<Option<Vec<String>>, StreamFailure> {
-        let mut exchange = Exchange::new(mechanism, identity, self.server).map_err(distrusted)?;
+        let mut exchange = Exchange::new(mechanism, identity, self.server).map_err(|error| distrusted(&error))?;
         let name = mechanism.name();
         let mut first = exchange.first();
         let command = match &first {
@@ -209,13 +209,13 @@ impl Wire<'_> {
                 None => match exchange.answer(&answer.text) {
                     Ok(response) => self.send(response.expose()).await?,
                     // `*` ends the exchange (RFC 9051 6.2.2); the connection is closed anyway.
-                    Err(error) => return Err(distrusted(error)),
+                    Err(error) => return Err(distrusted(&error)),
                 },
             }
             answer = self.answer().await?;
         }
         let capabilities = logged_in(answer, &format!("AUTHENTICATE {name}"))?;
-        exchange.finish().map_err(distrusted)?;
+        exchange.finish().map_err(|error| distrusted(&error))?;
         Ok(capabilities)
     }
 
@@ -254,8 +254,8 @@ impl Wire<'_> {
                 capabilities = Some(atoms(&line["* capability ".len()..]));
             } else if lower.starts_with("* bye") {
                 return Err(refusal(&line[5..]));
-            } else if line.starts_with('+') {
-                let text = line[1..].trim().to_owned();
+            } else if let Some(text) = line.strip_prefix('+') {
+                let text = text.trim().to_owned();
                 return Ok(Answer { capabilities: None, status: Status::Continue, text });
             }
         }
@@ -340,7 +340,7 @@ fn logged_in(answer: Answer, command: &str) -> Result<Option<Vec<String>>, Strea
     }
 }
 
-fn distrusted(error: ScramError) -> StreamFailure {
+fn distrusted(error: &ScramError) -> StreamFailure {
     StreamFailure::Untrusted(error.to_string())
 }
 

@@ -84,7 +84,7 @@ pub(crate) enum Exchange {
     Login {
         left: Vec<Secret>,
     },
-    Scram(Scram),
+    Scram(Box<Scram>),
 }
 
 impl Exchange {
@@ -93,10 +93,10 @@ impl Exchange {
         let once = |first: String| Self::Once { first: Secret::new(first), on_refusal: "" };
         Ok(match (identity, mechanism) {
             (Identity::Plain { act_as, user, password }, Mechanism::ScramSha256) => {
-                Self::Scram(Scram::new(Hash::Sha256, act_as, user, password)?)
+                Self::Scram(Box::new(Scram::new(Hash::Sha256, act_as, user, password)?))
             }
             (Identity::Plain { act_as, user, password }, Mechanism::ScramSha1) => {
-                Self::Scram(Scram::new(Hash::Sha1, act_as, user, password)?)
+                Self::Scram(Box::new(Scram::new(Hash::Sha1, act_as, user, password)?))
             }
             (Identity::Plain { user, password, .. }, Mechanism::Login) => {
                 Self::Login { left: vec![password.clone(), Secret::new(user.clone())] }

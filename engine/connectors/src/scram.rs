@@ -155,7 +155,7 @@ fn name(text: &str) -> String {
     prepared(text).replace('=', "=3D").replace(',', "=2C")
 }
 
-/// SASLprep (RFC 4013), less its prohibitions, which are the server's to know.
+/// `SASLprep` (RFC 4013), less its prohibitions, which are the server's to know.
 fn prepared(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();

@@ -197,7 +197,7 @@ impl Round<'_> {
                     plan.add_all(store, found.hits).await?;
                 }
                 Err(error @ (CallError::Transient { .. } | CallError::Throttled { .. })) => {
-                    silent.push((mailbox, error))
+                    silent.push((mailbox, error));
                 }
                 Err(error) => plan.facts.unsearched(&mailbox, error.to_string()),
             }

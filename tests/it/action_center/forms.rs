@@ -140,8 +140,8 @@ async fn ticks_decide_and_a_contradiction_is_refused() {
     // The choice that the page comes with.
     let checked = page.text.split("checked").next().unwrap().rsplit("value=\"").next().unwrap();
     assert!(checked.starts_with("handpicked"), "{checked}");
-    let sent = send(format!("&mode=handpicked&pick={one}&pick={other}")).await;
-    assert_eq!(sent.status, 303, "{}", sent.text);
+    let accepted = send(format!("&mode=handpicked&pick={one}&pick={other}")).await;
+    assert_eq!(accepted.status, 303, "{}", accepted.text);
     center.work().await;
     let all = center.call(&desk.ann, "GET", "/api/v1/remediations", None).await.json();
     assert_eq!(

@@ -96,6 +96,7 @@ async fn without_sasl_ir_the_response_follows_the_challenge() {
 #[tokio::test]
 async fn what_a_refusal_means() {
     const GREETING: &str = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi\r\n";
+    const BUSY: &str = "$ NO Request is throttled. Suggested Backoff Time: 1500 milliseconds\r\n";
     let (error, _) = fails(&[GREETING, "$ NO [AUTHENTICATIONFAILED] wrong\r\n"], "none", PLAIN).await;
     assert!(matches!(error, CallError::Denied { .. }), "{error}");
     let (error, _) = fails(&[GREETING, "$ NO [UNAVAILABLE] later\r\n"], "none", PLAIN).await;
@@ -104,7 +105,6 @@ async fn what_a_refusal_means() {
     assert!(matches!(error, CallError::Throttled { .. }), "{error}");
     let (error, _) = fails(&["* BYE too many connections\r\n"], "none", PLAIN).await;
     assert!(matches!(error, CallError::Throttled { .. }), "{error}");
-    const BUSY: &str = "$ NO Request is throttled. Suggested Backoff Time: 1500 milliseconds\r\n";
     let (error, _) = fails(&[GREETING, BUSY], "none", PLAIN).await;
     let after = Some(std::time::Duration::from_millis(1_500));
     assert!(matches!(&error, CallError::Throttled { after: told, .. } if *told == after), "{error}");

@@ -41,7 +41,7 @@ async fn every_verb(access: Access, names: Names, without: &[&str]) {
         assert_all(&world, &undone, all, &format!("undo of {action}")).await;
         assert_same(&before, &world.snapshot(without), &format!("undo of {action}"));
     }
-    restored_and_deleted(&world, &seeded, &before, all, without).await;
+    Box::pin(restored_and_deleted(&world, &seeded, &before, all, without)).await;
     world.api.site().history.verify(None, |_| {}).await.unwrap();
 }
 

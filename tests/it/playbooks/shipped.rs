@@ -25,7 +25,9 @@ fn manual_refuses_a_search_without_conditions() {
     let manual = Playbook::load("manual.yaml", &read(&root("workflows/manual.yaml")), &env()).unwrap();
     let bind = |subjects: &[&str], action: &str| {
         let mut inputs = Inputs::from([("action", action)]);
-        subjects.iter().for_each(|subject| inputs.push("subject", *subject));
+        for subject in subjects {
+            inputs.push("subject", *subject);
+        }
         manual.bind(&inputs, Timestamp(0))
     };
     let refused = bind(&[], "soft-delete").unwrap_err().to_string();

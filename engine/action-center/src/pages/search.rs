@@ -267,7 +267,9 @@ fn of_picked(query: &Inputs, picked: &[Picked]) -> Inputs {
     let hidden = [LocationKind::RecoverableItems, LocationKind::Quarantine].map(LocationKind::as_str);
     let locations = query.get("location").unwrap_or_default();
     if locations.iter().any(|kind| hidden.contains(&kind.as_str())) {
-        locations.iter().for_each(|kind| inputs.push("location", kind));
+        for kind in locations {
+            inputs.push("location", kind);
+        }
     } else if locations.is_empty() {
         query.get("folder").unwrap_or_default().iter().for_each(|folder| inputs.push("folder", folder));
     }

@@ -57,7 +57,9 @@ fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
         ("folder", &args.folder),
         ("mailbox", &args.mailbox),
     ] {
-        values.iter().for_each(|value| inputs.push(name, value));
+        for value in values {
+            inputs.push(name, value);
+        }
     }
     args.location.iter().for_each(|kind: &LocationKind| inputs.push("location", kind.as_str()));
     if let Some(since) = args.since {
@@ -69,7 +71,9 @@ fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
     if mode == SelectionMode::Handpicked && args.mailbox.is_empty() {
         // Picked messages are found by their own list; the mailboxes narrow the search and stand in the record.
         let unique: BTreeSet<&str> = picked.iter().map(|picked| picked.mailbox.as_str()).collect();
-        unique.into_iter().for_each(|mailbox| inputs.push("mailbox", mailbox));
+        for mailbox in unique {
+            inputs.push("mailbox", mailbox);
+        }
     }
     if inputs.is_empty() {
         return Err(Failure::misuse("nothing says which messages are meant")

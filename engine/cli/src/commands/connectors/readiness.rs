@@ -13,6 +13,7 @@ const TEXT: usize = 300;
 
 /// One store.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 pub(crate) struct Looked {
     store: String,
     ok: bool,
@@ -26,6 +27,7 @@ pub(crate) struct Looked {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the JSON")]
 struct Mailbox {
     mailbox: String,
     milliseconds: u64,
@@ -198,7 +200,9 @@ impl Looked {
                 rows.push([head.clone(), known.to_vec()].concat());
             }
         }
-        rows.iter_mut().for_each(|row| row.resize(8, String::new()));
+        for row in &mut rows {
+            row.resize(8, String::new());
+        }
         rows
     }
 }
