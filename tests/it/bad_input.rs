@@ -80,12 +80,12 @@ fn an_endless_script_is_stopped_and_its_messages_are_left_alone() {
     std::fs::write(folder.path().join("workflows/direct.yaml"), playbook).unwrap();
     let output = run_direct(&clawback);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("nothing-to-do") && said.contains("not remediable"), "{said}");
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("failed") && said.contains("script endless.rhai failed on"), "{said}");
     truth.snapshot().check(&maildirs::snapshot(&folder.path().join("mail")).unwrap()).unwrap();
     let history = clawback.json(&["history"]);
-    let id = history["items"][0]["id"].as_str().unwrap().to_owned();
-    let messages = clawback.json(&["show", &id, "--messages"]);
-    assert_eq!(messages["items"][0]["reason"], "script-error");
+    let stop = history["items"][0]["stop_reason"].as_str().unwrap().to_owned();
+    assert!(stop.contains("correct the script"), "{stop}");
 }
 
 #[test]

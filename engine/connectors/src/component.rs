@@ -180,11 +180,11 @@ mod tests {
     #[test]
     fn only_our_interfaces_may_be_imported() {
         assert!(is_allowed("clawback:mail-store/log@0.2.0"));
-        assert!(is_allowed("clawback:mail-store/mail-stream@0.1.3"));
+        assert!(is_allowed("clawback:mail-store/mail-stream@0.2.3"));
         for wrong in [
             "wasi:cli/environment@0.2.0",
             "clawback:mail-store/shell@0.2.0",
-            "clawback:mail-store/log@0.2.0",
+            "clawback:mail-store/log@0.1.0",
             "clawback:mail-store/log@0.10.0",
             "clawback:mail-store/log",
             "log",

@@ -1,10 +1,10 @@
 //! The application layer: everything that a face (CLI, HTTP, schedule) may ask for, behind one authorization.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use clawback_connectors::MailStore as _;
 use clawback_model::{
     ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Inputs,
     Investigation, InvestigationId, InvestigationKind, LocationKind, Origin, Permission, Picked, PlanDigest,
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 use crate::identity::token_digest;
 use crate::planner::{self, Order, Planned};
-use crate::progress::{Observer, Seen};
+use crate::progress::Observer;
 use crate::site::Site;
 use crate::sweeps::Covered;
 
@@ -68,6 +68,8 @@ pub struct DryRun {
     /// Messages of the selection that lie in folders which "any folder" leaves out. None: none are left out, or they could not
     /// be counted in a moment.
     pub left_out: Option<BTreeMap<LocationKind, u64>>,
+    /// What is known, in the first mailboxes of the plan, against doing the action: a sentence for each.
+    pub obstacles: Vec<String>,
     /// What would be asked of approvers.
     pub approval: Option<ApprovalRule>,
     /// The first targets.
@@ -79,6 +81,9 @@ pub struct DryRun {
     /// All targets by mailbox.
     pub by_mailbox: BTreeMap<Arc<str>, u64>,
 }
+
+/// Mailboxes of a dry run whose stores are asked what stands against the action.
+const MAILBOXES_CHECKED: usize = 5;
 
 /// Carries out requests of authenticated principals.
 #[derive(Clone)]
@@ -141,9 +146,13 @@ impl Api {
         let mut shown = Vec::new();
         let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
         let mut by_mailbox = BTreeMap::new();
+        let mut some_mailboxes = BTreeSet::new();
         let looking = async {
             while let Some(page) = pages.recv().await {
                 for target in &page {
+                    if some_mailboxes.len() < MAILBOXES_CHECKED {
+                        some_mailboxes.insert((Arc::clone(&target.store), Arc::clone(&target.mailbox)));
+                    }
                     *by_location.entry(target.location.kind).or_default() += 1;
                     *by_hour.entry(hour(target.received_at)).or_default() += 1;
                     *by_mailbox.entry(Arc::clone(&target.mailbox)).or_default() += 1;
@@ -152,17 +161,7 @@ impl Api {
                 shown.extend(page.into_iter().take(room));
             }
         };
-        let looked_in = Arc::new(AtomicU64::new(0));
-        let counting = {
-            let (looked_in, inner) = (Arc::clone(&looked_in), Arc::clone(observer));
-            Arc::new(move |seen: Seen| {
-                if let Seen::Searching { mailboxes, .. } = &seen {
-                    looked_in.store(*mailboxes, Ordering::Relaxed);
-                }
-                inner(seen);
-            }) as Observer
-        };
-        let ((), planned) = tokio::join!(looking, planner::search(&self.site, &order, sender, &counting));
+        let ((), planned) = tokio::join!(looking, planner::search(&self.site, &order, sender, observer));
         let left_out = if matches!(planned, Ok(Planned::Plan(_))) {
             crate::left_out::count(&self.site, &order).await
         } else {
@@ -175,13 +174,14 @@ impl Api {
             }
             Planned::Refused(reason) => (Err(reason), None),
         };
-        let unsearched = plan.as_ref().map_or(0, |plan| plan.facts.unsearched);
-        let searched = looked_in.load(Ordering::Relaxed).saturating_sub(unsearched);
+        let searched = plan.as_ref().ok().and_then(|plan| plan.facts.searched).unwrap_or_default();
+        let obstacles = obstacles(&self.site, request.action, &some_mailboxes).await;
         Ok(DryRun {
             plan,
             in_words: request.in_words,
             searched,
             left_out,
+            obstacles,
             approval,
             sample: shown,
             by_location,
@@ -469,6 +469,23 @@ async fn root(site: &Site, mut remediation: Remediation) -> Result<Remediation, 
         remediation = site.history.load(of).await?;
     }
     Ok(remediation)
+}
+
+/// What the stores of these mailboxes say against an action, before it is done.
+async fn obstacles(site: &Site, action: Action, mailboxes: &BTreeSet<(Arc<str>, Arc<str>)>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (store, mailbox) in mailboxes {
+        let Some(store) = site.stores.get(store) else { continue };
+        match store.check(mailbox).await {
+            Ok(known) => {
+                let obstacle =
+                    known.into_iter().filter(|known| known.action == action).find_map(|known| known.obstacle);
+                found.extend(obstacle.map(|obstacle| format!("{action} in {mailbox}: {obstacle}")));
+            }
+            Err(error) => found.push(format!("{action} in {mailbox} could not be checked: {error}")),
+        }
+    }
+    found
 }
 
 /// Whether this plan needs votes, and who has decided if not.

@@ -50,7 +50,11 @@ mod tests {
     #[test]
     fn a_throttle_is_no_failed_try() {
         let tuning = Tuning { attempts: 2, throttle_patience: Duration::from_secs(10), ..Tuning::default() };
-        let throttled = |seconds| CallError::Throttled { store: "s".into(), after: Some(Duration::from_secs(seconds)), detail: None };
+        let throttled = |seconds| CallError::Throttled {
+            store: "s".into(),
+            after: Some(Duration::from_secs(seconds)),
+            detail: None,
+        };
         let silent = CallError::Transient { store: "s".into(), detail: String::new() };
         let mut patience = Patience::new(&tuning);
         assert_eq!(patience.wait(&throttled(4)), Some(Duration::from_secs(4)));

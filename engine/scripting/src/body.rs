@@ -180,7 +180,11 @@ mod tests {
 
     /// What a session says to the same message three times: the third time from its cache.
     fn thrice(source: &str) -> String {
-        let script = FilterScript::compile("test.rhai", source, &lists()).unwrap();
+        // A mistake that holds for every message is found when the script is loaded, in the same place.
+        let script = match FilterScript::compile("test.rhai", source, &lists()) {
+            Ok(script) => script,
+            Err(error) => return format!("line {}, column {}: {}", error.line, error.column, error.message),
+        };
         let mut session = script.session(&Context::default());
         let mut judge = || match session.keep(&message()) {
             Ok(verdict) => verdict.keep.to_string(),

@@ -323,9 +323,10 @@ mod tests {
 
     #[test]
     fn faults_have_a_place() {
-        let fault = judge("fn keep(message) {\n  message.subject > 5\n}").unwrap_err();
+        let fault = judge("fn keep(message) {\n  1 / (message.to.len() - 1) > 5\n}").unwrap_err();
         assert_eq!(fault.line, 2, "{fault}");
-        assert!(judge("fn keep(message) { 5 }").unwrap_err().text.contains("must return"));
+        assert_eq!(refused("fn keep(message) {\n  message.subject > 5\n}").line, 2);
+        assert!(refused("fn keep(message) { 5 }").message.contains("must return"));
     }
 
     #[test]

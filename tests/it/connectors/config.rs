@@ -43,7 +43,7 @@ async fn mistakes_name_store_key_and_cure() {
         (
             format!("connector = \"maildir\"\ndirectory = {:?}\nsettings = {{ colour = \"red\" }}", folder.path()),
             "settings.colour",
-            "its settings are maildir",
+            "its settings are archive-folder, junk-folder, maildir,",
         ),
         ("connector = \"maildir\"\nlimits = { connections = 0 }".to_owned(), "limits.connections", "1 to 10000"),
     ] {

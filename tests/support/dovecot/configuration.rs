@@ -55,8 +55,13 @@ pub(super) fn text(
         Format::Sdbox => "sdbox:~/sdbox",
         Format::Mdbox => "mdbox:~/mdbox",
     };
-    let capabilities =
-        CAPABILITIES.split(' ').filter(|name| !options.without.contains(name)).collect::<Vec<_>>().join(" ");
+    let has_acl = options.plugins.iter().any(|plugin| matches!(plugin, Plugin::Rights(_)));
+    let capabilities = CAPABILITIES
+        .split(' ')
+        .chain(has_acl.then_some("ACL"))
+        .filter(|name| !options.without.contains(name))
+        .collect::<Vec<_>>()
+        .join(" ");
     let rawlog = if options.record_commands {
         format!("protocol imap {{\n  rawlog_dir = {folder}/raw\n}}\n")
     } else {

@@ -127,6 +127,8 @@ pub struct PreviewJson {
     /// where they could not be counted in a moment.
     #[schema(value_type = Option<BTreeMap<String, u64>>)]
     pub left_out: Option<BTreeMap<LocationKind, u64>>,
+    /// What is known, in the first mailboxes of the plan, against doing the action.
+    pub obstacles: Vec<String>,
     /// Messages by the hour of their arrival.
     pub by_hour: BTreeMap<String, u64>,
     /// The first messages.
@@ -183,6 +185,7 @@ impl From<DryRun> for PreviewJson {
             selection: found.in_words,
             searched: found.searched,
             left_out: found.left_out,
+            obstacles: found.obstacles,
             counts: plan.map(|plan| plan.counts),
             mailboxes: plan.map(|plan| plan.facts.mailboxes),
             facts: plan.map(|plan| plan.facts.clone()),

@@ -103,12 +103,12 @@ pub(crate) fn error(caller: Option<&Caller>, problem: &Problem) -> Response {
     response
 }
 
-/// What every form that does something begins with: a submit button that cannot be used, and the hidden field without which no
-/// form is taken. Enter in a field presses a form's first submit button, and nothing where that one is disabled (HTML, implicit
-/// submission): so nothing is done but by the button that says it.
+/// What every form that does something begins with: a submit button that does nothing, and the hidden field without which no
+/// form is taken. Enter in a field or on a tick box presses the first submit button of a form that is not disabled (HTML,
+/// implicit submission); this one submits to a dialog, and there is none. So nothing is done but by the button that says it.
 pub(crate) fn form_token(frame: &Frame) -> Markup {
     html! {
-        button type="submit" disabled hidden {}
+        button type="submit" formmethod="dialog" formnovalidate hidden { "Nothing" }
         input type="hidden" name="form_token" value=(frame.form_token);
     }
 }

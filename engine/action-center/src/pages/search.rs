@@ -122,6 +122,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
                 (found.searched) " mailboxes searched, " (total) " messages found." }
             @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
             (layout::not_looked_at(&plan.facts))
+            @for obstacle in &found.obstacles { p .problem { "Cannot be done: " (layout::mail(obstacle)) } }
             @if plan.facts.vips > 0 { p .note.wait { (plan.facts.vips) " of them lie in mailboxes of VIPs." } }
             (charts::locations(&found.by_location))
             (charts::timeline(&found.by_hour))

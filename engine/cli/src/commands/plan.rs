@@ -174,10 +174,8 @@ fn table(found: &PreviewJson) -> Result<(), Failure> {
         ("messages", super::work::counts(&found.counts.unwrap_or_default())),
         ("VIP messages", facts.vips.to_string()),
     ];
-    if let Some(searched) = facts.searched {
-        pairs.push(("searched", format!("{searched} mailboxes")));
-    }
     pairs.extend(super::work::not_looked_at(&facts));
+    pairs.extend(found.obstacles.iter().map(|obstacle| ("CANNOT BE DONE", obstacle.clone())));
     let approval = found.approval.as_ref().map_or("none asked for".to_owned(), |rule| {
         let roles = rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
         format!("{} from {roles}{}", rule.votes, if rule.two_step { ", not the requester" } else { "" })
@@ -229,6 +227,7 @@ struct DryRunJson {
     searched: u64,
     by_location: BTreeMap<LocationKind, u64>,
     left_out: Option<BTreeMap<LocationKind, u64>>,
+    obstacles: Vec<String>,
     counts: Option<clawback_model::Counts>,
     facts: Option<clawback_model::PlanFacts>,
     messages: Vec<SampleJson>,
@@ -243,6 +242,7 @@ impl From<PreviewJson> for DryRunJson {
             searched: found.searched,
             by_location: found.by_location,
             left_out: found.left_out,
+            obstacles: found.obstacles,
             counts: found.counts,
             facts: found.facts,
             messages: found.sample,
