@@ -124,7 +124,11 @@ async fn nothing_found_is_no_all_clear_where_something_was_not_searched() {
 async fn a_folder_that_cannot_be_read_costs_only_itself() {
     let world = World::new(1, None).await;
     world.stores[0].leave_gap("c0@corp.example", "Archive", "no right to read");
-    is_partial(&world.run().await, 3, "c0@corp.example: folder `Archive`: no right to read");
+    let done = world.run().await;
+    is_partial(&done, 3, "c0@corp.example: folder `Archive`: no right to read");
+    let facts = done.plan.unwrap().facts;
+    assert_eq!((facts.searched, facts.unsearched, facts.searched_in_part), (Some(3), 1, 1));
+    assert!(done.approval.is_none(), "a folder of a mailbox asks nobody");
 }
 
 #[tokio::test]

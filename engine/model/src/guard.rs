@@ -94,7 +94,7 @@ pub struct StopWhen {
     pub mailbox_share: Option<f64>,
     /// Longer in progress than this, since the start or the last resume.
     pub running_longer_than: Option<Duration>,
-    /// More mailboxes than this that could not be searched, or any exclusion that excluded nothing: the plan asks for a vote,
+    /// More mailboxes than this of which nothing could be searched, or any exclusion that excluded nothing: the plan asks for a vote,
     /// whatever the playbook says. None: 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsearched: Option<u64>,
@@ -221,8 +221,11 @@ pub struct PlanFacts {
     /// by their outcomes alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched: Option<u64>,
-    /// Mailboxes that could not be searched: the plan does not speak for them.
+    /// Mailboxes that could not be searched, in whole or in part: the plan does not speak for them.
     pub unsearched: u64,
+    /// Those of them that were searched in part.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub searched_in_part: u64,
     /// The first of these, each with the error.
     pub unsearched_sample: Vec<(String, String)>,
     /// Whatever else could not be looked at.
@@ -233,7 +236,17 @@ pub struct PlanFacts {
     pub left_out: Vec<LeftOut>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 impl PlanFacts {
+    /// Mailboxes of which nothing was searched.
+    fn unsearched_whole(&self) -> u64 {
+        self.unsearched.saturating_sub(self.searched_in_part)
+    }
+
     /// Counts a mailbox that could not be searched.
     pub fn unsearched(&mut self, mailbox: &str, why: String) {
         self.unsearched += 1;
@@ -254,6 +267,7 @@ impl PlanFacts {
     pub fn absorb(&mut self, other: Self) {
         self.searched = Some(self.searched.unwrap_or(0) + other.searched.unwrap_or(0));
         self.unsearched += other.unsearched;
+        self.searched_in_part += other.searched_in_part;
         for (mailbox, why) in other.unsearched_sample {
             unseen::keep(&mut self.unsearched_sample, mailbox, why);
         }
@@ -277,9 +291,10 @@ impl PlanFacts {
 
     /// What was not looked at, a sentence for each kind. Every face shows these; texts of mail in them are hostile.
     pub fn not_looked_at(&self) -> Vec<String> {
-        let mailboxes = (self.unsearched > 0).then(|| {
-            let what = if self.unsearched == 1 { "mailbox" } else { "mailboxes" };
-            unseen::in_words(self.unsearched, &format!("{what} could not be searched"), self.unsearched_sample.first())
+        let whole = self.unsearched_whole();
+        let mailboxes = (whole > 0).then(|| {
+            let what = if whole == 1 { "mailbox" } else { "mailboxes" };
+            unseen::in_words(whole, &format!("{what} could not be searched"), self.unsearched_sample.first())
         });
         mailboxes.into_iter().chain(self.unseen.iter().map(Unseen::in_words)).collect()
     }
@@ -318,7 +333,7 @@ impl StopWhen {
 
     /// Whether so much was not searched that a person must look at the plan before it is acted on.
     pub fn asks_for_a_person(&self, facts: &PlanFacts) -> bool {
-        facts.unsearched > self.unsearched.unwrap_or(0) || facts.count_unseen(UnseenKind::Exclusion) > 0
+        facts.unsearched_whole() > self.unsearched.unwrap_or(0) || facts.count_unseen(UnseenKind::Exclusion) > 0
     }
 
     /// The first rule that the work so far breaks.

@@ -399,6 +399,7 @@ async fn search_mailbox(
         let page =
             with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
         for gap in page.gaps {
+            (found.facts.unsearched, found.facts.searched_in_part) = (1, 1);
             found.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
         }
         let mut messages = page.items;

@@ -15,6 +15,7 @@ use imap_codec::imap_types::response::Code;
 
 use crate::{
     command::Command,
+    copies,
     fetch::{self, Fetched},
     find::{Sight, find},
     folder::{self, Folders, MailFolder},
@@ -401,6 +402,9 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             Ok(found) => found,
             Err(error) => return self.concede(&missing, self.has_acted(), error).map(|()| Vec::new()),
         };
+        if !self.mover.has_move && found.closed.is_none() {
+            copies::unmark_finished(self.session, &found.places)?;
+        }
         let (mut jobs, mut nowhere) = (Vec::new(), Vec::new());
         for (at, mut places) in missing.into_iter().zip(found.places) {
             places.retain(|place| !self.claimed.contains(&(place.folder.wire.clone(), place.locator.uid)));

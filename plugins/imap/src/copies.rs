@@ -2,9 +2,10 @@
 //!
 //! A connection may be lost in between, and the next call knows nothing of it but the mark. It is a keyword, and goes
 //! along with a copy: so a marked message whose marked copy lies in the destination is not copied again, and a twin that
-//! came there by itself is never taken for a copy.
+//! came there by itself is never taken for a copy. Where the connection is lost after the originals were removed, the mark
+//! stays on the copies until they are looked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_connector_sdk::{
     host::{Host, MailStream},
@@ -14,14 +15,14 @@ use clawback_connector_sdk::{
 use crate::{
     act::{Checked, Order, Run},
     command::Command,
-    find::{Sight, find_in},
+    find::{Sight, find, find_in},
     folder::MailFolder,
     locator::Locator,
     mover::{self, Batch, Fate},
     numbers::{self, Mark},
     proof::Acted,
     search::open,
-    session::{Access, Reply},
+    session::{Access, Reply, Session},
     uids::sets,
 };
 
@@ -201,18 +202,58 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
 
     /// Takes the mark off the copies of messages that are where they were to go.
     pub(crate) fn unmark_copies(&mut self, arrived: &[Locator]) -> Result<(), Error> {
-        let mut folders: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-        for now in arrived {
-            folders.entry(&now.folder).or_default().push(now.uid);
-        }
-        let mut commands = Vec::new();
-        for (wire, uids) in &folders {
-            commands.push(open(wire, Access::Select));
-            commands.extend(sets(uids).iter().map(|set| mark(set, '-')));
-        }
-        self.session.selected = None;
-        self.session.flight(commands).map(|_| ())
+        unmark(self.session, arrived)
     }
+
+    /// Takes the mark off the copies of twins that an earlier call removed: it stayed on them for as long as the originals
+    /// of these targets were in their place.
+    pub(crate) fn unmark_twins(&mut self, resumed: &[usize]) -> Result<(), Error> {
+        let refs: Vec<&MessageRef> = resumed.iter().map(|at| &self.targets[*at].ref_).collect();
+        let Some(folders) = &self.folders else { return Ok(()) };
+        // A mark that is left does no harm to what is proven by now.
+        match find(self.session, folders, &refs) {
+            Ok(found) if found.closed.is_none() => unmark_finished(self.session, &found.places),
+            Err(error) if self.session.is_broken() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes the mark off copies whose originals are gone: a call that lost its connection after it removed the originals
+/// leaves it on them. `lost` has all places of each message that is not where it was.
+pub(crate) fn unmark_finished<S: MailStream>(session: &mut Session<S>, lost: &[Vec<Sight>]) -> Result<(), Error> {
+    unmark(session, lost.iter().flat_map(|places| finished(places)))
+}
+
+/// An original and its copy never lie in one folder. So marked messages in two folders may be a twin's, whose original
+/// still needs the mark of its copy.
+fn finished(places: &[Sight]) -> Vec<&Locator> {
+    let begun: Vec<&Locator> =
+        places.iter().filter(|place| place.message.is_begun).map(|place| &place.locator).collect();
+    let is_one_folder = begun.windows(2).all(|pair| pair[0].folder == pair[1].folder);
+    if is_one_folder { begun } else { Vec::new() }
+}
+
+fn unmark<'l, S: MailStream>(
+    session: &mut Session<S>,
+    copies: impl IntoIterator<Item = &'l Locator>,
+) -> Result<(), Error> {
+    // Twins have their places in common.
+    let mut folders: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    for copy in copies {
+        folders.entry(&copy.folder).or_default().insert(copy.uid);
+    }
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let mut commands = Vec::new();
+    for (wire, uids) in &folders {
+        commands.push(open(wire, Access::Select));
+        let uids: Vec<u32> = uids.iter().copied().collect();
+        commands.extend(sets(&uids).iter().map(|set| mark(set, '-')));
+    }
+    session.selected = None;
+    session.flight(commands).map(|_| ())
 }
 
 fn mark(set: &str, sign: char) -> Command {

@@ -19,11 +19,15 @@
 //! does not see. No text is a key therefore. Where other conditions leave many messages, [`crate::scan`] reads that
 //! one field of each: a server does the same work for it as for its own search, and its answer is about 100 bytes a
 //! message.
+//!
+//! Cyrus compares `FROM`, `HEADER From` and the like with the last of several fields of one name. Addresses are no keys
+//! there: [`crate::scan`] reads their fields. A Message-ID is also compared with the header as it was sent, which Cyrus
+//! 3.6 has under the name `rawheaders`; other versions find nothing by that name.
 
 use chrono::{DateTime, Days, NaiveDate};
-use clawback_connector_sdk::types::Query;
+use clawback_connector_sdk::{host::MailStream, types::Query};
 
-use crate::command::Part;
+use crate::{command::Part, session::Session};
 
 /// Values of one condition in one SEARCH; lines have a limit.
 const A_SEARCH: usize = 50;
@@ -40,10 +44,26 @@ type Key = Vec<Part>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ways(pub(crate) Vec<Vec<Key>>);
 
+/// Of several fields of one name in a message, those that the server compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compared {
+    Every,
+    Last,
+}
+
+impl Compared {
+    /// Of this server: Cyrus has capabilities that no other server has.
+    pub(crate) fn by<S: MailStream>(session: &Session<S>) -> Self {
+        let is_cyrus = session.can("X-REPLICATION") || session.can("ANNOTATE-EXPERIMENT-1");
+        if is_cyrus { Self::Last } else { Self::Every }
+    }
+}
+
 /// How to search for what the query wants. `has_literals`: text beyond ASCII costs no round trip.
-pub(crate) fn of(query: &Query, has_literals: bool) -> Ways {
+pub(crate) fn of(query: &Query, has_literals: bool, compared: Compared) -> Ways {
     let mut ways = Vec::new();
-    for way in [searches(query, has_literals, true), searches(query, false, true), searches(query, false, false)] {
+    let way = |is_utf8, has_text| searches(query, is_utf8, has_text, compared);
+    for way in [way(has_literals, true), way(false, true), way(false, false)] {
         if ways.last() != Some(&way) {
             ways.push(way);
         }
@@ -52,12 +72,12 @@ pub(crate) fn of(query: &Query, has_literals: bool) -> Ways {
 }
 
 /// How to search for messages of which only these Message-IDs are known.
-pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Ways {
+pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>, compared: Compared) -> Ways {
     let mut keys = Vec::new();
     let (mut has_nameless, mut has_hidden) = (false, false);
     for id in ids {
         match longest_run(id) {
-            Some(run) => keys.push(header("Message-ID", run)),
+            Some(run) => keys.push(message_id(run, compared)),
             // The server decodes it, and nothing of it can be told to be left.
             None if id.contains("=?") => has_hidden = true,
             None => has_nameless = true,
@@ -76,14 +96,26 @@ pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>) -> Ways {
     Ways(vec![keys.chunks(A_SEARCH).map(|keys| any(keys.to_vec())).collect(), everything])
 }
 
-/// Whether some condition can only be judged from the text of a field, which no key asks for.
-pub(crate) fn needs_text(query: &Query) -> bool {
-    !query.subject_contains.is_empty() || !query.header_contains.is_empty()
+/// The fields whose text no key asks for, so that it can only be judged from the field itself.
+pub(crate) fn unasked(query: &Query, compared: Compared) -> Vec<String> {
+    let mut fields: Vec<String> = query.header_contains.iter().map(|(name, _)| name.clone()).collect();
+    if !query.subject_contains.is_empty() {
+        fields.push("Subject".into());
+    }
+    if compared == Compared::Last {
+        if !query.from_address.is_empty() || !query.from_domain.is_empty() {
+            fields.push("From".into());
+        }
+        if !query.to_address.is_empty() {
+            fields.extend(["To", "Cc"].map(str::to_owned));
+        }
+    }
+    fields
 }
 
-fn searches(query: &Query, is_utf8: bool, has_text: bool) -> Vec<Key> {
+fn searches(query: &Query, is_utf8: bool, has_text: bool, compared: Compared) -> Vec<Key> {
     let mut lists: Vec<Vec<Key>> = Vec::new();
-    if has_text {
+    if has_text && compared == Compared::Every {
         let from = |word: &str| header("From", word);
         push(&mut lists, &query.from_address, |value| address(value, &from), || undecoded("From", is_utf8));
         push(&mut lists, &query.from_domain, |value| domain(value, &from), || undecoded("From", is_utf8));
@@ -94,7 +126,10 @@ fn searches(query: &Query, is_utf8: bool, has_text: bool) -> Vec<Key> {
             |value| address(value, &to),
             || [undecoded("To", is_utf8), undecoded("Cc", is_utf8)].concat(),
         );
-        push(&mut lists, &query.message_id, |value| longest_run(value).map(|run| header("Message-ID", run)), Vec::new);
+    }
+    if has_text {
+        let key = |value: &String| longest_run(value).map(|run| message_id(run, compared));
+        push(&mut lists, &query.message_id, key, Vec::new);
     }
     // One list may need several searches; a second one that is too long is not asked for.
     lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
@@ -164,6 +199,11 @@ fn longest_run(id: &str) -> Option<&str> {
     };
     let runs = [before, after].into_iter().flat_map(|part| part.split(|character: char| !character.is_ascii_graphic()));
     runs.max_by_key(|run| run.len()).filter(|run| run.len() > 2)
+}
+
+fn message_id(run: &str, compared: Compared) -> Key {
+    let key = header("Message-ID", run);
+    if compared == Compared::Last { any(vec![key, header("rawheaders", run)]) } else { key }
 }
 
 fn header(name: &str, text: &str) -> Key {
@@ -236,7 +276,7 @@ mod tests {
     fn ways(change: impl Fn(&mut Query)) -> Vec<Vec<String>> {
         let mut query = everything();
         change(&mut query);
-        of(&query, false).0.iter().map(|searches| searches.iter().map(show).collect()).collect()
+        of(&query, false, Compared::Every).0.iter().map(|searches| searches.iter().map(show).collect()).collect()
     }
 
     /// The key of one word of a sender.
@@ -260,8 +300,12 @@ mod tests {
     #[test]
     fn what_the_server_could_not_decode_is_asked_for_where_it_costs_nothing() {
         let query = Query { from_domain: vec!["b".into()], ..everything() };
-        let shown: Vec<Vec<String>> = of(&query, true).0.iter().map(|way| way.iter().map(show).collect()).collect();
-        assert!(shown[0][0].contains("HEADER 'From' '\u{fffd}'") && needs_charset(&of(&query, true).0[0][0]));
+        let shown: Vec<Vec<String>> =
+            of(&query, true, Compared::Every).0.iter().map(|way| way.iter().map(show).collect()).collect();
+        assert!(
+            shown[0][0].contains("HEADER 'From' '\u{fffd}'")
+                && needs_charset(&of(&query, true, Compared::Every).0[0][0])
+        );
         assert_eq!(shown[1..], ways(|query| query.from_domain = vec!["b".into()]));
     }
 
@@ -269,7 +313,8 @@ mod tests {
     fn no_text_is_a_key() {
         assert_eq!(ways(|query| query.subject_contains = vec!["invoice".into()]), [["ALL"]]);
         assert_eq!(ways(|query| query.header_contains = vec![("x".into(), "y".into())]), [["ALL"]]);
-        assert!(needs_text(&Query { subject_contains: vec!["x".into()], ..everything() }));
+        let query = Query { subject_contains: vec!["x".into()], ..everything() };
+        assert_eq!(unasked(&query, Compared::Every), ["Subject"]);
         // A value that cannot be asked for takes its whole condition along.
         let found = ways(|query| query.from_domain = vec!["m\u{fc}".into(), "x".into()]);
         assert_eq!(found[0], [format!("OR ({}) (OR ({}) ({HIDDEN}))", from("m"), from("x"))]);
@@ -298,13 +343,32 @@ mod tests {
 
     #[test]
     fn messages_without_a_usable_id_are_found_too() {
-        let Ways(ways) = of_message_ids(["<a@b>", "", "<a@b>", "ü <c\u{0}d@e>"].into_iter());
+        let Ways(ways) = of_message_ids(["<a@b>", "", "<a@b>", "ü <c\u{0}d@e>"].into_iter(), Compared::Every);
         assert_eq!(
             ways[0].iter().map(show).collect::<Vec<_>>(),
             ["OR (HEADER 'Message-ID' '<a@b>') (OR (HEADER 'Message-ID' 'd@e>') (NOT HEADER Message-ID '@'))"]
         );
-        let Ways(ways) = of_message_ids(["<=?utf-8?Q?abcdef?=@long.example>"].into_iter());
+        let Ways(ways) = of_message_ids(["<=?utf-8?Q?abcdef?=@long.example>"].into_iter(), Compared::Every);
         assert_eq!(ways[0].iter().map(show).collect::<Vec<_>>(), ["HEADER 'Message-ID' '@long.example>'"]);
-        assert_eq!(of_message_ids(["<=?utf-8?Q?abcdef?="].into_iter()).0, [[vec![Part::Raw("ALL".into())]]]);
+        assert_eq!(
+            of_message_ids(["<=?utf-8?Q?abcdef?="].into_iter(), Compared::Every).0,
+            [[vec![Part::Raw("ALL".into())]]]
+        );
+    }
+
+    #[test]
+    fn where_only_the_last_field_is_compared_addresses_are_no_keys() {
+        let query = Query {
+            from_address: vec!["a@b.c".into()],
+            to_address: vec!["d@e.f".into()],
+            message_id: vec!["<a@b>".into()],
+            ..everything()
+        };
+        let key = "OR (HEADER 'Message-ID' '<a@b>') (HEADER 'rawheaders' '<a@b>')";
+        assert_eq!(of(&query, true, Compared::Last).0[0].iter().map(show).collect::<Vec<_>>(), [key]);
+        assert_eq!(unasked(&query, Compared::Last), ["From", "To", "Cc"]);
+        assert!(unasked(&query, Compared::Every).is_empty());
+        let Ways(ways) = of_message_ids(["<a@b>"].into_iter(), Compared::Last);
+        assert_eq!(ways[0].iter().map(show).collect::<Vec<_>>(), [key]);
     }
 }

@@ -11,7 +11,7 @@ use clawback_connector_sdk::{
 
 use crate::{
     command::Command,
-    fetch,
+    copies, fetch,
     find::{Sight, find},
     folder::{self, Folders, MailFolder},
     locator::Locator,
@@ -81,6 +81,10 @@ pub(crate) fn locate<S: MailStream, H: Host>(
             None => crate::search::list(session, host)?,
         };
         let found = find(session, &folders, &lost.iter().map(|at| &refs[*at]).collect::<Vec<_>>())?;
+        // A folder that cannot be looked into may have an original that still needs the mark of its copy.
+        if found.closed.is_none() {
+            copies::unmark_finished(session, &found.places)?;
+        }
         for (at, places) in lost.into_iter().zip(found.places) {
             // It is not known to be nowhere if one folder cannot be looked into.
             if let Some(error) = found.closed.as_ref().filter(|_| places.is_empty()) {

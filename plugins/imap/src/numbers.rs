@@ -62,18 +62,37 @@ pub(crate) fn since<S: MailStream>(
     wire: &str,
     mark: Mark,
 ) -> Result<Option<BTreeMap<u32, Fetched>>, Error> {
+    read(session, wire, Some(mark))
+}
+
+/// All messages of this folder, as [`since`].
+pub(crate) fn whole<S: MailStream>(
+    session: &mut Session<S>,
+    wire: &str,
+) -> Result<Option<BTreeMap<u32, Fetched>>, Error> {
+    read(session, wire, None)
+}
+
+fn read<S: MailStream>(
+    session: &mut Session<S>,
+    wire: &str,
+    mark: Option<Mark>,
+) -> Result<Option<BTreeMap<u32, Fetched>>, Error> {
     let items = fetch::identity_items();
-    let replies = session
-        .flight(vec![open(wire, Access::Examine), Command::new(format!("UID FETCH {}:* {items}", mark.next))])?;
+    let next = mark.map_or(1, |mark| mark.next);
+    let replies =
+        session.flight(vec![open(wire, Access::Examine), Command::new(format!("UID FETCH {next}:* {items}"))])?;
     session.selected = replies.first().filter(|opened| opened.is_ok()).map(|_| (wire.to_owned(), Access::Examine));
     if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
         return Err(refusal::of(refused, "the copies cannot be looked for"));
     }
-    if replies.iter().any(|reply| !reply.is_ok()) || replies[0].uid_validity() != Some(mark.validity) {
+    if replies.iter().any(|reply| !reply.is_ok())
+        || mark.is_some_and(|mark| replies[0].uid_validity() != Some(mark.validity))
+    {
         return Ok(None);
     }
     // `n:*` always has the last message in it, even below n.
-    let messages = fetch::read(replies.iter()).into_iter().filter(|(uid, _)| *uid >= mark.next);
+    let messages = fetch::read(replies.iter()).into_iter().filter(|(uid, _)| *uid >= next);
     Ok(Some(messages.collect()))
 }
 

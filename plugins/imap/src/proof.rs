@@ -14,7 +14,7 @@ use crate::{
     command::Command,
     fetch::Fetched,
     find::{Sight, find},
-    folder::MailFolder,
+    folder::{self, Folders, MailFolder},
     locator::Locator,
     numbers::{self, Mark},
     refusal,
@@ -68,6 +68,10 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let first = origins.keys().next().filter(|_| !others.is_empty());
         let mut commands: Vec<Command> = first.iter().map(|(wire, _)| open(wire, Access::Examine)).collect();
         commands.extend(others.iter().map(|wire| Mark::command(wire)));
+        // A server may make the folder in which it keeps what is deleted with the first message that it keeps.
+        let listing = commands.len();
+        let is_listed = self.action == Action::HardDelete;
+        commands.extend(is_listed.then(|| folder::commands(self.session)).into_iter().flatten());
         let asked = commands.len();
         let mut lengths = Vec::new();
         for ((wire, _), uids) in origins.iter().chain(&arrivals) {
@@ -107,7 +111,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let (left, there) = (read(&origins, &opened), read(&arrivals, &reached));
         let mut now: BTreeMap<String, Option<Mark>> = others
             .into_iter()
-            .zip(numbers.iter().skip(1))
+            .zip(numbers[..listing].iter().skip(1))
             .map(|(wire, reply)| (wire, Mark::of_status(reply)))
             .collect();
         now.extend(
@@ -131,11 +135,12 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 _ => self.unproven.push(one),
             }
         }
-        let copies = if self.action == Action::HardDelete { self.new_copies(&gone, &now)? } else { BTreeMap::new() };
+        let copies = self.new_copies(&gone, &now, &numbers[listing..])?;
         for (key, share) in arrivals.keys().zip(&reached) {
             self.warn_of_second_copies(&key.0, share, &gone)?;
         }
         let arrived: Vec<Locator> = gone.iter().filter_map(|one| one.now.clone()).collect();
+        let resumed: Vec<usize> = gone.iter().filter(|one| one.message.is_begun).map(|one| one.job.at).collect();
         for one in gone {
             self.effects[one.job.at] = Some(match copies.get(&one.job.at) {
                 Some(path) => {
@@ -146,28 +151,58 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         }
         if !self.mover.has_move {
             self.unmark_copies(&arrived)?;
+            self.unmark_twins(&resumed)?;
         }
         self.take_back(stay)
     }
 
-    /// Where messages that were deleted turned up again meanwhile, by target: some servers keep what is expunged.
+    /// The folders of this listing that were not there when the call began. They are folders of the call from here on.
+    fn made_meanwhile(&mut self, listing: &[Reply]) -> Vec<MailFolder> {
+        let Some(folders) = &mut self.folders else { return Vec::new() };
+        match Folders::read(self.host, listing, self.session.can("X-GM-EXT-1")) {
+            Ok(now) => {
+                let made: Vec<MailFolder> = now.all.into_iter().filter(|folder| !folders.has(folder)).collect();
+                folders.all.extend(made.iter().cloned());
+                made
+            }
+            Err(error) => {
+                let why = refusal::why(&error);
+                let text = format!("new folders are not looked into for copies of what was deleted: {why}");
+                self.host.log(Level::Warn, &text);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Where messages that were deleted turned up again meanwhile, by target: some servers keep what is expunged, in a
+    /// folder that grew or in one that they made.
     fn new_copies(
         &mut self,
         gone: &[Acted],
         now: &BTreeMap<String, Option<Mark>>,
+        listing: &[Reply],
     ) -> Result<BTreeMap<usize, String>, Error> {
         let mut copies = BTreeMap::new();
-        let grown: Vec<(MailFolder, Mark)> = self
+        if self.action != Action::HardDelete {
+            return Ok(copies);
+        }
+        let made = self.made_meanwhile(listing);
+        let grown: Vec<(MailFolder, Option<Mark>)> = self
             .marks
             .iter()
             .filter(|(wire, mark)| {
                 now.get(*wire)
                     .is_some_and(|now| now.is_some_and(|now| now.validity == mark.validity && now.next > mark.next))
             })
-            .filter_map(|(wire, mark)| Some((self.folders.as_ref()?.get(wire)?.clone(), *mark)))
+            .filter_map(|(wire, mark)| Some((self.folders.as_ref()?.get(wire)?.clone(), Some(*mark))))
+            .chain(made.into_iter().map(|folder| (folder, None)))
             .collect();
         for (folder, mark) in grown {
-            let Some(messages) = numbers::since(self.session, &folder.wire, mark)? else { continue };
+            let messages = match mark {
+                Some(mark) => numbers::since(self.session, &folder.wire, mark)?,
+                None => numbers::whole(self.session, &folder.wire)?,
+            };
+            let Some(messages) = messages else { continue };
             let both: Vec<Fingerprints> = messages.values().map(Fetched::fingerprints).collect();
             for one in gone {
                 let wanted = &self.targets[one.job.at].ref_.fingerprint;

@@ -31,19 +31,22 @@ pub(crate) fn narrow<S: MailStream>(
     most: usize,
 ) -> Result<Option<(Hits, u32)>, Error> {
     let count: u64 = hits.iter().map(|one| one.all.count()).sum();
-    if !keys::needs_text(query) || count <= FEW {
+    let compared = keys::Compared::by(session);
+    let fields = keys::unasked(query, compared);
+    if fields.is_empty() || count <= FEW {
         return Ok(None);
     }
-    let mut fields: Vec<String> = query.header_contains.iter().map(|(name, _)| name.clone()).collect();
-    if !query.subject_contains.is_empty() {
-        fields.push("Subject".into());
-    }
     let items = fetch::only(&fields);
-    let text = Query {
+    let mut text = Query {
         subject_contains: query.subject_contains.clone(),
         header_contains: query.header_contains.clone(),
         ..everything()
     };
+    if compared == keys::Compared::Last {
+        text.from_address.clone_from(&query.from_address);
+        text.from_domain.clone_from(&query.from_domain);
+        text.to_address.clone_from(&query.to_address);
+    }
     let found = std::mem::take(hits);
     // The UIDs of all folders in one row, so that many small folders go into one flight.
     let mut row = found.iter().enumerate().flat_map(|(at, one)| one.all.iter().map(move |uid| (at, uid))).peekable();

@@ -135,7 +135,8 @@ fn find_hits<S: MailStream>(
     cursor: Option<&Cursor>,
     most: usize,
 ) -> Result<Found, Error> {
-    let ways = keys::of(query, session.can("LITERAL+") || session.can("LITERAL-"));
+    let has_literals = session.can("LITERAL+") || session.can("LITERAL-");
+    let ways = keys::of(query, has_literals, keys::Compared::by(session));
     let Answers { mut hits, mut refused } = Answers::default();
     let (mut count, mut asked) = (0, 0);
     // The first page asks all folders at once. A later one most likely ends in the folder where it starts.

@@ -30,20 +30,22 @@ pub(crate) fn without<S: MailStream>(
     Ok(folders.iter().filter(|folder| !is_view(folder)).cloned().collect())
 }
 
+/// STATUS has a flight of its own: Dovecot answers it before a FETCH of a virtual folder that was sent earlier.
 fn ask<S: MailStream>(session: &mut Session<S>, folders: &[&MailFolder]) -> Result<(), Error> {
-    const EACH: usize = 4;
+    const EACH: usize = 2;
     let status = |wire: &str| Command::new("STATUS ").text(wire).raw(" (MESSAGES UIDNEXT UIDVALIDITY)");
-    let mut commands = Vec::new();
+    let (mut asks, mut looks) = (Vec::new(), Vec::new());
     for folder in folders {
-        commands.push(status(&folder.wire));
-        commands.push(status(folder.aside.as_deref().unwrap_or_default()));
-        commands.push(open(&folder.wire, Access::Examine));
-        commands.push(Command::new("FETCH 1 (UID X-MAILBOX)"));
+        asks.push(status(&folder.wire));
+        asks.push(status(folder.aside.as_deref().unwrap_or_default()));
+        looks.push(open(&folder.wire, Access::Examine));
+        looks.push(Command::new("FETCH 1 (UID X-MAILBOX)"));
     }
-    let replies = session.flight(commands)?;
+    let told = session.flight(asks)?;
+    let seen = session.flight(looks)?;
     session.selected = None;
-    for (folder, answers) in folders.iter().zip(replies.chunks(EACH)) {
-        let [own, other, opened, fetched] = answers else { continue };
+    for ((folder, told), seen) in folders.iter().zip(told.chunks(EACH)).zip(seen.chunks(EACH)) {
+        let ([own, other], [opened, fetched]) = (told, seen) else { continue };
         let is_alias = numbers(own).is_some_and(|own| own[2] > 0 && numbers(other) == Some(own));
         let origin = || fetched.fetches.iter().find_map(|fetch| fetch.origin.as_deref());
         let is_named = |name: &str| name == folder.location.path || name == folder.wire;

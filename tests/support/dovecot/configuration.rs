@@ -55,13 +55,7 @@ pub(super) fn text(
         Format::Sdbox => "sdbox:~/sdbox",
         Format::Mdbox => "mdbox:~/mdbox",
     };
-    let has_acl = options.plugins.iter().any(|plugin| matches!(plugin, Plugin::Rights(_)));
-    let capabilities = CAPABILITIES
-        .split(' ')
-        .chain(has_acl.then_some("ACL"))
-        .filter(|name| !options.without.contains(name))
-        .collect::<Vec<_>>()
-        .join(" ");
+    let capabilities = capabilities(options);
     let rawlog = if options.record_commands {
         format!("protocol imap {{\n  rawlog_dir = {folder}/raw\n}}\n")
     } else {
@@ -152,6 +146,13 @@ service stats {{
         plugins = plugins(&folder.to_string(), &options.plugins),
         extra = options.extra,
     )
+}
+
+/// What the server says that it can do.
+fn capabilities(options: &Options) -> String {
+    let has_acl = options.plugins.iter().any(|plugin| matches!(plugin, Plugin::Rights(_)));
+    let offered = CAPABILITIES.split(' ').chain(has_acl.then_some("ACL"));
+    offered.filter(|name| !options.without.contains(name)).collect::<Vec<_>>().join(" ")
 }
 
 fn folders(options: &Options) -> String {

@@ -72,6 +72,10 @@ impl Dovecot {
         for (file, text) in
             [("users", accounts), ("dovecot.conf", text), ("log", String::new())].into_iter().chain(files)
         {
+            for parent in Path::new(file).ancestors().skip(1).filter(|parent| *parent != Path::new("")) {
+                fs::create_dir_all(folder.join(parent)).unwrap();
+                chown(folder.join(parent), Some(uid), Some(gid)).unwrap();
+            }
             fs::write(folder.join(file), text).unwrap();
             chown(folder.join(file), Some(uid), Some(gid)).unwrap();
         }

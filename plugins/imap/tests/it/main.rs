@@ -13,3 +13,4 @@ mod search;
 mod server;
 mod shown;
 mod traps;
+mod views;

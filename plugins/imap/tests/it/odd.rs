@@ -223,3 +223,32 @@ fn a_long_folder_is_searched_part_by_part() {
     let page = mailbox.connector().search(&mailbox.name, &from_evil(), Some(&cursors[0]), 7).unwrap();
     assert_eq!((page.messages.len(), page.next), (6, Some(cursors[1].clone())));
 }
+
+/// Cyrus compares the last of several fields with a search key, so addresses are read from the messages themselves.
+#[test]
+fn where_a_server_compares_only_the_last_field_the_first_sender_is_found() {
+    let mail = |uid: u32| {
+        let first = if uid == 70 { "From: Parcels <noreply@evil.example>\r\n" } else { "" };
+        line(uid, &format!("FLAGS () {DATE}"), &format!("{first}From: friend@good.example\r\nSubject: {uid}\r\n\r\n"))
+    };
+    let all = (1..=150).map(mail).collect::<String>() + "TAG OK\r\n";
+    let hit = mail(70) + "TAG OK\r\n";
+    let script: &[(&str, &[&str])] = &[
+        ("HEADER \"From\"", &["* SEARCH\r\nTAG OK\r\n"]),
+        ("UID FETCH 1:150 ", &[&all]),
+        ("UID FETCH 70 ", &[&hit]),
+        INBOX,
+        OPENED,
+    ];
+    let many = (1..=150).map(|uid: u32| uid.to_string()).collect::<Vec<_>>().join(" ");
+    let many = format!("* SEARCH {many}\r\nTAG OK\r\n");
+    // A few messages are read whole; of many, this one field is looked at first.
+    for (found, looks) in [("* SEARCH 70\r\nTAG OK\r\n", 1), (many.as_str(), 2)] {
+        let search: &[(&str, &[&str])] = &[("UID SEARCH ALL", &[found])];
+        let server = Scripted::new("IMAP4rev1 X-REPLICATION", &[search, script].concat());
+        let page = server.connector().search("a@b", &from_evil(), None, 100).unwrap();
+        assert_eq!((subjects(&page), gaps(&page)), (vec!["70"], vec![]));
+        let fetches = server.seen.borrow().iter().filter(|line| line.contains("UID FETCH")).count();
+        assert_eq!(fetches, looks);
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use clawback_connector_sdk::{
     Connector as _,
-    types::{Action, Effect, Error, LocationKind, Target},
+    types::{Action, Effect, Error, LocationKind, Sighting, Target},
 };
 
 use crate::{
@@ -134,6 +134,43 @@ fn a_connection_lost_after_the_copy_makes_no_second_one() {
     }
 }
 
+/// Whether any message of these folders has the mark of a copy that was begun.
+fn has_mark(mailbox: &Mailbox, folders: &[&str]) -> bool {
+    folders.iter().any(|folder| {
+        let lines = mailbox.owner(&[&format!("EXAMINE \"{folder}\""), "FETCH 1:* (FLAGS)"]);
+        lines.iter().any(|line| line.contains("FETCH (FLAGS") && line.contains("Clawback"))
+    })
+}
+
+#[test]
+fn a_connection_lost_after_originals_were_removed_leaves_no_mark_on_the_copies() {
+    for (cut, is_located) in [("UID EXPUNGE", false), ("UID EXPUNGE", true), ("UID COPY", true)] {
+        let mailbox = Mailbox::new().without(&["MOVE"]);
+        // The twins are in two folders: the first goes while the second is still in its place.
+        mailbox.phish("INBOX", 1);
+        (1..4).for_each(|number| mailbox.append("Work", "\\Seen", &phish(number)));
+        let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
+        let refs: Vec<_> = targets.iter().map(|one| one.ref_.clone()).collect();
+        let orders = Orders { cut: Some((cut, if is_located { usize::MAX } else { 1 })), hide: None };
+        let lossy = mailbox.through(proxy::start(mailbox.address(), orders));
+        for _ in 0..2 {
+            let answer = lossy.connector().apply(&lossy.name, Action::SoftDelete, &targets);
+            assert!(answer.is_err() || !is_located, "{answer:?}");
+        }
+        // The host looks, and asks again for those that are not where they were to go.
+        let located = if is_located { mailbox.connector().locate(&mailbox.name, &refs).unwrap() } else { Vec::new() };
+        let is_open = |at: &usize| {
+            let home = |one: &Sighting| one.location.kind == LocationKind::RecoverableItems;
+            !located.get(*at).is_some_and(|one| one.sightings.iter().any(home))
+        };
+        let open: Vec<Target> = (0..targets.len()).filter(is_open).map(|at| targets[at].clone()).collect();
+        until_answered(&mailbox, Action::SoftDelete, &open);
+        let counts = ["INBOX", "Work", "Recoverable Items"].map(|folder| mailbox.count(folder));
+        assert_eq!(counts, [0, 0, 4], "{cut} {is_located}");
+        assert!(!has_mark(&mailbox, &["Recoverable Items"]), "{cut} {is_located}");
+    }
+}
+
 #[test]
 fn a_copy_that_its_owner_made_is_a_message_of_its_own() {
     let mailbox = Mailbox::new().without(&["MOVE"]);
@@ -174,9 +211,16 @@ fn copies_are_found_where_the_server_does_not_tell_of_them() {
 #[test]
 fn a_copy_that_the_server_keeps_of_what_is_deleted_is_told() {
     let more = "mail_plugins = lazy_expunge\nplugin {\n  lazy_expunge = Expunged\n}\n";
-    let server = Dovecot::start_with(1, more, &[]);
-    let mailbox = Mailbox::at(server.address, user(1));
-    mailbox.owner(&["CREATE Expunged"]);
+    let server = Dovecot::start_with(2, more, &[]);
+    for (number, is_there_before) in [(1, true), (2, false)] {
+        a_kept_copy_is_told(&Mailbox::at(server.address, user(number)), is_there_before);
+    }
+}
+
+fn a_kept_copy_is_told(mailbox: &Mailbox, is_there_before: bool) {
+    if is_there_before {
+        mailbox.owner(&["CREATE Expunged"]);
+    }
     (0..3).for_each(|number| mailbox.phish("INBOX", number));
     let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
     let effects = mailbox.apply(Action::HardDelete, &targets);
