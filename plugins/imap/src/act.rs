@@ -23,7 +23,7 @@ use crate::{
     mover::{self, Batch, Fate, Mover},
     numbers::Mark,
     proof::Acted,
-    refusal,
+    readiness, refusal,
     search::open,
     session::{Access, Reply, Session},
     uids::sets,
@@ -261,6 +261,15 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
 
     /// Acts on the checked messages and sends `next` along. The answers to `next`.
     fn act(&mut self, ready: Vec<Group>, batch: Batch, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
+        let is_delete = self.action == Action::HardDelete;
+        // Asked before a folder is made or a message copied: a copy whose original cannot be removed would stay.
+        if let Some(one) = ready.iter().find_map(|(_, checked)| checked.first())
+            && (is_delete || !self.mover.has_move)
+            && let Some(why) = readiness::against_removal(self.session, &one.from)?
+        {
+            self.fail(ready.iter().flat_map(|(_, checked)| checked).map(|one| &one.job), &why);
+            return self.session.flight(next);
+        }
         let mut orders = Vec::new();
         for (to, checked) in ready {
             if let Some(to) = &to
@@ -271,11 +280,11 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
             orders.push((to, checked));
         }
-        if let Some(why) = self.mover.obstacle(self.action == Action::HardDelete) {
+        if let Some(why) = self.mover.obstacle(is_delete) {
             self.fail(orders.iter().flat_map(|(_, checked)| checked).map(|one| &one.job), why);
             return self.session.flight(next);
         }
-        if self.action == Action::HardDelete {
+        if is_delete {
             return self.delete(orders.into_iter().flat_map(|(_, checked)| checked).collect(), next);
         }
         let orders: Vec<_> = orders.into_iter().filter_map(|(to, checked)| Some((to?, checked))).collect();

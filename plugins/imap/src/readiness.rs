@@ -65,6 +65,20 @@ pub(crate) fn check<S: MailStream, H: Host>(
     Ok(readiness.collect())
 }
 
+/// Why nothing can be taken out of this folder, where the server tells our rights in it. It stays the open one.
+pub(crate) fn against_removal<S: MailStream>(
+    session: &mut Session<S>,
+    folder: &MailFolder,
+) -> Result<Option<String>, Error> {
+    if !session.can("ACL") {
+        return Ok(None);
+    }
+    let reply = session.run(Command::new("MYRIGHTS ").text(folder.wire.as_str()))?;
+    let rights = if reply.is_ok() { rights_in(&reply).next() } else { None };
+    let rights = Rights(rights.map(|rights| (folder.wire.clone(), rights)).into_iter().collect());
+    Ok(rights.against_removal(folder))
+}
+
 /// Our rights in folders, where the server tells them.
 struct Rights(Vec<(String, String)>);
 
