@@ -324,3 +324,22 @@ async fn the_limit_of_a_query_with_exclusions_is_on_what_the_query_finds() {
     let refused = found.plan.unwrap_err().to_string();
     assert!(refused.contains("limited to 1000 and the search stopped at 1003: at least so many match"), "{refused}");
 }
+
+#[tokio::test]
+async fn a_store_whose_handles_stay_loses_no_receipt_when_an_answer_is_lost() {
+    let world = World::new(3, 4).await;
+    world.store.keep_handles();
+    // Each call acts in full, and then is throttled or cut off instead of answering.
+    world.store.lose_answers([throttled(), transient(), throttled()]);
+    let done = world.run().await;
+    assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 12), "{:?}", world.reasons(&done).await);
+    assert_eq!(world.store.acts(), 12, "nothing is done twice");
+    let undo = world.api.undo(&world.ann, &done.id).await.unwrap();
+    let undone = world.worker().run(&undo.id).await.unwrap();
+    assert_eq!((undone.status, undone.counts.succeeded), (Status::Completed, 12));
+    for mailbox in ["user00@corp.example", "user01@corp.example", "user02@corp.example"] {
+        let all = world.store.messages(mailbox);
+        assert!(all.iter().all(|message| message.location.kind == LocationKind::Inbox), "{mailbox}");
+    }
+    world.verify().await;
+}

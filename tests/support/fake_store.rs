@@ -33,6 +33,7 @@ struct State {
     waiting: u64,
     down: bool,
     answers_everything: bool,
+    keeps_handles: bool,
     denied: BTreeSet<String>,
     gaps: BTreeMap<String, Vec<Gap>>,
 }
@@ -185,6 +186,11 @@ impl FakeStore {
         self.state().gaps.entry(mailbox.to_owned()).or_default().push(gap);
     }
 
+    /// A message keeps its handle when it moves, as in stores whose handles are of the mailbox and not of a folder.
+    pub fn keep_handles(&self) {
+        self.state().keeps_handles = true;
+    }
+
     /// Searches answer with every message of a mailbox, as a connector may.
     pub fn answer_everything(&self) {
         self.state().answers_everything = true;
@@ -291,8 +297,10 @@ fn act(state: &mut State, mailbox: &str, action: Action, aim: &Aim) -> Effect {
         kept.remove(at);
         return Effect::Succeeded(Receipt { former, now: None, location: None, evidence: None });
     };
-    state.next += 1;
-    message.reference.locator = format!("m{}", state.next);
+    if !state.keeps_handles {
+        state.next += 1;
+        message.reference.locator = format!("m{}", state.next);
+    }
     message.location = destination.clone();
     if let Some(home) = &aim.former {
         message.flags.clone_from(&home.flags);
