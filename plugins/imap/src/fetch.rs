@@ -4,7 +4,7 @@
 //! fields under the fingerprint are a section of their own, which is cut at the same place whoever asks; the fields of
 //! a message that was cut are then asked for one by one, up to [`FIELD`] bytes each.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use clawback_connector_sdk::{
     fingerprint::{self, Fingerprints},
@@ -46,6 +46,8 @@ pub(crate) struct Fetched {
     /// The structure, not yet read.
     structure: Option<Vec<u8>>,
     pub(crate) attachments: Option<Vec<String>>,
+    /// The parts of the message where names may be that the structure does not tell.
+    pub(crate) windows: Vec<Range<u64>>,
     /// Part of the whole message, if that was asked for.
     pub(crate) raw: Vec<u8>,
     /// Fields that are longer than [`FIELD`], by their names.
@@ -208,6 +210,7 @@ impl Fetched {
             for item in items.as_ref() {
                 if let MessageDataItem::BodyStructure(structure) = item {
                     self.attachments = Some(attachment::names(structure));
+                    self.windows = attachment::windows(structure, self.size);
                 }
             }
         }
@@ -218,6 +221,11 @@ impl Fetched {
 pub(crate) fn raw(reply: &Reply, uid: u32) -> Vec<u8> {
     let mut fetches = reply.fetches.iter().filter(|fetch| fetch.uid == Some(uid));
     fetches.find_map(|fetch| fetch.raw.clone()).unwrap_or_default()
+}
+
+/// The parts of messages that were fetched alone, each with the UID of its message.
+pub(crate) fn raws(reply: &Reply) -> impl Iterator<Item = (u32, &[u8])> {
+    reply.fetches.iter().filter_map(|fetch| Some((fetch.uid?, fetch.raw.as_deref()?)))
 }
 
 /// Whether this is a flag of the message: `\Recent` and our own mark are none.

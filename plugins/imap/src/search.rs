@@ -14,6 +14,7 @@ use clawback_connector_sdk::{
 
 use crate::{
     ask::{Answers, Hits, Refused, ask_each},
+    attachment::read_hidden,
     command::Command,
     cursor::Cursor,
     fetch::{self, Fetched},
@@ -239,12 +240,15 @@ impl Page<'_> {
         let flights = flights(hits);
         let count = flights.len();
         for (number, some) in flights.into_iter().enumerate() {
-            let read = fetch_each(session, &some, &items, &names)?;
-            for (at, (one, mut read)) in some.iter().zip(read).enumerate() {
-                complete(session, one, &mut read, &names)?;
-                if wants_attachments {
-                    read_attachments(session, one, &mut read)?;
+            let mut all = fetch_each(session, &some, &items, &names)?;
+            if wants_attachments {
+                for (one, read) in some.iter().zip(&mut all) {
+                    read_attachments(session, one, read)?;
                 }
+                read_hidden(session, &some, &mut all)?;
+            }
+            for (at, (one, mut read)) in some.iter().zip(all).enumerate() {
+                complete(session, one, &mut read, &names)?;
                 let is_last = number + 1 == count && at + 1 == some.len();
                 if let Some(uid) = self.take(one, read, is_last) {
                     return Ok(Some(cursor_at(one, uid, self.cursor, self.most)));

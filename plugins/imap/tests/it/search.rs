@@ -108,6 +108,51 @@ fn attachment_names_come_from_the_structure() {
     let query = Query { attachment_name: vec!["pdf.EXE".into(), "ärger".into()], ..everything() };
     let names: Vec<_> = mailbox.search(&query).into_iter().map(|message| message.attachments).collect();
     assert_eq!(names, [["invoice.PDF.exe"], ["ärger.zip"]]);
+    // The three of a search, and one for what the structures do not tell.
+    assert_eq!(*mailbox.host.flights.borrow(), 4);
+}
+
+#[test]
+fn attachment_names_that_the_structure_hides() {
+    let mailbox = Mailbox::new();
+    let mail = |parts: &[&str]| {
+        let parts = ["Content-Type: text/plain\r\n\r\nhello", &parts.join("\r\n--bb\r\n")].join("\r\n--bb\r\n");
+        format!(
+            "From: eve@evil.example\r\nSubject: att\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=bb\r\n\r\n\
+             --bb\r\n{parts}\r\n--bb--\r\n"
+        )
+    };
+    let blanks = "Content-Disposition: attachment; filename=My Invoice March.exe\r\n\
+                  Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\nQUFB";
+    let unquoted = "Content-Type: application/octet-stream; name=Bill April.exe\r\n\r\nA";
+    let attached = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n\
+                    RnJvbTogYUBiCk1JTUUtVmVyc2lvbjogMS4wCkNvbnRlbnQtVHlwZTogYXBwbGljYXRpb24vbXN3\r\n\
+                    b3JkOyBuYW1lPSJkZWVwLWI2NC5kb2NtIgoKeAo=\r\n";
+    let line = "QUFB".repeat(19) + "\r\n";
+    let large = format!(
+        "Content-Type: application/pdf; name=large.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n{}",
+        line.repeat(4_000)
+    );
+    mailbox.append("INBOX", "", mail(&[blanks]).as_bytes());
+    mailbox.append("Archive", "", mail(&[attached]).as_bytes());
+    // What comes behind a large body is found without fetching the body.
+    mailbox.append("INBOX", "", mail(&[&large, unquoted, &large, attached]).as_bytes());
+    let single = "From: eve@evil.example\r\nMIME-Version: 1.0\r\n\
+                  Content-Type: application/octet-stream; name=Lone File.exe\r\n\r\nA\r\n";
+    mailbox.append("INBOX", "", single.as_bytes());
+    for (name, count) in [
+        ("my invoice march.exe", 1),
+        ("deep-b64.docm", 2),
+        ("Bill April.exe", 1),
+        ("Lone File.exe", 1),
+        ("large.pdf", 1),
+        ("other.exe", 0),
+    ] {
+        let query = Query { attachment_name: vec![name.into()], ..everything() };
+        assert_eq!(mailbox.search(&query).len(), count, "{name}");
+        assert_eq!(*mailbox.host.flights.borrow(), 4, "{name}");
+    }
 }
 
 #[test]
