@@ -11,7 +11,7 @@ const BASE: u32 = 0x10_ff00;
 /// The characters that spell a byte.
 const SPELLING: std::ops::RangeInclusive<char> = '\u{10ff80}'..='\u{10ffff}';
 
-/// The name as a guest is told it. `None` where the system's names are no bytes and this one is no text.
+/// The spelling of a name that a guest gets. `None` where the system's names are no bytes and this one is no text.
 #[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "elsewhere there may be no spelling"))]
 pub(crate) fn told(name: &OsStr) -> Option<String> {
     if let Some(text) = name.to_str()

@@ -1,4 +1,4 @@
-//! Many scattered messages in one folder are deleted for good: what is told of each is what is true of it.
+//! Many scattered messages in one folder are deleted for good: each outcome equals the truth at the server.
 
 use clawback_model::{OutcomeKind, Status};
 use clawback_tests::access::Access;

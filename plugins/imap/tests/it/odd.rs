@@ -186,7 +186,7 @@ fn headers_that_are_too_long_end_a_page_early_and_lose_nothing() {
     assert_eq!(found.len(), 31);
     let last = found.iter().find(|message| message.subject == "huge").unwrap();
     assert_eq!(last.cut, ["to"]);
-    // A condition on what was cut cannot be judged: the host is told, and decides.
+    // A condition on what was cut cannot be judged here. The connector names the text, and the host decides.
     let to = Query { to_address: vec!["last@acme.test".into()], ..from_evil() };
     assert_eq!(mailbox.search(&to).iter().map(|message| message.subject.as_str()).collect::<Vec<_>>(), ["huge"]);
     // The message is known again by what its fingerprint covers.

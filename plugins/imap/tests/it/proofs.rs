@@ -1,4 +1,4 @@
-//! What is told is what happened: on a plain server, behind a proxy, without rights, and after lost connections.
+//! Each outcome is what happened at the server: on a plain server, behind a proxy, without rights, and after lost connections.
 
 use std::sync::OnceLock;
 

@@ -1,4 +1,4 @@
-//! A proxy that forwards a client's commands one by one, as a slow network does, and cuts connections where it is told.
+//! A proxy that forwards a client's commands one by one, as a slow network does, and cuts connections at a set place.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},

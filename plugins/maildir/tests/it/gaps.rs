@@ -1,4 +1,4 @@
-//! What cannot be looked at costs only itself and is told; what can be looked at is found, however it is named.
+//! What cannot be looked at costs only itself and is a gap; what can be looked at is found, however it is named.
 
 use std::{
     fs,
