@@ -89,6 +89,12 @@ pub enum CallError {
         /// What happened.
         detail: String,
     },
+    /// No call was made: a stop was asked for while it waited for its turn.
+    #[error("store `{store}` was not called: a stop was asked for")]
+    Stopped {
+        /// Which store.
+        store: Arc<str>,
+    },
     /// Will not work again as it is.
     #[error("store `{store}` refused: {detail}")]
     Permanent {
@@ -135,6 +141,13 @@ pub enum CallError {
         /// What it did.
         detail: String,
     },
+}
+
+impl CallError {
+    /// Whether the same call may do later, which leaves what it was to do open.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Throttled { .. } | Self::Transient { .. } | Self::Stopped { .. })
+    }
 }
 
 fn said(detail: Option<&str>) -> String {

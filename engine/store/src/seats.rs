@@ -1,5 +1,5 @@
 //! A store's limits, over all nodes: each node holds seats, which never sum to more than the store allows at once, and takes
-//! tokens out of one bucket, a lot at a time. Both lock the store's one row, for the length of a short transaction.
+//! tokens out of one bucket, a lot at a time. A store that asked to be left alone is left alone by all of them. Each locks the store's one row, for the length of a short transaction.
 
 use std::time::Duration;
 
@@ -8,6 +8,15 @@ use clawback_model::Timestamp;
 use crate::dialect::Tx;
 use crate::error::StoreError;
 use crate::store::Store;
+
+/// What a node has of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seats {
+    /// Calls that it may make at once.
+    pub seats: u32,
+    /// The store asked every node to be left alone until then; a time that has passed means nothing.
+    pub held_until: Timestamp,
+}
 
 /// Tokens are kept in millionths, so that a bucket fills between two looks.
 const UNIT: i64 = 1_000_000;
@@ -24,9 +33,9 @@ impl Store {
         used: u32,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<Seats, StoreError> {
         let mut tx = self.write().await?;
-        lock_store(&mut tx, store).await?;
+        let held_until = lock_store(&mut tx, store).await?;
         tx.execute("DELETE FROM seats WHERE store = $1 AND until <= $2", &[store.into(), now.into()]).await?;
         let sql = "SELECT CAST(COALESCE(SUM(seats), 0) AS BIGINT), COUNT(*) FROM seats WHERE store = $1 AND node <> $2";
         let row = tx.row(sql, &[store.into(), node.into()]).await?;
@@ -41,7 +50,21 @@ impl Store {
         )
         .await?;
         tx.commit().await?;
-        Ok(u32::try_from(mine).unwrap_or(0))
+        Ok(Seats { seats: u32::try_from(mine).unwrap_or(0), held_until })
+    }
+
+    /// Has every node leave a store alone until `until`: it throttles, and asked for that. The latest time stands.
+    #[tracing::instrument(name = "store.seats.hold", skip_all, fields(store = store))]
+    pub async fn hold_store(&self, store: &str, until: Timestamp) -> Result<(), StoreError> {
+        let sql = "SELECT 1 FROM store_limits WHERE store = $1 AND held_until >= $2";
+        if self.read().await?.row(sql, &[store.into(), until.into()]).await?.is_some() {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        lock_store(&mut tx, store).await?;
+        let sql = "UPDATE store_limits SET held_until = $1 WHERE store = $2 AND held_until < $1";
+        tx.execute(sql, &[until.into(), store.into()]).await?;
+        tx.commit().await
     }
 
     /// Every node that holds seats of a store.
@@ -95,9 +118,9 @@ impl Store {
     }
 }
 
-async fn lock_store(tx: &mut Tx, store: &str) -> Result<(), StoreError> {
+/// Locks a store's row; gives until when the store is to be left alone.
+async fn lock_store(tx: &mut Tx, store: &str) -> Result<Timestamp, StoreError> {
     tx.execute("INSERT INTO store_limits (store) VALUES ($1) ON CONFLICT (store) DO NOTHING", &[store.into()]).await?;
-    let sql = tx.and_lock("SELECT store FROM store_limits WHERE store = $1");
-    tx.row(sql, &[store.into()]).await?;
-    Ok(())
+    let sql = tx.and_lock("SELECT held_until FROM store_limits WHERE store = $1");
+    tx.row(sql, &[store.into()]).await?.map_or(Ok(Timestamp(0)), |row| row.time(0))
 }

@@ -112,7 +112,8 @@ impl LaneClaim {
 
 impl Store {
     /// Claims up to `most` lanes on `store`, fewer where these have many targets: of the gravest open batch, among equals of
-    /// the one that waited longest. None if nothing is free.
+    /// the one that waited longest. None if nothing is free. After an error the node may hold lanes that it does not know of:
+    /// see [`Store::disown_lanes`].
     #[tracing::instrument(name = "store.lanes.claim", skip_all, fields(node.id = node, store = store))]
     pub async fn claim_lanes(
         &self,
@@ -218,6 +219,24 @@ impl Store {
         }
         tx.commit().await?;
         Ok(lost.into_iter().map(|report| report.claim).collect())
+    }
+
+    /// Hands back every lane that `node` holds without knowing it, and gives how many these were: those of claims whose answer
+    /// was lost, or whose targets could not be read. `known` are the lanes that it works on.
+    #[tracing::instrument(name = "store.lanes.disown", skip_all, fields(node.id = node))]
+    pub async fn disown_lanes(&self, node: &str, known: &HashSet<LaneClaim>) -> Result<u64, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = tx.and_lock("SELECT remediation, lane, claims FROM work WHERE node = $1");
+        let mut disowned = 0;
+        for row in tx.rows(sql, &[node.into()]).await? {
+            let claim = LaneClaim { remediation: row.int(0)?, lane: row.int(1)?, claims: row.int(2)? };
+            if !known.contains(&claim) {
+                let sql = "UPDATE work SET node = NULL WHERE remediation = $1 AND lane = $2 AND node = $3";
+                disowned += tx.execute(sql, &[claim.remediation.into(), claim.lane.into(), node.into()]).await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(disowned)
     }
 
     /// Hands back every lane of nodes that are dead, and gives how many these were. `dead` is known for dead already.

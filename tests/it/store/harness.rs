@@ -56,6 +56,23 @@ impl Database {
         }
     }
 
+    /// Locks a table of PostgreSQL for as long as what is given back lives.
+    pub(crate) async fn locked(&self, table: &str) -> sqlx::PgConnection {
+        let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let sql = sqlx::AssertSqlSafe(format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection
+    }
+
+    /// Ends every connection to this database of PostgreSQL, whatever it is doing.
+    pub(crate) async fn drop_connections(&self) {
+        let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
     /// Takes the rows' own protection away, which an intruder with the database's rights can do.
     pub(crate) async fn unprotect(&self) {
         let names = ["events_are_final", "events_are_kept", "outcomes_are_final", "targets_are_final"];

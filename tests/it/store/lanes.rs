@@ -213,19 +213,54 @@ async fn seats_never_sum_to_more_than_the_store_allows() {
             now = now.plus(Duration::from_millis(500));
             // The first holder cannot give back at once what is under way.
             let used = if step < 5 { held.get(node).copied().unwrap_or(0) } else { 0 };
-            let seats = store.take_seats(node, "corp", 10, used, now, now.plus(TTL)).await.unwrap();
+            let seats = store.take_seats(node, "corp", 10, used, now, now.plus(TTL)).await.unwrap().seats;
             held.insert(node, seats);
             assert!(held.values().sum::<u32>() <= 10, "{held:?}");
         }
         assert_eq!(held.values().copied().collect::<Vec<_>>(), [3, 3, 3], "each its share in the end");
         store.leave_seats("a", "corp").await.unwrap();
-        assert_eq!(store.take_seats("b", "corp", 10, 0, now, now.plus(TTL)).await.unwrap(), 5);
+        assert_eq!(store.take_seats("b", "corp", 10, 0, now, now.plus(TTL)).await.unwrap().seats, 5);
         let later = now.plus(TTL * 2);
         assert_eq!(
-            store.take_seats("d", "corp", 10, 0, later, later.plus(TTL)).await.unwrap(),
+            store.take_seats("d", "corp", 10, 0, later, later.plus(TTL)).await.unwrap().seats,
             10,
             "the others are gone"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_asked_to_be_left_alone_is_left_alone_by_every_node() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let until = NOW.plus(Duration::from_secs(30));
+        let held_until = async |node| {
+            let taken = store.take_seats(node, "corp", 10, 0, NOW, NOW.plus(TTL)).await.unwrap();
+            taken.held_until
+        };
+        assert_eq!(held_until("a").await, Timestamp(0));
+        store.hold_store("corp", until).await.unwrap();
+        store.hold_store("corp", NOW.plus(Duration::from_secs(10))).await.unwrap();
+        store.hold_store("other", NOW.plus(TTL)).await.unwrap();
+        assert_eq!((held_until("a").await, held_until("b").await), (until, until), "the latest time stands");
+    }
+}
+
+#[tokio::test]
+async fn lanes_that_a_node_does_not_know_of_are_handed_back() {
+    for database in Database::all().await {
+        let (id, _) = opened(&database, 1, &targets(40), Severity::Low).await;
+        let store = &database.store;
+        let known = store.claim_lanes("a", "corp", Whose::Only(&id), 2, NOW).await.unwrap().unwrap();
+        let lost = store.claim_lanes("a", "corp", Whose::Only(&id), 3, NOW).await.unwrap().unwrap();
+        let others = store.claim_lanes("b", "corp", Whose::Only(&id), 1, NOW).await.unwrap().unwrap();
+        let known = known.lanes.iter().map(|lane| lane.claim).collect();
+        assert_eq!(store.disown_lanes("a", &known).await.unwrap(), 3, "{}", database.name);
+        assert_eq!(store.disown_lanes("a", &known).await.unwrap(), 0);
+        assert_eq!(store.lanes_left(&id).await.unwrap().held, 3);
+        assert_eq!(database.report("a", &lost.lanes, 0, LaneEnd::Done).await.unwrap().len(), 3, "its claims are void");
+        assert_eq!(database.report("b", &others.lanes, 0, LaneEnd::Done).await.unwrap(), []);
+        assert!(database.lanes("c", &id).await.iter().any(|lane| lane.in_doubt));
     }
 }
 
