@@ -12,6 +12,7 @@ mod bucket;
 mod clocks;
 mod connectors;
 mod crash;
+mod crowded;
 mod engine;
 mod evidence;
 mod faces;

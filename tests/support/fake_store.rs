@@ -19,8 +19,8 @@ const OPEN: usize = 1 << 20;
 pub struct FakeStore {
     name: Arc<str>,
     capabilities: Capabilities,
-    state: Mutex<State>,
-    gate: Semaphore,
+    state: Arc<Mutex<State>>,
+    gate: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -30,6 +30,7 @@ struct State {
     failures: VecDeque<CallError>,
     lost_answers: VecDeque<CallError>,
     acts: u64,
+    calls: u64,
     waiting: u64,
     down: bool,
     answers_everything: bool,
@@ -60,8 +61,8 @@ impl FakeStore {
                 calls: 32,
                 calls_per_second: None,
             },
-            state: Mutex::default(),
-            gate: Semaphore::new(OPEN),
+            state: Arc::default(),
+            gate: Arc::new(Semaphore::new(OPEN)),
         }
     }
 
@@ -70,6 +71,18 @@ impl FakeStore {
     pub fn with_largest_batch(mut self, most: u32) -> Self {
         self.capabilities.largest_batch = most;
         self
+    }
+
+    /// The same mail in a store that takes so many calls at once, and so many in a second if it says so.
+    #[must_use]
+    pub fn limited(&self, calls: u32, calls_per_second: Option<u32>) -> Self {
+        let capabilities = Capabilities { calls, calls_per_second, ..self.capabilities.clone() };
+        Self {
+            name: Arc::clone(&self.name),
+            capabilities,
+            state: Arc::clone(&self.state),
+            gate: Arc::clone(&self.gate),
+        }
     }
 
     /// The same, able to do only these actions.
@@ -208,6 +221,11 @@ impl FakeStore {
         self.state().acts
     }
 
+    /// How many calls to a mailbox began so far.
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
     /// All messages of a mailbox, wherever they lie.
     pub fn messages(&self, mailbox: &str) -> Vec<Message> {
         self.state().mailboxes.get(mailbox).into_iter().flatten().map(|kept| kept.message.clone()).collect()
@@ -219,6 +237,7 @@ impl FakeStore {
 
     fn enter(&self, mailbox: &str) -> Result<MutexGuard<'_, State>, CallError> {
         let mut state = self.state();
+        state.calls += 1;
         if state.down {
             return Err(CallError::Transient {
                 store: Arc::clone(&self.name),

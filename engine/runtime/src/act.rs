@@ -12,16 +12,15 @@ use clawback_store::{Lane, LaneClaim, LaneEnd};
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use crate::crew::Stop;
-use crate::error::Error;
 use crate::evidence::{self, Keeper};
 use crate::gate::Gated;
-use crate::patience::Patience;
+use crate::patience::{Patience, locate_all};
 use crate::progress::{Observer, Seen};
-use crate::settle::settle;
+use crate::settle::{judged, settle};
 use crate::site::Site;
+use crate::stop::Stop;
 
 /// What the tasks of a batch share.
 pub(crate) struct Bench {
@@ -141,6 +140,10 @@ async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>)
         let Err(error) = call(bench, place, &mut chunk, &mut acted.outcomes).await else { return acted };
         chunk.in_doubt = true;
         match &error {
+            CallError::Stopped { .. } => {
+                acted.rest = Rest::Stopped;
+                return acted;
+            }
             CallError::Throttled { .. } => {
                 acted.throttled = true;
                 (bench.observer)(Seen::Throttled);
@@ -157,7 +160,10 @@ async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>)
                 acted.rest = Rest::StoreDown;
                 return acted;
             }
-            give_up(bench, place, &mut chunk, &error, &mut acted.outcomes).await;
+            if let Err(CallError::Stopped { .. }) = give_up(bench, place, &mut chunk, &error, &mut acted.outcomes).await
+            {
+                acted.rest = Rest::Stopped;
+            }
             return acted;
         };
         bench.rest(wait).await;
@@ -165,20 +171,40 @@ async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>)
 }
 
 /// The last error stands. But what the calls did in spite of it is looked for once more, so that it is not called failed.
+/// Where a stop is asked for meanwhile nothing is called failed either.
 async fn give_up(
     bench: &Bench,
     place: Place<'_>,
     chunk: &mut Chunk<'_>,
     error: &CallError,
     outcomes: &mut Vec<Outcome>,
-) {
-    let known = settled(bench, place, chunk, outcomes).await.is_ok();
-    for target in chunk.left.drain(..) {
-        let mut outcome = bench.failed(target, error);
-        if !known && let Some(detail) = &mut outcome.detail {
-            detail.push_str("; whether it was done could not be seen, a retry looks first");
+) -> Result<(), CallError> {
+    let detail = match settled(bench, place, chunk, outcomes).await {
+        Ok(_) => error.to_string(),
+        Err(stopped @ CallError::Stopped { .. }) => return Err(stopped),
+        Err(_) => unseen(error),
+    };
+    let failed =
+        |target: &Target| bench.outcome(target.seq, OutcomeKind::Failed, reason(error), Some(detail.clone()), None);
+    outcomes.extend(chunk.left.drain(..).map(failed));
+    Ok(())
+}
+
+/// What stands with a target that may or may not have been acted on.
+fn unseen(error: impl std::fmt::Display) -> String {
+    format!("{error}; whether it was done could not be seen, a retry looks first")
+}
+
+fn reason(error: &CallError) -> Reason {
+    match error {
+        CallError::Throttled { .. } => Reason::ThrottledTooLong,
+        CallError::Transient { .. } | CallError::Untrusted { .. } | CallError::Stopped { .. } => {
+            Reason::StoreUnavailable
         }
-        outcomes.push(outcome);
+        CallError::Permanent { .. } => Reason::StoreRefused,
+        CallError::Denied { .. } => Reason::Denied,
+        CallError::NotFound { .. } => Reason::MailboxNotFound,
+        CallError::Fault { .. } => Reason::ConnectorFault,
     }
 }
 
@@ -229,15 +255,44 @@ async fn settled(
     Ok(aims)
 }
 
-/// Looks, without touching anything: outcomes of what was done to the targets of one mailbox before they were left.
-pub(crate) async fn look(site: &Site, action: Action, batch: u32, targets: &[Target]) -> Result<Vec<Outcome>, Error> {
-    let Some(first) = targets.first() else { return Ok(Vec::new()) };
-    let store = site.store(&first.store)?;
-    let targets: Vec<&Target> = targets.iter().collect();
-    let mut aims = targets.iter().map(|target| aim(target)).collect();
-    let done = settle(&**store, &first.mailbox, action, &targets, &mut aims).await?;
-    let now = site.now();
-    Ok(done.into_iter().map(|(seq, receipt)| confirmed(seq, receipt, batch, now)).collect())
+/// Looks, without touching anything, for what was done to targets of one mailbox before they were left. What cannot be seen by
+/// `deadline` has failed: whoever waits for the end of a cancel must not wait for a mailbox that never answers.
+pub(crate) async fn look(
+    site: &Site,
+    action: Action,
+    batch: u32,
+    targets: &[Target],
+    deadline: Instant,
+) -> Vec<Outcome> {
+    let Some(first) = targets.first() else { return Vec::new() };
+    let failed = |target: &Target, reason, detail: &str| Outcome {
+        seq: target.seq,
+        kind: OutcomeKind::Failed,
+        reason,
+        detail: Some(detail.to_owned()),
+        receipt: None,
+        batch: Some(batch),
+        recorded_at: site.now(),
+    };
+    let all_failed = |reason, detail: &str| targets.iter().map(|target| failed(target, reason, detail)).collect();
+    let store = match site.store(&first.store) {
+        Ok(store) => store,
+        Err(error) => return all_failed(Reason::StoreUnavailable, &unseen(error)),
+    };
+    let references: Vec<_> = targets.iter().map(|target| target.reference.clone()).collect();
+    match timeout_at(deadline, locate_all(site, &**store, &first.mailbox, &references)).await {
+        Ok(Ok(located)) => {
+            let targets: Vec<&Target> = targets.iter().collect();
+            let mut aims = targets.iter().map(|target| aim(target)).collect();
+            let done = judged(located, action, &targets, &mut aims);
+            done.into_iter().map(|(seq, receipt)| confirmed(seq, receipt, batch, site.now())).collect()
+        }
+        Ok(Err(error)) => all_failed(reason(&error), &unseen(&error)),
+        Err(_) => {
+            let detail = unseen(format_args!("store `{}` did not answer in time", first.store));
+            all_failed(Reason::StoreUnavailable, &detail)
+        }
+    }
 }
 
 fn confirmed(seq: u32, receipt: Receipt, batch: u32, now: Timestamp) -> Outcome {
@@ -264,9 +319,10 @@ impl Bench {
 
     /// Sleeps, but no longer than until a stop is asked for.
     async fn rest(&self, wait: Duration) {
-        let until = Instant::now() + wait;
-        while Instant::now() < until && !self.must_stop() {
-            tokio::time::sleep(self.site.tuning.control.min(until - Instant::now())).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.stop.raised() => {}
+            () = self.reports.closed() => {}
         }
     }
 
@@ -279,18 +335,6 @@ impl Bench {
             Effect::Failed(detail) => (OutcomeKind::Failed, Reason::StoreRefused, Some(detail), None),
         };
         self.outcome(seq, kind, reason, detail, receipt)
-    }
-
-    fn failed(&self, target: &Target, error: &CallError) -> Outcome {
-        let reason = match error {
-            CallError::Throttled { .. } => Reason::ThrottledTooLong,
-            CallError::Transient { .. } | CallError::Untrusted { .. } => Reason::StoreUnavailable,
-            CallError::Permanent { .. } => Reason::StoreRefused,
-            CallError::Denied { .. } => Reason::Denied,
-            CallError::NotFound { .. } => Reason::MailboxNotFound,
-            CallError::Fault { .. } => Reason::ConnectorFault,
-        };
-        self.outcome(target.seq, OutcomeKind::Failed, reason, Some(error.to_string()), None)
     }
 
     fn outcome(

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clawback_model::{Outcome, Remediation, Target};
 use clawback_store::{BatchSum, Lease, StoreError};
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, stream};
+use tokio::time::Instant;
 
 use crate::act;
 use crate::control::Control;
@@ -18,10 +19,14 @@ use crate::site::Site;
 const LOOK: Duration = Duration::from_millis(100);
 /// And that often when little is left of a batch: every node waits for its end.
 const LAST_LOOKS: Duration = Duration::from_millis(15);
+/// And that seldom when nothing changes: its store is down, perhaps.
+const SELDOM: Duration = Duration::from_secs(1);
 /// One target in so many is little.
 const LITTLE: u64 = 5;
 /// Mailboxes looked into at once before a batch is called off.
 const LOOKS_AT_ONCE: usize = 16;
+/// And how long in all.
+const LOOKED_FOR: Duration = Duration::from_mins(2);
 
 /// Waits until the open batch is done, and closes it. Ends early, with the batch left open, if the control asks to stop.
 pub(crate) async fn see_through(
@@ -37,6 +42,7 @@ pub(crate) async fn see_through(
     site.history.stop_lanes(id, false).await?;
     let began = site.metrics.batch_began();
     crew.wake();
+    let mut look = LAST_LOOKS;
     loop {
         let ended = crew.ended();
         if control.must_stop(site.now()) {
@@ -46,12 +52,16 @@ pub(crate) async fn see_through(
         if let Some(failure) = crew.failure() {
             return Err(failure);
         }
+        let left = sum.left();
         if site.history.sum_batch(id, &mut sum).await? {
             let closed = site.history.close_batch(id, lease, &site.node, sum, site.now()).await?;
             site.metrics.batch_ended(began);
             return Ok(closed);
         }
-        let look = if sum.left() * LITTLE <= u64::from(targets) { LAST_LOOKS } else { LOOK };
+        look = if sum.left() == left { (look * 2).min(SELDOM) } else { LAST_LOOKS };
+        if sum.left() * LITTLE > u64::from(targets) {
+            look = look.max(LOOK);
+        }
         tokio::select! {
             _ = tokio::time::timeout(look, ended) => {}
             () = control.stopped(site) => {}
@@ -73,10 +83,13 @@ pub(crate) async fn stand_still(site: &Arc<Site>, remediation: &Remediation, con
 }
 
 /// What a batch that was left open had done, without touching anything: before it is called off, what was moved must be known.
+/// Always ends: what cannot be seen has failed, and says so.
 pub(crate) async fn look(site: &Arc<Site>, remediation: &Remediation, number: u32) -> Result<Vec<Outcome>, Error> {
     let targets = site.history.doubtful_targets(&remediation.id).await?;
     let same = |one: &Target, other: &Target| one.mailbox == other.mailbox && one.store == other.store;
     let action = remediation.request.action;
-    let looks: Vec<_> = targets.chunk_by(same).map(|lane| act::look(site, action, number, lane).boxed()).collect();
-    stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).try_concat().await
+    let deadline = Instant::now() + LOOKED_FOR;
+    let looks: Vec<_> =
+        targets.chunk_by(same).map(|lane| act::look(site, action, number, lane, deadline).boxed()).collect();
+    Ok(stream::iter(looks).buffer_unordered(LOOKS_AT_ONCE).concat().await)
 }

@@ -2,14 +2,16 @@
 //! back what it may not finish. A crew is known by a name of its own; when it ends, or falls silent for longer than a lease,
 //! its lanes are others'.
 
+mod hand;
+
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clawback_connectors::MailStore as _;
 use clawback_model::{Origin, RemediationId, Timestamp};
-use clawback_store::{Claimed, LaneEnd, LaneReport, StoreError, Whose};
+use clawback_store::{Claimed, LaneClaim, LaneEnd, LaneReport, StoreError, Whose};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -21,12 +23,14 @@ use crate::gate::Gated;
 use crate::progress::Observer;
 use crate::recorder::record;
 use crate::site::Site;
+use crate::stop::{Flag, Stop};
 use crate::{evidence, node, planner};
+use hand::Hand;
 
 /// Reports that may wait for the recorder before lanes wait for it.
 const WAITING_REPORTS: usize = 256;
-/// Lanes for each call that the store allows: enough to keep every seat busy while others wait.
-const LANES_PER_CALL: u32 = 16;
+/// Lanes for each call that a store allows: enough to keep every seat busy while others wait, and few to hand back.
+const LANES_PER_CALL: u32 = 4;
 /// How often free lanes are looked for while there were some a moment ago.
 const BUSY: Duration = Duration::from_millis(25);
 /// And how often when there were none for a while.
@@ -38,46 +42,18 @@ const REMEMBERED: Duration = Duration::from_hours(24);
 /// That while.
 const MOMENT: Duration = Duration::from_secs(3);
 
-/// What lanes ask before each call.
-#[derive(Clone)]
-pub(crate) struct Stop {
-    asked: Arc<AtomicBool>,
-    life: Arc<Life>,
-}
-
-impl Stop {
-    /// Whether no further call may begin: a person asked, the node is leaving, or others may take it for dead.
-    pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
-        self.asked.load(Ordering::Relaxed) || self.life.is_over(now)
-    }
-}
-
-/// Whether the crew may go on.
-struct Life {
-    over: AtomicBool,
-    /// It has promised to be alive until then, in microseconds.
-    until: AtomicI64,
-}
-
-impl Life {
-    fn is_over(&self, now: Timestamp) -> bool {
-        self.over.load(Ordering::Relaxed) || now.0 >= self.until.load(Ordering::Relaxed)
-    }
-
-    fn end(&self) {
-        self.over.store(true, Ordering::Relaxed);
-    }
-}
-
 struct Inner {
     site: Arc<Site>,
     observer: Observer,
     only: Option<RemediationId>,
     name: String,
-    life: Arc<Life>,
-    /// Lanes in hand.
-    lanes: AtomicUsize,
-    stops: Mutex<HashMap<RemediationId, Arc<AtomicBool>>>,
+    /// Raised when it is to end.
+    over: Flag,
+    /// It has promised to be alive until then, in microseconds.
+    alive_until: Arc<AtomicI64>,
+    hand: Mutex<Hand>,
+    /// Flags of the lanes in hand.
+    stops: Mutex<HashMap<RemediationId, Flag>>,
     /// Remediations whose plan names other connectors than this node has.
     foreign: Mutex<HashSet<RemediationId>>,
     /// There may be lanes to claim.
@@ -103,14 +79,14 @@ impl Crew {
         let name = format!("{}.{}", site.node, CREWS.fetch_add(1, Ordering::Relaxed));
         let until = site.now().plus(site.tuning.lease);
         site.history.node_alive(&name, until).await?;
-        let life = Arc::new(Life { over: AtomicBool::new(false), until: AtomicI64::new(until.0) });
         let inner = Arc::new(Inner {
             site,
             observer,
             only,
             name,
-            life,
-            lanes: AtomicUsize::new(0),
+            over: Flag::new(),
+            alive_until: Arc::new(AtomicI64::new(until.0)),
+            hand: Mutex::default(),
             stops: Mutex::default(),
             foreign: Mutex::default(),
             wake: Notify::new(),
@@ -143,7 +119,7 @@ impl Crew {
 
     /// Ends every lane after its call, records what was done, and hands back the rest.
     pub(crate) async fn leave(&self) {
-        self.inner.life.end();
+        self.inner.over.raise();
         self.inner.wake.notify_one();
         if !self.working.is_finished() {
             let _ = (&mut *self.work.lock().await).await;
@@ -158,7 +134,7 @@ impl Crew {
 
 impl Drop for Crew {
     fn drop(&mut self) {
-        self.inner.life.end();
+        self.inner.over.raise();
         self.inner.wake.notify_one();
         self.alive.abort();
     }
@@ -175,25 +151,25 @@ impl Inner {
         loop {
             ticks.tick().await;
             let now = self.site.now();
-            if Timestamp(self.life.until.load(Ordering::Relaxed)).since(now) <= third * 2 {
+            // Others may take it for dead: what it has in hand is theirs, even if it is heard of again.
+            let is_late = now.0 >= self.alive_until.load(Ordering::Relaxed);
+            if Timestamp(self.alive_until.load(Ordering::Relaxed)).since(now) <= third * 2 {
                 let until = now.plus(tuning.lease);
                 match timeout(third, self.site.history.node_alive(&self.name, until)).await {
-                    Ok(Ok(())) => self.life.until.store(until.0, Ordering::Relaxed),
+                    Ok(Ok(())) => self.alive_until.store(until.0, Ordering::Relaxed),
                     // Passing trouble of the database: tried again, and the lanes stop when the promise has run out.
                     Ok(Err(error)) => tracing::warn!(%error, "Sign of life not given."),
                     Err(_) => tracing::warn!("Sign of life not given in time."),
                 }
             }
-            if self.lanes.load(Ordering::Relaxed) > 0
+            if is_late {
+                self.raise_where(|_| true);
+            }
+            if locked(&self.hand).len() > 0
                 && let Ok(Ok(stopped)) = timeout(third, self.site.history.stopped_lanes()).await
                 && let Ok(Ok(halted)) = timeout(third, self.site.history.halted()).await
             {
-                let mut stops = locked(&self.stops);
-                // Lanes in hand share it; without them it is of no use.
-                stops.retain(|_, asked| Arc::strong_count(asked) > 1);
-                for (id, asked) in &*stops {
-                    asked.store(halted.is_some() || stopped.contains(id), Ordering::Relaxed);
-                }
+                self.raise_where(|id| halted.is_some() || stopped.contains(id));
             }
             if Instant::now() >= reap_at {
                 reap_at = Instant::now() + third;
@@ -204,31 +180,44 @@ impl Inner {
         }
     }
 
+    /// Stops the lanes in hand of some remediations.
+    fn raise_where(&self, stopped: impl Fn(&RemediationId) -> bool) {
+        let mut stops = locked(&self.stops);
+        // Without lanes in hand a flag is of no use.
+        stops.retain(|_, flag| flag.is_seen());
+        stops.iter().filter(|(id, _)| stopped(id)).for_each(|(_, flag)| flag.raise());
+    }
+
     /// Claims lanes while there is room, and sees them through.
     async fn work(self: Arc<Self>) {
         let (sender, receiver) = mpsc::channel(WAITING_REPORTS);
         let told = Arc::clone(&self);
-        let ended = move |lanes| {
-            told.lanes.fetch_sub(lanes, Ordering::Relaxed);
-            if lanes > 0 {
+        let ended = move |lanes: &[LaneClaim]| {
+            locked(&told.hand).leave(lanes);
+            if !lanes.is_empty() {
                 told.ended.notify_waiters();
                 told.wake.notify_one();
             }
         };
         let asked = Arc::clone(&self);
-        let in_hand = move || asked.lanes.load(Ordering::Relaxed);
+        let in_hand = move || locked(&asked.hand).len();
         let (site, name, observer) = (Arc::clone(&self.site), self.name.clone(), Arc::clone(&self.observer));
         let recorder = record(site, name, receiver, observer, in_hand, ended);
         let recorder = tokio::spawn(recorder);
         let mut lanes = JoinSet::new();
         let mut seen_at = Instant::now();
         let mut trouble = 0;
-        while !self.life.over.load(Ordering::Relaxed) && !sender.is_closed() {
+        while !self.over.is_raised() && !sender.is_closed() {
             while let Some(ended) = lanes.try_join_next() {
                 over(ended);
             }
-            match self.claim(&sender, &mut lanes).await {
+            let claimed = match trouble {
+                0 => self.claim(&sender, &mut lanes).await,
+                _ => self.claim_after_trouble(&sender, &mut lanes).await,
+            };
+            match claimed {
                 Ok(true) => {
+                    trouble = 0;
                     seen_at = Instant::now();
                     continue;
                 }
@@ -260,18 +249,32 @@ impl Inner {
 
     /// The first failure is the one that is told.
     fn fail(&self, error: Error) {
-        self.life.end();
+        self.over.raise();
         locked(&self.failure).get_or_insert_with(|| Arc::new(error));
     }
 
-    /// Claims once for each store that has free lanes and room for them. Gives whether there were any.
+    /// The same after an error, by which lanes may be held that nobody here knows of.
+    async fn claim_after_trouble(
+        &self,
+        reports: &mpsc::Sender<crate::act::Report>,
+        lanes: &mut JoinSet<()>,
+    ) -> Result<bool, Error> {
+        let known = locked(&self.hand).claims();
+        let disowned = self.site.history.disown_lanes(&self.name, &known).await?;
+        tracing::info!(lanes = disowned, "The history answers again.");
+        self.claim(reports, lanes).await
+    }
+
+    /// Claims once for each store that has free lanes and room for them: what one store has in hand takes no room of another.
+    /// Gives whether there were any.
     async fn claim(&self, reports: &mpsc::Sender<crate::act::Report>, lanes: &mut JoinSet<()>) -> Result<bool, Error> {
         let mut any = false;
+        let in_hand = locked(&self.hand).by_store();
         for (name, free) in self.site.history.stores_with_lanes().await? {
             let Some(store) = self.site.stores.get(&*name) else { continue };
             let (seats, calls) = (store.seats(), store.capabilities().calls.max(1));
             let most = seats.unwrap_or(calls).max(1).saturating_mul(LANES_PER_CALL);
-            let room = most.saturating_sub(u32::try_from(lanes.len()).unwrap_or(u32::MAX));
+            let room = most.saturating_sub(in_hand.get(&*name).copied().unwrap_or_default());
             if room * 2 < most {
                 continue;
             }
@@ -295,25 +298,26 @@ impl Inner {
         tasks: &mut JoinSet<()>,
     ) -> Result<(), Error> {
         let Claimed { remediation, batch, lanes } = claimed;
-        let known = locked(&self.stops).get(&remediation.id).cloned();
-        let asked = if let Some(asked) = known {
-            asked
+        let stop = if let Some(stop) = self.stop_of(&remediation.id) {
+            stop
         } else {
             if let Some(reason) = planner::other_connectors(&self.site, &remediation.id).await? {
                 tracing::warn!(remediation.id = %remediation.id, %reason, "Its lanes are left to other nodes.");
                 locked(&self.foreign).insert(remediation.id.clone());
                 return Ok(self.hand_back(&lanes).await?);
             }
-            let asked = Arc::new(AtomicBool::new(false));
-            locked(&self.stops).insert(remediation.id.clone(), Arc::clone(&asked));
-            asked
+            let flag = Flag::new();
+            let stop = self.stop(&flag);
+            locked(&self.stops).insert(remediation.id.clone(), flag);
+            stop
         };
+        let store = Arc::new(store.until(&stop));
         let bench = Arc::new(Bench {
             site: Arc::clone(&self.site),
             action: remediation.request.action,
             keeper: evidence::keeper(&self.site, &remediation),
             batch,
-            stop: Stop { asked, life: Arc::clone(&self.life) },
+            stop,
             outage_pauses: if self.only.is_none() { self.site.tuning.outage_pauses } else { 0 },
             reports: reports.clone(),
             observer: Arc::clone(&self.observer),
@@ -324,12 +328,26 @@ impl Inner {
         let span = tracing::info_span!(
             parent: None, "lanes.work", remediation.id = %remediation.id, node.id = self.name, batch, lanes = lanes.len()
         );
-        self.lanes.fetch_add(lanes.len(), Ordering::Relaxed);
+        {
+            let mut hand = locked(&self.hand);
+            lanes.iter().for_each(|lane| hand.take(lane.claim, &lane.store));
+        }
         for mut lane in lanes {
             lane.in_doubt |= retried;
-            tasks.spawn(work(Arc::clone(&bench), Arc::clone(store), lane).instrument(span.clone()));
+            tasks.spawn(work(Arc::clone(&bench), Arc::clone(&store), lane).instrument(span.clone()));
         }
         Ok(())
+    }
+
+    /// What the lanes in hand of a remediation look at. None where there are none, or where these are being handed back: a claim
+    /// is made only where nobody stops it, so that what was asked before does not hold for it.
+    fn stop_of(&self, id: &RemediationId) -> Option<Stop> {
+        let stops = locked(&self.stops);
+        stops.get(id).filter(|flag| !flag.is_raised()).map(|flag| self.stop(flag))
+    }
+
+    fn stop(&self, asked: &Flag) -> Stop {
+        Stop::new(asked, &self.over, Arc::clone(&self.alive_until))
     }
 
     async fn hand_back(&self, lanes: &[clawback_store::Lane]) -> Result<(), StoreError> {

@@ -168,13 +168,13 @@ impl Keeper {
         let not_kept = |detail: String| spared(OutcomeKind::Failed, Reason::EvidenceNotKept, Some(detail));
         let raw = match store.fetch_raw(mailbox, &target.reference, LARGEST + 1).await {
             Ok(raw) => raw,
-            Err(error @ (CallError::Throttled { .. } | CallError::Transient { .. })) => return Err(error),
+            Err(error) if error.is_passing() => return Err(error),
             // It may be gone: then there is nothing to keep, and nothing to delete.
             Err(error) => match store.locate(mailbox, std::slice::from_ref(&target.reference)).await {
                 Ok(located) if located.iter().all(|one| one.sightings.is_empty()) => {
                     return spared(OutcomeKind::NotFound, Reason::Gone, None);
                 }
-                Err(error @ (CallError::Throttled { .. } | CallError::Transient { .. })) => return Err(error),
+                Err(error) if error.is_passing() => return Err(error),
                 _ => return not_kept(error.to_string()),
             },
         };

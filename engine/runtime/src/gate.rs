@@ -1,31 +1,26 @@
-//! The limits of a mail store, over all nodes: [`Gated`] is a store whose every call first takes a seat and, where the store
-//! has a rate, a token. Seats and tokens are rows of the history; a node holds its share of them while it makes calls.
+//! The limits of a mail store, over all nodes: [`Gated`] is a store whose every call first takes a [`Permit`]: a seat and,
+//! where the store has a rate, a token. Seats and tokens are rows of the history; a node holds its share of them while it
+//! makes calls.
 //!
-//! A store that throttles is asked by fewer calls at once: half as many, then one more for each round that went well.
+//! Whoever waits for a permit holds nothing, and asks the database nothing: a task of the gate does both
+//! ([`keeper`]). A future that is dropped while it waits therefore leaves nothing behind. A stop is asked about after the
+//! wait and before the call, and wakes whoever waits.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+mod crowd;
+mod keeper;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
-use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query};
+use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query, Timestamp};
 use clawback_store::Store;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::node;
-
-/// How often a node looks whether its share has changed.
-const REFRESH: Duration = Duration::from_millis(500);
-/// Time between two cuts of the calls at once.
-const CALM: Duration = Duration::from_secs(1);
-/// Tokens that were not used for so long are given up: with every other node's they would be a burst.
-const FRESH: Duration = Duration::from_millis(100);
-/// Calls in a second from which on the next lot is fetched before the last is used up: below, nobody waits for the database.
-const FAST: u32 = 100;
-/// Looks without a call after which the seats are given back.
-const QUIET: u32 = 4;
+use crate::stop::Stop;
+use crowd::{Crowd, Turn};
 
 /// Where seats and tokens come from.
 struct Source {
@@ -36,31 +31,18 @@ struct Source {
     lease: Duration,
 }
 
-#[derive(Default)]
 struct State {
-    /// Seats that this node holds; none before the first call.
-    seats: u32,
-    used: u32,
-    /// Fewer, while the store throttles.
-    most: f64,
-    halved_at: Option<Instant>,
-    tokens: u32,
-    /// When the last of these came.
-    filled_at: Option<Instant>,
-}
-
-impl State {
-    fn has_room(&self) -> bool {
-        self.used < self.seats && f64::from(self.used) < self.most.max(1.0)
-    }
-
-    /// Whether there is a token; forgets those that are too old.
-    fn has_token(&mut self) -> bool {
-        if self.filled_at.is_some_and(|at| at.elapsed() > FRESH) {
-            self.tokens = 0;
-        }
-        self.tokens > 0
-    }
+    crowd: Crowd,
+    /// Futures that wait for a permit.
+    waiting: u32,
+    /// Whether a task keeps seats, and whether one fetches tokens.
+    kept: bool,
+    filling: bool,
+    /// How often the limits could not be read, and why the last time.
+    failures: u64,
+    failure: String,
+    /// Until when every node is to leave the store alone, as far as this one knows.
+    held_until: Timestamp,
 }
 
 /// The gate of one store on one node.
@@ -69,11 +51,10 @@ struct Gate {
     capabilities: Capabilities,
     source: Source,
     state: Mutex<State>,
+    /// A call may be able to begin.
     changed: Notify,
-    /// One task at a time goes for tokens.
-    filling: Arc<tokio::sync::Mutex<()>>,
-    /// Whether seats are being kept up.
-    kept: AtomicBool,
+    /// The keeper has something to tell to other nodes.
+    to_tell: Notify,
 }
 
 impl Gate {
@@ -81,182 +62,134 @@ impl Gate {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn enter(self: &Arc<Self>) -> Result<Seat, CallError> {
-        let seat = loop {
-            let changed = self.changed.notified();
-            {
-                let mut state = self.state();
-                if state.has_room() {
-                    state.used += 1;
-                    // One that leaves wakes one that waits; where there is room for more, that one wakes the next.
-                    if state.has_room() {
-                        self.changed.notify_one();
-                    }
-                    break Seat { gate: Arc::clone(self) };
-                }
+    /// Waits until a call to `mailbox` may begin. Fails with [`CallError::Stopped`] where a stop is asked for before that.
+    async fn permit(self: &Arc<Self>, mailbox: Option<&str>, stop: Option<&Stop>) -> Result<Permit, CallError> {
+        let stopped = || CallError::Stopped { store: Arc::clone(&self.store) };
+        let must_stop = || stop.is_some_and(|stop| stop.must_stop(self.source.clock.now()));
+        let raised = async {
+            match stop {
+                Some(stop) => stop.raised().await,
+                None => std::future::pending().await,
             }
-            if !self.kept.swap(true, Ordering::AcqRel) {
-                if let Err(error) = self.begin().await {
-                    self.kept.store(false, Ordering::Release);
-                    self.changed.notify_waiters();
-                    return Err(error);
-                }
-                tokio::spawn(keep(Arc::downgrade(self)));
-                continue;
-            }
-            changed.await;
         };
-        if let Some(rate) = self.capabilities.calls_per_second {
-            self.token(rate).await?;
-        }
-        Ok(seat)
-    }
-
-    /// Takes the first seats; those of dead processes of this machine are nobody's.
-    async fn begin(&self) -> Result<(), CallError> {
-        let Source { history, node, .. } = &self.source;
-        for holder in history.seat_holders(&self.store).await.map_err(|error| self.unreachable(&error))? {
-            if holder == *node || node::is_dead(&holder) {
-                history.leave_seats(&holder, &self.store).await.map_err(|error| self.unreachable(&error))?;
-            }
-        }
-        self.refresh().await
-    }
-
-    /// Takes this node's share of the seats.
-    async fn refresh(&self) -> Result<(), CallError> {
-        let Source { history, clock, node, lease } = &self.source;
-        let (total, used) = (self.capabilities.calls, self.state().used);
-        let now = clock.now();
-        let taken = history.take_seats(node, &self.store, total, used, now, now.plus(*lease)).await;
-        let seats = taken.map_err(|error| self.unreachable(&error))?;
-        {
-            let mut state = self.state();
-            if state.seats == 0 {
-                state.most = f64::from(total);
-            }
-            state.seats = seats;
-        }
-        self.changed.notify_waiters();
-        Ok(())
-    }
-
-    async fn token(self: &Arc<Self>, rate: u32) -> Result<(), CallError> {
-        // Small, since what several nodes have taken and not used is a burst: a hundredth of a second's over all of them.
-        let (seats, calls) = (u64::from(self.state().seats), u64::from(self.capabilities.calls.max(1)));
-        let lot = u32::try_from(u64::from(rate) * seats / calls / 100).unwrap_or(u32::MAX).max(1);
+        tokio::pin!(raised);
+        let waiting = Waiting::new(self);
         loop {
-            if let Some(left) = self.take_token() {
-                // The next lot is on its way before this one is used up: calls do not wait for the database.
-                if rate >= FAST
-                    && left <= lot / 2
-                    && let Ok(turn) = Arc::clone(&self.filling).try_lock_owned()
-                {
-                    let gate = Arc::clone(self);
-                    tokio::spawn(async move {
-                        if let Err(error) = gate.fill(rate, lot).await {
-                            tracing::debug!(store = %gate.store, %error, "No tokens; whoever needs one tries again.");
-                        }
-                        drop(turn);
-                    });
+            if must_stop() {
+                return Err(stopped());
+            }
+            let changed = self.changed.notified();
+            let turn = self.turn(mailbox, waiting.failures)?;
+            let until = match turn {
+                Turn::Now => {
+                    let permit = Permit { gate: Arc::clone(self) };
+                    return if must_stop() { Err(stopped()) } else { Ok(permit) };
                 }
-                return Ok(());
-            }
-            let _turn = self.filling.lock().await;
-            if !self.state().has_token() {
-                self.fill(rate, lot).await?;
+                Turn::At(until) => until,
+                Turn::NoSeat | Turn::NoToken => {
+                    tokio::select! {
+                        () = changed => {}
+                        () = &mut raised => {}
+                    }
+                    continue;
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = &mut raised => {}
             }
         }
     }
 
-    /// Takes a lot, and waits until it may be used.
-    async fn fill(&self, rate: u32, lot: u32) -> Result<(), CallError> {
-        let Source { history, clock, .. } = &self.source;
-        let taken = history.take_tokens(&self.store, rate, lot, clock.now()).await;
-        tokio::time::sleep(taken.map_err(|error| self.unreachable(&error))?).await;
+    /// Begins a call if it may begin, and sees to it that whatever is missing comes.
+    fn turn(self: &Arc<Self>, mailbox: Option<&str>, failures: u64) -> Result<Turn, CallError> {
+        let now = Instant::now();
         let mut state = self.state();
-        state.tokens += lot;
-        state.filled_at = Some(Instant::now());
-        Ok(())
-    }
-
-    /// Takes a token, if there is one; gives how many are left.
-    fn take_token(&self) -> Option<u32> {
-        let mut state = self.state();
-        if !state.has_token() {
-            return None;
+        if state.failures != failures {
+            let detail = format!("its limits cannot be read: {}", state.failure);
+            return Err(CallError::Transient { store: Arc::clone(&self.store), detail });
         }
-        state.tokens -= 1;
-        Some(state.tokens)
+        let turn = state.crowd.begin(mailbox, now);
+        // Whoever leaves wakes one that waits. Where there is room for more, or this one has to wait for something of its own,
+        // it wakes the next.
+        if matches!(turn, Turn::Now | Turn::At(_)) && state.crowd.has_seat() {
+            self.changed.notify_one();
+        }
+        let keeps = !state.kept && !matches!(turn, Turn::At(_));
+        state.kept |= keeps;
+        let wanted = turn == Turn::NoToken || (turn == Turn::Now && keeper::is_early(self, &state.crowd));
+        let fills = wanted && !state.filling;
+        state.filling |= fills;
+        drop(state);
+        if keeps {
+            keeper::keep(self);
+        }
+        if fills {
+            keeper::fill(self);
+        }
+        Ok(turn)
     }
 
-    fn unreachable(&self, error: &clawback_store::StoreError) -> CallError {
-        CallError::Transient { store: Arc::clone(&self.store), detail: format!("its limits cannot be read: {error}") }
-    }
-
-    /// Learns from how a call went.
-    fn went<T>(&self, result: &Result<T, CallError>) {
+    /// Learns from how a call went, and has other nodes told where the store is to be left alone.
+    fn learn<T>(&self, mailbox: Option<&str>, result: &Result<T, CallError>) {
+        let now = Instant::now();
         let mut state = self.state();
-        let seats = f64::from(state.seats.max(1));
-        state.most = match result {
-            // The calls that were under way at the same time tell of the same crowd: it is halved once.
-            Err(CallError::Throttled { .. }) if state.halved_at.is_none_or(|at| at.elapsed() >= CALM) => {
-                state.halved_at = Some(Instant::now());
-                (state.most.min(seats) / 2.0).max(1.0)
-            }
-            Err(CallError::Throttled { .. }) => state.most,
-            _ => (state.most + 1.0 / state.most.max(1.0)).min(f64::from(self.capabilities.calls)),
-        };
+        if let Some(until) = state.crowd.learn(mailbox, result, now) {
+            state.held_until = self.source.clock.now().plus(until - now);
+            tracing::info!(store = %self.store, until = %state.held_until, "The store asked to be left alone.");
+            drop(state);
+            self.to_tell.notify_one();
+        }
+    }
+
+    fn failed(&self, error: &clawback_store::StoreError) {
+        let mut state = self.state();
+        state.failures += 1;
+        state.failure = error.to_string();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+}
+
+/// A future that waits for a permit.
+struct Waiting<'a> {
+    gate: &'a Gate,
+    /// Failures that are not its own: it was not there yet.
+    failures: u64,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(gate: &'a Gate) -> Self {
+        let mut state = gate.state();
+        state.waiting += 1;
+        Self { gate, failures: state.failures }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.gate.state().waiting -= 1;
     }
 }
 
 /// The right to make one call.
-struct Seat {
+struct Permit {
     gate: Arc<Gate>,
 }
 
-impl Drop for Seat {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.state().used -= 1;
+        self.gate.state().crowd.end();
         self.gate.changed.notify_one();
     }
 }
 
-/// Keeps the seats of a gate while it is used, and gives them back when it is not.
-async fn keep(gate: Weak<Gate>) {
-    let mut quiet = 0;
-    loop {
-        tokio::time::sleep(REFRESH).await;
-        let Some(gate) = gate.upgrade() else { return };
-        let used = gate.state().used;
-        quiet = if used == 0 { quiet + 1 } else { 0 };
-        if quiet < QUIET {
-            if let Err(error) = gate.refresh().await {
-                tracing::warn!(store = %gate.store, %error, "Seats not kept.");
-            }
-            continue;
-        }
-        {
-            let mut state = gate.state();
-            if state.used > 0 {
-                continue;
-            }
-            state.seats = 0;
-        }
-        let Source { history, node, .. } = &gate.source;
-        if let Err(error) = history.leave_seats(node, &gate.store).await {
-            tracing::debug!(store = %gate.store, %error, "Seats not given back; they run out.");
-        }
-        gate.kept.store(false, Ordering::Release);
-        gate.changed.notify_waiters();
-        return;
-    }
-}
-
 /// A mail store behind its gate.
+#[derive(Clone)]
 pub struct Gated {
     store: Arc<dyn MailStore>,
     gate: Arc<Gate>,
+    stop: Option<Stop>,
 }
 
 impl Gated {
@@ -269,27 +202,45 @@ impl Gated {
         node: String,
         lease: Duration,
     ) -> Self {
+        let capabilities = store.capabilities().clone();
+        let state = State {
+            crowd: Crowd::new(capabilities.calls, capabilities.calls_per_second.is_some()),
+            waiting: 0,
+            kept: false,
+            filling: false,
+            failures: 0,
+            failure: String::new(),
+            held_until: Timestamp(0),
+        };
         let gate = Arc::new(Gate {
             store: Arc::clone(store.name()),
-            capabilities: store.capabilities().clone(),
+            capabilities,
             source: Source { history, clock, node, lease },
-            state: Mutex::default(),
+            state: Mutex::new(state),
             changed: Notify::new(),
-            filling: Arc::default(),
-            kept: AtomicBool::new(false),
+            to_tell: Notify::new(),
         });
-        Self { store, gate }
+        Self { store, gate, stop: None }
+    }
+
+    /// The same gate, at which no call begins once `stop` is asked for.
+    pub(crate) fn until(&self, stop: &Stop) -> Self {
+        Self { stop: Some(stop.clone()), ..self.clone() }
     }
 
     /// Calls that this node may make at once; not known before the first.
     pub(crate) fn seats(&self) -> Option<u32> {
-        Some(self.gate.state().seats).filter(|seats| *seats > 0)
+        Some(self.gate.state().crowd.seats()).filter(|seats| *seats > 0)
     }
 
-    async fn call<T>(&self, call: impl Future<Output = Result<T, CallError>> + Send) -> Result<T, CallError> {
-        let _seat = self.gate.enter().await?;
+    async fn call<T>(
+        &self,
+        mailbox: Option<&str>,
+        call: impl Future<Output = Result<T, CallError>> + Send,
+    ) -> Result<T, CallError> {
+        let _permit = self.gate.permit(mailbox, self.stop.as_ref()).await?;
         let result = call.await;
-        self.gate.went(&result);
+        self.gate.learn(mailbox, &result);
         result
     }
 }
@@ -305,7 +256,7 @@ impl MailStore for Gated {
     }
 
     async fn mailboxes(&self, cursor: Option<String>, most: u32) -> Result<Page<Arc<str>>, CallError> {
-        self.call(self.store.mailboxes(cursor, most)).await
+        self.call(None, self.store.mailboxes(cursor, most)).await
     }
 
     async fn search(
@@ -315,22 +266,22 @@ impl MailStore for Gated {
         cursor: Option<String>,
         most: u32,
     ) -> Result<Page<Message>, CallError> {
-        self.call(self.store.search(mailbox, query, cursor, most)).await
+        self.call(Some(mailbox), self.store.search(mailbox, query, cursor, most)).await
     }
 
     async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError> {
-        self.call(self.store.locate(mailbox, references)).await
+        self.call(Some(mailbox), self.store.locate(mailbox, references)).await
     }
 
     async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
-        self.call(self.store.apply(mailbox, action, aims)).await
+        self.call(Some(mailbox), self.store.apply(mailbox, action, aims)).await
     }
 
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {
-        self.call(self.store.fetch_raw(mailbox, reference, most)).await
+        self.call(Some(mailbox), self.store.fetch_raw(mailbox, reference, most)).await
     }
 
     async fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, CallError> {
-        self.call(self.store.check(mailbox)).await
+        self.call(Some(mailbox), self.store.check(mailbox)).await
     }
 }

@@ -34,6 +34,7 @@ mod reversal;
 mod schedules;
 mod settle;
 mod site;
+mod stop;
 mod stores;
 mod sweeps;
 mod task;

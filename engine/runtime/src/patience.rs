@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use clawback_connectors::CallError;
+use clawback_connectors::{CallError, MailStore};
+use clawback_model::{Located, MessageRef};
 
-use crate::site::Tuning;
+use crate::site::{Site, Tuning};
 
 /// The tries of one call.
 pub(crate) struct Patience<'a> {
@@ -37,6 +38,40 @@ impl<'a> Patience<'a> {
             _ => None,
         }
     }
+}
+
+/// Tries a read again after a passing error, as patiently as an act: a store that throttles is waited for as long as it
+/// asks, and that is no try.
+pub(crate) async fn with_retries<T, F>(site: &Site, mut call: impl FnMut() -> F) -> Result<T, CallError>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
+    let mut patience = Patience::new(&site.tuning);
+    loop {
+        let error = match call().await {
+            Err(error) => error,
+            result => return result,
+        };
+        match patience.wait(&error) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(error),
+        }
+    }
+}
+
+/// Locates messages of one mailbox, no more in a call than the store takes.
+pub(crate) async fn locate_all(
+    site: &Site,
+    store: &dyn MailStore,
+    mailbox: &str,
+    references: &[MessageRef],
+) -> Result<Vec<Located>, CallError> {
+    let most = usize::try_from(store.capabilities().largest_batch.max(1)).unwrap_or(usize::MAX);
+    let mut located = Vec::with_capacity(references.len());
+    for part in references.chunks(most) {
+        located.extend(with_retries(site, || store.locate(mailbox, part)).await?);
+    }
+    Ok(located)
 }
 
 fn backoff(first: Duration, tries: u32) -> Duration {

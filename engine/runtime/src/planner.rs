@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::draft::Draft;
 use crate::error::Error;
-use crate::patience::Patience;
+use crate::patience::with_retries;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
 use crate::task;
@@ -432,25 +432,6 @@ impl Found {
                 self.facts.unseen(UnseenKind::ScriptFault, 1, script, fault.to_string());
                 self.hits.push(Hit { message, script_failed: true, reason: None, tag: None });
             }
-        }
-    }
-}
-
-/// Tries a read again after a passing error, as patiently as an act: a store that throttles is waited for as long as it
-/// asks, and that is no try.
-pub(crate) async fn with_retries<T, F>(site: &Site, mut call: impl FnMut() -> F) -> Result<T, CallError>
-where
-    F: Future<Output = Result<T, CallError>>,
-{
-    let mut patience = Patience::new(&site.tuning);
-    loop {
-        let error = match call().await {
-            Err(error) => error,
-            result => return result,
-        };
-        match patience.wait(&error) {
-            Some(wait) => tokio::time::sleep(wait).await,
-            None => return Err(error),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clawback_model::Outcome;
-use clawback_store::{LaneEnd, LaneReport, StoreError};
+use clawback_store::{LaneClaim, LaneEnd, LaneReport, StoreError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -17,12 +17,11 @@ struct Waiting {
     reports: Vec<Report>,
     outcomes: usize,
     /// Lanes that ended with one of them.
-    ended: usize,
+    ended: Vec<LaneClaim>,
 }
 
-/// Records for `node` until the channel closes. `in_hand` tells how many lanes it works on; `ended` is told how many came to
-/// an end. On an error the
-/// channel is dropped, which stops the lanes: what they did and could not be written down is found by `locate` by whoever
+/// Records for `node` until the channel closes. `in_hand` tells how many lanes it works on; `ended` is told which came to an end.
+/// On an error the channel is dropped, which stops the lanes: what they did and could not be written down is found by `locate` by whoever
 /// claims them next.
 pub(crate) async fn record(
     site: Arc<Site>,
@@ -30,7 +29,7 @@ pub(crate) async fn record(
     mut reports: mpsc::Receiver<Report>,
     observer: Observer,
     in_hand: impl Fn() -> usize,
-    ended: impl Fn(usize),
+    ended: impl Fn(&[LaneClaim]),
 ) -> Result<(), StoreError> {
     let mut waiting = Waiting::default();
     let mut flush_at = None;
@@ -46,10 +45,10 @@ pub(crate) async fn record(
         };
         let Some(report) = next else { return flush(&site, &node, &mut waiting, &observer, &ended).await };
         waiting.outcomes += report.outcomes.len();
-        waiting.ended += usize::from(report.end != LaneEnd::Working);
+        waiting.ended.extend((report.end != LaneEnd::Working).then_some(report.claim));
         waiting.reports.push(report);
         // When every lane in hand has ended, nothing more comes, and somebody waits for the end of a batch.
-        if waiting.outcomes >= site.tuning.flush || waiting.ended >= in_hand() {
+        if waiting.outcomes >= site.tuning.flush || waiting.ended.len() >= in_hand() {
             flush(&site, &node, &mut waiting, &observer, &ended).await?;
             flush_at = None;
         } else if flush_at.is_none() {
@@ -63,7 +62,7 @@ async fn flush(
     node: &str,
     waiting: &mut Waiting,
     observer: &Observer,
-    ended: &impl Fn(usize),
+    ended: &impl Fn(&[LaneClaim]),
 ) -> Result<(), StoreError> {
     if waiting.reports.is_empty() {
         return Ok(());
@@ -80,7 +79,7 @@ async fn flush(
         );
     }
     observer(Seen::Recorded { outcomes: outcomes as u64 });
-    ended(lanes);
+    ended(&lanes);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clawback_connectors::{Aim, CallError, MailStore};
-use clawback_model::{Action, Former, Location, LocationKind, Receipt, Sighting, Target};
+use clawback_model::{Action, Former, Located, Location, LocationKind, Receipt, Sighting, Target};
 
 /// Receipts of the targets that turn out to be done, by number; their aims are taken out of `aims`.
 pub(crate) async fn settle(
@@ -14,7 +14,16 @@ pub(crate) async fn settle(
     aims: &mut Vec<Aim>,
 ) -> Result<Vec<(u32, Receipt)>, CallError> {
     let references: Vec<_> = targets.iter().map(|target| target.reference.clone()).collect();
-    let located = store.locate(mailbox, &references).await?;
+    Ok(judged(store.locate(mailbox, &references).await?, action, targets, aims))
+}
+
+/// The same of targets that were located already.
+pub(crate) fn judged(
+    located: Vec<Located>,
+    action: Action,
+    targets: &[&Target],
+    aims: &mut Vec<Aim>,
+) -> Vec<(u32, Receipt)> {
     let mut done = Vec::new();
     let mut open = Vec::with_capacity(aims.len());
     // Twins are seen by each other's questions: a copy that was found serves one target.
@@ -26,7 +35,7 @@ pub(crate) async fn settle(
         }
     }
     *aims = open;
-    Ok(done)
+    done
 }
 
 /// The receipt of a target that was acted on; none if it is still to do, or if that cannot be told.

@@ -8,7 +8,7 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use crate::error::Error;
-use crate::planner::with_retries;
+use crate::patience::locate_all;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
 use crate::task;
@@ -81,7 +81,7 @@ async fn check_lane(site: &Site, (store, mailbox, rows): Lane) -> (u64, Vec<u32>
             receipt.and_then(|receipt| receipt.now.clone()).unwrap_or_else(|| target.reference.clone())
         })
         .collect();
-    let located = match with_retries(site, || store.locate(&mailbox, &references)).await {
+    let located = match locate_all(site, &*store, &mailbox, &references).await {
         Ok(located) => located,
         Err(error) => {
             tracing::warn!(%error, "Messages of a mailbox could not be verified.");

@@ -1,6 +1,6 @@
 //! The loop that carries a remediation from wherever it stands to where it must wait or has ended: ask, do, record, repeat.
 
-use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,8 +33,47 @@ const IDLE: Duration = Duration::from_secs(1);
 /// Wait after trouble with the database, so that it is not hammered.
 const AFTER_TROUBLE: Duration = Duration::from_secs(2);
 
-/// The leases of remediations that are being seen through.
-type Leases = Arc<Mutex<HashMap<RemediationId, Lease>>>;
+/// A lease that is given back, whatever becomes of the future that holds it.
+struct Held {
+    site: Arc<Site>,
+    lease: Lease,
+    is_given_back: bool,
+    /// Kept until it is given back: who waits for that sees the channel close.
+    going: Option<mpsc::Sender<Infallible>>,
+}
+
+impl Held {
+    fn new(site: &Arc<Site>, lease: Lease, going: Option<mpsc::Sender<Infallible>>) -> Self {
+        Self { site: Arc::clone(site), lease, is_given_back: false, going }
+    }
+
+    /// Gives it back. After an error the remediation is not due again at once: one that cannot go on must not keep the others
+    /// waiting.
+    async fn give_back(mut self, result: &Result<Remediation, Error>) {
+        let history = &self.site.history;
+        let given = match result {
+            // Trouble with the database or with this node's lanes is not the remediation's: the next node goes on at once.
+            Ok(_) | Err(Error::Crew(_) | Error::CrewEnded) => history.release(&self.lease).await,
+            Err(Error::History(error)) if error.is_passing() => history.release(&self.lease).await,
+            Err(_) => history.postpone(&self.lease, self.site.now().plus(AFTER_ERROR)).await,
+        };
+        given_back(&self.lease, given);
+        self.is_given_back = true;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let here = tokio::runtime::Handle::try_current();
+        if let (false, Ok(here)) = (self.is_given_back, here) {
+            let (site, lease, going) = (Arc::clone(&self.site), self.lease.clone(), self.going.take());
+            here.spawn(async move {
+                given_back(&lease, site.history.release(&lease).await);
+                drop(going);
+            });
+        }
+    }
+}
 
 /// How far to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +95,7 @@ enum Hands {
 impl Hands {
     async fn crew(&mut self, worker: &Worker, id: &RemediationId) -> Result<Arc<Crew>, Error> {
         match self {
-            Self::Node(crew) => Ok(Arc::clone(&held(crew))),
+            Self::Node(crew) => Ok(Arc::clone(&locked(crew))),
             Self::Own(Some(crew)) => Ok(Arc::clone(crew)),
             Self::Own(none) => {
                 let (site, observer) = (Arc::clone(&worker.site), Arc::clone(&worker.observer));
@@ -124,7 +163,7 @@ impl Worker {
     ) -> Result<(), Error> {
         let crew = Arc::new(Mutex::new(Arc::new(self.start_crew().await?)));
         let outbox = Outbox::new(Arc::clone(&self.site)).beside();
-        let leases: Leases = Arc::default();
+        let (going, mut gone) = mpsc::channel::<Infallible>(1);
         let mut directors = JoinSet::new();
         let mut watch = self.site.history.watch().await?;
         tokio::pin!(stop);
@@ -133,12 +172,8 @@ impl Worker {
             if directors.len() < MOST_AT_ONCE {
                 match self.claim_due().await {
                     Ok(Some((remediation, lease))) => {
-                        directors.spawn(self.clone().direct(
-                            remediation,
-                            lease,
-                            Arc::clone(&crew),
-                            Arc::clone(&leases),
-                        ));
+                        let held = Held::new(&self.site, lease, Some(going.clone()));
+                        directors.spawn(self.clone().direct(remediation, held, Arc::clone(&crew)));
                         continue;
                     }
                     Ok(None) => {}
@@ -152,25 +187,28 @@ impl Worker {
                 () = &mut stop => break,
                 Some(ended) = directors.join_next() => told(ended.unwrap_or(Err(Error::CrewEnded))),
                 // What another node began may have lanes for this one.
-                () = watch.changed(wait) => held(&crew).wake(),
+                () = watch.changed(wait) => locked(&crew).wake(),
             }
-            let broken = held(&crew).failure();
+            let broken = locked(&crew).failure();
             if let Some(failure) = broken {
                 told(Err(failure));
                 tokio::time::sleep(AFTER_TROUBLE).await;
                 match self.start_crew().await {
-                    Ok(fresh) => *held(&crew) = Arc::new(fresh),
+                    Ok(fresh) => {
+                        let broken = std::mem::replace(&mut *locked(&crew), Arc::new(fresh));
+                        // Beside: it may wait for calls under way. What it leaves is the new one's at once.
+                        tokio::spawn(async move { broken.leave().await });
+                    }
                     Err(error) => told(Err(error)),
                 }
             }
         }
         directors.shutdown().await;
-        let crew = Arc::clone(&held(&crew));
+        let crew = Arc::clone(&locked(&crew));
         crew.leave().await;
-        let left: Vec<Lease> = held(&leases).drain().map(|(_, lease)| lease).collect();
-        for lease in left {
-            given_back(&lease, self.site.history.release(&lease).await);
-        }
+        // Until every lease is given back.
+        drop(going);
+        let _ = gone.recv().await;
         outbox.end().await;
         Ok(())
     }
@@ -183,21 +221,17 @@ impl Worker {
     async fn direct(
         self,
         remediation: Remediation,
-        lease: Lease,
+        held: Held,
         crew: Arc<Mutex<Arc<Crew>>>,
-        leases: Leases,
     ) -> Result<Remediation, Error> {
-        let id = remediation.id.clone();
-        held(&leases).insert(id.clone(), lease.clone());
-        let result = Box::pin(self.advance(remediation, lease, Goal::Settled, &mut Hands::Node(crew))).await;
-        held(&leases).remove(&id);
-        result
+        Box::pin(self.advance(remediation, held, Goal::Settled, &mut Hands::Node(crew))).await
     }
 
     /// Sees one remediation through, with a crew of its own.
     async fn alone(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
         let mut hands = Hands::Own(None);
-        let result = Box::pin(self.advance(remediation, lease, goal, &mut hands)).await;
+        let held = Held::new(&self.site, lease, None);
+        let result = Box::pin(self.advance(remediation, held, goal, &mut hands)).await;
         hands.leave().await;
         result
     }
@@ -232,14 +266,15 @@ impl Worker {
     }
 
     /// Its future is large; callers box it.
-    #[tracing::instrument(name = "remediation.advance", skip_all, fields(remediation.id = %lease.remediation, node.id = lease.node))]
+    #[tracing::instrument(name = "remediation.advance", skip_all, fields(remediation.id = %held.lease.remediation, node.id = held.lease.node))]
     async fn advance(
         &self,
         mut remediation: Remediation,
-        lease: Lease,
+        held: Held,
         goal: Goal,
         hands: &mut Hands,
     ) -> Result<Remediation, Error> {
+        let lease = &held.lease;
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut fresh_batch = None;
         let mut just_claimed = true;
@@ -258,7 +293,7 @@ impl Worker {
             if control.lost(self.site.now()) {
                 break Err(Error::History(StoreError::LeaseLost { remediation: remediation.id.clone() }));
             }
-            match hold::look(&self.site, &remediation, &lease, std::mem::take(&mut just_claimed)).await {
+            match hold::look(&self.site, &remediation, lease, std::mem::take(&mut just_claimed)).await {
                 Ok(None) => {}
                 Ok(Some(kept)) => {
                     self.site.metrics.stepped(&remediation, &kept);
@@ -266,7 +301,7 @@ impl Worker {
                 }
                 Err(error) => break Err(error),
             }
-            match self.step(&remediation, next, &lease, &control, &mut fresh_batch, hands).await {
+            match self.step(&remediation, next, lease, &control, &mut fresh_batch, hands).await {
                 Ok(next) => {
                     self.site.metrics.stepped(&remediation, &next);
                     remediation = next;
@@ -280,14 +315,7 @@ impl Worker {
             }
         };
         drop(control);
-        // After an error it is not due again at once: one that cannot go on must not keep the others waiting.
-        let released = match &result {
-            // Trouble with the database or with this node's lanes is not the remediation's: the next node goes on at once.
-            Ok(_) | Err(Error::Crew(_) | Error::CrewEnded) => self.site.history.release(&lease).await,
-            Err(Error::History(error)) if error.is_passing() => self.site.history.release(&lease).await,
-            Err(_) => self.site.history.postpone(&lease, self.site.now().plus(AFTER_ERROR)).await,
-        };
-        given_back(&lease, released);
+        held.give_back(&result).await;
         result
     }
 
@@ -427,7 +455,7 @@ impl Worker {
     }
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,0 +1,43 @@
+//! The lanes that a crew has in hand, by store.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use clawback_store::LaneClaim;
+
+/// Lanes in hand.
+#[derive(Debug, Default)]
+pub(super) struct Hand(HashMap<LaneClaim, Arc<str>>);
+
+impl Hand {
+    /// Takes a lane of a store.
+    pub(super) fn take(&mut self, claim: LaneClaim, store: &Arc<str>) {
+        self.0.insert(claim, Arc::clone(store));
+    }
+
+    /// Puts lanes down.
+    pub(super) fn leave(&mut self, claims: &[LaneClaim]) {
+        for claim in claims {
+            self.0.remove(claim);
+        }
+    }
+
+    /// How many lanes there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// How many lanes of each store.
+    pub(super) fn by_store(&self) -> HashMap<Arc<str>, u32> {
+        let mut counts = HashMap::new();
+        for store in self.0.values() {
+            *counts.entry(Arc::clone(store)).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Which they are.
+    pub(super) fn claims(&self) -> HashSet<LaneClaim> {
+        self.0.keys().copied().collect()
+    }
+}

@@ -1,0 +1,166 @@
+//! The tasks of a gate, which alone ask the database: one keeps this node's seats while there are calls, one fetches tokens.
+//! Each says by a guard that it has ended, whatever ends it.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use clawback_store::StoreError;
+use tokio::time::{Instant, timeout};
+
+use super::crowd::Crowd;
+use super::{Gate, Source};
+use crate::node;
+
+/// How often a node looks whether its share has changed.
+const REFRESH: Duration = Duration::from_millis(500);
+/// Looks without a call after which the seats are given back.
+const QUIET: u32 = 4;
+/// Calls in a second from which on the next lot is fetched before the last is used up: below, nobody waits for the database.
+const FAST: u32 = 100;
+
+/// Begins to keep the seats of a gate, whose state says so already.
+pub(super) fn keep(gate: &Arc<Gate>) {
+    let kept = Kept(Arc::downgrade(gate));
+    tokio::spawn(async move { kept.run().await });
+}
+
+/// A gate whose seats are kept.
+struct Kept(Weak<Gate>);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let Some(gate) = self.0.upgrade() else { return };
+        let mut state = gate.state();
+        state.crowd.seat(0);
+        state.kept = false;
+        drop(state);
+        // Whoever came meanwhile begins anew.
+        gate.changed.notify_waiters();
+    }
+}
+
+impl Kept {
+    async fn run(&self) {
+        let Some(gate) = self.0.upgrade() else { return };
+        if let Err(error) = gate.take_first().await {
+            return gate.failed(&error);
+        }
+        drop(gate);
+        let (mut quiet, mut kept_at) = (0, Instant::now());
+        while let Some(gate) = self.0.upgrade() {
+            let told = timeout(REFRESH, gate.to_tell.notified()).await.is_ok();
+            quiet = if told || gate.is_used() { 0 } else { quiet + 1 };
+            if (quiet >= QUIET || Arc::strong_count(&gate) == 1) && gate.leave_unused().await {
+                return;
+            }
+            match gate.refresh().await {
+                Ok(()) => kept_at = Instant::now(),
+                // By now they are others'.
+                Err(error) if kept_at.elapsed() >= gate.source.lease => return gate.failed(&error),
+                Err(error) => tracing::warn!(store = %gate.store, %error, "Seats not kept."),
+            }
+        }
+    }
+}
+
+/// Fetches the next tokens of a gate, whose state says so already.
+pub(super) fn fill(gate: &Arc<Gate>) {
+    let filling = Filling(Arc::clone(gate));
+    tokio::spawn(async move { filling.run().await });
+}
+
+/// Whether the next tokens are to be fetched before the last are used up.
+pub(super) fn is_early(gate: &Gate, crowd: &Crowd) -> bool {
+    let rate = gate.capabilities.calls_per_second.unwrap_or_default();
+    rate >= FAST && crowd.tokens() <= lot(gate, rate, crowd) / 2
+}
+
+/// Tokens fetched at once. Few, since what several nodes have taken and not used is a burst: a hundredth of a second's over
+/// all of them.
+fn lot(gate: &Gate, rate: u32, crowd: &Crowd) -> u32 {
+    let (seats, calls) = (u64::from(crowd.seats()), u64::from(gate.capabilities.calls.max(1)));
+    u32::try_from(u64::from(rate) * seats / calls / 100).unwrap_or(u32::MAX).max(1)
+}
+
+/// A gate whose next tokens are being fetched.
+struct Filling(Arc<Gate>);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        self.0.state().filling = false;
+        self.0.changed.notify_one();
+    }
+}
+
+impl Filling {
+    /// Takes a lot, and waits until it may be used.
+    async fn run(&self) {
+        let Self(gate) = self;
+        let Source { history, clock, .. } = &gate.source;
+        let Some(rate) = gate.capabilities.calls_per_second else { return };
+        let lot = lot(gate, rate, &gate.state().crowd);
+        match history.take_tokens(&gate.store, rate, lot, clock.now()).await {
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(error) => return gate.failed(&error),
+        }
+        gate.state().crowd.fill(lot, Instant::now());
+    }
+}
+
+impl Gate {
+    /// Takes the first seats; those of dead processes of this machine are nobody's.
+    async fn take_first(&self) -> Result<(), StoreError> {
+        let Source { history, node, .. } = &self.source;
+        for holder in history.seat_holders(&self.store).await? {
+            if holder == *node || node::is_dead(&holder) {
+                history.leave_seats(&holder, &self.store).await?;
+            }
+        }
+        self.refresh().await
+    }
+
+    /// Takes this node's share of the seats; tells other nodes how long to leave the store alone, and learns it from them.
+    async fn refresh(&self) -> Result<(), StoreError> {
+        let Source { history, clock, node, lease } = &self.source;
+        let (used, held_until) = {
+            let state = self.state();
+            (state.crowd.used(), state.held_until)
+        };
+        let now = clock.now();
+        if held_until > now {
+            history.hold_store(&self.store, held_until).await?;
+        }
+        let taken = history.take_seats(node, &self.store, self.capabilities.calls, used, now, now.plus(*lease)).await?;
+        {
+            let mut state = self.state();
+            state.crowd.seat(taken.seats);
+            if taken.held_until > state.held_until {
+                state.held_until = taken.held_until;
+                state.crowd.hold(Instant::now() + taken.held_until.since(now));
+            }
+        }
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    fn is_used(&self) -> bool {
+        let state = self.state();
+        state.crowd.used() > 0 || state.waiting > 0
+    }
+
+    /// Gives the seats back, unless somebody has come meanwhile.
+    async fn leave_unused(&self) -> bool {
+        {
+            let mut state = self.state();
+            if state.crowd.used() > 0 || state.waiting > 0 {
+                return false;
+            }
+            state.crowd.seat(0);
+        }
+        let Source { history, node, .. } = &self.source;
+        if let Err(error) = history.leave_seats(node, &self.store).await {
+            tracing::debug!(store = %self.store, %error, "Seats not given back; they run out.");
+        }
+        true
+    }
+}
