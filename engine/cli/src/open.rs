@@ -187,8 +187,8 @@ pub(crate) fn named_secret(global: &Global) -> Result<Option<String>, Failure> {
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::misuse(format!("token file {} cannot be read: {error}", path.display()))
+    clawback_connectors::read_secret_file(path).map_err(|error| {
+        Failure::misuse(format!("token file {error}"))
             .hint("`clawback init` makes the first administrator's; CLAWBACK_TOKEN or --token-file names another")
     })
 }
