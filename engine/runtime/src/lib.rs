@@ -41,7 +41,7 @@ mod timers;
 mod verification;
 mod worker;
 
-pub use api::{Api, Ballot, DryRun, Submission};
+pub use api::{Api, Ballot, DryRun, Submission, under_key};
 pub use bucket::BucketConfig;
 pub use error::Error;
 pub use evidence::{Evidence, EvidenceReport, LARGEST as LARGEST_EVIDENCE};

@@ -47,7 +47,7 @@ mod words;
 mod work;
 
 pub use accounts::Account;
-pub use answers::Earlier;
+pub use answers::{Earlier, RequestKey};
 pub use attempts::Wrong;
 pub use chain::Entry;
 pub use error::StoreError;
