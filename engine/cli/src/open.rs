@@ -93,7 +93,7 @@ pub(crate) fn remediation_id(id: &str) -> Result<RemediationId, Failure> {
 
 /// A site as configured.
 pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failure> {
-    let history = Store::open(&config.database_url()).await.map_err(|error| {
+    let history = Store::open_with(&config.database_url(), config.database_connections).await.map_err(|error| {
         Failure::failed(format!("the action history {}: {}", config.database_shown(), chain(&error)))
     })?;
     let mut site = Site {
