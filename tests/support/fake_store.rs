@@ -21,6 +21,7 @@ pub struct FakeStore {
     capabilities: Capabilities,
     state: Mutex<State>,
     gate: Semaphore,
+    searches: Semaphore,
 }
 
 #[derive(Default)]
@@ -31,6 +32,7 @@ struct State {
     lost_answers: VecDeque<CallError>,
     acts: u64,
     waiting: u64,
+    searches: u64,
     down: bool,
     answers_everything: bool,
     keeps_handles: bool,
@@ -62,6 +64,7 @@ impl FakeStore {
             },
             state: Mutex::default(),
             gate: Semaphore::new(OPEN),
+            searches: Semaphore::new(OPEN),
         }
     }
 
@@ -168,6 +171,21 @@ impl FakeStore {
     /// How many calls wait at the gate.
     pub fn waiting(&self) -> u64 {
         self.state().waiting
+    }
+
+    /// Searches get no answer until [`FakeStore::answer_searches`].
+    pub fn hang_searches(&self) {
+        self.searches.forget_permits(self.searches.available_permits());
+    }
+
+    /// Searches are answered again.
+    pub fn answer_searches(&self) {
+        self.searches.add_permits(OPEN);
+    }
+
+    /// How many searches have begun.
+    pub fn searches(&self) -> u64 {
+        self.state().searches
     }
 
     /// Whether the store cannot be reached: every call that reaches a mailbox fails in passing.
@@ -340,6 +358,8 @@ impl MailStore for FakeStore {
         cursor: Option<String>,
         most: u32,
     ) -> Result<Page<Message>, CallError> {
+        self.state().searches += 1;
+        drop(self.searches.acquire().await.expect("the gate is never taken away"));
         let state = self.enter(mailbox)?;
         let from = cursor.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
         let kept = &state.mailboxes[mailbox];

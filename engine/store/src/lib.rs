@@ -63,7 +63,7 @@ pub use refusals::Refusal;
 pub use remediations::Filing;
 pub use reminders::DueReminder;
 pub use retention::Expired;
-pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
+pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, SlotResult, WantedSchedule};
 pub use schema::{CONNECTIONS, FEWEST_CONNECTIONS};
 pub use sessions::{NewSession, Renewal, Secrets, Session};
 pub use store::Store;
