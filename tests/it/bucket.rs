@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_model::Digest;
 use clawback_tests::binary::Clawback;
+use clawback_tests::served::Served;
 use clawback_tests::{maildirs, openssl, s3};
 
 const PURGE: &str = "playbook: purge
@@ -65,7 +66,7 @@ fn key(digest: &str) -> String {
 
 #[test]
 fn what_is_deleted_is_in_the_bucket_and_damage_is_named() {
-    let server = s3::Server::start(None);
+    let mut server = s3::Server::start(None);
     let site = Site::new(&server.endpoint(), "");
     let done = site.purge();
     assert_eq!(done["status"], "completed", "{done}");
@@ -97,6 +98,19 @@ fn what_is_deleted_is_in_the_bucket_and_damage_is_named() {
     let refused = sherlock.fails(1, &["evidence", "get", digests[1]]);
     assert!(refused.contains(digests[1]) && refused.contains("is lost"), "{refused}");
     site.admin.ok(&["verify"]);
+
+    // A server that is away has lost nothing.
+    server.stop();
+    let output = site.admin.run(&["evidence", "verify"]);
+    assert_eq!(output.status.code(), Some(3), "neither sound nor damaged");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!((said.matches("WRONG").count(), said.matches("UNKNOWN").count()), (0, 4), "{said}");
+    assert!(said.contains(&format!("{} further messages were not asked for", count - 3)), "{said}");
+    let refused = sherlock.fails(1, &["evidence", "get", digests[0]]);
+    assert!(refused.contains("did not give") && !refused.contains("is lost"), "{refused}");
+    let served = Served::start(&site.admin, &["--no-worker"]);
+    let refused = sherlock.through(served.url()).fails(1, &["evidence", "get", digests[0]]);
+    assert!(refused.contains("did not give") && !refused.contains("is lost"), "{refused}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use clawback_tests::binary::write_secret;
 use clawback_tests::binary::{Clawback, binary};
 use clawback_tests::mail::{CAMPAIGN_SENDER, Kind};
 use clawback_tests::maildirs;
@@ -102,7 +103,7 @@ fn a_webhook_is_signed_and_has_no_message_content() {
     let clawback = Clawback::init(folder.path(), MAILDIR);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let secret = folder.path().join("hook.secret");
-    std::fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    write_secret(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let config = folder.path().join("clawback.toml");
     let mut text = std::fs::read_to_string(&config).unwrap();
     let notifier = format!(

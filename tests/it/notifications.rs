@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clawback_tests::binary::Clawback;
+use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::hooks::Hooks;
 use clawback_tests::smtp::{PASSWORD, Smtp, USER};
 
@@ -20,7 +20,7 @@ fn new_site(folder: &Path, config: &str) -> Clawback {
     let file = folder.join("clawback.toml");
     let written = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("public-url = \"https://clawback.example\"\n{written}\n{config}")).unwrap();
-    std::fs::write(folder.join("smtp.password"), PASSWORD).unwrap();
+    write_secret(&folder.join("smtp.password"), PASSWORD).unwrap();
     let playbook = "playbook: purge\non: { manual: {} }\nsteps:\n  - search: { where: { from: eve@evil.example } }\n  \
         - approve: { expires: 1d }\n  - remediate: { action: soft-delete }\n";
     std::fs::write(folder.join("workflows/purge.yaml"), playbook).unwrap();
@@ -81,9 +81,9 @@ fn chats_and_webhooks_are_told_in_their_shape() {
     let folder = tempfile::tempdir().unwrap();
     let hooks = Hooks::start();
     for name in ["slack", "teams"] {
-        std::fs::write(folder.path().join(format!("{name}.url")), format!("{}/{name}/secret\n", hooks.url)).unwrap();
+        write_secret(&folder.path().join(format!("{name}.url")), &format!("{}/{name}/secret\n", hooks.url)).unwrap();
     }
-    std::fs::write(folder.path().join("hook.secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    write_secret(&folder.path().join("hook.secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let config = format!(
         "[notifiers.slack]\nkind = \"slack\"\nurl-file = \"slack.url\"\n[notifiers.teams]\nkind = \"teams\"\nurl-file = \"teams.url\"\n\
          [notifiers.siem]\nkind = \"webhook\"\nurl = \"{}/siem\"\nsecret-file = \"hook.secret\"\nevery-change = true\n\

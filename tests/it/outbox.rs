@@ -12,7 +12,7 @@ use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, Decision, ManualClock, Remediation, Role, Status};
 use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Outbox, Site, Timers, Worker, silent};
 use clawback_store::Store;
-use clawback_tests::binary::Clawback;
+use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hooks::{Hook, Hooks};
 use clawback_tests::site::{noon, person, site, submission};
@@ -45,7 +45,7 @@ impl World {
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let other = (clawback_tests::postgres::database().await, tempfile::tempdir().unwrap());
         [(url, folder), other].map(|(url, folder)| {
-            std::fs::write(folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+            write_secret(&folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
             let (store, clock) = (Arc::new(FakeStore::new("corp")), noon());
             store.deliver("ann@corp.example", EVE, "Invoice", clock.now());
             Self { url, store, clock, siem: Hooks::start(), desk: Hooks::start(), folder }
@@ -347,7 +347,7 @@ fn a_command_that_is_killed_leaves_its_notices_to_a_worker() {
     std::fs::write(cur.join("1700000001.M1P1.host:2,S"), text).unwrap();
     let clawback = Clawback::init(folder.path(), "connector = \"maildir\"\ndirectory = \"mail\"\n");
     std::fs::write(folder.path().join("workflows/purge.yaml"), PLAYBOOK).unwrap();
-    std::fs::write(folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+    write_secret(&folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let (dead, taken) = silent_channel();
     let siem = Hooks::start();
     let written = std::fs::read_to_string(folder.path().join("clawback.toml")).unwrap();

@@ -9,6 +9,7 @@ use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, Decision, ManualClock, PublicUrl, Remediation, Role, Status};
 use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Outbox, Worker, silent};
 use clawback_store::Store;
+use clawback_tests::binary::write_secret;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hooks::Hooks;
 use clawback_tests::site::{noon, person, site, submission};
@@ -37,7 +38,7 @@ impl World {
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let other = (clawback_tests::postgres::database().await, tempfile::tempdir().unwrap());
         [(url, folder), other].map(|(url, folder)| {
-            std::fs::write(folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+            write_secret(&folder.path().join("key"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
             let (store, clock) = (Arc::new(FakeStore::new("corp")), noon());
             store.deliver("ann@corp.example", EVE, "Invoice", clock.now());
             Self { url, store, clock, hooks: Hooks::start(), folder }

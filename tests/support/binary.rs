@@ -141,3 +141,9 @@ pub fn copy_folder(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().expect("cp is everywhere");
     assert!(status.success(), "{} was not copied", from.display());
 }
+
+/// Writes a file with a secret, for its owner alone.
+pub fn write_secret(path: &Path, secret: &str) -> std::io::Result<()> {
+    std::fs::write(path, secret)?;
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}

@@ -21,6 +21,7 @@ pub struct FakeStore {
     capabilities: Capabilities,
     state: Arc<Mutex<State>>,
     gate: Arc<Semaphore>,
+    searches: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -32,6 +33,7 @@ struct State {
     acts: u64,
     calls: u64,
     waiting: u64,
+    searches: u64,
     down: bool,
     answers_everything: bool,
     keeps_handles: bool,
@@ -63,6 +65,7 @@ impl FakeStore {
             },
             state: Arc::default(),
             gate: Arc::new(Semaphore::new(OPEN)),
+            searches: Arc::new(Semaphore::new(OPEN)),
         }
     }
 
@@ -181,6 +184,21 @@ impl FakeStore {
     /// How many calls wait at the gate.
     pub fn waiting(&self) -> u64 {
         self.state().waiting
+    }
+
+    /// Searches get no answer until [`FakeStore::answer_searches`].
+    pub fn hang_searches(&self) {
+        self.searches.forget_permits(self.searches.available_permits());
+    }
+
+    /// Searches are answered again.
+    pub fn answer_searches(&self) {
+        self.searches.add_permits(OPEN);
+    }
+
+    /// How many searches have begun.
+    pub fn searches(&self) -> u64 {
+        self.state().searches
     }
 
     /// Whether the store cannot be reached: every call that reaches a mailbox fails in passing.
@@ -359,6 +377,8 @@ impl MailStore for FakeStore {
         cursor: Option<String>,
         most: u32,
     ) -> Result<Page<Message>, CallError> {
+        self.state().searches += 1;
+        drop(self.searches.acquire().await.expect("the gate is never taken away"));
         let state = self.enter(mailbox)?;
         let from = cursor.and_then(|text| text.parse::<usize>().ok()).unwrap_or(0);
         let kept = &state.mailboxes[mailbox];

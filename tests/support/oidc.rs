@@ -71,7 +71,7 @@ impl Provider {
     /// A file with the secret of the client.
     pub fn secret_file(&self, secret: &str) -> PathBuf {
         let path = self.folder.path().join("secret");
-        std::fs::write(&path, format!("{secret}\n")).unwrap();
+        crate::binary::write_secret(&path, &format!("{secret}\n")).unwrap();
         path
     }
 

@@ -3,20 +3,25 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use clawback_model::Digest;
-use clawback_store::Earlier;
+use clawback_runtime::under_key;
+use clawback_store::{Earlier, RequestKey};
 
 use crate::access::Caller;
 use crate::center::Center;
+use crate::json::RemediationJson;
 use crate::problem::Problem;
 
 /// How long a key is remembered.
 const REMEMBERED: Duration = Duration::from_hours(24);
+/// How often a request under way says so.
+const HELD_EVERY: Duration = Duration::from_secs(10);
 /// Longest key.
 const LONGEST_KEY: usize = 255;
 /// Beside an answer that holds a secret: what whoever sends the request again is told in its place. The answer itself is not kept.
@@ -60,6 +65,10 @@ async fn with_key(
     let history = &center.site().history;
     match history.take_key(name, &key, &Digest::of(&asked), now, now.minus(REMEMBERED)).await? {
         Earlier::None => {}
+        Earlier::Filed(id) => {
+            let filed = RemediationJson::from(&history.load(&id).await?);
+            return Ok((StatusCode::ACCEPTED, Json(filed)).into_response());
+        }
         Earlier::UnderWay => {
             let detail = "the first request with this key has not been answered yet; ask again in a while";
             return Err(Problem::new(StatusCode::CONFLICT, "under-way", detail));
@@ -74,7 +83,18 @@ async fn with_key(
             return Ok((status, [(header::CONTENT_TYPE, kind)], body).into_response());
         }
     }
-    let (parts, answer) = next.run(Request::from_parts(parts, Body::from(body))).await.into_parts();
+    let of = RequestKey { principal: name.to_owned(), key: key.clone() };
+    let mut carried_out = Box::pin(under_key(of.clone(), next.run(Request::from_parts(parts, Body::from(body)))));
+    let (parts, answer) = loop {
+        tokio::select! {
+            answer = &mut carried_out => break answer.into_parts(),
+            () = tokio::time::sleep(HELD_EVERY) => {}
+        }
+        // Passing trouble: the key is held for a while yet.
+        if let Err(error) = history.hold_key(&of, center.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "A key is not held; trying again.");
+        }
+    };
     let bytes = match to_bytes(answer, LARGEST_ANSWER).await {
         Ok(bytes) => bytes,
         Err(error) => {

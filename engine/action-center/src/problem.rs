@@ -142,6 +142,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::NotPending { .. } => (StatusCode::CONFLICT, "not-pending"),
         Error::WrongStatus { .. } | Error::Transition(_) => (StatusCode::CONFLICT, "wrong-status"),
         Error::MessagesRemoved { .. } | Error::EvidenceLost { .. } | Error::Gone { .. } => (StatusCode::GONE, "gone"),
+        Error::EvidenceUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "evidence-unavailable"),
         Error::Irreversible { .. } => (StatusCode::CONFLICT, "irreversible"),
         Error::NothingTo { .. } => (StatusCode::CONFLICT, "nothing-to-do"),
         Error::Busy { .. } => (StatusCode::CONFLICT, "busy"),

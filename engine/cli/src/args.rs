@@ -354,6 +354,9 @@ pub(crate) struct HistoryArgs {
     /// Submitted before
     #[arg(long, value_parser = time)]
     pub(crate) until: Option<Timestamp>,
+    /// Also what a schedule began and that found nothing
+    #[arg(long)]
+    pub(crate) empty: bool,
     /// Rows to print
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) limit: u32,

@@ -7,6 +7,7 @@ use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
 use clawback_model::{Limits, PublicUrl, Throttles};
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig};
+use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -17,6 +18,8 @@ use crate::failure::Failure;
 pub(crate) struct Config {
     /// `sqlite:FILE` or `postgres://…`. `CLAWBACK_DATABASE` goes before it.
     pub(crate) database: String,
+    /// Connections of each node to PostgreSQL.
+    pub(crate) database_connections: u32,
     /// Folder of playbooks.
     pub(crate) workflows: PathBuf,
     /// Folder of scripts.
@@ -75,6 +78,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: "sqlite:clawback.db".to_owned(),
+            database_connections: CONNECTIONS,
             workflows: "workflows".into(),
             scripts: "scripts".into(),
             token_file: "admin.token".into(),
@@ -123,6 +127,11 @@ impl Config {
             .map_err(|error| Failure::misuse(format!("{} is not right\n{error}", path.display())))?;
         if !(0.0..=1.0).contains(&config.throttles.recipients_ratio) {
             let said = format!("{} is not right: recipients-ratio must be between 0 and 1", path.display());
+            return Err(Failure::misuse(said));
+        }
+        if config.database_connections < FEWEST_CONNECTIONS {
+            let said =
+                format!("{} is not right: database-connections must be {FEWEST_CONNECTIONS} at least", path.display());
             return Err(Failure::misuse(said));
         }
         if config.evidence.as_ref().is_some_and(|evidence| evidence.folder.is_some() == evidence.bucket.is_some()) {

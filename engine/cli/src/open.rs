@@ -93,7 +93,7 @@ pub(crate) fn remediation_id(id: &str) -> Result<RemediationId, Failure> {
 
 /// A site as configured.
 pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failure> {
-    let history = Store::open(&config.database_url()).await.map_err(|error| {
+    let history = Store::open_with(&config.database_url(), config.database_connections).await.map_err(|error| {
         Failure::failed(format!("the action history {}: {}", config.database_shown(), chain(&error)))
     })?;
     let mut site = Site {
@@ -187,8 +187,8 @@ pub(crate) fn named_secret(global: &Global) -> Result<Option<String>, Failure> {
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Failure::misuse(format!("token file {} cannot be read: {error}", path.display()))
+    clawback_connectors::read_secret_file(path).map_err(|error| {
+        Failure::misuse(format!("token file {error}"))
             .hint("`clawback init` makes the first administrator's; CLAWBACK_TOKEN or --token-file names another")
     })
 }

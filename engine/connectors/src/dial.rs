@@ -1,9 +1,11 @@
 //! Dials a mail server: resolve, gate, connect, TLS. Gives a byte stream and nothing else.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use rustls::InvalidMessage;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,6 +17,9 @@ use crate::config::TlsMode;
 use crate::gate::{self, Reach};
 use crate::stream::StreamFailure;
 use crate::trust::{self, NotTrusted};
+
+/// How long an address has before the next one is tried beside it.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A connection of any kind.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -39,17 +44,9 @@ impl Target {
                 gate::GateError::NotPublic { .. } => StreamFailure::Denied(error.to_string()),
                 _ => StreamFailure::Closed(error.to_string()),
             })?;
-            let mut last = None;
-            for address in addresses {
-                match TcpStream::connect(address).await {
-                    Ok(stream) => {
-                        stream.set_nodelay(true).map_err(|error| self.unreachable(&error))?;
-                        return Ok(stream);
-                    }
-                    Err(error) => last = Some(error),
-                }
-            }
-            Err(self.unreachable(&last.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into())))
+            let stream = first_of(addresses, TcpStream::connect).await.map_err(|error| self.unreachable(&error))?;
+            stream.set_nodelay(true).map_err(|error| self.unreachable(&error))?;
+            Ok(stream)
         };
         timeout(self.connect_timeout, connect).await.map_err(|_| StreamFailure::TimedOut)?
     }
@@ -126,6 +123,33 @@ impl Target {
     }
 }
 
+/// Connects to the first address that answers. The next is tried once one has failed, or has not answered for a moment; all of
+/// them go on until one is there (RFC 8305). So an address that swallows packets hides none behind it.
+async fn first_of<T, F>(
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    connect: impl Fn(SocketAddr) -> F,
+) -> io::Result<T>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut rest = addresses.into_iter();
+    let mut tries = FuturesUnordered::new();
+    let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    loop {
+        let next = rest.next();
+        let is_last = next.is_none();
+        tries.extend(next.map(&connect));
+        tokio::select! {
+            tried = tries.next() => match tried {
+                Some(Ok(connected)) => return Ok(connected),
+                Some(Err(error)) => last = error,
+                None => return Err(last),
+            },
+            () = tokio::time::sleep(HEAD_START), if !is_last => {}
+        }
+    }
+}
+
 /// The reason of an error of TLS, rather than of the connection beneath it.
 pub(crate) fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
@@ -135,4 +159,54 @@ pub(crate) fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
 pub(crate) fn reach(host: &str, allow_private: bool) -> Reach {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if allow_private || bare.parse::<IpAddr>().is_ok() { Reach::Private } else { Reach::Public }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn address(last: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, last], 993))
+    }
+
+    /// Addresses by their last number: 0 refuses at once, 1 swallows packets, and others answer with their number.
+    async fn answer(address: SocketAddr) -> io::Result<u8> {
+        match address {
+            SocketAddr::V4(address) if address.ip().octets()[3] == 0 => Err(io::ErrorKind::ConnectionRefused.into()),
+            SocketAddr::V4(address) if address.ip().octets()[3] == 1 => std::future::pending().await,
+            SocketAddr::V4(address) => Ok(address.ip().octets()[3]),
+            SocketAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_packets_hides_none_behind_it() {
+        for (addresses, reached) in [
+            (vec![1, 7], Some(7)),
+            (vec![1, 0, 1, 8], Some(8)),
+            (vec![9, 1], Some(9)),
+            (vec![0, 0], None),
+            (vec![], None),
+        ] {
+            let found = first_of(addresses.iter().copied().map(address), answer);
+            let found = timeout(Duration::from_secs(10), found).await.expect("it goes on to the next");
+            assert_eq!(found.ok(), reached, "{addresses:?}");
+        }
+        let refused = first_of([address(0)], answer).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "the reason is that of an address");
+    }
+
+    #[tokio::test]
+    async fn a_server_behind_a_silent_address_is_reached() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = address(1);
+        let there = listener.local_addr().unwrap();
+        let connect = |address| async move {
+            if address == silent { std::future::pending().await } else { TcpStream::connect(address).await }
+        };
+        let stream = timeout(Duration::from_secs(10), first_of([silent, there], connect)).await.unwrap().unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), there);
+    }
 }

@@ -50,4 +50,4 @@ pub use limits::SandboxLimits;
 pub use load::LoadError;
 pub use mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 pub use probe::{Probe, ProbeError, Survey, Visit, Which, check, survey};
-pub use secret::Secret;
+pub use secret::{Secret, read_secret_file};

@@ -35,7 +35,7 @@ pub(crate) enum SecretSource {
 /// A credential that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
-    #[error("cannot read `{path}`: {source}")]
+    #[error("`{path}` cannot be read: {source}")]
     Unreadable { path: String, source: std::io::Error },
     #[error("`{path}` can be read by every user of this machine; run `chmod 600 {path}`")]
     WorldReadable { path: String },
@@ -65,6 +65,14 @@ impl SecretSource {
             },
         }
     }
+}
+
+/// The text of a file that holds a secret of any kind: refused if every user may read it.
+pub fn read_secret_file(path: &Path) -> Result<String, String> {
+    read_private(path).map(|secret| secret.0).map_err(|error| match error {
+        SecretError::Unreadable { path, source } => format!("{path} cannot be read: {source}"),
+        error => error.to_string(),
+    })
 }
 
 /// A file of credentials: refused if every user may read it.

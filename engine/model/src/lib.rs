@@ -60,7 +60,7 @@ pub use location::{Location, LocationKind};
 pub use message::{Message, MessageRef};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Former, Located, Outcome, OutcomeKind, Reason, Receipt, Sighting};
-pub use pick::{PickError, Picked, check_picks};
+pub use pick::{PickError, Picked, check_picks, is_same};
 pub use plan::{PlanDigest, PlanHasher, PlanHeader, PlanSummary, Target};
 pub use predicate::{Condition, Predicate};
 pub use principal::{Permission, Principal, PrincipalKind, Role};

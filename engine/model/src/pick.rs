@@ -57,7 +57,7 @@ impl Picked {
     pub fn names(&self, message: &Message) -> bool {
         let reference = &message.reference;
         self.check().is_ok()
-            && same_mailbox(&self.mailbox, &message.mailbox)
+            && is_same(&self.mailbox, &message.mailbox)
             && (self.message_id.trim().is_empty() || self.message_id.trim() == reference.message_id.trim())
             && self.fingerprint.as_ref().is_none_or(|fingerprint| *fingerprint == reference.fingerprint)
             && self.locator.as_ref().is_none_or(|locator| *locator == reference.locator)
@@ -78,7 +78,8 @@ pub fn check_picks(mode: SelectionMode, picked: &[Picked]) -> Result<(), PickErr
     }
 }
 
-fn same_mailbox(one: &str, other: &str) -> bool {
+/// Whether two addresses, domains or flags are the same but for case, which beyond ASCII is that of Unicode.
+pub fn is_same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 

@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::location::LocationKind;
 use crate::message::{Message, domain_of};
 use crate::normal::normalise;
+use crate::pick::is_same;
 use crate::query::Query;
 
 /// One condition. Parts of texts are kept as [`normalise`] makes them; within a list one is enough.
@@ -128,12 +129,10 @@ impl Predicate {
 impl Condition {
     fn holds(&self, message: &Message) -> bool {
         match self {
-            Self::From(any) => message.senders().any(|from| any.iter().any(|one| one.eq_ignore_ascii_case(from))),
-            Self::FromDomain(any) => {
-                message.senders().any(|from| any.iter().any(|one| one.eq_ignore_ascii_case(domain_of(from))))
-            }
+            Self::From(any) => message.senders().any(|from| any.iter().any(|one| is_same(one, from))),
+            Self::FromDomain(any) => message.senders().any(|from| any.iter().any(|one| is_same(one, domain_of(from)))),
             Self::SubjectContains(any) => any.iter().any(|one| contains(&message.subject, one)),
-            Self::To(any) => message.to.iter().any(|to| any.iter().any(|one| one.eq_ignore_ascii_case(to))),
+            Self::To(any) => message.to.iter().any(|to| any.iter().any(|one| is_same(one, to))),
             Self::MessageId(any) => any.contains(&message.reference.message_id),
             Self::ReceivedAfter(time) => message.received_at >= *time,
             Self::ReceivedBefore(time) => message.received_at < *time,
@@ -148,10 +147,10 @@ impl Condition {
                 any.contains(&message.original_location.as_ref().map_or(LocationKind::Unknown, |place| place.kind))
             }
             Self::Folder(any) => any.contains(&message.location.path),
-            Self::Mailbox(any) => any.iter().any(|one| one.eq_ignore_ascii_case(&message.mailbox)),
+            Self::Mailbox(any) => any.iter().any(|one| is_same(one, &message.mailbox)),
             Self::LargerThan(bytes) => message.size > *bytes,
             Self::SmallerThan(bytes) => message.size < *bytes,
-            Self::Flag(any) => message.flags.iter().any(|flag| any.iter().any(|one| one.eq_ignore_ascii_case(flag))),
+            Self::Flag(any) => message.flags.iter().any(|flag| any.iter().any(|one| is_same(one, flag))),
             Self::Not(inner) => !inner.matches(message),
             Self::Any(branches) => branches.iter().any(|branch| branch.matches(message)),
         }
@@ -276,6 +275,22 @@ mod tests {
         assert!(wanted.matches(&mail));
         mail.location.kind = LocationKind::SentItems;
         assert!(!wanted.matches(&mail));
+    }
+
+    #[test]
+    fn case_is_that_of_unicode_everywhere() {
+        let mut mail = message(1);
+        mail.from_address = "ÄNN@x.test".into();
+        mail.to = vec!["Ödön@x.test".into()];
+        mail.mailbox = "ÜTE@x.test".into();
+        for condition in [
+            Condition::From(vec!["änn@x.test".into()]),
+            Condition::To(vec!["öDÖN@X.test".into()]),
+            Condition::Mailbox(vec!["üte@x.test".into()]),
+            Condition::Not(Box::new(Predicate::all([Condition::Mailbox(vec!["ute@x.test".into()])]))),
+        ] {
+            assert!(Predicate::all([condition.clone()]).matches(&mail), "{condition:?}");
+        }
     }
 
     #[test]

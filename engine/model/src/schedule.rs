@@ -55,7 +55,7 @@ pub struct Timetable {
 /// Why a slot did not become a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SlotReason {
-    /// No node was up, and the policy lets it go.
+    /// No node was up and reached the database, and the policy lets it go.
     Missed,
     /// No node was up, and a later slot made up for it.
     MadeUp,

@@ -327,6 +327,11 @@ impl Bound {
         self.step(|what| matches!(what, What::Sweep(_))).is_some_and(|step| self.runs(step, facts, counts, false))
     }
 
+    /// Whether `sweep` has a `when`. Where it has none, nothing follows from a plan without a message.
+    pub fn says_when_to_sweep(&self) -> bool {
+        self.step(|what| matches!(what, What::Sweep(_))).is_some_and(|step| step.when.is_some())
+    }
+
     /// Notifiers to tell on an occasion: `pending`, `started`, `paused`, `finished` or `failed`.
     pub fn notifiers(&self, occasion: &str, facts: &PlanFacts, counts: &Counts) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();

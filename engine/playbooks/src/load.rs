@@ -19,6 +19,8 @@ use crate::yaml::{self, Node};
 pub struct Env {
     /// Sources of scripts by file name, such as `keep-newsletters.rhai`.
     pub scripts: BTreeMap<String, String>,
+    /// Scripts that are there and cannot be read, by file name, with the reason. Only a playbook that uses one is refused.
+    pub unreadable: BTreeMap<String, String>,
     /// Names of stores; none: any name will do.
     pub stores: Option<Vec<String>>,
     /// Limits in force.

@@ -297,6 +297,13 @@ impl<'a> Reader<'a> {
         if let Some(source) = self.env.scripts.get(name) {
             return Some((name, source));
         }
+        if let Some(why) = self.env.unreadable.get(name) {
+            let message = format!("script `{}` cannot be read: {}", visible_line(name, 60), visible_line(why, 200));
+            self.report
+                .error("unreadable-script", file.span.clone(), message, "unreadable")
+                .help("save it as UTF-8 text");
+            return None;
+        }
         let known = self.env.scripts.keys().map(String::as_str);
         let hint = match nearest(name, known.clone()) {
             Some(near) => format!("did you mean `{near}`?"),

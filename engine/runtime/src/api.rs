@@ -12,7 +12,7 @@ use clawback_model::{
     StopReason, SweepEnd, Target, Timestamp, Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
-use clawback_store::{Filing, Refusal};
+use clawback_store::{Filing, Refusal, RequestKey};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
@@ -84,6 +84,16 @@ pub struct DryRun {
 
 /// Mailboxes of a dry run whose stores are asked what stands against the action.
 const MAILBOXES_CHECKED: usize = 5;
+
+tokio::task_local! {
+    /// The key of the request that this task carries out.
+    static KEY: RequestKey;
+}
+
+/// Carries out a request under its idempotency key: what it files is noted beside the key, in the transaction that files it.
+pub async fn under_key<F: Future>(key: RequestKey, request: F) -> F::Output {
+    KEY.scope(key, request).await
+}
 
 /// Carries out requests of authenticated principals.
 #[derive(Clone)]
@@ -423,7 +433,8 @@ impl Api {
             created_at: now,
         };
         let remediation = Remediation::submitted(id, request, now);
-        Ok(Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep })
+        let key = KEY.try_with(RequestKey::clone).ok();
+        Ok(Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep, key })
     }
 }
 

@@ -169,17 +169,9 @@ impl Keys {
     }
 }
 
-/// A file of keys: refused if anybody else may read it.
+/// A file of keys: refused if every user may read it.
 fn private(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("credentials-file {} cannot be read: {error}", path.display());
-    #[cfg(unix)]
-    if std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(path).map_err(unreadable)?) & 0o077 != 0 {
-        let path = path.display();
-        return Err(format!(
-            "credentials-file {path} can be read by other users of this machine; run `chmod 600 {path}`"
-        ));
-    }
-    std::fs::read_to_string(path).map_err(unreadable)
+    clawback_connectors::read_secret_file(path).map_err(|error| format!("credentials-file {error}"))
 }
 
 /// A value of the profile `default`, which what stands before any profile belongs to.

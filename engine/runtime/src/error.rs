@@ -90,6 +90,10 @@ pub enum Error {
     NoEvidence,
     #[error("the message kept under {digest} is lost: {detail}; restore it from a backup of the evidence")]
     EvidenceLost { digest: clawback_model::Digest, detail: String },
+    #[error(
+        "the place for evidence did not give the message kept under {digest}: {detail}; try again once `clawback doctor` says that it answers"
+    )]
+    EvidenceUnavailable { digest: clawback_model::Digest, detail: String },
     #[error("evidence bucket {url}: {detail}")]
     Bucket { url: String, detail: String },
     #[error("file {path} cannot be read: {detail}")]

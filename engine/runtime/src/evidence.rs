@@ -26,6 +26,8 @@ use crate::site::Site;
 pub const LARGEST: u64 = (15 << 20) - 1;
 /// Kept messages that are looked at in one page.
 const PAGE: u32 = 500;
+/// After so many messages one after the other that the place did not give, it is away: no more are asked for.
+const AWAY: u32 = 3;
 
 /// Where messages are kept.
 #[derive(Debug, Clone)]
@@ -56,7 +58,7 @@ impl Evidence {
     /// Asks the place for something that it does not have, so that one that does not answer is known before it is needed.
     pub async fn check(&self) -> Result<(), String> {
         match self.objects.get(&place(&Digest::default())).await {
-            Err(object_store::Error::NotFound { source, .. }) if source.to_string().contains("NoSuchBucket") => {
+            Err(object_store::Error::NotFound { source, .. }) if has_no_bucket(&source.to_string()) => {
                 Err("there is no such bucket".to_owned())
             }
             Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
@@ -74,11 +76,14 @@ impl Evidence {
     /// The bytes, which are what the digest says.
     async fn get(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let lost = |detail: String| Error::EvidenceLost { digest: *digest, detail };
-        let found = self.objects.get(&place(digest)).await.map_err(|error| lost(error.to_string()))?;
-        if found.meta.size > LARGEST {
-            return Err(lost(format!("its bytes were changed: there are {} of them now", found.meta.size)));
+        let place = place(digest);
+        // Of a message that grew beyond all bounds no byte is asked for.
+        let size = self.objects.head(&place).await.map_err(|error| not_given(digest, error))?.size;
+        if size > LARGEST {
+            return Err(lost(format!("its bytes were changed: there are {size} of them now")));
         }
-        let raw = found.bytes().await.map_err(|error| lost(error.to_string()))?;
+        let found = self.objects.get(&place).await.map_err(|error| not_given(digest, error))?;
+        let raw = found.bytes().await.map_err(|error| not_given(digest, error))?;
         let now = Digest::of(&raw);
         if now == *digest {
             Ok(raw.into())
@@ -86,6 +91,19 @@ impl Evidence {
             Err(lost(format!("its bytes were changed: their digest is {now}")))
         }
     }
+}
+
+/// Only who answers that there is no such message has lost it. No answer, no right or no such bucket says nothing of the message.
+fn not_given(digest: &Digest, error: object_store::Error) -> Error {
+    let (digest, detail) = (*digest, error.to_string());
+    match error {
+        object_store::Error::NotFound { .. } if !has_no_bucket(&detail) => Error::EvidenceLost { digest, detail },
+        _ => Error::EvidenceUnavailable { digest, detail },
+    }
+}
+
+fn has_no_bucket(detail: &str) -> bool {
+    detail.contains("NoSuchBucket")
 }
 
 /// `sha256/ab/ab12…`: no folder gets too full.
@@ -204,6 +222,8 @@ pub struct EvidenceReport {
     pub bytes: u64,
     /// What is missing or changed, a sentence each.
     pub problems: Vec<String>,
+    /// What could not be asked for, a sentence each: nobody knows whether it is sound.
+    pub unavailable: Vec<String>,
 }
 
 impl Api {
@@ -232,11 +252,19 @@ impl Api {
         let site = self.site();
         let evidence = site.evidence.as_ref().ok_or(Error::NoEvidence)?;
         let (mut report, mut after) = (EvidenceReport::default(), None);
+        let (mut silent, mut not_asked) = (0, 0_u64);
         loop {
             let (page, next) = site.history.evidence(None, after, PAGE).await?;
             for one in &page {
+                if silent >= AWAY {
+                    not_asked += 1;
+                    continue;
+                }
                 let of = format!("message {} of {}", one.kept.seq, one.remediation);
-                match evidence.get(&one.kept.digest).await {
+                let given = evidence.get(&one.kept.digest).await;
+                silent = if matches!(given, Err(Error::EvidenceUnavailable { .. })) { silent + 1 } else { 0 };
+                match given {
+                    Err(error @ Error::EvidenceUnavailable { .. }) => report.unavailable.push(format!("{of}: {error}")),
                     Err(error) => report.problems.push(format!("{of}: {error}")),
                     Ok(_) if one.receipt.is_some_and(|receipt| receipt != one.kept.digest) => {
                         report.problems.push(format!("{of}: its receipt names another digest than its row"));
@@ -251,6 +279,10 @@ impl Api {
             if after.is_none() {
                 break;
             }
+        }
+        if not_asked > 0 {
+            let said = "messages were not asked for, as the place for evidence did not answer";
+            report.unavailable.push(format!("{not_asked} further {said}"));
         }
         if let Some((remediation, seq)) = site.history.lost_evidence().await? {
             report

@@ -52,8 +52,7 @@ pub fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "[::1]" | "::1" | "localhost")
 }
 
-/// The text of a file that holds a secret, without the line break at its end.
+/// The text of a file that holds a secret, without the line break at its end. Refused if every user may read it.
 pub fn secret(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-    Ok(text.trim().to_owned())
+    Ok(clawback_connectors::read_secret_file(path)?.trim().to_owned())
 }

@@ -24,6 +24,15 @@ pub struct Library {
     pub lists: Lists,
 }
 
+/// Scripts as they are on disk.
+#[derive(Debug, Clone, Default)]
+pub struct Scripts {
+    /// Their sources, by file name.
+    pub sources: BTreeMap<String, String>,
+    /// Those that cannot be read (no rights, not UTF-8), by file name, with the reason.
+    pub unreadable: BTreeMap<String, String>,
+}
+
 impl Library {
     /// The source text of a playbook, and the path to show in diagnostics.
     pub fn playbook_source(&self, name: &str) -> Result<(String, String), Error> {
@@ -63,8 +72,8 @@ impl Library {
     }
 
     /// All scripts by file name: the shipped ones, and over them those of the folder.
-    pub fn scripts(&self) -> Result<BTreeMap<String, String>, Error> {
-        let mut scripts = self.shipped_scripts.clone();
+    pub fn scripts(&self) -> Result<Scripts, Error> {
+        let mut scripts = Scripts { sources: self.shipped_scripts.clone(), unreadable: BTreeMap::new() };
         let entries = match std::fs::read_dir(&self.scripts) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(scripts),
@@ -75,8 +84,14 @@ impl Library {
             if path.extension().is_some_and(|extension| extension == "rhai")
                 && let Some(name) = path.file_name().and_then(|name| name.to_str())
             {
-                let source = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-                scripts.insert(name.to_owned(), source);
+                match std::fs::read_to_string(&path) {
+                    Ok(source) => _ = scripts.sources.insert(name.to_owned(), source),
+                    Err(error) => {
+                        // The shipped one of that name is not what the operator means.
+                        scripts.sources.remove(name);
+                        scripts.unreadable.insert(name.to_owned(), error.to_string());
+                    }
+                }
             }
         }
         Ok(scripts)
@@ -91,7 +106,8 @@ impl Library {
         notifiers: Option<Vec<String>>,
         limits: clawback_model::Limits,
     ) -> Result<Playbook, Error> {
-        let env = Env { scripts: self.scripts()?, stores, limits, lists: self.lists.clone(), notifiers };
+        let Scripts { sources: scripts, unreadable } = self.scripts()?;
+        let env = Env { scripts, unreadable, stores, limits, lists: self.lists.clone(), notifiers };
         Ok(Playbook::load(path, source, &env)?)
     }
 }

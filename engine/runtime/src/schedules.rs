@@ -40,30 +40,39 @@ pub(crate) async fn sync(site: &Arc<Site>) -> Result<(), Error> {
 }
 
 /// A digest of everything that [`sync`] reads.
-pub(crate) fn texts(site: &Site) -> Result<Digest, Error> {
+pub(crate) fn texts(site: &Site) -> Digest {
     let mut all = Vec::new();
     for name in site.library.playbook_names() {
         // One that cannot be read is the same as another: it is told when it is used.
         let source = site.library.playbook_source(&name).map(|(_, source)| source).unwrap_or_default();
         all.extend([name, source]);
     }
-    all.extend(site.library.scripts()?.into_iter().flat_map(|(name, source)| [name, source]));
-    Ok(Digest::of(all.join("\0").as_bytes()))
+    let scripts = site.library.scripts().unwrap_or_default();
+    all.extend(scripts.sources.into_iter().chain(scripts.unreadable).flat_map(|(name, text)| [name, text]));
+    Digest::of(all.join("\0").as_bytes())
 }
 
 /// Decides on every slot that is due; gives the number of remediations that began.
 pub(crate) async fn fire(api: &Api) -> Result<u64, Error> {
     let (history, now) = (&api.site().history, api.site().now());
     let mut began = 0;
+    let mut failed = None;
     for schedule in history.due_schedules(now).await? {
+        // One that cannot be read, or be written, must not keep the others waiting.
+        let schedule = match schedule {
+            Ok(schedule) => schedule,
+            Err(error) => {
+                failed = Some(error.into());
+                continue;
+            }
+        };
         match fire_one(api, &schedule, now).await {
             Ok(more) => began += more,
-            Err(error @ Error::History(_)) => return Err(error),
-            // One that cannot be read must not keep the others waiting.
+            Err(error @ Error::History(_)) => failed = Some(error),
             Err(error) => tracing::error!(schedule = schedule.name, %error, "Schedule not fired."),
         }
     }
-    Ok(began)
+    failed.map_or(Ok(began), Err)
 }
 
 #[tracing::instrument(name = "schedule.fire", skip_all, fields(schedule = schedule.name))]

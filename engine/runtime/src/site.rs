@@ -70,6 +70,8 @@ pub struct Tuning {
     pub lease: Duration,
     /// How often a running worker looks for a pause or a cancel.
     pub control: Duration,
+    /// Sweeps that look at once.
+    pub looks: usize,
 }
 
 impl Default for Tuning {
@@ -85,6 +87,7 @@ impl Default for Tuning {
             outage_pauses: 20,
             lease: Duration::from_secs(30),
             control: Duration::from_millis(250),
+            looks: 4,
         }
     }
 }

@@ -2,14 +2,15 @@
 //! is planned, approved as the policy asks, run in batches, verified and undone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clawback_model::{
     ActionSource, ApprovalRule, Counts, DoneWith, Origin, Permission, PlanFacts, PlanSummary, Principal, Remediation,
-    RemediationId, Request, SweepApproval, SweepEnd, SweepStep, Target,
+    RemediationId, Request, Status, SweepApproval, SweepEnd, SweepStep, Target,
 };
 use clawback_playbooks::Bound;
-use clawback_store::SweepState;
-use tokio::sync::mpsc;
+use clawback_store::{Filing, SweepState};
+use tokio::sync::{mpsc, watch};
 
 use crate::api::{Api, allow, bind};
 use crate::error::Error;
@@ -20,6 +21,10 @@ use crate::timers::automation;
 
 /// Rows read at once.
 const PAGE: u32 = 4_000;
+/// How often a node that looks says so.
+const KEPT_EVERY: Duration = Duration::from_secs(20);
+/// How long others leave a sweep alone whose node last said so.
+const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// What a follow-up goes under.
 pub(crate) enum Covered {
@@ -31,25 +36,44 @@ pub(crate) enum Covered {
     NotNeeded,
 }
 
-/// Takes one look, if one is due; gives the number of follow-ups that began.
-pub(crate) async fn look(api: &Api) -> Result<u64, Error> {
+/// Takes the look that is due, unless another node has; gives the number of follow-ups that began. The row is kept for as long
+/// as the search takes. Once `stop` says so the search is dropped, and the look is due again.
+pub(crate) async fn look(api: &Api, due: SweepState, mut stop: watch::Receiver<bool>) -> Result<u64, Error> {
     let (site, now) = (api.site(), api.site().now());
     let history = &site.history;
-    let Some(due) = history.due_sweep(now).await? else { return Ok(0) };
     let first = history.load(&due.first).await?;
     let follow_ups = history.follow_ups(&due.first).await?;
     let mut next = now.plus(due.sweep.every);
     if first.status.is_final() && now < due.sweep.until(&first) {
         next = next.min(due.sweep.until(&first));
     }
-    let Some(taken) = history.take_look(&due, next).await? else { return Ok(0) };
+    let Some(mut taken) = history.take_look(&due, next).await? else { return Ok(0) };
     let last = match due.sweep.next(&first, follow_ups.last(), now) {
         SweepStep::Wait => return Ok(0),
         SweepStep::End(why) => return end(site, &due.first, &why).await,
         SweepStep::Look { last } => last,
     };
-    let found = match search(api, &taken, &first).await {
-        Ok(Search::Found(found)) => u64::from(found),
+    let mut searching = Box::pin(search(api, &first, last));
+    let searched = loop {
+        let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
+        tokio::select! {
+            searched = &mut searching => break searched,
+            () = stopped => {
+                history.take_look(&taken, due.next_at.unwrap_or(now)).await?;
+                return Ok(0);
+            }
+            () = tokio::time::sleep(KEPT_EVERY) => {}
+        }
+        let kept = taken.next_at.max(Some(site.now().plus(KEPT_FOR))).unwrap_or(next);
+        match history.take_look(&taken, kept).await {
+            Ok(Some(kept)) => taken = kept,
+            // A person stopped it, or this node was thought dead: whatever is found would not be written.
+            Ok(None) => return Ok(0),
+            Err(error) => tracing::warn!(remediation.id = %due.first, %error, "A look is not kept; trying again."),
+        }
+    };
+    let filing = match searched {
+        Ok(Search::Found(filing)) => filing,
         Ok(Search::Never(why)) => return end(site, &due.first, &why).await,
         Err(error @ Error::History(_)) => return Err(error),
         // Stores are away, say. The next look sees what this one could not; the last one is tried again.
@@ -58,10 +82,11 @@ pub(crate) async fn look(api: &Api) -> Result<u64, Error> {
             return Ok(0);
         }
     };
+    let filed = history.finish_look(&taken, filing.as_deref(), site.now()).await?;
     if last {
         end(site, &due.first, &SweepEnd::Over).await?;
     }
-    Ok(found)
+    Ok(u64::from(filed && filing.is_some()))
 }
 
 async fn end(site: &Site, first: &RemediationId, why: &SweepEnd) -> Result<u64, Error> {
@@ -71,24 +96,28 @@ async fn end(site: &Site, first: &RemediationId, why: &SweepEnd) -> Result<u64, 
 
 /// What a look brought.
 enum Search {
-    /// Whether a follow-up was filed.
-    Found(bool),
+    /// The follow-up, if there is any news.
+    Found(Option<Box<Filing>>),
     /// The sweep has no reason to go on.
     Never(SweepEnd),
 }
 
 #[tracing::instrument(name = "sweep.look", skip_all, fields(remediation.id = %first.id))]
-async fn search(api: &Api, taken: &SweepState, first: &Remediation) -> Result<Search, Error> {
+async fn search(api: &Api, first: &Remediation, last: bool) -> Result<Search, Error> {
     let site = api.site();
     let request = request(api, first);
     let bound = match bind(site, &request) {
         Ok(bound) => Arc::new(bound),
-        Err(error @ Error::File { .. }) => return Err(error),
-        Err(error) => return Ok(Search::Never(SweepEnd::Broken { detail: error.to_string() })),
+        // A script may be half saved: the next look asks again.
+        Err(error) if last => return Ok(Search::Never(SweepEnd::Broken { detail: error.to_string() })),
+        Err(error) => return Err(error),
     };
     let planned = first.plan.as_ref();
     if !planned.is_some_and(|plan| bound.sweeps(&plan.facts, &plan.counts)) {
         return Ok(Search::Never(SweepEnd::NotAskedFor));
+    }
+    if first.status == Status::NothingToDo && !bound.says_when_to_sweep() {
+        return Ok(Search::Never(SweepEnd::FirstEnded { status: first.status }));
     }
     let header = planner::header(site, &request, &bound)?;
     let order = Order { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
@@ -105,9 +134,8 @@ async fn search(api: &Api, taken: &SweepState, first: &Remediation) -> Result<Se
         // More than a limit or a stop rule allows: the follow-up ends with that reason, for people to see.
         Planned::Refused(_) => true,
     };
-    let filing = if is_news { Some(api.filing(request, &automation().name)?) } else { None };
-    let filed = site.history.finish_look(taken, filing.as_ref(), site.now()).await?;
-    Ok(Search::Found(filed && is_news))
+    let filing = if is_news { Some(Box::new(api.filing(request, &automation().name)?)) } else { None };
+    Ok(Search::Found(filing))
 }
 
 /// What a follow-up asks for: the same selection, as it was meant when the first was submitted.
@@ -162,7 +190,7 @@ pub(crate) async fn approval(
     let taken: u64 = taken.map(|(_, plan)| plan.counts.submitted).sum();
     let Some(sweep) = bound.sweep() else { return Ok(Covered::Asks(ApprovalRule::default())) };
     let rule = || bound.approval_rule().cloned().unwrap_or_default();
-    let covered = sweep.covers(taken, plan.counts.submitted);
+    let covered = sweep.covers(taken, plan.counts.submitted) && is_as_approved(site, &first, bound).await?;
     if sweep.approval == SweepApproval::Same && !covered {
         return Ok(Covered::Asks(rule()));
     }
@@ -174,6 +202,13 @@ pub(crate) async fn approval(
         add(&mut counts, &mut facts, earlier);
     }
     Ok(if bound.approval_needed(&facts, &counts) { Covered::Asks(rule()) } else { Covered::NotNeeded })
+}
+
+/// Whether the scripts and connectors are still those of the first plan: its approvers looked at what these made of the mail.
+async fn is_as_approved(site: &Site, first: &Remediation, bound: &Bound) -> Result<bool, Error> {
+    let Some(then) = site.history.plan_header(&first.id).await? else { return Ok(false) };
+    let now = planner::header(site, &first.request, bound)?;
+    Ok(then.scripts == now.scripts && then.connectors == now.connectors)
 }
 
 fn add(counts: &mut Counts, facts: &mut PlanFacts, earlier: &PlanSummary) {

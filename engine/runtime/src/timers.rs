@@ -1,5 +1,5 @@
 //! What happens because of the time: schedules fire, and sweeps look. Nothing is kept in memory but when the playbooks were read
-//! last: every time is a row, so a restart loses none, and any number of nodes may tick at once.
+//! last and which looks are under way: every time is a row, so a restart loses none, and any number of nodes may tick at once.
 
 use std::time::Duration;
 
@@ -7,43 +7,66 @@ use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
 
 use crate::api::Api;
 use crate::error::Error;
-use crate::{schedules, sweeps};
+use crate::looks::Looks;
+use crate::schedules;
 
 /// How often the playbooks are read again: an edited schedule holds after this.
 const SYNC: Duration = Duration::from_mins(1);
 
-/// The clockwork of one node.
-#[derive(Clone)]
+/// The clockwork of one node. Dropping it drops the searches of its sweeps.
 pub struct Timers {
     api: Api,
     synced_at: Option<Timestamp>,
     /// What the playbooks and scripts were then: nothing is parsed again that has not changed.
     texts: Option<Digest>,
+    looks: Looks,
 }
 
 impl Timers {
     /// The clockwork over a site.
     pub fn new(api: Api) -> Self {
-        Self { api, synced_at: None, texts: None }
+        Self { looks: Looks::new(api.clone()), api, synced_at: None, texts: None }
     }
 
-    /// Does whatever is due now, and says how many remediations that began. Idle, it asks the database one question. Calls
-    /// may come at any interval; a slot is in time within a minute, so a second is a good one.
+    /// Fires the schedules that are due and gives the number of remediations that began. Begins the looks of sweeps that are
+    /// due, and waits for none of them: see [`Timers::looked`]. Idle, it asks the database one question. Calls may come at any
+    /// interval; a slot is in time within a minute, so a second is a good one.
     pub async fn tick(&mut self) -> Result<u64, Error> {
+        let now = self.api.site().now();
+        let synced = self.sync(now).await;
+        if !self.api.site().history.timers_due(now).await? {
+            return synced.map(|()| 0);
+        }
+        // Neither waits for the other, nor fails with it.
+        let fired = schedules::fire(&self.api).await;
+        let looking = self.looks.begin().await;
+        synced?;
+        looking?;
+        fired
+    }
+
+    /// Waits until no look is under way; gives the number of follow-ups that began.
+    pub async fn looked(&mut self) -> Result<u64, Error> {
+        self.looks.ended().await
+    }
+
+    /// Begins no further look and drops the searches under way. Their looks are due again for other nodes.
+    pub async fn stop(&mut self) {
+        self.looks.stop().await;
+    }
+
+    async fn sync(&mut self, now: Timestamp) -> Result<(), Error> {
         let site = self.api.site();
-        let now = site.now();
-        if self.synced_at.is_none_or(|at| now.since(at) >= SYNC) {
-            let texts = schedules::texts(site)?;
-            if self.texts != Some(texts) {
-                schedules::sync(site).await?;
-                self.texts = Some(texts);
-            }
-            self.synced_at = Some(now);
+        if self.synced_at.is_some_and(|at| now.since(at) < SYNC) {
+            return Ok(());
         }
-        if !site.history.timers_due(now).await? {
-            return Ok(0);
+        let texts = schedules::texts(site);
+        if self.texts != Some(texts) {
+            schedules::sync(site).await?;
+            self.texts = Some(texts);
         }
-        Ok(schedules::fire(&self.api).await? + sweeps::look(&self.api).await?)
+        self.synced_at = Some(now);
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Nothing is copied that a script does not ask for: a filter that drops by location never touches the subject.
 
-use clawback_model::{LocationKind, Message, Timestamp};
+use clawback_model::{LocationKind, Message, Timestamp, is_same};
 use rhai::{Array, Dynamic, EvalAltResult, ImmutableString, Map};
 use scoped_tls::scoped_thread_local;
 
@@ -156,7 +156,7 @@ fn tests(to: &mut Registry) {
         "from_is",
         "message.from_is(\"a@b.example\")",
         "whether any address that a mail client could show as the sender is this, or in this list",
-        |_: &mut Current, text: &str| with(|m| m.senders().any(|from| from.eq_ignore_ascii_case(text))),
+        |_: &mut Current, text: &str| with(|m| m.senders().any(|from| is_same(from, text))),
     );
     to.overload("from_is", |_: &mut Current, set: std::sync::Arc<TextSet>| {
         with(|m| m.senders().any(|from| set.contains(from)))
@@ -165,7 +165,7 @@ fn tests(to: &mut Registry) {
         "from_domain_is",
         "message.from_domain_is(\"b.example\")",
         "whether the domain of any such address is this, or in this list",
-        |_: &mut Current, text: &str| with(|m| m.senders().any(|from| domain_of(from).eq_ignore_ascii_case(text))),
+        |_: &mut Current, text: &str| with(|m| m.senders().any(|from| is_same(domain_of(from), text))),
     );
     to.overload("from_domain_is", |_: &mut Current, set: std::sync::Arc<TextSet>| {
         with(|m| m.senders().any(|from| set.contains(domain_of(from))))
@@ -203,7 +203,7 @@ fn tests(to: &mut Registry) {
         "to_has",
         "message.to_has(\"a@b.example\")",
         "whether it is addressed to this, or to one of a list",
-        |_: &mut Current, text: &str| with(|m| m.to.iter().any(|to| to.eq_ignore_ascii_case(text))),
+        |_: &mut Current, text: &str| with(|m| m.to.iter().any(|to| is_same(to, text))),
     );
     to.overload("to_has", |_: &mut Current, set: std::sync::Arc<TextSet>| {
         with(|m| m.to.iter().any(|to| set.contains(to)))
@@ -212,7 +212,7 @@ fn tests(to: &mut Registry) {
         "has_flag",
         "message.has_flag(\"\\\\Seen\")",
         "whether it carries the flag, without case",
-        |_: &mut Current, flag: &str| with(|m| m.flags.iter().any(|known| known.eq_ignore_ascii_case(flag))),
+        |_: &mut Current, flag: &str| with(|m| m.flags.iter().any(|known| is_same(known, flag))),
     );
     to.function(
         "has_attachment",

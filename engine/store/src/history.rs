@@ -38,6 +38,9 @@ pub struct HistoryFilter {
     pub until: Option<Timestamp>,
     /// Only what waits for a person: for votes, or paused.
     pub pending_only: bool,
+    /// Leaves out what a schedule began and that searched everything and found nothing, unless it is asked for by its status or
+    /// by an ID. What was not looked at has another status, and is never left out.
+    pub without_empty: bool,
 }
 
 impl HistoryFilter {
@@ -58,8 +61,22 @@ impl HistoryFilter {
             && self.decided_by.as_ref().is_none_or(decided)
             && self.since.is_none_or(|since| remediation.created_at >= since)
             && self.until.is_none_or(|until| remediation.created_at < until)
+            && (!self.leaves_out_empty() || !is_empty(remediation))
             && (!self.pending_only || matches!(remediation.status, Status::PendingApproval | Status::Paused))
     }
+}
+
+impl HistoryFilter {
+    /// Whether empty runs of schedules are left out.
+    pub(crate) fn leaves_out_empty(&self) -> bool {
+        let by_id = self.approval_id.is_some() || self.investigation_id.is_some();
+        self.without_empty && !by_id && self.status != Some(Status::NothingToDo)
+    }
+}
+
+/// Whether a schedule began it, and it searched everything and found nothing.
+fn is_empty(remediation: &Remediation) -> bool {
+    remediation.request.source == ActionSource::Schedule && remediation.status == Status::NothingToDo
 }
 
 /// Where a page ended; the next one begins behind it.

@@ -47,7 +47,7 @@ mod words;
 mod work;
 
 pub use accounts::Account;
-pub use answers::Earlier;
+pub use answers::{Earlier, RequestKey};
 pub use attempts::Wrong;
 pub use chain::Entry;
 pub use error::StoreError;
@@ -63,7 +63,8 @@ pub use refusals::Refusal;
 pub use remediations::Filing;
 pub use reminders::DueReminder;
 pub use retention::Expired;
-pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, WantedSchedule};
+pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, SlotResult, WantedSchedule};
+pub use schema::{CONNECTIONS, FEWEST_CONNECTIONS};
 pub use seats::Seats;
 pub use sessions::{NewSession, Renewal, Secrets, Session};
 pub use store::Store;

@@ -8,7 +8,7 @@ use crate::dialect::{Tx, Value};
 use crate::error::StoreError;
 use crate::history::{Cursor, HistoryFilter, Page};
 use crate::remediations::state;
-use crate::words::{BLOCK, Members, asked, block, members, place, places};
+use crate::words::{BLOCK, Members, asked, block, empty, members, place, places};
 
 /// Blocks read at once, at most. The first read is of one: most pages are full after it.
 const BLOCKS: usize = 256;
@@ -82,6 +82,11 @@ async fn by_words(tx: &mut Tx, filter: &HistoryFilter, below: i64, found: &mut F
     while let Some((chunk, after)) = rest.split_at_checked(size.min(rest.len())).filter(|(chunk, _)| !chunk.is_empty())
     {
         let mut sets = intersect(tx, &groups, chunk).await?;
+        if filter.leaves_out_empty() {
+            for (block, empty) in intersect(tx, &empty(), chunk).await? {
+                sets.entry(block).and_modify(|members| members.leave_out(&empty));
+            }
+        }
         for candidates in chunk {
             let Some(mut members) = sets.remove(&candidates.block) else { continue };
             if candidates.on_the_edge && !members.is_empty() {

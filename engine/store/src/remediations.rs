@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::admission;
+use crate::answers::{self, RequestKey};
 use crate::chain;
 use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
@@ -37,6 +38,8 @@ pub struct Filing {
     pub actor: String,
     /// How late copies will be looked for, if they will.
     pub sweep: Option<Sweep>,
+    /// The key of the request that asks for it, if it has one.
+    pub key: Option<RequestKey>,
 }
 
 /// A remediation whose row this transaction has locked.
@@ -146,7 +149,7 @@ impl Store {
 
 /// Writes a new remediation inside a larger step.
 pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError> {
-    let Filing { remediation, alert, investigation, actor, sweep } = filing;
+    let Filing { remediation, alert, investigation, actor, sweep, key } = filing;
     // Its first event is recorded at the time it says it began: its state is the fold of its events.
     let at = remediation.created_at;
     // Numbers are given in the chain's turn: they have no gaps either.
@@ -179,6 +182,9 @@ pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError>
     words::added(tx, number, remediation).await?;
     if let Some(sweep) = sweep {
         sweeps::begin(tx, id, sweep, at).await?;
+    }
+    if let Some(key) = key {
+        answers::filed(tx, key, id).await?;
     }
     watch::wake(tx).await
 }

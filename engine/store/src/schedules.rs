@@ -2,13 +2,13 @@
 //! version of the schedule: of all nodes that look at once, one decides.
 
 use clawback_model::{
-    Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
+    Counts, Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
 };
 
 use crate::dialect::{Row, Tx};
 use crate::error::StoreError;
 use crate::principals::{SiteEvent, append};
-use crate::remediations::{Filing, file, json, lock, parse, write};
+use crate::remediations::{Filing, file, json, lock, parse, state, write};
 use crate::store::Store;
 
 /// A schedule and where it stands.
@@ -55,12 +55,25 @@ pub struct Slot {
     pub slots: u64,
     /// Its run.
     pub remediation: Option<RemediationId>,
+    /// How the run stands now.
+    pub result: Option<SlotResult>,
     /// Why it has none.
     pub reason: Option<SlotReason>,
     /// The same in words, where there is more to say.
     pub detail: Option<String>,
     /// When that was decided.
     pub decided_at: Timestamp,
+}
+
+/// How the run of a slot stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotResult {
+    /// Its status.
+    pub status: Status,
+    /// Mailboxes that were searched, once it has a plan.
+    pub searched: Option<u64>,
+    /// Its messages.
+    pub counts: Counts,
 }
 
 /// A slot to be written.
@@ -114,11 +127,11 @@ impl Store {
         self.read().await?.rows(sql, &[]).await?.iter().map(read).collect()
     }
 
-    /// The schedules that are due.
+    /// The schedules that are due. A row that cannot be read is an error in its place and hides none of the others.
     #[tracing::instrument(name = "store.schedules.due", skip_all)]
-    pub async fn due_schedules(&self, now: Timestamp) -> Result<Vec<Schedule>, StoreError> {
+    pub async fn due_schedules(&self, now: Timestamp) -> Result<Vec<Result<Schedule, StoreError>>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM schedules WHERE next_at <= $1 ORDER BY next_at, name LIMIT $2");
-        self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect()
+        Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
     }
 
     /// Makes the table say what the playbooks say. `kept` are names of which nothing is
@@ -206,8 +219,12 @@ impl Store {
         if touched == 0 {
             return Ok(false);
         }
+        // Every row first, and only then the chain's turn, which the first event takes: whoever records has them in that order.
+        let mut all = Vec::with_capacity(replaced.len());
         for id in replaced {
-            let locked = lock(&mut tx, id, None).await?;
+            all.push(lock(&mut tx, id, None).await?);
+        }
+        for locked in all {
             if !locked.remediation.status.is_final() {
                 write(&mut tx, locked, AUTOMATION, &Event::CancelRequested { by: AUTOMATION.to_owned() }, now).await?;
             }
@@ -262,18 +279,25 @@ impl Store {
     /// What became of the slots of a schedule, newest first.
     #[tracing::instrument(name = "store.slots", skip_all)]
     pub async fn slots(&self, name: &str, most: u32) -> Result<Vec<Slot>, StoreError> {
-        let sql = "SELECT schedule, fire_at, last_at, slots, remediation_id, reason, detail, decided_at FROM slots \
-                   WHERE schedule = $1 ORDER BY fire_at DESC LIMIT $2";
+        let sql = "SELECT s.remediation_id, s.fire_at, s.last_at, s.slots, r.state, s.reason, s.detail, s.decided_at \
+                   FROM slots s LEFT JOIN remediations r ON r.id = s.remediation_id \
+                   WHERE s.schedule = $1 ORDER BY s.fire_at DESC LIMIT $2";
         let rows = self.read().await?.rows(sql, &[name.into(), most.into()]).await?;
         let corrupt = |column| StoreError::corrupt("slots", column, name);
         rows.iter()
             .map(|row| {
-                let id = row.opt_text(4)?.map(|id| id.parse().map_err(|_| corrupt("remediation_id"))).transpose()?;
+                let run = row.opt_text(4)?.map(|_| state(row, 4)).transpose()?;
+                let id = row.opt_text(0)?.map(|id| id.parse().map_err(|_| corrupt("remediation_id"))).transpose()?;
                 Ok(Slot {
                     first: row.time(1)?,
                     last: row.time(2)?,
                     slots: u64::try_from(row.int(3)?).map_err(|_| corrupt("slots"))?,
                     remediation: id,
+                    result: run.map(|run| SlotResult {
+                        status: run.status,
+                        searched: run.plan.and_then(|plan| plan.facts.searched),
+                        counts: run.counts,
+                    }),
                     reason: row.opt_text(5)?.map(|word| word.parse().map_err(|_| corrupt("reason"))).transpose()?,
                     detail: row.opt_text(6)?.map(std::borrow::Cow::into_owned),
                     decided_at: row.time(7)?,

@@ -52,13 +52,15 @@ const BUSY: Duration = Duration::from_secs(10);
 const ACQUIRE: Duration = Duration::from_secs(30);
 /// Readers of SQLite; they share the disk, so more would only queue there.
 const READERS: u32 = 5;
-/// Connections to PostgreSQL per node.
-const CONNECTIONS: u32 = 16;
+/// Connections to PostgreSQL per node, unless its configuration says otherwise.
+pub const CONNECTIONS: u32 = 16;
+/// With fewer, whoever works would wait for whoever waits for work.
+pub const FEWEST_CONNECTIONS: u32 = 4;
 
 /// Connects and migrates.
-pub(crate) async fn open(url: &str) -> Result<Pool, StoreError> {
+pub(crate) async fn open(url: &str, connections: u32) -> Result<Pool, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return postgres(url).await;
+        return postgres(url, connections.max(FEWEST_CONNECTIONS)).await;
     }
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
     if path.is_empty() || path.contains("://") || path.starts_with(':') {
@@ -91,7 +93,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-async fn postgres(url: &str) -> Result<Pool, StoreError> {
+async fn postgres(url: &str, connections: u32) -> Result<Pool, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::BadUrl { url: without_password(url) })?
         .application_name("clawback")
@@ -110,7 +112,7 @@ async fn postgres(url: &str) -> Result<Pool, StoreError> {
         ]);
     // The pool would try again until its time is up; a wrong address should be told at once.
     options.connect().await?.close().await?;
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(ACQUIRE).connect_with(options).await?;
+    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?;
     migrator(POSTGRES).run(&pool).await?;
     Ok(Pool::Postgres(pool))
 }

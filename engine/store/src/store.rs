@@ -12,9 +12,14 @@ pub struct Store {
 
 impl Store {
     /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to date.
-    #[tracing::instrument(name = "store.open", skip_all)]
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let store = Self { pool: schema::open(url).await? };
+        Self::open_with(url, schema::CONNECTIONS).await
+    }
+
+    /// The same with at most so many connections to PostgreSQL. SQLite needs no such bound.
+    #[tracing::instrument(name = "store.open", skip_all)]
+    pub async fn open_with(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let store = Self { pool: schema::open(url, connections).await? };
         store.build_words().await?;
         Ok(store)
     }

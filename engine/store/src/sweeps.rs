@@ -28,13 +28,16 @@ pub struct SweepState {
 }
 
 const COLUMNS: &str = "first_id, sweep, looks, looked_at, next_at, ended, version";
+/// Sweeps read in one go.
+const DUE: u32 = 100;
 
 impl Store {
-    /// The sweep that is due and has waited longest.
+    /// The sweeps that are due, the one that has waited longest first. A row that cannot be read is an error in its place and
+    /// hides none of the others.
     #[tracing::instrument(name = "store.sweeps.due", skip_all)]
-    pub async fn due_sweep(&self, now: Timestamp) -> Result<Option<SweepState>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at <= $1 ORDER BY next_at, first_id LIMIT 1");
-        self.read().await?.row(sql, &[now.into()]).await?.as_ref().map(read).transpose()
+    pub async fn due_sweeps(&self, now: Timestamp) -> Result<Vec<Result<SweepState, StoreError>>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at <= $1 ORDER BY next_at, first_id LIMIT $2");
+        Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
     }
 
     /// The sweeps under way, the next look first.
@@ -60,7 +63,8 @@ impl Store {
         rows.iter().map(|row| state(row, 1)).collect()
     }
 
-    /// Takes a look: the next one is at `next`. None if another node was faster.
+    /// Takes a look, or keeps one that was taken: the next one is at `next`. None if the sweep has changed meanwhile: another
+    /// node was faster, or it has ended.
     #[tracing::instrument(name = "store.sweeps.take", skip_all, fields(remediation.id = %sweep.first))]
     pub async fn take_look(&self, sweep: &SweepState, next: Timestamp) -> Result<Option<SweepState>, StoreError> {
         let mut tx = self.write().await?;

@@ -125,6 +125,11 @@ pub(crate) fn asked(filter: &HistoryFilter) -> Vec<Vec<String>> {
     groups
 }
 
+/// The words that only empty runs of schedules have together.
+pub(crate) fn empty() -> [Vec<String>; 2] {
+    [vec![source(ActionSource::Schedule)], vec![status(Status::NothingToDo)]]
+}
+
 /// The block of a remediation.
 pub(crate) const fn block(number: i64) -> i64 {
     number / BLOCK

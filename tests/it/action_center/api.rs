@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use clawback_model::{PrincipalKind, Role};
+use clawback_model::{Digest, PrincipalKind, Role};
+use clawback_runtime::under_key;
+use clawback_store::{Earlier, RequestKey};
+use clawback_tests::site::{person, submission};
 use serde_json::{Value, json};
 
 use super::{SENDER, desk};
@@ -117,6 +120,48 @@ async fn the_same_key_submits_once() {
     assert_eq!(center.call_with(&desk.ben, "POST", "/api/v1/remediations", body(), &key).await.status, 202);
     let all = center.call(ann, "GET", "/api/v1/remediations", None).await.json();
     assert_eq!(all["items"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_whose_node_died_tells_what_was_filed_or_is_free() {
+    let desk = desk().await;
+    let (center, ann) = (&desk.center, &desk.ann);
+    let body = || Some(json!({ "playbook": "purge", "inputs": { "sender": SENDER } }));
+    let key = [("idempotency-key", "ticket-4711")];
+    let post = async || center.call_with(ann, "POST", "/api/v1/remediations", body(), &key).await;
+    let asked = Digest::of(format!("POST /api/v1/remediations\n{}", body().unwrap()).as_bytes());
+    let of = RequestKey { principal: "ann".to_owned(), key: key[0].1.to_owned() };
+    let history = &center.api.site().history;
+    let take = async || {
+        let now = center.api.site().now();
+        history.take_key(&of.principal, &of.key, &asked, now, now.minus(Duration::from_hours(24))).await.unwrap()
+    };
+
+    // A node takes the key, files, and dies before it has answered.
+    assert_eq!(take().await, Earlier::None);
+    let who = person("ann", &[Role::Analyst]);
+    let filed =
+        under_key(of.clone(), center.api.submit(&who, submission("purge", &[("sender", SENDER)]))).await.unwrap();
+    let waits = post().await;
+    assert_eq!((waits.status, waits.json()["code"].as_str()), (409, Some("under-way")), "it may be at work still");
+    center.clock.advance(Duration::from_secs(20));
+    history.hold_key(&of, center.api.site().now()).await.unwrap();
+    center.clock.advance(Duration::from_secs(20));
+    assert_eq!(post().await.status, 409, "it says that it is");
+    center.clock.advance(Duration::from_secs(11));
+    let again = post().await;
+    assert_eq!((again.status, again.json()["id"].as_str()), (202, Some(filed.id.as_str())), "{}", again.text);
+
+    // Another dies before it has filed anything: the key is free, for one.
+    history.keep_answer(&of.principal, &of.key, None).await.unwrap();
+    assert_eq!(take().await, Earlier::None);
+    center.clock.advance(Duration::from_secs(31));
+    let (one, two) = tokio::join!(post(), post());
+    let mut statuses = [one.status, two.status];
+    statuses.sort_unstable();
+    assert!(matches!(statuses, [202, 202 | 409]), "{statuses:?}");
+    let all = center.call(ann, "GET", "/api/v1/remediations", None).await.json();
+    assert_eq!(all["items"].as_array().unwrap().len(), 2, "each was carried out once");
 }
 
 #[tokio::test]

@@ -39,6 +39,13 @@ fn schedules_and_sweeps_are_seen_and_steered() {
     assert_eq!(shown["remediation"]["status"], "nothing-to-do");
     assert_eq!((&shown["sweep"]["first"], &shown["sweep"]["looks"]), (&remediation.as_str().into(), &0.into()));
 
+    // It searched everything and found nothing: the slot says so, and the lists have no row of it.
+    let slots = clawback.ok(&["schedules", "slots", "watch"]);
+    assert!(slots.contains(&format!("{remediation}: nothing found in ")), "{slots}");
+    let rows = |arguments: &[&str]| vic.json(arguments)["items"].as_array().unwrap().len();
+    assert_eq!((rows(&["history"]), rows(&["history", "--status", "nothing-to-do", "--limit", "1"])), (0, 1));
+    assert!(rows(&["history", "--empty"]) >= 1);
+
     let next = vic.json(&["schedules", "next", "watch", "--count", "3"]);
     assert_eq!(next["items"].as_array().unwrap().len(), 3);
     assert!(vic.fails(1, &["schedules", "pause", "watch"]).contains("needs the role analyst"));

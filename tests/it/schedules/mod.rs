@@ -1,5 +1,6 @@
 //! What happens because of the time: slots against another cron, firing on both databases, sweeps, and a month in seconds.
 
+mod beside;
 mod commands;
 mod differential;
 mod fire;
@@ -67,6 +68,10 @@ impl World {
         self.folder.path().join(format!("{name}.yaml"))
     }
 
+    pub(crate) fn script(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub(crate) fn history(&self) -> &Store {
         &self.api.site().history
     }
@@ -78,7 +83,7 @@ impl World {
     /// Ticks after so many minutes; gives how many remediations began.
     pub(crate) async fn tick_after(&mut self, minutes: u64) -> u64 {
         self.pass(minutes);
-        self.timers.tick().await.unwrap()
+        turn(&mut self.timers).await
     }
 
     /// Works until nothing is due.
@@ -137,6 +142,11 @@ impl World {
     }
 }
 
+/// Does all that is due, and gives how many remediations began.
+pub(crate) async fn turn(timers: &mut Timers) -> u64 {
+    timers.tick().await.unwrap() + timers.looked().await.unwrap()
+}
+
 pub(crate) async fn node(
     url: &str,
     playbooks: &PathBuf,
@@ -148,8 +158,11 @@ pub(crate) async fn node(
     let mut site = site(Store::open(url).await.unwrap(), stores, &[], Arc::clone(clock) as _);
     site.library.shipped_workflows.clear();
     site.library.workflows.clone_from(playbooks);
+    site.library.scripts.clone_from(playbooks);
     site.tuning.backoff = Duration::from_micros(1);
     site.random = random;
+    // One look after the other, so that a seed tells everything.
+    site.tuning.looks = 1;
     site
 }
 

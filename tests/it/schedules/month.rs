@@ -14,7 +14,7 @@ use clawback_runtime::{Api, Timers};
 use clawback_store::{Head, HistoryFilter};
 use clawback_tests::site::submission;
 
-use super::{World, ann, ben, node};
+use super::{World, ann, ben, node, turn};
 
 /// 2026-10-10T00:00:00Z; the clocks of Europe and America go back within the month.
 const START: Timestamp = Timestamp(1_791_590_400_000_000);
@@ -184,7 +184,7 @@ impl Month {
             let now = self.world.clock.now();
             for sweep in self.world.history().sweeps(100).await.unwrap() {
                 if sweep.next_at.is_some_and(|next| next <= now) {
-                    self.nodes[0].tick().await.unwrap();
+                    turn(&mut self.nodes[0]).await;
                 }
             }
             self.world.work().await;
@@ -194,15 +194,13 @@ impl Month {
     async fn tick(&mut self) {
         let [one, two] = &mut self.nodes;
         if self.race {
-            let (one, two) = tokio::join!(one.tick(), two.tick());
-            one.unwrap();
-            two.unwrap();
+            tokio::join!(turn(one), turn(two));
         } else if self.chance.one_in(2) {
-            one.tick().await.unwrap();
-            two.tick().await.unwrap();
+            turn(one).await;
+            turn(two).await;
         } else {
-            two.tick().await.unwrap();
-            one.tick().await.unwrap();
+            turn(two).await;
+            turn(one).await;
         }
     }
 

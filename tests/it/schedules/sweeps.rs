@@ -7,7 +7,7 @@ use clawback_model::{
 };
 use clawback_tests::site::submission;
 
-use super::{World, ann, ben, statuses};
+use super::{World, ann, ben, statuses, turn};
 
 const EVE: &str = "eve@evil.example";
 
@@ -135,7 +135,7 @@ async fn what_lies_where_it_was_left_is_no_news() {
 
         // One is moved by its owner between plan and act: left alone then, and ever after.
         world.arrives(1, "Late");
-        world.timers.tick().await.unwrap();
+        turn(&mut world.timers).await;
         assert_eq!(world.tick_after(60).await, 1);
         let late = world.all().await.pop().unwrap();
         clawback_runtime::Worker::new(std::sync::Arc::clone(world.api.site()), clawback_runtime::silent())
@@ -208,12 +208,12 @@ async fn it_survives_restarts_outages_and_other_nodes() {
         world.pass(60);
         let away = || CallError::Denied { store: "corp".into(), detail: "no right".into() };
         world.store.fail_next([away(), away(), away()]);
-        let began = tokio::join!(one.tick(), two.tick());
-        assert_eq!(began.0.unwrap() + began.1.unwrap(), 0, "nothing could be searched");
+        let began = tokio::join!(turn(&mut one), turn(&mut two));
+        assert_eq!(began.0 + began.1, 0, "nothing could be searched");
         assert_eq!(world.ended(&first).await, None);
         world.pass(60);
-        let began = tokio::join!(one.tick(), two.tick());
-        assert_eq!(began.0.unwrap() + began.1.unwrap(), 1);
+        let began = tokio::join!(turn(&mut one), turn(&mut two));
+        assert_eq!(began.0 + began.1, 1);
         assert_eq!(world.work().await[0].counts.succeeded, 1);
         world.verify().await;
     }
@@ -231,4 +231,45 @@ async fn nothing_follows_from_what_was_rejected() {
     assert_eq!(world.tick_after(60).await, 0);
     assert_eq!(world.ended(&submitted).await, Some(SweepEnd::FirstEnded { status: Status::Rejected }));
     assert_eq!(submitted.created_at, Timestamp(clawback_tests::site::NOON.0));
+}
+
+#[tokio::test]
+async fn nothing_is_swept_for_after_nothing_unless_the_playbook_says_so() {
+    for (when, goes_on) in [("", false), (", when: plan.count == 0", true)] {
+        let text = playbook("soft-delete", &format!("approval: same{when}"));
+        for mut world in World::both(&[("purge", &text)]).await {
+            let now = clawback_model::Clock::now(&*world.clock);
+            world.store.deliver("user0@corp.example", "ann@corp.example", "Lunch", now);
+            let first = world.first().await;
+            assert_eq!(first.status, Status::NothingToDo);
+            assert_eq!(world.tick_after(60).await, 0);
+            let why = SweepEnd::FirstEnded { status: Status::NothingToDo };
+            assert_eq!(world.ended(&first).await, (!goes_on).then_some(why), "{when}");
+            world.arrives(0, "Invoice");
+            assert_eq!(world.tick_after(60).await, u64::from(goes_on), "{when}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_has_changed_asks_for_a_vote() {
+    let text = playbook("soft-delete", "approval: same, at-most: 50")
+        .replace("  - approve", "  - filter: { script: keep.rhai }\n  - approve");
+    for mut world in World::both(&[("purge", &text)]).await {
+        std::fs::write(world.script("keep.rhai"), "fn keep(message) { true }").unwrap();
+        (0..3).for_each(|mailbox| world.arrives(mailbox, "Invoice"));
+        let first = world.first().await;
+        assert_eq!((first.status, first.decided_by.as_deref()), (Status::Completed, Some("ben")));
+        world.arrives(0, "Late");
+        assert_eq!(world.tick_after(60).await, 1);
+        assert_eq!(statuses(&world.work().await), [Status::Completed], "the same script, the same approval");
+
+        std::fs::write(world.script("keep.rhai"), "fn keep(message) { message.subject != \"x\" }").unwrap();
+        world.arrives(1, "Later");
+        assert_eq!(world.tick_after(60).await, 1);
+        assert_eq!(statuses(&world.work().await), [Status::PendingApproval], "nobody has approved what this one keeps");
+
+        std::fs::write(world.script("keep.rhai"), "fn keep(message) { true }").unwrap();
+        world.verify().await;
+    }
 }

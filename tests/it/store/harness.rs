@@ -227,7 +227,7 @@ pub(crate) fn request(number: u64) -> Request {
 /// A remediation as ann submits it.
 pub(crate) fn filing(remediation: Remediation) -> Filing {
     let (alert, investigation) = records(&remediation);
-    Filing { remediation, alert, investigation, actor: "ann".into(), sweep: None }
+    Filing { remediation, alert, investigation, actor: "ann".into(), sweep: None, key: None }
 }
 
 pub(crate) fn records(remediation: &Remediation) -> (Alert, Investigation) {

@@ -46,6 +46,7 @@ fn filters(all: &[Remediation]) -> Vec<HistoryFilter> {
                 approval_id: (asked(7) && asked(8)).then(|| request.approval_id.clone()),
                 investigation_id: (asked(7) && !asked(8)).then(|| request.investigation_id.clone()),
                 pending_only: !asked(7) && asked(8),
+                without_empty: (which + value) % 3 == 1,
             });
         }
     }

@@ -104,7 +104,7 @@ async fn a_sweep_begins_with_its_remediation_and_ends_once() {
         let first = Filing { sweep: Some(sweep), ..scheduled(1) };
         store.file(&first).await.unwrap();
         let id = first.remediation.id.clone();
-        let due = store.due_sweep(Timestamp(130_000_000)).await.unwrap().unwrap();
+        let due = store.due_sweeps(Timestamp(130_000_000)).await.unwrap().remove(0).unwrap();
         let taken = store.take_look(&due, Timestamp(190_000_000)).await.unwrap().unwrap();
         assert_eq!(store.take_look(&due, Timestamp(190_000_000)).await.unwrap(), None, "one node looks");
         assert!(store.finish_look(&taken, Some(&scheduled(2)), Timestamp(131_000_000)).await.unwrap());

@@ -55,6 +55,8 @@ pub(crate) struct HistoryQuery {
     pub(crate) until: Option<String>,
     /// Only what waits for a person.
     pub(crate) pending: Option<bool>,
+    /// Also what a schedule began and that searched everything and found nothing (`nothing-to-do`).
+    pub(crate) empty: Option<bool>,
     /// Where an earlier page ended.
     pub(crate) after: Option<String>,
     /// Rows of the page, 1 to 1,000.
@@ -75,6 +77,7 @@ impl HistoryQuery {
             since: time("since", self.since.as_deref())?,
             until: time("until", self.until.as_deref())?,
             pending_only: self.pending.unwrap_or(false),
+            without_empty: !self.empty.unwrap_or(false),
         })
     }
 

@@ -53,10 +53,14 @@ pub struct EvidenceReportJson {
     pub bytes: u64,
     /// What is missing or changed, a sentence each.
     pub problems: Vec<String>,
+    /// What could not be asked for, a sentence each: nobody knows whether it is sound. `ok` is false then.
+    #[serde(default)]
+    pub unavailable: Vec<String>,
 }
 
 impl From<EvidenceReport> for EvidenceReportJson {
     fn from(report: EvidenceReport) -> Self {
-        Self { ok: report.problems.is_empty(), sound: report.sound, bytes: report.bytes, problems: report.problems }
+        let EvidenceReport { sound, bytes, problems, unavailable } = report;
+        Self { ok: problems.is_empty() && unavailable.is_empty(), sound, bytes, problems, unavailable }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clawback_model::{Misfire, Overlap, SlotReason, Timetable};
+use clawback_model::{Misfire, Overlap, SlotReason, Status, Timetable};
 use clawback_store::{Schedule, Slot, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -72,6 +72,18 @@ pub struct SlotJson {
     pub last_slot: String,
     pub slots: u64,
     pub remediation: Option<String>,
+    /// Where the remediation stands.
+    #[serde(default)]
+    pub status: Option<Cow<'static, str>>,
+    /// Mailboxes that it searched.
+    #[serde(default)]
+    pub searched: Option<u64>,
+    /// Messages that it found.
+    #[serde(default)]
+    pub submitted: Option<u64>,
+    /// Messages that it moved or deleted.
+    #[serde(default)]
+    pub succeeded: Option<u64>,
     pub reason: Option<Cow<'static, str>>,
     pub detail: Option<String>,
     pub decided_at: String,
@@ -84,9 +96,37 @@ impl From<&Slot> for SlotJson {
             last_slot: slot.last.to_string(),
             slots: slot.slots,
             remediation: slot.remediation.as_ref().map(ToString::to_string),
+            status: slot.result.as_ref().map(|result| result.status.as_str().into()),
+            searched: slot.result.as_ref().and_then(|result| result.searched),
+            submitted: slot.result.as_ref().map(|result| result.counts.submitted),
+            succeeded: slot.result.as_ref().map(|result| result.counts.succeeded),
             reason: slot.reason.map(SlotReason::as_str).map(Cow::Borrowed),
             detail: slot.detail.clone(),
             decided_at: slot.decided_at.to_string(),
+        }
+    }
+}
+
+impl SlotJson {
+    /// What became of it: what its run found, or why it has none.
+    pub fn in_words(&self) -> String {
+        if let Some(remediation) = &self.remediation {
+            let (status, found) = (self.status.as_deref().unwrap_or("removed"), self.submitted.unwrap_or_default());
+            let what = match (status == Status::NothingToDo.as_str(), found, self.searched) {
+                (true, 0, Some(searched)) => format!("nothing found in {searched} mailboxes"),
+                (true, _, _) => "nothing to do".to_owned(),
+                (false, 0, _) => status.to_owned(),
+                (false, ..) => format!("{status}, {} of {found} messages", self.succeeded.unwrap_or_default()),
+            };
+            return format!("{remediation}: {what}");
+        }
+        let mut words = self.reason.as_deref().unwrap_or_default().to_owned();
+        if self.slots > 1 {
+            words = format!("{words}: {} slots until {}", self.slots, self.last_slot);
+        }
+        match &self.detail {
+            Some(detail) => format!("{words}: {detail}"),
+            None => words,
         }
     }
 }

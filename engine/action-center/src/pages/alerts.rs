@@ -20,7 +20,9 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
     let frame = Frame::load(&center, caller).await?;
     let history = &center.site().history;
     let after = optional("after", query.filled("after"))?;
-    let found = history.history(&HistoryFilter::default(), after, PAGE).await?;
+    // A schedule that finds nothing raises no alert.
+    let filter = HistoryFilter { without_empty: true, ..HistoryFilter::default() };
+    let found = history.history(&filter, after, PAGE).await?;
     let alerts = history.alerts_of(&found.remediations).await?;
     let row = |(remediation, alert): (&Remediation, &Alert)| {
         html! {

@@ -134,6 +134,7 @@ fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Probl
         decided_by: text("decided_by"),
         since: text("since"),
         until: text("until"),
+        empty: optional("empty", query.filled("empty"))?,
         limit: optional("limit", query.filled("limit"))?,
         ..HistoryQuery::default()
     };
@@ -167,6 +168,10 @@ fn filters(query: &Fields) -> Markup {
                 }
             }
             (layout::choice("limit", "Rows", None, &SIZES, query.filled("limit").unwrap_or("50")))
+            label .box {
+                input type="checkbox" name="empty" value="true" checked[query.get("empty") == "true"];
+                "Also scheduled runs that found nothing"
+            }
             details open[query.filled("column").is_some()] {
                 summary { "Columns: only these, if any is ticked" }
                 @for column in &COLUMNS {

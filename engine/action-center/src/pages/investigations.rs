@@ -21,7 +21,8 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller, Asked(que
     let frame = Frame::load(&center, caller).await?;
     let history = &center.site().history;
     let after = optional("after", query.filled("after"))?;
-    let found = history.history(&HistoryFilter::default(), after, PAGE).await?;
+    let filter = HistoryFilter { without_empty: true, ..HistoryFilter::default() };
+    let found = history.history(&filter, after, PAGE).await?;
     let investigations = history.investigations_of(&found.remediations).await?;
     let row = |(remediation, investigation): (&Remediation, &Investigation)| {
         html! {

@@ -40,7 +40,7 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown 
 
 /// Of those that bear its name, as they do unless whoever submits gives another.
 async fn runs(center: &Center, name: &str) -> Result<Markup, Problem> {
-    let filter = HistoryFilter { name: Some(name.to_owned()), ..HistoryFilter::default() };
+    let filter = HistoryFilter { name: Some(name.to_owned()), without_empty: true, ..HistoryFilter::default() };
     let found = center.site().history.history(&filter, None, RUNS).await?;
     let row = |run: &Remediation| {
         html! { tr {

@@ -3,24 +3,30 @@
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect};
 use clawback_model::Permission;
+use clawback_store::Slot;
 use maud::{Markup, html};
 
 use super::frame::Frame;
 use super::{Shown, layout};
 use crate::access::Caller;
 use crate::center::Center;
-use crate::json::schedule_state;
+use crate::json::{SlotJson, schedule_state};
 use crate::problem::Problem;
 
-const COLUMNS: [&str; 6] = ["Playbook", "State", "Cron", "Time zone", "Next", "Control"];
+const COLUMNS: [&str; 7] = ["Playbook", "State", "Cron", "Time zone", "Next", "Last slot", "Control"];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let schedules = center.api().schedules(&frame.who).await?;
     let controls = frame.may(Permission::Control);
+    let mut lasts = Vec::with_capacity(schedules.len());
+    for schedule in &schedules {
+        lasts.push(center.site().history.slots(&schedule.name, 1).await?.pop());
+    }
     let rows: Vec<Markup> = schedules
         .iter()
-        .map(|schedule| {
+        .zip(&lasts)
+        .map(|(schedule, last)| {
             let verbs = if schedule.paused { ["resume", "run"] } else { ["pause", "run"] };
             html! {
                 tr {
@@ -29,6 +35,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
                     td { code { (schedule.timetable.cron) } }
                     td { (schedule.timetable.time_zone) }
                     td { @if let Some(at) = schedule.next_at.filter(|_| !schedule.paused) { (layout::time(at)) } }
+                    td { @if let Some(slot) = last { (self::slot(slot)) } }
                     td { @if controls && !schedule.removed { div .row { @for verb in verbs {
                         form method="post" action={ "/schedules/" (crate::access::encoded(&schedule.name)) "/" (verb) } {
                             (layout::form_token(&frame))
@@ -41,6 +48,18 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         .collect();
     let body = layout::table("Schedules", &COLUMNS, &rows, "No playbook has a schedule.");
     Ok(layout::page(&frame, "/schedules", "Schedules", &body))
+}
+
+/// When it was, and what became of it.
+fn slot(slot: &Slot) -> Markup {
+    let words = SlotJson::from(slot).in_words();
+    html! {
+        (layout::time(slot.first)) " "
+        @match &slot.remediation {
+            Some(id) => a href={ "/remediations/" (id) } { (layout::mail(&words)) },
+            None => (layout::mail(&words)),
+        }
+    }
 }
 
 pub(crate) async fn act(

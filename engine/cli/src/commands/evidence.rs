@@ -166,7 +166,14 @@ fn print(global: &Global, report: &EvidenceReportJson) -> Result<Exit, Failure> 
         for problem in &report.problems {
             output::line(&format!("WRONG  {}", clawback_model::visible_line(problem, 500)))?;
         }
+        for message in &report.unavailable {
+            output::line(&format!("UNKNOWN  {}", clawback_model::visible_line(message, 500)))?;
+        }
         output::line(&format!("{} messages of {} bytes together are as they were kept", report.sound, report.bytes))?;
     }
-    Ok(if report.ok { Exit::Done } else { Exit::Failed })
+    Ok(match (report.problems.is_empty(), report.unavailable.is_empty()) {
+        (false, _) => Exit::Failed,
+        (true, false) => Exit::Partial,
+        (true, true) => Exit::Done,
+    })
 }

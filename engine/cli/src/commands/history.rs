@@ -25,6 +25,7 @@ pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Fail
         decided_by: args.decided_by,
         since: args.since,
         until: args.until,
+        without_empty: !args.empty,
         ..HistoryFilter::default()
     };
     list(global, &filter, args.after, args.limit).await
@@ -100,6 +101,7 @@ fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
         ("decided_by", text(&filter.decided_by)),
         ("since", filter.since.map(|at| at.to_string())),
         ("until", filter.until.map(|at| at.to_string())),
+        ("empty", (!filter.without_empty).then(|| "true".to_owned())),
         ("pending", filter.pending_only.then(|| "true".to_owned())),
     ]
     .into_iter()

@@ -87,7 +87,7 @@ async fn known(session: &Session) -> Result<Vec<ScheduleJson>, Failure> {
 
 fn slots(global: &Global, items: &[SlotJson]) -> Result<(), Failure> {
     output::rows(global.format, &["slot", "result", "decided"], items, None, |item| {
-        vec![item.slot.clone(), in_words(item), item.decided_at.clone()]
+        vec![item.slot.clone(), item.in_words(), item.decided_at.clone()]
     })
 }
 
@@ -98,7 +98,7 @@ fn list(global: &Global, items: &[ScheduleJson]) -> Result<(), Failure> {
     let columns = ["name", "state", "cron", "time zone", "next", "last slot", "result"];
     output::rows(global.format, &columns, items, None, |item| {
         let (slot, result) =
-            item.last.as_ref().map_or_else(Default::default, |last| (last.slot.clone(), in_words(last)));
+            item.last.as_ref().map_or_else(Default::default, |last| (last.slot.clone(), last.in_words()));
         let next = item.next_at.clone().unwrap_or_default();
         vec![item.name.clone(), item.state.to_string(), item.cron.clone(), item.time_zone.clone(), next, slot, result]
     })
@@ -138,19 +138,4 @@ fn upcoming(schedule: &ScheduleJson, now: Timestamp, count: usize) -> Result<Vec
         local: cron.local(slot),
     };
     Ok(slots.map(item).collect())
-}
-
-/// The remediation, or why there is none.
-fn in_words(slot: &SlotJson) -> String {
-    if let Some(remediation) = &slot.remediation {
-        return remediation.clone();
-    }
-    let mut words = slot.reason.as_deref().unwrap_or_default().to_owned();
-    if slot.slots > 1 {
-        words = format!("{words}: {} slots until {}", slot.slots, slot.last_slot);
-    }
-    match &slot.detail {
-        Some(detail) => format!("{words}: {detail}"),
-        None => words,
-    }
 }

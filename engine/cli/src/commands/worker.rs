@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clawback_model::Halt;
 use clawback_runtime::{Outbox, Site, Timers, Worker, silent};
+use tokio::sync::watch;
 
 use crate::args::{Global, WorkerArgs};
 use crate::failure::{Exit, Failure, chain};
@@ -13,6 +14,8 @@ use crate::output;
 
 /// Between two looks at the clock.
 const TICK: Duration = Duration::from_secs(1);
+/// How long the searches of sweeps have to hand their rows back.
+const HAND_BACK: Duration = Duration::from_secs(5);
 /// How long calls under way may take to end after a stop was asked for.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -35,16 +38,17 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
         let outbox = Outbox::new(Arc::clone(session.site()));
         let telling = outbox.clone().beside();
         timers.tick().await?;
+        timers.looked().await?;
         let exit = once(&worker).await;
         telling.end().await;
         outbox.tell_due().await;
         return exit;
     }
-    let (stopping, asked) = tokio::sync::oneshot::channel();
+    let (stopping, asked) = watch::channel(false);
     let stop = async {
         stop_asked().await;
         output::note("stopping: calls under way are ended and recorded; once more to leave at once");
-        let _ = stopping.send(());
+        stopping.send_replace(true);
     };
     let told = |result: Result<clawback_model::Remediation, clawback_runtime::Error>| match result {
         Ok(remediation) => output::note(&format!("{}  {}", remediation.id, remediation.status)),
@@ -52,11 +56,13 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
     };
     tokio::select! {
         ended = worker.serve(stop, told) => ended?,
-        () = tick(&mut timers) => {}
+        () = tick(&mut timers, asked.clone()) => {}
         () = tell(session.site(), halted) => {}
         // What is not handed back by then is others' once the lease has run out.
-        () = async { let _ = asked.await; deadline().await } => {}
+        () = async { told_to_stop(asked).await; deadline().await } => {}
     }
+    // A database that does not answer keeps nobody here: the looks are due again in their time.
+    let _ = tokio::time::timeout(HAND_BACK, timers.stop()).await;
     Ok(Exit::Done)
 }
 
@@ -69,14 +75,26 @@ async fn tell(site: &Site, mut halted: Option<Halt>) {
     }
 }
 
-/// Fires schedules and sweeps, for ever.
-async fn tick(timers: &mut Timers) {
-    loop {
-        if let Err(error) = timers.tick().await {
-            tracing::error!(error = chain(&error), "Timers failed; trying again.");
+/// Fires schedules and sweeps until it is told to stop; then it never ends.
+async fn tick(timers: &mut Timers, asked: watch::Receiver<bool>) {
+    let ticking = async {
+        loop {
+            if let Err(error) = timers.tick().await {
+                tracing::error!(error = chain(&error), "Timers failed; trying again.");
+            }
+            tokio::time::sleep(TICK).await;
         }
-        tokio::time::sleep(TICK).await;
+    };
+    tokio::select! {
+        () = told_to_stop(asked) => {}
+        () = ticking => {}
     }
+    timers.stop().await;
+    std::future::pending().await
+}
+
+async fn told_to_stop(mut asked: watch::Receiver<bool>) {
+    drop(asked.wait_for(|stop| *stop).await);
 }
 
 /// Works until nothing is due.

@@ -48,6 +48,11 @@ impl Members {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= other);
     }
 
+    /// Takes out those that are in another set.
+    pub(crate) fn leave_out(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
+    }
+
     /// The places, highest first.
     pub(crate) fn descending(&self) -> impl Iterator<Item = u16> {
         (0..64_u16).rev().zip(self.0.into_iter().rev()).flat_map(|(word, bits)| {
