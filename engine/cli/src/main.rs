@@ -6,6 +6,7 @@ mod config;
 mod exposition;
 mod failure;
 mod here;
+mod interrupt;
 mod open;
 mod output;
 mod progress;

@@ -125,10 +125,11 @@ pub struct DetailJson {
 }
 
 impl DetailJson {
-    /// Reads what stands beside a remediation.
+    /// Reads what stands beside a remediation, and what is recorded of its open batch.
     pub async fn load(history: &Store, remediation: &Remediation, now: Timestamp) -> Result<Self, StoreError> {
+        let counted = history.with_open_batch(remediation.clone()).await?;
         Ok(Self {
-            remediation: remediation.into(),
+            remediation: (&counted).into(),
             settled: is_settled(remediation, now),
             approval: remediation.approval.clone(),
             alert: history.alert(&remediation.request.alert_id).await?,

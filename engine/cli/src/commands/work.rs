@@ -1,79 +1,11 @@
-//! Carries a remediation on in the foreground, and says where it stands.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Where a remediation stands, and what comes next.
 
 use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
-use clawback_model::{Approval, Counts, Next, PlanFacts, Remediation, RemediationId, Status, visible};
-use clawback_runtime::{Observer, Outbox, Seen, Worker};
+use clawback_model::{Approval, Counts, PlanFacts, Remediation, Status, visible};
 
-use crate::args::{Format, Global, Leave};
+use crate::args::{Format, Global};
 use crate::failure::{Exit, Failure};
-use crate::open::Session;
-use crate::{output, progress};
-
-/// How often a watcher looks.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// Works until it waits for a person or has ended, or leaves that to a worker; prints where it stands then.
-pub(crate) async fn carry_on(
-    global: &Global,
-    session: &Session,
-    id: &RemediationId,
-    leave: Leave,
-) -> Result<Exit, Failure> {
-    let carried = if leave.no_run {
-        session.site().history.load(id).await.map_err(Failure::from)
-    } else {
-        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        if leave.watch {
-            watch(session, id, &observer).await
-        } else {
-            Worker::new(Arc::clone(session.site()), observer).run(id).await.map_err(Failure::from)
-        }
-    };
-    give_notice(session, id).await;
-    tell(global, &carried?)
-}
-
-/// Tells whoever wants to know of what has changed, once each: what fails is a worker's to try again.
-pub(crate) async fn give_notice(session: &Session, id: &RemediationId) {
-    Outbox::new(Arc::clone(session.site())).tell_of(id).await;
-}
-
-/// Looks on while a worker works, until it waits for a person or has ended.
-async fn watch(session: &Session, id: &RemediationId, observer: &Observer) -> Result<Remediation, Failure> {
-    let site = session.site();
-    let alive = site.history.nodes().await?.iter().any(|(_, until)| *until > site.now());
-    if !alive {
-        return Err(Failure::failed(format!("no worker runs, so {id} waits"))
-            .hint(format!("start `clawback worker`, or work on it here: clawback run {id}")));
-    }
-    let mut watch = site.history.watch().await?;
-    loop {
-        let remediation = site.history.load(id).await?;
-        observer(Seen::Status(remediation.status));
-        if matches!(remediation.next(site.now()), Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing) {
-            return Ok(remediation);
-        }
-        let counts = &remediation.counts;
-        if let Some((number, ..)) = remediation.progress.open_batch {
-            let done = counts.acted() + counts.not_remediable;
-            observer(Seen::BatchStarted { number, done, submitted: counts.submitted });
-        }
-        watch.changed(LOOK).await;
-    }
-}
-
-/// Makes the plan and no more.
-pub(crate) async fn plan_only(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    let planned = {
-        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        Worker::new(Arc::clone(session.site()), observer).plan_only(id).await
-    };
-    give_notice(session, id).await;
-    tell(global, &planned?)
-}
+use crate::output;
 
 /// Where a remediation stands, whether it was read here or at a server.
 pub(crate) struct Standing {
@@ -102,6 +34,23 @@ pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exi
         Format::Csv => super::history::print(global, std::slice::from_ref(&remediation), None)?,
     }
     Ok(exit_of(remediation.status, remediation.facts.as_ref()))
+}
+
+/// Prints where a remediation stands of which this process was told to stop; `others` may be at work on it.
+pub(crate) fn tell_interrupted(global: &Global, standing: impl Into<Standing>, others: bool) -> Result<Exit, Failure> {
+    let standing = standing.into();
+    let RemediationJson { id, counts, .. } = &standing.remediation;
+    let (id, done) = (visible(id), counts.acted() + counts.not_remediable);
+    let done = format!("{done} of {} messages are done", counts.submitted);
+    if others {
+        output::note(&format!(
+            "watched no longer: {done}; a worker goes on with it, and `clawback show {id}` follows it"
+        ));
+    } else {
+        output::note(&format!("interrupted: {done}"));
+    }
+    tell(global, standing)?;
+    Ok(Exit::Interrupted)
 }
 
 /// 3 where messages failed or not everything was looked at, 1 where nothing could be done, 0 else.
@@ -174,7 +123,8 @@ pub(crate) fn counts(counts: &Counts) -> String {
 fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Option<String> {
     let id = visible(&remediation.id);
     match remediation.status {
-        _ if remediation.held => Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")),
+        _ if remediation.held => Some(goes_on(&id)),
+        Status::Queued | Status::Planning | Status::Approved | Status::InProgress => Some(goes_on(&id)),
         Status::PendingApproval => {
             let approval = approval?;
             let yes = approval.votes.len();
@@ -188,7 +138,6 @@ fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Opti
                 approval.digest
             ))
         }
-        Status::Approved => Some(format!("clawback run {id}")),
         Status::Paused => Some(format!("clawback resume {id}, or clawback cancel {id}")),
         Status::Completed | Status::PartiallyCompleted if remediation.counts.failed > 0 => {
             Some(format!("clawback show {id} --messages, then clawback retry {id}"))
@@ -198,4 +147,9 @@ fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Opti
         }
         _ => None,
     }
+}
+
+/// Of what no person has to decide.
+fn goes_on(id: &str) -> String {
+    format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")
 }
