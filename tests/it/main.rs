@@ -15,6 +15,7 @@ mod crash;
 mod engine;
 mod evidence;
 mod faces;
+mod follow_ups;
 mod foreground;
 mod guards;
 mod hostile_mail;

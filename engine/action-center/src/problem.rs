@@ -143,7 +143,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::WrongStatus { .. } | Error::Transition(_) => (StatusCode::CONFLICT, "wrong-status"),
         Error::MessagesRemoved { .. } | Error::EvidenceLost { .. } | Error::Gone { .. } => (StatusCode::GONE, "gone"),
         Error::Irreversible { .. } => (StatusCode::CONFLICT, "irreversible"),
-        Error::NothingTo { .. } => (StatusCode::CONFLICT, "nothing-to-do"),
+        Error::NothingTo { .. } | Error::Undone { .. } => (StatusCode::CONFLICT, "nothing-to-do"),
         Error::Busy { .. } => (StatusCode::CONFLICT, "busy"),
         Error::ApprovalTooOld { .. } => (StatusCode::CONFLICT, "approval-too-old"),
         Error::Halted(_) => (StatusCode::CONFLICT, "halted"),

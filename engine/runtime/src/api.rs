@@ -271,6 +271,12 @@ impl Api {
         if old.counts.succeeded == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "succeeded message", verb: "undo" });
         }
+        let undos = self.site.history.undos(id).await?;
+        if old.left_to_undo(&undos) == 0
+            && let Some(last) = undos.iter().rfind(|undo| undo.counts.succeeded > 0)
+        {
+            return Err(Error::Undone { id: id.clone(), by: last.id.clone() });
+        }
         let name = format!("Undo {}", old.request.name);
         let request = self.follow_up(who, &old, name, Action::Restore, Origin::Undo { of: id.clone() });
         self.file(request, who).await
@@ -288,7 +294,13 @@ impl Api {
         allow(who, Permission::Submit)?;
         let old = self.site.history.load(id).await?;
         if !matches!(old.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled) {
-            let advice = "only what has ended can be retried";
+            let advice = match old.status {
+                Status::Completed | Status::NothingToDo => {
+                    "no message of it failed; what was moved meanwhile is taken where it lies by running the playbook again"
+                }
+                Status::Rejected | Status::Expired => "nothing of it was tried; submit it again",
+                _ => "only what has ended can be retried",
+            };
             return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
         }
         self.has_messages(id).await?;
@@ -341,7 +353,7 @@ impl Api {
             SelectionMode::Query => {}
         }
         Ok(Request {
-            name: submission.name.unwrap_or_else(|| playbook.name().to_owned()),
+            name: submission.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| playbook.name().to_owned()),
             severity: submission.severity.unwrap_or_else(|| playbook.severity()),
             description: submission.description.unwrap_or_else(|| playbook.description().to_owned()),
             action: bound.action(),

@@ -60,6 +60,14 @@ impl Store {
         rows.iter().map(|row| state(row, 1)).collect()
     }
 
+    /// The undos of a remediation, oldest first.
+    #[tracing::instrument(name = "store.remediations.undos", skip_all, fields(remediation.id = %of))]
+    pub async fn undos(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
+        let sql = "SELECT id, state FROM remediations WHERE follows = $1 AND action = 'restore' ORDER BY number";
+        let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
+        rows.iter().map(|row| state(row, 1)).collect()
+    }
+
     /// Takes a look: the next one is at `next`. None if another node was faster.
     #[tracing::instrument(name = "store.sweeps.take", skip_all, fields(remediation.id = %sweep.first))]
     pub async fn take_look(&self, sweep: &SweepState, next: Timestamp) -> Result<Option<SweepState>, StoreError> {
