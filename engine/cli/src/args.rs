@@ -155,7 +155,6 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Write man pages into a folder
-    #[command(hide = true)]
     Man {
         /// Where to
         folder: PathBuf,
@@ -188,7 +187,7 @@ pub(crate) struct PlaybookArgs {
     #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) inputs: Vec<(String, String)>,
     /// Name of the remediation [default: the playbook's]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
     /// informational, low, medium or high [default: the playbook's]
     #[arg(long)]
@@ -246,7 +245,7 @@ pub(crate) struct Leave {
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArgs {
     /// Name of the remediation
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) name: String,
     /// informational, low, medium or high
     #[arg(long, default_value = "medium")]
