@@ -16,6 +16,8 @@ mod crowded;
 mod engine;
 mod evidence;
 mod faces;
+mod follow_ups;
+mod foreground;
 mod guards;
 mod hostile_mail;
 mod imap;

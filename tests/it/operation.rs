@@ -206,3 +206,56 @@ fn the_files_of_an_installation_name_what_there_is() {
     assert!(help.status.success(), "{start}");
     assert_ne!(Digest::of(&help.stdout), Digest::of(b""));
 }
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = new_site(folder.path(), None);
+    let submitted = ["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete"];
+    let done = clawback.json(&submitted);
+    for arguments in [&["completions", "bash"][..], &["export", done["id"].as_str().unwrap()], &["history"]] {
+        let mut command = clawback.command(arguments);
+        let mut child =
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && !said.contains("panicked") && !said.contains("pipe"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[test]
+fn small_mistakes_are_told_with_what_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = new_site(folder.path(), None);
+    let nameless = ["submit", "--name", "", "--from", "eve@evil.example", "--action", "soft-delete"];
+    assert!(clawback.fails(2, &nameless).contains("--name"));
+    assert!(clawback.fails(1, &["principals", "token", "nobody"]).contains("clawback principals list"));
+    assert!(clawback.ok(&["--help"]).contains("Write man pages"));
+    let listed = clawback.json(&["playbooks", "list"]);
+    let purge = listed["items"].as_array().unwrap().iter().find(|one| one["name"] == "purge-phish-campaign").unwrap();
+    assert!(!purge["description"].as_str().unwrap().is_empty() && purge["triggers"][0] == "manual", "{purge}");
+    assert!(purge["inputs"].as_array().unwrap().iter().any(|input| input["name"] == "sender"), "{purge}");
+    let config = folder.path().join("clawback.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("messages = 30", "messages = 0")).unwrap();
+    assert!(clawback.fails(2, &["retention", "run"]).contains("would remove everything at once"));
+}
+
+#[test]
+fn the_doctor_says_that_work_is_due_and_nobody_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = new_site(folder.path(), None);
+    let report = |clawback: &Clawback| {
+        let output = clawback.run(&["doctor"]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(report(&clawback).contains("ok     workers: none is alive, and nothing is due"));
+    clawback.ok(&["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete", "--no-run"]);
+    let said = report(&clawback);
+    assert!(said.contains("WRONG  workers") && said.contains("remediations wait for a worker"), "{said}");
+    assert!(said.contains("clawback worker"), "{said}");
+}

@@ -16,7 +16,8 @@ pub(crate) use families::{
 #[derive(Debug, Parser)]
 #[command(name = "clawback", version, max_term_width = 100)]
 #[command(after_help = "Start with `clawback demo`, then `clawback init`.\n\
-    Exit codes: 0 done, 1 the request failed, 2 misuse or configuration, 3 finished with failed messages.")]
+    Exit codes: 0 done, 1 the request failed, 2 misuse or configuration, 3 finished with failed messages,\n\
+    130 interrupted.")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -100,7 +101,7 @@ pub(crate) enum Command {
     /// Stop a running remediation for now
     Pause(IdArgs),
     /// Let a paused remediation go on
-    Resume(IdArgs),
+    Resume(FollowUpArgs),
     /// Call a remediation off; what is open becomes `cancelled`
     Cancel(IdArgs),
     /// Try again what failed, as a new remediation under the same approval
@@ -154,7 +155,6 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
     /// Write man pages into a folder
-    #[command(hide = true)]
     Man {
         /// Where to
         folder: PathBuf,
@@ -187,7 +187,7 @@ pub(crate) struct PlaybookArgs {
     #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) inputs: Vec<(String, String)>,
     /// Name of the remediation [default: the playbook's]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
     /// informational, low, medium or high [default: the playbook's]
     #[arg(long)]
@@ -231,7 +231,7 @@ pub(crate) struct RunArgs {
     pub(crate) leave: Leave,
 }
 
-/// Who does the work; this process if nothing is said.
+/// Who does the work; if nothing is said, this process, or whoever is on it already.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct Leave {
     /// Leave the work to a `clawback worker`, and do not wait for it
@@ -245,7 +245,7 @@ pub(crate) struct Leave {
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArgs {
     /// Name of the remediation
-    #[arg(long)]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) name: String,
     /// informational, low, medium or high
     #[arg(long, default_value = "medium")]
@@ -300,8 +300,10 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "messages")]
     pub(crate) exclude: Option<PathBuf>,
     /// Store nothing: show what the plan would be
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
 }
 
 #[derive(Debug, Args)]

@@ -134,6 +134,11 @@ impl Config {
                 format!("{} is not right: database-connections must be {FEWEST_CONNECTIONS} at least", path.display());
             return Err(Failure::misuse(said));
         }
+        if config.retention.messages == Some(0) {
+            let said =
+                format!("{} is not right: [retention] messages = 0 would remove everything at once", path.display());
+            return Err(Failure::misuse(said).hint("1 or more days; leave it out to keep messages for ever"));
+        }
         if config.evidence.as_ref().is_some_and(|evidence| evidence.folder.is_some() == evidence.bucket.is_some()) {
             let said = format!("{} is not right: [evidence] needs either `folder` or `bucket`", path.display());
             return Err(Failure::misuse(said));

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     Misuse = 2,
     /// Finished, and some messages failed.
     Partial = 3,
+    /// Told to stop by Ctrl-C or SIGTERM.
+    Interrupted = 130,
 }
 
 impl From<Exit> for ExitCode {

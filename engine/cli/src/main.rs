@@ -6,6 +6,7 @@ mod config;
 mod exposition;
 mod failure;
 mod here;
+mod interrupt;
 mod open;
 mod output;
 mod progress;
@@ -24,13 +25,14 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     // One ring for all TLS; a second install would be refused, and there is none.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let _telemetry = match telemetry::start(cli.global.verbose) {
-        Ok(telemetry) => telemetry,
-        Err(failure) => {
-            output::note(&failure.render());
-            return failure.exit.into();
-        }
-    };
+    let _telemetry =
+        match telemetry::start(cli.global.verbose, matches!(cli.command, Command::Worker(_) | Command::Serve(_))) {
+            Ok(telemetry) => telemetry,
+            Err(failure) => {
+                output::note(&failure.render());
+                return failure.exit.into();
+            }
+        };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -95,7 +97,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Retention(command) => commands::retention::run(&global, command).await,
         Command::Export(args) => commands::export::run(&global, args).await,
         Command::Demo(args) => Box::pin(commands::demo::run(&global, args)).await,
-        Command::Completions { shell } => Ok(commands::completions::run(shell)),
+        Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { folder } => commands::completions::man(&folder),
     }
 }

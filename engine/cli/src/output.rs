@@ -25,7 +25,7 @@ pub(crate) fn rows<T: Serialize>(
     match format {
         Format::Json | Format::Ocsf | Format::O365Air => json(&serde_json::json!({ "items": items, "next": next })),
         Format::Csv => {
-            let mut writer = csv::Writer::from_writer(std::io::stdout().lock());
+            let mut writer = csv::Writer::from_writer(Out);
             let header: Vec<String> = columns.iter().map(|name| name.to_lowercase().replace(' ', "_")).collect();
             writer.write_record(header).map_err(csv_failure)?;
             for item in items {
@@ -65,13 +65,29 @@ pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     line(&ascii_where_deceptive(&text))
 }
 
+/// Standard output. Whoever reads may close the pipe (`| head`): then nothing is left to say, and that is no failure.
+pub(crate) struct Out;
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        or_done(std::io::stdout().lock().write(bytes))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        or_done(std::io::stdout().lock().flush())
+    }
+}
+
+fn or_done<T>(written: std::io::Result<T>) -> std::io::Result<T> {
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        written => written,
+    }
+}
+
 /// One line of result.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        // Whoever reads has closed the pipe (`| head`): nothing is left to say.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        result => Ok(result?),
-    }
+    Ok(writeln!(Out, "{text}")?)
 }
 
 /// One line that is not a result.

@@ -47,7 +47,8 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates above are well formed").progress_chars("=> ")
 }
 
-/// Removes the bar when dropped.
+/// Removes the bar when dropped, for good: whoever draws on it later draws nothing.
+#[derive(Clone)]
 pub(crate) struct Cleared(Option<ProgressBar>);
 
 impl Drop for Cleared {

@@ -29,11 +29,13 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logging, as `CLAWBACK_LOG`, `CLAWBACK_LOG_FORMAT` or `verbose` say, and the export of spans, as `OTEL_…` says.
-pub(crate) fn start(verbose: u8) -> Result<Telemetry, Failure> {
+/// Starts logging, as `CLAWBACK_LOG`, `CLAWBACK_LOG_FORMAT` or `verbose` say, and the export of spans, as `OTEL_…` says. The
+/// log of a `node` always has what a notifier of kind `log` is told.
+pub(crate) fn start(verbose: u8, node: bool) -> Result<Telemetry, Failure> {
     let level = ["warn", "info", "debug"][usize::from(verbose.min(2))];
-    let wanted =
-        EnvFilter::try_from_env("CLAWBACK_LOG").unwrap_or_else(|_| EnvFilter::new(format!("warn,clawback={level}")));
+    let notices = if node { ",clawback::notice=info" } else { "" };
+    let wanted = EnvFilter::try_from_env("CLAWBACK_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,clawback={level}{notices}")));
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = match std::env::var("CLAWBACK_LOG_FORMAT").as_deref() {
         Ok("json") => lines.json().with_filter(wanted).boxed(),

@@ -11,6 +11,7 @@ mod clock;
 mod counts;
 mod cron;
 mod event;
+mod event_words;
 #[cfg(test)]
 mod example;
 mod gap;

@@ -231,6 +231,15 @@ impl Remediation {
         !self.status.is_final() && self.stop.as_ref().is_some_and(StopReason::passes)
     }
 
+    /// Messages that it moved and none of its `undos` has put back.
+    pub fn left_to_undo(&self, undos: &[Self]) -> u64 {
+        if !self.request.action.is_reversible() {
+            return 0;
+        }
+        let back = undos.iter().map(|undo| undo.counts.succeeded).sum();
+        self.counts.succeeded.saturating_sub(back)
+    }
+
     /// The rule on its time in progress, once it is broken.
     pub fn overdue(&self, now: Timestamp) -> Option<StopReason> {
         let (limit, since) = (self.guards.stop_when.running_longer_than?, self.progress.running_since?);

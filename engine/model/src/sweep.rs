@@ -57,7 +57,9 @@ pub enum SweepEnd {
     NotAskedFor,
     /// The playbook cannot be read any more, or has no such step.
     Broken { detail: String },
-    /// A person put back what was moved: the selection is no threat.
+    /// An undo began to put back what was moved: the selection is no threat.
+    PutBack { undo: RemediationId },
+    /// A person asked for an undo. In older histories alone: by now a sweep ends when the undo begins.
     Undone { by: String },
     /// A person stopped it.
     Stopped { by: String },
@@ -71,7 +73,8 @@ impl fmt::Display for SweepEnd {
             Self::FollowUpEnded { id, status } => write!(f, "{id} is {status}"),
             Self::NotAskedFor => f.write_str("its `when` does not hold for the first plan"),
             Self::Broken { detail } => f.write_str(detail),
-            Self::Undone { by } => write!(f, "{by} put back what was moved"),
+            Self::PutBack { undo } => write!(f, "{undo} puts back what was moved"),
+            Self::Undone { by } => write!(f, "{by} asked for an undo"),
             Self::Stopped { by } => write!(f, "{by} stopped it"),
         }
     }

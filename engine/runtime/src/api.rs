@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore as _;
 use clawback_model::{
-    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, Inputs,
-    Investigation, InvestigationId, InvestigationKind, LocationKind, Origin, Permission, Picked, PlanDigest,
-    PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status,
-    StopReason, SweepEnd, Target, Timestamp, Vote,
+    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event,
+    IllegalTransition, Inputs, Investigation, InvestigationId, InvestigationKind, LocationKind, Origin, Permission,
+    Picked, PlanDigest, PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode,
+    Severity, Status, StopReason, Target, Timestamp, Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
 use clawback_store::{Filing, Refusal, RequestKey};
@@ -242,11 +242,11 @@ impl Api {
         self.control(who, id, &Event::PauseRequested { by: who.name.clone() }).await
     }
 
-    /// Lets a paused remediation go on, if there is room for it.
+    /// Lets a paused remediation go on, if there is room for it; while the site is halted, once it is no more.
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
-        crate::hold::refuse_if_halted(&self.site).await?;
-        self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await
+        let resumed = self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await;
+        resumed.map_err(|error| advised(id, error))
     }
 
     /// Calls a remediation off; what is open becomes `cancelled`.
@@ -261,7 +261,8 @@ impl Api {
 
     async fn control(&self, who: &Principal, id: &RemediationId, event: &Event) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
-        Ok(self.site.history.record(id, None, &who.name, event, self.site.now()).await?)
+        let recorded = self.site.history.record(id, None, &who.name, event, self.site.now()).await;
+        recorded.map_err(|error| advised(id, error.into()))
     }
 
     /// A new remediation that puts back what `id` moved.
@@ -280,13 +281,12 @@ impl Api {
         if old.counts.succeeded == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "succeeded message", verb: "undo" });
         }
-        // What is put back is no threat: it must not be taken again.
-        let first = match &old.request.origin {
-            Origin::Sweep { of } => of,
-            _ => id,
-        };
-        let undone = SweepEnd::Undone { by: who.name.clone() };
-        self.site.history.end_sweep(first, &undone, &who.name, self.site.now()).await?;
+        let undos = self.site.history.undos(id).await?;
+        if old.left_to_undo(&undos) == 0
+            && let Some(last) = undos.iter().rfind(|undo| undo.counts.succeeded > 0)
+        {
+            return Err(Error::Undone { id: id.clone(), by: last.id.clone() });
+        }
         let name = format!("Undo {}", old.request.name);
         let request = self.follow_up(who, &old, name, Action::Restore, Origin::Undo { of: id.clone() });
         self.file(request, who).await
@@ -304,7 +304,13 @@ impl Api {
         allow(who, Permission::Submit)?;
         let old = self.site.history.load(id).await?;
         if !matches!(old.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled) {
-            let advice = "only what has ended can be retried";
+            let advice = match old.status {
+                Status::Completed | Status::NothingToDo => {
+                    "no message of it failed; what was moved meanwhile is taken where it lies by running the playbook again"
+                }
+                Status::Rejected | Status::Expired => "nothing of it was tried; submit it again",
+                _ => "only what has ended can be retried",
+            };
             return Err(Error::WrongStatus { id: id.clone(), status: old.status, advice });
         }
         self.has_messages(id).await?;
@@ -357,7 +363,7 @@ impl Api {
             SelectionMode::Query => {}
         }
         Ok(Request {
-            name: submission.name.unwrap_or_else(|| playbook.name().to_owned()),
+            name: submission.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| playbook.name().to_owned()),
             severity: submission.severity.unwrap_or_else(|| playbook.severity()),
             description: submission.description.unwrap_or_else(|| playbook.description().to_owned()),
             action: bound.action(),
@@ -442,6 +448,33 @@ impl Api {
 fn hour(time: Timestamp) -> Timestamp {
     const HOUR: i64 = 3_600_000_000;
     Timestamp(time.0.div_euclid(HOUR) * HOUR)
+}
+
+/// What a person can do where what was asked for does not fit where the remediation stands.
+fn advised(id: &RemediationId, error: Error) -> Error {
+    let Error::Transition(IllegalTransition { status, event }) = error else { return error };
+    let advice = match (status, event) {
+        (Status::Queued | Status::Planning | Status::Approved | Status::InProgress, "resumed") => {
+            "only what is paused can be resumed; it goes on by itself with a `clawback worker`, or with `clawback run` and its ID"
+        }
+        (Status::PendingApproval, "resumed" | "pause-requested") => {
+            "it waits for votes: `clawback approve` or `clawback reject`, or `clawback cancel`"
+        }
+        (Status::Queued | Status::Planning, "pause-requested") => {
+            "there is no plan to pause yet; `clawback cancel` calls it off"
+        }
+        (Status::Paused, "pause-requested") => {
+            "it is resumed with `clawback resume`, or called off with `clawback cancel`"
+        }
+        (Status::Paused, "resumed") => "its cancel is under way",
+        (Status::Failed, "resumed") => {
+            "a plan that was refused is not resumed; change what its stop reason names, and submit it again"
+        }
+        (_, "replan-requested") => "only a plan that waits for votes can be made anew",
+        (status, _) if status.is_final() => "it has ended; `clawback show` and its ID tell its story",
+        _ => return Error::Transition(IllegalTransition { status, event }),
+    };
+    Error::WrongStatus { id: id.clone(), status, advice }
 }
 
 fn days(duration: Duration) -> u64 {

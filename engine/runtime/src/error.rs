@@ -72,6 +72,8 @@ pub enum Error {
     MessagesRemoved { id: RemediationId },
     #[error("{id} did `{action}`, which cannot be undone")]
     Irreversible { id: RemediationId, action: clawback_model::Action },
+    #[error("what {id} moved has been put back by {by}; `clawback undo` and that ID takes it away again")]
+    Undone { id: RemediationId, by: RemediationId },
     #[error("{id} has no {what} to {verb}")]
     NothingTo { id: RemediationId, what: &'static str, verb: &'static str },
     #[error("{id} is being worked on by another node ({node}); `clawback show {id}` follows it")]
@@ -105,7 +107,7 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound { .. } | StoreError::Exists { .. } => Self::Refused(error),
+            StoreError::NotFound { .. } | StoreError::Exists { .. } | StoreError::NoBackup => Self::Refused(error),
             StoreError::Halted { halt } => Self::Halted(halt),
             StoreError::Illegal(transition) => Self::Transition(transition),
             other => Self::History(other),

@@ -179,11 +179,14 @@ impl Notifier {
 fn log(notice: &Notice, remediation: &Remediation) {
     let counts = &remediation.counts;
     tracing::info!(
-        remediation.id = %remediation.id,
-        remediation.status = %remediation.status,
-        counts.submitted = counts.submitted,
-        counts.succeeded = counts.succeeded,
-        counts.failed = counts.failed,
+        target: "clawback::notice",
+        {
+            remediation.id = %remediation.id,
+            remediation.status = %remediation.status,
+            counts.submitted = counts.submitted,
+            counts.succeeded = counts.succeeded,
+            counts.failed = counts.failed,
+        },
         "{}", notice.kind.sentence()
     );
 }

@@ -128,6 +128,12 @@ impl Worker {
 
     /// Works on one remediation until it waits for a person, or has ended, and tells whoever wants to know of it.
     pub async fn run(&self, id: &RemediationId) -> Result<Remediation, Error> {
+        self.run_until(id, std::future::pending()).await
+    }
+
+    /// The same until `stop` completes. Then every call under way is ended and recorded, and the rest handed back: the
+    /// remediation is given as it stands, and any worker goes on with it.
+    pub async fn run_until(&self, id: &RemediationId, stop: impl Future<Output = ()>) -> Result<Remediation, Error> {
         let site = &self.site;
         let remediation = site.history.load(id).await?;
         if matches!(remediation.next(site.now()), Next::Nothing | Next::AwaitPerson | Next::AwaitApproval { .. }) {
@@ -135,22 +141,39 @@ impl Worker {
         }
         hold::refuse_if_halted(site).await?;
         let (remediation, lease) = self.claim(id).await?;
-        self.alone_and_told(remediation, lease, Goal::Settled).await
+        self.alone_and_told(remediation, lease, Goal::Settled, stop).await
+    }
+
+    /// Whether [`Worker::run`] could take it now: nobody holds it, or whoever did is dead.
+    pub async fn is_free(&self, id: &RemediationId) -> Result<bool, Error> {
+        let holder = self.site.history.holder(id).await?;
+        Ok(holder.is_none_or(|(node, until)| until <= self.site.now() || node::is_dead(&node)))
     }
 
     /// Works on the most urgent remediation that is due, if there is one. Telling of it is left to an [`Outbox`].
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         match self.claim_due().await? {
-            Some((remediation, lease)) => self.alone(remediation, lease, Goal::Settled).await.map(Some),
+            Some((remediation, lease)) => {
+                self.alone(remediation, lease, Goal::Settled, std::future::pending()).await.map(Some)
+            }
             None => Ok(None),
         }
     }
 
     /// Makes the plan of one remediation, and no more, and tells whoever wants to know of it.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
+        self.plan_until(id, std::future::pending()).await
+    }
+
+    /// The same until `stop` completes; a plan that is half made then is begun anew by whoever goes on.
+    pub async fn plan_until(&self, id: &RemediationId, stop: impl Future<Output = ()>) -> Result<Remediation, Error> {
+        let remediation = self.site.history.load(id).await?;
+        if !matches!(remediation.status, Status::Queued | Status::Planning) {
+            return Ok(remediation);
+        }
         hold::refuse_if_halted(&self.site).await?;
         let (remediation, lease) = self.claim(id).await?;
-        self.alone_and_told(remediation, lease, Goal::Planned).await
+        self.alone_and_told(remediation, lease, Goal::Planned, stop).await
     }
 
     /// Works on whatever is due, many remediations at once, and on the lanes of every node's batches, until `stop` completes.
@@ -227,19 +250,41 @@ impl Worker {
         Box::pin(self.advance(remediation, held, Goal::Settled, &mut Hands::Node(crew))).await
     }
 
-    /// Sees one remediation through, with a crew of its own.
-    async fn alone(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
+    /// Sees one remediation through, with a crew of its own, or hands it back when `stop` completes.
+    async fn alone(
+        &self,
+        remediation: Remediation,
+        lease: Lease,
+        goal: Goal,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Remediation, Error> {
         let mut hands = Hands::Own(None);
-        let held = Held::new(&self.site, lease, None);
-        let result = Box::pin(self.advance(remediation, held, goal, &mut hands)).await;
+        let (going, mut gone) = mpsc::channel::<Infallible>(1);
+        let id = lease.remediation.clone();
+        let held = Held::new(&self.site, lease, Some(going));
+        let ended = tokio::select! {
+            ended = Box::pin(self.advance(remediation, held, goal, &mut hands)) => Some(ended),
+            () = stop => None,
+        };
         hands.leave().await;
-        result
+        // Until the lease is given back.
+        let _ = gone.recv().await;
+        match ended {
+            Some(result) => result,
+            None => Ok(self.site.history.load(&id).await?),
+        }
     }
 
     /// The same, and its changes are told meanwhile: there may be no other node.
-    async fn alone_and_told(&self, remediation: Remediation, lease: Lease, goal: Goal) -> Result<Remediation, Error> {
+    async fn alone_and_told(
+        &self,
+        remediation: Remediation,
+        lease: Lease,
+        goal: Goal,
+        stop: impl Future<Output = ()>,
+    ) -> Result<Remediation, Error> {
         let outbox = Outbox::new(Arc::clone(&self.site)).beside_one(&remediation.id);
-        let result = self.alone(remediation, lease, goal).await;
+        let result = self.alone(remediation, lease, goal, stop).await;
         outbox.end().await;
         result
     }
@@ -255,7 +300,7 @@ impl Worker {
         if let Some(claimed) = site.history.claim(id, &site.node, site.now(), site.tuning.lease).await? {
             return Ok(claimed);
         }
-        let node = site.history.holder(id).await?.unwrap_or_default();
+        let node = site.history.holder(id).await?.map(|(node, _)| node).unwrap_or_default();
         if node::is_dead(&node) {
             site.history.evict(id, &node).await?;
             if let Some(claimed) = site.history.claim(id, &site.node, site.now(), site.tuning.lease).await? {

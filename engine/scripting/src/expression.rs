@@ -112,6 +112,10 @@ fn scope(vars: &Vars) -> Scope<'static> {
 
 /// Says what would have been right where a name is wrong.
 fn hinted(mut error: ScriptError, variables: &[(String, Type)]) -> ScriptError {
+    if let Some(operator) = operator_at(&error) {
+        error.hint = Some(format!("write `{operator}`"));
+        return error;
+    }
     let lower = error.message.to_lowercase();
     if lower.contains("variable") || lower.contains("property") {
         let wrong = error.message.rsplit([':', '\'', ' ']).find(|word| !word.trim().is_empty()).unwrap_or("").trim();
@@ -128,4 +132,34 @@ fn hinted(mut error: ScriptError, variables: &[(String, Type)]) -> ScriptError {
         });
     }
     error
+}
+
+/// What the word at the mistake, or the one before it, is called here: `and`, `or` and `not` are words of other languages.
+fn operator_at(error: &ScriptError) -> Option<&'static str> {
+    let line = error.name.lines().nth(error.line.saturating_sub(1))?;
+    let at: String = line.chars().skip(error.column.saturating_sub(1)).collect();
+    let before: String = line.chars().take(error.column.saturating_sub(1)).collect();
+    let word = |text: &str| match text.to_lowercase().as_str() {
+        "and" => Some("&&"),
+        "or" => Some("||"),
+        "not" => Some("!"),
+        _ => None,
+    };
+    let here = at.split(|letter: char| !letter.is_alphanumeric()).next().and_then(word);
+    here.or_else(|| before.split_whitespace().next_back().and_then(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operators_of_other_languages_are_hinted_at() {
+        for (text, operator) in
+            [("1 > 2 and 2 > 1", "write `&&`"), ("1 > 2 or 2 > 1", "write `||`"), ("not (1 > 2)", "write `!`")]
+        {
+            let error = Expression::compile(text, &[]).unwrap_err();
+            assert_eq!(error.hint.as_deref(), Some(operator), "{text}: {error}");
+        }
+    }
 }

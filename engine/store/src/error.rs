@@ -9,7 +9,7 @@ use sqlx::migrate::MigrateError;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum StoreError {
-    #[error("there is no {noun} `{id}` in the history; `clawback history` lists what there is")]
+    #[error("there is no {noun} `{id}` in the history; {}", lists(noun))]
     NotFound { noun: &'static str, id: String },
     #[error("{noun} `{id}` exists already; choose another name")]
     Exists { noun: &'static str, id: String },
@@ -45,6 +45,16 @@ pub enum StoreError {
     File { path: String, source: std::io::Error },
     #[error("the database refused a statement; this is a defect, please report it")]
     Database(#[source] sqlx::Error),
+}
+
+/// Where those that there are can be seen.
+fn lists(noun: &str) -> &'static str {
+    match noun {
+        "principal" => "`clawback principals list` names those that there are",
+        "token" => "`clawback principals tokens` and the name of its owner lists them",
+        "schedule" => "`clawback schedules list` names those that there are",
+        _ => "`clawback history` lists what there is",
+    }
 }
 
 impl StoreError {

@@ -4,7 +4,6 @@
 //! A claim is two statements in one transaction: choose and lock a row, then take it with the conditions repeated. In one
 //! statement PostgreSQL would choose on the snapshot from before the wait for the lock, and two nodes would run one thing.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use clawback_model::{Remediation, RemediationId, Timestamp};
@@ -86,13 +85,14 @@ impl Store {
         Ok(Some(claimed))
     }
 
-    /// Who holds a remediation, whether or not the lease has run out.
+    /// Who holds a remediation, and until when; the lease may have run out.
     #[tracing::instrument(name = "store.leases.holder", skip_all, fields(remediation.id = %id))]
-    pub async fn holder(&self, id: &RemediationId) -> Result<Option<String>, StoreError> {
-        let row =
-            self.read().await?.row("SELECT lease_owner FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
+    pub async fn holder(&self, id: &RemediationId) -> Result<Option<(String, Timestamp)>, StoreError> {
+        let sql = "SELECT lease_owner, lease_until FROM remediations WHERE id = $1";
+        let row = self.read().await?.row(sql, &[id.as_str().into()]).await?;
         let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
-        Ok(row.opt_text(0)?.map(Cow::into_owned))
+        let until = row.time(1)?;
+        Ok(row.opt_text(0)?.map(|node| (node.into_owned(), until)))
     }
 
     /// Ends the lease of a node that is known to be dead, so that nobody waits for it. Safe even if it is not: the next claim

@@ -80,6 +80,20 @@ impl Store {
         Ok(next.remediation)
     }
 
+    /// The remediation with what is recorded of its open batch among its counts, which an event has not added yet.
+    #[tracing::instrument(name = "store.outcomes.counted", skip_all, fields(remediation.id = %remediation.id))]
+    pub async fn with_open_batch(&self, mut remediation: Remediation) -> Result<Remediation, StoreError> {
+        let Some((batch, ..)) = remediation.progress.open_batch else { return Ok(remediation) };
+        let sql = "SELECT o.kind, COUNT(*) FROM outcomes o JOIN remediations r ON r.number = o.remediation \
+                   WHERE r.id = $1 AND o.batch = $2 GROUP BY o.kind";
+        let id = &remediation.id;
+        for row in self.read().await?.rows(sql, &[id.as_str().into(), batch.into()]).await? {
+            let kind = row.text(0)?.parse().map_err(|_| StoreError::corrupt("outcomes", "kind", id))?;
+            remediation.counts.record(kind, row.int(1)?.unsigned_abs());
+        }
+        Ok(remediation)
+    }
+
     /// Calls off whatever is open: every remediable target without an outcome becomes `cancelled`. A batch that is under way
     /// is closed first with what was recorded of it, so that every outcome is counted and under a digest.
     #[tracing::instrument(name = "store.outcomes.cancel", skip_all, fields(remediation.id = %id))]

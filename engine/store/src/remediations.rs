@@ -251,6 +251,9 @@ pub(crate) async fn write(
         let (what, expected) = (format!("version of {id}"), locked.version.to_string());
         return Err(StoreError::Conflict { what, expected, found: "another".to_owned() });
     }
+    if locked.remediation.status != Status::InProgress && next.status == Status::InProgress {
+        sweeps::put_back(tx, &next, actor, at).await?;
+    }
     let seq = chain::append(tx, Some(id), actor, event.kind(), json(event), at).await?;
     if matches!(event, Event::BatchStarted { .. })
         || locked.remediation.asked != next.asked

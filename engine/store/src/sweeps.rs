@@ -1,7 +1,7 @@
 //! Sweeps: rows, not timers. One is written with the remediation that it follows; a look is taken by moving the time of the
 //! next one on, so of all nodes one looks; and a follow-up is written in one transaction with the row that says whose it is.
 
-use clawback_model::{Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
+use clawback_model::{Origin, Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
 
 use crate::dialect::{Row, Tx};
 use crate::error::StoreError;
@@ -63,6 +63,14 @@ impl Store {
         rows.iter().map(|row| state(row, 1)).collect()
     }
 
+    /// The undos of a remediation, oldest first.
+    #[tracing::instrument(name = "store.remediations.undos", skip_all, fields(remediation.id = %of))]
+    pub async fn undos(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
+        let sql = "SELECT id, state FROM remediations WHERE follows = $1 AND action = 'restore' ORDER BY number";
+        let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
+        rows.iter().map(|row| state(row, 1)).collect()
+    }
+
     /// Takes a look, or keeps one that was taken: the next one is at `next`. None if the sweep has changed meanwhile: another
     /// node was faster, or it has ended.
     #[tracing::instrument(name = "store.sweeps.take", skip_all, fields(remediation.id = %sweep.first))]
@@ -110,16 +118,43 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "UPDATE sweeps SET next_at = NULL, ended = $1, version = version + 1 \
-                   WHERE first_id = $2 AND ended IS NULL";
-        let ended = tx.execute(sql, &[json(why).into(), first.as_str().into()]).await? == 1;
-        if ended {
-            let event = SiteEvent::SweepEnded { remediation: first.clone(), why: why.clone() };
-            append(&mut tx, &event, actor, now).await?;
-        }
+        let ended = end(&mut tx, first, why, actor, now).await?;
         tx.commit().await?;
         Ok(ended)
     }
+}
+
+/// Ends a sweep before the transaction has its turn in the chain: a look takes the two in this order.
+async fn end(
+    tx: &mut Tx,
+    first: &RemediationId,
+    why: &SweepEnd,
+    actor: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let sql = "UPDATE sweeps SET next_at = NULL, ended = $1, version = version + 1 \
+               WHERE first_id = $2 AND ended IS NULL";
+    let ended = tx.execute(sql, &[json(why).into(), first.as_str().into()]).await? == 1;
+    if ended {
+        let event = SiteEvent::SweepEnded { remediation: first.clone(), why: why.clone() };
+        append(tx, &event, actor, now).await?;
+    }
+    Ok(ended)
+}
+
+/// An undo begins: what it puts back is no threat, and the sweep of the family must not take it again.
+pub(crate) async fn put_back(tx: &mut Tx, undo: &Remediation, actor: &str, now: Timestamp) -> Result<(), StoreError> {
+    let Origin::Undo { of } = &undo.request.origin else { return Ok(()) };
+    let mut first = of.clone();
+    loop {
+        let sql = "SELECT id, state FROM remediations WHERE id = $1";
+        let Some(row) = tx.row(sql, &[first.as_str().into()]).await? else { break };
+        match state(&row, 1)?.request.origin {
+            Origin::Sweep { of } | Origin::Retry { of } => first = of,
+            Origin::Fresh | Origin::Undo { .. } => break,
+        }
+    }
+    end(tx, &first, &SweepEnd::PutBack { undo: undo.id.clone() }, actor, now).await.map(drop)
 }
 
 /// The first look is one period after the submission; it waits for the end if that is later.

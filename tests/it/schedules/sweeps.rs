@@ -172,9 +172,13 @@ async fn it_ends_with_its_time_after_one_last_look() {
 #[tokio::test]
 async fn people_end_it_and_an_undo_is_not_taken_back() {
     for (mut world, first) in worlds("soft-delete", "approval: same").await {
-        world.api.undo(&ann(), &first.id).await.unwrap();
+        let undo = world.api.undo(&ann(), &first.id).await.unwrap();
         assert_eq!(statuses(&world.work().await), [Status::PendingApproval], "the votes of the first");
-        assert_eq!(world.ended(&first).await, Some(SweepEnd::Undone { by: "ann".into() }));
+        assert_eq!(world.ended(&first).await, None, "asking for an undo puts nothing back");
+        world.api.decide(&ben(), &undo.id, Decision::Approve, None, None).await.unwrap();
+        assert_eq!(world.ended(&first).await, None, "nor does a vote");
+        assert_eq!(statuses(&world.work().await), [Status::Completed]);
+        assert_eq!(world.ended(&first).await, Some(SweepEnd::PutBack { undo: undo.id }));
         assert_eq!(world.tick_after(60).await, 0);
         world.verify().await;
     }
@@ -183,9 +187,29 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
         world.tick_after(60).await;
         let late = world.work().await.remove(0);
         // The approval of a follow-up is that of the first; so is its undo's.
-        world.api.undo(&ann(), &late.id).await.unwrap();
+        let undo = world.api.undo(&ann(), &late.id).await.unwrap();
         assert_eq!(statuses(&world.work().await), [Status::PendingApproval]);
+        world.api.decide(&ben(), &undo.id, Decision::Approve, None, None).await.unwrap();
+        // Paused before it began, it begins when it is resumed.
+        world.api.pause(&ann(), &undo.id).await.unwrap();
+        assert_eq!(statuses(&world.work().await), [Status::Paused]);
+        assert_eq!(world.ended(&first).await, None);
+        world.api.resume(&ann(), &undo.id).await.unwrap();
+        assert_eq!(world.ended(&first).await, Some(SweepEnd::PutBack { undo: undo.id }));
         assert!(world.api.stop_sweep(&ann(), &first.id).await.is_err(), "it has ended with the undo");
+        world.verify().await;
+    }
+    for (mut world, first) in worlds("soft-delete", "approval: same").await {
+        let undo = world.api.undo(&ann(), &first.id).await.unwrap();
+        world.work().await;
+        world.api.decide(&ben(), &undo.id, Decision::Reject, None, None).await.unwrap();
+        let other = world.api.undo(&ann(), &first.id).await.unwrap();
+        world.api.cancel(&ann(), &other.id).await.unwrap();
+        world.work().await;
+        assert_eq!(world.ended(&first).await, None, "what was called off leaves the sweep as it was");
+        world.arrives(1, "Late");
+        assert_eq!(world.tick_after(60).await, 1);
+        assert_eq!(world.work().await[0].counts.succeeded, 1);
         world.verify().await;
     }
     for (mut world, first) in worlds("soft-delete", "approval: same").await {

@@ -14,14 +14,16 @@ mod submission;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use remediation::is_settled;
+pub(crate) use remediation::{event_in_words, is_settled};
 pub(crate) use schedule::state as schedule_state;
 
 pub use evidence::{EvidenceReportJson, KeptJson};
-pub use playbook::{CheckJson, CheckedJson, PlaybookJson};
+pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};
 pub use record::{AlertJson, InvestigationJson};
-pub use remediation::{BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, VerificationJson};
+pub use remediation::{
+    BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, UndoJson, VerificationJson,
+};
 pub use schedule::{ScheduleJson, SlotJson};
 pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};
 pub use store::{ConnectorJson, StoreCheckJson, StoreJson};

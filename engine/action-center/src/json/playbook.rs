@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clawback_playbooks::{Diagnostics, Playbook};
+use clawback_playbooks::{Diagnostics, Input, Playbook};
 use clawback_runtime::Error;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,8 +14,24 @@ pub struct PlaybookJson {
     pub name: String,
     pub description: String,
     pub severity: Cow<'static, str>,
+    /// What it does to messages; null where an input says so.
+    pub action: Option<String>,
+    /// What starts it: `manual`, `suggestion`, `schedule`.
+    pub triggers: Vec<String>,
+    pub inputs: Vec<InputJson>,
     pub digest: String,
     pub source: String,
+}
+
+/// An input of a playbook.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[expect(missing_docs, reason = "the names are those of a playbook")]
+pub struct InputJson {
+    pub name: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub required: bool,
+    pub description: String,
 }
 
 impl From<&Playbook> for PlaybookJson {
@@ -24,10 +40,34 @@ impl From<&Playbook> for PlaybookJson {
             name: playbook.name().to_owned(),
             description: playbook.description().to_owned(),
             severity: playbook.severity().as_str().into(),
+            action: playbook.action().map(|action| action.to_string()),
+            triggers: triggers(playbook),
+            inputs: playbook.inputs().iter().map(InputJson::from).collect(),
             digest: playbook.digest().to_string(),
             source: playbook.source().to_owned(),
         }
     }
+}
+
+impl From<&Input> for InputJson {
+    fn from(input: &Input) -> Self {
+        Self {
+            name: input.name.clone(),
+            kind: input.kind.to_string(),
+            required: input.required,
+            description: input.description.clone(),
+        }
+    }
+}
+
+fn triggers(playbook: &Playbook) -> Vec<String> {
+    let triggers = playbook.triggers();
+    let by = [
+        ("manual", triggers.manual),
+        ("suggestion", !triggers.suggestion.is_empty()),
+        ("schedule", triggers.schedule.is_some()),
+    ];
+    by.into_iter().filter(|(_, starts)| *starts).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// A playbook that is to be checked.

@@ -122,19 +122,57 @@ pub struct DetailJson {
     pub investigation_status: InvestigationStatus,
     /// The sweep that it began or belongs to.
     pub sweep: Option<SweepJson>,
+    /// The undos that put back messages of it, or may yet.
+    pub undone_by: Vec<UndoJson>,
+    /// Messages that it moved and no undo has put back.
+    pub to_undo: u64,
+}
+
+/// An undo of a remediation.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct UndoJson {
+    /// Its ID.
+    pub id: String,
+    /// Where it stands.
+    #[schema(schema_with = crate::words::status)]
+    pub status: Status,
+    /// Messages that it has put back.
+    pub succeeded: u64,
+}
+
+impl UndoJson {
+    /// Of the undos of one remediation those that put messages back, or may yet.
+    pub fn of(undos: &[Remediation]) -> Vec<Self> {
+        let counts = undos.iter().filter(|undo| !undo.status.is_final() || undo.counts.succeeded > 0);
+        let item = |undo: &Remediation| Self {
+            id: undo.id.to_string(),
+            status: undo.status,
+            succeeded: undo.counts.succeeded,
+        };
+        counts.map(item).collect()
+    }
+
+    /// In words, for people.
+    pub fn in_words(&self) -> String {
+        format!("{} ({}, {} put back)", self.id, self.status, self.succeeded)
+    }
 }
 
 impl DetailJson {
-    /// Reads what stands beside a remediation.
+    /// Reads what stands beside a remediation, and what is recorded of its open batch.
     pub async fn load(history: &Store, remediation: &Remediation, now: Timestamp) -> Result<Self, StoreError> {
+        let counted = history.with_open_batch(remediation.clone()).await?;
+        let undos = history.undos(&remediation.id).await?;
         Ok(Self {
-            remediation: remediation.into(),
+            remediation: (&counted).into(),
             settled: is_settled(remediation, now),
             approval: remediation.approval.clone(),
             alert: history.alert(&remediation.request.alert_id).await?,
             investigation: history.investigation(&remediation.request.investigation_id).await?,
             investigation_status: InvestigationStatus::of(remediation),
             sweep: SweepJson::load(history, remediation).await?,
+            to_undo: remediation.left_to_undo(&undos),
+            undone_by: UndoJson::of(&undos),
         })
     }
 }
@@ -273,12 +311,15 @@ pub struct EventJson {
     pub at: String,
     pub actor: String,
     pub event: String,
+    /// What it says, in words: the vote and its comment, counts, the reason.
+    pub detail: String,
     pub hash: String,
 }
 
 impl From<Entry> for EventJson {
     fn from(entry: Entry) -> Self {
         Self {
+            detail: event_in_words(&entry),
             seq: entry.link.seq,
             at: entry.link.at.to_string(),
             actor: entry.link.actor,
@@ -286,6 +327,11 @@ impl From<Entry> for EventJson {
             hash: entry.hash.to_string(),
         }
     }
+}
+
+/// What an event says; nothing of one that cannot be read, which `verify` is to report.
+pub(crate) fn event_in_words(entry: &Entry) -> String {
+    entry.event().ok().flatten().map(|event| event.in_words()).unwrap_or_default()
 }
 
 /// One batch.

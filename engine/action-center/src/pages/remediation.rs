@@ -20,7 +20,7 @@ use crate::api::remediation as find;
 use crate::body::{optional, word};
 use crate::center::Center;
 use crate::export::ExportFormat;
-use crate::json::MessageJson;
+use crate::json::{MessageJson, UndoJson, event_in_words};
 use crate::problem::Problem;
 
 /// Messages of a page.
@@ -51,6 +51,7 @@ pub(crate) async fn page(
     pairs.truncate(PAGE as usize);
     let alert = history.alert(&request.alert_id).await?;
     let investigation = history.investigation(&request.investigation_id).await?;
+    let undos = history.undos(id).await?;
     let body = html! {
         @if query.filled("submitted").is_some() {
             p .note role="status" {
@@ -61,7 +62,7 @@ pub(crate) async fn page(
             (state(&center, &found).await?)
         }
         @if goes_on(&found) { noscript { p { a href={ "/remediations/" (id) } { "Look again" } } } }
-        (buttons(&frame, &found))
+        (buttons(&frame, &found, found.left_to_undo(&undos)))
         @if let Some(approval) = &found.approval { (votes(&frame, &found, approval)) }
         h2 { "What was asked for" }
         (layout::facts(&[
@@ -80,6 +81,9 @@ pub(crate) async fn page(
             ("Entity", layout::mail(&investigation.entity)),
             ("Alert", html! { code { (alert.id) } " " (alert.name) }),
             ("Follows", html! { @if let Some(of) = request.origin.of() { (request.origin.as_str()) " of " a href={ "/remediations/" (of) } { code { (of) } } } }),
+            ("Undone by", html! { @for undo in UndoJson::of(&undos) { div {
+                a href={ "/remediations/" (undo.id) } { code { (undo.id) } } " " (undo.status) ", " (undo.succeeded) " put back"
+            } } }),
         ]))
         h2 { "Batches" }
         (batches(&center, id).await?)
@@ -126,7 +130,10 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
     });
     Ok(html! {
         p { (layout::status(remediation.status)) " since " (layout::time(remediation.updated_at))
-            @if let Some(decided_by) = &remediation.decided_by { ", decided by " (layout::mail(decided_by)) } }
+            @if let Some(decided_by) = &remediation.decided_by {
+                @if remediation.approval.is_some() { ", decided by " (layout::mail(decided_by)) }
+                @else { ", without a vote of its own, for " (layout::mail(decided_by)) }
+            } }
         @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } }
         @if let Some(plan) = plan { (layout::not_looked_at(&plan.facts)) }
         (charts::outcomes(&remediation.counts))
@@ -145,7 +152,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
 }
 
 /// What may be done now, by whom.
-fn buttons(frame: &Frame, remediation: &Remediation) -> Markup {
+fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) -> Markup {
     let mut verbs = Vec::new();
     if frame.may(Permission::Control) {
         match remediation.status {
@@ -158,7 +165,7 @@ fn buttons(frame: &Frame, remediation: &Remediation) -> Markup {
     }
     if frame.may(Permission::Submit) {
         let still = remediation.status.is_final() || remediation.status == Status::Paused;
-        if still && remediation.counts.succeeded > 0 && remediation.request.action.is_reversible() {
+        if still && to_undo > 0 {
             verbs.push("undo");
         }
         let ended = matches!(remediation.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled);
@@ -295,13 +302,19 @@ async fn timeline(center: &Center, id: &RemediationId) -> Result<Markup, Problem
                     td .number { (entry.link.seq) }
                     td { (layout::time(entry.link.at)) }
                     td { (entry.link.kind) }
+                    td { (layout::mail(&event_in_words(entry))) }
                     td { (layout::mail(&entry.link.actor)) }
                     td { code title=(entry.hash) { (entry.hash.to_string().chars().take(16).collect::<String>()) } }
                 }
             }
         })
         .collect();
-    Ok(layout::table("Timeline", &["Number", "When", "Event", "By", "Hash"], &rows, "Nothing happened."))
+    Ok(layout::table(
+        "Timeline",
+        &["Number", "When", "Event", "What it says", "By", "Hash"],
+        &rows,
+        "Nothing happened.",
+    ))
 }
 
 /// The buttons and votes of the page.

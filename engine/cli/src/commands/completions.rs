@@ -1,5 +1,6 @@
 //! `clawback completions` and the man pages.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use clap::CommandFactory as _;
@@ -8,9 +9,12 @@ use crate::args::Cli;
 use crate::failure::{Exit, Failure};
 use crate::output;
 
-pub(crate) fn run(shell: clap_complete::Shell) -> Exit {
-    clap_complete::generate(shell, &mut Cli::command(), "clawback", &mut std::io::stdout());
-    Exit::Done
+pub(crate) fn run(shell: clap_complete::Shell) -> Result<Exit, Failure> {
+    // It panics where a write fails.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "clawback", &mut script);
+    output::Out.write_all(&script)?;
+    Ok(Exit::Done)
 }
 
 pub(crate) fn man(folder: &Path) -> Result<Exit, Failure> {

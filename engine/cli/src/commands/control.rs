@@ -1,18 +1,15 @@
 //! `clawback pause`, `resume` and `cancel`. A running worker obeys between two calls; without one, the work is done here.
 
 use clawback_action_center::json::DetailJson;
-use clawback_model::{Halt, Remediation, visible};
-use clawback_runtime::Error;
 
-use crate::args::{Global, IdArgs, Leave};
+use super::foreground::{self, MOMENT};
+use crate::args::{FollowUpArgs, Global, IdArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::Remote;
 
-const WILL_STOP: &str = "a worker is on it and will stop before its next call";
-/// Seconds that a server's workers are given to stop in.
-const MOMENT: u64 = 5;
+pub(crate) const WILL_STOP: &str = "a worker is on it and will stop before its next call";
 
 pub(crate) async fn pause(global: &Global, args: IdArgs) -> Result<Exit, Failure> {
     if let Some(remote) = Remote::of(global)? {
@@ -21,18 +18,18 @@ pub(crate) async fn pause(global: &Global, args: IdArgs) -> Result<Exit, Failure
     let session = Session::open(global, Stores::None).await?;
     let found = session.find(&args.id).await?;
     session.api.pause(&session.who, &found.id).await?;
-    settle(global, &session, &found).await
+    foreground::settle(global, &session, &found.id).await
 }
 
-pub(crate) async fn resume(global: &Global, args: IdArgs) -> Result<Exit, Failure> {
+pub(crate) async fn resume(global: &Global, args: FollowUpArgs) -> Result<Exit, Failure> {
     if let Some(remote) = Remote::of(global)? {
         let resumed = ask(&remote, &args.id, "resume").await?;
-        return super::follow::follow(global, &remote, &resumed.remediation.id, Leave::default()).await;
+        return super::follow::follow(global, &remote, &resumed.remediation.id, args.leave).await;
     }
-    let session = Session::open(global, Stores::All).await?;
+    let session = Session::open(global, Stores::unless(args.leave)).await?;
     let found = session.find(&args.id).await?;
     session.api.resume(&session.who, &found.id).await?;
-    super::work::carry_on(global, &session, &found.id, Leave::default()).await
+    foreground::carry_on(global, &session, &found.id, args.leave).await
 }
 
 pub(crate) async fn cancel(global: &Global, args: IdArgs) -> Result<Exit, Failure> {
@@ -42,33 +39,7 @@ pub(crate) async fn cancel(global: &Global, args: IdArgs) -> Result<Exit, Failur
     let session = Session::open(global, Stores::All).await?;
     let found = session.find(&args.id).await?;
     session.api.cancel(&session.who, &found.id).await?;
-    settle(global, &session, &found).await
-}
-
-/// Pausing and cancelling move nothing (a cancel looks for what an open batch had done), so they are carried out here unless a
-/// worker holds the remediation.
-async fn settle(global: &Global, session: &Session, found: &Remediation) -> Result<Exit, Failure> {
-    let worker = clawback_runtime::Worker::new(std::sync::Arc::clone(session.site()), clawback_runtime::silent());
-    let settled = worker.run(&found.id).await;
-    super::work::give_notice(session, &found.id).await;
-    match settled {
-        Ok(remediation) => super::work::tell(global, &remediation),
-        Err(Error::Busy { .. }) => {
-            output::note(WILL_STOP);
-            let asked = session.site().history.load(&found.id).await?;
-            super::work::tell(global, &asked)
-        }
-        Err(Error::Halted(halt)) => {
-            output::note(&once_it_goes_on(&halt));
-            let asked = session.site().history.load(&found.id).await?;
-            super::work::tell(global, &asked)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn once_it_goes_on(halt: &Halt) -> String {
-    format!("the site is {}; this is carried out once it goes on", visible(&halt.to_string()))
+    foreground::settle(global, &session, &found.id).await
 }
 
 async fn ask(remote: &Remote, id: &str, verb: &str) -> Result<DetailJson, Failure> {
@@ -79,10 +50,13 @@ async fn ask(remote: &Remote, id: &str, verb: &str) -> Result<DetailJson, Failur
 /// Asks the server's workers to stop, and gives them a moment for it.
 async fn stop(global: &Global, remote: &Remote, id: &str, verb: &str) -> Result<Exit, Failure> {
     let asked = ask(remote, id, verb).await?;
-    let (found, _) = remote.look(&asked.remediation.id, MOMENT).await?;
+    let (found, _) = remote.look(&asked.remediation.id, MOMENT.as_secs()).await?;
     if !found.settled {
         match remote.halted().await? {
-            Some(halt) => output::note(&once_it_goes_on(&halt)),
+            Some(halt) => {
+                let remediation = &found.remediation;
+                output::note(&super::halt::holds(&halt, &remediation.id, remediation.status));
+            }
             None => output::note(WILL_STOP),
         }
     }

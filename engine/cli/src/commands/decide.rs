@@ -19,9 +19,9 @@ pub(crate) async fn run(global: &Global, args: DecideArgs, decision: Decision) -
     let remediation = session.find(&args.id).await?;
     let voted = session.api.decide(&session.who, &remediation.id, decision, args.digest, args.comment).await?;
     if approves && voted.status == Status::Approved {
-        return super::work::carry_on(global, &session, &voted.id, args.leave).await;
+        return super::foreground::carry_on(global, &session, &voted.id, args.leave).await;
     }
-    super::work::give_notice(&session, &voted.id).await;
+    super::foreground::give_notice(&session, &voted.id).await;
     super::work::tell(global, &voted)
 }
 

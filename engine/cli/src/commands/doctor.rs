@@ -101,7 +101,34 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
         let said = format!("the site is {}", clawback_model::visible(&halt.to_string()));
         Err(Failure::failed(said).hint("`clawback unhalt` lets it go on"))
     });
-    report.add("kill switch", halted)
+    report.add("kill switch", halted)?;
+    let alive = site.history.nodes().await?.iter().filter(|(_, until)| *until > site.now()).count();
+    report.add("workers", workers(alive, &due(site).await?))
+}
+
+/// What nobody does although it is time, in words.
+async fn due(site: &Site) -> Result<Vec<String>, Failure> {
+    let (history, now) = (&site.history, site.now());
+    let mut due = Vec::new();
+    if let Some(since) = history.queue(now).await?.oldest_due {
+        due.push(format!("remediations wait for a worker, the first since {since}"));
+    }
+    if let Some(sweep) = history.due_sweep(now).await? {
+        due.push(format!("the sweep of {} is due", sweep.first));
+    }
+    let late = history.due_schedules(now).await?;
+    due.extend(late.iter().map(|schedule| format!("schedule {} is due", clawback_model::visible(&schedule.name))));
+    Ok(due)
+}
+
+fn workers(alive: usize, due: &[String]) -> Result<String, Failure> {
+    match (alive, due) {
+        (0, []) => Ok("none is alive, and nothing is due".to_owned()),
+        (0, due) => Err(Failure::failed(format!("none is alive: {}", due.join("; ")))
+            .hint("start `clawback worker`, or `clawback serve`, which works as well")),
+        // What is due now may be begun the next moment.
+        (alive, _) => Ok(format!("{alive} alive")),
+    }
 }
 
 /// `ahead`: microseconds that the database's clock is before this node's.
@@ -132,6 +159,14 @@ fn playbooks(config: &Config, site: &Site, report: &mut Report) -> Result<(), Fa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_that_is_due_without_a_worker_is_wrong() {
+        let due = ["schedule night is due".to_owned()];
+        assert!(workers(0, &[]).is_ok() && workers(1, &due).is_ok());
+        let wrong = workers(0, &due).unwrap_err().render();
+        assert!(wrong.contains("schedule night is due") && wrong.contains("clawback worker"), "{wrong}");
+    }
 
     #[test]
     fn a_clock_that_is_off_by_seconds_is_wrong() {

@@ -124,7 +124,7 @@ async fn get(shelf: &Shelf, args: EvidenceGetArgs) -> Result<Exit, Failure> {
             write(path, &raw)?;
             output::note(&format!("wrote {} bytes to {}", raw.len(), path.display()));
         }
-        None => std::io::stdout().lock().write_all(&raw)?,
+        None => output::Out.write_all(&raw)?,
     }
     Ok(Exit::Done)
 }

@@ -14,7 +14,7 @@ use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, args: ExportArgs) -> Result<Exit, Failure> {
     let Some(path) = &args.output else {
-        let mut out = std::io::BufWriter::new(std::io::stdout());
+        let mut out = std::io::BufWriter::new(output::Out);
         write(global, &args.id, &mut out).await?;
         out.flush()?;
         return Ok(Exit::Done);

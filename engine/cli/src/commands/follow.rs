@@ -1,13 +1,14 @@
 //! Looks on while a server works, until a remediation waits for a person or has ended.
 
 use clawback_action_center::json::{DetailJson, NodeJson};
-use clawback_model::{Status, visible};
-use clawback_runtime::{Error, Observer, Seen};
+use clawback_model::{Halt, Status, visible};
+use clawback_runtime::{Observer, Seen};
 
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
-use crate::progress;
+use crate::interrupt::Interrupt;
 use crate::remote::Remote;
+use crate::{output, progress};
 
 /// Seconds that one look waits for an end: short enough for a progress bar.
 const LOOK: u64 = 2;
@@ -17,27 +18,55 @@ pub(crate) async fn follow(global: &Global, remote: &Remote, id: &str, leave: Le
     let detail = if leave.no_run {
         remote.look(id, 0).await?.0
     } else {
-        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        wait(remote, id, leave, &observer).await?
+        let (observer, cleared) = progress::bar(global.quiet || global.format != Format::Table);
+        let interrupt = Interrupt::listen(cleared.clone())?;
+        let ended = wait(remote, id, leave, &observer, &interrupt).await;
+        drop(cleared);
+        match ended? {
+            End::Reached(detail) => detail,
+            End::Halted(halt, detail) => {
+                let held = &detail.remediation;
+                output::note(&super::halt::holds(&halt, &held.id, held.status));
+                detail
+            }
+            End::Interrupted => return super::work::tell_interrupted(global, remote.look(id, 0).await?.0, true),
+        }
     };
     super::work::tell(global, detail)
 }
 
-async fn wait(remote: &Remote, id: &str, leave: Leave, observer: &Observer) -> Result<DetailJson, Failure> {
+/// How it came out.
+enum End {
+    Reached(DetailJson),
+    Halted(Halt, DetailJson),
+    Interrupted,
+}
+
+async fn wait(
+    remote: &Remote,
+    id: &str,
+    leave: Leave,
+    observer: &Observer,
+    interrupt: &Interrupt,
+) -> Result<End, Failure> {
     let mut looked = false;
     loop {
-        let (detail, _) = remote.look(id, LOOK).await?;
+        let looking = remote.look(id, LOOK);
+        let (detail, _) = tokio::select! {
+            looked = looking => looked?,
+            () = interrupt.asked() => return Ok(End::Interrupted),
+        };
         if detail.settled {
-            return Ok(detail);
+            return Ok(End::Reached(detail));
         }
         show(&detail, observer);
         // As on the machine of the site: only `--watch` sits out a halt, or waits for room.
         if !leave.watch {
             if let Some(halt) = remote.halted().await? {
-                return Err(Error::Halted(halt).into());
+                return Ok(End::Halted(halt, detail));
             }
             if detail.remediation.held {
-                return Ok(detail);
+                return Ok(End::Reached(detail));
             }
         }
         if !looked {

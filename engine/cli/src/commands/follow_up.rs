@@ -14,7 +14,7 @@ pub(crate) async fn undo(global: &Global, args: FollowUpArgs) -> Result<Exit, Fa
     let session = Session::open(global, Stores::unless(args.leave)).await?;
     let found = session.find(&args.id).await?;
     let undo = session.api.undo(&session.who, &found.id).await?;
-    super::work::carry_on(global, &session, &undo.id, args.leave).await
+    super::foreground::carry_on(global, &session, &undo.id, args.leave).await
 }
 
 pub(crate) async fn retry(global: &Global, args: FollowUpArgs) -> Result<Exit, Failure> {
@@ -24,7 +24,7 @@ pub(crate) async fn retry(global: &Global, args: FollowUpArgs) -> Result<Exit, F
     let session = Session::open(global, Stores::unless(args.leave)).await?;
     let found = session.find(&args.id).await?;
     let retry = session.api.retry(&session.who, &found.id).await?;
-    super::work::carry_on(global, &session, &retry.id, args.leave).await
+    super::foreground::carry_on(global, &session, &retry.id, args.leave).await
 }
 
 async fn there(global: &Global, remote: &Remote, args: FollowUpArgs, verb: &str) -> Result<Exit, Failure> {

@@ -1,7 +1,7 @@
 //! `clawback halt` and `clawback unhalt`: the kill switch of the site, and the word about it that other commands pass on.
 
 use clawback_action_center::json::{HaltJson, HaltedJson, MeJson};
-use clawback_model::{Halt, visible};
+use clawback_model::{Halt, Status, visible};
 use clawback_runtime::Site;
 
 use crate::args::{Format, Global, HaltArgs};
@@ -61,6 +61,14 @@ pub(crate) fn say(standing: Option<&Halt>, known: Option<&Halt>) {
         (None, Some(_)) => output::note("the site goes on"),
         _ => {}
     }
+}
+
+/// Why a remediation does not go on now, and when it will.
+pub(crate) fn holds(halt: &Halt, id: &str, status: Status) -> String {
+    let (halt, id) = (visible(&halt.to_string()), visible(id));
+    format!(
+        "the site is {halt}\n{id} is {status}, and goes on by itself once an administrator lifts the halt: clawback unhalt"
+    )
 }
 
 fn print(global: &Global, standing: Option<&Halt>, said: &str) -> Result<(), Failure> {

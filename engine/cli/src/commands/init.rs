@@ -25,13 +25,13 @@ simulation_senders = []          # senders of phishing simulations
 
 # Mail stores. Take the one that is yours, then: clawback connectors check
 #
-# [stores.corp]
+# [stores.imap-example]
 # connector = "imap"
 # server = { host = "imap.corp.example", port = 993, tls = "implicit" }
 # auth = { kind = "plain", user = "clawback-admin", password-file = "imap.password" }   # SASL PLAIN, authzid = mailbox
 # mailboxes-file = "mailboxes.txt"                                                       # one address a line
 #
-# [stores.files]
+# [stores.maildir-example]
 # connector = "maildir"
 # directory = "/var/mail/vhosts/corp.example"
 
@@ -53,6 +53,9 @@ kind = "log"
 # escalate-to = ["soc"]
 "#;
 
+/// What the first administrator may do: all but to read messages.
+const ROLES: [Role; 4] = [Role::Analyst, Role::Approver, Role::Admin, Role::Purger];
+
 pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failure> {
     let folder = &args.folder;
     std::fs::create_dir_all(folder)?;
@@ -72,7 +75,7 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
     output::fields(&[
         ("configuration", config_path.display().to_string()),
         ("history", config.database_shown()),
-        ("administrator", format!("{} (roles admin, analyst, approver)", args.admin)),
+        ("administrator", format!("{} (roles {})", args.admin, ROLES.map(Role::as_str).join(", "))),
         ("token", format!("{} (only you can read it)", token_path.display())),
         ("playbooks", folder.join("workflows").display().to_string()),
         ("scripts", folder.join("scripts").display().to_string()),
@@ -109,11 +112,7 @@ pub(crate) async fn first_administrator(config: &Config, name: &str) -> Result<N
         return Err(Failure::failed(format!("the database {} has principals already", config.database_shown()))
             .hint("an administrator of it can make a token for you: clawback principals token NAME"));
     }
-    let admin = Principal {
-        name: name.to_owned(),
-        kind: PrincipalKind::Person,
-        roles: vec![Role::Analyst, Role::Approver, Role::Admin, Role::Purger],
-    };
+    let admin = Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles: ROLES.to_vec() };
     site.history.add_principal(&admin, name, site.now()).await?;
     let token = NewToken::generate(random);
     site.history

@@ -12,6 +12,7 @@ pub(crate) mod evidence;
 pub(crate) mod export;
 pub(crate) mod follow;
 pub(crate) mod follow_up;
+pub(crate) mod foreground;
 pub(crate) mod halt;
 pub(crate) mod history;
 pub(crate) mod init;

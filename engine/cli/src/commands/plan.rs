@@ -27,14 +27,14 @@ pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure
     let session = Session::open(global, Stores::All).await?;
     if let Ok(id) = args.playbook.parse::<RemediationId>() {
         session.api.replan(&session.who, &id).await?;
-        return super::work::plan_only(global, &session, &id).await;
+        return super::foreground::plan_only(global, &session, &id).await;
     }
     let submission = submission(&args.playbook, args.with)?;
     if args.dry_run {
         return dry_run(global, &session, submission, args.sample).await;
     }
     let remediation = session.api.submit(&session.who, submission).await?;
-    super::work::plan_only(global, &session, &remediation.id).await
+    super::foreground::plan_only(global, &session, &remediation.id).await
 }
 
 async fn there(global: &Global, remote: &Remote, args: PlanArgs) -> Result<Exit, Failure> {

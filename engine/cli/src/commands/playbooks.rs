@@ -1,6 +1,6 @@
 //! `clawback playbooks`: what can be run.
 
-use clawback_action_center::json::PlaybookJson;
+use clawback_action_center::json::{InputJson, PlaybookJson};
 use clawback_runtime::Api;
 use serde::Serialize;
 
@@ -11,20 +11,61 @@ use crate::open::{Stores, site};
 use crate::output;
 use crate::remote::Remote;
 
+/// A playbook of the list; one with mistakes has a name and nothing else.
 #[derive(Serialize)]
-struct NameJson {
+struct LineJson {
     name: String,
+    ok: bool,
+    description: String,
+    triggers: Vec<String>,
+    inputs: Vec<InputJson>,
+}
+
+impl LineJson {
+    fn new(name: String, found: Result<PlaybookJson, Failure>) -> Result<Self, Failure> {
+        match found {
+            Ok(PlaybookJson { description, triggers, inputs, .. }) => {
+                Ok(Self { name, ok: true, description, triggers, inputs })
+            }
+            Err(failure) if failure.exit == Exit::Misuse => {
+                Ok(Self { name, ok: false, description: String::new(), triggers: Vec::new(), inputs: Vec::new() })
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let description =
+            if self.ok { self.description.clone() } else { format!("(has mistakes: clawback check {})", self.name) };
+        let input = |input: &InputJson| if input.required { input.name.clone() } else { format!("[{}]", input.name) };
+        let inputs: Vec<String> = self.inputs.iter().map(input).collect();
+        vec![self.name.clone(), self.triggers.join(", "), inputs.join(", "), description]
+    }
 }
 
 pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Exit, Failure> {
     match command {
         PlaybooksCommand::List => {
-            let names: Vec<String> = match Remote::of(global)? {
-                Some(remote) => remote.get(&["playbooks"], &[]).await?,
-                None => here(global).await?.site().library.playbook_names(),
-            };
-            let items: Vec<NameJson> = names.into_iter().map(|name| NameJson { name }).collect();
-            output::rows(global.format, &["name"], &items, None, |item| vec![item.name.clone()])?;
+            let mut items = Vec::new();
+            if let Some(remote) = Remote::of(global)? {
+                for name in remote.get::<Vec<String>>(&["playbooks"], &[]).await? {
+                    let found = remote.get(&["playbooks", &name], &[]).await;
+                    items.push(LineJson::new(name, found)?);
+                }
+            } else {
+                let api = here(global).await?;
+                for name in api.site().library.playbook_names() {
+                    let found = api.check(&name).map(|playbook| PlaybookJson::from(&playbook)).map_err(Failure::from);
+                    items.push(LineJson::new(name, found)?);
+                }
+            }
+            output::rows(
+                global.format,
+                &["name", "started by", "inputs", "description"],
+                &items,
+                None,
+                LineJson::cells,
+            )?;
         }
         PlaybooksCommand::Show { name } => {
             let found: PlaybookJson = match Remote::of(global)? {

@@ -20,9 +20,9 @@ pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure>
     let session = Session::open(global, Stores::unless(leave)).await?;
     if let Some(id) = existing {
         session.api.may_work(&session.who)?;
-        return super::work::carry_on(global, &session, &id, leave).await;
+        return super::foreground::carry_on(global, &session, &id, leave).await;
     }
     let submission = super::plan::submission(&args.playbook, args.with)?;
     let remediation = session.api.submit(&session.who, submission).await?;
-    super::work::carry_on(global, &session, &remediation.id, leave).await
+    super::foreground::carry_on(global, &session, &remediation.id, leave).await
 }

@@ -44,7 +44,7 @@ pub(crate) async fn run(global: &Global, command: SchedulesCommand) -> Result<Ex
         }
         SchedulesCommand::Run { name, leave } => {
             let submitted = api.run_schedule(who, &name).await?;
-            return super::work::carry_on(global, &session, &submitted.id, leave).await;
+            return super::foreground::carry_on(global, &session, &submitted.id, leave).await;
         }
     }
     Ok(Exit::Done)

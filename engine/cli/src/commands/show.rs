@@ -2,6 +2,7 @@
 
 use clawback_action_center::json::{BatchJson, DetailJson, EventJson, MessageJson, Page};
 
+use super::work::Standing;
 use crate::args::{Format, Global, ShowArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
@@ -78,8 +79,12 @@ async fn there(global: &Global, remote: &Remote, args: ShowArgs) -> Result<Exit,
 }
 
 fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure> {
-    let DetailJson { remediation, approval, alert, investigation, investigation_status, sweep, .. } = detail;
-    super::work::summary(&remediation, approval.as_ref())?;
+    let DetailJson {
+        remediation, approval, alert, investigation, investigation_status, sweep, undone_by, to_undo, ..
+    } = detail;
+    let standing = Standing { remediation, approval, undone_by, to_undo };
+    super::work::summary(&standing)?;
+    let Standing { remediation, approval, .. } = standing;
     output::fields(&[
         ("created", remediation.created_at),
         ("updated", remediation.updated_at),
@@ -136,12 +141,13 @@ fn messages(global: &Global, items: &[MessageJson]) -> Result<Exit, Failure> {
 }
 
 fn events(global: &Global, items: &[EventJson]) -> Result<Exit, Failure> {
-    output::rows(global.format, &["seq", "at", "actor", "event", "hash"], items, None, |row| {
+    output::rows(global.format, &["seq", "at", "actor", "event", "detail", "hash"], items, None, |row| {
         vec![
             row.seq.to_string(),
             row.at.clone(),
             row.actor.clone(),
             row.event.clone(),
+            row.detail.clone(),
             row.hash.chars().take(16).collect(),
         ]
     })?;

@@ -15,21 +15,21 @@ use crate::remote::Remote;
 const SAMPLE: usize = 20;
 
 pub(crate) async fn run(global: &Global, args: SubmitArgs) -> Result<Exit, Failure> {
-    let dry_run = args.dry_run;
+    let (dry_run, leave) = (args.dry_run, args.leave);
     if let Some(remote) = Remote::of(global)? {
         let submission = submission(args)?;
         if dry_run {
             return super::plan::preview(global, &remote, submission, SAMPLE).await;
         }
-        return there(global, &remote, submission, Leave::default()).await;
+        return there(global, &remote, submission, leave).await;
     }
-    let session = Session::open(global, Stores::All).await?;
+    let session = Session::open(global, if dry_run { Stores::All } else { Stores::unless(leave) }).await?;
     let submission = submission(args)?;
     if dry_run {
         return super::plan::dry_run(global, &session, submission, SAMPLE).await;
     }
     let remediation = session.api.submit(&session.who, submission).await?;
-    super::work::carry_on(global, &session, &remediation.id, Leave::default()).await
+    super::foreground::carry_on(global, &session, &remediation.id, leave).await
 }
 
 /// Submits to a server, and looks on.

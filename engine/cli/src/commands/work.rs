@@ -1,107 +1,61 @@
-//! Carries a remediation on in the foreground, and says where it stands.
+//! Where a remediation stands, and what comes next.
 
-use std::sync::Arc;
-use std::time::Duration;
+use clawback_action_center::json::{DetailJson, RemediationJson, UndoJson, VerificationJson};
+use clawback_model::{Approval, Counts, PlanFacts, Remediation, Status, visible};
 
-use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
-use clawback_model::{Approval, Counts, Next, PlanFacts, Remediation, RemediationId, Status, visible};
-use clawback_runtime::{Observer, Outbox, Seen, Worker};
-
-use crate::args::{Format, Global, Leave};
+use crate::args::{Format, Global};
 use crate::failure::{Exit, Failure};
-use crate::open::Session;
-use crate::{output, progress};
-
-/// How often a watcher looks.
-const LOOK: Duration = Duration::from_millis(500);
-
-/// Works until it waits for a person or has ended, or leaves that to a worker; prints where it stands then.
-pub(crate) async fn carry_on(
-    global: &Global,
-    session: &Session,
-    id: &RemediationId,
-    leave: Leave,
-) -> Result<Exit, Failure> {
-    let carried = if leave.no_run {
-        session.site().history.load(id).await.map_err(Failure::from)
-    } else {
-        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        if leave.watch {
-            watch(session, id, &observer).await
-        } else {
-            Worker::new(Arc::clone(session.site()), observer).run(id).await.map_err(Failure::from)
-        }
-    };
-    give_notice(session, id).await;
-    tell(global, &carried?)
-}
-
-/// Tells whoever wants to know of what has changed, once each: what fails is a worker's to try again.
-pub(crate) async fn give_notice(session: &Session, id: &RemediationId) {
-    Outbox::new(Arc::clone(session.site())).tell_of(id).await;
-}
-
-/// Looks on while a worker works, until it waits for a person or has ended.
-async fn watch(session: &Session, id: &RemediationId, observer: &Observer) -> Result<Remediation, Failure> {
-    let site = session.site();
-    let alive = site.history.nodes().await?.iter().any(|(_, until)| *until > site.now());
-    if !alive {
-        return Err(Failure::failed(format!("no worker runs, so {id} waits"))
-            .hint(format!("start `clawback worker`, or work on it here: clawback run {id}")));
-    }
-    let mut watch = site.history.watch().await?;
-    loop {
-        let remediation = site.history.load(id).await?;
-        observer(Seen::Status(remediation.status));
-        if matches!(remediation.next(site.now()), Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing) {
-            return Ok(remediation);
-        }
-        let counts = &remediation.counts;
-        if let Some((number, ..)) = remediation.progress.open_batch {
-            let done = counts.acted() + counts.not_remediable;
-            observer(Seen::BatchStarted { number, done, submitted: counts.submitted });
-        }
-        watch.changed(LOOK).await;
-    }
-}
-
-/// Makes the plan and no more.
-pub(crate) async fn plan_only(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    let planned = {
-        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        Worker::new(Arc::clone(session.site()), observer).plan_only(id).await
-    };
-    give_notice(session, id).await;
-    tell(global, &planned?)
-}
+use crate::output;
 
 /// Where a remediation stands, whether it was read here or at a server.
 pub(crate) struct Standing {
     pub(crate) remediation: RemediationJson,
     pub(crate) approval: Option<Approval>,
+    pub(crate) undone_by: Vec<UndoJson>,
+    pub(crate) to_undo: u64,
 }
 
 impl From<&Remediation> for Standing {
     fn from(remediation: &Remediation) -> Self {
-        Self { remediation: remediation.into(), approval: remediation.approval.clone() }
+        let (approval, to_undo) = (remediation.approval.clone(), remediation.left_to_undo(&[]));
+        Self { remediation: remediation.into(), approval, undone_by: Vec::new(), to_undo }
     }
 }
 
 impl From<DetailJson> for Standing {
     fn from(detail: DetailJson) -> Self {
-        Self { remediation: detail.remediation, approval: detail.approval }
+        let DetailJson { remediation, approval, undone_by, to_undo, .. } = detail;
+        Self { remediation, approval, undone_by, to_undo }
     }
 }
 
 /// Prints a remediation and gives the exit code that its status stands for.
 pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exit, Failure> {
-    let Standing { remediation, approval } = standing.into();
+    let standing = standing.into();
+    let remediation = &standing.remediation;
     match global.format {
-        Format::Table => summary(&remediation, approval.as_ref())?,
-        Format::Json | Format::Ocsf | Format::O365Air => output::json(&remediation)?,
-        Format::Csv => super::history::print(global, std::slice::from_ref(&remediation), None)?,
+        Format::Table => summary(&standing)?,
+        Format::Json | Format::Ocsf | Format::O365Air => output::json(remediation)?,
+        Format::Csv => super::history::print(global, std::slice::from_ref(remediation), None)?,
     }
     Ok(exit_of(remediation.status, remediation.facts.as_ref()))
+}
+
+/// Prints where a remediation stands of which this process was told to stop; `others` may be at work on it.
+pub(crate) fn tell_interrupted(global: &Global, standing: impl Into<Standing>, others: bool) -> Result<Exit, Failure> {
+    let standing = standing.into();
+    let RemediationJson { id, counts, .. } = &standing.remediation;
+    let (id, done) = (visible(id), counts.acted() + counts.not_remediable);
+    let done = format!("{done} of {} messages are done", counts.submitted);
+    if others {
+        output::note(&format!(
+            "watched no longer: {done}; a worker goes on with it, and `clawback show {id}` follows it"
+        ));
+    } else {
+        output::note(&format!("interrupted: {done}"));
+    }
+    tell(global, standing)?;
+    Ok(Exit::Interrupted)
 }
 
 /// 3 where messages failed or not everything was looked at, 1 where nothing could be done, 0 else.
@@ -114,7 +68,8 @@ pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
 }
 
 /// What a person wants to know first, and the next step.
-pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>) -> Result<(), Failure> {
+pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
+    let remediation = &standing.remediation;
     let mut pairs = vec![
         ("remediation", format!("{}  {}", remediation.id, remediation.name)),
         ("status", remediation.status.to_string()),
@@ -124,7 +79,7 @@ pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>
         ("approval ID", remediation.approval_id.clone()),
         ("investigation", remediation.investigation_id.clone()),
         ("requested by", remediation.requested_by.clone()),
-        ("decided by", remediation.decided_by.clone().unwrap_or_default()),
+        ("decided by", decided_by(standing)),
     ];
     if let (Some(digest), Some(facts)) = (&remediation.plan_digest, &remediation.facts) {
         pairs.push(("plan", digest.clone()));
@@ -144,8 +99,13 @@ pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>
     if let Some(reason) = &remediation.stop_reason {
         pairs.push((if remediation.held { "held by" } else { "stopped by" }, reason.clone()));
     }
+    pairs.extend(standing.undone_by.iter().map(|undo| ("undone by", undo.in_words())));
+    if remediation.status.is_final() && remediation.counts.moved_since > 0 {
+        let stay = "those moved since stay where their owners put them; running the playbook again takes them there";
+        pairs.push(("left alone", stay.to_owned()));
+    }
     output::fields(&pairs)?;
-    if let Some(next) = next_step(remediation, approval) {
+    if let Some(next) = next_step(standing) {
         output::note(&format!("next: {next}"));
     }
     Ok(())
@@ -171,12 +131,25 @@ pub(crate) fn counts(counts: &Counts) -> String {
     format!("{} submitted = {}", counts.submitted, if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") })
 }
 
-fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Option<String> {
+/// Whoever decided, and on what: where no vote was asked for, nobody but whoever asked.
+fn decided_by(standing: &Standing) -> String {
+    let remediation = &standing.remediation;
+    let Some(by) = &remediation.decided_by else { return String::new() };
+    match (&standing.approval, remediation.origin.as_ref(), &remediation.origin_of) {
+        (Some(_), ..) => by.clone(),
+        (None, "retry" | "sweep", Some(of)) => format!("{by}, with {of}"),
+        (None, ..) => format!("nobody: no vote was asked for ({by} requested it)"),
+    }
+}
+
+fn next_step(standing: &Standing) -> Option<String> {
+    let Standing { remediation, approval, to_undo, .. } = standing;
     let id = visible(&remediation.id);
     match remediation.status {
-        _ if remediation.held => Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")),
+        _ if remediation.held => Some(goes_on(&id)),
+        Status::Queued | Status::Planning | Status::Approved | Status::InProgress => Some(goes_on(&id)),
         Status::PendingApproval => {
-            let approval = approval?;
+            let approval = approval.as_ref()?;
             let yes = approval.votes.len();
             let missing = usize::try_from(approval.rule.votes).unwrap_or(usize::MAX).saturating_sub(yes);
             let other = if approval.rule.two_step { " of somebody else" } else { "" };
@@ -188,14 +161,18 @@ fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Opti
                 approval.digest
             ))
         }
-        Status::Approved => Some(format!("clawback run {id}")),
         Status::Paused => Some(format!("clawback resume {id}, or clawback cancel {id}")),
         Status::Completed | Status::PartiallyCompleted if remediation.counts.failed > 0 => {
             Some(format!("clawback show {id} --messages, then clawback retry {id}"))
         }
-        Status::Completed | Status::PartiallyCompleted if remediation.action.is_reversible() => {
+        Status::Completed | Status::PartiallyCompleted if *to_undo > 0 => {
             Some(format!("clawback show {id} --messages; clawback undo {id} puts it back"))
         }
         _ => None,
     }
+}
+
+/// Of what no person has to decide.
+fn goes_on(id: &str) -> String {
+    format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")
 }

@@ -1,0 +1,93 @@
+//! What an event says, for every face: the words beside its kind.
+
+use crate::approval::{Decision, Vote};
+use crate::counts::Counts;
+use crate::event::Event;
+
+impl Event {
+    /// What happened, in one line, beside who did it and the kind; empty where the kind says it all. Comments and reasons are as
+    /// they were given, and made safe by whoever shows them.
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::Submitted { request } => format!("{}: {}", request.action, request.selection_in_words()),
+            Self::Planned { plan, approval, decided_by, .. } => {
+                let asks = match (approval, decided_by) {
+                    (Some(rule), _) if rule.votes == 1 => "asks for 1 vote".to_owned(),
+                    (Some(rule), _) => format!("asks for {} votes", rule.votes),
+                    (None, Some(by)) => format!("asks for no vote; decided by {by}"),
+                    (None, None) => "asks for no vote".to_owned(),
+                };
+                let counts = &plan.counts;
+                let (all, open) = (counts.submitted, counts.remediable);
+                format!(
+                    "{all} messages, {open} remediable, in {} mailboxes; {asks}; plan {}",
+                    plan.facts.mailboxes, plan.digest
+                )
+            }
+            Self::PlanRefused { reason } | Self::Paused { reason } | Self::Held { reason } => reason.to_string(),
+            Self::Voted { vote } => voted(vote),
+            Self::BatchStarted { number, targets, .. } => format!("batch {number}: {targets} messages"),
+            Self::BatchFinished { number, report, .. } => {
+                let throttled = match report.throttled {
+                    0 => String::new(),
+                    times => format!(", throttled {times} times"),
+                };
+                format!("batch {number}: {}{throttled}", counted(&report.counts))
+            }
+            Self::PauseRequested { by } | Self::Resumed { by } | Self::CancelRequested { by } => format!("by {by}"),
+            Self::Cancelled { by, targets, .. } => format!("{targets} messages were open; by {by}"),
+            Self::Verified { confirmed, unconfirmed, .. } => format!("{confirmed} confirmed, {unconfirmed} not"),
+            Self::PlanningStarted
+            | Self::ReplanRequested
+            | Self::Expired
+            | Self::Started
+            | Self::Released
+            | Self::Finished => String::new(),
+        }
+    }
+}
+
+fn voted(vote: &Vote) -> String {
+    let decision = match vote.decision {
+        Decision::Approve => "approved",
+        Decision::Reject => "rejected",
+    };
+    match &vote.comment {
+        Some(comment) => format!("{decision} plan {}: {comment}", vote.digest),
+        None => format!("{decision} plan {}", vote.digest),
+    }
+}
+
+/// What is not zero.
+fn counted(counts: &Counts) -> String {
+    let parts = counts.parts().into_iter().filter(|(_, number)| *number > 0);
+    parts.map(|(name, number)| format!("{number} {name}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Digest;
+    use crate::clock::Timestamp;
+    use crate::guard::{BatchReport, StopReason};
+
+    #[test]
+    fn an_event_says_who_decided_what_and_how_much_was_done() {
+        let vote = |decision, comment: Option<&str>| {
+            let (digest, comment) = (Digest::of(b"plan"), comment.map(str::to_owned));
+            Event::Voted { vote: Vote { by: "ben".into(), decision, digest, comment, at: Timestamp(0) } }.in_words()
+        };
+        assert!(vote(Decision::Approve, Some("it is the campaign")).starts_with("approved plan "));
+        assert!(vote(Decision::Approve, Some("it is the campaign")).ends_with(": it is the campaign"));
+        assert!(vote(Decision::Reject, None).starts_with("rejected plan "));
+        let mut counts = Counts::planned(5, 0);
+        counts.record(crate::outcome::OutcomeKind::Succeeded, 4);
+        counts.record(crate::outcome::OutcomeKind::Failed, 1);
+        let report = BatchReport { counts, throttled: 2 };
+        let ended = Event::BatchFinished { number: 3, report, outcomes: Digest::of(b"") };
+        assert_eq!(ended.in_words(), "batch 3: 4 succeeded, 1 failed, throttled 2 times");
+        let reason = StopReason::Person { by: "ann".into() };
+        assert_eq!(Event::Paused { reason: reason.clone() }.in_words(), reason.to_string());
+        assert_eq!(Event::Finished.in_words(), "");
+    }
+}
