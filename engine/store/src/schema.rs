@@ -27,6 +27,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (9, "notices", include_str!("../migrations/sqlite/0009_notices.sql")),
     (10, "attempts_and_sessions", include_str!("../migrations/sqlite/0010_attempts_and_sessions.sql")),
     (11, "script_words", include_str!("../migrations/sqlite/0011_script_words.sql")),
+    (13, "who_touched", include_str!("../migrations/sqlite/0013_who_touched.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -40,6 +41,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (9, "notices", include_str!("../migrations/postgres/0009_notices.sql")),
     (10, "attempts_and_sessions", include_str!("../migrations/postgres/0010_attempts_and_sessions.sql")),
     (11, "script_words", include_str!("../migrations/postgres/0011_script_words.sql")),
+    (13, "who_touched", include_str!("../migrations/postgres/0013_who_touched.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.
