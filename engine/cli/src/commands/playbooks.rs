@@ -10,10 +10,18 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Stores, site};
 use crate::output;
 use crate::remote::Remote;
+use crate::table::{Column, Shape, Table, text};
 
 #[derive(Serialize)]
 struct NameJson {
     name: String,
+}
+
+struct Playbooks;
+
+impl Table for Playbooks {
+    type Row = NameJson;
+    const COLUMNS: &'static [Column<NameJson>] = &[text("name", |item| item.name.clone())];
 }
 
 pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Exit, Failure> {
@@ -24,7 +32,7 @@ pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Ex
                 None => here(global).await?.site().library.playbook_names(),
             };
             let items: Vec<NameJson> = names.into_iter().map(|name| NameJson { name }).collect();
-            output::rows(global.format, &["name"], &items, None, |item| vec![item.name.clone()])?;
+            Shape::<Playbooks>::default().print(global.format, &items, None)?;
         }
         PlaybooksCommand::Show { name } => {
             let found: PlaybookJson = match Remote::of(global)? {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
-use clawback_model::{Approval, Counts, Next, PlanFacts, Remediation, RemediationId, Status, visible};
+use clawback_action_center::json::{ApprovalJson, DetailJson, RemediationJson, VerificationJson};
+use clawback_model::{Counts, Next, PlanFacts, Remediation, RemediationId, Status, visible};
 use clawback_runtime::{Observer, Outbox, Seen, Worker};
 
 use crate::args::{Format, Global, Leave};
@@ -33,7 +33,7 @@ pub(crate) async fn carry_on(
         }
     };
     give_notice(session, id).await;
-    tell(global, &carried?)
+    tell(global, Standing::at(session, &carried?))
 }
 
 /// Tells whoever wants to know of what has changed, once each: what fails is a worker's to try again.
@@ -72,18 +72,26 @@ pub(crate) async fn plan_only(global: &Global, session: &Session, id: &Remediati
         Worker::new(Arc::clone(session.site()), observer).plan_only(id).await
     };
     give_notice(session, id).await;
-    tell(global, &planned?)
+    tell(global, Standing::at(session, &planned?))
 }
 
 /// Where a remediation stands, whether it was read here or at a server.
 pub(crate) struct Standing {
     pub(crate) remediation: RemediationJson,
-    pub(crate) approval: Option<Approval>,
+    pub(crate) approval: Option<ApprovalJson>,
 }
 
 impl From<&Remediation> for Standing {
     fn from(remediation: &Remediation) -> Self {
-        Self { remediation: remediation.into(), approval: remediation.approval.clone() }
+        Self { remediation: remediation.into(), approval: remediation.approval.as_ref().map(ApprovalJson::from) }
+    }
+}
+
+impl Standing {
+    /// With the address of its page.
+    pub(crate) fn at(session: &Session, remediation: &Remediation) -> Self {
+        let standing = Self::from(remediation);
+        Self { remediation: standing.remediation.linked(session.site().public_url.as_ref()), ..standing }
     }
 }
 
@@ -99,7 +107,7 @@ pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exi
     match global.format {
         Format::Table => summary(&remediation, approval.as_ref())?,
         Format::Json | Format::Ocsf | Format::O365Air => output::json(&remediation)?,
-        Format::Csv => super::history::print(global, std::slice::from_ref(&remediation), None)?,
+        Format::Csv => super::history::print(global, &remediation)?,
     }
     Ok(exit_of(remediation.status, remediation.facts.as_ref()))
 }
@@ -114,7 +122,7 @@ pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
 }
 
 /// What a person wants to know first, and the next step.
-pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>) -> Result<(), Failure> {
+pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&ApprovalJson>) -> Result<(), Failure> {
     let mut pairs = vec![
         ("remediation", format!("{}  {}", remediation.id, remediation.name)),
         ("status", remediation.status.to_string()),
@@ -123,6 +131,7 @@ pub(crate) fn summary(remediation: &RemediationJson, approval: Option<&Approval>
         ("severity", remediation.severity.to_string()),
         ("approval ID", remediation.approval_id.clone()),
         ("investigation", remediation.investigation_id.clone()),
+        ("page", remediation.url.clone().unwrap_or_default()),
         ("requested by", remediation.requested_by.clone()),
         ("decided by", remediation.decided_by.clone().unwrap_or_default()),
     ];
@@ -171,7 +180,7 @@ pub(crate) fn counts(counts: &Counts) -> String {
     format!("{} submitted = {}", counts.submitted, if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") })
 }
 
-fn next_step(remediation: &RemediationJson, approval: Option<&Approval>) -> Option<String> {
+fn next_step(remediation: &RemediationJson, approval: Option<&ApprovalJson>) -> Option<String> {
     let id = visible(&remediation.id);
     match remediation.status {
         _ if remediation.held => Some(format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")),
