@@ -20,6 +20,10 @@ const LONGEST: usize = 500;
 const GAP: u16 = 2;
 /// A text is not cut below this while another can give way.
 const LEAST: u16 = 12;
+/// A mailbox is not cut below this while a text can give way.
+const LEAST_MAILBOX: u16 = 28;
+/// A column that is printed only where there is room leaves the texts before it this much.
+const COMFORT: u16 = 24;
 
 /// What stands in a column, and so whether it may be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,8 @@ enum Kind {
     Time,
     /// Free text: cut to what remains of the line on a terminal.
     Text,
+    /// A mailbox: as free text, but cut last.
+    Mailbox,
 }
 
 /// When a column is printed without being asked for.
@@ -52,6 +58,14 @@ pub(crate) struct Column<Row> {
     shown: Shown,
     text: fn(&Row) -> String,
 }
+
+impl<Row> Clone for Column<Row> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Row> Copy for Column<Row> {}
 
 /// An ID or a number.
 pub(crate) const fn whole<Row>(name: &'static str, text: fn(&Row) -> String) -> Column<Row> {
@@ -81,6 +95,11 @@ pub(crate) const fn if_room<Row>(column: Column<Row>) -> Column<Row> {
 /// The column, printed only with `--wide`, by name, and in CSV.
 pub(crate) const fn wide<Row>(column: Column<Row>) -> Column<Row> {
     Column { shown: Shown::Wide, ..column }
+}
+
+/// An address of a mailbox.
+pub(crate) const fn mailbox<Row>(text: fn(&Row) -> String) -> Column<Row> {
+    Column { name: "mailbox", kind: Kind::Mailbox, shown: Shown::Always, text }
 }
 
 impl<Row> Column<Row> {
@@ -214,9 +233,22 @@ impl Drawn {
         self.shown == Shown::IfRoom && self.cells.iter().all(String::is_empty)
     }
 
-    /// What it needs at least.
+    /// What it needs before a column that is printed only where there is room.
     fn need(&self) -> u16 {
-        if self.kind == Kind::Text { self.width.min(LEAST) } else { self.width }
+        match self.kind {
+            Kind::Text => self.width.min(COMFORT),
+            Kind::Mailbox => self.width.min(LEAST_MAILBOX),
+            Kind::Whole | Kind::Word | Kind::Time => self.width,
+        }
+    }
+
+    /// What it is cut to at least, while others can give way; none where it is never cut.
+    fn least(&self) -> Option<u16> {
+        match self.kind {
+            Kind::Text => Some(LEAST),
+            Kind::Mailbox => Some(LEAST_MAILBOX),
+            Kind::Whole | Kind::Word | Kind::Time => None,
+        }
     }
 }
 
@@ -254,12 +286,13 @@ fn leave_out(drawn: &mut Vec<Drawn>, terminal: u16) {
     }
 }
 
-/// Cuts texts, the widest first, until the line fits: first those above the least, then any.
+/// Cuts texts, the widest first, until the line fits: first down to their least, then any.
 fn fit(drawn: &mut [Drawn], terminal: u16) {
-    for least in [LEAST, 1] {
+    for any in [false, true] {
         while line_of(drawn.iter().map(|column| column.width)) > terminal {
-            let texts = drawn.iter_mut().filter(|column| column.kind == Kind::Text && column.width > least);
-            let Some(widest) = texts.max_by_key(|column| column.width) else { break };
+            let gives =
+                |column: &&mut Drawn| column.least().is_some_and(|least| column.width > if any { 1 } else { least });
+            let Some(widest) = drawn.iter_mut().filter(gives).max_by_key(|column| column.width) else { break };
             widest.width -= 1;
         }
     }

@@ -165,26 +165,27 @@ impl Store {
             values.push(value);
             format!("${}", values.len())
         };
-        let mut conditions = String::new();
+        let mut conditions = Vec::new();
         if !filter.outcomes.is_empty() {
             let asked = filter.outcomes.iter().map(|kind| match kind {
                 Some(kind) => format!("o.kind = {}", place(kind.as_str().into())),
                 None => "o.kind IS NULL".to_owned(),
             });
-            conditions = format!("AND ({}) ", asked.collect::<Vec<_>>().join(" OR "));
+            conditions.push(format!("AND ({}) ", asked.collect::<Vec<_>>().join(" OR ")));
         }
         if !filter.reasons.is_empty() {
             let asked = filter.reasons.iter().map(|reason| place(reason.as_str().into()));
-            conditions += &format!("AND o.reason IN ({}) ", asked.collect::<Vec<_>>().join(", "));
+            conditions.push(format!("AND o.reason IN ({}) ", asked.collect::<Vec<_>>().join(", ")));
         }
         if let Some(mailbox) = &filter.mailbox {
-            conditions += &format!("AND l.mailbox = {} ", place(mailbox.into()));
+            conditions.push(format!("AND l.mailbox = {} ", place(mailbox.into())));
         }
         let sql = format!(
             "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
              LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
              LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
-             WHERE t.remediation = $1 AND t.seq > $2 {conditions}ORDER BY t.seq LIMIT $3",
+             WHERE t.remediation = $1 AND t.seq > $2 {}ORDER BY t.seq LIMIT $3",
+            conditions.concat()
         );
         read_pairs(&tx.rows(sql, &values).await?)
     }

@@ -8,7 +8,6 @@ use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 use serde_json::Value;
 
 /// For `#[serde(with)]`.
-#[expect(clippy::ref_option, reason = "the shape that serde takes")]
 pub fn serialize<S: Serializer>(facts: &Option<PlanFacts>, serializer: S) -> Result<S::Ok, S::Error> {
     let Some(facts) = facts else { return serializer.serialize_none() };
     let value = serde_json::to_value(facts).map_err(S::Error::custom)?;

@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, any_id, new_secret_file};
 use crate::output;
 use crate::remote::Remote;
-use crate::table::{Column, Table, if_room, text, time, whole, wide, word};
+use crate::table::{Column, Table, if_room, mailbox, text, time, whole, wide, word};
 
 /// Kept messages read at once.
 const PAGE: u32 = 500;
@@ -100,7 +100,7 @@ impl Table for Kept {
     type Row = KeptJson;
     const COLUMNS: &'static [Column<KeptJson>] = &[
         whole("remediation", |row| row.remediation.clone()),
-        text("mailbox", |row| row.mailbox.clone().unwrap_or_default()),
+        mailbox(|row| row.mailbox.clone().unwrap_or_default()),
         text("message_id", |row| row.message_id.clone().unwrap_or_default()),
         text("subject", |row| row.subject.clone().unwrap_or_default()),
         if_room(whole("digest", |row| row.digest.clone())),

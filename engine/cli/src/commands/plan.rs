@@ -13,7 +13,7 @@ use crate::args::{Format, Global, Leave, PlanArgs, PlaybookArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::remote::Remote;
-use crate::table::{Column, Shape, Table, if_room, text, time, whole, wide};
+use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide};
 use crate::{output, progress};
 
 /// The messages of a dry run. In CSV they have all that picks a message, so that the file serves as `--messages`.
@@ -22,7 +22,7 @@ pub(crate) struct Sample;
 impl Table for Sample {
     type Row = SampleJson;
     const COLUMNS: &'static [Column<SampleJson>] = &[
-        text("mailbox", |row| row.mailbox.clone()),
+        mailbox(|row| row.mailbox.clone()),
         text("location", |row| row.latest_delivery_location.clone()),
         text("from", |row| row.from.clone()),
         text("subject", |row| row.subject.clone()),
@@ -108,8 +108,8 @@ fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
     };
     read.map_err(|error| Failure::misuse(format!("{name} cannot be read: {error}")))?;
     if let Some(messages) = picked_from_csv(&text) {
-        return messages.ok_or_else(|| {
-            Failure::misuse(format!("{name} is CSV in which a line names no message"))
+        return messages.map_err(|line| {
+            Failure::misuse(format!("{name}, line {line}: names no message"))
                 .hint("every line has a mailbox, and a message_id, a fingerprint or a locator, as the CSV of a dry run")
         });
     }
@@ -128,22 +128,28 @@ fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
     if messages.is_empty() { Err(Failure::misuse(format!("{name} names no message"))) } else { Ok(messages) }
 }
 
-/// The messages of the CSV of a dry run; none where the file is none, and nothing inside where a line names no message.
-fn picked_from_csv(text: &str) -> Option<Option<Vec<Picked>>> {
+/// The messages of the CSV of a dry run, or the number of the first line that names none; none where the file is no such CSV.
+fn picked_from_csv(text: &str) -> Option<Result<Vec<Picked>, u64>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let names = reader.headers().ok().filter(|names| names.len() > 1)?.clone();
     let column = |name: &str| names.iter().position(|known| known == name);
     let mailbox = column("mailbox")?;
     let others = ["message_id", "fingerprint", "locator"].map(column);
-    let read = reader.records().map(|record| {
-        let record = record.ok()?;
+    let mut line = 1;
+    let mut picked = Vec::new();
+    for record in reader.records() {
+        let Ok(record) = record else { return Some(Err(line + 1)) };
+        line = record.position().map_or(line + 1, csv::Position::line);
         let cell = |place: usize| record.get(place).map(unguarded).filter(|cell| !cell.is_empty());
         let [message_id, fingerprint, locator] = others.map(|place| place.and_then(cell).map(str::to_owned));
-        let message_id = message_id.unwrap_or_default();
-        let picked = Picked { mailbox: cell(mailbox)?.to_owned(), message_id, fingerprint, locator };
-        picked.check().is_ok().then_some(picked)
-    });
-    Some(read.collect::<Option<Vec<_>>>().filter(|messages| !messages.is_empty()))
+        let (mailbox, message_id) = (cell(mailbox).unwrap_or_default().to_owned(), message_id.unwrap_or_default());
+        let one = Picked { mailbox, message_id, fingerprint, locator };
+        if one.mailbox.is_empty() || one.check().is_err() {
+            return Some(Err(line));
+        }
+        picked.push(one);
+    }
+    Some(if picked.is_empty() { Err(line) } else { Ok(picked) })
 }
 
 /// A cell without the quote that keeps a spreadsheet from taking it for a formula.
@@ -294,7 +300,7 @@ mod tests {
             .collect();
         assert_eq!(parts, [("a@x", "<1@x>", Some("abc")), ("b@x", "=2@x", None)]);
         assert!(picked_from_csv("a@x\t<1@x>\nb@x\t<2@x>\n").is_none(), "lines with tabs are no CSV");
-        assert_eq!(picked_from_csv("mailbox,message_id\na@x,\n"), Some(None), "a line that names no message");
+        assert_eq!(picked_from_csv("mailbox,message_id\na@x,\n"), Some(Err(2)), "a line that names no message");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::{LARGEST_PAGE, Remote};
-use crate::table::{Column, Shape, Table, if_room, text, time, whole, wide, word};
+use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide, word};
 
 /// Rows read at once.
 const PAGE: u32 = 5_000;
@@ -20,7 +20,7 @@ pub(crate) struct Messages;
 impl Table for Messages {
     type Row = MessageJson;
     const COLUMNS: &'static [Column<MessageJson>] = &[
-        text("mailbox", |row| row.mailbox.clone()),
+        mailbox(|row| row.mailbox.clone()),
         word("outcome", |row| row.outcome.as_deref().unwrap_or(OPEN).to_owned()),
         text("location_before", |row| row.location_before.clone()),
         text("location_after", |row| row.location_after.clone().unwrap_or_default()),

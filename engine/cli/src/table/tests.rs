@@ -24,6 +24,7 @@ fn longest<const N: usize>(words: [&'static str; N]) -> String {
 /// The longest value that a column has in practice.
 fn value<Row>(column: &Column<Row>) -> String {
     match (column.kind, column.name) {
+        (Kind::Mailbox, _) => format!("{}@corp.example", "anneliese.".repeat(9)),
         (Kind::Text, _) => "Überweisung fällig zahlen sofort ".repeat(20),
         (Kind::Time, _) | (_, "fires_at") => TIME.to_owned(),
         (_, "local_time") => "2026-11-23 09:00:00 CET".to_owned(),
@@ -57,7 +58,7 @@ fn check<T: Table>(terminal: u16) -> Vec<String> {
     }
     for column in T::COLUMNS.iter().filter(|column| column.shown == Shown::Always) {
         let whole = match column.kind {
-            Kind::Text => continue,
+            Kind::Text | Kind::Mailbox => continue,
             Kind::Time => to_the_minute(TIME),
             Kind::Whole | Kind::Word => value(column),
         };
@@ -129,6 +130,19 @@ fn texts_are_cut_only_where_a_terminal_ends() {
     assert!(piped.contains("REQUESTED BY") && !piped.contains("A-RCZ"), "{piped}");
     let wide = shape(&[], true).render(&rows, None, false);
     assert!(wide.contains("A-RCZYYVN2QCCE") && wide.contains("L-RCZYYVN2QCCE"), "{wide}");
+}
+
+#[test]
+fn a_mailbox_is_whole_before_texts_are() {
+    let columns = Messages::COLUMNS.iter().filter(|column| column.shown == Shown::Always);
+    let cell = |column: &Column<_>| match column.kind {
+        Kind::Mailbox => "anneliese@corp.example".to_owned(),
+        Kind::Word => "succeeded".to_owned(),
+        _ => "recoverable-items:Recoverable Items".to_owned(),
+    };
+    let drawn = columns.map(|column| Drawn::new(column, vec![cell(column)], true)).collect();
+    let text = draw(&arrange(drawn, Some(80), false), false);
+    assert!(text.lines().nth(1).unwrap().starts_with("anneliese@corp.example  succeeded  recov"), "{text}");
 }
 
 #[test]
