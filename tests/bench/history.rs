@@ -133,7 +133,7 @@ fn filters(remediations: u32, all: &[Remediation]) -> Vec<HistoryFilter> {
                             let (name, decided_by) = (name.clone(), decided_by.clone());
                             filters.push(HistoryFilter {
                                 name,
-                                status,
+                                statuses: status.into_iter().collect(),
                                 action_source,
                                 action_type,
                                 decided_by,
@@ -154,7 +154,7 @@ fn filters(remediations: u32, all: &[Remediation]) -> Vec<HistoryFilter> {
         HistoryFilter { approval_id: Some(middle.approval_id.clone()), ..HistoryFilter::default() },
         HistoryFilter { investigation_id: Some(middle.investigation_id.clone()), ..HistoryFilter::default() },
     ] {
-        filters.push(HistoryFilter { status: Some(Status::Queued), ..unique.clone() });
+        filters.push(HistoryFilter { statuses: vec![Status::Queued], ..unique.clone() });
         filters.push(unique);
     }
     filters
@@ -168,7 +168,7 @@ fn compare(found: &[Remediation], filter: &HistoryFilter, all: &[Remediation]) {
 fn shown(filter: &HistoryFilter) -> String {
     let words = [
         filter.name.as_ref().map(|name| format!("name `{name}`")),
-        filter.status.map(|status| status.to_string()),
+        filter.statuses.first().map(ToString::to_string),
         filter.action_source.map(|source| format!("from {source}")),
         filter.action_type.map(|action| action.to_string()),
         filter.decided_by.as_ref().map(|name| format!("by {name}")),

@@ -223,3 +223,107 @@ fn a_dry_run_stores_nothing() {
     let again = clawback.json(&["plan", "purge-phish-campaign", "-i", &sender, "--dry-run"]);
     assert_eq!(plan["counts"], again["counts"]);
 }
+
+/// Every time under a name that ends so is RFC 3339, and every name is in snake case.
+fn check_shape(value: &serde_json::Value, path: &str) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                let path = format!("{path}.{name}");
+                assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'), "{path}");
+                let is_time = name == "at" || name == "deadline" || name.ends_with("_at");
+                assert!(
+                    !is_time || value.is_null() || value.as_str().is_some_and(|time| time.ends_with('Z')),
+                    "{path}"
+                );
+                check_shape(value, &path);
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| check_shape(item, path)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_face_says_where_a_message_was_and_links_to_its_page() {
+    let folder = tempfile::tempdir().unwrap();
+    mailboxes(folder.path());
+    let clawback = Clawback::init(folder.path(), MAILDIR);
+    let file = folder.path().join("clawback.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("public-url = \"https://clawback.example\"\n{config}")).unwrap();
+    let ben = clawback.add("ben", "approver");
+    let words = ["submit", "--name", "Invoice", "--action", "soft-delete", "--from", CAMPAIGN_SENDER];
+    let pending = clawback.json(&[&words[..], &["--subject", "Invoice 48213 overdue"]].concat());
+    let (id, page) = (
+        pending["id"].as_str().unwrap(),
+        format!("https://clawback.example/remediations/{}", pending["id"].as_str().unwrap()),
+    );
+    assert_eq!((&pending["url"], &pending["status"]), (&page.as_str().into(), &"pending-approval".into()));
+    let waiting = &clawback.json(&["pending"])["items"][0];
+    assert!(waiting["deadline"].is_string() && waiting["plan_digest"] == pending["plan_digest"], "{waiting}");
+    assert!(clawback.ok(&["pending", "--wide"]).contains(pending["plan_digest"].as_str().unwrap()));
+    ben.json(&["approve", id]);
+    assert!(clawback.ok(&["show", id]).contains(&page));
+
+    let shown = clawback.json(&["show", id]);
+    check_shape(&shown, "show");
+    let (alert, investigation) =
+        (shown["alert"]["id"].as_str().unwrap(), shown["investigation"]["id"].as_str().unwrap());
+    assert_eq!(shown["investigation"]["url"], format!("https://clawback.example/investigations/{investigation}"));
+    assert_eq!(clawback.json(&["show", alert])["remediation"]["id"], *id);
+    assert_eq!(clawback.json(&["show", investigation]), shown);
+    assert_eq!(clawback.json(&["alerts", "show", alert]), shown["alert"]);
+    assert_eq!(clawback.json(&["investigations", "show", investigation]), shown["investigation"]);
+    assert_eq!(clawback.json(&["alerts", "list", "--since", "1h"])["items"][0], shown["alert"]);
+    assert_eq!(
+        clawback.json(&["investigations", "list", "--status", "completed"])["items"][0]["action"],
+        "soft-delete"
+    );
+    assert_eq!(clawback.json(&["alerts", "list", "--until", "1h"])["items"], serde_json::json!([]));
+
+    let all = clawback.json(&["show", id, "--messages"]);
+    check_shape(&all, "messages");
+    let (messages, first) = (all["items"].as_array().unwrap(), &all["items"][0]);
+    for one in messages {
+        let before = one["location_before"].as_str().unwrap();
+        assert!(one["store"].is_string() && !before.starts_with("recoverable-items"), "{one}");
+        assert_eq!(one["location_after"], "recoverable-items:Recoverable Items", "{one}");
+        assert_eq!(one["latest_delivery_location"], one["location_after"]);
+    }
+    let mailbox = first["mailbox"].as_str().unwrap();
+    let some = clawback.json(&["show", id, "--messages", "--outcome", "succeeded,open", "--mailbox", mailbox]);
+    assert!(some["items"].as_array().unwrap().iter().all(|one| one["mailbox"] == *mailbox), "{some}");
+    assert_eq!(clawback.json(&["show", id, "--messages", "--outcome", "failed"])["items"], serde_json::json!([]));
+    assert_eq!(clawback.json(&["show", id, "--messages", "--reason", "denied"])["items"], serde_json::json!([]));
+    let csv = clawback.ok(&["show", id, "--messages", "--format", "csv", "--columns", "store,location_before"]);
+    assert!(csv.starts_with("store,location_before\n"), "{csv}");
+    for (filter, found) in [
+        (vec!["--mailbox", mailbox], 1),
+        (vec!["--message-id", first["message_id"].as_str().unwrap()], 1),
+        (vec!["--mailbox", "nobody"], 0),
+        (vec!["--requested-by", "admin", "--playbook", "manual", "--status", "failed,completed"], 1),
+        (vec!["--requested-by", "ben"], 0),
+        (vec!["--since", "2d"], 1),
+    ] {
+        let listed = clawback.json(&[vec!["history"], filter.clone()].concat());
+        assert_eq!(listed["items"].as_array().unwrap().len(), found, "{filter:?}");
+    }
+
+    for format in ["json", "o365-air", "ocsf"] {
+        let text = clawback.ok(&["export", id, "--format", format]);
+
+        let (before, after) = if format == "o365-air" {
+            ("LocationBefore", "LocationAfter")
+        } else {
+            ("location_before", "location_after")
+        };
+        assert!(text.contains(before) && text.contains(after), "{format}: {text}");
+        if format == "json" {
+            let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+            for line in lines.filter(|line| line["record"] != "playbook") {
+                check_shape(&line, "export");
+            }
+        }
+    }
+}

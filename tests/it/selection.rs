@@ -86,7 +86,7 @@ fn a_dry_run_tells_what_it_looked_at() {
     let mut messages: Vec<(&str, String)> =
         (0..25).map(|number| ("", mail(&format!("<{number}@x>"), "Salary"))).collect();
     messages.push((".Recoverable Items", mail("<gone@x>", "Salary")));
-    let (_folder, clawback) = site(&messages);
+    let (folder, clawback) = site(&messages);
     let none = clawback.ok(&[&SUBMIT[..], &["--subject", "nothing like it"]].concat());
     assert!(none.contains("1 mailboxes searched, 0 messages found"), "{none}");
     let output = clawback.run(&[&SUBMIT[..], &["--subject", "salary"]].concat());
@@ -101,7 +101,13 @@ fn a_dry_run_tells_what_it_looked_at() {
     // A row of the CSV is a pick.
     let csv = clawback.ok(&[&SUBMIT[..], &["--subject", "salary", "--format", "csv"]].concat());
     let head: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
-    assert_eq!(head[5..], ["message_id", "fingerprint", "locator"]);
+    assert_eq!(head[5..], ["script", "message_id", "fingerprint", "locator"]);
+    let file = folder.path().join("picks.csv");
+    std::fs::write(&file, &csv).unwrap();
+    let again = submit(&clawback, &["--messages", file.to_str().unwrap()]);
+    let found = submit(&clawback, &["--subject", "salary"]);
+    let (picked, all) = (again["messages"].as_array().unwrap(), found["messages"].as_array().unwrap());
+    assert!(!all.is_empty() && picked == all, "the file is picked as it is: {again}");
 }
 
 #[test]

@@ -85,6 +85,7 @@ impl FakeStore {
             capabilities,
             state: Arc::clone(&self.state),
             gate: Arc::clone(&self.gate),
+            searches: Arc::clone(&self.searches),
         }
     }
 

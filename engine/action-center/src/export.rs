@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc::{Sender, channel};
 
-use crate::json::{MessageJson, RemediationJson};
+use crate::json::{AlertJson, ApprovalJson, InvestigationJson, MessageJson, RemediationJson};
 
 /// Rows read at once: what somebody who takes them slowly holds in memory.
 const PAGE: u32 = 1_000;
@@ -97,21 +97,22 @@ impl Source {
         let request = &self.remediation.request;
         let mut lines = Vec::new();
         let alert = self.history.alert(&request.alert_id).await?;
-        let investigation = self.investigation().await?;
+        let (investigation, url) = (self.investigation().await?, self.url.as_ref());
         for record in [
-            json!({ "record": "remediation", "remediation": RemediationJson::from(&self.remediation) }),
-            json!({ "record": "alert", "alert": alert }),
-            json!({ "record": "investigation", "investigation": investigation }),
-            json!({ "record": "approval", "approval": self.remediation.approval }),
+            json!({ "record": "remediation", "remediation": RemediationJson::from(&self.remediation).linked(url) }),
+            json!({ "record": "alert", "alert": AlertJson::new(&alert, &self.remediation, url) }),
+            json!({ "record": "investigation", "investigation": InvestigationJson::new(&investigation, &self.remediation, url) }),
+            json!({ "record": "approval", "approval": self.remediation.approval.as_ref().map(ApprovalJson::from) }),
             json!({ "record": "playbook", "name": request.playbook, "inputs": request.inputs, "source": request.playbook_source }),
         ] {
             put(&mut lines, &record);
         }
         for stored in self.history.events(&self.remediation.id).await? {
             let link = &stored.link;
+            // With the microseconds, which the hash covers.
             let record = json!({
-                "record": "event", "seq": link.seq, "at": link.at, "actor": link.actor, "kind": link.kind, "body": link.body,
-                "previous": link.previous, "hash": stored.hash,
+                "record": "event", "seq": link.seq, "at": link.at.to_string(), "at_microseconds": link.at, "actor": link.actor,
+                "kind": link.kind, "body": link.body, "previous": link.previous, "hash": stored.hash,
             });
             put(&mut lines, &record);
         }

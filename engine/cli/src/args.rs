@@ -5,12 +5,16 @@ mod families;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clawback_model::{Action, ActionSource, LocationKind, Severity, Status, Timestamp};
+use clawback_model::{Action, ActionSource, LocationKind, OutcomeKind, Reason, Severity, Status, Timestamp};
 
 pub(crate) use families::{
-    ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, PlaybooksCommand, PrincipalsCommand, RetentionCommand,
-    SchedulesCommand, SweepsCommand,
+    AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
+    PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand,
 };
+
+use crate::commands::history::{History, Pending};
+use crate::commands::show::Messages;
+use crate::table::Shape;
 
 /// Pull delivered threats back out of mailboxes, and prove what was done.
 #[derive(Debug, Parser)]
@@ -87,7 +91,7 @@ pub(crate) enum Command {
     /// Submit a manual remediation: name, severity, description, action and messages
     Submit(Box<SubmitArgs>),
     /// What waits for approval
-    Pending(ListArgs),
+    Pending(PendingArgs),
     /// Approve a plan (and run it, unless --no-run)
     Approve(DecideArgs),
     /// Reject a plan
@@ -95,7 +99,13 @@ pub(crate) enum Command {
     /// What was done: the action history
     History(Box<HistoryArgs>),
     /// Everything about one remediation
-    Show(ShowArgs),
+    Show(Box<ShowArgs>),
+    /// What people should know of: one alert for each remediation
+    #[command(subcommand)]
+    Alerts(AlertsCommand),
+    /// What stands behind each remediation
+    #[command(subcommand)]
+    Investigations(InvestigationsCommand),
     /// Put back what a remediation moved, as a new remediation
     Undo(FollowUpArgs),
     /// Stop a running remediation for now
@@ -199,7 +209,7 @@ pub(crate) struct PlaybookArgs {
     #[arg(long, default_value = "manual", value_name = "SOURCE")]
     pub(crate) source: ActionSource,
     /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
-    /// line, of which the Message-ID may be empty beside another; `-` for standard input
+    /// line, of which the Message-ID may be empty beside another, or the CSV of a dry run; `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) messages: Option<PathBuf>,
     /// Messages to leave out of the query, in a file like that of --messages
@@ -304,13 +314,18 @@ pub(crate) struct SubmitArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) leave: Leave,
+    /// Messages that a dry run shows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) sample: usize,
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ListArgs {
+pub(crate) struct PendingArgs {
     /// Rows to print
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) shape: Shape<Pending>,
 }
 
 #[derive(Debug, Args)]
@@ -329,6 +344,15 @@ pub(crate) struct DecideArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
+    #[command(flatten)]
+    pub(crate) filter: HistoryFilterArgs,
+    #[command(flatten)]
+    pub(crate) shape: Shape<History>,
+}
+
+/// Which remediations are meant, and how many of them.
+#[derive(Debug, Args)]
+pub(crate) struct HistoryFilterArgs {
     /// Part of the name
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -338,9 +362,9 @@ pub(crate) struct HistoryArgs {
     /// Investigation ID
     #[arg(long)]
     pub(crate) investigation_id: Option<String>,
-    /// Status, e.g. completed
-    #[arg(long)]
-    pub(crate) status: Option<Status>,
+    /// Status, e.g. completed; may be repeated or a list between commas, for any of them
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) status: Vec<Status>,
     /// manual, explorer, script, schedule, air or api
     #[arg(long)]
     pub(crate) action_source: Option<ActionSource>,
@@ -350,12 +374,24 @@ pub(crate) struct HistoryArgs {
     /// A principal's name, or automation
     #[arg(long)]
     pub(crate) decided_by: Option<String>,
-    /// Submitted at or after: 2026-11-23, 2026-11-23T08:00:00Z
-    #[arg(long, value_parser = time)]
-    pub(crate) since: Option<Timestamp>,
-    /// Submitted before
-    #[arg(long, value_parser = time)]
-    pub(crate) until: Option<Timestamp>,
+    /// Whoever asked: a principal's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) requested_by: Option<String>,
+    /// Name of the playbook
+    #[arg(long, value_name = "NAME")]
+    pub(crate) playbook: Option<String>,
+    /// A mailbox with a message of its plan: who touched this user's mail?
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) mailbox: Option<String>,
+    /// Message-ID of a message of its plan, with its angle brackets
+    #[arg(long, value_name = "ID")]
+    pub(crate) message_id: Option<String>,
+    /// Submitted at or after: 2d (that long ago), 2026-11-23, 2026-11-23T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) since: Option<Moment>,
+    /// Submitted before, written likewise
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(crate) until: Option<Moment>,
     /// Also what a schedule began and that found nothing
     #[arg(long)]
     pub(crate) empty: bool,
@@ -369,14 +405,26 @@ pub(crate) struct HistoryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// Remediation ID (R-…) or approval ID (A-…)
+    /// Remediation ID (R-…), approval ID (A-…), investigation ID (I-…) or alert ID (L-…)
     pub(crate) id: String,
     /// Every message with its outcome
     #[arg(long)]
     pub(crate) messages: bool,
     /// Every event
-    #[arg(long)]
+    #[arg(long, conflicts_with = "messages")]
     pub(crate) events: bool,
+    /// Only messages with this outcome: succeeded, already-in-destination, not-found, moved-since, not-remediable, failed,
+    /// cancelled, or open; may be repeated or a list between commas
+    #[arg(long, requires = "messages", value_delimiter = ',', value_parser = outcome)]
+    pub(crate) outcome: Vec<OutcomeFilter>,
+    /// Only messages with this reason, e.g. denied; may be repeated or a list between commas
+    #[arg(long, requires = "messages", value_delimiter = ',')]
+    pub(crate) reason: Vec<Reason>,
+    /// Only messages of this mailbox
+    #[arg(long, requires = "messages")]
+    pub(crate) mailbox: Option<String>,
+    #[command(flatten)]
+    pub(crate) shape: Shape<Messages>,
 }
 
 #[derive(Debug, Args)]
@@ -464,4 +512,38 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "expected a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned())
+}
+
+/// A moment: a time, or how long ago.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    At(Timestamp),
+    Ago(std::time::Duration),
+}
+
+impl Moment {
+    /// The time that is meant, seen from `now`.
+    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(time) => time,
+            Self::Ago(long) => now.minus(long),
+        }
+    }
+}
+
+fn moment(text: &str) -> Result<Moment, String> {
+    let ago = clawback_scripting::parse_duration(text).map(Moment::Ago);
+    ago.or_else(|| Timestamp::parse(text).map(Moment::At)).ok_or_else(|| {
+        "expected how long ago (2d, 6h), a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned()
+    })
+}
+
+/// An outcome, or none yet.
+pub(crate) type OutcomeFilter = Option<OutcomeKind>;
+
+fn outcome(text: &str) -> Result<OutcomeFilter, String> {
+    if text == "open" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error: clawback_model::UnknownWord| format!("{error}, or open"))
 }

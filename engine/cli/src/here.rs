@@ -27,6 +27,8 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Reject(_)
         | Command::History(_)
         | Command::Show(_)
+        | Command::Alerts(_)
+        | Command::Investigations(_)
         | Command::Undo(_)
         | Command::Pause(_)
         | Command::Resume(_)

@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod remote;
 mod shipped;
+mod table;
 mod telemetry;
 
 use std::process::ExitCode;
@@ -69,7 +70,9 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Approve(args) => commands::decide::run(&global, args, clawback_model::Decision::Approve).await,
         Command::Reject(args) => commands::decide::run(&global, args, clawback_model::Decision::Reject).await,
         Command::History(args) => commands::history::run(&global, *args).await,
-        Command::Show(args) => commands::show::run(&global, args).await,
+        Command::Show(args) => commands::show::run(&global, *args).await,
+        Command::Alerts(command) => commands::records::alerts(&global, command).await,
+        Command::Investigations(command) => commands::records::investigations(&global, command).await,
         Command::Undo(args) => commands::follow_up::undo(&global, args).await,
         Command::Retry(args) => commands::follow_up::retry(&global, args).await,
         Command::Pause(args) => commands::control::pause(&global, args).await,
@@ -80,7 +83,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Serve(args) => Box::pin(commands::serve::run(&global, args)).await,
         Command::Halt(args) => commands::halt::halt(&global, args).await,
         Command::Unhalt => commands::halt::unhalt(&global).await,
-        Command::Connectors(ConnectorsCommand::List) => commands::connectors::list(&global).await,
+        Command::Connectors(ConnectorsCommand::List(shape)) => commands::connectors::list(&global, &shape).await,
         Command::Connectors(ConnectorsCommand::Describe { store }) => {
             commands::connectors::describe(&global, &store).await
         }

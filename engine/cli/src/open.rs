@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_connectors::{Host, HostOptions, MailStore};
-use clawback_model::{ApprovalId, Clock, Principal, Remediation, RemediationId, Timestamp};
+use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
 use clawback_runtime::{Api, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
@@ -68,21 +68,32 @@ impl Session {
         self.api.site()
     }
 
-    /// The remediation of a remediation ID or an approval ID.
+    /// The remediation of its own ID, or of its approval's, investigation's or alert's.
     pub(crate) async fn find(&self, id: &str) -> Result<Remediation, Failure> {
         let history = &self.site().history;
         if let Ok(approval) = id.parse() {
             return Ok(history.by_approval(&approval).await?);
         }
+        if let Ok(investigation) = id.parse() {
+            return Ok(history.load(&history.investigation(&investigation).await?.remediation_id).await?);
+        }
+        if let Ok(alert) = id.parse() {
+            return Ok(history.load(&history.alert(&alert).await?.remediation_id).await?);
+        }
         Ok(history.load(&remediation_id(id)?).await?)
     }
 }
 
-/// A remediation ID or an approval ID as it was typed: one or the other, so that a path of the API can be made of it.
+/// The ID of a remediation or of what stands beside it as it was typed, so that a path of the API can be made of it.
 pub(crate) fn any_id(id: &str) -> Result<String, Failure> {
-    match id.parse::<ApprovalId>() {
-        Ok(approval) => Ok(approval.to_string()),
-        Err(_) => Ok(remediation_id(id)?.to_string()),
+    let beside = [
+        id.parse::<ApprovalId>().map(|id| id.to_string()),
+        id.parse::<InvestigationId>().map(|id| id.to_string()),
+        id.parse::<AlertId>().map(|id| id.to_string()),
+    ];
+    match beside.into_iter().find_map(Result::ok) {
+        Some(id) => Ok(id),
+        None => Ok(remediation_id(id)?.to_string()),
     }
 }
 

@@ -2,61 +2,47 @@
 
 use std::io::{IsTerminal as _, Write};
 
-use clawback_model::{ascii_where_deceptive, visible, visible_line};
+use clawback_model::{ascii_where_deceptive, csv_safe, visible};
 use clawback_playbooks::Diagnostics;
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
-use crate::args::Format;
 use crate::failure::Failure;
 
-/// Longest cell of a table, in characters.
-const CELL: usize = 64;
+/// Where the values of `name: value` lines begin: one column for all that a command prints.
+const VALUES: usize = 18;
 
-/// A list of rows in the format asked for.
-pub(crate) fn rows<T: Serialize>(
-    format: Format,
-    columns: &[&str],
-    items: &[T],
-    next: Option<&str>,
-    row: impl Fn(&T) -> Vec<String>,
+/// Rows of CSV under these names, safe to open as a spreadsheet.
+pub(crate) fn csv<Row: IntoIterator<Item = String>>(
+    names: impl IntoIterator<Item = &'static str>,
+    rows: impl IntoIterator<Item = Row>,
 ) -> Result<(), Failure> {
-    match format {
-        Format::Json | Format::Ocsf | Format::O365Air => json(&serde_json::json!({ "items": items, "next": next })),
-        Format::Csv => {
-            let mut writer = csv::Writer::from_writer(Out);
-            let header: Vec<String> = columns.iter().map(|name| name.to_lowercase().replace(' ', "_")).collect();
-            writer.write_record(header).map_err(csv_failure)?;
-            for item in items {
-                let cells: Vec<String> = row(item).iter().map(|cell| clawback_model::csv_safe(cell)).collect();
-                writer.write_record(cells).map_err(csv_failure)?;
-            }
-            Ok(writer.flush()?)
-        }
-        Format::Table => {
-            if !items.is_empty() {
-                line(&table(columns, items.iter().map(row)))?;
-            }
-            if let Some(next) = next {
-                note(&format!("more: --after {next}"));
-            }
-            Ok(())
-        }
+    let mut writer = csv::Writer::from_writer(Out);
+    writer.write_record(names).map_err(csv_failure)?;
+    for row in rows {
+        writer.write_record(row.into_iter().map(|cell| csv_safe(&cell))).map_err(csv_failure)?;
     }
+    Ok(writer.flush()?)
 }
 
-/// A borderless table, fitted to the terminal.
-pub(crate) fn table(columns: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(columns.iter().map(|name| name.to_uppercase()));
-    if std::io::stdout().is_terminal() {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    }
-    for row in rows {
-        table.add_row(row.iter().map(|cell| visible_line(cell, CELL)));
-    }
-    table.to_string().lines().map(|line| line.trim_end().trim_start_matches(' ')).collect::<Vec<_>>().join("\n")
+/// Columns of the terminal that results go to; none where they go elsewhere.
+pub(crate) fn terminal_width() -> Option<u16> {
+    comfy_table::Table::new().width()
+}
+
+/// Whether results have colours.
+pub(crate) fn coloured() -> bool {
+    let is_set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let dumb = is_set("TERM").is_some_and(|term| term == "dumb");
+    wants_colour(
+        is_set("NO_COLOR").is_some(),
+        is_set("CLICOLOR_FORCE").is_some_and(|value| value != "0"),
+        std::io::stdout().is_terminal() && !dumb,
+    )
+}
+
+/// As <https://no-color.org> and <https://bixense.com/clicolors> say.
+const fn wants_colour(refused: bool, forced: bool, terminal: bool) -> bool {
+    !refused && (forced || terminal)
 }
 
 /// A JSON document with every deceptive character as `\u….`: the same value, and safe to look at.
@@ -97,7 +83,7 @@ pub(crate) fn note(text: &str) {
 
 /// `name: value` lines.
 pub(crate) fn fields(pairs: &[(&str, String)]) -> Result<(), Failure> {
-    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
+    let width = pairs.iter().map(|(name, _)| name.len() + 2).max().unwrap_or(0).max(VALUES);
     for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
         line(&format!("{:width$}{}", format!("{name}:"), visible(value)))?;
     }
@@ -112,4 +98,22 @@ pub(crate) fn diagnostics(found: &Diagnostics) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
 fn csv_failure(error: csv::Error) -> Failure {
     Failure::failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_unless_somebody_says_otherwise() {
+        for (refused, forced, terminal, wanted) in [
+            (false, false, true, true),
+            (false, false, false, false),
+            (false, true, false, true),
+            (true, false, true, false),
+            (true, true, true, false),
+        ] {
+            assert_eq!(wants_colour(refused, forced, terminal), wanted, "{refused} {forced} {terminal}");
+        }
+    }
 }

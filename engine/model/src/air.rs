@@ -112,6 +112,10 @@ enum Entity<'a> {
         received_date: String,
         delivery_location: Option<&'static str>,
         latest_delivery_location: &'static str,
+        // Beside the schema's: the places themselves, as the other exports have them.
+        store: &'a str,
+        location_before: String,
+        location_after: Option<String>,
         remediation_status: &'static str,
         remediation_details: Option<&'static str>,
     },
@@ -260,6 +264,9 @@ fn message<'a>(target: &'a Target, outcome: Option<&Outcome>) -> Entity<'a> {
         received_date: target.received_at.to_string(),
         delivery_location: target.original_location.as_ref().map(|location| place(location.kind)),
         latest_delivery_location: latest.map_or("Unknown", |location| place(location.kind)),
+        store: &target.store,
+        location_before: target.location.to_string(),
+        location_after: outcome.and(latest).map(ToString::to_string),
         remediation_status: outcome.map_or("Unremediated", |outcome| entity_status(outcome.kind)),
         remediation_details: outcome.map(|outcome| outcome.reason.as_str()),
     }

@@ -5,14 +5,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Severity, UnknownWord};
+use crate::action::{Action, ActionSource, Severity, UnknownWord};
 use crate::clock::Timestamp;
+use crate::event::{Origin, Request};
 use crate::guard::StopReason;
 use crate::id::{AlertId, InvestigationId, RemediationId};
 use crate::remediation::Remediation;
 use crate::status::Status;
 
-/// The name of the alert that every manual action raises.
+/// The name of the alert that an action of a person raises.
 pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Administrator";
 
 /// Something that people should know of.
@@ -21,7 +22,7 @@ pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Admi
 pub struct Alert {
     /// Its ID.
     pub id: AlertId,
-    /// Its name; [`ADMIN_ACTION_ALERT`] for a manual action.
+    /// Its name; [`ADMIN_ACTION_ALERT`] for an action of a person.
     pub name: String,
     /// Informational for an administrative action.
     pub severity: Severity,
@@ -35,6 +36,25 @@ pub struct Alert {
     pub investigation_id: InvestigationId,
     /// When.
     pub created_at: Timestamp,
+}
+
+impl Alert {
+    /// The alert of a request. What nobody submitted by hand, as a detector or a schedule thought of it or a sweep found it, has
+    /// the title and severity of the remediation itself.
+    pub fn of(request: &Request, remediation_id: &RemediationId, actor: &str, created_at: Timestamp) -> Self {
+        let by_itself = matches!(request.source, ActionSource::Air | ActionSource::Schedule)
+            || matches!(request.origin, Origin::Sweep { .. });
+        Self {
+            id: request.alert_id.clone(),
+            name: if by_itself { request.name.clone() } else { ADMIN_ACTION_ALERT.to_owned() },
+            severity: if by_itself { request.severity } else { Severity::Informational },
+            actor: actor.to_owned(),
+            action: request.action,
+            remediation_id: remediation_id.clone(),
+            investigation_id: request.investigation_id.clone(),
+            created_at,
+        }
+    }
 }
 
 /// Manual or automated.
@@ -177,4 +197,32 @@ pub struct Investigation {
     pub entity: String,
     /// When it was opened.
     pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example;
+
+    #[test]
+    fn only_what_a_person_submits_is_an_administrative_action() {
+        let of = RemediationId::from_random(7);
+        for (source, origin, administrative) in [
+            (ActionSource::Manual, Origin::Fresh, true),
+            (ActionSource::Explorer, Origin::Fresh, true),
+            (ActionSource::Script, Origin::Fresh, true),
+            (ActionSource::Api, Origin::Fresh, true),
+            (ActionSource::Manual, Origin::Undo { of: of.clone() }, true),
+            (ActionSource::Air, Origin::Fresh, false),
+            (ActionSource::Schedule, Origin::Fresh, false),
+            (ActionSource::Manual, Origin::Sweep { of: of.clone() }, false),
+        ] {
+            let request = Request { origin, severity: Severity::High, ..example::request(Action::SoftDelete, source) };
+            let alert = Alert::of(&request, &of, "ann", Timestamp(1));
+            let own = (request.name.as_str(), Severity::High);
+            let expected = if administrative { (ADMIN_ACTION_ALERT, Severity::Informational) } else { own };
+            assert_eq!((alert.name.as_str(), alert.severity), expected, "{source} {:?}", request.origin);
+            assert_eq!((alert.id, alert.remediation_id), (request.alert_id, of.clone()));
+        }
+    }
 }

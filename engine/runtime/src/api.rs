@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore as _;
 use clawback_model::{
-    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event,
-    IllegalTransition, Inputs, Investigation, InvestigationId, InvestigationKind, LocationKind, Origin, Permission,
-    Picked, PlanDigest, PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode,
-    Severity, Status, StopReason, Target, Timestamp, Vote,
+    Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, IllegalTransition, Inputs,
+    Investigation, InvestigationId, InvestigationKind, LocationKind, Origin, Permission, Picked, PlanDigest,
+    PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status,
+    StopReason, Target, Timestamp, Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
 use clawback_store::{Filing, Refusal, RequestKey};
@@ -420,16 +420,7 @@ impl Api {
         // Picked messages are known by name: there are no others like them to wait for.
         let searches = request.origin == Origin::Fresh && request.mode != SelectionMode::Handpicked;
         let sweep = if searches { bind(&self.site, &request)?.sweep().cloned() } else { None };
-        let alert = Alert {
-            id: request.alert_id.clone(),
-            name: ADMIN_ACTION_ALERT.to_owned(),
-            severity: Severity::Informational,
-            actor: actor.to_owned(),
-            action: request.action,
-            remediation_id: id.clone(),
-            investigation_id: request.investigation_id.clone(),
-            created_at: now,
-        };
+        let alert = Alert::of(&request, &id, actor, now);
         let investigation = Investigation {
             id: request.investigation_id.clone(),
             kind: if request.source == ActionSource::Air { InvestigationKind::Air } else { InvestigationKind::Admin },

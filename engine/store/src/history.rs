@@ -2,7 +2,7 @@
 //! while new ones arrive), and the messages and batches of one.
 
 use clawback_model::{
-    Action, ActionSource, ApprovalId, BatchReport, Digest, InvestigationId, Outcome, OutcomeKind, Remediation,
+    Action, ActionSource, ApprovalId, BatchReport, Digest, InvestigationId, Outcome, OutcomeKind, Reason, Remediation,
     RemediationId, Status, Target, Timestamp,
 };
 
@@ -24,14 +24,22 @@ pub struct HistoryFilter {
     pub approval_id: Option<ApprovalId>,
     /// Its investigation.
     pub investigation_id: Option<InvestigationId>,
-    /// Where it stands.
-    pub status: Option<Status>,
+    /// Where it stands: any of these; empty for any at all.
+    pub statuses: Vec<Status>,
     /// Where it came from.
     pub action_source: Option<ActionSource>,
     /// What it does.
     pub action_type: Option<Action>,
     /// One of those who decided, or `automation`.
     pub decided_by: Option<String>,
+    /// Who asked for it.
+    pub requested_by: Option<String>,
+    /// The playbook that it runs.
+    pub playbook: Option<String>,
+    /// A mailbox with a message of its plan.
+    pub mailbox: Option<String>,
+    /// The Message-ID of a message of its plan.
+    pub message_id: Option<String>,
     /// Submitted at or after.
     pub since: Option<Timestamp>,
     /// Submitted before.
@@ -44,7 +52,7 @@ pub struct HistoryFilter {
 }
 
 impl HistoryFilter {
-    /// Whether a remediation fits all of it.
+    /// Whether a remediation fits all of it, but for what its messages tell.
     pub fn lets_through(&self, remediation: &Remediation) -> bool {
         let request = &remediation.request;
         let in_name = |part: &String| request.name.to_lowercase().contains(&part.to_lowercase());
@@ -55,10 +63,12 @@ impl HistoryFilter {
         self.name.as_ref().is_none_or(in_name)
             && self.approval_id.as_ref().is_none_or(|id| *id == request.approval_id)
             && self.investigation_id.as_ref().is_none_or(|id| *id == request.investigation_id)
-            && self.status.is_none_or(|status| status == remediation.status)
+            && (self.statuses.is_empty() || self.statuses.contains(&remediation.status))
             && self.action_source.is_none_or(|source| source == request.source)
             && self.action_type.is_none_or(|action| action == request.action)
             && self.decided_by.as_ref().is_none_or(decided)
+            && self.requested_by.as_ref().is_none_or(|name| *name == request.requested_by)
+            && self.playbook.as_ref().is_none_or(|name| *name == request.playbook)
             && self.since.is_none_or(|since| remediation.created_at >= since)
             && self.until.is_none_or(|until| remediation.created_at < until)
             && (!self.leaves_out_empty() || !is_empty(remediation))
@@ -70,13 +80,24 @@ impl HistoryFilter {
     /// Whether empty runs of schedules are left out.
     pub(crate) fn leaves_out_empty(&self) -> bool {
         let by_id = self.approval_id.is_some() || self.investigation_id.is_some();
-        self.without_empty && !by_id && self.status != Some(Status::NothingToDo)
+        self.without_empty && !by_id && !self.statuses.contains(&Status::NothingToDo)
     }
 }
 
 /// Whether a schedule began it, and it searched everything and found nothing.
 fn is_empty(remediation: &Remediation) -> bool {
     remediation.request.source == ActionSource::Schedule && remediation.status == Status::NothingToDo
+}
+
+/// Which messages of a remediation to list. Every condition that is set must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageFilter {
+    /// What became of it: any of these, where none stands for a message without an outcome; empty for any at all.
+    pub outcomes: Vec<Option<OutcomeKind>>,
+    /// Why: any of these; empty for any at all.
+    pub reasons: Vec<Reason>,
+    /// Its mailbox.
+    pub mailbox: Option<String>,
 }
 
 /// Where a page ended; the next one begins behind it.
@@ -142,7 +163,48 @@ impl Store {
         after: Option<u32>,
         most: u32,
     ) -> Result<Vec<(Target, Option<Outcome>)>, StoreError> {
-        self.pairs(id, None, after, most).await
+        self.messages_like(id, &MessageFilter::default(), after, most).await
+    }
+
+    /// Those of them that the filter lets through.
+    #[tracing::instrument(name = "store.messages.like", skip_all, fields(remediation.id = %id))]
+    pub async fn messages_like(
+        &self,
+        id: &RemediationId,
+        filter: &MessageFilter,
+        after: Option<u32>,
+        most: u32,
+    ) -> Result<Vec<(Target, Option<Outcome>)>, StoreError> {
+        let mut tx = self.read().await?;
+        let after = after.map_or(-1, i64::from);
+        let mut values: Vec<Value<'_>> = vec![number_of(&mut tx, id).await?.into(), after.into(), most.into()];
+        let mut place = |value| {
+            values.push(value);
+            format!("${}", values.len())
+        };
+        let mut conditions = Vec::new();
+        if !filter.outcomes.is_empty() {
+            let asked = filter.outcomes.iter().map(|kind| match kind {
+                Some(kind) => format!("o.kind = {}", place(kind.as_str().into())),
+                None => "o.kind IS NULL".to_owned(),
+            });
+            conditions.push(format!("AND ({}) ", asked.collect::<Vec<_>>().join(" OR ")));
+        }
+        if !filter.reasons.is_empty() {
+            let asked = filter.reasons.iter().map(|reason| place(reason.as_str().into()));
+            conditions.push(format!("AND o.reason IN ({}) ", asked.collect::<Vec<_>>().join(", ")));
+        }
+        if let Some(mailbox) = &filter.mailbox {
+            conditions.push(format!("AND l.mailbox = {} ", place(mailbox.into())));
+        }
+        let sql = format!(
+            "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
+             LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+             LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
+             WHERE t.remediation = $1 AND t.seq > $2 {}ORDER BY t.seq LIMIT $3",
+            conditions.concat()
+        );
+        read_pairs(&tx.rows(sql, &values).await?)
     }
 
     /// The messages whose outcome is of one kind: what an undo or a retry starts from.
@@ -154,35 +216,9 @@ impl Store {
         after: Option<u32>,
         most: u32,
     ) -> Result<Vec<(Target, Outcome)>, StoreError> {
-        let pairs = self.pairs(id, Some(kind), after, most).await?;
+        let filter = MessageFilter { outcomes: vec![Some(kind)], ..MessageFilter::default() };
+        let pairs = self.messages_like(id, &filter, after, most).await?;
         Ok(pairs.into_iter().filter_map(|(target, outcome)| Some((target, outcome?))).collect())
-    }
-
-    async fn pairs(
-        &self,
-        id: &RemediationId,
-        kind: Option<OutcomeKind>,
-        after: Option<u32>,
-        most: u32,
-    ) -> Result<Vec<(Target, Option<Outcome>)>, StoreError> {
-        let mut tx = self.read().await?;
-        let sql = format!(
-            "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
-             LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
-             {} JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq {} \
-             WHERE t.remediation = $1 AND t.seq > $2 ORDER BY t.seq LIMIT $3",
-            if kind.is_some() { "" } else { "LEFT" },
-            if kind.is_some() { "AND o.kind = $4" } else { "" },
-        );
-        let after = after.map_or(-1, i64::from);
-        let mut values: Vec<Value<'_>> = vec![number_of(&mut tx, id).await?.into(), after.into(), most.into()];
-        values.extend(kind.map(|kind| kind.as_str().into()));
-        let rows = tx.rows(sql, &values).await?;
-        let mut pairs: Vec<(Target, Option<Outcome>)> = Vec::with_capacity(rows.len());
-        for row in &rows {
-            pairs.push(read_pair(row, pairs.last().map(|(target, _)| target))?);
-        }
-        Ok(pairs)
     }
 
     /// The batches of a remediation, in their order.
@@ -194,6 +230,14 @@ impl Store {
                    WHERE remediation = $1 ORDER BY number";
         tx.rows(sql, &[number.into()]).await?.iter().map(read_batch).collect()
     }
+}
+
+fn read_pairs(rows: &[Row]) -> Result<Vec<(Target, Option<Outcome>)>, StoreError> {
+    let mut pairs: Vec<(Target, Option<Outcome>)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        pairs.push(read_pair(row, pairs.last().map(|(target, _)| target))?);
+    }
+    Ok(pairs)
 }
 
 pub(crate) fn read_batch(row: &Row) -> Result<Batch, StoreError> {

@@ -53,7 +53,7 @@ pub use chain::Entry;
 pub use error::StoreError;
 pub use evidence::{Kept, KeptCursor, KeptMessage};
 pub use health::Health;
-pub use history::{Batch, Cursor, HistoryFilter, Page};
+pub use history::{Batch, Cursor, HistoryFilter, MessageFilter, Page};
 pub use leases::Lease;
 pub use notices::{Change, Delivery};
 pub use outcomes::BatchSum;

@@ -40,8 +40,14 @@ pub(crate) async fn page(
     let mut found = Found { remediations: Vec::new(), enough };
     let below = cursor.map_or(i64::MAX, |cursor| cursor.number);
     if filter.approval_id.is_some() || filter.investigation_id.is_some() {
-        let numbers = by_id(tx, filter).await?.filter(|number| *number < below);
-        found.read(tx, filter, numbers.into_iter()).await?;
+        let mut number = by_id(tx, filter).await?.filter(|number| *number < below);
+        if let Some(known) = number {
+            let mut members = Members::NONE;
+            members.insert(place(known));
+            let touching = touching(tx, filter, block(known), &members).await?;
+            number = number.filter(|_| touching.is_none_or(|touching| !touching.is_empty()));
+        }
+        found.read(tx, filter, number.into_iter()).await?;
     } else {
         by_words(tx, filter, below, &mut found).await?;
     }
@@ -91,6 +97,11 @@ async fn by_words(tx: &mut Tx, filter: &HistoryFilter, below: i64, found: &mut F
             let Some(mut members) = sets.remove(&candidates.block) else { continue };
             if candidates.on_the_edge && !members.is_empty() {
                 members.keep(&in_time(tx, filter, candidates.block).await?);
+            }
+            if !members.is_empty()
+                && let Some(touching) = touching(tx, filter, candidates.block, &members).await?
+            {
+                members.keep(&touching);
             }
             let first = candidates.block * BLOCK;
             let numbers = members.descending().map(|place| first + i64::from(place)).filter(|number| *number < below);
@@ -170,6 +181,43 @@ async fn in_time(tx: &mut Tx, filter: &HistoryFilter, block: i64) -> Result<Memb
         members.insert(place(row.int(0)?));
     }
     Ok(members)
+}
+
+/// Those of a block whose plans have a message in the mailbox, or with the Message-ID, that is asked for; none if neither is.
+/// A mailbox is found by an index. A Message-ID alone is looked for in the plans between the first and the last candidate:
+/// an index of all Message-IDs would cost every plan more than this costs whoever asks.
+async fn touching(
+    tx: &mut Tx,
+    filter: &HistoryFilter,
+    block: i64,
+    candidates: &Members,
+) -> Result<Option<Members>, StoreError> {
+    let (sql, values): (_, Vec<&String>) = match (&filter.mailbox, &filter.message_id) {
+        (None, None) => return Ok(None),
+        (Some(mailbox), None) => (
+            "SELECT DISTINCT remediation FROM lanes WHERE mailbox = $3 AND remediation >= $1 AND remediation <= $2",
+            vec![mailbox],
+        ),
+        (None, Some(message_id)) => (
+            "SELECT DISTINCT remediation FROM targets WHERE message_id = $3 AND remediation >= $1 AND remediation <= $2",
+            vec![message_id],
+        ),
+        // In the same message.
+        (Some(mailbox), Some(message_id)) => (
+            "SELECT t.remediation FROM lanes l \
+             JOIN targets t ON t.remediation = l.remediation AND t.seq >= l.first_seq AND t.seq < l.first_seq + l.targets \
+             WHERE l.mailbox = $3 AND t.message_id = $4 AND l.remediation >= $1 AND l.remediation <= $2",
+            vec![mailbox, message_id],
+        ),
+    };
+    let number = |place: Option<u16>| Value::from(block * BLOCK + place.map_or(0, i64::from));
+    let bounds = [number(candidates.descending().last()), number(candidates.descending().next())];
+    let values: Vec<Value<'_>> = bounds.into_iter().chain(values.into_iter().map(Value::from)).collect();
+    let mut members = Members::NONE;
+    for row in tx.rows(sql, &values).await? {
+        members.insert(place(row.int(0)?));
+    }
+    Ok(Some(members))
 }
 
 impl Found {

@@ -28,6 +28,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (10, "attempts_and_sessions", include_str!("../migrations/sqlite/0010_attempts_and_sessions.sql")),
     (11, "script_words", include_str!("../migrations/sqlite/0011_script_words.sql")),
     (12, "store_holds", include_str!("../migrations/sqlite/0012_store_holds.sql")),
+    (13, "who_touched", include_str!("../migrations/sqlite/0013_who_touched.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -42,6 +43,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (10, "attempts_and_sessions", include_str!("../migrations/postgres/0010_attempts_and_sessions.sql")),
     (11, "script_words", include_str!("../migrations/postgres/0011_script_words.sql")),
     (12, "store_holds", include_str!("../migrations/postgres/0012_store_holds.sql")),
+    (13, "who_touched", include_str!("../migrations/postgres/0013_who_touched.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

@@ -65,7 +65,13 @@ impl Block {
 /// Words that apply for good.
 fn lasting(remediation: &Remediation) -> BTreeSet<String> {
     let request = &remediation.request;
-    let mut words = BTreeSet::from([all(), source(request.source), action(request.action)]);
+    let mut words = BTreeSet::from([
+        all(),
+        source(request.source),
+        action(request.action),
+        requester(&request.requested_by),
+        playbook(&request.playbook),
+    ]);
     let name: Vec<char> = request.name.to_lowercase().chars().collect();
     for length in 1..=3 {
         words.extend(name.windows(length).map(piece));
@@ -99,6 +105,14 @@ fn decider(name: &str) -> String {
     format!("decided-by:{name}")
 }
 
+fn requester(name: &str) -> String {
+    format!("requested-by:{name}")
+}
+
+fn playbook(name: &str) -> String {
+    format!("playbook:{name}")
+}
+
 fn piece(letters: &[char]) -> String {
     letters.iter().fold("name:".to_owned(), |mut word, letter| {
         word.push(*letter);
@@ -109,10 +123,12 @@ fn piece(letters: &[char]) -> String {
 /// What a filter asks for: of every group one word at least.
 pub(crate) fn asked(filter: &HistoryFilter) -> Vec<Vec<String>> {
     let mut groups: Vec<Vec<String>> = Vec::new();
-    groups.extend(filter.status.map(|one| vec![status(one)]));
+    groups.extend((!filter.statuses.is_empty()).then(|| filter.statuses.iter().copied().map(status).collect()));
     groups.extend(filter.action_source.map(|one| vec![source(one)]));
     groups.extend(filter.action_type.map(|one| vec![action(one)]));
     groups.extend(filter.decided_by.as_deref().map(|name| vec![decider(name)]));
+    groups.extend(filter.requested_by.as_deref().map(|name| vec![requester(name)]));
+    groups.extend(filter.playbook.as_deref().map(|name| vec![playbook(name)]));
     groups.extend(filter.pending_only.then(|| vec![status(Status::PendingApproval), status(Status::Paused)]));
     let name: Vec<char> = filter.name.iter().flat_map(|name| name.to_lowercase().chars().collect::<Vec<_>>()).collect();
     let windows = name.windows(name.len().clamp(1, 3));
@@ -315,20 +331,24 @@ mod tests {
     #[test]
     fn every_other_filter_is_a_word() {
         let filter = HistoryFilter {
-            status: Some(Status::PartiallyCompleted),
+            statuses: vec![Status::PartiallyCompleted, Status::Failed],
             action_source: Some(ActionSource::Air),
             action_type: Some(Action::HardDelete),
             decided_by: Some("ben".into()),
+            requested_by: Some("ann".into()),
+            playbook: Some("purge".into()),
             pending_only: true,
             ..HistoryFilter::default()
         };
         assert_eq!(
             asked(&filter),
             [
-                vec!["status:partially-completed"],
+                vec!["status:partially-completed", "status:failed"],
                 vec!["source:air"],
                 vec!["action:hard-delete"],
                 vec!["decided-by:ben"],
+                vec!["requested-by:ann"],
+                vec!["playbook:purge"],
                 vec!["status:pending-approval", "status:paused"]
             ]
         );

@@ -82,7 +82,7 @@ fn two_people_do_the_whole_job_over_a_server() {
     assert_eq!((&pending["status"], &pending["plan_digest"]), (&"pending-approval".into(), &preview["plan_digest"]));
     let (id, digest) = (text(&pending, "id"), text(&pending, "plan_digest"));
     let shown = ann_there.ok(&["show", id]);
-    assert!(shown.contains("requested by:  ann") && shown.contains(digest), "{shown}");
+    assert!(shown.contains("requested by:     ann") && shown.contains(digest), "{shown}");
     assert!(ann_there.fails(1, &["approve", id]).contains("rule two-step: ann requested this remediation"));
     let other = digest.replace(['0', '1'], "2");
     assert!(ben_there.fails(1, &["approve", id, "--digest", &other]).contains("rule current-digest"));

@@ -1,7 +1,7 @@
 //! Listing, filtering, paging.
 
-use clawback_model::{Action, ActionSource, Decision, Event, OutcomeKind, Status, Timestamp};
-use clawback_store::HistoryFilter;
+use clawback_model::{Action, ActionSource, Decision, Event, OutcomeKind, Reason, RemediationId, Status, Timestamp};
+use clawback_store::{HistoryFilter, MessageFilter};
 
 use super::harness::{Database, approval_id, targets};
 
@@ -30,7 +30,7 @@ async fn each_filter_lets_its_own_through() {
             (HistoryFilter { name: Some("0_ä".into()), ..all() }, &[]),
             (HistoryFilter { approval_id: Some(approval_id(2)), ..all() }, &["Purge 2"]),
             (HistoryFilter { investigation_id: Some(clawback_model::Id::from_random(3)), ..all() }, &["100%_Ärger"]),
-            (HistoryFilter { status: Some(Status::PartiallyCompleted), ..all() }, &["Purge 1"]),
+            (HistoryFilter { statuses: vec![Status::PartiallyCompleted], ..all() }, &["Purge 1"]),
             (HistoryFilter { action_source: Some(ActionSource::Air), ..all() }, &["100%_Ärger"]),
             (HistoryFilter { action_type: Some(Action::SoftDelete), ..all() }, &["Purge 2", "Purge 1"]),
             (HistoryFilter { decided_by: Some("eve".into()), ..all() }, &["Purge 1"]),
@@ -100,5 +100,65 @@ async fn messages_and_batches_are_read_back() {
         let (at, report, outcomes) = batches[1].finished.unwrap();
         assert_eq!((told, at), (Some((report, outcomes)), Timestamp(2_000_500)));
         assert!(store.plan_header(&id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn who_touched_a_mailbox_or_a_message_is_found() {
+    for database in Database::all().await {
+        database.finished(1, 20).await;
+        database.planned(2, &targets(5), Some(1)).await;
+        let by_ben = |request: &mut clawback_model::Request| {
+            (request.requested_by, request.playbook) = ("ben".into(), "sweep-up".into());
+        };
+        database.submit_as(3, by_ben).await;
+        let all = HistoryFilter::default;
+        let text = |text: &str| Some(text.to_owned());
+        let (first, third) = (text("user000000@corp.example"), text("user000003@corp.example"));
+        let cases: [(HistoryFilter, &[&str]); 12] = [
+            (HistoryFilter { mailbox: first.clone(), ..all() }, &["Purge 2", "Purge 1"]),
+            (HistoryFilter { mailbox: third.clone(), ..all() }, &["Purge 1"]),
+            (HistoryFilter { mailbox: text("user000003"), ..all() }, &[]),
+            (HistoryFilter { mailbox: third.clone(), approval_id: Some(approval_id(1)), ..all() }, &["Purge 1"]),
+            (HistoryFilter { mailbox: third.clone(), approval_id: Some(approval_id(2)), ..all() }, &[]),
+            (HistoryFilter { mailbox: first.clone(), since: Some(Timestamp(1_000_002)), ..all() }, &["Purge 2"]),
+            (HistoryFilter { message_id: text("<3.campaign@evil.example>"), ..all() }, &["Purge 2", "Purge 1"]),
+            (HistoryFilter { message_id: text("<13.campaign@evil.example>"), ..all() }, &["Purge 1"]),
+            (HistoryFilter { message_id: text("<13.campaign@evil.example>"), mailbox: third, ..all() }, &["Purge 1"]),
+            (HistoryFilter { message_id: text("<13.campaign@evil.example>"), mailbox: first, ..all() }, &[]),
+            (HistoryFilter { requested_by: text("ben"), ..all() }, &["Purge 3"]),
+            (HistoryFilter { playbook: text("sweep-up"), ..all() }, &["Purge 3"]),
+        ];
+        for (filter, expected) in cases {
+            assert_eq!(names(&database, filter.clone()).await, expected, "{}: {filter:?}", database.name);
+        }
+        let statuses = vec![Status::Queued, Status::PendingApproval];
+        assert_eq!(names(&database, HistoryFilter { statuses, ..all() }).await, ["Purge 3", "Purge 2"]);
+    }
+}
+
+#[tokio::test]
+async fn messages_are_found_by_outcome_reason_and_mailbox() {
+    for database in Database::all().await {
+        let id = database.finished(1, 40).await;
+        let (open, _) = database.planned(2, &targets(5), Some(1)).await;
+        let all = MessageFilter::default;
+        let found = async |id: &RemediationId, filter: &MessageFilter, after, most| -> Vec<u32> {
+            let found = database.store.messages_like(id, filter, after, most).await.unwrap();
+            found.into_iter().map(|(target, _)| target.seq).collect()
+        };
+        let failed = MessageFilter { outcomes: vec![Some(OutcomeKind::Failed)], ..all() };
+        assert_eq!(found(&id, &failed, None, 100).await, [9, 19, 29, 39], "{}", database.name);
+        assert_eq!(found(&id, &failed, Some(9), 2).await, [19, 29], "pages go on behind the last");
+        let kinds = vec![Some(OutcomeKind::Failed), Some(OutcomeKind::NotRemediable)];
+        assert_eq!(found(&id, &MessageFilter { outcomes: kinds, ..all() }, None, 4).await, [6, 9, 13, 19]);
+        let reasons = vec![Reason::LocationNotRemediable, Reason::ScriptError];
+        assert_eq!(found(&id, &MessageFilter { reasons, ..all() }, None, 2).await, [6, 13]);
+        let mailbox = Some("user000002@corp.example".to_owned());
+        assert_eq!(found(&id, &MessageFilter { mailbox: mailbox.clone(), ..all() }, None, 100).await, [8, 9, 10, 11]);
+        assert_eq!(found(&id, &MessageFilter { mailbox, ..failed.clone() }, None, 100).await, [9]);
+        let none = MessageFilter { outcomes: vec![None], ..all() };
+        assert_eq!(found(&open, &none, None, 100).await, [0, 1, 2, 3, 4]);
+        assert!(found(&id, &none, None, 100).await.is_empty() && found(&open, &failed, None, 100).await.is_empty());
     }
 }

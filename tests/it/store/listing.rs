@@ -37,10 +37,18 @@ fn filters(all: &[Remediation]) -> Vec<HistoryFilter> {
             let request = &all[(which * 7 + value) * 17 % all.len()].request;
             filters.push(HistoryFilter {
                 name: asked(0).then(|| names[value].to_owned()),
-                status: asked(1).then(|| statuses[value % 4]),
+                statuses: statuses[value % 4..]
+                    .iter()
+                    .take(if asked(1) { 1 + which % 2 } else { 0 })
+                    .copied()
+                    .collect(),
                 action_source: asked(2).then(|| sources[value % 3]),
                 action_type: asked(3).then(|| actions[value % 2]),
                 decided_by: asked(4).then(|| deciders[value % 3].to_owned()),
+                requested_by: (asked(4) && value > 4).then(|| request.requested_by.clone()),
+                playbook: (asked(3) && value == 6).then(|| request.playbook.clone()),
+                mailbox: None,
+                message_id: None,
                 since: asked(5).then(|| since[value % 4]),
                 until: asked(6).then(|| until[value % 4]),
                 approval_id: (asked(7) && asked(8)).then(|| request.approval_id.clone()),
@@ -191,7 +199,11 @@ async fn statements(store: &Store, filters: &[HistoryFilter]) -> BTreeSet<String
 async fn no_combination_of_filters_walks_a_table() {
     for database in Database::all().await {
         let (store, all) = with_a_past(&database).await;
-        let asked: Vec<_> = filters(&all).into_iter().step_by(3).collect();
+        let mut asked: Vec<_> = filters(&all).into_iter().step_by(3).collect();
+        let (mailbox, message_id) = (Some("ann@corp.example".to_owned()), Some("<1@evil.example>".to_owned()));
+        for (mailbox, message_id) in [(mailbox.clone(), None), (None, message_id.clone()), (mailbox, message_id)] {
+            asked.push(HistoryFilter { mailbox, message_id, ..HistoryFilter::default() });
+        }
         let statements = statements(&store, &asked).await;
         assert!(statements.len() > 5, "{statements:#?}");
         for sql in statements {
@@ -212,6 +224,9 @@ async fn check_sqlite(url: &str, sql: &str) {
     if sql.contains("history_words") {
         assert!(steps.iter().any(|step| step.contains("(block=? AND word=?)")), "{sql}: {steps:#?}");
     }
+    if sql.contains("FROM lanes") {
+        assert!(steps[0].contains("lanes_by_mailbox (mailbox=? AND remediation>?"), "{sql}: {steps:#?}");
+    }
 }
 
 /// With the settings of the store's own connections, and for any values.
@@ -230,6 +245,9 @@ async fn check_postgres(url: &str, sql: &str) {
     let scans = lines.iter().filter(|line| line.contains("Scan")).count();
     let conditions = lines.iter().filter(|line| line.contains("Index Cond")).count();
     assert!(!plan.contains("Seq Scan") && scans == conditions, "{sql}\n{plan}");
+    if sql.contains("FROM lanes") {
+        assert!(plan.contains("lanes_by_mailbox"), "{sql}\n{plan}");
+    }
     if sql.contains("history_words") {
         assert!(plan.contains("block = b.block") && plan.contains("AND (word = "), "{sql}\n{plan}");
     }

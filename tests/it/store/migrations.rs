@@ -91,7 +91,7 @@ async fn check(kind: &str, written: i64, sql: &str, reached: i64) {
         assert_eq!(messages.len() as u64, remediation.counts.submitted, "{said}");
         assert_eq!(store.batches(&remediation.id).await.unwrap().len(), remediation.progress.next_batch as usize);
         let status = HistoryFilter {
-            status: Some(remediation.status),
+            statuses: vec![remediation.status],
             name: Some(remediation.request.name.clone()),
             ..HistoryFilter::default()
         };

@@ -51,7 +51,7 @@ pub(crate) struct SuggestionJson {
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn undo(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
     let found = find(&center, &id).await?;
-    Ok(accepted(&center.api().undo(&caller.who, &found.id).await?))
+    Ok(accepted(&center, &center.api().undo(&caller.who, &found.id).await?))
 }
 
 /// Tries what failed once more: a new remediation under the same approval, while that is valid.
@@ -59,7 +59,7 @@ pub(crate) async fn undo(center: State<Center>, id: Path<String>, caller: Caller
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn retry(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
     let found = find(&center, &id).await?;
-    Ok(accepted(&center.api().retry(&caller.who, &found.id).await?))
+    Ok(accepted(&center, &center.api().retry(&caller.who, &found.id).await?))
 }
 
 /// The intake of automated investigations: a suggestion becomes a remediation, and waits for votes if the playbook says so.
@@ -101,9 +101,10 @@ pub(crate) async fn suggest(
         mode: if suggestion.messages.is_empty() { SelectionMode::Query } else { SelectionMode::Handpicked },
         picked: suggestion.messages.into_iter().map(Picked::from).collect(),
     };
-    Ok(accepted(&center.api().submit(&caller.who, submission).await?))
+    Ok(accepted(&center, &center.api().submit(&caller.who, submission).await?))
 }
 
-fn accepted(remediation: &Remediation) -> Response {
-    (StatusCode::ACCEPTED, Json(RemediationJson::from(remediation))).into_response()
+fn accepted(center: &Center, remediation: &Remediation) -> Response {
+    let answer = RemediationJson::from(remediation).linked(center.site().public_url.as_ref());
+    (StatusCode::ACCEPTED, Json(answer)).into_response()
 }

@@ -20,8 +20,8 @@ pub(crate) async fn investigations(
 ) -> Result<Json<Page<InvestigationJson>>, Problem> {
     let (remediations, next) = query.page(&center).await?;
     let records = center.site().history.investigations_of(&remediations).await?;
-    let pairs = records.iter().zip(&remediations);
-    Ok(Json(Page { items: pairs.map(|(record, of)| InvestigationJson::new(record, of)).collect(), next }))
+    let (pairs, url) = (records.iter().zip(&remediations), center.site().public_url.as_ref());
+    Ok(Json(Page { items: pairs.map(|(record, of)| InvestigationJson::new(record, of, url)).collect(), next }))
 }
 
 /// One investigation.
@@ -34,7 +34,7 @@ pub(crate) async fn investigation(
     let history = &center.site().history;
     let record = history.investigation(&word::<InvestigationId>("id", &id)?).await?;
     let remediation = history.load(&record.remediation_id).await?;
-    Ok(Json(InvestigationJson::new(&record, &remediation)))
+    Ok(Json(InvestigationJson::new(&record, &remediation, center.site().public_url.as_ref())))
 }
 
 /// Alerts, by the filters of the history, the newest first.
@@ -46,8 +46,8 @@ pub(crate) async fn alerts(
 ) -> Result<Json<Page<AlertJson>>, Problem> {
     let (remediations, next) = query.page(&center).await?;
     let records = center.site().history.alerts_of(&remediations).await?;
-    let pairs = records.iter().zip(&remediations);
-    Ok(Json(Page { items: pairs.map(|(record, of)| AlertJson::new(record, of)).collect(), next }))
+    let (pairs, url) = (records.iter().zip(&remediations), center.site().public_url.as_ref());
+    Ok(Json(Page { items: pairs.map(|(record, of)| AlertJson::new(record, of, url)).collect(), next }))
 }
 
 /// One alert.
@@ -57,5 +57,5 @@ pub(crate) async fn alert(State(center): State<Center>, Path(id): Path<String>) 
     let history = &center.site().history;
     let record = history.alert(&word::<AlertId>("id", &id)?).await?;
     let remediation = history.load(&record.remediation_id).await?;
-    Ok(Json(AlertJson::new(&record, &remediation)))
+    Ok(Json(AlertJson::new(&record, &remediation, center.site().public_url.as_ref())))
 }

@@ -1,5 +1,6 @@
 //! Remediations: submit, list, look, and what they are made of.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::Json;
@@ -8,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clawback_model::{ActionSource, Picked, Remediation, RemediationId, SelectionMode, Severity, Timestamp};
 use clawback_runtime::{Submission, silent};
-use clawback_store::HistoryFilter;
+use clawback_store::{HistoryFilter, MessageFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
@@ -25,6 +26,8 @@ use crate::problem::Problem;
 const PAGE: u32 = 50;
 /// Rows of a page at most.
 const LARGEST_PAGE: u32 = 1_000;
+/// The word for a message without an outcome.
+const OPEN: &str = "open";
 /// Longest time that a caller may wait for a change.
 const LONGEST_WAIT: u64 = 60;
 /// Between two looks while somebody waits.
@@ -41,7 +44,7 @@ pub(crate) struct HistoryQuery {
     pub(crate) approval_id: Option<String>,
     /// Investigation ID.
     pub(crate) investigation_id: Option<String>,
-    /// Status.
+    /// Status; several between commas, for any of them.
     pub(crate) status: Option<String>,
     /// Action source.
     pub(crate) action_source: Option<String>,
@@ -49,6 +52,14 @@ pub(crate) struct HistoryQuery {
     pub(crate) action_type: Option<String>,
     /// One who decided, or `automation`.
     pub(crate) decided_by: Option<String>,
+    /// Who asked.
+    pub(crate) requested_by: Option<String>,
+    /// Name of the playbook.
+    pub(crate) playbook: Option<String>,
+    /// A mailbox with a message of its plan.
+    pub(crate) mailbox: Option<String>,
+    /// Message-ID of a message of its plan, with its angle brackets.
+    pub(crate) message_id: Option<String>,
     /// Submitted at or after (RFC 3339).
     pub(crate) since: Option<String>,
     /// Submitted before (RFC 3339).
@@ -66,14 +77,19 @@ pub(crate) struct HistoryQuery {
 
 impl HistoryQuery {
     pub(crate) fn filter(&self) -> Result<HistoryFilter, Problem> {
+        let text = |given: &Option<String>| given.clone().filter(|given| !given.is_empty());
         Ok(HistoryFilter {
-            name: self.name.clone().filter(|name| !name.is_empty()),
+            name: text(&self.name),
             approval_id: optional("approval_id", self.approval_id.as_deref())?,
             investigation_id: optional("investigation_id", self.investigation_id.as_deref())?,
-            status: optional("status", self.status.as_deref())?,
+            statuses: words("status", self.status.as_deref())?,
             action_source: optional("action_source", self.action_source.as_deref())?,
             action_type: optional("action_type", self.action_type.as_deref())?,
-            decided_by: self.decided_by.clone().filter(|name| !name.is_empty()),
+            decided_by: text(&self.decided_by),
+            requested_by: text(&self.requested_by),
+            playbook: text(&self.playbook),
+            mailbox: text(&self.mailbox),
+            message_id: text(&self.message_id),
             since: time("since", self.since.as_deref())?,
             until: time("until", self.until.as_deref())?,
             pending_only: self.pending.unwrap_or(false),
@@ -91,6 +107,12 @@ impl HistoryQuery {
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         page_size(self.limit)
     }
+}
+
+/// The words of a list between commas.
+fn words<T: FromStr<Err: std::fmt::Display>>(field: &str, given: Option<&str>) -> Result<Vec<T>, Problem> {
+    let parts = given.into_iter().flat_map(|given| given.split(',')).filter(|part| !part.trim().is_empty());
+    parts.map(|part| word(field, part.trim())).collect()
 }
 
 /// The rows of a page, by what the caller asks for.
@@ -153,11 +175,29 @@ pub(crate) struct Sample {
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MessagesQuery {
+    /// Only messages with this outcome, or `open` for those without one; several between commas, for any of them.
+    outcome: Option<String>,
+    /// Only messages with this reason; several between commas, for any of them.
+    reason: Option<String>,
+    /// Only messages of this mailbox.
+    mailbox: Option<String>,
     /// Where an earlier page ended.
     after: Option<String>,
     /// Rows of the page, 1 to 1,000.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
+}
+
+impl MessagesQuery {
+    fn filter(&self) -> Result<MessageFilter, Problem> {
+        let outcome = |given: String| if given == OPEN { Ok(None) } else { word("outcome", &given).map(Some) };
+        let outcomes: Vec<String> = words("outcome", self.outcome.as_deref())?;
+        Ok(MessageFilter {
+            outcomes: outcomes.into_iter().map(outcome).collect::<Result<_, Problem>>()?,
+            reasons: words("reason", self.reason.as_deref())?,
+            mailbox: self.mailbox.clone().filter(|mailbox| !mailbox.is_empty()),
+        })
+    }
 }
 
 /// History and pending: remediations, the last submitted first.
@@ -168,7 +208,8 @@ pub(crate) async fn list(
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<Page<RemediationJson>>, Problem> {
     let (remediations, next) = query.page(&center).await?;
-    Ok(Json(Page { items: remediations.iter().map(RemediationJson::from).collect(), next }))
+    let url = center.site().public_url.as_ref();
+    Ok(Json(Page { items: remediations.iter().map(|found| RemediationJson::from(found).linked(url)).collect(), next }))
 }
 
 /// Submits a remediation. It is planned and, once it may, carried out by a worker; `?wait` on it tells how it goes.
@@ -183,7 +224,8 @@ pub(crate) async fn submit(
     let submitted = center.api().submit(&caller.who, checked(body)?).await?;
     let place =
         HeaderValue::try_from(format!("/api/v1/remediations/{}", submitted.id)).map_err(|_| Problem::not_found())?;
-    let answer = (StatusCode::ACCEPTED, Json(RemediationJson::from(&submitted)));
+    let answer =
+        (StatusCode::ACCEPTED, Json(RemediationJson::from(&submitted).linked(center.site().public_url.as_ref())));
     Ok(([(header::LOCATION, place)], answer).into_response())
 }
 
@@ -204,7 +246,7 @@ pub(crate) async fn preview(
     Ok(Json(found.into()))
 }
 
-/// One remediation, by its own ID or its Approval ID. The `ETag` goes with a decision.
+/// One remediation, by its own ID, its approval's, its investigation's or its alert's. The `ETag` goes with a decision.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}", tag = "remediations", params(Wait, ("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn show(
@@ -227,7 +269,8 @@ pub(crate) async fn show(
 
 /// The answer that tells all of one remediation.
 pub(super) async fn detail(center: &Center, remediation: &Remediation) -> Result<Response, Problem> {
-    let body = DetailJson::load(&center.site().history, remediation, center.now()).await?;
+    let site = center.site();
+    let body = DetailJson::load(&site.history, remediation, center.now(), site.public_url.as_ref()).await?;
     let tag = HeaderValue::try_from(etag(remediation)).map_err(|_| Problem::not_found())?;
     Ok(([(header::ETAG, tag)], Json(body)).into_response())
 }
@@ -256,7 +299,8 @@ pub(crate) async fn messages(
     let remediation = find(&center, &id).await?;
     let limit = page_size(query.limit)?;
     let after = optional("after", query.after.as_deref())?;
-    let mut pairs = center.site().history.messages(&remediation.id, after, limit + 1).await?;
+    let history = &center.site().history;
+    let mut pairs = history.messages_like(&remediation.id, &query.filter()?, after, limit + 1).await?;
     let more = pairs.len() > limit as usize;
     pairs.truncate(limit as usize);
     let next = pairs.last().filter(|_| more).map(|(target, _)| target.seq.to_string());
@@ -302,11 +346,17 @@ pub(crate) async fn batches(
     Ok(Json(center.site().history.batches(&id).await?.into_iter().map(BatchJson::from).collect()))
 }
 
-/// The remediation of a remediation ID or an Approval ID.
+/// The remediation of its own ID, or of its approval's, investigation's or alert's.
 pub(crate) async fn find(center: &Center, id: &str) -> Result<Remediation, Problem> {
     let history = &center.site().history;
     if let Ok(approval) = id.parse() {
         return Ok(history.by_approval(&approval).await?);
+    }
+    if let Ok(investigation) = id.parse() {
+        return Ok(history.load(&history.investigation(&investigation).await?.remediation_id).await?);
+    }
+    if let Ok(alert) = id.parse() {
+        return Ok(history.load(&history.alert(&alert).await?.remediation_id).await?);
     }
     let id: RemediationId = word("id", id)?;
     Ok(history.load(&id).await?)

@@ -70,5 +70,6 @@ pub(crate) async fn resume(center: State<Center>, name: Path<String>, caller: Ca
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn run(center: State<Center>, name: Path<String>, caller: Caller) -> Result<Response, Problem> {
     let submitted = center.api().run_schedule(&caller.who, &name).await?;
-    Ok((StatusCode::ACCEPTED, Json(RemediationJson::from(&submitted))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(RemediationJson::from(&submitted).linked(center.site().public_url.as_ref())))
+        .into_response())
 }

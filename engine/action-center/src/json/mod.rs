@@ -1,7 +1,9 @@
 //! The stable JSON fields, the same from the command line and from the API; documented in engine/cli/README.md. Both directions:
 //! what the API answers is what `clawback --server` reads.
 
+mod approval;
 mod evidence;
+pub mod facts;
 mod playbook;
 mod principal;
 mod record;
@@ -17,6 +19,7 @@ use utoipa::ToSchema;
 pub(crate) use remediation::{event_in_words, is_settled};
 pub(crate) use schedule::state as schedule_state;
 
+pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson};
 pub use evidence::{EvidenceReportJson, KeptJson};
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};

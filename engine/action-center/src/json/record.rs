@@ -1,13 +1,13 @@
 //! The records beside a remediation, with the fields of the reference product.
 
 use clawback_model::{
-    Action, Alert, Investigation, InvestigationKind, InvestigationStatus, Remediation, Severity, Status,
+    Action, Alert, Investigation, InvestigationKind, InvestigationStatus, PublicUrl, Remediation, Severity, Status,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An investigation: manual where a person acted, automated where a detector suggested.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct InvestigationJson {
     /// Its ID.
     pub id: String,
@@ -19,6 +19,9 @@ pub struct InvestigationJson {
     pub status: InvestigationStatus,
     /// What the remediation was asked to act on.
     pub entity: String,
+    /// What was done, or is to be done.
+    #[schema(schema_with = crate::words::action)]
+    pub action: Action,
     /// Messages of the plan.
     pub messages: u64,
     /// The alert that it belongs to.
@@ -36,16 +39,19 @@ pub struct InvestigationJson {
     pub created_at: String,
     /// When anything of it last changed.
     pub updated_at: String,
+    /// Its page; null where the site has no `public-url`.
+    pub url: Option<String>,
 }
 
 impl InvestigationJson {
     /// Of an investigation and its remediation.
-    pub fn new(investigation: &Investigation, remediation: &Remediation) -> Self {
+    pub fn new(investigation: &Investigation, remediation: &Remediation, site: Option<&PublicUrl>) -> Self {
         Self {
             id: investigation.id.to_string(),
             kind: investigation.kind,
             status: InvestigationStatus::of(remediation),
             entity: investigation.entity.clone(),
+            action: remediation.request.action,
             messages: remediation.counts.submitted,
             alert_id: investigation.alert_id.to_string(),
             remediation_id: remediation.id.to_string(),
@@ -54,12 +60,13 @@ impl InvestigationJson {
             decided_by: remediation.decided_by.clone(),
             created_at: investigation.created_at.to_string(),
             updated_at: remediation.updated_at.to_string(),
+            url: site.map(|site| site.page(&format!("/investigations/{}", investigation.id))),
         }
     }
 }
 
 /// An alert: one for each administrative action, and for each suggestion of a detector.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct AlertJson {
     /// Its ID.
     pub id: String,
@@ -82,11 +89,13 @@ pub struct AlertJson {
     pub investigation_status: InvestigationStatus,
     /// When.
     pub created_at: String,
+    /// The page of its investigation; null where the site has no `public-url`.
+    pub url: Option<String>,
 }
 
 impl AlertJson {
     /// Of an alert and its remediation.
-    pub fn new(alert: &Alert, remediation: &Remediation) -> Self {
+    pub fn new(alert: &Alert, remediation: &Remediation, site: Option<&PublicUrl>) -> Self {
         Self {
             id: alert.id.to_string(),
             name: alert.name.clone(),
@@ -97,6 +106,7 @@ impl AlertJson {
             investigation_id: alert.investigation_id.to_string(),
             investigation_status: InvestigationStatus::of(remediation),
             created_at: alert.created_at.to_string(),
+            url: site.map(|site| site.page(&format!("/investigations/{}", alert.investigation_id))),
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 
 use clawback_model::{
-    Action, ActionSource, Alert, Approval, Counts, Investigation, InvestigationStatus, Next, Origin, Outcome,
-    PlanFacts, Remediation, Severity, Status, StopReason, SweepApproval, Target, Timestamp,
+    Action, ActionSource, Counts, InvestigationStatus, Next, Origin, Outcome, PlanFacts, PublicUrl, Remediation,
+    Severity, Status, StopReason, SweepApproval, Target, Timestamp,
 };
 use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::{AlertJson, ApprovalJson, InvestigationJson};
 
 /// Sweeps under way that are listed at most.
 const MOST_SWEEPS: u32 = 1_000;
@@ -40,6 +42,8 @@ pub struct RemediationJson {
     pub plan_digest: Option<String>,
     pub requested_by: String,
     pub decided_by: Option<String>,
+    /// When the approval that was asked for expires; null where none was.
+    pub deadline: Option<String>,
     pub created_at: String,
     pub updated_at: String,
     pub stop_rule: Option<Cow<'static, str>>,
@@ -51,10 +55,13 @@ pub struct RemediationJson {
     #[schema(value_type = CountsJson)]
     pub counts: Counts,
     /// What was known when the plan was frozen; null before.
+    #[serde(with = "super::facts")]
     #[schema(value_type = Option<Object>)]
     pub facts: Option<PlanFacts>,
     /// Null before, and where the playbook asks for none.
     pub verified: Option<VerificationJson>,
+    /// Its page; null where the site has no `public-url`.
+    pub url: Option<String>,
 }
 
 /// What was found when moved messages were looked for again.
@@ -88,6 +95,7 @@ impl From<&Remediation> for RemediationJson {
             plan_digest: plan.map(|plan| plan.digest.to_string()),
             requested_by: request.requested_by.clone(),
             decided_by: remediation.decided_by.clone(),
+            deadline: remediation.approval.as_ref().map(|approval| approval.deadline.to_string()),
             created_at: remediation.created_at.to_string(),
             updated_at: remediation.updated_at.to_string(),
             stop_rule: remediation.stop.as_ref().map(|reason| StopReason::rule(reason).into()),
@@ -97,7 +105,16 @@ impl From<&Remediation> for RemediationJson {
             counts: remediation.counts,
             facts: plan.map(|plan| plan.facts.clone()),
             verified: progress.verified.map(|(confirmed, unconfirmed)| VerificationJson { confirmed, unconfirmed }),
+            url: None,
         }
+    }
+}
+
+impl RemediationJson {
+    /// With the address of its page, where the site has one.
+    #[must_use]
+    pub fn linked(self, site: Option<&PublicUrl>) -> Self {
+        Self { url: site.map(|site| site.page(&format!("/remediations/{}", self.id))), ..self }
     }
 }
 
@@ -109,14 +126,11 @@ pub struct DetailJson {
     /// It has ended, or waits for a person: nothing more happens by itself.
     pub settled: bool,
     /// Votes asked for and cast; null where none was needed.
-    #[schema(value_type = Option<Object>)]
-    pub approval: Option<Approval>,
+    pub approval: Option<ApprovalJson>,
     /// What people were told.
-    #[schema(value_type = Object)]
-    pub alert: Alert,
+    pub alert: AlertJson,
     /// What it came from.
-    #[schema(value_type = Object)]
-    pub investigation: Investigation,
+    pub investigation: InvestigationJson,
     /// Derived from the remediation.
     #[schema(schema_with = crate::words::investigation_status)]
     pub investigation_status: InvestigationStatus,
@@ -160,15 +174,22 @@ impl UndoJson {
 
 impl DetailJson {
     /// Reads what stands beside a remediation, and what is recorded of its open batch.
-    pub async fn load(history: &Store, remediation: &Remediation, now: Timestamp) -> Result<Self, StoreError> {
+    pub async fn load(
+        history: &Store,
+        remediation: &Remediation,
+        now: Timestamp,
+        site: Option<&PublicUrl>,
+    ) -> Result<Self, StoreError> {
         let counted = history.with_open_batch(remediation.clone()).await?;
         let undos = history.undos(&remediation.id).await?;
+        let alert = history.alert(&remediation.request.alert_id).await?;
+        let investigation = history.investigation(&remediation.request.investigation_id).await?;
         Ok(Self {
-            remediation: (&counted).into(),
+            remediation: RemediationJson::from(&counted).linked(site),
             settled: is_settled(remediation, now),
-            approval: remediation.approval.clone(),
-            alert: history.alert(&remediation.request.alert_id).await?,
-            investigation: history.investigation(&remediation.request.investigation_id).await?,
+            approval: remediation.approval.as_ref().map(ApprovalJson::from),
+            alert: AlertJson::new(&alert, remediation, site),
+            investigation: InvestigationJson::new(&investigation, remediation, site),
             investigation_status: InvestigationStatus::of(remediation),
             sweep: SweepJson::load(history, remediation).await?,
             to_undo: remediation.left_to_undo(&undos),
@@ -250,13 +271,21 @@ impl SweepJson {
 pub struct MessageJson {
     /// Its number in the plan, by which its content is asked for.
     pub seq: u32,
+    pub store: String,
     pub mailbox: String,
     pub message_id: String,
     pub fingerprint: String,
     pub subject: String,
     pub from: String,
     pub received_at: String,
+    /// Where it was first delivered, if the store knows.
     pub original_delivery_location: Option<String>,
+    /// Where it was when the plan was made.
+    pub location_before: String,
+    /// Where it lies after its outcome; null where it has none yet, where it is gone, and where nobody looked.
+    pub location_after: Option<String>,
+    /// Where it was last seen: `location_after` once it has its outcome, `location_before` until then. Null where it is not
+    /// there any more and its place is not known.
     pub latest_delivery_location: Option<String>,
     #[schema(schema_with = crate::words::action)]
     pub action: Cow<'static, str>,
@@ -277,11 +306,12 @@ pub struct MessageJson {
 impl MessageJson {
     /// Of what the history holds.
     pub fn new(remediation: &Remediation, target: &Target, outcome: Option<&Outcome>) -> Self {
-        // Where it is after the act if it was moved, else where the plan saw it; nowhere once it is gone for good.
         let receipt = outcome.and_then(|outcome| outcome.receipt.as_ref());
-        let latest = receipt.map_or(Some(&target.location), |receipt| receipt.location.as_ref());
+        let after = outcome.and_then(|outcome| outcome.location_after(&target.location)).map(ToString::to_string);
+        let before = target.location.to_string();
         Self {
             seq: target.seq,
+            store: target.store.to_string(),
             mailbox: target.mailbox.to_string(),
             message_id: target.reference.message_id.clone(),
             fingerprint: target.reference.fingerprint.clone(),
@@ -289,7 +319,9 @@ impl MessageJson {
             from: target.from_address.clone(),
             received_at: target.received_at.to_string(),
             original_delivery_location: target.original_location.as_ref().map(ToString::to_string),
-            latest_delivery_location: latest.map(ToString::to_string),
+            latest_delivery_location: if outcome.is_some() { after.clone() } else { Some(before.clone()) },
+            location_before: before,
+            location_after: after,
             action: remediation.request.action.as_str().into(),
             outcome: outcome.map(|outcome| outcome.kind.as_str().into()),
             reason: outcome.map(|outcome| outcome.reason.as_str().into()),

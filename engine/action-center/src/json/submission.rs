@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use clawback_model::{ApprovalRule, Counts, Inputs, LocationKind, Picked, PlanFacts, Reason, Target};
+use clawback_model::{Counts, Inputs, LocationKind, Picked, PlanFacts, Reason, Target};
 use clawback_runtime::{DryRun, Submission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::ApprovalRuleJson;
 
 /// A vote.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -115,11 +117,11 @@ pub struct PreviewJson {
     /// Mailboxes with a message of the plan.
     pub mailboxes: Option<u64>,
     /// What else would be known of the plan.
+    #[serde(with = "super::facts")]
     #[schema(value_type = Option<Object>)]
     pub facts: Option<PlanFacts>,
     /// Votes that would be asked for; null if none.
-    #[schema(value_type = Option<Object>)]
-    pub approval: Option<ApprovalRule>,
+    pub approval: Option<ApprovalRuleJson>,
     /// Messages by latest delivery location.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_location: BTreeMap<LocationKind, u64>,
@@ -192,7 +194,7 @@ impl From<DryRun> for PreviewJson {
             by_location: found.by_location,
             by_hour: found.by_hour.iter().map(|(hour, count)| (hour.to_string(), *count)).collect(),
             sample: found.sample.iter().map(SampleJson::from).collect(),
-            approval: found.approval,
+            approval: found.approval.as_ref().map(ApprovalRuleJson::from),
         }
     }
 }

@@ -132,6 +132,10 @@ fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Probl
         action_source: text("action_source"),
         action_type: text("action_type"),
         decided_by: text("decided_by"),
+        requested_by: text("requested_by"),
+        playbook: text("playbook"),
+        mailbox: text("mailbox"),
+        message_id: text("message_id"),
         since: text("since"),
         until: text("until"),
         empty: optional("empty", query.filled("empty"))?,
@@ -161,6 +165,9 @@ fn filters(query: &Fields) -> Markup {
             (words(&ActionSource::ALL.map(ActionSource::as_str), "action_source", "Action source"))
             (words(&Action::ALL.map(Action::as_str), "action_type", "Action type"))
             (layout::text("decided_by", "Decided by", query.get("decided_by"), "a name, or automation"))
+            (layout::text("requested_by", "Requested by", query.get("requested_by"), "a name"))
+            (layout::text("mailbox", "Mailbox", query.get("mailbox"), "with a message of the plan"))
+            (layout::text("message_id", "Message-ID", query.get("message_id"), "<…@…>"))
             label { "Time"
                 select name="days" {
                     option value="" { "any" }

@@ -5,12 +5,50 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use clawback_model::Role;
 
-use super::{IdArgs, Leave};
+use super::{HistoryFilterArgs, IdArgs, Leave};
+use crate::commands::connectors::Connectors;
+use crate::commands::evidence::Kept;
+use crate::commands::principals::Tokens;
+use crate::commands::records::{Alerts, Investigations};
+use crate::commands::schedules::Schedules;
+use crate::table::Shape;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AlertsCommand {
+    /// The newest alerts, by the filters of the history
+    List {
+        #[command(flatten)]
+        filter: Box<HistoryFilterArgs>,
+        #[command(flatten)]
+        shape: Shape<Alerts>,
+    },
+    /// One alert
+    Show {
+        /// Alert ID (L-…)
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InvestigationsCommand {
+    /// The newest investigations, by the filters of the history
+    List {
+        #[command(flatten)]
+        filter: Box<HistoryFilterArgs>,
+        #[command(flatten)]
+        shape: Shape<Investigations>,
+    },
+    /// One investigation, with its remediation's status and what was done
+    Show {
+        /// Investigation ID (I-…)
+        id: String,
+    },
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectorsCommand {
     /// Built-in connectors and configured stores
-    List,
+    List(Shape<Connectors>),
     /// What a store's connector can do
     Describe {
         /// Name of the store
@@ -43,7 +81,7 @@ pub(crate) enum PlaybooksCommand {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SchedulesCommand {
     /// Every schedule, and what came of its last slot
-    List,
+    List(Shape<Schedules>),
     /// When they fire next
     Next {
         /// Name of the playbook [default: all]
@@ -119,7 +157,7 @@ pub(crate) enum PrincipalsCommand {
         roles: Vec<Role>,
     },
     /// Every token, without its secret
-    Tokens,
+    Tokens(Shape<Tokens>),
     /// Make a token void, at once and for good
     Revoke {
         /// Whose
@@ -169,6 +207,8 @@ pub(crate) enum EvidenceCommand {
         /// Continue where `next` of an earlier answer points
         #[arg(long, value_name = "CURSOR")]
         after: Option<String>,
+        #[command(flatten)]
+        shape: Shape<Kept>,
     },
     /// Write one message as it was; who reads it is noted in the history
     Get(EvidenceGetArgs),

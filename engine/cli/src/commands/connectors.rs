@@ -14,18 +14,30 @@ use crate::failure::{Exit, Failure, chain, clean};
 use crate::open::{Session, Stores, host};
 use crate::output;
 use crate::remote::Remote;
+use crate::table::{Column, Shape, Table, if_room, text, whole};
 
-pub(crate) async fn list(global: &Global) -> Result<Exit, Failure> {
+pub(crate) async fn list(global: &Global, shape: &Shape<Connectors>) -> Result<Exit, Failure> {
     let items: Vec<ConnectorJson> = match Remote::of(global)? {
         Some(remote) => remote.get(&["connectors"], &[]).await?,
         None => built_in(&Config::find(global.config.as_deref()).unwrap_or_default()).await?,
     };
-    let columns = ["connector", "version", "sha256", "imports", "settings", "stores"];
-    output::rows(global.format, &columns, &items, None, |item| {
-        let names = [&item.connector, &item.version, &item.sha256].map(Clone::clone);
-        [names.to_vec(), [&item.imports, &item.settings, &item.stores].map(|list| list.join(" ")).to_vec()].concat()
-    })?;
+    shape.print(global.format, &items, None)?;
     Ok(Exit::Done)
+}
+
+/// The table of `clawback connectors list`.
+pub(crate) struct Connectors;
+
+impl Table for Connectors {
+    type Row = ConnectorJson;
+    const COLUMNS: &'static [Column<ConnectorJson>] = &[
+        whole("connector", |item| item.connector.clone()),
+        whole("version", |item| item.version.clone()),
+        text("stores", |item| item.stores.join(" ")),
+        text("settings", |item| item.settings.join(" ")),
+        text("imports", |item| item.imports.join(" ")),
+        if_room(whole("sha256", |item| item.sha256.clone())),
+    ];
 }
 
 async fn built_in(config: &Config) -> Result<Vec<ConnectorJson>, Failure> {
@@ -91,9 +103,9 @@ pub(crate) async fn check(
     let columns = ["store", "mailbox", "milliseconds", "problem", "action", "obstacle", "creates", "visible"];
     if global.format == Format::Csv {
         let rows: Vec<_> = looked.iter().flat_map(Looked::rows).collect();
-        output::rows(global.format, &columns, &rows, None, Clone::clone)?;
+        output::csv(columns, rows)?;
     } else {
-        output::rows(global.format, &columns, &looked, None, |_| Vec::new())?;
+        output::json(&serde_json::json!({ "items": looked, "next": null }))?;
     }
     Ok(exit)
 }

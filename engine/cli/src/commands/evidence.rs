@@ -11,6 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, any_id, new_secret_file};
 use crate::output;
 use crate::remote::Remote;
+use crate::table::{Column, Table, if_room, mailbox, text, time, whole, wide, word};
 
 /// Kept messages read at once.
 const PAGE: u32 = 500;
@@ -21,14 +22,14 @@ pub(crate) async fn run(global: &Global, command: EvidenceCommand) -> Result<Exi
         None => Shelf::Here(Session::open(global, Stores::None).await?),
     };
     match command {
-        EvidenceCommand::List { remediation, limit, after } => {
+        EvidenceCommand::List { remediation, limit, after, shape } => {
             let after = after.as_deref().map(str::parse::<KeptCursor>).transpose();
             let after = after.map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
             let found = shelf.page(remediation.as_deref(), after.map(|after| after.to_string()), limit).await?;
             if found.items.is_empty() {
                 output::note("no message was kept");
             }
-            list(global, &found)?;
+            shape.print(global.format, &found.items, found.next.as_deref())?;
             Ok(Exit::Done)
         }
         EvidenceCommand::Get(args) => get(&shelf, args).await,
@@ -92,21 +93,23 @@ impl Shelf {
     }
 }
 
-fn list(global: &Global, found: &Page<KeptJson>) -> Result<(), Failure> {
-    let columns = ["digest", "bytes", "kept", "remediation", "mailbox", "subject", "outcome"];
-    output::rows(global.format, &columns, &found.items, found.next.as_deref(), |row| {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        vec![
-            // Whole: it is what `evidence get` takes.
-            row.digest.clone(),
-            row.bytes.to_string(),
-            row.kept_at.clone(),
-            row.remediation.clone(),
-            text(&row.mailbox),
-            text(&row.subject),
-            text(&row.outcome),
-        ]
-    })
+/// The table of `clawback evidence list`. `evidence get` takes a digest, or a remediation with a message and a mailbox.
+pub(crate) struct Kept;
+
+impl Table for Kept {
+    type Row = KeptJson;
+    const COLUMNS: &'static [Column<KeptJson>] = &[
+        whole("remediation", |row| row.remediation.clone()),
+        mailbox(|row| row.mailbox.clone().unwrap_or_default()),
+        text("message_id", |row| row.message_id.clone().unwrap_or_default()),
+        text("subject", |row| row.subject.clone().unwrap_or_default()),
+        if_room(whole("digest", |row| row.digest.clone())),
+        if_room(time("kept", |row| row.kept_at.clone())),
+        if_room(whole("bytes", |row| row.bytes.to_string())),
+        if_room(word("outcome", |row| row.outcome.clone().unwrap_or_default())),
+        wide(text("store", |row| row.store.clone().unwrap_or_default())),
+        wide(whole("fingerprint", |row| row.fingerprint.clone().unwrap_or_default())),
+    ];
 }
 
 async fn get(shelf: &Shelf, args: EvidenceGetArgs) -> Result<Exit, Failure> {

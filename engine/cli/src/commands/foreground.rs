@@ -9,6 +9,7 @@ use clawback_runtime::{Error, Observer, Outbox, Seen, Worker};
 use clawback_store::StoreError;
 use tokio::time::Instant;
 
+use super::work::Standing;
 use super::{halt, work};
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
@@ -59,7 +60,7 @@ pub(crate) async fn carry_on(
     if leave.no_run {
         let left = session.site().history.load(id).await.map_err(Failure::from);
         give_notice(session, id).await;
-        return work::tell(global, &left?);
+        return work::tell(global, Standing::at(session, &left?));
     }
     see(global, session, id, Goal::Settled, leave.watch).await
 }
@@ -91,18 +92,18 @@ async fn see(global: &Global, session: &Session, id: &RemediationId, goal: Goal,
     };
     give_notice(session, id).await;
     match end? {
-        End::Reached(reached) => work::tell(global, &reached),
+        End::Reached(reached) => work::tell(global, Standing::at(session, &reached)),
         End::Halted(halt, held) => {
             output::note(&halt::holds(&halt, held.id.as_str(), held.status));
-            work::tell(global, &held)
+            work::tell(global, Standing::at(session, &held))
         }
         End::Unobeyed(asked) => {
             output::note(super::control::WILL_STOP);
-            work::tell(global, &asked)
+            work::tell(global, Standing::at(session, &asked))
         }
         End::Interrupted(left, hands) => {
             let left = session.site().history.with_open_batch(left).await?;
-            work::tell_interrupted(global, &left, matches!(hands, Hands::Others))
+            work::tell_interrupted(global, Standing::at(session, &left), matches!(hands, Hands::Others))
         }
     }
 }

@@ -1,51 +1,73 @@
 //! `clawback history` and `clawback pending`: the two tabs of the Action Center.
 
 use clawback_action_center::json::{Page, RemediationJson};
-use clawback_model::{ApprovalId, InvestigationId};
-use clawback_store::HistoryFilter;
+use clawback_model::{ApprovalId, Clock as _, InvalidId, InvestigationId, Status};
+use clawback_store::{Cursor, HistoryFilter};
+use serde::de::DeserializeOwned;
 
-use crate::args::{Global, HistoryArgs, ListArgs};
+use crate::args::{Global, HistoryArgs, HistoryFilterArgs, PendingArgs};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::{Session, Stores, SystemClock};
 use crate::output;
 use crate::remote::{LARGEST_PAGE, Remote};
+use crate::table::{Column, Shape, Table, if_room, text, time, whole, wide, word};
 
 pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Failure> {
-    let filter = HistoryFilter {
+    let (after, limit) = (args.filter.after.clone(), args.filter.limit);
+    let page = read(global, &filter(args.filter)?, after, limit).await?;
+    if page.items.is_empty() {
+        output::note("no remediation matches");
+    }
+    args.shape.print(global.format, &page.items, page.next.as_deref())?;
+    Ok(Exit::Done)
+}
+
+/// What the arguments ask for.
+pub(super) fn filter(args: HistoryFilterArgs) -> Result<HistoryFilter, Failure> {
+    let now = SystemClock.now();
+    let misuse = |error: InvalidId| Failure::misuse(error.to_string());
+    Ok(HistoryFilter {
         name: args.name,
-        approval_id: args.approval_id.map(|id| id.parse::<ApprovalId>()).transpose().map_err(|error| misuse(&error))?,
-        investigation_id: args
-            .investigation_id
-            .map(|id| id.parse::<InvestigationId>())
-            .transpose()
-            .map_err(|error| misuse(&error))?,
-        status: args.status,
+        approval_id: args.approval_id.map(|id| id.parse::<ApprovalId>()).transpose().map_err(misuse)?,
+        investigation_id: args.investigation_id.map(|id| id.parse::<InvestigationId>()).transpose().map_err(misuse)?,
+        statuses: args.status,
         action_source: args.action_source,
         action_type: args.action_type,
         decided_by: args.decided_by,
-        since: args.since,
-        until: args.until,
+        requested_by: args.requested_by,
+        playbook: args.playbook,
+        mailbox: args.mailbox,
+        message_id: args.message_id,
+        since: args.since.map(|moment| moment.at(now)),
+        until: args.until.map(|moment| moment.at(now)),
         without_empty: !args.empty,
-        ..HistoryFilter::default()
-    };
-    list(global, &filter, args.after, args.limit).await
+        pending_only: false,
+    })
 }
 
-pub(crate) async fn pending(global: &Global, args: &ListArgs) -> Result<Exit, Failure> {
+pub(crate) async fn pending(global: &Global, args: &PendingArgs) -> Result<Exit, Failure> {
     let filter = HistoryFilter { pending_only: true, ..HistoryFilter::default() };
-    list(global, &filter, None, args.limit).await
+    let page = read(global, &filter, None, args.limit).await?;
+    if page.items.is_empty() {
+        output::note("nothing waits for approval");
+    }
+    args.shape.print(global.format, &page.items, page.next.as_deref())?;
+    Ok(Exit::Done)
 }
 
-async fn list(global: &Global, filter: &HistoryFilter, after: Option<String>, limit: u32) -> Result<Exit, Failure> {
-    let page = match Remote::of(global)? {
-        Some(remote) => there(&remote, filter, after, limit).await?,
-        None => here(global, filter, after.as_deref(), limit).await?,
-    };
-    if page.items.is_empty() {
-        output::note(if filter.pending_only { "nothing waits for approval" } else { "no remediation matches" });
+async fn read(
+    global: &Global,
+    filter: &HistoryFilter,
+    after: Option<String>,
+    limit: u32,
+) -> Result<Page<RemediationJson>, Failure> {
+    match Remote::of(global)? {
+        Some(remote) => {
+            super::halt::say(remote.halted().await?.as_ref(), None);
+            pages(&remote, "remediations", filter, after, limit).await
+        }
+        None => here(global, filter, after.as_deref(), limit).await,
     }
-    print(global, &page.items, page.next.as_deref())?;
-    Ok(Exit::Done)
 }
 
 async fn here(
@@ -55,31 +77,29 @@ async fn here(
     limit: u32,
 ) -> Result<Page<RemediationJson>, Failure> {
     let session = Session::open(global, Stores::None).await?;
-    let after = after
-        .map(str::parse)
-        .transpose()
-        .map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
+    let after = cursor(after)?;
     super::halt::tell(session.site(), None).await?;
     let page = session.site().history.history(filter, after, limit).await?;
-    let items = page.remediations.iter().map(RemediationJson::from).collect();
+    let url = session.site().public_url.as_ref();
+    let items = page.remediations.iter().map(|found| RemediationJson::from(found).linked(url)).collect();
     Ok(Page { items, next: page.next.map(|cursor| cursor.to_string()) })
 }
 
 /// Page by page: a server gives no more than a thousand rows at once.
-async fn there(
+pub(super) async fn pages<T: DeserializeOwned>(
     remote: &Remote,
+    what: &str,
     filter: &HistoryFilter,
     after: Option<String>,
     limit: u32,
-) -> Result<Page<RemediationJson>, Failure> {
-    super::halt::say(remote.halted().await?.as_ref(), None);
+) -> Result<Page<T>, Failure> {
     let mut page = Page { items: Vec::new(), next: after };
     let mut left = limit;
     loop {
         let mut query = query(filter);
         query.extend(page.next.take().map(|after| ("after", after)));
         query.push(("limit", left.min(LARGEST_PAGE).to_string()));
-        let more: Page<RemediationJson> = remote.get(&["remediations"], &query).await?;
+        let more: Page<T> = remote.get(&[what], &query).await?;
         left = left.saturating_sub(u32::try_from(more.items.len()).unwrap_or(u32::MAX));
         page.items.extend(more.items);
         page.next = more.next;
@@ -91,14 +111,22 @@ async fn there(
 
 fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>| value.clone();
+    let words = |statuses: &[Status]| {
+        let words: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
+        (!words.is_empty()).then(|| words.join(","))
+    };
     [
         ("name", text(&filter.name)),
         ("approval_id", filter.approval_id.as_ref().map(ToString::to_string)),
         ("investigation_id", filter.investigation_id.as_ref().map(ToString::to_string)),
-        ("status", filter.status.map(|status| status.to_string())),
+        ("status", words(&filter.statuses)),
         ("action_source", filter.action_source.map(|source| source.to_string())),
         ("action_type", filter.action_type.map(|action| action.to_string())),
         ("decided_by", text(&filter.decided_by)),
+        ("requested_by", text(&filter.requested_by)),
+        ("playbook", text(&filter.playbook)),
+        ("mailbox", text(&filter.mailbox)),
+        ("message_id", text(&filter.message_id)),
         ("since", filter.since.map(|at| at.to_string())),
         ("until", filter.until.map(|at| at.to_string())),
         ("empty", (!filter.without_empty).then(|| "true".to_owned())),
@@ -109,40 +137,61 @@ fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-/// Remediations as rows.
-pub(crate) fn print(global: &Global, items: &[RemediationJson], next: Option<&str>) -> Result<(), Failure> {
-    let columns = [
-        "id",
-        "name",
-        "status",
-        "action",
-        "severity",
-        "done",
-        "failed",
-        "requested by",
-        "decided by",
-        "created",
-        "approval ID",
-        "stop reason",
+/// The table of `clawback history`.
+pub(crate) struct History;
+
+impl Table for History {
+    type Row = RemediationJson;
+    const COLUMNS: &'static [Column<RemediationJson>] = &[
+        whole("id", |row| row.id.clone()),
+        word("status", |row| row.status.to_string()),
+        whole("done", |row| format!("{}/{}", row.counts.succeeded, row.counts.submitted)),
+        time("created", |row| row.created_at.clone()),
+        text("name", |row| row.name.clone()),
+        if_room(word("action", |row| row.action.to_string())),
+        if_room(text("requested_by", |row| row.requested_by.clone())),
+        if_room(text("decided_by", |row| row.decided_by.clone().unwrap_or_default())),
+        if_room(word("severity", |row| row.severity.to_string())),
+        wide(whole("failed", |row| row.counts.failed.to_string())),
+        wide(whole("approval_id", |row| row.approval_id.clone())),
+        wide(whole("investigation_id", |row| row.investigation_id.clone())),
+        wide(whole("alert_id", |row| row.alert_id.clone())),
+        wide(word("action_source", |row| row.action_source.to_string())),
+        wide(text("playbook", |row| row.playbook.clone())),
+        wide(whole("plan_digest", |row| row.plan_digest.clone().unwrap_or_default())),
+        wide(text("stop_reason", |row| row.stop_reason.clone().unwrap_or_default())),
+        wide(whole("url", |row| row.url.clone().unwrap_or_default())),
     ];
-    output::rows(global.format, &columns, items, next, |row| {
-        vec![
-            row.id.clone(),
-            row.name.clone(),
-            row.status.to_string(),
-            row.action.to_string(),
-            row.severity.to_string(),
-            format!("{}/{}", row.counts.succeeded, row.counts.submitted),
-            row.counts.failed.to_string(),
-            row.requested_by.clone(),
-            row.decided_by.clone().unwrap_or_default(),
-            row.created_at.clone(),
-            row.approval_id.clone(),
-            row.stop_reason.clone().unwrap_or_default(),
-        ]
-    })
 }
 
-fn misuse(error: &clawback_model::InvalidId) -> Failure {
-    Failure::misuse(error.to_string())
+/// The table of `clawback pending`.
+pub(crate) struct Pending;
+
+impl Table for Pending {
+    type Row = RemediationJson;
+    const COLUMNS: &'static [Column<RemediationJson>] = &[
+        whole("id", |row| row.id.clone()),
+        word("status", |row| row.status.to_string()),
+        whole("messages", |row| row.counts.submitted.to_string()),
+        time("deadline", |row| row.deadline.clone().unwrap_or_default()),
+        text("name", |row| row.name.clone()),
+        if_room(word("action", |row| row.action.to_string())),
+        if_room(text("requested_by", |row| row.requested_by.clone())),
+        if_room(word("severity", |row| row.severity.to_string())),
+        if_room(whole("approval_id", |row| row.approval_id.clone())),
+        wide(time("created", |row| row.created_at.clone())),
+        wide(whole("plan_digest", |row| row.plan_digest.clone().unwrap_or_default())),
+        wide(text("stop_reason", |row| row.stop_reason.clone().unwrap_or_default())),
+        wide(whole("url", |row| row.url.clone().unwrap_or_default())),
+    ];
+}
+
+/// One remediation as a line of the history.
+pub(crate) fn print(global: &Global, one: &RemediationJson) -> Result<(), Failure> {
+    Shape::<History>::default().print(global.format, std::slice::from_ref(one), None)
+}
+
+/// Where an earlier answer ended.
+pub(super) fn cursor(after: Option<&str>) -> Result<Option<Cursor>, Failure> {
+    after.map(str::parse).transpose().map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))
 }

@@ -19,6 +19,7 @@ pub(crate) mod init;
 pub(crate) mod plan;
 pub(crate) mod playbooks;
 pub(crate) mod principals;
+pub(crate) mod records;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod schedules;

@@ -13,12 +13,30 @@ use crate::args::{Format, Global, Leave, PlanArgs, PlaybookArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::remote::Remote;
+use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide};
 use crate::{output, progress};
 
-const COLUMNS: [&str; 5] = ["mailbox", "location", "from", "subject", "received"];
-/// Of CSV: with what picks a message.
-const CSV_COLUMNS: [&str; 8] =
-    ["mailbox", "location", "from", "subject", "received", "message id", "fingerprint", "locator"];
+/// The messages of a dry run. In CSV they have all that picks a message, so that the file serves as `--messages`.
+pub(crate) struct Sample;
+
+impl Table for Sample {
+    type Row = SampleJson;
+    const COLUMNS: &'static [Column<SampleJson>] = &[
+        mailbox(|row| row.mailbox.clone()),
+        text("location", |row| row.latest_delivery_location.clone()),
+        text("from", |row| row.from.clone()),
+        text("subject", |row| row.subject.clone()),
+        if_room(time("received", |row| row.received_at.clone())),
+        if_room(text("script", said)),
+        wide(text("message_id", |row| row.message_id.clone())),
+        wide(whole("fingerprint", |row| row.fingerprint.clone())),
+        wide(whole("locator", |row| row.locator.clone())),
+    ];
+}
+
+fn said(row: &SampleJson) -> String {
+    super::work::script_words(row.script_reason.as_deref(), row.script_tag.as_deref()).unwrap_or_default()
+}
 
 pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
     if let Some(remote) = Remote::of(global)? {
@@ -89,6 +107,12 @@ fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
         std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
     };
     read.map_err(|error| Failure::misuse(format!("{name} cannot be read: {error}")))?;
+    if let Some(messages) = picked_from_csv(&text) {
+        return messages.map_err(|line| {
+            Failure::misuse(format!("{name}, line {line}: names no message"))
+                .hint("every line has a mailbox, and a message_id, a fingerprint or a locator, as the CSV of a dry run")
+        });
+    }
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'));
     let messages = lines
         .map(|(number, line)| {
@@ -102,6 +126,36 @@ fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
         })
         .collect::<Result<Vec<_>, _>>()?;
     if messages.is_empty() { Err(Failure::misuse(format!("{name} names no message"))) } else { Ok(messages) }
+}
+
+/// The messages of the CSV of a dry run, or the number of the first line that names none; none where the file is no such CSV.
+fn picked_from_csv(text: &str) -> Option<Result<Vec<Picked>, u64>> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let names = reader.headers().ok().filter(|names| names.len() > 1)?.clone();
+    let column = |name: &str| names.iter().position(|known| known == name);
+    let mailbox = column("mailbox")?;
+    let others = ["message_id", "fingerprint", "locator"].map(column);
+    let mut line = 1;
+    let mut picked = Vec::new();
+    for record in reader.records() {
+        let Ok(record) = record else { return Some(Err(line + 1)) };
+        line = record.position().map_or(line + 1, csv::Position::line);
+        let cell = |place: usize| record.get(place).map(unguarded).filter(|cell| !cell.is_empty());
+        let [message_id, fingerprint, locator] = others.map(|place| place.and_then(cell).map(str::to_owned));
+        let (mailbox, message_id) = (cell(mailbox).unwrap_or_default().to_owned(), message_id.unwrap_or_default());
+        let one = Picked { mailbox, message_id, fingerprint, locator };
+        if one.mailbox.is_empty() || one.check().is_err() {
+            return Some(Err(line));
+        }
+        picked.push(one);
+    }
+    Some(if picked.is_empty() { Err(line) } else { Ok(picked) })
+}
+
+/// A cell without the quote that keeps a spreadsheet from taking it for a formula.
+fn unguarded(cell: &str) -> &str {
+    let rest = cell.strip_prefix('\'');
+    rest.filter(|rest| rest.starts_with(['=', '+', '-', '@', '|', '%'])).unwrap_or(cell)
 }
 
 /// A line of such a file: mailbox, Message-ID, fingerprint and locator between tabs. The last ones may be left out, and any may
@@ -149,10 +203,10 @@ fn print(global: &Global, found: PreviewJson) -> Result<Exit, Failure> {
     match global.format {
         Format::Table => table(&found)?,
         Format::Json | Format::Ocsf | Format::O365Air => output::json(&DryRunJson::from(found))?,
-        Format::Csv => output::rows(global.format, &CSV_COLUMNS, &found.sample, None, |message| {
-            let reference = [&message.message_id, &message.fingerprint, &message.locator].map(Clone::clone);
-            cells(message).into_iter().chain(reference).collect()
-        })?,
+        Format::Csv => {
+            Shape::<Sample>::default().print(global.format, &found.sample, None)?;
+            shown_in_part(&found);
+        }
     }
     Ok(exit)
 }
@@ -182,37 +236,17 @@ fn table(found: &PreviewJson) -> Result<(), Failure> {
     });
     pairs.push(("approvals", approval));
     output::fields(&pairs)?;
-    let script = |message: &SampleJson| {
-        super::work::script_words(message.script_reason.as_deref(), message.script_tag.as_deref())
-    };
-    let said = found.sample.iter().any(|message| script(message).is_some());
-    let columns: Vec<&str> = COLUMNS.into_iter().chain(said.then_some("script")).collect();
-    let rows = found.sample.iter().map(|message| {
-        let mut row = cells(message);
-        row.extend(said.then(|| script(message).unwrap_or_default()));
-        row
-    });
-    if !found.sample.is_empty() {
-        output::line(&output::table(&columns, rows))?;
-    }
-    if all > found.sample.len() as u64 {
-        output::note(&format!(
-            "{} of {all} messages are shown; `clawback plan --sample N` shows more",
-            found.sample.len()
-        ));
-    }
+    Shape::<Sample>::default().print(Format::Table, &found.sample, None)?;
+    shown_in_part(found);
     output::note("nothing was stored: this was a dry run");
     Ok(())
 }
 
-fn cells(message: &SampleJson) -> Vec<String> {
-    vec![
-        message.mailbox.clone(),
-        message.latest_delivery_location.clone(),
-        message.from.clone(),
-        message.subject.clone(),
-        message.received_at.clone(),
-    ]
+fn shown_in_part(found: &PreviewJson) {
+    let (all, shown) = (found.counts.map_or(0, |counts| counts.submitted), found.sample.len());
+    if all > shown as u64 {
+        output::note(&format!("{shown} of {all} messages are shown; --sample N shows more"));
+    }
 }
 
 fn numbers(of: &BTreeMap<LocationKind, u64>) -> String {
@@ -229,6 +263,7 @@ struct DryRunJson {
     left_out: Option<BTreeMap<LocationKind, u64>>,
     obstacles: Vec<String>,
     counts: Option<clawback_model::Counts>,
+    #[serde(with = "clawback_action_center::json::facts")]
     facts: Option<clawback_model::PlanFacts>,
     messages: Vec<SampleJson>,
 }
@@ -253,6 +288,20 @@ impl From<PreviewJson> for DryRunJson {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_csv_of_a_dry_run_is_a_file_of_picks() {
+        let csv = "mailbox,location,subject,message_id,fingerprint\n\
+                   a@x,inbox:INBOX,\"one, two\",<1@x>,abc\nb@x,junk:Junk,,'=2@x,\n";
+        let found = picked_from_csv(csv).unwrap().unwrap();
+        let parts: Vec<_> = found
+            .iter()
+            .map(|one| (one.mailbox.as_str(), one.message_id.as_str(), one.fingerprint.as_deref()))
+            .collect();
+        assert_eq!(parts, [("a@x", "<1@x>", Some("abc")), ("b@x", "=2@x", None)]);
+        assert!(picked_from_csv("a@x\t<1@x>\nb@x\t<2@x>\n").is_none(), "lines with tabs are no CSV");
+        assert_eq!(picked_from_csv("mailbox,message_id\na@x,\n"), Some(Err(2)), "a line that names no message");
+    }
 
     #[test]
     fn columns_of_picks_stand_between_tabs() {

@@ -10,6 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Stores, site};
 use crate::output;
 use crate::remote::Remote;
+use crate::table::{Column, Shape, Table, text, whole};
 
 /// A playbook of the list; one with mistakes has a name and nothing else.
 #[derive(Serialize)]
@@ -33,14 +34,27 @@ impl LineJson {
             Err(failure) => Err(failure),
         }
     }
+}
 
-    fn cells(&self) -> Vec<String> {
-        let description =
-            if self.ok { self.description.clone() } else { format!("(has mistakes: clawback check {})", self.name) };
-        let input = |input: &InputJson| if input.required { input.name.clone() } else { format!("[{}]", input.name) };
-        let inputs: Vec<String> = self.inputs.iter().map(input).collect();
-        vec![self.name.clone(), self.triggers.join(", "), inputs.join(", "), description]
-    }
+fn inputs(item: &LineJson) -> String {
+    let input = |input: &InputJson| if input.required { input.name.clone() } else { format!("[{}]", input.name) };
+    item.inputs.iter().map(input).collect::<Vec<_>>().join(", ")
+}
+
+fn description(item: &LineJson) -> String {
+    if item.ok { item.description.clone() } else { format!("(has mistakes: clawback check {})", item.name) }
+}
+
+struct Playbooks;
+
+impl Table for Playbooks {
+    type Row = LineJson;
+    const COLUMNS: &'static [Column<LineJson>] = &[
+        whole("name", |item| item.name.clone()),
+        text("started_by", |item| item.triggers.join(", ")),
+        text("inputs", inputs),
+        text("description", description),
+    ];
 }
 
 pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Exit, Failure> {
@@ -59,13 +73,7 @@ pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Ex
                     items.push(LineJson::new(name, found)?);
                 }
             }
-            output::rows(
-                global.format,
-                &["name", "started by", "inputs", "description"],
-                &items,
-                None,
-                LineJson::cells,
-            )?;
+            Shape::<Playbooks>::default().print(global.format, &items, None)?;
         }
         PlaybooksCommand::Show { name } => {
             let found: PlaybookJson = match Remote::of(global)? {

@@ -14,6 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, new_secret_file};
 use crate::output;
 use crate::remote::Remote;
+use crate::table::{Column, Shape, Table, if_room, text, time, word};
 
 pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<Exit, Failure> {
     let desk = Desk::open(global).await?;
@@ -29,7 +30,7 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             desk.roles(&name, roles).await?;
             output::line(&format!("changed the roles of {name}"))?;
         }
-        PrincipalsCommand::Tokens => tokens(global, &desk.tokens().await?)?,
+        PrincipalsCommand::Tokens(shape) => shape.print(global.format, &desk.tokens().await?, None)?,
         PrincipalsCommand::Revoke { name, label } => {
             desk.revoke(&name, &label).await?;
             output::line(&format!("token `{label}` of {name} is void"))?;
@@ -134,23 +135,32 @@ impl Desk {
 }
 
 fn list(global: &Global, items: &[PrincipalJson]) -> Result<(), Failure> {
-    output::rows(global.format, &["name", "kind", "roles"], items, None, |item| {
-        vec![item.name.clone(), item.kind.as_str().to_owned(), words(&item.roles)]
-    })
+    Shape::<Principals>::default().print(global.format, items, None)
 }
 
-fn tokens(global: &Global, items: &[TokenJson]) -> Result<(), Failure> {
-    let columns = ["principal", "label", "created", "expires", "revoked", "only"];
-    output::rows(global.format, &columns, items, None, |item| {
-        vec![
-            item.principal.clone(),
-            item.label.clone(),
-            item.created_at.clone(),
-            item.expires_at.clone().unwrap_or_default(),
-            item.revoked_at.clone().unwrap_or_default(),
-            words(item.roles.as_deref().unwrap_or_default()),
-        ]
-    })
+pub(crate) struct Principals;
+
+impl Table for Principals {
+    type Row = PrincipalJson;
+    const COLUMNS: &'static [Column<PrincipalJson>] = &[
+        text("name", |item| item.name.clone()),
+        word("kind", |item| item.kind.as_str().to_owned()),
+        text("roles", |item| words(&item.roles)),
+    ];
+}
+
+pub(crate) struct Tokens;
+
+impl Table for Tokens {
+    type Row = TokenJson;
+    const COLUMNS: &'static [Column<TokenJson>] = &[
+        text("principal", |item| item.principal.clone()),
+        text("label", |item| item.label.clone()),
+        time("expires", |item| item.expires_at.clone().unwrap_or_default()),
+        time("revoked", |item| item.revoked_at.clone().unwrap_or_default()),
+        text("only", |item| words(item.roles.as_deref().unwrap_or_default())),
+        if_room(time("created", |item| item.created_at.clone())),
+    ];
 }
 
 fn words(roles: &[Role]) -> String {

@@ -9,9 +9,10 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, SystemClock};
 use crate::output;
 use crate::remote::Remote;
+use crate::table::{Column, Shape, Table, if_room, text, time, whole, word};
 
 #[derive(Serialize)]
-struct NextJson {
+pub(crate) struct NextJson {
     name: String,
     slot: String,
     fires_at: String,
@@ -26,7 +27,7 @@ pub(crate) async fn run(global: &Global, command: SchedulesCommand) -> Result<Ex
     let session = Session::open(global, stores).await?;
     let (api, who) = (&session.api, &session.who);
     match command {
-        SchedulesCommand::List => list(global, &known(&session).await?)?,
+        SchedulesCommand::List(shape) => list(global, &shape, &known(&session).await?)?,
         SchedulesCommand::Next { name, count } => {
             next(global, &known(&session).await?, name.as_deref(), count.into())?;
         }
@@ -52,7 +53,7 @@ pub(crate) async fn run(global: &Global, command: SchedulesCommand) -> Result<Ex
 
 async fn there(global: &Global, remote: &Remote, command: SchedulesCommand) -> Result<Exit, Failure> {
     match command {
-        SchedulesCommand::List => list(global, &remote.get::<Vec<_>>(&["schedules"], &[]).await?)?,
+        SchedulesCommand::List(shape) => list(global, &shape, &remote.get::<Vec<_>>(&["schedules"], &[]).await?)?,
         SchedulesCommand::Next { name, count } => {
             next(global, &remote.get::<Vec<_>>(&["schedules"], &[]).await?, name.as_deref(), count.into())?;
         }
@@ -86,22 +87,51 @@ async fn known(session: &Session) -> Result<Vec<ScheduleJson>, Failure> {
 }
 
 fn slots(global: &Global, items: &[SlotJson]) -> Result<(), Failure> {
-    output::rows(global.format, &["slot", "result", "decided"], items, None, |item| {
-        vec![item.slot.clone(), item.in_words(), item.decided_at.clone()]
-    })
+    Shape::<Slots>::default().print(global.format, items, None)
 }
 
-fn list(global: &Global, items: &[ScheduleJson]) -> Result<(), Failure> {
+pub(crate) struct Slots;
+
+impl Table for Slots {
+    type Row = SlotJson;
+    const COLUMNS: &'static [Column<SlotJson>] = &[
+        time("slot", |item| item.slot.clone()),
+        text("result", SlotJson::in_words),
+        time("decided", |item| item.decided_at.clone()),
+    ];
+}
+
+pub(crate) struct Schedules;
+
+impl Table for Schedules {
+    type Row = ScheduleJson;
+    const COLUMNS: &'static [Column<ScheduleJson>] = &[
+        text("name", |item| item.name.clone()),
+        word("state", |item| item.state.to_string()),
+        time("next", |item| item.next_at.clone().unwrap_or_default()),
+        text("result", |item| item.last.as_ref().map(SlotJson::in_words).unwrap_or_default()),
+        if_room(text("cron", |item| item.cron.clone())),
+        if_room(text("time_zone", |item| item.time_zone.clone())),
+        if_room(time("last_slot", |item| item.last.as_ref().map(|last| last.slot.clone()).unwrap_or_default())),
+    ];
+}
+
+pub(crate) struct Upcoming;
+
+impl Table for Upcoming {
+    type Row = NextJson;
+    const COLUMNS: &'static [Column<NextJson>] = &[
+        text("name", |item| item.name.clone()),
+        whole("fires_at", |item| item.fires_at.clone()),
+        whole("local_time", |item| item.local.clone()),
+    ];
+}
+
+fn list(global: &Global, args: &Shape<Schedules>, items: &[ScheduleJson]) -> Result<(), Failure> {
     if items.is_empty() {
         output::note("no playbook has a schedule");
     }
-    let columns = ["name", "state", "cron", "time zone", "next", "last slot", "result"];
-    output::rows(global.format, &columns, items, None, |item| {
-        let (slot, result) =
-            item.last.as_ref().map_or_else(Default::default, |last| (last.slot.clone(), last.in_words()));
-        let next = item.next_at.clone().unwrap_or_default();
-        vec![item.name.clone(), item.state.to_string(), item.cron.clone(), item.time_zone.clone(), next, slot, result]
-    })
+    args.print(global.format, items, None)
 }
 
 fn next(global: &Global, schedules: &[ScheduleJson], name: Option<&str>, count: usize) -> Result<(), Failure> {
@@ -122,9 +152,7 @@ fn next(global: &Global, schedules: &[ScheduleJson], name: Option<&str>, count: 
         items.extend(upcoming(schedule, now, count)?);
     }
     items.sort_by(|one, other| one.fires_at.cmp(&other.fires_at));
-    output::rows(global.format, &["name", "fires at", "local time"], &items, None, |item| {
-        vec![item.name.clone(), item.fires_at.clone(), item.local.clone()]
-    })
+    Shape::<Upcoming>::default().print(global.format, &items, None)
 }
 
 fn upcoming(schedule: &ScheduleJson, now: Timestamp, count: usize) -> Result<Vec<NextJson>, Failure> {

@@ -1,6 +1,8 @@
 //! `clawback show`: one remediation, its alert and investigation, its batches, and on request every message and event.
 
 use clawback_action_center::json::{BatchJson, DetailJson, EventJson, MessageJson, Page};
+use clawback_model::{OutcomeKind, Reason};
+use clawback_store::MessageFilter;
 
 use super::work::Standing;
 use crate::args::{Format, Global, ShowArgs};
@@ -8,11 +10,78 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::{LARGEST_PAGE, Remote};
+use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide, word};
 
 /// Rows read at once.
 const PAGE: u32 = 5_000;
 
+/// The table of `clawback show --messages`.
+pub(crate) struct Messages;
+
+impl Table for Messages {
+    type Row = MessageJson;
+    const COLUMNS: &'static [Column<MessageJson>] = &[
+        mailbox(|row| row.mailbox.clone()),
+        word("outcome", |row| row.outcome.as_deref().unwrap_or(OPEN).to_owned()),
+        text("location_before", |row| row.location_before.clone()),
+        text("location_after", |row| row.location_after.clone().unwrap_or_default()),
+        text("subject", |row| row.subject.clone()),
+        if_room(text("reason", why)),
+        if_room(text("from", |row| row.from.clone())),
+        wide(text("message_id", |row| row.message_id.clone())),
+        wide(whole("seq", |row| row.seq.to_string())),
+        wide(text("store", |row| row.store.clone())),
+        wide(time("received", |row| row.received_at.clone())),
+        wide(text("original_delivery_location", |row| row.original_delivery_location.clone().unwrap_or_default())),
+        wide(text("latest_delivery_location", |row| row.latest_delivery_location.clone().unwrap_or_default())),
+        wide(whole("batch", |row| row.batch.map(|batch| batch.to_string()).unwrap_or_default())),
+        wide(time("recorded", |row| row.recorded_at.clone().unwrap_or_default())),
+        wide(whole("fingerprint", |row| row.fingerprint.clone())),
+        wide(whole("evidence", |row| row.evidence.clone().unwrap_or_default())),
+    ];
+}
+
+/// The outcome of a message that has none.
+const OPEN: &str = "open";
+
+/// The reason, what a person wants to know beside it, and what scripts said.
+fn why(row: &MessageJson) -> String {
+    let words = super::work::script_words(row.script_reason.as_deref(), row.script_tag.as_deref());
+    let parts = [row.reason.as_deref().map(str::to_owned), row.detail.clone(), words];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+}
+
+/// The table of `clawback show --events`.
+pub(crate) struct Events;
+
+impl Table for Events {
+    type Row = EventJson;
+    const COLUMNS: &'static [Column<EventJson>] = &[
+        whole("seq", |row| row.seq.to_string()),
+        time("at", |row| row.at.clone()),
+        text("actor", |row| row.actor.clone()),
+        text("event", |row| row.event.clone()),
+        text("hash", |row| row.hash.clone()),
+    ];
+}
+
+/// The batches in `clawback show`.
+pub(crate) struct Batches;
+
+impl Table for Batches {
+    type Row = BatchJson;
+    const COLUMNS: &'static [Column<BatchJson>] = &[
+        whole("batch", |row| row.number.to_string()),
+        whole("messages", |row| row.messages.to_string()),
+        whole("throttled", |row| row.throttled.map(|throttled| throttled.to_string()).unwrap_or_default()),
+        text("outcome", |row| row.counts.as_ref().map_or("under way".to_owned(), super::work::counts)),
+    ];
+}
+
 pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
+    if !args.messages && !args.shape.is_usual() {
+        return Err(Failure::misuse("--columns and --wide are for the messages").hint("give --messages beside them"));
+    }
     match Remote::of(global)? {
         Some(remote) => there(global, &remote, args).await,
         None => here(global, args).await,
@@ -25,21 +94,23 @@ async fn here(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
     super::halt::tell(session.site(), None).await?;
     let history = &session.site().history;
     if args.messages {
+        let filter = filter(&args);
         let mut items = Vec::new();
         let mut after = None;
         loop {
-            let page = history.messages(&remediation.id, after, PAGE).await?;
+            let page = history.messages_like(&remediation.id, &filter, after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(last.seq);
             items.extend(page.iter().map(|(target, outcome)| MessageJson::new(&remediation, target, outcome.as_ref())));
         }
-        return messages(global, &items);
+        return messages(global, &args, &items);
     }
     if args.events {
         let items = history.events(&remediation.id).await?;
         return events(global, &items.into_iter().map(EventJson::from).collect::<Vec<_>>());
     }
-    let detail = DetailJson::load(history, &remediation, session.site().now()).await?;
+    let site = session.site();
+    let detail = DetailJson::load(history, &remediation, site.now(), site.public_url.as_ref()).await?;
     if global.format == Format::Json {
         output::json(&detail)?;
         return Ok(Exit::Done);
@@ -57,12 +128,13 @@ async fn there(global: &Global, remote: &Remote, args: ShowArgs) -> Result<Exit,
         let mut after = None;
         loop {
             let mut query = vec![("limit", LARGEST_PAGE.to_string())];
+            query.extend(filter_query(&filter(&args)));
             query.extend(after.map(|after| ("after", after)));
             let page: Page<MessageJson> = remote.get(&["remediations", id, "messages"], &query).await?;
             items.extend(page.items);
             after = page.next;
             if after.is_none() {
-                return messages(global, &items);
+                return messages(global, &args, &items);
             }
         }
     }
@@ -103,53 +175,36 @@ fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure
         output::fields(&[("vote", format!("{} {decision} at {}{comment}", vote.by, vote.at))])?;
     }
     if !batches.is_empty() {
-        let columns = ["batch", "messages", "outcome", "throttled"];
-        let rows = batches.iter().map(|batch| {
-            let outcome = batch.counts.as_ref().map_or("under way".to_owned(), super::work::counts);
-            let throttled = batch.throttled.map(|throttled| throttled.to_string()).unwrap_or_default();
-            vec![batch.number.to_string(), batch.messages.to_string(), outcome, throttled]
-        });
-        output::line(&output::table(&columns, rows))?;
+        Shape::<Batches>::default().print(Format::Table, batches, None)?;
     }
     Ok(Exit::Done)
 }
 
-fn messages(global: &Global, items: &[MessageJson]) -> Result<Exit, Failure> {
-    let columns = ["mailbox", "outcome", "reason", "latest delivery location", "from", "subject", "message id"];
-    output::rows(global.format, &columns, items, None, |row| {
-        let reason = row.reason.as_deref().unwrap_or_default();
-        vec![
-            row.mailbox.clone(),
-            row.outcome.as_deref().unwrap_or("open").to_owned(),
-            [
-                Some(reason.to_owned()),
-                row.detail.clone(),
-                super::work::script_words(row.script_reason.as_deref(), row.script_tag.as_deref()),
-            ]
-            .into_iter()
-            .flatten()
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(": "),
-            row.latest_delivery_location.clone().unwrap_or_else(|| "gone".to_owned()),
-            row.from.clone(),
-            row.subject.clone(),
-            row.message_id.clone(),
-        ]
-    })?;
+fn messages(global: &Global, args: &ShowArgs, items: &[MessageJson]) -> Result<Exit, Failure> {
+    if items.is_empty() {
+        output::note("no message matches");
+    }
+    args.shape.print(global.format, items, None)?;
     Ok(Exit::Done)
 }
 
 fn events(global: &Global, items: &[EventJson]) -> Result<Exit, Failure> {
-    output::rows(global.format, &["seq", "at", "actor", "event", "detail", "hash"], items, None, |row| {
-        vec![
-            row.seq.to_string(),
-            row.at.clone(),
-            row.actor.clone(),
-            row.event.clone(),
-            row.detail.clone(),
-            row.hash.chars().take(16).collect(),
-        ]
-    })?;
+    Shape::<Events>::default().print(global.format, items, None)?;
     Ok(Exit::Done)
+}
+
+fn filter(args: &ShowArgs) -> MessageFilter {
+    MessageFilter { outcomes: args.outcome.clone(), reasons: args.reason.clone(), mailbox: args.mailbox.clone() }
+}
+
+/// The filter as the API takes it.
+fn filter_query(filter: &MessageFilter) -> Vec<(&'static str, String)> {
+    let outcomes = filter.outcomes.iter().map(|outcome| outcome.map_or(OPEN, OutcomeKind::as_str));
+    let reasons = filter.reasons.iter().copied().map(Reason::as_str);
+    let listed = |name, words: Vec<&str>| (!words.is_empty()).then(|| (name, words.join(",")));
+    let mailbox = filter.mailbox.clone().map(|mailbox| ("mailbox", mailbox));
+    [listed("outcome", outcomes.collect()), listed("reason", reasons.collect()), mailbox]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -11,22 +11,19 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::remote::Remote;
 
-/// Messages that a dry run shows.
-const SAMPLE: usize = 20;
-
 pub(crate) async fn run(global: &Global, args: SubmitArgs) -> Result<Exit, Failure> {
-    let (dry_run, leave) = (args.dry_run, args.leave);
+    let (dry_run, sample, leave) = (args.dry_run, args.sample, args.leave);
     if let Some(remote) = Remote::of(global)? {
         let submission = submission(args)?;
         if dry_run {
-            return super::plan::preview(global, &remote, submission, SAMPLE).await;
+            return super::plan::preview(global, &remote, submission, sample).await;
         }
         return there(global, &remote, submission, leave).await;
     }
     let session = Session::open(global, if dry_run { Stores::All } else { Stores::unless(leave) }).await?;
     let submission = submission(args)?;
     if dry_run {
-        return super::plan::dry_run(global, &session, submission, SAMPLE).await;
+        return super::plan::dry_run(global, &session, submission, sample).await;
     }
     let remediation = session.api.submit(&session.who, submission).await?;
     super::foreground::carry_on(global, &session, &remediation.id, leave).await

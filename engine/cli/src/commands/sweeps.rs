@@ -8,6 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::{self, Session, Stores};
 use crate::output;
 use crate::remote::Remote;
+use crate::table::{Column, Shape, Table, text, time, whole};
 
 pub(crate) async fn run(global: &Global, command: SweepsCommand) -> Result<Exit, Failure> {
     let remote = Remote::of(global)?;
@@ -40,17 +41,21 @@ fn list(global: &Global, items: &[SweepJson]) -> Result<(), Failure> {
     if items.is_empty() {
         output::note("no sweep is under way");
     }
-    let columns = ["of", "next look", "until", "looks", "late copies", "approval"];
-    output::rows(global.format, &columns, items, None, |item| {
-        vec![
-            item.first.clone(),
-            item.next_at.clone().unwrap_or_default(),
-            item.until.clone().unwrap_or_default(),
-            item.looks.to_string(),
-            item.late_copies.to_string(),
-            under(item),
-        ]
-    })
+    Shape::<Sweeps>::default().print(global.format, items, None)
+}
+
+pub(crate) struct Sweeps;
+
+impl Table for Sweeps {
+    type Row = SweepJson;
+    const COLUMNS: &'static [Column<SweepJson>] = &[
+        whole("of", |item| item.first.clone()),
+        time("next_look", |item| item.next_at.clone().unwrap_or_default()),
+        time("until", |item| item.until.clone().unwrap_or_default()),
+        whole("looks", |item| item.looks.to_string()),
+        whole("late_copies", |item| item.late_copies.to_string()),
+        text("approval", under),
+    ];
 }
 
 /// Where a sweep stands.

@@ -1,24 +1,38 @@
 //! Where a remediation stands, and what comes next.
 
-use clawback_action_center::json::{DetailJson, RemediationJson, UndoJson, VerificationJson};
-use clawback_model::{Approval, Counts, PlanFacts, Remediation, Status, visible};
+use clawback_action_center::json::{ApprovalJson, DetailJson, RemediationJson, UndoJson, VerificationJson};
+use clawback_model::{Counts, PlanFacts, Remediation, Status, visible};
 
 use crate::args::{Format, Global};
 use crate::failure::{Exit, Failure};
+use crate::open::Session;
 use crate::output;
 
 /// Where a remediation stands, whether it was read here or at a server.
 pub(crate) struct Standing {
     pub(crate) remediation: RemediationJson,
-    pub(crate) approval: Option<Approval>,
+    pub(crate) approval: Option<ApprovalJson>,
     pub(crate) undone_by: Vec<UndoJson>,
     pub(crate) to_undo: u64,
 }
 
 impl From<&Remediation> for Standing {
     fn from(remediation: &Remediation) -> Self {
-        let (approval, to_undo) = (remediation.approval.clone(), remediation.left_to_undo(&[]));
-        Self { remediation: remediation.into(), approval, undone_by: Vec::new(), to_undo }
+        let approval = remediation.approval.as_ref().map(ApprovalJson::from);
+        Self {
+            remediation: remediation.into(),
+            approval,
+            undone_by: Vec::new(),
+            to_undo: remediation.left_to_undo(&[]),
+        }
+    }
+}
+
+impl Standing {
+    /// With the address of its page.
+    pub(crate) fn at(session: &Session, remediation: &Remediation) -> Self {
+        let standing = Self::from(remediation);
+        Self { remediation: standing.remediation.linked(session.site().public_url.as_ref()), ..standing }
     }
 }
 
@@ -36,7 +50,7 @@ pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exi
     match global.format {
         Format::Table => summary(&standing)?,
         Format::Json | Format::Ocsf | Format::O365Air => output::json(remediation)?,
-        Format::Csv => super::history::print(global, std::slice::from_ref(remediation), None)?,
+        Format::Csv => super::history::print(global, remediation)?,
     }
     Ok(exit_of(remediation.status, remediation.facts.as_ref()))
 }
@@ -78,6 +92,7 @@ pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
         ("severity", remediation.severity.to_string()),
         ("approval ID", remediation.approval_id.clone()),
         ("investigation", remediation.investigation_id.clone()),
+        ("page", remediation.url.clone().unwrap_or_default()),
         ("requested by", remediation.requested_by.clone()),
         ("decided by", decided_by(standing)),
     ];

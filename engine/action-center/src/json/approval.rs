@@ -1,0 +1,98 @@
+//! Requests for votes, and the votes that were cast.
+
+use std::time::Duration;
+
+use clawback_model::{Approval, ApprovalRule, Decision, Digest, Role, Vote};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A request for votes on one plan.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalJson {
+    /// The approval ID.
+    pub id: String,
+    /// What is asked for.
+    pub rule: ApprovalRuleJson,
+    /// The plan that is voted on.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Who asked.
+    pub requester: String,
+    /// Not decided by then: expired.
+    pub deadline: String,
+    /// Votes so far.
+    pub votes: Vec<CastVoteJson>,
+}
+
+/// What is asked for before anything is touched.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ApprovalRuleJson {
+    /// How many different principals must approve.
+    pub votes: u32,
+    /// A vote counts if its principal has one of these roles.
+    #[schema(value_type = Vec<String>)]
+    pub from: Vec<Role>,
+    /// The requester's own vote never counts.
+    pub two_step: bool,
+    /// Without a decision in this time it expires.
+    pub expires_seconds: u64,
+    /// Those who were told are told again after this.
+    pub remind_after_seconds: Option<u64>,
+    /// Others are told after this.
+    pub escalate_after_seconds: Option<u64>,
+}
+
+/// A vote that was cast.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct CastVoteJson {
+    /// Who.
+    pub by: String,
+    /// `approve` or `reject`.
+    #[schema(value_type = String)]
+    pub decision: Decision,
+    /// The plan that was in front of them.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Why, in their words.
+    pub comment: Option<String>,
+    /// When.
+    pub at: String,
+}
+
+impl From<&Approval> for ApprovalJson {
+    fn from(approval: &Approval) -> Self {
+        Self {
+            id: approval.id.to_string(),
+            rule: ApprovalRuleJson::from(&approval.rule),
+            digest: approval.digest,
+            requester: approval.requester.clone(),
+            deadline: approval.deadline.to_string(),
+            votes: approval.votes.iter().map(CastVoteJson::from).collect(),
+        }
+    }
+}
+
+impl From<&ApprovalRule> for ApprovalRuleJson {
+    fn from(rule: &ApprovalRule) -> Self {
+        Self {
+            votes: rule.votes,
+            from: rule.from.clone(),
+            two_step: rule.two_step,
+            expires_seconds: rule.expires.as_secs(),
+            remind_after_seconds: rule.remind_after.as_ref().map(Duration::as_secs),
+            escalate_after_seconds: rule.escalate_after.as_ref().map(Duration::as_secs),
+        }
+    }
+}
+
+impl From<&Vote> for CastVoteJson {
+    fn from(vote: &Vote) -> Self {
+        Self {
+            by: vote.by.clone(),
+            decision: vote.decision,
+            digest: vote.digest,
+            comment: vote.comment.clone(),
+            at: vote.at.to_string(),
+        }
+    }
+}
