@@ -212,7 +212,7 @@ async fn a_slot_that_finds_nothing_makes_no_row_but_what_was_not_searched_does()
         assert!(listed(tidy()).await.is_empty());
         for asked in [
             HistoryFilter::default(),
-            HistoryFilter { status: Some(Status::NothingToDo), ..tidy() },
+            HistoryFilter { statuses: vec![Status::NothingToDo], ..tidy() },
             HistoryFilter { approval_id: Some(empty.request.approval_id.clone()), ..tidy() },
         ] {
             assert_eq!(listed(asked.clone()).await, [empty.id.clone()], "{asked:?}");

@@ -113,11 +113,12 @@ async fn due(site: &Site) -> Result<Vec<String>, Failure> {
     if let Some(since) = history.queue(now).await?.oldest_due {
         due.push(format!("remediations wait for a worker, the first since {since}"));
     }
-    if let Some(sweep) = history.due_sweep(now).await? {
-        due.push(format!("the sweep of {} is due", sweep.first));
+    for sweep in history.due_sweeps(now).await? {
+        due.push(format!("the sweep of {} is due", sweep?.first));
     }
-    let late = history.due_schedules(now).await?;
-    due.extend(late.iter().map(|schedule| format!("schedule {} is due", clawback_model::visible(&schedule.name))));
+    for schedule in history.due_schedules(now).await? {
+        due.push(format!("schedule {} is due", clawback_model::visible(&schedule?.name)));
+    }
     Ok(due)
 }
 
