@@ -108,8 +108,8 @@ fn what_is_deleted_is_in_the_bucket_and_damage_is_named() {
     assert!(said.contains(&format!("{} further messages were not asked for", count - 3)), "{said}");
     let refused = sherlock.fails(1, &["evidence", "get", digests[0]]);
     assert!(refused.contains("did not give") && !refused.contains("is lost"), "{refused}");
-    let served = Served::start(&site.admin, &["--no-worker"]);
-    let refused = sherlock.through(served.url()).fails(1, &["evidence", "get", digests[0]]);
+    let center = Served::start(&site.admin, &["--no-worker"]);
+    let refused = sherlock.through(center.url()).fails(1, &["evidence", "get", digests[0]]);
     assert!(refused.contains("did not give") && !refused.contains("is lost"), "{refused}");
 }
 

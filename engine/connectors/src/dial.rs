@@ -133,14 +133,14 @@ where
     F: Future<Output = io::Result<T>>,
 {
     let mut rest = addresses.into_iter();
-    let mut tries = FuturesUnordered::new();
+    let mut under_way = FuturesUnordered::new();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
     loop {
         let next = rest.next();
         let is_last = next.is_none();
-        tries.extend(next.map(&connect));
+        under_way.extend(next.map(&connect));
         tokio::select! {
-            tried = tries.next() => match tried {
+            tried = under_way.next() => match tried {
                 Some(Ok(connected)) => return Ok(connected),
                 Some(Err(error)) => last = error,
                 None => return Err(last),

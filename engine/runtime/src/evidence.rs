@@ -78,12 +78,12 @@ impl Evidence {
         let lost = |detail: String| Error::EvidenceLost { digest: *digest, detail };
         let place = place(digest);
         // Of a message that grew beyond all bounds no byte is asked for.
-        let size = self.objects.head(&place).await.map_err(|error| not_given(digest, error))?.size;
+        let size = self.objects.head(&place).await.map_err(|error| not_given(digest, &error))?.size;
         if size > LARGEST {
             return Err(lost(format!("its bytes were changed: there are {size} of them now")));
         }
-        let found = self.objects.get(&place).await.map_err(|error| not_given(digest, error))?;
-        let raw = found.bytes().await.map_err(|error| not_given(digest, error))?;
+        let found = self.objects.get(&place).await.map_err(|error| not_given(digest, &error))?;
+        let raw = found.bytes().await.map_err(|error| not_given(digest, &error))?;
         let now = Digest::of(&raw);
         if now == *digest {
             Ok(raw.into())
@@ -94,7 +94,7 @@ impl Evidence {
 }
 
 /// Only who answers that there is no such message has lost it. No answer, no right or no such bucket says nothing of the message.
-fn not_given(digest: &Digest, error: object_store::Error) -> Error {
+fn not_given(digest: &Digest, error: &object_store::Error) -> Error {
     let (digest, detail) = (*digest, error.to_string());
     match error {
         object_store::Error::NotFound { .. } if !has_no_bucket(&detail) => Error::EvidenceLost { digest, detail },

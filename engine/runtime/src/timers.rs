@@ -38,7 +38,7 @@ impl Timers {
             return synced.map(|()| 0);
         }
         // Neither waits for the other, nor fails with it.
-        let fired = schedules::fire(&self.api).await;
+        let fired = Box::pin(schedules::fire(&self.api)).await;
         let looking = self.looks.begin().await;
         synced?;
         looking?;

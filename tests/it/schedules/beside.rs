@@ -215,7 +215,7 @@ async fn a_slot_that_finds_nothing_makes_no_row_but_what_was_not_searched_does()
             HistoryFilter { statuses: vec![Status::NothingToDo], ..tidy() },
             HistoryFilter { approval_id: Some(empty.request.approval_id.clone()), ..tidy() },
         ] {
-            assert_eq!(listed(asked.clone()).await, [empty.id.clone()], "{asked:?}");
+            assert_eq!(listed(asked.clone()).await, std::slice::from_ref(&empty.id), "{asked:?}");
         }
         let slot = world.history().slots("ticking", 1).await.unwrap().remove(0);
         let result = slot.result.unwrap();

@@ -144,7 +144,7 @@ impl World {
 
 /// Does all that is due, and gives how many remediations began.
 pub(crate) async fn turn(timers: &mut Timers) -> u64 {
-    timers.tick().await.unwrap() + timers.looked().await.unwrap()
+    Box::pin(timers.tick()).await.unwrap() + timers.looked().await.unwrap()
 }
 
 pub(crate) async fn node(

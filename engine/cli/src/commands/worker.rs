@@ -37,7 +37,7 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
     if args.once {
         let outbox = Outbox::new(Arc::clone(session.site()));
         let telling = outbox.clone().beside();
-        timers.tick().await?;
+        Box::pin(timers.tick()).await?;
         timers.looked().await?;
         let exit = once(&worker).await;
         telling.end().await;
@@ -77,20 +77,20 @@ async fn tell(site: &Site, mut halted: Option<Halt>) {
 
 /// Fires schedules and sweeps until it is told to stop; then it never ends.
 async fn tick(timers: &mut Timers, asked: watch::Receiver<bool>) {
-    let ticking = async {
+    let ticking = Box::pin(async {
         loop {
             if let Err(error) = timers.tick().await {
                 tracing::error!(error = chain(&error), "Timers failed; trying again.");
             }
             tokio::time::sleep(TICK).await;
         }
-    };
+    });
     tokio::select! {
         () = told_to_stop(asked) => {}
         () = ticking => {}
     }
     timers.stop().await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn told_to_stop(mut asked: watch::Receiver<bool>) {
