@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn texts_without_a_common_line_are_shown_one_after_the_other() {
-        let long = |name: &str| (0..3_000).map(|line| format!("{name}{line}\n")).collect::<String>();
+        let long = |name: &str| (0..3_000).map(|line| format!("{name}{line}")).collect::<Vec<_>>().join("\n");
         let shown = difference(&long("a"), &long("b"));
         assert!(shown.starts_with("- a0\n- a1\n") && shown.ends_with("+ b2999\n"));
     }

@@ -62,7 +62,10 @@ impl PlaybookCase {
         let playbook = self.playbook(path, source, env)?;
         Ok(match playbook.bind(&self.inputs, self.now) {
             Ok(bound) => plan(&bound, &self.messages, &self.lists),
-            Err(error) => error.wrong.iter().map(|wrong| format!("refused: {}\n", visible(wrong))).collect(),
+            Err(error) => {
+                let refusals: Vec<_> = error.wrong.iter().map(|wrong| format!("refused: {}", visible(wrong))).collect();
+                refusals.join("\n")
+            }
         })
     }
 
