@@ -84,6 +84,10 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Check the configuration and playbooks, and report every mistake at once
     Check(CheckArgs),
+    /// Run the cases of playbooks and scripts, and show what differs
+    Test(TestArgs),
+    /// Make a case of what a playbook finds now, with hashes for addresses and other names
+    Record(RecordArgs),
     /// Search and freeze a plan, without running it
     Plan(PlanArgs),
     /// Run a playbook, or go on with a remediation
@@ -188,6 +192,31 @@ pub(crate) struct InitArgs {
 pub(crate) struct CheckArgs {
     /// Playbook names or files [default: all]
     pub(crate) playbooks: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// Cases, folders of cases, playbooks or scripts [default: all cases of the folders `workflows` and `scripts`]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// Playbook name
+    pub(crate) playbook: String,
+    /// An input of the playbook, its value as it is typed; repeated with the same name for several values
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) inputs: Vec<(String, String)>,
+    /// Name of the case; the file is PLAYBOOK.cases/NAME.toml, and is refused if it exists
+    #[arg(long, default_value = "recorded", value_name = "NAME")]
+    pub(crate) case: String,
+    /// Messages to record at most
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) most: usize,
+    /// Keep subjects, display names, names of attachments and values of header fields as they are
+    #[arg(long)]
+    pub(crate) with_subjects: bool,
 }
 
 /// Which playbook, with which inputs.

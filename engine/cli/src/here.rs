@@ -13,6 +13,8 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         Command::Backup { .. } => "backup",
         Command::Retention(_) => "retention",
         Command::Demo(_) => "demo",
+        Command::Test(_) => "test",
+        Command::Record(_) => "record",
         Command::Check(_)
         | Command::Connectors(_)
         | Command::Sweeps(_)

@@ -63,6 +63,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Init(args) => commands::init::run(&global, args).await,
         Command::Check(args) => commands::check::run(&global, args).await,
+        Command::Test(args) => commands::test::run(&global, &args),
+        Command::Record(args) => commands::record::run(&global, args).await,
         Command::Plan(args) => commands::plan::run(&global, args).await,
         Command::Run(args) => commands::run::run(&global, args).await,
         Command::Submit(args) => commands::submit::run(&global, *args).await,

@@ -173,7 +173,8 @@ async fn open_stores(config: &Config) -> Result<Vec<(String, Arc<dyn MailStore>)
     Ok(stores)
 }
 
-fn library(config: &Config) -> Result<Library, Failure> {
+/// Playbooks, scripts and lists: what needs neither database nor store.
+pub(crate) fn library(config: &Config) -> Result<Library, Failure> {
     let lists = Lists::new(config.lists.clone()).map_err(|error| Failure::misuse(format!("[lists]: {error}")))?;
     Ok(Library {
         workflows: config.resolve(&config.workflows),

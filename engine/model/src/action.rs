@@ -194,3 +194,24 @@ impl fmt::Display for ActionSource {
         f.pad(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_action_has_its_destination_and_all_but_one_can_be_undone() {
+        for (action, destination) in [
+            (Action::MoveToJunk, Some(LocationKind::Junk)),
+            (Action::MoveToInbox, Some(LocationKind::Inbox)),
+            (Action::MoveToDeletedItems, Some(LocationKind::DeletedItems)),
+            (Action::SoftDelete, Some(LocationKind::RecoverableItems)),
+            (Action::MoveToQuarantine, Some(LocationKind::Quarantine)),
+            (Action::HardDelete, None),
+            (Action::Restore, None),
+        ] {
+            assert_eq!(action.destination(), destination, "{action}");
+            assert_eq!(action.is_reversible(), action != Action::HardDelete, "{action}");
+        }
+    }
+}

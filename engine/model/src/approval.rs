@@ -206,4 +206,33 @@ mod tests {
             "the requester may withdraw"
         );
     }
+
+    #[test]
+    fn without_two_steps_the_requester_decides_too() {
+        let mut open = approval(1);
+        open.rule.two_step = false;
+        let ann = principal("ann", Role::Approver);
+        assert_eq!(open.vote(&ann, &vote("ann", Decision::Approve)), Ok(Standing::Approved));
+        let ann = principal("ann", Role::Analyst);
+        let refused = open.vote(&ann, &vote("ann", Decision::Approve));
+        assert!(
+            matches!(refused, Err(VoteRefused::MissingRole { .. })),
+            "the role is asked for all the same: {refused:?}"
+        );
+    }
+
+    #[test]
+    fn who_has_no_role_rejects_nothing_of_others() {
+        let bob = principal("bob", Role::Analyst);
+        let refused = approval(1).vote(&bob, &vote("bob", Decision::Reject)).unwrap_err().to_string();
+        assert_eq!(refused, "rule approver-role: bob needs one of the roles approver to decide on this approval");
+    }
+
+    #[test]
+    fn a_vote_counts_until_the_deadline() {
+        let eve = principal("eve", Role::Approver);
+        let at = |at| approval(1).vote(&eve, &Vote { at: Timestamp(at), ..vote("eve", Decision::Approve) });
+        assert_eq!(at(999), Ok(Standing::Approved));
+        assert_eq!(at(1_000), Err(VoteRefused::Expired { deadline: Timestamp(1_000) }));
+    }
 }

@@ -158,6 +158,8 @@ impl Default for OutcomeHasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::location::{Location, LocationKind};
+    use crate::outcome::{Former, OutcomeKind, Reason, Receipt};
 
     fn link() -> Link {
         Link {
@@ -195,5 +197,54 @@ mod tests {
         let digest = Digest::of(b"abc");
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert!("xyz".parse::<Digest>().is_err());
+    }
+
+    #[test]
+    fn people_see_the_first_twelve_digits() {
+        let digest = Digest::of(b"abc");
+        assert_eq!(digest.to_string(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(digest.short(), "ba7816bf8f01");
+        assert_eq!(format!("{digest:?}"), "Digest(ba7816bf8f01)");
+        assert_eq!(String::from(digest), digest.to_string());
+        assert_eq!(Digest::try_from(digest.to_string().to_uppercase()), Ok(digest));
+    }
+
+    fn outcome() -> Outcome {
+        let location = Location::new(LocationKind::Inbox, "INBOX");
+        let former = Former { location, flags: vec!["\\Seen".into()] };
+        Outcome {
+            seq: 3,
+            kind: OutcomeKind::Succeeded,
+            reason: Reason::Confirmed,
+            detail: Some("done".into()),
+            receipt: Some(Receipt { former, now: None, location: None, evidence: None }),
+            batch: Some(1),
+            recorded_at: Timestamp(5),
+        }
+    }
+
+    #[test]
+    fn every_field_of_an_outcome_and_their_order_count() {
+        let base = fold_outcomes([&outcome()]);
+        let changes: [fn(&mut Outcome); 9] = [
+            |outcome| outcome.seq += 1,
+            |outcome| outcome.kind = OutcomeKind::Failed,
+            |outcome| outcome.reason = Reason::ConfirmedAfterRestart,
+            |outcome| outcome.detail = None,
+            |outcome| outcome.receipt = None,
+            |outcome| outcome.receipt.as_mut().unwrap().former.flags.clear(),
+            |outcome| outcome.batch = Some(2),
+            |outcome| outcome.batch = None,
+            |outcome| outcome.recorded_at.0 += 1,
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut other = outcome();
+            change(&mut other);
+            assert_ne!(fold_outcomes([&other]), base, "change {number}");
+        }
+        let other = Outcome { seq: 4, ..outcome() };
+        assert_ne!(fold_outcomes([&outcome(), &other]), fold_outcomes([&other, &outcome()]));
+        assert_ne!(fold_outcomes([&outcome(), &other]), base, "none may be left out");
+        assert_eq!(fold_outcomes([]), OutcomeHasher::default().finish());
     }
 }

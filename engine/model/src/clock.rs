@@ -76,3 +76,40 @@ impl Clock for ManualClock {
         Timestamp(self.0.load(Ordering::SeqCst))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_added_and_taken_away_within_its_range() {
+        let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
+        assert_eq!(Timestamp(5).plus(second), Timestamp(1_000_005));
+        assert_eq!(Timestamp(5).minus(second), Timestamp(-999_995));
+        assert_eq!(Timestamp(5).plus(Duration::MAX), Timestamp(i64::MAX));
+        assert_eq!(Timestamp(-5).minus(Duration::MAX), Timestamp(i64::MIN));
+        assert_eq!(Timestamp(5).plus(day).since(Timestamp(5)), day);
+        assert_eq!(Timestamp(5).since(Timestamp(6)), Duration::ZERO);
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        let noon = Timestamp(1_795_435_200_000_000);
+        for given in ["2026-11-23T12:00:00Z", "2026-11-23T13:00:00+01:00"] {
+            assert_eq!(Timestamp::parse(given), Some(noon), "{given}");
+        }
+        assert_eq!(Timestamp::parse("2026-11-23"), Some(noon.minus(Duration::from_hours(12))));
+        assert_eq!((Timestamp::parse("yesterday"), Timestamp::parse("2026-02-30")), (None, None));
+        assert_eq!(noon.to_string(), "2026-11-23T12:00:00Z");
+        assert_eq!(format!("{noon:>22}"), "  2026-11-23T12:00:00Z");
+        assert_eq!(Timestamp(i64::MAX).to_string(), format!("{}us", i64::MAX));
+    }
+
+    #[test]
+    fn a_manual_clock_moves_when_it_is_told_to() {
+        let clock = ManualClock::new(Timestamp(7));
+        assert_eq!(clock.now(), Timestamp(7));
+        clock.advance(Duration::from_micros(3));
+        assert_eq!(clock.now(), Timestamp(10));
+    }
+}

@@ -105,4 +105,55 @@ mod tests {
             }
         }
     }
+
+    /// A different number in every place.
+    fn each(number: u64) -> Counts {
+        Counts {
+            submitted: number,
+            remediable: number * 2,
+            not_remediable: number * 3,
+            succeeded: number * 4,
+            already_in_destination: number * 5,
+            not_found: number * 6,
+            moved_since: number * 7,
+            failed: number * 8,
+            cancelled: number * 9,
+            open: number * 10,
+        }
+    }
+
+    #[test]
+    fn counts_are_added_place_by_place() {
+        assert_eq!(each(100).plus(each(1)), each(101));
+        assert_eq!(each(1).acted(), 4 + 5 + 6 + 7 + 8 + 9);
+        assert_eq!(each(1).parts().map(|(_, count)| count), [4, 5, 6, 7, 8, 9, 3, 10]);
+    }
+
+    #[test]
+    fn each_outcome_has_its_place() {
+        for kind in OutcomeKind::ALL {
+            let mut counts = Counts::planned(10, 2);
+            assert_eq!((counts.submitted, counts.open), (12, 10));
+            counts.record(kind, 3);
+            counts.record(kind, 2);
+            let places = counts.parts().into_iter().filter(|(name, _)| name.replace(' ', "-") == kind.as_str());
+            let expected = if kind == OutcomeKind::NotRemediable { (2, 10) } else { (5, 5) };
+            assert_eq!((places.map(|(_, count)| count).sum::<u64>(), counts.open), expected, "{kind}");
+            assert_eq!(counts.parts().into_iter().map(|(_, count)| count).sum::<u64>(), counts.submitted);
+        }
+    }
+
+    #[test]
+    fn a_sum_that_does_not_hold_is_seen() {
+        let right = Counts::planned(10, 2);
+        assert!(right.is_consistent());
+        for wrong in [
+            Counts { submitted: 13, ..right },
+            Counts { not_remediable: 3, ..right },
+            Counts { open: 9, ..right },
+            Counts { failed: 1, ..right },
+        ] {
+            assert!(!wrong.is_consistent(), "{wrong:?}");
+        }
+    }
 }

@@ -225,4 +225,12 @@ mod tests {
         let cron = Cron::parse("0 0 9 * * *", "Europe/Berlin").unwrap();
         assert_eq!(cron.local(Timestamp::parse("2026-11-23T08:00:00Z").unwrap()), "Mon 2026-11-23 09:00:00 +01:00");
     }
+
+    #[test]
+    fn no_slot_comes_again_when_the_clocks_are_put_back() {
+        assert_eq!(
+            slots("59 59 * * * *", "Europe/Berlin", "2026-10-24T23:59:59Z", 3),
+            ["10-25T00:59", "10-25T01:59", "10-25T02:59"]
+        );
+    }
 }

@@ -139,10 +139,7 @@ impl Request {
 
     /// The remediation that this one undoes or tries again.
     pub fn follows(&self) -> Option<&RemediationId> {
-        match &self.origin {
-            Origin::Fresh => None,
-            Origin::Undo { of } | Origin::Retry { of } | Origin::Sweep { of } => Some(of),
-        }
+        self.origin.of()
     }
 }
 
@@ -252,6 +249,91 @@ impl Event {
             Self::Cancelled { .. } => "cancelled",
             Self::Verified { .. } => "verified",
             Self::Finished => "finished",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{events, request};
+
+    fn of() -> RemediationId {
+        RemediationId::from_random(4)
+    }
+
+    fn origins() -> [Origin; 4] {
+        [Origin::Fresh, Origin::Undo { of: of() }, Origin::Retry { of: of() }, Origin::Sweep { of: of() }]
+    }
+
+    #[test]
+    fn only_what_stands_for_itself_or_sweeps_is_searched() {
+        let table = origins().map(|origin| (origin.as_str(), origin.is_searched(), origin.of().cloned()));
+        let expected = [
+            ("fresh", true, None),
+            ("undo", false, Some(of())),
+            ("retry", false, Some(of())),
+            ("sweep", true, Some(of())),
+        ];
+        assert_eq!(table, expected);
+        for origin in origins() {
+            assert_eq!(serde_json::to_value(&origin).unwrap()["kind"], origin.as_str());
+            let request = Request { origin: origin.clone(), ..request(Action::SoftDelete, ActionSource::Manual) };
+            assert_eq!(request.follows(), origin.of());
+        }
+    }
+
+    #[test]
+    fn a_selection_is_told_in_words_as_far_as_they_are_known() {
+        let said = |origin: &Origin, mode: SelectionMode, in_words: &str| {
+            let picked = vec![Picked::default(); 3];
+            let plain = request(Action::SoftDelete, ActionSource::Manual);
+            Request { origin: origin.clone(), mode, picked, in_words: in_words.into(), ..plain }.selection_in_words()
+        };
+        let [fresh, undo, retry, sweep] = origins();
+        let of = of();
+        for (origin, mode, in_words, expected) in [
+            (&fresh, SelectionMode::Query, "from eve", "from eve".to_owned()),
+            (&fresh, SelectionMode::Handpicked, "3 picked", "3 picked".to_owned()),
+            (&fresh, SelectionMode::Query, "", "playbook purge (sender=eve@evil.example)".to_owned()),
+            (&fresh, SelectionMode::Handpicked, "", "3 picked messages".to_owned()),
+            (&undo, SelectionMode::Query, "from eve", format!("messages that {of} moved")),
+            (&retry, SelectionMode::Query, "from eve", format!("messages that failed in {of}")),
+            (&sweep, SelectionMode::Query, "from eve", format!("late copies of what {of} looked for: from eve")),
+            (&sweep, SelectionMode::Query, "", format!("late copies of what {of} looked for")),
+        ] {
+            assert_eq!(said(origin, mode, in_words), expected);
+        }
+    }
+
+    #[test]
+    fn the_order_in_which_messages_were_picked_makes_no_other_selection() {
+        let pick = |mailbox: &str| Picked { mailbox: mailbox.into(), ..Picked::default() };
+        let of = |picked| Request { picked, ..request(Action::SoftDelete, ActionSource::Manual) }.selection();
+        assert_eq!(of(vec![pick("ann"), pick("ben")]), of(vec![pick("ben"), pick("ann")]));
+        assert_ne!(of(vec![pick("ann")]), of(vec![pick("ben")]));
+    }
+
+    #[test]
+    fn the_kind_of_an_event_is_its_name_in_json() {
+        let more = [
+            Event::PlanRefused { reason: StopReason::Targets { limit: 1, planned: 2 } },
+            Event::ReplanRequested,
+            Event::Expired,
+            Event::PauseRequested { by: "ann".into() },
+            Event::Paused { reason: StopReason::Targets { limit: 1, planned: 2 } },
+            Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } },
+            Event::Released,
+            Event::Resumed { by: "ann".into() },
+            Event::CancelRequested { by: "ann".into() },
+            Event::Cancelled { by: "ann".into(), targets: 1, outcomes: Digest([0; 32]) },
+            Event::Verified { confirmed: 1, unconfirmed: 0, sample: vec![] },
+        ];
+        let all: Vec<_> = events(Action::SoftDelete).into_iter().map(|(event, _)| event).chain(more).collect();
+        let kinds: std::collections::BTreeSet<_> = all.iter().map(Event::kind).collect();
+        assert_eq!(kinds.len(), 19, "every kind is here");
+        for event in all {
+            assert_eq!(serde_json::to_value(&event).unwrap()["event"], event.kind());
         }
     }
 }

@@ -23,3 +23,21 @@ impl fmt::Display for Gap {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_named_as_far_as_it_is_known() {
+        for (folder, item, said) in [
+            ("", "", "no right"),
+            ("Archive", "", "folder `Archive`: no right"),
+            ("", "7", "`7`: no right"),
+            ("Archive", "7", "`7` in folder `Archive`: no right"),
+        ] {
+            let gap = Gap { folder: folder.into(), item: item.into(), reason: "no right".into() };
+            assert_eq!(gap.to_string(), said);
+        }
+    }
+}

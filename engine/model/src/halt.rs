@@ -23,3 +23,14 @@ impl fmt::Display for Halt {
         write!(f, "halted since {} by {}: {}", self.since, self.by, self.reason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_halt_says_who_when_and_why() {
+        let halt = Halt { by: "ann".into(), reason: "wrong campaign".into(), since: Timestamp(0) };
+        assert_eq!(halt.to_string(), "halted since 1970-01-01T00:00:00Z by ann: wrong campaign");
+    }
+}

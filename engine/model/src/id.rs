@@ -176,4 +176,49 @@ mod tests {
             )
         );
     }
+
+    #[test]
+    fn five_bits_make_a_digit_and_sixty_an_identifier() {
+        for (bits, printed) in [
+            (0, "R-000000000000"),
+            (31, "R-Z00000000000"),
+            (1 << 5, "R-010000000000"),
+            (u64::MAX, "R-ZZZZZZZZZZZZ"),
+            (1 << 60, "R-000000000000"),
+        ] {
+            let id = RemediationId::from_random(bits);
+            assert_eq!((id.as_str(), id.to_string().as_str(), format!("{id:?}").as_str()), (printed, printed, printed));
+            assert_eq!(String::from(id), printed);
+        }
+        assert_eq!(format!("{:>16}", RemediationId::from_random(0)), "  R-000000000000");
+        assert_ne!(RemediationId::from_random(0), RemediationId::from_random(1));
+        let known: std::collections::HashSet<_> = (0..100).map(RemediationId::from_random).collect();
+        assert_eq!((known.len(), known.contains(&RemediationId::from_random(7))), (100, true));
+    }
+
+    #[test]
+    fn hashes_of_identifiers_differ_as_they_do() {
+        use std::hash::{BuildHasher as _, RandomState};
+        let state = RandomState::new();
+        let hash = |bits| state.hash_one(RemediationId::from_random(bits));
+        assert_eq!(hash(1), hash(1));
+        assert_ne!(hash(1), hash(2));
+    }
+
+    #[test]
+    fn what_is_no_identifier_is_refused_with_its_noun() {
+        for wrong in ["R-00000000000", "R-0000000000000", "R-00000000000U", "R-00000000000!", "R000000000000", "R", ""]
+        {
+            let refused = wrong.parse::<RemediationId>().unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("`{wrong}` is not a remediation ID: expected R-")), "{refused}");
+        }
+        let nouns = ["x".parse::<AlertId>().unwrap_err(), InvestigationId::try_from("x".to_owned()).unwrap_err()];
+        assert!(nouns[0].to_string().contains("is not an alert ID: expected L-"));
+        assert!(nouns[1].to_string().contains("is not an investigation ID: expected I-"));
+        assert_eq!(
+            " r-000000000001\n".parse(),
+            Ok(RemediationId::from_random(1 << 55)),
+            "blanks around it do not count"
+        );
+    }
 }

@@ -93,4 +93,17 @@ mod tests {
         assert_eq!(inputs.pairs().count(), 4);
         assert!(serde_json::from_str::<Inputs>(r#"{"subject":7}"#).unwrap_err().to_string().contains("list of texts"));
     }
+
+    #[test]
+    fn each_name_is_listed_with_its_values() {
+        assert!(Inputs::default().is_empty());
+        assert_eq!((Inputs::default().iter().count(), Inputs::default().get("from")), (0, None));
+        let inputs: Inputs = [("to", "c@x"), ("from", "a@x"), ("from", "b@x")].into();
+        assert!(!inputs.is_empty());
+        let listed: Vec<_> = inputs.iter().map(|(name, values)| (name, values.join(" "))).collect();
+        assert_eq!(listed, [("from", "a@x b@x".to_owned()), ("to", "c@x".to_owned())]);
+        let pairs: Vec<_> = inputs.pairs().collect();
+        assert_eq!(pairs, [("from", "a@x"), ("from", "b@x"), ("to", "c@x")]);
+        assert_eq!((inputs.get("to").unwrap(), inputs.get("cc")), (&["c@x".to_owned()][..], None));
+    }
 }

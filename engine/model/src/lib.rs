@@ -40,6 +40,8 @@ mod sweep;
 mod text;
 mod throttle;
 mod unseen;
+#[cfg(test)]
+mod vocabulary;
 mod words;
 
 pub use action::{Action, ActionSource, Severity, UnknownWord};

@@ -177,4 +177,32 @@ mod tests {
         assert_eq!(serde_json::to_string(&serde_json::from_str::<LimitExceeded>(old).unwrap()).unwrap(), old);
         assert!(limits.check_batch(50_000).is_ok() && limits.check_batch(50_001).is_err());
     }
+
+    #[test]
+    fn each_limit_names_what_it_limits_and_what_to_do() {
+        let narrow =
+            "narrow the query, for example by latest delivery location or time, or raise the limit in [limits]";
+        for (key, what, advice) in [
+            ("handpicked", "number of handpicked messages", "select by query instead"),
+            ("query", "number of messages of a query", narrow),
+            ("query-with-exclusions", "number of messages of a query with exclusions", narrow),
+            ("exclusions", "number of exclusions", "put the exceptions into a filter script instead"),
+            ("batch", "batch size", "ask for a smaller batch"),
+        ] {
+            let exceeded = LimitExceeded { key: key.into(), limit: 5, count: 6, stopped: false };
+            let said = format!("the {what} is limited to 5 and 6 were asked for; {advice}");
+            assert_eq!(exceeded.to_string(), said);
+            assert_eq!(
+                exceeded.by_search().to_string(),
+                said.replace("6 were asked for", "the search stopped at 6: at least so many match")
+            );
+        }
+    }
+
+    #[test]
+    fn each_mode_has_its_limit() {
+        let limits = Limits { handpicked: 1, query: 2, query_with_exclusions: 3, exclusions: 4, batch: 5 };
+        assert_eq!(SelectionMode::ALL.map(|mode| limits.messages(mode)), [1, 2, 3]);
+        assert_eq!(limits.check_batch(6).unwrap_err().limit, 5);
+    }
 }

@@ -88,4 +88,26 @@ mod tests {
             assert!(url(wrong).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn it_is_shown_and_stored_as_it_was_given() {
+        let url = PublicUrl::try_from("https://clawback.example/soc/".to_owned()).unwrap();
+        assert_eq!(
+            (url.to_string().as_str(), format!("{url:>30}").as_str()),
+            ("https://clawback.example/soc", "  https://clawback.example/soc")
+        );
+        assert_eq!(url.page("/history"), "https://clawback.example/soc/history");
+        assert_eq!(String::from(url), "https://clawback.example/soc");
+    }
+
+    #[test]
+    fn a_host_begins_with_a_letter_a_digit_or_a_bracket() {
+        for (given, right) in
+            [("https://-a.example", false), ("https://.", false), ("http://7.example", true), ("https://a/%20", true)]
+        {
+            assert_eq!(PublicUrl::try_from(given.to_owned()).is_ok(), right, "{given}");
+        }
+        let refused = PublicUrl::try_from("\u{202e}x".to_owned()).unwrap_err().to_string();
+        assert!(refused.starts_with("`\\u{202e}x` is not a public address"), "{refused}");
+    }
 }

@@ -129,3 +129,33 @@ impl From<Location> for String {
         location.to_string()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_outside_of_the_mailboxes_is_out_of_reach() {
+        let out_of_reach: Vec<_> = LocationKind::ALL.into_iter().filter(|kind| !kind.is_remediable()).collect();
+        let expected =
+            [LocationKind::OnPremisesExternal, LocationKind::Failed, LocationKind::Dropped, LocationKind::Unknown];
+        assert_eq!(out_of_reach, expected);
+    }
+
+    #[test]
+    fn a_location_is_read_as_it_is_written() {
+        for (location, written) in [
+            (Location::new(LocationKind::Inbox, "INBOX"), "inbox:INBOX"),
+            (Location::new(LocationKind::Folder, "a:b/c"), "folder:a:b/c"),
+            (Location::new(LocationKind::Dropped, ""), "dropped"),
+        ] {
+            assert_eq!(location.to_string(), written);
+            assert_eq!(
+                (written.parse(), Location::try_from(written.to_owned())),
+                (Ok(location.clone()), Ok(location.clone()))
+            );
+            assert_eq!(String::from(location), written);
+        }
+        assert_eq!("attic:x".parse::<Location>().unwrap_err(), "attic".parse::<LocationKind>().unwrap_err());
+    }
+}

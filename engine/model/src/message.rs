@@ -80,3 +80,28 @@ impl Message {
 pub(crate) fn domain_of(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::message;
+
+    #[test]
+    fn who_could_be_shown_as_the_sender() {
+        let mut mail = message(1);
+        mail.also_from = vec!["ceo@corp.example".into()];
+        assert_eq!(mail.senders().collect::<Vec<_>>(), ["eve@evil.example", "ceo@corp.example"]);
+        assert_eq!(mail.from_domain(), "evil.example");
+        mail.from_address = String::new();
+        assert_eq!(mail.senders().collect::<Vec<_>>(), ["ceo@corp.example"]);
+        assert_eq!(mail.from_domain(), "");
+        assert_eq!(domain_of("\"a@b\"@c.example"), "c.example");
+    }
+
+    #[test]
+    fn the_first_field_of_a_name_is_the_header() {
+        let mut mail = message(1);
+        mail.headers = vec![("x".into(), "0".into()), ("list-id".into(), "1".into()), ("list-id".into(), "2".into())];
+        assert_eq!((mail.header("list-id"), mail.header("subject")), (Some("1"), None));
+    }
+}

@@ -260,3 +260,27 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::location::LocationKind;
+
+    #[test]
+    fn a_message_lies_where_the_receipt_says_or_where_it_was() {
+        let planned = Location::new(LocationKind::Inbox, "INBOX");
+        let junk = Location::new(LocationKind::Junk, "Junk");
+        for kind in OutcomeKind::ALL {
+            let unseen = matches!(kind, OutcomeKind::NotFound | OutcomeKind::MovedSince);
+            for (receipt, after) in
+                [(None, (!unseen).then_some(&planned)), (Some(Some(junk.clone())), Some(&junk)), (Some(None), None)]
+            {
+                let former = Former { location: planned.clone(), flags: vec![] };
+                let receipt = receipt.map(|location| Receipt { former, now: None, location, evidence: None });
+                let (detail, batch, recorded_at) = (None, None, Timestamp(0));
+                let outcome = Outcome { seq: 0, kind, reason: Reason::Confirmed, detail, receipt, batch, recorded_at };
+                assert_eq!(outcome.location_after(&planned), after, "{outcome:?}");
+            }
+        }
+    }
+}

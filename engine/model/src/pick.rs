@@ -137,4 +137,29 @@ mod tests {
         let read: Picked = serde_json::from_str(old).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), old);
     }
+
+    #[test]
+    fn a_mailbox_has_no_case_and_only_a_message_id_is_not_sure() {
+        let mail = message(1);
+        let of = |mailbox: &str| Picked { mailbox: mailbox.into(), ..pick(" <1@evil.example> ", None, None) };
+        assert!(of("ANN@corp.example").names(&mail) && !of("ben@corp.example").names(&mail));
+        assert!(same_mailbox("JÖRG@x", "jörg@x") && !same_mailbox("jörg@x", "jorg@x"));
+        assert!(of(" ").check().is_err() && !of(" ").names(&mail));
+        assert!(of("ann@corp.example").is_by_message_id());
+        assert!(
+            !pick("<1@x>", Some("f"), None).is_by_message_id() && !pick("<1@x>", None, Some("l")).is_by_message_id()
+        );
+    }
+
+    #[test]
+    fn every_pick_names_a_message() {
+        let (named, nameless) = (pick("<1@x>", None, None), pick("", None, None));
+        for mode in [SelectionMode::Handpicked, SelectionMode::QueryWithExclusions] {
+            assert!(check_picks(mode, &[named.clone(), nameless.clone()]).is_err(), "{mode}");
+        }
+        assert_eq!(check_picks(SelectionMode::QueryWithExclusions, &[]), Ok(()));
+        for given in [pick("<1@x>", None, None), pick("", Some("f"), None), pick("", None, Some("l"))] {
+            assert_eq!(given.check(), Ok(()));
+        }
+    }
 }

@@ -139,3 +139,32 @@ impl Principal {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_role_may_what_it_is_for() {
+        use Permission::{Administer, Control, Decide, Examine, Purge, Read, Submit};
+        let all = [Read, Submit, Decide, Control, Administer, Examine, Purge];
+        for (role, allowed) in [
+            (Role::Viewer, &[Read][..]),
+            (Role::Analyst, &[Read, Submit, Control]),
+            (Role::Approver, &[Read, Submit, Decide, Control]),
+            (Role::Admin, &[Read, Submit, Control, Administer]),
+            (Role::Examiner, &[Read, Examine]),
+            (Role::Purger, &[Read, Purge]),
+        ] {
+            let who = Principal { name: "ann".into(), kind: PrincipalKind::Person, roles: vec![role] };
+            let may: Vec<_> = all.into_iter().filter(|permission| who.may(*permission)).collect();
+            assert_eq!(may, allowed, "{role}");
+        }
+        let nobody = Principal { name: "ann".into(), kind: PrincipalKind::Person, roles: vec![] };
+        assert!(all.into_iter().all(|permission| !nobody.may(permission)));
+        for permission in all {
+            let who = Principal { roles: vec![permission.role()], ..nobody.clone() };
+            assert!(who.may(permission), "{permission:?}: an error names a role that helps");
+        }
+    }
+}

@@ -175,3 +175,137 @@ fn key(store: &str, mailbox: &str, fingerprint: &str, place: Option<&Location>) 
     key.copy_from_slice(&hash.finalize()[..16]);
     key
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Action;
+    use crate::example::{events, fold, messages};
+    use crate::location::LocationKind;
+    use crate::plan::tests::message;
+
+    fn sweep(approval: SweepApproval) -> Sweep {
+        Sweep { every: Duration::from_mins(15), lasts: Duration::from_hours(48), approval, at_most: 10 }
+    }
+
+    fn ended(status: Status) -> Remediation {
+        Remediation { status, ..fold(&events(Action::SoftDelete)) }
+    }
+
+    #[test]
+    fn the_first_approval_covers_so_many_and_no_more() {
+        let same = sweep(SweepApproval::Same);
+        assert!(same.covers(4, 6) && same.covers(10, 0) && !same.covers(4, 7) && !same.covers(u64::MAX, 1));
+        assert!(!sweep(SweepApproval::New).covers(0, 1));
+    }
+
+    #[test]
+    fn a_sweep_follows_what_ended_well_until_its_time_is_over() {
+        let sweep = sweep(SweepApproval::Same);
+        for status in Status::ALL {
+            let first = ended(status);
+            let next = sweep.next(&first, None, first.updated_at);
+            let expected = match status {
+                Status::Completed | Status::PartiallyCompleted | Status::NothingToDo => SweepStep::Look { last: false },
+                _ if status.is_final() => SweepStep::End(SweepEnd::FirstEnded { status }),
+                _ => SweepStep::Wait,
+            };
+            assert_eq!(next, expected, "{status}");
+        }
+        let first = ended(Status::Completed);
+        let until = first.updated_at.plus(Duration::from_hours(48));
+        assert_eq!(sweep.until(&first), until);
+        let before = until.minus(Duration::from_micros(1));
+        assert_eq!(sweep.next(&first, None, before), SweepStep::Look { last: false });
+        assert_eq!(sweep.next(&first, None, until), SweepStep::Look { last: true });
+    }
+
+    #[test]
+    fn a_follow_up_that_a_person_or_a_rule_refused_is_the_last() {
+        let first = ended(Status::Completed);
+        let look = SweepStep::Look { last: false };
+        let limit = || Some(StopReason::Targets { limit: 1, planned: 2 });
+        let away = || Some(StopReason::PlanFailed { detail: "no answer".into() });
+        for (status, stop, expected) in [
+            (Status::Completed, None, Some(look.clone())),
+            (Status::NothingToDo, None, Some(look.clone())),
+            (Status::Failed, None, Some(look.clone())),
+            (Status::Failed, away(), Some(look.clone())),
+            (Status::Expired, None, Some(look)),
+            (Status::InProgress, None, Some(SweepStep::Wait)),
+            (Status::PendingApproval, None, Some(SweepStep::Wait)),
+            (Status::Failed, limit(), None),
+            (Status::Rejected, None, None),
+            (Status::Cancelled, None, None),
+        ] {
+            let newest = Remediation { stop, ..ended(status) };
+            let end = SweepStep::End(SweepEnd::FollowUpEnded { id: newest.id.clone(), status });
+            let next = sweep(SweepApproval::Same).next(&first, Some(&newest), first.updated_at);
+            assert_eq!(next, expected.unwrap_or(end), "{status} {:?}", newest.stop);
+        }
+    }
+
+    #[test]
+    fn what_was_dealt_with_is_no_news_where_it_was_left() {
+        let found = |target: &Target, location: &Location| {
+            let mut mail = message(1);
+            (mail.store, mail.mailbox) = (target.store.clone(), target.mailbox.clone());
+            mail.reference = target.reference.clone();
+            mail.location = location.clone();
+            mail
+        };
+        let elsewhere = Location::new(LocationKind::Folder, "Elsewhere");
+        for (target, outcome) in messages() {
+            let mut done = DoneWith::default();
+            assert!(!done.contains(&found(&target, &target.location)));
+            done.note(&target, &outcome);
+            let moved_to = outcome.receipt.as_ref().and_then(|receipt| receipt.location.clone());
+            let known = |place: &Location| done.contains(&found(&target, place));
+            let expected = match outcome.kind {
+                OutcomeKind::Succeeded => (false, true, false),
+                // Its owner has taken it in hand.
+                OutcomeKind::MovedSince => (true, true, true),
+                OutcomeKind::NotFound => (false, false, false),
+                _ => (true, true, false),
+            };
+            let left_at = moved_to.as_ref().unwrap_or(&target.location);
+            assert_eq!((known(&target.location), known(left_at), known(&elsewhere)), expected, "{}", outcome.kind);
+            // Other mailboxes, stores and messages are not meant.
+            for change in [
+                |mail: &mut Message| mail.mailbox = "other".into(),
+                |mail: &mut Message| mail.store = "other".into(),
+                |mail: &mut Message| mail.reference.fingerprint.push('x'),
+            ] {
+                let mut other = found(&target, left_at);
+                change(&mut other);
+                assert!(!done.contains(&other), "{}", outcome.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_deleted_for_good_may_come_again() {
+        let (target, mut outcome) = messages().remove(0);
+        outcome.receipt.as_mut().unwrap().location = None;
+        let mut done = DoneWith::default();
+        done.note(&target, &outcome);
+        assert!(done.0.is_empty());
+    }
+
+    #[test]
+    fn a_sweep_says_why_it_ended() {
+        let id = RemediationId::from_random(0);
+        let by = || "ann".to_owned();
+        for (end, said) in [
+            (SweepEnd::Over, "its time is over"),
+            (SweepEnd::FirstEnded { status: Status::Failed }, "the first remediation is failed"),
+            (SweepEnd::FollowUpEnded { id, status: Status::Rejected }, "R-000000000000 is rejected"),
+            (SweepEnd::NotAskedFor, "its `when` does not hold for the first plan"),
+            (SweepEnd::Broken { detail: "no such step".into() }, "no such step"),
+            (SweepEnd::Undone { by: by() }, "ann put back what was moved"),
+            (SweepEnd::Stopped { by: by() }, "ann stopped it"),
+        ] {
+            assert_eq!(end.to_string(), said);
+        }
+    }
+}

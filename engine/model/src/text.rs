@@ -91,4 +91,27 @@ mod tests {
             prop_assert!(!visible_line(&text, most).chars().any(is_deceptive));
         }
     }
+
+    #[test]
+    fn whatever_a_spreadsheet_takes_for_a_formula_is_quoted() {
+        for first in ['=', '+', '-', '@', '\t', '\r', '\n', '|', '%', '＝', '＋', '－', '＠'] {
+            let text = format!("{first}1");
+            assert_eq!(csv_safe(&text), format!("'{}", visible(&text)));
+            assert_eq!(csv_safe(&format!("1{first}")), visible(&format!("1{first}")));
+        }
+    }
+
+    #[test]
+    fn a_line_is_cut_only_where_it_is_too_long() {
+        assert_eq!(visible_line("abcd", 4), "abcd");
+        assert_eq!(visible_line("äöüßé", 4), "äöü…");
+        assert_eq!(visible_line("ab", 1), "…");
+        assert_eq!(visible_line("\u{202e}", 1), "\\u{202e}");
+    }
+
+    #[test]
+    fn json_keeps_its_line_breaks_and_plain_text() {
+        assert_eq!(ascii_where_deceptive("{\n\"ä\u{7f}\": 1\n}"), "{\n\"ä\\u007f\": 1\n}");
+        assert!(is_deceptive('\u{202e}') && !is_deceptive('ä'));
+    }
 }

@@ -146,4 +146,24 @@ mod tests {
             "recipients-ratio: 3999 recipients of 10000 messages are less than 40.0 %, so one recipient may have at most 1000; a@x has 1001"
         );
     }
+
+    #[test]
+    fn a_plan_within_one_of_the_two_limits_is_accepted() {
+        let site = Throttles { recipients_ratio: 0.5, messages_to_one: 10, ..Throttles::default() };
+        let check = |planned, mailboxes, largest| {
+            let facts = PlanFacts { mailboxes, largest, ..PlanFacts::default() };
+            site.check_plan(&Counts::planned(planned, 0), &facts)
+        };
+        assert_eq!(check(100, 1, Some(("a@x".into(), 10))), None);
+        assert_eq!(check(100, 1, None), None, "an empty plan has no largest mailbox");
+        assert_eq!(check(100, 50, Some(("a@x".into(), 11))), None);
+        assert!(check(100, 49, Some(("a@x".into(), 11))).is_some());
+    }
+
+    #[test]
+    fn the_time_of_the_same_selection_is_given_in_minutes() {
+        assert_eq!(Throttles::default().same_selection(), Duration::from_hours(1));
+        let crowd = Crowd { in_progress: 49, ..Crowd::default() };
+        assert_eq!(Throttles::default().room(&crowd), None);
+    }
 }

@@ -132,3 +132,77 @@ pub(crate) fn leave_out(all: &mut Vec<LeftOut>, by: &str, reason: Option<String>
         None => all.push(LeftOut { by: by.to_owned(), reason, count }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_counted_in_words() {
+        let said = |kind: UnseenKind, count| Unseen { kind, count, examples: vec![] }.in_words();
+        for (kind, one, several) in [
+            (UnseenKind::Store, "store could not be searched", "stores could not be searched"),
+            (UnseenKind::Part, "folder or message could not be read", "folders or messages could not be read"),
+            (
+                UnseenKind::ScriptFault,
+                "message could not be judged, as a script failed on it",
+                "messages could not be judged, as a script failed on them",
+            ),
+            (
+                UnseenKind::CutText,
+                "message has a text too long to be judged whole",
+                "messages have a text too long to be judged whole",
+            ),
+            (UnseenKind::Pick, "picked message was not found", "picked messages were not found"),
+            (UnseenKind::Exclusion, "exclusion matched nothing", "exclusions matched nothing"),
+        ] {
+            assert_eq!((said(kind, 1), said(kind, 2)), (format!("1 {one}"), format!("2 {several}")));
+        }
+    }
+
+    #[test]
+    fn a_few_examples_are_kept_and_all_are_counted() {
+        let mut all = Vec::new();
+        for number in 0..30 {
+            note(&mut all, UnseenKind::Pick, 2, number.to_string(), "gone".into());
+            note(&mut all, UnseenKind::Store, 1, "corp".into(), "no answer".into());
+        }
+        assert_eq!(all.iter().map(|one| (one.count, one.examples.len())).collect::<Vec<_>>(), [(60, 20), (30, 1)]);
+        let (more, part) = (all[0].clone(), Unseen { kind: UnseenKind::Part, count: 3, examples: vec![] });
+        let mut sum = vec![Unseen { kind: UnseenKind::Pick, count: 1, examples: vec![("x".into(), "gone".into())] }];
+        for found in [more, part.clone()] {
+            absorb(&mut sum, found);
+        }
+        assert_eq!((sum[0].count, sum[0].examples.len(), &sum[0].examples[1].0), (61, 20, &"0".to_owned()));
+        assert_eq!(sum[1], part);
+    }
+
+    #[test]
+    fn messages_left_out_are_counted_by_script_and_reason() {
+        let mut all = Vec::new();
+        let why = |reason: &str| Some(reason.to_owned());
+        for (by, reason, count) in
+            [("a", why("x"), 1), ("a", why("y"), 2), ("a", None, 3), ("b", why("x"), 4), ("a", why("x"), 5)]
+        {
+            leave_out(&mut all, by, reason, count);
+        }
+        let said: Vec<_> = all.iter().map(LeftOut::in_words).collect();
+        assert_eq!(said, ["6 messages by a: x", "2 messages by a: y", "3 messages by a", "4 messages by b: x"]);
+        assert_eq!(LeftOut { by: "a".into(), reason: None, count: 1 }.in_words(), "1 message by a");
+    }
+
+    #[test]
+    fn reasons_beyond_the_most_are_counted_under_their_script() {
+        let mut all = Vec::new();
+        for number in 0..REASONS {
+            leave_out(&mut all, "a", Some(number.to_string()), 1);
+        }
+        for (by, reason) in [("a", "7"), ("a", "new"), ("a", "newer"), ("b", "7")] {
+            leave_out(&mut all, by, Some(reason.to_owned()), 1);
+        }
+        assert_eq!(all.len(), REASONS + 2);
+        assert_eq!(all[7].count, 2, "a reason that is known is counted as before");
+        let rest: Vec<_> = all[REASONS..].iter().map(LeftOut::in_words).collect();
+        assert_eq!(rest, ["2 messages by a", "1 message by b"]);
+    }
+}

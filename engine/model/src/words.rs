@@ -186,4 +186,35 @@ mod tests {
         };
         insta::assert_snapshot!(selection.in_words().replace("; ", "\n"));
     }
+
+    #[test]
+    fn numbers_have_their_nouns_and_long_lists_their_rest() {
+        let from = |number: usize| Condition::From((0..number).map(|one| format!("{one}@x")).collect());
+        let said = |number| words(SelectionMode::Query, 0, vec![from(number)]);
+        assert!(said(50).starts_with("from 0@x or 1@x or ") && said(50).contains("or 49@x; in all"), "{}", said(50));
+        assert!(said(52).contains("or 49@x or 2 more; in all"), "{}", said(52));
+        let picked = |picked| words(SelectionMode::Handpicked, picked, vec![]);
+        assert!(picked(1).starts_with("1 picked message;") && picked(2).starts_with("2 picked messages;"));
+    }
+
+    #[test]
+    fn stores_further_conditions_and_an_only_branch_are_told() {
+        let first = Predicate::all([Condition::Folder(vec!["A".into()])]);
+        let only = Condition::Any(vec![Predicate::all([Condition::LargerThan(2)])]);
+        let further = Predicate::all([only, Condition::LatestLocation(vec![LocationKind::Folder])]);
+        let stores = ["corp".to_owned(), "two words".to_owned(), String::new()];
+        let selection = Selection {
+            mode: SelectionMode::Query,
+            picked: 0,
+            predicate: &first,
+            further: &[&further],
+            scripts: &["a.rhai", "b.rhai"],
+            stores: Some(&stores),
+        };
+        assert_eq!(
+            selection.in_words(),
+            "in folder \"A\"; in another folder; larger than 2 bytes; in stores corp or \"two words\" or \"\"; \
+             kept by script a.rhai; kept by script b.rhai"
+        );
+    }
 }

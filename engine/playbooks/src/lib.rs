@@ -3,6 +3,7 @@
 //! **Invariant:** nothing runs that was not checked in full. Pure: sources come in as text, and neither clock nor file is read.
 
 mod bind;
+mod case;
 mod condition;
 mod diagnostic;
 mod input;
@@ -16,6 +17,7 @@ mod trigger;
 mod yaml;
 
 pub use bind::{BindError, Bound, Judge, Judgement};
+pub use case::{CaseError, PlaybookCase, Recorded, Recording, ScriptCase, difference};
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use input::Input;
 pub use load::{Env, Playbook};

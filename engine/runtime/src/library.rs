@@ -112,6 +112,6 @@ impl Library {
     }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::File { path: path.display().to_string(), detail: error.to_string() }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod mutants;
 mod plugins;
 mod schema;
 mod test;
@@ -20,6 +21,8 @@ enum Command {
     Bench(bench::Bench),
     /// Run the contract suite over a connector: imap, maildir, fake.
     Conformance(conformance::Options),
+    /// Change engine/model in small ways, and count how many of these its unit tests notice.
+    Mutants(mutants::Options),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
     Plugins(plugins::Options),
     /// Write the JSON Schema of playbooks, or check that the committed one is up to date.
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(bench) => bench::run(&bench),
         Command::Conformance(options) => conformance::run(&options),
+        Command::Mutants(options) => mutants::run(&options),
         Command::Plugins(options) => plugins::run(&options),
         Command::Schema(options) => schema::run(&options),
         Command::Test(options) => test::run(&options),

@@ -200,7 +200,8 @@ fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-fn root() -> Result<PathBuf, Box<dyn Error>> {
+/// The top of the repository.
+pub(crate) fn root() -> Result<PathBuf, Box<dyn Error>> {
     Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?)
 }
 

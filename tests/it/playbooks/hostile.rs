@@ -2,16 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use clawback_model::Message;
 use clawback_scripting::{Context, FilterScript, Lists};
 
-use super::message::Mail;
+use super::message::ordinary;
 
 fn outcome(source: &str) -> String {
     let started = Instant::now();
     let found = match FilterScript::compile("hostile.rhai", source, &Lists::default()) {
         Err(error) => format!("refused: {error}"),
-        Ok(script) => match script.keep(&Message::from(Mail::default()), &Context::default()) {
+        Ok(script) => match script.keep(&ordinary(), &Context::default()) {
             Ok(verdict) => format!("{verdict:?}"),
             Err(fault) => format!("fault: {fault}"),
         },
@@ -55,7 +54,7 @@ fn print_is_captured_and_bounded() {
     let script = FilterScript::compile("print.rhai", source, &Lists::default()).unwrap();
     let context = Context::default();
     let mut session = script.session(&context);
-    assert!(session.keep(&Mail::default().into()).unwrap().keep);
+    assert!(session.keep(&ordinary()).unwrap().keep);
     let printed = session.take_printed();
     assert_eq!(printed.len(), 20);
     assert!(!printed[0].contains('\u{1b}'));
@@ -70,7 +69,7 @@ fn a_huge_subject_is_no_fault() {
         &Lists::default(),
     )
     .unwrap();
-    let mut message = Message::from(Mail::default());
+    let mut message = ordinary();
     message.subject = "ü".repeat(1 << 20);
     assert!(script.keep(&message, &Context::default()).unwrap().keep);
 }

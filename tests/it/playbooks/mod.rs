@@ -1,6 +1,7 @@
 //! Playbooks and scripts: the shipped ones, cases in folders, mistakes with their full diagnostics, hostile scripts.
 
 mod cases;
+mod command;
 mod documented;
 mod hostile;
 mod invalid;

@@ -31,25 +31,27 @@ fn every_status_has_the_references_names() {
     for (status, stop) in Status::ALL.map(|status| (status, None)).into_iter().chain([(Status::Approved, Some(room))]) {
         let remediation = Remediation { status, stop, ..remediation.clone() };
         let found = InvestigationStatus::of(&remediation);
-        table.push(format!("{status}: {} / {} / {}", found.title(), super::status(found), action_status(&remediation)));
+        let result = result(status).unwrap_or("-");
+        let names = [found.title(), super::status(found), action_status(&remediation), result];
+        table.push(format!("{status}: {}", names.join(" / ")));
     }
     assert_eq!(
         table,
         [
-            "queued: Starting / Investigation Started / Pending",
-            "planning: Running / Running / Pending",
-            "pending-approval: Pending Action / Pending Action / Pending",
-            "approved: Running / Running / Running",
-            "in-progress: Running / Running / Running",
-            "paused: Pending Action / Pending Action / Pending",
-            "completed: Remediated / Remediated / Completed",
-            "partially-completed: Partially Remediated / Partially Remediated / Completed",
-            "failed: Failed / Failed / Failed",
-            "rejected: Terminated by User / Terminated By User / Failed",
-            "expired: Terminated by System / Terminated by System / Failed",
-            "cancelled: Terminated by User / Terminated By User / Failed",
-            "nothing-to-do: No Threats Found / No threats found / Completed",
-            "approved: Queued by Throttling / Queued by Throttling / Waiting on resource",
+            "queued: Starting / Investigation Started / Pending / -",
+            "planning: Running / Running / Pending / -",
+            "pending-approval: Pending Action / Pending Action / Pending / -",
+            "approved: Running / Running / Running / -",
+            "in-progress: Running / Running / Running / -",
+            "paused: Pending Action / Pending Action / Pending / -",
+            "completed: Remediated / Remediated / Completed / Succeeded",
+            "partially-completed: Partially Remediated / Partially Remediated / Completed / PartiallySucceeded",
+            "failed: Failed / Failed / Failed / Failed",
+            "rejected: Terminated by User / Terminated By User / Failed / Failed",
+            "expired: Terminated by System / Terminated by System / Failed / Failed",
+            "cancelled: Terminated by User / Terminated By User / Failed / Failed",
+            "nothing-to-do: No Threats Found / No threats found / Completed / Succeeded",
+            "approved: Queued by Throttling / Queued by Throttling / Waiting on resource / -",
         ]
     );
     for status in InvestigationStatus::ALL {
@@ -106,4 +108,19 @@ fn who_asked_decides_the_type() {
         assert_eq!((record.record_type, record.deeplink_url.as_str()), (expected, ""));
         assert_eq!(record.result_status, Some("PartiallySucceeded"));
     }
+}
+
+#[test]
+fn only_a_person_whose_yes_counted_has_approved() {
+    let approved_by = |remediation: &Remediation| {
+        let record = AirRecord::of_change(remediation, &investigation(remediation, InvestigationKind::Admin), None);
+        serde_json::from_str::<Value>(&record.actions[0]).unwrap()["ApprovedBy"].clone()
+    };
+    let ended = fold(&events(Action::SoftDelete));
+    assert_eq!(approved_by(&ended), "ben");
+    let by_rule = Remediation { approval: None, decided_by: Some("automation".into()), ..ended.clone() };
+    assert_eq!(approved_by(&by_rule), Value::Null);
+    // One of two said yes, and then another no.
+    let rejected = Remediation { approved_at: None, decided_by: Some("eve".into()), ..ended };
+    assert_eq!(approved_by(&rejected), Value::Null);
 }

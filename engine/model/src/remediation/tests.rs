@@ -303,3 +303,210 @@ fn the_same_selection_is_known_whatever_it_is_called() {
         assert_ne!(one.selection(), other.selection());
     }
 }
+
+fn step(state: &Remediation, event: &Event) -> Remediation {
+    state.apply(event, Timestamp(1)).unwrap()
+}
+
+#[test]
+fn batches_cover_each_target_once_and_none_is_larger_than_what_is_left() {
+    let mut state = running();
+    let (mut sizes, mut seen) = (vec![], 0);
+    while let Next::StartBatch { number, first, targets } = state.next(Timestamp(1)) {
+        assert_eq!((number as usize, first), (sizes.len(), seen));
+        state = step(&state, &Event::BatchStarted { number, first, targets });
+        assert_eq!(state.next(Timestamp(1)), Next::Run { number, first, targets });
+        state = step(&state, &batch(targets.into(), 0, 0));
+        sizes.push(targets);
+        seen += targets;
+    }
+    assert_eq!((sizes, seen), (vec![10, 40, 40, 10], 100));
+    assert_eq!(state.next(Timestamp(1)), Next::Verify);
+    let verified = step(&state, &Event::Verified { confirmed: 100, unconfirmed: 0, sample: vec![] });
+    assert_eq!(verified.next(Timestamp(1)), Next::Finish);
+    state.verify = false;
+    assert_eq!(state.next(Timestamp(1)), Next::Finish);
+}
+
+#[test]
+fn it_is_not_finished_while_a_target_is_open() {
+    let open = step(&running(), &batch(98, 1, 0));
+    let refused = open.apply(&Event::Finished, Timestamp(1)).unwrap_err();
+    assert_eq!(refused, IllegalTransition { status: Status::InProgress, event: "finished" });
+    let done = step(&step(&open, &batch(1, 0, 0)), &Event::Finished);
+    assert_eq!(done.status, Status::PartiallyCompleted);
+}
+
+#[test]
+fn how_it_ends_is_a_matter_of_failures_confirmation_and_completeness() {
+    let unsearched = PlanFacts { searched: Some(1), unsearched: 1, ..PlanFacts::default() };
+    for (failed, unconfirmed, facts, expected) in [
+        (0, None, PlanFacts::default(), Status::Completed),
+        (0, Some(0), PlanFacts::default(), Status::Completed),
+        (0, Some(1), PlanFacts::default(), Status::PartiallyCompleted),
+        (0, None, unsearched.clone(), Status::PartiallyCompleted),
+        (1, None, PlanFacts::default(), Status::PartiallyCompleted),
+        (100, None, unsearched.clone(), Status::Failed),
+    ] {
+        let mut state = step(&running(), &batch(100 - failed, failed, 0));
+        state.plan.as_mut().unwrap().facts = facts;
+        if let Some(unconfirmed) = unconfirmed {
+            state = step(&state, &Event::Verified { confirmed: 1, unconfirmed, sample: vec![] });
+            assert_eq!(state.progress.verified, Some((1, unconfirmed)));
+        }
+        assert_eq!(step(&state, &Event::Finished).status, expected, "{failed} failed, {unconfirmed:?} unconfirmed");
+    }
+    // Nothing was found in what could be searched.
+    let empty = PlanSummary { facts: unsearched, ..plan(0) };
+    let (guards, verify, approval, decided_by) = (Guards::default(), true, None, None);
+    let planned = Event::Planned { plan: empty, guards, verify, approval, decided_by };
+    assert_eq!(after(&[Event::PlanningStarted, planned]).status, Status::PartiallyCompleted);
+}
+
+#[test]
+fn outcomes_of_batches_are_added_up() {
+    let counts = Counts {
+        succeeded: 1,
+        already_in_destination: 2,
+        not_found: 3,
+        moved_since: 4,
+        failed: 5,
+        cancelled: 6,
+        ..Counts::default()
+    };
+    let finished =
+        Event::BatchFinished { number: 0, report: BatchReport { counts, throttled: 7 }, outcomes: Digest([0; 32]) };
+    let once = step(&running(), &finished);
+    let expected = Counts { submitted: 100, remediable: 100, open: 100 - 21, ..counts };
+    assert_eq!((once.counts, once.progress.since_resumed.throttled), (expected, 7));
+    let twice = step(&once, &finished);
+    assert_eq!((twice.counts.open, twice.counts.failed, twice.progress.since_resumed.throttled), (100 - 42, 10, 14));
+    assert_eq!(twice.progress.since_resumed.counts, counts.plus(counts));
+    let cancelled = step(&twice, &Event::Cancelled { by: by("ann"), targets: 58, outcomes: Digest([0; 32]) });
+    assert_eq!((cancelled.counts.open, cancelled.counts.cancelled), (0, 12 + 58));
+    assert!(cancelled.counts.is_consistent());
+}
+
+#[test]
+fn a_canary_says_nothing_about_the_size_of_batches_that_grow() {
+    let size = |canary, batches: &[u64]| {
+        let mut state = after(&[Event::PlanningStarted, planned(10_000, None), Event::Started]);
+        state.guards = Guards { batch: 1_000, grows_from: Some(100), canary, ..Guards::default() };
+        state.progress.batch_size = state.guards.first_batch();
+        for (number, targets) in (0_u32..).zip(batches) {
+            state = step(&state, &Event::BatchStarted { number, first: 0, targets: 10 });
+            state = step(&state, &batch(*targets, 0, 0));
+        }
+        state.progress.batch_size
+    };
+    assert_eq!((size(10, &[10]), size(10, &[10, 100]), size(10, &[10, 100, 200])), (100, 200, 400));
+    assert_eq!((size(0, &[100]), size(0, &[100, 200])), (200, 400), "without a canary the first batch tells");
+    let mut fixed = after(&[Event::PlanningStarted, planned(10_000, None), Event::Started]);
+    fixed.guards.batch = 1_000;
+    fixed.progress.batch_size = 100;
+    fixed = step(&fixed, &Event::BatchStarted { number: 0, first: 0, targets: 10 });
+    assert_eq!(step(&fixed, &batch(10, 0, 0)).progress.batch_size, 125, "of one size, it tells too");
+}
+
+#[test]
+fn without_a_canary_the_first_batch_is_a_whole_one() {
+    let mut state = running();
+    state.guards.canary = 0;
+    assert_eq!(state.next(Timestamp(1)), Next::StartBatch { number: 0, first: 0, targets: 40 });
+    state.progress.batch_size = 0;
+    assert_eq!(state.next(Timestamp(1)), Next::StartBatch { number: 0, first: 0, targets: 1 }, "never none");
+}
+
+#[test]
+fn it_may_run_from_when_it_was_approved() {
+    let at = |state: &Remediation, event: &Event, at| state.apply(event, Timestamp(at)).unwrap();
+    let rule = ApprovalRule { votes: 2, ..ApprovalRule::default() };
+    let pending = after(&[Event::PlanningStarted, planned(100, Some(rule))]);
+    let one = at(&pending, &vote("ben", Decision::Approve), 5);
+    assert_eq!((one.status, one.approved_at, one.decided_by.clone()), (Status::PendingApproval, None, None));
+    let two = at(&one, &vote("eve", Decision::Approve), 7);
+    assert_eq!((two.status, two.approved_at), (Status::Approved, Some(Timestamp(7))));
+    let held = at(&two, &Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } }, 8);
+    assert_eq!((held.approved_at, held.updated_at), (Some(Timestamp(7)), Timestamp(8)));
+    assert_eq!(at(&two, &Event::Started, 9).approved_at, Some(Timestamp(7)));
+    let rejected = at(&one, &vote("eve", Decision::Reject), 7);
+    let (status, decided_by) = (rejected.status, rejected.decided_by.as_deref());
+    assert_eq!((status, decided_by, rejected.approved_at), (Status::Rejected, Some("eve"), None));
+    let by_itself = after(&[Event::PlanningStarted]).apply(&planned(100, None), Timestamp(3)).unwrap();
+    assert_eq!(by_itself.approved_at, Some(Timestamp(3)));
+}
+
+#[test]
+fn votes_are_awaited_until_the_deadline() {
+    let rule = ApprovalRule { expires: Duration::from_secs(1), ..ApprovalRule::default() };
+    let pending = after(&[Event::PlanningStarted, planned(100, Some(rule))]);
+    let until = Timestamp(1_000_000);
+    assert_eq!(pending.next(Timestamp(999_999)), Next::AwaitApproval { until });
+    assert_eq!(pending.next(until), Next::Expire);
+    let approval = pending.approval.as_ref().unwrap();
+    assert_eq!((approval.requester.as_str(), approval.digest), ("ann", Digest([7; 32])));
+    let again = step(&pending, &Event::ReplanRequested);
+    assert_eq!((again.approval.is_none(), again.plan.is_none(), again.counts), (true, true, Counts::default()));
+    assert_eq!(again.next(until), Next::Plan);
+}
+
+#[test]
+fn a_pause_is_obeyed_before_anything_else_is_begun() {
+    let pause = Event::PauseRequested { by: by("ann") };
+    let person = Next::Pause { reason: StopReason::Person { by: by("ann") } };
+    let approved = after(&[Event::PlanningStarted, planned(100, None)]);
+    assert_eq!(approved.next(Timestamp(1)), Next::Start);
+    assert_eq!(step(&approved, &pause).next(Timestamp(1)), person);
+    assert_eq!(step(&running(), &pause).next(Timestamp(1)), person);
+    let held = step(&running(), &Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } });
+    assert_eq!((held.next(Timestamp(1)), step(&held, &pause).next(Timestamp(1))), (Next::Release, person));
+    let paused = step(&step(&running(), &pause), &Event::Paused { reason: StopReason::Person { by: by("ann") } });
+    assert_eq!((paused.asked.as_ref(), paused.next(Timestamp(1))), (None, Next::AwaitPerson));
+    let resumed = step(&paused, &Event::Resumed { by: by("ann") });
+    assert_eq!((resumed.stop.as_ref(), resumed.asked.as_ref()), (None, None));
+}
+
+#[test]
+fn a_resume_forgets_what_a_person_has_seen() {
+    let paused =
+        step(&step(&running(), &batch(5, 5, 5)), &Event::Paused { reason: StopReason::Person { by: by("ann") } });
+    assert_eq!(paused.progress.since_resumed.counts.failed, 5);
+    let resumed = paused.apply(&Event::Resumed { by: by("ann") }, Timestamp(9)).unwrap();
+    assert_eq!(resumed.progress.since_resumed, BatchReport::default());
+    assert_eq!((resumed.progress.running_since, resumed.progress.vips_accepted), (Some(Timestamp(9)), 0));
+}
+
+#[test]
+fn only_what_runs_is_overdue_and_only_with_work_left() {
+    let mut state = running();
+    state.guards.stop_when.running_longer_than = Some(Duration::from_secs(10));
+    let beyond = Timestamp(10_000_001);
+    assert!(state.overdue(beyond).is_some() && state.overdue(Timestamp(10_000_000)).is_none());
+    let done = step(&state, &batch(100, 0, 0));
+    assert!(!matches!(done.next(beyond), Next::Pause { .. }), "all is dealt with");
+    let paused = step(&state, &Event::Paused { reason: StopReason::Person { by: by("ann") } });
+    assert_eq!(paused.overdue(beyond), None);
+}
+
+#[test]
+fn who_puts_back_or_tries_again_has_been_through_the_rule_of_vips() {
+    let mut state = running();
+    state.guards.stop_when.vips = Some(3);
+    assert_eq!(state.touches_vips(3), None);
+    assert_eq!(state.touches_vips(4), Some(StopReason::VipsNow { limit: 3, planned: 4 }));
+    state.progress.vips_accepted = 2;
+    assert!(state.touches_vips(4).is_some(), "the larger of the two limits counts");
+    state.request.origin = Origin::Undo { of: RemediationId::from_random(4) };
+    assert_eq!(state.touches_vips(4), None);
+}
+
+#[test]
+fn what_has_ended_is_held_by_nothing() {
+    let room = || Some(StopReason::InProgress { limit: 1, running: 1 });
+    for status in Status::ALL {
+        let state = Remediation { status, stop: room(), ..running() };
+        assert_eq!(state.is_held(), !status.is_final(), "{status}");
+    }
+    let person = Some(StopReason::Person { by: by("ann") });
+    assert!(!Remediation { stop: person, ..running() }.is_held() && !running().is_held());
+}
