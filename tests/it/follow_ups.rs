@@ -87,7 +87,7 @@ fn a_rejected_undo_offers_none_and_leaves_the_first_as_it_was() {
     assert!(!seen.contains("undone by") && seen.contains("puts it back"), "{seen}");
 
     let events = site.admin.ok(&["show", id(&done), "--events"]);
-    for words in ["approved plan ", "it is the \\u{202e}campaign", "asks for 1 vote", "succeeded"] {
+    for words in ["approved: it is the \\u{202e}campaign", "asks for 1 vote", "succeeded"] {
         assert!(events.contains(words), "{words}: {events}");
     }
     let events = site.admin.json(&["show", id(&undo), "--events"]);
@@ -95,6 +95,6 @@ fn a_rejected_undo_offers_none_and_leaves_the_first_as_it_was() {
         let items = events["items"].as_array().unwrap();
         items.iter().find(|one| one["event"] == kind).unwrap()["detail"].as_str().unwrap().to_owned()
     };
-    assert!(said("voted").starts_with("rejected plan ") && said("voted").ends_with(": it was no mistake"));
+    assert!(said("voted").starts_with("rejected: it was no mistake (plan "), "{events}");
     assert!(said("submitted").contains(&format!("messages that {} moved", id(&done))));
 }

@@ -52,9 +52,10 @@ fn voted(vote: &Vote) -> String {
         Decision::Approve => "approved",
         Decision::Reject => "rejected",
     };
+    // The comment first: a table has no room for all of it behind a digest.
     match &vote.comment {
-        Some(comment) => format!("{decision} plan {}: {comment}", vote.digest),
-        None => format!("{decision} plan {}", vote.digest),
+        Some(comment) => format!("{decision}: {comment} (plan {})", vote.digest),
+        None => format!("{decision} (plan {})", vote.digest),
     }
 }
 
@@ -77,9 +78,8 @@ mod tests {
             let (digest, comment) = (Digest::of(b"plan"), comment.map(str::to_owned));
             Event::Voted { vote: Vote { by: "ben".into(), decision, digest, comment, at: Timestamp(0) } }.in_words()
         };
-        assert!(vote(Decision::Approve, Some("it is the campaign")).starts_with("approved plan "));
-        assert!(vote(Decision::Approve, Some("it is the campaign")).ends_with(": it is the campaign"));
-        assert!(vote(Decision::Reject, None).starts_with("rejected plan "));
+        assert!(vote(Decision::Approve, Some("it is the campaign")).starts_with("approved: it is the campaign (plan "));
+        assert!(vote(Decision::Reject, None).starts_with("rejected (plan "));
         let mut counts = Counts::planned(5, 0);
         counts.record(crate::outcome::OutcomeKind::Succeeded, 4);
         counts.record(crate::outcome::OutcomeKind::Failed, 1);
