@@ -159,6 +159,16 @@ pub enum Asked {
     },
 }
 
+impl std::fmt::Display for Asked {
+    /// For a person who waits for it: what comes after the calls under way.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pause { by } => write!(f, "pausing after the current call, as {by} asked"),
+            Self::Cancel { by } => write!(f, "cancelling after the current call, as {by} asked"),
+        }
+    }
+}
+
 /// Something that happened to a remediation. The list of these is the action history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]

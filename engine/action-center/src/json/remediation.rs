@@ -50,6 +50,8 @@ pub struct RemediationJson {
     pub stop_reason: Option<String>,
     /// It cannot go on for a reason that passes by itself.
     pub held: bool,
+    /// What a person asked for and is not done yet, in words: it pauses, or is cancelled, after the current call.
+    pub asked: Option<String>,
     /// The batch under way.
     pub batch: Option<u32>,
     #[schema(value_type = CountsJson)]
@@ -101,6 +103,7 @@ impl From<&Remediation> for RemediationJson {
             stop_rule: remediation.stop.as_ref().map(|reason| StopReason::rule(reason).into()),
             stop_reason: remediation.stop.as_ref().map(ToString::to_string),
             held: remediation.is_held(),
+            asked: remediation.asked.as_ref().map(ToString::to_string),
             batch: progress.open_batch.map(|(number, ..)| number),
             counts: remediation.counts,
             facts: plan.map(|plan| plan.facts.clone()),

@@ -134,6 +134,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
                 @if remediation.approval.is_some() { ", decided by " (layout::mail(decided_by)) }
                 @else { ", without a vote of its own, for " (layout::mail(decided_by)) }
             } }
+        @if let Some(asked) = &remediation.asked { p .note.wait role="status" { (visible(&asked.to_string())) } }
         @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } }
         @if let Some(plan) = plan { (layout::not_looked_at(&plan.facts)) }
         (charts::outcomes(&remediation.counts))

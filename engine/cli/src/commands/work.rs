@@ -111,6 +111,9 @@ pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
     if let Some(VerificationJson { confirmed, unconfirmed }) = remediation.verified {
         pairs.push(("verified", format!("{confirmed} confirmed, {unconfirmed} not")));
     }
+    if let Some(asked) = &remediation.asked {
+        pairs.push(("now", asked.clone()));
+    }
     if let Some(reason) = &remediation.stop_reason {
         pairs.push((if remediation.held { "held by" } else { "stopped by" }, reason.clone()));
     }
