@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_model::Limits;
 use clawback_playbooks::{CaseError, Env, PlaybookCase, ScriptCase};
+use clawback_scripting::Lists;
 
 use crate::error::Error;
 use crate::library::{Library, unreadable};
@@ -39,7 +40,8 @@ impl Library {
         }
         files.sort();
         files.dedup();
-        let env = Env { scripts: self.scripts()?, limits, ..Env::default() };
+        // A case has lists of its own.
+        let env = Env { lists: Lists::default(), ..self.env(limits)? };
         files.into_iter().map(|path| self.run_case(path, &env)).collect()
     }
 

@@ -106,9 +106,14 @@ impl Library {
         notifiers: Option<Vec<String>>,
         limits: clawback_model::Limits,
     ) -> Result<Playbook, Error> {
-        let Scripts { sources: scripts, unreadable } = self.scripts()?;
-        let env = Env { scripts, unreadable, stores, limits, lists: self.lists.clone(), notifiers };
+        let env = Env { stores, notifiers, ..self.env(limits)? };
         Ok(Playbook::load(path, source, &env)?)
+    }
+
+    /// What a playbook is checked against where any stores and notifiers will do.
+    pub fn env(&self, limits: clawback_model::Limits) -> Result<Env, Error> {
+        let Scripts { sources: scripts, unreadable } = self.scripts()?;
+        Ok(Env { scripts, unreadable, limits, lists: self.lists.clone(), ..Env::default() })
     }
 }
 

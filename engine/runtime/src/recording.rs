@@ -9,7 +9,8 @@ use futures::StreamExt as _;
 
 use crate::api::{Api, Submission, allow, bind};
 use crate::error::Error;
-use crate::planner::{self, Listed, with_retries};
+use crate::patience::with_retries;
+use crate::planner::{self, Listed};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
 

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clawback_model::{ActionSource, SelectionMode};
-use clawback_playbooks::{Env, Recording};
+use clawback_playbooks::Recording;
 use clawback_runtime::Submission;
 
 use crate::args::{Format, Global, RecordArgs};
@@ -33,12 +33,7 @@ pub(crate) async fn run(global: &Global, args: RecordArgs) -> Result<Exit, Failu
         session.api.look(&session.who, submission, args.most, &observer).await?
     };
     let site = session.site();
-    let env = Env {
-        scripts: site.library.scripts()?,
-        lists: site.library.lists.clone(),
-        limits: site.limits,
-        ..Env::default()
-    };
+    let env = site.library.env(site.limits)?;
     let mut key = [0; 32];
     for part in key.chunks_mut(8) {
         part.copy_from_slice(&random().to_be_bytes());
