@@ -47,7 +47,7 @@ impl Expression {
         let strict = engine::strict();
         let (eager, uses) = scan::watch(true, || strict.compile_expression_with_scope(&scope, text));
         let eager = eager.map_err(|error| hinted(ScriptError::of_parse(text, &error), variables))?;
-        check_uses(text, &uses)?;
+        check_uses(text, &uses).map_err(|error| with_operator(error).0)?;
         engine::begin();
         let sample = strict.eval_ast_with_scope::<Dynamic>(&mut scope, &eager).map_err(|error| {
             let fault = ScriptFault::of(&error);
@@ -111,9 +111,9 @@ fn scope(vars: &Vars) -> Scope<'static> {
 }
 
 /// Says what would have been right where a name is wrong.
-fn hinted(mut error: ScriptError, variables: &[(String, Type)]) -> ScriptError {
-    if let Some(operator) = operator_at(&error) {
-        error.hint = Some(format!("write `{operator}`"));
+fn hinted(error: ScriptError, variables: &[(String, Type)]) -> ScriptError {
+    let (mut error, found) = with_operator(error);
+    if found {
         return error;
     }
     let lower = error.message.to_lowercase();
@@ -132,6 +132,13 @@ fn hinted(mut error: ScriptError, variables: &[(String, Type)]) -> ScriptError {
         });
     }
     error
+}
+
+/// Hints at the operator where the word of another language stands for it; whether one does.
+fn with_operator(mut error: ScriptError) -> (ScriptError, bool) {
+    let operator = operator_at(&error);
+    error.hint = operator.map(|operator| format!("write `{operator}`")).or(error.hint);
+    (error, operator.is_some())
 }
 
 /// What the word at the mistake, or the one before it, is called here: `and`, `or` and `not` are words of other languages.
