@@ -51,9 +51,10 @@ pub(crate) fn run(global: &Global, args: &TestArgs) -> Result<Exit, Failure> {
         Format::Json => {
             output::json(&serde_json::json!({ "cases": cases, "passed": passed, "failed": failed }))?;
         }
-        Format::Csv => output::rows(global.format, &["case", "of", "ok"], &cases, None, |case| {
-            vec![case.path.clone(), case.of.clone(), case.ok.to_string()]
-        })?,
+        Format::Csv => {
+            let row = |case: &CaseJson| [case.path.clone(), case.of.clone(), case.ok.to_string()];
+            output::csv(["case", "of", "ok"], cases.iter().map(row))?;
+        }
         _ => {
             for case in &cases {
                 output::line(&format!("{} {}", if case.ok { "ok    " } else { "FAILED" }, clean(&case.path)))?;
