@@ -367,7 +367,7 @@ async fn futures_dropped_while_lanes_are_claimed_worked_on_and_recorded_lose_non
             let mut dice = dice(seed + 1);
             let polls = 1 + dice(40);
             if seed % 2 == 0 {
-                let _ = polled(worker(&api).run(&id), polls).await;
+                let _ = Box::pin(polled(worker(&api).run(&id), polls)).await;
             } else {
                 let served = worker(&api);
                 let _ = polled(async move { served.serve(std::future::pending(), |_| {}).await }, polls).await;

@@ -20,7 +20,7 @@ steps:
   - remediate: { action: soft-delete, batch: 4 }
 ";
 /// Longest time that anything here takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 struct Site {
     folder: tempfile::TempDir,

@@ -29,7 +29,7 @@ impl Interrupt {
     /// Completes at the first signal, or at once after it.
     pub(crate) async fn asked(&self) {
         if self.asked.clone().wait_for(|asked| *asked).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

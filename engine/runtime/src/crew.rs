@@ -330,7 +330,9 @@ impl Inner {
         );
         {
             let mut hand = locked(&self.hand);
-            lanes.iter().for_each(|lane| hand.take(lane.claim, &lane.store));
+            for lane in &lanes {
+                hand.take(lane.claim, &lane.store);
+            }
         }
         for mut lane in lanes {
             lane.in_doubt |= retried;

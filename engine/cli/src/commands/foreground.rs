@@ -62,18 +62,18 @@ pub(crate) async fn carry_on(
         give_notice(session, id).await;
         return work::tell(global, Standing::at(session, &left?));
     }
-    see(global, session, id, Goal::Settled, leave.watch).await
+    Box::pin(see(global, session, id, Goal::Settled, leave.watch)).await
 }
 
 /// Makes the plan and no more.
 pub(crate) async fn plan_only(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    see(global, session, id, Goal::Planned, false).await
+    Box::pin(see(global, session, id, Goal::Planned, false)).await
 }
 
 /// Carries out a pause or a cancel, which move nothing (a cancel looks for what an open batch had done); whoever holds the
 /// remediation does it otherwise.
 pub(crate) async fn settle(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    see(global, session, id, Goal::Obeyed, false).await
+    Box::pin(see(global, session, id, Goal::Obeyed, false)).await
 }
 
 /// Tells whoever wants to know of what has changed, once each: what fails is a worker's to try again.
