@@ -202,11 +202,11 @@ async fn touching(
             "SELECT DISTINCT remediation FROM targets WHERE message_id = $3 AND remediation >= $1 AND remediation <= $2",
             vec![message_id],
         ),
-        // In the same message.
+        // In the same message. Counted, as PostgreSQL would join an EXISTS, and walk all targets of a table that it takes for tiny.
         (Some(mailbox), Some(message_id)) => (
-            "SELECT t.remediation FROM lanes l \
-             JOIN targets t ON t.remediation = l.remediation AND t.seq >= l.first_seq AND t.seq < l.first_seq + l.targets \
-             WHERE l.mailbox = $3 AND t.message_id = $4 AND l.remediation >= $1 AND l.remediation <= $2",
+            "SELECT l.remediation FROM lanes l WHERE l.mailbox = $3 AND l.remediation >= $1 AND l.remediation <= $2 \
+             AND (SELECT COUNT(*) FROM targets t WHERE t.remediation = l.remediation AND t.seq >= l.first_seq \
+             AND t.seq < l.first_seq + l.targets AND t.message_id = $4) > 0",
             vec![mailbox, message_id],
         ),
     };
