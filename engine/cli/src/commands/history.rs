@@ -152,6 +152,7 @@ impl Table for History {
         if_room(text("requested_by", |row| row.requested_by.clone())),
         if_room(text("decided_by", |row| row.decided_by.clone().unwrap_or_default())),
         if_room(word("severity", |row| row.severity.to_string())),
+        if_room(text("stop_reason", |row| row.stop_reason.clone().unwrap_or_default())),
         wide(whole("failed", |row| row.counts.failed.to_string())),
         wide(whole("approval_id", |row| row.approval_id.clone())),
         wide(whole("investigation_id", |row| row.investigation_id.clone())),
@@ -159,7 +160,6 @@ impl Table for History {
         wide(word("action_source", |row| row.action_source.to_string())),
         wide(text("playbook", |row| row.playbook.clone())),
         wide(whole("plan_digest", |row| row.plan_digest.clone().unwrap_or_default())),
-        wide(text("stop_reason", |row| row.stop_reason.clone().unwrap_or_default())),
         wide(whole("url", |row| row.url.clone().unwrap_or_default())),
     ];
 }

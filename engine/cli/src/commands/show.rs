@@ -60,8 +60,9 @@ impl Table for Events {
         whole("seq", |row| row.seq.to_string()),
         time("at", |row| row.at.clone()),
         text("actor", |row| row.actor.clone()),
-        text("event", |row| row.event.clone()),
-        text("hash", |row| row.hash.clone()),
+        whole("event", |row| row.event.clone()),
+        text("detail", |row| row.detail.clone()),
+        if_room(text("hash", |row| row.hash.clone())),
     ];
 }
 
