@@ -235,7 +235,11 @@ fn small_mistakes_are_told_with_what_is_right() {
     assert!(clawback.fails(2, &nameless).contains("--name"));
     assert!(clawback.fails(1, &["principals", "token", "nobody"]).contains("clawback principals list"));
     assert!(clawback.ok(&["--help"]).contains("Write man pages"));
+    let one_store = "playbook: one-store\non: { manual: {} }\nsteps:\n  - search: { stores: [corp], where: { from: eve@evil.example } }\n  - remediate: { action: soft-delete }\n";
+    std::fs::write(folder.path().join("workflows/one-store.yaml"), one_store).unwrap();
+    assert!(clawback.ok(&["playbooks", "show", "one-store"]).contains("stores: [corp]"));
     let listed = clawback.json(&["playbooks", "list"]);
+    assert!(listed["items"].as_array().unwrap().iter().all(|one| one["ok"] == true), "{listed}");
     let purge = listed["items"].as_array().unwrap().iter().find(|one| one["name"] == "purge-phish-campaign").unwrap();
     assert!(!purge["description"].as_str().unwrap().is_empty() && purge["triggers"][0] == "manual", "{purge}");
     assert!(purge["inputs"].as_array().unwrap().iter().any(|input| input["name"] == "sender"), "{purge}");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
+use clawback_playbooks::Playbook;
 use clawback_runtime::{Api, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::Store;
@@ -183,6 +184,18 @@ pub(crate) fn library(config: &Config) -> Result<Library, Failure> {
         shipped_scripts: shipped::by_name(&shipped::SCRIPTS),
         lists,
     })
+}
+
+/// Checks the text of a playbook against the configuration; opens neither stores nor history.
+pub(crate) fn check(
+    library: &Library,
+    config: &Config,
+    path: &str,
+    source: &str,
+) -> Result<Playbook, clawback_runtime::Error> {
+    let stores = Some(config.stores.keys().cloned().collect());
+    let notifiers = Some(config.notifiers.keys().cloned().collect());
+    library.check(path, source, stores, notifiers, config.limits)
 }
 
 /// The secret of whoever calls: `--token-file`, then `CLAWBACK_TOKEN`, then the configuration's file.

@@ -1,19 +1,19 @@
 //! `clawback check`: every mistake at once.
 
 use clawback_action_center::json::{CheckJson, CheckedJson};
-use clawback_runtime::Site;
+use clawback_runtime::Library;
 
 use crate::args::{CheckArgs, Format, Global};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, clean};
-use crate::open::{Stores, site};
+use crate::open::{check, library};
 use crate::output;
 use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failure> {
     let desk = match Remote::of(global)? {
         Some(remote) => Desk::There(remote),
-        None => Desk::here(global).await?,
+        None => Desk::here(global)?,
     };
     let names = if args.playbooks.is_empty() { desk.names().await? } else { args.playbooks };
     let mut wrong = 0;
@@ -37,19 +37,19 @@ pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failur
 
 /// Whose scripts, stores and limits they are checked against: those of this machine, or of a server.
 enum Desk {
-    Here(Box<(Site, Config)>),
+    Here(Box<(Library, Config)>),
     There(Remote),
 }
 
 impl Desk {
-    async fn here(global: &Global) -> Result<Self, Failure> {
+    fn here(global: &Global) -> Result<Self, Failure> {
         let config = Config::find(global.config.as_deref())?;
-        Ok(Self::Here(Box::new((site(&config, Stores::None).await?, config))))
+        Ok(Self::Here(Box::new((library(&config)?, config))))
     }
 
     async fn names(&self) -> Result<Vec<String>, Failure> {
         match self {
-            Self::Here(here) => Ok(here.0.library.playbook_names()),
+            Self::Here(here) => Ok(here.0.playbook_names()),
             Self::There(remote) => remote.get(&["playbooks"], &[]).await,
         }
     }
@@ -64,15 +64,12 @@ impl Desk {
                 Ok(CheckedJson { text: clean(&checked.text), ..checked })
             }
             Self::Here(here) => {
-                let (site, config) = &**here;
+                let (library, config) = &**here;
                 let (path, source) = match file {
                     Some(source) => (name.to_owned(), source),
-                    None => site.library.playbook_source(name)?,
+                    None => library.playbook_source(name)?,
                 };
-                let stores = Some(config.stores.keys().cloned().collect());
-                let notifiers = Some(config.notifiers.keys().cloned().collect());
-                let checked = site.library.check(&path, &source, stores, notifiers, site.limits);
-                Ok(CheckedJson::new(checked, output::diagnostics)?)
+                Ok(CheckedJson::new(check(library, config, &path, &source), output::diagnostics)?)
             }
         }
     }

@@ -1,13 +1,14 @@
 //! `clawback playbooks`: what can be run.
 
 use clawback_action_center::json::{InputJson, PlaybookJson};
-use clawback_runtime::Api;
+use clawback_playbooks::Playbook;
+use clawback_runtime::Library;
 use serde::Serialize;
 
 use crate::args::{Format, Global, PlaybooksCommand};
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Stores, site};
+use crate::open::{check, library};
 use crate::output;
 use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, text, whole};
@@ -67,9 +68,9 @@ pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Ex
                     items.push(LineJson::new(name, found)?);
                 }
             } else {
-                let api = here(global).await?;
-                for name in api.site().library.playbook_names() {
-                    let found = api.check(&name).map(|playbook| PlaybookJson::from(&playbook)).map_err(Failure::from);
+                let here = Here::open(global)?;
+                for name in here.library.playbook_names() {
+                    let found = here.check(&name).map(|playbook| PlaybookJson::from(&playbook));
                     items.push(LineJson::new(name, found)?);
                 }
             }
@@ -78,7 +79,7 @@ pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Ex
         PlaybooksCommand::Show { name } => {
             let found: PlaybookJson = match Remote::of(global)? {
                 Some(remote) => remote.get(&["playbooks", &name], &[]).await?,
-                None => (&here(global).await?.check(&name)?).into(),
+                None => (&Here::open(global)?.check(&name)?).into(),
             };
             print(global, &found)?;
         }
@@ -86,10 +87,22 @@ pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Ex
     Ok(Exit::Done)
 }
 
-/// Asks for no token: whoever can read the configuration can read the playbooks.
-async fn here(global: &Global) -> Result<Api, Failure> {
-    let config = Config::find(global.config.as_deref())?;
-    Ok(Api::new(std::sync::Arc::new(site(&config, Stores::None).await?)))
+/// The playbooks of this machine. Asks for no token: whoever can read the configuration can read the playbooks.
+struct Here {
+    library: Library,
+    config: Config,
+}
+
+impl Here {
+    fn open(global: &Global) -> Result<Self, Failure> {
+        let config = Config::find(global.config.as_deref())?;
+        Ok(Self { library: library(&config)?, config })
+    }
+
+    fn check(&self, name: &str) -> Result<Playbook, Failure> {
+        let (path, source) = self.library.playbook_source(name)?;
+        Ok(check(&self.library, &self.config, &path, &source)?)
+    }
 }
 
 fn print(global: &Global, found: &PlaybookJson) -> Result<(), Failure> {
