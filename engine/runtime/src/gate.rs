@@ -168,7 +168,14 @@ impl<'a> Waiting<'a> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.gate.state().waiting -= 1;
+        let mut state = self.gate.state();
+        state.waiting -= 1;
+        let has_seat = state.crowd.has_seat();
+        drop(state);
+        // It may have been woken for a seat that it does not take.
+        if has_seat {
+            self.gate.changed.notify_one();
+        }
     }
 }
 
