@@ -360,19 +360,24 @@ async fn a_gate_that_is_given_up_while_its_first_seats_are_taken_opens_again() {
 async fn futures_dropped_while_lanes_are_claimed_worked_on_and_recorded_lose_none() {
     for database in Database::all().await {
         let history = &database.store;
-        let store = Arc::new(corp(60).limited(3, None));
+        let store = Arc::new(corp(60).limited(3, Some(150)));
         let id = planned(history, &store).await;
         let api = api(node(history, &[&store], "node"));
+        let mut dropped = 0;
         for seed in 0..40 {
-            let mut dice = dice(seed + 1);
-            let polls = 1 + dice(40);
-            if seed % 2 == 0 {
-                let _ = Box::pin(polled(worker(&api).run(&id), polls)).await;
+            if status(history, &id).await == Status::Completed {
+                break;
+            }
+            let polls = 1 + dice(seed + 1)(12);
+            let done = if seed % 2 == 0 {
+                Box::pin(polled(worker(&api).run(&id), polls)).await.is_some()
             } else {
                 let served = worker(&api);
-                let _ = polled(async move { served.serve(std::future::pending(), |_| {}).await }, polls).await;
-            }
+                polled(async move { served.serve(std::future::pending(), |_| {}).await }, polls).await.is_some()
+            };
+            dropped += u32::from(!done);
         }
+        assert!(dropped >= 4, "{dropped} were dropped in the middle");
         // What was dropped gives its lease back; nobody waits until it has run out.
         let began = Instant::now();
         let done = loop {

@@ -299,10 +299,11 @@ mod tests {
         for (end, said) in [
             (SweepEnd::Over, "its time is over"),
             (SweepEnd::FirstEnded { status: Status::Failed }, "the first remediation is failed"),
-            (SweepEnd::FollowUpEnded { id, status: Status::Rejected }, "R-000000000000 is rejected"),
+            (SweepEnd::FollowUpEnded { id: id.clone(), status: Status::Rejected }, "R-000000000000 is rejected"),
+            (SweepEnd::PutBack { undo: id }, "R-000000000000 puts back what was moved"),
             (SweepEnd::NotAskedFor, "its `when` does not hold for the first plan"),
             (SweepEnd::Broken { detail: "no such step".into() }, "no such step"),
-            (SweepEnd::Undone { by: by() }, "ann put back what was moved"),
+            (SweepEnd::Undone { by: by() }, "ann asked for an undo"),
             (SweepEnd::Stopped { by: by() }, "ann stopped it"),
         ] {
             assert_eq!(end.to_string(), said);

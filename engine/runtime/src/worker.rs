@@ -17,7 +17,7 @@ use crate::outbox::Outbox;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{hold, node, reversal, verification};
+use crate::{hold, node, reversal, task, verification};
 
 /// Who is written down for what nobody asked for in person.
 pub(crate) const AUTOMATION: &str = "automation";
@@ -140,8 +140,8 @@ impl Worker {
             return Ok(remediation);
         }
         hold::refuse_if_halted(site).await?;
-        let (remediation, lease) = self.claim(id).await?;
-        self.alone_and_told(remediation, lease, Goal::Settled, stop).await
+        let (remediation, held) = self.claim(id).await?;
+        self.alone_and_told(remediation, held, Goal::Settled, stop).await
     }
 
     /// Whether [`Worker::run`] could take it now: nobody holds it, or whoever did is dead.
@@ -152,9 +152,9 @@ impl Worker {
 
     /// Works on the most urgent remediation that is due, if there is one. Telling of it is left to an [`Outbox`].
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
-        match self.claim_due().await? {
-            Some((remediation, lease)) => {
-                self.alone(remediation, lease, Goal::Settled, std::future::pending()).await.map(Some)
+        match self.claim_due(None).await? {
+            Some((remediation, held)) => {
+                self.alone(remediation, held, Goal::Settled, std::future::pending()).await.map(Some)
             }
             None => Ok(None),
         }
@@ -172,8 +172,8 @@ impl Worker {
             return Ok(remediation);
         }
         hold::refuse_if_halted(&self.site).await?;
-        let (remediation, lease) = self.claim(id).await?;
-        self.alone_and_told(remediation, lease, Goal::Planned, stop).await
+        let (remediation, held) = self.claim(id).await?;
+        self.alone_and_told(remediation, held, Goal::Planned, stop).await
     }
 
     /// Works on whatever is due, many remediations at once, and on the lanes of every node's batches, until `stop` completes.
@@ -193,9 +193,8 @@ impl Worker {
         loop {
             let mut wait = IDLE;
             if directors.len() < MOST_AT_ONCE {
-                match self.claim_due().await {
-                    Ok(Some((remediation, lease))) => {
-                        let held = Held::new(&self.site, lease, Some(going.clone()));
+                match self.claim_due(Some(going.clone())).await {
+                    Ok(Some((remediation, held))) => {
                         directors.spawn(self.clone().direct(remediation, held, Arc::clone(&crew)));
                         continue;
                     }
@@ -254,14 +253,14 @@ impl Worker {
     async fn alone(
         &self,
         remediation: Remediation,
-        lease: Lease,
+        mut held: Held,
         goal: Goal,
         stop: impl Future<Output = ()>,
     ) -> Result<Remediation, Error> {
         let mut hands = Hands::Own(None);
         let (going, mut gone) = mpsc::channel::<Infallible>(1);
-        let id = lease.remediation.clone();
-        let held = Held::new(&self.site, lease, Some(going));
+        let id = held.lease.remediation.clone();
+        held.going = Some(going);
         let ended = tokio::select! {
             ended = Box::pin(self.advance(remediation, held, goal, &mut hands)) => Some(ended),
             () = stop => None,
@@ -279,35 +278,47 @@ impl Worker {
     async fn alone_and_told(
         &self,
         remediation: Remediation,
-        lease: Lease,
+        held: Held,
         goal: Goal,
         stop: impl Future<Output = ()>,
     ) -> Result<Remediation, Error> {
         let outbox = Outbox::new(Arc::clone(&self.site)).beside_one(&remediation.id);
-        let result = self.alone(remediation, lease, goal, stop).await;
+        let result = self.alone(remediation, held, goal, stop).await;
         outbox.end().await;
         result
     }
 
-    async fn claim_due(&self) -> Result<Option<(Remediation, Lease)>, Error> {
-        let site = &self.site;
-        Ok(site.history.claim_due(&site.node, site.now(), site.tuning.lease).await?)
+    /// Takes the lease of the most urgent remediation that is due. Dropped on the way, it gives back what it took.
+    async fn claim_due(&self, going: Option<mpsc::Sender<Infallible>>) -> Result<Option<(Remediation, Held)>, Error> {
+        let site = Arc::clone(&self.site);
+        task::see_through(async move {
+            let claimed = site.history.claim_due(&site.node, site.now(), site.tuning.lease).await?;
+            Ok(claimed.map(|(remediation, lease)| (remediation, Held::new(&site, lease, going))))
+        })
+        .await
     }
 
-    /// Takes the lease; from a process of this machine that has died, at once.
-    async fn claim(&self, id: &RemediationId) -> Result<(Remediation, Lease), Error> {
-        let site = &self.site;
-        if let Some(claimed) = site.history.claim(id, &site.node, site.now(), site.tuning.lease).await? {
-            return Ok(claimed);
-        }
-        let node = site.history.holder(id).await?.map(|(node, _)| node).unwrap_or_default();
-        if node::is_dead(&node) {
-            site.history.evict(id, &node).await?;
-            if let Some(claimed) = site.history.claim(id, &site.node, site.now(), site.tuning.lease).await? {
-                return Ok(claimed);
+    /// Takes the lease; from a process of this machine that has died, at once. Dropped on the way, it gives back what it took.
+    async fn claim(&self, id: &RemediationId) -> Result<(Remediation, Held), Error> {
+        let (site, id) = (Arc::clone(&self.site), id.clone());
+        task::see_through(async move {
+            if let Some((remediation, lease)) =
+                site.history.claim(&id, &site.node, site.now(), site.tuning.lease).await?
+            {
+                return Ok((remediation, Held::new(&site, lease, None)));
             }
-        }
-        Err(Error::Busy { id: id.clone(), node })
+            let node = site.history.holder(&id).await?.map(|(node, _)| node).unwrap_or_default();
+            if node::is_dead(&node) {
+                site.history.evict(&id, &node).await?;
+                if let Some((remediation, lease)) =
+                    site.history.claim(&id, &site.node, site.now(), site.tuning.lease).await?
+                {
+                    return Ok((remediation, Held::new(&site, lease, None)));
+                }
+            }
+            Err(Error::Busy { id, node })
+        })
+        .await
     }
 
     /// Its future is large; callers box it.

@@ -13,8 +13,10 @@ use std::time::Duration;
 use clawback_connectors::CallError;
 use tokio::time::Instant;
 
-/// Time between two cuts of the calls at once, and how long trouble without a time of its own is remembered.
+/// Time between two cuts of the calls at once.
 const CALM: Duration = Duration::from_secs(1);
+/// How long trouble without a time of its own is remembered: longer than that, so that what lasts is cut again.
+const SHARED: Duration = Duration::from_secs(2);
 /// Tokens that were not used for so long are given up: with every other node's they would be a burst.
 const FRESH: Duration = Duration::from_millis(100);
 /// The longest time that a store is believed when it asks to wait.
@@ -182,7 +184,7 @@ impl Crowd {
             (Some(before), Some(mailbox)) => before.mailbox.as_deref() != Some(mailbox),
             (None, Some(_)) => false,
         };
-        let counts_until = after.map_or(now + CALM, |until| until.max(now + CALM));
+        let counts_until = after.map_or(now + SHARED, |until| until.max(now + SHARED));
         self.last = Some(Trouble { mailbox: mailbox.map(Into::into), counts_until, asked: after, went_well: 0 });
         if !shared {
             return None;
