@@ -6,6 +6,9 @@ use tokio::sync::watch;
 use crate::failure::{Exit, Failure};
 use crate::progress::Cleared;
 
+/// What is said at the first signal.
+pub(crate) const STOPPING: &str = "stopping: calls under way are ended and recorded; once more to leave at once";
+
 /// Listens until the process ends: from the first signal on nothing else ends it.
 pub(crate) struct Interrupt {
     asked: watch::Receiver<bool>,

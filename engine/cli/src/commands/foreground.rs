@@ -13,7 +13,7 @@ use super::work::Standing;
 use super::{halt, work};
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
-use crate::interrupt::Interrupt;
+use crate::interrupt::{Interrupt, STOPPING};
 use crate::open::Session;
 use crate::{output, progress};
 
@@ -21,7 +21,6 @@ use crate::{output, progress};
 const LOOK: Duration = Duration::from_millis(500);
 /// How long whoever works on a remediation is given to obey a pause or a cancel.
 pub(crate) const MOMENT: Duration = Duration::from_secs(5);
-const STOPPING: &str = "stopping: calls under way are ended and recorded; once more to leave at once";
 
 /// What the command asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::args::{Global, WorkerArgs};
 use crate::failure::{Exit, Failure, chain};
+use crate::interrupt::STOPPING;
 use crate::open::{Session, Stores};
 use crate::output;
 
@@ -47,7 +48,7 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
     let (stopping, asked) = watch::channel(false);
     let stop = async {
         stop_asked().await;
-        output::note("stopping: calls under way are ended and recorded; once more to leave at once");
+        output::note(STOPPING);
         stopping.send_replace(true);
     };
     let told = |result: Result<clawback_model::Remediation, clawback_runtime::Error>| match result {
