@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::action::Action;
 use crate::clock::Timestamp;
 use crate::id::ApprovalId;
 use crate::plan::PlanDigest;
-use crate::principal::{Principal, Role};
+use crate::principal::{Permission, Principal, Role};
 
 /// What a playbook or the site asks for before anything is touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +148,21 @@ impl Approval {
         let missing = self.rule.votes.saturating_sub(u32::try_from(yes).unwrap_or(u32::MAX));
         Ok(if missing == 0 { Standing::Approved } else { Standing::Open { missing } })
     }
+
+    /// Who has approved and may not any more: their votes do not count at the start. `now` are the voters as they are by then,
+    /// without those that are gone.
+    pub fn lapsed(&self, action: Action, now: &[Principal]) -> Vec<String> {
+        let stands = |vote: &Vote| {
+            let voter = now.iter().find(|known| known.name == vote.by);
+            vote.digest == self.digest
+                && voter.is_some_and(|voter| {
+                    self.rule.from.iter().any(|role| voter.roles.contains(role))
+                        && (action != Action::HardDelete || voter.may(Permission::Purge))
+                })
+        };
+        let approving = self.votes.iter().filter(|vote| vote.decision == Decision::Approve);
+        approving.filter(|vote| !stands(vote)).map(|vote| vote.by.clone()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -226,6 +242,21 @@ mod tests {
         let bob = principal("bob", Role::Analyst);
         let refused = approval(1).vote(&bob, &vote("bob", Decision::Reject)).unwrap_err().to_string();
         assert_eq!(refused, "rule approver-role: bob needs one of the roles approver to decide on this approval");
+    }
+
+    #[test]
+    fn a_vote_counts_while_its_voter_may_decide() {
+        let mut open = approval(2);
+        open.votes = vec![vote("eve", Decision::Approve), vote("dan", Decision::Approve)];
+        let lapsed = |action, now: &[Principal]| open.lapsed(action, now);
+        let (eve, dan) = (principal("eve", Role::Approver), principal("dan", Role::Approver));
+        assert!(lapsed(Action::SoftDelete, &[eve.clone(), dan.clone()]).is_empty());
+        assert_eq!(lapsed(Action::SoftDelete, &[principal("eve", Role::Viewer), dan.clone()]), ["eve"]);
+        assert_eq!(lapsed(Action::SoftDelete, std::slice::from_ref(&dan)), ["eve"], "she is gone");
+        let purger = Principal { roles: vec![Role::Approver, Role::Purger], ..eve.clone() };
+        assert_eq!(lapsed(Action::HardDelete, &[purger, dan.clone()]), ["dan"]);
+        let other = Approval { digest: Digest([2; 32]), ..open.clone() };
+        assert_eq!(other.lapsed(Action::SoftDelete, &[eve, dan]), ["eve", "dan"], "votes for another plan");
     }
 
     #[test]

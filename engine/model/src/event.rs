@@ -194,6 +194,10 @@ pub enum Event {
         vote: Vote,
     },
     Expired,
+    /// Votes that stood no more when it was to start: their voters may not decide by now. It waits for votes again.
+    VotesVoided {
+        voters: Vec<String>,
+    },
     Started,
     BatchStarted {
         number: u32,
@@ -247,6 +251,7 @@ impl Event {
             Self::ReplanRequested => "replan-requested",
             Self::Voted { .. } => "voted",
             Self::Expired => "expired",
+            Self::VotesVoided { .. } => "votes-voided",
             Self::Started => "started",
             Self::BatchStarted { .. } => "batch-started",
             Self::BatchFinished { .. } => "batch-finished",
@@ -330,6 +335,7 @@ mod tests {
             Event::PlanRefused { reason: StopReason::Targets { limit: 1, planned: 2 } },
             Event::ReplanRequested,
             Event::Expired,
+            Event::VotesVoided { voters: vec!["ben".into()] },
             Event::PauseRequested { by: "ann".into() },
             Event::Paused { reason: StopReason::Targets { limit: 1, planned: 2 } },
             Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } },
@@ -341,7 +347,7 @@ mod tests {
         ];
         let all: Vec<_> = events(Action::SoftDelete).into_iter().map(|(event, _)| event).chain(more).collect();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(Event::kind).collect();
-        assert_eq!(kinds.len(), 19, "every kind is here");
+        assert_eq!(kinds.len(), 20, "every kind is here");
         for event in all {
             assert_eq!(serde_json::to_value(&event).unwrap()["event"], event.kind());
         }

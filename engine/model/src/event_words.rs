@@ -36,6 +36,7 @@ impl Event {
             }
             Self::PauseRequested { by } | Self::Resumed { by } | Self::CancelRequested { by } => format!("by {by}"),
             Self::Cancelled { by, targets, .. } => format!("{targets} messages were open; by {by}"),
+            Self::VotesVoided { voters } => format!("votes that stand no more: {}", voters.join(", ")),
             Self::Verified { confirmed, unconfirmed, .. } => format!("{confirmed} confirmed, {unconfirmed} not"),
             Self::PlanningStarted
             | Self::ReplanRequested

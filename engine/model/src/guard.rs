@@ -122,6 +122,7 @@ pub enum StopReason {
     Person { by: String },
     StoreUnavailable { store: String, detail: String },
     PlanFailed { detail: String },
+    NotAsApproved { detail: String },
 }
 
 impl StopReason {
@@ -145,6 +146,7 @@ impl StopReason {
             Self::Person { .. } => "person",
             Self::StoreUnavailable { .. } => "store-unavailable",
             Self::PlanFailed { .. } => "plan-failed",
+            Self::NotAsApproved { .. } => "not-as-approved",
         }
     }
 
@@ -198,7 +200,7 @@ impl fmt::Display for StopReason {
             Self::Limit { exceeded } => write!(f, "{exceeded}"),
             Self::Person { by } => write!(f, "{by} asked for it"),
             Self::StoreUnavailable { store, detail } => write!(f, "{store}: {detail}"),
-            Self::PlanFailed { detail } => write!(f, "{detail}"),
+            Self::PlanFailed { detail } | Self::NotAsApproved { detail } => write!(f, "{detail}"),
         }
     }
 }

@@ -64,7 +64,10 @@ pub use message::{Message, MessageRef};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Former, Located, Outcome, OutcomeKind, Reason, Receipt, Sighting};
 pub use pick::{PickError, Picked, check_picks, is_same};
-pub use plan::{PlanDigest, PlanHasher, PlanHeader, PlanSummary, Target};
+pub use plan::{
+    Difference, Grant, Hashed, LINES_OF_A_PART, PartHasher, PlanDigest, PlanHasher, PlanHeader, PlanParts, PlanSummary,
+    Target, Terms, header_line, target_line,
+};
 pub use predicate::{Condition, Predicate};
 pub use principal::{Permission, Principal, PrincipalKind, Role};
 pub use query::Query;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::action::UnknownWord;
 
@@ -87,8 +87,8 @@ impl fmt::Display for LocationKind {
 }
 
 /// A place in one mailbox. Written `inbox:INBOX`, `folder:Archive/2026`, or the kind alone where the path is not known.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Location {
     /// What kind of place.
     pub kind: LocationKind,
@@ -124,9 +124,9 @@ impl TryFrom<String> for Location {
     }
 }
 
-impl From<Location> for String {
-    fn from(location: Location) -> Self {
-        location.to_string()
+impl Serialize for Location {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
                 (written.parse(), Location::try_from(written.to_owned())),
                 (Ok(location.clone()), Ok(location.clone()))
             );
-            assert_eq!(String::from(location), written);
+            assert_eq!(serde_json::to_value(location).unwrap(), written);
         }
         assert_eq!("attic:x".parse::<Location>().unwrap_err(), "attic".parse::<LocationKind>().unwrap_err());
     }

@@ -166,6 +166,10 @@ impl Remediation {
             }
             (PendingApproval, Event::Voted { vote }) => next.count(vote),
             (PendingApproval, Event::Expired) => next.status = Expired,
+            // Before the first batch: what has begun is not taken back.
+            (Approved | Paused, Event::VotesVoided { voters }) if self.progress.next_batch == 0 => {
+                next.void(voters);
+            }
             (Approved, Event::Started) => {
                 next.status = InProgress;
                 next.stop = None;
@@ -341,6 +345,17 @@ impl Remediation {
             self.decided_by = Some(yes.join(", "));
             self.status = Status::Approved;
         }
+    }
+
+    fn void(&mut self, voters: &[String]) {
+        if let Some(approval) = &mut self.approval {
+            approval.votes.retain(|vote| !voters.contains(&vote.by));
+        }
+        self.status = Status::PendingApproval;
+        self.decided_by = None;
+        self.approved_at = None;
+        self.asked = None;
+        self.stop = None;
     }
 
     fn finish_batch(&mut self, report: &BatchReport) {

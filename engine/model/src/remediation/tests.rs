@@ -77,6 +77,7 @@ fn events() -> Vec<Event> {
         vote("ben", Decision::Approve),
         vote("ben", Decision::Reject),
         Event::Expired,
+        Event::VotesVoided { voters: vec![by("ben")] },
         Event::Started,
         Event::BatchStarted { number: 0, first: 0, targets: 10 },
         batch(10, 0, 0),

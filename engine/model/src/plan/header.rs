@@ -1,0 +1,228 @@
+//! What a plan was made under: everything beside its targets that decides what will happen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Action;
+use crate::approval::ApprovalRule;
+use crate::chain::Digest;
+use crate::guard::Guards;
+use crate::sweep::Sweep;
+use crate::throttle::Throttles;
+
+/// What a store's connector may touch and how: keys of `[stores.NAME]` with their values. Never a secret, and neither
+/// time-outs nor numbers of connections. Of files, the sha256 of what they hold.
+pub type Grant = BTreeMap<String, String>;
+
+/// Everything beside the targets that decides what will happen. A change in any of it is another plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PlanHeader {
+    /// What is done to each target.
+    pub action: Action,
+    /// Name of the playbook.
+    pub playbook: String,
+    /// sha256 of the playbook's source text.
+    pub playbook_digest: Digest,
+    /// The inputs it was given.
+    pub inputs: BTreeMap<String, String>,
+    /// sha256 of each script's source text, by name.
+    pub scripts: BTreeMap<String, Digest>,
+    /// `connector version sha256` of each store, by store name.
+    pub connectors: BTreeMap<String, String>,
+    /// What else it was made under. None in plans of version 1, whose digest does not cover it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+}
+
+/// The site's part of a plan's header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Terms {
+    /// What each store's connector may touch, by store name.
+    pub grants: BTreeMap<String, Grant>,
+    /// sha256 of each list of the configuration, by name: its entries in order, a line each.
+    pub lists: BTreeMap<String, Digest>,
+    /// How the plan is cut up, when it stops, and what is kept of what it deletes.
+    pub guards: Guards,
+    /// The site's limits on what is done at once and on what it accepts.
+    pub throttles: Throttles,
+    /// What the playbook asks of approvers, where it asks.
+    pub approval: Option<ApprovalRule>,
+    /// How late copies are looked for.
+    pub sweep: Option<Sweep>,
+    /// Whether the copy in the sent items of senders goes too.
+    pub delete_senders_copy: bool,
+}
+
+/// Something of a header that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Which part, as a path into the header's JSON, for example `terms.grants.corp.directory`.
+    pub what: String,
+    /// What it was; none where there was none.
+    pub then: Option<String>,
+    /// What it is; none where there is none.
+    pub now: Option<String>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let shown = |value: &Option<String>| value.as_ref().map_or("absent".to_owned(), |text| format!("`{text}`"));
+        write!(f, "{} was {} and is {}", self.what, shown(&self.then), shown(&self.now))
+    }
+}
+
+impl PlanHeader {
+    /// Every part of the header with its value, by its path: what approvers see of it.
+    pub fn parts(&self) -> BTreeMap<String, String> {
+        let mut parts = BTreeMap::new();
+        let value = serde_json::to_value(self).expect("texts, numbers and maps by text serialize");
+        flatten(String::new(), &value, &mut parts);
+        parts
+    }
+
+    /// What differs between the header of an earlier plan and this one.
+    pub fn differences(&self, then: &Self) -> Vec<Difference> {
+        let (before, after) = (then.parts(), self.parts());
+        let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let differing = paths.into_iter().filter(|path| before.get(*path) != after.get(*path));
+        let difference = |path: &String| Difference {
+            what: path.clone(),
+            then: before.get(path).cloned(),
+            now: after.get(path).cloned(),
+        };
+        differing.map(difference).collect()
+    }
+
+    /// What differs in where the plan acts, and by which component. The rest of the header, and the list of mailboxes to search,
+    /// have decided on its targets before.
+    pub fn acts_otherwise(&self, then: &Self) -> Option<Difference> {
+        let where_it_acts = |header: &Self| Self {
+            terms: header.terms.clone().map(|terms| Terms { grants: terms.grants, ..Terms::default() }),
+            connectors: header.connectors.clone(),
+            action: header.action,
+            ..Self::default()
+        };
+        let (mut then, mut now) = (where_it_acts(then), where_it_acts(self));
+        if then.terms.is_none() {
+            // A plan of version 1 has no terms to compare.
+            now.terms = None;
+        }
+        // Stores that were added since are none of the plan's.
+        now.connectors.retain(|store, _| then.connectors.contains_key(store));
+        if let (Some(then), Some(now)) = (&mut then.terms, &mut now.terms) {
+            now.grants.retain(|store, _| then.grants.contains_key(store));
+            for grant in then.grants.values_mut().chain(now.grants.values_mut()) {
+                grant.remove("mailboxes");
+            }
+        }
+        now.differences(&then).into_iter().next()
+    }
+}
+
+impl Default for PlanHeader {
+    /// Of a soft delete by no playbook.
+    fn default() -> Self {
+        Self {
+            action: Action::SoftDelete,
+            playbook: String::new(),
+            playbook_digest: Digest::default(),
+            inputs: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            connectors: BTreeMap::new(),
+            terms: None,
+        }
+    }
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            grants: BTreeMap::new(),
+            lists: BTreeMap::new(),
+            guards: Guards::default(),
+            throttles: Throttles::default(),
+            approval: None,
+            sweep: None,
+            delete_senders_copy: false,
+        }
+    }
+}
+
+/// Leaves by their paths. A key with a dot in it keeps the dot: paths are for people and are never taken apart.
+fn flatten(path: String, value: &Value, into: &mut BTreeMap<String, String>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| flatten(below(key), value, into)),
+        Value::Null => {}
+        Value::String(text) => _ = into.insert(path, text.clone()),
+        other => _ = into.insert(path, other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> PlanHeader {
+        let grant = Grant::from([("directory".to_owned(), "/mail".to_owned())]);
+        PlanHeader {
+            connectors: BTreeMap::from([("corp".to_owned(), "maildir 1.0.0 00".to_owned())]),
+            terms: Some(Terms { grants: BTreeMap::from([("corp".to_owned(), grant)]), ..Terms::default() }),
+            ..PlanHeader::default()
+        }
+    }
+
+    fn changed(change: impl FnOnce(&mut PlanHeader, &mut Terms)) -> PlanHeader {
+        let mut header = header();
+        let mut terms = header.terms.take().unwrap();
+        change(&mut header, &mut terms);
+        PlanHeader { terms: Some(terms), ..header }
+    }
+
+    fn directory(terms: &mut Terms, path: &str) {
+        _ = terms.grants.get_mut("corp").unwrap().insert("directory".into(), path.into());
+    }
+
+    #[test]
+    fn a_difference_names_what_it_was_and_what_it_is() {
+        let now = changed(|_, terms| directory(terms, "/mail2"));
+        let found = now.differences(&header());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].to_string(), "terms.grants.corp.directory was `/mail` and is `/mail2`");
+        let now = changed(|_, terms| _ = terms.lists.insert("vips".into(), Digest([1; 32])));
+        assert!(now.differences(&header())[0].to_string().starts_with("terms.lists.vips was absent and is `0101"));
+        assert_eq!(header().differences(&header()), []);
+    }
+
+    #[test]
+    fn where_a_plan_acts_is_its_action_its_connectors_and_their_grants() {
+        for (now, otherwise) in [
+            (header(), None),
+            (changed(|_, terms| directory(terms, "/mail2")), Some("terms.grants.corp.directory")),
+            (changed(|header, _| header.connectors.clear()), Some("connectors.corp")),
+            (changed(|header, _| header.action = Action::HardDelete), Some("action")),
+            (changed(|_, terms| terms.grants.clear()), Some("terms.grants.corp.directory")),
+            // A store that is new is none of the plan's; scripts and lists have done their work.
+            (changed(|header, _| _ = header.connectors.insert("new".into(), String::new())), None),
+            (changed(|_, terms| _ = terms.grants.insert("new".into(), Grant::from([("a".into(), "b".into())]))), None),
+            (
+                changed(|_, terms| _ = terms.grants.get_mut("corp").unwrap().insert("mailboxes".into(), "3".into())),
+                None,
+            ),
+            (changed(|header, _| _ = header.scripts.insert("keep.rhai".into(), Digest([1; 32]))), None),
+        ] {
+            assert_eq!(now.acts_otherwise(&header()).map(|found| found.what).as_deref(), otherwise);
+        }
+    }
+
+    #[test]
+    fn a_plan_of_version_1_is_held_to_its_connectors() {
+        let then = PlanHeader { terms: None, ..header() };
+        assert_eq!(changed(|_, terms| directory(terms, "/mail2")).acts_otherwise(&then), None);
+        assert!(changed(|header, _| header.connectors.clear()).acts_otherwise(&then).is_some());
+    }
+}
