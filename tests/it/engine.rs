@@ -55,6 +55,13 @@ impl World {
         Worker::new(Arc::clone(self.api.site()), silent())
     }
 
+    /// Somebody whom the site knows, and who may approve.
+    async fn approver(&self, name: &str) -> Principal {
+        let approver = person(name, &[Role::Approver]);
+        self.api.site().history.add_principal(&approver, "root", NOON).await.unwrap();
+        approver
+    }
+
     async fn submit(&self) -> Remediation {
         self.api.submit(&self.ann, submission("purge", &[("sender", SENDER)])).await.unwrap()
     }
@@ -149,7 +156,7 @@ async fn what_was_done_before_the_answer_was_lost_is_never_called_failed() {
 #[tokio::test]
 async fn undoing_a_retry_asks_for_the_votes_of_the_first() {
     let world = World::new(12, 5).await;
-    let ben = person("ben", &[Role::Approver]);
+    let ben = world.approver("ben").await;
     let pending = world.run().await;
     world.api.decide(&ben, &pending.id, Decision::Approve, None, None).await.unwrap();
     // One mailbox behind the canary is denied, and retried.
@@ -187,7 +194,7 @@ async fn a_plan_runs_on_the_connectors_that_it_was_approved_for() {
     let paused = Worker::new(Arc::new(changed), silent()).run(&submitted.id).await.unwrap();
     assert_eq!(paused.status, Status::Paused);
     let said = paused.stop.unwrap().to_string();
-    assert!(said.contains("approved for connector `fake") && said.contains("synthetic"), "{said}");
+    assert!(said.contains("connectors.corp was `fake ") && said.contains("is `synthetic "), "{said}");
 }
 
 #[tokio::test]
@@ -260,7 +267,7 @@ async fn a_plan_of_sixty_waits_and_a_vote_lets_it_go() {
     let world = World::new(12, 5).await;
     let pending = world.run().await;
     assert_eq!(pending.status, Status::PendingApproval);
-    let ben = person("ben", &[Role::Approver]);
+    let ben = world.approver("ben").await;
     let approved = world.api.decide(&ben, &pending.id, Decision::Approve, None, None).await.unwrap();
     assert_eq!(approved.status, Status::Approved);
     let done = world.worker().run_next().await.unwrap().unwrap();

@@ -7,6 +7,7 @@
 )]
 
 mod action_center;
+mod approved;
 mod bad_input;
 mod bucket;
 mod clocks;

@@ -62,6 +62,7 @@ impl FakeStore {
                 calls_per_mailbox: 1,
                 calls: 32,
                 calls_per_second: None,
+                grant: clawback_model::Grant::new(),
             },
             state: Arc::default(),
             gate: Arc::new(Semaphore::new(OPEN)),

@@ -34,6 +34,7 @@ impl Synthetic {
             calls_per_mailbox: 1,
             calls: 32,
             calls_per_second: None,
+            grant: clawback_model::Grant::new(),
         };
         Self { name: "corp".into(), mailboxes, each, known, takes: Duration::ZERO }
     }

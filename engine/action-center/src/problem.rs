@@ -127,6 +127,10 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         | Error::UnknownSchedule { .. }
         | Error::UnknownStore { .. }
         | Error::NoMessage { .. } => (StatusCode::NOT_FOUND, "not-found"),
+        Error::Refused(StoreError::Altered { .. } | StoreError::NotItsEvents { .. }) => {
+            (StatusCode::CONFLICT, "altered")
+        }
+        Error::NotAsPlanned { .. } => (StatusCode::CONFLICT, "not-as-planned"),
         Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
         Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),

@@ -131,6 +131,13 @@ pub struct ServerConfig {
     pub allow_private_network: bool,
 }
 
+impl ServerConfig {
+    /// The port, or the one that goes with the protection.
+    pub(crate) fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or(if self.tls == TlsMode::Implicit { 993 } else { 143 })
+    }
+}
+
 /// How a connection to a mail server is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

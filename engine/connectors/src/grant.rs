@@ -7,7 +7,7 @@ use clawback_model::Clock;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use crate::config::{AuthConfig, ConfigError, ServerConfig, StoreConfig, TlsMode};
+use crate::config::{AuthConfig, ConfigError, ServerConfig, StoreConfig};
 use crate::dial::{self, Target};
 use crate::folder::GrantedFolder;
 use crate::guest::{Grants, Label};
@@ -37,7 +37,7 @@ impl Ground<'_> {
         ConfigError { store: self.store.to_owned(), key: key.to_owned(), problem: problem.into(), help: help.into() }
     }
 
-    fn path(&self, path: &Path) -> PathBuf {
+    pub(crate) fn path(&self, path: &Path) -> PathBuf {
         self.base.join(path)
     }
 }
@@ -180,10 +180,9 @@ fn target(ground: &Ground<'_>, server: &ServerConfig) -> Result<Target, ConfigEr
         };
         ground.wrong(&format!("server.{}", wrong.key), wrong.problem, help)
     })?;
-    let port = server.port.unwrap_or(if server.tls == TlsMode::Implicit { 993 } else { 143 });
     Ok(Target {
         host: server.host.clone(),
-        port,
+        port: server.port_or_default(),
         tls: server.tls,
         reach: dial::reach(&server.host, server.allow_private_network),
         server_name,

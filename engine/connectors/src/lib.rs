@@ -37,6 +37,7 @@ mod secret;
 mod server;
 mod settings;
 mod stream;
+mod terms;
 mod throttle;
 mod trust;
 mod wasm_store;

@@ -19,6 +19,7 @@ use crate::http::HttpGrants;
 use crate::mail_store::{CallError, Capabilities};
 use crate::manifest::Manifest;
 use crate::settings::Settings;
+use crate::terms;
 use crate::wasm_store::WasmStore;
 use crate::{contract, convert};
 
@@ -110,6 +111,7 @@ pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Resu
         calls_per_mailbox: described.calls_per_mailbox.min(limits.connections_per_mailbox),
         calls: limits.connections,
         calls_per_second: limits.calls_per_second,
+        grant: terms::of(&ground, mailboxes.as_deref()),
     };
     Ok(WasmStore {
         component: ready.pre.clone(),

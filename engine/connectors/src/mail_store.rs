@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_model::{Action, Effect, Former, Gap, Located, Location, Message, MessageRef, Query};
+use clawback_model::{Action, Effect, Former, Gap, Grant, Located, Location, Message, MessageRef, Query};
 
 /// What a connector says of itself, and what the host knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Capabilities {
     pub calls: u32,
     /// Most calls on the whole store in a second, if that is known.
     pub calls_per_second: Option<u32>,
+    /// What it may touch.
+    pub grant: Grant,
 }
 
 /// One page of an answer; `next` continues.

@@ -172,13 +172,13 @@ impl Api {
             }
         };
         let ((), planned) = tokio::join!(looking, planner::search(&self.site, &order, sender, observer));
-        let left_out = if matches!(planned, Ok(Planned::Plan(_))) {
+        let left_out = if matches!(planned, Ok(Planned::Plan(..))) {
             crate::left_out::count(&self.site, &order).await
         } else {
             None
         };
         let (plan, approval) = match planned? {
-            Planned::Plan(plan) => {
+            Planned::Plan(plan, _) => {
                 let (approval, _) = approval_for(&self.site, &request, &bound, &plan).await?;
                 (Ok(plan), approval)
             }
@@ -216,6 +216,15 @@ impl Api {
     pub async fn vote(&self, who: &Principal, id: &RemediationId, ballot: Ballot) -> Result<Remediation, Error> {
         let now = self.site.now();
         let Ballot { decision, digest, comment, seen } = ballot;
+        if decision == Decision::Approve && self.site.history.load(id).await?.status == Status::PendingApproval {
+            let proven = self.site.history.prove_plan(id).await?;
+            // A session without stores cannot act on it either.
+            let otherwise =
+                planner::acts_otherwise(&self.site, &proven.header).filter(|_| !self.site.stores.is_empty());
+            if let Some(reason) = otherwise {
+                return Err(Error::NotAsPlanned { id: id.clone(), reason });
+            }
+        }
         self.site
             .history
             .record_if(id, None, &who.name, now, |current| {
@@ -245,6 +254,8 @@ impl Api {
     /// Lets a paused remediation go on, if there is room for it; while the site is halted, once it is no more.
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
+        // Whoever lets it go on asks for it as much as whoever submitted it.
+        allow_action(who, self.site.history.load(id).await?.request.action)?;
         let resumed = self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await;
         resumed.map_err(|error| advised(id, error))
     }
@@ -303,6 +314,7 @@ impl Api {
     pub async fn retry(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         let old = self.site.history.load(id).await?;
+        allow_action(who, old.request.action)?;
         if !matches!(old.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled) {
             let advice = match old.status {
                 Status::Completed | Status::NothingToDo => {
@@ -560,7 +572,12 @@ pub(crate) async fn approval_for(
         }
         Origin::Retry { of } => {
             let retried = site.history.load(of).await?;
-            return Ok((None, root(site, retried).await?.decided_by));
+            let decided = root(site, retried).await?;
+            let header = planner::header(site, request, bound)?;
+            match site.history.plan_header(&decided.id).await? {
+                Some(then) if header.acts_otherwise(&then).is_none() => return Ok((None, decided.decided_by)),
+                _ => Some(decided.approval.map(|approval| approval.rule).unwrap_or_default()),
+            }
         }
         Origin::Sweep { .. } if incomplete.is_some() => incomplete,
         Origin::Sweep { of } => match crate::sweeps::approval(site, of, bound, plan).await? {

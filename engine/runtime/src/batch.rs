@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Outcome, Remediation, Target};
+use clawback_model::{Event, Outcome, Remediation, StopReason, Target};
 use clawback_store::{BatchSum, Lease, StoreError};
 use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::time::Instant;
@@ -39,6 +39,7 @@ pub(crate) async fn see_through(
 ) -> Result<Remediation, Error> {
     let id = &remediation.id;
     let mut sum = BatchSum::new(number, first, targets);
+    crew.welcome(id);
     site.history.stop_lanes(id, false).await?;
     let began = site.metrics.batch_began();
     crew.wake();
@@ -52,11 +53,26 @@ pub(crate) async fn see_through(
         if let Some(failure) = crew.failure() {
             return Err(failure);
         }
+        if let Some(reason) = crew.refused(id) {
+            stand_still(site, remediation, control).await?;
+            return pause(site, lease, reason).await;
+        }
         let left = sum.left();
         if site.history.sum_batch(id, &mut sum).await? {
-            let closed = site.history.close_batch(id, lease, &site.node, sum, site.now()).await?;
+            let closed = match site.history.close_batch(id, lease, &site.node, sum, site.now()).await {
+                Err(error @ StoreError::Altered { .. }) => {
+                    return pause(site, lease, StopReason::NotAsApproved { detail: error.to_string() }).await;
+                }
+                closed => closed?,
+            };
             site.metrics.batch_ended(began);
             return Ok(closed);
+        }
+        if look == SELDOM
+            && let Err(error @ StoreError::Altered { .. }) = site.history.check_work(id).await
+        {
+            stand_still(site, remediation, control).await?;
+            return pause(site, lease, StopReason::NotAsApproved { detail: error.to_string() }).await;
         }
         look = if sum.left() == left { (look * 2).min(SELDOM) } else { LAST_LOOKS };
         if sum.left() * LITTLE > u64::from(targets) {
@@ -67,6 +83,12 @@ pub(crate) async fn see_through(
             () = control.stopped(site) => {}
         }
     }
+}
+
+async fn pause(site: &Site, lease: &Lease, reason: StopReason) -> Result<Remediation, Error> {
+    let event = Event::Paused { reason };
+    let actor = crate::worker::AUTOMATION;
+    Ok(site.history.record(&lease.remediation, Some(lease), actor, &event, site.now()).await?)
 }
 
 /// Has every node hand back its lanes of the open batch, and waits until they have.

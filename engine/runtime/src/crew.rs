@@ -4,14 +4,14 @@
 
 mod hand;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clawback_connectors::MailStore as _;
-use clawback_model::{Origin, RemediationId, Timestamp};
-use clawback_store::{Claimed, LaneClaim, LaneEnd, LaneReport, StoreError, Whose};
+use clawback_model::{Origin, RemediationId, StopReason, Timestamp};
+use clawback_store::{Claimed, LaneClaim, LaneEnd, LaneReport, Proven, StoreError, Whose};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -52,15 +52,23 @@ struct Inner {
     /// It has promised to be alive until then, in microseconds.
     alive_until: Arc<AtomicI64>,
     hand: Mutex<Hand>,
-    /// Flags of the lanes in hand.
-    stops: Mutex<HashMap<RemediationId, Flag>>,
-    /// Remediations whose plan names other connectors than this node has.
-    foreign: Mutex<HashSet<RemediationId>>,
+    /// Remediations with lanes in hand.
+    going: Mutex<HashMap<RemediationId, Going>>,
+    /// Remediations whose lanes this node leaves alone, with the reason where it holds for every node.
+    left: Mutex<HashMap<RemediationId, Option<StopReason>>>,
     /// There may be lanes to claim.
     wake: Notify,
     /// Lanes ended.
     ended: Notify,
     failure: Mutex<Option<Arc<Error>>>,
+}
+
+/// A remediation with lanes in hand.
+struct Going {
+    flag: Flag,
+    /// The batch that it was proven for.
+    batch: u32,
+    proven: Arc<Proven>,
 }
 
 /// The lanes of one node. Dropped, they are left as they are; [`Crew::leave`] hands them back.
@@ -87,8 +95,8 @@ impl Crew {
             over: Flag::new(),
             alive_until: Arc::new(AtomicI64::new(until.0)),
             hand: Mutex::default(),
-            stops: Mutex::default(),
-            foreign: Mutex::default(),
+            going: Mutex::default(),
+            left: Mutex::default(),
             wake: Notify::new(),
             ended: Notify::new(),
             failure: Mutex::default(),
@@ -103,6 +111,16 @@ impl Crew {
     /// Says that there may be lanes to claim.
     pub(crate) fn wake(&self) {
         self.inner.wake.notify_one();
+    }
+
+    /// Claims lanes of a remediation again though it left them alone: it was approved anew, or resumed.
+    pub(crate) fn welcome(&self, id: &RemediationId) {
+        locked(&self.inner.left).remove(id);
+    }
+
+    /// Why no node may act on the lanes of a remediation, as far as this one has found out.
+    pub(crate) fn refused(&self, id: &RemediationId) -> Option<StopReason> {
+        locked(&self.inner.left).get(id).cloned().flatten()
     }
 
     /// Completes once lanes have ended since this was called.
@@ -173,6 +191,8 @@ impl Inner {
             }
             if Instant::now() >= reap_at {
                 reap_at = Instant::now() + third;
+                // What another node sees through may have been put right, and resumed, since.
+                locked(&self.left).retain(|_, reason| reason.is_none());
                 if let Err(error) = reap(&self.site, Some(&self.name)).await {
                     tracing::warn!(%error, "Lanes of dead nodes not looked for.");
                 }
@@ -182,10 +202,10 @@ impl Inner {
 
     /// Stops the lanes in hand of some remediations.
     fn raise_where(&self, stopped: impl Fn(&RemediationId) -> bool) {
-        let mut stops = locked(&self.stops);
+        let mut going = locked(&self.going);
         // Without lanes in hand a flag is of no use.
-        stops.retain(|_, flag| flag.is_seen());
-        stops.iter().filter(|(id, _)| stopped(id)).for_each(|(_, flag)| flag.raise());
+        going.retain(|_, going| going.flag.is_seen());
+        going.iter().filter(|(id, _)| stopped(id)).for_each(|(_, going)| going.flag.raise());
     }
 
     /// Claims lanes while there is room, and sees them through.
@@ -279,10 +299,21 @@ impl Inner {
                 continue;
             }
             let room = room.min(share(free, seats, calls));
-            let foreign: Vec<RemediationId> = locked(&self.foreign).iter().cloned().collect();
+            let left: Vec<RemediationId> = locked(&self.left).keys().cloned().collect();
+            if self.only.as_ref().is_some_and(|only| left.contains(only)) {
+                continue;
+            }
             let (history, now) = (&self.site.history, self.site.now());
-            let whose = self.only.as_ref().map_or(Whose::AllBut(&foreign), Whose::Only);
-            let claimed = history.claim_lanes(&self.name, &name, whose, room, now).await?;
+            let whose = self.only.as_ref().map_or(Whose::AllBut(&left), Whose::Only);
+            let claimed = match history.claim_lanes(&self.name, &name, whose, room, now).await {
+                Err(StoreError::Altered { remediation, detail }) => {
+                    self.refuse(&remediation, StoreError::Altered { remediation: remediation.clone(), detail });
+                    let known = locked(&self.hand).claims();
+                    history.disown_lanes(&self.name, &known).await?;
+                    continue;
+                }
+                claimed => claimed?,
+            };
             let Some(claimed) = claimed else { continue };
             any = true;
             self.begin(claimed, store, reports, lanes).await?;
@@ -297,25 +328,14 @@ impl Inner {
         reports: &mpsc::Sender<crate::act::Report>,
         tasks: &mut JoinSet<()>,
     ) -> Result<(), Error> {
-        let Claimed { remediation, batch, lanes } = claimed;
-        let stop = if let Some(stop) = self.stop_of(&remediation.id) {
-            stop
-        } else {
-            if let Some(reason) = planner::other_connectors(&self.site, &remediation.id).await? {
-                tracing::warn!(remediation.id = %remediation.id, %reason, "Its lanes are left to other nodes.");
-                locked(&self.foreign).insert(remediation.id.clone());
-                return Ok(self.hand_back(&lanes).await?);
-            }
-            let flag = Flag::new();
-            let stop = self.stop(&flag);
-            locked(&self.stops).insert(remediation.id.clone(), flag);
-            stop
-        };
+        let Some((stop, proven)) = self.prove(&claimed).await? else { return Ok(()) };
+        let Claimed { batch, lanes, .. } = claimed;
+        let remediation = &proven.remediation;
         let store = Arc::new(store.until(&stop));
         let bench = Arc::new(Bench {
             site: Arc::clone(&self.site),
             action: remediation.request.action,
-            keeper: evidence::keeper(&self.site, &remediation),
+            keeper: evidence::keeper(&self.site, remediation),
             batch,
             stop,
             outage_pauses: if self.only.is_none() { self.site.tuning.outage_pauses } else { 0 },
@@ -341,11 +361,56 @@ impl Inner {
         Ok(())
     }
 
-    /// What the lanes in hand of a remediation look at. None where there are none, or where these are being handed back: a claim
-    /// is made only where nobody stops it, so that what was asked before does not hold for it.
-    fn stop_of(&self, id: &RemediationId) -> Option<Stop> {
-        let stops = locked(&self.stops);
-        stops.get(id).filter(|flag| !flag.is_raised()).map(|flag| self.stop(flag))
+    /// Proves that lanes are work on what was approved. None where this node may not act on them; they are handed back then.
+    async fn prove(&self, claimed: &Claimed) -> Result<Option<(Stop, Arc<Proven>)>, Error> {
+        let id = &claimed.remediation.id;
+        let known = self.going(id, claimed.batch);
+        let proven = match &known {
+            Some((_, proven)) => Ok(Arc::clone(proven)),
+            None => self.site.history.prove(id, None).await.map(Arc::new),
+        };
+        let proven = match proven.and_then(|proven| Ok((proven.covers(claimed)?, proven))) {
+            Ok((true, proven)) => proven,
+            // Another batch is open by now.
+            Ok((false, _)) => {
+                self.hand_back(&claimed.lanes).await?;
+                return Ok(None);
+            }
+            Err(error @ (StoreError::Altered { .. } | StoreError::NotItsEvents { .. })) => {
+                self.refuse(id, error);
+                self.hand_back(&claimed.lanes).await?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if known.is_some() {
+            return Ok(known);
+        }
+        if let Some(reason) = planner::acts_otherwise(&self.site, &proven.header) {
+            tracing::warn!(remediation.id = %id, %reason, "Its lanes are left to other nodes.");
+            locked(&self.left).insert(id.clone(), None);
+            self.hand_back(&claimed.lanes).await?;
+            return Ok(None);
+        }
+        let going = Going { flag: Flag::new(), batch: claimed.batch, proven: Arc::clone(&proven) };
+        let stop = self.stop(&going.flag);
+        locked(&self.going).insert(id.clone(), going);
+        Ok(Some((stop, proven)))
+    }
+
+    /// Leaves the lanes of a remediation alone until whoever sees it through has stopped it.
+    fn refuse(&self, id: &RemediationId, error: StoreError) {
+        tracing::error!(remediation.id = %id, %error, "Its lanes are not acted on.");
+        locked(&self.left).insert(id.clone(), Some(StopReason::NotAsApproved { detail: error.to_string() }));
+        self.ended.notify_waiters();
+    }
+
+    /// What is known of a remediation with lanes of this batch in hand. None where these are being handed back: a claim is made
+    /// only where nobody stops it, so that what was asked before does not hold for it.
+    fn going(&self, id: &RemediationId, batch: u32) -> Option<(Stop, Arc<Proven>)> {
+        let going = locked(&self.going);
+        let known = going.get(id).filter(|going| going.batch == batch && !going.flag.is_raised())?;
+        Some((self.stop(&known.flag), Arc::clone(&known.proven)))
     }
 
     fn stop(&self, asked: &Flag) -> Stop {

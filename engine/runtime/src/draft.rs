@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clawback_connectors::MailStore;
 use clawback_model::{
-    Action, Counts, Former, Location, LocationKind, PlanFacts, PlanHasher, PlanSummary, Reason, Request, StopReason,
-    StopWhen, Target, Throttles, UnseenKind,
+    Action, Counts, Former, Hashed, Location, LocationKind, PlanFacts, PlanHasher, PlanSummary, Reason, Request,
+    StopReason, StopWhen, Target, Throttles, UnseenKind,
 };
 use tokio::sync::mpsc;
 
@@ -181,7 +181,8 @@ impl<'a> Draft<'a> {
         if let Some(reason) = broken.or_else(|| rules.check_plan(&self.counts, &self.facts)) {
             return Ok(Planned::Refused(reason));
         }
-        Ok(Planned::Plan(PlanSummary { digest: self.hasher.finish(), counts: self.counts, facts: self.facts }))
+        let Hashed { digest, parts } = self.hasher.finish();
+        Ok(Planned::Plan(PlanSummary { digest, counts: self.counts, facts: self.facts }, parts))
     }
 }
 

@@ -62,6 +62,8 @@ pub enum Error {
     NotPending { id: RemediationId, status: Status },
     #[error("{id} changed since you looked; look again, then decide")]
     Changed { id: RemediationId },
+    #[error("{id} cannot be approved as it stands: {reason}; `clawback replan {id}` makes its plan anew")]
+    NotAsPlanned { id: RemediationId, reason: StopReason },
     #[error("{id} is {status}: {advice}")]
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
     #[error("{id} has no message {seq}; its page lists them")]
@@ -107,7 +109,11 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotFound { .. } | StoreError::Exists { .. } | StoreError::NoBackup => Self::Refused(error),
+            StoreError::NotFound { .. }
+            | StoreError::Exists { .. }
+            | StoreError::NoBackup
+            | StoreError::Altered { .. }
+            | StoreError::NotItsEvents { .. } => Self::Refused(error),
             StoreError::Halted { halt } => Self::Halted(halt),
             StoreError::Illegal(transition) => Self::Transition(transition),
             other => Self::History(other),

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Condition, DoneWith, Gap, LocationKind, Message, Picked, PlanFacts, PlanHeader, PlanSummary, Predicate, Query,
-    RemediationId, Request, SelectionMode, StopReason, StopWhen, Target, UnseenKind,
+    Condition, DoneWith, Gap, LocationKind, Message, Picked, PlanFacts, PlanHeader, PlanParts, PlanSummary, Predicate,
+    Query, Request, SelectionMode, StopReason, StopWhen, Target, Terms, UnseenKind,
 };
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
@@ -24,8 +24,8 @@ use crate::task;
 
 /// How a search ended.
 pub(crate) enum Planned {
-    /// Frozen.
-    Plan(PlanSummary),
+    /// Frozen, with what its parts hash to.
+    Plan(PlanSummary, Option<PlanParts>),
     /// A limit or a guard forbids it.
     Refused(StopReason),
 }
@@ -42,10 +42,20 @@ pub(crate) struct Order<'a> {
 
 /// The header of a plan with this playbook on these stores.
 pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<PlanHeader, Error> {
-    let mut connectors = BTreeMap::new();
+    let (mut connectors, mut grants) = (BTreeMap::new(), BTreeMap::new());
     for store in stores_of(site, bound)? {
         connectors.insert(store.name().to_string(), connector(&*store));
+        grants.insert(store.name().to_string(), store.capabilities().grant.clone());
     }
+    let terms = Terms {
+        grants,
+        lists: site.library.lists.digests(),
+        guards: crate::evidence::settled(site, bound.guards()),
+        throttles: site.throttles,
+        approval: bound.approval_rule().cloned(),
+        sweep: bound.sweep().cloned(),
+        delete_senders_copy: request.delete_senders_copy,
+    };
     Ok(PlanHeader {
         action: request.action,
         playbook: request.playbook.clone(),
@@ -53,6 +63,7 @@ pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<Pl
         inputs: request.inputs.clone(),
         scripts: bound.script_digests(),
         connectors,
+        terms: Some(terms),
     })
 }
 
@@ -210,18 +221,17 @@ impl Round<'_> {
     }
 }
 
-/// The plan names the connectors that it was approved for. Others would do other things with it: then why it must not run here.
-pub(crate) async fn other_connectors(site: &Site, id: &RemediationId) -> Result<Option<StopReason>, Error> {
-    let Some(header) = site.history.plan_header(id).await? else { return Ok(None) };
-    for (name, approved) in &header.connectors {
-        let now = site.stores.get(name.as_str()).map(|store| connector(&**store));
-        if now.as_ref() != Some(approved) {
-            let now = now.unwrap_or_else(|| "not configured".to_owned());
-            let detail = format!("the plan was approved for connector `{approved}`, and now it is `{now}`");
-            return Ok(Some(StopReason::StoreUnavailable { store: name.clone(), detail }));
-        }
+/// What keeps a plan from being acted on here: this node has another connector for one of its stores, or grants it other things,
+/// than the plan was made and approved for.
+pub(crate) fn acts_otherwise(site: &Site, plan: &PlanHeader) -> Option<StopReason> {
+    let mut now = PlanHeader { connectors: BTreeMap::new(), terms: Some(Terms::default()), ..plan.clone() };
+    let grants = now.terms.as_mut().map(|terms| &mut terms.grants)?;
+    for (name, store) in &site.stores {
+        now.connectors.insert(name.to_string(), connector(&**store));
+        grants.insert(name.to_string(), store.capabilities().grant.clone());
     }
-    Ok(None)
+    let difference = now.acts_otherwise(plan)?;
+    Some(StopReason::NotAsApproved { detail: format!("it was approved for another configuration: {difference}") })
 }
 
 pub(crate) fn stores_of(site: &Site, bound: &Bound) -> Result<Vec<Arc<dyn MailStore>>, Error> {

@@ -127,7 +127,7 @@ async fn search(api: &Api, first: &Remediation, last: bool) -> Result<Search, Er
     let observer = silent();
     let ((), planned) = tokio::join!(counting, planner::search(site, &order, sender, &observer));
     let is_news = match planned? {
-        Planned::Plan(plan) => plan.counts.remediable > 0 && bound.remediates(&plan.facts, &plan.counts),
+        Planned::Plan(plan, _) => plan.counts.remediable > 0 && bound.remediates(&plan.facts, &plan.counts),
         Planned::Refused(clawback_model::StopReason::PlanFailed { detail }) => {
             return Err(Error::NothingSearched { detail });
         }
@@ -204,11 +204,15 @@ pub(crate) async fn approval(
     Ok(if bound.approval_needed(&facts, &counts) { Covered::Asks(rule()) } else { Covered::NotNeeded })
 }
 
-/// Whether the scripts and connectors are still those of the first plan: its approvers looked at what these made of the mail.
+/// Whether everything that the approval of the first plan covered, but its targets, is what it was.
 async fn is_as_approved(site: &Site, first: &Remediation, bound: &Bound) -> Result<bool, Error> {
     let Some(then) = site.history.plan_header(&first.id).await? else { return Ok(false) };
     let now = planner::header(site, &first.request, bound)?;
-    Ok(then.scripts == now.scripts && then.connectors == now.connectors)
+    let differences = now.differences(&then);
+    if let Some(difference) = differences.first() {
+        tracing::info!(remediation.id = %first.id, %difference, "Its approval does not cover its follow-ups any more.");
+    }
+    Ok(differences.is_empty())
 }
 
 fn add(counts: &mut Counts, facts: &mut PlanFacts, earlier: &PlanSummary) {

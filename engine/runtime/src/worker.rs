@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clawback_model::{Event, Next, Remediation, RemediationId, Status, StopReason, Target};
-use clawback_store::{Lease, StoreError};
+use clawback_store::{Lease, Proven, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -109,6 +109,38 @@ impl Hands {
     async fn leave(self) {
         if let Self::Own(Some(crew)) = self {
             crew.leave().await;
+        }
+    }
+}
+
+/// What a worker knows of the remediation that it sees through.
+#[derive(Default)]
+struct Going {
+    /// The batch that it has just begun.
+    fresh_batch: Option<u32>,
+    /// What it has proven of the plan.
+    proven: Option<Proven>,
+}
+
+impl Going {
+    /// Proves that what is about to be done is what was approved, here; or why it must not be done. The whole plan is read once,
+    /// before the first step; after it the parts that are acted on are, by whoever acts.
+    async fn prove(&mut self, site: &Site, remediation: &Remediation) -> Result<Option<StopReason>, Error> {
+        let (history, id) = (&site.history, &remediation.id);
+        let proven = match &self.proven {
+            Some(known) => history.prove(id, Some(known)).await,
+            None => history.prove_plan(id).await,
+        };
+        match proven {
+            Ok(proven) => {
+                let otherwise = planner::acts_otherwise(site, &proven.header);
+                self.proven = Some(proven);
+                Ok(otherwise)
+            }
+            Err(error @ StoreError::Altered { .. }) => {
+                Ok(Some(StopReason::NotAsApproved { detail: error.to_string() }))
+            }
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -332,8 +364,14 @@ impl Worker {
     ) -> Result<Remediation, Error> {
         let lease = &held.lease;
         let control = Control::start(Arc::clone(&self.site), lease.clone());
-        let mut fresh_batch = None;
+        let mut going = Going::default();
         let mut just_claimed = true;
+        // Whatever its state says is done only if its events say it, too.
+        if let Err(error) = self.site.history.prove_state(&remediation.id).await {
+            let refused = Err(error.into());
+            held.give_back(&refused).await;
+            return refused;
+        }
         let result = loop {
             (self.observer)(Seen::Status(remediation.status));
             if goal == Goal::Planned && !matches!(remediation.status, Status::Queued | Status::Planning) {
@@ -357,7 +395,7 @@ impl Worker {
                 }
                 Err(error) => break Err(error),
             }
-            match self.step(&remediation, next, lease, &control, &mut fresh_batch, hands).await {
+            match self.step(&remediation, next, lease, &control, &mut going, hands).await {
                 Ok(next) => {
                     self.site.metrics.stepped(&remediation, &next);
                     remediation = next;
@@ -382,7 +420,7 @@ impl Worker {
         next: Next,
         lease: &Lease,
         control: &Control,
-        fresh_batch: &mut Option<u32>,
+        going: &mut Going,
         hands: &mut Hands,
     ) -> Result<Remediation, Error> {
         let (site, history) = (&self.site, &self.site.history);
@@ -392,19 +430,22 @@ impl Worker {
                 self.plan(remediation, lease, control, outage_pauses).await
             }
             Next::Expire => self.record(lease, &Event::Expired).await,
-            Next::Start => Ok(history.start(lease, &site.throttles, AUTOMATION, site.now()).await?),
+            Next::Start => match going.prove(site, remediation).await? {
+                Some(reason) => self.record(lease, &Event::Paused { reason }).await,
+                None => Ok(history.start(lease, &site.throttles, AUTOMATION, site.now()).await?),
+            },
             Next::Release => self.record(lease, &Event::Released).await,
             Next::StartBatch { number, first, targets } => {
-                if let Some(reason) = planner::other_connectors(site, &remediation.id).await? {
+                if let Some(reason) = going.prove(site, remediation).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
                 }
-                *fresh_batch = Some(number);
+                going.fresh_batch = Some(number);
                 self.record(lease, &Event::BatchStarted { number, first, targets }).await
             }
             Next::Run { number, first, targets } => {
                 // A batch that this very worker did not begin may wait since before an upgrade.
-                let fresh = fresh_batch.take() == Some(number);
-                if !fresh && let Some(reason) = planner::other_connectors(site, &remediation.id).await? {
+                let fresh = going.fresh_batch.take() == Some(number);
+                if !fresh && let Some(reason) = going.prove(site, remediation).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
                 }
                 let done = remediation.counts.acted() + remediation.counts.not_remediable;
@@ -490,8 +531,8 @@ impl Worker {
             Ok(planned)
         };
         let ((), planned) = tokio::try_join!(writing, searching)?;
-        let plan = match planned {
-            Planned::Plan(plan) => plan,
+        let (plan, parts) = match planned {
+            Planned::Plan(plan, parts) => (plan, parts),
             Planned::Refused(reason) => return self.record(lease, &Event::PlanRefused { reason }).await,
         };
         if !bound.remediates(&plan.facts, &plan.counts) && plan.counts.remediable > 0 {
@@ -507,7 +548,8 @@ impl Worker {
             approval,
             decided_by,
         };
-        Ok(site.history.freeze_plan(&remediation.id, lease, &header, AUTOMATION, &event, site.now()).await?)
+        let (history, now) = (&site.history, site.now());
+        Ok(history.freeze_plan(&remediation.id, lease, &header, parts.as_ref(), AUTOMATION, &event, now).await?)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use clawback_model::Digest;
+
 use crate::homoglyph::Looks;
 use crate::words::{Words, after_last, lower_case};
 
@@ -60,6 +62,14 @@ impl TextSet {
         }
     }
 
+    /// sha256 of the texts in order, a line each.
+    pub fn digest(&self) -> Digest {
+        let mut entries: Vec<&str> = self.entries.iter().collect();
+        entries.sort_unstable();
+        let lines: String = entries.into_iter().flat_map(|entry| [entry, "\n"]).collect();
+        Digest::of(lines.as_bytes())
+    }
+
     /// How many texts.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -87,6 +97,13 @@ pub struct InvalidListName {
 /// The lists of one configuration, by name. A `-` in a name is a `_` in scripts.
 #[derive(Debug, Clone)]
 pub struct Lists(BTreeMap<String, Arc<TextSet>>);
+
+impl Lists {
+    /// sha256 of each list's texts, by name.
+    pub fn digests(&self) -> BTreeMap<String, Digest> {
+        self.0.iter().map(|(name, list)| (name.clone(), list.digest())).collect()
+    }
+}
 
 impl Default for Lists {
     fn default() -> Self {

@@ -9,6 +9,7 @@ use crate::chain;
 use crate::dialect::Tx;
 use crate::error::StoreError;
 use crate::leases::Lease;
+use crate::principals;
 use crate::remediations::{Locked, lock, write};
 use crate::store::Store;
 
@@ -19,7 +20,8 @@ const WAITING: &str = "SELECT number FROM remediations WHERE status = 'approved'
     WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 100";
 
 impl Store {
-    /// Starts an approved remediation, or lets it wait for its turn, or leaves it to a person: as `throttles` decide.
+    /// Starts an approved remediation, or lets it wait for its turn, or leaves it to a person: as `throttles` decide. Where votes
+    /// stand no more, it waits for others.
     #[tracing::instrument(name = "store.remediations.start", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn start(
         &self,
@@ -30,8 +32,10 @@ impl Store {
     ) -> Result<Remediation, StoreError> {
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, &lease.remediation, Some(lease)).await?;
-        let crowd = crowd(&mut tx, &locked, throttles, at).await?;
-        let event = throttles.start(&crowd);
+        let event = match lapsed(&mut tx, &locked).await? {
+            Some(voided) => voided,
+            None => throttles.start(&crowd(&mut tx, &locked, throttles, at).await?),
+        };
         let waits_on = matches!((&event, &locked.remediation.stop), (Event::Held { reason }, Some(known))
             if reason.rule() == known.rule());
         let number = locked.number;
@@ -45,7 +49,8 @@ impl Store {
         Ok(after.remediation)
     }
 
-    /// Lets a paused remediation go on, if there is room for it now.
+    /// Lets a paused remediation go on, if there is room for it now. One that has not begun waits for votes again where some stand
+    /// no more.
     #[tracing::instrument(name = "store.remediations.resume", skip_all, fields(remediation.id = %id))]
     pub async fn resume<E: From<StoreError> + From<StopReason>>(
         &self,
@@ -59,14 +64,32 @@ impl Store {
         let event = Event::Resumed { by: actor.to_owned() };
         // Whether it can be resumed at all comes first.
         locked.remediation.apply(&event, at).map_err(StoreError::from)?;
-        let crowd = crowd(&mut tx, &locked, throttles, at).await?;
-        if let Some(reason) = throttles.room(&crowd) {
-            return Err(reason.into());
-        }
+        let voided = lapsed(&mut tx, &locked).await?.filter(|_| locked.remediation.progress.next_batch == 0);
+        let event = match voided {
+            Some(voided) => voided,
+            None => {
+                let crowd = crowd(&mut tx, &locked, throttles, at).await?;
+                if let Some(reason) = throttles.room(&crowd) {
+                    return Err(reason.into());
+                }
+                event
+            }
+        };
         let next = write(&mut tx, locked, actor, &event, at).await?;
         tx.commit().await?;
         Ok(next.remediation)
     }
+}
+
+/// The votes that stand no more, by the roles that their voters have now.
+async fn lapsed(tx: &mut Tx, locked: &Locked) -> Result<Option<Event>, StoreError> {
+    let Some(approval) = &locked.remediation.approval else { return Ok(None) };
+    let mut now = Vec::with_capacity(approval.votes.len());
+    for vote in &approval.votes {
+        now.extend(principals::named(tx, &vote.by).await?);
+    }
+    let voters = approval.lapsed(locked.remediation.request.action, &now);
+    Ok((!voters.is_empty()).then_some(Event::VotesVoided { voters }))
 }
 
 async fn crowd(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Timestamp) -> Result<Crowd, StoreError> {

@@ -25,6 +25,14 @@ pub enum StoreError {
         "the history holds something that this program did not write: table {table}, column {column}, row {id}; run `clawback verify` and restore a backup if it complains"
     )]
     Corrupt { table: &'static str, column: &'static str, id: String },
+    #[error(
+        "what the history holds of {remediation} is not what was recorded: {detail}. Somebody else has written to the database. Nothing is acted on; run `clawback verify`, and restore a backup or cancel it and submit it again"
+    )]
+    Altered { remediation: RemediationId, detail: String },
+    #[error(
+        "what the history holds of {remediation} is not what its events tell: {detail}. Somebody else has written to the database. Nothing is done with it; run `clawback verify` and restore a backup"
+    )]
+    NotItsEvents { remediation: RemediationId, detail: String },
     #[error("the database's disk is full; make room and try again, nothing is lost")]
     Full(#[source] sqlx::Error),
     #[error("the database cannot be reached or is busy; check that it runs, then try again")]
@@ -71,6 +79,14 @@ impl StoreError {
     #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and references alike")]
     pub(crate) fn corrupt(table: &'static str, column: &'static str, id: impl ToString) -> Self {
         Self::Corrupt { table, column, id: id.to_string() }
+    }
+
+    pub(crate) fn altered(remediation: &RemediationId, detail: String) -> Self {
+        Self::Altered { remediation: remediation.clone(), detail }
+    }
+
+    pub(crate) fn not_its_events(remediation: &RemediationId, detail: String) -> Self {
+        Self::NotItsEvents { remediation: remediation.clone(), detail }
     }
 
     /// Turns a broken unique constraint into [`StoreError::Exists`].

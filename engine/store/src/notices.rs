@@ -3,12 +3,13 @@
 //! ticks it off: so of all nodes one tells, and one that dies in between leaves it to another. What a row tells is not copied
 //! into it: it is the fold of the events up to that of the change, whatever has happened since.
 
-use clawback_model::{Event, Remediation, RemediationId, Timestamp};
+use clawback_model::{Remediation, RemediationId, Timestamp};
 
 use crate::chain;
 use crate::dialect::{Row, Tx};
 use crate::error::StoreError;
 use crate::store::Store;
+use crate::story;
 
 /// A change of status of which nobody has looked up yet whom to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,16 +64,7 @@ impl Store {
     #[tracing::instrument(name = "store.notices.as_of", skip_all, fields(remediation.id = %change.remediation))]
     pub async fn as_of(&self, change: &Change) -> Result<Remediation, StoreError> {
         let id = &change.remediation;
-        let mut fold: Option<Remediation> = None;
-        for entry in chain::until(&mut self.read().await?, id.as_str(), change.event).await? {
-            let corrupt = || StoreError::corrupt("events", "body", entry.link.seq);
-            fold = Some(match (fold, entry.event()?.ok_or_else(corrupt)?) {
-                (None, Event::Submitted { request }) => Remediation::submitted(id.clone(), request, entry.link.at),
-                (Some(known), event) => known.apply(&event, entry.link.at)?,
-                (None, _) => return Err(corrupt()),
-            });
-        }
-        fold.ok_or_else(|| StoreError::not_found("remediation", id))
+        story::fold(id, &chain::until(&mut self.read().await?, id.as_str(), change.event).await?)
     }
 
     /// Notes whom to tell of some changes. Of those that another node was faster with nothing is written.

@@ -146,12 +146,39 @@ async fn close_batch(
     let sql = "SELECT throttled FROM batches WHERE remediation = $1 AND number = $2";
     let throttled = tx.row(sql, &values).await?.map_or(Ok(0), |row| row.int(0))?.unsigned_abs();
     tx.execute("DELETE FROM work WHERE remediation = $1", &values[..1]).await?;
+    let is_whole = ahead.is_some();
     let mut sum = ahead.unwrap_or_else(|| BatchSum::new(number, first, targets));
     let end = sum.end;
     while sum.read_on(tx, locked.number, end).await? {}
+    if is_whole {
+        check_whole(tx, &locked, (number, first, targets), sum.kinds.len()).await?;
+    }
     let Sum { counts, digest } = sum.finish();
     let event = Event::BatchFinished { number, report: BatchReport { counts, throttled }, outcomes: digest };
     write(tx, locked, actor, &event, at).await
+}
+
+/// Nobody has work on the batch: then each of its targets has an outcome, or somebody else has written to the database.
+async fn check_whole(
+    tx: &mut Tx,
+    locked: &Locked,
+    (number, first, targets): (u32, u32, u32),
+    outcomes: usize,
+) -> Result<(), StoreError> {
+    if outcomes == targets as usize {
+        return Ok(());
+    }
+    let sql =
+        "SELECT COUNT(*) FROM targets WHERE remediation = $1 AND seq >= $2 AND seq < $3 AND not_remediable IS NULL";
+    let end = i64::from(first) + i64::from(targets);
+    let row = tx.row(sql, &[locked.number.into(), first.into(), end.into()]).await?;
+    let wanted = row.map_or(Ok(0), |row| row.int(0))?;
+    if i64::try_from(outcomes) == Ok(wanted) {
+        return Ok(());
+    }
+    let detail =
+        format!("batch {number} has {outcomes} outcomes for {wanted} messages, and nobody works on the others");
+    Err(StoreError::altered(&locked.remediation.id, detail))
 }
 
 /// Counts and digest of the outcomes of an open batch, read back from the history while the batch runs, so that its end does not

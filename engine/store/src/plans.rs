@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use clawback_model::{Event, MessageRef, PlanHeader, Reason, Remediation, RemediationId, Target, Timestamp};
+use clawback_model::{Event, MessageRef, PlanHeader, PlanParts, Reason, Remediation, RemediationId, Target, Timestamp};
 
 use crate::bulk;
 use crate::dialect::{Row, Tx, Value};
@@ -134,6 +134,7 @@ impl Store {
         id: &RemediationId,
         lease: &Lease,
         header: &PlanHeader,
+        parts: Option<&PlanParts>,
         actor: &str,
         event: &Event,
         at: Timestamp,
@@ -153,8 +154,14 @@ impl Store {
             return Err(StoreError::Conflict { what, expected: planned.to_string(), found: written.to_string() });
         }
         tx.execute(
-            "INSERT INTO plans (remediation, header, digest, targets) VALUES ($1, $2, $3, $4)",
-            &[number.into(), json(header).into(), plan.digest.to_string().into(), planned.into()],
+            "INSERT INTO plans (remediation, header, digest, targets, parts) VALUES ($1, $2, $3, $4, $5)",
+            &[
+                number.into(),
+                json(header).into(),
+                plan.digest.to_string().into(),
+                planned.into(),
+                parts.map(PlanParts::to_hex).into(),
+            ],
         )
         .await?;
         tx.execute(

@@ -168,9 +168,8 @@ impl Store {
     /// A principal by its name: to show, not to act as.
     #[tracing::instrument(name = "store.principals.load", skip_all)]
     pub async fn principal(&self, name: &str) -> Result<Principal, StoreError> {
-        let sql = "SELECT name, kind, roles FROM principals WHERE name = $1";
-        let row = self.read().await?.row(sql, &[name.into()]).await?;
-        read(&row.ok_or_else(|| StoreError::not_found("principal", name))?)
+        let found = named(&mut self.read().await?, name).await?;
+        found.ok_or_else(|| StoreError::not_found("principal", name))
     }
 
     /// Adds a token by the digest of its secret. A scope takes away: the token brings those of the principal's roles that stand
@@ -281,6 +280,12 @@ impl Store {
 /// Appends an event of the site; gives its number.
 pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<i64, StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await
+}
+
+/// The principal of this name, if there is one.
+pub(crate) async fn named(tx: &mut Tx, name: &str) -> Result<Option<Principal>, StoreError> {
+    let row = tx.row("SELECT name, kind, roles FROM principals WHERE name = $1", &[name.into()]).await?;
+    row.map(|row| read(&row)).transpose()
 }
 
 /// The scope of a token in this column.

@@ -8,12 +8,12 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use clawback_model::{Outcome, Remediation, RemediationId, Target, Timestamp};
+use clawback_model::{LINES_OF_A_PART, Outcome, PartHasher, PlanParts, Remediation, RemediationId, Target, Timestamp};
 
 use crate::dialect::{Tx, Value};
 use crate::error::StoreError;
 use crate::outcomes::insert;
-use crate::plans::{TARGET_COLUMNS, number as small, read_target};
+use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH, number as small, read_target};
 use crate::remediations::state;
 use crate::store::Store;
 
@@ -49,6 +49,8 @@ pub struct Claimed {
     pub batch: u32,
     /// The lanes.
     pub lanes: Vec<Lane>,
+    /// The parts of the plan that their targets were read from, by the number of the first target, as they hash now.
+    pub parts: Vec<(u32, PlanParts)>,
 }
 
 /// What a node reports of a lane.
@@ -189,11 +191,14 @@ impl Store {
             claimed.push((Lane { claim, store, mailbox, targets: Vec::new(), in_doubt: claims > 1 }, span));
         }
         let mut tx = self.read().await?;
-        read_targets(&mut tx, number, &mut claimed).await?;
         let row = tx.row("SELECT id, state FROM remediations WHERE number = $1", &[number.into()]).await?;
         let remediation = state(&row.ok_or_else(|| StoreError::not_found("remediation", number))?, 1)?;
+        let parts = read_targets(&mut tx, number, &mut claimed).await.map_err(|error| match error {
+            StoreError::Corrupt { .. } => StoreError::altered(&remediation.id, error.to_string()),
+            error => error,
+        })?;
         let lanes = claimed.into_iter().map(|(lane, _)| lane).collect();
-        Ok(Some(Claimed { remediation, batch, lanes }))
+        Ok(Some(Claimed { remediation, batch, lanes, parts }))
     }
 
     /// Records what a node did, all of it in one transaction. Reports on lanes that it no longer holds are left out and given
@@ -291,6 +296,20 @@ impl Store {
         Ok(LanesLeft { all: count(0)?.unsigned_abs(), held: count(1)?.unsigned_abs() })
     }
 
+    /// Checks that the work that is left of a remediation is that of its plan: what names another store is never claimed.
+    #[tracing::instrument(name = "store.lanes.check", skip_all, fields(remediation.id = %id))]
+    pub async fn check_work(&self, id: &RemediationId) -> Result<(), StoreError> {
+        let sql = "SELECT w.lane FROM remediations r JOIN work w ON w.remediation = r.number \
+                   LEFT JOIN lanes l ON l.remediation = w.remediation AND l.lane = w.lane \
+                   LEFT JOIN batches b ON b.remediation = w.remediation AND b.number = w.batch AND b.finished_at IS NULL \
+                   WHERE r.id = $1 AND (l.store IS NULL OR b.number IS NULL OR w.store <> l.store OR w.mailbox <> l.mailbox) \
+                   LIMIT 1";
+        match self.read().await?.row(sql, &[id.as_str().into()]).await? {
+            Some(row) => Err(StoreError::altered(id, format!("work {} is not of its plan", row.int(0)?))),
+            None => Ok(()),
+        }
+    }
+
     /// Lets nodes claim lanes of a remediation, or has them hand back what they hold.
     #[tracing::instrument(name = "store.lanes.stop", skip_all, fields(remediation.id = %id))]
     pub async fn stop_lanes(&self, id: &RemediationId, stopped: bool) -> Result<(), StoreError> {
@@ -340,8 +359,15 @@ struct Span {
     end: i64,
 }
 
-/// Reads what is left to do of lanes, which follow each other in the plan. Neighbours are read together.
-async fn read_targets(tx: &mut Tx, number: i64, lanes: &mut [(Lane, Span)]) -> Result<(), StoreError> {
+/// Reads what is left to do of lanes, which follow each other in the plan. Neighbours are read together, and with them the rest
+/// of the plan's parts that they lie in: only a whole part can be hashed. Gives the parts.
+async fn read_targets(
+    tx: &mut Tx,
+    number: i64,
+    lanes: &mut [(Lane, Span)],
+) -> Result<Vec<(u32, PlanParts)>, StoreError> {
+    let part = i64::from(LINES_OF_A_PART);
+    let mut parts = Vec::new();
     let mut rest = lanes;
     while let [(_, span), ..] = rest {
         let first = span.first;
@@ -353,29 +379,38 @@ async fn read_targets(tx: &mut Tx, number: i64, lanes: &mut [(Lane, Span)]) -> R
         }
         let (now, later) = rest.split_at_mut(together);
         let in_doubt = now.iter().any(|(lane, _)| lane.in_doubt);
-        let left = if in_doubt {
-            "AND NOT EXISTS (SELECT 1 FROM outcomes o WHERE o.remediation = t.remediation AND o.seq = t.seq)"
+        let done = if in_doubt {
+            "EXISTS (SELECT 1 FROM outcomes o WHERE o.remediation = t.remediation AND o.seq = t.seq)"
         } else {
-            ""
+            "t.not_remediable IS NOT NULL"
         };
         let sql = format!(
-            "SELECT {TARGET_COLUMNS} FROM targets t JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
-             WHERE t.remediation = $1 AND t.seq >= $2 AND t.seq < $3 AND t.not_remediable IS NULL {left} ORDER BY t.seq"
+            "SELECT {TARGET_COLUMNS}, CAST(CASE WHEN {done} THEN 1 ELSE 0 END AS BIGINT) FROM targets t \
+             JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+             WHERE t.remediation = $1 AND t.seq >= $2 AND t.seq < $3 ORDER BY t.seq"
         );
-        let rows = tx.rows(sql, &[number.into(), first.into(), end.into()]).await?;
-        let mut targets: Vec<Target> = Vec::with_capacity(rows.len());
+        let (from, to) = (first.div_euclid(part) * part, (end + part - 1).div_euclid(part) * part);
+        let rows = tx.rows(sql, &[number.into(), from.into(), to.into()]).await?;
+        let mut hasher = PartHasher::default();
+        let mut last: Option<Target> = None;
+        let mut lane = 0;
         for row in &rows {
-            targets.push(read_target(row, targets.last())?);
-        }
-        let mut targets = targets.into_iter().peekable();
-        for (lane, span) in now {
-            while let Some(target) = targets.next_if(|target| i64::from(target.seq) < span.end) {
-                lane.targets.push(target);
+            let target = read_target(row, last.as_ref())?;
+            hasher.add(&target);
+            let seq = i64::from(target.seq);
+            while now.get(lane).is_some_and(|(_, span)| seq >= span.end) {
+                lane += 1;
             }
+            let is_left = target.not_remediable.is_none() && row.int(TARGET_WIDTH)? == 0;
+            if let Some((lane, _)) = now.get_mut(lane).filter(|(_, span)| is_left && seq >= span.first) {
+                lane.targets.push(target.clone());
+            }
+            last = Some(target);
         }
+        parts.push((u32::try_from(from).unwrap_or(u32::MAX), hasher.finish()));
         rest = later;
     }
-    Ok(())
+    Ok(parts)
 }
 
 /// Takes lanes off the list, or hands them back.

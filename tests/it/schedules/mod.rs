@@ -51,6 +51,9 @@ impl World {
         }
         let site = node(&url, &folder.path().to_owned(), &store, &clock, random).await;
         let api = Api::new(Arc::new(site));
+        for who in [ann(), ben()] {
+            api.site().history.add_principal(&who, "root", at).await.unwrap();
+        }
         Self { store, clock, timers: Timers::new(api.clone()), api, folder, url }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clawback_model::{
     ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Counts, Decision, Digest,
     Event, Former, Guards, Id, Investigation, InvestigationId, InvestigationKind, Location, LocationKind, MessageRef,
-    Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader, PlanSummary, Reason, Receipt, Remediation,
-    RemediationId, Request, SelectionMode, Severity, Target, Timestamp, Vote,
+    Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader, PlanParts, PlanSummary, Reason, Receipt,
+    Remediation, RemediationId, Request, SelectionMode, Severity, Target, Terms, Timestamp, Vote,
 };
 use clawback_store::{Filing, Lane, LaneClaim, LaneEnd, LaneReport, Lease, Store, StoreError, Whose};
 use sqlx::Connection as _;
@@ -30,7 +30,9 @@ impl Database {
     }
 
     pub(crate) async fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // Memory if there is some to be had: tests have many commits.
+        let memory = std::path::Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let url = format!("sqlite:{}", folder.path().join("history.db").display());
         let store = Store::open(&url).await.unwrap();
         Self { name: "sqlite", url, store, _folder: Some(folder) }
@@ -53,6 +55,22 @@ impl Database {
             let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
             sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
+        }
+    }
+
+    /// Runs SQL as [`Database::sql`] does, and says whether the database took it.
+    pub(crate) async fn try_sql(&self, sql: &str) -> bool {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
+        if self.name == "sqlite" {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            let taken = sqlx::raw_sql(sql).execute(&mut connection).await.is_ok();
+            connection.close().await.unwrap();
+            taken
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            let taken = sqlx::raw_sql(sql).execute(&mut connection).await.is_ok();
+            connection.close().await.unwrap();
+            taken
         }
     }
 
@@ -135,8 +153,11 @@ impl Database {
             store.append_targets(id, lease, page).await.unwrap();
         }
         let approval = votes.map(|votes| ApprovalRule { votes, ..ApprovalRule::default() });
-        let event = planned(&header(), plan, approval);
-        store.freeze_plan(id, lease, &header(), "automation", &event, Timestamp(2_000_200)).await.unwrap();
+        let (event, parts) = planned(&header(), plan, approval);
+        store
+            .freeze_plan(id, lease, &header(), parts.as_ref(), "automation", &event, Timestamp(2_000_200))
+            .await
+            .unwrap();
     }
 
     /// Runs one batch to its end.
@@ -297,19 +318,25 @@ pub(crate) fn header() -> PlanHeader {
         inputs: BTreeMap::new(),
         scripts: BTreeMap::new(),
         connectors: BTreeMap::new(),
+        terms: Some(Terms::default()),
     }
 }
 
-pub(crate) fn planned(header: &PlanHeader, plan: &[Target], approval: Option<ApprovalRule>) -> Event {
+pub(crate) fn planned(
+    header: &PlanHeader,
+    plan: &[Target],
+    approval: Option<ApprovalRule>,
+) -> (Event, Option<PlanParts>) {
     let mut hasher = PlanHasher::new(header);
     for target in plan {
         hasher.add(target);
     }
     let not = plan.iter().filter(|target| target.not_remediable.is_some()).count() as u64;
     let counts = Counts::planned(plan.len() as u64 - not, not);
-    let plan = PlanSummary { digest: hasher.finish(), counts, facts: PlanFacts::default() };
+    let hashed = hasher.finish();
+    let plan = PlanSummary { digest: hashed.digest, counts, facts: PlanFacts::default() };
     let decided_by = approval.is_none().then(|| "ann".to_owned());
-    Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by }
+    (Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by }, hashed.parts)
 }
 
 /// Every tenth fails, the others are moved.

@@ -15,6 +15,7 @@ use crate::history::{Batch, read_batch};
 use crate::outcomes::{OUTCOME_COLUMNS, Span, read_pair, sum};
 use crate::plans::TARGET_COLUMNS;
 use crate::remediations::{parse, word};
+use crate::story::is_fold;
 use crate::words::{BLOCK, Block, block, stored};
 
 /// What the events of one remediation add up to.
@@ -136,7 +137,7 @@ async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(),
     let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(()) };
     let differs = |what| Err(Found::State { remediation: fold.id.to_string(), what }.into());
     let Ok(stored) = parse::<Remediation>(&row, 1, "remediations", "state") else { return differs("its state") };
-    if stored != as_then(fold, &stored) {
+    if !is_fold(&stored, fold) {
         return differs("its state");
     }
     let request = &fold.request;
@@ -175,14 +176,6 @@ async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(),
         return differs("approved_at");
     }
     Ok(())
-}
-
-/// The fold without the times that it did not keep before step 4 of the schema.
-fn as_then(fold: &Remediation, stored: &Remediation) -> Remediation {
-    let mut then = fold.clone();
-    then.approved_at = then.approved_at.filter(|_| stored.approved_at.is_some());
-    then.progress.running_since = then.progress.running_since.filter(|_| stored.progress.running_since.is_some());
-    then
 }
 
 async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(), VerifyError> {
@@ -297,7 +290,7 @@ async fn check_targets(
         }
     }
     seen.outcomes += u64::try_from(outcomes).unwrap_or(0);
-    let (found, expected) = (hasher.finish(), fold.plan.as_ref().map(|plan| plan.digest).unwrap_or_default());
+    let (found, expected) = (hasher.finish().digest, fold.plan.as_ref().map(|plan| plan.digest).unwrap_or_default());
     if found != expected {
         return Err(Found::Plan { remediation: remediation(), expected, found }.into());
     }

@@ -1,0 +1,165 @@
+//! A store's grant in words, as plans keep it and approvers see it: whatever decides where a connector reaches and how it is
+//! trusted. Never a secret, and neither time-outs nor numbers of connections, which decide only how fast it is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clawback_model::{Digest, Grant};
+
+use crate::config::{AuthConfig, StoreConfig, TlsMode};
+use crate::grant::Ground;
+
+/// The grant of a store that reaches `mailboxes`, where the operator lists them.
+pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
+    let StoreConfig {
+        connector: _,
+        settings,
+        mailboxes: _,
+        mailboxes_file: _,
+        server,
+        auth,
+        directory,
+        endpoints,
+        limits: _,
+    } = ground.config;
+    let mut grant = Grant::new();
+    let mut put = |key: String, value: String| _ = grant.insert(key, value);
+    for (key, value) in settings {
+        put(format!("settings.{key}"), value.clone());
+    }
+    if let Some(mailboxes) = mailboxes {
+        let lines: String = mailboxes.iter().map(|mailbox| format!("{mailbox}\n")).collect();
+        put("mailboxes".to_owned(), format!("{}, sha256 {}", mailboxes.len(), Digest::of(lines.as_bytes())));
+    }
+    if let Some(directory) = directory {
+        put("directory".to_owned(), real(&ground.path(directory)));
+    }
+    if let Some(server) = server {
+        put("server.host".to_owned(), server.host.clone());
+        put("server.port".to_owned(), server.port_or_default().to_string());
+        let tls = match server.tls {
+            TlsMode::Implicit => "implicit",
+            TlsMode::Starttls => "starttls",
+            TlsMode::None => "none",
+        };
+        put("server.tls".to_owned(), tls.to_owned());
+        if let Some(name) = &server.server_name {
+            put("server.server-name".to_owned(), name.clone());
+        }
+        if let Some(file) = &server.ca_file {
+            put("server.ca-file".to_owned(), content(&ground.path(file)));
+        }
+        if let Some(file) = &server.client_cert_file {
+            put("server.client-cert-file".to_owned(), content(&ground.path(file)));
+        }
+        if !server.pin_sha256.is_empty() {
+            put("server.pin-sha256".to_owned(), server.pin_sha256.join(" "));
+        }
+        put("server.allow-private-network".to_owned(), server.allow_private_network.to_string());
+    }
+    if let Some(auth) = auth {
+        let (kind, user) = match auth {
+            AuthConfig::Plain { user, .. } => ("plain", Some(user.clone())),
+            AuthConfig::MasterUser { user, separator, .. } => ("master-user", Some(format!("{separator}{user}"))),
+            AuthConfig::PerMailbox { .. } => ("per-mailbox", None),
+            AuthConfig::External {} => ("external", None),
+            AuthConfig::Xoauth2 { user, .. } => ("xoauth2", Some(user.clone())),
+        };
+        put("auth.kind".to_owned(), kind.to_owned());
+        if let Some(user) = user {
+            put("auth.user".to_owned(), user);
+        }
+    }
+    for (name, endpoint) in endpoints {
+        put(format!("endpoints.{name}.url"), endpoint.url.clone());
+        put(format!("endpoints.{name}.allow-private-network"), endpoint.allow_private_network.to_string());
+        if let Some(file) = &endpoint.ca_file {
+            put(format!("endpoints.{name}.ca-file"), content(&ground.path(file)));
+        }
+    }
+    grant
+}
+
+/// The directory itself, whatever links lead to it.
+fn real(path: &Path) -> String {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// A file by what it holds: it can be another under the same name.
+fn content(path: &Path) -> String {
+    match std::fs::read(path) {
+        Ok(bytes) => format!("sha256 {}", Digest::of(&bytes)),
+        Err(_) => format!("{}, which cannot be read", path.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::limits::SandboxLimits;
+    use crate::manifest::Manifest;
+
+    /// The grant that this configuration gives.
+    fn grant(config: &str, mailboxes: Option<&[Arc<str>]>) -> Grant {
+        let config: StoreConfig = toml::from_str(config).unwrap();
+        let manifest = Manifest::default();
+        let base = Path::new("/");
+        of(
+            &Ground { store: "corp", config: &config, manifest: &manifest, base, limits: SandboxLimits::default() },
+            mailboxes,
+        )
+    }
+
+    #[test]
+    fn whatever_decides_where_a_connector_reaches_is_in_the_grant() {
+        let base = r#"
+            connector = "imap"
+            server = { host = "imap.corp.example" }
+            auth = { kind = "plain", user = "clawback", password-file = "a" }
+            directory = "/a"
+            endpoints.api = { url = "https://a.example" }
+        "#;
+        let mut seen = BTreeSet::from([grant(base, None)]);
+        for (from, to) in [
+            ("imap.corp.example\"", "other.example\""),
+            ("imap.corp.example\"", "imap.corp.example\", port = 1143"),
+            ("imap.corp.example\"", "imap.corp.example\", tls = \"none\""),
+            ("imap.corp.example\"", "imap.corp.example\", tls = \"starttls\""),
+            ("imap.corp.example\"", "imap.corp.example\", server-name = \"other.example\""),
+            ("imap.corp.example\"", "imap.corp.example\", ca-file = \"/none\""),
+            ("imap.corp.example\"", "imap.corp.example\", client-cert-file = \"/none\""),
+            ("imap.corp.example\"", "imap.corp.example\", pin-sha256 = \"00\""),
+            ("imap.corp.example\"", "imap.corp.example\", allow-private-network = true"),
+            ("user = \"clawback\"", "user = \"other\""),
+            ("kind = \"plain\"", "kind = \"master-user\""),
+            ("directory = \"/a\"", "directory = \"/b\""),
+            ("https://a.example\"", "https://b.example\""),
+            ("https://a.example\"", "https://a.example\", allow-private-network = true"),
+            ("https://a.example\"", "https://a.example\", ca-file = \"/none\""),
+            ("directory = \"/a\"", "directory = \"/a\"\nsettings = { quarantine-folder = \"INBOXPublic\" }"),
+        ] {
+            assert!(seen.insert(grant(&base.replace(from, to), None)), "{to}");
+        }
+        let (ann, ben): (Arc<str>, Arc<str>) = ("ann".into(), "ben".into());
+        assert!(seen.insert(grant(base, Some(&[Arc::clone(&ann)]))));
+        assert!(seen.insert(grant(base, Some(&[ann, ben]))));
+    }
+
+    #[test]
+    fn neither_secrets_nor_speed_are_in_the_grant() {
+        let base = r#"
+            connector = "imap"
+            server = { host = "imap.corp.example" }
+            auth = { kind = "plain", user = "clawback", password-file = "a" }
+        "#;
+        for (from, to) in [
+            ("password-file = \"a\"", "password-file = \"b\""),
+            ("password-file = \"a\"", "password-env = \"SECRET\""),
+            ("connector = \"imap\"", "connector = \"imap\"\nlimits = { connections = 3, call-timeout = \"3s\" }"),
+        ] {
+            assert_eq!(grant(base, None), grant(&base.replace(from, to), None), "{to}");
+        }
+    }
+}
