@@ -212,7 +212,7 @@ pub(crate) fn named_secret(global: &Global) -> Result<Option<String>, Failure> {
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
-    clawback_connectors::read_secret_file(path).map_err(|error| {
+    clawback_files::read_secret(path).map_err(|error| {
         Failure::misuse(format!("token file {error}"))
             .hint("`clawback init` makes the first administrator's; CLAWBACK_TOKEN or --token-file names another")
     })
@@ -221,12 +221,5 @@ fn read_token(path: &Path) -> Result<String, Failure> {
 /// Writes a file that only its owner may read; refuses to replace one.
 pub(crate) fn write_secret(path: &Path, secret: &str) -> Result<(), Failure> {
     use std::io::Write as _;
-    Ok(writeln!(new_secret_file(path)?, "{secret}")?)
-}
-
-/// Such a file, still empty.
-pub(crate) fn new_secret_file(path: &Path) -> Result<std::fs::File, Failure> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
+    Ok(writeln!(clawback_files::create(path)?, "{secret}")?)
 }

@@ -43,6 +43,8 @@ pub enum StoreError {
     NoBackup,
     #[error("the database file {path} cannot be created")]
     File { path: String, source: std::io::Error },
+    #[error("the database file {0}")]
+    Unsafe(#[from] clawback_files::FileError),
     #[error("the database refused a statement; this is a defect, please report it")]
     Database(#[source] sqlx::Error),
 }

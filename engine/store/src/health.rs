@@ -59,13 +59,8 @@ impl Store {
     #[tracing::instrument(name = "store.backup", skip_all)]
     pub async fn back_up(&self, path: &Path) -> Result<(), StoreError> {
         let Pool::Sqlite { readers, .. } = self.pool() else { return Err(StoreError::NoBackup) };
-        let fail = |source| StoreError::File { path: path.display().to_string(), source };
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         // SQLite takes over an empty file, and keeps its rights.
-        let file = options.open(path).map_err(fail)?;
+        let file = clawback_files::create(path)?;
         let copied =
             sqlx::query(AssertSqlSafe("VACUUM INTO $1")).bind(path.display().to_string()).execute(readers).await;
         if let Err(error) = copied {
@@ -73,6 +68,6 @@ impl Store {
             let _ = std::fs::remove_file(path);
             return Err(error.into());
         }
-        file.sync_all().map_err(fail)
+        file.sync_all().map_err(|source| StoreError::File { path: path.display().to_string(), source })
     }
 }

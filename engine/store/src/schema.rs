@@ -73,6 +73,7 @@ pub(crate) async fn open(url: &str, connections: u32) -> Result<Pool, StoreError
 
 async fn sqlite(path: &Path) -> Result<Pool, StoreError> {
     create_private(path).map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+    clawback_files::check_policy(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)

@@ -75,6 +75,10 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         report.add(&format!("store {name}"), looked.summary())?;
         looked.details().iter().try_for_each(|line| output::line(line))?;
     }
+    for (what, place) in config.in_the_clear() {
+        let place = clawback_model::visible_line(&place, 200);
+        output::line(&format!("NOTE   {what}: {place} is spoken to in the clear, as `allow-cleartext` says"))?;
+    }
     Ok(if report.all_well { Exit::Done } else { Exit::Failed })
 }
 
