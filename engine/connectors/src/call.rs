@@ -164,7 +164,10 @@ fn describe(error: &wasmtime::Error, guest: &Guest) -> (String, Size) {
         return (format!("ran past its deadline of {:?} of processor time", limits.cpu), Size::Fits);
     }
     if guest.memory.refused() {
-        return (format!("asked for more than its {} MiB of memory", limits.memory_bytes >> 20), Size::TooLarge);
+        let most = limits.memory_bytes >> 20;
+        let said =
+            format!("asked for more than its {most} MiB of memory; `limits.memory-mib` of the store allows more");
+        return (said, Size::TooLarge);
     }
     // wasmtime keeps the type of this error to itself.
     if error.downcast_ref::<Trap>().is_none() && format!("{error:#}").contains("fuel allocated for hostcalls") {

@@ -61,8 +61,12 @@ pub struct StoreConfig {
 impl StoreConfig {
     /// Where credentials and mail of this store go in the clear over a network, as it allows: `host` or origin.
     pub fn in_the_clear(&self) -> Vec<String> {
-        let server = self.server.iter().filter(|server| server.tls == TlsMode::None && !is_loopback(&server.host));
-        let endpoints = self.endpoints.values().filter(|endpoint| {
+        let server = self
+            .server
+            .iter()
+            .filter(|server| server.tls == TlsMode::None && server.allow_cleartext && !is_loopback(&server.host));
+        let allowed = self.endpoints.values().filter(|endpoint| endpoint.allow_cleartext);
+        let endpoints = allowed.filter(|endpoint| {
             Url::parse(&endpoint.url)
                 .is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(is_loopback))
         });
@@ -273,6 +277,9 @@ pub struct StoreLimits {
     /// Calls on the whole store in a second, over all nodes; as many as it takes if nothing is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<u32>,
+    /// Memory of one call, in MiB; 64 if nothing is given. A Maildir folder of 250,000 files needs more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
     /// One call, everything included.
     #[serde(with = "duration")]
     pub call_timeout: Duration,
@@ -295,6 +302,7 @@ impl Default for StoreLimits {
             connections: 32,
             connections_per_mailbox: 1,
             calls_per_second: None,
+            memory_mib: None,
             call_timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(10),
             io_timeout: Duration::from_secs(30),

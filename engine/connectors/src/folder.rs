@@ -245,7 +245,10 @@ fn list(dir: &Dir, most: usize, most_bytes: usize) -> Result<Vec<Entry>, FolderE
         let (Some(name), Ok(meta)) = (file_name::told(&found.file_name()), found.metadata()) else { continue };
         bytes += RECORD_BYTES + name.len();
         if bytes > most_bytes {
-            return Err(FolderError::Other(format!("the names of the directory are larger than {} MiB", most_bytes >> 20)));
+            return Err(FolderError::Other(format!(
+                "the names of the directory are larger than {} MiB",
+                most_bytes >> 20
+            )));
         }
         entries.push(entry(name, &meta));
         if entries.len() > most {

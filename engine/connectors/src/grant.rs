@@ -94,6 +94,10 @@ fn check_limits(ground: &Ground<'_>) -> Result<(), ConfigError> {
             return Err(ground.wrong(key, format!("{value} is out of range"), "write a number from 1 to 10000"));
         }
     }
+    // A component's memory ends at 4 GiB.
+    if limits.memory_mib.is_some_and(|memory| !(16..=4_095).contains(&memory)) {
+        return Err(ground.wrong("limits.memory-mib", "out of range", "write a number from 16 to 4095"));
+    }
     for (key, value) in [
         ("limits.call-timeout", limits.call_timeout),
         ("limits.connect-timeout", limits.connect_timeout),

@@ -247,7 +247,8 @@ impl HttpGrants {
         let sent = endpoint.client.request(method, url).headers(headers).body(request.body).send().await;
         let mut answer = sent.map_err(|error| failed(&error))?;
         let fields = size(answer.headers());
-        let announced = fields.saturating_add(usize::try_from(answer.content_length().unwrap_or(0)).unwrap_or(usize::MAX));
+        let announced =
+            fields.saturating_add(usize::try_from(answer.content_length().unwrap_or(0)).unwrap_or(usize::MAX));
         if !room.take(fields) {
             return Err(HttpError::TooLarge(announced as u64));
         }
@@ -442,7 +443,7 @@ mod tests {
         assert!(asked.starts_with("GET /v1?x=1 HTTP/1.1") && asked.contains("authorization: Bearer t0ken"), "{asked}");
         assert!(asked.contains("x-kept: yes") && !asked.contains("mine"), "{asked}");
         let refused = grants.send(get("/"), &Room::of(3)).await.unwrap_err();
-        assert!(matches!(refused, HttpError::TooLarge(4)), "{refused:?}");
+        assert!(matches!(refused, HttpError::TooLarge(size) if size > 4), "with its header fields: {refused:?}");
         let other = Request { endpoint: "other".into(), ..get("/") };
         assert!(matches!(grants.send(other, &Room::of(1_000)).await, Err(HttpError::Denied(_))));
     }
@@ -450,7 +451,8 @@ mod tests {
     async fn flood(limits: SandboxLimits, many: usize) -> Vec<Result<Response, HttpError>> {
         let folder = tempfile::tempdir().unwrap();
         let padding = "x".repeat(100_000);
-        let answer = format!("HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         let (port, _heard) = serve(answer.leak()).await;
         let http = grants(port, folder.path(), "allow-private-network = true").unwrap();
         let grants = Grants {
@@ -472,7 +474,12 @@ mod tests {
         let answers = flood(limits, 40).await;
         let taken = answers.iter().filter(|answer| answer.is_ok()).count();
         assert_eq!((answers.len(), taken), (40, 10), "ten times 100 kB is what fits into 1 MiB");
-        assert!(answers.iter().filter_map(|answer| answer.as_ref().err()).all(|error| matches!(error, HttpError::TooLarge(size) if *size > 100_000)));
+        assert!(
+            answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .all(|error| matches!(error, HttpError::TooLarge(size) if *size > 100_000))
+        );
     }
 
     #[tokio::test]
@@ -487,7 +494,8 @@ mod tests {
     async fn a_token_goes_nowhere_in_the_clear_without_leave() {
         let folder = tempfile::tempdir().unwrap();
         let grants = |url: &str, rest: &str| {
-            let text = format!("connector = \"x\"\n[endpoints.api]\nurl = {url:?}\nallow-private-network = true\n{rest}");
+            let text =
+                format!("connector = \"x\"\n[endpoints.api]\nurl = {url:?}\nallow-private-network = true\n{rest}");
             let config = toml::from_str(&text).unwrap();
             let manifest = crate::manifest::Manifest::parse("[endpoints.api]").unwrap();
             let limits = SandboxLimits::default();

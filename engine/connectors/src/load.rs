@@ -94,7 +94,11 @@ pub(crate) struct Source {
 pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Result<WasmStore, LoadError> {
     let source = source(host, store, &config.connector)?;
     let ready = prepare(host, store, &source.name, source.bytes).await?;
-    let ground = Ground { store, config, manifest: &source.manifest, base: host.base(), limits: *host.limits() };
+    let mut limits = *host.limits();
+    if let Some(memory) = config.limits.memory_mib {
+        limits.memory_bytes = (memory as usize) << 20;
+    }
+    let ground = Ground { store, config, manifest: &source.manifest, base: host.base(), limits };
     let mailboxes = grant::mailboxes(&ground)?;
     let grants = Arc::new(grant::grants(&ground, &source.name, host.clock())?);
     let described = describe(&ready, &grants, config.limits.call_timeout)
