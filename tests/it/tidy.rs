@@ -76,9 +76,18 @@ fn arrows_between_crates_go_one_way() {
 #[test]
 fn only_their_owners_know_sql_rhai_and_wasmtime() {
     for (library, owner) in [("sqlx", "store"), ("rhai", "scripting"), ("wasmtime", "connectors")] {
-        for name in
-            ["model", "files", "store", "scripting", "connectors", "playbooks", "runtime", "action-center", "cli", "xtask"]
-        {
+        for name in [
+            "model",
+            "files",
+            "store",
+            "scripting",
+            "connectors",
+            "playbooks",
+            "runtime",
+            "action-center",
+            "cli",
+            "xtask",
+        ] {
             let manifest = std::fs::read_to_string(root().join("engine").join(name).join("Cargo.toml")).unwrap();
             let uses = manifest
                 .lines()

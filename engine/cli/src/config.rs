@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) database: String,
     /// Connections of each node to PostgreSQL.
     pub(crate) database_connections: u32,
+    /// Whether a database on another machine may be spoken to without TLS, or without a proof of who answers.
+    pub(crate) database_allow_cleartext: bool,
     /// Folder of playbooks.
     pub(crate) workflows: PathBuf,
     /// Folder of scripts.
@@ -85,6 +87,7 @@ impl Default for Config {
         Self {
             database: "sqlite:clawback.db".to_owned(),
             database_connections: CONNECTIONS,
+            database_allow_cleartext: false,
             workflows: "workflows".into(),
             scripts: "scripts".into(),
             token_file: "admin.token".into(),
@@ -198,7 +201,10 @@ impl Config {
         let stores = self.stores.iter().flat_map(|(name, store)| {
             store.in_the_clear().into_iter().map(move |place| (format!("store {name}"), place))
         });
-        let bucket = self.bucket().and_then(|bucket| bucket.in_the_clear().map(str::to_owned));
+        let bucket = self
+            .bucket()
+            .filter(|bucket| bucket.allow_cleartext)
+            .and_then(|bucket| bucket.in_the_clear().map(str::to_owned));
         stores.chain(bucket.map(|place| ("evidence".to_owned(), place))).collect()
     }
 

@@ -9,7 +9,7 @@ use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Rem
 use clawback_playbooks::Playbook;
 use clawback_runtime::{Api, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
-use clawback_store::Store;
+use clawback_store::{Access, Store};
 
 use crate::args::{Global, Leave};
 use crate::config::Config;
@@ -105,7 +105,8 @@ pub(crate) fn remediation_id(id: &str) -> Result<RemediationId, Failure> {
 
 /// A site as configured.
 pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failure> {
-    let history = Store::open_with(&config.database_url(), config.database_connections).await.map_err(|error| {
+    let access = Access { connections: config.database_connections, allow_cleartext: config.database_allow_cleartext };
+    let history = Store::open_with(&config.database_url(), access).await.map_err(|error| {
         Failure::failed(format!("the action history {}: {}", config.database_shown(), chain(&error)))
     })?;
     let mut site = Site {

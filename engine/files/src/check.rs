@@ -79,7 +79,7 @@ fn check_owner(path: &Path, meta: &Metadata, runs_as: u32) -> Result<(), FileErr
     Err(FileError::Foreign { path: path.to_owned(), owner, runs_as })
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::PathBuf;

@@ -50,7 +50,7 @@ fn read(path: &Path, kind: Use) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;

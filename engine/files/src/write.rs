@@ -45,7 +45,12 @@ pub fn replace(path: &Path) -> Result<Replacement, FileError> {
         let unfinished = path.with_file_name(unfinished);
         match open_new(&unfinished) {
             Ok(file) => {
-                return Ok(Replacement { file: io::BufWriter::new(file), unfinished, path: path.to_owned(), whole: false });
+                return Ok(Replacement {
+                    file: io::BufWriter::new(file),
+                    unfinished,
+                    path: path.to_owned(),
+                    whole: false,
+                });
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(unwritable(error)),
@@ -95,7 +100,7 @@ impl Drop for Replacement {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 

@@ -17,7 +17,7 @@ fn connector(folder: &Path, bytes: &[u8], manifest: &str) -> String {
     let path = folder.join("own.wasm");
     std::fs::write(&path, bytes).unwrap();
     std::fs::write(path.with_extension("toml"), manifest).unwrap();
-    format!("connector = {{ path = {path:?}, sha256 = \"{}\" }}\n", Digest::of(bytes))
+    format!("connector = {{ path = \"{}\", sha256 = \"{}\" }}\n", path.display(), Digest::of(bytes))
 }
 
 fn hostile_bytes() -> Vec<u8> {

@@ -86,7 +86,9 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
     match site.history.health().await {
         Err(error) => report.add("database", Err(Failure::failed(chain(&error))))?,
         Ok(health) => {
-            let said = format!("{}, {}, schema {}, writable", config.database_shown(), health.database, health.schema);
+            let way = health.tls.map_or("", |tls| if tls { ", over TLS" } else { ", without TLS" });
+            let said =
+                format!("{}, {}{way}, schema {}, writable", config.database_shown(), health.database, health.schema);
             let old = || {
                 Failure::failed(format!("{} is older than what Clawback is tested with", health.database))
                     .hint("upgrade to PostgreSQL 15 or later")

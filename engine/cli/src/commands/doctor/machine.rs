@@ -24,7 +24,9 @@ pub(super) fn permissions(config: &Config) -> Vec<Found> {
     there
         .map(|(name, path)| (name.to_owned(), owners_alone(&path)))
         .chain(decide.map(|(name, path)| ((*name).to_owned(), nobody_else_writes(path))))
-        .chain(config.holds_a_password.then(|| ("configuration with a password".to_owned(), owners_alone(&config.file))))
+        .chain(
+            config.holds_a_password.then(|| ("configuration with a password".to_owned(), owners_alone(&config.file))),
+        )
         .collect()
 }
 
