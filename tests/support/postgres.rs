@@ -87,7 +87,9 @@ impl Server {
                 }
             }
             let path = folder.display();
-            settings = format!("-c ssl=on -c ssl_cert_file={path}/server.crt -c ssl_key_file={path}/server.key");
+            settings = format!(
+                "-c listen_addresses=127.0.0.1,127.0.0.2 -c ssl=on -c ssl_cert_file={path}/server.crt -c ssl_key_file={path}/server.key"
+            );
         }
         // The server refuses to run as root.
         let become_other = if is_root() {

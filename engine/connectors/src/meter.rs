@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
@@ -73,15 +73,16 @@ impl ResourceLimiter for MemoryMeter {
     }
 }
 
-/// The processor time of one call: the time that its thread gives to it, in turns. A guest that waits for the host has no
-/// turn; what the host does for it meanwhile on its own thread is the guest's, as copying an answer into its memory is.
+/// The processor time of one call: what its thread spends on it, in turns. A guest that waits for the host has no turn; what
+/// the host does for it on its own thread is the guest's, as copying an answer into its memory is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Turns(Arc<Mutex<Turn>>);
 
 #[derive(Debug, Default)]
 struct Turn {
     used: Duration,
-    since: Option<Instant>,
+    /// The thread's time at the start of the turn that is under way.
+    since: Option<Duration>,
 }
 
 impl Turns {
@@ -89,33 +90,47 @@ impl Turns {
     pub(crate) async fn count<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
-            self.begin(Instant::now());
+            self.begin(thread_time());
             let polled = future.as_mut().poll(context);
-            self.end(Instant::now());
+            self.end(thread_time());
             polled
         })
         .await
     }
 
-    fn begin(&self, now: Instant) {
+    fn begin(&self, now: Duration) {
         self.turn().since = Some(now);
     }
 
-    fn end(&self, now: Instant) {
+    fn end(&self, now: Duration) {
         let mut turn = self.turn();
         if let Some(since) = turn.since.take() {
-            turn.used += now.saturating_duration_since(since);
+            turn.used += now.saturating_sub(since);
         }
     }
 
-    fn used(&self, now: Instant) -> Duration {
+    fn used(&self, now: Duration) -> Duration {
         let turn = self.turn();
-        turn.used + turn.since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
+        turn.used + turn.since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     fn turn(&self) -> MutexGuard<'_, Turn> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The processor time of this thread so far. A machine with too many threads makes no guest older.
+#[cfg(unix)]
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
+}
+
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }
 
 /// Compares the turns of a call with its limit, at every tick of the epoch.
@@ -138,7 +153,7 @@ impl CpuMeter {
 
     /// Whether the guest may go on.
     pub(crate) fn may_go_on(&mut self) -> bool {
-        self.exhausted |= self.turns.used(Instant::now()) >= self.most;
+        self.exhausted |= self.turns.used(thread_time()) >= self.most;
         !self.exhausted
     }
 
@@ -164,8 +179,7 @@ mod tests {
     #[test]
     fn waiting_is_free_and_every_turn_counts() {
         let turns = Turns::default();
-        let began = Instant::now();
-        let at = |milliseconds| began + Duration::from_millis(milliseconds);
+        let at = Duration::from_millis;
         // Short turns between long waits: none of them is lost.
         for turn in 0..100 {
             turns.begin(at(turn * 1_000));
@@ -181,8 +195,8 @@ mod tests {
         let mut meter = CpuMeter::new(&SandboxLimits { cpu: Duration::from_secs(1), ..SandboxLimits::default() });
         let turns = meter.turns();
         assert!(meter.may_go_on());
-        turns.begin(Instant::now());
-        turns.end(Instant::now() + Duration::from_secs(1));
+        turns.begin(Duration::ZERO);
+        turns.end(Duration::from_secs(1));
         assert!(!meter.may_go_on() && meter.exhausted());
     }
 }

@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use clawback_connectors::{CallError, SandboxLimits, StoreConfig};
@@ -113,19 +115,22 @@ async fn memories_tables_and_instances_have_limits() {
     }
 }
 
-/// Answers every request with 360 kB of header fields.
-fn padded_server() -> u16 {
+/// Answers every request with 360 kB of header fields. Its port, and how often it was asked.
+fn padded_server() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let padding = format!("X-Padding: {}\r\n", "x".repeat(3_980)).repeat(90);
     let answer = format!("HTTP/1.1 200 OK\r\n{padding}Content-Length: 0\r\n\r\n");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut stream, answer) = (stream.unwrap(), answer.clone());
+            let (mut stream, answer, count) = (stream.unwrap(), answer.clone(), Arc::clone(&count));
             std::thread::spawn(move || {
                 let mut request = [0; 4_096];
                 // One read is one request: they are small, and each waits for its answer.
                 while stream.read(&mut request).is_ok_and(|read| read > 0) {
+                    count.fetch_add(1, Ordering::Relaxed);
                     if stream.write_all(answer.as_bytes()).is_err() {
                         return;
                     }
@@ -133,7 +138,7 @@ fn padded_server() -> u16 {
             });
         }
     });
-    port
+    (port, asked)
 }
 
 /// The most memory that a process ever had, in MiB (`VmHWM` of proc(5)), and what it printed.
@@ -154,14 +159,14 @@ fn peak(mut child: Child) -> (u64, String) {
 
 #[test]
 fn answers_with_huge_headers_take_no_more_memory_than_bodies_may() {
-    let port = padded_server();
+    let (port, asked) = padded_server();
     let folder = tempfile::tempdir().unwrap();
     let own = connector(folder.path(), &hostile_bytes(), "[endpoints.flood]");
     let site = folder.path().join("site");
     let store = |requests: u32| {
         format!(
             "{own}mailboxes = [\"one@example.test\"]\nsettings = {{ hostile = \"huge-headers\", requests = \"{requests}\" }}\n\
-             endpoints = {{ flood = {{ url = \"http://127.0.0.1:{port}\" }} }}\n"
+             endpoints = {{ flood = {{ url = \"http://127.0.0.1:{port}\", allow-private-network = true }} }}\n"
         )
     };
     let look = |requests: u32| {
@@ -171,7 +176,9 @@ fn answers_with_huge_headers_take_no_more_memory_than_bodies_may() {
         peak(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     };
     let (before, said) = look(0);
-    assert!(before > 10, "{before} MiB: {said}");
+    assert!(before > 10 && said.contains("ok     corp"), "{before} MiB: {said}");
     let (after, said) = look(8_000);
+    assert!(said.contains("ok     corp"), "{said}");
+    assert_eq!(asked.load(Ordering::Relaxed), 8_000);
     assert!(after < before + 128, "{before} MiB without, {after} MiB with 8,000 answers: {said}");
 }
