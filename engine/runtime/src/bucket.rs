@@ -240,6 +240,6 @@ mod tests {
             assert!(error.contains(said), "{error}");
         }
         let error = config.check_keys().unwrap_err().to_string();
-        assert!(error.contains("clawback-no-such-credentials cannot be read"), "{error}");
+        assert!(error.contains("clawback-no-such-credentials` cannot be read"), "{error}");
     }
 }
