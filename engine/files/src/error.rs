@@ -59,6 +59,14 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// Why, where the file is named already.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// Whether there is no such file.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound)

@@ -53,7 +53,7 @@ impl Library {
                     known: self.playbook_names().join(", "),
                 }),
             },
-            Err(error) => Err(Error::File { path: path.display().to_string(), detail: error.to_string() }),
+            Err(error) => Err(Error::File { path: path.display().to_string(), detail: error.reason() }),
         }
     }
 
@@ -89,7 +89,7 @@ impl Library {
                     Err(error) => {
                         // The shipped one of that name is not what the operator means.
                         scripts.sources.remove(name);
-                        scripts.unreadable.insert(name.to_owned(), error.to_string());
+                        scripts.unreadable.insert(name.to_owned(), error.reason());
                     }
                 }
             }
