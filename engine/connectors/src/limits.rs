@@ -51,7 +51,7 @@ pub struct SandboxLimits {
     /// Entries of one listed directory. They may take as many bytes as the guest has memory.
     pub directory_entries: usize,
     /// Bytes of all heads in one `read-heads`, and of all answers in one `send-many`, header fields included. Each record
-    /// counts [`RECORD_BYTES`] beside its texts.
+    /// counts 64 bytes beside its texts.
     pub bulk_bytes: usize,
     /// HTTP requests.
     pub http_requests: usize,
