@@ -196,7 +196,7 @@ fn the_files_of_an_installation_name_what_there_is() {
     }
     assert!(copied >= 7);
     let toolchain = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
-    let image = container.lines().find_map(|line| line.strip_prefix("FROM rust:")).unwrap();
+    let image = container.lines().find_map(|line| line.strip_prefix("ARG BUILD_IMAGE=rust:")).unwrap();
     assert!(toolchain.contains(&format!("\"{}.", image.split('-').next().unwrap())), "{image} beside {toolchain}");
     let unit = read("clawback-worker.service");
     let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/clawback ")).unwrap();

@@ -54,13 +54,14 @@ fn every_module_says_why_it_is_there() {
 fn arrows_between_crates_go_one_way() {
     let allowed = [
         ("model", &[][..]),
-        ("store", &["model"]),
+        ("files", &[]),
+        ("store", &["files", "model"]),
         ("scripting", &["model"]),
-        ("connectors", &["model"]),
+        ("connectors", &["files", "model"]),
         ("playbooks", &["model", "scripting"]),
-        ("runtime", &["model", "store", "scripting", "connectors", "playbooks"]),
+        ("runtime", &["files", "model", "store", "scripting", "connectors", "playbooks"]),
         ("action-center", &["model", "store", "connectors", "playbooks", "runtime"]),
-        ("cli", &["model", "store", "scripting", "connectors", "playbooks", "runtime", "action-center"]),
+        ("cli", &["files", "model", "store", "scripting", "connectors", "playbooks", "runtime", "action-center"]),
     ];
     for (name, allowed) in allowed {
         let manifest = std::fs::read_to_string(root().join("engine").join(name).join("Cargo.toml")).unwrap();
@@ -75,9 +76,18 @@ fn arrows_between_crates_go_one_way() {
 #[test]
 fn only_their_owners_know_sql_rhai_and_wasmtime() {
     for (library, owner) in [("sqlx", "store"), ("rhai", "scripting"), ("wasmtime", "connectors")] {
-        for name in
-            ["model", "store", "scripting", "connectors", "playbooks", "runtime", "action-center", "cli", "xtask"]
-        {
+        for name in [
+            "model",
+            "files",
+            "store",
+            "scripting",
+            "connectors",
+            "playbooks",
+            "runtime",
+            "action-center",
+            "cli",
+            "xtask",
+        ] {
             let manifest = std::fs::read_to_string(root().join("engine").join(name).join("Cargo.toml")).unwrap();
             let uses = manifest
                 .lines()

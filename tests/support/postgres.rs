@@ -58,8 +58,16 @@ impl Server {
     ///
     /// # Panics
     /// If PostgreSQL is not installed or does not start: a test that needs it never passes without it.
-    #[expect(clippy::zombie_processes, reason = "the shell outlives this process, whose end it waits for")]
     pub async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// The same with TLS, by a certificate and its key in PEM.
+    ///
+    /// # Panics
+    /// As [`Server::start`].
+    #[expect(clippy::zombie_processes, reason = "the shell outlives this process, whose end it waits for")]
+    pub async fn start_with(tls: Option<(&str, &str)>) -> Self {
         let tool = |name| {
             find(name)
                 .unwrap_or_else(|| panic!("`{name}` was not found: install PostgreSQL 15 (apt-get install postgresql)"))
@@ -69,6 +77,20 @@ impl Server {
             tempfile::Builder::new().prefix("clawback-postgres-").tempdir().expect("a temporary folder").keep();
         let data = folder.join("data");
         let port = free_port();
+        let mut settings = String::new();
+        if let Some((certificate, key)) = tls {
+            for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+                let path = folder.join(name);
+                crate::binary::write_secret(&path, text).expect("the folder is ours");
+                if is_root() {
+                    run(Command::new("chown").arg("postgres").arg(&path));
+                }
+            }
+            let path = folder.display();
+            settings = format!(
+                "-c listen_addresses=127.0.0.1,127.0.0.2 -c ssl=on -c ssl_cert_file={path}/server.crt -c ssl_key_file={path}/server.key"
+            );
+        }
         // The server refuses to run as root.
         let become_other = if is_root() {
             run(Command::new("chown").arg("postgres").arg(&folder));
@@ -80,7 +102,7 @@ impl Server {
             "trap '' HUP INT TERM
              cd \"$2\" && {become_other} \"$0\" -D \"$2/data\" -U clawback -A trust -E UTF8 --no-locale --no-sync || exit 1
              {become_other} \"$1\" -D \"$2/data\" -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-                 -c max_connections=300 -c shared_buffers=256MB </dev/null &
+                 -c max_connections=300 -c shared_buffers=256MB {settings} </dev/null &
              server=$!
              read -r _ignored
              kill -INT $(head -n 1 \"$2/data/postmaster.pid\")
@@ -132,6 +154,11 @@ impl Server {
     /// Where a database of it is.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://clawback@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// The same by a name that no setting knows to be of this machine, although it is: `127.1` is `127.0.0.1` (inet(3)).
+    pub fn url_elsewhere(&self, database: &str) -> String {
+        self.url(database).replace("127.0.0.1", "127.1")
     }
 
     /// Creates a database.

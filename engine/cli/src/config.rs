@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) database: String,
     /// Connections of each node to PostgreSQL.
     pub(crate) database_connections: u32,
+    /// Whether a database on another machine may be spoken to without TLS, or without a proof of who answers.
+    pub(crate) database_allow_cleartext: bool,
     /// Folder of playbooks.
     pub(crate) workflows: PathBuf,
     /// Folder of scripts.
@@ -51,6 +53,12 @@ pub(crate) struct Config {
     /// Where the file is.
     #[serde(skip)]
     pub(crate) folder: PathBuf,
+    /// The file itself.
+    #[serde(skip)]
+    pub(crate) file: PathBuf,
+    /// Whether the file holds the password of the database.
+    #[serde(skip)]
+    pub(crate) holds_a_password: bool,
 }
 
 /// `[evidence]`.
@@ -79,6 +87,7 @@ impl Default for Config {
         Self {
             database: "sqlite:clawback.db".to_owned(),
             database_connections: CONNECTIONS,
+            database_allow_cleartext: false,
             workflows: "workflows".into(),
             scripts: "scripts".into(),
             token_file: "admin.token".into(),
@@ -94,8 +103,16 @@ impl Default for Config {
             evidence: None,
             retention: RetentionConfig::default(),
             folder: PathBuf::new(),
+            file: PathBuf::new(),
+            holds_a_password: false,
         }
     }
+}
+
+/// Whether a URL names a password.
+fn has_password(url: &str) -> bool {
+    let user = url.split_once("://").and_then(|(_, rest)| rest.split_once('@')).map(|(user, _)| user);
+    user.is_some_and(|user| user.contains(':')) || url.contains("password=")
 }
 
 impl Config {
@@ -111,10 +128,10 @@ impl Config {
             }
         }
         for path in &candidates {
-            match std::fs::read_to_string(path) {
+            match clawback_files::read_policy(path) {
                 Ok(text) => return Self::parse(path, &text),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Failure::misuse(format!("{} cannot be read: {error}", path.display()))),
+                Err(error) if error.is_missing() => {}
+                Err(error) => return Err(Failure::misuse(error.to_string())),
             }
         }
         let looked = candidates.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ");
@@ -147,11 +164,10 @@ impl Config {
             .approvals
             .check(config.notifiers.keys().cloned())
             .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
-        config.folder = std::path::absolute(path)
-            .map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?
-            .parent()
-            .map(Path::to_owned)
-            .unwrap_or_default();
+        config.file =
+            std::path::absolute(path).map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?;
+        config.folder = config.file.parent().map(Path::to_owned).unwrap_or_default();
+        config.holds_a_password = has_password(&config.database);
         if let Ok(url) = std::env::var("CLAWBACK_DATABASE") {
             config.database = url;
         }
@@ -178,6 +194,18 @@ impl Config {
         let bucket = self.evidence.as_ref()?.bucket.clone()?;
         let (credentials_file, ca_file) = (self.resolved(bucket.credentials_file), self.resolved(bucket.ca_file));
         Some(BucketConfig { credentials_file, ca_file, ..bucket })
+    }
+
+    /// Where credentials or mail go to another machine in the clear, as the configuration allows: what for, and where.
+    pub(crate) fn in_the_clear(&self) -> Vec<(String, String)> {
+        let stores = self.stores.iter().flat_map(|(name, store)| {
+            store.in_the_clear().into_iter().map(move |place| (format!("store {name}"), place))
+        });
+        let bucket = self
+            .bucket()
+            .filter(|bucket| bucket.allow_cleartext)
+            .and_then(|bucket| bucket.in_the_clear().map(str::to_owned));
+        stores.chain(bucket.map(|place| ("evidence".to_owned(), place))).collect()
     }
 
     /// The identity provider, and where it sends people back to.

@@ -122,6 +122,12 @@ impl From<clawback_store::StoreError> for Failure {
     }
 }
 
+impl From<clawback_files::FileError> for Failure {
+    fn from(error: clawback_files::FileError) -> Self {
+        Self::failed(error.to_string())
+    }
+}
+
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         Self::failed(error.to_string())

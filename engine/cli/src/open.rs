@@ -9,7 +9,7 @@ use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Rem
 use clawback_playbooks::Playbook;
 use clawback_runtime::{Api, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
-use clawback_store::Store;
+use clawback_store::{Access, Store};
 
 use crate::args::{Global, Leave};
 use crate::config::Config;
@@ -105,7 +105,8 @@ pub(crate) fn remediation_id(id: &str) -> Result<RemediationId, Failure> {
 
 /// A site as configured.
 pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failure> {
-    let history = Store::open_with(&config.database_url(), config.database_connections).await.map_err(|error| {
+    let access = Access { connections: config.database_connections, allow_cleartext: config.database_allow_cleartext };
+    let history = Store::open_with(&config.database_url(), access).await.map_err(|error| {
         Failure::failed(format!("the action history {}: {}", config.database_shown(), chain(&error)))
     })?;
     let mut site = Site {
@@ -212,7 +213,7 @@ pub(crate) fn named_secret(global: &Global) -> Result<Option<String>, Failure> {
 }
 
 fn read_token(path: &Path) -> Result<String, Failure> {
-    clawback_connectors::read_secret_file(path).map_err(|error| {
+    clawback_files::read_secret(path).map_err(|error| {
         Failure::misuse(format!("token file {error}"))
             .hint("`clawback init` makes the first administrator's; CLAWBACK_TOKEN or --token-file names another")
     })
@@ -221,12 +222,5 @@ fn read_token(path: &Path) -> Result<String, Failure> {
 /// Writes a file that only its owner may read; refuses to replace one.
 pub(crate) fn write_secret(path: &Path, secret: &str) -> Result<(), Failure> {
     use std::io::Write as _;
-    Ok(writeln!(new_secret_file(path)?, "{secret}")?)
-}
-
-/// Such a file, still empty.
-pub(crate) fn new_secret_file(path: &Path) -> Result<std::fs::File, Failure> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    file.map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
+    Ok(writeln!(clawback_files::create(path)?, "{secret}")?)
 }

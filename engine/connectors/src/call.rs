@@ -7,42 +7,34 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clawback_model::visible_line;
-use wasmtime::{Store, Trap, UpdateDeadline};
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use crate::bindings::clawback::mail_store::types as wit;
-use crate::bindings::{MailStore, MailStorePre};
 use crate::contract::Breach;
 use crate::convert;
 use crate::guest::{Grants, Guest, Label, Trouble};
 use crate::mail_store::CallError;
+use crate::meter::Turns;
 use crate::throttle::Throttle;
 
-/// A fresh instance, for one call.
-pub(crate) struct Instance {
-    pub(crate) store: Store<Guest>,
-    pub(crate) exports: MailStore,
-}
-
-/// Makes an instance that may answer with at most `answer_bytes`.
-pub(crate) async fn instantiate(
-    component: &MailStorePre<Guest>,
+/// The state of one call, which may answer with at most `answer_bytes`. The component is instantiated in it within
+/// [`run`], as it may run code of its own for that.
+pub(crate) fn store(
+    engine: &Engine,
     grants: &Arc<Grants>,
     mailbox: Option<Arc<str>>,
     answer_bytes: usize,
     fresh_only: bool,
-) -> Result<Instance, Ended> {
-    let mut store = Store::new(component.engine(), Guest::new(Arc::clone(grants), mailbox, fresh_only));
+) -> Store<Guest> {
+    let mut store = Store::new(engine, Guest::new(Arc::clone(grants), mailbox, fresh_only));
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(answer_bytes);
     store.set_epoch_deadline(1);
     // Yielding at every tick lets the calls that share this thread go on beside a busy guest.
     store.epoch_deadline_callback(|mut store| {
-        Ok(if store.data_mut().cpu.tick() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
+        Ok(if store.data_mut().cpu.may_go_on() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
     });
-    match component.instantiate_async(&mut store).await {
-        Ok(exports) => Ok(Instance { store, exports }),
-        Err(error) => Err(ended(&grants.label, &error, store.data())),
-    }
+    store
 }
 
 /// Whether what a call took in or handed over was too much of it.
@@ -80,23 +72,28 @@ pub(crate) enum Ran<R> {
     TimedOut(Duration),
 }
 
-/// Runs a guest until the wall-clock limit.
-pub(crate) async fn run<R>(timeout: Duration, answer: impl Future<Output = wasmtime::Result<R>>) -> Ran<R> {
-    match tokio::time::timeout(timeout, answer).await {
+/// Instantiates and calls a guest, which is what `answer` does, until the wall-clock limit. Counts the time that its
+/// thread gives to it.
+pub(crate) async fn run<R>(
+    timeout: Duration,
+    turns: Turns,
+    answer: impl Future<Output = wasmtime::Result<R>>,
+) -> Ran<R> {
+    match tokio::time::timeout(timeout, turns.count(answer)).await {
         Ok(answer) => Ran::Ended(answer),
         Err(_) => Ran::TimedOut(timeout),
     }
 }
 
 /// The answer, or a fault or time-out. What the guest renamed is on disk before its answer counts.
-pub(crate) async fn settle<R>(mut instance: Instance, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
-    let grants = Arc::clone(&instance.store.data().grants);
+pub(crate) async fn settle<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
+    let grants = Arc::clone(&store.data().grants);
     let label = &grants.label;
-    let unsynced = std::mem::take(&mut instance.store.data_mut().unsynced);
+    let unsynced = std::mem::take(&mut store.data_mut().unsynced);
     let began = Instant::now();
     let synced = unsynced.sync().await;
     tracing::trace!(duration_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX), "directories synced");
-    let guest = instance.store.data();
+    let guest = store.data();
     guest.log.close(label);
     match ran {
         Ran::TimedOut(after) => {
@@ -167,7 +164,10 @@ fn describe(error: &wasmtime::Error, guest: &Guest) -> (String, Size) {
         return (format!("ran past its deadline of {:?} of processor time", limits.cpu), Size::Fits);
     }
     if guest.memory.refused() {
-        return (format!("asked for more than its {} MiB of memory", limits.memory_bytes >> 20), Size::TooLarge);
+        let most = limits.memory_bytes >> 20;
+        let said =
+            format!("asked for more than its {most} MiB of memory; `limits.memory-mib` of the store allows more");
+        return (said, Size::TooLarge);
     }
     // wasmtime keeps the type of this error to itself.
     if error.downcast_ref::<Trap>().is_none() && format!("{error:#}").contains("fuel allocated for hostcalls") {

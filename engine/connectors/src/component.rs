@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fs, io, thread};
+use std::thread;
 
 use clawback_model::Digest;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 
 use crate::bindings::{MailStore, MailStorePre};
+use crate::compiled::Cache;
 use crate::guest::Guest;
 use crate::limits::{STACK_BYTES, TICK};
 
@@ -49,7 +50,7 @@ pub(crate) struct Ready {
 pub(crate) struct Compiler {
     engine: Engine,
     linker: Linker<Guest>,
-    cache: Option<PathBuf>,
+    cache: Option<Cache>,
     known: Mutex<HashMap<Digest, Arc<Ready>>>,
 }
 
@@ -71,7 +72,7 @@ impl Compiler {
         })?;
         let mut linker = Linker::new(&engine);
         MailStore::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)?;
-        Ok(Self { engine, linker, cache, known: Mutex::default() })
+        Ok(Self { engine, linker, cache: cache.map(Cache::new), known: Mutex::default() })
     }
 
     /// Checks and compiles a component, unless it did so before. Takes tens of milliseconds of processor time.
@@ -94,18 +95,14 @@ impl Compiler {
     }
 
     fn component(&self, bytes: &[u8], digest: &Digest) -> Result<Component, ComponentError> {
-        let Some(folder) = &self.cache else {
-            return Component::new(&self.engine, bytes).map_err(|error| invalid(&error));
-        };
-        let file = folder.join(self.file_name(digest));
-        if is_private(folder) && file.exists() {
-            match load_compiled(&self.engine, &file) {
-                Ok(component) => return Ok(component),
-                Err(error) => tracing::debug!(%error, "compiled connector not usable; compiling again"),
-            }
+        let compile = || Component::new(&self.engine, bytes).map_err(|error| invalid(&error));
+        let Some(cache) = &self.cache else { return compile() };
+        let name = self.file_name(digest);
+        if let Some(component) = cache.load(&self.engine, &name) {
+            return Ok(component);
         }
-        let component = Component::new(&self.engine, bytes).map_err(|error| invalid(&error))?;
-        if let Err(error) = keep_compiled(&component, folder, &file) {
+        let component = compile()?;
+        if let Err(error) = cache.keep(&component, &name) {
             tracing::warn!(%error, "compiled connector not kept; the next start compiles again");
         }
         Ok(component)
@@ -128,49 +125,6 @@ fn is_allowed(import: &str) -> bool {
 
 fn invalid(error: &wasmtime::Error) -> ComponentError {
     ComponentError::Invalid { detail: clawback_model::visible_line(&format!("{error:#}"), 500) }
-}
-
-#[expect(unsafe_code, reason = "compiled code cannot be checked; see the comment")]
-fn load_compiled(engine: &Engine, file: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: this host wrote the file itself, into a folder that no other user can write (checked by the caller), and the
-    // component that it was made from had the digest in its name.
-    unsafe { Component::deserialize_file(engine, file) }
-}
-
-fn keep_compiled(component: &Component, folder: &Path, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    make_private(folder)?;
-    if !is_private(folder) {
-        return Err("other users can write to the cache folder; run `chmod 700` on it".into());
-    }
-    let unfinished = file.with_extension(format!("{}.part", std::process::id()));
-    fs::write(&unfinished, component.serialize()?)?;
-    fs::rename(&unfinished, file)?;
-    Ok(())
-}
-
-#[cfg(unix)]
-fn make_private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
-}
-
-#[cfg(unix)]
-fn is_private(folder: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    fs::symlink_metadata(folder).is_ok_and(|meta| {
-        let others = meta.mode() & 0o077;
-        meta.is_dir() && others == 0 && meta.uid() == rustix::process::geteuid().as_raw()
-    })
-}
-
-#[cfg(not(unix))]
-fn make_private(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
-}
-
-#[cfg(not(unix))]
-fn is_private(_: &Path) -> bool {
-    false
 }
 
 #[cfg(test)]

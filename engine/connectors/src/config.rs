@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reqwest::Url;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -54,6 +56,28 @@ pub struct StoreConfig {
     /// How much at once, and how long.
     #[serde(default)]
     pub limits: StoreLimits,
+}
+
+impl StoreConfig {
+    /// Where credentials and mail of this store go in the clear over a network, as it allows: `host` or origin.
+    pub fn in_the_clear(&self) -> Vec<String> {
+        let server = self
+            .server
+            .iter()
+            .filter(|server| server.tls == TlsMode::None && server.allow_cleartext && !is_loopback(&server.host));
+        let allowed = self.endpoints.values().filter(|endpoint| endpoint.allow_cleartext);
+        let endpoints = allowed.filter(|endpoint| {
+            Url::parse(&endpoint.url)
+                .is_ok_and(|url| url.scheme() == "http" && !url.host_str().is_some_and(is_loopback))
+        });
+        server.map(|server| server.host.clone()).chain(endpoints.map(|endpoint| endpoint.url.clone())).collect()
+    }
+}
+
+/// Whether a host is this machine, whatever names are resolved to.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Which component speaks to the store.
@@ -129,6 +153,9 @@ pub struct ServerConfig {
     /// Whether `host` may be a name of a private, loopback or link-local address.
     #[serde(default)]
     pub allow_private_network: bool,
+    /// Whether credentials and mail may go to another machine in the clear, with `tls = "none"`.
+    #[serde(default)]
+    pub allow_cleartext: bool,
 }
 
 impl ServerConfig {
@@ -147,7 +174,7 @@ pub enum TlsMode {
     Implicit,
     /// Plain until `STARTTLS`, which must succeed.
     Starttls,
-    /// None: credentials and mail in the clear. Only for a connection that nobody else can hear.
+    /// None: credentials and mail in the clear. To this machine only, unless `allow-cleartext` says otherwise.
     None,
 }
 
@@ -241,6 +268,9 @@ pub struct EndpointConfig {
     /// Whether the host may be a name of a private, loopback or link-local address.
     #[serde(default)]
     pub allow_private_network: bool,
+    /// Whether the token and mail may go to another machine in the clear, with `http://`.
+    #[serde(default)]
+    pub allow_cleartext: bool,
 }
 
 /// How much at once, and how long.
@@ -254,6 +284,9 @@ pub struct StoreLimits {
     /// Calls on the whole store in a second, over all nodes; as many as it takes if nothing is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<u32>,
+    /// Memory of one call, in MiB; 64 if nothing is given. A Maildir folder of 250,000 files needs more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u32>,
     /// One call, everything included.
     #[serde(with = "duration")]
     pub call_timeout: Duration,
@@ -276,6 +309,7 @@ impl Default for StoreLimits {
             connections: 32,
             connections_per_mailbox: 1,
             calls_per_second: None,
+            memory_mib: None,
             call_timeout: Duration::from_mins(1),
             connect_timeout: Duration::from_secs(10),
             io_timeout: Duration::from_secs(30),

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Instant, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
@@ -17,6 +17,7 @@ use cap_std::fs::{Dir, File, Metadata, OpenOptions};
 use crate::bindings::clawback::mail_store::folder::{self, Entry, EntryKind, FolderError};
 use crate::file_name::{self, spelled};
 use crate::guest::Guest;
+use crate::limits::{RECORD_BYTES, SandboxLimits};
 
 /// The granted directory.
 #[derive(Clone)]
@@ -24,11 +25,17 @@ pub(crate) struct GrantedFolder {
     root: Arc<Dir>,
     /// Entries of one listing.
     most_entries: usize,
+    /// Their bytes.
+    most_bytes: usize,
 }
 
 impl GrantedFolder {
-    pub(crate) fn open(path: &Path, most_entries: usize) -> io::Result<Self> {
-        Ok(Self { root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?), most_entries })
+    pub(crate) fn open(path: &Path, limits: &SandboxLimits) -> io::Result<Self> {
+        Ok(Self {
+            root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?),
+            most_entries: limits.directory_entries,
+            most_bytes: limits.memory_bytes,
+        })
     }
 }
 
@@ -51,7 +58,7 @@ type Answer<R> = wasmtime::Result<Result<R, FolderError>>;
 
 impl folder::Host for Guest {
     async fn list(&mut self, path: String) -> Answer<Vec<Entry>> {
-        self.blocking(move |folder| list(&folder.walk(&path)?, folder.most_entries)).await
+        self.blocking(move |folder| list(&folder.walk(&path)?, folder.most_entries, folder.most_bytes)).await
     }
 
     async fn read_heads(&mut self, paths: Vec<String>, most: u32) -> Answer<Vec<Result<Vec<u8>, FolderError>>> {
@@ -70,7 +77,7 @@ impl folder::Host for Guest {
                     let (_, dir) = last.as_ref().ok_or(FolderError::NotFound)?;
                     read(&mut open(dir, name)?, 0, most)
                 });
-                left = left.saturating_sub(head.as_ref().map_or(64, Vec::len));
+                left = left.saturating_sub(RECORD_BYTES + head.as_ref().map_or(0, Vec::len));
                 if left == 0 {
                     return Err(FolderError::Other(format!(
                         "the heads are larger than {} MiB",
@@ -163,9 +170,7 @@ impl Guest {
         let Some(folder) = self.grants.folder.clone() else {
             return Ok(Err(FolderError::Denied("this store was granted no directory".into())));
         };
-        let began = Instant::now();
         let done = tokio::task::spawn_blocking(move || operation(&folder)).await;
-        self.cpu.waited(began.elapsed());
         Ok(done.unwrap_or_else(|_| Err(FolderError::Other("the operation was given up".into()))))
     }
 }
@@ -231,12 +236,20 @@ fn read(file: &mut File, offset: u64, most: u64) -> Result<Vec<u8>, FolderError>
     Ok(bytes)
 }
 
-fn list(dir: &Dir, most: usize) -> Result<Vec<Entry>, FolderError> {
+fn list(dir: &Dir, most: usize, most_bytes: usize) -> Result<Vec<Entry>, FolderError> {
     let mut entries = Vec::new();
+    let mut bytes = 0;
     for found in dir.entries().map_err(|error| refused(&error))? {
         let found = found.map_err(|error| refused(&error))?;
         // A file that just went away is no longer there.
         let (Some(name), Ok(meta)) = (file_name::told(&found.file_name()), found.metadata()) else { continue };
+        bytes += RECORD_BYTES + name.len();
+        if bytes > most_bytes {
+            return Err(FolderError::Other(format!(
+                "the names of the directory are larger than {} MiB",
+                most_bytes >> 20
+            )));
+        }
         entries.push(entry(name, &meta));
         if entries.len() > most {
             return Err(FolderError::Other(format!("the directory has more than {most} entries")));

@@ -7,7 +7,7 @@ use clawback_model::Clock;
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use crate::config::{AuthConfig, ConfigError, ServerConfig, StoreConfig};
+use crate::config::{AuthConfig, ConfigError, ServerConfig, StoreConfig, TlsMode, is_loopback};
 use crate::dial::{self, Target};
 use crate::folder::GrantedFolder;
 use crate::guest::{Grants, Label};
@@ -70,9 +70,8 @@ pub(crate) fn mailboxes(ground: &Ground<'_>) -> Result<Option<Vec<Arc<str>>>, Co
     let mut all: Vec<Arc<str>> = ground.config.mailboxes.iter().map(|name| name.trim().into()).collect();
     if let Some(file) = &ground.config.mailboxes_file {
         let path = ground.path(file);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
-            let problem = format!("cannot read `{}`: {error}", path.display());
-            ground.wrong("mailboxes-file", problem, "name a file with one mailbox per line")
+        let text = clawback_files::read_policy(&path).map_err(|error| {
+            ground.wrong("mailboxes-file", error.to_string(), "name a file with one mailbox per line")
         })?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         all.extend(lines.filter(|line| !line.is_empty()).map(Arc::from));
@@ -94,6 +93,10 @@ fn check_limits(ground: &Ground<'_>) -> Result<(), ConfigError> {
         if !(1..=10_000).contains(&value) {
             return Err(ground.wrong(key, format!("{value} is out of range"), "write a number from 1 to 10000"));
         }
+    }
+    // A component's memory ends at 4 GiB.
+    if limits.memory_mib.is_some_and(|memory| !(16..=4_095).contains(&memory)) {
+        return Err(ground.wrong("limits.memory-mib", "out of range", "write a number from 16 to 4095"));
     }
     for (key, value) in [
         ("limits.call-timeout", limits.call_timeout),
@@ -131,7 +134,7 @@ fn folder(ground: &Ground<'_>) -> Result<Option<GrantedFolder>, ConfigError> {
         };
     };
     let path = ground.path(directory);
-    GrantedFolder::open(&path, ground.limits.directory_entries).map(Some).map_err(|error| {
+    GrantedFolder::open(&path, &ground.limits).map(Some).map_err(|error| {
         let problem = format!("cannot open `{}`: {error}", path.display());
         ground.wrong("directory", problem, "name a directory that this user can read and write")
     })
@@ -166,6 +169,11 @@ fn server(ground: &Ground<'_>) -> Result<Option<MailServer>, ConfigError> {
 }
 
 fn target(ground: &Ground<'_>, server: &ServerConfig) -> Result<Target, ConfigError> {
+    if server.tls == TlsMode::None && !server.allow_cleartext && !is_loopback(&server.host) {
+        let problem = "`none` would send credentials and mail to another machine in the clear";
+        let help = "write `tls = \"implicit\"` or `\"starttls\"`; `allow-cleartext = true` allows it nevertheless";
+        return Err(ground.wrong("server.tls", problem, help));
+    }
     let bare = server.host.trim_start_matches('[').trim_end_matches(']');
     let name = server.server_name.as_deref().unwrap_or(bare);
     let server_name = ServerName::try_from(name.to_owned()).map_err(|_| {

@@ -1,5 +1,6 @@
 //! The state beside one running guest: what it was granted, and what it has used. Made for a call, thrown away after it.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 use clawback_model::Clock;
@@ -54,6 +55,8 @@ pub(crate) struct Guest {
     pub(crate) mailbox: Option<Arc<str>>,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
+    /// HTTP requests so far.
+    pub(crate) requests: AtomicUsize,
     pub(crate) memory: MemoryMeter,
     pub(crate) cpu: CpuMeter,
     pub(crate) log: LogMeter,
@@ -82,6 +85,7 @@ impl Guest {
             mailbox,
             table: ResourceTable::new(),
             connections: 0,
+            requests: AtomicUsize::new(0),
             memory: MemoryMeter::new(&limits),
             cpu: CpuMeter::new(&limits),
             log: LogMeter::default(),

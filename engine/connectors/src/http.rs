@@ -7,22 +7,21 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use futures::StreamExt as _;
-use futures::stream;
+use futures::stream::FuturesOrdered;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 
 use crate::bindings::clawback::mail_store::http::{self, HttpError, Request, Response};
-use crate::config::{ConfigError, EndpointConfig};
+use crate::config::{ConfigError, EndpointConfig, is_loopback};
 use crate::dial;
 use crate::gate::{self, Reach};
 use crate::grant::{self, Ground};
 use crate::guest::Guest;
-use crate::limits::SandboxLimits;
+use crate::limits::{RECORD_BYTES, SandboxLimits};
 use crate::secret::{Secret, SecretSource};
 use crate::trust::Trust;
 
@@ -95,7 +94,13 @@ fn endpoint(ground: &Ground<'_>, key: &str, config: &EndpointConfig) -> Result<E
     };
     let allowed = if config.allow_private_network { Reach::Private } else { Reach::Public };
     let origin = origin(&config.url, allowed).map_err(wrong_url)?;
-    let reach = dial::reach(origin.host_str().unwrap_or_default(), config.allow_private_network);
+    let host = origin.host_str().unwrap_or_default();
+    if origin.scheme() == "http" && !config.allow_cleartext && !is_loopback(host) {
+        let problem = "plain http would send the token and mail to another machine in the clear";
+        let help = "write `https://`; `allow-cleartext = true` allows it nevertheless";
+        return Err(ground.wrong(&format!("{key}.url"), problem, help));
+    }
+    let reach = dial::reach(host, config.allow_private_network);
     let token = if config.token_file.is_none() && config.token_env.is_none() {
         None
     } else {
@@ -157,27 +162,66 @@ impl Resolve for GatedResolver {
 
 impl http::Host for Guest {
     async fn send(&mut self, request: Request) -> wasmtime::Result<Result<Response, HttpError>> {
-        let left = AtomicUsize::new(self.grants.limits.bulk_bytes);
-        let began = Instant::now();
-        let answer = self.grants.http.send(request, &left).await;
-        self.cpu.waited(began.elapsed());
-        Ok(answer)
+        let room = Room::of(self.grants.limits.bulk_bytes);
+        Ok(if self.may_send() { self.grants.http.send(request, &room).await } else { Err(self.too_many()) })
     }
 
     async fn send_many(&mut self, requests: Vec<Request>) -> wasmtime::Result<Vec<Result<Response, HttpError>>> {
         let SandboxLimits { bulk_bytes, http_parallel, .. } = self.grants.limits;
         // All answers together have to fit into the guest.
-        let left = AtomicUsize::new(bulk_bytes);
-        let began = Instant::now();
-        let sending = requests.into_iter().map(|request| self.grants.http.send(request, &left));
-        let answers = stream::iter(sending.collect::<Vec<_>>()).buffered(http_parallel).collect().await;
-        self.cpu.waited(began.elapsed());
+        let room = Room::of(bulk_bytes);
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut waiting = requests.into_iter();
+        let mut running = FuturesOrdered::new();
+        loop {
+            while running.len() < http_parallel
+                && let Some(request) = waiting.next()
+            {
+                let refused = (!self.may_send()).then(|| self.too_many());
+                let (grants, room) = (&self.grants.http, &room);
+                running.push_back(async move {
+                    match refused {
+                        Some(refused) => Err(refused),
+                        None => grants.send(request, room).await,
+                    }
+                });
+            }
+            match running.next().await {
+                Some(answer) => answers.push(answer),
+                None => break,
+            }
+        }
         Ok(answers)
     }
 }
 
+impl Guest {
+    /// Counts a request of this call.
+    fn may_send(&self) -> bool {
+        self.requests.fetch_add(1, Ordering::Relaxed) < self.grants.limits.http_requests
+    }
+
+    fn too_many(&self) -> HttpError {
+        denied(format!("more than {} requests in one call", self.grants.limits.http_requests))
+    }
+}
+
+/// Bytes that answers may still take.
+struct Room(AtomicUsize);
+
+impl Room {
+    fn of(bytes: usize) -> Self {
+        Self(AtomicUsize::new(bytes))
+    }
+
+    /// Takes so many, or none.
+    fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+}
+
 impl HttpGrants {
-    async fn send(&self, request: Request, left: &AtomicUsize) -> Result<Response, HttpError> {
+    async fn send(&self, request: Request, room: &Room) -> Result<Response, HttpError> {
         let shown = || clawback_model::visible_line(&request.endpoint, 60);
         let endpoint =
             self.0.get(&request.endpoint).ok_or_else(|| denied(format!("endpoint `{}` was not granted", shown())))?;
@@ -202,17 +246,27 @@ impl HttpGrants {
         }
         let sent = endpoint.client.request(method, url).headers(headers).body(request.body).send().await;
         let mut answer = sent.map_err(|error| failed(&error))?;
-        let announced = answer.content_length();
+        let fields = size(answer.headers());
+        let announced =
+            fields.saturating_add(usize::try_from(answer.content_length().unwrap_or(0)).unwrap_or(usize::MAX));
+        if !room.take(fields) {
+            return Err(HttpError::TooLarge(announced as u64));
+        }
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| failed(&error))? {
-            let fits = |left: usize| left.checked_sub(chunk.len());
-            if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_err() {
-                return Err(HttpError::TooLarge(announced.unwrap_or(body.len() as u64)));
+            if !room.take(chunk.len()) {
+                return Err(HttpError::TooLarge(announced.max(fields + body.len() + chunk.len()) as u64));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Response { status: answer.status().as_u16(), headers: incoming(answer.headers(), token.as_ref()), body })
     }
+}
+
+/// What an answer takes in memory, less its body.
+fn size(headers: &HeaderMap) -> usize {
+    let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + RECORD_BYTES);
+    fields.sum::<usize>() + RECORD_BYTES
 }
 
 fn denied(why: String) -> HttpError {
@@ -281,6 +335,9 @@ fn failed(error: &reqwest::Error) -> HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
+    use crate::guest::{Grants, Label};
+    use crate::settings::Settings;
 
     #[test]
     fn a_path_stays_at_its_origin() {
@@ -351,6 +408,7 @@ mod tests {
         (port, heard)
     }
 
+    /// Grants of an endpoint of this machine.
     fn grants(port: u16, folder: &std::path::Path, rest: &str) -> Result<HttpGrants, ConfigError> {
         let token = folder.join("token");
         std::fs::write(&token, "t0ken").unwrap();
@@ -378,16 +436,81 @@ mod tests {
         )
         .await;
         let grants = grants(port, folder.path(), "allow-private-network = true").unwrap();
-        let answer = grants.send(get("/v1?x=1"), &AtomicUsize::new(100)).await.unwrap();
+        let answer = grants.send(get("/v1?x=1"), &Room::of(1_000)).await.unwrap();
         assert_eq!((answer.status, answer.body.as_slice()), (302, b"body".as_slice()));
         assert!(answer.headers.iter().all(|(name, _)| name != "set-cookie"));
         let asked = heard.recv().await.unwrap();
         assert!(asked.starts_with("GET /v1?x=1 HTTP/1.1") && asked.contains("authorization: Bearer t0ken"), "{asked}");
         assert!(asked.contains("x-kept: yes") && !asked.contains("mine"), "{asked}");
-        let refused = grants.send(get("/"), &AtomicUsize::new(3)).await.unwrap_err();
-        assert!(matches!(refused, HttpError::TooLarge(4)), "{refused:?}");
+        let refused = grants.send(get("/"), &Room::of(3)).await.unwrap_err();
+        assert!(matches!(refused, HttpError::TooLarge(size) if size > 4), "with its header fields: {refused:?}");
         let other = Request { endpoint: "other".into(), ..get("/") };
-        assert!(matches!(grants.send(other, &AtomicUsize::new(100)).await, Err(HttpError::Denied(_))));
+        assert!(matches!(grants.send(other, &Room::of(1_000)).await, Err(HttpError::Denied(_))));
+    }
+
+    async fn flood(limits: SandboxLimits, many: usize) -> Vec<Result<Response, HttpError>> {
+        let folder = tempfile::tempdir().unwrap();
+        let padding = "x".repeat(100_000);
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let (port, _heard) = serve(answer.leak()).await;
+        let http = grants(port, folder.path(), "allow-private-network = true").unwrap();
+        let grants = Grants {
+            label: Label::new("corp", "x"),
+            limits,
+            clock: Arc::new(SystemClock),
+            settings: Settings::default(),
+            server: None,
+            folder: None,
+            http,
+        };
+        let mut guest = Guest::new(Arc::new(grants), None, false);
+        http::Host::send_many(&mut guest, vec![get("/"); many]).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn headers_count_as_bodies_do() {
+        let limits = SandboxLimits { bulk_bytes: 1 << 20, ..SandboxLimits::default() };
+        let answers = flood(limits, 40).await;
+        let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!((answers.len(), taken), (40, 10), "ten times 100 kB is what fits into 1 MiB");
+        assert!(
+            answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .all(|error| matches!(error, HttpError::TooLarge(size) if *size > 100_000))
+        );
+    }
+
+    #[tokio::test]
+    async fn the_requests_of_a_call_have_a_limit() {
+        let limits = SandboxLimits { http_requests: 5, ..SandboxLimits::default() };
+        let answers = flood(limits, 8).await;
+        assert!(answers[..5].iter().all(Result::is_ok));
+        assert!(answers[5..].iter().all(|answer| matches!(answer, Err(HttpError::Denied(_)))), "{:?}", &answers[5..]);
+    }
+
+    #[tokio::test]
+    async fn a_token_goes_nowhere_in_the_clear_without_leave() {
+        let folder = tempfile::tempdir().unwrap();
+        let grants = |url: &str, rest: &str| {
+            let text =
+                format!("connector = \"x\"\n[endpoints.api]\nurl = {url:?}\nallow-private-network = true\n{rest}");
+            let config = toml::from_str(&text).unwrap();
+            let manifest = crate::manifest::Manifest::parse("[endpoints.api]").unwrap();
+            let limits = SandboxLimits::default();
+            HttpGrants::of(&Ground { store: "corp", config: &config, manifest: &manifest, base: folder.path(), limits })
+                .map(drop)
+                .map_err(|error| error.to_string())
+        };
+        for here in ["http://localhost:1", "http://127.0.0.1:1", "http://[::1]:1", "https://10.0.0.1"] {
+            assert_eq!(grants(here, ""), Ok(()), "{here}");
+        }
+        for elsewhere in ["http://10.0.0.1", "http://mail.example"] {
+            let refused = grants(elsewhere, "").unwrap_err();
+            assert!(refused.contains("in the clear") && refused.contains("allow-cleartext"), "{refused}");
+            assert_eq!(grants(elsewhere, "allow-cleartext = true"), Ok(()));
+        }
     }
 
     #[tokio::test]

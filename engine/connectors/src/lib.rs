@@ -6,6 +6,7 @@
 mod bindings;
 mod call;
 mod clock;
+mod compiled;
 mod component;
 mod config;
 mod contract;
@@ -51,4 +52,4 @@ pub use limits::SandboxLimits;
 pub use load::LoadError;
 pub use mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 pub use probe::{Probe, ProbeError, Survey, Visit, Which, check, survey};
-pub use secret::{Secret, read_secret_file};
+pub use secret::Secret;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// What a record of an answer (a header field, a directory entry) counts beside its texts: about what it takes in memory.
+pub(crate) const RECORD_BYTES: usize = 64;
+
 /// How often running guests are looked at: the grain of the processor budget.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
@@ -15,9 +18,15 @@ pub struct SandboxLimits {
     pub memory_bytes: usize,
     /// Elements of all of its tables together.
     pub table_elements: usize,
-    /// Processor time; waiting for a host call is free.
+    /// Memories. Each reserves 4 GiB of the address space of the process, however small it is.
+    pub memories: usize,
+    /// Tables.
+    pub tables: usize,
+    /// Instances of modules and components inside of the component.
+    pub instances: usize,
+    /// Processor time of instantiation and call; waiting for a host call is free.
     pub cpu: Duration,
-    /// Time on the clock on the wall, unless the store's configuration says otherwise.
+    /// Time on the clock on the wall for instantiation and call, unless the store's configuration says otherwise.
     pub call_timeout: Duration,
     /// Bytes copied out of the guest at once: an answer, or the arguments of a host call.
     pub answer_bytes: usize,
@@ -39,10 +48,13 @@ pub struct SandboxLimits {
     pub connections: usize,
     /// Bytes of one `read` of a stream or a file.
     pub read_bytes: u32,
-    /// Entries of one listed directory.
+    /// Entries of one listed directory. They may take as many bytes as the guest has memory.
     pub directory_entries: usize,
-    /// Bytes of all heads in one `read-heads`, and of one HTTP answer.
+    /// Bytes of all heads in one `read-heads`, and of all answers in one `send-many`, header fields included. Each record
+    /// counts 64 bytes beside its texts.
     pub bulk_bytes: usize,
+    /// HTTP requests.
+    pub http_requests: usize,
     /// Requests of one `send-many` that run at once.
     pub http_parallel: usize,
 }
@@ -52,6 +64,9 @@ impl Default for SandboxLimits {
         Self {
             memory_bytes: 64 << 20,
             table_elements: 100_000,
+            memories: 4,
+            tables: 16,
+            instances: 64,
             cpu: Duration::from_secs(10),
             call_timeout: Duration::from_mins(1),
             answer_bytes: 16 << 20,
@@ -66,6 +81,7 @@ impl Default for SandboxLimits {
             read_bytes: 1 << 20,
             directory_entries: 500_000,
             bulk_bytes: 32 << 20,
+            http_requests: 10_000,
             http_parallel: 8,
         }
     }

@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clawback_model::{Digest, visible_line};
 use tokio::sync::Semaphore;
 
 use crate::bindings::clawback::mail_store::types as wit;
-use crate::call::{self, Instance};
+use crate::call;
 use crate::component::{ComponentError, Ready};
 use crate::config::{ConfigError, ConnectorChoice, StoreConfig};
 use crate::embedded::{self, EMBEDDED};
@@ -94,11 +95,16 @@ pub(crate) struct Source {
 pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Result<WasmStore, LoadError> {
     let source = source(host, store, &config.connector)?;
     let ready = prepare(host, store, &source.name, source.bytes).await?;
-    let ground = Ground { store, config, manifest: &source.manifest, base: host.base(), limits: *host.limits() };
+    let mut limits = *host.limits();
+    if let Some(memory) = config.limits.memory_mib {
+        limits.memory_bytes = (memory as usize) << 20;
+    }
+    let ground = Ground { store, config, manifest: &source.manifest, base: host.base(), limits };
     let mailboxes = grant::mailboxes(&ground)?;
     let grants = Arc::new(grant::grants(&ground, &source.name, host.clock())?);
-    let described =
-        describe(&ready, &grants).await.map_err(|source| LoadError::Describe { store: store.to_owned(), source })?;
+    let described = describe(&ready, &grants, config.limits.call_timeout)
+        .await
+        .map_err(|source| LoadError::Describe { store: store.to_owned(), source })?;
     grants.label.set_version(&described.version);
     let limits = &config.limits;
     let capabilities = Capabilities {
@@ -171,10 +177,13 @@ fn file(store: &str, path: &Path, pinned: Digest) -> Result<Source, LoadError> {
         let (found, pinned) = (found.to_string(), pinned.to_string());
         return Err(LoadError::Digest { store: store.to_owned(), connector: name, found, pinned });
     }
-    let manifest = match std::fs::read_to_string(path.with_extension("toml")) {
+    // No digest pins it, and it decides what the grants are in force for.
+    let manifest = match clawback_files::read_policy(&path.with_extension("toml")) {
         Ok(text) => manifest(store, &name, &text)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Manifest::default(),
-        Err(error) => return Err(unreadable(error)),
+        Err(error) if error.is_missing() => Manifest::default(),
+        Err(error) => {
+            return Err(LoadError::Manifest { store: store.to_owned(), connector: name, detail: error.to_string() });
+        }
     };
     Ok(Source { name, bytes, manifest })
 }
@@ -201,13 +210,20 @@ pub(crate) async fn prepare(
 }
 
 /// What a component says of itself.
-pub(crate) async fn describe(ready: &Ready, grants: &Arc<Grants>) -> Result<wit::Capabilities, CallError> {
+pub(crate) async fn describe(
+    ready: &Ready,
+    grants: &Arc<Grants>,
+    timeout: Duration,
+) -> Result<wit::Capabilities, CallError> {
     let limits = &grants.limits;
-    let mut instance = call::instantiate(&ready.pre, grants, None, limits.answer_bytes, false).await?;
-    let Instance { store, exports } = &mut instance;
-    let answer = exports.clawback_mail_store_connector().call_describe(store);
-    let ran = call::run(limits.call_timeout, answer).await;
-    let (described, _) = call::settle(instance, ran).await?;
+    let mut store = call::store(ready.pre.engine(), grants, None, limits.answer_bytes, false);
+    let turns = store.data().cpu.turns();
+    let answer = async {
+        let exports = ready.pre.instantiate_async(&mut store).await?;
+        exports.clawback_mail_store_connector().call_describe(&mut store).await
+    };
+    let ran = call::run(timeout, turns, answer).await;
+    let (described, _) = call::settle(store, ran).await?;
     contract::check_capabilities(&described).map_err(|breach| call::breach(&grants.label, &breach))?;
     Ok(described)
 }
@@ -226,8 +242,9 @@ pub(crate) async fn info(host: &Host, choice: &ConnectorChoice) -> Result<Connec
         folder: None,
         http: HttpGrants::default(),
     });
-    let described =
-        describe(&ready, &grants).await.map_err(|source| LoadError::Describe { store: label.to_owned(), source })?;
+    let described = describe(&ready, &grants, host.limits().call_timeout)
+        .await
+        .map_err(|source| LoadError::Describe { store: label.to_owned(), source })?;
     Ok(ConnectorInfo {
         name: described.name,
         version: described.version,

@@ -1,16 +1,22 @@
 //! What one call has used up, and whether it was refused more.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use crate::limits::{SandboxLimits, TICK};
+use crate::limits::SandboxLimits;
 
 /// Counts memory and tables. Remembers a refusal, because the guest's allocator turns it into an anonymous trap.
 #[derive(Debug)]
 pub(crate) struct MemoryMeter {
     most_bytes: usize,
     most_elements: usize,
+    memories: usize,
+    tables: usize,
+    instances: usize,
     bytes: usize,
     elements: usize,
     refused: bool,
@@ -21,6 +27,9 @@ impl MemoryMeter {
         Self {
             most_bytes: limits.memory_bytes,
             most_elements: limits.table_elements,
+            memories: limits.memories,
+            tables: limits.tables,
+            instances: limits.instances,
             bytes: 0,
             elements: 0,
             refused: false,
@@ -50,35 +59,101 @@ impl ResourceLimiter for MemoryMeter {
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
         Ok(Self::grow(&mut self.elements, self.most_elements, current, desired, &mut self.refused))
     }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        self.tables
+    }
+
+    fn memories(&self) -> usize {
+        self.memories
+    }
 }
 
-/// Counts ticks of the epoch in which the guest ran. A guest that waits for the host does not run, so the tick that is
-/// due when a long host call returns is not counted.
+/// The processor time of one call: what its thread spends on it, in turns. A guest that waits for the host has no turn; what
+/// the host does for it on its own thread is the guest's, as copying an answer into its memory is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Turns(Arc<Mutex<Turn>>);
+
+#[derive(Debug, Default)]
+struct Turn {
+    used: Duration,
+    /// The thread's time at the start of the turn that is under way.
+    since: Option<Duration>,
+}
+
+impl Turns {
+    /// Runs a future and counts its turns.
+    pub(crate) async fn count<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|context| {
+            self.begin(thread_time());
+            let polled = future.as_mut().poll(context);
+            self.end(thread_time());
+            polled
+        })
+        .await
+    }
+
+    fn begin(&self, now: Duration) {
+        self.turn().since = Some(now);
+    }
+
+    fn end(&self, now: Duration) {
+        let mut turn = self.turn();
+        if let Some(since) = turn.since.take() {
+            turn.used += now.saturating_sub(since);
+        }
+    }
+
+    fn used(&self, now: Duration) -> Duration {
+        let turn = self.turn();
+        turn.used + turn.since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The processor time of this thread so far. A machine with too many threads makes no guest older.
+#[cfg(unix)]
+fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
+}
+
+#[cfg(not(unix))]
+fn thread_time() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
+}
+
+/// Compares the turns of a call with its limit, at every tick of the epoch.
 #[derive(Debug)]
 pub(crate) struct CpuMeter {
-    left: u64,
-    free: bool,
+    most: Duration,
+    turns: Turns,
     exhausted: bool,
 }
 
 impl CpuMeter {
     pub(crate) fn new(limits: &SandboxLimits) -> Self {
-        let ticks = limits.cpu.as_millis() / TICK.as_millis();
-        Self { left: u64::try_from(ticks).unwrap_or(u64::MAX).max(1), free: false, exhausted: false }
+        Self { most: limits.cpu, turns: Turns::default(), exhausted: false }
     }
 
-    /// A host call took this long. Short ones earn nothing, or a guest could loop for ever by asking for the time.
-    pub(crate) fn waited(&mut self, time: Duration) {
-        self.free |= time >= TICK;
+    /// What counts the turns of this call.
+    pub(crate) fn turns(&self) -> Turns {
+        self.turns.clone()
     }
 
-    /// A tick has passed; whether the guest may go on.
-    pub(crate) fn tick(&mut self) -> bool {
-        if std::mem::take(&mut self.free) {
-            return true;
-        }
-        self.left = self.left.saturating_sub(1);
-        self.exhausted = self.left == 0;
+    /// Whether the guest may go on.
+    pub(crate) fn may_go_on(&mut self) -> bool {
+        self.exhausted |= self.turns.used(thread_time()) >= self.most;
         !self.exhausted
     }
 
@@ -102,14 +177,26 @@ mod tests {
     }
 
     #[test]
-    fn waiting_is_free_and_asking_the_time_is_not() {
-        let mut meter = CpuMeter::new(&SandboxLimits { cpu: TICK * 3, ..SandboxLimits::default() });
-        assert!(meter.tick());
-        meter.waited(Duration::from_secs(30));
-        assert!(meter.tick(), "the tick after a long wait");
-        assert!(meter.tick());
-        meter.waited(Duration::from_micros(3));
-        assert!(!meter.tick());
-        assert!(meter.exhausted());
+    fn waiting_is_free_and_every_turn_counts() {
+        let turns = Turns::default();
+        let at = Duration::from_millis;
+        // Short turns between long waits: none of them is lost.
+        for turn in 0..100 {
+            turns.begin(at(turn * 1_000));
+            turns.end(at(turn * 1_000 + 9));
+        }
+        assert_eq!(turns.used(at(200_000)), Duration::from_millis(900));
+        turns.begin(at(200_000));
+        assert_eq!(turns.used(at(200_100)), Duration::from_secs(1), "the turn that is under way counts too");
+    }
+
+    #[test]
+    fn a_guest_that_used_up_its_time_does_not_go_on() {
+        let mut meter = CpuMeter::new(&SandboxLimits { cpu: Duration::from_secs(1), ..SandboxLimits::default() });
+        let turns = meter.turns();
+        assert!(meter.may_go_on());
+        turns.begin(Duration::ZERO);
+        turns.end(Duration::from_secs(1));
+        assert!(!meter.may_go_on() && meter.exhausted());
     }
 }

@@ -1,7 +1,9 @@
 //! Credentials: where they come from, and a type that does not show them.
 
 use std::path::{Path, PathBuf};
-use std::{env, fmt, fs};
+use std::{env, fmt};
+
+use clawback_files::FileError;
 
 /// A credential. Its `Debug` shows `***`; it is never serialized.
 #[derive(Clone, PartialEq, Eq)]
@@ -35,12 +37,8 @@ pub(crate) enum SecretSource {
 /// A credential that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SecretError {
-    #[error("`{path}` cannot be read: {source}")]
-    Unreadable { path: String, source: std::io::Error },
-    #[error("`{path}` can be read by every user of this machine; run `chmod 600 {path}`")]
-    WorldReadable { path: String },
-    #[error("`{path}` is larger than 16 MiB, which no file of credentials is")]
-    TooLarge { path: String },
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error("`{path}` is empty")]
     EmptyFile { path: String },
     #[error("the environment variable {name} is not set, or empty")]
@@ -67,42 +65,14 @@ impl SecretSource {
     }
 }
 
-/// The text of a file that holds a secret of any kind: refused if every user may read it.
-pub fn read_secret_file(path: &Path) -> Result<String, String> {
-    read_private(path).map(|secret| secret.0).map_err(|error| match error {
-        SecretError::Unreadable { path, source } => format!("{path} cannot be read: {source}"),
-        error => error.to_string(),
-    })
-}
-
-/// A file of credentials: refused if every user may read it.
+/// A file of credentials: refused where other users can read or change it.
 pub(crate) fn read_private(path: &Path) -> Result<Secret, SecretError> {
-    const MOST_BYTES: u64 = 16 << 20;
-    let name = || path.display().to_string();
-    let unreadable = |source| SecretError::Unreadable { path: name(), source };
-    let meta = fs::metadata(path).map_err(unreadable)?;
-    if is_world_readable(&meta) {
-        return Err(SecretError::WorldReadable { path: name() });
-    }
-    if meta.len() > MOST_BYTES {
-        return Err(SecretError::TooLarge { path: name() });
-    }
-    fs::read_to_string(path).map(Secret).map_err(unreadable)
-}
-
-#[cfg(unix)]
-fn is_world_readable(meta: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    meta.is_file() && meta.permissions().mode() & 0o004 != 0
-}
-
-#[cfg(not(unix))]
-fn is_world_readable(_: &fs::Metadata) -> bool {
-    false
+    Ok(Secret(clawback_files::read_secret(path)?))
 }
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -113,13 +83,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_everyone_reads_is_refused_with_the_cure() {
+    fn a_file_that_others_read_is_refused_with_the_cure() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         fs::write(&path, "hunter2\n").unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        let refused = SecretSource::File(path.clone()).read().unwrap_err().to_string();
-        assert!(refused.contains("chmod 600") && !refused.contains("hunter2"), "{refused}");
+        for mode in [0o644, 0o640, 0o660, 0o602, 0o622] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let refused = SecretSource::File(path.clone()).read().unwrap_err().to_string();
+            assert!(refused.contains("chmod") && !refused.contains("hunter2"), "{mode:o}: {refused}");
+        }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(SecretSource::File(path.clone()).read().unwrap().expose(), "hunter2");
         fs::write(&path, "\n").unwrap();

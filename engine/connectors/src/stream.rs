@@ -1,7 +1,7 @@
 //! The import `mail-stream`: a logged-in byte stream as a resource. The guest never sees host, name or credential.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -62,9 +62,7 @@ impl mail_stream::Host for Guest {}
 
 impl mail_stream::HostConnection for Guest {
     async fn open(&mut self, mailbox: String) -> wasmtime::Result<Result<Resource<Connection>, StreamError>> {
-        let began = Instant::now();
         let opened = self.open_connection(&mailbox).await;
-        self.cpu.waited(began.elapsed());
         match opened {
             Ok(connection) => {
                 self.connections += 1;
@@ -87,10 +85,8 @@ impl mail_stream::HostConnection for Guest {
         let most = most.clamp(1, self.grants.limits.read_bytes) as usize;
         let patience = io_timeout(&self.grants);
         let connection = self.table.get_mut(&connection)?;
-        let began = Instant::now();
         let read = connection.read(most, patience).await;
         let stale = connection.is_stale(&read);
-        self.cpu.waited(began.elapsed());
         self.trouble.stale |= stale;
         Ok(read.map_err(|failure| self.told(failure)))
     }
@@ -102,10 +98,8 @@ impl mail_stream::HostConnection for Guest {
     ) -> wasmtime::Result<Result<(), StreamError>> {
         let patience = io_timeout(&self.grants);
         let connection = self.table.get_mut(&connection)?;
-        let began = Instant::now();
         let written = connection.write(&bytes, patience).await;
         let stale = connection.is_stale(&written);
-        self.cpu.waited(began.elapsed());
         self.trouble.stale |= stale;
         Ok(written.map_err(|failure| self.told(failure)))
     }

@@ -56,6 +56,7 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
             put("server.pin-sha256".to_owned(), server.pin_sha256.join(" "));
         }
         put("server.allow-private-network".to_owned(), server.allow_private_network.to_string());
+        put("server.allow-cleartext".to_owned(), server.allow_cleartext.to_string());
     }
     if let Some(auth) = auth {
         let (kind, user) = match auth {
@@ -73,6 +74,7 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
     for (name, endpoint) in endpoints {
         put(format!("endpoints.{name}.url"), endpoint.url.clone());
         put(format!("endpoints.{name}.allow-private-network"), endpoint.allow_private_network.to_string());
+        put(format!("endpoints.{name}.allow-cleartext"), endpoint.allow_cleartext.to_string());
         if let Some(file) = &endpoint.ca_file {
             put(format!("endpoints.{name}.ca-file"), content(&ground.path(file)));
         }
@@ -132,6 +134,8 @@ mod tests {
             ("imap.corp.example\"", "imap.corp.example\", client-cert-file = \"/none\""),
             ("imap.corp.example\"", "imap.corp.example\", pin-sha256 = \"00\""),
             ("imap.corp.example\"", "imap.corp.example\", allow-private-network = true"),
+            ("imap.corp.example\"", "imap.corp.example\", allow-cleartext = true"),
+            ("https://a.example\"", "https://a.example\", allow-cleartext = true"),
             ("user = \"clawback\"", "user = \"other\""),
             ("kind = \"plain\"", "kind = \"master-user\""),
             ("directory = \"/a\"", "directory = \"/b\""),

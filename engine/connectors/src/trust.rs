@@ -94,8 +94,9 @@ impl Trust {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let unreadable = |error: &dyn fmt::Display| format!("cannot read certificates from `{}`: {error}", path.display());
-    let read = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
-    let read: Vec<_> = read.collect::<Result<_, _>>().map_err(|error| unreadable(&error))?;
+    let text = clawback_files::read_policy_bytes(path).map_err(|error| error.to_string())?;
+    let read: Vec<_> =
+        CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|error| unreadable(&error))?;
     if read.is_empty() {
         return Err(format!("`{}` holds no PEM certificate", path.display()));
     }

@@ -10,7 +10,7 @@ use tracing::Instrument as _;
 
 use crate::bindings::MailStorePre;
 use crate::bindings::clawback::mail_store::types as wit;
-use crate::call::{self, Ended, Instance, Size};
+use crate::call::{self, Ended, Size};
 use crate::guest::{Grants, Guest, Trouble};
 use crate::mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 use crate::{contract, convert};
@@ -32,10 +32,13 @@ type Answered<T> = (Result<T, wit::Error>, Trouble);
 /// Calls one export in a fresh instance and gives back the connector's own result and what the host saw.
 macro_rules! ask {
     ($self:ident, $mailbox:expr, $bytes:expr, $fresh:expr, $export:ident $(, $argument:expr)*) => {{
-        let mut instance =
-            call::instantiate(&$self.component, &$self.grants, $mailbox, $bytes, $fresh).await?;
-        let Instance { store, exports } = &mut instance;
-        let answer = exports.clawback_mail_store_connector().$export(store $(, $argument)*);
+        let engine = $self.component.engine();
+        let mut store = call::store(engine, &$self.grants, $mailbox, $bytes, $fresh);
+        let turns = store.data().cpu.turns();
+        let answer = async {
+            let exports = $self.component.instantiate_async(&mut store).await?;
+            exports.clawback_mail_store_connector().$export(&mut store $(, $argument)*).await
+        };
         let label = &$self.grants.label;
         let span = tracing::info_span!(
             "plugin.call",
@@ -44,8 +47,8 @@ macro_rules! ask {
             plugin.export = stringify!($export),
             store.name = &*label.store,
         );
-        let ran = call::run($self.call_timeout, answer).instrument(span).await;
-        call::settle(instance, ran).await
+        let ran = call::run($self.call_timeout, turns, answer).instrument(span).await;
+        call::settle(store, ran).await
     }};
 }
 

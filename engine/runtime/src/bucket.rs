@@ -34,8 +34,11 @@ const REGION: &str = "us-east-1";
 pub struct BucketConfig {
     /// `s3://BUCKET` or `s3://BUCKET/PREFIX`.
     pub url: String,
-    /// `https://…`, or `http://…` where the way there is trusted; default: Amazon's of the region.
+    /// `https://…`, or `http://…` on this machine; default: Amazon's of the region.
     pub endpoint: Option<String>,
+    /// Whether messages may go to an `http://` endpoint on another machine.
+    #[serde(default)]
+    pub allow_cleartext: bool,
     /// Region of the bucket.
     pub region: Option<String>,
     /// File in the format of `~/.aws/credentials`; default: the variables `AWS_ACCESS_KEY_ID` and so on.
@@ -45,6 +48,13 @@ pub struct BucketConfig {
 }
 
 impl BucketConfig {
+    /// The endpoint, where messages go to it in the clear over a network.
+    pub fn in_the_clear(&self) -> Option<&str> {
+        let endpoint = self.endpoint.as_deref().filter(|endpoint| endpoint.starts_with("http://"))?;
+        let host = reqwest::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
+        (!host.is_some_and(|host| http::is_loopback(&host))).then_some(endpoint)
+    }
+
     /// Reads the keys, so that a mistake shows at the start and not before the first delete.
     pub fn check_keys(&self) -> Result<(), Error> {
         Keys(self.credentials_file.clone()).read().map(drop).map_err(|detail| self.wrong(detail))
@@ -74,6 +84,11 @@ pub(crate) fn open(config: &BucketConfig) -> Result<Arc<dyn ObjectStore>, Error>
         let plain = endpoint.starts_with("http://");
         if !plain && !endpoint.starts_with("https://") {
             return Err(wrong(format!("endpoint `{endpoint}` must start with https:// (or with http://)")));
+        }
+        if config.in_the_clear().is_some() && !config.allow_cleartext {
+            return Err(wrong(format!(
+                "endpoint `{endpoint}` would send messages to another machine in the clear; write https:// (`allow-cleartext = true` allows it nevertheless)"
+            )));
         }
         builder = builder.with_endpoint(endpoint.trim_end_matches('/')).with_allow_http(plain);
     }
@@ -169,9 +184,9 @@ impl Keys {
     }
 }
 
-/// A file of keys: refused if every user may read it.
+/// A file of keys: refused if other users may read it.
 fn private(path: &Path) -> Result<String, String> {
-    clawback_connectors::read_secret_file(path).map_err(|error| format!("credentials-file {error}"))
+    clawback_files::read_secret(path).map_err(|error| format!("credentials-file {error}"))
 }
 
 /// A value of the profile `default`, which what stands before any profile belongs to.
@@ -211,6 +226,7 @@ mod tests {
             url: "s3://".to_owned(),
             endpoint: None,
             region: None,
+            allow_cleartext: false,
             credentials_file: Some(folder.join("clawback-no-such-credentials")),
             ca_file: None,
         };
@@ -224,6 +240,6 @@ mod tests {
             assert!(error.contains(said), "{error}");
         }
         let error = config.check_keys().unwrap_err().to_string();
-        assert!(error.contains("clawback-no-such-credentials cannot be read"), "{error}");
+        assert!(error.contains("clawback-no-such-credentials` cannot be read"), "{error}");
     }
 }

@@ -41,11 +41,7 @@ impl Evidence {
     /// In a folder, which is made if it is missing, for its owner alone. Every message is on the disk before it is deleted.
     pub fn folder(path: &Path, always: bool) -> Result<Self, Error> {
         let fail = |detail: String| Error::File { path: path.display().to_string(), detail };
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path).map_err(|error| fail(error.to_string()))?;
+        clawback_files::create_folder(path).map_err(|error| fail(error.to_string()))?;
         let folder = LocalFileSystem::new_with_prefix(path).map_err(|error| fail(error.to_string()))?.with_fsync(true);
         Ok(Self { objects: Arc::new(folder), always })
     }

@@ -11,7 +11,7 @@ pub fn client(time_out: Duration, ca_file: Option<&Path>) -> Result<ClientBuilde
     let mut builder = reqwest::Client::builder().redirect(Policy::none()).timeout(time_out);
     if let Some(path) = ca_file {
         let unreadable = |error: &dyn std::fmt::Display| format!("ca-file {} cannot be read: {error}", path.display());
-        let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
+        let pem = clawback_files::read_policy_bytes(path).map_err(|error| format!("ca-file {error}"))?;
         let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| unreadable(&error))?;
         if certificates.is_empty() {
             return Err(format!("ca-file {} holds no certificate", path.display()));
@@ -52,7 +52,7 @@ pub fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "[::1]" | "::1" | "localhost")
 }
 
-/// The text of a file that holds a secret, without the line break at its end. Refused if every user may read it.
+/// The text of a file that holds a secret, without the line break at its end. Refused if other users may read it.
 pub fn secret(path: &Path) -> Result<String, String> {
-    Ok(clawback_connectors::read_secret_file(path)?.trim().to_owned())
+    clawback_files::read_secret(path).map(|text| text.trim().to_owned()).map_err(|error| error.to_string())
 }

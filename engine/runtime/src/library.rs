@@ -43,9 +43,9 @@ impl Library {
             return Err(Error::PlaybookPath { name: name.to_owned(), folder });
         }
         let path = self.workflows.join(format!("{stem}.yaml"));
-        match std::fs::read_to_string(&path) {
+        match clawback_files::read_policy(&path) {
             Ok(source) => Ok((path.display().to_string(), source)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => match self.shipped_workflows.get(stem) {
+            Err(error) if error.is_missing() => match self.shipped_workflows.get(stem) {
                 Some(source) => Ok((format!("{stem}.yaml"), source.clone())),
                 None => Err(Error::UnknownPlaybook {
                     name: name.to_owned(),
@@ -53,7 +53,7 @@ impl Library {
                     known: self.playbook_names().join(", "),
                 }),
             },
-            Err(error) => Err(unreadable(&path, &error)),
+            Err(error) => Err(Error::File { path: path.display().to_string(), detail: error.reason() }),
         }
     }
 
@@ -84,12 +84,12 @@ impl Library {
             if path.extension().is_some_and(|extension| extension == "rhai")
                 && let Some(name) = path.file_name().and_then(|name| name.to_str())
             {
-                match std::fs::read_to_string(&path) {
+                match clawback_files::read_policy(&path) {
                     Ok(source) => _ = scripts.sources.insert(name.to_owned(), source),
                     Err(error) => {
                         // The shipped one of that name is not what the operator means.
                         scripts.sources.remove(name);
-                        scripts.unreadable.insert(name.to_owned(), error.to_string());
+                        scripts.unreadable.insert(name.to_owned(), error.reason());
                     }
                 }
             }

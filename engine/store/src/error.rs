@@ -51,6 +51,20 @@ pub enum StoreError {
     NoBackup,
     #[error("the database file {path} cannot be created")]
     File { path: String, source: std::io::Error },
+    #[error(
+        "the database server `{host}` is another machine, and `sslmode={mode}` does not make it prove who it is; write `sslmode=verify-full`, with `sslrootcert=FILE` for an authority of your own (`database-allow-cleartext = true` allows it nevertheless)"
+    )]
+    Cleartext { host: String, mode: &'static str },
+    #[error(
+        "TLS with the database server `{host}` failed; its certificate must be for this name, and of an authority that this machine or `sslrootcert=FILE` in the URL trusts (`database-allow-cleartext = true` allows a connection without)"
+    )]
+    Tls { host: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error(
+        "the schema of the database is older than this program, and this role may not change it; run `clawback doctor` once as the owner of the tables"
+    )]
+    NotTheOwner,
+    #[error("the database file {0}")]
+    Unsafe(#[from] clawback_files::FileError),
     #[error("the database refused a statement; this is a defect, please report it")]
     Database(#[source] sqlx::Error),
 }

@@ -19,6 +19,8 @@ pub struct Health {
     pub supported: bool,
     /// The last step of the schema.
     pub schema: i64,
+    /// Whether the connection is protected by TLS; none where there is no connection.
+    pub tls: Option<bool>,
     /// The time on the database's clock; none where it is this machine's.
     pub clock: Option<Timestamp>,
 }
@@ -36,18 +38,20 @@ impl Store {
             Tx::Sqlite(_) => {
                 let row = tx.row("SELECT sqlite_version()", &[]).await?;
                 let version = row.map(|row| row.string(0)).transpose()?.unwrap_or_default();
-                Health { database: format!("SQLite {version}"), supported: true, schema, clock: None }
+                Health { database: format!("SQLite {version}"), supported: true, schema, tls: None, clock: None }
             }
             Tx::Postgres(_) => {
                 let sql = "SELECT current_setting('server_version'), \
                            CAST(current_setting('server_version_num') AS BIGINT), \
-                           CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+                           CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT), \
+                           (SELECT CAST(CAST(ssl AS INTEGER) AS BIGINT) FROM pg_stat_ssl WHERE pid = pg_backend_pid())";
                 let row = tx.row(sql, &[]).await?;
                 let row = row.ok_or_else(|| StoreError::corrupt("pg_settings", "server_version", ""))?;
                 Health {
                     database: format!("PostgreSQL {}", row.text(0)?),
                     supported: row.int(1)? >= schema::OLDEST_POSTGRES,
                     schema,
+                    tls: Some(row.opt_int(3)?.unwrap_or(0) != 0),
                     clock: Some(row.time(2)?),
                 }
             }
@@ -59,13 +63,8 @@ impl Store {
     #[tracing::instrument(name = "store.backup", skip_all)]
     pub async fn back_up(&self, path: &Path) -> Result<(), StoreError> {
         let Pool::Sqlite { readers, .. } = self.pool() else { return Err(StoreError::NoBackup) };
-        let fail = |source| StoreError::File { path: path.display().to_string(), source };
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         // SQLite takes over an empty file, and keeps its rights.
-        let file = options.open(path).map_err(fail)?;
+        let file = clawback_files::create(path)?;
         let copied =
             sqlx::query(AssertSqlSafe("VACUUM INTO $1")).bind(path.display().to_string()).execute(readers).await;
         if let Err(error) = copied {
@@ -73,6 +72,6 @@ impl Store {
             let _ = std::fs::remove_file(path);
             return Err(error.into());
         }
-        file.sync_all().map_err(fail)
+        file.sync_all().map_err(|source| StoreError::File { path: path.display().to_string(), source })
     }
 }

@@ -4,16 +4,15 @@
 use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::path::Path;
-use std::str::FromStr as _;
 use std::time::Duration;
 
+use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
 
 use crate::dialect::Pool;
 use crate::error::StoreError;
+use crate::postgres::{self, Access};
 
 const SQLITE: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/sqlite/0001_history.sql")),
@@ -62,9 +61,9 @@ pub const CONNECTIONS: u32 = 16;
 pub const FEWEST_CONNECTIONS: u32 = 4;
 
 /// Connects and migrates.
-pub(crate) async fn open(url: &str, connections: u32) -> Result<Pool, StoreError> {
+pub(crate) async fn open(url: &str, access: Access) -> Result<Pool, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return postgres(url, connections.max(FEWEST_CONNECTIONS)).await;
+        return postgres(url, access).await;
     }
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:")).unwrap_or(url);
     if path.is_empty() || path.contains("://") || path.starts_with(':') {
@@ -75,6 +74,7 @@ pub(crate) async fn open(url: &str, connections: u32) -> Result<Pool, StoreError
 
 async fn sqlite(path: &Path) -> Result<Pool, StoreError> {
     create_private(path).map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+    clawback_files::check_policy(path)?;
     let options = SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -97,27 +97,9 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-async fn postgres(url: &str, connections: u32) -> Result<Pool, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::BadUrl { url: without_password(url) })?
-        .application_name("clawback")
-        .options([
-            ("statement_timeout", "60s"),
-            ("lock_timeout", "20s"),
-            ("idle_in_transaction_session_timeout", "120s"),
-            // Every wide table is read by its key, page after page. On a table that grew since it was last analyzed the
-            // planner takes it for tiny and joins or sorts all of it for each page: measured 16 times slower.
-            ("enable_seqscan", "off"),
-            ("enable_bitmapscan", "off"),
-            ("enable_hashjoin", "off"),
-            ("enable_mergejoin", "off"),
-            // The costs that say "off" would make it compile every statement.
-            ("jit", "off"),
-        ]);
-    // The pool would try again until its time is up; a wrong address should be told at once.
-    options.connect().await?.close().await?;
-    let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?;
-    migrator(POSTGRES).run(&pool).await?;
+async fn postgres(url: &str, access: Access) -> Result<Pool, StoreError> {
+    let pool = postgres::connect(url, access, ACQUIRE).await?;
+    postgres::migrate(&pool, &migrator(POSTGRES)).await?;
     Ok(Pool::Postgres(pool))
 }
 
@@ -129,7 +111,7 @@ fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {
 }
 
 /// The URL for an error message.
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
         _ => url.to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::dialect::{Pool, Tx};
 use crate::error::StoreError;
+use crate::postgres::Access;
 use crate::schema;
 
 /// The action history. Cheap to clone; clones share their connections.
@@ -13,13 +14,13 @@ pub struct Store {
 impl Store {
     /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to date.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Self::open_with(url, schema::CONNECTIONS).await
+        Self::open_with(url, Access::default()).await
     }
 
-    /// The same with at most so many connections to PostgreSQL. SQLite needs no such bound.
+    /// The same where more is known of the way to a database of PostgreSQL.
     #[tracing::instrument(name = "store.open", skip_all)]
-    pub async fn open_with(url: &str, connections: u32) -> Result<Self, StoreError> {
-        let store = Self { pool: schema::open(url, connections).await? };
+    pub async fn open_with(url: &str, access: Access) -> Result<Self, StoreError> {
+        let store = Self { pool: schema::open(url, access).await? };
         store.build_words().await?;
         Ok(store)
     }
@@ -40,10 +41,11 @@ impl Store {
     }
 
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
-        self.pool.write().await
+        // The state of a connection that has to be made first, with its TLS handshake, is large.
+        Box::pin(self.pool.write()).await
     }
 
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
-        self.pool.read().await
+        Box::pin(self.pool.read()).await
     }
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod dist;
 mod mutants;
 mod plugins;
 mod schema;
@@ -21,6 +22,8 @@ enum Command {
     Bench(bench::Bench),
     /// Run the contract suite over a connector: imap, maildir, fake.
     Conformance(conformance::Options),
+    /// Build what is handed out into target/dist: the program, what it is made of (`CycloneDX`), and checksums.
+    Dist(dist::Options),
     /// Change engine/model in small ways, and count how many of these its unit tests notice.
     Mutants(mutants::Options),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Bench(bench) => bench::run(&bench),
         Command::Conformance(options) => conformance::run(&options),
+        Command::Dist(options) => dist::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::Plugins(options) => plugins::run(&options),
         Command::Schema(options) => schema::run(&options),

@@ -29,13 +29,8 @@ const NEEDED: [(&str, &str); 14] = [
     ("python3", "python3-venv"),
 ];
 
-/// What tests use that comes from npm: the S3 server that evidence is kept on, the identity provider that people sign in at,
-/// and the checks of accessibility that the pages pass.
-const FROM_NPM: [&str; 3] = ["s3rver@3.7.1", "oidc-provider@8.8.1", "axe-core@4.11.0"];
-
-/// What tests use that comes from PyPI: what sends the API all that its description allows, and all that it does not, and an
-/// IMAP server.
-const FROM_PYPI: [&str; 3] = ["schemathesis==4.32.5", "hypothesis==6.170.17", "pymap==0.36.7"];
+/// What tests use that comes from npm and from PyPI, with all that it needs, each by its hash.
+const TOOLS: &str = "tests/tools";
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -136,38 +131,44 @@ fn install() -> Result<(), Box<dyn Error>> {
 
 /// Puts what comes from npm into `target/tools`, unless it is there.
 fn install_from_npm() -> Result<(), Box<dyn Error>> {
-    let folder = root()?.join("target/tools");
+    let (root, lock) = (root()?, "package-lock.json");
+    let folder = root.join("target/tools");
     let done = folder.join("installed");
-    let wanted = FROM_NPM.join(" ");
+    let wanted = fs::read_to_string(root.join(TOOLS).join(lock))?;
     if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say(&format!("==> install {wanted}"));
+    say(&format!("==> install {TOOLS}/{lock}"));
     fs::create_dir_all(&folder)?;
+    for file in ["package.json", lock] {
+        fs::copy(root.join(TOOLS).join(file), folder.join(file))?;
+    }
+    // Compares every package with the hash in the lock.
     let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder);
-    if !npm.args(FROM_NPM).status()?.success() {
-        return Err(format!("npm could not install {wanted}").into());
+    npm.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder);
+    if !npm.status()?.success() {
+        return Err(format!("npm could not install {TOOLS}/{lock}").into());
     }
     Ok(fs::write(done, wanted)?)
 }
 
 /// Puts what comes from PyPI into an environment of its own, `target/tools/python`, unless it is there.
 fn install_from_pypi() -> Result<(), Box<dyn Error>> {
-    let folder = root()?.join("target/tools/python");
+    let root = root()?;
+    let (folder, lock) = (root.join("target/tools/python"), root.join(TOOLS).join("pip.txt"));
     let done = folder.join("installed");
-    let wanted = FROM_PYPI.join(" ");
+    let wanted = fs::read_to_string(&lock)?;
     if fs::read_to_string(&done).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    say(&format!("==> install {wanted}"));
+    say(&format!("==> install {TOOLS}/pip.txt"));
     if !Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder).status()?.success() {
         return Err("python3 makes no environments; as root: apt-get install python3-venv".into());
     }
     let mut pip = Command::new(folder.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    if !pip.args(FROM_PYPI).status()?.success() {
-        return Err(format!("pip could not install {wanted}").into());
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"]).arg(lock);
+    if !pip.status()?.success() {
+        return Err(format!("pip could not install {TOOLS}/pip.txt").into());
     }
     Ok(fs::write(done, wanted)?)
 }

@@ -18,6 +18,13 @@ pub(crate) enum Behaviour {
     Loop,
     /// `loop-in-describe`: `describe` never returns.
     LoopInDescribe,
+    /// `loop-in-start`: the component never gets started.
+    LoopInStart,
+    /// `wait-in-start`: the same, but it waits for the host most of the time: it lists its directory again and again.
+    WaitInStart,
+    /// `huge-headers`: `search` sends as many requests to the endpoint `flood`, all at once, as the setting `requests` says.
+    /// The page's one message tells in its subject how many were answered.
+    HugeHeaders,
     /// `memory`: `search` takes memory until it is refused.
     Memory,
     /// `panic`: `search` panics; the text arrives in the log.
@@ -63,6 +70,9 @@ impl Behaviour {
         match name.as_str() {
             "loop" => Self::Loop,
             "loop-in-describe" => Self::LoopInDescribe,
+            "loop-in-start" => Self::LoopInStart,
+            "wait-in-start" => Self::WaitInStart,
+            "huge-headers" => Self::HugeHeaders,
             "memory" => Self::Memory,
             "panic" => Self::Panic,
             "trap" => Self::Trap,
@@ -82,6 +92,17 @@ impl Behaviour {
             "denied" => Self::Denied,
             _ => Self::Benign,
         }
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn in_start(behaviour: Behaviour) {
+    match behaviour {
+        Behaviour::LoopInStart => spin(),
+        Behaviour::WaitInStart => loop {
+            let _ = black_box(folder::list(""));
+        },
+        _ => {}
     }
 }
 
@@ -121,6 +142,7 @@ pub(crate) fn in_search(
         }
         Behaviour::TooMany => page.messages = (0..=most).map(benign::message).collect(),
         Behaviour::ForbiddenHost => tell(&mut page, &forbidden_host()),
+        Behaviour::HugeHeaders => tell(&mut page, &[flood()]),
         Behaviour::ForbiddenFile => tell(&mut page, &forbidden_files()),
         Behaviour::EndlessCursor => page.next = Some("again".into()),
         Behaviour::Garbage => {
@@ -188,6 +210,20 @@ fn forbidden_host() -> Vec<String> {
         Err(error) => format!("mail-stream: {error:?}"),
     };
     vec![format!("http: {:?}", http::send(&request)), mail]
+}
+
+fn flood() -> String {
+    let many = crate::setting("requests").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let request = http::Request {
+        endpoint: "flood".into(),
+        method: "GET".into(),
+        path: "/".into(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    let answers = http::send_many(&vec![request; many]);
+    let (taken, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.is_ok());
+    format!("{} taken, {} refused", taken.len(), refused.len())
 }
 
 fn forbidden_files() -> Vec<String> {

@@ -21,6 +21,14 @@ use crate::behaviour::Behaviour;
 #[derive(Debug)]
 pub struct Hostile;
 
+/// What a component runs when it is instantiated, before any call.
+#[cfg(target_arch = "wasm32")]
+#[expect(unsafe_code, reason = "the name by which it is found")]
+#[unsafe(export_name = "_initialize")]
+extern "C" fn start() {
+    behaviour::in_start(Behaviour::of(""));
+}
+
 impl Connector for Hostile {
     fn describe(&self) -> Capabilities {
         behaviour::in_describe(Behaviour::of(""));

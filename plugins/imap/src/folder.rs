@@ -93,6 +93,10 @@ impl Folders {
                 }
             };
             let path = utf7::decode(&wire);
+            if let Some(reason) = place::unspeakable(&path) {
+                folders.gap(&path, reason);
+                continue;
+            }
             let reason = match () {
                 () if namespaces.is_foreign(&wire) => Some("it belongs to a shared namespace or to another user"),
                 // Virtual folders show messages of other folders a second time. Gmail's \All is where archived mail lies.

@@ -102,7 +102,12 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
             found.layout = Layout::Directories;
         }
         dirs.sort_unstable();
-        found.all = dirs.into_iter().map(|dir| self.folder(dir)).collect();
+        for folder in dirs.into_iter().map(|dir| self.folder(dir)) {
+            match place::unspeakable(&folder.location.path) {
+                Some(reason) => found.gaps.push(gap(&folder.location.path, reason)),
+                None => found.all.push(folder),
+            }
+        }
         Ok(found)
     }
 

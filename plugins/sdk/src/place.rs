@@ -13,6 +13,19 @@ pub const RECOVERABLE: &str = "Recoverable Items";
 /// The folder of `move-to-quarantine`, unless the setting `quarantine-folder` says otherwise.
 pub const QUARANTINE: &str = "Quarantine";
 
+/// Bytes of a path; the contract's.
+const LONGEST_PATH: usize = 4_096;
+
+/// Why no record can hold this path of a folder, if none can: the host refuses the whole answer for one that does.
+///
+/// A connector leaves the folder out and tells it as a gap.
+pub fn unspeakable(path: &str) -> Option<&'static str> {
+    if path.contains(['\0', '\r', '\n']) {
+        return Some("its name holds a line break or a NUL, so no plan can name it");
+    }
+    (path.len() > LONGEST_PATH).then_some("its path is too long")
+}
+
 /// Settings that name the folder of a kind, where neither the store nor the folder's name says it.
 pub const SETTINGS: [(&str, LocationKind); 6] = [
     ("recoverable-folder", LocationKind::RecoverableItems),

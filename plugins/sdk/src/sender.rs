@@ -8,6 +8,8 @@ mod lex;
 
 use lex::{Kind, Piece};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::{normal::is_invisible, words};
 
 /// Bytes of one address. Longer ones are kept from their end, where the domain is.
@@ -209,6 +211,7 @@ impl Field {
         };
         let clean = cleaned(address);
         put(clean.clone());
+        put(in_plain_letters(&clean));
         put(end_of(address.trim().to_lowercase()));
         // `a@b@c`, `a@b<NUL>@c`: some read the first two parts, some the last two.
         let parts: Vec<&str> = address.split('@').collect();
@@ -221,6 +224,18 @@ impl Field {
                 }
             }
         }
+    }
+}
+
+/// The address with its domain as IDNA maps it, which is where a client sends (UTS 46): full-width letters and ideographic
+/// dots are the plain ones.
+fn in_plain_letters(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((local, domain)) if !domain.is_ascii() => {
+            let domain: String = domain.nfkc().map(|c| if c == '\u{3002}' { '.' } else { c }).collect();
+            format!("{local}@{}", domain.to_lowercase())
+        }
+        _ => address.to_owned(),
     }
 }
 

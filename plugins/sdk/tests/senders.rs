@@ -93,6 +93,8 @@ const FORMS: &[Form] = &[
     (b"From: <mailto:eve@evil.example>", "eve@evil.example", "", &["mailto:eve@evil.example"]),
     (b"From: mailto:eve@evil.example", "eve@evil.example", "", &[]),
     (b"From: Eve <eve(comment)@evil.example>", "eve@evil.example", "Eve", &["eve(comment)@evil.example"]),
+    ("From: Eve <eve@evil。example>".as_bytes(), "eve@evil。example", "Eve", &["eve@evil.example"]),
+    ("From: eve@ｅｖｉｌ．example".as_bytes(), "eve@ｅｖｉｌ．example", "", &["eve@evil.example"]),
     (b"From: Eve <>", "", "Eve", &[]),
     (b"From: <> eve@evil.example", "eve@evil.example", "", &[]),
     (b"From: Eve <eve>, x@evil.example", "x@evil.example", "", &["eve"]),

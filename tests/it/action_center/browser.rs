@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clawback_tests::binary::Clawback;
+use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::chromium::Chromium;
 use clawback_tests::hostile::PAYLOADS;
 use clawback_tests::served::Served;
@@ -61,7 +61,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     deliver(folder.path());
     let admin = Clawback::init(folder.path(), "connector = \"maildir\"\ndirectory = \"mail\"\n");
     let password = folder.path().join("password");
-    std::fs::write(&password, PASSWORD).unwrap();
+    write_secret(&password, PASSWORD).unwrap();
     for (name, role) in [("ann", "analyst"), ("ben", "approver"), ("eva", "examiner")] {
         let _ = admin.add(name, role);
         admin.ok(&["principals", "password", name, "--from", password.to_str().unwrap()]);

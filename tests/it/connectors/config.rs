@@ -2,7 +2,7 @@
 
 use clawback_connectors::{LoadError, SandboxLimits, StoreConfig};
 
-use super::{config, dist, host, hostile};
+use super::{config, host, hostile};
 
 async fn refused(config: &StoreConfig) -> String {
     let error = host(SandboxLimits::default()).load("corp", config).await.err().expect("a mistake");
@@ -121,8 +121,42 @@ async fn compiled_code_is_kept_for_the_next_start_in_a_private_folder() {
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&cache).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o700);
     assert_eq!(load().await, first);
+    let key = folder.path().join("cache.key");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
     // A damaged file is compiled over, not trusted.
     std::fs::write(&files[0], b"damaged").unwrap();
     assert_eq!(load().await, first);
-    assert!(dist("imap.wasm").exists());
+    assert_ne!(std::fs::read(&files[0]).unwrap(), b"damaged");
+}
+
+#[tokio::test]
+async fn compiled_code_that_this_node_did_not_write_under_this_name_is_not_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let maildir = clawback_connectors::ConnectorChoice::Named("maildir".to_owned());
+    let describe = |cache: &str, connector: clawback_connectors::ConnectorChoice| {
+        let cache = Some(folder.path().join(cache));
+        let host = clawback_connectors::Host::new(clawback_connectors::HostOptions { cache, ..Default::default() });
+        async move { host.unwrap().describe(&connector).await.unwrap() }
+    };
+    let compiled = |cache: &str, digest: &str| {
+        let entries = std::fs::read_dir(folder.path().join(cache)).unwrap();
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.file_name().unwrap().to_string_lossy().starts_with(digest)).unwrap()
+    };
+    let hostile = hostile("").connector;
+    let (bad, good) = (describe("ours", hostile.clone()).await, describe("ours", maildir.clone()).await);
+    // The code of one connector under the name of another.
+    let planted = std::fs::read(compiled("ours", &bad.sha256)).unwrap();
+    std::fs::write(compiled("ours", &good.sha256), &planted).unwrap();
+    assert_eq!(describe("ours", maildir.clone()).await, good);
+    // That of the right name, which another node wrote.
+    describe("theirs", hostile).await;
+    let theirs = describe("theirs", maildir.clone()).await;
+    std::fs::copy(compiled("theirs", &bad.sha256), compiled("ours", &good.sha256)).unwrap();
+    assert_eq!(describe("ours", maildir.clone()).await, good);
+    let (from, to) = (compiled("theirs", &theirs.sha256), compiled("ours", &good.sha256));
+    std::fs::copy(&from, &to).unwrap();
+    assert_eq!(describe("ours", maildir).await, good);
+    assert_ne!(std::fs::read(from).unwrap(), std::fs::read(to).unwrap(), "it was compiled again");
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clawback_connectors::{Host, HostOptions, SandboxLimits, StoreConfig};
 use clawback_model::Digest;
 
+mod bounds;
 mod config;
 mod conformance;
 mod hostile;

@@ -31,7 +31,7 @@ async fn an_authority_of_ones_own_is_named_by_a_file() {
         let output = far.command(&["history"]).env("CLAWBACK_SERVER_CA", &authority).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         let missing = far.fails(2, &["history", "--server-ca", "/no/such.pem"]);
-        assert!(missing.contains("--server-ca /no/such.pem cannot be read"), "{missing}");
+        assert!(missing.contains("--server-ca `/no/such.pem` cannot be read"), "{missing}");
         let none = far.fails(2, &["history", "--server-ca", &other]);
         assert!(none.contains("no certificate"), "{none}");
     });

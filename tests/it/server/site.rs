@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use clawback_tests::binary::Clawback;
+use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::mail::CAMPAIGN_SENDER;
 use clawback_tests::served::Served;
 
@@ -51,11 +51,11 @@ fn principals_and_tokens_are_managed_over_a_server() {
     assert_eq!((&siem["kind"], &siem["roles"]), (&"service".into(), &serde_json::json!(["viewer", "approver"])));
 
     let secret = site.folder.path().join("password");
-    std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
+    write_secret(&secret, &format!("{PASSWORD}\n")).unwrap();
     let from = ["--from", secret.to_str().unwrap()];
     assert_eq!(admin.ok(&[&["principals", "password", "ann"][..], &from].concat()), "set the password of ann\n");
     assert!(ann.fails(1, &[&["principals", "password", "ann"][..], &from].concat()).contains("needs the role admin"));
-    std::fs::write(&secret, "short\n").unwrap();
+    write_secret(&secret, "short\n").unwrap();
     assert!(admin.fails(2, &[&["principals", "password", "ann"][..], &from].concat()).contains("at least 15"));
     let own = ann.json(&["principals", "tokens"]);
     assert!(own["items"].as_array().unwrap().iter().all(|one| one["principal"] == "ann"), "{own}");

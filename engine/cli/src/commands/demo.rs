@@ -2,6 +2,7 @@
 
 mod mailboxes;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,7 +55,8 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure
     output::line(&format!("   and {} decoys that share only its sender or only its subject", made.decoys))?;
 
     let config_path = folder.join("clawback.toml");
-    std::fs::write(&config_path, CONFIG.replace("@FOLDER@", &folder.display().to_string()))?;
+    let config = CONFIG.replace("@FOLDER@", &folder.display().to_string());
+    clawback_files::create(&config_path)?.write_all(config.as_bytes())?;
     let config = Config::find(Some(&config_path))?;
     let api = Api::new(Arc::new(site(&config, Stores::All).await?));
     let (ann, ben) = people(&api, &folder).await?;
@@ -120,7 +122,7 @@ fn folder(args: &DemoArgs) -> Result<PathBuf, Failure> {
     if folder.exists() && std::fs::read_dir(&folder)?.next().is_some() {
         return Err(Failure::misuse(format!("{} is not empty", folder.display())).hint("name another with --folder"));
     }
-    std::fs::create_dir_all(&folder)?;
+    clawback_files::create_folder(&folder)?;
     Ok(std::path::absolute(folder)?)
 }
 

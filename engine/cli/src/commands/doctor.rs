@@ -75,6 +75,10 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         report.add(&format!("store {name}"), looked.summary())?;
         looked.details().iter().try_for_each(|line| output::line(line))?;
     }
+    for (what, place) in config.in_the_clear() {
+        let place = clawback_model::visible_line(&place, 200);
+        output::line(&format!("NOTE   {what}: {place} is spoken to in the clear, as `allow-cleartext` says"))?;
+    }
     Ok(if report.all_well { Exit::Done } else { Exit::Failed })
 }
 
@@ -82,7 +86,9 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
     match site.history.health().await {
         Err(error) => report.add("database", Err(Failure::failed(chain(&error))))?,
         Ok(health) => {
-            let said = format!("{}, {}, schema {}, writable", config.database_shown(), health.database, health.schema);
+            let way = health.tls.map_or("", |tls| if tls { ", over TLS" } else { ", without TLS" });
+            let said =
+                format!("{}, {}{way}, schema {}, writable", config.database_shown(), health.database, health.schema);
             let old = || {
                 Failure::failed(format!("{} is older than what Clawback is tested with", health.database))
                     .hint("upgrade to PostgreSQL 15 or later")

@@ -8,7 +8,7 @@ use clawback_store::KeptCursor;
 
 use crate::args::{EvidenceCommand, EvidenceGetArgs, Format, Global};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, any_id, new_secret_file};
+use crate::open::{Session, Stores, any_id};
 use crate::output;
 use crate::remote::Remote;
 use crate::table::{Column, Table, if_room, mailbox, text, time, whole, wide, word};
@@ -158,7 +158,7 @@ async fn pick(shelf: &Shelf, id: &str, args: &EvidenceGetArgs) -> Result<KeptJso
 }
 
 fn write(path: &Path, raw: &[u8]) -> Result<(), Failure> {
-    let written = new_secret_file(path)?.write_all(raw);
+    let written = clawback_files::create(path)?.write_all(raw);
     written.map_err(|error| Failure::failed(format!("{} cannot be written: {error}", path.display())))
 }
 

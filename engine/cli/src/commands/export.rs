@@ -20,15 +20,9 @@ pub(crate) async fn run(global: &Global, args: ExportArgs) -> Result<Exit, Failu
         return Ok(Exit::Done);
     };
     // Under its own name it is whole, or what it was before.
-    let mut part = path.clone().into_os_string();
-    part.push(".part");
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&part)?);
-    let written = write(global, &args.id, &mut file).await.and_then(|()| Ok(file.flush()?));
-    if let Err(failure) = written {
-        std::fs::remove_file(&part)?;
-        return Err(failure);
-    }
-    std::fs::rename(&part, path)?;
+    let mut file = clawback_files::replace(path)?;
+    write(global, &args.id, &mut file).await?;
+    file.commit()?;
     output::line(&format!("wrote {}", path.display()))?;
     Ok(Exit::Done)
 }

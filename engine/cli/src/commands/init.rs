@@ -1,5 +1,6 @@
 //! `clawback init`: a folder from which everything else works.
 
+use std::io::Write as _;
 use std::path::Path;
 
 use clawback_model::{Principal, PrincipalKind, Role};
@@ -58,14 +59,14 @@ const ROLES: [Role; 4] = [Role::Analyst, Role::Approver, Role::Admin, Role::Purg
 
 pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failure> {
     let folder = &args.folder;
-    std::fs::create_dir_all(folder)?;
+    clawback_files::create_folder(folder)?;
     let config_path = folder.join("clawback.toml");
     if config_path.exists() {
         return Err(Failure::misuse(format!("{} is there already", config_path.display()))
             .hint("choose another folder, or go on with `clawback doctor`"));
     }
     let database = args.database.as_deref().unwrap_or("sqlite:clawback.db");
-    std::fs::write(&config_path, TEMPLATE.replace("@DATABASE@", database))?;
+    write_new(&config_path, &TEMPLATE.replace("@DATABASE@", database))?;
     write_shipped(folder)?;
     let config = Config::find(Some(&config_path))?;
     let token = first_administrator(&config, &args.admin).await?;
@@ -89,8 +90,8 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
 fn write_shipped(folder: &Path) -> Result<(), Failure> {
     let workflows = folder.join("workflows");
     let scripts = folder.join("scripts");
-    std::fs::create_dir_all(&workflows)?;
-    std::fs::create_dir_all(&scripts)?;
+    clawback_files::create_folder(&workflows)?;
+    clawback_files::create_folder(&scripts)?;
     for (name, text) in shipped::WORKFLOWS {
         write_new(&workflows.join(format!("{name}.yaml")), text)?;
     }
@@ -102,7 +103,10 @@ fn write_shipped(folder: &Path) -> Result<(), Failure> {
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    if path.exists() { Ok(()) } else { Ok(std::fs::write(path, text)?) }
+    if path.exists() {
+        return Ok(());
+    }
+    Ok(clawback_files::create(path)?.write_all(text.as_bytes())?)
 }
 
 /// Adds the first principal. Whoever can write the database file is an administrator already, so this asks for no token.

@@ -11,7 +11,7 @@ use clawback_runtime::TokenOrder;
 
 use crate::args::{Global, PrincipalsCommand};
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, new_secret_file};
+use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, if_room, text, time, word};
@@ -48,7 +48,7 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
                 return Ok(Exit::Done);
             };
             // The file first: a token that cannot be written down is lost.
-            let mut file = new_secret_file(&path)?;
+            let mut file = clawback_files::create(&path)?;
             match desk.token(&name, order).await {
                 Ok(made) => writeln!(file, "{}", made.token)?,
                 Err(failure) => {
@@ -170,8 +170,7 @@ fn words(roles: &[Role]) -> String {
 /// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.
 fn read_password(from: Option<&Path>) -> Result<String, Failure> {
     let text = if let Some(path) = from {
-        std::fs::read_to_string(path)
-            .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?
+        clawback_files::read_secret(path).map_err(|error| Failure::misuse(error.to_string()))?
     } else {
         output::note("type the password, then enter:");
         let mut line = String::new();

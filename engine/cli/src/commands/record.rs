@@ -10,7 +10,7 @@ use clawback_runtime::Submission;
 use crate::args::{Format, Global, RecordArgs};
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, new_secret_file, random};
+use crate::open::{Session, Stores, random};
 use crate::{output, progress};
 
 pub(crate) async fn run(global: &Global, args: RecordArgs) -> Result<Exit, Failure> {
@@ -48,10 +48,9 @@ pub(crate) async fn run(global: &Global, args: RecordArgs) -> Result<Exit, Failu
     };
     let recorded = recording.write(&env).map_err(|error| Failure::failed(crate::failure::chain(&error)))?;
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", folder.display())))?;
+        clawback_files::create_folder(folder)?;
     }
-    new_secret_file(&path)?.write_all(recorded.text.as_bytes())?;
+    clawback_files::create(&path)?.write_all(recorded.text.as_bytes())?;
     for gap in found.facts.not_looked_at() {
         output::note(&format!("not looked at: {}", clawback_model::visible(&gap)));
     }

@@ -127,7 +127,7 @@ fn parameters(config: &MailConfig, base: &Path) -> Result<TlsParameters, String>
     let mut builder = TlsParameters::builder(config.server.clone());
     if let Some(file) = &config.ca_file {
         let path = base.join(file);
-        let pem = std::fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let pem = clawback_files::read_policy_bytes(&path).map_err(|error| error.to_string())?;
         let roots = Certificate::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))?;
         builder = builder.add_root_certificate(roots);
     }

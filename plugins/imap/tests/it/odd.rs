@@ -106,6 +106,16 @@ fn odd_lines_of_folders() {
 }
 
 #[test]
+fn a_folder_that_no_plan_can_name_costs_only_itself() {
+    let listed = "* LIST () \"/\" INBOX\r\n* LIST () \"/\" Line&AAo-break\r\nTAG OK\r\n";
+    let answer = [line(1, &format!("FLAGS () {DATE}"), "Subject: one\r\n\r\n"), "TAG OK\r\n".into()].concat();
+    let script: &[(&str, &[&str])] =
+        &[(" LIST \"\" \"*\"", &[listed]), ("UID SEARCH", &["* SEARCH 1\r\nTAG OK\r\n"]), ("UID FETCH", &[&answer])];
+    let found = page(script, &everything());
+    assert_eq!((subjects(&found), gaps(&found)), (vec!["one"], vec![("Line\nbreak", "")]));
+}
+
+#[test]
 fn new_folders_of_a_server_with_a_prefix_stand_behind_it() {
     let namespace = "* NAMESPACE ((\"INBOX.\" \".\")) ((\"user.\" \".\")) ((\"\" \".\"))\r\nTAG OK\r\n";
     let list = "* LIST () \".\" INBOX\r\n* LIST () \".\" INBOX.Trash\r\n* LIST () \".\" INBOX.Werbung\r\n\

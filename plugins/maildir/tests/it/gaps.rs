@@ -43,6 +43,19 @@ fn compressed_and_encrypted_files_are_gaps() {
 }
 
 #[test]
+fn a_folder_that_no_record_can_name_costs_only_itself() {
+    let disk = Disk::new();
+    disk.folder(".Line\nbreak");
+    disk.folder(".Encoded&AAo-break");
+    disk.phish("cur/1.a:2,", 1);
+    disk.phish(".Line\nbreak/cur/2.a:2,", 2);
+    let page = page(&disk, &from_evil());
+    assert_eq!(page.messages.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>(), ["Parcel 1"]);
+    let reason = "its name holds a line break or a NUL, so no plan can name it";
+    assert_eq!(page.gaps, [gap("Encoded\nbreak", "", reason), gap("Line\nbreak", "", reason)]);
+}
+
+#[test]
 fn one_file_or_folder_without_rights_costs_only_itself() {
     let disk = Disk::new();
     disk.folder(".Closed");

@@ -18,7 +18,25 @@ pub(super) fn permissions(config: &Config) -> Vec<Found> {
     private.extend(config.evidence_folder().map(|path| ("evidence folder", path)));
     private.extend(config.bucket().and_then(|bucket| bucket.credentials_file).map(|path| ("credentials file", path)));
     let there = private.into_iter().filter(|(_, path)| path.exists());
-    there.map(|(name, path)| (name.to_owned(), owners_alone(&path))).collect()
+    let policy = [("playbooks folder", &config.workflows), ("scripts folder", &config.scripts)];
+    let policy = policy.map(|(name, path)| (name, config.resolve(path)));
+    let decide = policy.iter().filter(|(_, path)| path.exists());
+    there
+        .map(|(name, path)| (name.to_owned(), owners_alone(&path)))
+        .chain(decide.map(|(name, path)| ((*name).to_owned(), nobody_else_writes(path))))
+        .chain(
+            config.holds_a_password.then(|| ("configuration with a password".to_owned(), owners_alone(&config.file))),
+        )
+        .collect()
+}
+
+/// A folder of what decides, and all that is in it.
+fn nobody_else_writes(folder: &Path) -> Result<String, Failure> {
+    clawback_files::check_policy(folder)?;
+    for entry in std::fs::read_dir(folder)? {
+        clawback_files::check_policy(&entry?.path())?;
+    }
+    Ok(format!("{}, nobody else can change it", folder.display()))
 }
 
 fn owners_alone(path: &Path) -> Result<String, Failure> {
