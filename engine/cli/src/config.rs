@@ -26,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) scripts: PathBuf,
     /// Token used when neither `--token-file` nor `CLAWBACK_TOKEN` names another.
     pub(crate) token_file: PathBuf,
+    /// The key that checkpoints of the history are signed with.
+    pub(crate) key_file: PathBuf,
     /// Folder for compiled connectors.
     pub(crate) cache: PathBuf,
     /// Largest selections and batches.
@@ -82,6 +84,7 @@ impl Default for Config {
             workflows: "workflows".into(),
             scripts: "scripts".into(),
             token_file: "admin.token".into(),
+            key_file: "site.key".into(),
             cache: "cache".into(),
             limits: Limits::default(),
             throttles: Throttles::default(),

@@ -29,6 +29,16 @@ pub enum Found {
     Rewritten { seq: i64 },
     #[error("the history ends at event {last}, but event {known} was noted: its end was cut off")]
     Cut { known: i64, last: i64 },
+    #[error("the first {size} events are not those of the checkpoint of that size: the history was rewritten")]
+    NotTheCheckpoint { size: u64 },
+    #[error("the history ends at event {last}, but a checkpoint of {size} events was given out: its end was cut off")]
+    CutCheckpoint { size: u64, last: u64 },
+    #[error("the checkpoint of {size} events that is kept in the table `heads` is not one")]
+    Head { size: i64 },
+    #[error("the tree's tile {level}/{number} differs from the events")]
+    Tile { level: u32, number: u64 },
+    #[error("the tree's tiles are more or fewer than its events need")]
+    Tiles,
     #[error("event {seq} cannot be read: {detail}")]
     EventUnreadable { seq: i64, detail: String },
     #[error("event {seq} (of {remediation}) could not have happened: {detail}")]
