@@ -71,6 +71,6 @@ pub use seats::Seats;
 pub use sessions::{NewSession, Renewal, Secrets, Session};
 pub use store::Store;
 pub use sweeps::SweepState;
-pub use verify::{Found, Head, InvalidHead, Noted, Verified, VerifyError};
+pub use verify::{Found, Head, InvalidHead, Noted, UNTIL_CLOSED, Verified, VerifyError, WITHOUT_EFFECT};
 pub use watch::Watch;
 pub use work::{Claimed, Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft, Whose};

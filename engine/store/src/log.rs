@@ -103,6 +103,23 @@ impl Store {
         tx.execute(sql, &[seq(size).into(), note.into(), at.into()]).await?;
         tx.commit().await
     }
+
+    /// Whether events are left of which no checkpoint was told, and none was told since.
+    #[tracing::instrument(name = "store.log.head_due", skip_all)]
+    pub async fn head_due(&self, since: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 AS due WHERE NOT EXISTS (SELECT 1 FROM heads WHERE told_at > $1) \
+                   AND (SELECT COALESCE(MAX(seq), 0) FROM events) > \
+                   (SELECT COALESCE(MAX(size), 0) FROM heads WHERE told_at IS NOT NULL)";
+        Ok(self.read().await?.row(sql, &[since.into()]).await?.is_some())
+    }
+
+    /// Notes that everybody who is to keep a checkpoint was told.
+    #[tracing::instrument(name = "store.log.head_told", skip_all)]
+    pub async fn head_told(&self, size: u64, at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        tx.execute("UPDATE heads SET told_at = $2 WHERE size = $1", &[seq(size).into(), at.into()]).await?;
+        tx.commit().await
+    }
 }
 
 /// Whether the last event is in the tree.

@@ -10,9 +10,9 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqlitePool};
 
-use crate::dialect::Pool;
+use crate::dialect::{Pool, Tx};
 use crate::error::StoreError;
 
 const SQLITE: &[(i64, &str, &str)] = &[
@@ -30,6 +30,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (12, "store_holds", include_str!("../migrations/sqlite/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/sqlite/0013_who_touched.sql")),
     (18, "log", include_str!("../migrations/sqlite/0018_log.sql")),
+    (19, "told_sessions", include_str!("../migrations/sqlite/0019_told_sessions.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -46,6 +47,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (12, "store_holds", include_str!("../migrations/postgres/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/postgres/0013_who_touched.sql")),
     (18, "log", include_str!("../migrations/postgres/0018_log.sql")),
+    (19, "told_sessions", include_str!("../migrations/postgres/0019_told_sessions.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.
@@ -61,8 +63,8 @@ pub const CONNECTIONS: u32 = 16;
 /// With fewer, whoever works would wait for whoever waits for work.
 pub const FEWEST_CONNECTIONS: u32 = 4;
 
-/// Connects and migrates.
-pub(crate) async fn open(url: &str, connections: u32) -> Result<Pool, StoreError> {
+/// Connects.
+pub(crate) async fn connect(url: &str, connections: u32) -> Result<Pool, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return postgres(url, connections.max(FEWEST_CONNECTIONS)).await;
     }
@@ -83,7 +85,6 @@ async fn sqlite(path: &Path) -> Result<Pool, StoreError> {
         .busy_timeout(BUSY);
     let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).idle_timeout(None);
     let writer = pool(1).connect_with(options.clone()).await?;
-    migrator(SQLITE).run(&writer).await?;
     let readers = pool(READERS).connect_with(options).await?;
     Ok(Pool::Sqlite { writer, readers })
 }
@@ -117,8 +118,43 @@ async fn postgres(url: &str, connections: u32) -> Result<Pool, StoreError> {
     // The pool would try again until its time is up; a wrong address should be told at once.
     options.connect().await?.close().await?;
     let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?;
-    migrator(POSTGRES).run(&pool).await?;
     Ok(Pool::Postgres(pool))
+}
+
+/// The last step that a database has taken; none for one that is new.
+pub(crate) async fn reached(pool: &Pool) -> Result<Option<i64>, StoreError> {
+    let mut tx = pool.read().await?;
+    let known = match tx {
+        Tx::Sqlite(_) => "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        Tx::Postgres(_) => "SELECT relname::TEXT FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+    };
+    if tx.row(known, &[]).await?.is_none() {
+        return Ok(None);
+    }
+    let row = tx.row("SELECT MAX(version) FROM _sqlx_migrations WHERE success", &[]).await?;
+    row.map_or(Ok(None), |row| row.opt_int(0))
+}
+
+/// Takes the steps that are missing.
+pub(crate) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
+    match pool {
+        Pool::Sqlite { writer, .. } => migrator(SQLITE).run(writer).await?,
+        Pool::Postgres(pool) => migrator(POSTGRES).run(pool).await?,
+    }
+    Ok(())
+}
+
+/// An empty database in memory with every step taken: what a SQLite history looks like.
+pub(crate) async fn model_sqlite() -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new().in_memory(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    migrator(SQLITE).run(&pool).await?;
+    Ok(pool)
+}
+
+/// The steps of a PostgreSQL history, as one text.
+pub(crate) fn steps_postgres() -> String {
+    POSTGRES.iter().map(|(_, _, sql)| *sql).collect::<Vec<_>>().join("\n")
 }
 
 fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -5,17 +5,23 @@
 //! What the chain alone cannot show is a tail that was cut off, or a history that was written anew from its beginning: whoever
 //! noted the head or a checkpoint elsewhere passes it in.
 
+mod beside;
+mod columns;
 mod found;
 mod log;
 mod records;
+mod schedules;
+mod schema;
 mod site;
+mod waiting;
 
+pub use columns::{UNTIL_CLOSED, WITHOUT_EFFECT};
 pub use found::{Found, VerifyError};
 
 use std::fmt;
 use std::str::FromStr;
 
-use clawback_model::{Digest, link_hash};
+use clawback_model::{Digest, Timestamp, link_hash};
 
 use crate::chain;
 use crate::dialect::Tx;
@@ -62,6 +68,8 @@ pub struct Noted {
     pub head: Option<Head>,
     /// Size and root of the Merkle tree, from a checkpoint whose signature was checked.
     pub log: Option<(u64, Digest)>,
+    /// Now: nothing may be put off further than this program ever puts it off. None: that is not looked at.
+    pub now: Option<Timestamp>,
 }
 
 impl From<Option<Head>> for Noted {
@@ -102,8 +110,13 @@ impl Store {
         let mut tx = self.read().await?;
         let mut seen = Verified::default();
         let site = walk(&mut tx, &noted, &mut seen, &mut progress).await?;
-        let removed = site.compare(&mut tx).await?;
-        records::check_all(&mut tx, &removed, &mut seen, &mut progress).await?;
+        let facts = site.compare(&mut tx).await?;
+        records::check_all(&mut tx, &facts, noted.now, &mut seen, &mut progress).await?;
+        if let Some(now) = noted.now {
+            waiting::check(&mut tx, now).await?;
+        }
+        drop(tx);
+        self.check_schema().await?;
         Ok(seen)
     }
 }
@@ -116,7 +129,7 @@ async fn walk(
     progress: &mut impl FnMut(&Verified),
 ) -> Result<site::Site, VerifyError> {
     let known = noted.head;
-    let mut site = site::Site::default();
+    let mut site = site::Site::begin(tx).await?;
     let mut log = log::Log::begin(tx, noted.log).await?;
     loop {
         let page = chain::page(tx, seen.head.seq, PAGE).await?;

@@ -3,6 +3,7 @@
 mod admission;
 mod attempts;
 mod bulk;
+mod columns;
 mod differential;
 mod halts;
 pub(crate) mod harness;

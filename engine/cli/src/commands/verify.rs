@@ -44,7 +44,7 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
         None => None,
     };
     let site = site(&config, Stores::None).await?;
-    let noted = Noted { head, log };
+    let noted = Noted { head, log, now: Some(site.now()) };
     Ok(site.history.verify(noted, |_| {}).await.map_err(|broken| chain(&broken)).into())
 }
 

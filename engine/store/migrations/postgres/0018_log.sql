@@ -12,5 +12,7 @@ CREATE TABLE log_tiles (
 CREATE TABLE heads (
     size BIGINT PRIMARY KEY,
     note TEXT NOT NULL,
-    made_at BIGINT NOT NULL
+    made_at BIGINT NOT NULL,
+    -- When everybody who is to keep them had been told.
+    told_at BIGINT
 );
