@@ -9,6 +9,7 @@
 mod action_center;
 mod bad_input;
 mod bucket;
+mod checkpoints;
 mod clocks;
 mod connectors;
 mod crash;

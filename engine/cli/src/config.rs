@@ -46,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
     /// Whom to tell of what waits for votes.
     pub(crate) approvals: Approvals,
+    /// Who is told where the history stands.
+    pub(crate) checkpoints: CheckpointsConfig,
     /// What is kept of messages that are deleted for good.
     pub(crate) evidence: Option<EvidenceConfig>,
     /// What may be forgotten.
@@ -76,6 +78,14 @@ pub(crate) struct RetentionConfig {
     pub(crate) messages: Option<u32>,
 }
 
+/// `[checkpoints]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct CheckpointsConfig {
+    /// Notifiers that are told each hour and before messages are deleted for good.
+    pub(crate) notify: Vec<String>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -94,6 +104,7 @@ impl Default for Config {
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
             approvals: Approvals::default(),
+            checkpoints: CheckpointsConfig::default(),
             evidence: None,
             retention: RetentionConfig::default(),
             folder: PathBuf::new(),
@@ -144,6 +155,13 @@ impl Config {
         }
         if config.evidence.as_ref().is_some_and(|evidence| evidence.folder.is_some() == evidence.bucket.is_some()) {
             let said = format!("{} is not right: [evidence] needs either `folder` or `bucket`", path.display());
+            return Err(Failure::misuse(said));
+        }
+        if let Some(name) = config.checkpoints.notify.iter().find(|name| !config.notifiers.contains_key(*name)) {
+            let said = format!(
+                "{} is not right: [checkpoints] names the notifier `{name}`, and there is no [notifiers.{name}]",
+                path.display()
+            );
             return Err(Failure::misuse(said));
         }
         config

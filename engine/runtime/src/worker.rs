@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clawback_model::{Event, Next, Remediation, RemediationId, Status, StopReason, Target};
+use clawback_model::{Action, Event, Next, Remediation, RemediationId, Status, StopReason, Target};
 use clawback_store::{Lease, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use crate::outbox::Outbox;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{hold, node, reversal, task, verification};
+use crate::{heads, hold, node, reversal, task, verification};
 
 /// Who is written down for what nobody asked for in person.
 pub(crate) const AUTOMATION: &str = "automation";
@@ -397,6 +397,9 @@ impl Worker {
             Next::StartBatch { number, first, targets } => {
                 if let Some(reason) = planner::other_connectors(site, &remediation.id).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
+                }
+                if number == 0 && remediation.request.action == Action::HardDelete {
+                    heads::before_hard_delete(site).await?;
                 }
                 *fresh_batch = Some(number);
                 self.record(lease, &Event::BatchStarted { number, first, targets }).await
