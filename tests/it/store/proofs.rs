@@ -69,8 +69,11 @@ fn other_bit(text: &str, dice: &mut Dice) -> String {
     data_encoding::BASE64.encode(&bytes)
 }
 
-/// Ways to change a proof; each takes the file's JSON and chance.
-const MUTATIONS: [(&str, fn(&mut Value, &mut Dice)); 20] = [
+/// Its name, and what it does to the file's JSON by chance.
+type Mutation = (&'static str, fn(&mut Value, &mut Dice));
+
+/// Ways to change a proof.
+const MUTATIONS: [Mutation; 20] = [
     ("number", |proof, dice| {
         let event = event(proof, dice);
         event["seq"] = json!(event["seq"].as_i64().unwrap() + 1);
@@ -128,8 +131,8 @@ const MUTATIONS: [(&str, fn(&mut Value, &mut Dice)); 20] = [
     }),
     ("submission left out", |proof, _| _ = proof["events"].as_array_mut().unwrap().remove(0)),
     ("size", |proof, dice| line(proof, 1, dice, |line, dice| format!("{}{line}", dice.below(9) + 1))),
-    ("root", |proof, dice| line(proof, 2, dice, |line, dice| other_bit(line, dice))),
-    ("origin", |proof, dice| line(proof, 0, dice, |line, dice| other_letter(line, dice))),
+    ("root", |proof, dice| line(proof, 2, dice, other_bit)),
+    ("origin", |proof, dice| line(proof, 0, dice, other_letter)),
     ("signature", |proof, dice| {
         line(proof, 4, dice, |line, dice| {
             let (before, signature) = line.rsplit_once(' ').unwrap();

@@ -18,14 +18,14 @@ pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, 
     let config = Config::find(global.config.as_deref())?;
     let key = key::read(&config)?;
     let site = site(&config, Stores::None).await?;
-    let (size, root) = site.history.grow_log().await?;
+    let (events, root) = site.history.grow_log().await?;
     let mut text = String::new();
     if let Some(file) = &args.check {
         let old = open_checkpoint(&verify::read(file)?, key.public()).map_err(|error| verify::named(file, &error))?;
-        text = continued(&site.history, &old, size).await?;
+        text = continued(&site.history, &old, events).await?;
     }
-    let note = key.sign(size, root).to_string();
-    site.history.keep_head(size, &note, site.now()).await?;
+    let note = key.sign(events, root).to_string();
+    site.history.keep_head(events, &note, site.now()).await?;
     text.push_str(&note);
     match &args.output {
         Some(file) => {
