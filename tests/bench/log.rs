@@ -1,6 +1,6 @@
 //! What the Merkle tree over the events costs: growing it, and a proof of one event in ten million.
 //!
-//! `cargo bench --workspace --bench log -- 10000000`
+//! `cargo test --workspace --bench log -- 10000000`, or `cargo bench` for an optimised one.
 
 #![expect(
     clippy::print_stdout,

@@ -129,6 +129,12 @@ pub(crate) enum Command {
     Checkpoint(CheckpointArgs),
     /// Write a file that proves the events of one remediation to an outsider, without this program
     Proof(ProofArgs),
+    /// Write the tree behind the checkpoints into a folder that a web server can give out: hashes alone, in files that never
+    /// change; run again, it adds what is new
+    Mirror {
+        /// The folder; made if missing
+        folder: PathBuf,
+    },
     /// The key that checkpoints are signed with
     #[command(subcommand)]
     Key(KeyCommand),

@@ -13,6 +13,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         Command::Backup { .. } => "backup",
         Command::Checkpoint(_) => "checkpoint",
         Command::Proof(_) => "proof",
+        Command::Mirror { .. } => "mirror",
         Command::Key(_) => "key",
         Command::Retention(_) => "retention",
         Command::Demo(_) => "demo",

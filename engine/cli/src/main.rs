@@ -83,6 +83,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Verify(args) => commands::verify::run(&global, args).await,
         Command::Checkpoint(args) => commands::checkpoint::run(&global, &args).await,
         Command::Proof(args) => commands::proof::run(&global, args).await,
+        Command::Mirror { folder } => commands::mirror::run(&global, &folder).await,
         Command::Key(command) => commands::key::run(&global, command),
         Command::Worker(args) => commands::worker::run(&global, args).await,
         Command::Serve(args) => Box::pin(commands::serve::run(&global, args)).await,

@@ -50,6 +50,38 @@ pub struct TileAt {
     pub number: u64,
 }
 
+impl TileAt {
+    /// Where mirrors have it, as far as it holds `width` hashes: `tile/LEVEL/NUMBER`, and `.p/WIDTH` behind it unless it is full
+    /// (C2SP tlog-tiles, "Merkle Tree").
+    pub fn path(&self, width: usize) -> String {
+        format!("tile/{}/{}", self.level, number_path(self.number, width))
+    }
+
+    /// The same of the entries beneath a tile of the lowest level (C2SP tlog-tiles, "Log Entries").
+    pub fn entries_path(&self, width: usize) -> String {
+        format!("tile/entries/{}", number_path(self.number, width))
+    }
+
+    /// Every tile of a tree of this size, level by level, and how many hashes it holds.
+    pub fn all(size: u64) -> impl Iterator<Item = (Self, usize)> {
+        LogEdge::tiles(size).into_iter().flat_map(|(edge, width)| {
+            let full = (0..edge.number).map(move |number| (Self { level: edge.level, number }, small(TILE_WIDTH)));
+            full.chain((width > 0).then_some((edge, width)))
+        })
+    }
+}
+
+/// Three digits to a folder, an `x` before all but the last: 1234067 is `x001/x234/067`.
+fn number_path(number: u64, width: usize) -> String {
+    let mut path = format!("{:03}", number % 1_000);
+    let mut rest = number / 1_000;
+    while rest > 0 {
+        path = format!("x{:03}/{path}", rest % 1_000);
+        rest /= 1_000;
+    }
+    if width < small(TILE_WIDTH) { format!("{path}.p/{width}") } else { path }
+}
+
 impl Perfect {
     /// The tile that it is computed from, and where in it: first entry and number of entries.
     fn place(self) -> (TileAt, usize, usize) {
@@ -358,6 +390,18 @@ mod tests {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(LogEdge::default().root().to_string(), empty);
         assert_eq!(leaf_hash(&event(1)), Digest::of(&[&[0][..], &event(1).0].concat()));
+    }
+
+    #[test]
+    fn tiles_lie_where_the_standard_says() {
+        let at = |level, number| TileAt { level, number };
+        assert_eq!(at(0, 0).path(256), "tile/0/000");
+        assert_eq!(at(2, 1_234_067).path(256), "tile/2/x001/x234/067");
+        assert_eq!(at(0, 5).path(7), "tile/0/005.p/7");
+        assert_eq!(at(0, 1_000).entries_path(1), "tile/entries/x001/000.p/1");
+        let all: Vec<_> = TileAt::all(70_000).map(|(at, width)| at.path(width)).collect();
+        assert_eq!((all.len(), all.last().unwrap().as_str()), (273 + 1 + 2 + 1, "tile/2/000.p/1"));
+        assert_eq!(TileAt::all(0).count(), 0);
     }
 
     #[test]

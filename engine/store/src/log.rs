@@ -94,6 +94,26 @@ impl Store {
         Ok(Proven { size, root: edge.root(), events: proven.collect::<Result<_, StoreError>>()? })
     }
 
+    /// The first `width` hashes of a tile.
+    #[tracing::instrument(name = "store.log.tile", skip_all)]
+    pub async fn log_tile(&self, at: TileAt, width: usize) -> Result<Vec<Digest>, StoreError> {
+        let mut hashes = tile(&mut self.read().await?, at).await?.unwrap_or_default();
+        if hashes.len() < width {
+            return Err(corrupt(at));
+        }
+        hashes.truncate(width);
+        Ok(hashes)
+    }
+
+    /// The hashes of `most` events behind number `after`: the entries of the tree.
+    #[tracing::instrument(name = "store.log.entries", skip_all)]
+    pub async fn log_entries(&self, after: u64, most: usize) -> Result<Vec<Digest>, StoreError> {
+        let sql = "SELECT seq, hash FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows = self.read().await?.rows(sql, &[seq(after).into(), most.into()]).await?;
+        rows.iter().map(|row| digest(row, 1, "events", "hash")).collect()
+    }
+
     /// Keeps a checkpoint that is given out.
     #[tracing::instrument(name = "store.log.keep_head", skip_all)]
     pub async fn keep_head(&self, size: u64, note: &str, at: Timestamp) -> Result<(), StoreError> {

@@ -203,6 +203,16 @@ async fn every_event_of_every_remediation_is_proven_on_both_databases() {
     }
 }
 
+/// Runs the verifier in Go.
+fn go(arguments: &[&str]) -> Output {
+    let cache = tempfile::tempdir().unwrap();
+    let mut go = Command::new("go");
+    // Debian's packages of Go libraries lie in a GOPATH.
+    go.env("GOPATH", "/usr/share/gocode").env("GO111MODULE", "off").env("GOFLAGS", "").env("GOCACHE", cache.path());
+    go.arg("run").arg(of_tests("verify_log.go")).args(arguments);
+    go.output().expect("go is there (Debian: golang-go, golang-golang-x-mod-dev)")
+}
+
 /// The Go module that checks the checksum database of Go itself.
 #[tokio::test]
 async fn gos_own_verifier_reads_checkpoints_and_checks_proofs() {
@@ -222,11 +232,7 @@ async fn gos_own_verifier_reads_checkpoints_and_checks_proofs() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("asked.json");
     std::fs::write(&file, asked.to_string()).unwrap();
-    let mut go = Command::new("go");
-    // Debian's packages of Go libraries lie in a GOPATH.
-    go.env("GOPATH", "/usr/share/gocode").env("GO111MODULE", "off").env("GOFLAGS", "").env("GOCACHE", folder.path());
-    go.arg("run").arg(of_tests("verify_log.go")).arg(&file);
-    let output = go.output().expect("go is there (Debian: golang-go, golang-golang-x-mod-dev)");
+    let output = go(&[&file.display().to_string()]);
     assert!(output.status.success(), "{}", said(&output));
     assert_eq!(said(&output).trim(), format!("ok: {old} to {size}"));
 }
@@ -311,6 +317,26 @@ async fn the_commands_sign_prove_and_notice() {
     let head = site.ok(&["verify", "--checkpoint", &path("old.txt")]);
     assert!(head.starts_with("ok:"), "{head}");
 
+    // A mirror grows with the history, and nothing in it changes.
+    let mirror = path("mirror");
+    for count in 3..=30 {
+        database.finished(count, 16).await;
+        if count % 9 == 3 {
+            site.ok(&["mirror", &mirror]);
+        }
+    }
+    let output = go(&[vkey.trim(), &mirror]);
+    assert!(output.status.success() && said(&output).starts_with("ok: 3"), "{}", said(&output));
+    assert!(site.ok(&["mirror", &mirror]).contains("0 files are new"));
+    let tile = at("mirror/tile/0/000");
+    let (whole, mut damaged) = (std::fs::read(&tile).unwrap(), std::fs::read(&tile).unwrap());
+    damaged[40] ^= 1;
+    std::fs::write(&tile, damaged).unwrap();
+    assert!(!go(&[vkey.trim(), &mirror]).status.success(), "a tile that was changed is noticed");
+    std::fs::write(&tile, whole).unwrap();
+    let entries = std::fs::read(at("mirror/tile/entries/000")).unwrap();
+    assert_eq!((entries.len(), &entries[..2]), (256 * 34, &[0, 32][..]));
+
     // A history that somebody wrote anew: another one in the place of the first.
     let other = Database::sqlite().await;
     for number in 5..=8 {
@@ -323,6 +349,8 @@ async fn the_commands_sign_prove_and_notice() {
     assert!(said.contains(&format!("the first {} events are not those of the checkpoint", old.size)), "{said}");
     let said = forged.fails(1, &["checkpoint", "--check", &path("old.txt")]);
     assert!(said.contains("the history was rewritten"), "{said}");
+    let said = forged.fails(1, &["mirror", &mirror]);
+    assert!(said.contains("its end was cut off"), "{said}");
     // A checkpoint that another key signed says nothing.
     std::fs::remove_file(at("forged/site.key")).unwrap();
     forged.ok(&["key", "make", "--name", "forged"]);

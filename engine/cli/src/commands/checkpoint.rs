@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use clawback_model::{Checkpoint, Digest, LogQuestion};
 use clawback_runtime::open_checkpoint;
+use clawback_store::Store;
 use data_encoding::BASE64;
 
 use super::{key, verify};
@@ -39,7 +40,18 @@ pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, 
 
 /// The proof that the tree continues an earlier one, as it stands before the new checkpoint in the body of an `add-checkpoint`
 /// request (C2SP `tlog-witness`).
-async fn continued(history: &clawback_store::Store, old: &Checkpoint, size: u64) -> Result<String, Failure> {
+async fn continued(history: &Store, old: &Checkpoint, size: u64) -> Result<String, Failure> {
+    check(history, old, size).await?;
+    let mut text = format!("old {}\n", old.size);
+    for hash in history.ask_log(LogQuestion::Consistency { old: old.size, size }).await? {
+        let _ = writeln!(text, "{}", BASE64.encode(&hash.0));
+    }
+    text.push('\n');
+    Ok(text)
+}
+
+/// Fails if the tree of this size does not continue an earlier one.
+pub(super) async fn check(history: &Store, old: &Checkpoint, size: u64) -> Result<(), Failure> {
     let broken = |said: String| {
         Failure::failed(said).hint("keep a copy of the database as it is, then compare it with a backup")
     };
@@ -52,10 +64,5 @@ async fn continued(history: &clawback_store::Store, old: &Checkpoint, size: u64)
         let said = format!("the first {} events are not those that were signed: the history was rewritten", old.size);
         return Err(broken(said));
     }
-    let mut text = format!("old {}\n", old.size);
-    for hash in history.ask_log(LogQuestion::Consistency { old: old.size, size }).await? {
-        let _ = writeln!(text, "{}", BASE64.encode(&hash.0));
-    }
-    text.push('\n');
-    Ok(text)
+    Ok(())
 }

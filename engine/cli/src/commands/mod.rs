@@ -18,6 +18,7 @@ pub(crate) mod halt;
 pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod mirror;
 pub(crate) mod plan;
 pub(crate) mod playbooks;
 pub(crate) mod principals;
