@@ -51,6 +51,10 @@ kind = "log"
 # [approvals]
 # notify = ["approvers"]
 # escalate-to = ["soc"]
+
+# Who keeps signed checkpoints of the history: sent each hour while anything happens, and before every hard delete.
+# [checkpoints]
+# notify = ["approvers"]
 "#;
 
 /// What the first administrator may do: all but to read messages.

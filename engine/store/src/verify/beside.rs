@@ -31,21 +31,22 @@ impl Tally {
                 return Err(Found::Rows { table }.into());
             }
         }
-        // Numbers of remediations have no gaps, so what belongs to none lies before the first or behind the last.
-        for table in ["lanes", "targets", "outcomes", "evidence"] {
-            let sql = format!("SELECT remediation FROM {table} WHERE remediation < 1 OR remediation > $1 LIMIT 1");
-            if tx.row(sql, &[last.into()]).await?.is_some() {
-                return Err(Found::Rows { table }.into());
-            }
-        }
-        for (table, column, last) in [
-            ("history_times", "number", last),
-            ("history_blocks", "block", block(last)),
-            ("history_words", "block", block(last)),
+        // Numbers of remediations have no gaps, so what belongs to none lies before the first or behind the last. Asked one by
+        // one, each end is a look-up by key.
+        for (table, column, first, last) in [
+            ("lanes", "remediation", 1, last),
+            ("targets", "remediation", 1, last),
+            ("outcomes", "remediation", 1, last),
+            ("evidence", "remediation", 1, last),
+            ("history_times", "number", 1, last),
+            ("history_blocks", "block", 0, block(last)),
+            ("history_words", "block", 0, block(last)),
         ] {
-            let sql = format!("SELECT {column} FROM {table} WHERE {column} < 0 OR {column} > $1 LIMIT 1");
-            if tx.row(sql, &[last.into()]).await?.is_some() {
-                return Err(Found::Rows { table }.into());
+            for (beyond, end) in [("<", first), (">", last)] {
+                let sql = format!("SELECT {column} FROM {table} WHERE {column} {beyond} $1 ORDER BY {column} LIMIT 1");
+                if tx.row(sql, &[end.into()]).await?.is_some() {
+                    return Err(Found::Rows { table }.into());
+                }
             }
         }
         Ok(())
