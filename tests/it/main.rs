@@ -10,6 +10,7 @@ mod action_center;
 mod approved;
 mod bad_input;
 mod bucket;
+mod checkpoints;
 mod clocks;
 mod connectors;
 mod crash;

@@ -1,6 +1,7 @@
 //! The command line as it is typed; nothing later sees raw text.
 
 mod families;
+mod proofs;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,7 @@ pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
     PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand,
 };
+pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 
 use crate::commands::history::{History, Pending};
 use crate::commands::show::Messages;
@@ -122,6 +124,20 @@ pub(crate) enum Command {
     Retry(FollowUpArgs),
     /// Prove that the history is whole, or name the first broken link
     Verify(VerifyArgs),
+    /// Sign where the history stands, for others to keep: whoever has a checkpoint can tell later whether anything before it
+    /// was changed
+    Checkpoint(CheckpointArgs),
+    /// Write a file that proves the events of one remediation to an outsider, without this program
+    Proof(ProofArgs),
+    /// Write the tree behind the checkpoints into a folder that a web server can give out: hashes alone, in files that never
+    /// change; run again, it adds what is new
+    Mirror {
+        /// The folder; made if missing
+        folder: PathBuf,
+    },
+    /// The key that checkpoints are signed with
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Work on whatever is due, until stopped
     Worker(WorkerArgs),
     /// Serve the Action Center (pages and API), and work on whatever is due beside it
@@ -186,6 +202,9 @@ pub(crate) struct InitArgs {
     /// Database to use instead of a SQLite file in the folder, e.g. `postgres://host/clawback`
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
+    /// Name of the log that this site's checkpoints are of, e.g. corp.example/clawback [default: a random one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) log_name: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -468,13 +487,6 @@ pub(crate) struct FollowUpArgs {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) leave: Leave,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// A head noted down earlier (SEQ:HASH): proves that nothing was cut off since
-    #[arg(long, value_name = "SEQ:HASH")]
-    pub(crate) head: Option<String>,
 }
 
 #[derive(Debug, Args)]

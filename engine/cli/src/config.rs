@@ -28,6 +28,8 @@ pub(crate) struct Config {
     pub(crate) scripts: PathBuf,
     /// Token used when neither `--token-file` nor `CLAWBACK_TOKEN` names another.
     pub(crate) token_file: PathBuf,
+    /// The key that checkpoints of the history are signed with.
+    pub(crate) key_file: PathBuf,
     /// Folder for compiled connectors.
     pub(crate) cache: PathBuf,
     /// Largest selections and batches.
@@ -46,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
     /// Whom to tell of what waits for votes.
     pub(crate) approvals: Approvals,
+    /// Who is told where the history stands.
+    pub(crate) checkpoints: CheckpointsConfig,
     /// What is kept of messages that are deleted for good.
     pub(crate) evidence: Option<EvidenceConfig>,
     /// What may be forgotten.
@@ -82,6 +86,14 @@ pub(crate) struct RetentionConfig {
     pub(crate) messages: Option<u32>,
 }
 
+/// `[checkpoints]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct CheckpointsConfig {
+    /// Notifiers that are told each hour and before messages are deleted for good.
+    pub(crate) notify: Vec<String>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -91,6 +103,7 @@ impl Default for Config {
             workflows: "workflows".into(),
             scripts: "scripts".into(),
             token_file: "admin.token".into(),
+            key_file: "site.key".into(),
             cache: "cache".into(),
             limits: Limits::default(),
             throttles: Throttles::default(),
@@ -100,6 +113,7 @@ impl Default for Config {
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
             approvals: Approvals::default(),
+            checkpoints: CheckpointsConfig::default(),
             evidence: None,
             retention: RetentionConfig::default(),
             folder: PathBuf::new(),
@@ -158,6 +172,13 @@ impl Config {
         }
         if config.evidence.as_ref().is_some_and(|evidence| evidence.folder.is_some() == evidence.bucket.is_some()) {
             let said = format!("{} is not right: [evidence] needs either `folder` or `bucket`", path.display());
+            return Err(Failure::misuse(said));
+        }
+        if let Some(name) = config.checkpoints.notify.iter().find(|name| !config.notifiers.contains_key(*name)) {
+            let said = format!(
+                "{} is not right: [checkpoints] names the notifier `{name}`, and there is no [notifiers.{name}]",
+                path.display()
+            );
             return Err(Failure::misuse(said));
         }
         config

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
 use clawback_playbooks::Playbook;
-use clawback_runtime::{Api, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
+use clawback_runtime::{Api, Checkpoints, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
 use clawback_scripting::Lists;
 use clawback_store::{Access, Store};
 
@@ -116,6 +116,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         notifiers: std::collections::BTreeMap::new(),
         evidence: evidence(config, stores)?,
         approvals: config.approvals.clone(),
+        checkpoints: checkpoints(config, stores)?,
         public_url: config.public_url.clone(),
         limits: config.limits,
         throttles: config.throttles,
@@ -136,6 +137,15 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         }
     }
     Ok(site)
+}
+
+/// Who is told where the history stands, and the key to sign with: needed by whoever acts, and by nobody who looks.
+fn checkpoints(config: &Config, stores: Stores) -> Result<Option<Checkpoints>, Failure> {
+    let notify = config.checkpoints.notify.clone();
+    if notify.is_empty() || stores == Stores::None {
+        return Ok(None);
+    }
+    Ok(Some(Checkpoints { key: crate::commands::key::read(config)?, notify }))
 }
 
 /// Where messages are kept before they are deleted for good. Keys are needed by whoever acts, and by nobody who looks.

@@ -199,6 +199,20 @@ pub struct Investigation {
     pub created_at: Timestamp,
 }
 
+impl Investigation {
+    /// The investigation of a request.
+    pub fn of(request: &Request, remediation_id: &RemediationId, created_at: Timestamp) -> Self {
+        Self {
+            id: request.investigation_id.clone(),
+            kind: if request.source == ActionSource::Air { InvestigationKind::Air } else { InvestigationKind::Admin },
+            alert_id: request.alert_id.clone(),
+            remediation_id: remediation_id.clone(),
+            entity: request.selection_in_words(),
+            created_at,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

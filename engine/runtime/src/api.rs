@@ -7,9 +7,9 @@ use std::time::Duration;
 use clawback_connectors::MailStore as _;
 use clawback_model::{
     Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, IllegalTransition, Inputs,
-    Investigation, InvestigationId, InvestigationKind, LocationKind, Origin, Permission, Picked, PlanDigest,
-    PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status,
-    StopReason, Target, Timestamp, Vote,
+    Investigation, InvestigationId, LocationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal,
+    PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Timestamp,
+    Vote,
 };
 use clawback_playbooks::{Bound, Playbook};
 use clawback_store::{Filing, Refusal, RequestKey};
@@ -433,14 +433,7 @@ impl Api {
         let searches = request.origin == Origin::Fresh && request.mode != SelectionMode::Handpicked;
         let sweep = if searches { bind(&self.site, &request)?.sweep().cloned() } else { None };
         let alert = Alert::of(&request, &id, actor, now);
-        let investigation = Investigation {
-            id: request.investigation_id.clone(),
-            kind: if request.source == ActionSource::Air { InvestigationKind::Air } else { InvestigationKind::Admin },
-            alert_id: request.alert_id.clone(),
-            remediation_id: id.clone(),
-            entity: request.selection_in_words(),
-            created_at: now,
-        };
+        let investigation = Investigation::of(&request, &id, now);
         let remediation = Remediation::submitted(id, request, now);
         let key = KEY.try_with(RequestKey::clone).ok();
         Ok(Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep, key })

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore as _;
 use clawback_model::{Origin, RemediationId, StopReason, Timestamp};
-use clawback_store::{Claimed, LaneClaim, LaneEnd, LaneReport, Proven, StoreError, Whose};
+use clawback_store::{Claimed, LaneClaim, LaneEnd, LaneReport, PlanProof, StoreError, Whose};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -68,7 +68,7 @@ struct Going {
     flag: Flag,
     /// The batch that it was proven for.
     batch: u32,
-    proven: Arc<Proven>,
+    proven: Arc<PlanProof>,
 }
 
 /// The lanes of one node. Dropped, they are left as they are; [`Crew::leave`] hands them back.
@@ -362,12 +362,12 @@ impl Inner {
     }
 
     /// Proves that lanes are work on what was approved. None where this node may not act on them; they are handed back then.
-    async fn prove(&self, claimed: &Claimed) -> Result<Option<(Stop, Arc<Proven>)>, Error> {
+    async fn prove(&self, claimed: &Claimed) -> Result<Option<(Stop, Arc<PlanProof>)>, Error> {
         let id = &claimed.remediation.id;
         let known = self.going(id, claimed.batch);
         let proven = match &known {
             Some((_, proven)) => Ok(Arc::clone(proven)),
-            None => self.site.history.prove(id, None).await.map(Arc::new),
+            None => self.site.history.prove_terms(id, None).await.map(Arc::new),
         };
         let proven = match proven.and_then(|proven| Ok((proven.covers(claimed)?, proven))) {
             Ok((true, proven)) => proven,
@@ -407,7 +407,7 @@ impl Inner {
 
     /// What is known of a remediation with lanes of this batch in hand. None where these are being handed back: a claim is made
     /// only where nobody stops it, so that what was asked before does not hold for it.
-    fn going(&self, id: &RemediationId, batch: u32) -> Option<(Stop, Arc<Proven>)> {
+    fn going(&self, id: &RemediationId, batch: u32) -> Option<(Stop, Arc<PlanProof>)> {
         let going = locked(&self.going);
         let known = going.get(id).filter(|going| going.batch == batch && !going.flag.is_raised())?;
         Some((self.stop(&known.flag), Arc::clone(&known.proven)))

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Remediation, Reminder, Status, Timestamp};
+use clawback_model::{Checkpoint, Remediation, Reminder, Status, Timestamp};
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
@@ -174,6 +174,34 @@ impl Notifier {
             Channel::Chat(chat) => chat.post(notice).await,
         }
     }
+}
+
+/// Tells one notifier where the history stands: a signed checkpoint.
+pub(crate) async fn tell_checkpoint(
+    site: &Site,
+    name: &str,
+    checkpoint: &Checkpoint,
+    note: &str,
+) -> Result<(), Undelivered> {
+    let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
+    let now = site.now();
+    let notice = Notice::checkpoint(checkpoint, note, now);
+    let send = async {
+        match &notifier.0 {
+            Channel::Log => {
+                tracing::info!(
+                    target: "clawback::notice",
+                    { log.origin = %checkpoint.origin, log.size = checkpoint.size, log.root = %checkpoint.root },
+                    "{}", notice.kind.sentence()
+                );
+                Ok(())
+            }
+            Channel::Webhook(webhook) => webhook.post_checkpoint(&notice, checkpoint, note, now).await,
+            Channel::Email(mailer) => mailer.send(&notice).await,
+            Channel::Chat(chat) => chat.post(&notice).await,
+        }
+    };
+    tokio::time::timeout(TIME_OUT, send).await.unwrap_or(Err(Undelivered::TimedOut))
 }
 
 fn log(notice: &Notice, remediation: &Remediation) {

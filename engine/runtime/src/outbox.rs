@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::error::Error;
+use crate::heads;
 use crate::notify;
 use crate::reminders;
 use crate::site::Site;
@@ -33,6 +34,8 @@ const AT_ONCE: u32 = 8;
 const PAGE: u32 = 100;
 /// Wait between two looks.
 const IDLE: Duration = Duration::from_secs(1);
+/// Time between two looks at the checkpoints of the history.
+const HEADS: Duration = Duration::from_mins(1);
 /// Wait after trouble with the database.
 const AFTER_TROUBLE: Duration = Duration::from_secs(2);
 
@@ -68,6 +71,9 @@ impl Outbox {
     /// Tells whatever is due, each with one try, all notifiers at once. Failing to tell fails nothing else: it is logged, and
     /// tried again in its time, by whichever node.
     pub async fn tell_due(&self) {
+        if self.of.is_none() {
+            Box::pin(heads::tend(Arc::clone(&self.site))).await;
+        }
         logged(Box::pin(self.turn()).await);
     }
 
@@ -104,6 +110,7 @@ impl Outbox {
         // Each notifier has a task, so that one that does not answer keeps none of the others waiting; reminders have one too.
         let mut tasks = JoinSet::new();
         let mut busy: BTreeMap<Option<String>, AbortHandle> = BTreeMap::new();
+        let mut tending: Option<(Timestamp, AbortHandle)> = None;
         loop {
             while tasks.try_join_next().is_some() {}
             busy.retain(|_, task| !task.is_finished());
@@ -120,6 +127,11 @@ impl Outbox {
                     AFTER_TROUBLE
                 }
             };
+            let now = self.site.now();
+            let looked = tending.as_ref().is_some_and(|(at, task)| !task.is_finished() || now.since(*at) < HEADS);
+            if self.of.is_none() && !looked {
+                tending = Some((now, tasks.spawn(heads::tend(Arc::clone(&self.site)))));
+            }
             tokio::select! {
                 _ = &mut stop => break,
                 () = tokio::time::sleep(wait) => {}

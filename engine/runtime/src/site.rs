@@ -10,6 +10,7 @@ use clawback_store::Store;
 use crate::error::Error;
 use crate::evidence::Evidence;
 use crate::gate::Gated;
+use crate::heads::Checkpoints;
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::notify::{Approvals, Notifier};
@@ -26,6 +27,8 @@ pub struct Site {
     pub notifiers: BTreeMap<String, Notifier>,
     /// Whom to tell of what waits for votes.
     pub approvals: Approvals,
+    /// Who is told where the history stands.
+    pub checkpoints: Option<Checkpoints>,
     /// Where links lead.
     pub public_url: Option<PublicUrl>,
     /// Where messages are kept before they are deleted for good.

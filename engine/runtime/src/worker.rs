@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clawback_model::{Event, Next, Remediation, RemediationId, Status, StopReason, Target};
-use clawback_store::{Lease, Proven, StoreError};
+use clawback_model::{Action, Event, Next, Remediation, RemediationId, Status, StopReason, Target};
+use clawback_store::{Lease, PlanProof, StoreError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -17,7 +17,7 @@ use crate::outbox::Outbox;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{hold, node, reversal, task, verification};
+use crate::{heads, hold, node, reversal, task, verification};
 
 /// Who is written down for what nobody asked for in person.
 pub(crate) const AUTOMATION: &str = "automation";
@@ -119,7 +119,7 @@ struct Going {
     /// The batch that it has just begun.
     fresh_batch: Option<u32>,
     /// What it has proven of the plan.
-    proven: Option<Proven>,
+    proven: Option<PlanProof>,
 }
 
 impl Going {
@@ -128,7 +128,7 @@ impl Going {
     async fn prove(&mut self, site: &Site, remediation: &Remediation) -> Result<Option<StopReason>, Error> {
         let (history, id) = (&site.history, &remediation.id);
         let proven = match &self.proven {
-            Some(known) => history.prove(id, Some(known)).await,
+            Some(known) => history.prove_terms(id, Some(known)).await,
             None => history.prove_plan(id).await,
         };
         match proven {
@@ -438,6 +438,9 @@ impl Worker {
             Next::StartBatch { number, first, targets } => {
                 if let Some(reason) = going.prove(site, remediation).await? {
                     return self.record(lease, &Event::Paused { reason }).await;
+                }
+                if number == 0 && remediation.request.action == Action::HardDelete {
+                    heads::before_hard_delete(site).await?;
                 }
                 going.fresh_batch = Some(number);
                 self.record(lease, &Event::BatchStarted { number, first, targets }).await

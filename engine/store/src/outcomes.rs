@@ -24,6 +24,8 @@ const OUTCOMES: bulk::Into = bulk::Into {
 
 /// The columns that [`read_outcome`] reads, of `outcomes o`.
 pub(crate) const OUTCOME_COLUMNS: &str = "o.seq, o.kind, o.reason, o.detail, o.receipt, o.batch, o.recorded_at";
+/// How many these are.
+pub(crate) const OUTCOME_WIDTH: usize = 7;
 /// Rows read at once while a digest is computed.
 const PAGE: u32 = 10_000;
 

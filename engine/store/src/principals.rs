@@ -1,7 +1,7 @@
 //! Principals and their tokens. Of a token only the sha256 is kept: whoever reads the database cannot act with it. Every
 //! change is also an event of the site in the chain, so a role that somebody writes into the table by hand shows.
 
-use clawback_model::{Digest, Principal, PrincipalKind, RemediationId, Role, SweepEnd, Timestamp};
+use clawback_model::{Digest, Principal, PrincipalKind, RemediationId, Role, Sweep, SweepEnd, Timestamp, Timetable};
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
@@ -81,9 +81,30 @@ pub(crate) enum SiteEvent {
     ScheduleResumed {
         name: String,
     },
+    ScheduleSet {
+        name: String,
+        timetable: Timetable,
+    },
+    ScheduleRemoved {
+        name: String,
+    },
+    SweepBegun {
+        remediation: String,
+        sweep: Sweep,
+    },
     SweepEnded {
         remediation: RemediationId,
         why: SweepEnd,
+    },
+    SignedIn {
+        principal: String,
+        session: Digest,
+        expires_at: Timestamp,
+        at_provider: bool,
+    },
+    /// Written once over a history that is older than the events of this step of the schema.
+    Upgraded {
+        schema: i64,
     },
     Halted {
         reason: String,
@@ -116,7 +137,12 @@ impl SiteEvent {
             Self::IdentityLinked { .. } => "identity-linked",
             Self::SchedulePaused { .. } => "schedule-paused",
             Self::ScheduleResumed { .. } => "schedule-resumed",
+            Self::ScheduleSet { .. } => "schedule-set",
+            Self::ScheduleRemoved { .. } => "schedule-removed",
+            Self::SweepBegun { .. } => "sweep-begun",
             Self::SweepEnded { .. } => "sweep-ended",
+            Self::SignedIn { .. } => "signed-in",
+            Self::Upgraded { .. } => "upgraded",
             Self::Halted { .. } => "halted",
             Self::Unhalted => "unhalted",
             Self::EvidenceRead { .. } => "evidence-read",

@@ -24,7 +24,7 @@ const PAGE: u32 = LINES_OF_A_PART * 64;
 
 /// What was proven of a remediation and its plan.
 #[derive(Debug, Clone)]
-pub struct Proven {
+pub struct PlanProof {
     /// The remediation, as its events tell of it.
     pub remediation: Remediation,
     /// What its plan was made under.
@@ -33,7 +33,7 @@ pub struct Proven {
     parts: Option<Arc<PlanParts>>,
 }
 
-impl Proven {
+impl PlanProof {
     /// Checks lanes that were claimed against the plan. False where the batch that they were claimed of is not open any more.
     pub fn covers(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         let id = &self.remediation.id;
@@ -69,14 +69,14 @@ impl Store {
     /// Proves the state of a remediation and the header of its plan. The parts of the plan are those of `known`, if given, which
     /// was proven before.
     #[tracing::instrument(name = "store.plans.prove_state", skip_all, fields(remediation.id = %id))]
-    pub async fn prove(&self, id: &RemediationId, known: Option<&Proven>) -> Result<Proven, StoreError> {
+    pub async fn prove_terms(&self, id: &RemediationId, known: Option<&PlanProof>) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
         let remediation = prove_state(&mut tx, id).await?;
         if let Some(known) = known.filter(|known| is_of(&remediation, known)) {
-            return Ok(Proven { remediation, ..known.clone() });
+            return Ok(PlanProof { remediation, ..known.clone() });
         }
         let (number, header, parts) = read_plan(&mut tx, id).await?;
-        let proven = Proven { remediation, header, parts: parts.map(Arc::new) };
+        let proven = PlanProof { remediation, header, parts: parts.map(Arc::new) };
         match &proven.parts {
             Some(parts) => check_digest(&proven.remediation, parts.digest(&proven.header))?,
             None => prove_targets(&mut tx, number, &proven).await?,
@@ -86,11 +86,11 @@ impl Store {
 
     /// Proves the same, and every target of the plan, in one pass.
     #[tracing::instrument(name = "store.plans.prove", skip_all, fields(remediation.id = %id))]
-    pub async fn prove_plan(&self, id: &RemediationId) -> Result<Proven, StoreError> {
+    pub async fn prove_plan(&self, id: &RemediationId) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
         let remediation = prove_state(&mut tx, id).await?;
         let (number, header, parts) = read_plan(&mut tx, id).await?;
-        let proven = Proven { remediation, header, parts: parts.map(Arc::new) };
+        let proven = PlanProof { remediation, header, parts: parts.map(Arc::new) };
         if let Some(parts) = &proven.parts {
             check_digest(&proven.remediation, parts.digest(&proven.header))?;
         }
@@ -99,7 +99,7 @@ impl Store {
     }
 }
 
-fn is_of(remediation: &Remediation, known: &Proven) -> bool {
+fn is_of(remediation: &Remediation, known: &PlanProof) -> bool {
     let digest = |one: &Remediation| one.plan.as_ref().map(|plan| plan.digest);
     remediation.id == known.remediation.id && digest(remediation) == digest(&known.remediation)
 }
@@ -155,7 +155,7 @@ async fn read_plan(tx: &mut Tx, id: &RemediationId) -> Result<(i64, PlanHeader, 
 }
 
 /// One pass over the targets.
-async fn prove_targets(tx: &mut Tx, number: i64, proven: &Proven) -> Result<(), StoreError> {
+async fn prove_targets(tx: &mut Tx, number: i64, proven: &PlanProof) -> Result<(), StoreError> {
     let id = &proven.remediation.id;
     let sql = format!(
         "SELECT {TARGET_COLUMNS} FROM targets t LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \

@@ -181,7 +181,7 @@ pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError>
     notices::changed(tx, id, seq).await?;
     words::added(tx, number, remediation).await?;
     if let Some(sweep) = sweep {
-        sweeps::begin(tx, id, sweep, at).await?;
+        sweeps::begin(tx, id, sweep, actor, at).await?;
     }
     if let Some(key) = key {
         answers::filed(tx, key, id).await?;

@@ -123,8 +123,7 @@ impl Store {
     /// Every schedule, by name.
     #[tracing::instrument(name = "store.schedules", skip_all)]
     pub async fn schedules(&self) -> Result<Vec<Schedule>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM schedules ORDER BY name");
-        self.read().await?.rows(sql, &[]).await?.iter().map(read).collect()
+        all(&mut self.read().await?).await
     }
 
     /// The schedules that are due. A row that cannot be read is an error in its place and hides none of the others.
@@ -159,6 +158,8 @@ impl Store {
         let mut tx = self.write().await?;
         for new in changed {
             put(&mut tx, &new.name, &new.timetable, now).await?;
+            let event = SiteEvent::ScheduleSet { name: new.name.clone(), timetable: new.timetable.clone() };
+            append(&mut tx, &event, actor, now).await?;
             if new.starts_paused && !known.iter().any(|row| row.name == new.name) {
                 let sql = "UPDATE schedules SET paused = 1, next_at = NULL WHERE name = $1 AND paused = 0";
                 if tx.execute(sql, &[(&new.name).into()]).await? == 1 {
@@ -169,6 +170,7 @@ impl Store {
         for row in gone {
             let sql = "UPDATE schedules SET removed = 1, next_at = NULL, version = version + 1 WHERE name = $1";
             tx.execute(sql, &[(&row.name).into()]).await?;
+            append(&mut tx, &SiteEvent::ScheduleRemoved { name: row.name.clone() }, actor, now).await?;
         }
         tx.commit().await
     }
@@ -305,6 +307,12 @@ impl Store {
             })
             .collect()
     }
+}
+
+/// Every schedule, by name.
+pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Schedule>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM schedules ORDER BY name");
+    tx.rows(sql, &[]).await?.iter().map(read).collect()
 }
 
 impl Schedule {

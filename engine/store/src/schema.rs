@@ -6,11 +6,11 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqlSafeStr as _, SqlitePool};
 
-use crate::dialect::Pool;
+use crate::dialect::{Pool, Tx};
 use crate::error::StoreError;
 use crate::postgres::{self, Access};
 
@@ -29,6 +29,8 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (12, "store_holds", include_str!("../migrations/sqlite/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/sqlite/0013_who_touched.sql")),
     (14, "plan_parts", include_str!("../migrations/sqlite/0014_plan_parts.sql")),
+    (18, "log", include_str!("../migrations/sqlite/0018_log.sql")),
+    (19, "told_sessions", include_str!("../migrations/sqlite/0019_told_sessions.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -45,6 +47,8 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (12, "store_holds", include_str!("../migrations/postgres/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/postgres/0013_who_touched.sql")),
     (14, "plan_parts", include_str!("../migrations/postgres/0014_plan_parts.sql")),
+    (18, "log", include_str!("../migrations/postgres/0018_log.sql")),
+    (19, "told_sessions", include_str!("../migrations/postgres/0019_told_sessions.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.
@@ -60,8 +64,8 @@ pub const CONNECTIONS: u32 = 16;
 /// With fewer, whoever works would wait for whoever waits for work.
 pub const FEWEST_CONNECTIONS: u32 = 4;
 
-/// Connects and migrates.
-pub(crate) async fn open(url: &str, access: Access) -> Result<Pool, StoreError> {
+/// Connects.
+pub(crate) async fn connect(url: &str, access: Access) -> Result<Pool, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return postgres(url, access).await;
     }
@@ -83,7 +87,6 @@ async fn sqlite(path: &Path) -> Result<Pool, StoreError> {
         .busy_timeout(BUSY);
     let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).idle_timeout(None);
     let writer = pool(1).connect_with(options.clone()).await?;
-    migrator(SQLITE).run(&writer).await?;
     let readers = pool(READERS).connect_with(options).await?;
     Ok(Pool::Sqlite { writer, readers })
 }
@@ -99,8 +102,43 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 
 async fn postgres(url: &str, access: Access) -> Result<Pool, StoreError> {
     let pool = postgres::connect(url, access, ACQUIRE).await?;
-    postgres::migrate(&pool, &migrator(POSTGRES)).await?;
     Ok(Pool::Postgres(pool))
+}
+
+/// The last step that a database has taken; none for one that is new.
+pub(crate) async fn reached(pool: &Pool) -> Result<Option<i64>, StoreError> {
+    let mut tx = pool.read().await?;
+    let known = match tx {
+        Tx::Sqlite(_) => "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        Tx::Postgres(_) => "SELECT relname::TEXT FROM pg_class WHERE oid = to_regclass('_sqlx_migrations')",
+    };
+    if tx.row(known, &[]).await?.is_none() {
+        return Ok(None);
+    }
+    let row = tx.row("SELECT MAX(version) FROM _sqlx_migrations WHERE success", &[]).await?;
+    row.map_or(Ok(None), |row| row.opt_int(0))
+}
+
+/// Takes the steps that are missing.
+pub(crate) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
+    match pool {
+        Pool::Sqlite { writer, .. } => migrator(SQLITE).run(writer).await?,
+        Pool::Postgres(pool) => postgres::migrate(pool, &migrator(POSTGRES)).await?,
+    }
+    Ok(())
+}
+
+/// An empty database in memory with every step taken: what a SQLite history looks like.
+pub(crate) async fn model_sqlite() -> Result<SqlitePool, StoreError> {
+    let options = SqliteConnectOptions::new().in_memory(true);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    migrator(SQLITE).run(&pool).await?;
+    Ok(pool)
+}
+
+/// The steps of a PostgreSQL history, as one text.
+pub(crate) fn steps_postgres() -> String {
+    POSTGRES.iter().map(|(_, _, sql)| *sql).collect::<Vec<_>>().join("\n")
 }
 
 fn migrator(steps: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -6,7 +6,7 @@ use clawback_model::{Digest, Principal, Timestamp};
 use crate::chain::digest;
 use crate::dialect::Value;
 use crate::error::StoreError;
-use crate::principals::read;
+use crate::principals::{SiteEvent, append, read};
 use crate::store::Store;
 use crate::words::places;
 
@@ -90,6 +90,14 @@ impl Store {
             i64::from(new.at_provider).into(),
         ];
         tx.execute(sql, &values).await?;
+        // So that a session that somebody wrote into the table by hand shows.
+        let event = SiteEvent::SignedIn {
+            principal: new.principal.to_owned(),
+            session: new.id,
+            expires_at: new.expires,
+            at_provider: new.at_provider,
+        };
+        append(&mut tx, &event, new.principal, new.at).await?;
         tx.commit().await
     }
 

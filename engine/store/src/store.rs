@@ -1,9 +1,15 @@
 //! The handle that everything else is a method of.
 
+use clawback_model::Timestamp;
+
 use crate::dialect::{Pool, Tx};
 use crate::error::StoreError;
 use crate::postgres::Access;
+use crate::principals::{SiteEvent, append};
 use crate::schema;
+
+/// The step of the schema since which events of the site tell of sweeps and schedules.
+const TOLD_SINCE: i64 = 19;
 
 /// The action history. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
@@ -20,9 +26,25 @@ impl Store {
     /// The same where more is known of the way to a database of PostgreSQL.
     #[tracing::instrument(name = "store.open", skip_all)]
     pub async fn open_with(url: &str, access: Access) -> Result<Self, StoreError> {
-        let store = Self { pool: schema::open(url, access).await? };
+        let store = Self { pool: schema::connect(url, access).await? };
+        store.upgrade().await?;
         store.build_words().await?;
         Ok(store)
+    }
+
+    /// Brings the schema up to date. A history that is older than the events that tell of sweeps and schedules notes where they
+    /// begin, so that `verify` asks for none before it.
+    async fn upgrade(&self) -> Result<(), StoreError> {
+        if schema::reached(&self.pool).await?.is_some_and(|reached| reached < TOLD_SINCE) {
+            let mut tx = self.write().await?;
+            let last = tx.row("SELECT MAX(recorded_at) FROM events", &[]).await?;
+            if let Some(at) = last.map_or(Ok(None), |row| row.opt_int(0))? {
+                let event = SiteEvent::Upgraded { schema: TOLD_SINCE };
+                append(&mut tx, &event, "automation", Timestamp(at)).await?;
+            }
+            tx.commit().await?;
+        }
+        schema::migrate(&self.pool).await
     }
 
     /// Closes every connection; calls after it fail. SQLite folds its write-ahead log into the file.

@@ -158,9 +158,18 @@ pub(crate) async fn put_back(tx: &mut Tx, undo: &Remediation, actor: &str, now: 
 }
 
 /// The first look is one period after the submission; it waits for the end if that is later.
-pub(crate) async fn begin(tx: &mut Tx, first: &str, sweep: &Sweep, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn begin(
+    tx: &mut Tx,
+    first: &str,
+    sweep: &Sweep,
+    actor: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     let sql = "INSERT INTO sweeps (first_id, sweep, next_at) VALUES ($1, $2, $3)";
-    tx.execute(sql, &[first.into(), json(sweep).into(), at.plus(sweep.every).into()]).await.map(drop)
+    tx.execute(sql, &[first.into(), json(sweep).into(), at.plus(sweep.every).into()]).await?;
+    append(tx, &SiteEvent::SweepBegun { remediation: first.to_owned(), sweep: sweep.clone() }, actor, at)
+        .await
+        .map(drop)
 }
 
 fn read(row: &Row) -> Result<SweepState, StoreError> {

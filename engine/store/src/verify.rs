@@ -2,18 +2,26 @@
 //! The cached state of a remediation must be the fold of its events, its plan must have the digest that was approved, every
 //! batch must have the outcomes that its event counted. The first thing that does not fit is named.
 //!
-//! What the chain alone cannot show is a tail that was cut off: whoever noted the head elsewhere passes it in.
+//! What the chain alone cannot show is a tail that was cut off, or a history that was written anew from its beginning: whoever
+//! noted the head or a checkpoint elsewhere passes it in.
 
+mod beside;
+mod columns;
 mod found;
+mod log;
 mod records;
+mod schedules;
+mod schema;
 mod site;
+mod waiting;
 
+pub use columns::{UNTIL_CLOSED, WITHOUT_EFFECT};
 pub use found::{Found, VerifyError};
 
 use std::fmt;
 use std::str::FromStr;
 
-use clawback_model::{Digest, link_hash};
+use clawback_model::{Digest, Timestamp, link_hash};
 
 use crate::chain;
 use crate::dialect::Tx;
@@ -53,6 +61,23 @@ impl FromStr for Head {
     }
 }
 
+/// What was noted elsewhere, and when the history is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Noted {
+    /// Where the chain ended.
+    pub head: Option<Head>,
+    /// Size and root of the Merkle tree, from a checkpoint whose signature was checked.
+    pub log: Option<(u64, Digest)>,
+    /// Now: nothing may be put off further than this program ever puts it off. None: that is not looked at.
+    pub now: Option<Timestamp>,
+}
+
+impl From<Option<Head>> for Noted {
+    fn from(head: Option<Head>) -> Self {
+        Self { head, ..Self::default() }
+    }
+}
+
 /// What was checked, all of it sound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -73,19 +98,25 @@ impl Store {
         Ok(Head { seq: row.int(0)?, hash: chain::digest(&row, 1, "events", "hash")? })
     }
 
-    /// Checks everything, in one moment of the database and in flat memory. `known` is a head that was noted before;
-    /// `progress` is told after each page how far it is.
+    /// Checks everything, in one moment of the database and in flat memory. `noted` is what was noted before; `progress` is
+    /// told after each page how far it is.
     #[tracing::instrument(name = "store.verify", skip_all)]
     pub async fn verify(
         &self,
-        known: Option<Head>,
+        noted: impl Into<Noted>,
         mut progress: impl FnMut(&Verified),
     ) -> Result<Verified, VerifyError> {
+        let noted = noted.into();
         let mut tx = self.read().await?;
         let mut seen = Verified::default();
-        let site = walk(&mut tx, known, &mut seen, &mut progress).await?;
-        let removed = site.compare(&mut tx).await?;
-        records::check_all(&mut tx, &removed, &mut seen, &mut progress).await?;
+        let site = walk(&mut tx, &noted, &mut seen, &mut progress).await?;
+        let facts = site.compare(&mut tx).await?;
+        records::check_all(&mut tx, &facts, noted.now, &mut seen, &mut progress).await?;
+        if let Some(now) = noted.now {
+            waiting::check(&mut tx, now).await?;
+        }
+        drop(tx);
+        self.check_schema().await?;
         Ok(seen)
     }
 }
@@ -93,11 +124,13 @@ impl Store {
 /// Walks the chain from its first event to its last.
 async fn walk(
     tx: &mut Tx,
-    known: Option<Head>,
+    noted: &Noted,
     seen: &mut Verified,
     progress: &mut impl FnMut(&Verified),
 ) -> Result<site::Site, VerifyError> {
-    let mut site = site::Site::default();
+    let known = noted.head;
+    let mut site = site::Site::begin(tx).await?;
+    let mut log = log::Log::begin(tx, noted.log).await?;
     loop {
         let page = chain::page(tx, seen.head.seq, PAGE).await?;
         for entry in &page {
@@ -118,6 +151,7 @@ async fn walk(
             }
             seen.head = Head { seq: link.seq, hash: entry.hash };
             seen.events += 1;
+            log.add(tx, &entry.hash).await?;
             site.add(link)?;
         }
         progress(seen);
@@ -125,10 +159,11 @@ async fn walk(
             break;
         }
     }
-    match known {
-        Some(known) if known.seq > seen.head.seq => Err(Found::Cut { known: known.seq, last: seen.head.seq }.into()),
-        _ => Ok(site),
+    if let Some(known) = known.filter(|known| known.seq > seen.head.seq) {
+        return Err(Found::Cut { known: known.seq, last: seen.head.seq }.into());
     }
+    log.end(tx).await?;
+    Ok(site)
 }
 
 fn of(remediation: Option<&str>) -> String {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 14] = [
+const NEEDED: [(&str, &str); 16] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
@@ -27,6 +27,8 @@ const NEEDED: [(&str, &str); 14] = [
     ("node", "nodejs"),
     ("npm", "npm"),
     ("python3", "python3-venv"),
+    ("go", "golang-go"),
+    ("go", "golang-golang-x-mod-dev"),
 ];
 
 /// What tests use that comes from npm and from PyPI, with all that it needs, each by its hash.

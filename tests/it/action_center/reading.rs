@@ -28,13 +28,14 @@ async fn content_is_for_examiners_and_each_look_is_an_event() {
     assert_eq!(missing.status, 404, "{}", missing.text);
 
     let cookie = center.sign_in("eva").await;
+    assert_eq!(events().await, before + 2, "that somebody signs in is an event too");
     let page = center.page(&cookie, &format!("/remediations/{id}")).await;
     let address = format!("/remediations/{id}/messages/{seq}");
     assert!(page.text.contains(&address), "{}", page.text);
     assert_eq!(center.page(&cookie, &address).await.status, 405, "nothing is read by following a link");
     let shown = center.form(&cookie, &address, &format!("form_token={}", page.form_token())).await;
     assert!(shown.status == 200 && shown.text.contains("You read this message as"), "{}", shown.text);
-    assert_eq!(events().await, before + 2);
+    assert_eq!(events().await, before + 3);
     center.api.site().history.verify(None, |_| {}).await.unwrap();
 
     center.password("ann").await;

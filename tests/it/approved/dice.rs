@@ -33,6 +33,7 @@ impl Dice {
 #[derive(Debug)]
 pub(super) struct Change {
     pub(super) table: &'static str,
+    pub(super) column: &'static str,
     #[expect(dead_code, reason = "for whoever reads a failure")]
     sql: String,
     /// Takes it back.
@@ -168,8 +169,8 @@ pub(super) async fn change(database: &Database, dice: &mut Dice, of: &Remediatio
         };
         // What the program has written over meanwhile stays.
         let back = format!("UPDATE {table} SET {column} = {now} WHERE {there} AND {column} = {new}");
-        if new != now && database.try_sql(&sql).await {
-            return Change { table, sql, back };
+        if new != now && database.force(&sql).await {
+            return Change { table, column, sql, back };
         }
     }
 }

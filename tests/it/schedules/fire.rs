@@ -141,7 +141,10 @@ async fn a_pause_is_in_the_history_and_its_slots_are_left_out() {
         assert_eq!(world.slots("tidy").await, ["10-30 paused", "40 ran"]);
         let chain = world.history().chain(0, 100).await.unwrap();
         let told: Vec<_> = chain.iter().map(|entry| (entry.link.kind.as_str(), entry.link.actor.as_str())).collect();
-        assert_eq!(told[..2], [("schedule-paused", "ann"), ("schedule-resumed", "ann")]);
+        assert_eq!(
+            told[..3],
+            [("schedule-set", "automation"), ("schedule-paused", "ann"), ("schedule-resumed", "ann")]
+        );
         world.verify().await;
     }
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clawback_model::{
-    ADMIN_ACTION_ALERT, Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Counts, Decision, Digest,
-    Event, Former, Guards, Id, Investigation, InvestigationId, InvestigationKind, Location, LocationKind, MessageRef,
-    Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader, PlanParts, PlanSummary, Reason, Receipt,
-    Remediation, RemediationId, Request, SelectionMode, Severity, Target, Terms, Timestamp, Vote,
+    Action, ActionSource, Alert, ApprovalId, ApprovalRule, Counts, Decision, Digest, Event, Former, Guards, Id,
+    Investigation, Location, LocationKind, MessageRef, Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader,
+    PlanParts, PlanSummary, Reason, Receipt, Remediation, RemediationId, Request, SelectionMode, Severity, Target,
+    Terms, Timestamp, Vote,
 };
 use clawback_store::{Filing, Lane, LaneClaim, LaneEnd, LaneReport, Lease, Store, StoreError, Whose};
 use sqlx::Connection as _;
@@ -58,22 +58,6 @@ impl Database {
         }
     }
 
-    /// Runs SQL as [`Database::sql`] does, and says whether the database took it.
-    pub(crate) async fn try_sql(&self, sql: &str) -> bool {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
-        if self.name == "sqlite" {
-            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            let taken = sqlx::raw_sql(sql).execute(&mut connection).await.is_ok();
-            connection.close().await.unwrap();
-            taken
-        } else {
-            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
-            let taken = sqlx::raw_sql(sql).execute(&mut connection).await.is_ok();
-            connection.close().await.unwrap();
-            taken
-        }
-    }
-
     /// Locks a table of PostgreSQL for as long as what is given back lives.
     pub(crate) async fn locked(&self, table: &str) -> sqlx::PgConnection {
         let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
@@ -91,16 +75,89 @@ impl Database {
         connection.close().await.unwrap();
     }
 
-    /// Takes the rows' own protection away, which an intruder with the database's rights can do.
-    pub(crate) async fn unprotect(&self) {
-        let names = ["events_are_final", "events_are_kept", "outcomes_are_final", "targets_are_final"];
-        for name in names {
-            let sql = match (self.name, name) {
-                ("sqlite", _) => format!("DROP TRIGGER {name}"),
-                (_, "events_are_kept") => continue,
-                (_, name) => format!("DROP TRIGGER {name} ON {}", name.split('_').next().unwrap()),
-            };
-            self.sql(&sql).await;
+    /// Runs SQL as an intruder with the database's rights would, who takes the rows' own protection away and puts it back.
+    /// False if the database refused it all the same.
+    pub(crate) async fn force(&self, sql: &str) -> bool {
+        if self.name == "sqlite" {
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            let triggers = "SELECT sql FROM sqlite_master WHERE type = 'trigger'";
+            let kept: Vec<String> = sqlx::query_scalar(triggers).fetch_all(&mut connection).await.unwrap();
+            let names = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'";
+            let drops: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut connection).await.unwrap();
+            let all = format!("BEGIN; {}; {sql}; {}; COMMIT", drops.join("; "), kept.join("; "));
+            let off = "PRAGMA foreign_keys = OFF";
+            sqlx::raw_sql(off).execute(&mut connection).await.unwrap();
+            let done = sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(&mut connection).await.is_ok();
+            connection.close().await.unwrap();
+            done
+        } else {
+            let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            let all = sqlx::AssertSqlSafe(format!("SET session_replication_role = replica; {sql}"));
+            let done = sqlx::raw_sql(all).execute(&mut connection).await.is_ok();
+            connection.close().await.unwrap();
+            done
+        }
+    }
+
+    /// Every table but that of the schema's steps, by name.
+    pub(crate) async fn tables(&self) -> Vec<String> {
+        self.lines(if self.name == "sqlite" {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' \
+             ORDER BY name"
+        } else {
+            "SELECT table_name::TEXT FROM information_schema.tables WHERE table_schema = 'public' \
+             AND table_name <> '_sqlx_migrations' ORDER BY table_name"
+        })
+        .await
+    }
+
+    /// Copies every row to where the program does not look: another schema, or another file.
+    pub(crate) async fn keep(&self) -> Vec<String> {
+        let tables = self.tables().await;
+        if self.name == "sqlite" {
+            // An empty file is an empty database; a missing one is not made.
+            std::fs::File::create_new(format!("{}.kept", self.url.trim_start_matches("sqlite:"))).ok();
+        }
+        let copies = tables.iter().map(|table| match self.name {
+            "sqlite" => {
+                format!("DROP TABLE IF EXISTS kept.{table}; CREATE TABLE kept.{table} AS SELECT * FROM main.{table};")
+            }
+            _ => format!("CREATE TABLE kept.{table} AS SELECT * FROM public.{table};"),
+        });
+        self.sql(&format!("{} {}", self.elsewhere(true), copies.collect::<String>())).await;
+        tables
+    }
+
+    /// Puts back every row that [`Database::keep`] copied.
+    pub(crate) async fn put_back(&self, tables: &[String]) {
+        let copies = tables.iter().map(|table| match self.name {
+            "sqlite" => format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM kept.{table};"),
+            _ => format!(
+                "DELETE FROM public.{table}; INSERT INTO public.{table} OVERRIDING SYSTEM VALUE SELECT * FROM kept.{table};"
+            ),
+        });
+        let sql = copies.collect::<String>();
+        if self.name == "sqlite" {
+            // Attached outside of the transaction that lifts the protection.
+            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            let triggers = "SELECT sql FROM sqlite_master WHERE type = 'trigger'";
+            let kept: Vec<String> = sqlx::query_scalar(triggers).fetch_all(&mut connection).await.unwrap();
+            let names = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'";
+            let drops: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut connection).await.unwrap();
+            let (off, drops, kept) = (self.elsewhere(false), drops.join("; "), kept.join("; "));
+            let all = format!("PRAGMA foreign_keys = OFF; {off} BEGIN; {drops}; {sql} {kept}; COMMIT");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        } else {
+            assert!(self.force(&sql).await);
+        }
+    }
+
+    fn elsewhere(&self, fresh: bool) -> String {
+        match (self.name, fresh) {
+            ("sqlite", _) => format!("ATTACH '{}.kept' AS kept;", self.url.trim_start_matches("sqlite:")),
+            (_, true) => "DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept;".to_owned(),
+            (_, false) => String::new(),
         }
     }
 
@@ -252,28 +309,8 @@ pub(crate) fn filing(remediation: Remediation) -> Filing {
 }
 
 pub(crate) fn records(remediation: &Remediation) -> (Alert, Investigation) {
-    let request = &remediation.request;
-    let (alert_id, investigation_id): (AlertId, InvestigationId) =
-        (request.alert_id.clone(), request.investigation_id.clone());
-    let alert = Alert {
-        id: alert_id.clone(),
-        name: ADMIN_ACTION_ALERT.into(),
-        severity: Severity::Informational,
-        actor: request.requested_by.clone(),
-        action: request.action,
-        remediation_id: remediation.id.clone(),
-        investigation_id: investigation_id.clone(),
-        created_at: remediation.created_at,
-    };
-    let investigation = Investigation {
-        id: investigation_id,
-        kind: InvestigationKind::Admin,
-        alert_id,
-        remediation_id: remediation.id.clone(),
-        entity: "from eve".into(),
-        created_at: remediation.created_at,
-    };
-    (alert, investigation)
+    let (request, id, at) = (&remediation.request, &remediation.id, remediation.created_at);
+    (Alert::of(request, id, &request.requested_by, at), Investigation::of(request, id, at))
 }
 
 /// Four to a mailbox; every seventh cannot be acted on. Texts are as mail may have them.

@@ -132,9 +132,7 @@ async fn the_index_follows_every_event_and_drift_is_found() {
             assert_eq!(find(filter).await, std::slice::from_ref(&id), "{}: {part:?}", database.name);
         }
         database.store.verify(None, |_| {}).await.unwrap();
-        for table in ["history_words", "history_blocks", "history_times"] {
-            database.sql(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
-        }
+        let tables = database.keep().await;
         for change in [
             "UPDATE history_words SET members = '' WHERE word = 'status:queued'",
             "DELETE FROM history_words WHERE word = 'name:pur'",
@@ -146,10 +144,7 @@ async fn the_index_follows_every_event_and_drift_is_found() {
             database.sql(change).await;
             let found = database.store.verify(None, |_| {}).await.unwrap_err();
             assert!(found.to_string().contains("remediations 0 to 4095"), "{}: {change}: {found}", database.name);
-            for table in ["history_words", "history_blocks", "history_times"] {
-                let back = format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}");
-                database.sql(&back).await;
-            }
+            database.put_back(&tables).await;
         }
         // A block that is gone is built again by the next event, and when the database is opened.
         database.sql("DELETE FROM history_blocks; DELETE FROM history_words").await;

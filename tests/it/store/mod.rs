@@ -3,6 +3,7 @@
 mod admission;
 mod attempts;
 mod bulk;
+pub(crate) mod columns;
 mod differential;
 mod halts;
 pub(crate) mod harness;
@@ -12,6 +13,7 @@ mod leases;
 mod listing;
 mod migrations;
 mod principals;
+mod proofs;
 mod remediations;
 mod schedules;
 mod schema;

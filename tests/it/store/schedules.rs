@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clawback_model::{
-    ActionSource, Id, Misfire, Overlap, Remediation, Round, SlotReason, Sweep, SweepApproval, SweepEnd, Timestamp,
-    Timetable,
+    ActionSource, Id, Misfire, Origin, Overlap, Remediation, Round, SlotReason, Sweep, SweepApproval, SweepEnd,
+    Timestamp, Timetable,
 };
 use clawback_store::{Filing, SlotFate, SlotRecord, StoreError, WantedSchedule};
 
@@ -107,9 +107,14 @@ async fn a_sweep_begins_with_its_remediation_and_ends_once() {
         let due = store.due_sweeps(Timestamp(130_000_000)).await.unwrap().remove(0).unwrap();
         let taken = store.take_look(&due, Timestamp(190_000_000)).await.unwrap().unwrap();
         assert_eq!(store.take_look(&due, Timestamp(190_000_000)).await.unwrap(), None, "one node looks");
-        assert!(store.finish_look(&taken, Some(&scheduled(2)), Timestamp(131_000_000)).await.unwrap());
-        assert!(!store.finish_look(&taken, Some(&scheduled(3)), Timestamp(132_000_000)).await.unwrap());
-        assert_eq!(store.follow_ups(&id).await.unwrap(), [scheduled(2).remediation]);
+        let follow_up = |number| {
+            let mut asked = request(number);
+            asked.origin = Origin::Sweep { of: id.clone() };
+            filing(Remediation::submitted(Id::from_random(number), asked, Timestamp(131_000_000)))
+        };
+        assert!(store.finish_look(&taken, Some(&follow_up(2)), Timestamp(131_000_000)).await.unwrap());
+        assert!(!store.finish_look(&taken, Some(&follow_up(3)), Timestamp(132_000_000)).await.unwrap());
+        assert_eq!(store.follow_ups(&id).await.unwrap(), [follow_up(2).remediation]);
         let why = SweepEnd::Stopped { by: "ann".into() };
         assert!(store.end_sweep(&id, &why, "ann", Timestamp(140_000_000)).await.unwrap());
         assert!(!store.end_sweep(&id, &SweepEnd::Over, "ann", Timestamp(141_000_000)).await.unwrap());

@@ -46,7 +46,6 @@ async fn a_sound_history_is_verified() {
 /// What is done by hand, and whether the finding names it.
 type Change = (&'static str, fn(&Found) -> bool);
 
-#[expect(clippy::too_many_lines, reason = "a table of changes, read from top to bottom")]
 #[tokio::test]
 async fn each_change_by_hand_is_named() {
     let changes: [Change; 32] = [
@@ -131,38 +130,12 @@ async fn each_change_by_hand_is_named() {
     ];
     for database in Database::all().await {
         history(&database).await;
-        database.unprotect().await;
-        // One history, each change undone by a copy: tables are small enough to be put back.
-        let tables = [
-            "events",
-            "targets",
-            "lanes",
-            "plans",
-            "outcomes",
-            "remediations",
-            "votes",
-            "batches",
-            "principals",
-            "tokens",
-            "halts",
-        ];
-        for table in tables {
-            database.sql(&format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
-        }
-        let off = if database.name == "sqlite" {
-            "PRAGMA foreign_keys = OFF;"
-        } else {
-            "SET session_replication_role = replica;"
-        };
         for (change, is_named) in changes {
-            database.sql(&format!("{off} {change}")).await;
+            let kept = database.keep().await;
+            assert!(database.force(change).await, "{}: {change}", database.name);
             let found = found(&database).await;
             assert!(is_named(&found), "{}: {change}: {found:?} ({found})", database.name);
-            for table in tables {
-                database
-                    .sql(&format!("{off} DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}"))
-                    .await;
-            }
+            database.put_back(&kept).await;
         }
         database.store.verify(None, |_| {}).await.unwrap();
     }
@@ -179,8 +152,7 @@ async fn an_end_that_was_cut_off_shows_beside_a_noted_head() {
         database.store.verify(Some(before), |_| {}).await.unwrap();
         database.store.verify(Some(known), |_| {}).await.unwrap();
 
-        database.unprotect().await;
-        database.sql(&format!("DELETE FROM events WHERE seq = {}; DELETE FROM principals", known.seq)).await;
+        database.force(&format!("DELETE FROM events WHERE seq = {}; DELETE FROM principals", known.seq)).await;
         assert!(database.store.verify(None, |_| {}).await.is_ok(), "the chain alone cannot know");
         let cut = database.store.verify(Some(known), |_| {}).await.unwrap_err();
         assert!(matches!(cut, VerifyError::Broken(Found::Cut { .. })), "{cut}");

@@ -98,7 +98,8 @@ pub(crate) async fn verified(
 ) -> Result<Result<clawback_store::Verified, String>, Problem> {
     use clawback_store::VerifyError;
     let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
-    match center.site().history.verify(known, |_| {}).await {
+    let noted = clawback_store::Noted { head: known, now: Some(center.now()), log: None };
+    match center.site().history.verify(noted, |_| {}).await {
         Ok(verified) => Ok(Ok(verified)),
         Err(VerifyError::Broken(found)) => Ok(Err(found.to_string())),
         Err(VerifyError::Store(error)) => Err(error.into()),

@@ -52,6 +52,10 @@ kind = "log"
 # [approvals]
 # notify = ["approvers"]
 # escalate-to = ["soc"]
+
+# Who keeps signed checkpoints of the history: sent each hour while anything happens, and before every hard delete.
+# [checkpoints]
+# notify = ["approvers"]
 "#;
 
 /// What the first administrator may do: all but to read messages.
@@ -70,6 +74,7 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
     write_shipped(folder)?;
     let config = Config::find(Some(&config_path))?;
     let token = first_administrator(&config, &args.admin).await?;
+    let key = super::key::make(&config, args.log_name)?;
     let token_path = config.resolve(&config.token_file);
     write_secret(&token_path, token.reveal())?;
     output::line(&format!("made {}", folder.display()))?;
@@ -78,6 +83,8 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
         ("history", config.database_shown()),
         ("administrator", format!("{} (roles {})", args.admin, ROLES.map(Role::as_str).join(", "))),
         ("token", format!("{} (only you can read it)", token_path.display())),
+        ("key", format!("{} (only you can read it)", config.resolve(&config.key_file).display())),
+        ("checkpoints", format!("are signed by {}", key.public())),
         ("playbooks", folder.join("workflows").display().to_string()),
         ("scripts", folder.join("scripts").display().to_string()),
     ])?;

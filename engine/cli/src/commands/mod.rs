@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod connectors;
 pub(crate) mod control;
@@ -16,9 +17,12 @@ pub(crate) mod foreground;
 pub(crate) mod halt;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod mirror;
 pub(crate) mod plan;
 pub(crate) mod playbooks;
 pub(crate) mod principals;
+pub(crate) mod proof;
 pub(crate) mod record;
 pub(crate) mod records;
 pub(crate) mod retention;

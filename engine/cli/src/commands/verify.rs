@@ -1,10 +1,14 @@
 //! `clawback verify`: proves that the history is whole, or names the first broken link.
 
+use std::path::Path;
+
 use clawback_action_center::json::VerifiedJson;
 use clawback_model::visible;
-use clawback_store::Head;
+use clawback_runtime::{KeyError, open_checkpoint};
+use clawback_store::{Head, Noted};
 
 use crate::args::{Format, Global, VerifyArgs};
+use crate::commands::key;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain, clean};
 use crate::open::{Stores, site};
@@ -15,20 +19,44 @@ pub(crate) async fn run(global: &Global, args: VerifyArgs) -> Result<Exit, Failu
     let head = args.head.as_deref().map(str::parse::<Head>).transpose();
     let head = head.map_err(|error| Failure::misuse(format!("--head: {error}")))?;
     let found = match Remote::of(global)? {
+        Some(_) if args.checkpoint.is_some() => return Err(crate::here::refused("verify --checkpoint")),
         Some(remote) => {
             let head = head.map(|head| ("head", head.to_string()));
             remote.get(&["verify"], head.as_slice()).await?
         }
-        None => here(global, head).await?,
+        None => here(global, head, &args).await?,
     };
     print(global, found)
 }
 
 /// Asks for no token: whoever can read the database may check it, and an auditor may have no principal here.
-async fn here(global: &Global, head: Option<Head>) -> Result<VerifiedJson, Failure> {
+async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<VerifiedJson, Failure> {
     let config = Config::find(global.config.as_deref())?;
+    let log = match &args.checkpoint {
+        Some(file) => {
+            let key = match &args.key {
+                Some(key) => key.parse().map_err(|error| Failure::misuse(format!("--key: {error}")))?,
+                None => key::read(&config)?.public().clone(),
+            };
+            let checkpoint = open_checkpoint(&read(file)?, &key).map_err(|error| named(file, &error))?;
+            Some((checkpoint.size, checkpoint.root))
+        }
+        None => None,
+    };
     let site = site(&config, Stores::None).await?;
-    Ok(site.history.verify(head, |_| {}).await.map_err(|broken| chain(&broken)).into())
+    let noted = Noted { head, log, now: Some(site.now()) };
+    Ok(site.history.verify(noted, |_| {}).await.map_err(|broken| chain(&broken)).into())
+}
+
+/// The text of a file with a checkpoint.
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file)
+        .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", file.display())))
+}
+
+/// A checkpoint that cannot be trusted.
+pub(super) fn named(file: &Path, error: &KeyError) -> Failure {
+    Failure::failed(format!("{}: {}", file.display(), chain(error)))
 }
 
 fn print(global: &Global, found: VerifiedJson) -> Result<Exit, Failure> {
@@ -55,7 +83,8 @@ fn print(global: &Global, found: VerifiedJson) -> Result<Exit, Failure> {
     ))?;
     output::line(&format!("head: {}", visible(&head)))?;
     output::note(
-        "keep the head outside of this machine: `clawback verify --head` then also proves that nothing was cut off",
+        "keep what `clawback checkpoint` prints outside of this machine: `clawback verify --checkpoint` then also proves that \
+         nothing was cut off or written anew",
     );
     Ok(Exit::Done)
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use clawback_model::{PublicUrl, Remediation, Reminder, Status, Timestamp, visible_line};
+use clawback_model::{Checkpoint, PublicUrl, Remediation, Reminder, Status, Timestamp, visible_line};
 
 /// Characters of a name in a line, and in a title.
 const LINE: usize = 200;
@@ -16,6 +16,8 @@ pub(super) enum Kind {
     Changed,
     /// It is still the same, and waits.
     Reminder(Reminder),
+    /// Where the history stands.
+    Checkpoint,
 }
 
 impl Kind {
@@ -25,6 +27,7 @@ impl Kind {
             Self::Changed => "Remediation changed its status.",
             Self::Reminder(Reminder::Again) => "Remediation still waits for approval.",
             Self::Reminder(Reminder::Escalation) => "Nobody has decided on a remediation.",
+            Self::Checkpoint => "Checkpoint of the history.",
         }
     }
 }
@@ -52,6 +55,7 @@ impl Notice {
         let what = match kind {
             Kind::Changed => remediation.status.as_str(),
             Kind::Reminder(reminder) => reminder.as_str(),
+            Kind::Checkpoint => "checkpoint",
         };
         let link = url.map(|url| url.remediation(&remediation.id));
         let pending = remediation.status == Status::PendingApproval;
@@ -69,6 +73,22 @@ impl Notice {
             facts: facts(remediation),
             hint,
             link,
+            at,
+        }
+    }
+
+    /// A signed checkpoint, to be kept where whoever can change the history cannot.
+    pub(super) fn checkpoint(checkpoint: &Checkpoint, note: &str, at: Timestamp) -> Self {
+        Self {
+            kind: Kind::Checkpoint,
+            id: format!("checkpoint.{}.{}", checkpoint.size, checkpoint.root.short()),
+            remediation_id: "checkpoints".to_owned(),
+            title: format!("Checkpoint of {}: {} events", visible_line(&checkpoint.origin, TITLE), checkpoint.size),
+            facts: vec![("Log", visible_line(&checkpoint.origin, LINE)), ("Events", checkpoint.size.to_string())],
+            hint: format!(
+                "Keep it: `clawback verify --checkpoint` proves later that nothing before it was changed.\n\n{note}"
+            ),
+            link: None,
             at,
         }
     }
@@ -94,6 +114,7 @@ fn headline(kind: Kind, status: Status) -> String {
         (Kind::Reminder(Reminder::Escalation), _) => "Nobody has decided yet".to_owned(),
         (Kind::Changed, Status::PendingApproval) => "Approval needed".to_owned(),
         (Kind::Changed, status) => format!("Remediation {status}"),
+        (Kind::Checkpoint, _) => "Checkpoint".to_owned(),
     }
 }
 

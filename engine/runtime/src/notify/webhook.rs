@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use clawback_model::{Remediation, Timestamp};
+use clawback_model::{Checkpoint, Remediation, Timestamp};
 use hmac::{Hmac, Mac as _};
 use serde::Serialize;
 
@@ -64,6 +64,25 @@ impl Webhook {
         now: Timestamp,
     ) -> Result<(), Undelivered> {
         let body = serde_json::to_string(&payload(notice, remediation)).expect("texts and numbers serialize");
+        self.send(notice, body, now).await
+    }
+
+    /// A signed checkpoint of the history.
+    pub(super) async fn post_checkpoint(
+        &self,
+        notice: &Notice,
+        checkpoint: &Checkpoint,
+        note: &str,
+        now: Timestamp,
+    ) -> Result<(), Undelivered> {
+        let Checkpoint { origin, size, root } = checkpoint;
+        let data = serde_json::json!({ "origin": origin, "size": size, "root": root, "checkpoint": note });
+        let timestamp = notice.at.to_string();
+        let body = serde_json::json!({ "type": "history.checkpoint", "timestamp": timestamp, "data": data });
+        self.send(notice, body.to_string(), now).await
+    }
+
+    async fn send(&self, notice: &Notice, body: String, now: Timestamp) -> Result<(), Undelivered> {
         // Of this try: receivers refuse what was signed long ago. What it tells of has its time in the body.
         let seconds = now.0 / 1_000_000;
         let answer = self
@@ -85,6 +104,7 @@ fn payload<'a>(notice: &'a Notice, remediation: &'a Remediation) -> Payload<'a> 
     let what = match notice.kind {
         Kind::Changed => remediation.status.as_str(),
         Kind::Reminder(reminder) => reminder.as_str(),
+        Kind::Checkpoint => "checkpoint",
     };
     let pending = remediation.approval.as_ref().filter(|_| !remediation.status.is_final());
     Payload {

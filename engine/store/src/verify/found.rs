@@ -29,6 +29,16 @@ pub enum Found {
     Rewritten { seq: i64 },
     #[error("the history ends at event {last}, but event {known} was noted: its end was cut off")]
     Cut { known: i64, last: i64 },
+    #[error("the first {size} events are not those of the checkpoint of that size: the history was rewritten")]
+    NotTheCheckpoint { size: u64 },
+    #[error("the history ends at event {last}, but a checkpoint of {size} events was given out: its end was cut off")]
+    CutCheckpoint { size: u64, last: u64 },
+    #[error("the checkpoint of {size} events that is kept in the table `heads` is not one")]
+    Head { size: i64 },
+    #[error("the tree's tile {level}/{number} differs from the events")]
+    Tile { level: u32, number: u64 },
+    #[error("the tree's tiles are more or fewer than its events need")]
+    Tiles,
     #[error("event {seq} cannot be read: {detail}")]
     EventUnreadable { seq: i64, detail: String },
     #[error("event {seq} (of {remediation}) could not have happened: {detail}")]
@@ -75,8 +85,44 @@ pub enum Found {
     SignIn { principal: String },
     #[error("schedule `{name}` differs from the events of the site: somebody paused or resumed it past them")]
     Schedule { name: String },
+    #[error("schedule `{name}` differs from the events of the site and its slots in {what}")]
+    Timetable { name: String, what: &'static str },
+    #[error("the slot of the run {remediation} differs from its events")]
+    SlotOfRun { remediation: String },
     #[error("slot {at} of schedule `{name}` names {remediation}, which no schedule submitted")]
     Slot { name: String, at: Timestamp, remediation: String },
     #[error("sweep of {remediation} differs from the events of the site: somebody ended or revived it past them")]
     Sweep { remediation: String },
+    #[error("how late copies are looked for after {remediation} differs from the events of the site")]
+    SweepTerms { remediation: String },
+    #[error("whose follow-up {remediation} is differs from its events")]
+    FollowUp { remediation: String },
+    #[error("the alert of {remediation} differs from its events")]
+    Alert { remediation: String },
+    #[error("the investigation of {remediation} differs from its events")]
+    Investigation { remediation: String },
+    #[error("the request for votes on {remediation} differs from its events")]
+    Approval { remediation: String },
+    #[error("the reminder of {remediation} differs from what its rule says")]
+    Reminder { remediation: String },
+    #[error("the plan's row of {remediation} differs from its events")]
+    PlanRow { remediation: String },
+    #[error("lane {lane} of {remediation} differs from the targets of its plan")]
+    Lane { remediation: String, lane: i64 },
+    #[error("work on lane {lane} of {remediation} is not of its open batch")]
+    Work { remediation: String, lane: i64 },
+    #[error("target {seq} of {remediation} is in its open batch, and there is no work for it")]
+    WorkMissing { remediation: String, seq: i64 },
+    #[error("what was kept of target {seq} of {remediation} differs from its outcome")]
+    Evidence { remediation: String, seq: u32 },
+    #[error("{remediation} has kept messages that are not in its plan")]
+    EvidenceBeyondPlan { remediation: String },
+    #[error("a session of `{principal}` was begun by no event of the site")]
+    Session { principal: String },
+    #[error("table {table} has rows that belong to nothing in the history, or lacks some")]
+    Rows { table: &'static str },
+    #[error("row {row} of table {table} is put off until {until} (column {column}), which this program never does")]
+    PutOff { table: &'static str, column: &'static str, row: String, until: Timestamp },
+    #[error("the database's schema is not this program's: {what}")]
+    Schema { what: String },
 }

@@ -4,17 +4,20 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use clawback_model::{
-    Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target, Timestamp,
+    Action, Approval, Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, PlanParts, Remediation, Status,
+    Target, Timestamp,
 };
 
+use super::beside::{Beside, Tally};
 use super::found::{Found, VerifyError};
+use super::site::Facts;
 use super::{PAGE, Verified};
 use crate::chain;
-use crate::dialect::Tx;
+use crate::dialect::{Row, Tx};
 use crate::history::{Batch, read_batch};
-use crate::outcomes::{OUTCOME_COLUMNS, Span, read_pair, sum};
-use crate::plans::TARGET_COLUMNS;
-use crate::remediations::{parse, word};
+use crate::outcomes::{OUTCOME_COLUMNS, OUTCOME_WIDTH, Span, read_pair, sum};
+use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH};
+use crate::remediations::{due, parse, word};
 use crate::story::is_fold;
 use crate::words::{BLOCK, Block, block, stored};
 
@@ -22,6 +25,12 @@ use crate::words::{BLOCK, Block, block, stored};
 #[derive(Default)]
 struct Story {
     fold: Option<Remediation>,
+    /// Who submitted it, and the numbers of that event and of all.
+    actor: String,
+    submitted: i64,
+    events: i64,
+    /// The last request for votes, and when it was made.
+    asked: Option<(Approval, Timestamp)>,
     /// Number of the event, and the row it must have left.
     votes: Vec<(i64, [Option<String>; 4], i64)>,
     batches: Vec<Batch>,
@@ -32,7 +41,8 @@ struct Story {
 /// Checks every remediation.
 pub(super) async fn check_all(
     tx: &mut Tx,
-    removed: &BTreeSet<String>,
+    facts: &Facts,
+    now: Option<Timestamp>,
     seen: &mut Verified,
     progress: &mut impl FnMut(&Verified),
 ) -> Result<(), VerifyError> {
@@ -42,29 +52,44 @@ pub(super) async fn check_all(
         return Err(Found::RemediationMissing { remediation: row.string(0)? }.into());
     }
     let mut number = 0;
+    let mut tally = Tally::default();
     let mut words = Block::new(0);
     let sql = "SELECT id, number FROM remediations WHERE number > $1 ORDER BY number LIMIT 1";
     while let Some(row) = tx.row(sql, &[number.into()]).await? {
-        number = row.int(1)?;
         let id = row.string(0)?;
+        // They are given one after the other.
+        if row.int(1)? != number + 1 {
+            return Err(Found::Rows { table: "remediations" }.into());
+        }
+        number = row.int(1)?;
         let story = read_story(tx, &id).await?;
         let Some(fold) = &story.fold else { return Err(Found::RemediationAdded { remediation: id }.into()) };
-        check_state(tx, fold, number).await?;
+        check_state(tx, fold, &story, number, facts.older).await?;
         if block(number) != words.number {
             check_words(tx, &words).await?;
             words = Block::new(block(number));
         }
         words.add(number, fold);
         check_votes(tx, fold, &story).await?;
-        let removed = removed.contains(&id);
+        let beside =
+            Beside { fold, number, actor: &story.actor, submitted: story.submitted, asked: story.asked.as_ref(), now };
+        beside.check(tx, facts, &mut tally).await?;
+        tally.add("votes", story.votes.len());
+        tally.add("batches", story.batches.len());
+        let removed = facts.removed.contains_key(&id);
+        tally.add("removals", usize::from(removed));
         check_batches(tx, fold, &story, number, removed).await?;
         if fold.plan.is_some() && !removed {
             check_targets(tx, fold, &story, number, seen, progress).await?;
         }
+        if fold.plan.is_some() {
+            check_parts(tx, fold, number).await?;
+        }
         seen.remediations += 1;
         progress(seen);
     }
-    check_words(tx, &words).await
+    check_words(tx, &words).await?;
+    tally.check(tx, number).await
 }
 
 /// A remediation that the filters cannot find is as good as hidden.
@@ -99,6 +124,10 @@ async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
             })?,
             (None, _) => return Err(Found::RemediationAdded { remediation: id.to_owned() }.into()),
         });
+        if story.events == 0 {
+            (story.actor, story.submitted) = (entry.link.actor.clone(), seq);
+        }
+        story.events += 1;
         story.add(seq, at, event);
     }
     Ok(story)
@@ -107,7 +136,11 @@ async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
 impl Story {
     fn add(&mut self, seq: i64, at: Timestamp, event: Event) {
         match event {
-            Event::Planned { .. } => self.planned_at = at,
+            Event::Planned { .. } => {
+                self.planned_at = at;
+                let asked = self.fold.as_ref().and_then(|fold| fold.approval.clone());
+                self.asked = asked.map(|asked| (asked, at)).or_else(|| self.asked.take());
+            }
             Event::Voted { vote } => {
                 let texts = [Some(vote.by), Some(word(&vote.decision)), Some(vote.digest.to_string()), vote.comment];
                 self.votes.push((seq, texts, vote.at.0));
@@ -131,9 +164,16 @@ impl Story {
     }
 }
 
-async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(), VerifyError> {
+async fn check_state(
+    tx: &mut Tx,
+    fold: &Remediation,
+    story: &Story,
+    number: i64,
+    older: i64,
+) -> Result<(), VerifyError> {
     let sql = "SELECT id, state, name, name_key, severity, status, action, action_source, approval_id, investigation_id, \
-               requested_by, decided_by, created_at, updated_at, selection, follows, approved_at FROM remediations WHERE number = $1";
+               requested_by, decided_by, created_at, updated_at, selection, follows, approved_at, due_at, version \
+               FROM remediations WHERE number = $1";
     let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(()) };
     let differs = |what| Err(Found::State { remediation: fold.id.to_string(), what }.into());
     let Ok(stored) = parse::<Remediation>(&row, 1, "remediations", "state") else { return differs("its state") };
@@ -164,16 +204,26 @@ async fn check_state(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(),
         return differs("created_at or updated_at");
     }
     // Rows from before step 4 of the schema have none of these.
+    let may_lack = story.submitted < older;
     let selection = request.selection().map(|digest| digest.to_string());
     let follows = request.follows().map(ToString::to_string);
     for (column, name, expected) in [(14, "selection", selection), (15, "follows", follows)] {
         let stored = row.opt_text(column)?;
-        if stored.is_some() && stored.as_deref() != expected.as_deref() {
+        if stored.as_deref() != expected.as_deref() && !(stored.is_none() && may_lack) {
             return differs(name);
         }
     }
     if row.opt_int(16)? != stored.approved_at.map(|at| at.0) {
         return differs("approved_at");
+    }
+    // Whether anybody will look at it. When, changes with its leases; that of a deadline does not.
+    let (stored, expected) = (row.opt_int(17)?.map(Timestamp), due(fold, fold.updated_at));
+    let deadline = fold.status == Status::PendingApproval;
+    if stored.is_some() != expected.is_some() || (deadline && stored != expected) {
+        return differs("due_at");
+    }
+    if row.int(18)? != story.events {
+        return differs("version");
     }
     Ok(())
 }
@@ -266,19 +316,23 @@ async fn check_targets(
     let header: PlanHeader = parse(&row, 1, "plans", "header")?;
     let mut hasher = PlanHasher::new(&header);
     let sql = format!(
-        "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
+        "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS}, t.lane, l.first_seq, l.targets, e.digest FROM targets t \
          LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
          LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
+         LEFT JOIN evidence e ON e.remediation = t.remediation AND e.seq = t.seq \
          WHERE t.remediation = $1 AND t.seq > $2 ORDER BY t.seq LIMIT {PAGE}"
     );
     let (mut after, mut outcomes) = (-1, 0_i64);
+    let (mut lanes, mut kept) = (Lanes::default(), 0_i64);
     let mut last: Option<Target> = None;
     loop {
         let rows = tx.rows(sql.clone(), &[number.into(), after.into()]).await?;
         for row in &rows {
+            lanes.add(fold, row)?;
             let (target, outcome) = read_pair(row, last.as_ref())?;
             hasher.add(&target);
             check_pair(fold, story, &target, outcome.as_ref())?;
+            kept += i64::from(check_evidence(fold, target.seq, outcome.as_ref(), row)?);
             outcomes += i64::from(outcome.is_some());
             after = i64::from(target.seq);
             last = Some(target);
@@ -294,11 +348,79 @@ async fn check_targets(
     if found != expected {
         return Err(Found::Plan { remediation: remediation(), expected, found }.into());
     }
-    let stored = tx.row("SELECT COUNT(*) FROM outcomes WHERE remediation = $1", &[number.into()]).await?;
-    if stored.map_or(Ok(0), |row| row.int(0))? != outcomes {
-        return Err(Found::OutcomesBeyondPlan { remediation: remediation() }.into());
+    for (table, seen, found) in [
+        ("outcomes", outcomes, Found::OutcomesBeyondPlan { remediation: remediation() }),
+        ("lanes", lanes.number, Found::Lane { remediation: remediation(), lane: lanes.number }),
+        ("evidence", kept, Found::EvidenceBeyondPlan { remediation: remediation() }),
+    ] {
+        let sql = format!("SELECT COUNT(*) FROM {table} WHERE remediation = $1");
+        if tx.row(sql, &[number.into()]).await?.map_or(Ok(0), |row| row.int(0))? != seen {
+            return Err(found.into());
+        }
     }
+    lanes.end(fold, after + 1)?;
     Ok(())
+}
+
+/// Lanes while the targets go by: they follow each other without gaps, as the targets do.
+#[derive(Default)]
+struct Lanes {
+    /// Lanes begun.
+    number: i64,
+    /// The first target behind the last one.
+    end: i64,
+}
+
+impl Lanes {
+    fn add(&mut self, fold: &Remediation, row: &Row) -> Result<(), VerifyError> {
+        const AT: usize = TARGET_WIDTH + OUTCOME_WIDTH;
+        let (seq, lane) = (row.int(0)?, row.int(AT)?);
+        let (first, targets) = (row.opt_int(AT + 1)?, row.opt_int(AT + 2)?);
+        let differs = || Found::Lane { remediation: fold.id.to_string(), lane }.into();
+        let (Some(first), Some(targets)) = (first, targets) else { return Err(differs()) };
+        if lane == self.number && first == seq && seq == self.end {
+            self.number += 1;
+            self.end = first + targets;
+        }
+        if lane + 1 == self.number && seq < self.end { Ok(()) } else { Err(differs()) }
+    }
+
+    fn end(&self, fold: &Remediation, targets: i64) -> Result<(), Found> {
+        let lane = self.number - 1;
+        if self.end == targets { Ok(()) } else { Err(Found::Lane { remediation: fold.id.to_string(), lane }) }
+    }
+}
+
+/// Whether a message was kept just when its receipt says so; whether there is a row. One that was kept and not deleted after all
+/// has a row alone.
+fn check_evidence(fold: &Remediation, seq: u32, outcome: Option<&Outcome>, row: &Row) -> Result<bool, VerifyError> {
+    let kept = row.opt_text(TARGET_WIDTH + OUTCOME_WIDTH + 3)?;
+    let told = outcome.and_then(|outcome| outcome.receipt.as_ref()?.evidence);
+    let fits = match (&kept, told) {
+        (None, told) => told.is_none(),
+        (Some(kept), Some(told)) => *kept == told.to_string(),
+        (Some(_), None) => {
+            let gone = outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Succeeded);
+            fold.request.action == Action::HardDelete && !gone
+        }
+    };
+    if fits { Ok(kept.is_some()) } else { Err(Found::Evidence { remediation: fold.id.to_string(), seq }.into()) }
+}
+
+/// The digests of a plan's parts hash to the plan's own; a plan of version 1 has none.
+async fn check_parts(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(), VerifyError> {
+    let sql = "SELECT remediation, header, parts, targets FROM plans WHERE remediation = $1";
+    let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(()) };
+    let header: PlanHeader = parse(&row, 1, "plans", "header")?;
+    let targets = u64::try_from(row.int(3)?).unwrap_or(0);
+    let is_right = match (&header.terms, row.opt_text(2)?) {
+        (None, None) => true,
+        (Some(_), Some(text)) => PlanParts::from_hex(&text, targets)
+            .is_some_and(|parts| fold.plan.as_ref().is_some_and(|plan| parts.digest(&header) == plan.digest)),
+        _ => false,
+    };
+    let what = "the digests of its plan's parts";
+    if is_right { Ok(()) } else { Err(Found::State { remediation: fold.id.to_string(), what }.into()) }
 }
 
 /// Whether a target has an outcome just when the events say so.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clawback_model::{Digest, Halt, Link, PrincipalKind, Role, SweepEnd};
+use clawback_model::{Digest, Halt, Link, PrincipalKind, Role, Sweep, SweepEnd, Timestamp, Timetable};
 
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
@@ -13,15 +13,41 @@ use crate::remediations::{json, word};
 /// Digest, created, expires, revoked, scope.
 type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>);
 
+/// A schedule as the events of the site tell of it.
+#[derive(Debug)]
+pub(super) struct Scheduled {
+    pub(super) timetable: Timetable,
+    /// Since when it has this timetable.
+    pub(super) since: Timestamp,
+    pub(super) paused_to: Option<Timestamp>,
+    pub(super) removed: bool,
+    /// Its events go back far enough to say since when, and what fell into a pause.
+    pub(super) whole: bool,
+}
+
+/// A session in the table; whose it is, begun, expires, at a provider.
+type Session = (String, i64, i64, bool);
+
+/// What the events of the site say of remediations.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Their messages were removed, with the number of the event.
+    pub(super) removed: BTreeMap<String, i64>,
+    /// How late copies are looked for, by the first remediation.
+    pub(super) begun: BTreeMap<String, Sweep>,
+    /// The last event of before the site's events told of sweeps and schedules; 0 if they always did.
+    pub(super) older: i64,
+}
+
 /// The fold of the site's events.
 #[derive(Debug, Default)]
 pub(super) struct Site {
-    /// Kind, roles.
-    principals: BTreeMap<String, (PrincipalKind, Vec<Role>)>,
+    /// Kind, roles, since when.
+    principals: BTreeMap<String, (PrincipalKind, Vec<Role>, Timestamp)>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
-    /// Digests of password hashes, by principal.
-    passwords: BTreeMap<String, Digest>,
+    /// Digests of password hashes and when they were set, by principal.
+    passwords: BTreeMap<String, (Digest, Timestamp)>,
     /// Issuer and subject, by principal.
     identities: BTreeMap<String, (String, String)>,
     /// Schedules that are paused.
@@ -29,11 +55,24 @@ pub(super) struct Site {
     /// Sweeps that ended, by the first remediation.
     swept: BTreeMap<String, SweepEnd>,
     halt: Option<Halt>,
-    /// Remediations whose messages were removed, with the number of the event.
-    removed: BTreeMap<String, i64>,
+    pub(super) schedules: BTreeMap<String, Scheduled>,
+    /// Sessions in the table that no event has begun yet, by their digest. Those that are over have left the table.
+    sessions: BTreeMap<String, Session>,
+    pub(super) facts: Facts,
 }
 
 impl Site {
+    /// Before the first event.
+    pub(super) async fn begin(tx: &mut Tx) -> Result<Self, VerifyError> {
+        let mut site = Self::default();
+        let sql = "SELECT digest, principal, created_at, expires_at, at_provider FROM sessions";
+        for row in tx.rows(sql, &[]).await? {
+            let session = (row.string(1)?, row.int(2)?, row.int(3)?, row.int(4)? == 1);
+            site.sessions.insert(row.string(0)?, session);
+        }
+        Ok(site)
+    }
+
     /// Adds an event; those of remediations are not its business.
     pub(super) fn add(&mut self, link: &Link) -> Result<(), VerifyError> {
         if link.remediation.is_some() {
@@ -42,7 +81,9 @@ impl Site {
         let event = serde_json::from_str(&link.body)
             .map_err(|error| Found::EventUnreadable { seq: link.seq, detail: error.to_string() })?;
         match event {
-            SiteEvent::PrincipalAdded { name, kind, roles } => _ = self.principals.insert(name, (kind, roles)),
+            SiteEvent::PrincipalAdded { name, kind, roles } => {
+                self.principals.insert(name, (kind, roles, link.at));
+            }
             SiteEvent::RolesChanged { name, roles } => {
                 if let Some(known) = self.principals.get_mut(&name) {
                     known.1 = roles;
@@ -52,19 +93,40 @@ impl Site {
                 let expires = expires_at.map(|at| at.0);
                 self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None, scope));
             }
-            SiteEvent::PasswordSet { principal, digest } => _ = self.passwords.insert(principal, digest),
+            SiteEvent::PasswordSet { principal, digest } => _ = self.passwords.insert(principal, (digest, link.at)),
             SiteEvent::IdentityLinked { principal, issuer, subject } => {
                 self.identities.insert(principal, (issuer, subject));
             }
             SiteEvent::EvidenceRead { .. } | SiteEvent::MessageRead { .. } => {}
-            SiteEvent::MessagesRemoved { remediation, .. } => _ = self.removed.insert(remediation, link.seq),
+            SiteEvent::MessagesRemoved { remediation, .. } => {
+                self.facts.removed.insert(remediation, link.seq);
+            }
             SiteEvent::TokenRevoked { principal, label } => {
                 if let Some(known) = self.tokens.get_mut(&(principal, label)) {
                     known.3 = Some(link.at.0);
                 }
             }
             SiteEvent::SchedulePaused { name } => _ = self.paused.insert(name),
-            SiteEvent::ScheduleResumed { name } => _ = self.paused.remove(&name),
+            SiteEvent::ScheduleResumed { name } => {
+                if let Some(known) = self.schedules.get_mut(&name) {
+                    known.paused_to = Some(link.at);
+                }
+                self.paused.remove(&name);
+            }
+            SiteEvent::ScheduleSet { name, timetable } => self.set(name, timetable, link.at),
+            SiteEvent::ScheduleRemoved { name } => {
+                if let Some(known) = self.schedules.get_mut(&name) {
+                    known.removed = true;
+                }
+            }
+            SiteEvent::SweepBegun { remediation, sweep } => _ = self.facts.begun.insert(remediation, sweep),
+            SiteEvent::SignedIn { principal, session, expires_at, at_provider } => {
+                let begun = (principal, link.at.0, expires_at.0, at_provider);
+                if self.sessions.get(&session.to_string()) == Some(&begun) {
+                    self.sessions.remove(&session.to_string());
+                }
+            }
+            SiteEvent::Upgraded { .. } => self.facts.older = link.seq,
             SiteEvent::SweepEnded { remediation, why } => _ = self.swept.insert(remediation.to_string(), why),
             SiteEvent::Halted { reason } => {
                 self.halt = Some(Halt { by: link.actor.clone(), reason, since: link.at });
@@ -74,19 +136,37 @@ impl Site {
         Ok(())
     }
 
-    /// Compares it with the tables. Gives the remediations whose messages were removed.
-    pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<BTreeSet<String>, VerifyError> {
+    /// A timetable that is new or another begins anew; one that was away comes back as from a pause.
+    fn set(&mut self, name: String, timetable: Timetable, at: Timestamp) {
+        let (mut since, mut paused_to, mut whole) = (at, None, self.facts.older == 0);
+        if let Some(known) = self.schedules.get(&name) {
+            let same = known.timetable == timetable;
+            since = if same { known.since } else { at };
+            paused_to = if known.removed || !same { Some(at) } else { known.paused_to };
+            whole = known.whole || !same;
+        }
+        self.schedules.insert(name, Scheduled { timetable, since, paused_to, removed: false, whole });
+    }
+
+    /// Compares it with the tables. Gives what it says of remediations.
+    pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<Facts, VerifyError> {
         self.compare_schedules(tx).await?;
+        super::schedules::compare(tx, &self).await?;
+        if let Some((_, (principal, ..))) = self.sessions.pop_first() {
+            return Err(Found::Session { principal }.into());
+        }
         self.compare_sweeps(tx).await?;
         self.compare_sign_in(tx).await?;
         if halts::standing(tx).await? != self.halt {
             return Err(Found::Halt.into());
         }
-        for row in tx.rows("SELECT name, kind, roles FROM principals ORDER BY name", &[]).await? {
+        for row in tx.rows("SELECT name, kind, roles, created_at FROM principals ORDER BY name", &[]).await? {
             let name = row.string(0)?;
             let roles: Result<Vec<Role>, _> = serde_json::from_str(&row.text(2)?);
             let same = self.principals.remove(&name).is_some_and(|known| {
-                row.text(1).is_ok_and(|kind| kind == word(&known.0)) && roles.is_ok_and(|roles| roles == known.1)
+                row.text(1).is_ok_and(|kind| kind == word(&known.0))
+                    && roles.is_ok_and(|roles| roles == known.1)
+                    && row.time(3).is_ok_and(|at| at == known.2)
             });
             if !same {
                 return Err(Found::Principal { name }.into());
@@ -109,7 +189,7 @@ impl Site {
         }
         let sql =
             "SELECT r.id, x.event FROM removals x JOIN remediations r ON r.number = x.remediation ORDER BY r.number";
-        let mut unknown = self.removed.clone();
+        let mut unknown = self.facts.removed.clone();
         for row in tx.rows(sql, &[]).await? {
             let remediation = row.string(0)?;
             if unknown.remove(&remediation) != Some(row.int(1)?) {
@@ -118,7 +198,7 @@ impl Site {
         }
         match unknown.pop_first() {
             Some((remediation, _)) => Err(Found::Removal { remediation }.into()),
-            None => Ok(self.removed.into_keys().collect()),
+            None => Ok(self.facts),
         }
     }
 
@@ -143,9 +223,9 @@ impl Site {
     }
 
     async fn compare_sign_in(&mut self, tx: &mut Tx) -> Result<(), VerifyError> {
-        for row in tx.rows("SELECT principal, password FROM accounts ORDER BY principal", &[]).await? {
+        for row in tx.rows("SELECT principal, password, changed_at FROM accounts ORDER BY principal", &[]).await? {
             let principal = row.string(0)?;
-            if self.passwords.remove(&principal) != Some(Digest::of(row.text(1)?.as_bytes())) {
+            if self.passwords.remove(&principal) != Some((Digest::of(row.text(1)?.as_bytes()), row.time(2)?)) {
                 return Err(Found::SignIn { principal }.into());
             }
         }

@@ -1,0 +1,80 @@
+//! `clawback mirror`: the Merkle tree as files that any web server can give out (C2SP `tlog-tiles`). They hold hashes alone: nothing
+//! of a message, and no name.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use clawback_model::{Digest, TILE_WIDTH, TileAt};
+use clawback_runtime::open_checkpoint;
+
+use super::{checkpoint, key, verify};
+use crate::args::Global;
+use crate::config::Config;
+use crate::failure::{Exit, Failure};
+use crate::open::{Stores, site};
+use crate::output;
+
+/// What the newest checkpoint is called, beside the folder `tile`.
+const CHECKPOINT: &str = "checkpoint";
+
+/// Asks for no token: whoever can read the site's key can sign with it anyway.
+pub(crate) async fn run(global: &Global, folder: &Path) -> Result<Exit, Failure> {
+    let config = Config::find(global.config.as_deref())?;
+    let key = key::read(&config)?;
+    let site = site(&config, Stores::None).await?;
+    let history = &site.history;
+    let (events, root) = history.grow_log().await?;
+    let newest = folder.join(CHECKPOINT);
+    if newest.exists() {
+        // What others may have copied already is not replaced by something else.
+        let old =
+            open_checkpoint(&verify::read(&newest)?, key.public()).map_err(|error| verify::named(&newest, &error))?;
+        checkpoint::check(history, &old, events).await?;
+    }
+    let mut written = 0;
+    for (at, width) in TileAt::all(events) {
+        if put(&folder.join(at.path(width)), async || Ok(bytes(&history.log_tile(at, width).await?))).await? {
+            written += 1;
+        }
+        let entries = async || Ok(entries(&history.log_entries(at.number * TILE_WIDTH, width).await?));
+        if at.level == 0 && put(&folder.join(at.entries_path(width)), entries).await? {
+            written += 1;
+        }
+    }
+    // The checkpoint last: whoever reads it finds every tile that it needs.
+    let note = key.sign(events, root).to_string();
+    history.keep_head(events, &note, site.now()).await?;
+    replace(&newest, note.as_bytes())?;
+    output::line(&format!("{} has {events} events; {written} files are new", folder.display()))?;
+    Ok(Exit::Done)
+}
+
+/// Writes a file that is not there yet: none of them ever changes.
+async fn put(path: &Path, content: impl AsyncFnOnce() -> Result<Vec<u8>, Failure>) -> Result<bool, Failure> {
+    if path.exists() {
+        return Ok(false);
+    }
+    replace(path, &content().await?)?;
+    Ok(true)
+}
+
+/// Under its own name a file is whole.
+fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder)?;
+    let mut part = path.to_owned().into_os_string();
+    part.push(".part");
+    let mut file = std::fs::File::create(&part)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    Ok(std::fs::rename(&part, path)?)
+}
+
+fn bytes(hashes: &[Digest]) -> Vec<u8> {
+    hashes.iter().flat_map(|hash| hash.0).collect()
+}
+
+/// Each entry behind its length in 16 bits; an entry is the hash of an event.
+fn entries(hashes: &[Digest]) -> Vec<u8> {
+    hashes.iter().flat_map(|hash| [0, 32].into_iter().chain(hash.0)).collect()
+}

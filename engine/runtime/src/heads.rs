@@ -1,0 +1,77 @@
+//! Checkpoints that leave the site: whoever keeps one elsewhere can tell later whether anything before it was changed, also by
+//! somebody who can write the database and the site's key. Each covers all that the earlier ones covered, so one that nobody took
+//! is not sent again: the next one is, sooner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_model::Checkpoint;
+use futures::future::join_all;
+
+use crate::error::Error;
+use crate::notify;
+use crate::site::Site;
+use crate::site_key::SiteKey;
+
+/// Time between two checkpoints, while anything happens.
+const EVERY: Duration = Duration::from_hours(1);
+/// Steps in which one look brings the tree up to date; what is left is for the next.
+const STEPS: u32 = 64;
+
+/// Who is told where the history stands.
+#[derive(Debug)]
+pub struct Checkpoints {
+    /// Signs them.
+    pub key: SiteKey,
+    /// Names of notifiers.
+    pub notify: Vec<String>,
+}
+
+/// Brings the tree up to date, and tells of it if the hour is over.
+pub(crate) async fn tend(site: Arc<Site>) {
+    let tended = async {
+        for _ in 0..STEPS {
+            if !site.history.step_log().await? {
+                break;
+            }
+        }
+        if let Some(checkpoints) = &site.checkpoints
+            && site.history.head_due(site.now().minus(EVERY)).await?
+        {
+            tell(&site, checkpoints).await?;
+        }
+        Ok::<(), Error>(())
+    };
+    if let Err(error) = tended.await {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(error, "No checkpoint of the history is made; it is tried again.");
+    }
+}
+
+/// Tells where the history stands before messages are deleted for good. Whoever cannot be told keeps nothing from its work.
+pub(crate) async fn before_hard_delete(site: &Site) -> Result<(), Error> {
+    match &site.checkpoints {
+        Some(checkpoints) if site.history.head_due(site.now()).await? => tell(site, checkpoints).await,
+        _ => Ok(()),
+    }
+}
+
+async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
+    let (events, root) = site.history.grow_log().await?;
+    let note = checkpoints.key.sign(events, root).to_string();
+    let checkpoint = Checkpoint { origin: checkpoints.key.public().name.clone(), size: events, root };
+    site.history.keep_head(events, &note, site.now()).await?;
+    let (checkpoint, note) = (&checkpoint, &note);
+    let told = checkpoints.notify.iter().map(|name| async move {
+        let told = notify::tell_checkpoint(site, name, checkpoint, note).await;
+        site.metrics.notice(name, if told.is_ok() { "told" } else { "failed" });
+        if let Err(error) = &told {
+            tracing::warn!(notifier.name = name, log.size = events, %error, "Nobody told of a checkpoint; the next one follows.");
+        }
+        told.is_ok()
+    });
+    if join_all(told).await.into_iter().all(|told| told) {
+        site.history.head_told(events, site.now()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Schedules beside the events of the site and their slots: what they run and when they look next.
+
+use std::collections::BTreeSet;
+
+use clawback_model::{ScheduleStanding as Standing, Timestamp, Timetable};
+
+use super::found::{Found, VerifyError};
+use super::site::{Scheduled, Site};
+use crate::dialect::Tx;
+use crate::schedules::Schedule;
+
+pub(super) async fn compare(tx: &mut Tx, site: &Site) -> Result<(), VerifyError> {
+    let mut known = BTreeSet::new();
+    for schedule in crate::schedules::all(tx).await? {
+        let name = schedule.name.clone();
+        let Some(events) = site.schedules.get(&name) else {
+            // Set by a version that noted none; the next change of its timetable notes it.
+            if site.facts.older > 0 {
+                continue;
+            }
+            return Err(Found::Timetable { name, what: "timetable" }.into());
+        };
+        known.insert(name.clone());
+        if let Some(what) = differs(tx, &schedule, events).await? {
+            return Err(Found::Timetable { name, what }.into());
+        }
+    }
+    if let Some(name) = site.schedules.keys().find(|name| !known.contains(*name)) {
+        return Err(Found::Timetable { name: name.clone(), what: "its row" }.into());
+    }
+    let orphan =
+        "SELECT s.schedule FROM slots s LEFT JOIN schedules x ON x.name = s.schedule WHERE x.name IS NULL LIMIT 1";
+    if tx.row(orphan, &[]).await?.is_some() {
+        return Err(Found::Rows { table: "slots" }.into());
+    }
+    Ok(())
+}
+
+/// The first column that does not fit.
+async fn differs(tx: &mut Tx, row: &Schedule, events: &Scheduled) -> Result<Option<&'static str>, VerifyError> {
+    let sql = "SELECT MAX(last_at), MAX(CASE reason WHEN 'waiting' THEN fire_at END) FROM slots WHERE schedule = $1";
+    let slots = tx.row(sql, &[(&row.name).into()]).await?;
+    let (last, waiting) = match slots {
+        Some(slots) => (slots.opt_int(0)?.map(Timestamp), slots.opt_int(1)?.map(Timestamp)),
+        None => (None, None),
+    };
+    let stands = !row.paused && !row.removed;
+    let checks = [
+        ("timetable", row.timetable == events.timetable),
+        ("removed", row.removed == events.removed),
+        ("decided_to", !events.whole || Some(row.decided_to) == last.max(Some(events.since))),
+        ("paused_to", !events.whole || row.paused_to == events.paused_to),
+        ("waiting", row.waiting == waiting),
+        ("next_at", if stands { is_next(row, &events.timetable) } else { row.next_at.is_none() }),
+    ];
+    Ok(checks.into_iter().find_map(|(what, fits)| (!fits).then_some(what)))
+}
+
+/// Whether it looks no later than its next slot fires; it may look earlier.
+fn is_next(row: &Schedule, timetable: &Timetable) -> bool {
+    let Ok(cron) = timetable.cron() else { return true };
+    let standing = Standing { decided_to: row.decided_to, paused_to: None, waiting: None, busy: false };
+    match (row.next_at, timetable.decide(&row.name, &cron, &standing, row.decided_to).next_at) {
+        (Some(next), Some(latest)) => next <= latest.max(row.paused_to.unwrap_or(latest)),
+        // Waiting for a run to end, or not looked since it was set: it looks, and finds nothing more.
+        (Some(next), None) => row.waiting.is_some() || next <= row.decided_to.max(row.paused_to.unwrap_or(next)),
+        (None, latest) => latest.is_none(),
+    }
+}

@@ -1,0 +1,67 @@
+//! Rows that wait for their time. What is put off for ever never happens, so nothing may be put off further than this program
+//! puts it off.
+
+use std::time::Duration;
+
+use clawback_model::Timestamp;
+
+use super::found::{Found, VerifyError};
+use crate::dialect::Tx;
+use crate::error::StoreError;
+
+/// Waits and leases are seconds to hours; a day leaves room for what a store asks for and for clocks that differ.
+pub(super) const LONGEST: Duration = Duration::from_hours(24);
+
+/// Table, column, what names the row.
+const TIMES: [(&str, &str, &str); 15] = [
+    ("remediations", "lease_until", "id"),
+    ("work", "next_at", "mailbox"),
+    ("batches", "served_at", "CAST(remediation AS TEXT)"),
+    ("nodes", "alive_until", "id"),
+    ("seats", "until", "store"),
+    ("store_limits", "filled_at", "store"),
+    ("store_limits", "held_until", "store"),
+    ("deliveries", "next_at", "notifier"),
+    ("deliveries", "since", "notifier"),
+    ("attempts", "locked_until", "name"),
+    ("heads", "told_at", "CAST(size AS TEXT)"),
+    ("sessions", "seen_at", "principal"),
+    ("answers", "created_at", "principal"),
+    ("refusals", "at", "principal"),
+    ("slots", "decided_at", "schedule"),
+];
+
+pub(super) async fn check(tx: &mut Tx, now: Timestamp) -> Result<(), VerifyError> {
+    let latest = now.plus(LONGEST);
+    for (table, column, row) in TIMES {
+        let sql = format!("SELECT {row}, {column} FROM {table} WHERE {column} > $1 LIMIT 1");
+        put_off(tx, sql, latest, (table, column)).await?;
+    }
+    // A plan that waits for votes is due at its deadline, which its events say.
+    let sql = "SELECT id, due_at FROM remediations WHERE due_at > $1 AND status <> 'pending-approval' LIMIT 1";
+    put_off(tx, sql.to_owned(), latest, ("remediations", "due_at")).await?;
+    for row in tx.rows("SELECT first_id, sweep, next_at FROM sweeps WHERE next_at > $1", &[latest.into()]).await? {
+        let sweep: clawback_model::Sweep = crate::remediations::parse(&row, 1, "sweeps", "sweep")?;
+        let until = row.time(2)?;
+        if until > latest.plus(sweep.every) {
+            return Err(Found::PutOff { table: "sweeps", column: "next_at", row: row.string(0)?, until }.into());
+        }
+    }
+    Ok(())
+}
+
+async fn put_off(
+    tx: &mut Tx,
+    sql: String,
+    latest: Timestamp,
+    (table, column): (&'static str, &'static str),
+) -> Result<(), VerifyError> {
+    match tx.row(sql, &[latest.into()]).await? {
+        Some(row) => Err(found(&row, table, column)?.into()),
+        None => Ok(()),
+    }
+}
+
+fn found(row: &crate::dialect::Row, table: &'static str, column: &'static str) -> Result<Found, StoreError> {
+    Ok(Found::PutOff { table, column, row: row.string(0)?, until: row.time(1)? })
+}
