@@ -16,6 +16,7 @@ mod crowded;
 mod engine;
 mod evidence;
 mod faces;
+mod flood;
 mod follow_ups;
 mod foreground;
 mod guards;

@@ -29,6 +29,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (11, "script_words", include_str!("../migrations/sqlite/0011_script_words.sql")),
     (12, "store_holds", include_str!("../migrations/sqlite/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/sqlite/0013_who_touched.sql")),
+    (16, "refusals_of_strangers", include_str!("../migrations/sqlite/0016_refusals_of_strangers.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -44,6 +45,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (11, "script_words", include_str!("../migrations/postgres/0011_script_words.sql")),
     (12, "store_holds", include_str!("../migrations/postgres/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/postgres/0013_who_touched.sql")),
+    (16, "refusals_of_strangers", include_str!("../migrations/postgres/0016_refusals_of_strangers.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

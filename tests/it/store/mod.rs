@@ -12,6 +12,7 @@ mod leases;
 mod listing;
 mod migrations;
 mod principals;
+mod refusals;
 mod remediations;
 mod schedules;
 mod schema;
