@@ -84,8 +84,8 @@ struct Flood {
 
 impl Flood {
     /// Measures; whether everything was within its limit.
-    async fn report(self, name: &str, clawback: &Clawback, served: &mut Served, cookie: &str) -> bool {
-        let server = served.socket();
+    async fn report(self, name: &str, clawback: &Clawback, process: &mut Served, cookie: &str) -> bool {
+        let server = process.socket();
         let counts = Arc::new(Counts::default());
         let mut strangers = tokio::task::JoinSet::new();
         for number in 0..self.idle {
@@ -118,14 +118,14 @@ impl Flood {
                 _ => errors += 1,
             }
             took.push(asked.elapsed().as_secs_f64() * 1_000.0);
-            largest = largest.max(memory(served));
+            largest = largest.max(memory(process));
             tokio::time::sleep(THINKS).await;
         }
         let seconds = began.elapsed().as_secs_f64();
         let after = counts.sums();
-        let rate = |at: usize| (after[at] - before[at]) as f64 / seconds;
+        let rate = |at: usize| f64::from(u32::try_from(after[at] - before[at]).unwrap()) / seconds;
         // The worker works, and the kill switch is within reach: by the command line, over the same server.
-        let through = clawback.through(served.url());
+        let through = clawback.through(process.url());
         let submitted = Instant::now();
         let (worked, halted) = tokio::task::spawn_blocking(move || {
             let done =
@@ -250,7 +250,7 @@ async fn ask(server: SocketAddr, kept: Option<TcpStream>, request: &str) -> std:
         None => connect(server, 0).await?,
     };
     stream.write_all(request.as_bytes()).await?;
-    let (mut answer, mut part) = (Vec::new(), [0; 16 << 10]);
+    let (mut answer, mut part) = (Vec::new(), vec![0; 16 << 10]);
     loop {
         let read = stream.read(&mut part).await?;
         if read == 0 {

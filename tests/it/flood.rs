@@ -86,8 +86,8 @@ fn connections_that_are_held_open_keep_nobody_out() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = site(folder.path());
     give_password(&clawback, "admin");
-    let mut served = Served::start_with_descriptors(&clawback, DESCRIPTORS, &[]);
-    let server = served.socket();
+    let mut running = Served::start_with_descriptors(&clawback, DESCRIPTORS, &[]);
+    let server = running.socket();
     let signed_in = sign_in(server, "admin");
     let mut kept = TcpStream::connect(server).unwrap();
     kept.set_read_timeout(Some(SOON)).unwrap();
@@ -99,7 +99,7 @@ fn connections_that_are_held_open_keep_nobody_out() {
     let mut all = hold(server, 400, "");
     all.extend(hold(server, 100, "GET /sign-in HTTP/1.1\r\nHost: x"));
     all.extend(hold(server, 100, "POST /sign-in HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nname"));
-    let open = descriptors(&mut served);
+    let open = descriptors(&mut running);
     assert!(open < DESCRIPTORS as usize / 2 + 64, "{open} of {DESCRIPTORS} are open");
 
     // Whoever is signed in, on a new connection and on one that was there before, and whoever signs in now.
@@ -109,7 +109,7 @@ fn connections_that_are_held_open_keep_nobody_out() {
     sign_in(server, "admin");
 
     // The worker works, and the kill switch is within reach.
-    let through = clawback.through(served.url());
+    let through = clawback.through(running.url());
     let done = through.json(&["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete"]);
     let done = through.json(&["show", done["id"].as_str().unwrap()]);
     assert_eq!(done["remediation"]["status"], "completed", "{done}");
@@ -118,8 +118,8 @@ fn connections_that_are_held_open_keep_nobody_out() {
 
     // It ends at once, whoever holds on.
     let asked = Instant::now();
-    let stop = Command::new("kill").arg(served.process().id().to_string()).status().unwrap();
-    assert!(stop.success() && served.process().wait().unwrap().success());
+    let stop = Command::new("kill").arg(running.process().id().to_string()).status().unwrap();
+    assert!(stop.success() && running.process().wait().unwrap().success());
     assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
     drop(all);
 }
@@ -129,8 +129,8 @@ fn sign_ins_that_are_broken_off_leave_no_work_behind() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = site(folder.path());
     give_password(&clawback, "admin");
-    let mut served = Served::start(&clawback, &["--no-worker"]);
-    let server = served.socket();
+    let mut running = Served::start(&clawback, &["--no-worker"]);
+    let server = running.socket();
     let signed_in = sign_in(server, "admin");
     let form = "name=admin&password=wrong+wrong+wrong";
     let length = form.len();
@@ -138,13 +138,13 @@ fn sign_ins_that_are_broken_off_leave_no_work_behind() {
         "POST /sign-in HTTP/1.1\r\nHost: {server}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          Content-Length: {length}\r\n\r\n{form}"
     );
-    let before = memory(&mut served);
+    let before = memory(&mut running);
     for _ in 0..2_000 {
         let mut stream = TcpStream::connect(server).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
     }
     assert_eq!(get(server, "/pending", &signed_in).0, 200);
-    let (threads, after) = (threads(&mut served), memory(&mut served));
+    let (threads, after) = (threads(&mut running), memory(&mut running));
     assert!(threads <= 24, "{threads} threads");
     assert!(after.saturating_sub(before) < 100 << 10, "from {before} KB to {after} KB");
     // From a browser that is known here it is looked at; from this address otherwise not, for a while.

@@ -186,7 +186,10 @@ impl TestCenter {
     pub async fn refusals(&self) -> Vec<String> {
         let refusals = self.api.site().history.refusals(100).await.unwrap();
         let lines = refusals.into_iter().flat_map(|refusal| {
-            std::iter::repeat_n(format!("{}: {}", refusal.request, refusal.reason), refusal.times as usize)
+            std::iter::repeat_n(
+                format!("{}: {}", refusal.request, refusal.reason),
+                usize::try_from(refusal.times).unwrap(),
+            )
         });
         lines.collect()
     }

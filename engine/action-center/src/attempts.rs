@@ -57,7 +57,7 @@ pub(crate) fn addresses() -> Addresses {
 /// Everything that counts a try, by the name and who tries.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    counts: Vec<Count>,
+    counted: Vec<Count>,
     /// Of the name from everywhere: only wrong ones in a row count.
     everywhere: Digest,
     is_account: bool,
@@ -80,7 +80,7 @@ impl Counts {
         // The store clears it away with a new password.
         let everywhere = Digest::of(name.as_bytes());
         let own = |who: &str, is_bounded| Count { key: key(who), free: FREE, is_bounded };
-        let counts = match trier {
+        let counted = match trier {
             Trier::Stranger(source) => vec![
                 own(&format!("address {source}"), false),
                 Count { key: everywhere, free: FREE_EVERYWHERE, is_bounded: true },
@@ -88,13 +88,13 @@ impl Counts {
             Trier::Known(device) => vec![own(&format!("device {}", device.id()), true)],
             Trier::SignedIn => vec![own("session", true)],
         };
-        Self { counts, everywhere, is_account }
+        Self { counted, everywhere, is_account }
     }
 
     /// For how long no password is looked at.
     pub(crate) async fn wait(&self, history: &Store, now: Timestamp) -> Result<Option<Duration>, StoreError> {
         let mut until = now;
-        for count in &self.counts {
+        for count in &self.counted {
             until = until.max(history.locked_until(&count.key).await?);
         }
         Ok((until > now).then(|| until.since(now)))
@@ -102,7 +102,7 @@ impl Counts {
 
     /// The password was right.
     pub(crate) async fn right(&self, history: &Store) -> Result<(), StoreError> {
-        for count in &self.counts {
+        for count in &self.counted {
             history.count_right(&count.key).await?;
         }
         history.count_right(&self.everywhere).await
@@ -110,7 +110,7 @@ impl Counts {
 
     /// It was not.
     pub(crate) async fn wrong(&self, history: &Store, now: Timestamp) -> Result<(), StoreError> {
-        for Count { key, free, is_bounded } in &self.counts {
+        for Count { key, free, is_bounded } in &self.counted {
             let is_account = self.is_account && *is_bounded;
             let forget_before = now.minus(FORGOTTEN);
             let wrong = Wrong { name: *key, is_account, at: now, forget_before, most: MOST_UNKNOWN };

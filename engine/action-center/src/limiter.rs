@@ -82,7 +82,7 @@ mod tests {
         limiter.give_back(&1);
         assert!(limiter.take(1, now).is_ok());
         assert_eq!(limiter.states().known.len(), 3);
-        let later = now.plus(Duration::from_secs(60));
+        let later = now.plus(Duration::from_mins(1));
         assert!(limiter.take(6, later).is_ok());
         assert_eq!(limiter.states().known.len(), 1, "what is over is forgotten");
     }

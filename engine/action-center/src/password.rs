@@ -74,7 +74,7 @@ impl Turn {
     }
 
     /// Whether it is the password of this hash; with the turn, which the caller keeps until the answer has been counted.
-    pub(crate) async fn is_right(self, password: String, hash: Option<String>) -> Result<(bool, Self), Problem> {
+    pub(crate) async fn compare(self, password: String, hash: Option<String>) -> Result<(bool, Self), Problem> {
         self.work(move |blocks| is_right(&password, hash.as_deref(), blocks)).await
     }
 }

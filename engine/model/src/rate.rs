@@ -21,8 +21,8 @@ impl Rate {
     pub fn take(&self, full_at: Timestamp, now: Timestamp) -> Result<Timestamp, Duration> {
         let next = full_at.max(now).plus(self.every);
         let most = self.every.saturating_mul(self.burst);
-        let ahead = next.since(now);
-        if ahead > most { Err(ahead - most) } else { Ok(next) }
+        let wait = next.since(now).saturating_sub(most);
+        if wait.is_zero() { Ok(next) } else { Err(wait) }
     }
 
     /// Takes back one that was counted.

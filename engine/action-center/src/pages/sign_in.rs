@@ -188,17 +188,13 @@ pub(super) async fn check(
         return Err(too_many("wrong passwords for this name", wait, "name-waits"));
     }
     // The turn ends only when this has been counted: whoever has the next one sees it.
-    let (is_right, _turn) = turn.is_right(given.to_owned(), hash).await?;
-    match account.filter(|_| is_right) {
-        Some(account) => {
-            counts.right(history).await?;
-            Ok((account.principal.name, account.password))
-        }
-        None => {
-            counts.wrong(history, center.now()).await?;
-            Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
-        }
+    let (is_right, _turn) = turn.compare(given.to_owned(), hash).await?;
+    if let Some(account) = account.filter(|_| is_right) {
+        counts.right(history).await?;
+        return Ok((account.principal.name, account.password));
     }
+    counts.wrong(history, center.now()).await?;
+    Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
 }
 
 fn too_many(what: &str, wait: Duration, code: &'static str) -> Problem {
