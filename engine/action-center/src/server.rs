@@ -50,6 +50,11 @@ impl Bounds {
         let by_address = (connections / 2).max(1);
         Self { connections, by_address, proxies: Vec::new(), head: patience, body: patience, stall: patience }
     }
+
+    /// Descriptors that they take at most: those that are closing to make room have theirs for a moment longer, an eighth more.
+    fn descriptors(&self) -> usize {
+        self.connections + self.connections / 8 + 1
+    }
 }
 
 /// Serves until `stop` completes. Then requests under way are answered, and all other connections are closed at once.
@@ -83,7 +88,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
     }
     drop(listener);
     stopping.send_replace(true);
-    let all = u32::try_from(server.bounds.connections).unwrap_or(u32::MAX);
+    let all = u32::try_from(server.bounds.descriptors()).unwrap_or(u32::MAX);
     drop(server.places.acquire_many(all).await);
 }
 
@@ -100,7 +105,7 @@ impl Server {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(bounds.head).max_buf_size(BUFFER);
         Self {
-            places: Arc::new(Semaphore::new(bounds.connections)),
+            places: Arc::new(Semaphore::new(bounds.descriptors())),
             connections: Arc::default(),
             router: TowerToHyperService::new(router),
             http,
@@ -114,13 +119,10 @@ impl Server {
         if !is_proxy && self.connections.of(peer) >= self.bounds.by_address && !self.connections.close_one(Some(peer)) {
             return None;
         }
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Some(place);
-        }
-        if !self.connections.is_closing() && !self.connections.close_one(None) {
+        if self.connections.open() >= self.bounds.connections && !self.connections.close_one(None) {
             return None;
         }
-        // Only then is its descriptor free.
+        // Waits only where very many are closing: each has its descriptor until its task has run.
         Arc::clone(&self.places).acquire_owned().await.ok()
     }
 
