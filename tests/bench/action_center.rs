@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
-use clawback_action_center::{Center, Settings};
+use clawback_action_center::{Bounds, Center, Settings};
 use clawback_model::{Clock as _, Decision, Principal, RemediationId, Role, Status};
 use clawback_runtime::{Api, NewToken, Worker, silent};
 use clawback_store::{NewSession, Store};
@@ -108,7 +108,8 @@ impl Load {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let center = Center::new(api.clone(), Settings::default());
-        let server = tokio::spawn(async move { center.serve(listener, std::future::pending()).await });
+        let server =
+            tokio::spawn(async move { center.serve(listener, Bounds::of(2_048), std::future::pending()).await });
 
         let planned = plan(&api).await;
         let pages = pages(&planned);

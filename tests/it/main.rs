@@ -19,6 +19,7 @@ mod database_server;
 mod engine;
 mod evidence;
 mod faces;
+mod flood;
 mod follow_ups;
 mod foreground;
 mod guards;

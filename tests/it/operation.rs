@@ -198,13 +198,20 @@ fn the_files_of_an_installation_name_what_there_is() {
     let toolchain = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
     let image = container.lines().find_map(|line| line.strip_prefix("ARG BUILD_IMAGE=rust:")).unwrap();
     assert!(toolchain.contains(&format!("\"{}.", image.split('-').next().unwrap())), "{image} beside {toolchain}");
-    let unit = read("clawback-worker.service");
-    let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/clawback ")).unwrap();
-    let mut arguments: Vec<&str> = start.split_whitespace().collect();
-    arguments.push("--help");
-    let help = Command::new(clawback_tests::binary::binary()).args(arguments).output().unwrap();
-    assert!(help.status.success(), "{start}");
-    assert_ne!(Digest::of(&help.stdout), Digest::of(b""));
+    let units = ["clawback-worker.service", "clawback-serve.service"].map(read);
+    for unit in &units {
+        let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/clawback ")).unwrap();
+        let mut arguments: Vec<&str> = start.split_whitespace().collect();
+        arguments.push("--help");
+        let help = Command::new(clawback_tests::binary::binary()).args(arguments).output().unwrap();
+        assert!(help.status.success(), "{start}");
+        assert_ne!(Digest::of(&help.stdout), Digest::of(b""));
+        for key in ["LimitNOFILE=65536", "LimitCORE=0", "SystemCallFilter=@system-service", "RestrictNamespaces=yes"] {
+            assert!(unit.lines().any(|line| line == key), "{key}");
+        }
+    }
+    let hardening = |unit: &str| unit.split_once("TimeoutStopSec=").unwrap().1.to_owned();
+    assert_eq!(hardening(&units[0]), hardening(&units[1]), "both leave a process the same");
 }
 
 #[test]

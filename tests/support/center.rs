@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, header};
 use clawback_action_center::{Center, Settings, hash_password};
 use clawback_model::{ManualClock, PrincipalKind, Role};
@@ -159,6 +161,14 @@ impl TestCenter {
         self.send(form(cookie, path, fields)).await
     }
 
+    /// The same from an address.
+    pub async fn form_from(&self, address: &str, cookie: &str, path: &str, fields: &str) -> Answer {
+        let mut request = form(cookie, path, fields);
+        let peer = SocketAddr::new(address.parse().unwrap(), 40_000);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        self.send(request).await
+    }
+
     /// Signs in; gives the cookie.
     pub async fn sign_in(&self, name: &str) -> String {
         let answer = self.form("", "/sign-in", &format!("name={name}&password=correct+horse+battery")).await;
@@ -172,10 +182,16 @@ impl TestCenter {
         while worker.run_next().await.unwrap().is_some() {}
     }
 
-    /// What was refused, the newest first.
+    /// What was refused, the newest first, each as often as it was.
     pub async fn refusals(&self) -> Vec<String> {
         let refusals = self.api.site().history.refusals(100).await.unwrap();
-        refusals.into_iter().map(|refusal| format!("{}: {}", refusal.request, refusal.reason)).collect()
+        let lines = refusals.into_iter().flat_map(|refusal| {
+            std::iter::repeat_n(
+                format!("{}: {}", refusal.request, refusal.reason),
+                usize::try_from(refusal.times).unwrap(),
+            )
+        });
+        lines.collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::binary::Clawback;
 
@@ -15,12 +15,21 @@ pub struct Served {
 impl Served {
     /// Starts it as this principal, and waits until it listens.
     pub fn start(who: &Clawback, options: &[&str]) -> Self {
-        let mut process = who
-            .command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat())
-            .stderr(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("the binary starts");
+        Self::listening(who.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat()))
+    }
+
+    /// The same as a process that may have so many files and connections open.
+    pub fn start_with_descriptors(who: &Clawback, most: u32, options: &[&str]) -> Self {
+        let command = who.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat());
+        // It becomes the program itself.
+        let mut limited = Command::new("prlimit");
+        limited.arg(format!("--nofile={most}:{most}")).arg(command.get_program()).args(command.get_args());
+        limited.env_remove("CLAWBACK_TOKEN");
+        Self::listening(limited)
+    }
+
+    fn listening(mut command: Command) -> Self {
+        let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary starts");
         let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let told = lines.find_map(|line| line.ok()?.strip_prefix("Action Center at ").map(str::to_owned));
         std::thread::spawn(move || lines.for_each(drop));
@@ -35,6 +44,11 @@ impl Served {
     /// The same as a socket.
     pub fn socket(&self) -> SocketAddr {
         self.address.trim_start_matches("http://").parse().expect("it listens at a number")
+    }
+
+    /// Its process.
+    pub fn process(&mut self) -> &mut Child {
+        &mut self.process
     }
 }
 

@@ -1,8 +1,10 @@
 //! Who calls. Everything is closed by default: a request that brings neither a good token nor a good session reaches only the
 //! addresses in [`OPEN`], whether or not there is anything at its own.
 
+use std::net::SocketAddr;
+
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -11,9 +13,12 @@ use clawback_model::{Digest, Permission, Principal};
 use clawback_runtime::Error;
 
 use crate::center::Center;
+use crate::connections::Slot;
 use crate::problem::Problem;
+use crate::refusal::Refused;
 use crate::session::{Due, Found};
-use crate::{oidc, refusal, session};
+use crate::source::Source;
+use crate::{host, oidc, refusal, session};
 
 /// What answers to anybody.
 const OPEN: [&str; 5] = ["/sign-in", "/sign-in/oidc", oidc::RETURN, "/healthz", "/api/v1/openapi.json"];
@@ -38,15 +43,18 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// What is asked for: kept aside, since a request itself cannot be shared while something is waited for.
+/// What is asked for, and from where: kept aside, since a request itself cannot be shared while something is waited for.
 struct Aim {
     method: Method,
     uri: Uri,
+    source: Source,
 }
 
 impl Aim {
-    fn of(request: &Request) -> Self {
-        Self { method: request.method().clone(), uri: request.uri().clone() }
+    fn of(center: &Center, request: &Request) -> Self {
+        let peer = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
+        let source = Source::of(peer, request.headers(), &center.settings().proxies);
+        Self { method: request.method().clone(), uri: request.uri().clone(), source }
     }
 
     fn is_api(&self) -> bool {
@@ -69,9 +77,17 @@ impl Aim {
 }
 
 /// Finds out who calls, and refuses whoever is nobody.
-pub(crate) async fn authenticate(State(center): State<Center>, request: Request, next: Next) -> Response {
-    let aim = Aim::of(&request);
+pub(crate) async fn authenticate(State(center): State<Center>, mut request: Request, next: Next) -> Response {
+    let aim = Aim::of(&center, &request);
+    request.extensions_mut().insert(aim.source);
     let path = aim.uri.path();
+    // Who looks whether the node is well goes by any name.
+    if path != "/healthz"
+        && let Err(problem) =
+            host::check(request.headers(), center.site().public_url.as_ref(), center.settings().secure)
+    {
+        return if aim.is_api() { problem.into_response() } else { crate::pages::error_page(None, &problem) };
+    }
     if OPEN.contains(&path) || path.starts_with("/assets/") {
         if aim.changes_something() && is_from_elsewhere(request.headers()) {
             return refuse(&center, None, &aim, elsewhere()).await;
@@ -85,6 +101,9 @@ pub(crate) async fn authenticate(State(center): State<Center>, request: Request,
     };
     match found {
         Ok((caller, due)) => {
+            if let Some(slot) = request.extensions().get::<Slot>() {
+                slot.is_known();
+            }
             let mut response = admit(&center, caller, &aim, request, next).await;
             if let Some(due) = due.filter(|_| aim.is_page())
                 && let Some(cookie) = session::renew(&center, &due).await
@@ -125,9 +144,8 @@ async fn admit(center: &Center, caller: Caller, aim: &Aim, request: Request, nex
     if aim.changes_something() {
         center.last_look().forget().await;
     }
-    let refused = response.extensions().get::<Problem>().filter(|problem| problem.is_refusal());
-    if let Some(reason) = refused.map(|problem| problem.detail.clone()) {
-        refusal::note(center, Some(&name), &aim.method, &aim.uri, &reason).await;
+    if let Some(problem) = response.extensions().get::<Problem>().filter(|problem| problem.is_refusal()).cloned() {
+        note(center, Some(&name), aim, &problem).await;
     }
     response
 }
@@ -138,9 +156,8 @@ async fn checked_form(request: Request, token: &str) -> Result<Request, Problem>
         return Err(elsewhere());
     }
     let (parts, body) = request.into_parts();
-    let bytes = to_bytes(body, LARGEST_FORM)
-        .await
-        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", "the form is larger than 1 MiB"))?;
+    let bytes =
+        to_bytes(body, LARGEST_FORM).await.map_err(|error| Problem::unread(&error, "the form", LARGEST_FORM))?;
     // The token is hexadecimal: nothing needs decoding to compare it.
     let mut fields = std::str::from_utf8(&bytes).unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     if fields.any(|(name, value)| name == "form_token" && value == token) {
@@ -215,8 +232,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 async fn refuse(center: &Center, who: Option<&str>, aim: &Aim, problem: Problem) -> Response {
-    refusal::note(center, who, &aim.method, &aim.uri, &problem.detail).await;
+    note(center, who, aim, &problem).await;
     if aim.is_api() { problem.into_response() } else { crate::pages::error_page(None, &problem) }
+}
+
+async fn note(center: &Center, known: Option<&str>, aim: &Aim, problem: &Problem) {
+    let Aim { method, uri, source } = aim;
+    refusal::note(center, &Refused { known, named: None, source: *source, method, uri, problem }).await;
 }
 
 /// Back to where they were going, once they are signed in.

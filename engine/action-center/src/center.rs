@@ -1,5 +1,6 @@
 //! The Action Center as a whole: its routes, in their layers, over one site.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,23 +11,31 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use clawback_connectors::Host;
-use clawback_model::Timestamp;
-use clawback_runtime::{Api, Site};
+use clawback_model::{Principal, Timestamp};
+use clawback_runtime::{Api, DryRun, Site, Submission, silent};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
+use crate::attempts::Addresses;
 use crate::oidc::Oidc;
 use crate::pages::LastLook;
+use crate::password::Turns;
 use crate::problem::Problem;
+use crate::refusal::Refusals;
+use crate::server::Bounds;
 use crate::session::Uses;
-use crate::{access, api, headers, idempotency, pages};
+use crate::{access, api, attempts, headers, idempotency, pages, refusal, server};
 
 /// Largest body: a hundred picked messages are far below it.
 const LARGEST_BODY: usize = 1 << 20;
 /// A request that takes longer is given up; a search of many mailboxes is the longest.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// Passwords that are looked at at once; each takes 19 MiB.
-const PASSWORDS_AT_ONCE: usize = 2;
+/// Passwords of strangers, and of browsers and people who are known, that are looked at at once: each takes 19 MiB and a processor.
+const PASSWORDS_AT_ONCE: usize = 1;
+/// Playbooks that are checked at once: some milliseconds of a processor each.
+const CHECKS_AT_ONCE: usize = 2;
+/// Searches that keep nothing, of all callers at once: each asks every mailbox.
+const PREVIEWS_AT_ONCE: usize = 4;
 /// Whole histories, or all of the evidence, that are looked at at once: each reads everything.
 const VERIFYING_AT_ONCE: usize = 1;
 
@@ -35,6 +44,8 @@ const VERIFYING_AT_ONCE: usize = 1;
 pub struct Settings {
     /// Browsers reach it over TLS (a proxy in front of it counts): cookies are for TLS only.
     pub secure: bool,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<IpAddr>,
     /// Where people sign in, beside local accounts.
     pub oidc: Option<Arc<Oidc>>,
     /// What the connectors that are built in say of themselves; none: nobody can ask.
@@ -48,11 +59,22 @@ pub struct Center(Arc<Inner>);
 struct Inner {
     api: Api,
     settings: Settings,
-    passwords: Semaphore,
+    passwords: Passwords,
+    addresses: Addresses,
+    refusals: Refusals,
+    checks: Arc<Semaphore>,
+    previews: Semaphore,
     verifying: Semaphore,
     verifying_evidence: Semaphore,
     last_look: LastLook,
     uses: Uses,
+}
+
+/// Turns to look at passwords. Whoever is known does not wait behind strangers.
+#[derive(Debug)]
+pub(crate) struct Passwords {
+    pub(crate) strangers: Turns,
+    pub(crate) known: Turns,
 }
 
 impl Center {
@@ -61,7 +83,11 @@ impl Center {
         Self(Arc::new(Inner {
             api,
             settings,
-            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
+            passwords: Passwords { strangers: Turns::new(PASSWORDS_AT_ONCE), known: Turns::new(PASSWORDS_AT_ONCE) },
+            addresses: attempts::addresses(),
+            refusals: Refusals::default(),
+            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
+            previews: Semaphore::new(PREVIEWS_AT_ONCE),
             verifying: Semaphore::new(VERIFYING_AT_ONCE),
             verifying_evidence: Semaphore::new(VERIFYING_AT_ONCE),
             last_look: LastLook::default(),
@@ -85,9 +111,35 @@ impl Center {
         self.site().now()
     }
 
-    /// Waits for a turn to look at a password.
-    pub(crate) fn passwords(&self) -> &Semaphore {
+    /// Turns to look at a password.
+    pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
+    }
+
+    /// Addresses that tried passwords lately.
+    pub(crate) fn addresses(&self) -> &Addresses {
+        &self.0.addresses
+    }
+
+    /// What was refused lately.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.0.refusals
+    }
+
+    /// Waits for a turn to check a playbook.
+    pub(crate) fn checks(&self) -> &Arc<Semaphore> {
+        &self.0.checks
+    }
+
+    /// Searches, at a turn, and keeps nothing.
+    pub(crate) async fn preview(
+        &self,
+        who: &Principal,
+        submission: Submission,
+        sample: usize,
+    ) -> Result<DryRun, Problem> {
+        let _turn = self.0.previews.acquire().await.map_err(|_| Problem::internal())?;
+        Ok(self.api().dry_run(who, submission, sample, &silent()).await?)
     }
 
     /// Waits for a turn to look at the whole history.
@@ -127,13 +179,18 @@ impl Center {
             .with_state(center)
     }
 
-    /// Serves until `stop` completes; requests under way are answered first.
-    pub async fn serve(
-        &self,
-        listener: TcpListener,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        axum::serve(listener, self.router()).with_graceful_shutdown(stop).await
+    /// Serves until `stop` completes, within these bounds; requests under way are answered first. Refusals that were only counted are
+    /// written down in the end.
+    pub async fn serve(&self, listener: TcpListener, bounds: Bounds, stop: impl Future<Output = ()>) {
+        // A proxy that nobody named, and all behind it, have one address.
+        let by_address = if self.settings().secure && self.settings().proxies.is_empty() {
+            bounds.connections
+        } else {
+            bounds.by_address
+        };
+        let bounds = Bounds { by_address, proxies: self.settings().proxies.clone(), ..bounds };
+        server::serve(listener, self.router(), bounds, stop).await;
+        refusal::write(self).await;
     }
 }
 

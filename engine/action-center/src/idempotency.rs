@@ -9,7 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use clawback_model::Digest;
+use clawback_model::{Digest, Principal};
 use clawback_runtime::under_key;
 use clawback_store::{Earlier, RequestKey};
 
@@ -35,11 +35,11 @@ const LARGEST_ANSWER: usize = 16 << 20;
 
 pub(crate) async fn once(State(center): State<Center>, request: Request, next: Next) -> Response {
     let key = request.headers().get("idempotency-key").cloned();
-    let caller = request.extensions().get::<Caller>().map(|caller| caller.who.name.clone());
+    let caller = request.extensions().get::<Caller>().map(|caller| caller.who.clone());
     match (key, caller) {
-        (Some(key), Some(name)) if request.method() == Method::POST => {
+        (Some(key), Some(who)) if request.method() == Method::POST => {
             // Carried out to its end even if the caller goes away: whoever sends it again finds the answer, not a stuck key.
-            let done = tokio::spawn(async move { with_key(&center, &key, &name, request, next).await }).await;
+            let done = tokio::spawn(async move { with_key(&center, &key, &who, request, next).await }).await;
             done.unwrap_or_else(|_| Err(Problem::internal())).unwrap_or_else(IntoResponse::into_response)
         }
         _ => next.run(request).await,
@@ -49,17 +49,18 @@ pub(crate) async fn once(State(center): State<Center>, request: Request, next: N
 async fn with_key(
     center: &Center,
     key: &HeaderValue,
-    name: &str,
+    who: &Principal,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     let key = key.to_str().ok().filter(|key| !key.is_empty() && key.len() <= LONGEST_KEY);
     let key = key.ok_or_else(|| Problem::bad_request("Idempotency-Key: 1 to 255 visible ASCII characters"))?.to_owned();
+    let name = who.name.as_str();
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, LARGEST)
-        .await
-        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", "the body is larger than 4 MiB"))?;
-    let mut asked = format!("{} {}\n", parts.method, parts.uri).into_bytes();
+    let body = to_bytes(body, LARGEST).await.map_err(|error| Problem::unread(&error, "the body", LARGEST))?;
+    // With the roles: a token that brings fewer is not told what another of the same owner was.
+    let roles: Vec<&str> = who.roles.iter().map(|role| role.as_str()).collect();
+    let mut asked = format!("{} {}\n{}\n", parts.method, parts.uri, roles.join(",")).into_bytes();
     asked.extend_from_slice(&body);
     let now = center.now();
     let history = &center.site().history;

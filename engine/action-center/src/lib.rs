@@ -8,18 +8,26 @@
 
 mod access;
 mod api;
+mod attempts;
 mod body;
 mod center;
+mod connections;
+mod device;
 mod export;
 mod headers;
+mod host;
 mod idempotency;
 pub mod json;
+mod limiter;
 mod oidc;
 mod pages;
 mod password;
 mod problem;
 mod refusal;
+mod server;
 mod session;
+mod slow;
+mod source;
 mod words;
 
 pub use api::openapi;
@@ -27,3 +35,4 @@ pub use center::{Center, Settings};
 pub use export::{ExportFormat, export};
 pub use oidc::{Oidc, OidcConfig, OidcError};
 pub use password::hash_password;
+pub use server::{Bounds, serve};

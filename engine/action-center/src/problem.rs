@@ -42,13 +42,23 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address; see /api/v1/openapi.json")
     }
 
+    /// A body that is too large, or did not come to its end.
+    pub(crate) fn unread(error: &(dyn std::error::Error + 'static), what: &str, most: usize) -> Self {
+        let said = chain(error);
+        if said.contains("length limit") {
+            let detail = format!("{what} is larger than {} MiB", most >> 20);
+            return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body", detail);
+        }
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body", format!("{what} was not sent to its end: {said}"))
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// Whether the caller was refused by a rule, rather than mistaken or unlucky.
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self.status, 401 | 403)
+        matches!(self.status, 401 | 403 | 429)
     }
 }
 
@@ -61,7 +71,7 @@ impl IntoResponse for Problem {
         if self.status == 401 {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == 503 {
+        if matches!(self.status, 429 | 503) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         response.extensions_mut().insert(self);
@@ -76,7 +86,7 @@ impl From<Error> for Problem {
             tracing::error!(error = chain(&error), "A request failed.");
         }
         // What the database said is for the log; the caller gets the sentence.
-        Self::new(status, code, error.to_string())
+        Self::new(status, code, without_places(&error))
     }
 }
 
@@ -109,6 +119,16 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// What an error says to whoever may read, which is not where things lie on the machine that serves.
+fn without_places(error: &Error) -> String {
+    match error {
+        Error::UnknownPlaybook { name, known, .. } => format!("no playbook `{name}`; known are {known}"),
+        Error::PlaybookPath { name, .. } => format!("`{name}` is a path; give the name of a playbook"),
+        Error::File { .. } => "a file of this site cannot be read; the log says which".to_owned(),
+        error => error.to_string(),
+    }
+}
+
 /// The one table of codes.
 fn classify(error: &Error) -> (StatusCode, &'static str) {
     use clawback_model::VoteRefused;
@@ -139,6 +159,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::LastAdministrator { .. } => (StatusCode::CONFLICT, "last-administrator"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
         Error::Picks(_) => (StatusCode::UNPROCESSABLE_ENTITY, "picks"),
+        Error::TooLong(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-long"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),
         Error::NothingSearched { .. } => (StatusCode::BAD_GATEWAY, "nothing-searched"),

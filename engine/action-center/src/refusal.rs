@@ -1,23 +1,190 @@
-//! What is refused is noted: who asked for what, and why not.
+//! What is refused is noted: who asked for what, and why not. A flood of refusals is counted and written down a few times a
+//! second, and what strangers are refused again and again stands in one row for each address and reason.
+
+use std::collections::HashMap;
+use std::mem::take;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::http::{Method, Uri};
-use clawback_model::visible_line;
+use clawback_model::{Rate, Timestamp, visible_line};
 use clawback_store::Refusal;
 
 use crate::center::Center;
+use crate::limiter::Limiter;
+use crate::problem::{Problem, chain};
+use crate::source::Source;
 
 /// Longest text that is kept of a request or a reason.
 const LONGEST: usize = 200;
+/// How often refusals are written down at once when they come; the rest waits for [`LATER`].
+const WRITES: Rate = Rate { burst: 20, every: Duration::from_millis(500) };
+/// When what was only counted is written down.
+const LATER: Duration = Duration::from_secs(1);
+/// A row counts refusals for so long; then a new one begins.
+const COUNTED: Duration = Duration::from_hours(1);
+/// Rows that are counted on, and refusals that wait to be written.
+const MOST: usize = 1_024;
+/// Names that one address may have noted by themselves; beyond, all names it gives are counted as one.
+const NAMES: Rate = Rate { burst: 16, every: Duration::from_mins(10) };
+
+/// A refusal that is about to be noted.
+#[derive(Debug)]
+pub(crate) struct Refused<'a> {
+    /// The principal who has shown that they are it.
+    pub(crate) known: Option<&'a str>,
+    /// The name that a stranger gave.
+    pub(crate) named: Option<&'a str>,
+    pub(crate) source: Source,
+    pub(crate) method: &'a Method,
+    pub(crate) uri: &'a Uri,
+    pub(crate) problem: &'a Problem,
+}
+
+/// Refusals that are the same: of a principal in all that is kept of it, of a stranger in the address, the reason and the name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    known: Option<String>,
+    named: Option<String>,
+    source: Source,
+    code: &'static str,
+    /// Only of a principal: a stranger may make up as many as they like.
+    text: Option<(String, String)>,
+}
+
+/// What has been refused at this node.
+#[derive(Debug)]
+pub(crate) struct Refusals {
+    inner: Mutex<Inner>,
+    turn: tokio::sync::Mutex<()>,
+    names: Limiter<Source>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    waiting: HashMap<Key, Refusal>,
+    /// Rows that are counted on, and since when.
+    rows: HashMap<Key, (i64, Timestamp)>,
+    writes: Timestamp,
+    is_due_later: bool,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self { inner: Mutex::default(), turn: tokio::sync::Mutex::default(), names: Limiter::new(NAMES) }
+    }
+}
 
 /// Notes a refusal. One that cannot be noted is at least logged.
-pub(crate) async fn note(center: &Center, principal: Option<&str>, method: &Method, uri: &Uri, reason: &str) {
+pub(crate) async fn note(center: &Center, refused: &Refused<'_>) {
+    let now = center.now();
+    let at_once = center.refusals().count(refused, now);
+    if at_once {
+        write(center).await;
+    } else if center.refusals().begins_later() {
+        let center = center.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(LATER).await;
+            center.refusals().inner().is_due_later = false;
+            write(&center).await;
+        });
+    }
+}
+
+/// Writes down what has only been counted. Whoever has the turn writes for all.
+pub(crate) async fn write(center: &Center) {
+    let refusals = center.refusals();
+    let _turn = refusals.turn.lock().await;
+    let (keys, noted) = refusals.take(center.now());
+    if noted.is_empty() {
+        return;
+    }
+    match center.site().history.note_refusals(&noted).await {
+        Ok(rows) => refusals.keep(keys, rows, &noted),
+        Err(error) => tracing::error!(error = chain(&error), "{} refusals not noted.", noted.len()),
+    }
+}
+
+impl Refusals {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a refusal; whether it is to be written at once.
+    fn count(&self, refused: &Refused<'_>, now: Timestamp) -> bool {
+        let refusal = described(refused, now);
+        let mut key = Key {
+            known: refusal.known.clone(),
+            named: refusal.principal.clone().filter(|_| refused.known.is_none()),
+            source: refused.source,
+            code: refused.problem.code,
+            text: refused.known.map(|_| (refusal.request.clone(), refusal.reason.clone())),
+        };
+        let has = |inner: &Inner, key: &Key| inner.waiting.contains_key(key) || inner.rows.contains_key(key);
+        if key.named.is_some() && !has(&self.inner(), &key) && self.names.take(refused.source, now).is_err() {
+            key.named = None;
+        }
+        let mut inner = self.inner();
+        if !has(&inner, &key) {
+            let Refusal { principal, source, request, reason, .. } = &refusal;
+            tracing::warn!(principal, source, request, reason, "Refused.");
+        }
+        if inner.waiting.len() >= MOST && !inner.waiting.contains_key(&key) {
+            // From too many places at once to tell them apart.
+            key = Key { known: None, named: None, source: Source::default(), code: key.code, text: None };
+        }
+        let unnamed = key.known.is_none() && key.named.is_none();
+        let refusal =
+            if unnamed { Refusal { principal: None, source: key.source.to_string(), ..refusal } } else { refusal };
+        let waiting = inner.waiting.entry(key).or_insert(Refusal { times: 0, ..refusal });
+        waiting.times += 1;
+        waiting.last_at = now;
+        match WRITES.take(inner.writes, now) {
+            Ok(writes) => {
+                inner.writes = writes;
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Whether the caller is to write later.
+    fn begins_later(&self) -> bool {
+        !std::mem::replace(&mut self.inner().is_due_later, true)
+    }
+
+    /// What waits, each with its row if it has one.
+    fn take(&self, now: Timestamp) -> (Vec<Key>, Vec<(Option<i64>, Refusal)>) {
+        let mut inner = self.inner();
+        let waiting = take(&mut inner.waiting);
+        inner.rows.retain(|_, (_, since)| now.since(*since) < COUNTED);
+        let row = |key: &Key| inner.rows.get(key).map(|(row, _)| *row);
+        waiting.into_iter().map(|(key, refusal)| (key.clone(), (row(&key), refusal))).unzip()
+    }
+
+    fn keep(&self, keys: Vec<Key>, rows: Vec<i64>, noted: &[(Option<i64>, Refusal)]) {
+        let mut inner = self.inner();
+        for ((key, row), (_, refusal)) in keys.into_iter().zip(rows).zip(noted) {
+            if inner.rows.len() >= MOST && !inner.rows.contains_key(&key) {
+                inner.rows.clear();
+            }
+            inner.rows.entry(key).and_modify(|known| known.0 = row).or_insert((row, refusal.at));
+        }
+    }
+}
+
+fn described(refused: &Refused<'_>, now: Timestamp) -> Refusal {
     // Without the query: it may hold what should not be kept.
-    let request = visible_line(&format!("{method} {}", uri.path()), LONGEST);
-    let principal = principal.map(|name| visible_line(name, LONGEST));
-    let reason = visible_line(reason, LONGEST);
-    tracing::warn!(principal, request, reason, "Refused.");
-    let refusal = Refusal { at: center.now(), principal, request, reason };
-    if let Err(error) = center.site().history.note_refusal(&refusal).await {
-        tracing::error!(%error, "Refusal not noted.");
+    let request = visible_line(&format!("{} {}", refused.method, refused.uri.path()), LONGEST);
+    let name = refused.known.or(refused.named).filter(|name| !name.is_empty());
+    Refusal {
+        at: now,
+        last_at: now,
+        times: 1,
+        known: refused.known.map(str::to_owned),
+        principal: name.map(|name| visible_line(name, LONGEST)),
+        source: refused.source.to_string(),
+        request,
+        reason: visible_line(&refused.problem.detail, LONGEST),
     }
 }

@@ -507,6 +507,9 @@ pub(crate) struct ServeArgs {
     /// Browsers come through a proxy with TLS: cookies are for TLS only, and other addresses than loopback may be listened at
     #[arg(long)]
     pub(crate) behind_tls: bool,
+    /// A proxy in front, by the address that it comes from: whom it stands for is read in its X-Forwarded-For
+    #[arg(long, value_name = "ADDR", requires = "behind_tls")]
+    pub(crate) proxy: Vec<std::net::IpAddr>,
     /// Leave the work to other nodes
     #[arg(long)]
     pub(crate) no_worker: bool,

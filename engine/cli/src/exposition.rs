@@ -9,6 +9,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use clawback_action_center::Bounds;
 use clawback_runtime::Site;
 use tokio::task::JoinHandle;
 
@@ -17,6 +18,8 @@ use crate::output;
 
 /// How long an answer waits for the database.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Connections at once.
+const CONNECTIONS: usize = 32;
 /// The format of [`clawback_runtime::Metrics::exposition`].
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -37,11 +40,8 @@ pub(crate) async fn serve(address: SocketAddr, site: Arc<Site>) -> Result<Servin
     let listener = tokio::net::TcpListener::bind(address).await.map_err(refused)?;
     output::note(&format!("metrics at http://{}/metrics", listener.local_addr()?));
     let router = Router::new().route("/metrics", get(metrics)).route("/healthz", get(health)).with_state(site);
-    Ok(Serving(tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "Metrics are served no more.");
-        }
-    })))
+    let ever = std::future::pending();
+    Ok(Serving(tokio::spawn(clawback_action_center::serve(listener, router, Bounds::of(CONNECTIONS), ever))))
 }
 
 /// The gauges of the site are read when somebody asks. While the database does not answer, those of this node are told alone.

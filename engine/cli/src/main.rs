@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod config;
+mod descriptors;
 mod exposition;
 mod failure;
 mod here;
@@ -21,6 +22,10 @@ use clap::Parser as _;
 
 use crate::args::{Cli, Command, ConnectorsCommand};
 use crate::failure::{Exit, Failure};
+
+/// What many short-lived tasks took goes back to the system; with glibc's it stays.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

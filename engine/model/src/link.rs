@@ -25,6 +25,12 @@ impl PublicUrl {
         self.page(&format!("/remediations/{id}"))
     }
 
+    /// The name or the address of its host, without a port.
+    pub fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        host_of(rest.split('/').next().unwrap_or_default())
+    }
+
     /// A page by its path, which begins with `/`.
     pub fn page(&self, path: &str) -> String {
         format!("{}{path}", self.0)
@@ -60,6 +66,14 @@ impl fmt::Display for PublicUrl {
     }
 }
 
+/// The host of an authority (RFC 3986, section 3.2): without a port, and an IPv6 address without its brackets.
+pub fn host_of(authority: &str) -> &str {
+    if let Some((address, _)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return address;
+    }
+    authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +88,14 @@ mod tests {
             ("http://[::1]:8080", "http://[::1]:8080"),
         ] {
             assert_eq!(url(given).unwrap().remediation(&id), format!("{page}/remediations/{id}"));
+        }
+        for (given, host) in [
+            ("https://clawback.example", "clawback.example"),
+            ("https://clawback.example:8443/soc", "clawback.example"),
+            ("http://[::1]:8080", "::1"),
+            ("http://192.0.2.1", "192.0.2.1"),
+        ] {
+            assert_eq!(url(given).unwrap().host(), host);
         }
         for wrong in [
             "clawback.example",

@@ -55,7 +55,10 @@ impl miette::Diagnostic for Diagnostic {
     }
 }
 
-/// Every mistake of one playbook, in the order of the file. Never empty.
+/// Mistakes of one playbook that are told; to say where each is takes time, and whoever mends these finds the others.
+const MOST: usize = 100;
+
+/// The mistakes of one playbook, in the order of the file, a hundred at most. Never empty.
 #[derive(Debug, Clone)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
@@ -123,12 +126,13 @@ pub(crate) struct Report {
     found: RefCell<Vec<Diagnostic>>,
 }
 
-/// A mistake that was just reported, to which a hint can be added.
-pub(crate) struct Reported<'a>(&'a Report);
+/// A mistake that was just reported, to which a hint can be added; none if it was one too many.
+pub(crate) struct Reported<'a>(Option<&'a Report>);
 
 impl Reported<'_> {
     pub(crate) fn help(self, hint: impl Into<String>) {
-        if let Some(last) = self.0.found.borrow_mut().last_mut() {
+        let Some(report) = self.0 else { return };
+        if let Some(last) = report.found.borrow_mut().last_mut() {
             last.hint = Some(hint.into());
         }
     }
@@ -152,6 +156,9 @@ impl Report {
         message: impl Into<String>,
         label: impl Into<String>,
     ) -> Reported<'_> {
+        if self.found.borrow().len() >= MOST {
+            return Reported(None);
+        }
         let (line, column) = place(&self.text, span.start);
         // A block's span would paint half the file; its first line says where.
         let first_line = self.text.get(span.clone()).and_then(|text| text.find('\n'));
@@ -167,7 +174,7 @@ impl Report {
             span,
             source: self.source.clone(),
         });
-        Reported(self)
+        Reported(Some(self))
     }
 
     /// A mistake inside a script, shown in the script's own text.
@@ -178,7 +185,7 @@ impl Report {
         let mut found = self.found.borrow_mut();
         let same =
             |known: &Diagnostic| known.file == file && known.line == error.line && known.message == error.message;
-        if found.iter().any(same) {
+        if found.len() >= MOST || found.iter().any(same) {
             return;
         }
         found.push(Diagnostic {
@@ -194,8 +201,9 @@ impl Report {
         });
     }
 
+    /// The line of a byte, for a mistake that is about to be told; 0 where no more are.
     pub(crate) fn line(&self, at: usize) -> usize {
-        place(&self.text, at).0
+        if self.found.borrow().len() < MOST { place(&self.text, at).0 } else { 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -241,4 +249,24 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
         .filter(|(distance, word)| *distance <= allowed || (given.len() > 3 && word.starts_with(given)))
         .min()
         .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever writes seven thousand mistakes is told a hundred, and pays for a hundred.
+    #[test]
+    fn so_many_mistakes_are_told_and_no_more() {
+        let report = Report::new("p.yaml", "a\nb\n");
+        for number in 0..MOST + 50 {
+            let line = report.line(2);
+            assert_eq!(line, if number < MOST { 2 } else { 0 });
+            report.error("unknown-key", 2..3, format!("mistake {number}"), "here").help(format!("hint {number}"));
+        }
+        let found = report.finish();
+        assert_eq!(found.len(), MOST);
+        let last = found.iter().last().unwrap();
+        assert_eq!((last.message.as_str(), last.hint.as_deref()), ("mistake 99", Some("hint 99")));
+    }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use clawback_connectors::MailStore as _;
 use clawback_model::{
     Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, IllegalTransition, Inputs,
-    Investigation, InvestigationId, LocationKind, Origin, Permission, Picked, PlanDigest, PlanSummary, Principal,
-    PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Timestamp,
-    Vote,
+    Investigation, InvestigationId, LONGEST_NAME, LONGEST_TEXT, LocationKind, Origin, Permission, Picked, PlanDigest,
+    PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status,
+    StopReason, Target, Timestamp, TooLong, Vote, check_inputs, check_length, check_picked,
 };
 use clawback_playbooks::{Bound, Playbook};
 use clawback_store::{Filing, Refusal, RequestKey};
@@ -216,6 +216,7 @@ impl Api {
     pub async fn vote(&self, who: &Principal, id: &RemediationId, ballot: Ballot) -> Result<Remediation, Error> {
         let now = self.site.now();
         let Ballot { decision, digest, comment, seen } = ballot;
+        check_length("the comment", LONGEST_TEXT, comment.as_deref().unwrap_or_default())?;
         if decision == Decision::Approve && self.site.history.load(id).await?.status == Status::PendingApproval {
             let proven = self.site.history.prove_plan(id).await?;
             // A session without stores cannot act on it either.
@@ -363,6 +364,7 @@ impl Api {
         if automatic && who.kind != PrincipalKind::Service {
             return Err(Error::NotAService { name: who.name.clone(), source_given: submission.source });
         }
+        check_lengths(&submission)?;
         let (path, source) = self.site.library.playbook_source(&submission.playbook)?;
         let playbook = load(&self.site, &path, &source)?;
         let bound = playbook.bind(&submission.inputs, as_of.unwrap_or(self.site.now()))?;
@@ -584,4 +586,11 @@ pub(crate) async fn approval_for(
     let approvals = &site.approvals;
     let escalate_at = if approvals.escalate_to.is_empty() { 0.0 } else { approvals.escalate_at };
     Ok((rule.map(|rule| rule.reminding(approvals.remind_at, escalate_at)), decided_by))
+}
+/// What is kept of a submission is shown in lists.
+fn check_lengths(submission: &Submission) -> Result<(), TooLong> {
+    check_length("the name", LONGEST_NAME, submission.name.as_deref().unwrap_or_default())?;
+    check_length("the description", LONGEST_TEXT, submission.description.as_deref().unwrap_or_default())?;
+    check_inputs(&submission.inputs)?;
+    check_picked(&submission.picked)
 }

@@ -29,6 +29,8 @@ pub enum Error {
     #[error(transparent)]
     Picks(#[from] clawback_model::PickError),
     #[error(transparent)]
+    TooLong(#[from] clawback_model::TooLong),
+    #[error(transparent)]
     Limit(#[from] LimitExceeded),
     #[error(transparent)]
     Vote(#[from] VoteRefused),

@@ -13,6 +13,7 @@ impl Api {
     /// halted already stays as it is; the answer is the halt that stands.
     pub async fn halt(&self, who: &Principal, reason: &str) -> Result<Halt, Error> {
         allow(who, clawback_model::Permission::Administer)?;
+        clawback_model::check_length("the reason", clawback_model::LONGEST_TEXT, reason)?;
         Ok(self.site().history.halt(reason, &who.name, self.site().now()).await?)
     }
 

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clawback_model::visible_line;
 use clawback_playbooks::{Env, Playbook};
 use clawback_scripting::Lists;
 
 use crate::error::Error;
+
+/// Bytes of a playbook's file name without its ending; with it, what every file system takes.
+const LONGEST_STEM: usize = 240;
 
 /// Playbooks, scripts and lists as they are on disk now. Read anew at every use, so that an edit needs no restart; what a
 /// remediation runs is frozen: the playbook at submit, the effect of the scripts with the plan.
@@ -42,18 +46,20 @@ impl Library {
             let folder = self.workflows.display().to_string();
             return Err(Error::PlaybookPath { name: name.to_owned(), folder });
         }
+        // What cannot name a file names none.
+        let is_name = stem.len() <= LONGEST_STEM && !stem.contains(char::is_control);
         let path = self.workflows.join(format!("{stem}.yaml"));
-        match clawback_files::read_policy(&path) {
-            Ok(source) => Ok((path.display().to_string(), source)),
-            Err(error) if error.is_missing() => match self.shipped_workflows.get(stem) {
+        match is_name.then(|| clawback_files::read_policy(&path)) {
+            Some(Ok(source)) => Ok((shown(&path), source)),
+            Some(Err(error)) if !error.is_missing() => Err(Error::File { path: shown(&path), detail: error.reason() }),
+            _ => match self.shipped_workflows.get(stem) {
                 Some(source) => Ok((format!("{stem}.yaml"), source.clone())),
                 None => Err(Error::UnknownPlaybook {
-                    name: name.to_owned(),
+                    name: visible_line(name, LONGEST_STEM),
                     folder: self.workflows.display().to_string(),
                     known: self.playbook_names().join(", "),
                 }),
             },
-            Err(error) => Err(Error::File { path: path.display().to_string(), detail: error.reason() }),
         }
     }
 
@@ -115,6 +121,13 @@ impl Library {
         let Scripts { sources: scripts, unreadable } = self.scripts()?;
         Ok(Env { scripts, unreadable, limits, lists: self.lists.clone(), ..Env::default() })
     }
+}
+
+/// A file of a folder of the site, as mistakes in it name it: whoever may run playbooks need not know where they lie.
+fn shown(path: &Path) -> String {
+    let mut names: Vec<_> = path.iter().rev().take(2).map(|name| name.to_string_lossy()).collect();
+    names.reverse();
+    names.join("/")
 }
 
 pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Error {

@@ -29,8 +29,9 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (12, "store_holds", include_str!("../migrations/sqlite/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/sqlite/0013_who_touched.sql")),
     (14, "plan_parts", include_str!("../migrations/sqlite/0014_plan_parts.sql")),
-    (18, "log", include_str!("../migrations/sqlite/0018_log.sql")),
-    (19, "told_sessions", include_str!("../migrations/sqlite/0019_told_sessions.sql")),
+    (15, "refusals_of_strangers", include_str!("../migrations/sqlite/0015_refusals_of_strangers.sql")),
+    (16, "log", include_str!("../migrations/sqlite/0016_log.sql")),
+    (17, "told_sessions", include_str!("../migrations/sqlite/0017_told_sessions.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -47,8 +48,9 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (12, "store_holds", include_str!("../migrations/postgres/0012_store_holds.sql")),
     (13, "who_touched", include_str!("../migrations/postgres/0013_who_touched.sql")),
     (14, "plan_parts", include_str!("../migrations/postgres/0014_plan_parts.sql")),
-    (18, "log", include_str!("../migrations/postgres/0018_log.sql")),
-    (19, "told_sessions", include_str!("../migrations/postgres/0019_told_sessions.sql")),
+    (15, "refusals_of_strangers", include_str!("../migrations/postgres/0015_refusals_of_strangers.sql")),
+    (16, "log", include_str!("../migrations/postgres/0016_log.sql")),
+    (17, "told_sessions", include_str!("../migrations/postgres/0017_told_sessions.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

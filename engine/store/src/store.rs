@@ -9,7 +9,7 @@ use crate::principals::{SiteEvent, append};
 use crate::schema;
 
 /// The step of the schema since which events of the site tell of sweeps and schedules.
-const TOLD_SINCE: i64 = 19;
+const TOLD_SINCE: i64 = 17;
 
 /// The action history. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]

@@ -116,6 +116,13 @@ async fn the_same_key_submits_once() {
     let other = json!({ "playbook": "purge", "inputs": { "sender": "x@evil.example" } });
     let other = center.call_with(ann, "POST", "/api/v1/remediations", Some(other), &key).await;
     assert_eq!((other.status, other.json()["code"].as_str()), (422, Some("key-used")));
+    // A token of the same owner that brings fewer roles is not told what this one was.
+    let less = clawback_runtime::NewToken::generate(clawback_tests::site::random);
+    let terms =
+        clawback_store::TokenTerms { scope: Some(&[Role::Viewer]), ..clawback_store::TokenTerms::labelled("less") };
+    center.api.site().history.add_token("ann", &less.digest(), terms, "test", super::NOON).await.unwrap();
+    let told = center.call_with(less.reveal(), "POST", "/api/v1/remediations", body(), &key).await;
+    assert_eq!((told.status, told.json()["code"].as_str()), (422, Some("key-used")));
     // Somebody else's key of the same name is another key.
     assert_eq!(center.call_with(&desk.ben, "POST", "/api/v1/remediations", body(), &key).await.status, 202);
     let all = center.call(ann, "GET", "/api/v1/remediations", None).await.json();
@@ -129,7 +136,7 @@ async fn a_key_whose_node_died_tells_what_was_filed_or_is_free() {
     let body = || Some(json!({ "playbook": "purge", "inputs": { "sender": SENDER } }));
     let key = [("idempotency-key", "ticket-4711")];
     let post = async || center.call_with(ann, "POST", "/api/v1/remediations", body(), &key).await;
-    let asked = Digest::of(format!("POST /api/v1/remediations\n{}", body().unwrap()).as_bytes());
+    let asked = Digest::of(format!("POST /api/v1/remediations\nanalyst,approver\n{}", body().unwrap()).as_bytes());
     let of = RequestKey { principal: "ann".to_owned(), key: key[0].1.to_owned() };
     let history = &center.api.site().history;
     let take = async || {
@@ -227,7 +234,8 @@ async fn a_check_is_bounded() {
     let body = json!({ "name": "x".repeat(200), "source": wrong });
     let checked = desk.center.call(&desk.ann, "POST", "/api/v1/checks", Some(body)).await;
     assert_eq!((checked.status, &checked.json()["ok"]), (200, &json!(false)));
-    assert!(checked.text.len() < 4 << 20, "{}", checked.text.len());
+    assert_eq!(checked.json()["diagnostics"].as_array().unwrap().len(), 100, "the first hundred mistakes");
+    assert!(checked.text.len() < 1 << 18, "{}", checked.text.len());
 }
 
 #[tokio::test]
@@ -304,6 +312,13 @@ async fn a_detector_suggests_and_a_person_cannot_pose_as_one() {
 async fn bad_requests_are_named() {
     let desk = desk().await;
     let (center, ann) = (&desk.center, &desk.ann);
+    let sent = |field: &str, value: Value| {
+        let mut body = json!({ "playbook": "purge", "inputs": { "sender": SENDER } });
+        body[field] = value;
+        body
+    };
+    let unknown: std::collections::BTreeMap<String, &str> =
+        (0..40_000).map(|number| (format!("n{number}"), "x")).collect();
     for (method, path, body, status, says) in [
         ("GET", "/api/v1/remediations?status=lost", None, 400, "status"),
         ("GET", "/api/v1/remediations?limit=0", None, 400, "limit"),
@@ -316,9 +331,20 @@ async fn bad_requests_are_named() {
         ("POST", "/api/v1/remediations", Some(json!({ "playbook": "purge" })), 422, "sender"),
         ("POST", "/api/v1/remediations", Some(json!({ "play": "purge" })), 400, "play"),
         ("POST", "/api/v1/remediations", None, 415, "JSON"),
+        ("POST", "/api/v1/remediations", Some(json!({ "playbook": "n".repeat(10_000) })), 404, "nnn…"),
+        ("GET", "/api/v1/playbooks/a%00b", None, 404, "a\\u{0}b"),
+        ("GET", &format!("/api/v1/playbooks/{}", "n".repeat(10_000)), None, 404, "nnn…"),
+        ("POST", "/api/v1/remediations", Some(sent("name", json!("x".repeat(201)))), 422, "200 characters"),
+        ("POST", "/api/v1/remediations", Some(sent("description", json!("x".repeat(4_001)))), 422, "4000 characters"),
+        ("POST", "/api/v1/remediations", Some(sent("inputs", json!(unknown))), 422, "100 names"),
+        ("POST", "/api/v1/previews", Some(sent("inputs", json!({ "sender": "x".repeat(70_000) }))), 422, "65536 bytes"),
+        ("POST", "/api/v1/previews", Some(sent("inputs", json!({ "sender": vec!["x"; 6_000] }))), 422, "5000 values"),
     ] {
         let answer = center.call(ann, method, path, body).await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
+        assert!(answer.text.len() < 1_000, "{} bytes", answer.text.len());
+        // Where things lie on the machine that serves is nobody's business.
+        assert!(!answer.text.contains("/tmp") && !answer.text.contains(".yaml"), "{}", answer.text);
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert!(answer.json()["detail"].as_str().unwrap().contains(says), "{method} {path}: {}", answer.text);
     }

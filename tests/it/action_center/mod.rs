@@ -14,6 +14,7 @@ mod rotation;
 mod schemathesis;
 mod served;
 mod sign_in;
+mod slow;
 
 use std::sync::Arc;
 

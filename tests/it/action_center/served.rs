@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clawback_action_center::{Center, Settings};
+use clawback_action_center::{Bounds, Center, Settings};
 use clawback_runtime::{Worker, silent};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -52,7 +52,7 @@ pub(super) async fn seed(desk: &Desk) -> Vec<Seed> {
 pub(super) struct Served {
     pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
-    server: tokio::task::JoinHandle<std::io::Result<()>>,
+    server: tokio::task::JoinHandle<()>,
     stopped: Arc<AtomicBool>,
     worker: tokio::task::JoinHandle<()>,
 }
@@ -63,7 +63,8 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, told) = oneshot::channel();
-        let server = tokio::spawn(async move { center.serve(listener, async { drop(told.await) }).await });
+        let server =
+            tokio::spawn(async move { center.serve(listener, Bounds::of(256), async { drop(told.await) }).await });
         let stopped = Arc::new(AtomicBool::new(false));
         let worker = Worker::new(Arc::clone(desk.center.api.site()), silent());
         let seen = Arc::clone(&stopped);
@@ -82,6 +83,6 @@ impl Served {
         self.stopped.store(true, Ordering::Relaxed);
         self.worker.await.unwrap();
         drop(self.stop);
-        self.server.await.unwrap().unwrap();
+        self.server.await.unwrap();
     }
 }

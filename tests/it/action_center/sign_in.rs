@@ -23,6 +23,7 @@ async fn a_wrong_password_and_an_unknown_name_look_the_same_and_lock() {
     }
     // Even the right one is not looked at now.
     let locked = desk.center.form("", "/sign-in", "name=ann&password=correct+horse+battery").await;
+    assert_eq!(locked.status, 429);
     assert!(locked.text.contains("try again in 30 s"), "{}", locked.text);
     desk.center.clock.advance(Duration::from_secs(31));
     desk.center.sign_in("ann").await;
@@ -39,10 +40,11 @@ async fn a_series_of_wrong_passwords_does_not_tell_which_names_there_are() {
     let mut waits = Vec::new();
     for round in 0..24 {
         let mut first: Option<Answer> = None;
-        for name in names {
-            let answer = desk.center.form("", "/sign-in", &format!("name={name}&password=wrong+{round}")).await;
+        for (number, name) in names.into_iter().enumerate() {
+            let fields = format!("name={name}&password=wrong+{round}");
+            let answer = desk.center.form_from(&format!("192.0.2.{number}"), "", "/sign-in", &fields).await;
             let first = first.get_or_insert_with(|| answer.clone());
-            assert_eq!((answer.status, &answer.text), (403, &first.text), "`{name}`, round {round}");
+            assert_eq!((answer.status, &answer.text), (first.status, &first.text), "`{name}`, round {round}");
             assert_eq!(answer.headers, first.headers, "`{name}`, round {round}");
         }
         let text = first.unwrap().text;
@@ -68,37 +70,151 @@ async fn a_series_of_wrong_passwords_does_not_tell_which_names_there_are() {
     }
 }
 
+/// The cookies that a sign-in sets: of the session, and of the browser.
+fn cookies(answer: &Answer) -> (String, String) {
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    (answer.cookie("clawback").unwrap(), answer.cookie("clawback-device").unwrap())
+}
+
+const RIGHT: &str = "name=ann&password=correct+horse+battery";
+const WRONG: &str = "name=ann&password=wrong";
+const OWNER: &str = "198.51.100.7";
+const STRANGER: &str = "192.0.2.66";
+
 #[tokio::test]
-async fn other_names_do_not_end_the_wait_of_an_account() {
+async fn a_stranger_keeps_no_owner_out() {
     let desk = desk().await;
-    desk.center.password("ann").await;
-    let tried = async |name: &str, password: &str| {
-        desk.center.form("", "/sign-in", &format!("name={name}&password={password}")).await.text
-    };
-    for _ in 0..5 {
-        tried("ann", "wrong").await;
+    let center = &desk.center;
+    center.password("ann").await;
+    let (_, browser) = cookies(&center.form_from(OWNER, "", "/sign-in", RIGHT).await);
+    for _ in 0..4 {
+        assert_eq!(center.form_from(STRANGER, "", "/sign-in", WRONG).await.status, 403);
     }
-    let history = &desk.center.api.site().history;
+    for _ in 0..20 {
+        let answer = center.form_from(STRANGER, "", "/sign-in", WRONG).await;
+        center.clock.advance(Duration::from_secs(31));
+        assert!(matches!(answer.status, 403 | 429));
+    }
+    assert_eq!(center.form_from(STRANGER, "", "/sign-in", RIGHT).await.status, 429, "the stranger waits");
+    // From where she is, and from her own browser even behind the address of the stranger.
+    cookies(&center.form_from(OWNER, "", "/sign-in", RIGHT).await);
+    let (_, same) = cookies(&center.form_from(STRANGER, &browser, "/sign-in", RIGHT).await);
+    assert_eq!(same, browser, "it stays the same browser");
+
+    // Whoever has her browser may guess no more often than anybody, and costs nobody else anything.
+    for _ in 0..5 {
+        assert_eq!(center.form_from(OWNER, &browser, "/sign-in", WRONG).await.status, 403);
+    }
+    assert_eq!(center.form_from(OWNER, &browser, "/sign-in", RIGHT).await.status, 429);
+    cookies(&center.form_from("198.51.100.8", "", "/sign-in", RIGHT).await);
+
+    // A browser is known for the password that it was shown with, for that name, and not if it says so itself.
+    center.password("ben").await;
+    let forged = format!("{}f", &browser[..browser.len() - 1]);
+    let other = if forged == browser { format!("{}0", &browser[..browser.len() - 1]) } else { forged };
+    center.clock.advance(Duration::from_secs(1));
+    for (cookie, fields) in [(&other, RIGHT), (&browser, "name=ben&password=wrong")] {
+        let mut last = center.form_from(STRANGER, cookie, "/sign-in", fields).await.status;
+        for _ in 0..30 {
+            last = center.form_from(STRANGER, cookie, "/sign-in", fields).await.status;
+        }
+        assert_eq!(last, 429, "{fields}");
+    }
+    center.password("ann").await;
+    assert_eq!(center.form_from(STRANGER, &browser, "/sign-in", RIGHT).await.status, 429, "a new password");
+}
+
+#[tokio::test]
+async fn an_address_cannot_try_all_names() {
+    let desk = desk().await;
+    let center = &desk.center;
+    for name in ["ann", "ben"] {
+        center.password(name).await;
+    }
+    for number in 0..20 {
+        let tried = center.form_from(STRANGER, "", "/sign-in", &format!("name=n{number}&password=password1")).await;
+        assert_eq!(tried.status, 403, "{number}");
+    }
+    let refused = center.form_from(STRANGER, "", "/sign-in", RIGHT).await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.text.contains("too many sign-ins from this address; try again in 30 s"), "{}", refused.text);
+    assert!(!refused.header("set-cookie").contains("clawback="));
+    // Nobody else waits, and right ones do not count.
+    for _ in 0..40 {
+        cookies(&center.form_from(OWNER, "", "/sign-in", RIGHT).await);
+    }
+    center.clock.advance(Duration::from_secs(30));
+    cookies(&center.form_from(STRANGER, "", "/sign-in", RIGHT).await);
+}
+
+#[tokio::test]
+async fn a_name_that_is_tried_from_everywhere_waits_for_strangers() {
+    let desk = desk().await;
+    let center = &desk.center;
+    center.password("ann").await;
+    let (_, browser) = cookies(&center.form_from(OWNER, "", "/sign-in", RIGHT).await);
+    for number in 0..101 {
+        let tried = center.form_from(&format!("192.0.2.{number}"), "", "/sign-in", WRONG).await;
+        assert_eq!(tried.status, 403, "{number}");
+    }
+    let waits = center.form_from("203.0.113.1", "", "/sign-in", RIGHT).await;
+    assert!(waits.text.contains("too many wrong passwords for this name; try again in 30 s"), "{}", waits.text);
+    // Made-up names do not end the wait of an account.
+    let history = &center.api.site().history;
     for number in 0..500 {
         let wrong = Wrong {
             name: Digest::of(format!("made up {number}").as_bytes()),
             is_account: false,
-            at: desk.center.api.site().now(),
+            at: center.api.site().now(),
             forget_before: Timestamp(0),
             most: 100,
         };
         history.count_wrong(&wrong, |_| Duration::ZERO).await.unwrap();
     }
-    assert!(tried("ann", "correct+horse+battery").await.contains("try again in 30 s"));
-    desk.center.clock.advance(Duration::from_secs(31));
-    tried("ann", "wrong").await;
-    assert!(
-        tried("ann", "correct+horse+battery").await.contains("try again in 60 s"),
-        "it was the sixth, not the first"
-    );
+    assert_eq!(center.form_from("203.0.113.1", "", "/sign-in", RIGHT).await.status, 429);
+    cookies(&center.form_from(OWNER, &browser, "/sign-in", RIGHT).await);
+    // That was the right one, which ends it for everybody.
+    cookies(&center.form_from("203.0.113.1", "", "/sign-in", RIGHT).await);
     // A new password is not kept waiting by what was tried with the old one.
-    desk.center.password("ann").await;
-    desk.center.sign_in("ann").await;
+    for _ in 0..5 {
+        center.form_from(STRANGER, "", "/sign-in", WRONG).await;
+    }
+    assert_eq!(center.form_from(STRANGER, "", "/sign-in", RIGHT).await.status, 429);
+    center.password("ann").await;
+    cookies(&center.form_from(STRANGER, "", "/sign-in", RIGHT).await);
+}
+
+#[tokio::test]
+async fn strangers_cannot_push_out_what_was_refused_to_somebody() {
+    let desk = desk().await;
+    let center = &desk.center;
+    let admin = center.add("zoe", PrincipalKind::Person, &[Role::Admin]).await;
+    assert_eq!(
+        center.call(&desk.ben, "POST", "/api/v1/halt", Some(serde_json::json!({ "reason": "x" }))).await.status,
+        403
+    );
+    for number in 0..3_000 {
+        let path = format!("/api/v1/made-up-{number}");
+        assert_eq!(center.call(&format!("cbk_{number}"), "GET", &path, None).await.status, 401);
+    }
+    for number in 0..40 {
+        // As many names from one address as it likes: some are noted by themselves, the others together.
+        center.form_from(&format!("2001:db8::{number:x}"), "", "/sign-in", &format!("name=n{number}&password=x")).await;
+    }
+    let listed = center.call(&admin, "GET", "/api/v1/refusals", None).await.json();
+    let rows = listed.as_array().unwrap();
+    assert!(rows.len() <= 2 + 16 + 2, "{} rows", rows.len());
+    let find = |code: &str| rows.iter().find(|row| row["reason"].as_str().unwrap().contains(code)).unwrap();
+    let flood = find("the token is unknown");
+    assert_eq!(
+        (&flood["times"], &flood["known"], &flood["principal"]),
+        (&3_000.into(), &false.into(), &serde_json::Value::Null)
+    );
+    let ben = find("ben may not do this");
+    assert_eq!((&ben["times"], &ben["known"], &ben["principal"]), (&1.into(), &true.into(), &"ben".into()));
+    let spray: u64 =
+        rows.iter().filter(|row| row["source"] == "2001:db8::/64").map(|row| row["times"].as_u64().unwrap()).sum();
+    assert_eq!(spray, 40);
 }
 
 #[tokio::test]
@@ -135,8 +251,10 @@ async fn a_session_ends_when_it_is_idle_old_signed_out_or_has_a_new_password() {
 #[tokio::test]
 async fn a_refusal_takes_no_more_room_than_a_line() {
     let desk = desk().await;
-    let name = "n".repeat(100_000);
+    let name = "n".repeat(10_000);
     assert_eq!(desk.center.form("", "/sign-in", &format!("name={name}&password=wrong")).await.status, 403);
+    let endless = "n".repeat(100_000);
+    assert_eq!(desk.center.form("", "/sign-in", &format!("name={endless}&password=wrong")).await.status, 413);
     let refusals = desk.center.api.site().history.refusals(10).await.unwrap();
     assert_eq!(refusals[0].principal.as_ref().map(|name| name.chars().count()), Some(200));
 }
@@ -149,6 +267,12 @@ async fn the_cookie_is_for_the_browser_alone() {
     let cookie = answer.header("set-cookie");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
     assert_eq!(answer.header("location"), "/");
+    // What no header can hold is no way back either.
+    for next in ["/%0b/x", "/%c3%bc", "/%20"] {
+        let fields = format!("name=ann&password=correct+horse+battery&next={next}");
+        let answer = desk.center.form("", "/sign-in", &fields).await;
+        assert_eq!((answer.status, answer.header("location")), (303, "/"), "{next}");
+    }
     let page = desk.center.page(cookie.split(';').next().unwrap(), "/pending").await;
     let policy = page.header("content-security-policy");
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");

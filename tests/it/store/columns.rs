@@ -43,8 +43,17 @@ async fn history(database: &Database) {
     assert!(store.renew_session(&Renewal { id, shown: secret, current: secret, new }, at(7)).await.unwrap());
     store.settle_session(&id, &new, at(8)).await.unwrap();
     store.take_key("root", "key", &Digest::of(b"request"), at(9), at(0)).await.unwrap();
-    let refusal = Refusal { at: at(9), principal: None, request: "GET /".into(), reason: "no token".into() };
-    store.note_refusal(&refusal).await.unwrap();
+    let refusal = Refusal {
+        at: at(9),
+        last_at: at(9),
+        times: 1,
+        known: None,
+        source: "192.0.2.1".into(),
+        principal: None,
+        request: "GET /".into(),
+        reason: "no token".into(),
+    };
+    store.note_refusals(&[(None, refusal)]).await.unwrap();
     let wrong = Wrong { name: Digest::of(b"eve"), is_account: false, at: at(9), forget_before: at(0), most: 9 };
     store.count_wrong(&wrong, |_| Duration::from_secs(1)).await.unwrap();
     store.node_alive("node-1", at(4_000_000)).await.unwrap();

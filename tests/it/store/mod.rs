@@ -14,6 +14,7 @@ mod listing;
 mod migrations;
 mod principals;
 mod proofs;
+mod refusals;
 mod remediations;
 mod schedules;
 mod schema;

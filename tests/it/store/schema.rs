@@ -91,6 +91,11 @@ async fn wide_tables_are_read_by_key() {
         ("DELETE FROM attempts WHERE locked_until < 5", 1),
         ("DELETE FROM attempts WHERE number <= (SELECT MAX(number) FROM attempts) - 9", 2),
         (
+            "DELETE FROM refusals WHERE kept_for = '' AND number <= \
+             (SELECT number FROM refusals WHERE kept_for = '' ORDER BY number DESC LIMIT 1 OFFSET 9)",
+            2,
+        ),
+        (
             "SELECT remediation_id FROM slots WHERE schedule = 's' AND remediation_id IS NOT NULL ORDER BY fire_at DESC",
             1,
         ),

@@ -1,5 +1,7 @@
 //! Whether a playbook is right, before anybody runs it.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use clawback_playbooks::Playbook;
@@ -31,11 +33,15 @@ pub(crate) async fn check(
             format!("a name has at most {LONGEST_NAME} characters, and a playbook at most {LARGEST_SOURCE} bytes");
         return Err(Problem::bad_request(detail));
     }
-    let Some(source) = source else {
-        return answer(center.api().check(&name));
-    };
-    // Some milliseconds of a processor, and more for a text that is made to take them; other requests go on meanwhile.
-    let checked = tokio::task::spawn_blocking(move || answer(center.api().check_source(&caller.who, &name, &source)));
+    // Some milliseconds of a processor; other requests go on meanwhile. The turn ends with the work, not with whoever waits for it.
+    let turn = Arc::clone(center.checks()).acquire_owned().await.map_err(|_| Problem::internal())?;
+    let checked = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        match source {
+            Some(source) => answer(center.api().check_source(&caller.who, &name, &source)),
+            None => answer(center.api().check(&name)),
+        }
+    });
     checked.await.map_err(|_| Problem::internal())?
 }
 

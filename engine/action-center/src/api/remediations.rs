@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use clawback_model::{ActionSource, Picked, Remediation, RemediationId, SelectionMode, Severity, Timestamp};
-use clawback_runtime::{Submission, silent};
+use clawback_model::{ActionSource, Picked, Remediation, RemediationId, Request, SelectionMode, Severity, Timestamp};
+use clawback_runtime::Submission;
 use clawback_store::{HistoryFilter, MessageFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
@@ -26,6 +26,8 @@ use crate::problem::Problem;
 const PAGE: u32 = 50;
 /// Rows of a page at most.
 const LARGEST_PAGE: u32 = 1_000;
+/// Bytes of texts after which a page ends, whatever rows were asked for.
+const LARGEST_ANSWER: usize = 4 << 20;
 /// The word for a message without an outcome.
 const OPEN: &str = "open";
 /// Longest time that a caller may wait for a change.
@@ -99,14 +101,29 @@ impl HistoryQuery {
 
     /// The remediations that are asked for, and where the next page begins.
     pub(super) async fn page(&self, center: &Center) -> Result<(Vec<Remediation>, Option<String>), Problem> {
-        let after = optional("after", self.after.as_deref())?;
-        let page = center.site().history.history(&self.filter()?, after, self.limit()?).await?;
-        Ok((page.remediations, page.next.map(|cursor| cursor.to_string())))
+        let mut after = optional("after", self.after.as_deref())?;
+        let (filter, limit) = (self.filter()?, self.limit()? as usize);
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        loop {
+            let left = u32::try_from(limit - found.len()).unwrap_or(PAGE).min(PAGE);
+            let page = center.site().history.history(&filter, after, left).await?;
+            bytes += page.remediations.iter().map(|one| text_of(&one.request)).sum::<usize>();
+            found.extend(page.remediations);
+            after = page.next;
+            if after.is_none() || found.len() >= limit || bytes >= LARGEST_ANSWER {
+                return Ok((found, after.map(|cursor| cursor.to_string())));
+            }
+        }
     }
 
     pub(crate) fn limit(&self) -> Result<u32, Problem> {
         page_size(self.limit)
     }
+}
+
+/// Bytes of a request that lists repeat.
+fn text_of(request: &Request) -> usize {
+    request.name.len() + request.description.len() + request.in_words.len()
 }
 
 /// The words of a list between commas.
@@ -242,8 +259,7 @@ pub(crate) async fn preview(
     if sample > LARGEST_PAGE {
         return Err(Problem::bad_request(format!("sample: at most {LARGEST_PAGE}, not {sample}")));
     }
-    let found = center.api().dry_run(&caller.who, checked(body)?, sample as usize, &silent()).await?;
-    Ok(Json(found.into()))
+    Ok(Json(center.preview(&caller.who, checked(body)?, sample as usize).await?.into()))
 }
 
 /// One remediation, by its own ID, its approval's, its investigation's or its alert's. The `ETag` goes with a decision.

@@ -26,8 +26,18 @@ pub(crate) struct Noted {
 /// A refusal.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RefusalJson {
+    /// When first.
     at: String,
+    /// When last.
+    last_at: String,
+    /// How often.
+    times: u64,
+    /// To whom; of a stranger the name that they gave.
     principal: Option<String>,
+    /// Whether they had shown that they are it, by a token or a session.
+    known: bool,
+    /// The address that it came from; of IPv6 the network.
+    source: Option<String>,
     request: String,
     reason: String,
 }
@@ -109,9 +119,14 @@ pub(crate) async fn verified(
 /// What was refused to whom, the newest first.
 #[utoipa::path(get, path = "/api/v1/refusals", tag = "site", responses((status = 200, body = Vec<RefusalJson>), Problems))]
 pub(crate) async fn refusals(center: State<Center>, caller: Caller) -> Result<Json<Vec<RefusalJson>>, Problem> {
+    crate::refusal::write(&center).await;
     let found = center.api().refusals(&caller.who, 200).await?;
     let item = |refusal: clawback_store::Refusal| RefusalJson {
         at: refusal.at.to_string(),
+        last_at: refusal.last_at.to_string(),
+        times: refusal.times,
+        known: refusal.known.is_some(),
+        source: Some(refusal.source).filter(|source| !source.is_empty()),
         principal: refusal.principal,
         request: refusal.request,
         reason: refusal.reason,

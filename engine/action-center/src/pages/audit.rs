@@ -69,12 +69,15 @@ fn switch(frame: &Frame) -> Markup {
 }
 
 async fn refusals(center: &Center, frame: &Frame) -> Result<Markup, Problem> {
+    crate::refusal::write(center).await;
     let found = center.api().refusals(&frame.who, SHOWN).await?;
     let rows: Vec<Markup> = found
         .iter()
         .map(|refusal| {
             html! { tr {
-                td { (layout::time(refusal.at)) }
+                td { (layout::time(refusal.last_at)) }
+                td { (refusal.times) }
+                td { (refusal.source) }
                 td { (layout::mail(refusal.principal.as_deref().unwrap_or("unknown"))) }
                 td { (layout::mail(&refusal.request)) }
                 td { (layout::mail(&refusal.reason)) }
@@ -83,7 +86,7 @@ async fn refusals(center: &Center, frame: &Frame) -> Result<Markup, Problem> {
         .collect();
     Ok(html! {
         h2 { "What was refused" }
-        (layout::table("Refusals", &["When", "To", "Request", "Why"], &rows, "Nothing was refused."))
+        (layout::table("Refusals", &["Last", "Times", "From", "To", "Request", "Why"], &rows, "Nothing was refused."))
     })
 }
 

@@ -39,9 +39,9 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let fields = Form::<Vec<(String, String)>>::from_request(request, state)
-            .await
-            .map_err(|error| Problem::bad_request(format!("the form cannot be read: {}", error.body_text())))?;
+        let fields = Form::<Vec<(String, String)>>::from_request(request, state).await.map_err(|error| {
+            Problem::new(error.status(), "form", format!("the form cannot be read: {}", error.body_text()))
+        })?;
         Ok(Self(fields.0))
     }
 }

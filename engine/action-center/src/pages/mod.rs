@@ -23,6 +23,7 @@ mod search;
 mod sign_in;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
@@ -55,7 +56,7 @@ impl IntoResponse for PageProblem {
 pub(crate) fn router() -> Router<Center> {
     Router::new()
         .route("/", get(async || Redirect::to("/pending")))
-        .route("/sign-in", get(sign_in::page).post(sign_in::submit))
+        .route("/sign-in", get(sign_in::page).post(sign_in::submit).layer(DefaultBodyLimit::max(sign_in::LARGEST_FORM)))
         .route("/sign-in/oidc", get(sign_in::to_provider))
         .route(crate::oidc::RETURN, get(sign_in::from_provider))
         .route("/sign-out", post(sign_in::sign_out))

@@ -1,7 +1,6 @@
 //! People: who may act, with which roles and tokens. Everybody sees whom to ask; administrators change it.
 
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect};
 use clawback_model::{Permission, Principal, PrincipalKind, Role, is_deceptive};
 use clawback_runtime::TokenOrder;
@@ -12,6 +11,7 @@ use super::fields::Fields;
 use super::frame::Frame;
 use super::{Shown, layout, sign_in};
 use crate::access::Caller;
+use crate::attempts::Trier;
 use crate::body::{optional, word};
 use crate::center::Center;
 use crate::password;
@@ -167,10 +167,7 @@ pub(crate) async fn revoke(State(center): State<Center>, caller: Caller, fields:
 
 /// Whoever has found a session open does not know the password, and cannot keep the account with one of their own.
 pub(crate) async fn change_password(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
-    let refused = |said| Problem::new(StatusCode::FORBIDDEN, "password", said);
-    if let Err(said) = sign_in::check(&center, &caller.who.name, fields.get("current")).await? {
-        return Err(refused(said).into());
-    }
+    sign_in::check(&center, &caller.who.name, fields.get("current"), &Trier::SignedIn).await?;
     let hash = password::hashed(&center, fields.get("password").to_owned()).await?;
     center.api().set_own_password(&caller.who, &hash).await?;
     Ok(Redirect::to("/sign-in").into_response())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use clawback_model::{Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target};
-use clawback_runtime::{DryRun, Submission, silent};
+use clawback_runtime::{DryRun, Submission};
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
@@ -57,7 +57,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
     } else {
         // The action changes nothing of what is found; the plan is made for the one that is chosen.
         let submission = submission(&query, inputs, Action::SoftDelete, SelectionMode::Query, Vec::new())?;
-        Some(center.api().dry_run(&frame.who, submission, SHOWN, &silent()).await?)
+        Some(center.preview(&frame.who, submission, SHOWN).await?)
     };
     let body = html! {
         (form(&query))

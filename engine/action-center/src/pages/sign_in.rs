@@ -1,35 +1,30 @@
 //! Signing in, with a local account or at the identity provider, and out again. A wrong password and an unknown name get the same answer, in the same time;
-//! a name that is tried too often has to wait, longer each time, whether or not anybody has it.
+//! how often is allowed, `attempts` says, whether or not anybody has the name.
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use clawback_model::{Digest, visible_line};
-use clawback_store::Wrong;
+use clawback_model::visible_line;
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::{Shown, layout};
 use crate::access::encoded;
+use crate::attempts::{Counts, Trier};
 use crate::center::Center;
+use crate::device::Device;
 use crate::oidc::{self, Identity, Oidc, OidcError};
 use crate::problem::Problem;
+use crate::refusal::Refused;
 use crate::session::Place;
-use crate::{password, refusal, session};
+use crate::source::Source;
+use crate::{refusal, session};
 
-/// Wrong passwords that cost nothing but the time of looking.
-const FREE: u32 = 4;
-/// The first wait; it doubles with each wrong password.
-const WAIT: Duration = Duration::from_secs(30);
-/// The longest wait: an account is never shut for good by whoever knows its name.
-const LONGEST: Duration = Duration::from_mins(15);
-/// Wrong passwords are forgotten this long after the last wait they led to.
-const FORGOTTEN: Duration = Duration::from_hours(24);
-/// Wrong passwords of names that nobody has which are remembered: more than a node can look at in the longest wait, so that no
-/// wait is pushed out before it ends; some 15 MB.
-const MOST_UNKNOWN: u32 = 100_000;
+/// Largest form that a stranger may send.
+pub(super) const LARGEST_FORM: usize = 16 << 10;
 /// Characters that are shown of what an identity provider says of a failure.
 const LONGEST_ANSWER: usize = 200;
 
@@ -60,29 +55,64 @@ fn form(next: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) ->
 
 /// Only a path of this site; anything else would make the page a signpost to other sites.
 fn local(next: &str) -> &str {
-    let is_path = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\n', '\r', '\t']);
-    if is_path { next } else { "/" }
+    // What a header cannot hold is no path either.
+    let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic()) && !next.contains('\\');
+    let is_path = next.starts_with('/') && !next.starts_with("//");
+    if is_path && is_plain { next } else { "/" }
 }
 
-pub(crate) async fn submit(State(center): State<Center>, fields: Fields) -> Shown {
-    let name = fields.get("name").trim();
-    match check(&center, name, fields.get("password")).await? {
-        Ok(principal) => {
+pub(crate) async fn submit(
+    State(center): State<Center>,
+    Extension(source): Extension<Source>,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Shown {
+    let (name, given) = (fields.get("name").trim(), fields.get("password"));
+    match sign_in(&center, name, given, source, &headers).await {
+        Ok((principal, device)) => {
             let cookie = session::begin(&center, &principal, Place::Here).await?;
-            Ok(([(header::SET_COOKIE, cookie)], Redirect::to(local(fields.get("next")))).into_response())
+            let cookies = AppendHeaders([(header::SET_COOKIE, cookie), (header::SET_COOKIE, device.keep(&center))]);
+            Ok((cookies, Redirect::to(local(fields.get("next")))).into_response())
         }
-        Err(why) => {
-            let (method, uri) = (axum::http::Method::POST, axum::http::Uri::from_static("/sign-in"));
-            refusal::note(&center, Some(name).filter(|name| !name.is_empty()), &method, &uri, &why).await;
+        Err(problem) if problem.status().is_client_error() => {
+            let (method, uri) = (Method::POST, Uri::from_static("/sign-in"));
+            let named = Some(name).filter(|name| !name.is_empty());
+            let refused = Refused { known: None, named, source, method: &method, uri: &uri, problem: &problem };
+            refusal::note(&center, &refused).await;
             let oidc = center.settings().oidc.as_deref();
-            let mut response = layout::plain("Sign in", &form(fields.get("next"), oidc, Some(&why), false));
-            *response.status_mut() = StatusCode::FORBIDDEN;
+            let form = form(fields.get("next"), oidc, Some(&problem.detail), false);
+            let mut response = layout::plain("Sign in", &form);
+            *response.status_mut() = problem.status();
             Ok(response)
         }
+        Err(problem) => Err(problem.into()),
     }
 }
 
-/// Sends the browser to the identity provider.
+/// The principal whose name and password these are, and the browser that has shown them.
+async fn sign_in(
+    center: &Center,
+    name: &str,
+    given: &str,
+    source: Source,
+    headers: &HeaderMap,
+) -> Result<(String, Device), Problem> {
+    let history = &center.site().history;
+    if let Some(device) = Device::shown(center, headers)
+        && let Some(account) = history.account(name).await?
+        && device.is_of(name, &account.password)
+    {
+        check(center, name, given, &Trier::Known(device.clone())).await?;
+        return Ok((account.principal.name, device));
+    }
+    let taken = center.addresses().take(source, center.now());
+    taken.map_err(|wait| too_many("sign-ins from this address", wait, "address-waits"))?;
+    let (principal, password) = check(center, name, given, &Trier::Stranger(source)).await?;
+    center.addresses().give_back(&source);
+    let device = Device::new(center, &principal, &password);
+    Ok((principal, device))
+}
+
 pub(crate) async fn to_provider(State(center): State<Center>, Asked(query): Asked) -> Shown {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
     let (url, errand) = oidc.begin(local(query.get("next"))).await?;
@@ -90,7 +120,12 @@ pub(crate) async fn to_provider(State(center): State<Center>, Asked(query): Aske
 }
 
 /// Takes back whom the identity provider has signed in.
-pub(crate) async fn from_provider(State(center): State<Center>, Asked(query): Asked, headers: HeaderMap) -> Shown {
+pub(crate) async fn from_provider(
+    State(center): State<Center>,
+    Extension(source): Extension<Source>,
+    Asked(query): Asked,
+    headers: HeaderMap,
+) -> Shown {
     let came_back = take_back(&center, &query, &headers).await;
     let forget = session::forget_errand(&center);
     match came_back {
@@ -100,8 +135,9 @@ pub(crate) async fn from_provider(State(center): State<Center>, Asked(query): As
             Ok((cookies, Redirect::to(&next)).into_response())
         }
         Err(problem) => {
-            let uri = axum::http::Uri::from_static(oidc::RETURN);
-            refusal::note(&center, None, &axum::http::Method::GET, &uri, &problem.detail).await;
+            let (method, uri) = (Method::GET, Uri::from_static(oidc::RETURN));
+            let refused = Refused { known: None, named: None, source, method: &method, uri: &uri, problem: &problem };
+            refusal::note(&center, &refused).await;
             Ok(([(header::SET_COOKIE, forget)], super::error_page(None, &problem)).into_response())
         }
     }
@@ -133,42 +169,38 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
     Ok(Returned { principal: principal.name, lasts: oidc.session(), next: local(&next).to_owned() })
 }
 
-/// The principal whose name and password these are, or what to tell whoever tried.
-pub(super) async fn check(center: &Center, name: &str, given: &str) -> Result<Result<String, String>, Problem> {
+/// The principal whose name and password these are, and the hash of the password; or what to tell whoever tried.
+pub(super) async fn check(
+    center: &Center,
+    name: &str,
+    given: &str,
+    trier: &Trier,
+) -> Result<(String, String), Problem> {
     let history = &center.site().history;
-    let turn = center.passwords().acquire().await.map_err(|_| Problem::unauthenticated())?;
+    let passwords = center.passwords();
+    let turns = if matches!(trier, Trier::Stranger(_)) { &passwords.strangers } else { &passwords.known };
+    let turn = turns.next().await?;
     let account = history.account(name).await?;
     // All that follows is the same for a name that nobody has, or nobody with a password: no answer and no wait tells them apart.
-    let tried = Digest::of(name.as_bytes());
-    let (locked_until, now) = (history.locked_until(&tried).await?, center.now());
-    if locked_until > now {
-        let seconds = locked_until.since(now).as_secs().max(1);
-        return Ok(Err(format!("too many wrong passwords for this name; try again in {seconds} s")));
+    let hash = account.as_ref().map(|account| account.password.clone());
+    let counts = Counts::of(name, trier, hash.as_deref());
+    if let Some(wait) = counts.wait(history, center.now()).await? {
+        return Err(too_many("wrong passwords for this name", wait, "name-waits"));
     }
-    let (given, hash) = (given.to_owned(), account.as_ref().map(|account| account.password.clone()));
-    // Takes some 20 ms of a processor; other requests go on meanwhile.
-    let right = tokio::task::spawn_blocking(move || password::is_right(&given, hash.as_deref())).await;
-    let is_account = account.is_some();
-    if let Some(account) = account.filter(|_| right.unwrap_or(false)) {
-        history.count_right(&tried).await?;
-        return Ok(Ok(account.principal.name));
+    // The turn ends only when this has been counted: whoever has the next one sees it.
+    let (is_right, _turn) = turn.compare(given.to_owned(), hash).await?;
+    if let Some(account) = account.filter(|_| is_right) {
+        counts.right(history).await?;
+        return Ok((account.principal.name, account.password));
     }
-    let wrong = Wrong { name: tried, is_account, at: now, forget_before: now.minus(FORGOTTEN), most: MOST_UNKNOWN };
-    history.count_wrong(&wrong, wait).await?;
-    // Only now: whoever has the next turn sees what was counted.
-    drop(turn);
-    Ok(Err(WRONG.to_owned()))
+    counts.wrong(history, center.now()).await?;
+    Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
 }
 
-/// How long a name waits after so many wrong passwords.
-fn wait(failures: u32) -> Duration {
-    match failures.saturating_sub(FREE) {
-        0 => Duration::ZERO,
-        doublings => (WAIT * (1 << (doublings - 1).min(10))).min(LONGEST),
-    }
+fn too_many(what: &str, wait: Duration, code: &'static str) -> Problem {
+    let seconds = wait.as_secs().max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("too many {what}; try again in {seconds} s"))
 }
-
-const WRONG: &str = "name or password is not right";
 
 pub(crate) async fn sign_out(State(center): State<Center>, request: Request) -> Result<Response, Problem> {
     let cookie = session::end(&center, request.headers()).await?;
@@ -182,9 +214,16 @@ mod tests {
     #[test]
     fn the_way_back_stays_on_this_site() {
         assert_eq!(local("/remediations/R-1?x=1"), "/remediations/R-1?x=1");
-        for other in
-            ["", "https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil"]
-        {
+        for other in [
+            "",
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "/\t/evil",
+            "/\u{b}/x",
+            "/ü",
+        ] {
             assert_eq!(local(other), "/", "{other}");
         }
     }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use clawback_action_center::{Center, Settings};
+use clawback_action_center::{Bounds, Center, Settings};
 use tokio::net::TcpListener;
 
 use crate::args::{Global, ServeArgs, WorkerArgs};
 use crate::config::Config;
+use crate::descriptors;
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, host};
 use crate::output;
@@ -29,8 +30,13 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
     let oidc = config.oidc()?.map(Arc::new);
     let host = Some(Arc::new(host(&config)?));
     let signs_in_elsewhere = oidc.is_some();
-    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls, oidc, host });
+    let proxies = args.proxy.iter().map(std::net::IpAddr::to_canonical).collect();
+    let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls, proxies, oidc, host });
+    let bounds = Bounds::of(descriptors::for_connections(descriptors::raise(), &config));
     output::note(&format!("Action Center at http://{place}/"));
+    if args.behind_tls && args.proxy.is_empty() {
+        output::note("all who sign in share one limit: name the proxy (--proxy ADDR) for a limit by address");
+    }
     if !signs_in_elsewhere && !session.site().history.has_accounts().await? {
         output::note(&format!("nobody has a password yet: clawback principals password {}", session.who.name));
     }
@@ -39,7 +45,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
         let stopped = async {
             let _ = stopped.await;
         };
-        center.serve(listener, stopped).await
+        center.serve(listener, bounds, stopped).await;
     });
     let exit = if args.no_worker {
         super::worker::stop_asked().await;
@@ -48,9 +54,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
         super::worker::work(&session, &WorkerArgs { once: false, metrics: args.metrics }).await?
     };
     let _ = stop.send(());
-    let ended = tokio::time::timeout(super::worker::DEADLINE, serving).await;
-    if let Ok(Ok(Err(error))) = ended {
-        return Err(Failure::failed(format!("the Action Center: {error}")));
-    }
+    // What is not answered by then is not waited for.
+    let _ = tokio::time::timeout(super::worker::DEADLINE, serving).await;
     Ok(exit)
 }

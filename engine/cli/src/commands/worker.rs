@@ -23,6 +23,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failure> {
     let session = Session::open(global, Stores::All).await?;
     session.api.may_work(&session.who)?;
+    crate::descriptors::raise();
     work(&session, &args).await
 }
 

@@ -4,6 +4,7 @@
 mod action_center;
 mod engine;
 mod filter;
+mod flood;
 mod history;
 mod imap;
 mod nodes;
@@ -49,6 +50,8 @@ pub(crate) enum Bench {
     Peers(peers::Options),
     /// Pages of the Action Center: a thousand readers over a long history, while a large remediation runs.
     ActionCenter(action_center::Options),
+    /// The Action Center while strangers hold connections, break off sign-ins and send bad tokens.
+    Flood(flood::Options),
     /// The first page of a history of ten million events under every combination of its filters.
     History(history::Options),
     /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
@@ -60,6 +63,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
         Bench::ActionCenter(options) => action_center::run(options),
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
+        Bench::Flood(options) => flood::run(options),
         Bench::Nodes(options) => nodes::run(options),
         Bench::Peers(options) => peers::run(options),
         Bench::History(options) => history::run(options),

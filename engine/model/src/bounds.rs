@@ -1,0 +1,90 @@
+//! How long the texts may be that somebody gives: whatever is kept is shown in lists, and each list is an answer.
+
+use crate::inputs::Inputs;
+use crate::pick::Picked;
+
+/// Characters of a name.
+pub const LONGEST_NAME: usize = 200;
+/// Characters of a description, a comment or a reason.
+pub const LONGEST_TEXT: usize = 4_000;
+/// Inputs that may be given, by their names.
+const MOST_INPUTS: usize = 100;
+/// Values of all inputs.
+const MOST_VALUES: usize = 5_000;
+/// Bytes of all values of all inputs: two thousand addresses.
+const LARGEST_INPUTS: usize = 64 << 10;
+
+/// Something is longer or more than may be given.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} may have {most} {unit} at most, and {has} were given")]
+pub struct TooLong {
+    /// What, such as `the description`.
+    pub what: String,
+    /// What is counted.
+    pub unit: &'static str,
+    /// So many may be given.
+    pub most: usize,
+    /// So many were given.
+    pub has: usize,
+}
+
+fn within(what: &str, unit: &'static str, most: usize, has: usize) -> Result<(), TooLong> {
+    if has > most { Err(TooLong { what: what.to_owned(), unit, most, has }) } else { Ok(()) }
+}
+
+/// Refuses a text with more characters.
+pub fn check_length(what: &str, most: usize, text: &str) -> Result<(), TooLong> {
+    within(what, "characters", most, text.chars().count())
+}
+
+/// Refuses inputs with too much in them.
+pub fn check_inputs(inputs: &Inputs) -> Result<(), TooLong> {
+    within("the inputs", "names", MOST_INPUTS, inputs.iter().count())?;
+    within("the inputs", "values", MOST_VALUES, inputs.pairs().count())?;
+    let bytes = inputs.iter().map(|(name, values)| name.len() + values.iter().map(String::len).sum::<usize>()).sum();
+    within("the inputs", "bytes", LARGEST_INPUTS, bytes)
+}
+
+/// Refuses picked messages with names that no message has.
+pub fn check_picked(picked: &[Picked]) -> Result<(), TooLong> {
+    for Picked { mailbox, message_id, fingerprint, locator } in picked {
+        for text in [Some(mailbox), Some(message_id), fingerprint.as_ref(), locator.as_ref()].into_iter().flatten() {
+            check_length("each field of a picked message", LONGEST_TEXT, text)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_names_what_is_too_long_and_by_how_much() {
+        assert_eq!(check_length("the name", 3, "äöü"), Ok(()));
+        assert_eq!(
+            check_length("the name", 3, "abcd").unwrap_err().to_string(),
+            "the name may have 3 characters at most, and 4 were given"
+        );
+    }
+
+    #[test]
+    fn inputs_are_bounded_in_every_direction() {
+        let many = |names: usize, values: usize, value: &str| {
+            let pairs = (0..names).flat_map(|name| (0..values).map(move |_| (format!("n{name}"), value.to_owned())));
+            check_inputs(&pairs.collect::<Inputs>()).map_err(|refused| refused.unit)
+        };
+        assert_eq!(many(100, 50, "x"), Ok(()));
+        assert_eq!(many(1, 2_000, "somebody.longer@corp.example"), Ok(()));
+        assert_eq!((many(101, 1, "x"), many(10, 501, "x")), (Err("names"), Err("values")));
+        assert_eq!(many(1, 1, &"x".repeat(65_536)), Err("bytes"));
+    }
+
+    #[test]
+    fn picked_messages_have_names_that_a_message_can_have() {
+        let mut picked = Picked { mailbox: "ann@corp.example".into(), ..Picked::default() };
+        assert_eq!(check_picked(std::slice::from_ref(&picked)), Ok(()));
+        picked.locator = Some("x".repeat(4_001));
+        assert!(check_picked(&[picked]).is_err());
+    }
+}
