@@ -14,7 +14,7 @@ use clawback_store::Store;
 use clawback_tests::binary::Clawback;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::maildirs;
-use clawback_tests::site::{NOON, api, noon, person, site, submission};
+use clawback_tests::site::{NOON, api, known, noon, person, site, submission};
 
 const SENDER: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -418,7 +418,7 @@ async fn a_vote_during_a_halt_counts_and_nothing_starts() {
     let submitted = world.submit(SENDER).await;
     assert_eq!(world.worker().run(&submitted.id).await.unwrap().status, Status::PendingApproval);
     world.api.halt(&world.root, "a drill").await.unwrap();
-    let ben = person("ben", &[Role::Approver]);
+    let ben = known(&world.api.site().history, "ben", &[Role::Approver]).await;
     let voted = world.api.decide(&ben, &submitted.id, Decision::Approve, None, None).await.unwrap();
     assert_eq!(voted.status, Status::Approved);
     assert_eq!(world.worker().run_next().await.unwrap(), None);

@@ -11,7 +11,7 @@ use clawback_model::{
 use clawback_runtime::{Api, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
-use clawback_tests::site::{NOON, api, noon, person, site, submission};
+use clawback_tests::site::{NOON, api, known, noon, person, site, submission};
 
 const SENDER: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -66,7 +66,7 @@ impl World {
         let submitted = self.api.submit(&self.ann, asked).await.unwrap();
         let mut done = self.worker().run(&submitted.id).await.unwrap();
         if done.status == Status::PendingApproval {
-            let ben = person("ben", &[Role::Approver]);
+            let ben = known(&self.api.site().history, "ben", &[Role::Approver]).await;
             self.api.decide(&ben, &done.id, Decision::Approve, None, None).await.unwrap();
             done = self.worker().run(&submitted.id).await.unwrap();
         }

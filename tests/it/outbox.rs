@@ -15,7 +15,7 @@ use clawback_store::Store;
 use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hooks::{Hook, Hooks};
-use clawback_tests::site::{noon, person, site, submission};
+use clawback_tests::site::{known, noon, person, site, submission};
 
 const EVE: &str = "eve@evil.example";
 const PLAYBOOK: &str = "playbook: purge
@@ -85,7 +85,8 @@ impl World {
     }
 
     async fn approve(&self, api: &Api, of: &Remediation) {
-        api.decide(&person("ben", &[Role::Approver]), &of.id, Decision::Approve, None, None).await.unwrap();
+        let ben = known(&api.site().history, "ben", &[Role::Approver]).await;
+        api.decide(&ben, &of.id, Decision::Approve, None, None).await.unwrap();
     }
 
     /// Any node tells what is due, after so long.

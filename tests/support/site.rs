@@ -118,6 +118,15 @@ pub fn person(name: &str, roles: &[Role]) -> Principal {
     Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles: roles.to_vec() }
 }
 
+/// The same, and the site knows them: a vote counts at the start only if its voter may decide by then.
+pub async fn known(history: &Store, name: &str, roles: &[Role]) -> Principal {
+    let person = person(name, roles);
+    if history.principal(name).await.is_err() {
+        history.add_principal(&person, "root", NOON).await.expect("a principal is added once");
+    }
+    person
+}
+
 /// A whole query through a playbook.
 pub fn submission(playbook: &str, inputs: &[(&str, &str)]) -> Submission {
     Submission {

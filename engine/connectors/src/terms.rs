@@ -32,7 +32,7 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
         put("mailboxes".to_owned(), format!("{}, sha256 {}", mailboxes.len(), Digest::of(lines.as_bytes())));
     }
     if let Some(directory) = directory {
-        put("directory".to_owned(), real(&ground.path(directory)));
+        put("directory".to_owned(), real(ground.base, directory));
     }
     if let Some(server) = server {
         put("server.host".to_owned(), server.host.clone());
@@ -82,9 +82,12 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
     grant
 }
 
-/// The directory itself, whatever links lead to it.
-fn real(path: &Path) -> String {
-    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+/// The directory itself, whatever links lead to it. One beneath the configuration's folder is named from there: a site that is
+/// moved as a whole stays what it was.
+fn real(base: &Path, directory: &Path) -> String {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let (base, path) = (real(base), real(&base.join(directory)));
+    path.strip_prefix(&base).unwrap_or(&path).display().to_string()
 }
 
 /// A file by what it holds: it can be another under the same name.

@@ -141,10 +141,9 @@ async fn a_pause_is_in_the_history_and_its_slots_are_left_out() {
         assert_eq!(world.slots("tidy").await, ["10-30 paused", "40 ran"]);
         let chain = world.history().chain(0, 100).await.unwrap();
         let told: Vec<_> = chain.iter().map(|entry| (entry.link.kind.as_str(), entry.link.actor.as_str())).collect();
-        assert_eq!(
-            told[..3],
-            [("schedule-set", "automation"), ("schedule-paused", "ann"), ("schedule-resumed", "ann")]
-        );
+        let expected = [("schedule-set", "automation"), ("schedule-paused", "ann"), ("schedule-resumed", "ann")];
+        let told: Vec<_> = told.into_iter().filter(|(kind, _)| kind.starts_with("schedule-")).collect();
+        assert_eq!(told[..3], expected);
         world.verify().await;
     }
 }
