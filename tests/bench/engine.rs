@@ -205,7 +205,7 @@ async fn floor(history: Store, targets: u32) {
     let decided_by = Some("floor".to_owned());
     let planned =
         Event::Planned { plan, guards: clawback_model::Guards::default(), verify: false, approval: None, decided_by };
-    history.freeze_plan(&submitted.id, &lease, &header, None, "floor", &planned, now).await.unwrap();
+    history.freeze_plan(&submitted.id, &lease, (&header, None), "floor", &planned, now).await.unwrap();
     history.record(&submitted.id, Some(&lease), "floor", &Event::Started, now).await.unwrap();
     let batch = 50_000;
     for (number, first) in (0..).zip((0..targets).step_by(batch as usize)) {

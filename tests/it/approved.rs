@@ -203,8 +203,10 @@ fn is_without_effect(change: &dice::Change) -> bool {
         || change.table == "outcomes" && UNTIL_CLOSED.contains(&change.column)
 }
 
-/// A history is verified after each change, so a long one would take long.
-const SEEDS_OF_A_HISTORY: usize = 25;
+/// The seeds of one history. It is verified after each change, so a long one would take long.
+fn seeds(history: u64) -> std::ops::Range<u64> {
+    history * 25..(history + 1) * 25
+}
 
 /// When a row is changed.
 #[derive(Debug, Clone, Copy)]
@@ -219,7 +221,6 @@ enum Moment {
 async fn changed_rows_move_nothing(database: &Database, seeds: std::ops::Range<u64>) {
     let world = World::new(database).await;
     let decoy = world.pending("hr@corp.example").await;
-    let mut effects = std::collections::BTreeMap::<String, usize>::new();
     for seed in seeds {
         let mut dice = Dice::new(seed);
         let sender = format!("eve{seed}@evil.example");
@@ -238,25 +239,21 @@ async fn changed_rows_move_nothing(database: &Database, seeds: std::ops::Range<u
             assert!(verified.is_err(), "{what}: `verify` names nothing");
         }
         let before = world.moved();
-        let mut effect = "refused";
-        if matches!(moment, Moment::BeforeTheVote) {
-            match world.approve(&pending.id).await {
-                Ok(_) => effect = "voted",
-                Err(_) => assert_eq!(world.moved(), before, "{what}"),
-            }
-        }
-        if !matches!(moment, Moment::BeforeTheVote) || effect == "voted" {
-            match world.worker().run(&pending.id).await {
-                Ok(after) if after.status.is_final() => effect = "done",
-                Ok(_) | Err(_) => {}
-            }
+        let may_run = match moment {
+            Moment::BeforeTheVote => world.approve(&pending.id).await.is_ok(),
+            Moment::BeforeTheStart | Moment::BetweenBatches => true,
+        };
+        if may_run {
+            // Done, paused or refused: what counts is what was moved.
+            let _ = world.worker().run(&pending.id).await;
+        } else {
+            assert_eq!(world.moved(), before, "{what}");
         }
         let others = |(from, number): &(String, usize)| {
             let known = before.iter().find(|(known, _)| known == from).map_or(0, |(_, number)| *number);
             from != &sender && *number != known
         };
         assert_eq!(world.moved().iter().find(|moved| others(moved)), None, "{what}: other mail was moved");
-        *effects.entry(format!("{effect} {}", change.table)).or_default() += 1;
 
         assert!(database.force(&change.back).await, "{what}");
         let mut state = database.store.load(&pending.id).await.unwrap();
@@ -281,19 +278,18 @@ async fn changed_rows_move_nothing(database: &Database, seeds: std::ops::Range<u
         }
     }
     assert_eq!(database.store.load(&decoy.id).await.unwrap().status, Status::PendingApproval);
-    println!("{}: {effects:?}", database.name);
 }
 
 #[tokio::test]
 async fn whatever_row_is_changed_nothing_is_moved_that_was_not_approved_sqlite() {
-    for first in (0..250).step_by(SEEDS_OF_A_HISTORY) {
-        changed_rows_move_nothing(&Database::sqlite().await, first..first + 25).await;
+    for first in 0..10 {
+        Box::pin(changed_rows_move_nothing(&Database::sqlite().await, seeds(first))).await;
     }
 }
 
 #[tokio::test]
 async fn whatever_row_is_changed_nothing_is_moved_that_was_not_approved_postgres() {
-    for first in (250..500).step_by(SEEDS_OF_A_HISTORY) {
-        changed_rows_move_nothing(&Database::postgres().await, first..first + 25).await;
+    for first in 10..20 {
+        Box::pin(changed_rows_move_nothing(&Database::postgres().await, seeds(first))).await;
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
         put(format!("settings.{key}"), value.clone());
     }
     if let Some(mailboxes) = mailboxes {
-        let lines: String = mailboxes.iter().map(|mailbox| format!("{mailbox}\n")).collect();
+        let lines: String = mailboxes.iter().flat_map(|mailbox| [mailbox, "\n"]).collect();
         put("mailboxes".to_owned(), format!("{}, sha256 {}", mailboxes.len(), Digest::of(lines.as_bytes())));
     }
     if let Some(directory) = directory {

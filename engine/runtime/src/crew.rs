@@ -306,8 +306,8 @@ impl Inner {
             let (history, now) = (&self.site.history, self.site.now());
             let whose = self.only.as_ref().map_or(Whose::AllBut(&left), Whose::Only);
             let claimed = match history.claim_lanes(&self.name, &name, whose, room, now).await {
-                Err(StoreError::Altered { remediation, detail }) => {
-                    self.refuse(&remediation, StoreError::Altered { remediation: remediation.clone(), detail });
+                Err(ref error @ StoreError::Altered { ref remediation, .. }) => {
+                    self.refuse(remediation, error);
                     let known = locked(&self.hand).claims();
                     history.disown_lanes(&self.name, &known).await?;
                     continue;
@@ -377,7 +377,7 @@ impl Inner {
                 return Ok(None);
             }
             Err(error @ (StoreError::Altered { .. } | StoreError::NotItsEvents { .. })) => {
-                self.refuse(id, error);
+                self.refuse(id, &error);
                 self.hand_back(&claimed.lanes).await?;
                 return Ok(None);
             }
@@ -399,7 +399,7 @@ impl Inner {
     }
 
     /// Leaves the lanes of a remediation alone until whoever sees it through has stopped it.
-    fn refuse(&self, id: &RemediationId, error: StoreError) {
+    fn refuse(&self, id: &RemediationId, error: &StoreError) {
         tracing::error!(remediation.id = %id, %error, "Its lanes are not acted on.");
         locked(&self.left).insert(id.clone(), Some(StopReason::NotAsApproved { detail: error.to_string() }));
         self.ended.notify_waiters();

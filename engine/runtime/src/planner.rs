@@ -23,6 +23,7 @@ use crate::site::Site;
 use crate::task;
 
 /// How a search ended.
+#[expect(clippy::large_enum_variant, reason = "a search has one end")]
 pub(crate) enum Planned {
     /// Frozen, with what its parts hash to.
     Plan(PlanSummary, Option<PlanParts>),

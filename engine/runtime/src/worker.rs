@@ -552,7 +552,7 @@ impl Worker {
             decided_by,
         };
         let (history, now) = (&site.history, site.now());
-        Ok(history.freeze_plan(&remediation.id, lease, &header, parts.as_ref(), AUTOMATION, &event, now).await?)
+        Ok(history.freeze_plan(&remediation.id, lease, (&header, parts.as_ref()), AUTOMATION, &event, now).await?)
     }
 }
 

@@ -65,15 +65,14 @@ impl Store {
         // Whether it can be resumed at all comes first.
         locked.remediation.apply(&event, at).map_err(StoreError::from)?;
         let voided = lapsed(&mut tx, &locked).await?.filter(|_| locked.remediation.progress.next_batch == 0);
-        let event = match voided {
-            Some(voided) => voided,
-            None => {
-                let crowd = crowd(&mut tx, &locked, throttles, at).await?;
-                if let Some(reason) = throttles.room(&crowd) {
-                    return Err(reason.into());
-                }
-                event
+        let event = if let Some(voided) = voided {
+            voided
+        } else {
+            let crowd = crowd(&mut tx, &locked, throttles, at).await?;
+            if let Some(reason) = throttles.room(&crowd) {
+                return Err(reason.into());
             }
+            event
         };
         let next = write(&mut tx, locked, actor, &event, at).await?;
         tx.commit().await?;

@@ -144,7 +144,6 @@ async fn read_plan(tx: &mut Tx, id: &RemediationId) -> Result<(i64, PlanHeader, 
         .map_err(|_| StoreError::altered(id, "the header of its plan cannot be read".to_owned()))?;
     let targets = u64::try_from(row.int(4)?).unwrap_or(0);
     let parts = match (&header.terms, row.opt_text(3)?) {
-        (None, None) => None,
         (Some(_), Some(text)) => PlanParts::from_hex(&text, targets),
         _ => None,
     };

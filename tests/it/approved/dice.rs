@@ -4,7 +4,7 @@ use clawback_model::Remediation;
 
 use crate::store::harness::Database;
 
-/// SplitMix64 (<https://prng.di.unimi.it/splitmix64.c>): the same seed draws the same.
+/// `SplitMix64` (<https://prng.di.unimi.it/splitmix64.c>): the same seed draws the same.
 pub(super) struct Dice(u64);
 
 impl Dice {

@@ -28,13 +28,15 @@ async fn a_plan_that_was_begun_again_has_only_its_own_targets() {
         let (short, parts) = super::harness::planned(&super::harness::header(), &targets(29), None);
         let header = super::harness::header();
         let refused = store
-            .freeze_plan(&id, &lease, &header, parts.as_ref(), "automation", &short, Timestamp(3))
+            .freeze_plan(&id, &lease, (&header, parts.as_ref()), "automation", &short, Timestamp(3))
             .await
             .unwrap_err();
         assert!(matches!(refused, StoreError::Conflict { .. }), "{refused}");
         let (event, parts) = super::harness::planned(&header, &targets(30), None);
-        let frozen =
-            store.freeze_plan(&id, &lease, &header, parts.as_ref(), "automation", &event, Timestamp(3)).await.unwrap();
+        let frozen = store
+            .freeze_plan(&id, &lease, (&header, parts.as_ref()), "automation", &event, Timestamp(3))
+            .await
+            .unwrap();
         assert_eq!(frozen.status, Status::Approved);
         let lanes =
             database.lines("SELECT mailbox || ' ' || first_seq || ' ' || targets FROM lanes ORDER BY lane").await;

@@ -90,7 +90,7 @@ async fn waiting(database: &Database) {
     let plan = targets(8);
     store.append_targets(&id, &lease, &plan).await.unwrap();
     let (event, parts) = planned(&header(), &plan, Some(ApprovalRule::default().reminding(0.5, 0.75)));
-    store.freeze_plan(&id, &lease, &header(), parts.as_ref(), "automation", &event, at(2_000_200)).await.unwrap();
+    store.freeze_plan(&id, &lease, (&header(), parts.as_ref()), "automation", &event, at(2_000_200)).await.unwrap();
 }
 
 /// In the middle of a batch: lanes are done, claimed and free.

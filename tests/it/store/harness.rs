@@ -212,7 +212,7 @@ impl Database {
         let approval = votes.map(|votes| ApprovalRule { votes, ..ApprovalRule::default() });
         let (event, parts) = planned(&header(), plan, approval);
         store
-            .freeze_plan(id, lease, &header(), parts.as_ref(), "automation", &event, Timestamp(2_000_200))
+            .freeze_plan(id, lease, (&header(), parts.as_ref()), "automation", &event, Timestamp(2_000_200))
             .await
             .unwrap();
     }
@@ -370,10 +370,10 @@ pub(crate) fn planned(
     }
     let not = plan.iter().filter(|target| target.not_remediable.is_some()).count() as u64;
     let counts = Counts::planned(plan.len() as u64 - not, not);
-    let hashed = hasher.finish();
-    let plan = PlanSummary { digest: hashed.digest, counts, facts: PlanFacts::default() };
+    let whole = hasher.finish();
+    let plan = PlanSummary { digest: whole.digest, counts, facts: PlanFacts::default() };
     let decided_by = approval.is_none().then(|| "ann".to_owned());
-    (Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by }, hashed.parts)
+    (Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by }, whole.parts)
 }
 
 /// Every tenth fails, the others are moved.

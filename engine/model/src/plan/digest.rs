@@ -422,7 +422,9 @@ mod tests {
         assert_eq!(parts.digest(&header()), digest(&header(), &plan));
         let of = |targets: &[Target]| {
             let mut hasher = PartHasher::default();
-            targets.iter().for_each(|target| hasher.add(target));
+            for target in targets {
+                hasher.add(target);
+            }
             hasher.finish()
         };
         assert_eq!(parts.first_other(0, &of(&plan)), None);
@@ -455,7 +457,9 @@ mod tests {
         let plan: Vec<Target> = (0..65).map(target).collect();
         let part = |targets: &[Target]| {
             let mut lines = Vec::new();
-            targets.iter().for_each(|target| target_line(target, &mut lines));
+            for target in targets {
+                target_line(target, &mut lines);
+            }
             Digest::of(&lines)
         };
         let text = format!("{}{}\n{}\n65\n", header_line(&header()), part(&plan[..64]), part(&plan[64..]));

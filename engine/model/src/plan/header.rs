@@ -38,7 +38,7 @@ pub struct PlanHeader {
 }
 
 /// The site's part of a plan's header.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Terms {
     /// What each store's connector may touch, by store name.
@@ -134,20 +134,6 @@ impl Default for PlanHeader {
             scripts: BTreeMap::new(),
             connectors: BTreeMap::new(),
             terms: None,
-        }
-    }
-}
-
-impl Default for Terms {
-    fn default() -> Self {
-        Self {
-            grants: BTreeMap::new(),
-            lists: BTreeMap::new(),
-            guards: Guards::default(),
-            throttles: Throttles::default(),
-            approval: None,
-            sweep: None,
-            delete_senders_copy: false,
         }
     }
 }
