@@ -48,20 +48,34 @@ pub(crate) enum Row {
 impl Pool {
     /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail half-way.
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-        })
+        match self.clone() {
+            Self::Sqlite { writer, .. } => {
+                begun(async move { Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)) }).await
+            }
+            Self::Postgres(pool) => begun(async move { Ok(Tx::Postgres(pool.begin().await?)) }).await,
+        }
     }
 
     /// Begins a transaction that reads: every statement in it sees the same moment.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
-        Ok(match self {
-            Self::Sqlite { readers, .. } => Tx::Sqlite(readers.begin().await?),
-            Self::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
-            }
-        })
+        const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        match self.clone() {
+            Self::Sqlite { readers, .. } => begun(async move { Ok(Tx::Sqlite(readers.begin().await?)) }).await,
+            Self::Postgres(pool) => begun(async move { Ok(Tx::Postgres(pool.begin_with(READ).await?)) }).await,
+        }
+    }
+}
+
+/// Sees a transaction begun, whatever becomes of the caller. Dropped between the statement and its answer, the connection would go
+/// back to the pool inside of a transaction that nobody knows of, and the next to write on it would be in one that only reads.
+async fn begun(begin: impl Future<Output = Result<Tx, StoreError>> + Send + 'static) -> Result<Tx, StoreError> {
+    match tokio::spawn(begin).await {
+        Ok(tx) => tx,
+        Err(ended) => match ended.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is shutting down.
+            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolClosed)),
+        },
     }
 }
 
