@@ -2,7 +2,7 @@
 //!
 //! A plan of version 2 is a text: the line `clawback plan 2`, the header as JSON, and each target as JSON, a line each. 64 lines
 //! of targets are a part. The digest is the sha256 of the first two lines, the sha256 of each part in hexadecimal digits, a
-//! line each, and the number of targets in decimal digits, a line. `clawback export plan` writes the text, so that
+//! line each, and the number of targets in decimal digits, a line. Of the text in a file `plan`,
 //!
 //! ```sh
 //! { sed -n 1,2p plan; tail -n +3 plan | split -l 64 --filter='sha256sum | cut -c1-64'; echo $(($(wc -l <plan) - 2)); } | sha256sum
