@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clawback_model::is_loopback;
 use reqwest::Url;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -72,12 +72,6 @@ impl StoreConfig {
         });
         server.map(|server| server.host.clone()).chain(endpoints.map(|endpoint| endpoint.url.clone())).collect()
     }
-}
-
-/// Whether a host is this machine, whatever names are resolved to.
-pub(crate) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Which component speaks to the store.

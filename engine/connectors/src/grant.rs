@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clawback_model::Clock;
+use clawback_model::{Clock, is_loopback};
 use rustls::pki_types::ServerName;
 use tokio_rustls::TlsConnector;
 
-use crate::config::{AuthConfig, ConfigError, ServerConfig, StoreConfig, TlsMode, is_loopback};
+use crate::config::{AuthConfig, ConfigError, ServerConfig, StoreConfig, TlsMode};
 use crate::dial::{self, Target};
 use crate::folder::GrantedFolder;
 use crate::guest::{Grants, Label};

@@ -16,7 +16,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Url};
 
 use crate::bindings::clawback::mail_store::http::{self, HttpError, Request, Response};
-use crate::config::{ConfigError, EndpointConfig, is_loopback};
+use crate::config::{ConfigError, EndpointConfig};
 use crate::dial;
 use crate::gate::{self, Reach};
 use crate::grant::{self, Ground};
@@ -95,7 +95,7 @@ fn endpoint(ground: &Ground<'_>, key: &str, config: &EndpointConfig) -> Result<E
     let allowed = if config.allow_private_network { Reach::Private } else { Reach::Public };
     let origin = origin(&config.url, allowed).map_err(wrong_url)?;
     let host = origin.host_str().unwrap_or_default();
-    if origin.scheme() == "http" && !config.allow_cleartext && !is_loopback(host) {
+    if origin.scheme() == "http" && !config.allow_cleartext && !clawback_model::is_loopback(host) {
         let problem = "plain http would send the token and mail to another machine in the clear";
         let help = "write `https://`; `allow-cleartext = true` allows it nevertheless";
         return Err(ground.wrong(&format!("{key}.url"), problem, help));

@@ -64,7 +64,7 @@ pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
 pub use inputs::Inputs;
 pub use limits::{LimitExceeded, Limits, SelectionMode};
-pub use link::{InvalidPublicUrl, PublicUrl, host_of};
+pub use link::{InvalidPublicUrl, PublicUrl, host_of, is_loopback};
 pub use location::{Location, LocationKind};
 pub use merkle::{LogEdge, LogQuestion, TILE_WIDTH, TileAt, is_continued, is_included, leaf_hash};
 pub use message::{Message, MessageRef};

@@ -1,6 +1,7 @@
 //! Links to the pages of this site, as they stand in exports and notifications.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,12 @@ pub fn host_of(authority: &str) -> &str {
         return address;
     }
     authority.rsplit_once(':').map_or(authority, |(host, _)| host)
+}
+
+/// Whether a host, with or without the brackets of an IPv6 address, is this machine, whatever names are resolved to.
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::act;
 use crate::control::Control;
 use crate::crew::{self, Crew};
 use crate::error::Error;
+use crate::planner;
 use crate::site::Site;
 
 /// Looks at what other nodes have done.
@@ -61,7 +62,7 @@ pub(crate) async fn see_through(
         if site.history.sum_batch(id, &mut sum).await? {
             let closed = match site.history.close_batch(id, lease, &site.node, sum, site.now()).await {
                 Err(error @ StoreError::Altered { .. }) => {
-                    return pause(site, lease, StopReason::NotAsApproved { detail: error.to_string() }).await;
+                    return pause(site, lease, planner::not_as_approved(&error)).await;
                 }
                 closed => closed?,
             };
@@ -72,7 +73,7 @@ pub(crate) async fn see_through(
             && let Err(error @ StoreError::Altered { .. }) = site.history.check_work(id).await
         {
             stand_still(site, remediation, control).await?;
-            return pause(site, lease, StopReason::NotAsApproved { detail: error.to_string() }).await;
+            return pause(site, lease, planner::not_as_approved(&error)).await;
         }
         look = if sum.left() == left { (look * 2).min(SELDOM) } else { LAST_LOOKS };
         if sum.left() * LITTLE > u64::from(targets) {

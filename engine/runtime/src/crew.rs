@@ -401,7 +401,7 @@ impl Inner {
     /// Leaves the lanes of a remediation alone until whoever sees it through has stopped it.
     fn refuse(&self, id: &RemediationId, error: &StoreError) {
         tracing::error!(remediation.id = %id, %error, "Its lanes are not acted on.");
-        locked(&self.left).insert(id.clone(), Some(StopReason::NotAsApproved { detail: error.to_string() }));
+        locked(&self.left).insert(id.clone(), Some(planner::not_as_approved(error)));
         self.ended.notify_waiters();
     }
 

@@ -11,6 +11,7 @@ use clawback_model::{
     Query, Request, SelectionMode, StopReason, StopWhen, Target, Terms, UnseenKind,
 };
 use clawback_playbooks::{Bound, Judgement};
+use clawback_store::StoreError;
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
@@ -220,6 +221,11 @@ impl Round<'_> {
         }
         Ok(None)
     }
+}
+
+/// Why what the history holds of a plan is not acted on.
+pub(crate) fn not_as_approved(error: &StoreError) -> StopReason {
+    StopReason::NotAsApproved { detail: error.to_string() }
 }
 
 /// What keeps a plan from being acted on here: this node has another connector for one of its stores, or grants it other things,

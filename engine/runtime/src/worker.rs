@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clawback_model::{Action, Event, Next, Remediation, RemediationId, Status, StopReason, Target};
-use clawback_store::{Lease, PlanProof, StoreError};
+use clawback_store::{Lease, PlanProof, StoreError, see_through};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -17,7 +17,7 @@ use crate::outbox::Outbox;
 use crate::planner::{self, Order, Planned};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{heads, hold, node, reversal, task, verification};
+use crate::{heads, hold, node, reversal, verification};
 
 /// Who is written down for what nobody asked for in person.
 pub(crate) const AUTOMATION: &str = "automation";
@@ -137,9 +137,7 @@ impl Going {
                 self.proven = Some(proven);
                 Ok(otherwise)
             }
-            Err(error @ StoreError::Altered { .. }) => {
-                Ok(Some(StopReason::NotAsApproved { detail: error.to_string() }))
-            }
+            Err(error @ StoreError::Altered { .. }) => Ok(Some(planner::not_as_approved(&error))),
             Err(error) => Err(error.into()),
         }
     }
@@ -323,7 +321,7 @@ impl Worker {
     /// Takes the lease of the most urgent remediation that is due. Dropped on the way, it gives back what it took.
     async fn claim_due(&self, going: Option<mpsc::Sender<Infallible>>) -> Result<Option<(Remediation, Held)>, Error> {
         let site = Arc::clone(&self.site);
-        task::see_through(async move {
+        see_through(async move {
             let claimed = site.history.claim_due(&site.node, site.now(), site.tuning.lease).await?;
             Ok(claimed.map(|(remediation, lease)| (remediation, Held::new(&site, lease, going))))
         })
@@ -333,7 +331,7 @@ impl Worker {
     /// Takes the lease; from a process of this machine that has died, at once. Dropped on the way, it gives back what it took.
     async fn claim(&self, id: &RemediationId) -> Result<(Remediation, Held), Error> {
         let (site, id) = (Arc::clone(&self.site), id.clone());
-        task::see_through(async move {
+        see_through(async move {
             if let Some((remediation, lease)) =
                 site.history.claim(&id, &site.node, site.now(), site.tuning.lease).await?
             {

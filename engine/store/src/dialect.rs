@@ -11,6 +11,7 @@ use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, Sq
 
 use crate::error::StoreError;
 use crate::escape::{escape, unescape};
+use crate::task::see_through;
 
 /// Connections to one of the two databases.
 #[derive(Debug, Clone)]
@@ -45,14 +46,17 @@ pub(crate) enum Row {
     Postgres(PgRow),
 }
 
+/// A transaction is begun to its end, whatever becomes of the caller. Dropped between the statement and its answer, the connection
+/// would go back to the pool inside of a transaction that nobody knows of, and the next to write on it would be in one that only
+/// reads.
 impl Pool {
     /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail half-way.
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         match self.clone() {
             Self::Sqlite { writer, .. } => {
-                begun(async move { Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)) }).await
+                see_through(async move { Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)) }).await
             }
-            Self::Postgres(pool) => begun(async move { Ok(Tx::Postgres(pool.begin().await?)) }).await,
+            Self::Postgres(pool) => see_through(async move { Ok(Tx::Postgres(pool.begin().await?)) }).await,
         }
     }
 
@@ -60,22 +64,9 @@ impl Pool {
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         match self.clone() {
-            Self::Sqlite { readers, .. } => begun(async move { Ok(Tx::Sqlite(readers.begin().await?)) }).await,
-            Self::Postgres(pool) => begun(async move { Ok(Tx::Postgres(pool.begin_with(READ).await?)) }).await,
+            Self::Sqlite { readers, .. } => see_through(async move { Ok(Tx::Sqlite(readers.begin().await?)) }).await,
+            Self::Postgres(pool) => see_through(async move { Ok(Tx::Postgres(pool.begin_with(READ).await?)) }).await,
         }
-    }
-}
-
-/// Sees a transaction begun, whatever becomes of the caller. Dropped between the statement and its answer, the connection would go
-/// back to the pool inside of a transaction that nobody knows of, and the next to write on it would be in one that only reads.
-async fn begun(begin: impl Future<Output = Result<Tx, StoreError>> + Send + 'static) -> Result<Tx, StoreError> {
-    match tokio::spawn(begin).await {
-        Ok(tx) => tx,
-        Err(ended) => match ended.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is shutting down.
-            Err(_) => Err(StoreError::Unavailable(sqlx::Error::PoolClosed)),
-        },
     }
 }
 

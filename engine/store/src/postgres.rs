@@ -1,10 +1,10 @@
 //! The way to a PostgreSQL server: who must prove who they are, and who may bring the schema up to date.
 
 use std::io;
-use std::net::IpAddr;
 use std::str::FromStr as _;
 use std::time::Duration;
 
+use clawback_model::is_loopback;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions, PgSslMode};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _};
@@ -82,11 +82,8 @@ fn secured(options: PgConnectOptions, allow_cleartext: bool) -> Result<PgConnect
 
 /// Whether the server is on this machine, whatever names are resolved to.
 fn is_here(options: &PgConnectOptions) -> bool {
-    let host = options.get_host().trim_start_matches('[').trim_end_matches(']');
-    options.get_socket().is_some()
-        || host.starts_with('/')
-        || host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let host = options.get_host();
+    options.get_socket().is_some() || host.starts_with('/') || is_loopback(host)
 }
 
 /// Brings the schema up to date. Where it is already, nothing but a read is needed, so that a role which may not change the

@@ -68,18 +68,16 @@ impl Store {
 
     /// Proves the state of a remediation and the header of its plan. The parts of the plan are those of `known`, if given, which
     /// was proven before.
-    #[tracing::instrument(name = "store.plans.prove_state", skip_all, fields(remediation.id = %id))]
+    #[tracing::instrument(name = "store.plans.prove_terms", skip_all, fields(remediation.id = %id))]
     pub async fn prove_terms(&self, id: &RemediationId, known: Option<&PlanProof>) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
         let remediation = prove_state(&mut tx, id).await?;
         if let Some(known) = known.filter(|known| is_of(&remediation, known)) {
             return Ok(PlanProof { remediation, ..known.clone() });
         }
-        let (number, header, parts) = read_plan(&mut tx, id).await?;
-        let proven = PlanProof { remediation, header, parts: parts.map(Arc::new) };
-        match &proven.parts {
-            Some(parts) => check_digest(&proven.remediation, parts.digest(&proven.header))?,
-            None => prove_targets(&mut tx, number, &proven).await?,
+        let (number, proven) = prove_header(&mut tx, remediation).await?;
+        if proven.parts.is_none() {
+            prove_targets(&mut tx, number, &proven).await?;
         }
         Ok(proven)
     }
@@ -89,11 +87,7 @@ impl Store {
     pub async fn prove_plan(&self, id: &RemediationId) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
         let remediation = prove_state(&mut tx, id).await?;
-        let (number, header, parts) = read_plan(&mut tx, id).await?;
-        let proven = PlanProof { remediation, header, parts: parts.map(Arc::new) };
-        if let Some(parts) = &proven.parts {
-            check_digest(&proven.remediation, parts.digest(&proven.header))?;
-        }
+        let (number, proven) = prove_header(&mut tx, remediation).await?;
         prove_targets(&mut tx, number, &proven).await?;
         Ok(proven)
     }
@@ -135,22 +129,31 @@ async fn prove_state(tx: &mut Tx, id: &RemediationId) -> Result<Remediation, Sto
     }
 }
 
-/// Number, header and parts of the plan as they are stored.
-async fn read_plan(tx: &mut Tx, id: &RemediationId) -> Result<(i64, PlanHeader, Option<PlanParts>), StoreError> {
+/// The number of the remediation, and the header and the parts of its plan once they hash to its digest. Of a plan of version 1
+/// only the targets can tell.
+async fn prove_header(tx: &mut Tx, remediation: Remediation) -> Result<(i64, PlanProof), StoreError> {
+    let id = &remediation.id;
     let sql = "SELECT r.id, r.number, p.header, p.parts, p.targets FROM plans p JOIN remediations r ON r.number = p.remediation WHERE r.id = $1";
     let missing = || StoreError::altered(id, "its plan is missing".to_owned());
     let row = tx.row(sql, &[id.as_str().into()]).await?.ok_or_else(missing)?;
     let header: PlanHeader = parse(&row, 2, "plans", "header")
         .map_err(|_| StoreError::altered(id, "the header of its plan cannot be read".to_owned()))?;
-    let targets = u64::try_from(row.int(4)?).unwrap_or(0);
-    let parts = match (&header.terms, row.opt_text(3)?) {
-        (Some(_), Some(text)) => PlanParts::from_hex(&text, targets),
-        _ => None,
-    };
-    if header.terms.is_some() && parts.is_none() {
-        return Err(StoreError::altered(id, "the digests of its plan's parts cannot be read".to_owned()));
+    let parts = read_parts(&header, row.opt_text(3)?.as_deref(), row.int(4)?)
+        .ok_or_else(|| StoreError::altered(id, "the digests of its plan's parts cannot be read".to_owned()))?;
+    if let Some(parts) = &parts {
+        check_digest(&remediation, parts.digest(&header))?;
     }
-    Ok((row.int(1)?, header, parts))
+    Ok((row.int(1)?, PlanProof { remediation, header, parts: parts.map(Arc::new) }))
+}
+
+/// The stored parts of a plan with this header; none of a plan of version 1. None at all where they are not what they must be.
+#[expect(clippy::option_option, reason = "no parts, and parts that cannot be read")]
+pub(crate) fn read_parts(header: &PlanHeader, text: Option<&str>, targets: i64) -> Option<Option<PlanParts>> {
+    match (&header.terms, text) {
+        (None, None) => Some(None),
+        (Some(_), Some(text)) => PlanParts::from_hex(text, u64::try_from(targets).unwrap_or(0)).map(Some),
+        _ => None,
+    }
 }
 
 /// One pass over the targets.

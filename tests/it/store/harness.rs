@@ -78,15 +78,20 @@ impl Database {
     /// Runs SQL as an intruder with the database's rights would, who takes the rows' own protection away and puts it back.
     /// False if the database refused it all the same.
     pub(crate) async fn force(&self, sql: &str) -> bool {
+        self.force_after("", sql).await
+    }
+
+    /// The same after a statement that cannot stand in a transaction of SQLite.
+    async fn force_after(&self, before: &str, sql: &str) -> bool {
         if self.name == "sqlite" {
             let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
             let triggers = "SELECT sql FROM sqlite_master WHERE type = 'trigger'";
             let kept: Vec<String> = sqlx::query_scalar(triggers).fetch_all(&mut connection).await.unwrap();
             let names = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'";
             let drops: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut connection).await.unwrap();
+            let before = sqlx::AssertSqlSafe(format!("PRAGMA foreign_keys = OFF; {before}"));
+            sqlx::raw_sql(before).execute(&mut connection).await.unwrap();
             let all = format!("BEGIN; {}; {sql}; {}; COMMIT", drops.join("; "), kept.join("; "));
-            let off = "PRAGMA foreign_keys = OFF";
-            sqlx::raw_sql(off).execute(&mut connection).await.unwrap();
             let done = sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(&mut connection).await.is_ok();
             connection.close().await.unwrap();
             done
@@ -136,21 +141,7 @@ impl Database {
                 "DELETE FROM public.{table}; INSERT INTO public.{table} OVERRIDING SYSTEM VALUE SELECT * FROM kept.{table};"
             ),
         });
-        let sql = copies.collect::<String>();
-        if self.name == "sqlite" {
-            // Attached outside of the transaction that lifts the protection.
-            let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
-            let triggers = "SELECT sql FROM sqlite_master WHERE type = 'trigger'";
-            let kept: Vec<String> = sqlx::query_scalar(triggers).fetch_all(&mut connection).await.unwrap();
-            let names = "SELECT 'DROP TRIGGER ' || name FROM sqlite_master WHERE type = 'trigger'";
-            let drops: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut connection).await.unwrap();
-            let (off, drops, kept) = (self.elsewhere(false), drops.join("; "), kept.join("; "));
-            let all = format!("PRAGMA foreign_keys = OFF; {off} BEGIN; {drops}; {sql} {kept}; COMMIT");
-            sqlx::raw_sql(sqlx::AssertSqlSafe(all)).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        } else {
-            assert!(self.force(&sql).await);
-        }
+        assert!(self.force_after(&self.elsewhere(false), &copies.collect::<String>()).await);
     }
 
     fn elsewhere(&self, fresh: bool) -> String {

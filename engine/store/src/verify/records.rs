@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use clawback_model::{
-    Action, Approval, Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, PlanParts, Remediation, Status,
-    Target, Timestamp,
+    Action, Approval, Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target,
+    Timestamp,
 };
 
 use super::beside::{Beside, Tally};
@@ -17,6 +17,7 @@ use crate::dialect::{Row, Tx};
 use crate::history::{Batch, read_batch};
 use crate::outcomes::{OUTCOME_COLUMNS, OUTCOME_WIDTH, Span, read_pair, sum};
 use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH};
+use crate::proof::read_parts;
 use crate::remediations::{due, parse, word};
 use crate::story::is_fold;
 use crate::words::{BLOCK, Block, block, stored};
@@ -412,13 +413,9 @@ async fn check_parts(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(),
     let sql = "SELECT remediation, header, parts, targets FROM plans WHERE remediation = $1";
     let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(()) };
     let header: PlanHeader = parse(&row, 1, "plans", "header")?;
-    let targets = u64::try_from(row.int(3)?).unwrap_or(0);
-    let is_right = match (&header.terms, row.opt_text(2)?) {
-        (None, None) => true,
-        (Some(_), Some(text)) => PlanParts::from_hex(&text, targets)
-            .is_some_and(|parts| fold.plan.as_ref().is_some_and(|plan| parts.digest(&header) == plan.digest)),
-        _ => false,
-    };
+    let is_right = read_parts(&header, row.opt_text(2)?.as_deref(), row.int(3)?).is_some_and(|parts| {
+        parts.is_none_or(|parts| fold.plan.as_ref().is_some_and(|plan| parts.digest(&header) == plan.digest))
+    });
     let what = "the digests of its plan's parts";
     if is_right { Ok(()) } else { Err(Found::State { remediation: fold.id.to_string(), what }.into()) }
 }
