@@ -163,6 +163,25 @@ async fn targets_that_were_changed_between_two_batches_are_not_acted_on() {
 }
 
 #[tokio::test]
+async fn a_state_that_names_another_remediation_keeps_no_lease() {
+    for database in Database::all().await {
+        let world = World::new(&database).await;
+        let phish = world.pending("eve@evil.example").await;
+        world.approve(&phish.id).await.unwrap();
+        world.half(&phish.id).await;
+        let other = RemediationId::from_random(1);
+        let swap = |from: &RemediationId, to: &RemediationId| {
+            format!("UPDATE remediations SET state = REPLACE(state, '{from}', '{to}') WHERE number = 1")
+        };
+        assert!(database.force(&swap(&phish.id, &other)).await);
+        let refused = world.worker().run(&phish.id).await.unwrap_err();
+        assert!(is_altered(&refused), "{refused}");
+        assert!(database.force(&swap(&other, &phish.id)).await);
+        assert_eq!(world.worker().run(&phish.id).await.unwrap().status, Status::Completed);
+    }
+}
+
+#[tokio::test]
 async fn a_vote_counts_if_its_voter_may_decide_when_it_starts() {
     for database in Database::all().await {
         let world = World::new(&database).await;

@@ -363,7 +363,7 @@ impl Inner {
 
     /// Proves that lanes are work on what was approved. None where this node may not act on them; they are handed back then.
     async fn prove(&self, claimed: &Claimed) -> Result<Option<(Stop, Arc<PlanProof>)>, Error> {
-        let id = &claimed.remediation.id;
+        let id = &claimed.remediation;
         let known = self.going(id, claimed.batch);
         let proven = match &known {
             Some((_, proven)) => Ok(Arc::clone(proven)),

@@ -365,7 +365,7 @@ impl Worker {
         let mut going = Going::default();
         let mut just_claimed = true;
         // Whatever its state says is done only if its events say it, too.
-        if let Err(error) = self.site.history.prove_state(&remediation.id).await {
+        if let Err(error) = self.site.history.prove_state(&held.lease.remediation).await {
             let refused = Err(error.into());
             held.give_back(&refused).await;
             return refused;

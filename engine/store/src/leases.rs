@@ -203,7 +203,10 @@ async fn take(
 
 fn claimed(row: &Row, node: &str) -> Result<(Remediation, Lease), StoreError> {
     let remediation = state(row, 2)?;
-    let lease = Lease { remediation: remediation.id.clone(), node: node.to_owned(), fence: row.int(1)? };
+    let id = row.text(0)?;
+    // By the row: what the state says of itself may be what somebody else wrote.
+    let id = id.parse().map_err(|_| StoreError::corrupt("remediations", "id", id))?;
+    let lease = Lease { remediation: id, node: node.to_owned(), fence: row.int(1)? };
     Ok((remediation, lease))
 }
 

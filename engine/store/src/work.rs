@@ -8,13 +8,12 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use clawback_model::{LINES_OF_A_PART, Outcome, PartHasher, PlanParts, Remediation, RemediationId, Target, Timestamp};
+use clawback_model::{LINES_OF_A_PART, Outcome, PartHasher, PlanParts, RemediationId, Target, Timestamp};
 
 use crate::dialect::{Tx, Value};
 use crate::error::StoreError;
 use crate::outcomes::insert;
 use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH, number as small, read_target};
-use crate::remediations::state;
 use crate::store::Store;
 
 /// Which claim of which lane.
@@ -44,7 +43,7 @@ pub struct Lane {
 #[derive(Debug)]
 pub struct Claimed {
     /// Of what.
-    pub remediation: Remediation,
+    pub remediation: RemediationId,
     /// Number of the open batch.
     pub batch: u32,
     /// The lanes.
@@ -191,10 +190,11 @@ impl Store {
             claimed.push((Lane { claim, store, mailbox, targets: Vec::new(), in_doubt: claims > 1 }, span));
         }
         let mut tx = self.read().await?;
-        let row = tx.row("SELECT id, state FROM remediations WHERE number = $1", &[number.into()]).await?;
-        let remediation = state(&row.ok_or_else(|| StoreError::not_found("remediation", number))?, 1)?;
+        let row = tx.row("SELECT id FROM remediations WHERE number = $1", &[number.into()]).await?;
+        let id = row.ok_or_else(|| StoreError::not_found("remediation", number))?.string(0)?;
+        let remediation: RemediationId = id.parse().map_err(|_| StoreError::corrupt("remediations", "id", id))?;
         let parts = read_targets(&mut tx, number, &mut claimed).await.map_err(|error| match error {
-            StoreError::Corrupt { .. } => StoreError::altered(&remediation.id, error.to_string()),
+            StoreError::Corrupt { .. } => StoreError::altered(&remediation, error.to_string()),
             error => error,
         })?;
         let lanes = claimed.into_iter().map(|(lane, _)| lane).collect();

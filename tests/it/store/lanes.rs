@@ -53,7 +53,9 @@ async fn the_gravest_goes_first_and_equals_take_turns() {
         for turn in 0..15 {
             let now = NOW.plus(Duration::from_millis(turn));
             let claimed = store.claim_lanes("a", "corp", Whose::AllBut(&[]), 3, now).await.unwrap();
-            order.extend(claimed.map(|claimed| claimed.remediation.request.name));
+            if let Some(claimed) = claimed {
+                order.push(store.load(&claimed.remediation).await.unwrap().request.name);
+            }
         }
         assert_eq!(order[..4], ["Purge 3", "Purge 3", "Purge 3", "Purge 3"]);
         assert_eq!(
