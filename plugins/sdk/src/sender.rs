@@ -271,11 +271,13 @@ impl Joined {
         let is_border = |c: char| c == '<' || c.is_whitespace();
         let behind = decoded.trim_end_matches(|c: char| c == '>' || c.is_whitespace()).rsplit(is_border).next();
         let address = if is_quoted { &decoded } else { behind.unwrap_or_default() };
-        let address = address.trim_matches(|c: char| {
+        let is_around = |c: char| {
             c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '{' | '}' | ',' | ';' | ':' | '`' | '@' | '.')
-        });
-        let address = address.trim_start_matches('[');
-        let address = if address.contains('[') { address } else { address.trim_end_matches(']') };
+        };
+        // One pass over all of them: what one of them hides, as in `a@b@]`, is around the address as well.
+        let address = address.trim_start_matches(|c: char| c == '[' || is_around(c));
+        let is_literal = address.contains('[');
+        let address = address.trim_end_matches(|c: char| (c == ']' && !is_literal) || is_around(c));
         let (local, domain) = address.rsplit_once('@')?;
         (!local.is_empty() && !domain.is_empty()).then(|| address.to_owned())
     }

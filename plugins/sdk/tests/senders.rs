@@ -99,6 +99,8 @@ const FORMS: &[Form] = &[
     (b"From: <> eve@evil.example", "eve@evil.example", "", &[]),
     (b"From: Eve <eve>, x@evil.example", "x@evil.example", "", &["eve"]),
     (b"From: [eve@evil.example]", "eve@evil.example", "", &[]),
+    (b"From: eve@evil.example@]", "eve@evil.example", "", &[]),
+    (b"From: [@.eve@evil.example].]", "eve@evil.example", "", &[]),
     // Nothing but a quoted, commented or encoded address.
     (b"From: \"eve@evil.example\"", "eve@evil.example", "", &[]),
     (b"From: (eve@evil.example)", "eve@evil.example", "", &[]),
