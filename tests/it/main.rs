@@ -37,6 +37,7 @@ mod schedules;
 mod selection;
 mod server;
 mod servers;
+mod signed_votes;
 mod store;
 mod storm;
 mod telemetry;

@@ -55,12 +55,13 @@ fn arrows_between_crates_go_one_way() {
     let allowed = [
         ("model", &[][..]),
         ("files", &[]),
+        ("votes", &["files", "model"]),
         ("store", &["files", "model"]),
         ("scripting", &["model"]),
         ("connectors", &["files", "model"]),
         ("playbooks", &["model", "scripting"]),
-        ("runtime", &["files", "model", "store", "scripting", "connectors", "playbooks"]),
-        ("action-center", &["model", "store", "connectors", "playbooks", "runtime"]),
+        ("runtime", &["files", "model", "store", "scripting", "connectors", "playbooks", "votes"]),
+        ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "votes"]),
         ("cli", &["files", "model", "store", "scripting", "connectors", "playbooks", "runtime", "action-center"]),
     ];
     for (name, allowed) in allowed {

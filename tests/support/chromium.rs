@@ -97,16 +97,34 @@ impl Chromium {
 
     /// Ends the session (W3C `WebDriver`, section 8.2), and waits until the driver says so.
     fn quit(&self) -> std::io::Result<()> {
+        self.ask("DELETE", "", "").map(|_| ())
+    }
+
+    /// Sends the driver a command that the client does not know; gives the beginning of its answer.
+    fn ask(&self, method: &str, command: &str, body: &str) -> std::io::Result<String> {
         let mut driver = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         driver.set_read_timeout(Some(PATIENCE))?;
-        let session = &self.session;
+        let Self { port, session, .. } = self;
         write!(
             driver,
-            "DELETE /session/{session} HTTP/1.1\r\nhost: 127.0.0.1:{}\r\nconnection: close\r\n\r\n",
-            self.port
+            "{method} /session/{session}{command} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
         )?;
-        driver.read_exact(&mut [0])?;
-        Ok(())
+        // It keeps the connection, whatever it is asked.
+        let mut answer = [0; 12];
+        driver.read_exact(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
+    }
+
+    /// Plugs in an authenticator that knows its user and says yes to everything (`WebAuthn` level 2, section 11.3).
+    pub fn plug_in_authenticator(&self) {
+        let asked = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": true,
+        });
+        let answer = self.ask("POST", "/webauthn/authenticator", &asked.to_string()).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// Loads a page.

@@ -30,5 +30,6 @@ pub mod served;
 mod servers;
 pub mod site;
 pub mod smtp;
+pub mod ssh;
 pub mod supervised;
 pub mod synthetic;

@@ -156,7 +156,7 @@ fn story(number: u32, request: &Request) -> Vec<(String, Event)> {
         let voters = [mixed(number, 10), mixed(number, 10) + 1 + mixed(number, 11) % 5].map(|bits| of(&DECIDERS, bits));
         let decision = if fate < 90 { Decision::Reject } else { Decision::Approve };
         for by in voters.iter().take(if fate < 90 { 1 } else { 2 }) {
-            let vote = Vote { by: (*by).into(), decision, digest, comment: None, at: at(number) };
+            let vote = Vote { by: (*by).into(), decision, digest, comment: None, at: at(number), signature: None };
             told.push(((*by).into(), Event::Voted { vote }));
         }
         if fate < 90 {

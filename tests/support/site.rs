@@ -9,7 +9,7 @@ use clawback_connectors::MailStore;
 use clawback_model::{
     ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp,
 };
-use clawback_runtime::{Api, Approvals, Gated, Library, Metrics, Site, Submission, Tuning};
+use clawback_runtime::{Api, Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
 
 /// 2026-11-23T12:00:00Z: when tests happen.
@@ -61,6 +61,7 @@ pub fn site_of(
         },
         notifiers: [("soc".to_owned(), clawback_runtime::Notifier::LOG)].into(),
         approvals: Approvals::default(),
+        vote_rules: VoteRules::default(),
         checkpoints: None,
         public_url: None,
         evidence: None,

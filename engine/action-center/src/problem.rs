@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use clawback_runtime::Error;
+use clawback_runtime::{Error, UnsignedVote};
 use clawback_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -124,6 +124,9 @@ fn without_places(error: &Error) -> String {
     match error {
         Error::UnknownPlaybook { name, known, .. } => format!("no playbook `{name}`; known are {known}"),
         Error::PlaybookPath { name, .. } => format!("`{name}` is a path; give the name of a playbook"),
+        Error::Unsigned(UnsignedVote::Keys(_)) => {
+            "the approvers' keys of this site cannot be read; the log says why".to_owned()
+        }
         Error::File { .. } => "a file of this site cannot be read; the log says which".to_owned(),
         error => error.to_string(),
     }
@@ -135,6 +138,9 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Unsigned(UnsignedVote::Keys(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        Error::Unsigned(UnsignedVote::Needed { .. }) => (StatusCode::FORBIDDEN, "signature-needed"),
+        Error::Unsigned(_) => (StatusCode::FORBIDDEN, "signature"),
         Error::NotAService { .. } => (StatusCode::FORBIDDEN, "not-a-service"),
         Error::Vote(VoteRefused::RequesterExcluded { .. }) => (StatusCode::FORBIDDEN, "two-step"),
         Error::Vote(VoteRefused::MissingRole { .. }) => (StatusCode::FORBIDDEN, "approver-role"),

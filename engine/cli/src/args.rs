@@ -386,6 +386,10 @@ pub(crate) struct DecideArgs {
     /// Why
     #[arg(long, short = 'm')]
     pub(crate) comment: Option<String>,
+    /// Sign the vote with this SSH key (`ssh-keygen` is run for it, and asks for the passphrase); a public key names one that the
+    /// agent holds
+    #[arg(long, value_name = "FILE", env = "CLAWBACK_VOTE_KEY", hide_env_values = true)]
+    pub(crate) key: Option<std::path::PathBuf>,
     #[command(flatten)]
     pub(crate) leave: Leave,
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, PublicUrl, Throttles};
-use clawback_runtime::{Approvals, BucketConfig, NotifierConfig};
+use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp};
+use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, VoteRules};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
 
@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
     /// Whom to tell of what waits for votes.
     pub(crate) approvals: Approvals,
+    /// Which votes must be signed, and whose keys count.
+    pub(crate) signed_votes: SignedVotesConfig,
     /// Who is told where the history stands.
     pub(crate) checkpoints: CheckpointsConfig,
     /// What is kept of messages that are deleted for good.
@@ -63,6 +65,33 @@ pub(crate) struct Config {
     /// Whether the file holds the password of the database.
     #[serde(skip)]
     pub(crate) holds_a_password: bool,
+}
+
+/// `[signed-votes]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct SignedVotesConfig {
+    /// Which votes must be signed.
+    pub(crate) required: SignedVotes,
+    /// Since when, for `verify`: RFC 3339 or a date.
+    pub(crate) since: Option<String>,
+    /// The file of approvers' keys.
+    pub(crate) keys: Option<PathBuf>,
+}
+
+impl SignedVotesConfig {
+    /// What is wrong with it.
+    fn check(&self) -> Result<(), &'static str> {
+        if self.required != SignedVotes::Optional && self.keys.is_none() {
+            return Err("[signed-votes] asks for signatures and names no file of keys: set `keys`");
+        }
+        match &self.since {
+            Some(since) if Timestamp::parse(since).is_none() => {
+                Err("[signed-votes] since is no time: write it as 2026-11-23 or 2026-11-23T12:00:00Z")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `[evidence]`.
@@ -113,6 +142,7 @@ impl Default for Config {
             stores: BTreeMap::new(),
             notifiers: BTreeMap::new(),
             approvals: Approvals::default(),
+            signed_votes: SignedVotesConfig::default(),
             checkpoints: CheckpointsConfig::default(),
             evidence: None,
             retention: RetentionConfig::default(),
@@ -185,6 +215,10 @@ impl Config {
             .approvals
             .check(config.notifiers.keys().cloned())
             .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
+        config
+            .signed_votes
+            .check()
+            .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config.file =
             std::path::absolute(path).map_err(|error| Failure::misuse(format!("{}: {error}", path.display())))?;
         config.folder = config.file.parent().map(Path::to_owned).unwrap_or_default();
@@ -203,6 +237,13 @@ impl Config {
     /// The same of a path that may be left out.
     fn resolved(&self, path: Option<PathBuf>) -> Option<PathBuf> {
         path.map(|path| self.resolve(&path))
+    }
+
+    /// Which votes must be signed, and whose keys count.
+    pub(crate) fn vote_rules(&self) -> VoteRules {
+        let SignedVotesConfig { required, since, keys } = &self.signed_votes;
+        let since = since.as_deref().and_then(Timestamp::parse);
+        VoteRules { required: *required, since, keys: self.resolved(keys.clone()) }
     }
 
     /// The folder of evidence.

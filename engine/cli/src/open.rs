@@ -116,6 +116,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         notifiers: std::collections::BTreeMap::new(),
         evidence: evidence(config, stores)?,
         approvals: config.approvals.clone(),
+        vote_rules: config.vote_rules(),
         checkpoints: checkpoints(config, stores)?,
         public_url: config.public_url.clone(),
         limits: config.limits,

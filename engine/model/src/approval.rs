@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use crate::id::ApprovalId;
 use crate::plan::PlanDigest;
 use crate::principal::{Permission, Principal, Role};
+use crate::statement::VoteSignature;
 
 /// What a playbook or the site asks for before anything is touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,9 @@ pub struct Vote {
     pub comment: Option<String>,
     /// When.
     pub at: Timestamp,
+    /// The signature of the voter's key, if it is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<VoteSignature>,
 }
 
 /// A request for votes on one plan.
@@ -187,7 +191,7 @@ mod tests {
     }
 
     fn vote(by: &str, decision: Decision) -> Vote {
-        Vote { by: by.into(), decision, digest: Digest([1; 32]), comment: None, at: Timestamp(10) }
+        Vote { by: by.into(), decision, digest: Digest([1; 32]), comment: None, at: Timestamp(10), signature: None }
     }
 
     #[test]

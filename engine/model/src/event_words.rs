@@ -53,10 +53,14 @@ fn voted(vote: &Vote) -> String {
         Decision::Approve => "approved",
         Decision::Reject => "rejected",
     };
+    let plan = match &vote.signature {
+        Some(signature) => format!("plan {}, signed by {}", vote.digest, signature.made),
+        None => format!("plan {}", vote.digest),
+    };
     // The comment first: a table has no room for all of it behind a digest.
     match &vote.comment {
-        Some(comment) => format!("{decision}: {comment} (plan {})", vote.digest),
-        None => format!("{decision} (plan {})", vote.digest),
+        Some(comment) => format!("{decision}: {comment} ({plan})"),
+        None => format!("{decision} ({plan})"),
     }
 }
 
@@ -77,7 +81,10 @@ mod tests {
     fn an_event_says_who_decided_what_and_how_much_was_done() {
         let vote = |decision, comment: Option<&str>| {
             let (digest, comment) = (Digest::of(b"plan"), comment.map(str::to_owned));
-            Event::Voted { vote: Vote { by: "ben".into(), decision, digest, comment, at: Timestamp(0) } }.in_words()
+            Event::Voted {
+                vote: Vote { by: "ben".into(), decision, digest, comment, at: Timestamp(0), signature: None },
+            }
+            .in_words()
         };
         assert!(vote(Decision::Approve, Some("it is the campaign")).starts_with("approved: it is the campaign (plan "));
         assert!(vote(Decision::Reject, None).starts_with("rejected (plan "));

@@ -69,7 +69,16 @@ pub(crate) fn events(action: Action) -> Vec<(Event, Timestamp)> {
             approval: Some(ApprovalRule::default()),
             decided_by: None,
         },
-        Event::Voted { vote: Vote { by: "ben".into(), decision: Decision::Approve, digest, comment: None, at: NOON } },
+        Event::Voted {
+            vote: Vote {
+                by: "ben".into(),
+                decision: Decision::Approve,
+                digest,
+                comment: None,
+                at: NOON,
+                signature: None,
+            },
+        },
         Event::Started,
         Event::BatchStarted { number: 0, first: 0, targets: 7 },
         Event::BatchFinished { number: 0, report: report(counts), outcomes: Digest([1; 32]) },

@@ -39,6 +39,7 @@ mod record;
 mod remediation;
 mod reminder;
 mod schedule;
+mod statement;
 mod status;
 mod sweep;
 mod text;
@@ -83,6 +84,7 @@ pub use record::{ADMIN_ACTION_ALERT, Alert, Investigation, InvestigationKind, In
 pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, SlotReason, Standing as ScheduleStanding, Timetable};
+pub use statement::{Signed, SignedVotes, VOTE_NAMESPACE, VoteSignature, VoteStatement};
 pub use status::Status;
 pub use sweep::{DoneWith, Sweep, SweepApproval, SweepEnd, SweepStep};
 pub use text::{ascii_where_deceptive, csv_safe, is_deceptive, visible, visible_line};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore as _;
 use clawback_model::{
-    Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Decision, Event, IllegalTransition, Inputs,
-    Investigation, InvestigationId, LONGEST_NAME, LONGEST_TEXT, LocationKind, Origin, Permission, Picked, PlanDigest,
-    PlanSummary, Principal, PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status,
-    StopReason, Target, Timestamp, TooLong, Vote, check_inputs, check_length, check_picked,
+    Action, ActionSource, Alert, AlertId, ApprovalId, ApprovalRule, Event, IllegalTransition, Inputs, Investigation,
+    InvestigationId, LONGEST_NAME, LONGEST_TEXT, LocationKind, Origin, Permission, Picked, PlanSummary, Principal,
+    PrincipalKind, Remediation, RemediationId, Request, SelectionMode, Severity, Status, StopReason, Target, Timestamp,
+    TooLong, check_inputs, check_length, check_picked,
 };
 use clawback_playbooks::{Bound, Playbook};
 use clawback_store::{Filing, Refusal, RequestKey};
@@ -41,19 +41,6 @@ pub struct Submission {
     pub mode: SelectionMode,
     /// Handpicked messages, or exclusions.
     pub picked: Vec<Picked>,
-}
-
-/// A vote as it is cast.
-#[derive(Debug, Clone)]
-pub struct Ballot {
-    /// Yes or no.
-    pub decision: Decision,
-    /// The plan that the voter looked at; without it the vote is for the plan as it stands when the vote is cast.
-    pub digest: Option<PlanDigest>,
-    /// Why, in the voter's words.
-    pub comment: Option<String>,
-    /// When what the voter looked at was last changed: the vote is refused if it changed since.
-    pub seen: Option<Timestamp>,
 }
 
 /// A plan that was made and not kept.
@@ -198,53 +185,6 @@ impl Api {
             by_hour,
             by_mailbox,
         })
-    }
-
-    /// Votes on a pending plan, as it stands then unless a digest is given.
-    pub async fn decide(
-        &self,
-        who: &Principal,
-        id: &RemediationId,
-        decision: Decision,
-        digest: Option<PlanDigest>,
-        comment: Option<String>,
-    ) -> Result<Remediation, Error> {
-        self.vote(who, id, Ballot { decision, digest, comment, seen: None }).await
-    }
-
-    /// Votes on a pending plan.
-    pub async fn vote(&self, who: &Principal, id: &RemediationId, ballot: Ballot) -> Result<Remediation, Error> {
-        let now = self.site.now();
-        let Ballot { decision, digest, comment, seen } = ballot;
-        check_length("the comment", LONGEST_TEXT, comment.as_deref().unwrap_or_default())?;
-        if decision == Decision::Approve && self.site.history.load(id).await?.status == Status::PendingApproval {
-            let proven = self.site.history.prove_plan(id).await?;
-            // A session without stores cannot act on it either.
-            let otherwise =
-                planner::acts_otherwise(&self.site, &proven.header).filter(|_| !self.site.stores.is_empty());
-            if let Some(reason) = otherwise {
-                return Err(Error::NotAsPlanned { id: id.clone(), reason });
-            }
-        }
-        self.site
-            .history
-            .record_if(id, None, &who.name, now, |current| {
-                let pending = current.approval.as_ref().filter(|_| current.status == Status::PendingApproval);
-                let Some(approval) = pending else {
-                    return Err(Error::NotPending { id: id.clone(), status: current.status });
-                };
-                if seen.is_some_and(|seen| seen != current.updated_at) {
-                    return Err(Error::Changed { id: id.clone() });
-                }
-                if decision == Decision::Approve {
-                    allow_action(who, current.request.action)?;
-                }
-                let digest = digest.unwrap_or(approval.digest);
-                let vote = Vote { by: who.name.clone(), decision, digest, comment: comment.clone(), at: now };
-                approval.vote(who, &vote)?;
-                Ok(Event::Voted { vote })
-            })
-            .await
     }
 
     /// Asks a running remediation to stop for now.
@@ -485,7 +425,7 @@ pub(crate) fn allow(who: &Principal, permission: Permission) -> Result<(), Error
 }
 
 /// What cannot be undone asks for a right of its own, of whoever asks for it and of whoever approves it.
-fn allow_action(who: &Principal, action: Action) -> Result<(), Error> {
+pub(crate) fn allow_action(who: &Principal, action: Action) -> Result<(), Error> {
     if action == Action::HardDelete { allow(who, Permission::Purge) } else { Ok(()) }
 }
 
@@ -544,6 +484,7 @@ pub(crate) async fn approval_for(
     if plan.counts.remediable == 0 {
         return Ok((None, Some(requester)));
     }
+    let signed = site.vote_rules.required.asks(request.action);
     // What was not searched is for a person to weigh, whatever the playbook says of the rest.
     let incomplete = bound
         .guards()
@@ -570,17 +511,22 @@ pub(crate) async fn approval_for(
             let decided = root(site, retried).await?;
             let header = planner::header(site, request, bound)?;
             match site.history.plan_header(&decided.id).await? {
-                Some(then) if header.acts_otherwise(&then).is_none() => return Ok((None, decided.decided_by)),
+                Some(then) if !signed && header.acts_otherwise(&then).is_none() => {
+                    return Ok((None, decided.decided_by));
+                }
                 _ => Some(decided.approval.map(|approval| approval.rule).unwrap_or_default()),
             }
         }
         Origin::Sweep { .. } if incomplete.is_some() => incomplete,
         Origin::Sweep { of } => match crate::sweeps::approval(site, of, bound, plan).await? {
+            // Nobody has signed for the messages of this one.
+            Covered::By(_) if signed => site.history.load(of).await?.approval.map(|approval| approval.rule),
             Covered::By(decided_by) => return Ok((None, Some(decided_by))),
             Covered::Asks(rule) => Some(rule),
             Covered::NotNeeded => None,
         },
     };
+    let rule = rule.or_else(|| signed.then(ApprovalRule::default));
     let decided_by = rule.is_none().then_some(requester);
     // As the site says now, also where the rule is that of an older remediation.
     let approvals = &site.approvals;

@@ -307,7 +307,7 @@ impl Inner {
             let whose = self.only.as_ref().map_or(Whose::AllBut(&left), Whose::Only);
             let claimed = match history.claim_lanes(&self.name, &name, whose, room, now).await {
                 Err(ref error @ StoreError::Altered { ref remediation, .. }) => {
-                    self.refuse(remediation, error);
+                    self.refuse(remediation, planner::not_as_approved(error));
                     let known = locked(&self.hand).claims();
                     history.disown_lanes(&self.name, &known).await?;
                     continue;
@@ -377,7 +377,7 @@ impl Inner {
                 return Ok(None);
             }
             Err(error @ (StoreError::Altered { .. } | StoreError::NotItsEvents { .. })) => {
-                self.refuse(id, &error);
+                self.refuse(id, planner::not_as_approved(&error));
                 self.hand_back(&claimed.lanes).await?;
                 return Ok(None);
             }
@@ -392,6 +392,11 @@ impl Inner {
             self.hand_back(&claimed.lanes).await?;
             return Ok(None);
         }
+        if let Some(reason) = self.site.vote_rules.refuse(&proven.remediation) {
+            self.refuse(id, reason);
+            self.hand_back(&claimed.lanes).await?;
+            return Ok(None);
+        }
         let going = Going { flag: Flag::new(), batch: claimed.batch, proven: Arc::clone(&proven) };
         let stop = self.stop(&going.flag);
         locked(&self.going).insert(id.clone(), going);
@@ -399,9 +404,9 @@ impl Inner {
     }
 
     /// Leaves the lanes of a remediation alone until whoever sees it through has stopped it.
-    fn refuse(&self, id: &RemediationId, error: &StoreError) {
-        tracing::error!(remediation.id = %id, %error, "Its lanes are not acted on.");
-        locked(&self.left).insert(id.clone(), Some(planner::not_as_approved(error)));
+    fn refuse(&self, id: &RemediationId, reason: StopReason) {
+        tracing::error!(remediation.id = %id, %reason, "Its lanes are not acted on.");
+        locked(&self.left).insert(id.clone(), Some(reason));
         self.ended.notify_waiters();
     }
 

@@ -7,6 +7,8 @@ use clawback_model::{
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
 
+use crate::signed_votes::UnsignedVote;
+
 /// A request that could not be carried out.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -34,6 +36,8 @@ pub enum Error {
     Limit(#[from] LimitExceeded),
     #[error(transparent)]
     Vote(#[from] VoteRefused),
+    #[error(transparent)]
+    Unsigned(#[from] UnsignedVote),
     #[error(transparent)]
     Transition(#[from] IllegalTransition),
     #[error("no playbook `{name}` in {folder}; known are {known}")]

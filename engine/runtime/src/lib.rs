@@ -5,6 +5,7 @@
 
 mod act;
 mod api;
+mod ballot;
 mod batch;
 mod bucket;
 mod cases;
@@ -38,6 +39,7 @@ mod retention;
 mod reversal;
 mod schedules;
 mod settle;
+mod signed_votes;
 mod site;
 mod site_key;
 mod stop;
@@ -48,7 +50,8 @@ mod timers;
 mod verification;
 mod worker;
 
-pub use api::{Api, Ballot, DryRun, Submission, under_key};
+pub use api::{Api, DryRun, Submission, under_key};
+pub use ballot::Ballot;
 pub use bucket::BucketConfig;
 pub use cases::CaseRun;
 pub use error::Error;
@@ -66,6 +69,7 @@ pub use progress::{Observer, Seen, silent};
 pub use proof::Proof;
 pub use recording::Sightings;
 pub use retention::Forgotten;
+pub use signed_votes::{Unproven, UnsignedVote, VoteRules};
 pub use site::{Site, Tuning};
 pub use site_key::{KeyError, SiteKey, open_checkpoint};
 pub use timers::Timers;

@@ -14,6 +14,7 @@ use crate::heads::Checkpoints;
 use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::notify::{Approvals, Notifier};
+use crate::signed_votes::VoteRules;
 
 /// One node's surroundings.
 pub struct Site {
@@ -27,6 +28,8 @@ pub struct Site {
     pub notifiers: BTreeMap<String, Notifier>,
     /// Whom to tell of what waits for votes.
     pub approvals: Approvals,
+    /// Which votes must be signed, and whose keys count.
+    pub vote_rules: VoteRules,
     /// Who is told where the history stands.
     pub checkpoints: Option<Checkpoints>,
     /// Where links lead.

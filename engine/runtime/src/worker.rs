@@ -133,7 +133,8 @@ impl Going {
         };
         match proven {
             Ok(proven) => {
-                let otherwise = planner::acts_otherwise(site, &proven.header);
+                let otherwise = planner::acts_otherwise(site, &proven.header)
+                    .or_else(|| site.vote_rules.refuse(&proven.remediation));
                 self.proven = Some(proven);
                 Ok(otherwise)
             }

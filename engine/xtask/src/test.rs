@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 /// A program that tests start, and Debian's package that has it.
-const NEEDED: [(&str, &str); 16] = [
+const NEEDED: [(&str, &str); 17] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
     ("dovecot", "dovecot-imapd"),
@@ -20,6 +20,7 @@ const NEEDED: [(&str, &str); 16] = [
     ("postgres", "postgresql"),
     ("openssl", "openssl"),
     ("aiosmtpd", "python3-aiosmtpd"),
+    ("ssh-keygen", "openssh-client"),
     ("setpriv", "util-linux"),
     ("unshare", "util-linux"),
     ("mbsync", "isync"),

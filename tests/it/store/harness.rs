@@ -265,7 +265,7 @@ impl Database {
     pub(crate) async fn vote(&self, id: &RemediationId, by: &str, decision: Decision) {
         let at = Timestamp(2_000_250);
         let digest = self.store.load(id).await.unwrap().approval.unwrap().digest;
-        let vote = Vote { by: by.into(), decision, digest, comment: Some("seen".into()), at };
+        let vote = Vote { by: by.into(), decision, digest, comment: Some("seen".into()), at, signature: None };
         self.store.record(id, None, by, &Event::Voted { vote }, at).await.unwrap();
     }
 }

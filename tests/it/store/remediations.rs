@@ -70,7 +70,8 @@ async fn votes_are_decided_on_the_fresh_state() {
                         if let Some(known) = approval.votes.iter().find(|vote| vote.by == by) {
                             return Err(Refused::Vote(VoteRefused::VotedAlready { name: known.by.clone() }));
                         }
-                        let vote = Vote { by: by.into(), decision: Decision::Approve, digest, comment: None, at };
+                        let (by, decision) = (by.into(), Decision::Approve);
+                        let vote = Vote { by, decision, digest, comment: None, at, signature: None };
                         Ok(Event::Voted { vote })
                     })
                     .await

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use clawback_model::{Decision, PlanDigest};
+use clawback_model::{Decision, PlanDigest, VoteSignature};
 use clawback_runtime::Ballot;
 
 use super::Problems;
@@ -52,7 +52,8 @@ async fn decide(
 ) -> Result<Response, Problem> {
     let digest: PlanDigest = word("plan_digest", &vote.plan_digest)?;
     let id = find(center, id).await?.id;
-    let ballot = Ballot { decision, digest: Some(digest), comment: vote.comment, seen: seen(headers)? };
+    let signature = vote.signature.map(VoteSignature::try_from).transpose().map_err(Problem::bad_request)?;
+    let ballot = Ballot { decision, digest: Some(digest), comment: vote.comment, seen: seen(headers)?, signature };
     let voted = center.api().vote(&caller.who, &id, ballot).await?;
     detail(center, &voted).await
 }

@@ -106,13 +106,18 @@ pub(crate) async fn verified(
     center: &Center,
     known: Option<Head>,
 ) -> Result<Result<clawback_store::Verified, String>, Problem> {
+    use clawback_runtime::Unproven;
     use clawback_store::VerifyError;
     let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
     let noted = clawback_store::Noted { head: known, now: Some(center.now()), log: None };
-    match center.site().history.verify(noted, |_| {}).await {
+    match center.site().verify(noted, |_| {}).await {
         Ok(verified) => Ok(Ok(verified)),
-        Err(VerifyError::Broken(found)) => Ok(Err(found.to_string())),
-        Err(VerifyError::Store(error)) => Err(error.into()),
+        Err(Unproven::History(VerifyError::Store(error))) => Err(error.into()),
+        Err(Unproven::History(VerifyError::Broken(found))) => Ok(Err(found.to_string())),
+        Err(broken @ Unproven::Votes { .. }) => Ok(Err(broken.to_string())),
+        Err(Unproven::Keys(error)) => {
+            Err(clawback_runtime::Error::from(clawback_runtime::UnsignedVote::from(error)).into())
+        }
     }
 }
 

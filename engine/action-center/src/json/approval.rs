@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clawback_model::{Approval, ApprovalRule, Decision, Digest, Role, Vote};
+use clawback_model::{Approval, ApprovalRule, Decision, Digest, Role, Signed, Timestamp, Vote, VoteSignature};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -57,6 +57,63 @@ pub struct CastVoteJson {
     pub comment: Option<String>,
     /// When.
     pub at: String,
+    /// The signature of the voter's key, if it is signed.
+    pub signature: Option<VoteSignatureJson>,
+}
+
+/// The signature of a vote. What is signed is a text of these lines, each with a line feed at its end: `clawback vote 1`,
+/// `remediation ID`, `plan DIGEST`, `decision approve` or `decision reject`, `votes N` (of the rule), `requester NAME`,
+/// `voter NAME`, `at TIME` (in UTC with whole seconds); names as JSON texts.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum VoteSignatureJson {
+    /// By an SSH key, as `ssh-keygen -Y sign -n clawback-vote` makes it.
+    Ssh {
+        /// The time in the text.
+        at: String,
+        /// Armoured.
+        signature: String,
+    },
+    /// By a passkey, whose challenge is the SHA-256 of the text. In base64url.
+    Passkey {
+        /// The time in the text.
+        at: String,
+        /// The ID of the credential.
+        credential: String,
+        /// `authenticatorData`.
+        authenticator_data: String,
+        /// `clientDataJSON`.
+        client_data: String,
+        /// `signature`.
+        signature: String,
+    },
+}
+
+impl From<&VoteSignature> for VoteSignatureJson {
+    fn from(signature: &VoteSignature) -> Self {
+        let at = signature.at.to_string();
+        match signature.made.clone() {
+            Signed::Ssh { signature } => Self::Ssh { at, signature },
+            Signed::Passkey { credential, authenticator_data, client_data, signature } => {
+                Self::Passkey { at, credential, authenticator_data, client_data, signature }
+            }
+        }
+    }
+}
+
+impl TryFrom<VoteSignatureJson> for VoteSignature {
+    type Error = String;
+
+    fn try_from(given: VoteSignatureJson) -> Result<Self, String> {
+        let (at, made) = match given {
+            VoteSignatureJson::Ssh { at, signature } => (at, Signed::Ssh { signature }),
+            VoteSignatureJson::Passkey { at, credential, authenticator_data, client_data, signature } => {
+                (at, Signed::Passkey { credential, authenticator_data, client_data, signature })
+            }
+        };
+        let at = Timestamp::parse(&at).ok_or("signature.at is no time: write it as 2026-11-23T12:00:00Z")?;
+        Ok(Self { at, made })
+    }
 }
 
 impl From<&Approval> for ApprovalJson {
@@ -93,6 +150,7 @@ impl From<&Vote> for CastVoteJson {
             digest: vote.digest,
             comment: vote.comment.clone(),
             at: vote.at.to_string(),
+            signature: vote.signature.as_ref().map(VoteSignatureJson::from),
         }
     }
 }

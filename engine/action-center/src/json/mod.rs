@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 pub(crate) use remediation::{event_in_words, is_settled};
 pub(crate) use schedule::state as schedule_state;
 
-pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson};
+pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJson};
 pub use evidence::{EvidenceReportJson, KeptJson};
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};

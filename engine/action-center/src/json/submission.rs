@@ -8,7 +8,7 @@ use clawback_runtime::{DryRun, Submission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ApprovalRuleJson;
+use super::{ApprovalRuleJson, VoteSignatureJson};
 
 /// A vote.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -19,6 +19,9 @@ pub struct VoteJson {
     /// Why, in the voter's words.
     #[serde(default)]
     pub comment: Option<String>,
+    /// The signature of the voter's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<VoteSignatureJson>,
 }
 
 /// A picked message, or an exclusion: named by its mailbox and at least one of the others; all that are given must hold.

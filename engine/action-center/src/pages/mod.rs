@@ -14,6 +14,7 @@ mod history;
 mod investigations;
 mod layout;
 mod message;
+mod passkey;
 mod pending;
 mod people;
 mod playbooks;
@@ -63,6 +64,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/search", get(search::page))
         .route("/search/submit", post(search::submit))
         .route("/pending", get(pending::page).post(pending::decide))
+        .route("/passkey", get(passkey::page))
         .route("/history", get(history::page))
         .route("/history.csv", get(history::csv))
         .route("/remediations/{id}", get(remediation::page))

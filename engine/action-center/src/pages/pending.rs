@@ -127,7 +127,8 @@ pub(crate) async fn decide(State(center): State<Center>, caller: Caller, fields:
     let mut refused = Vec::new();
     let (many, mut worst) = (ballots.len(), None);
     for (id, digest, seen) in ballots {
-        let ballot = Ballot { decision, digest: Some(digest), comment: comment.clone(), seen: Some(seen) };
+        let ballot =
+            Ballot { decision, digest: Some(digest), comment: comment.clone(), seen: Some(seen), signature: None };
         if let Err(error) = center.api().vote(&caller.who, &id, ballot).await {
             let problem = Problem::from(error);
             refused.push(format!("{id}: {}", problem.detail));

@@ -14,6 +14,7 @@ use maud::{Markup, html};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::history::{attachment, lines};
+use super::passkey::{self, ToSign};
 use super::{Shown, charts, layout};
 use crate::access::Caller;
 use crate::api::remediation as find;
@@ -63,7 +64,7 @@ pub(crate) async fn page(
         }
         @if goes_on(&found) { noscript { p { a href={ "/remediations/" (id) } { "Look again" } } } }
         (buttons(&frame, &found, found.left_to_undo(&undos)))
-        @if let Some(approval) = &found.approval { (votes(&frame, &found, approval)) }
+        @if let Some(approval) = &found.approval { (votes(&frame, &found, approval, &ToSign::of(&center, &frame, &found)?)) }
         h2 { "What was asked for" }
         (layout::facts(&[
             ("Description", layout::mail(&request.description)),
@@ -193,9 +194,10 @@ fn words(verb: &str) -> &'static str {
     }
 }
 
-fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Markup {
+fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval, to_sign: &ToSign) -> Markup {
     let roles = approval.rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
     let request = &remediation.request;
+    let challenge = |decision| to_sign.challenge(frame, remediation, approval, decision);
     let own = approval.rule.two_step && approval.requester == frame.who.name;
     html! {
         h2 { "Approval" }
@@ -204,13 +206,17 @@ fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Marku
         @if !approval.votes.is_empty() { ul { @for vote in &approval.votes {
             li { (layout::mail(&vote.by)) @if vote.decision == Decision::Approve { " approved" } @else { " rejected" }
                 " at " (layout::time(vote.at))
+                @if vote.signature.is_some() { ", signed" }
                 @if let Some(comment) = &vote.comment { ": " (layout::mail(comment)) } }
         } } }
         @if remediation.status == Status::PendingApproval && frame.may(Permission::Decide) {
             @if own { p .note.wait { "You asked for this, so somebody else decides." } }
             @else {
-                form method="post" action={ "/remediations/" (remediation.id) "/decide" } {
+                (to_sign.advice(remediation))
+                form method="post" action={ "/remediations/" (remediation.id) "/decide" } data-passkeys=[to_sign.passkeys()]
+                    data-host=[to_sign.host()] {
                     (layout::form_token(frame))
+                    (to_sign.fields())
                     input type="hidden" name="digest" value=(approval.digest);
                     input type="hidden" name="seen" value=(remediation.updated_at.0);
                     fieldset {
@@ -218,8 +224,10 @@ fn votes(frame: &Frame, remediation: &Remediation, approval: &Approval) -> Marku
                         p { (request.action) " of " (remediation.counts.submitted) " messages: " (layout::selection(&request.selection_in_words())) }
                         label { "Comment" textarea name="comment" maxlength="2000" {} }
                         div .row {
-                            button name="decision" value="approve" { "Approve" }
-                            button .danger name="decision" value="reject" { "Reject" }
+                            @if to_sign.can_approve() {
+                                button name="decision" value="approve" data-challenge=[challenge(Decision::Approve)] { "Approve" }
+                            }
+                            button .danger name="decision" value="reject" data-challenge=[challenge(Decision::Reject)] { "Reject" }
                         }
                     }
                 }
@@ -343,7 +351,8 @@ pub(crate) async fn act(
             let digest: PlanDigest = word("digest", fields.get("digest"))?;
             let seen = Some(Timestamp(word("seen", fields.get("seen"))?));
             let comment = fields.filled("comment").map(str::to_owned);
-            api.vote(who, &id, Ballot { decision, digest: Some(digest), comment, seen }).await?.id
+            let signature = passkey::signature(&fields)?;
+            api.vote(who, &id, Ballot { decision, digest: Some(digest), comment, seen, signature }).await?.id
         }
         _ => return Err(Problem::not_found().into()),
     };

@@ -1,10 +1,11 @@
 //! `clawback approve` and `clawback reject`.
 
-use clawback_action_center::json::{DetailJson, VoteJson};
-use clawback_model::{Decision, Status};
-use clawback_runtime::Error;
+use clawback_action_center::json::{DetailJson, MeJson, VoteJson, VoteSignatureJson};
+use clawback_model::{Approval, Decision, Status, VoteStatement};
+use clawback_runtime::{Ballot, Error};
 
 use crate::args::{DecideArgs, Global};
+use crate::commands::sign;
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, remediation_id};
 use crate::remote::Remote;
@@ -17,7 +18,15 @@ pub(crate) async fn run(global: &Global, args: DecideArgs, decision: Decision) -
     let stores = if approves { Stores::unless(args.leave) } else { Stores::None };
     let session = Session::open(global, stores).await?;
     let remediation = session.find(&args.id).await?;
-    let voted = session.api.decide(&session.who, &remediation.id, decision, args.digest, args.comment).await?;
+    let mut ballot = Ballot { decision, digest: args.digest, comment: args.comment, seen: None, signature: None };
+    if let (Some(key), Some(approval)) = (&args.key, &remediation.approval) {
+        let approval = Approval { digest: args.digest.unwrap_or(approval.digest), ..approval.clone() };
+        let statement = approval.statement(&remediation.id, &session.who.name, decision, sign::now());
+        ballot.signature = Some(sign::sign(key, &statement).await?);
+        // What was signed is voted for, whatever the plan is by then.
+        ballot.digest = Some(approval.digest);
+    }
+    let voted = session.api.vote(&session.who, &remediation.id, ballot).await?;
     if approves && voted.status == Status::Approved {
         return super::foreground::carry_on(global, &session, &voted.id, args.leave).await;
     }
@@ -37,7 +46,21 @@ async fn there(global: &Global, remote: &Remote, args: DecideArgs, decision: Dec
         Decision::Approve => ("approve", true),
         Decision::Reject => ("reject", false),
     };
-    let vote = VoteJson { plan_digest: digest.to_string(), comment: args.comment };
+    let mut signature = None;
+    if let (Some(key), Some(approval)) = (&args.key, &found.approval) {
+        let me: MeJson = remote.get(&["me"], &[]).await?;
+        let statement = VoteStatement {
+            remediation: &remediation_id(id)?,
+            plan: digest,
+            decision,
+            votes: approval.rule.votes,
+            requester: &approval.requester,
+            voter: &me.name,
+            at: sign::now(),
+        };
+        signature = Some(VoteSignatureJson::from(&sign::sign(key, &statement).await?));
+    }
+    let vote = VoteJson { plan_digest: digest.to_string(), comment: args.comment, signature };
     let voted: DetailJson = remote.post(&["remediations", id, verb], &[], &vote, seen).await?;
     if approves && voted.remediation.status == Status::Approved {
         return super::follow::follow(global, remote, id, args.leave).await;

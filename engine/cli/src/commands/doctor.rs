@@ -41,6 +41,9 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     for (name, result) in machine::room(&config) {
         report.add(&name, result)?;
     }
+    if let Some(result) = machine::signed_votes(&config) {
+        report.add("signed votes", result)?;
+    }
     match site(&config, Stores::None).await {
         Err(failure) => report.add("database", Err(failure))?,
         Ok(site) => {
@@ -99,7 +102,7 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
             }
         }
     }
-    let verified = site.history.verify(None, |_| {}).await;
+    let verified = site.verify(None, |_| {}).await;
     let said = verified.map(|verified| format!("{} events, unbroken", verified.events));
     report.add("history", said.map_err(|broken| Failure::failed(chain(&broken))))?;
     let halt = site.history.halted().await?;

@@ -53,6 +53,11 @@ kind = "log"
 # notify = ["approvers"]
 # escalate-to = ["soc"]
 
+# Approvals that must be signed by the approver's own key, and whose keys count (see `Signed votes` in the README of the command line).
+# [signed-votes]
+# required = "hard-deletes"
+# keys = "approvers"
+
 # Who keeps signed checkpoints of the history: sent each hour while anything happens, and before every hard delete.
 # [checkpoints]
 # notify = ["approvers"]

@@ -30,6 +30,7 @@ pub(crate) mod run;
 pub(crate) mod schedules;
 pub(crate) mod serve;
 pub(crate) mod show;
+mod sign;
 pub(crate) mod submit;
 pub(crate) mod sweeps;
 pub(crate) mod test;

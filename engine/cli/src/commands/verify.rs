@@ -45,7 +45,7 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
     };
     let site = site(&config, Stores::None).await?;
     let noted = Noted { head, log, now: Some(site.now()) };
-    Ok(site.history.verify(noted, |_| {}).await.map_err(|broken| chain(&broken)).into())
+    Ok(site.verify(noted, |_| {}).await.map_err(|broken| chain(&broken)).into())
 }
 
 /// The text of a file with a checkpoint.

@@ -53,7 +53,7 @@ fn planned(remediable: u64, approval: Option<ApprovalRule>) -> Event {
 
 fn vote(by: &str, decision: Decision) -> Event {
     let digest = Digest([7; 32]);
-    Event::Voted { vote: Vote { by: by.into(), decision, digest, comment: None, at: Timestamp(0) } }
+    Event::Voted { vote: Vote { by: by.into(), decision, digest, comment: None, at: Timestamp(0), signature: None } }
 }
 
 fn batch(succeeded: u64, failed: u64, throttled: u64) -> Event {

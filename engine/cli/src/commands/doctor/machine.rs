@@ -3,8 +3,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use clawback_model::{Clock as _, SignedVotes};
+
 use crate::config::Config;
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 
 /// Free bytes below which work is in danger: a remediation of 200,000 messages takes about 200 MB of history.
 const ROOM: u64 = 1 << 30;
@@ -28,6 +30,27 @@ pub(super) fn permissions(config: &Config) -> Vec<Found> {
             config.holds_a_password.then(|| ("configuration with a password".to_owned(), owners_alone(&config.file))),
         )
         .collect()
+}
+
+/// Which votes must be signed, and whose keys count; none where no file of keys is named.
+pub(super) fn signed_votes(config: &Config) -> Option<Result<String, Failure>> {
+    let rules = config.vote_rules();
+    rules.keys.as_ref()?;
+    let asked = match rules.required {
+        SignedVotes::Optional => "optional",
+        SignedVotes::HardDeletes => "hard deletes",
+        SignedVotes::Always => "always",
+    };
+    let said = rules.approvers().map_err(|error| Failure::failed(chain(&error))).and_then(|approvers| {
+        let people = approvers.people(crate::open::SystemClock.now()).into_iter().collect::<Vec<_>>().join(", ");
+        if people.is_empty() && rules.required != SignedVotes::Optional {
+            let hint =
+                "add a line for each approver: `NAME` and the public key of their SSH key, or the line of a passkey";
+            return Err(Failure::failed(format!("{asked}, and no key holds now: nothing can be approved")).hint(hint));
+        }
+        Ok(format!("{asked}, keys of {}", clawback_model::visible(&people)))
+    });
+    Some(said)
 }
 
 /// A folder of what decides, and all that is in it.

@@ -1,0 +1,169 @@
+//! Votes that are signed: what an approver's key signs, and the signature as it stands in the history.
+//!
+//! Whoever can write the database can write a vote. Whoever reads a signature beside it can tell whether the voter's key made
+//! it, for this plan, this decision and this number of votes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Action;
+use crate::approval::{Approval, Decision};
+use crate::clock::Timestamp;
+use crate::id::RemediationId;
+use crate::plan::PlanDigest;
+
+/// The namespace of SSH signatures of votes (OpenSSH, `PROTOCOL.sshsig`, section 2).
+pub const VOTE_NAMESPACE: &str = "clawback-vote";
+
+/// Which votes a site asks a signature of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignedVotes {
+    /// None: a vote may be signed.
+    #[default]
+    Optional,
+    /// Approvals of hard deletes.
+    HardDeletes,
+    /// Approvals of every action.
+    Always,
+}
+
+impl SignedVotes {
+    /// Whether approvals of this action must be signed.
+    pub fn asks(self, action: Action) -> bool {
+        match self {
+            Self::Optional => false,
+            Self::HardDeletes => action == Action::HardDelete,
+            Self::Always => true,
+        }
+    }
+}
+
+/// A signature of a [`VoteStatement`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct VoteSignature {
+    /// The time in the statement, in whole seconds.
+    pub at: Timestamp,
+    /// Of which kind, and the signature itself.
+    pub made: Signed,
+}
+
+/// A signature by the kind of key that made it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Signed {
+    /// By an SSH key.
+    Ssh {
+        /// In the armoured form of OpenSSH (`PROTOCOL.sshsig`, section 1).
+        signature: String,
+    },
+    /// By a passkey: the answer of `navigator.credentials.get` (`WebAuthn` level 2, section 5.2.2), all parts in base64url without
+    /// padding. The challenge is the SHA-256 of the statement.
+    Passkey {
+        /// The ID of the credential.
+        credential: String,
+        /// The authenticator data (section 6.1).
+        authenticator_data: String,
+        /// The client data in JSON (section 5.8.1).
+        client_data: String,
+        /// The signature (section 6.5.6).
+        signature: String,
+    },
+}
+
+impl fmt::Display for Signed {
+    /// The kind of the key, in words.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ssh { .. } => "an SSH key",
+            Self::Passkey { .. } => "a passkey",
+        })
+    }
+}
+
+/// What a voter signs: one fact a line, names as JSON texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VoteStatement<'a> {
+    /// The remediation.
+    pub remediation: &'a RemediationId,
+    /// Its plan.
+    pub plan: PlanDigest,
+    /// Yes or no.
+    pub decision: Decision,
+    /// How many votes were asked for: nobody can ask for fewer afterwards.
+    pub votes: u32,
+    /// Who asked for it.
+    pub requester: &'a str,
+    /// Who votes.
+    pub voter: &'a str,
+    /// When it is signed, in whole seconds.
+    pub at: Timestamp,
+}
+
+impl fmt::Display for VoteStatement<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |name: &str| serde_json::Value::from(name).to_string();
+        let decision = match self.decision {
+            Decision::Approve => "approve",
+            Decision::Reject => "reject",
+        };
+        writeln!(f, "clawback vote 1")?;
+        writeln!(f, "remediation {}", self.remediation)?;
+        writeln!(f, "plan {}", self.plan)?;
+        writeln!(f, "decision {decision}")?;
+        writeln!(f, "votes {}", self.votes)?;
+        writeln!(f, "requester {}", quoted(self.requester))?;
+        writeln!(f, "voter {}", quoted(self.voter))?;
+        writeln!(f, "at {}", self.at)
+    }
+}
+
+impl Approval {
+    /// What `voter` signs to decide on this.
+    pub fn statement<'a>(
+        &'a self,
+        remediation: &'a RemediationId,
+        voter: &'a str,
+        decision: Decision,
+        at: Timestamp,
+    ) -> VoteStatement<'a> {
+        let Self { rule, digest, requester, .. } = self;
+        VoteStatement { remediation, plan: *digest, decision, votes: rule.votes, requester, voter, at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Digest;
+
+    #[test]
+    fn a_statement_is_one_fact_a_line_whatever_names_hold() {
+        let remediation = RemediationId::from_random(4);
+        let statement = VoteStatement {
+            remediation: &remediation,
+            plan: Digest([7; 32]),
+            decision: Decision::Approve,
+            votes: 2,
+            requester: "ann\nvotes 1",
+            voter: "b\u{e9}n \"x\"",
+            at: Timestamp(1_700_000_000_000_000),
+        };
+        let expected = format!(
+            "clawback vote 1\nremediation {remediation}\nplan {}\ndecision approve\nvotes 2\n\
+             requester \"ann\\nvotes 1\"\nvoter \"b\u{e9}n \\\"x\\\"\"\nat 2023-11-14T22:13:20Z\n",
+            Digest([7; 32])
+        );
+        assert_eq!(statement.to_string(), expected);
+    }
+
+    #[test]
+    fn a_site_asks_for_signatures_by_action() {
+        let asks = |rule: SignedVotes| [Action::HardDelete, Action::SoftDelete].map(|action| rule.asks(action));
+        assert_eq!(asks(SignedVotes::Optional), [false, false]);
+        assert_eq!(asks(SignedVotes::HardDeletes), [true, false]);
+        assert_eq!(asks(SignedVotes::Always), [true, true]);
+    }
+}

@@ -1,0 +1,190 @@
+//! Signed votes at this site: what a vote that is cast must bring, what is looked at before anything is acted on, and what the
+//! history must show afterwards.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clawback_model::{
+    Approval, Decision, Event, Remediation, RemediationId, SignedVotes, StopReason, Timestamp, Vote, VoteSignature,
+};
+use clawback_store::{Noted, Verified, VerifyError};
+use clawback_votes::{Approvers, ApproversError, SignatureError};
+
+use crate::site::Site;
+
+/// A signature may be so much older or younger than the vote that it comes with.
+const APART: Duration = Duration::from_mins(15);
+/// The kind of [`Event::Voted`].
+const VOTED: &str = "voted";
+/// Events read at once.
+const PAGE: u32 = 1_000;
+
+/// Which votes must be signed, and whose keys count: `[signed-votes]` in the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct VoteRules {
+    /// Which must be signed.
+    pub required: SignedVotes,
+    /// Since when: what started before is not asked for signatures by `verify`.
+    pub since: Option<Timestamp>,
+    /// The file of keys. It is read anew each time, so that a key that is taken out counts no more.
+    pub keys: Option<PathBuf>,
+}
+
+/// A vote whose signature does not do.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum UnsignedVote {
+    #[error(
+        "this site asks for signed votes: `clawback approve {id} --key FILE` signs with an SSH key, the page of {id} with a passkey"
+    )]
+    Needed { id: RemediationId },
+    #[error("the vote was signed at {signed} and came at {now}, more than 15 minutes apart; sign it anew")]
+    Apart { signed: Timestamp, now: Timestamp },
+    #[error(
+        "the vote is signed, and this site keeps no keys of approvers: `keys` under [signed-votes] names their file"
+    )]
+    NoKeys,
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error(transparent)]
+    Keys(#[from] ApproversError),
+}
+
+/// A history that does not hold.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Unproven {
+    #[error(transparent)]
+    History(#[from] VerifyError),
+    #[error("{id}: {detail}")]
+    Votes { id: RemediationId, detail: String },
+    #[error(transparent)]
+    Keys(#[from] ApproversError),
+}
+
+impl VoteRules {
+    /// The keys that count now; none where no file is named.
+    pub fn approvers(&self) -> Result<Approvers, ApproversError> {
+        self.keys.as_deref().map_or_else(|| Ok(Approvers::default()), Approvers::read)
+    }
+
+    /// Checks a vote as it is cast, by the keys that count then.
+    pub(crate) fn check_cast(
+        &self,
+        approvers: &Approvers,
+        remediation: &Remediation,
+        approval: &Approval,
+        vote: &Vote,
+    ) -> Result<(), UnsignedVote> {
+        let Some(signature) = &vote.signature else {
+            let needed = vote.decision == Decision::Approve && self.required.asks(remediation.request.action);
+            return if needed { Err(UnsignedVote::Needed { id: remediation.id.clone() }) } else { Ok(()) };
+        };
+        if self.keys.is_none() {
+            return Err(UnsignedVote::NoKeys);
+        }
+        let signed = signature.at;
+        if vote.at.since(signed).max(signed.since(vote.at)) > APART {
+            return Err(UnsignedVote::Apart { signed, now: vote.at });
+        }
+        Ok(check(approvers, &remediation.id, approval, vote, signature)?)
+    }
+
+    /// Why a remediation must not be acted on: its votes are not signed, or not by those who are said to have voted.
+    pub(crate) fn refuse(&self, remediation: &Remediation) -> Option<StopReason> {
+        if self.required == SignedVotes::Optional && self.keys.is_none() {
+            return None;
+        }
+        let signers = self.approvers().map_err(|error| error.to_string());
+        let fault = match signers.and_then(|approvers| self.signers(&approvers, remediation)) {
+            Ok(signers) => self.too_few(remediation, signers),
+            Err(detail) => Some(detail),
+        };
+        fault.map(|detail| StopReason::NotAsApproved { detail })
+    }
+
+    /// How many have signed an approval of this remediation; or what is wrong with one that counts.
+    fn signers(&self, approvers: &Approvers, remediation: &Remediation) -> Result<u32, String> {
+        let required = self.required.asks(remediation.request.action);
+        let mut signers = BTreeSet::new();
+        let Some(approval) = &remediation.approval else { return Ok(0) };
+        for vote in approval.votes.iter().filter(|vote| vote.decision == Decision::Approve) {
+            let by = &vote.by;
+            match &vote.signature {
+                Some(signature) => {
+                    check(approvers, &remediation.id, approval, vote, signature).map_err(|error| error.to_string())?;
+                    if !(approval.rule.two_step && *by == approval.requester) {
+                        signers.insert(by);
+                    }
+                }
+                None if required => {
+                    return Err(format!("the vote of {by} is not signed, and this site asks for signed votes"));
+                }
+                None => {}
+            }
+        }
+        Ok(u32::try_from(signers.len()).unwrap_or(u32::MAX))
+    }
+
+    /// Why these are too few, where votes must be signed.
+    fn too_few(&self, remediation: &Remediation, signers: u32) -> Option<String> {
+        if !self.required.asks(remediation.request.action) {
+            return None;
+        }
+        match remediation.approval.as_ref().map(|approval| approval.rule.votes.max(1)) {
+            None => Some("nobody has voted on it, and this site asks for signed votes".to_owned()),
+            Some(wanted) if signers < wanted => {
+                Some(format!("{signers} of {wanted} votes are signed by others than who asked for it"))
+            }
+            Some(_) => None,
+        }
+    }
+}
+
+fn check(
+    approvers: &Approvers,
+    id: &RemediationId,
+    approval: &Approval,
+    vote: &Vote,
+    signature: &VoteSignature,
+) -> Result<(), SignatureError> {
+    let statement = approval.statement(id, &vote.by, vote.decision, signature.at);
+    approvers.check(&statement, &signature.made)
+}
+
+impl Site {
+    /// Proves the whole history: its events, every table, and the signatures of votes. `progress` is told after each page how far
+    /// it is.
+    pub async fn verify(&self, noted: impl Into<Noted>, progress: impl FnMut(&Verified)) -> Result<Verified, Unproven> {
+        let verified = self.history.verify(noted, progress).await?;
+        let rules = &self.vote_rules;
+        if rules.required == SignedVotes::Optional && rules.keys.is_none() {
+            return Ok(verified);
+        }
+        let approvers = rules.approvers()?;
+        let mut after = 0;
+        loop {
+            let page = self.history.chain(after, PAGE).await.map_err(VerifyError::from)?;
+            let Some(last) = page.last() else { return Ok(verified) };
+            after = last.link.seq;
+            for entry in &page {
+                let began = entry.link.kind == Event::Started.kind();
+                let is_old = rules.since.is_some_and(|since| entry.link.at < since);
+                if is_old || !(began || entry.link.kind == VOTED) {
+                    continue;
+                }
+                let Some(id) = entry.link.remediation.as_deref().and_then(|id| id.parse().ok()) else { continue };
+                let remediation = self.history.load(&id).await.map_err(VerifyError::from)?;
+                let fault = match rules.signers(&approvers, &remediation) {
+                    Ok(signers) if began => rules.too_few(&remediation, signers),
+                    Ok(_) => None,
+                    Err(detail) => Some(detail),
+                };
+                if let Some(detail) = fault {
+                    return Err(Unproven::Votes { id, detail });
+                }
+            }
+        }
+    }
+}

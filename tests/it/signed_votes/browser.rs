@@ -1,0 +1,85 @@
+//! Votes that a passkey signs, in a real browser with a virtual authenticator.
+
+use std::path::Path;
+
+use clawback_tests::binary::{Clawback, write_secret};
+use clawback_tests::chromium::Chromium;
+use clawback_tests::served::Served;
+
+const PASSWORD: &str = "correct horse battery";
+
+fn deliver(folder: &Path) {
+    for mailbox in 1..=3 {
+        let cur = folder.join(format!("mail/u{mailbox:04}/cur"));
+        std::fs::create_dir_all(&cur).unwrap();
+        let text = "Message-ID: <1@x.example>\r\nFrom: eve@evil.example\r\nSubject: Invoice\r\n\r\nx\r\n";
+        std::fs::write(cur.join("1700000000.M1P1.host:2,S"), text).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_makes_a_passkey_and_signs_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    deliver(folder.path());
+    let admin = Clawback::init(folder.path(), "connector = \"maildir\"\ndirectory = \"mail\"\n");
+    let password = folder.path().join("password");
+    write_secret(&password, PASSWORD).unwrap();
+    let _ = admin.add("ben", "approver");
+    admin.ok(&["principals", "password", "ben", "--from", password.to_str().unwrap()]);
+    let config = folder.path().join("clawback.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let signed = "\n[signed-votes]\nrequired = \"always\"\nkeys = \"approvers\"\n";
+    write_secret(&config, &(text + signed)).unwrap();
+    let keys = folder.path().join("approvers");
+    write_secret(&keys, "").unwrap();
+    let pending = admin.json(&["submit", "--name", "Phish", "--action", "soft-delete", "--from", "eve@evil.example"]);
+    assert_eq!(pending["status"], "pending-approval", "{pending}");
+    let id = pending["id"].as_str().unwrap();
+
+    let served = Served::start(&admin, &[]);
+    // A passkey belongs to a name: an address has none.
+    let address = served.url().replace("127.0.0.1", "localhost");
+    let browser = Chromium::start(1280, 900).await;
+    browser.plug_in_authenticator();
+    browser.go(&format!("{address}/sign-in")).await;
+    browser.fill("name", "ben").await;
+    browser.fill("password", PASSWORD).await;
+    browser.press("Sign in").await;
+    browser.sees("Sign out").await;
+
+    browser.go(&format!("{address}/remediations/{id}")).await;
+    browser.sees("An approval of this must be signed").await;
+    let buttons = "return [...document.querySelectorAll('button[name=decision]')].map(e => e.value)";
+    assert_eq!(browser.run(buttons).await, serde_json::json!(["reject"]), "only what can be used is there");
+
+    // Whoever has a session can send the form all the same.
+    let forged = "const form = document.querySelector('form[action$=decide]'); const field = document.createElement('input'); \
+                  field.name = 'decision'; field.value = 'approve'; form.append(field); \
+                  HTMLFormElement.prototype.submit.call(form);";
+    browser.run(forged).await;
+    browser.sees("this site asks for signed votes").await;
+    assert_eq!(admin.json(&["show", id])["status"], "pending-approval");
+
+    browser.go(&format!("{address}/passkey")).await;
+    browser.press("Make a passkey").await;
+    browser.sees("ben passkey localhost ").await;
+    browser.picture("passkey").await;
+    let line = browser.run("return document.querySelector('#passkey').textContent").await;
+    // Until its line is in the file, nobody has a passkey.
+    browser.go(&format!("{address}/passkey")).await;
+    browser.sees("No passkey of ben").await;
+    write_secret(&keys, line.as_str().unwrap()).unwrap();
+
+    browser.go(&format!("{address}/remediations/{id}")).await;
+    browser.sees("Your vote on plan").await;
+    browser.picture("passkey-vote").await;
+    browser.press("Approve").await;
+    browser.sees("ben approved").await;
+    browser.sees("signed by a passkey").await;
+    browser.sees("completed").await;
+    drop(served);
+    admin.ok(&["verify"]);
+    // A signature is of one plan and one decision: the same for another is refused.
+    let events = admin.json(&["show", id, "--events"]);
+    assert!(events.to_string().contains("signed by a passkey"), "{events}");
+}
