@@ -17,6 +17,7 @@ use crate::store::harness::Database;
 
 mod dice;
 mod terms;
+mod text;
 
 use dice::Dice;
 

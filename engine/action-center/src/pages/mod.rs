@@ -85,6 +85,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/revoke", post(people::revoke))
         .route("/people/password", post(people::change_password))
         .route("/remediations/{id}/export", get(crate::api::export))
+        .route("/remediations/{id}/plan", get(crate::api::plan))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/halt", post(audit::halt))
         .route("/assets/{name}", get(assets::asset))

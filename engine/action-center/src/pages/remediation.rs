@@ -97,6 +97,7 @@ pub(crate) async fn page(
             }
             a href={ "/remediations/" (id) "/clusters" } { "By sender, subject and mailbox" }
             a href={ "/remediations/" (id) "/messages.csv" } { "Download as CSV" }
+            @if found.plan.is_some() { a href={ "/remediations/" (id) "/plan" } { "The plan, as its digest covers it" } }
             @for (format, name) in EXPORTS {
                 a href={ "/remediations/" (id) "/export?format=" (format) } { (name) }
             }
