@@ -16,6 +16,7 @@ use crate::store::columns;
 use crate::store::harness::Database;
 
 mod dice;
+mod shown;
 mod terms;
 mod text;
 

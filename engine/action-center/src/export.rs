@@ -87,7 +87,7 @@ pub async fn export_plan(
     if history.messages_removed(&id).await? {
         return Err(Error::MessagesRemoved { id });
     }
-    let header = history.prove_terms(&id, None).await?.header;
+    let header = history.prove_header(&id).await?;
     if header.terms.is_none() {
         let advice = "its plan is of version 1, whose digest is not that of a text; `clawback export` without --plan gives its messages";
         return Err(Error::WrongStatus { id, status, advice });
@@ -146,6 +146,9 @@ impl Source {
         ] {
             put(&mut lines, &record);
         }
+        for record in self.terms().await? {
+            put(&mut lines, &record);
+        }
         for stored in self.history.events(&self.remediation.id).await? {
             let link = &stored.link;
             // With the microseconds, which the hash covers.
@@ -165,6 +168,25 @@ impl Source {
         .await
     }
 
+    /// The header of the plan as its digest covers it, and the texts that it was made with.
+    async fn terms(&self) -> Result<Vec<serde_json::Value>, StoreError> {
+        let Some((plan, header)) = self.header().await? else { return Ok(Vec::new()) };
+        let mut records = vec![json!({ "record": "plan", "digest": plan, "header": header })];
+        for ((kind, name), sha256) in header.texts() {
+            let text = self.history.text(&sha256).await?;
+            let record =
+                json!({ "record": "text", "kind": kind.as_str(), "name": name, "sha256": sha256, "text": text });
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// The plan's digest and its header; none before there is one.
+    async fn header(&self) -> Result<Option<(PlanDigest, PlanHeader)>, StoreError> {
+        let Some(plan) = &self.remediation.plan else { return Ok(None) };
+        Ok(self.history.plan_header(&self.remediation.id).await?.map(|header| (plan.digest, header)))
+    }
+
     /// One event for each message that has its outcome, then one for the whole, once it has ended.
     async fn ocsf(&self) -> Result<(), StoreError> {
         self.pages(|lines, page| {
@@ -176,7 +198,8 @@ impl Source {
         })
         .await?;
         let mut lines = Vec::new();
-        if let Some(end) = OcsfEvent::of_end(&self.remediation) {
+        let header = self.header().await?;
+        if let Some(end) = OcsfEvent::of_end(&self.remediation, header.as_ref().map(|(_, header)| header)) {
             put(&mut lines, &end);
         }
         self.give(lines).await;

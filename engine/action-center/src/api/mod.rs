@@ -93,6 +93,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(remediations::batches))
         .routes(routes!(exports::export))
         .routes(routes!(exports::plan))
+        .routes(routes!(exports::text))
         .routes(routes!(decisions::approve))
         .routes(routes!(decisions::reject))
         .routes(routes!(decisions::pause))

@@ -21,6 +21,7 @@ mod remediation;
 mod schedules;
 mod search;
 mod sign_in;
+mod terms;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -14,6 +14,7 @@ use maud::{Markup, html};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::history::{attachment, lines};
+use super::terms::terms;
 use super::{Shown, charts, layout};
 use crate::access::Caller;
 use crate::api::remediation as find;
@@ -64,6 +65,7 @@ pub(crate) async fn page(
         @if goes_on(&found) { noscript { p { a href={ "/remediations/" (id) } { "Look again" } } } }
         (buttons(&frame, &found, found.left_to_undo(&undos)))
         @if let Some(approval) = &found.approval { (votes(&frame, &found, approval)) }
+        (terms(&center, &found).await?)
         h2 { "What was asked for" }
         (layout::facts(&[
             ("Description", layout::mail(&request.description)),
@@ -97,7 +99,6 @@ pub(crate) async fn page(
             }
             a href={ "/remediations/" (id) "/clusters" } { "By sender, subject and mailbox" }
             a href={ "/remediations/" (id) "/messages.csv" } { "Download as CSV" }
-            @if found.plan.is_some() { a href={ "/remediations/" (id) "/plan" } { "The plan, as its digest covers it" } }
             @for (format, name) in EXPORTS {
                 a href={ "/remediations/" (id) "/export?format=" (format) } { (name) }
             }
