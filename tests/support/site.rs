@@ -62,6 +62,7 @@ pub fn site_of(
         notifiers: [("soc".to_owned(), clawback_runtime::Notifier::LOG)].into(),
         approvals: Approvals::default(),
         checkpoints: None,
+        signer: None,
         public_url: None,
         evidence: None,
         limits: Limits::default(),

@@ -109,7 +109,8 @@ pub(crate) async fn verified(
     use clawback_store::VerifyError;
     let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
     let noted = clawback_store::Noted { head: known, now: Some(center.now()), log: None };
-    match center.site().history.verify(noted, |_| {}).await {
+    let site = center.site();
+    match clawback_runtime::verify(&site.history, noted, site.signer.as_ref()).await {
         Ok(verified) => Ok(Ok(verified)),
         Err(VerifyError::Broken(found)) => Ok(Err(found.to_string())),
         Err(VerifyError::Store(error)) => Err(error.into()),
