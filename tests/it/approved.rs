@@ -16,7 +16,9 @@ use crate::store::columns;
 use crate::store::harness::Database;
 
 mod dice;
+mod shown;
 mod terms;
+mod text;
 
 use dice::Dice;
 

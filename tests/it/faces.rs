@@ -327,3 +327,16 @@ fn every_face_says_where_a_message_was_and_links_to_its_page() {
         }
     }
 }
+
+#[test]
+fn init_names_the_roles_that_it_gives() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(clawback_tests::binary::binary()).arg("init").arg(folder.path()).output();
+    let said = String::from_utf8(output.unwrap().stdout).unwrap();
+    let named = said.split("admin (roles ").nth(1).unwrap().split(')').next().unwrap();
+    let site = Clawback::at(folder.path());
+    let given = site.json(&["principals", "list"])["items"][0]["roles"].clone();
+    let named: std::collections::BTreeSet<&str> = named.split(", ").collect();
+    assert_eq!(named, given.as_array().unwrap().iter().map(|role| role.as_str().unwrap()).collect());
+    assert!(named.contains("purger"), "{said}");
+}

@@ -82,7 +82,7 @@ fn is_partial(done: &Remediation, succeeded: u64, why: &str) {
     assert_eq!(InvestigationStatus::of(done), InvestigationStatus::PartiallyRemediated);
     let gaps = done.plan.as_ref().unwrap().facts.not_looked_at();
     assert!(gaps.iter().any(|gap| gap.contains(why)), "{gaps:?} names not `{why}`");
-    let event = OcsfEvent::of_end(done).unwrap();
+    let event = OcsfEvent::of_end(done, None).unwrap();
     assert_eq!(event.status, "Partial");
     assert!(event.status_detail.unwrap().contains(why));
 }

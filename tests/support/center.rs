@@ -72,8 +72,20 @@ impl TestCenter {
         stores: Vec<Arc<dyn clawback_connectors::MailStore>>,
         playbooks: &[(&str, &str)],
     ) -> Self {
+        Self::start_with(history, stores, playbooks, |_| {})
+    }
+
+    /// The same after a change of the site.
+    pub fn start_with(
+        history: clawback_store::Store,
+        stores: Vec<Arc<dyn clawback_connectors::MailStore>>,
+        playbooks: &[(&str, &str)],
+        change: impl FnOnce(&mut clawback_runtime::Site),
+    ) -> Self {
         let clock = noon();
-        let api = api(site(history, stores, playbooks, Arc::clone(&clock) as _));
+        let mut site = site(history, stores, playbooks, Arc::clone(&clock) as _);
+        change(&mut site);
+        let api = api(site);
         let router = Center::new(api.clone(), Settings::default()).router();
         Self { api, clock, router }
     }

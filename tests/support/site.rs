@@ -63,6 +63,7 @@ pub fn site_of(
         approvals: Approvals::default(),
         vote_rules: VoteRules::default(),
         checkpoints: None,
+        signer: None,
         public_url: None,
         evidence: None,
         limits: Limits::default(),

@@ -1,13 +1,14 @@
 //! All that is known of one remediation, with the hashes that prove it, or the same in the words of a schema that other products
-//! read. Lines of JSON, streamed, so that two million messages need no memory.
+//! read; or the text of its plan. Lines, streamed, so that two million messages need no memory.
 
 use std::fmt;
 use std::str::FromStr;
 
 use clawback_model::{
-    AirRecord, Investigation, OcsfEvent, Outcome, PublicUrl, Remediation, Target, UnknownWord, air_changes,
-    ascii_where_deceptive, is_deceptive,
+    AirRecord, Investigation, OcsfEvent, Outcome, PlanDigest, PlanHasher, PlanHeader, PublicUrl, Remediation, Target,
+    UnknownWord, air_changes, ascii_where_deceptive, header_line, is_deceptive, target_line,
 };
+use clawback_runtime::Error;
 use clawback_store::{Store, StoreError};
 use futures::Stream;
 use serde::Serialize;
@@ -70,13 +71,51 @@ pub fn export(
     format: ExportFormat,
     url: Option<PublicUrl>,
 ) -> impl Stream<Item = Result<Vec<u8>, StoreError>> + Send + use<> {
+    stream(history, remediation, url, What::Records(format))
+}
+
+/// The text of a plan: what its digest is the digest of, as `clawback_model`'s plan digest describes it. The stream ends with an
+/// error where what is stored hashes to another digest than the one that was planned.
+pub async fn export_plan(
+    history: &Store,
+    remediation: Remediation,
+) -> Result<impl Stream<Item = Result<Vec<u8>, StoreError>> + Send + use<>, Error> {
+    let (id, status) = (remediation.id.clone(), remediation.status);
+    let Some(plan) = &remediation.plan else {
+        return Err(Error::WrongStatus { id, status, advice: "it has no plan to write" });
+    };
+    if history.messages_removed(&id).await? {
+        return Err(Error::MessagesRemoved { id });
+    }
+    let header = history.prove_header(&id).await?;
+    if header.terms.is_none() {
+        let advice = "its plan is of version 1, whose digest is not that of a text; `clawback export` without --plan gives its messages";
+        return Err(Error::WrongStatus { id, status, advice });
+    }
+    let digest = plan.digest;
+    Ok(stream(history, remediation, None, What::Plan(Box::new(header), digest)))
+}
+
+/// What is exported.
+enum What {
+    Records(ExportFormat),
+    Plan(Box<PlanHeader>, PlanDigest),
+}
+
+fn stream(
+    history: &Store,
+    remediation: Remediation,
+    url: Option<PublicUrl>,
+    what: What,
+) -> impl Stream<Item = Result<Vec<u8>, StoreError>> + Send + use<> {
     let (send, mut receive) = channel(AHEAD);
     let source = Source { history: history.clone(), remediation, url, send };
     tokio::spawn(async move {
-        let written = match format {
-            ExportFormat::Clawback => source.everything().await,
-            ExportFormat::Ocsf => source.ocsf().await,
-            ExportFormat::O365Air => source.o365_air().await,
+        let written = match what {
+            What::Records(ExportFormat::Clawback) => source.everything().await,
+            What::Records(ExportFormat::Ocsf) => source.ocsf().await,
+            What::Records(ExportFormat::O365Air) => source.o365_air().await,
+            What::Plan(header, digest) => source.plan(&header, digest).await,
         };
         if let Err(error) = written {
             let _ = source.send.send(Err(error)).await;
@@ -107,6 +146,9 @@ impl Source {
         ] {
             put(&mut lines, &record);
         }
+        for record in self.terms().await? {
+            put(&mut lines, &record);
+        }
         for stored in self.history.events(&self.remediation.id).await? {
             let link = &stored.link;
             // With the microseconds, which the hash covers.
@@ -126,6 +168,25 @@ impl Source {
         .await
     }
 
+    /// The header of the plan as its digest covers it, and the texts that it was made with.
+    async fn terms(&self) -> Result<Vec<serde_json::Value>, StoreError> {
+        let Some((plan, header)) = self.header().await? else { return Ok(Vec::new()) };
+        let mut records = vec![json!({ "record": "plan", "digest": plan, "header": header })];
+        for ((kind, name), sha256) in header.texts() {
+            let text = self.history.text(&sha256).await?;
+            let record =
+                json!({ "record": "text", "kind": kind.as_str(), "name": name, "sha256": sha256, "text": text });
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// The plan's digest and its header; none before there is one.
+    async fn header(&self) -> Result<Option<(PlanDigest, PlanHeader)>, StoreError> {
+        let Some(plan) = &self.remediation.plan else { return Ok(None) };
+        Ok(self.history.plan_header(&self.remediation.id).await?.map(|header| (plan.digest, header)))
+    }
+
     /// One event for each message that has its outcome, then one for the whole, once it has ended.
     async fn ocsf(&self) -> Result<(), StoreError> {
         self.pages(|lines, page| {
@@ -137,7 +198,8 @@ impl Source {
         })
         .await?;
         let mut lines = Vec::new();
-        if let Some(end) = OcsfEvent::of_end(&self.remediation) {
+        let header = self.header().await?;
+        if let Some(end) = OcsfEvent::of_end(&self.remediation, header.as_ref().map(|(_, header)| header)) {
             put(&mut lines, &end);
         }
         self.give(lines).await;
@@ -166,12 +228,31 @@ impl Source {
         .await
     }
 
+    /// The header and the targets, byte for byte as they are hashed.
+    async fn plan(&self, header: &PlanHeader, digest: PlanDigest) -> Result<(), StoreError> {
+        let mut hash = PlanHasher::new(header);
+        self.give(header_line(header).into_bytes()).await;
+        self.pages(|lines, page| {
+            for (target, _) in page {
+                hash.add(target);
+                target_line(target, lines);
+            }
+        })
+        .await?;
+        let found = hash.finish().digest;
+        if found == digest || self.send.is_closed() {
+            return Ok(());
+        }
+        let detail = format!("its plan hashes to {}", found.short());
+        Err(StoreError::Altered { remediation: self.remediation.id.clone(), detail })
+    }
+
     async fn investigation(&self) -> Result<Investigation, StoreError> {
         self.history.investigation(&self.remediation.request.investigation_id).await
     }
 
     /// Gives on what `each` makes of the messages, page by page.
-    async fn pages(&self, each: impl Fn(&mut Vec<u8>, &[(Target, Option<Outcome>)])) -> Result<(), StoreError> {
+    async fn pages(&self, mut each: impl FnMut(&mut Vec<u8>, &[(Target, Option<Outcome>)])) -> Result<(), StoreError> {
         let mut after = None;
         loop {
             let page = self.history.messages(&self.remediation.id, after, PAGE).await?;

@@ -32,7 +32,7 @@ mod words;
 
 pub use api::openapi;
 pub use center::{Center, Settings};
-pub use export::{ExportFormat, export};
+pub use export::{ExportFormat, export, export_plan};
 pub use oidc::{Oidc, OidcConfig, OidcError};
 pub use password::hash_password;
 pub use server::{Bounds, serve};

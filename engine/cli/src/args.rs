@@ -175,7 +175,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Retention(RetentionCommand),
     /// Write everything about one remediation to a file: events with hashes, plan, messages; or, with --format ocsf or
-    /// o365-air, what became of it and of every message in the words of that schema
+    /// o365-air, what became of it and of every message in the words of that schema; or, with --plan, the text of its plan
     Export(ExportArgs),
     /// Show it all on made-up mailboxes, in half a minute, without a network
     Demo(DemoArgs),
@@ -533,6 +533,9 @@ pub(crate) struct HaltArgs {
 pub(crate) struct ExportArgs {
     /// Remediation ID (R-…) or approval ID (A-…)
     pub(crate) id: String,
+    /// The text that the digest of its plan is computed over, byte for byte, so that anybody can compute it again
+    #[arg(long)]
+    pub(crate) plan: bool,
     /// File to write [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

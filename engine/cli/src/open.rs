@@ -118,6 +118,8 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         approvals: config.approvals.clone(),
         vote_rules: config.vote_rules(),
         checkpoints: checkpoints(config, stores)?,
+        // Whoever must have it says so by itself.
+        signer: crate::commands::key::read(config).ok().map(|key| key.public().clone()),
         public_url: config.public_url.clone(),
         limits: config.limits,
         throttles: config.throttles,

@@ -74,7 +74,7 @@ pub use outcome::{Effect, Former, Located, Outcome, OutcomeKind, Reason, Receipt
 pub use pick::{PickError, Picked, check_picks, is_same};
 pub use plan::{
     Difference, Grant, Hashed, LINES_OF_A_PART, PartHasher, PlanDigest, PlanHasher, PlanHeader, PlanParts, PlanSummary,
-    Target, Terms, header_line, target_line,
+    Target, Terms, TextKind, header_line, target_line,
 };
 pub use predicate::{Condition, Predicate};
 pub use principal::{Permission, Principal, PrincipalKind, Role};

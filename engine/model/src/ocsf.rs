@@ -5,13 +5,15 @@
 //! the remediation of mail, so what it has no attribute for stands under `unmapped`, the message in the shape of its Email
 //! object, and the observables point there.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::action::{Action, Severity};
 use crate::clock::Timestamp;
 use crate::counts::Counts;
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::plan::Target;
+use crate::plan::{PlanHeader, Target};
 use crate::remediation::Remediation;
 use crate::status::Status;
 use crate::text::{visible, visible_line};
@@ -121,6 +123,9 @@ pub struct Unmapped {
     pub decided_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_digest: Option<String>,
+    /// What the plan was made under, by path.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub plan: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counts>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -196,8 +201,8 @@ impl OcsfEvent {
         }
     }
 
-    /// The event of a remediation that has ended; none before.
-    pub fn of_end(remediation: &Remediation) -> Option<Self> {
+    /// The event of a remediation that has ended; none before. `header` is what its plan was made under.
+    pub fn of_end(remediation: &Remediation, header: Option<&PlanHeader>) -> Option<Self> {
         let (status_id, status) = end_status(remediation.status)?;
         let counts = &remediation.counts;
         let ended = milliseconds(remediation.updated_at);
@@ -216,6 +221,7 @@ impl OcsfEvent {
             metadata: metadata(remediation, &format!("{}.end", remediation.id), remediation.updated_at),
             unmapped: Unmapped {
                 plan_digest: remediation.plan.as_ref().map(|plan| plan.digest.to_string()),
+                plan: header.map(PlanHeader::parts).unwrap_or_default(),
                 counts: Some(*counts),
                 ..unmapped(remediation)
             },
@@ -277,6 +283,7 @@ fn unmapped(remediation: &Remediation) -> Unmapped {
         requested_by: request.requested_by.clone(),
         decided_by: remediation.decided_by.clone(),
         plan_digest: None,
+        plan: BTreeMap::new(),
         counts: None,
         outcome: None,
         email: None,

@@ -15,7 +15,7 @@ mod digest;
 mod header;
 
 pub use digest::{Hashed, LINES_OF_A_PART, PartHasher, PlanDigest, PlanHasher, PlanParts, header_line, target_line};
-pub use header::{Difference, Grant, PlanHeader, Terms};
+pub use header::{Difference, Grant, PlanHeader, Terms, TextKind};
 
 /// One message of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]

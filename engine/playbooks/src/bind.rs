@@ -353,6 +353,11 @@ impl Bound {
         self.playbook.script_digests()
     }
 
+    /// The text of the playbook, and of each script.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.playbook.source()).chain(self.playbook.script_sources())
+    }
+
     /// sha256 of the playbook's text.
     pub fn digest(&self) -> Digest {
         self.playbook.0.digest

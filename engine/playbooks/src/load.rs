@@ -116,6 +116,15 @@ impl Playbook {
         };
         self.0.steps.iter().filter_map(digest).collect()
     }
+
+    /// The text of each script that it runs.
+    pub fn script_sources(&self) -> impl Iterator<Item = &str> {
+        self.0.steps.iter().filter_map(|step| match &step.what {
+            What::Filter { script: Some(script), .. } => Some(script.source()),
+            What::Script(script) => Some(script.source()),
+            _ => None,
+        })
+    }
 }
 
 fn read(source: &str, env: &Env, report: &Report) -> Option<Playbook> {

@@ -5,18 +5,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::Checkpoint;
+use clawback_model::{Checkpoint, VerificationKey};
+use clawback_store::{Found, Store, VerifyError};
 use futures::future::join_all;
 
 use crate::error::Error;
 use crate::notify;
 use crate::site::Site;
-use crate::site_key::SiteKey;
+use crate::site_key::{SiteKey, open_checkpoint};
 
 /// Time between two checkpoints, while anything happens.
 const EVERY: Duration = Duration::from_hours(1);
 /// Steps in which one look brings the tree up to date; what is left is for the next.
 const STEPS: u32 = 64;
+
+/// Kept checkpoints read at once.
+const PAGE: u32 = 256;
 
 /// Who is told where the history stands.
 #[derive(Debug)]
@@ -25,6 +29,23 @@ pub struct Checkpoints {
     pub key: SiteKey,
     /// Names of notifiers.
     pub notify: Vec<String>,
+}
+
+/// Checks that the site's key has signed each checkpoint that is kept.
+pub async fn check_heads(history: &Store, signer: &VerificationKey) -> Result<(), VerifyError> {
+    let mut after = 0;
+    loop {
+        let page = history.heads(after, PAGE).await?;
+        for (size, note) in &page {
+            if !open_checkpoint(note, signer).is_ok_and(|kept| kept.size == *size) {
+                return Err(Found::HeadUnsigned { size: *size, key: signer.name.clone() }.into());
+            }
+            after = *size;
+        }
+        if page.len() < PAGE as usize {
+            return Ok(());
+        }
+    }
 }
 
 /// Brings the tree up to date, and tells of it if the hour is over.

@@ -69,6 +69,13 @@ pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<Pl
     })
 }
 
+/// The texts whose sha256 stand in the header, by it.
+pub(crate) fn texts(site: &Site, bound: &Bound) -> BTreeMap<clawback_model::Digest, String> {
+    let lists = site.library.lists.iter().map(|(_, list)| list.lines());
+    let texts = bound.sources().map(str::to_owned).chain(lists);
+    texts.map(|text| (clawback_model::Digest::of(text.as_bytes()), text)).collect()
+}
+
 /// A store's connector as a plan names it.
 pub(crate) fn connector(store: &dyn MailStore) -> String {
     let known = store.capabilities();

@@ -8,9 +8,10 @@ use std::time::Duration;
 use clawback_model::{
     Approval, Decision, Event, Remediation, RemediationId, SignedVotes, StopReason, Timestamp, Vote, VoteSignature,
 };
-use clawback_store::{Noted, Verified, VerifyError};
+use clawback_store::VerifyError;
 use clawback_votes::{Approvers, ApproversError, SignatureError};
 
+use crate::audit::Unproven;
 use crate::site::Site;
 
 /// A signature may be so much older or younger than the vote that it comes with.
@@ -47,18 +48,6 @@ pub enum UnsignedVote {
     NoKeys,
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    #[error(transparent)]
-    Keys(#[from] ApproversError),
-}
-
-/// A history that does not hold.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
-pub enum Unproven {
-    #[error(transparent)]
-    History(#[from] VerifyError),
-    #[error("{id}: {detail}")]
-    Votes { id: RemediationId, detail: String },
     #[error(transparent)]
     Keys(#[from] ApproversError),
 }
@@ -153,37 +142,33 @@ fn check(
     approvers.check(&statement, &signature.made)
 }
 
-impl Site {
-    /// Proves the whole history: its events, every table, and the signatures of votes. `progress` is told after each page how far
-    /// it is.
-    pub async fn verify(&self, noted: impl Into<Noted>, progress: impl FnMut(&Verified)) -> Result<Verified, Unproven> {
-        let verified = self.history.verify(noted, progress).await?;
-        let rules = &self.vote_rules;
-        if rules.required == SignedVotes::Optional && rules.keys.is_none() {
-            return Ok(verified);
-        }
-        let approvers = rules.approvers()?;
-        let mut after = 0;
-        loop {
-            let page = self.history.chain(after, PAGE).await.map_err(VerifyError::from)?;
-            let Some(last) = page.last() else { return Ok(verified) };
-            after = last.link.seq;
-            for entry in &page {
-                let began = entry.link.kind == Event::Started.kind();
-                let is_old = rules.since.is_some_and(|since| entry.link.at < since);
-                if is_old || !(began || entry.link.kind == VOTED) {
-                    continue;
-                }
-                let Some(id) = entry.link.remediation.as_deref().and_then(|id| id.parse().ok()) else { continue };
-                let remediation = self.history.load(&id).await.map_err(VerifyError::from)?;
-                let fault = match rules.signers(&approvers, &remediation) {
-                    Ok(signers) if began => rules.too_few(&remediation, signers),
-                    Ok(_) => None,
-                    Err(detail) => Some(detail),
-                };
-                if let Some(detail) = fault {
-                    return Err(Unproven::Votes { id, detail });
-                }
+/// Checks the votes of everything that was voted on or has begun; `since` bounds it.
+pub(crate) async fn check_all(site: &Site) -> Result<(), Unproven> {
+    let rules = &site.vote_rules;
+    if rules.required == SignedVotes::Optional && rules.keys.is_none() {
+        return Ok(());
+    }
+    let approvers = rules.approvers()?;
+    let mut after = 0;
+    loop {
+        let page = site.history.chain(after, PAGE).await.map_err(VerifyError::from)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.link.seq;
+        for entry in &page {
+            let began = entry.link.kind == Event::Started.kind();
+            let is_old = rules.since.is_some_and(|since| entry.link.at < since);
+            if is_old || !(began || entry.link.kind == VOTED) {
+                continue;
+            }
+            let Some(id) = entry.link.remediation.as_deref().and_then(|id| id.parse().ok()) else { continue };
+            let remediation = site.history.load(&id).await.map_err(VerifyError::from)?;
+            let fault = match rules.signers(&approvers, &remediation) {
+                Ok(signers) if began => rules.too_few(&remediation, signers),
+                Ok(_) => None,
+                Err(detail) => Some(detail),
+            };
+            if let Some(detail) = fault {
+                return Err(Unproven::Votes { id, detail });
             }
         }
     }

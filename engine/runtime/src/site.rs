@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp};
+use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp, VerificationKey};
 use clawback_store::Store;
 
 use crate::error::Error;
@@ -32,6 +32,8 @@ pub struct Site {
     pub vote_rules: VoteRules,
     /// Who is told where the history stands.
     pub checkpoints: Option<Checkpoints>,
+    /// The key that checkpoints of this history are signed with, as far as this node knows it.
+    pub signer: Option<VerificationKey>,
     /// Where links lead.
     pub public_url: Option<PublicUrl>,
     /// Where messages are kept before they are deleted for good.

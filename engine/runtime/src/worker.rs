@@ -512,6 +512,7 @@ impl Worker {
         let (site, request) = (&self.site, &remediation.request);
         let bound = Arc::new(crate::api::bind(site, request)?);
         let header = planner::header(site, request, &bound)?;
+        site.history.keep_texts(&remediation.id, lease, &planner::texts(site, &bound)).await?;
         let order = Order { request, bound: Arc::clone(&bound), header: &header, outage_pauses };
         let (sender, mut pages) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
         // Owns the receiving end: when writing fails, the search must not wait for room for ever.

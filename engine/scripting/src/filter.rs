@@ -42,6 +42,7 @@ pub struct FilterScript {
     body: Body,
     constants: Scope<'static>,
     uses: Uses,
+    source: String,
     digest: Digest,
 }
 
@@ -70,12 +71,18 @@ impl FilterScript {
         check_uses(name, &uses)?;
         rehearse(name, &ast, &constants)?;
         let body = Body::of_keep(&ast);
-        Ok(Self { name: name.to_owned(), body, constants, uses, digest: Digest::of(source.as_bytes()) })
+        let digest = Digest::of(source.as_bytes());
+        Ok(Self { name: name.to_owned(), body, constants, uses, source: source.to_owned(), digest })
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The text that it was compiled from.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// sha256 of its source.

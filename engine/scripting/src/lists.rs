@@ -62,12 +62,16 @@ impl TextSet {
         }
     }
 
-    /// sha256 of the texts in order, a line each.
-    pub fn digest(&self) -> Digest {
+    /// The texts in order, a line each.
+    pub fn lines(&self) -> String {
         let mut entries: Vec<&str> = self.entries.iter().collect();
         entries.sort_unstable();
-        let lines: String = entries.into_iter().flat_map(|entry| [entry, "\n"]).collect();
-        Digest::of(lines.as_bytes())
+        entries.into_iter().flat_map(|entry| [entry, "\n"]).collect()
+    }
+
+    /// sha256 of [`Self::lines`].
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.lines().as_bytes())
     }
 
     /// How many texts.

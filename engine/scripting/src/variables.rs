@@ -19,6 +19,7 @@ pub struct VariableScript {
     ast: AST,
     lists: Lists,
     sets: BTreeMap<String, Type>,
+    source: String,
     digest: Digest,
 }
 
@@ -49,12 +50,18 @@ impl VariableScript {
                 Some(hint.into()),
             ));
         }
-        Ok(Self { name: name.to_owned(), ast, lists: lists.clone(), sets, digest: Digest::of(source.as_bytes()) })
+        let digest = Digest::of(source.as_bytes());
+        Ok(Self { name: name.to_owned(), ast, lists: lists.clone(), sets, source: source.to_owned(), digest })
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The text that it was compiled from.
+    pub fn source(&self) -> &str {
+        &self.source
     }
 
     /// sha256 of its source.

@@ -46,6 +46,7 @@ mod store;
 mod story;
 mod sweeps;
 mod task;
+mod texts;
 mod verify;
 mod watch;
 mod words;

@@ -124,6 +124,14 @@ impl Store {
         tx.commit().await
     }
 
+    /// The checkpoints of more events than `after` that were given out, as they were signed, by their sizes.
+    #[tracing::instrument(name = "store.log.heads", skip_all)]
+    pub async fn heads(&self, after: u64, most: u32) -> Result<Vec<(u64, String)>, StoreError> {
+        let sql = "SELECT size, note FROM heads WHERE size > $1 ORDER BY size LIMIT $2";
+        let rows = self.read().await?.rows(sql, &[seq(after).into(), most.into()]).await?;
+        rows.iter().map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).collect()
+    }
+
     /// Whether events are left of which no checkpoint was told, and none was told since.
     #[tracing::instrument(name = "store.log.head_due", skip_all)]
     pub async fn head_due(&self, since: Timestamp) -> Result<bool, StoreError> {

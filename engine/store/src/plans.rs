@@ -67,6 +67,7 @@ impl Store {
         ] {
             tx.execute(sql, &[number.into()]).await?;
         }
+        crate::texts::forget(&mut tx, number).await?;
         tx.commit().await
     }
 

@@ -66,6 +66,15 @@ impl Store {
         prove_state(&mut self.read().await?, id).await
     }
 
+    /// The header of a plan, once it and the parts hash to the plan's digest. Of a plan of version 1, whose targets alone can tell,
+    /// as it is stored.
+    #[tracing::instrument(name = "store.plans.prove_header", skip_all, fields(remediation.id = %id))]
+    pub async fn prove_header(&self, id: &RemediationId) -> Result<PlanHeader, StoreError> {
+        let mut tx = self.read().await?;
+        let remediation = prove_state(&mut tx, id).await?;
+        Ok(prove_header(&mut tx, remediation).await?.1.header)
+    }
+
     /// Proves the state of a remediation and the header of its plan. The parts of the plan are those of `known`, if given, which
     /// was proven before.
     #[tracing::instrument(name = "store.plans.prove_terms", skip_all, fields(remediation.id = %id))]

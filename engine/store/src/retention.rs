@@ -1,5 +1,5 @@
 //! What may be forgotten: the messages of a remediation that has ended long ago, which name people and quote their mail. Their
-//! rows go, in bounded steps; the events stay, and with them the counts, the plan's digest and the digest of every batch. That
+//! rows go, in bounded steps, and the texts that no other plan was made with; the events stay, and with them the counts, the plan's digest and the digest of every batch. That
 //! they went is an event of the site, so `verify` asks for no rows where the chain says that they were removed, and for every
 //! row elsewhere.
 
@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::principals::{SiteEvent, append};
 use crate::remediations::lock;
 use crate::store::Store;
+use crate::texts;
 
 /// Rows that one transaction removes, at most, of each table.
 const STEP: u32 = 10_000;
@@ -85,6 +86,7 @@ impl Store {
         }
         let done = step(&mut tx, locked.number).await?;
         if done {
+            texts::forget(&mut tx, locked.number).await?;
             tx.execute("UPDATE removals SET done = 1 WHERE remediation = $1", &[locked.number.into()]).await?;
         }
         tx.commit().await?;

@@ -27,6 +27,7 @@ use crate::chain;
 use crate::dialect::Tx;
 use crate::error::StoreError;
 use crate::store::Store;
+use crate::texts;
 
 /// Events and rows read at once; nothing else is kept of them.
 pub(crate) const PAGE: u32 = 2_000;
@@ -114,6 +115,9 @@ impl Store {
         records::check_all(&mut tx, &facts, noted.now, &mut seen, &mut progress).await?;
         if let Some(now) = noted.now {
             waiting::check(&mut tx, now).await?;
+        }
+        if let Some(digest) = texts::first_altered(&mut tx).await? {
+            return Err(Found::Text { digest }.into());
         }
         drop(tx);
         self.check_schema().await?;

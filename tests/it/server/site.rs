@@ -83,6 +83,8 @@ fn stores_are_looked_at_and_exports_are_taken_over_a_server() {
     same(&site.admin, &admin, &[&["sweeps", "list"], &["evidence", "list"]], &["table", "csv", "json"]);
     same(&site.admin, &admin, &[&["connectors", "list"], &["connectors", "describe", "corp"]], &["table", "json"]);
     same(&site.admin, &admin, &[&["export", id], &["export", approval]], &["json", "ocsf", "o365-air"]);
+    same(&site.admin, &admin, &[&["export", id, "--plan"]], &["table"]);
+    assert_eq!(admin.ok(&["export", approval, "--plan"]).lines().next(), Some("clawback plan 2"));
     let lines = admin.ok(&["export", id]);
     assert!(lines.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
     assert_eq!(lines.matches("\"record\":\"message\"").count() as u64, done["counts"]["submitted"].as_u64().unwrap());

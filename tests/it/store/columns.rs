@@ -89,6 +89,9 @@ async fn waiting(database: &Database) {
     store.begin_plan(&id, &lease).await.unwrap();
     let plan = targets(8);
     store.append_targets(&id, &lease, &plan).await.unwrap();
+    let texts =
+        ["playbook: purge", "fn keep(message) { true }"].map(|text| (Digest::of(text.as_bytes()), text.to_owned()));
+    store.keep_texts(&id, &lease, &texts.into()).await.unwrap();
     let (event, parts) = planned(&header(), &plan, Some(ApprovalRule::default().reminding(0.5, 0.75)));
     store.freeze_plan(&id, &lease, (&header(), parts.as_ref()), "automation", &event, at(2_000_200)).await.unwrap();
 }

@@ -20,3 +20,4 @@ mod schedules;
 mod schema;
 mod sessions;
 mod tampering;
+mod texts;

@@ -290,6 +290,40 @@ async fn tiles_and_checkpoints_that_differ_from_the_events_are_named() {
 }
 
 #[tokio::test]
+async fn a_kept_checkpoint_that_the_sites_key_did_not_sign_is_named() {
+    for database in Database::all().await {
+        for number in 1..=3 {
+            database.finished(number, 8).await;
+            let (size, root) = database.store.grow_log().await.unwrap();
+            let note = key(1).sign(size, root).to_string();
+            database.store.keep_head(size, &note, clawback_model::Timestamp(9)).await.unwrap();
+        }
+        let verify = async || clawback_runtime::check_heads(&database.store, key(1).public()).await;
+        verify().await.unwrap();
+        let (size, note) = database.store.heads(0, 2).await.unwrap().remove(1);
+        let (text, _) = note.split_once("\n\n").unwrap();
+        let mut dice = Dice(11);
+        let checkpoint = open_checkpoint(&note, key(1).public()).unwrap();
+        let signature = note.trim_end().rsplit(' ').next().unwrap();
+        let mut changed: Vec<String> =
+            (0..20).map(|_| note.replace(signature, &other_bit(signature, &mut dice))).collect();
+        // By another key, by another name, and nothing but a line of the same shape.
+        changed.push(key(2).sign(size, checkpoint.root).to_string());
+        let other = SiteKey::generate("corp.example/other", &[1; 32]).unwrap().0;
+        changed
+            .push(format!("{text}\n\n{}", other.sign(size, checkpoint.root).to_string().split_once("\n\n").unwrap().1));
+        changed.push(note.replace(signature, "AAAAAAAA"));
+        for changed in changed {
+            assert!(database.force(&format!("UPDATE heads SET note = '{changed}' WHERE size = {size}")).await);
+            let said = verify().await.expect_err(&changed).to_string();
+            assert!(said.contains(&format!("the checkpoint of {size} events")), "{}: {said}", database.name);
+        }
+        assert!(database.force(&format!("UPDATE heads SET note = '{note}' WHERE size = {size}")).await);
+        verify().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_commands_sign_prove_and_notice() {
     let database = Database::sqlite().await;
     database.finished(1, 16).await;
@@ -315,6 +349,8 @@ async fn the_commands_sign_prove_and_notice() {
         assert!(output.status.success(), "{files:?}: {}", said(&output));
     }
     let head = site.ok(&["verify", "--checkpoint", &path("old.txt")]);
+    let other = key(9).public().to_string();
+    assert!(site.fails(1, &["verify", "--key", &other]).contains("is not signed by the site's key"));
     assert!(head.starts_with("ok:"), "{head}");
 
     // A mirror grows with the history, and nothing in it changes.

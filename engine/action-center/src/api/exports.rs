@@ -4,14 +4,15 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use clawback_model::Digest;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Problems;
 use super::remediations::find;
-use crate::body::{Params, stated};
+use crate::body::{Params, stated, word};
 use crate::center::Center;
-use crate::export::{ExportFormat, export as records};
+use crate::export::{ExportFormat, export as records, export_plan};
 use crate::problem::Problem;
 
 /// In whose words.
@@ -41,4 +42,27 @@ pub(crate) async fn export(
     let body = Body::from_stream(records(&site.history, remediation, format, site.public_url.clone()));
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson".to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
         .into_response())
+}
+
+/// The text of a plan: what its digest, which is voted on, is computed over. Two lines of header and a line for each message;
+/// `tests/plan_digest.py` and the README say how to compute the digest. What is stored and hashes to another breaks the answer off.
+#[utoipa::path(get, path = "/api/v1/remediations/{id}/plan", tag = "remediations", params(("id" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/plain"), Problems))]
+pub(crate) async fn plan(State(center): State<Center>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let remediation = find(&center, &id).await?;
+    let disposition = format!("attachment; filename=\"{}.plan\"", remediation.id);
+    let body = Body::from_stream(export_plan(&center.site().history, remediation).await?);
+    let kind = "text/plain; charset=utf-8".to_owned();
+    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)], body).into_response())
+}
+
+/// A text that a plan was made with, by its sha256: a playbook, a script, or a list with an entry a line.
+#[utoipa::path(get, path = "/api/v1/texts/{sha256}", tag = "remediations", params(("sha256" = String, Path)),
+    responses((status = 200, body = String, content_type = "text/plain"), Problems))]
+pub(crate) async fn text(State(center): State<Center>, Path(sha256): Path<String>) -> Result<Response, Problem> {
+    let digest: Digest = word("sha256", &sha256)?;
+    let text = center.site().history.text(&digest).await?.ok_or_else(Problem::not_found)?;
+    let disposition = format!("attachment; filename=\"{digest}.txt\"");
+    let kind = "text/plain; charset=utf-8".to_owned();
+    Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)], text).into_response())
 }

@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 use crate::center::Center;
 use crate::problem::Problem;
 
-pub(crate) use exports::export;
+pub(crate) use exports::{export, plan};
 pub(crate) use remediations::{HistoryQuery, find as remediation};
 pub(crate) use site::verified;
 pub(crate) use slowly::slowly;
@@ -92,6 +92,8 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(remediations::events))
         .routes(routes!(remediations::batches))
         .routes(routes!(exports::export))
+        .routes(routes!(exports::plan))
+        .routes(routes!(exports::text))
         .routes(routes!(decisions::approve))
         .routes(routes!(decisions::reject))
         .routes(routes!(decisions::pause))

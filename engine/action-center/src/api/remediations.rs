@@ -285,8 +285,7 @@ pub(crate) async fn show(
 
 /// The answer that tells all of one remediation.
 pub(super) async fn detail(center: &Center, remediation: &Remediation) -> Result<Response, Problem> {
-    let site = center.site();
-    let body = DetailJson::load(&site.history, remediation, center.now(), site.public_url.as_ref()).await?;
+    let body = DetailJson::load(center.site(), remediation).await?;
     let tag = HeaderValue::try_from(etag(remediation)).map_err(|_| Problem::not_found())?;
     Ok(([(header::ETAG, tag)], Json(body)).into_response())
 }

@@ -110,7 +110,8 @@ pub(crate) async fn verified(
     use clawback_store::VerifyError;
     let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
     let noted = clawback_store::Noted { head: known, now: Some(center.now()), log: None };
-    match center.site().verify(noted, |_| {}).await {
+    let site = center.site();
+    match site.verify(noted, site.signer.as_ref()).await {
         Ok(verified) => Ok(Ok(verified)),
         Err(Unproven::History(VerifyError::Store(error))) => Err(error.into()),
         Err(Unproven::History(VerifyError::Broken(found))) => Ok(Err(found.to_string())),

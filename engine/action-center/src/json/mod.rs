@@ -12,6 +12,7 @@ mod schedule;
 mod site;
 mod store;
 mod submission;
+mod terms;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -31,6 +32,7 @@ pub use schedule::{ScheduleJson, SlotJson};
 pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};
 pub use store::{ConnectorJson, StoreCheckJson, StoreJson};
 pub use submission::{PickedJson, PreviewJson, SampleJson, SubmissionJson, VoteJson};
+pub use terms::{DifferenceJson, TermsJson, TextJson};
 
 /// A page of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -6,11 +6,12 @@ use clawback_model::{
     Action, ActionSource, Counts, InvestigationStatus, Next, Origin, Outcome, PlanFacts, PublicUrl, Remediation,
     Severity, Status, StopReason, SweepApproval, Target, Timestamp,
 };
+use clawback_runtime::{Error, Site};
 use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AlertJson, ApprovalJson, InvestigationJson};
+use super::{AlertJson, ApprovalJson, InvestigationJson, TermsJson};
 
 /// Sweeps under way that are listed at most.
 const MOST_SWEEPS: u32 = 1_000;
@@ -137,6 +138,8 @@ pub struct DetailJson {
     /// Derived from the remediation.
     #[schema(schema_with = crate::words::investigation_status)]
     pub investigation_status: InvestigationStatus,
+    /// What its plan was made under, which the digest covers; null before it has a plan.
+    pub terms: Option<TermsJson>,
     /// The sweep that it began or belongs to.
     pub sweep: Option<SweepJson>,
     /// The undos that put back messages of it, or may yet.
@@ -177,23 +180,20 @@ impl UndoJson {
 
 impl DetailJson {
     /// Reads what stands beside a remediation, and what is recorded of its open batch.
-    pub async fn load(
-        history: &Store,
-        remediation: &Remediation,
-        now: Timestamp,
-        site: Option<&PublicUrl>,
-    ) -> Result<Self, StoreError> {
+    pub async fn load(site: &Site, remediation: &Remediation) -> Result<Self, Error> {
+        let (history, url) = (&site.history, site.public_url.as_ref());
         let counted = history.with_open_batch(remediation.clone()).await?;
         let undos = history.undos(&remediation.id).await?;
         let alert = history.alert(&remediation.request.alert_id).await?;
         let investigation = history.investigation(&remediation.request.investigation_id).await?;
         Ok(Self {
-            remediation: RemediationJson::from(&counted).linked(site),
-            settled: is_settled(remediation, now),
+            remediation: RemediationJson::from(&counted).linked(url),
+            settled: is_settled(remediation, site.now()),
             approval: remediation.approval.as_ref().map(ApprovalJson::from),
-            alert: AlertJson::new(&alert, remediation, site),
-            investigation: InvestigationJson::new(&investigation, remediation, site),
+            alert: AlertJson::new(&alert, remediation, url),
+            investigation: InvestigationJson::new(&investigation, remediation, url),
             investigation_status: InvestigationStatus::of(remediation),
+            terms: TermsJson::load(site, remediation).await?,
             sweep: SweepJson::load(history, remediation).await?,
             to_undo: remediation.left_to_undo(&undos),
             undone_by: UndoJson::of(&undos),

@@ -22,6 +22,7 @@ mod remediation;
 mod schedules;
 mod search;
 mod sign_in;
+mod terms;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -87,6 +88,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/revoke", post(people::revoke))
         .route("/people/password", post(people::change_password))
         .route("/remediations/{id}/export", get(crate::api::export))
+        .route("/remediations/{id}/plan", get(crate::api::plan))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/halt", post(audit::halt))
         .route("/assets/{name}", get(assets::asset))

@@ -15,6 +15,7 @@ use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::history::{attachment, lines};
 use super::passkey::{self, ToSign};
+use super::terms::terms;
 use super::{Shown, charts, layout};
 use crate::access::Caller;
 use crate::api::remediation as find;
@@ -65,6 +66,7 @@ pub(crate) async fn page(
         @if goes_on(&found) { noscript { p { a href={ "/remediations/" (id) } { "Look again" } } } }
         (buttons(&frame, &found, found.left_to_undo(&undos)))
         @if let Some(approval) = &found.approval { (votes(&frame, &found, approval, &ToSign::of(&center, &frame, &found)?)) }
+        (terms(&center, &found).await?)
         h2 { "What was asked for" }
         (layout::facts(&[
             ("Description", layout::mail(&request.description)),

@@ -12,8 +12,8 @@ pub(crate) struct VerifyArgs {
     /// A file with a checkpoint of this site: proves that the history continues what was signed then
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
-    /// The key that signed it [default: that of the configuration's key file]
-    #[arg(long, value_name = "NAME+HASH+KEY", requires = "checkpoint")]
+    /// The key that signed it, and the checkpoints that are kept in the database [default: that of the configuration's key file]
+    #[arg(long, value_name = "NAME+HASH+KEY")]
     pub(crate) key: Option<String>,
 }
 

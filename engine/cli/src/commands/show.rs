@@ -1,7 +1,7 @@
 //! `clawback show`: one remediation, its alert and investigation, its batches, and on request every message and event.
 
-use clawback_action_center::json::{BatchJson, DetailJson, EventJson, MessageJson, Page};
-use clawback_model::{OutcomeKind, Reason};
+use clawback_action_center::json::{BatchJson, DetailJson, DifferenceJson, EventJson, MessageJson, Page, TermsJson};
+use clawback_model::{Difference, OutcomeKind, Reason, visible};
 use clawback_store::MessageFilter;
 
 use super::work::Standing;
@@ -110,8 +110,7 @@ async fn here(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
         let items = history.events(&remediation.id).await?;
         return events(global, &items.into_iter().map(EventJson::from).collect::<Vec<_>>());
     }
-    let site = session.site();
-    let detail = DetailJson::load(history, &remediation, site.now(), site.public_url.as_ref()).await?;
+    let detail = DetailJson::load(session.site(), &remediation).await?;
     if global.format == Format::Json {
         output::json(&detail)?;
         return Ok(Exit::Done);
@@ -153,7 +152,16 @@ async fn there(global: &Global, remote: &Remote, args: ShowArgs) -> Result<Exit,
 
 fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure> {
     let DetailJson {
-        remediation, approval, alert, investigation, investigation_status, sweep, undone_by, to_undo, ..
+        remediation,
+        approval,
+        alert,
+        investigation,
+        investigation_status,
+        terms,
+        sweep,
+        undone_by,
+        to_undo,
+        ..
     } = detail;
     let standing = Standing { remediation, approval, undone_by, to_undo };
     super::work::summary(&standing)?;
@@ -175,10 +183,45 @@ fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure
         let decision = if vote.decision == clawback_model::Decision::Approve { "approved" } else { "rejected" };
         output::fields(&[("vote", format!("{} {decision} at {}{comment}", vote.by, vote.at))])?;
     }
+    if let Some(terms) = terms {
+        plan(&terms)?;
+    }
     if !batches.is_empty() {
         Shape::<Batches>::default().print(Format::Table, batches, None)?;
     }
     Ok(Exit::Done)
+}
+
+/// What the digest of the plan covers beside the messages, and what of it is not as it was.
+fn plan(terms: &TermsJson) -> Result<(), Failure> {
+    output::line("")?;
+    output::line("What the plan's digest covers:")?;
+    if let Some(problem) = &terms.problem {
+        return output::line(&format!("  {}", visible(problem)));
+    }
+    for (path, value) in &terms.parts {
+        output::line(&format!("  {}: {}", visible(path), visible(value)))?;
+    }
+    let known = match (&terms.approved, terms.compared_with.as_deref()) {
+        (Some(id), _) => format!("{id}, which was approved"),
+        (None, Some(_)) => "the playbook and scripts that are shipped".to_owned(),
+        (None, None) => {
+            return output::line("It is compared with nothing: nobody has approved a plan of this playbook.");
+        }
+    };
+    let texts: Vec<_> = terms.texts.iter().filter(|text| text.difference.is_some()).collect();
+    let verdict = if terms.differences.is_empty() && texts.is_empty() { "as" } else { "not as" };
+    output::line(&format!("It is {verdict} {}", visible(&known)))?;
+    for DifferenceJson { what, then, now } in terms.differences.iter().cloned() {
+        output::line(&format!("  {}", visible(&Difference { what, then, now }.to_string())))?;
+    }
+    for text in texts {
+        output::line(&format!("  {} {}:", text.kind, visible(&text.name)))?;
+        for line in text.difference.iter().flat_map(|difference| difference.lines()) {
+            output::line(&format!("    {}", visible(line)))?;
+        }
+    }
+    Ok(())
 }
 
 fn messages(global: &Global, args: &ShowArgs, items: &[MessageJson]) -> Result<Exit, Failure> {

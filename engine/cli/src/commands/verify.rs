@@ -32,20 +32,26 @@ pub(crate) async fn run(global: &Global, args: VerifyArgs) -> Result<Exit, Failu
 /// Asks for no token: whoever can read the database may check it, and an auditor may have no principal here.
 async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<VerifiedJson, Failure> {
     let config = Config::find(global.config.as_deref())?;
-    let log = match &args.checkpoint {
-        Some(file) => {
-            let key = match &args.key {
-                Some(key) => key.parse().map_err(|error| Failure::misuse(format!("--key: {error}")))?,
-                None => key::read(&config)?.public().clone(),
-            };
-            let checkpoint = open_checkpoint(&read(file)?, &key).map_err(|error| named(file, &error))?;
+    let signer = match &args.key {
+        Some(key) => Some(key.parse().map_err(|error| Failure::misuse(format!("--key: {error}")))?),
+        None if args.checkpoint.is_none() && !config.resolve(&config.key_file).exists() => {
+            output::note(
+                "there is no key file here, so the signatures of kept checkpoints are not checked; --key takes the key",
+            );
+            None
+        }
+        None => Some(key::read(&config)?.public().clone()),
+    };
+    let log = match (&args.checkpoint, &signer) {
+        (Some(file), Some(key)) => {
+            let checkpoint = open_checkpoint(&read(file)?, key).map_err(|error| named(file, &error))?;
             Some((checkpoint.size, checkpoint.root))
         }
-        None => None,
+        _ => None,
     };
     let site = site(&config, Stores::None).await?;
     let noted = Noted { head, log, now: Some(site.now()) };
-    Ok(site.verify(noted, |_| {}).await.map_err(|broken| chain(&broken)).into())
+    Ok(site.verify(noted, signer.as_ref()).await.map_err(|broken| chain(&broken)).into())
 }
 
 /// The text of a file with a checkpoint.

@@ -71,20 +71,20 @@ fn every_outcome_has_its_status() {
 fn every_end_has_its_status_and_nothing_else_has() {
     let ended = fold(&events(Action::SoftDelete));
     for status in Status::ALL {
-        let event = OcsfEvent::of_end(&Remediation { status, ..ended.clone() });
+        let event = OcsfEvent::of_end(&Remediation { status, ..ended.clone() }, None);
         assert_eq!(event.is_some(), status.is_final(), "{status}");
         if let Some(event) = event {
             check(&event);
         }
     }
-    assert_eq!(OcsfEvent::of_end(&ended).unwrap().status_id, 4);
+    assert_eq!(OcsfEvent::of_end(&ended, None).unwrap().status_id, 4);
 }
 
 #[test]
 fn every_action_is_of_a_tactic() {
     for action in Action::ALL {
         let remediation = fold(&events(action));
-        let event = check(&OcsfEvent::of_end(&remediation).unwrap());
+        let event = check(&OcsfEvent::of_end(&remediation, None).unwrap());
         let back = matches!(action, Action::MoveToInbox | Action::Restore);
         assert_eq!(event["activity_name"], if back { "Restore" } else { "Evict" });
         let technique = &event["countermeasures"][0]["d3f_technique"]["uid"];
@@ -113,7 +113,7 @@ fn an_event_of_a_message_and_of_the_end() {
     let mut target = target.clone();
     target.subject = "Your invoice".into();
     let message = OcsfEvent::of_message(&remediation, &target, outcome);
-    let end = OcsfEvent::of_end(&remediation).unwrap();
+    let end = OcsfEvent::of_end(&remediation, None).unwrap();
     let shown = [message, end].map(|event| serde_json::to_string_pretty(&event).unwrap());
     insta::assert_snapshot!(shown.join("\n"));
 }

@@ -57,6 +57,28 @@ pub struct Terms {
     pub delete_senders_copy: bool,
 }
 
+/// What a text that a plan was made with is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TextKind {
+    /// The playbook.
+    Playbook,
+    /// A script.
+    Script,
+    /// A list of the configuration.
+    List,
+}
+
+impl TextKind {
+    /// Its word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Playbook => "playbook",
+            Self::Script => "script",
+            Self::List => "list",
+        }
+    }
+}
+
 /// Something of a header that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
@@ -82,6 +104,15 @@ impl PlanHeader {
         let value = serde_json::to_value(self).expect("texts, numbers and maps by text serialize");
         flatten(String::new(), &value, &mut parts);
         parts
+    }
+
+    /// The texts that the plan was made with, by kind and name: the sha256 of each.
+    pub fn texts(&self) -> BTreeMap<(TextKind, &str), Digest> {
+        let scripts = self.scripts.iter().map(|(name, digest)| ((TextKind::Script, name.as_str()), *digest));
+        let lists = self.terms.iter().flat_map(|terms| &terms.lists);
+        let lists = lists.map(|(name, digest)| ((TextKind::List, name.as_str()), *digest));
+        let playbook = ((TextKind::Playbook, self.playbook.as_str()), self.playbook_digest);
+        std::iter::once(playbook).chain(scripts).chain(lists).collect()
     }
 
     /// What differs between the header of an earlier plan and this one.

@@ -26,6 +26,11 @@ pub const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
     ("heads", "told_at", "when the next checkpoint is told; an earlier one that somebody keeps covers what it covered"),
     ("nodes", "*", "which node says it is alive; further ahead than a day is named"),
     ("notices", "*", "what is still to be told; what is told is the fold of the events"),
+    (
+        "plan_texts",
+        "*",
+        "which texts retention leaves; one that is missing is shown as not kept, and another is not taken for it",
+    ),
     ("refusals", "*", "kept beside the chain; nothing is done because of it"),
     ("reminders", "version", "tells two nodes apart that take the same reminder"),
     ("remediations", "due_at", "when a worker looks; whether one looks at all, and further ahead than a day, is named"),

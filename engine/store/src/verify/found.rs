@@ -35,6 +35,10 @@ pub enum Found {
     CutCheckpoint { size: u64, last: u64 },
     #[error("the checkpoint of {size} events that is kept in the table `heads` is not one")]
     Head { size: i64 },
+    #[error(
+        "the checkpoint of {size} events that is kept in the table `heads` is not signed by the site's key `{key}`"
+    )]
+    HeadUnsigned { size: u64, key: String },
     #[error("the tree's tile {level}/{number} differs from the events")]
     Tile { level: u32, number: u64 },
     #[error("the tree's tiles are more or fewer than its events need")]
@@ -117,6 +121,8 @@ pub enum Found {
     Evidence { remediation: String, seq: u32 },
     #[error("{remediation} has kept messages that are not in its plan")]
     EvidenceBeyondPlan { remediation: String },
+    #[error("the text kept under {digest} in the table `texts` is another")]
+    Text { digest: String },
     #[error("a session of `{principal}` was begun by no event of the site")]
     Session { principal: String },
     #[error("table {table} has rows that belong to nothing in the history, or lacks some")]

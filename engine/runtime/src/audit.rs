@@ -1,0 +1,38 @@
+//! The proof of a whole history: its events and every table, the checkpoints that are kept, the signatures of votes.
+
+use clawback_model::{RemediationId, VerificationKey};
+use clawback_store::{Noted, Verified, VerifyError};
+use clawback_votes::ApproversError;
+
+use crate::heads::check_heads;
+use crate::signed_votes::check_all;
+use crate::site::Site;
+
+/// A history that does not hold.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Unproven {
+    #[error(transparent)]
+    History(#[from] VerifyError),
+    #[error("{id}: {detail}")]
+    Votes { id: RemediationId, detail: String },
+    #[error(transparent)]
+    Keys(#[from] ApproversError),
+}
+
+impl Site {
+    /// Proves everything that the history holds. `signer` is the key of kept checkpoints; without it their signatures are not
+    /// looked at.
+    pub async fn verify(
+        &self,
+        noted: impl Into<Noted>,
+        signer: Option<&VerificationKey>,
+    ) -> Result<Verified, Unproven> {
+        let verified = self.history.verify(noted, |_| {}).await?;
+        if let Some(signer) = signer {
+            check_heads(&self.history, signer).await?;
+        }
+        check_all(self).await?;
+        Ok(verified)
+    }
+}

@@ -1,0 +1,203 @@
+//! What approvers are shown of a plan beside its messages: everything that its digest covers, and what of it is not as they
+//! know it. They know the last plan of the same playbook and action that was approved; where there is none, the playbook and the
+//! scripts that the program ships.
+
+use std::time::Duration;
+
+use clawback_model::{Decision, Difference, Digest, PlanDigest, PlanHeader, Remediation, RemediationId, TextKind};
+use clawback_store::HistoryFilter;
+use similar::TextDiff;
+
+use crate::error::Error;
+use crate::site::Site;
+
+/// Pages of the history that are searched for the last approval.
+const PAGES: u32 = 4;
+/// Remediations of a page.
+const PAGE: u32 = 50;
+/// Longest time that two texts are compared; what comes out then is right, and longer than it could be.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Unchanged lines around a change.
+const AROUND: usize = 3;
+/// Bytes of a difference that are shown.
+const LONGEST: usize = 64 << 10;
+
+/// What a plan was made under, and what of it is not as it was.
+#[derive(Debug, Clone)]
+pub struct PlanTerms {
+    /// The digest that covers all of it.
+    pub digest: PlanDigest,
+    /// As it was frozen.
+    pub header: PlanHeader,
+    /// What it is compared with; none where there is nothing.
+    pub compared: Option<Compared>,
+    /// What of the header differs.
+    pub differences: Vec<Difference>,
+    /// The texts that it was made with: the playbook, its scripts, every list of the site.
+    pub texts: Vec<BoundText>,
+}
+
+/// What a plan is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compared {
+    /// The plan of this remediation, which was approved.
+    Approved(RemediationId),
+    /// The playbook and the scripts that the program ships.
+    Shipped,
+}
+
+/// A text that a plan was made with.
+#[derive(Debug, Clone)]
+pub struct BoundText {
+    /// What it is.
+    pub kind: TextKind,
+    /// The name of the playbook, script or list.
+    pub name: String,
+    /// Its sha256, as it stands in the header.
+    pub sha256: Digest,
+    /// Itself; none where it is not kept: the plan is older than the table of texts, or retention has removed it.
+    pub text: Option<String>,
+    /// What differs, as a unified diff; none where nothing does, or one of both texts is not known.
+    pub difference: Option<String>,
+}
+
+/// A text that another is compared with.
+enum Earlier {
+    /// The same one.
+    Same,
+    /// There was none.
+    Absent,
+    /// This one.
+    Text(String),
+    /// It is not known.
+    Unknown,
+}
+
+impl PlanTerms {
+    /// Of the plan of a remediation; none before it has one. Fails where the header that is stored is not the one that was planned.
+    pub async fn load(site: &Site, remediation: &Remediation) -> Result<Option<Self>, Error> {
+        let Some(plan) = &remediation.plan else { return Ok(None) };
+        let header = site.history.prove_header(&remediation.id).await?;
+        let approved = last_approved(site, remediation).await?;
+        let mut pairs = Vec::new();
+        for ((kind, name), sha256) in header.texts() {
+            let earlier = match &approved {
+                Some((_, then)) => before(site, then, kind, name, sha256).await?,
+                None => shipped(site, kind, name),
+            };
+            let text = site.history.text(&sha256).await?;
+            let text =
+                text.or_else(|| (kind == TextKind::Playbook).then(|| remediation.request.playbook_source.clone()));
+            pairs.push((BoundText { kind, name: name.to_owned(), sha256, text, difference: None }, earlier));
+        }
+        // Long lists take their time.
+        let compared = tokio::task::spawn_blocking(|| pairs.into_iter().map(compare).collect());
+        let texts: Vec<BoundText> =
+            compared.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let differences = approved.as_ref().map(|(_, then)| header.differences(then)).unwrap_or_default();
+        let is_shipped = site.library.shipped_workflows.contains_key(&header.playbook);
+        let compared = approved.map(|(id, _)| Compared::Approved(id)).or(is_shipped.then_some(Compared::Shipped));
+        Ok(Some(Self { digest: plan.digest, header, compared, differences, texts }))
+    }
+}
+
+/// The last remediation of the same playbook and action that was submitted before this one and approved by votes, and what its
+/// plan was made under.
+async fn last_approved(site: &Site, remediation: &Remediation) -> Result<Option<(RemediationId, PlanHeader)>, Error> {
+    let filter = HistoryFilter {
+        playbook: Some(remediation.request.playbook.clone()),
+        action_type: Some(remediation.request.action),
+        until: Some(remediation.created_at),
+        ..HistoryFilter::default()
+    };
+    let mut after = None;
+    for _ in 0..PAGES {
+        let page = site.history.history(&filter, after, PAGE).await?;
+        for found in page.remediations.iter().filter(|found| is_approved(found)) {
+            // What is not as it was planned is nothing that anybody knows.
+            if let Ok(header) = site.history.prove_header(&found.id).await {
+                return Ok(Some((found.id.clone(), header)));
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+fn is_approved(remediation: &Remediation) -> bool {
+    let digest = remediation.plan.as_ref().map(|plan| plan.digest);
+    remediation.approval.as_ref().is_some_and(|approval| {
+        let approving = approval.votes.iter().filter(|vote| vote.decision == Decision::Approve);
+        let enough = approving.count() >= approval.rule.votes as usize;
+        enough
+            && approval.votes.iter().all(|vote| vote.decision == Decision::Approve)
+            && digest == Some(approval.digest)
+    })
+}
+
+/// The text of this kind and name that an earlier plan was made with.
+async fn before(site: &Site, then: &PlanHeader, kind: TextKind, name: &str, sha256: Digest) -> Result<Earlier, Error> {
+    Ok(match then.texts().get(&(kind, name)) {
+        None => Earlier::Absent,
+        Some(known) if *known == sha256 => Earlier::Same,
+        Some(known) => site.history.text(known).await?.map_or(Earlier::Unknown, Earlier::Text),
+    })
+}
+
+/// The text of this kind and name that the program ships.
+fn shipped(site: &Site, kind: TextKind, name: &str) -> Earlier {
+    let known = match kind {
+        TextKind::Playbook => site.library.shipped_workflows.get(name),
+        TextKind::Script => site.library.shipped_scripts.get(name),
+        TextKind::List => None,
+    };
+    known.map_or(Earlier::Unknown, |text| Earlier::Text(text.clone()))
+}
+
+fn compare((bound, earlier): (BoundText, Earlier)) -> BoundText {
+    let difference = match (&bound.text, &earlier) {
+        (Some(now), Earlier::Absent) => difference("", now),
+        (Some(now), Earlier::Text(then)) => difference(then, now),
+        (None, _) | (_, Earlier::Same | Earlier::Unknown) => None,
+    };
+    BoundText { difference, ..bound }
+}
+
+/// The lines that differ, as a unified diff; none where none do.
+fn difference(then: &str, now: &str) -> Option<String> {
+    if then == now {
+        return None;
+    }
+    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(then, now);
+    let mut shown = diff.unified_diff().context_radius(AROUND).to_string();
+    if shown.len() > LONGEST {
+        let end = shown[..shown.floor_char_boundary(LONGEST)].rfind('\n').map_or(0, |end| end + 1);
+        let left = shown[end..].lines().count();
+        shown.truncate(end);
+        shown.push_str(&format!("... and {left} more lines\n"));
+    }
+    Some(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_the_lines_that_differ() {
+        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+        let found = difference("a\nb\nc\n", "a\nB\nc\n").unwrap();
+        assert_eq!(found, "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n");
+        assert_eq!(difference("", "a\n").unwrap(), "@@ -0,0 +1 @@\n+a\n");
+    }
+
+    #[test]
+    fn a_long_difference_is_cut_and_says_so() {
+        let list = |word: &str| (0..20_000).map(|number| format!("{word}{number}@corp.example\n")).collect::<String>();
+        let found = difference(&list("ann"), &list("bob")).unwrap();
+        assert!(found.len() < LONGEST + 100 && found.ends_with(" more lines\n"), "{}", found.len());
+    }
+}
