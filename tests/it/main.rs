@@ -14,6 +14,7 @@ mod checkpoints;
 mod clocks;
 mod connectors;
 mod crash;
+mod credentials;
 mod crowded;
 mod database_server;
 mod engine;

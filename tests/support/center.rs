@@ -102,25 +102,25 @@ impl TestCenter {
         Self { api: self.api.clone(), clock: Arc::clone(&self.clock), router }
     }
 
-    /// Adds somebody; gives their token.
+    /// Adds somebody; gives a token of their own.
     pub async fn add(&self, name: &str, kind: PrincipalKind, roles: &[Role]) -> String {
         let history = &self.api.site().history;
         let now = self.api.site().now();
         let mut principal = person(name, roles);
         principal.kind = kind;
-        history.add_principal(&principal, "test", now).await.unwrap();
+        history.add_principal(&principal, "automation", now).await.unwrap();
         let token = NewToken::generate(self.api.site().random);
         history
-            .add_token(name, &token.digest(), clawback_store::TokenTerms::labelled("test"), "test", now)
+            .add_token(name, &token.digest(), clawback_store::TokenTerms::labelled("test"), name, now)
             .await
             .unwrap();
         token.reveal().to_owned()
     }
 
-    /// Gives somebody the password.
+    /// Gives somebody the password, as their own.
     pub async fn password(&self, name: &str) {
         let hash = hash_password(PASSWORD).unwrap();
-        self.api.site().history.set_password(name, &hash, "test", self.api.site().now()).await.unwrap();
+        self.api.site().history.set_password(name, &hash, name, self.api.site().now()).await.unwrap();
     }
 
     /// Sends a request as it is.

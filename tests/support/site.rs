@@ -117,7 +117,7 @@ pub fn random() -> u64 {
 
 /// A principal with these roles.
 pub fn person(name: &str, roles: &[Role]) -> Principal {
-    Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles: roles.to_vec() }
+    Principal::new(name, PrincipalKind::Person, roles.to_vec())
 }
 
 /// The same, and the site knows them: a vote counts at the start only if its voter may decide by then.

@@ -154,6 +154,7 @@ impl Source {
             // With the microseconds, which the hash covers.
             let record = json!({
                 "record": "event", "seq": link.seq, "at": link.at.to_string(), "at_microseconds": link.at, "actor": link.actor,
+                "credential": stored.credential(),
                 "kind": link.kind, "body": link.body, "previous": link.previous, "hash": stored.hash,
             });
             put(&mut lines, &record);

@@ -1,8 +1,8 @@
 //! The words of the model as the description of the API lists them, which the model itself knows nothing of.
 
 use clawback_model::{
-    Action, ActionSource, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode, Severity,
-    Status,
+    Action, ActionSource, CredentialKind, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode,
+    Severity, Status,
 };
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
@@ -50,6 +50,10 @@ pub(crate) fn investigation_status() -> Object {
 
 pub(crate) fn principal_kind() -> Object {
     one_of(PrincipalKind::ALL.map(PrincipalKind::as_str))
+}
+
+pub(crate) fn credential_kind() -> Object {
+    one_of(CredentialKind::ALL.map(CredentialKind::as_str))
 }
 
 pub(crate) fn roles() -> Array {

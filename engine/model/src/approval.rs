@@ -176,7 +176,7 @@ mod tests {
     use crate::principal::PrincipalKind;
 
     fn principal(name: &str, role: Role) -> Principal {
-        Principal { name: name.into(), kind: PrincipalKind::Person, roles: vec![role] }
+        Principal::new(name, PrincipalKind::Person, vec![role])
     }
 
     fn approval(votes: u32) -> Approval {

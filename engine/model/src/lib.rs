@@ -11,6 +11,7 @@ mod chain;
 mod checkpoint;
 mod clock;
 mod counts;
+mod credential;
 mod cron;
 mod event;
 mod event_words;
@@ -57,6 +58,7 @@ pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use counts::Counts;
+pub use credential::{Actor, Credential, CredentialKind, credential_of, with_credential};
 pub use cron::{Cron, InvalidCron};
 pub use event::{Asked, Event, Origin, Request};
 pub use gap::Gap;

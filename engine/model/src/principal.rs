@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::action::UnknownWord;
+use crate::credential::Credential;
 
 /// A role. One principal may have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -122,9 +123,16 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// What it may do.
     pub roles: Vec<Role>,
+    /// By what it was authenticated; none for one that is only shown, and for the program itself.
+    pub credential: Option<Credential>,
 }
 
 impl Principal {
+    /// One that was not authenticated: to add, or to show.
+    pub fn new(name: impl Into<String>, kind: PrincipalKind, roles: Vec<Role>) -> Self {
+        Self { name: name.into(), kind, roles, credential: None }
+    }
+
     /// Whether one of the roles allows it. An admin may do everything but decide, delete for good and read other people's
     /// mail: these ask for the roles of their own.
     pub fn may(&self, permission: Permission) -> bool {
@@ -156,11 +164,11 @@ mod tests {
             (Role::Examiner, &[Read, Examine]),
             (Role::Purger, &[Read, Purge]),
         ] {
-            let who = Principal { name: "ann".into(), kind: PrincipalKind::Person, roles: vec![role] };
+            let who = Principal::new("ann", PrincipalKind::Person, vec![role]);
             let may: Vec<_> = all.into_iter().filter(|permission| who.may(*permission)).collect();
             assert_eq!(may, allowed, "{role}");
         }
-        let nobody = Principal { name: "ann".into(), kind: PrincipalKind::Person, roles: vec![] };
+        let nobody = Principal::new("ann", PrincipalKind::Person, vec![]);
         assert!(all.into_iter().all(|permission| !nobody.may(permission)));
         for permission in all {
             let who = Principal { roles: vec![permission.role()], ..nobody.clone() };

@@ -197,7 +197,7 @@ impl Api {
         allow(who, Permission::Control)?;
         // Whoever lets it go on asks for it as much as whoever submitted it.
         allow_action(who, self.site.history.load(id).await?.request.action)?;
-        let resumed = self.site.history.resume(id, &self.site.throttles, &who.name, self.site.now()).await;
+        let resumed = self.site.history.resume(id, &self.site.throttles, who, self.site.now()).await;
         resumed.map_err(|error| advised(id, error))
     }
 
@@ -213,7 +213,7 @@ impl Api {
 
     async fn control(&self, who: &Principal, id: &RemediationId, event: &Event) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
-        let recorded = self.site.history.record(id, None, &who.name, event, self.site.now()).await;
+        let recorded = self.site.history.record(id, None, who, event, self.site.now()).await;
         recorded.map_err(|error| advised(id, error.into()))
     }
 
@@ -362,23 +362,24 @@ impl Api {
     }
 
     async fn file(&self, request: Request, who: &Principal) -> Result<Remediation, Error> {
-        let filing = self.filing(request, &who.name)?;
+        let filing = self.filing(request, who)?;
         self.site.history.file(&filing).await?;
         Ok(filing.remediation)
     }
 
     /// A new remediation with everything that is written with it.
-    pub(crate) fn filing(&self, request: Request, actor: &str) -> Result<Filing, Error> {
+    pub(crate) fn filing(&self, request: Request, who: &Principal) -> Result<Filing, Error> {
         let now = self.site.now();
         let id = RemediationId::from_random((self.site.random)());
         // Picked messages are known by name: there are no others like them to wait for.
         let searches = request.origin == Origin::Fresh && request.mode != SelectionMode::Handpicked;
         let sweep = if searches { bind(&self.site, &request)?.sweep().cloned() } else { None };
-        let alert = Alert::of(&request, &id, actor, now);
+        let alert = Alert::of(&request, &id, &who.name, now);
         let investigation = Investigation::of(&request, &id, now);
         let remediation = Remediation::submitted(id, request, now);
         let key = KEY.try_with(RequestKey::clone).ok();
-        Ok(Filing { remediation, alert, investigation, actor: actor.to_owned(), sweep, key })
+        let (actor, credential) = (who.name.clone(), who.credential.clone());
+        Ok(Filing { remediation, alert, investigation, actor, credential, sweep, key })
     }
 }
 

@@ -60,7 +60,7 @@ impl Api {
         let approvers = self.site().vote_rules.approvers().map_err(UnsignedVote::from)?;
         self.site()
             .history
-            .record_if(id, None, &who.name, now, |current| {
+            .record_if(id, None, who, now, |current| {
                 let pending = current.approval.as_ref().filter(|_| current.status == Status::PendingApproval);
                 let Some(approval) = pending else {
                     return Err(Error::NotPending { id: id.clone(), status: current.status });

@@ -60,7 +60,7 @@ pub(crate) async fn see_through(
         }
         let left = sum.left();
         if site.history.sum_batch(id, &mut sum).await? {
-            let closed = match site.history.close_batch(id, lease, &site.node, sum, site.now()).await {
+            let closed = match site.history.close_batch(id, lease, site.node.as_str(), sum, site.now()).await {
                 Err(error @ StoreError::Altered { .. }) => {
                     return pause(site, lease, planner::not_as_approved(&error)).await;
                 }

@@ -239,7 +239,7 @@ impl Api {
         let site = self.site();
         let evidence = site.evidence.as_ref().ok_or(Error::NoEvidence)?;
         let raw = evidence.get(&kept.kept.digest).await?;
-        site.history.record_evidence_read(kept, &who.name, site.now()).await?;
+        site.history.record_evidence_read(kept, who, site.now()).await?;
         Ok(raw)
     }
 

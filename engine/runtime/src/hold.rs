@@ -14,13 +14,13 @@ impl Api {
     pub async fn halt(&self, who: &Principal, reason: &str) -> Result<Halt, Error> {
         allow(who, clawback_model::Permission::Administer)?;
         clawback_model::check_length("the reason", clawback_model::LONGEST_TEXT, reason)?;
-        Ok(self.site().history.halt(reason, &who.name, self.site().now()).await?)
+        Ok(self.site().history.halt(reason, who, self.site().now()).await?)
     }
 
     /// Takes the halt back; gives the one that stood. Whatever it held goes on by itself.
     pub async fn unhalt(&self, who: &Principal) -> Result<Option<Halt>, Error> {
         allow(who, clawback_model::Permission::Administer)?;
-        Ok(self.site().history.unhalt(&who.name, self.site().now()).await?)
+        Ok(self.site().history.unhalt(who, self.site().now()).await?)
     }
 }
 

@@ -49,7 +49,7 @@ impl Api {
             return Err(Error::Name { name: new.name, of: "principal" });
         }
         new.roles = unique(new.roles);
-        self.site().history.add_principal(&new, &who.name, self.site().now()).await?;
+        self.site().history.add_principal(&new, who, self.site().now()).await?;
         Ok(new)
     }
 
@@ -62,7 +62,7 @@ impl Api {
                 return Err(Error::LastAdministrator { name: name.to_owned() });
             }
         }
-        Ok(self.site().history.change_roles(name, &unique(roles), &who.name, self.site().now()).await?)
+        Ok(self.site().history.change_roles(name, &unique(roles), who, self.site().now()).await?)
     }
 
     /// Refuses whoever may not manage principals; before something costly is done for them.
@@ -74,12 +74,12 @@ impl Api {
     /// outlives every token and brings every role, so no token of less may become one.
     pub async fn set_password(&self, who: &Principal, name: &str, hash: &str) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
-        Ok(self.site().history.set_password(name, hash, &who.name, self.site().now()).await?)
+        Ok(self.site().history.set_password(name, hash, who, self.site().now()).await?)
     }
 
     /// The same for whoever has just shown that they know their own password.
     pub async fn set_own_password(&self, who: &Principal, hash: &str) -> Result<(), Error> {
-        Ok(self.site().history.set_password(&who.name, hash, &who.name, self.site().now()).await?)
+        Ok(self.site().history.set_password(&who.name, hash, who, self.site().now()).await?)
     }
 
     /// Tokens without their secrets: all of them for administrators, their own for everybody else.
@@ -108,7 +108,7 @@ impl Api {
         let scope = unique(order.roles);
         let scope = Some(scope.as_slice()).filter(|scope| !scope.is_empty());
         let terms = TokenTerms { label: &label, expires, scope };
-        self.site().history.add_token(name, &secret.digest(), terms, &who.name, now).await?;
+        self.site().history.add_token(name, &secret.digest(), terms, who, now).await?;
         Ok(MadeToken { secret, label, expires })
     }
 
@@ -118,7 +118,7 @@ impl Api {
         if who.name != name || self.site().history.principal(name).await?.roles != who.roles {
             allow(who, Permission::Administer)?;
         }
-        Ok(self.site().history.revoke_token(name, label, &who.name, self.site().now()).await?)
+        Ok(self.site().history.revoke_token(name, label, who, self.site().now()).await?)
     }
 }
 

@@ -35,7 +35,7 @@ impl Api {
         }
         let now = now.ok_or_else(|| Error::Gone { id: id.clone(), seq })?;
         let raw = self.site().store(&target.store)?.fetch_raw(&target.mailbox, &now, LARGEST).await?;
-        history.record_message_read(id, seq, Digest::of(&raw), &who.name, self.site().now()).await?;
+        history.record_message_read(id, seq, Digest::of(&raw), who, self.site().now()).await?;
         Ok((target, raw))
     }
 }

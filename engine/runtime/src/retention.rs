@@ -39,7 +39,7 @@ impl Api {
             let page = history.expired(before, after.as_ref(), PAGE).await?;
             for one in &page {
                 seen(one);
-                while !dry_run && !history.remove_messages(&one.id, before, &who.name, now).await? {}
+                while !dry_run && !history.remove_messages(&one.id, before, who, now).await? {}
                 forgotten.remediations += 1;
                 forgotten.messages += one.messages;
             }

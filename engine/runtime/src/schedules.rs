@@ -36,7 +36,7 @@ pub(crate) async fn sync(site: &Arc<Site>) -> Result<(), Error> {
             }
         }
     }
-    Ok(site.history.sync_schedules(&wanted, &kept, &automation().name, site.now()).await?)
+    Ok(site.history.sync_schedules(&wanted, &kept, &automation(), site.now()).await?)
 }
 
 /// A digest of everything that [`sync`] reads.
@@ -120,7 +120,7 @@ const LONGEST_DETAIL: usize = 500;
 fn filing(api: &Api, playbook: &str, slot: Timestamp) -> Result<Filing, Error> {
     let who = automation();
     let request = api.request(&who, submission(playbook, ActionSource::Schedule), Some(slot))?;
-    api.filing(request, &who.name)
+    api.filing(request, &who)
 }
 
 fn submission(playbook: &str, source: ActionSource) -> Submission {
@@ -155,14 +155,14 @@ impl Api {
     pub async fn pause_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Control)?;
         self.known_schedule(name).await?;
-        Ok(self.site().history.pause_schedule(name, &who.name, self.site().now()).await?)
+        Ok(self.site().history.pause_schedule(name, who, self.site().now()).await?)
     }
 
     /// Lets a paused schedule go on; the slots of the pause are left out.
     pub async fn resume_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Control)?;
         self.known_schedule(name).await?;
-        Ok(self.site().history.resume_schedule(name, &who.name, self.site().now()).await?)
+        Ok(self.site().history.resume_schedule(name, who, self.site().now()).await?)
     }
 
     /// Submits the playbook of a schedule now, in the name of whoever asks: no slot, and overlap does not look at it.

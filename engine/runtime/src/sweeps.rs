@@ -90,7 +90,7 @@ pub(crate) async fn look(api: &Api, due: SweepState, mut stop: watch::Receiver<b
 }
 
 async fn end(site: &Site, first: &RemediationId, why: &SweepEnd) -> Result<u64, Error> {
-    site.history.end_sweep(first, why, &automation().name, site.now()).await?;
+    site.history.end_sweep(first, why, &automation(), site.now()).await?;
     Ok(0)
 }
 
@@ -134,7 +134,7 @@ async fn search(api: &Api, first: &Remediation, last: bool) -> Result<Search, Er
         // More than a limit or a stop rule allows: the follow-up ends with that reason, for people to see.
         Planned::Refused(_) => true,
     };
-    let filing = if is_news { Some(Box::new(api.filing(request, &automation().name)?)) } else { None };
+    let filing = if is_news { Some(Box::new(api.filing(request, &automation())?)) } else { None };
     Ok(Search::Found(filing))
 }
 
@@ -233,7 +233,7 @@ impl Api {
             _ => id,
         };
         let why = SweepEnd::Stopped { by: who.name.clone() };
-        if history.end_sweep(first, &why, &who.name, self.site().now()).await? {
+        if history.end_sweep(first, &why, who, self.site().now()).await? {
             return Ok(asked);
         }
         Err(Error::NothingTo { id: id.clone(), what: "sweep under way", verb: "stop" })

@@ -72,5 +72,5 @@ impl Timers {
 
 /// Who asks for what nobody asked for in person: a program that may submit and nothing else. It has no token.
 pub(crate) fn automation() -> Principal {
-    Principal { name: "automation".to_owned(), kind: PrincipalKind::Service, roles: vec![Role::Analyst] }
+    Principal::new("automation", PrincipalKind::Service, vec![Role::Analyst])
 }

@@ -1,7 +1,7 @@
 //! Local accounts and the identities of an identity provider: who a principal is when they sign in. Passwords come in as
 //! hashes; comparing them is the caller's.
 
-use clawback_model::{Digest, Principal, PrincipalKind, Role, Timestamp};
+use clawback_model::{Actor, Digest, Principal, PrincipalKind, Role, Timestamp};
 
 use crate::dialect::Tx;
 use crate::error::StoreError;
@@ -25,21 +25,27 @@ impl Store {
         &self,
         principal: &str,
         hash: &str,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let actor = actor.into();
+        let password_by = actor.issues_as(principal);
         let mut tx = self.write().await?;
         if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
             return Err(StoreError::not_found("principal", principal));
         }
-        let sql = "INSERT INTO accounts (principal, password, changed_at) VALUES ($1, $2, $3) ON CONFLICT (principal) \
-                   DO UPDATE SET password = $2, changed_at = $3";
-        tx.execute(sql, &[principal.into(), hash.into(), at.into()]).await?;
+        let sql = "INSERT INTO accounts (principal, password, changed_at, password_by) VALUES ($1, $2, $3, $4) \
+                   ON CONFLICT (principal) DO UPDATE SET password = $2, changed_at = $3, password_by = $4";
+        tx.execute(sql, &[principal.into(), hash.into(), at.into(), password_by.into()]).await?;
         let name = Digest::of(principal.as_bytes());
         tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;
         tx.execute("DELETE FROM sessions WHERE principal = $1", &[principal.into()]).await?;
         // The digest of the hash, so that one written into the table by hand shows.
-        let event = SiteEvent::PasswordSet { principal: principal.to_owned(), digest: Digest::of(hash.as_bytes()) };
+        let event = SiteEvent::PasswordSet {
+            principal: principal.to_owned(),
+            digest: Digest::of(hash.as_bytes()),
+            password_by: Some(password_by.to_owned()),
+        };
         append(&mut tx, &event, actor, at).await?;
         tx.commit().await
     }
@@ -80,7 +86,7 @@ impl Store {
                 let sql = "UPDATE principals SET roles = $1 WHERE name = $2";
                 tx.execute(sql, &[json(&roles).into(), (&known.name).into()]).await?;
                 let event = SiteEvent::RolesChanged { name: known.name.clone(), roles: roles.to_vec() };
-                append(&mut tx, &event, issuer, at).await?;
+                append(&mut tx, &event, issuer.into(), at).await?;
                 Principal { roles: roles.to_vec(), ..known }
             }
             None => link(&mut tx, issuer, subject, name, roles, at).await?,
@@ -99,7 +105,7 @@ async fn link(
     roles: &[Role],
     at: Timestamp,
 ) -> Result<Principal, StoreError> {
-    let principal = Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles: roles.to_vec() };
+    let principal = Principal::new(name, PrincipalKind::Person, roles.to_vec());
     tx.execute(
         "INSERT INTO principals (name, kind, roles, created_at) VALUES ($1, $2, $3, $4)",
         &[name.into(), word(&principal.kind).into(), json(&roles).into(), at.into()],
@@ -109,12 +115,12 @@ async fn link(
     let sql = "INSERT INTO identities (issuer, subject, principal) VALUES ($1, $2, $3)";
     tx.execute(sql, &[issuer.into(), subject.into(), name.into()]).await?;
     let added = SiteEvent::PrincipalAdded { name: name.to_owned(), kind: principal.kind, roles: roles.to_vec() };
-    append(tx, &added, issuer, at).await?;
+    append(tx, &added, issuer.into(), at).await?;
     let linked = SiteEvent::IdentityLinked {
         principal: name.to_owned(),
         issuer: issuer.to_owned(),
         subject: subject.to_owned(),
     };
-    append(tx, &linked, issuer, at).await?;
+    append(tx, &linked, issuer.into(), at).await?;
     Ok(principal)
 }

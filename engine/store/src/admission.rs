@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use clawback_model::{Crowd, Event, Remediation, RemediationId, StopReason, Throttles, Timestamp};
+use clawback_model::{Actor, Crowd, Event, Remediation, RemediationId, StopReason, Throttles, Timestamp};
 
 use crate::chain;
 use crate::dialect::Tx;
@@ -27,9 +27,10 @@ impl Store {
         &self,
         lease: &Lease,
         throttles: &Throttles,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<Remediation, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, &lease.remediation, Some(lease)).await?;
         let event = match lapsed(&mut tx, &locked).await? {
@@ -56,12 +57,13 @@ impl Store {
         &self,
         id: &RemediationId,
         throttles: &Throttles,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<Remediation, E> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, None).await?;
-        let event = Event::Resumed { by: actor.to_owned() };
+        let event = Event::Resumed { by: actor.name.to_owned() };
         // Whether it can be resumed at all comes first.
         locked.remediation.apply(&event, at).map_err(StoreError::from)?;
         let voided = lapsed(&mut tx, &locked).await?.filter(|_| locked.remediation.progress.next_batch == 0);

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use clawback_model::{Digest, Event, Link, RemediationId, Timestamp, link_hash};
+use clawback_model::{
+    Actor, Credential, Digest, Event, Link, RemediationId, Timestamp, credential_of, link_hash, with_credential,
+};
 
 use crate::dialect::{Row, Tx};
 use crate::error::StoreError;
@@ -26,6 +28,11 @@ impl Entry {
         }
         let parsed = serde_json::from_str(&self.link.body);
         parsed.map(Some).map_err(|_| StoreError::corrupt("events", "body", self.link.seq))
+    }
+
+    /// By what the actor was known; none for the program itself, an identity provider, and events of older versions.
+    pub fn credential(&self) -> Option<Credential> {
+        credential_of(&self.link.body)
     }
 }
 
@@ -69,12 +76,12 @@ pub(crate) async fn until(tx: &mut Tx, id: &str, last: i64) -> Result<Vec<Entry>
     tx.rows(sql, &[id.into(), last.into()]).await?.iter().map(read).collect()
 }
 
-/// Appends an event; gives its number.
+/// Appends an event, with the credential of its actor in its body; gives its number.
 #[tracing::instrument(name = "store.events.append", skip_all, fields(event.kind = kind))]
 pub(crate) async fn append(
     tx: &mut Tx,
     remediation: Option<&str>,
-    actor: &str,
+    actor: Actor<'_>,
     kind: &str,
     body: String,
     at: Timestamp,
@@ -89,9 +96,9 @@ pub(crate) async fn append(
         seq,
         at,
         remediation: remediation.map(str::to_owned),
-        actor: actor.to_owned(),
+        actor: actor.name.to_owned(),
         kind: kind.to_owned(),
-        body,
+        body: with_credential(body, actor.credential),
         previous,
     };
     tx.execute(
@@ -101,7 +108,7 @@ pub(crate) async fn append(
             seq.into(),
             remediation.into(),
             at.into(),
-            actor.into(),
+            actor.name.into(),
             kind.into(),
             (&link.body).into(),
             previous.to_string().into(),

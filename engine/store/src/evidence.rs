@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use clawback_model::{Digest, Outcome, Receipt, RemediationId, Timestamp};
+use clawback_model::{Actor, Digest, Outcome, Receipt, RemediationId, Timestamp};
 
 use crate::bulk;
 use crate::chain;
@@ -171,7 +171,13 @@ impl Store {
 
     /// Notes in the chain that somebody reads a kept message; before they are given it.
     #[tracing::instrument(name = "store.evidence.read", skip_all)]
-    pub async fn record_evidence_read(&self, kept: &KeptMessage, actor: &str, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn record_evidence_read(
+        &self,
+        kept: &KeptMessage,
+        actor: impl Into<Actor<'_>>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let (remediation, seq) = (kept.remediation.to_string(), kept.kept.seq);
         append(&mut tx, &SiteEvent::EvidenceRead { digest: kept.kept.digest, remediation, seq }, actor, at).await?;
@@ -185,9 +191,10 @@ impl Store {
         id: &RemediationId,
         seq: u32,
         digest: Digest,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         append(&mut tx, &SiteEvent::MessageRead { digest, remediation: id.to_string(), seq }, actor, at).await?;
         tx.commit().await

@@ -1,7 +1,7 @@
 //! The kill switch of the site: a row while it stands, an event when it is thrown and when it is taken back. The events that
 //! begin work look for the row in their own transaction, in the chain's turn: behind a halt none of them stands in the chain.
 
-use clawback_model::{Event, Halt, Timestamp};
+use clawback_model::{Actor, Event, Halt, Timestamp};
 
 use crate::dialect::{Row, Tx};
 use crate::error::StoreError;
@@ -13,22 +13,24 @@ const ROW: &str = "SELECT halted_by, reason, since FROM halts";
 impl Store {
     /// Halts the site. One that is halted already stays as it is; the answer is the halt that stands.
     #[tracing::instrument(name = "store.halts.halt", skip_all)]
-    pub async fn halt(&self, reason: &str, actor: &str, at: Timestamp) -> Result<Halt, StoreError> {
+    pub async fn halt(&self, reason: &str, actor: impl Into<Actor<'_>>, at: Timestamp) -> Result<Halt, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let sql =
             "INSERT INTO halts (one, halted_by, reason, since) VALUES (1, $1, $2, $3) ON CONFLICT (one) DO NOTHING";
-        let halted = tx.execute(sql, &[actor.into(), reason.into(), at.into()]).await? == 1;
+        let halted = tx.execute(sql, &[actor.name.into(), reason.into(), at.into()]).await? == 1;
         if halted {
             append(&mut tx, &SiteEvent::Halted { reason: reason.to_owned() }, actor, at).await?;
         }
         let standing = standing(&mut tx).await?;
         tx.commit().await?;
-        Ok(standing.unwrap_or_else(|| Halt { by: actor.to_owned(), reason: reason.to_owned(), since: at }))
+        Ok(standing.unwrap_or_else(|| Halt { by: actor.name.to_owned(), reason: reason.to_owned(), since: at }))
     }
 
     /// Lets the site go on; gives the halt that stood.
     #[tracing::instrument(name = "store.halts.unhalt", skip_all)]
-    pub async fn unhalt(&self, actor: &str, at: Timestamp) -> Result<Option<Halt>, StoreError> {
+    pub async fn unhalt(&self, actor: impl Into<Actor<'_>>, at: Timestamp) -> Result<Option<Halt>, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let Some(halt) = standing(&mut tx).await? else { return Ok(None) };
         // Another may have been faster; then its event tells it.

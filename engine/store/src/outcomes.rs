@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 
 use clawback_model::{
-    BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Receipt, Remediation, RemediationId,
-    Target, Timestamp,
+    Actor, BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Receipt, Remediation,
+    RemediationId, Target, Timestamp,
 };
 
 use crate::bulk;
@@ -36,11 +36,12 @@ impl Store {
         &self,
         id: &RemediationId,
         lease: &Lease,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         number: u32,
         outcomes: &[Outcome],
         at: Timestamp,
     ) -> Result<Remediation, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, Some(lease)).await?;
         insert(&mut tx, locked.number, &outcomes.iter().collect::<Vec<_>>()).await?;
@@ -71,10 +72,11 @@ impl Store {
         &self,
         id: &RemediationId,
         lease: &Lease,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         sum: BatchSum,
         at: Timestamp,
     ) -> Result<Remediation, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, Some(lease)).await?;
         let next = close_batch(&mut tx, locked, actor, sum.number, at, Some(sum)).await?;
@@ -109,7 +111,7 @@ impl Store {
         let mut tx = self.write().await?;
         let mut locked = lock(&mut tx, id, Some(lease)).await?;
         if let Some((number, ..)) = locked.remediation.progress.open_batch {
-            locked = close_batch(&mut tx, locked, by, number, at, None).await?;
+            locked = close_batch(&mut tx, locked, by.into(), number, at, None).await?;
         }
         // An unfrozen plan is no plan: nothing of it can be cancelled.
         if locked.remediation.plan.is_some() {
@@ -124,7 +126,7 @@ impl Store {
         }
         let sum = sum(&mut tx, locked.number, Span::CANCELLED).await?;
         let event = Event::Cancelled { by: by.to_owned(), targets: sum.counts.submitted, outcomes: sum.digest };
-        let next = write(&mut tx, locked, by, &event, at).await?;
+        let next = write(&mut tx, locked, by.into(), &event, at).await?;
         tx.commit().await?;
         Ok(next.remediation)
     }
@@ -133,7 +135,7 @@ impl Store {
 async fn close_batch(
     tx: &mut Tx,
     locked: Locked,
-    actor: &str,
+    actor: Actor<'_>,
     number: u32,
     at: Timestamp,
     ahead: Option<BatchSum>,

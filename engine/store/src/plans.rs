@@ -4,7 +4,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use clawback_model::{Event, MessageRef, PlanHeader, PlanParts, Reason, Remediation, RemediationId, Target, Timestamp};
+use clawback_model::{
+    Actor, Event, MessageRef, PlanHeader, PlanParts, Reason, Remediation, RemediationId, Target, Timestamp,
+};
 
 use crate::bulk;
 use crate::dialect::{Row, Tx, Value};
@@ -135,10 +137,11 @@ impl Store {
         id: &RemediationId,
         lease: &Lease,
         (header, parts): (&PlanHeader, Option<&PlanParts>),
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         event: &Event,
         at: Timestamp,
     ) -> Result<Remediation, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, Some(lease)).await?;
         let number = locked.number;

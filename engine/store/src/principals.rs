@@ -1,7 +1,10 @@
 //! Principals and their tokens. Of a token only the sha256 is kept: whoever reads the database cannot act with it. Every
 //! change is also an event of the site in the chain, so a role that somebody writes into the table by hand shows.
 
-use clawback_model::{Digest, Principal, PrincipalKind, RemediationId, Role, Sweep, SweepEnd, Timestamp, Timetable};
+use clawback_model::{
+    Actor, Credential, CredentialKind, Digest, Principal, PrincipalKind, RemediationId, Role, Sweep, SweepEnd,
+    Timestamp, Timetable,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::chain;
@@ -21,6 +24,8 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// The only ones of the principal's roles that it brings; none: all of them.
     pub scope: Option<Vec<Role>>,
+    /// Who made it; empty: nothing tells.
+    pub issued_by: String,
 }
 
 /// What a new token is for.
@@ -61,6 +66,9 @@ pub(crate) enum SiteEvent {
         expires_at: Option<Timestamp>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Vec<Role>>,
+        /// Left out in older histories: the actor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issued_by: Option<String>,
     },
     TokenRevoked {
         principal: String,
@@ -69,6 +77,9 @@ pub(crate) enum SiteEvent {
     PasswordSet {
         principal: String,
         digest: Digest,
+        /// Left out in older histories: the actor.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_by: Option<String>,
     },
     IdentityLinked {
         principal: String,
@@ -155,7 +166,13 @@ impl SiteEvent {
 impl Store {
     /// Adds a principal.
     #[tracing::instrument(name = "store.principals.add", skip_all)]
-    pub async fn add_principal(&self, principal: &Principal, actor: &str, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn add_principal(
+        &self,
+        principal: &Principal,
+        actor: impl Into<Actor<'_>>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         tx.execute(
             "INSERT INTO principals (name, kind, roles, created_at) VALUES ($1, $2, $3, $4)",
@@ -174,7 +191,14 @@ impl Store {
 
     /// Gives a principal other roles.
     #[tracing::instrument(name = "store.principals.roles", skip_all)]
-    pub async fn change_roles(&self, name: &str, roles: &[Role], actor: &str, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn change_roles(
+        &self,
+        name: &str,
+        roles: &[Role],
+        actor: impl Into<Actor<'_>>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let sql = "UPDATE principals SET roles = $1 WHERE name = $2";
         if tx.execute(sql, &[json(&roles).into(), name.into()]).await? == 0 {
@@ -206,16 +230,19 @@ impl Store {
         principal: &str,
         secret: &Digest,
         terms: TokenTerms<'_>,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let TokenTerms { label, expires, scope } = terms;
+        let issued_by = actor.issues_as(principal);
         let mut tx = self.write().await?;
         if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
             return Err(StoreError::not_found("principal", principal));
         }
         tx.execute(
-            "INSERT INTO tokens (digest, principal, label, created_at, expires_at, scope) VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO tokens (digest, principal, label, created_at, expires_at, scope, issued_by) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
             &[
                 secret.to_string().into(),
                 principal.into(),
@@ -223,6 +250,7 @@ impl Store {
                 at.into(),
                 expires.into(),
                 scope.map(|scope| json(&scope)).into(),
+                issued_by.into(),
             ],
         )
         .await
@@ -233,6 +261,7 @@ impl Store {
             digest: *secret,
             expires_at: expires,
             scope: scope.map(<[Role]>::to_vec),
+            issued_by: Some(issued_by.to_owned()),
         };
         append(&mut tx, &event, actor, at).await?;
         tx.commit().await
@@ -241,12 +270,18 @@ impl Store {
     /// Whose token this is, if it is good now, with the roles that it brings.
     #[tracing::instrument(name = "store.tokens.find", skip_all)]
     pub async fn principal_by_token(&self, secret: &Digest, now: Timestamp) -> Result<Option<Principal>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, t.scope FROM tokens t JOIN principals p ON p.name = t.principal \
+        let sql = "SELECT p.name, p.kind, p.roles, t.scope, t.label, t.issued_by, t.created_at FROM tokens t JOIN principals p ON p.name = t.principal \
                    WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
         let Some(row) = self.read().await?.row(sql, &[secret.to_string().into(), now.into()]).await? else {
             return Ok(None);
         };
         let mut principal = read(&row)?;
+        principal.credential = Some(Credential {
+            kind: CredentialKind::Token,
+            label: row.string(4)?,
+            issued_by: row.string(5)?,
+            issued_at: row.time(6)?,
+        });
         if let Some(scope) = scope(&row, 3)? {
             // Whoever has any role may read, so a token to read with is of less than any.
             let reads = !principal.roles.is_empty() && scope.contains(&Role::Viewer);
@@ -261,7 +296,7 @@ impl Store {
     /// Every token, by principal and label.
     #[tracing::instrument(name = "store.tokens", skip_all)]
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
-        let sql = "SELECT principal, label, created_at, expires_at, revoked_at, scope FROM tokens \
+        let sql = "SELECT principal, label, created_at, expires_at, revoked_at, scope, issued_by FROM tokens \
                    ORDER BY principal, label";
         let rows = self.read().await?.rows(sql, &[]).await?;
         rows.iter()
@@ -273,6 +308,7 @@ impl Store {
                     expires_at: row.opt_int(3)?.map(Timestamp),
                     revoked_at: row.opt_int(4)?.map(Timestamp),
                     scope: scope(row, 5)?,
+                    issued_by: row.string(6)?,
                 })
             })
             .collect()
@@ -284,9 +320,10 @@ impl Store {
         &self,
         principal: &str,
         label: &str,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let known = "SELECT revoked_at FROM tokens WHERE principal = $1 AND label = $2";
         let row = tx.row(known, &[principal.into(), label.into()]).await?;
@@ -304,7 +341,7 @@ impl Store {
 }
 
 /// Appends an event of the site; gives its number.
-pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: &str, at: Timestamp) -> Result<i64, StoreError> {
+pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: Actor<'_>, at: Timestamp) -> Result<i64, StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await
 }
 
@@ -324,5 +361,5 @@ pub(crate) fn read(row: &Row) -> Result<Principal, StoreError> {
     let name = row.string(0)?;
     let kind =
         serde_json::from_value(row.string(1)?.into()).map_err(|_| StoreError::corrupt("principals", "kind", &name))?;
-    Ok(Principal { kind, roles: parse(row, 2, "principals", "roles")?, name })
+    Ok(Principal::new(name, kind, parse(row, 2, "principals", "roles")?))
 }

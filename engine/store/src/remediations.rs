@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Alert, AlertId, ApprovalId, Event, Id, Investigation, InvestigationId, Next, Remediation, RemediationId, Status,
-    Sweep, Timestamp,
+    Actor, Alert, AlertId, ApprovalId, Credential, Event, Id, Investigation, InvestigationId, Next, Remediation,
+    RemediationId, Status, Sweep, Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +36,8 @@ pub struct Filing {
     pub investigation: Investigation,
     /// Who submits it, as it stands in the history.
     pub actor: String,
+    /// By what they were known.
+    pub credential: Option<Credential>,
     /// How late copies will be looked for, if they will.
     pub sweep: Option<Sweep>,
     /// The key of the request that asks for it, if it has one.
@@ -110,10 +112,11 @@ impl Store {
         &self,
         id: &RemediationId,
         lease: Option<&Lease>,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         event: &Event,
         at: Timestamp,
     ) -> Result<Remediation, StoreError> {
+        let actor = actor.into();
         self.record_if(id, lease, actor, at, |_| Ok(event.clone())).await
     }
 
@@ -123,10 +126,11 @@ impl Store {
         &self,
         id: &RemediationId,
         lease: Option<&Lease>,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
         decide: impl FnOnce(&Remediation) -> Result<Event, E>,
     ) -> Result<Remediation, E> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let decided = async {
             let locked = lock(&mut tx, id, lease).await?;
@@ -149,7 +153,8 @@ impl Store {
 
 /// Writes a new remediation inside a larger step.
 pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError> {
-    let Filing { remediation, alert, investigation, actor, sweep, key } = filing;
+    let Filing { remediation, alert, investigation, actor, credential, sweep, key } = filing;
+    let actor = Actor { name: actor, credential: credential.as_ref() };
     // Its first event is recorded at the time it says it began: its state is the fold of its events.
     let at = remediation.created_at;
     // Numbers are given in the chain's turn: they have no gaps either.
@@ -224,7 +229,7 @@ pub(crate) async fn lock_for(
 pub(crate) async fn write(
     tx: &mut Tx,
     locked: Locked,
-    actor: &str,
+    actor: Actor<'_>,
     event: &Event,
     at: Timestamp,
 ) -> Result<Locked, StoreError> {

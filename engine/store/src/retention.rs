@@ -3,7 +3,7 @@
 //! they went is an event of the site, so `verify` asks for no rows where the chain says that they were removed, and for every
 //! row elsewhere.
 
-use clawback_model::{RemediationId, Timestamp};
+use clawback_model::{Actor, RemediationId, Timestamp};
 
 use crate::dialect::Tx;
 use crate::error::StoreError;
@@ -66,9 +66,10 @@ impl Store {
         &self,
         id: &RemediationId,
         before: Timestamp,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let locked = lock(&mut tx, id, None).await?;
         let remediation = &locked.remediation;

@@ -2,7 +2,7 @@
 //! version of the schedule: of all nodes that look at once, one decides.
 
 use clawback_model::{
-    Counts, Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
+    Actor, Counts, Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
 };
 
 use crate::dialect::{Row, Tx};
@@ -140,9 +140,10 @@ impl Store {
         &self,
         wanted: &[WantedSchedule],
         kept: &[String],
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let known = self.schedules().await?;
         let is_same = |new: &WantedSchedule, row: &Schedule| {
             row.name == new.name && row.timetable == new.timetable && !row.removed
@@ -228,7 +229,8 @@ impl Store {
         }
         for locked in all {
             if !locked.remediation.status.is_final() {
-                write(&mut tx, locked, AUTOMATION, &Event::CancelRequested { by: AUTOMATION.to_owned() }, now).await?;
+                write(&mut tx, locked, AUTOMATION.into(), &Event::CancelRequested { by: AUTOMATION.to_owned() }, now)
+                    .await?;
             }
         }
         for record in records {
@@ -243,7 +245,13 @@ impl Store {
 
     /// Stops a schedule until it is resumed. Pausing it again changes nothing.
     #[tracing::instrument(name = "store.schedules.pause", skip_all)]
-    pub async fn pause_schedule(&self, name: &str, actor: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn pause_schedule(
+        &self,
+        name: &str,
+        actor: impl Into<Actor<'_>>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let sql =
             "UPDATE schedules SET paused = 1, next_at = NULL, version = version + 1 WHERE name = $1 AND paused = 0";
         self.switch(sql, &[name.into()], &SiteEvent::SchedulePaused { name: name.to_owned() }, actor, now).await
@@ -251,7 +259,13 @@ impl Store {
 
     /// Lets a paused schedule go on; the slots of the pause are left out.
     #[tracing::instrument(name = "store.schedules.resume", skip_all)]
-    pub async fn resume_schedule(&self, name: &str, actor: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn resume_schedule(
+        &self,
+        name: &str,
+        actor: impl Into<Actor<'_>>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let actor = actor.into();
         let sql = "UPDATE schedules SET paused = 0, paused_to = $2, version = version + 1, \
                    next_at = CASE removed WHEN 0 THEN CAST($2 AS BIGINT) END WHERE name = $1 AND paused = 1";
         let event = SiteEvent::ScheduleResumed { name: name.to_owned() };
@@ -263,7 +277,7 @@ impl Store {
         sql: &'static str,
         values: &[crate::dialect::Value<'_>],
         event: &SiteEvent,
-        actor: &str,
+        actor: Actor<'_>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;

@@ -32,6 +32,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (15, "refusals_of_strangers", include_str!("../migrations/sqlite/0015_refusals_of_strangers.sql")),
     (16, "log", include_str!("../migrations/sqlite/0016_log.sql")),
     (17, "told_sessions", include_str!("../migrations/sqlite/0017_told_sessions.sql")),
+    (18, "credentials", include_str!("../migrations/sqlite/0018_credentials.sql")),
     (20, "texts", include_str!("../migrations/sqlite/0020_texts.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -52,6 +53,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (15, "refusals_of_strangers", include_str!("../migrations/postgres/0015_refusals_of_strangers.sql")),
     (16, "log", include_str!("../migrations/postgres/0016_log.sql")),
     (17, "told_sessions", include_str!("../migrations/postgres/0017_told_sessions.sql")),
+    (18, "credentials", include_str!("../migrations/postgres/0018_credentials.sql")),
     (20, "texts", include_str!("../migrations/postgres/0020_texts.sql")),
 ];
 

@@ -1,7 +1,7 @@
 //! Browsers that are signed in. A cookie has two parts, known to the database only by their digests: one that finds the session and
 //! stays, and a secret that is replaced while the session is in use.
 
-use clawback_model::{Digest, Principal, Timestamp};
+use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Timestamp};
 
 use crate::chain::digest;
 use crate::dialect::Value;
@@ -12,6 +12,15 @@ use crate::words::places;
 
 /// Sessions in one statement.
 const TOUCHED: usize = 500;
+
+/// Who a session comes from: the identity provider, or whoever set the password.
+const ISSUER: &str = "COALESCE(CASE s.at_provider WHEN 1 THEN (SELECT i.issuer FROM identities i WHERE i.principal = s.principal) \
+    ELSE (SELECT a.password_by FROM accounts a WHERE a.principal = s.principal) END, '')";
+
+fn credential(id: &Digest, at_provider: bool, issued_by: String, issued_at: Timestamp) -> Credential {
+    let kind = if at_provider { CredentialKind::Provider } else { CredentialKind::Password };
+    Credential { kind, label: Credential::session_label(id), issued_by, issued_at }
+}
 
 /// A session that begins.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +106,11 @@ impl Store {
             expires_at: new.expires,
             at_provider: new.at_provider,
         };
-        append(&mut tx, &event, new.principal, new.at).await?;
+        let sql = format!("SELECT {ISSUER} FROM sessions s WHERE s.digest = $1");
+        let row = tx.row(sql, &[new.id.to_string().into()]).await?;
+        let issued_by = row.map_or(Ok(String::new()), |row| row.string(0))?;
+        let credential = credential(&new.id, new.at_provider, issued_by, new.at);
+        append(&mut tx, &event, Actor { name: new.principal, credential: Some(&credential) }, new.at).await?;
         tx.commit().await
     }
 
@@ -105,21 +118,26 @@ impl Store {
     /// secret holds, is for the caller to say.
     #[tracing::instrument(name = "store.sessions.find", skip_all)]
     pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, \
-                   s.earlier_until, s.at_provider FROM sessions s JOIN principals p ON p.name = s.principal \
-                   WHERE s.digest = $1 AND s.seen_at > $2";
+        let sql = format!(
+            "SELECT p.name, p.kind, p.roles, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, \
+             s.earlier_until, s.at_provider, {ISSUER} FROM sessions s JOIN principals p ON p.name = s.principal \
+             WHERE s.digest = $1 AND s.seen_at > $2"
+        );
         let row = self.read().await?.row(sql, &[id.to_string().into(), idle_since.into()]).await?;
         let Some(row) = row else { return Ok(None) };
         let earlier = match row.opt_text(8)? {
             Some(_) => Some(digest(&row, 8, "sessions", "earlier")?),
             None => None,
         };
+        let (created_at, at_provider) = (row.time(3)?, row.int(10)? != 0);
+        let mut principal = read(&row)?;
+        principal.credential = Some(credential(id, at_provider, row.string(11)?, created_at));
         Ok(Some(Session {
-            principal: read(&row)?,
-            created_at: row.time(3)?,
+            principal,
+            created_at,
             seen_at: row.time(4)?,
             expires_at: row.time(5)?,
-            at_provider: row.int(10)? != 0,
+            at_provider,
             secrets: Secrets {
                 current: digest(&row, 6, "sessions", "secret")?,
                 since: row.time(7)?,

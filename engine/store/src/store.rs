@@ -40,7 +40,7 @@ impl Store {
             let last = tx.row("SELECT MAX(recorded_at) FROM events", &[]).await?;
             if let Some(at) = last.map_or(Ok(None), |row| row.opt_int(0))? {
                 let event = SiteEvent::Upgraded { schema: TOLD_SINCE };
-                append(&mut tx, &event, "automation", Timestamp(at)).await?;
+                append(&mut tx, &event, "automation".into(), Timestamp(at)).await?;
             }
             tx.commit().await?;
         }

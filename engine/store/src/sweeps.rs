@@ -1,7 +1,7 @@
 //! Sweeps: rows, not timers. One is written with the remediation that it follows; a look is taken by moving the time of the
 //! next one on, so of all nodes one looks; and a follow-up is written in one transaction with the row that says whose it is.
 
-use clawback_model::{Origin, Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
+use clawback_model::{Actor, Origin, Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
 
 use crate::dialect::{Row, Tx};
 use crate::error::StoreError;
@@ -114,9 +114,10 @@ impl Store {
         &self,
         first: &RemediationId,
         why: &SweepEnd,
-        actor: &str,
+        actor: impl Into<Actor<'_>>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let actor = actor.into();
         let mut tx = self.write().await?;
         let ended = end(&mut tx, first, why, actor, now).await?;
         tx.commit().await?;
@@ -129,7 +130,7 @@ async fn end(
     tx: &mut Tx,
     first: &RemediationId,
     why: &SweepEnd,
-    actor: &str,
+    actor: Actor<'_>,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE sweeps SET next_at = NULL, ended = $1, version = version + 1 \
@@ -143,7 +144,12 @@ async fn end(
 }
 
 /// An undo begins: what it puts back is no threat, and the sweep of the family must not take it again.
-pub(crate) async fn put_back(tx: &mut Tx, undo: &Remediation, actor: &str, now: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn put_back(
+    tx: &mut Tx,
+    undo: &Remediation,
+    actor: Actor<'_>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let Origin::Undo { of } = &undo.request.origin else { return Ok(()) };
     let mut first = of.clone();
     loop {
@@ -162,7 +168,7 @@ pub(crate) async fn begin(
     tx: &mut Tx,
     first: &str,
     sweep: &Sweep,
-    actor: &str,
+    actor: Actor<'_>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let sql = "INSERT INTO sweeps (first_id, sweep, next_at) VALUES ($1, $2, $3)";

@@ -28,7 +28,7 @@ fn at(micros: i64) -> Timestamp {
 /// A history with rows in every table, in every state that matters.
 async fn history(database: &Database) {
     let store = &database.store;
-    let root = Principal { name: "root".into(), kind: PrincipalKind::Person, roles: vec![Role::Admin] };
+    let root = Principal::new("root", PrincipalKind::Person, vec![Role::Admin]);
     store.add_principal(&root, "root", at(1)).await.unwrap();
     let scope = [Role::Viewer];
     let terms = TokenTerms { label: "laptop", expires: Some(at(9)), scope: Some(&scope) };

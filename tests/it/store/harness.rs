@@ -296,7 +296,7 @@ pub(crate) fn request(number: u64) -> Request {
 /// A remediation as ann submits it.
 pub(crate) fn filing(remediation: Remediation) -> Filing {
     let (alert, investigation) = records(&remediation);
-    Filing { remediation, alert, investigation, actor: "ann".into(), sweep: None, key: None }
+    Filing { remediation, alert, investigation, actor: "ann".into(), credential: None, sweep: None, key: None }
 }
 
 pub(crate) fn records(remediation: &Remediation) -> (Alert, Investigation) {

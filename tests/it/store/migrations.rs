@@ -129,7 +129,7 @@ async fn dump() -> String {
     database.batch(&id, &lease, 0, 0, 6).await;
     store.cancel_open(&id, &lease, "ann", Timestamp(2_000_700)).await.unwrap();
     database.submit(4).await;
-    let principal = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
+    let principal = Principal::new("eve", PrincipalKind::Person, vec![Role::Approver]);
     store.add_principal(&principal, "root", Timestamp(3)).await.unwrap();
     store.add_token("eve", &Digest::of(b"secret"), TokenTerms::labelled("laptop"), "root", Timestamp(4)).await.unwrap();
     let head = store.head().await.unwrap();

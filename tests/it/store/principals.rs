@@ -9,7 +9,7 @@ use super::harness::Database;
 async fn a_token_stands_for_its_principal_while_it_is_good() {
     for database in Database::all().await {
         let store = &database.store;
-        let eve = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
+        let eve = Principal::new("eve", PrincipalKind::Person, vec![Role::Approver]);
         store.add_principal(&eve, "root", Timestamp(1)).await.unwrap();
         let again = store.add_principal(&eve, "root", Timestamp(1)).await.unwrap_err();
         assert!(matches!(again, StoreError::Exists { .. }), "{again}");
@@ -21,7 +21,11 @@ async fn a_token_stands_for_its_principal_while_it_is_good() {
         let terms = TokenTerms { expires: Some(Timestamp(100)), ..TokenTerms::labelled("laptop") };
         store.add_token("eve", &secret, terms, "root", Timestamp(2)).await.unwrap();
         let by = async |at| store.principal_by_token(&secret, Timestamp(at)).await.unwrap();
-        assert_eq!(by(99).await, Some(eve.clone()));
+        let found = by(99).await.unwrap();
+        let credential = found.credential.clone().unwrap();
+        assert_eq!((credential.label.as_str(), credential.issued_by.as_str()), ("laptop", "root"));
+        assert_eq!(credential.issued_at, Timestamp(2));
+        assert_eq!(Principal { credential: None, ..found }, eve);
         assert_eq!(by(100).await, None, "expired");
         assert_eq!(store.principal_by_token(&Digest::of(b"other"), Timestamp(3)).await.unwrap(), None);
 

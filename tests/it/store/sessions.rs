@@ -9,7 +9,7 @@ use super::harness::Database;
 async fn one_request_renews_a_session_and_the_earlier_secret_no_more_once_the_newest_was_used() {
     for database in Database::all().await {
         let store = &database.store;
-        let eve = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
+        let eve = Principal::new("eve", PrincipalKind::Person, vec![Role::Approver]);
         store.add_principal(&eve, "root", Timestamp(1)).await.unwrap();
         let [id, first] = [b"id", b"s1"].map(|part| Digest::of(part));
         let session = NewSession {

@@ -21,7 +21,7 @@ async fn history(database: &Database) {
     store.record(&id, Some(&lease), "automation", &Event::Started, Timestamp(2_000_300)).await.unwrap();
     database.batch(&id, &lease, 0, 0, 20).await;
     store.cancel_open(&id, &lease, "ann", Timestamp(2_000_700)).await.unwrap();
-    let principal = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![Role::Approver] };
+    let principal = Principal::new("eve", PrincipalKind::Person, vec![Role::Approver]);
     store.add_principal(&principal, "root", Timestamp(3)).await.unwrap();
     store.add_token("eve", &Digest::of(b"secret"), TokenTerms::labelled("laptop"), "root", Timestamp(4)).await.unwrap();
     store.halt("a drill", "root", Timestamp(5)).await.unwrap();
@@ -146,7 +146,7 @@ async fn an_end_that_was_cut_off_shows_beside_a_noted_head() {
     for database in Database::all().await {
         database.submit(1).await;
         let before = database.store.head().await.unwrap();
-        let principal = Principal { name: "eve".into(), kind: PrincipalKind::Person, roles: vec![] };
+        let principal = Principal::new("eve", PrincipalKind::Person, vec![]);
         database.store.add_principal(&principal, "root", Timestamp(3)).await.unwrap();
         let known = database.store.head().await.unwrap();
         database.store.verify(Some(before), |_| {}).await.unwrap();

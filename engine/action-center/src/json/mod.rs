@@ -23,7 +23,9 @@ pub(crate) use schedule::state as schedule_state;
 pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJson};
 pub use evidence::{EvidenceReportJson, KeptJson};
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
-pub use principal::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};
+pub use principal::{
+    CredentialJson, MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson,
+};
 pub use record::{AlertJson, InvestigationJson};
 pub use remediation::{
     BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, UndoJson, VerificationJson,

@@ -1,6 +1,6 @@
 //! Who may act, and with what.
 
-use clawback_model::{Principal, PrincipalKind, Role};
+use clawback_model::{Credential, CredentialKind, Principal, PrincipalKind, Role};
 use clawback_runtime::{MadeToken, TokenOrder};
 use clawback_store::Token;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,35 @@ impl From<Principal> for PrincipalJson {
 
 impl From<PrincipalJson> for Principal {
     fn from(given: PrincipalJson) -> Self {
-        Self { name: given.name, kind: given.kind, roles: given.roles }
+        Self::new(given.name, given.kind, given.roles)
+    }
+}
+
+/// By what the actor of an event was known.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct CredentialJson {
+    /// A token, or a session that began with a password or at the identity provider.
+    #[schema(schema_with = crate::words::credential_kind)]
+    pub kind: CredentialKind,
+    /// The label of a token; of a session the first 12 digits of the digest in its event `signed-in`.
+    pub label: String,
+    /// Who made the token or set the password, or the issuer's URL; empty: nothing tells.
+    pub issued_by: String,
+    /// When the token was made, or the session began.
+    pub issued_at: String,
+    /// All of it in one line.
+    pub in_words: String,
+}
+
+impl From<Credential> for CredentialJson {
+    fn from(credential: Credential) -> Self {
+        Self {
+            in_words: credential.to_string(),
+            kind: credential.kind,
+            label: credential.label,
+            issued_by: credential.issued_by,
+            issued_at: credential.issued_at.to_string(),
+        }
     }
 }
 
@@ -60,6 +88,8 @@ pub struct TokenJson {
     pub created_at: String,
     pub expires_at: Option<String>,
     pub revoked_at: Option<String>,
+    /// Who made it; empty: nothing tells.
+    pub issued_by: String,
     /// The only ones of the principal's roles that it brings; null: all of them.
     #[schema(schema_with = crate::words::roles_or_null)]
     pub roles: Option<Vec<Role>>,
@@ -73,6 +103,7 @@ impl From<Token> for TokenJson {
             created_at: token.created_at.to_string(),
             expires_at: token.expires_at.map(|at| at.to_string()),
             revoked_at: token.revoked_at.map(|at| at.to_string()),
+            issued_by: token.issued_by,
             roles: token.scope,
         }
     }

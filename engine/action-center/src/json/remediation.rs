@@ -11,7 +11,7 @@ use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AlertJson, ApprovalJson, InvestigationJson, TermsJson};
+use super::{AlertJson, ApprovalJson, CredentialJson, InvestigationJson, TermsJson};
 
 /// Sweeps under way that are listed at most.
 const MOST_SWEEPS: u32 = 1_000;
@@ -345,6 +345,8 @@ pub struct EventJson {
     pub seq: i64,
     pub at: String,
     pub actor: String,
+    /// By what the actor was known; null for the program itself, an identity provider, and events of older versions.
+    pub credential: Option<CredentialJson>,
     pub event: String,
     /// What it says, in words: the vote and its comment, counts, the reason.
     pub detail: String,
@@ -355,6 +357,7 @@ impl From<Entry> for EventJson {
     fn from(entry: Entry) -> Self {
         Self {
             detail: event_in_words(&entry),
+            credential: entry.credential().map(CredentialJson::from),
             seq: entry.link.seq,
             at: entry.link.at.to_string(),
             actor: entry.link.actor,

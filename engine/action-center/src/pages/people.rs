@@ -19,7 +19,7 @@ use crate::problem::Problem;
 
 const TAB: &str = "/people";
 const COLUMNS: [&str; 3] = ["Name", "Kind", "Roles"];
-const TOKENS: [&str; 6] = ["Whose", "Label", "Made", "Ends", "Brings", "State"];
+const TOKENS: [&str; 7] = ["Whose", "Label", "Made", "By", "Ends", "Brings", "State"];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
@@ -66,6 +66,7 @@ fn token(frame: &Frame, one: &Token, is_over: bool) -> Markup {
         td { (layout::mail(&one.principal)) }
         td { (layout::mail(&one.label)) }
         td { (layout::time(one.created_at)) }
+        td { (layout::mail(&one.issued_by)) }
         td { @match one.expires_at { Some(at) => (layout::time(at)), None => "never" } }
         td { @match &one.scope { Some(roles) => (words(roles)), None => "all roles" } }
         td { @match (one.revoked_at, is_over) {
@@ -150,7 +151,7 @@ fn roles(fields: &Fields) -> Result<Vec<Role>, Problem> {
 pub(crate) async fn add(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let kind = PrincipalKind::ALL.into_iter().find(|kind| kind.as_str() == fields.get("kind"));
     let kind = kind.ok_or_else(|| Problem::bad_request("kind: a person, or a service?"))?;
-    let new = Principal { name: fields.get("name").trim().to_owned(), kind, roles: roles(&fields)? };
+    let new = Principal::new(fields.get("name").trim(), kind, roles(&fields)?);
     center.api().add_principal(&caller.who, new).await?;
     Ok(Redirect::to(TAB).into_response())
 }

@@ -314,7 +314,10 @@ async fn timeline(center: &Center, id: &RemediationId) -> Result<Markup, Problem
                     td { (layout::time(entry.link.at)) }
                     td { (entry.link.kind) }
                     td { (layout::mail(&event_in_words(entry))) }
-                    td { (layout::mail(&entry.link.actor)) }
+                    td {
+                        (layout::mail(&entry.link.actor))
+                        @if let Some(credential) = entry.credential() { " (" (layout::mail(&credential.to_string())) ")" }
+                    }
                     td { code title=(entry.hash) { (entry.hash.to_string().chars().take(16).collect::<String>()) } }
                 }
             }

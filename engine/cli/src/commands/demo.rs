@@ -132,7 +132,7 @@ async fn people(api: &Api, folder: &Path) -> Result<(Principal, Principal), Fail
     let history = &api.site().history;
     let mut people = Vec::new();
     for (name, roles) in [("ann", vec![Role::Analyst, Role::Approver, Role::Admin]), ("ben", vec![Role::Approver])] {
-        let person = Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles };
+        let person = Principal::new(name, PrincipalKind::Person, roles);
         history.add_principal(&person, "ann", api.site().now()).await?;
         let token = NewToken::generate(random);
         history

@@ -128,7 +128,7 @@ pub(crate) async fn first_administrator(config: &Config, name: &str) -> Result<N
         return Err(Failure::failed(format!("the database {} has principals already", config.database_shown()))
             .hint("an administrator of it can make a token for you: clawback principals token NAME"));
     }
-    let admin = Principal { name: name.to_owned(), kind: PrincipalKind::Person, roles: ROLES.to_vec() };
+    let admin = Principal::new(name, PrincipalKind::Person, ROLES.to_vec());
     site.history.add_principal(&admin, name, site.now()).await?;
     let token = NewToken::generate(random);
     site.history

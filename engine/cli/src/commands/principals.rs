@@ -158,6 +158,7 @@ impl Table for Tokens {
         text("label", |item| item.label.clone()),
         time("expires", |item| item.expires_at.clone().unwrap_or_default()),
         time("revoked", |item| item.revoked_at.clone().unwrap_or_default()),
+        if_room(text("made by", |item| item.issued_by.clone())),
         text("only", |item| words(item.roles.as_deref().unwrap_or_default())),
         if_room(time("created", |item| item.created_at.clone())),
     ];

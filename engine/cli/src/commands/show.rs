@@ -60,6 +60,7 @@ impl Table for Events {
         whole("seq", |row| row.seq.to_string()),
         time("at", |row| row.at.clone()),
         text("actor", |row| row.actor.clone()),
+        text("credential", |row| row.credential.as_ref().map(|one| one.in_words.clone()).unwrap_or_default()),
         whole("event", |row| row.event.clone()),
         text("detail", |row| row.detail.clone()),
         if_room(text("hash", |row| row.hash.clone())),

@@ -10,8 +10,8 @@ use crate::halts;
 use crate::principals::{SiteEvent, scope};
 use crate::remediations::{json, word};
 
-/// Digest, created, expires, revoked, scope.
-type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>);
+/// Digest, created, expires, revoked, scope, who made it.
+type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>, String);
 
 /// A schedule as the events of the site tell of it.
 #[derive(Debug)]
@@ -46,8 +46,8 @@ pub(super) struct Site {
     principals: BTreeMap<String, (PrincipalKind, Vec<Role>, Timestamp)>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
-    /// Digests of password hashes and when they were set, by principal.
-    passwords: BTreeMap<String, (Digest, Timestamp)>,
+    /// Digests of password hashes, when they were set and by whom, by principal.
+    passwords: BTreeMap<String, (Digest, Timestamp, String)>,
     /// Issuer and subject, by principal.
     identities: BTreeMap<String, (String, String)>,
     /// Schedules that are paused.
@@ -89,11 +89,16 @@ impl Site {
                     known.1 = roles;
                 }
             }
-            SiteEvent::TokenAdded { principal, label, digest, expires_at, scope } => {
+            SiteEvent::TokenAdded { principal, label, digest, expires_at, scope, issued_by } => {
                 let expires = expires_at.map(|at| at.0);
-                self.tokens.insert((principal, label), (digest.to_string(), link.at.0, expires, None, scope));
+                let issued_by = issued_by.unwrap_or_else(|| link.actor.clone());
+                let token = (digest.to_string(), link.at.0, expires, None, scope, issued_by);
+                self.tokens.insert((principal, label), token);
             }
-            SiteEvent::PasswordSet { principal, digest } => _ = self.passwords.insert(principal, (digest, link.at)),
+            SiteEvent::PasswordSet { principal, digest, password_by } => {
+                let by = password_by.unwrap_or_else(|| link.actor.clone());
+                self.passwords.insert(principal, (digest, link.at, by));
+            }
             SiteEvent::IdentityLinked { principal, issuer, subject } => {
                 self.identities.insert(principal, (issuer, subject));
             }
@@ -175,11 +180,12 @@ impl Site {
         if let Some((name, _)) = self.principals.pop_first() {
             return Err(Found::Principal { name }.into());
         }
-        let sql = "SELECT principal, label, digest, created_at, expires_at, revoked_at, scope FROM tokens \
+        let sql = "SELECT principal, label, digest, created_at, expires_at, revoked_at, scope, issued_by FROM tokens \
                    ORDER BY principal, label";
         for row in tx.rows(sql, &[]).await? {
             let key = (row.string(0)?, row.string(1)?);
-            let stored = (row.string(2)?, row.int(3)?, row.opt_int(4)?, row.opt_int(5)?, scope(&row, 6)?);
+            let (expires, revoked, scope) = (row.opt_int(4)?, row.opt_int(5)?, scope(&row, 6)?);
+            let stored = (row.string(2)?, row.int(3)?, expires, revoked, scope, row.string(7)?);
             if self.tokens.remove(&key) != Some(stored) {
                 return Err(Found::Token { principal: key.0, label: key.1 }.into());
             }
@@ -223,9 +229,11 @@ impl Site {
     }
 
     async fn compare_sign_in(&mut self, tx: &mut Tx) -> Result<(), VerifyError> {
-        for row in tx.rows("SELECT principal, password, changed_at FROM accounts ORDER BY principal", &[]).await? {
+        let sql = "SELECT principal, password, changed_at, password_by FROM accounts ORDER BY principal";
+        for row in tx.rows(sql, &[]).await? {
             let principal = row.string(0)?;
-            if self.passwords.remove(&principal) != Some((Digest::of(row.text(1)?.as_bytes()), row.time(2)?)) {
+            let stored = (Digest::of(row.text(1)?.as_bytes()), row.time(2)?, row.string(3)?);
+            if self.passwords.remove(&principal) != Some(stored) {
                 return Err(Found::SignIn { principal }.into());
             }
         }
