@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, PublicUrl, Throttles};
+use clawback_model::{Limits, PublicUrl, Throttles, WithoutAVote};
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
@@ -36,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// How much may run at once.
     pub(crate) throttles: Throttles,
+    /// How much may be done without a vote.
+    pub(crate) without_a_vote: WithoutAVote,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
     /// Where people reach the Action Center; links in exports and notifications begin with it.
@@ -107,6 +109,7 @@ impl Default for Config {
             cache: "cache".into(),
             limits: Limits::default(),
             throttles: Throttles::default(),
+            without_a_vote: WithoutAVote::default(),
             lists: BTreeMap::new(),
             public_url: None,
             oidc: None,

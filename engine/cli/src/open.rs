@@ -120,6 +120,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         public_url: config.public_url.clone(),
         limits: config.limits,
         throttles: config.throttles,
+        without_a_vote: config.without_a_vote,
         clock: Arc::new(SystemClock),
         random,
         node: node_name(random()),

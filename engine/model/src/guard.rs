@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::{self, CountedBy, Unit, Window};
 use crate::clock::Timestamp;
 use crate::counts::Counts;
 use crate::halt::Halt;
@@ -117,6 +118,7 @@ pub enum StopReason {
     InProgress { limit: u64, running: u64 },
     ExclusiveAbove { limit: u64, remediation: RemediationId, messages: u64 },
     SameSelection { other: RemediationId, approved_at: Timestamp, minutes: u32 },
+    WithoutAVote { by: CountedBy, name: String, unit: Unit, limit: u64, window: Window, used: u64, adds: u64 },
     Halted { halt: Halt },
     Limit { exceeded: LimitExceeded },
     Person { by: String },
@@ -141,6 +143,7 @@ impl StopReason {
             Self::InProgress { .. } => "in-progress",
             Self::ExclusiveAbove { .. } => "exclusive-above",
             Self::SameSelection { .. } => "same-selection",
+            Self::WithoutAVote { .. } => "without-a-vote",
             Self::Halted { .. } => "halted",
             Self::Limit { .. } => "limit",
             Self::Person { .. } => "person",
@@ -196,6 +199,9 @@ impl fmt::Display for StopReason {
                 f,
                 "{other} has the same playbook, inputs, action and picked messages, and was approved at {approved_at}, less than {minutes} minutes before"
             ),
+            Self::WithoutAVote { name, unit, limit, window, used, adds, .. } => {
+                write!(f, "{}", budget::in_words(name, *unit, *limit, *window, *used, *adds))
+            }
             Self::Halted { halt } => write!(f, "the site is {halt}"),
             Self::Limit { exceeded } => write!(f, "{exceeded}"),
             Self::Person { by } => write!(f, "{by} asked for it"),

@@ -5,6 +5,7 @@
 
 mod act;
 mod api;
+mod approval;
 mod batch;
 mod bucket;
 mod cases;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp};
+use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp, WithoutAVote};
 use clawback_store::Store;
 
 use crate::error::Error;
@@ -37,6 +37,8 @@ pub struct Site {
     pub limits: Limits,
     /// How much may run at once.
     pub throttles: Throttles,
+    /// How much may be done without a vote.
+    pub without_a_vote: WithoutAVote,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random bits for identifiers.

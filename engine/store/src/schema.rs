@@ -32,6 +32,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (15, "refusals_of_strangers", include_str!("../migrations/sqlite/0015_refusals_of_strangers.sql")),
     (16, "log", include_str!("../migrations/sqlite/0016_log.sql")),
     (17, "told_sessions", include_str!("../migrations/sqlite/0017_told_sessions.sql")),
+    (19, "counted", include_str!("../migrations/sqlite/0019_counted.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -51,6 +52,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (15, "refusals_of_strangers", include_str!("../migrations/postgres/0015_refusals_of_strangers.sql")),
     (16, "log", include_str!("../migrations/postgres/0016_log.sql")),
     (17, "told_sessions", include_str!("../migrations/postgres/0017_told_sessions.sql")),
+    (19, "counted", include_str!("../migrations/postgres/0019_counted.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

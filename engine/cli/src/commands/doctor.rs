@@ -41,6 +41,9 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     for (name, result) in machine::room(&config) {
         report.add(&name, result)?;
     }
+    for sentence in config.without_a_vote.in_words() {
+        report.add("without a vote", Ok(sentence))?;
+    }
     match site(&config, Stores::None).await {
         Err(failure) => report.add("database", Err(failure))?,
         Ok(site) => {
