@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
-    Action, CountedBy, Decision, Limited, LocationKind, ManualClock, Principal, PrincipalKind,
+    Action, ActionSource, CountedBy, Decision, Limited, LocationKind, ManualClock, Principal, PrincipalKind,
     Remediation, Role, Status, StopReason, Unit, Window, Windows, WithoutAVote,
 };
 use clawback_runtime::{Api, Error, Site, Worker, silent};
@@ -307,5 +307,26 @@ async fn what_is_counted_cannot_be_changed_unnoticed() {
             database.put_back(&kept).await;
         }
         world.verify().await;
+    }
+}
+
+#[tokio::test]
+async fn a_suggestion_from_outside_asks_for_a_vote_unless_the_site_says_otherwise() {
+    for allowed in [false, true] {
+        let database = Database::sqlite().await;
+        let world = World::new(&database, |site| site.suggestions_without_a_vote = allowed).await;
+        let inputs = [("sender", SENDER), ("mailbox", &address(0))];
+        let suggestion = clawback_runtime::Submission { source: ActionSource::Air, ..submission("tidy", &inputs) };
+        let dry = world.api.dry_run(&world.bot, suggestion.clone(), 1, &silent()).await.unwrap();
+        assert_eq!(dry.approval.is_some(), !allowed);
+        let after = world.run(&world.api.submit(&world.bot, suggestion).await.unwrap()).await;
+        let expected = if allowed { Status::Completed } else { Status::PendingApproval };
+        assert_eq!(after.status, expected);
+        if !allowed {
+            world.api.decide(&world.ben, &after.id, Decision::Approve, None, None).await.unwrap();
+            assert_eq!(world.run(&after).await.status, Status::Completed);
+        }
+        // What the same service asks for as itself is its playbook's to decide.
+        assert_eq!(world.ask(&world.bot, 1).await.status, Status::Completed);
     }
 }

@@ -68,6 +68,7 @@ pub fn site_of(
         limits: Limits::default(),
         throttles: Throttles::default(),
         without_a_vote: WithoutAVote::unlimited(),
+        suggestions_without_a_vote: false,
         clock,
         random,
         node: node.to_owned(),

@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) throttles: Throttles,
     /// How much may be done without a vote.
     pub(crate) without_a_vote: WithoutAVote,
+    /// What becomes of suggestions from outside.
+    pub(crate) suggestions: SuggestionsConfig,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
     /// Where people reach the Action Center; links in exports and notifications begin with it.
@@ -88,6 +90,14 @@ pub(crate) struct RetentionConfig {
     pub(crate) messages: Option<u32>,
 }
 
+/// `[suggestions]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct SuggestionsConfig {
+    /// Whether a suggestion may run without a vote, where its playbook asks for none.
+    pub(crate) without_a_vote: bool,
+}
+
 /// `[checkpoints]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -110,6 +120,7 @@ impl Default for Config {
             limits: Limits::default(),
             throttles: Throttles::default(),
             without_a_vote: WithoutAVote::default(),
+            suggestions: SuggestionsConfig::default(),
             lists: BTreeMap::new(),
             public_url: None,
             oidc: None,

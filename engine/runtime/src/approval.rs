@@ -41,12 +41,18 @@ pub(crate) async fn approval_for(
         .stop_when
         .asks_for_a_person(&plan.facts)
         .then(|| bound.approval_rule().cloned().unwrap_or_default());
+    // Whoever suggests from outside is nobody here.
+    let suggested = |source: ActionSource| {
+        (source == ActionSource::Air && !site.suggestions_without_a_vote)
+            .then(|| bound.approval_rule().cloned().unwrap_or_default())
+    };
     let rule = match &request.origin {
         Origin::Fresh => bound
             .approval_needed(&plan.facts, &plan.counts)
             .then(|| bound.approval_rule().cloned())
             .flatten()
-            .or(incomplete),
+            .or(incomplete)
+            .or_else(|| suggested(request.source)),
         Origin::Undo { of } => {
             let undone = site.history.load(of).await?;
             let mut decided = root(site, undone).await?;
@@ -74,7 +80,7 @@ pub(crate) async fn approval_for(
                 return Ok(Decided { rule: None, by: Some(decided_by), under: Some(of.clone()) });
             }
             Covered::Asks(rule) => Some(rule),
-            Covered::NotNeeded => None,
+            Covered::NotNeeded => suggested(site.history.load(of).await?.request.source),
         },
     };
     let decided_by = rule.is_none().then_some(requester);

@@ -39,6 +39,8 @@ pub struct Site {
     pub throttles: Throttles,
     /// How much may be done without a vote.
     pub without_a_vote: WithoutAVote,
+    /// Whether a suggestion from outside may run without one, where its playbook asks for none.
+    pub suggestions_without_a_vote: bool,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random bits for identifiers.
