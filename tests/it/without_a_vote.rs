@@ -6,11 +6,11 @@ use std::time::Duration;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
     Action, ActionSource, CountedBy, Decision, Limited, LocationKind, ManualClock, Principal, PrincipalKind,
-    Remediation, Role, Status, StopReason, Unit, Window, Windows, WithoutAVote,
+    Remediation, Role, Status, StopReason, Timestamp, Unit, Window, Windows, WithoutAVote,
 };
 use clawback_runtime::{Api, Error, Site, Worker, silent};
 use clawback_tests::fake_store::FakeStore;
-use clawback_tests::site::{NOON, known, noon, site, submission};
+use clawback_tests::site::{NOON, api, known, noon, site, submission};
 
 use crate::store::harness::Database;
 
@@ -329,4 +329,60 @@ async fn a_suggestion_from_outside_asks_for_a_vote_unless_the_site_says_otherwis
         // What the same service asks for as itself is its playbook's to decide.
         assert_eq!(world.ask(&world.bot, 1).await.status, Status::Completed);
     }
+}
+
+#[tokio::test]
+async fn a_retry_of_what_a_guard_stopped_asks_for_a_vote() {
+    let database = Database::sqlite().await;
+    let playbook = PLAYBOOK.replace("ACTION, canary: 0", "soft-delete, canary: 6, stop-when: { failed-ratio: 0.5 }");
+    let store = Arc::new(FakeStore::new("corp"));
+    for mailbox in 0..2 {
+        for letter in 0..EACH {
+            store.deliver(&address(mailbox), SENDER, &format!("Letter {letter}"), NOON);
+        }
+    }
+    let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&store) as _];
+    let site = site(database.store.clone(), stores, &[("tidy", &playbook)], noon());
+    let api = api(site);
+    let ann = known(&database.store, "ann", &[Role::Analyst]).await;
+    let worker = Worker::new(Arc::clone(api.site()), silent());
+    let submitted = api.submit(&ann, submission("tidy", &[("sender", SENDER)])).await.unwrap();
+    worker.plan_only(&submitted.id).await.unwrap();
+    store.fail_next([CallError::Denied { store: "corp".into(), detail: "no right".into() }]);
+    let paused = worker.run(&submitted.id).await.unwrap();
+    assert!(matches!(paused.stop, Some(StopReason::FailedRatio { .. })), "{:?}", paused.stop);
+    api.cancel(&ann, &paused.id).await.unwrap();
+    assert_eq!(worker.run(&paused.id).await.unwrap().status, Status::Cancelled);
+    let retry = api.retry(&ann, &paused.id).await.unwrap();
+    assert_eq!(worker.run(&retry.id).await.unwrap().status, Status::PendingApproval);
+}
+
+#[tokio::test]
+async fn an_analyst_without_the_purgers_role_neither_retries_nor_resumes_a_hard_delete() {
+    let database = Database::sqlite().await;
+    let store = Arc::new(FakeStore::new("corp"));
+    for letter in 0..EACH {
+        store.deliver(&address(0), SENDER, &format!("Letter {letter}"), Timestamp(NOON.0 - 1));
+    }
+    let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&store) as _];
+    let playbook = PLAYBOOK.replace("ACTION", "hard-delete");
+    let api = api(site(database.store.clone(), stores, &[("tidy", &playbook)], noon()));
+    let pam = known(&database.store, "pam", &[Role::Analyst, Role::Purger]).await;
+    let ann = known(&database.store, "ann", &[Role::Analyst]).await;
+    let worker = Worker::new(Arc::clone(api.site()), silent());
+    let submission = || submission("tidy", &[("sender", SENDER)]);
+    let forbidden = |error: Error| matches!(error, Error::Forbidden { .. });
+    assert!(forbidden(api.submit(&ann, submission()).await.unwrap_err()));
+    // Paused before it began.
+    let planned = worker.plan_only(&api.submit(&pam, submission()).await.unwrap().id).await.unwrap();
+    api.pause(&ann, &planned.id).await.unwrap();
+    assert_eq!(worker.run(&planned.id).await.unwrap().status, Status::Paused);
+    assert!(forbidden(api.resume(&ann, &planned.id).await.unwrap_err()));
+    api.resume(&pam, &planned.id).await.unwrap();
+    store.fail_next([CallError::Denied { store: "corp".into(), detail: "no right".into() }]);
+    let failed = worker.run(&planned.id).await.unwrap();
+    assert_eq!((failed.status, failed.counts.failed), (Status::Failed, 6));
+    assert!(forbidden(api.retry(&ann, &failed.id).await.unwrap_err()));
+    let retried = api.retry(&pam, &failed.id).await.unwrap();
+    assert_eq!(worker.run(&retried.id).await.unwrap().counts.succeeded, 6);
 }

@@ -157,6 +157,32 @@ impl StopReason {
     pub const fn passes(&self) -> bool {
         matches!(self, Self::InProgress { .. } | Self::ExclusiveAbove { .. } | Self::Halted { .. })
     }
+
+    /// Whether a rule stopped it that somebody must weigh before it goes on, and not whoever asked for it. What is not as it was
+    /// approved is no such rule: it is compared again before each step, and nobody can let it pass.
+    pub const fn is_guard(&self) -> bool {
+        match self {
+            Self::FailedRatio { .. }
+            | Self::ThrottledRatio { .. }
+            | Self::Targets { .. }
+            | Self::Mailboxes { .. }
+            | Self::Vips { .. }
+            | Self::VipsNow { .. }
+            | Self::MailboxShare { .. }
+            | Self::RecipientsRatio { .. }
+            | Self::RunningLongerThan { .. }
+            | Self::SameSelection { .. }
+            | Self::WithoutAVote { .. }
+            | Self::Limit { .. } => true,
+            Self::InProgress { .. }
+            | Self::ExclusiveAbove { .. }
+            | Self::Halted { .. }
+            | Self::Person { .. }
+            | Self::StoreUnavailable { .. }
+            | Self::PlanFailed { .. }
+            | Self::NotAsApproved { .. } => false,
+        }
+    }
 }
 
 /// The rule, then what it met: limit and count.

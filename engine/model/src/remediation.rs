@@ -11,6 +11,7 @@ use crate::guard::{BatchReport, Guards, StopReason};
 use crate::id::RemediationId;
 use crate::outcome::OutcomeKind;
 use crate::plan::PlanSummary;
+use crate::principal::{Permission, Principal, PrincipalKind};
 use crate::status::Status;
 
 /// How far the batches are.
@@ -253,6 +254,14 @@ impl Remediation {
     /// Whether it is yet to begin, and no vote covers it.
     pub fn runs_uncovered(&self) -> bool {
         self.approval.is_none() && self.under.is_none() && self.progress.running_since.is_none()
+    }
+
+    /// Whether this principal may let it go on where it is paused, of those who may control remediations at all. What a guard
+    /// stopped is weighed by a second person: one who decides on plans, and never whoever asked for it.
+    pub fn may_be_resumed_by(&self, who: &Principal) -> bool {
+        let guarded = self.stop.as_ref().is_some_and(StopReason::is_guard);
+        let second = who.name != self.request.requested_by && who.kind == PrincipalKind::Person;
+        !guarded || (second && who.may(Permission::Decide))
     }
 
     /// Messages that it moved and none of its `undos` has put back.

@@ -252,14 +252,16 @@ impl Api {
         self.control(who, id, &Event::PauseRequested { by: who.name.clone() }).await
     }
 
-    /// Lets a paused remediation go on, if there is room for it; while the site is halted, once it is no more.
+    /// Lets a paused remediation go on, if there is room for it; while the site is halted, once it is no more. What a guard paused
+    /// is let go on by an approver who did not ask for it.
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         // Whoever lets it go on asks for it as much as whoever submitted it.
         allow_action(who, self.site.history.load(id).await?.request.action)?;
         let header = self.site.history.plan_header(id).await?;
         let admission = admission(&self.site, header.as_ref().and_then(|header| header.terms.as_ref()));
-        let resumed = self.site.history.resume(id, &admission, &who.name, self.site.now()).await;
+        let may_go_on = |paused: &Remediation| lifts(who, paused);
+        let resumed = self.site.history.resume(id, &admission, &who.name, self.site.now(), may_go_on).await;
         resumed.map_err(|error| advised(id, error))
     }
 
@@ -489,6 +491,14 @@ pub(crate) fn allow(who: &Principal, permission: Permission) -> Result<(), Error
 /// What cannot be undone asks for a right of its own, of whoever asks for it and of whoever approves it.
 fn allow_action(who: &Principal, action: Action) -> Result<(), Error> {
     if action == Action::HardDelete { allow(who, Permission::Purge) } else { Ok(()) }
+}
+
+/// What a guard stopped is weighed by a second person: somebody who decides on plans, and never whoever asked for it.
+fn lifts(who: &Principal, paused: &Remediation) -> Result<(), Error> {
+    match paused.stop.as_ref().filter(|_| !paused.may_be_resumed_by(who)) {
+        Some(reason) => Err(Error::GuardStands { id: paused.id.clone(), name: who.name.clone(), rule: reason.rule() }),
+        None => Ok(()),
+    }
 }
 
 /// Checks a playbook against the stores and notifiers of the site.

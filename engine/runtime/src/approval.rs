@@ -1,7 +1,7 @@
 //! What a plan goes under: votes of its own, those of another remediation, or none; and the rules of the site for its start.
 
 use clawback_model::{
-    ActionSource, ApprovalRule, Origin, PlanSummary, Remediation, RemediationId, Request, Terms,
+    ActionSource, ApprovalRule, Origin, PlanSummary, Remediation, RemediationId, Request, StopReason, Terms,
 };
 use clawback_playbooks::Bound;
 use clawback_store::Admission;
@@ -64,10 +64,12 @@ pub(crate) async fn approval_for(
         }
         Origin::Retry { of } => {
             let retried = site.history.load(of).await?;
+            // Calling off what a guard stopped, and trying it again, lifts no guard.
+            let stopped = retried.stop.as_ref().is_some_and(StopReason::is_guard);
             let decided = root(site, retried).await?;
             let header = planner::header(site, request, bound)?;
             match site.history.plan_header(&decided.id).await? {
-                Some(then) if header.acts_otherwise(&then).is_none() => {
+                Some(then) if !stopped && header.acts_otherwise(&then).is_none() => {
                     let own = decided.approval.is_some().then_some(decided.id);
                     return Ok(Decided { rule: None, by: decided.decided_by, under: own.or(decided.under) });
                 }

@@ -67,7 +67,7 @@ impl Store {
     }
 
     /// Lets a paused remediation go on, if there is room for it now. One that has not begun waits for votes where some stand no
-    /// more, or where it has none and needs some.
+    /// more, or where it has none and needs some. `refuse` says first whether it may be resumed.
     #[tracing::instrument(name = "store.remediations.resume", skip_all, fields(remediation.id = %id))]
     pub async fn resume<E: From<StoreError> + From<StopReason>>(
         &self,
@@ -75,12 +75,14 @@ impl Store {
         site: &Admission<'_>,
         actor: &str,
         at: Timestamp,
+        refuse: impl FnOnce(&Remediation) -> Result<(), E>,
     ) -> Result<Remediation, E> {
         let mut tx = self.write().await?;
         let mut locked = lock(&mut tx, id, None).await?;
         let event = Event::Resumed { by: actor.to_owned() };
         // Whether it can be resumed at all comes first.
         locked.remediation.apply(&event, at).map_err(StoreError::from)?;
+        refuse(&locked.remediation)?;
         let voided = lapsed(&mut tx, &locked).await?.filter(|_| locked.remediation.progress.next_batch == 0);
         let event = if let Some(voided) = voided {
             voided

@@ -76,9 +76,9 @@ async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
         assert_eq!((started.status, started.stop), (Status::InProgress, None));
 
         // Now there is no room for the first.
-        let refused = store.resume::<Error>(&first, &only(&throttles(1)), "ann", NOW).await.unwrap_err();
+        let refused = store.resume::<Error>(&first, &only(&throttles(1)), "ann", NOW, |_| Ok(())).await.unwrap_err();
         assert!(matches!(refused, Error::NoRoom(StopReason::InProgress { limit: 1, running: 1 })), "{refused:?}");
-        let resumed = store.resume::<Error>(&first, &only(&throttles(2)), "ann", NOW).await.unwrap();
+        let resumed = store.resume::<Error>(&first, &only(&throttles(2)), "ann", NOW, |_| Ok(())).await.unwrap();
         assert_eq!(resumed.status, Status::InProgress);
         store.verify(None, |_| {}).await.unwrap();
     }
