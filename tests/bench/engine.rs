@@ -203,8 +203,14 @@ async fn floor(history: Store, targets: u32) {
         terms: None,
     };
     let decided_by = Some("floor".to_owned());
-    let planned =
-        Event::Planned { plan, guards: clawback_model::Guards::default(), verify: false, approval: None, decided_by };
+    let planned = Event::Planned {
+        plan,
+        guards: clawback_model::Guards::default(),
+        verify: false,
+        approval: None,
+        decided_by,
+        under: None,
+    };
     history.freeze_plan(&submitted.id, &lease, (&header, None), "floor", &planned, now).await.unwrap();
     history.record(&submitted.id, Some(&lease), "floor", &Event::Started, now).await.unwrap();
     let batch = 50_000;

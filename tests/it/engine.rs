@@ -163,7 +163,7 @@ async fn undoing_a_retry_asks_for_the_votes_of_the_first() {
     let denied = || CallError::Denied { store: "corp".into(), detail: "no right".into() };
     world.store.fail_next([denied()]);
     let paused = world.worker().run(&pending.id).await.unwrap();
-    world.api.resume(&world.ann, &paused.id).await.unwrap();
+    world.api.resume(&ben, &paused.id).await.unwrap();
     let partly = world.worker().run(&paused.id).await.unwrap();
     assert!(partly.counts.failed > 0);
     let retry = world.api.retry(&world.ann, &partly.id).await.unwrap();
@@ -208,7 +208,7 @@ async fn a_bad_canary_stops_it_with_a_reason_and_a_retry_does_the_rest() {
     assert_eq!(paused.status, Status::Paused);
     assert!(matches!(paused.stop, Some(StopReason::FailedRatio { failed: 4, acted: 4, .. })), "{:?}", paused.stop);
     assert_eq!(paused.counts.open, 16, "nothing behind the canary was touched");
-    world.api.resume(&world.ann, &paused.id).await.unwrap();
+    world.api.resume(&world.approver("ben").await, &paused.id).await.unwrap();
     let done = world.worker().run(&paused.id).await.unwrap();
     assert_eq!((done.status, done.counts.failed, done.counts.succeeded), (Status::PartiallyCompleted, 4, 16));
     let retry = world.api.retry(&world.ann, &done.id).await.unwrap();

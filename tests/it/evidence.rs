@@ -189,7 +189,8 @@ async fn a_message_that_is_gone_by_then_is_not_found() {
     assert_eq!(other.counts.succeeded, 12);
     // The same selection within the hour waits for a person.
     assert_eq!(world.work(&planned).await.status, Status::Paused);
-    world.api.resume(&ann, &planned.id).await.unwrap();
+    let ben = person("ben", &[Role::Approver, Role::Purger]);
+    world.api.resume(&ben, &planned.id).await.unwrap();
     let done = world.work(&planned).await;
     assert_eq!((done.counts.not_found, done.counts.failed), (12, 0));
 }

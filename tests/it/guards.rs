@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore;
 use clawback_model::{
-    Decision, Event, ManualClock, OutcomeKind, Principal, Remediation, Role, Status, StopReason, Timestamp,
+    Decision, Event, ManualClock, OutcomeKind, Principal, PrincipalKind, Remediation, Role, Status, StopReason,
+    Timestamp,
 };
 use clawback_runtime::{Api, Error, Site, Worker, silent};
 use clawback_scripting::Lists;
@@ -34,6 +35,7 @@ struct World {
     url: String,
     api: Api,
     ann: Principal,
+    ben: Principal,
     root: Principal,
     _folder: tempfile::TempDir,
 }
@@ -55,8 +57,8 @@ impl World {
         let mut here = Self::site(&url, &store, &clock).await;
         change(&mut here);
         let api = api(here);
-        let (ann, root) = (person("ann", &[Role::Analyst]), person("root", &[Role::Admin]));
-        Self { store, clock, url, api, ann, root, _folder: folder }
+        let (ann, ben) = (person("ann", &[Role::Analyst, Role::Approver]), person("ben", &[Role::Approver]));
+        Self { store, clock, url, api, ann, ben, root: person("root", &[Role::Admin]), _folder: folder }
     }
 
     async fn site(url: &str, store: &Arc<FakeStore>, clock: &Arc<ManualClock>) -> Site {
@@ -93,6 +95,19 @@ impl World {
         let task = tokio::task::spawn_blocking(move || here.block_on(worker.run(&id)));
         until(|| self.store.waiting() > 0).await;
         (submitted, task)
+    }
+
+    /// Neither whoever asked, whatever their roles, nor a colleague who decides on nothing, nor a service lets it go on.
+    async fn guard_stands(&self, paused: &Remediation) {
+        let colleague = person("col", &[Role::Analyst, Role::Admin]);
+        let service = Principal { kind: PrincipalKind::Service, ..person("bot", &[Role::Approver]) };
+        for who in [&self.ann, &colleague, &service] {
+            let refused = self.api.resume(who, &paused.id).await.unwrap_err();
+            let rule = paused.stop.as_ref().unwrap().rule();
+            assert!(matches!(&refused, Error::GuardStands { rule: known, .. } if *known == rule), "{refused}");
+            assert!(refused.to_string().contains("a person with the role approver who did not ask for it"));
+        }
+        assert_eq!(self.api.site().history.load(&paused.id).await.unwrap(), *paused);
     }
 
     async fn kinds(&self) -> Vec<String> {
@@ -220,8 +235,9 @@ async fn the_same_selection_is_left_to_a_person_for_an_hour() {
     // Other inputs are another selection.
     let other = world.submit("mallory@evil.example").await;
     assert_eq!(world.worker().run(&other.id).await.unwrap().status, Status::Completed);
-    // A person may know better.
-    world.api.resume(&world.ann, &second.id).await.unwrap();
+    // Another person may know better.
+    world.guard_stands(&paused).await;
+    world.api.resume(&world.ben, &second.id).await.unwrap();
     assert_eq!(world.worker().run(&second.id).await.unwrap().counts.succeeded, 1);
     world.store.deliver("user01@corp.example", SENDER, "A later copy", NOON);
     world.clock.advance(Duration::from_mins(61));
@@ -260,11 +276,15 @@ async fn who_became_a_vip_after_the_plan_is_not_touched_unasked() {
     let listed = vips(&["user02@corp.example"]);
     let node = world.node(|site| site.library.lists = listed).await;
     let paused = node.run(&submitted.id).await.unwrap();
-    assert_eq!((paused.status, paused.stop), (Status::Paused, Some(StopReason::VipsNow { limit: 1, planned: 5 })));
+    assert_eq!(
+        (paused.status, paused.stop.clone()),
+        (Status::Paused, Some(StopReason::VipsNow { limit: 1, planned: 5 }))
+    );
     assert_eq!(paused.counts.succeeded, 0);
     let untouched = world.store.messages("user02@corp.example");
     assert!(untouched.iter().all(|message| message.location.path == "INBOX"));
-    world.api.resume(&world.ann, &submitted.id).await.unwrap();
+    world.guard_stands(&paused).await;
+    world.api.resume(&world.ben, &submitted.id).await.unwrap();
     assert_eq!(node.run(&submitted.id).await.unwrap().counts.succeeded, 50, "a person has seen it");
 }
 
@@ -279,7 +299,8 @@ async fn one_that_runs_too_long_is_stopped_in_the_middle_of_a_batch() {
     let stop = Some(StopReason::RunningLongerThan { limit: Duration::from_secs(10) });
     assert_eq!((paused.status, &paused.stop), (Status::Paused, &stop));
     assert!(paused.progress.open_batch.is_some() && world.store.acts() < 14);
-    world.api.resume(&world.ann, &paused.id).await.unwrap();
+    world.guard_stands(&paused).await;
+    world.api.resume(&world.ben, &paused.id).await.unwrap();
     assert_eq!(world.worker().run(&paused.id).await.unwrap().counts.succeeded, 50);
 }
 

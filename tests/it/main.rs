@@ -44,3 +44,4 @@ mod storm;
 mod telemetry;
 mod tidy;
 mod two_step;
+mod without_a_vote;

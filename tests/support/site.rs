@@ -8,6 +8,7 @@ use std::time::Duration;
 use clawback_connectors::MailStore;
 use clawback_model::{
     ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp,
+    WithoutAVote,
 };
 use clawback_runtime::{Api, Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
@@ -68,6 +69,8 @@ pub fn site_of(
         evidence: None,
         limits: Limits::default(),
         throttles: Throttles::default(),
+        without_a_vote: WithoutAVote::unlimited(),
+        suggestions_without_a_vote: false,
         clock,
         random,
         node: node.to_owned(),

@@ -179,6 +179,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Busy { .. } => (StatusCode::CONFLICT, "busy"),
         Error::ApprovalTooOld { .. } => (StatusCode::CONFLICT, "approval-too-old"),
         Error::Halted(_) => (StatusCode::CONFLICT, "halted"),
+        Error::GuardStands { .. } => (StatusCode::FORBIDDEN, "guard-stands"),
         Error::NoRoom(_) => (StatusCode::CONFLICT, "no-room"),
         Error::History(error) if error.is_passing() => (StatusCode::SERVICE_UNAVAILABLE, "database"),
         Error::History(_)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp};
+use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote};
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, VoteRules};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
@@ -36,6 +36,10 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// How much may run at once.
     pub(crate) throttles: Throttles,
+    /// How much may be done without a vote.
+    pub(crate) without_a_vote: WithoutAVote,
+    /// What becomes of suggestions from outside.
+    pub(crate) suggestions: SuggestionsConfig,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
     /// Where people reach the Action Center; links in exports and notifications begin with it.
@@ -115,6 +119,14 @@ pub(crate) struct RetentionConfig {
     pub(crate) messages: Option<u32>,
 }
 
+/// `[suggestions]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct SuggestionsConfig {
+    /// Whether a suggestion may run without a vote, where its playbook asks for none.
+    pub(crate) without_a_vote: bool,
+}
+
 /// `[checkpoints]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -136,6 +148,8 @@ impl Default for Config {
             cache: "cache".into(),
             limits: Limits::default(),
             throttles: Throttles::default(),
+            without_a_vote: WithoutAVote::default(),
+            suggestions: SuggestionsConfig::default(),
             lists: BTreeMap::new(),
             public_url: None,
             oidc: None,

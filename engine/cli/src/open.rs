@@ -123,6 +123,8 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         public_url: config.public_url.clone(),
         limits: config.limits,
         throttles: config.throttles,
+        without_a_vote: config.without_a_vote,
+        suggestions_without_a_vote: config.suggestions.without_a_vote,
         clock: Arc::new(SystemClock),
         random,
         node: node_name(random()),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, ActionSource, Severity};
 use crate::approval::{ApprovalRule, Vote};
+use crate::budget::Counted;
 use crate::chain::Digest;
 use crate::clock::Timestamp;
 use crate::guard::{BatchReport, Guards, StopReason};
@@ -185,6 +186,9 @@ pub enum Event {
         verify: bool,
         approval: Option<ApprovalRule>,
         decided_by: Option<String>,
+        /// The remediation whose votes this one runs under, where it has none of its own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        under: Option<RemediationId>,
     },
     PlanRefused {
         reason: StopReason,
@@ -197,6 +201,15 @@ pub enum Event {
     /// Votes that stood no more when it was to start: their voters may not decide by now. It waits for votes again.
     VotesVoided {
         voters: Vec<String>,
+    },
+    /// It would start without a vote, and a limit of the site says that it needs one.
+    VoteRequired {
+        reason: StopReason,
+        approval: ApprovalRule,
+    },
+    /// It is about to start without a vote: what counts towards the limits of the site.
+    Counted {
+        counted: Vec<Counted>,
     },
     Started,
     BatchStarted {
@@ -252,6 +265,8 @@ impl Event {
             Self::Voted { .. } => "voted",
             Self::Expired => "expired",
             Self::VotesVoided { .. } => "votes-voided",
+            Self::VoteRequired { .. } => "vote-required",
+            Self::Counted { .. } => "counted",
             Self::Started => "started",
             Self::BatchStarted { .. } => "batch-started",
             Self::BatchFinished { .. } => "batch-finished",
@@ -336,6 +351,11 @@ mod tests {
             Event::ReplanRequested,
             Event::Expired,
             Event::VotesVoided { voters: vec!["ben".into()] },
+            Event::VoteRequired {
+                reason: StopReason::Targets { limit: 1, planned: 2 },
+                approval: ApprovalRule::default(),
+            },
+            Event::Counted { counted: vec![] },
             Event::PauseRequested { by: "ann".into() },
             Event::Paused { reason: StopReason::Targets { limit: 1, planned: 2 } },
             Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } },
@@ -347,7 +367,7 @@ mod tests {
         ];
         let all: Vec<_> = events(Action::SoftDelete).into_iter().map(|(event, _)| event).chain(more).collect();
         let kinds: std::collections::BTreeSet<_> = all.iter().map(Event::kind).collect();
-        assert_eq!(kinds.len(), 20, "every kind is here");
+        assert_eq!(kinds.len(), 22, "every kind is here");
         for event in all {
             assert_eq!(serde_json::to_value(&event).unwrap()["event"], event.kind());
         }

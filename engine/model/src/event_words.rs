@@ -1,6 +1,7 @@
 //! What an event says, for every face: the words beside its kind.
 
 use crate::approval::{Decision, Vote};
+use crate::budget::Counted;
 use crate::counts::Counts;
 use crate::event::Event;
 
@@ -24,7 +25,17 @@ impl Event {
                     plan.facts.mailboxes, plan.digest
                 )
             }
-            Self::PlanRefused { reason } | Self::Paused { reason } | Self::Held { reason } => reason.to_string(),
+            Self::PlanRefused { reason }
+            | Self::Paused { reason }
+            | Self::Held { reason }
+            | Self::VoteRequired { reason, .. } => reason.to_string(),
+            Self::Counted { counted } => {
+                let of = |one: &Counted| {
+                    let Counted { by, name, messages, mailboxes } = one;
+                    format!("{} {name}: {messages} messages in {mailboxes} mailboxes", by.as_str())
+                };
+                format!("starts without a vote; {}", counted.iter().map(of).collect::<Vec<_>>().join("; "))
+            }
             Self::Voted { vote } => voted(vote),
             Self::BatchStarted { number, targets, .. } => format!("batch {number}: {targets} messages"),
             Self::BatchFinished { number, report, .. } => {

@@ -68,6 +68,7 @@ pub(crate) fn events(action: Action) -> Vec<(Event, Timestamp)> {
             verify: false,
             approval: Some(ApprovalRule::default()),
             decided_by: None,
+            under: None,
         },
         Event::Voted {
             vote: Vote {

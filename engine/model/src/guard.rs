@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::{self, CountedBy, Unit, Window};
 use crate::clock::Timestamp;
 use crate::counts::Counts;
 use crate::halt::Halt;
@@ -117,6 +118,7 @@ pub enum StopReason {
     InProgress { limit: u64, running: u64 },
     ExclusiveAbove { limit: u64, remediation: RemediationId, messages: u64 },
     SameSelection { other: RemediationId, approved_at: Timestamp, minutes: u32 },
+    WithoutAVote { by: CountedBy, name: String, unit: Unit, limit: u64, window: Window, used: u64, adds: u64 },
     Halted { halt: Halt },
     Limit { exceeded: LimitExceeded },
     Person { by: String },
@@ -141,6 +143,7 @@ impl StopReason {
             Self::InProgress { .. } => "in-progress",
             Self::ExclusiveAbove { .. } => "exclusive-above",
             Self::SameSelection { .. } => "same-selection",
+            Self::WithoutAVote { .. } => "without-a-vote",
             Self::Halted { .. } => "halted",
             Self::Limit { .. } => "limit",
             Self::Person { .. } => "person",
@@ -153,6 +156,32 @@ impl StopReason {
     /// Whether it passes by itself: who is held by it goes on without anybody asking for it.
     pub const fn passes(&self) -> bool {
         matches!(self, Self::InProgress { .. } | Self::ExclusiveAbove { .. } | Self::Halted { .. })
+    }
+
+    /// Whether a rule stopped it that somebody must weigh before it goes on, and not whoever asked for it. What is not as it was
+    /// approved is no such rule: it is compared again before each step, and nobody can let it pass.
+    pub const fn is_guard(&self) -> bool {
+        match self {
+            Self::FailedRatio { .. }
+            | Self::ThrottledRatio { .. }
+            | Self::Targets { .. }
+            | Self::Mailboxes { .. }
+            | Self::Vips { .. }
+            | Self::VipsNow { .. }
+            | Self::MailboxShare { .. }
+            | Self::RecipientsRatio { .. }
+            | Self::RunningLongerThan { .. }
+            | Self::SameSelection { .. }
+            | Self::WithoutAVote { .. }
+            | Self::Limit { .. } => true,
+            Self::InProgress { .. }
+            | Self::ExclusiveAbove { .. }
+            | Self::Halted { .. }
+            | Self::Person { .. }
+            | Self::StoreUnavailable { .. }
+            | Self::PlanFailed { .. }
+            | Self::NotAsApproved { .. } => false,
+        }
     }
 }
 
@@ -196,6 +225,9 @@ impl fmt::Display for StopReason {
                 f,
                 "{other} has the same playbook, inputs, action and picked messages, and was approved at {approved_at}, less than {minutes} minutes before"
             ),
+            Self::WithoutAVote { name, unit, limit, window, used, adds, .. } => {
+                write!(f, "{}", budget::in_words(name, *unit, *limit, *window, *used, *adds))
+            }
             Self::Halted { halt } => write!(f, "the site is {halt}"),
             Self::Limit { exceeded } => write!(f, "{exceeded}"),
             Self::Person { by } => write!(f, "{by} asked for it"),

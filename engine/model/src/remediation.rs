@@ -11,6 +11,7 @@ use crate::guard::{BatchReport, Guards, StopReason};
 use crate::id::RemediationId;
 use crate::outcome::OutcomeKind;
 use crate::plan::PlanSummary;
+use crate::principal::{Permission, Principal, PrincipalKind};
 use crate::status::Status;
 
 /// How far the batches are.
@@ -70,6 +71,9 @@ pub struct Remediation {
     pub verify: bool,
     /// The request for votes, where one was needed.
     pub approval: Option<Approval>,
+    /// The remediation whose votes it runs under, where it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under: Option<RemediationId>,
     /// Who decided: names, or `automation`.
     pub decided_by: Option<String>,
     /// When it was decided that it may run.
@@ -117,6 +121,7 @@ impl Remediation {
             guards: Guards::default(),
             verify: false,
             approval: None,
+            under: None,
             decided_by: None,
             approved_at: None,
             counts: Counts::default(),
@@ -138,13 +143,14 @@ impl Remediation {
                 next.status = Planning;
                 next.stop = None;
             }
-            (Planning, Event::Planned { plan, guards, verify, approval, decided_by }) => {
+            (Planning, Event::Planned { plan, guards, verify, approval, decided_by, under }) => {
                 next.counts = plan.counts;
                 next.progress = Progress { batch_size: guards.first_batch(), ..Progress::default() };
                 next.plan = Some(plan.clone());
                 next.guards = guards.clone();
                 next.verify = *verify;
                 next.decided_by.clone_from(decided_by);
+                next.under.clone_from(under);
                 next.approval = approval.as_ref().map(|rule| self.ask(rule, plan, at));
                 next.status = match (plan.counts.remediable, approval) {
                     // Nothing was found, but not everything was looked at: that is no all-clear.
@@ -160,6 +166,7 @@ impl Remediation {
             }
             (PendingApproval, Event::ReplanRequested) => {
                 next.status = Planning;
+                next.stop = None;
                 next.approval = None;
                 next.plan = None;
                 next.counts = Counts::default();
@@ -170,6 +177,15 @@ impl Remediation {
             (Approved | Paused, Event::VotesVoided { voters }) if self.progress.next_batch == 0 => {
                 next.void(voters);
             }
+            (Approved | Paused, Event::VoteRequired { reason, approval }) if self.runs_uncovered() => {
+                let Some(plan) = &self.plan else {
+                    return Err(IllegalTransition { status: self.status, event: event.kind() });
+                };
+                next.approval = Some(self.ask(approval, plan, at));
+                next.wait_for_votes();
+                next.stop = Some(reason.clone());
+            }
+            (Approved | Paused, Event::Counted { .. }) if self.runs_uncovered() => {}
             (Approved, Event::Started) => {
                 next.status = InProgress;
                 next.stop = None;
@@ -233,6 +249,19 @@ impl Remediation {
     /// Whether it cannot go on for a reason that passes by itself.
     pub fn is_held(&self) -> bool {
         !self.status.is_final() && self.stop.as_ref().is_some_and(StopReason::passes)
+    }
+
+    /// Whether it is yet to begin, and no vote covers it.
+    pub fn runs_uncovered(&self) -> bool {
+        self.approval.is_none() && self.under.is_none() && self.progress.running_since.is_none()
+    }
+
+    /// Whether this principal may let it go on where it is paused, of those who may control remediations at all. What a guard
+    /// stopped is weighed by a second person: one who decides on plans, and never whoever asked for it.
+    pub fn may_be_resumed_by(&self, who: &Principal) -> bool {
+        let guarded = self.stop.as_ref().is_some_and(StopReason::is_guard);
+        let second = who.name != self.request.requested_by && who.kind == PrincipalKind::Person;
+        !guarded || (second && who.may(Permission::Decide))
     }
 
     /// Messages that it moved and none of its `undos` has put back.
@@ -344,6 +373,7 @@ impl Remediation {
         } else if yes.len() >= approval.rule.votes as usize {
             self.decided_by = Some(yes.join(", "));
             self.status = Status::Approved;
+            self.stop = None;
         }
     }
 
@@ -351,6 +381,10 @@ impl Remediation {
         if let Some(approval) = &mut self.approval {
             approval.votes.retain(|vote| !voters.contains(&vote.by));
         }
+        self.wait_for_votes();
+    }
+
+    fn wait_for_votes(&mut self) {
         self.status = Status::PendingApproval;
         self.decided_by = None;
         self.approved_at = None;

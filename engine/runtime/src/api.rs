@@ -15,12 +15,12 @@ use clawback_playbooks::{Bound, Playbook};
 use clawback_store::{Filing, Refusal, RequestKey};
 use tokio::sync::mpsc;
 
+use crate::approval::{admission, approval_for, root};
 use crate::error::Error;
 use crate::identity::token_digest;
 use crate::planner::{self, Order, Planned};
 use crate::progress::Observer;
 use crate::site::Site;
-use crate::sweeps::Covered;
 
 /// What a face asks to remediate.
 #[derive(Debug, Clone)]
@@ -166,8 +166,8 @@ impl Api {
         };
         let (plan, approval) = match planned? {
             Planned::Plan(plan, _) => {
-                let (approval, _) = approval_for(&self.site, &request, &bound, &plan).await?;
-                (Ok(plan), approval)
+                let decided = approval_for(&self.site, &request, &bound, &plan).await?;
+                (Ok(plan), decided.rule)
             }
             Planned::Refused(reason) => (Err(reason), None),
         };
@@ -192,12 +192,16 @@ impl Api {
         self.control(who, id, &Event::PauseRequested { by: who.name.clone() }).await
     }
 
-    /// Lets a paused remediation go on, if there is room for it; while the site is halted, once it is no more.
+    /// Lets a paused remediation go on, if there is room for it; while the site is halted, once it is no more. What a guard paused
+    /// is let go on by an approver who did not ask for it.
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         // Whoever lets it go on asks for it as much as whoever submitted it.
         allow_action(who, self.site.history.load(id).await?.request.action)?;
-        let resumed = self.site.history.resume(id, &self.site.throttles, who, self.site.now()).await;
+        let header = self.site.history.plan_header(id).await?;
+        let admission = admission(&self.site, header.as_ref().and_then(|header| header.terms.as_ref()));
+        let may_go_on = |paused: &Remediation| lifts(who, paused);
+        let resumed = self.site.history.resume(id, &admission, who, self.site.now(), may_go_on).await;
         resumed.map_err(|error| advised(id, error))
     }
 
@@ -430,6 +434,14 @@ pub(crate) fn allow_action(who: &Principal, action: Action) -> Result<(), Error>
     if action == Action::HardDelete { allow(who, Permission::Purge) } else { Ok(()) }
 }
 
+/// What a guard stopped is weighed by a second person: somebody who decides on plans, and never whoever asked for it.
+fn lifts(who: &Principal, paused: &Remediation) -> Result<(), Error> {
+    match paused.stop.as_ref().filter(|_| !paused.may_be_resumed_by(who)) {
+        Some(reason) => Err(Error::GuardStands { id: paused.id.clone(), name: who.name.clone(), rule: reason.rule() }),
+        None => Ok(()),
+    }
+}
+
 /// Checks a playbook against the stores and notifiers of the site.
 pub(crate) fn load(site: &Site, path: &str, source: &str) -> Result<Playbook, Error> {
     let stores = site.stores.keys().map(ToString::to_string).collect();
@@ -444,14 +456,6 @@ pub(crate) fn bind(site: &Site, request: &Request) -> Result<Bound, Error> {
     let playbook = site.library.check(&path, &request.playbook_source, None, None, site.limits)?;
     // Times relative to now mean the time of the submission's plan; they are frozen with the plan's targets.
     Ok(playbook.bind(&playbook.inputs_of(&request.inputs), request.as_of.unwrap_or(site.now()))?)
-}
-
-/// The remediation that was decided on: the first of a chain of retries.
-async fn root(site: &Site, mut remediation: Remediation) -> Result<Remediation, Error> {
-    while let Origin::Retry { of } = &remediation.request.origin {
-        remediation = site.history.load(of).await?;
-    }
-    Ok(remediation)
 }
 
 /// What the stores of these mailboxes say against an action, before it is done.
@@ -471,69 +475,6 @@ async fn obstacles(site: &Site, action: Action, mailboxes: &BTreeSet<(Arc<str>, 
     found
 }
 
-/// Whether this plan needs votes, and who has decided if not.
-pub(crate) async fn approval_for(
-    site: &Site,
-    request: &Request,
-    bound: &Bound,
-    plan: &PlanSummary,
-) -> Result<(Option<ApprovalRule>, Option<String>), Error> {
-    let requester = match request.source {
-        ActionSource::Schedule | ActionSource::Air => "automation".to_owned(),
-        _ => request.requested_by.clone(),
-    };
-    if plan.counts.remediable == 0 {
-        return Ok((None, Some(requester)));
-    }
-    let signed = site.vote_rules.required.asks(request.action);
-    // What was not searched is for a person to weigh, whatever the playbook says of the rest.
-    let incomplete = bound
-        .guards()
-        .stop_when
-        .asks_for_a_person(&plan.facts)
-        .then(|| bound.approval_rule().cloned().unwrap_or_default());
-    let rule = match &request.origin {
-        Origin::Fresh => bound
-            .approval_needed(&plan.facts, &plan.counts)
-            .then(|| bound.approval_rule().cloned())
-            .flatten()
-            .or(incomplete),
-        Origin::Undo { of } => {
-            let undone = site.history.load(of).await?;
-            let mut decided = root(site, undone).await?;
-            // Late copies went under the approval of the first, unless they had one of their own.
-            if let (Origin::Sweep { of }, None) = (&decided.request.origin, &decided.approval) {
-                decided = site.history.load(of).await?;
-            }
-            decided.approval.map(|approval| approval.rule)
-        }
-        Origin::Retry { of } => {
-            let retried = site.history.load(of).await?;
-            let decided = root(site, retried).await?;
-            let header = planner::header(site, request, bound)?;
-            match site.history.plan_header(&decided.id).await? {
-                Some(then) if !signed && header.acts_otherwise(&then).is_none() => {
-                    return Ok((None, decided.decided_by));
-                }
-                _ => Some(decided.approval.map(|approval| approval.rule).unwrap_or_default()),
-            }
-        }
-        Origin::Sweep { .. } if incomplete.is_some() => incomplete,
-        Origin::Sweep { of } => match crate::sweeps::approval(site, of, bound, plan).await? {
-            // Nobody has signed for the messages of this one.
-            Covered::By(_) if signed => site.history.load(of).await?.approval.map(|approval| approval.rule),
-            Covered::By(decided_by) => return Ok((None, Some(decided_by))),
-            Covered::Asks(rule) => Some(rule),
-            Covered::NotNeeded => None,
-        },
-    };
-    let rule = rule.or_else(|| signed.then(ApprovalRule::default));
-    let decided_by = rule.is_none().then_some(requester);
-    // As the site says now, also where the rule is that of an older remediation.
-    let approvals = &site.approvals;
-    let escalate_at = if approvals.escalate_to.is_empty() { 0.0 } else { approvals.escalate_at };
-    Ok((rule.map(|rule| rule.reminding(approvals.remind_at, escalate_at)), decided_by))
-}
 /// What is kept of a submission is shown in lists.
 fn check_lengths(submission: &Submission) -> Result<(), TooLong> {
     check_length("the name", LONGEST_NAME, submission.name.as_deref().unwrap_or_default())?;

@@ -92,6 +92,10 @@ pub enum Error {
     Halted(Halt),
     #[error("there is no room for it now: {0}; try again when one of those in progress has ended")]
     NoRoom(StopReason),
+    #[error(
+        "{id} was paused by the rule {rule}, and {name} may not let it go on: that takes a person with the role approver who did not ask for it"
+    )]
+    GuardStands { id: RemediationId, name: String, rule: &'static str },
     #[error("nothing could be searched: {detail}")]
     NothingSearched { detail: String },
     #[error(

@@ -5,6 +5,7 @@
 
 mod act;
 mod api;
+mod approval;
 mod audit;
 mod ballot;
 mod batch;

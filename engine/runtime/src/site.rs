@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp, VerificationKey};
+use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp, VerificationKey, WithoutAVote};
 use clawback_store::Store;
 
 use crate::error::Error;
@@ -42,6 +42,10 @@ pub struct Site {
     pub limits: Limits,
     /// How much may run at once.
     pub throttles: Throttles,
+    /// How much may be done without a vote.
+    pub without_a_vote: WithoutAVote,
+    /// Whether a suggestion from outside may run without one, where its playbook asks for none.
+    pub suggestions_without_a_vote: bool,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random bits for identifiers.

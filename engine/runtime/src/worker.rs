@@ -9,6 +9,7 @@ use clawback_store::{Lease, PlanProof, StoreError, see_through};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::approval::{self, Decided};
 use crate::batch;
 use crate::control::Control;
 use crate::crew::Crew;
@@ -431,7 +432,11 @@ impl Worker {
             Next::Expire => self.record(lease, &Event::Expired).await,
             Next::Start => match going.prove(site, remediation).await? {
                 Some(reason) => self.record(lease, &Event::Paused { reason }).await,
-                None => Ok(history.start(lease, &site.throttles, AUTOMATION, site.now()).await?),
+                None => {
+                    let terms = going.proven.as_ref().and_then(|proven| proven.header.terms.as_ref());
+                    let admission = approval::admission(site, terms);
+                    Ok(history.start(lease, &admission, AUTOMATION, site.now()).await?)
+                }
             },
             Next::Release => self.record(lease, &Event::Released).await,
             Next::StartBatch { number, first, targets } => {
@@ -542,7 +547,8 @@ impl Worker {
             let detail = "the `when` of the playbook's remediate step does not hold for this plan".to_owned();
             return self.record(lease, &Event::PlanRefused { reason: StopReason::PlanFailed { detail } }).await;
         }
-        let (approval, decided_by) = crate::api::approval_for(site, request, &bound, &plan).await?;
+        let Decided { rule: approval, by: decided_by, under } =
+            approval::approval_for(site, request, &bound, &plan).await?;
         let verify = bound.verifies(&plan.facts, &plan.counts);
         let event = Event::Planned {
             plan,
@@ -550,6 +556,7 @@ impl Worker {
             verify,
             approval,
             decided_by,
+            under,
         };
         let (history, now) = (&site.history, site.now());
         Ok(history.freeze_plan(&remediation.id, lease, (&header, parts.as_ref()), AUTOMATION, &event, now).await?)

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use clawback_model::{Actor, Crowd, Event, Remediation, RemediationId, StopReason, Throttles, Timestamp};
+use clawback_model::{
+    Actor, ApprovalRule, Crowd, Event, Remediation, RemediationId, StopReason, Throttles, Timestamp, WithoutAVote,
+};
 
+use crate::budgets;
 use crate::chain;
 use crate::dialect::Tx;
 use crate::error::StoreError;
@@ -19,24 +22,38 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 const WAITING: &str = "SELECT number FROM remediations WHERE status = 'approved' AND due_at > $1 ORDER BY CASE severity \
     WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 100";
 
+/// The site's rules on what may start.
+#[derive(Debug, Clone)]
+pub struct Admission<'a> {
+    /// How much may be in progress.
+    pub throttles: &'a Throttles,
+    /// How much may be done without a vote.
+    pub without_a_vote: &'a WithoutAVote,
+    /// What is asked for where that is too much.
+    pub approval: ApprovalRule,
+}
+
 impl Store {
-    /// Starts an approved remediation, or lets it wait for its turn, or leaves it to a person: as `throttles` decide. Where votes
-    /// stand no more, it waits for others.
+    /// Starts an approved remediation, or lets it wait for its turn, or leaves it to a person: as the site's rules decide. Where
+    /// votes stand no more, it waits for others; where it has none and needs some, it asks for them.
     #[tracing::instrument(name = "store.remediations.start", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn start(
         &self,
         lease: &Lease,
-        throttles: &Throttles,
+        site: &Admission<'_>,
         actor: impl Into<Actor<'_>>,
         at: Timestamp,
     ) -> Result<Remediation, StoreError> {
         let actor = actor.into();
         let mut tx = self.write().await?;
-        let locked = lock(&mut tx, &lease.remediation, Some(lease)).await?;
-        let event = match lapsed(&mut tx, &locked).await? {
+        let mut locked = lock(&mut tx, &lease.remediation, Some(lease)).await?;
+        let mut event = match lapsed(&mut tx, &locked).await? {
             Some(voided) => voided,
-            None => throttles.start(&crowd(&mut tx, &locked, throttles, at).await?),
+            None => site.throttles.start(&crowd(&mut tx, &locked, site.throttles, at).await?),
         };
+        if matches!(event, Event::Started | Event::Held { .. }) {
+            (locked, event) = covered(&mut tx, locked, event, site, actor, at).await?;
+        }
         let waits_on = matches!((&event, &locked.remediation.stop), (Event::Held { reason }, Some(known))
             if reason.rule() == known.rule());
         let number = locked.number;
@@ -50,31 +67,35 @@ impl Store {
         Ok(after.remediation)
     }
 
-    /// Lets a paused remediation go on, if there is room for it now. One that has not begun waits for votes again where some stand
-    /// no more.
+    /// Lets a paused remediation go on, if there is room for it now. One that has not begun waits for votes where some stand no
+    /// more, or where it has none and needs some. `refuse` says first whether it may be resumed.
     #[tracing::instrument(name = "store.remediations.resume", skip_all, fields(remediation.id = %id))]
     pub async fn resume<E: From<StoreError> + From<StopReason>>(
         &self,
         id: &RemediationId,
-        throttles: &Throttles,
+        site: &Admission<'_>,
         actor: impl Into<Actor<'_>>,
         at: Timestamp,
+        refuse: impl FnOnce(&Remediation) -> Result<(), E>,
     ) -> Result<Remediation, E> {
         let actor = actor.into();
         let mut tx = self.write().await?;
-        let locked = lock(&mut tx, id, None).await?;
+        let mut locked = lock(&mut tx, id, None).await?;
         let event = Event::Resumed { by: actor.name.to_owned() };
         // Whether it can be resumed at all comes first.
         locked.remediation.apply(&event, at).map_err(StoreError::from)?;
+        refuse(&locked.remediation)?;
         let voided = lapsed(&mut tx, &locked).await?.filter(|_| locked.remediation.progress.next_batch == 0);
         let event = if let Some(voided) = voided {
             voided
         } else {
-            let crowd = crowd(&mut tx, &locked, throttles, at).await?;
-            if let Some(reason) = throttles.room(&crowd) {
+            let crowd = crowd(&mut tx, &locked, site.throttles, at).await?;
+            if let Some(reason) = site.throttles.room(&crowd) {
                 return Err(reason.into());
             }
-            event
+            let decided;
+            (locked, decided) = covered(&mut tx, locked, event, site, actor, at).await?;
+            decided
         };
         let next = write(&mut tx, locked, actor, &event, at).await?;
         tx.commit().await?;
@@ -91,6 +112,27 @@ async fn lapsed(tx: &mut Tx, locked: &Locked) -> Result<Option<Event>, StoreErro
     }
     let voters = approval.lapsed(locked.remediation.request.action, &now);
     Ok((!voters.is_empty()).then_some(Event::VotesVoided { voters }))
+}
+
+/// What becomes of an event that begins a remediation for which nobody has voted: it is counted, or asks for votes instead. The
+/// transaction has its turn in the chain.
+async fn covered(
+    tx: &mut Tx,
+    locked: Locked,
+    event: Event,
+    site: &Admission<'_>,
+    actor: Actor<'_>,
+    at: Timestamp,
+) -> Result<(Locked, Event), StoreError> {
+    let used = budgets::used(tx, &locked, site.without_a_vote, at).await?;
+    if let Some(reason) = site.without_a_vote.check(&used) {
+        return Ok((locked, Event::VoteRequired { reason, approval: site.approval.clone() }));
+    }
+    if used.is_empty() || matches!(event, Event::Held { .. }) {
+        return Ok((locked, event));
+    }
+    let counted = Event::Counted { counted: used.into_iter().map(|one| one.adds).collect() };
+    Ok((write(tx, locked, actor, &counted, at).await?, event))
 }
 
 async fn crowd(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Timestamp) -> Result<Crowd, StoreError> {

@@ -15,6 +15,7 @@ mod accounts;
 mod admission;
 mod answers;
 mod attempts;
+mod budgets;
 mod bulk;
 mod chain;
 mod dialect;
@@ -53,6 +54,7 @@ mod words;
 mod work;
 
 pub use accounts::Account;
+pub use admission::Admission;
 pub use answers::{Earlier, RequestKey};
 pub use attempts::Wrong;
 pub use chain::Entry;

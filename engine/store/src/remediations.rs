@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 
 use crate::admission;
 use crate::answers::{self, RequestKey};
+use crate::budgets;
 use crate::chain;
 use crate::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
@@ -289,7 +290,7 @@ async fn write_details(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     match event {
-        Event::Planned { .. } => {
+        Event::Planned { .. } | Event::VoteRequired { .. } => {
             let Some(asked) = &next.approval else { return Ok(()) };
             let values = [
                 asked.id.as_str().into(),
@@ -310,6 +311,7 @@ async fn write_details(
             )
             .await?;
         }
+        Event::Counted { counted } => budgets::note(tx, number, counted, at).await?,
         Event::Voted { vote } => {
             let values = [
                 seq.into(),

@@ -33,6 +33,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (16, "log", include_str!("../migrations/sqlite/0016_log.sql")),
     (17, "told_sessions", include_str!("../migrations/sqlite/0017_told_sessions.sql")),
     (18, "credentials", include_str!("../migrations/sqlite/0018_credentials.sql")),
+    (19, "counted", include_str!("../migrations/sqlite/0019_counted.sql")),
     (20, "texts", include_str!("../migrations/sqlite/0020_texts.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -54,6 +55,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (16, "log", include_str!("../migrations/postgres/0016_log.sql")),
     (17, "told_sessions", include_str!("../migrations/postgres/0017_told_sessions.sql")),
     (18, "credentials", include_str!("../migrations/postgres/0018_credentials.sql")),
+    (19, "counted", include_str!("../migrations/postgres/0019_counted.sql")),
     (20, "texts", include_str!("../migrations/postgres/0020_texts.sql")),
 ];
 

@@ -230,7 +230,7 @@ impl Month {
             };
             let verdict = *self.verdicts.entry(waiting.id.clone()).or_insert(verdict);
             if waiting.status == Status::Paused {
-                self.world.api.resume(&ann(), &waiting.id).await.unwrap();
+                self.world.api.resume(&ben(), &waiting.id).await.unwrap();
             } else if let (Some(decision), true) = (verdict, self.chance.one_in(8)) {
                 self.world.api.decide(&ben(), &waiting.id, decision, None, None).await.unwrap();
             }

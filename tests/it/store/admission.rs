@@ -1,8 +1,12 @@
 //! Who may be in progress: places are never given twice, whoever asks at the same time, and who waits is woken.
 
-use clawback_model::{Event, Origin, RemediationId, Status, StopReason, Throttles, Timestamp};
+use std::sync::LazyLock;
+
+use clawback_model::{
+    ApprovalRule, Event, Origin, RemediationId, Status, StopReason, Throttles, Timestamp, WithoutAVote,
+};
 use clawback_runtime::Error;
-use clawback_store::Lease;
+use clawback_store::{Admission, Lease};
 
 use super::harness::{Database, TTL, targets};
 
@@ -10,6 +14,12 @@ const NOW: Timestamp = Timestamp(2_000_300);
 
 fn throttles(in_progress: u64) -> Throttles {
     Throttles { in_progress, ..Throttles::default() }
+}
+
+/// These limits, and no others.
+fn only(throttles: &Throttles) -> Admission<'_> {
+    static FREE: LazyLock<WithoutAVote> = LazyLock::new(WithoutAVote::unlimited);
+    Admission { throttles, without_a_vote: &FREE, approval: ApprovalRule::default() }
 }
 
 /// Planned without a vote, each a selection of its own.
@@ -29,7 +39,7 @@ async fn the_last_place_is_given_once() {
         }
         let starts = waiting.iter().map(|(_, lease)| {
             let (store, lease) = (database.store.clone(), lease.clone());
-            tokio::spawn(async move { store.start(&lease, &throttles(2), "automation", NOW).await.unwrap() })
+            tokio::spawn(async move { store.start(&lease, &only(&throttles(2)), "automation", NOW).await.unwrap() })
         });
         let mut started = 0;
         for start in starts.collect::<Vec<_>>() {
@@ -49,9 +59,9 @@ async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
         let store = &database.store;
         let (first, running) = approved(&database, 1).await;
         let (second, waiting) = approved(&database, 2).await;
-        store.start(&running, &throttles(1), "automation", NOW).await.unwrap();
+        store.start(&running, &only(&throttles(1)), "automation", NOW).await.unwrap();
         for _ in 0..3 {
-            let held = store.start(&waiting, &throttles(1), "automation", NOW).await.unwrap();
+            let held = store.start(&waiting, &only(&throttles(1)), "automation", NOW).await.unwrap();
             assert!(held.is_held() && held.status == Status::Approved);
         }
         let told = store.events(&second).await.unwrap().into_iter().filter(|entry| entry.link.kind == "held").count();
@@ -62,13 +72,13 @@ async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
         store.record(&first, Some(&running), "automation", &paused, NOW).await.unwrap();
         let (woken, lease) = store.claim_due("b", NOW, TTL).await.unwrap().unwrap();
         assert_eq!(woken.id, second, "{}", database.name);
-        let started = store.start(&lease, &throttles(1), "automation", NOW).await.unwrap();
+        let started = store.start(&lease, &only(&throttles(1)), "automation", NOW).await.unwrap();
         assert_eq!((started.status, started.stop), (Status::InProgress, None));
 
         // Now there is no room for the first.
-        let refused = store.resume::<Error>(&first, &throttles(1), "ann", NOW).await.unwrap_err();
+        let refused = store.resume::<Error>(&first, &only(&throttles(1)), "ann", NOW, |_| Ok(())).await.unwrap_err();
         assert!(matches!(refused, Error::NoRoom(StopReason::InProgress { limit: 1, running: 1 })), "{refused:?}");
-        let resumed = store.resume::<Error>(&first, &throttles(2), "ann", NOW).await.unwrap();
+        let resumed = store.resume::<Error>(&first, &only(&throttles(2)), "ann", NOW, |_| Ok(())).await.unwrap();
         assert_eq!(resumed.status, Status::InProgress);
         store.verify(None, |_| {}).await.unwrap();
     }
@@ -81,15 +91,15 @@ async fn the_same_selection_is_found_while_it_counts() {
         let site = Throttles::default();
         let at = |minutes: u64| NOW.plus(std::time::Duration::from_mins(minutes));
         let (first, lease) = database.planned(1, &targets(8), None).await;
-        let started = store.start(&lease, &site, "automation", at(0)).await.unwrap();
+        let started = store.start(&lease, &only(&site), "automation", at(0)).await.unwrap();
         assert_eq!(started.status, Status::InProgress);
         let (_, lease) = database.planned(2, &targets(8), None).await;
-        let again = store.start(&lease, &site, "automation", at(59)).await.unwrap();
+        let again = store.start(&lease, &only(&site), "automation", at(59)).await.unwrap();
         let Some(StopReason::SameSelection { other, minutes: 60, .. }) = &again.stop else { panic!("{again:?}") };
         assert_eq!((other, again.status), (&first, Status::Paused));
         // Paused before it began, the second is no reason for the third, and the first is too old by now.
         let (_, lease) = database.planned(3, &targets(8), None).await;
-        let later = store.start(&lease, &site, "automation", at(61)).await.unwrap();
+        let later = store.start(&lease, &only(&site), "automation", at(61)).await.unwrap();
         assert_eq!(later.status, Status::InProgress, "{}: {:?}", database.name, later.stop);
         store.verify(None, |_| {}).await.unwrap();
     }
@@ -101,7 +111,7 @@ async fn what_was_taken_back_may_run_again() {
         let store = &database.store;
         let site = Throttles::default();
         let (first, lease) = database.planned(1, &targets(8), None).await;
-        store.start(&lease, &site, "automation", NOW).await.unwrap();
+        store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
         let undo = database
             .submit_as(2, |request| {
                 request.origin = Origin::Undo { of: first.clone() };
@@ -111,12 +121,12 @@ async fn what_was_taken_back_may_run_again() {
         let undoing = database.claim(&undo).await;
         database.plan(&undo, &undoing, &targets(8), None).await;
         let (_, lease) = database.planned(3, &targets(8), None).await;
-        let before = store.start(&lease, &site, "automation", NOW).await.unwrap();
+        let before = store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
         assert_eq!(before.status, Status::Paused, "the undo has not begun");
-        let undone = store.start(&undoing, &site, "automation", NOW).await.unwrap();
+        let undone = store.start(&undoing, &only(&site), "automation", NOW).await.unwrap();
         assert_eq!(undone.status, Status::InProgress, "what takes back is never the same");
         let (_, lease) = database.planned(4, &targets(8), None).await;
-        let after = store.start(&lease, &site, "automation", NOW).await.unwrap();
+        let after = store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
         assert_eq!(after.status, Status::InProgress, "{}: {:?}", database.name, after.stop);
         store.verify(None, |_| {}).await.unwrap();
     }
@@ -128,9 +138,9 @@ async fn a_very_large_one_keeps_the_others_waiting() {
         let store = &database.store;
         let site = Throttles { exclusive_above: 7, ..Throttles::default() };
         let (large, lease) = approved(&database, 1).await;
-        store.start(&lease, &site, "automation", NOW).await.unwrap();
+        store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
         let (_, lease) = approved(&database, 2).await;
-        let held = store.start(&lease, &site, "automation", NOW).await.unwrap();
+        let held = store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
         let told = StopReason::ExclusiveAbove { limit: 7, remediation: large, messages: 8 };
         assert_eq!(held.stop, Some(told), "{}", database.name);
     }

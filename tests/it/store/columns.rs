@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clawback_model::{
-    Action, ActionSource, ApprovalRule, Decision, Digest, Event, Id, Misfire, Origin, Overlap, Principal,
-    PrincipalKind, Remediation, Role, Round, SlotReason, Sweep, SweepApproval, Timestamp, Timetable,
+    Action, ActionSource, ApprovalRule, Counted, CountedBy, Decision, Digest, Event, Id, Misfire, Origin, Overlap,
+    Principal, PrincipalKind, Remediation, Role, Round, SlotReason, Sweep, SweepApproval, Timestamp, Timetable,
 };
 use clawback_runtime::SiteKey;
 use clawback_store::{
@@ -72,6 +72,7 @@ async fn history(database: &Database) {
     kept(database).await;
     scheduled(database).await;
     swept(database).await;
+    started_without_a_vote(database).await;
     let change = store.changes(None, 1).await.unwrap().remove(0);
     store.address(&[(change, vec!["soc".into()])], at(2_000_800)).await.unwrap();
     store.halt("a drill", "root", at(2_000_900)).await.unwrap();
@@ -108,6 +109,16 @@ async fn running(database: &Database) {
     database.report("node-1", &lanes[..2], 0, LaneEnd::Done).await.unwrap();
     database.report("node-1", &[], 0, LaneEnd::Done).await.unwrap();
     store.stop_lanes(&id, false).await.unwrap();
+}
+
+/// Counts towards the limits on what is done without a vote.
+async fn started_without_a_vote(database: &Database) {
+    let (id, lease) = database.planned(90, &targets(4), None).await;
+    let by = |by, name: &str| Counted { by, name: name.into(), messages: 4, mailboxes: 1 };
+    let counted = vec![by(CountedBy::Requester, "ann"), by(CountedBy::Sender, "eve@evil.example")];
+    for event in [Event::Counted { counted }, Event::Started] {
+        database.store.record(&id, Some(&lease), "automation", &event, at(2_000_300)).await.unwrap();
+    }
 }
 
 /// Deleted for good, and kept before.

@@ -364,7 +364,8 @@ pub(crate) fn planned(
     let whole = hasher.finish();
     let plan = PlanSummary { digest: whole.digest, counts, facts: PlanFacts::default() };
     let decided_by = approval.is_none().then(|| "ann".to_owned());
-    (Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by }, whole.parts)
+    let under = None;
+    (Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by, under }, whole.parts)
 }
 
 /// Every tenth fails, the others are moved.

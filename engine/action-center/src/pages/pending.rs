@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
-use clawback_model::{Decision, Permission, PlanDigest, Remediation, RemediationId, Status, Timestamp};
+use clawback_model::{Decision, Permission, PlanDigest, Remediation, RemediationId, Status, Timestamp, visible};
 use clawback_runtime::Ballot;
 use clawback_store::HistoryFilter;
 use maud::{Markup, html};
@@ -82,7 +82,8 @@ fn row(remediation: &Remediation) -> Markup {
                 input type="checkbox" name="pick" value=(pick) aria-label={ "Decide on " (request.name) };
             } }
             td { (layout::link(remediation)) }
-            td { (layout::status(remediation.status)) }
+            td { (layout::status(remediation.status))
+                @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } } }
             td { (request.action) }
             td { (layout::selection(&request.selection_in_words())) }
             td { (request.severity.as_str()) }

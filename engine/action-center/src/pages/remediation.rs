@@ -161,7 +161,8 @@ fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) -> Markup {
     if frame.may(Permission::Control) {
         match remediation.status {
             Status::InProgress | Status::Approved => verbs.extend(["pause", "cancel"]),
-            Status::Paused => verbs.extend(["resume", "cancel"]),
+            Status::Paused if remediation.may_be_resumed_by(&frame.who) => verbs.extend(["resume", "cancel"]),
+            Status::Paused => verbs.push("cancel"),
             Status::PendingApproval => verbs.extend(["replan", "cancel"]),
             Status::Queued | Status::Planning => verbs.push("cancel"),
             _ => {}
@@ -177,7 +178,10 @@ fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) -> Markup {
             verbs.push("retry");
         }
     }
-    html! { @if !verbs.is_empty() { div .row { @for verb in verbs {
+    let waits = remediation.status == Status::Paused && !remediation.may_be_resumed_by(&frame.who);
+    html! {
+    @if waits { p .note.wait { "A rule paused it, so an approver who did not ask for it decides whether it goes on." } }
+    @if !verbs.is_empty() { div .row { @for verb in verbs {
         form method="post" action={ "/remediations/" (remediation.id) "/" (verb) } {
             (layout::form_token(frame))
             button class=[(verb == "cancel").then_some("danger")] { (words(verb)) }

@@ -44,6 +44,12 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     if let Some(result) = machine::signed_votes(&config) {
         report.add("signed votes", result)?;
     }
+    for sentence in config.without_a_vote.in_words() {
+        report.add("without a vote", Ok(sentence))?;
+    }
+    let suggestions =
+        if config.suggestions.without_a_vote { "as their playbooks say" } else { "always ask for a vote" };
+    report.add("suggestions", Ok(suggestions.to_owned()))?;
     match site(&config, Stores::None).await {
         Err(failure) => report.add("database", Err(failure))?,
         Ok(site) => {

@@ -48,7 +48,7 @@ fn planned(remediable: u64, approval: Option<ApprovalRule>) -> Event {
         stop_when: StopWhen { failed_ratio: Some(0.1), ..StopWhen::default() },
         ..Guards::default()
     };
-    Event::Planned { plan: plan(remediable), guards, verify: true, approval, decided_by: None }
+    Event::Planned { plan: plan(remediable), guards, verify: true, approval, decided_by: None, under: None }
 }
 
 fn vote(by: &str, decision: Decision) -> Event {
@@ -78,6 +78,8 @@ fn events() -> Vec<Event> {
         vote("ben", Decision::Reject),
         Event::Expired,
         Event::VotesVoided { voters: vec![by("ben")] },
+        Event::VoteRequired { reason: StopReason::Targets { limit: 1, planned: 2 }, approval: ApprovalRule::default() },
+        Event::Counted { counted: vec![] },
         Event::Started,
         Event::BatchStarted { number: 0, first: 0, targets: 10 },
         batch(10, 0, 0),
@@ -360,7 +362,7 @@ fn how_it_ends_is_a_matter_of_failures_confirmation_and_completeness() {
     // Nothing was found in what could be searched.
     let empty = PlanSummary { facts: unsearched, ..plan(0) };
     let (guards, verify, approval, decided_by) = (Guards::default(), true, None, None);
-    let planned = Event::Planned { plan: empty, guards, verify, approval, decided_by };
+    let planned = Event::Planned { plan: empty, guards, verify, approval, decided_by, under: None };
     assert_eq!(after(&[Event::PlanningStarted, planned]).status, Status::PartiallyCompleted);
 }
 

@@ -54,11 +54,12 @@ impl Tally {
 }
 
 /// Tables whose rows each belong to one remediation and are counted while it is looked at.
-const COUNTED: [&str; 11] = [
+const COUNTED: [&str; 12] = [
     "alerts",
     "investigations",
     "approvals",
     "votes",
+    "counted",
     "plans",
     "batches",
     "reminders",

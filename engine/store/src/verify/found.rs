@@ -55,6 +55,8 @@ pub enum Found {
     State { remediation: String, what: &'static str },
     #[error("the votes on {remediation} differ from its events: see event {event}")]
     Vote { remediation: String, event: i64 },
+    #[error("what {remediation} counts towards the limits on what is done without a vote differs from its events")]
+    Counted { remediation: String },
     #[error("batch {number} of {remediation} differs from its events")]
     Batch { remediation: String, number: u32 },
     #[error("the plan of {remediation} is missing")]

@@ -12,6 +12,7 @@ use super::beside::{Beside, Tally};
 use super::found::{Found, VerifyError};
 use super::site::Facts;
 use super::{PAGE, Verified};
+use crate::budgets;
 use crate::chain;
 use crate::dialect::{Row, Tx};
 use crate::history::{Batch, read_batch};
@@ -36,6 +37,8 @@ struct Story {
     votes: Vec<(i64, [Option<String>; 4], i64)>,
     batches: Vec<Batch>,
     planned_at: Timestamp,
+    /// The rows that its starts without a vote must have left.
+    counted: Vec<(String, String, i64, i64, i64)>,
     cancelled: Option<Digest>,
 }
 
@@ -72,10 +75,12 @@ pub(super) async fn check_all(
         }
         words.add(number, fold);
         check_votes(tx, fold, &story).await?;
+        check_counted(tx, fold, &story, number).await?;
         let beside =
             Beside { fold, number, actor: &story.actor, submitted: story.submitted, asked: story.asked.as_ref(), now };
         beside.check(tx, facts, &mut tally).await?;
         tally.add("votes", story.votes.len());
+        tally.add("counted", story.counted.len());
         tally.add("batches", story.batches.len());
         let removed = facts.removed.contains_key(&id);
         tally.add("removals", usize::from(removed));
@@ -137,11 +142,14 @@ async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
 impl Story {
     fn add(&mut self, seq: i64, at: Timestamp, event: Event) {
         match event {
-            Event::Planned { .. } => {
-                self.planned_at = at;
+            Event::Planned { .. } | Event::VoteRequired { .. } => {
+                if matches!(event, Event::Planned { .. }) {
+                    self.planned_at = at;
+                }
                 let asked = self.fold.as_ref().and_then(|fold| fold.approval.clone());
                 self.asked = asked.map(|asked| (asked, at)).or_else(|| self.asked.take());
             }
+            Event::Counted { counted } => self.counted.extend(counted.iter().map(|one| budgets::row(one, at))),
             Event::Voted { vote } => {
                 let texts = [Some(vote.by), Some(word(&vote.decision)), Some(vote.digest.to_string()), vote.comment];
                 self.votes.push((seq, texts, vote.at.0));
@@ -248,6 +256,16 @@ async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(
         Some((event, ..)) => differs(*event),
         None => Ok(()),
     }
+}
+
+/// What counts towards the limits on what is done without a vote.
+async fn check_counted(tx: &mut Tx, fold: &Remediation, story: &Story, number: i64) -> Result<(), VerifyError> {
+    let mut expected = story.counted.clone();
+    expected.sort();
+    if budgets::of(tx, number).await? == expected {
+        return Ok(());
+    }
+    Err(Found::Counted { remediation: fold.id.to_string() }.into())
 }
 
 async fn check_batches(

@@ -1,0 +1,315 @@
+//! How much may be done without a vote: what one requester, service, playbook or sender may have in an hour and in a day, over
+//! all remediations of the site, so that nobody gets around the second person by asking in small pieces.
+
+use serde::{Deserialize, Serialize};
+
+use crate::guard::StopReason;
+
+/// What is counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CountedBy {
+    /// The person who asked.
+    Requester,
+    /// The service that asked; `automation` for what a schedule began.
+    Service,
+    /// The playbook, whoever asked.
+    Playbook,
+    /// The From address of the messages, in lower case.
+    Sender,
+}
+
+impl CountedBy {
+    /// Every one, in the order in which they are asked.
+    pub const ALL: [Self; 4] = [Self::Requester, Self::Service, Self::Playbook, Self::Sender];
+
+    /// The word used in the configuration, JSON and SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requester => "requester",
+            Self::Service => "service",
+            Self::Playbook => "playbook",
+            Self::Sender => "sender",
+        }
+    }
+}
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unit {
+    /// Messages that are acted on.
+    Messages,
+    /// Mailboxes with such messages, each once a remediation.
+    Mailboxes,
+    /// Remediations that start.
+    Remediations,
+}
+
+impl Unit {
+    /// Every one.
+    pub const ALL: [Self; 3] = [Self::Messages, Self::Mailboxes, Self::Remediations];
+
+    /// The word used in the configuration and in sentences.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Messages => "messages",
+            Self::Mailboxes => "mailboxes",
+            Self::Remediations => "remediations",
+        }
+    }
+}
+
+/// A time over which is counted, back from a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Window {
+    Hour,
+    Day,
+}
+
+impl Window {
+    /// Every one.
+    pub const ALL: [Self; 2] = [Self::Hour, Self::Day];
+
+    /// How long it is.
+    pub const fn duration(self) -> std::time::Duration {
+        match self {
+            Self::Hour => std::time::Duration::from_hours(1),
+            Self::Day => std::time::Duration::from_hours(24),
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "an hour",
+            Self::Day => "a day",
+        }
+    }
+}
+
+/// What one start adds to one count. Stored in the history.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Counted {
+    /// What it is counted by.
+    pub by: CountedBy,
+    /// Which requester, service, playbook or sender.
+    pub name: String,
+    /// Messages that are acted on.
+    pub messages: u64,
+    /// Mailboxes.
+    pub mailboxes: u64,
+}
+
+/// Sums over a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    /// Messages.
+    pub messages: u64,
+    /// Mailboxes, each once a remediation.
+    pub mailboxes: u64,
+    /// Remediations.
+    pub remediations: u64,
+}
+
+impl Amount {
+    const fn of(self, unit: Unit) -> u64 {
+        match unit {
+            Unit::Messages => self.messages,
+            Unit::Mailboxes => self.mailboxes,
+            Unit::Remediations => self.remediations,
+        }
+    }
+}
+
+/// What one start would add to a count, and what the count has had in the hour and in the day before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// What it adds.
+    pub adds: Counted,
+    /// Had in the last hour.
+    pub hour: Amount,
+    /// Had in the last day.
+    pub day: Amount,
+}
+
+/// `[without-a-vote]`: what may be done without a vote. A limit that is left out is the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct WithoutAVote {
+    /// Whether it is limited at all, beside what playbooks ask.
+    pub limited: bool,
+    /// One person.
+    pub requester: Windows,
+    /// One service, and the site's automation.
+    pub service: Windows,
+    /// One playbook.
+    pub playbook: Windows,
+    /// One sender of messages.
+    pub sender: Windows,
+}
+
+/// Limits by window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Windows {
+    pub hour: Limited,
+    pub day: Limited,
+}
+
+/// Limits on one window; none: the default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Limited {
+    pub messages: Option<u64>,
+    pub mailboxes: Option<u64>,
+    pub remediations: Option<u64>,
+}
+
+impl Default for WithoutAVote {
+    fn default() -> Self {
+        let unnamed = Windows::default();
+        Self { limited: true, requester: unnamed, service: unnamed, playbook: unnamed, sender: unnamed }
+    }
+}
+
+impl WithoutAVote {
+    /// Nothing is limited, and nothing is counted.
+    pub fn unlimited() -> Self {
+        Self { limited: false, ..Self::default() }
+    }
+
+    /// The limit on one count. By default a person may have in an hour what one plan of the shipped `remove-handpicked` may
+    /// have, in as many mailboxes, and three times that in a day; the site's automation what the shipped schedule takes in the same
+    /// times, and room beside it.
+    pub fn limit(&self, by: CountedBy, window: Window, unit: Unit) -> u64 {
+        let windows = match by {
+            CountedBy::Requester => self.requester,
+            CountedBy::Service => self.service,
+            CountedBy::Playbook => self.playbook,
+            CountedBy::Sender => self.sender,
+        };
+        let named = match window {
+            Window::Hour => windows.hour,
+            Window::Day => windows.day,
+        };
+        let named = match unit {
+            Unit::Messages => named.messages,
+            Unit::Mailboxes => named.mailboxes,
+            Unit::Remediations => named.remediations,
+        };
+        named.unwrap_or(match (by, window, unit) {
+            (CountedBy::Requester, Window::Hour, Unit::Remediations) => 30,
+            (CountedBy::Requester, Window::Day, Unit::Remediations) => 100,
+            (CountedBy::Requester, Window::Hour, _) => 100,
+            (CountedBy::Requester, Window::Day, _) => 300,
+            (_, Window::Hour, Unit::Remediations) => 60,
+            (_, Window::Day, Unit::Remediations) => 500,
+            (CountedBy::Service | CountedBy::Playbook, Window::Hour, _) => 300,
+            (CountedBy::Sender, Window::Hour, _) => 200,
+            (CountedBy::Service | CountedBy::Playbook, Window::Day, _) => 5_000,
+            (CountedBy::Sender, Window::Day, _) => 1_000,
+        })
+    }
+
+    /// The first limit that a start without a vote would break.
+    pub fn check(&self, used: &[Used]) -> Option<StopReason> {
+        if !self.limited {
+            return None;
+        }
+        used.iter().find_map(|one| {
+            Window::ALL.into_iter().find_map(|window| {
+                let had = match window {
+                    Window::Hour => one.hour,
+                    Window::Day => one.day,
+                };
+                let adds = Amount { messages: one.adds.messages, mailboxes: one.adds.mailboxes, remediations: 1 };
+                Unit::ALL.into_iter().find_map(|unit| {
+                    let (limit, used, adds) = (self.limit(one.adds.by, window, unit), had.of(unit), adds.of(unit));
+                    let (by, name) = (one.adds.by, one.adds.name.clone());
+                    let reason = StopReason::WithoutAVote { by, name, unit, limit, window, used, adds };
+                    (used.saturating_add(adds) > limit).then_some(reason)
+                })
+            })
+        })
+    }
+
+    /// The limits in words, a sentence for each count.
+    pub fn in_words(&self) -> Vec<String> {
+        if !self.limited {
+            return vec!["without a limit beside what playbooks ask".to_owned()];
+        }
+        let sentence = |by: CountedBy| {
+            let windows = Window::ALL.map(|window| {
+                let limits = Unit::ALL.map(|unit| format!("{} {}", self.limit(by, window, unit), unit.as_str()));
+                format!("{} {}", limits.join(", "), window.as_str())
+            });
+            format!("one {} has at most {}", by.as_str(), windows.join("; "))
+        };
+        CountedBy::ALL.map(sentence).to_vec()
+    }
+}
+
+/// What a start without a vote met, in words.
+pub(crate) fn in_words(name: &str, unit: Unit, limit: u64, window: Window, used: u64, adds: u64) -> String {
+    let (unit, window) = (unit.as_str(), window.as_str());
+    format!(
+        "asks for a vote: {name} has had {used} of {limit} {unit} within {window} without one, and this would be {adds} more"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn used(by: CountedBy, hour: u64, day: u64, adds: u64) -> Used {
+        let amount = |messages| Amount { messages, mailboxes: 1, remediations: 1 };
+        let adds = Counted { by, name: "ann".into(), messages: adds, mailboxes: 1 };
+        Used { adds, hour: amount(hour), day: amount(day) }
+    }
+
+    #[test]
+    fn the_last_message_within_a_limit_is_free_and_the_next_asks_for_a_vote() {
+        let site = WithoutAVote::default();
+        assert_eq!(site.check(&[used(CountedBy::Requester, 94, 94, 6)]), None);
+        let said = site.check(&[used(CountedBy::Requester, 95, 95, 6)]).unwrap().to_string();
+        assert_eq!(
+            said,
+            "without-a-vote: asks for a vote: ann has had 95 of 100 messages within an hour without one, and this would be 6 more"
+        );
+        let said = site.check(&[used(CountedBy::Requester, 0, 300, 1)]).unwrap().to_string();
+        assert!(said.contains("300 of 300 messages within a day"), "{said}");
+        assert_eq!(WithoutAVote::unlimited().check(&[used(CountedBy::Requester, 9_000, 9_000, 6)]), None);
+    }
+
+    #[test]
+    fn mailboxes_and_remediations_are_limited_too_and_a_count_has_its_own_limits() {
+        let few = Limited { mailboxes: Some(1), ..Limited::default() };
+        let site = WithoutAVote { sender: Windows { hour: few, ..Windows::default() }, ..WithoutAVote::default() };
+        assert_eq!(site.check(&[used(CountedBy::Requester, 1, 1, 1)]), None);
+        let said = site.check(&[used(CountedBy::Requester, 1, 1, 1), used(CountedBy::Sender, 1, 1, 1)]).unwrap();
+        assert!(said.to_string().contains("1 of 1 mailboxes within an hour"), "{said}");
+        let none = Limited { remediations: Some(0), ..Limited::default() };
+        let site = WithoutAVote { playbook: Windows { day: none, ..Windows::default() }, ..WithoutAVote::default() };
+        assert!(site.check(&[used(CountedBy::Playbook, 0, 0, 0)]).is_some(), "0: never without a vote");
+    }
+
+    #[test]
+    fn a_limit_that_is_left_out_is_the_default_and_a_key_that_is_unknown_is_refused() {
+        let read = |text: serde_json::Value| serde_json::from_value::<WithoutAVote>(text);
+        let site = read(serde_json::json!({ "requester": { "hour": { "messages": 7 } } })).unwrap();
+        assert_eq!(site.limit(CountedBy::Requester, Window::Hour, Unit::Messages), 7);
+        assert_eq!(site.limit(CountedBy::Requester, Window::Day, Unit::Messages), 300);
+        assert_eq!(site.limit(CountedBy::Requester, Window::Hour, Unit::Mailboxes), 100);
+        assert!(read(serde_json::json!({ "requester": { "week": {} } })).is_err());
+        assert_eq!(site.in_words().len(), 4);
+        assert!(
+            site.in_words()[0]
+                .starts_with("one requester has at most 7 messages, 100 mailboxes, 30 remediations an hour; 300")
+        );
+    }
+}
