@@ -135,6 +135,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
     match error {
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated"),
         Error::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden"),
+        Error::Unowned(_) => (StatusCode::FORBIDDEN, "own-credential"),
+        Error::MoreThanItBrings { .. } => (StatusCode::FORBIDDEN, "more-than-it-brings"),
         Error::NotAService { .. } => (StatusCode::FORBIDDEN, "not-a-service"),
         Error::Vote(VoteRefused::RequesterExcluded { .. }) => (StatusCode::FORBIDDEN, "two-step"),
         Error::Vote(VoteRefused::MissingRole { .. }) => (StatusCode::FORBIDDEN, "approver-role"),

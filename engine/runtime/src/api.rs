@@ -242,6 +242,7 @@ impl Api {
                 let digest = digest.unwrap_or(approval.digest);
                 let vote = Vote { by: who.name.clone(), decision, digest, comment: comment.clone(), at: now };
                 approval.vote(who, &vote)?;
+                who.own_credential("vote")?;
                 Ok(Event::Voted { vote })
             })
             .await

@@ -32,6 +32,7 @@ pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod submit;
 pub(crate) mod sweeps;
+pub(crate) mod take_over;
 pub(crate) mod test;
 pub(crate) mod verify;
 pub(crate) mod work;
