@@ -76,7 +76,7 @@ async fn every_event_names_by_what_its_actor_was_known() {
         let export = center.call(&ben, "GET", &format!("/api/v1/remediations/{id}/export"), None).await;
         let lines: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let voted = lines.iter().find(|line| line["kind"] == "voted").unwrap_or_else(|| panic!("{}", export.text));
-        assert_eq!(voted["credential"]["issued-by"], "ben");
+        assert_eq!(voted["credential"]["issued_by"], "ben");
         database.store.verify(None, |_| {}).await.unwrap();
     }
 }
