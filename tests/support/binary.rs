@@ -52,7 +52,27 @@ impl Clawback {
         self.ok(&["principals", "add", name, "--role", role]);
         let token = self.folder.join(format!("{name}.token"));
         self.ok(&["principals", "token", name, "--output", &token.display().to_string()]);
+        if role == "approver" {
+            return self.taken_over(name, &token);
+        }
         Self { folder: self.folder.clone(), token: Some(token), server: None }
+    }
+
+    /// Somebody with the token that an administrator made takes over, as whoever votes must: gives them with one of their own.
+    #[must_use]
+    pub fn taken_over(&self, name: &str, token: &Path) -> Self {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let first = self.folder.join(format!("{name}.password"));
+        let private = || std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&first);
+        let write = |text: &str| std::io::Write::write_all(&mut private()?, text.as_bytes());
+        write("correct horse battery\n").expect("the folder is ours");
+        self.ok(&["principals", "password", name, "--from", &first.display().to_string()]);
+        write("correct horse battery\nmy own horse and battery\n").expect("the folder is ours");
+        let own = self.folder.join(format!("{name}.own-token"));
+        let arguments = ["take-over", "--from", &first.display().to_string(), "--output", &own.display().to_string()];
+        self.with_token(token).ok(&arguments);
+        std::fs::remove_file(&first).expect("it was made");
+        self.with_token(&own)
     }
 
     /// The same place with another token.

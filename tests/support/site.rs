@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore;
 use clawback_model::{
-    ActionSource, Clock, Limits, ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp,
-    WithoutAVote,
+    ActionSource, Clock, Credential, CredentialKind, Limits, ManualClock, Principal, PrincipalKind, Role,
+    SelectionMode, Throttles, Timestamp, WithoutAVote,
 };
 use clawback_runtime::{Api, Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
@@ -118,9 +118,14 @@ pub fn random() -> u64 {
     std::collections::hash_map::RandomState::new().build_hasher().finish()
 }
 
-/// A principal with these roles.
+/// A token that its owner made.
+pub fn own(name: &str) -> Credential {
+    Credential { kind: CredentialKind::Token, label: "test".to_owned(), issued_by: name.to_owned(), issued_at: NOON }
+}
+
+/// A principal with these roles, authenticated by a token of their own.
 pub fn person(name: &str, roles: &[Role]) -> Principal {
-    Principal::new(name, PrincipalKind::Person, roles.to_vec())
+    Principal { credential: Some(own(name)), ..Principal::new(name, PrincipalKind::Person, roles.to_vec()) }
 }
 
 /// The same, and the site knows them: a vote counts at the start only if its voter may decide by then.

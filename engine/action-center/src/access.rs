@@ -211,7 +211,7 @@ async fn by_token(center: &Center, token: &str) -> Result<(Caller, Option<Due>),
 
 async fn by_session(center: &Center, headers: &HeaderMap) -> Result<(Caller, Option<Due>), Outside> {
     match session::find(center, headers).await? {
-        Found::Good { form_token, who, due } => Ok((Caller { who, form_token: Some(form_token) }, due)),
+        Found::Good { form_token, who, due } => Ok((Caller { who: *who, form_token: Some(form_token) }, due)),
         Found::None => {
             let detail = "sign in, or send a token: `authorization: Bearer cbk_…` (`clawback principals token NAME`)";
             Err(Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail).into())

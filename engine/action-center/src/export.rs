@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc::{Sender, channel};
 
-use crate::json::{AlertJson, ApprovalJson, InvestigationJson, MessageJson, RemediationJson};
+use crate::json::{AlertJson, ApprovalJson, CredentialJson, InvestigationJson, MessageJson, RemediationJson};
 
 /// Rows read at once: what somebody who takes them slowly holds in memory.
 const PAGE: u32 = 1_000;
@@ -154,7 +154,7 @@ impl Source {
             // With the microseconds, which the hash covers.
             let record = json!({
                 "record": "event", "seq": link.seq, "at": link.at.to_string(), "at_microseconds": link.at, "actor": link.actor,
-                "credential": stored.credential(),
+                "credential": stored.credential().map(CredentialJson::from),
                 "kind": link.kind, "body": link.body, "previous": link.previous, "hash": stored.hash,
             });
             put(&mut lines, &record);

@@ -34,5 +34,5 @@ pub use api::openapi;
 pub use center::{Center, Settings};
 pub use export::{ExportFormat, export, export_plan};
 pub use oidc::{Oidc, OidcConfig, OidcError};
-pub use password::hash_password;
+pub use password::{hash_password, password_is};
 pub use server::{Bounds, serve};

@@ -141,6 +141,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Unsigned(UnsignedVote::Keys(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         Error::Unsigned(UnsignedVote::Needed { .. }) => (StatusCode::FORBIDDEN, "signature-needed"),
         Error::Unsigned(_) => (StatusCode::FORBIDDEN, "signature"),
+        Error::Unowned(_) => (StatusCode::FORBIDDEN, "own-credential"),
+        Error::MoreThanItBrings { .. } => (StatusCode::FORBIDDEN, "more-than-it-brings"),
         Error::NotAService { .. } => (StatusCode::FORBIDDEN, "not-a-service"),
         Error::Vote(VoteRefused::RequesterExcluded { .. }) => (StatusCode::FORBIDDEN, "two-step"),
         Error::Vote(VoteRefused::MissingRole { .. }) => (StatusCode::FORBIDDEN, "approver-role"),

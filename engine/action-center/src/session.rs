@@ -116,7 +116,7 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
         expires: session.expires_at,
         at_provider: session.at_provider,
     });
-    Ok(Found::Good { form_token: form_token(id), who: session.principal, due })
+    Ok(Found::Good { form_token: form_token(id), who: Box::new(session.principal), due })
 }
 
 /// Which of a session's secrets a browser has shown.
@@ -227,7 +227,7 @@ pub(crate) enum Found {
         /// What its forms must send along.
         form_token: String,
         /// Who.
-        who: Principal,
+        who: Box<Principal>,
         /// Its secret is to be replaced.
         due: Option<Due>,
     },

@@ -10,7 +10,7 @@ use clawback_model::{Action, ActionSource, LocationKind, OutcomeKind, Reason, Se
 
 pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
-    PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand,
+    PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
 };
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 
@@ -164,6 +164,8 @@ pub(crate) enum Command {
     /// People and programs, and their tokens
     #[command(subcommand)]
     Principals(PrincipalsCommand),
+    /// Take over from whoever set your password: change it, and make a token of your own, which may vote
+    TakeOver(TakeOverArgs),
     /// Test the deployment, and say what to do
     Doctor,
     /// Copy the history (SQLite) to a new file, as it is at one moment

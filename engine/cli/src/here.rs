@@ -24,6 +24,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Sweeps(_)
         | Command::Evidence(_)
         | Command::Principals(_)
+        | Command::TakeOver(_)
         | Command::Export(_)
         | Command::Plan(_)
         | Command::Run(_)

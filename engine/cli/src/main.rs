@@ -106,6 +106,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Sweeps(command) => commands::sweeps::run(&global, command).await,
         Command::Evidence(command) => commands::evidence::run(&global, command).await,
         Command::Principals(command) => commands::principals::run(&global, command).await,
+        Command::TakeOver(args) => commands::take_over::run(&global, args).await,
         Command::Doctor => commands::doctor::run(&global).await,
         Command::Backup { file } => commands::backup::run(&global, &file).await,
         Command::Retention(command) => commands::retention::run(&global, command).await,

@@ -111,9 +111,22 @@ impl Remote {
 
     /// Puts something in place of what is there.
     pub(crate) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| Failure::failed(error.to_string()))?;
-        self.ask(Call { method: Method::PUT, path, query: &[], body: Some(body), seen: None }).await?;
+        self.answer_to_put(path, body).await?;
         Ok(())
+    }
+
+    /// The same where the answer says something.
+    pub(crate) async fn put_for<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.parse(&self.answer_to_put(path, body).await?)
+    }
+
+    async fn answer_to_put(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, Failure> {
+        let body = serde_json::to_vec(body).map_err(|error| Failure::failed(error.to_string()))?;
+        self.ask(Call { method: Method::PUT, path, query: &[], body: Some(body), seen: None }).await
     }
 
     /// Reads bytes of a bounded size: a message.

@@ -60,7 +60,7 @@ pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use counts::Counts;
-pub use credential::{Actor, Credential, CredentialKind, credential_of, with_credential};
+pub use credential::{Actor, Credential, CredentialKind, Unowned, credential_of, with_credential};
 pub use cron::{Cron, InvalidCron};
 pub use event::{Asked, Event, Origin, Request};
 pub use gap::Gap;

@@ -75,6 +75,7 @@ impl Api {
                 let (by, comment, signature) = (who.name.clone(), comment.clone(), signature.clone());
                 let vote = Vote { by, decision, digest, comment, at: now, signature };
                 approval.vote(who, &vote)?;
+                who.own_credential("vote")?;
                 self.site().vote_rules.check_cast(&approvers, current, approval, &vote)?;
                 Ok(Event::Voted { vote })
             })

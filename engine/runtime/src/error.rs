@@ -2,7 +2,7 @@
 
 use clawback_connectors::CallError;
 use clawback_model::{
-    Halt, IllegalTransition, LimitExceeded, Permission, RemediationId, Status, StopReason, VoteRefused,
+    Halt, IllegalTransition, LimitExceeded, Permission, RemediationId, Status, StopReason, Unowned, VoteRefused,
 };
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
@@ -34,6 +34,10 @@ pub enum Error {
     TooLong(#[from] clawback_model::TooLong),
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    #[error(transparent)]
+    Unowned(#[from] Unowned),
+    #[error("this token brings only {brings}, so it makes none for {name} that brings more; name roles of these")]
+    MoreThanItBrings { name: String, brings: String },
     #[error(transparent)]
     Vote(#[from] VoteRefused),
     #[error(transparent)]

@@ -49,6 +49,7 @@ impl Api {
             return Err(Error::Name { name: new.name, of: "principal" });
         }
         new.roles = unique(new.roles);
+        may_give(who, &new.roles, &[Role::Approver], "give the role approver")?;
         self.site().history.add_principal(&new, who, self.site().now()).await?;
         Ok(new)
     }
@@ -56,6 +57,7 @@ impl Api {
     /// Gives somebody these roles in place of those they have.
     pub async fn change_roles(&self, who: &Principal, name: &str, roles: Vec<Role>) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
+        may_give(who, &roles, &[Role::Approver], "give the role approver")?;
         if !roles.contains(&Role::Admin) {
             let others = self.site().history.principals().await?;
             if !others.iter().any(|other| other.name != name && other.roles.contains(&Role::Admin)) {
@@ -74,12 +76,35 @@ impl Api {
     /// outlives every token and brings every role, so no token of less may become one.
     pub async fn set_password(&self, who: &Principal, name: &str, hash: &str) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
+        if name == who.name {
+            self.brings_all(who).await?;
+        }
         Ok(self.site().history.set_password(name, hash, who, self.site().now()).await?)
     }
 
-    /// The same for whoever has just shown that they know their own password.
+    /// The same for whoever has just shown that they know their own password: it is their own from now on.
     pub async fn set_own_password(&self, who: &Principal, hash: &str) -> Result<(), Error> {
-        Ok(self.site().history.set_password(&who.name, hash, who, self.site().now()).await?)
+        Ok(self.site().history.take_over(who, hash, None, self.site().now()).await?)
+    }
+
+    /// The same, with a first token of their own, by which they may vote.
+    pub async fn take_over(&self, who: &Principal, hash: &str, order: TokenOrder) -> Result<MadeToken, Error> {
+        let now = self.site().now();
+        // The one that they were given may have been made in the same second.
+        let label = if order.label.is_empty() { format!("taken over {now}") } else { order.label };
+        let Made { token, scope, at } = self.check_order(TokenOrder { label, ..order })?;
+        let terms = TokenTerms { label: &token.label, expires: token.expires, scope: scope.as_deref() };
+        self.site().history.take_over(who, hash, Some((&token.secret.digest(), terms)), at).await?;
+        Ok(token)
+    }
+
+    /// Refuses a token of less than all the roles of its owner.
+    async fn brings_all(&self, who: &Principal) -> Result<(), Error> {
+        if self.site().history.principal(&who.name).await?.roles == who.roles {
+            return Ok(());
+        }
+        let brings = who.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+        Err(Error::MoreThanItBrings { name: who.name.clone(), brings })
     }
 
     /// Tokens without their secrets: all of them for administrators, their own for everybody else.
@@ -92,9 +117,30 @@ impl Api {
         Ok(tokens)
     }
 
-    /// Makes a token.
+    /// Makes a token: anybody for themselves, administrators for anybody. One for themselves brings no more than that by which they
+    /// ask.
     pub async fn make_token(&self, who: &Principal, name: &str, order: TokenOrder) -> Result<MadeToken, Error> {
-        allow(who, Permission::Administer)?;
+        if name != who.name {
+            allow(who, Permission::Administer)?;
+        }
+        let made = self.check_order(order)?;
+        let within = made.scope.as_ref().is_some_and(|scope| scope.iter().all(|role| who.roles.contains(role)));
+        if name == who.name && !within {
+            self.brings_all(who).await?;
+        }
+        let brings = match &made.scope {
+            Some(scope) => scope.clone(),
+            None => self.site().history.principal(name).await?.roles,
+        };
+        let deciding = [Role::Approver, Role::Purger];
+        may_give(who, &brings, &deciding, "make a token that brings the role approver or purger")?;
+        let Made { token, scope, at } = made;
+        let terms = TokenTerms { label: &token.label, expires: token.expires, scope: scope.as_deref() };
+        self.site().history.add_token(name, &token.secret.digest(), terms, who, at).await?;
+        Ok(token)
+    }
+
+    fn check_order(&self, order: TokenOrder) -> Result<Made, Error> {
         let now = self.site().now();
         let label = if order.label.is_empty() { format!("made {now}") } else { order.label };
         if !is_a_name(&label) {
@@ -105,11 +151,8 @@ impl Api {
         }
         let secret = NewToken::generate(self.site().random);
         let expires = order.days.map(|days| now.plus(Duration::from_hours(u64::from(days) * 24)));
-        let scope = unique(order.roles);
-        let scope = Some(scope.as_slice()).filter(|scope| !scope.is_empty());
-        let terms = TokenTerms { label: &label, expires, scope };
-        self.site().history.add_token(name, &secret.digest(), terms, who, now).await?;
-        Ok(MadeToken { secret, label, expires })
+        let scope = Some(unique(order.roles)).filter(|scope| !scope.is_empty());
+        Ok(Made { token: MadeToken { secret, label, expires }, scope, at: now })
     }
 
     /// Makes a token void, at once and for good. Anybody may give up their own, with all the roles that they have: a token of less
@@ -120,6 +163,21 @@ impl Api {
         }
         Ok(self.site().history.revoke_token(name, label, who, self.site().now()).await?)
     }
+}
+
+/// A token that was ordered, and is not kept yet.
+struct Made {
+    token: MadeToken,
+    scope: Option<Vec<Role>>,
+    at: Timestamp,
+}
+
+/// What gives somebody a say is not given by a credential that is not one's own.
+fn may_give(who: &Principal, roles: &[Role], deciding: &[Role], what: &'static str) -> Result<(), Error> {
+    if roles.iter().any(|role| deciding.contains(role)) {
+        who.own_credential(what)?;
+    }
+    Ok(())
 }
 
 /// One line that reads as it is, and that can be a part of a path.

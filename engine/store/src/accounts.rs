@@ -5,7 +5,7 @@ use clawback_model::{Actor, Digest, Principal, PrincipalKind, Role, Timestamp};
 
 use crate::dialect::Tx;
 use crate::error::StoreError;
-use crate::principals::{SiteEvent, append, read};
+use crate::principals::{SiteEvent, TokenTerms, append, put_token, read};
 use crate::remediations::{json, word};
 use crate::store::Store;
 
@@ -19,7 +19,8 @@ pub struct Account {
 }
 
 impl Store {
-    /// Sets the password of a principal, and ends what was signed in with the old one.
+    /// Sets the password of a principal, and ends what was signed in with the old one. It is the owner's own if they set it by a
+    /// credential of their own.
     #[tracing::instrument(name = "store.accounts.password", skip_all)]
     pub async fn set_password(
         &self,
@@ -29,24 +30,27 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let actor = actor.into();
-        let password_by = actor.issues_as(principal);
         let mut tx = self.write().await?;
-        if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
-            return Err(StoreError::not_found("principal", principal));
+        put_password(&mut tx, principal, hash, (actor, actor.issues_as(principal)), at).await?;
+        tx.commit().await
+    }
+
+    /// Sets the password of whoever has shown that they know the one before, with a token if they ask for one: both are their own from
+    /// now on, whoever set that.
+    #[tracing::instrument(name = "store.accounts.take_over", skip_all)]
+    pub async fn take_over(
+        &self,
+        who: &Principal,
+        hash: &str,
+        token: Option<(&Digest, TokenTerms<'_>)>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let own = (who.into(), who.name.as_str());
+        let mut tx = self.write().await?;
+        put_password(&mut tx, &who.name, hash, own, at).await?;
+        if let Some((secret, terms)) = token {
+            put_token(&mut tx, &who.name, secret, terms, own, at).await?;
         }
-        let sql = "INSERT INTO accounts (principal, password, changed_at, password_by) VALUES ($1, $2, $3, $4) \
-                   ON CONFLICT (principal) DO UPDATE SET password = $2, changed_at = $3, password_by = $4";
-        tx.execute(sql, &[principal.into(), hash.into(), at.into(), password_by.into()]).await?;
-        let name = Digest::of(principal.as_bytes());
-        tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;
-        tx.execute("DELETE FROM sessions WHERE principal = $1", &[principal.into()]).await?;
-        // The digest of the hash, so that one written into the table by hand shows.
-        let event = SiteEvent::PasswordSet {
-            principal: principal.to_owned(),
-            digest: Digest::of(hash.as_bytes()),
-            password_by: Some(password_by.to_owned()),
-        };
-        append(&mut tx, &event, actor, at).await?;
         tx.commit().await
     }
 
@@ -94,6 +98,31 @@ impl Store {
         tx.commit().await?;
         Ok(principal)
     }
+}
+
+async fn put_password(
+    tx: &mut Tx,
+    principal: &str,
+    hash: &str,
+    (actor, password_by): (Actor<'_>, &str),
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
+        return Err(StoreError::not_found("principal", principal));
+    }
+    let sql = "INSERT INTO accounts (principal, password, changed_at, password_by) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (principal) DO UPDATE SET password = $2, changed_at = $3, password_by = $4";
+    tx.execute(sql, &[principal.into(), hash.into(), at.into(), password_by.into()]).await?;
+    let name = Digest::of(principal.as_bytes());
+    tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;
+    tx.execute("DELETE FROM sessions WHERE principal = $1", &[principal.into()]).await?;
+    // The digest of the hash, so that one written into the table by hand shows.
+    let event = SiteEvent::PasswordSet {
+        principal: principal.to_owned(),
+        digest: Digest::of(hash.as_bytes()),
+        password_by: Some(password_by.to_owned()),
+    };
+    append(tx, &event, actor, at).await.map(drop)
 }
 
 /// Adds a principal who comes from an identity provider.

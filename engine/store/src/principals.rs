@@ -234,36 +234,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let actor = actor.into();
-        let TokenTerms { label, expires, scope } = terms;
-        let issued_by = actor.issues_as(principal);
         let mut tx = self.write().await?;
-        if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
-            return Err(StoreError::not_found("principal", principal));
-        }
-        tx.execute(
-            "INSERT INTO tokens (digest, principal, label, created_at, expires_at, scope, issued_by) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &[
-                secret.to_string().into(),
-                principal.into(),
-                label.into(),
-                at.into(),
-                expires.into(),
-                scope.map(|scope| json(&scope)).into(),
-                issued_by.into(),
-            ],
-        )
-        .await
-        .map_err(|error| error.exists("token", label))?;
-        let event = SiteEvent::TokenAdded {
-            principal: principal.to_owned(),
-            label: label.to_owned(),
-            digest: *secret,
-            expires_at: expires,
-            scope: scope.map(<[Role]>::to_vec),
-            issued_by: Some(issued_by.to_owned()),
-        };
-        append(&mut tx, &event, actor, at).await?;
+        put_token(&mut tx, principal, secret, terms, (actor, actor.issues_as(principal)), at).await?;
         tx.commit().await
     }
 
@@ -338,6 +310,45 @@ impl Store {
         }
         tx.commit().await
     }
+}
+
+/// Adds a token inside a larger step.
+pub(crate) async fn put_token(
+    tx: &mut Tx,
+    principal: &str,
+    secret: &Digest,
+    terms: TokenTerms<'_>,
+    (actor, issued_by): (Actor<'_>, &str),
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let TokenTerms { label, expires, scope } = terms;
+    if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
+        return Err(StoreError::not_found("principal", principal));
+    }
+    tx.execute(
+        "INSERT INTO tokens (digest, principal, label, created_at, expires_at, scope, issued_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            secret.to_string().into(),
+            principal.into(),
+            label.into(),
+            at.into(),
+            expires.into(),
+            scope.map(|scope| json(&scope)).into(),
+            issued_by.into(),
+        ],
+    )
+    .await
+    .map_err(|error| error.exists("token", label))?;
+    let event = SiteEvent::TokenAdded {
+        principal: principal.to_owned(),
+        label: label.to_owned(),
+        digest: *secret,
+        expires_at: expires,
+        scope: scope.map(<[Role]>::to_vec),
+        issued_by: Some(issued_by.to_owned()),
+    };
+    append(tx, &event, actor, at).await.map(drop)
 }
 
 /// Appends an event of the site; gives its number.

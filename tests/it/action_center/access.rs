@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 55] = [
+const TABLE: [(&str, &str, May); 56] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -77,6 +77,7 @@ const TABLE: [(&str, &str, May); 55] = [
     ("put", "/api/v1/principals/{name}/password", ADMINS),
     ("post", "/api/v1/principals/{name}/tokens", ADMINS),
     ("post", "/api/v1/principals/{name}/revoke", ADMINS),
+    ("put", "/api/v1/take-over", May::AnyRole),
     ("get", "/api/v1/tokens", May::AnyRole),
 ];
 
@@ -93,6 +94,9 @@ fn body(path: &str) -> Option<Value> {
         "roles" => Some(json!({ "roles": ["viewer"] })),
         "password" => Some(json!({ "password": "correct horse battery" })),
         "tokens" => Some(json!({})),
+        "take-over" => {
+            Some(json!({ "password": clawback_tests::center::PASSWORD, "new_password": "a sentence of my own" }))
+        }
         "revoke" => Some(json!({ "label": "test" })),
         _ => None,
     }
@@ -116,6 +120,7 @@ async fn every_route_allows_and_denies_by_role() {
     callers[1].2 = desk.center.add("no-role", PrincipalKind::Person, &[]).await;
     for role in Role::ALL {
         let token = desk.center.add(role.as_str(), PrincipalKind::Service, &[role]).await;
+        desk.center.password(role.as_str()).await;
         callers.push((role.as_str(), Some(Some(role)), token));
     }
     let (id, _) = desk.pending().await;

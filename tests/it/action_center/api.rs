@@ -59,7 +59,7 @@ async fn the_requester_finds_no_way_round_the_second_person() {
     let history = &center.api.site().history;
     let second = clawback_runtime::NewToken::generate(clawback_tests::site::random);
     history
-        .add_token("ann", &second.digest(), clawback_store::TokenTerms::labelled("second"), "test", super::NOON)
+        .add_token("ann", &second.digest(), clawback_store::TokenTerms::labelled("second"), "ann", super::NOON)
         .await
         .unwrap();
     assert_eq!(center.call(second.reveal(), "POST", &format!("{path}/approve"), vote()).await.status, 403);

@@ -1,6 +1,7 @@
 //! By what somebody acts: each event names it, and what somebody else made does not vote.
 
 mod named;
+mod taken_over;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ steps:
 /// A site on one database, with the tokens of an administrator and of an analyst, which are their own.
 struct World {
     center: TestCenter,
+    store: Arc<FakeStore>,
     root: String,
     ann: String,
 }
@@ -34,11 +36,10 @@ struct World {
 impl World {
     async fn new(database: &Database) -> Self {
         let store = Arc::new(FakeStore::new("corp"));
-        store.deliver("u1@corp.example", SENDER, "Salary", NOON);
-        let center = TestCenter::start(database.store.clone(), vec![store as _], &[("purge", PLAYBOOK)]);
+        let center = TestCenter::start(database.store.clone(), vec![Arc::clone(&store) as _], &[("purge", PLAYBOOK)]);
         let root = center.add("root", PrincipalKind::Person, &[Role::Admin]).await;
         let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst]).await;
-        Self { center, root, ann }
+        Self { center, store, root, ann }
     }
 
     /// Calls the API; the answer must have this status.
@@ -58,6 +59,7 @@ impl World {
 
     /// A plan that waits for a vote; its ID and its digest.
     async fn pending(&self) -> (String, String) {
+        self.store.deliver("u1@corp.example", SENDER, "Salary", NOON);
         let body = json!({ "playbook": "purge", "inputs": { "sender": SENDER } });
         let id = self.call(&self.ann, "POST", "remediations", body, 202).await["id"].as_str().unwrap().to_owned();
         self.center.work().await;

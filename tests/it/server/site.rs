@@ -140,7 +140,10 @@ fn somebody_is_let_in_from_afar_and_approves() {
     admin.ok(&["principals", "add", "ben", "--role", "approver"]);
     let file = site.folder.path().join("ben.token");
     admin.ok(&["principals", "token", "ben", "--output", file.to_str().unwrap()]);
-    let done = admin.with_token(&file).json(&["approve", text(&pending, "id")]);
+    let refused = admin.with_token(&file).fails(1, &["approve", text(&pending, "id")]);
+    assert!(refused.contains("was made by admin") && refused.contains("clawback take-over"), "{refused}");
+    let ben = admin.taken_over("ben", &file);
+    let done = ben.json(&["approve", text(&pending, "id")]);
     assert_eq!((&done["status"], &done["decided_by"]), (&"completed".into(), &"ben".into()));
 }
 

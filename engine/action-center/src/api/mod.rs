@@ -130,6 +130,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(principals::roles))
         .routes(routes!(principals::password))
         .routes(routes!(principals::token))
+        .routes(routes!(principals::take_over))
         .routes(routes!(principals::revoke))
         .routes(routes!(principals::tokens))
         .routes(routes!(site::nodes))

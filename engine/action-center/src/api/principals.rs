@@ -7,10 +7,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::Problems;
 use crate::access::Caller;
+use crate::attempts::Trier;
 use crate::body::Body;
 use crate::center::Center;
 use crate::idempotency::Unrepeatable;
-use crate::json::{MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson};
+use crate::json::{
+    MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TakeOverJson, TokenJson, TokenOrderJson,
+};
+use crate::pages::check_password;
 use crate::password::hashed;
 use crate::problem::Problem;
 
@@ -70,7 +74,7 @@ pub(crate) async fn tokens(center: State<Center>, caller: Caller) -> Result<Json
     Ok(Json(found.into_iter().map(TokenJson::from).collect()))
 }
 
-/// Makes a token. Its secret stands in this answer and nowhere else: sent again under the same key, the request is refused.
+/// Makes a token: anybody for themselves, administrators for anybody. One that somebody else made casts no vote. Its secret stands in this answer and nowhere else: sent again under the same key, the request is refused.
 #[utoipa::path(post, path = "/api/v1/principals/{name}/tokens", tag = "principals", request_body = TokenOrderJson,
     params(("name" = String, Path)), responses((status = 201, body = MadeTokenJson), Problems))]
 pub(crate) async fn token(
@@ -88,6 +92,23 @@ pub(crate) async fn token(
     let mut response = (StatusCode::CREATED, Json(MadeTokenJson::from(&made))).into_response();
     response.extensions_mut().insert(Unrepeatable(Problem::new(StatusCode::CONFLICT, "told-once", said)));
     Ok(response)
+}
+
+/// Changes one's own password, and makes a first token: both are one's own from now on, and cast votes. Asks for the password that
+/// somebody else set, so that a token alone, which they may have kept, takes nothing over.
+#[utoipa::path(put, path = "/api/v1/take-over", tag = "principals", request_body = TakeOverJson,
+    responses((status = 200, body = MadeTokenJson),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many wrong passwords."),
+        Problems))]
+pub(crate) async fn take_over(
+    center: State<Center>,
+    caller: Caller,
+    Body(body): Body<TakeOverJson>,
+) -> Result<Json<MadeTokenJson>, Problem> {
+    check_password(&center, &caller.who.name, &body.password, &Trier::SignedIn).await?;
+    let hash = hashed(&center, body.new_password).await?;
+    let made = center.api().take_over(&caller.who, &hash, body.token.into()).await?;
+    Ok(Json(MadeTokenJson::from(&made)))
 }
 
 /// Makes a token void, at once and for good. Anybody may give up their own, but not with a token of less than all their roles.

@@ -24,7 +24,8 @@ pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJs
 pub use evidence::{EvidenceReportJson, KeptJson};
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{
-    CredentialJson, MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson,
+    CredentialJson, MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TakeOverJson, TokenJson,
+    TokenOrderJson,
 };
 pub use record::{AlertJson, InvestigationJson};
 pub use remediation::{

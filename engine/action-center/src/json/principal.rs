@@ -79,6 +79,21 @@ pub struct PasswordJson {
     pub password: String,
 }
 
+/// What is taken over, and with what.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TakeOverJson {
+    /// The password that somebody else set.
+    #[schema(format = Password)]
+    pub password: String,
+    /// One's own in its place: at least 15 characters, at most 1,024 bytes.
+    #[schema(format = Password)]
+    pub new_password: String,
+    /// The first token of one's own.
+    #[serde(default)]
+    pub token: TokenOrderJson,
+}
+
 /// A token without its secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names say it")]

@@ -95,6 +95,7 @@ pub(crate) fn router() -> Router<Center> {
 }
 
 pub(crate) use message::file as message_file;
+pub(crate) use sign_in::check as check_password;
 
 /// A problem as a page, with a way on.
 pub(crate) fn error_page(caller: Option<&Caller>, problem: &Problem) -> Response {

@@ -35,7 +35,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         @if administers { (adding(&frame)) }
         h2 { @if administers { "Tokens" } @else { "Your tokens" } }
         (layout::table("Tokens", &TOKENS, &listed, "There is none."))
-        @if administers { (making(&frame, &people)) }
+        (making(&frame, if administers { &people } else { std::slice::from_ref(&frame.who) }))
         @if center.site().history.account(&frame.who.name).await?.is_some() { (own_password(&frame)) }
     };
     Ok(layout::page(&frame, TAB, "People", &body))
@@ -104,6 +104,7 @@ fn making(frame: &Frame, people: &[Principal]) -> Markup {
         (layout::form_token(frame))
         fieldset {
             legend { "Make a token" }
+            p { "You vote by your own alone: one that you make for somebody else cannot, until they have made one themselves." }
             (layout::choice("name", "Whose", None, &names, ""))
             label { "Label" input type="text" name="label" required maxlength="200" placeholder="what it is for" autocomplete="off"; }
             label { "Days until it ends" input type="number" name="days" min="1" max="3650" placeholder="never"; }

@@ -170,7 +170,7 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
 }
 
 /// The principal whose name and password these are, and the hash of the password; or what to tell whoever tried.
-pub(super) async fn check(
+pub(crate) async fn check(
     center: &Center,
     name: &str,
     given: &str,

@@ -184,6 +184,22 @@ pub(crate) enum PrincipalsCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct TakeOverArgs {
+    /// File with the password that you were given on its first line and your own on its second [default: standard input]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// What the token is for; unique among yours [default: the time it was made]
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(crate) label: String,
+    /// Days until the token expires [default: never]
+    #[arg(long)]
+    pub(crate) days: Option<u32>,
+    /// Write the token to this file (0600) instead of printing it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum RetentionCommand {
     /// Remove the messages of remediations that ended long enough ago; events and digests stay

@@ -136,7 +136,7 @@ async fn people(api: &Api, folder: &Path) -> Result<(Principal, Principal), Fail
         history.add_principal(&person, "ann", api.site().now()).await?;
         let token = NewToken::generate(random);
         history
-            .add_token(name, &token.digest(), clawback_store::TokenTerms::labelled("demo"), "ann", api.site().now())
+            .add_token(name, &token.digest(), clawback_store::TokenTerms::labelled("demo"), name, api.site().now())
             .await?;
         write_secret(&folder.join(format!("{name}.token")), token.reveal())?;
         people.push(api.authenticate(token.reveal()).await?);

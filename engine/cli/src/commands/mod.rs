@@ -33,6 +33,7 @@ pub(crate) mod show;
 mod sign;
 pub(crate) mod submit;
 pub(crate) mod sweeps;
+pub(crate) mod take_over;
 pub(crate) mod test;
 pub(crate) mod verify;
 pub(crate) mod work;

@@ -38,25 +38,13 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
         PrincipalsCommand::Password { name, from } => {
             desk.password(&name, read_password(from.as_deref())?).await?;
             output::line(&format!("set the password of {name}"))?;
-            output::note("next: clawback serve");
+            output::note(
+                "next: clawback serve; they vote once they have changed it (page People, or `clawback take-over`)",
+            );
         }
         PrincipalsCommand::Token { name, label, days, roles, output: file } => {
             let order = TokenOrder { label, days, roles };
-            let Some(path) = file else {
-                output::line(&desk.token(&name, order).await?.token)?;
-                output::note("keep it now: it is shown only this once, and the database keeps only its digest");
-                return Ok(Exit::Done);
-            };
-            // The file first: a token that cannot be written down is lost.
-            let mut file = clawback_files::create(&path)?;
-            match desk.token(&name, order).await {
-                Ok(made) => writeln!(file, "{}", made.token)?,
-                Err(failure) => {
-                    std::fs::remove_file(&path)?;
-                    return Err(failure);
-                }
-            }
-            output::line(&format!("wrote {}", path.display()))?;
+            hand_over(file.as_deref(), desk.token(&name, order)).await?;
         }
     }
     Ok(Exit::Done)
@@ -166,6 +154,28 @@ impl Table for Tokens {
 
 fn words(roles: &[Role]) -> String {
     roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Makes a token and gives it to whoever asked: in a file, or printed.
+pub(crate) async fn hand_over(
+    file: Option<&Path>,
+    make: impl Future<Output = Result<MadeTokenJson, Failure>>,
+) -> Result<(), Failure> {
+    let Some(path) = file else {
+        output::line(&make.await?.token)?;
+        output::note("keep it now: it is shown only this once, and the database keeps only its digest");
+        return Ok(());
+    };
+    // The file first: a token that cannot be written down is lost.
+    let mut file = clawback_files::create(path)?;
+    match make.await {
+        Ok(new) => writeln!(file, "{}", new.token)?,
+        Err(failure) => {
+            std::fs::remove_file(path)?;
+            return Err(failure);
+        }
+    }
+    output::line(&format!("wrote {}", path.display()))
 }
 
 /// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.
