@@ -42,3 +42,4 @@ mod storm;
 mod telemetry;
 mod tidy;
 mod two_step;
+mod witnesses;

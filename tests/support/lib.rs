@@ -32,3 +32,4 @@ pub mod site;
 pub mod smtp;
 pub mod supervised;
 pub mod synthetic;
+pub mod witness;

@@ -10,6 +10,7 @@ mod bounds;
 mod chain;
 mod checkpoint;
 mod clock;
+mod cosignature;
 mod counts;
 mod cron;
 mod event;
@@ -55,6 +56,7 @@ pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length
 pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};
+pub use cosignature::{Cosignature, LONGEST_PROOF, WitnessKey, old_and_proof};
 pub use counts::Counts;
 pub use cron::{Cron, InvalidCron};
 pub use event::{Asked, Event, Origin, Request};
