@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, ManualClock, Role, Status};
-use clawback_runtime::{Api, Checkpoints, Notifier, NotifierConfig, Outbox, SiteKey, Worker, open_checkpoint, silent};
+use clawback_runtime::{
+    Api, Checkpoints, Notifier, NotifierConfig, Outbox, SiteKey, Witnesses, Worker, open_checkpoint, silent,
+};
 use clawback_store::{Noted, Store};
 use clawback_tests::binary::write_secret;
 use clawback_tests::fake_store::FakeStore;
@@ -56,7 +58,8 @@ impl World {
         let config = NotifierConfig::Webhook { url, secret_file: "key".into(), every_change: false };
         let notifier = Notifier::open("keeper", &config, self.folder.path()).unwrap();
         site.notifiers = [("keeper".to_owned(), notifier)].into();
-        site.checkpoints = Some(Checkpoints { key: key(), notify: vec!["keeper".into()] });
+        site.checkpoints =
+            Some(Checkpoints { key: key(), notify: vec!["keeper".into()], witnesses: Witnesses::default() });
         Api::new(Arc::new(site))
     }
 

@@ -45,3 +45,4 @@ mod telemetry;
 mod tidy;
 mod two_step;
 mod without_a_vote;
+mod witnesses;

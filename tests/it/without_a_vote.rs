@@ -10,7 +10,7 @@ use clawback_model::{
 };
 use clawback_runtime::{Api, Error, Site, Worker, silent};
 use clawback_tests::fake_store::FakeStore;
-use clawback_tests::site::{NOON, api, known, noon, site, submission};
+use clawback_tests::site::{NOON, api, known, noon, person, site, submission};
 
 use crate::store::harness::Database;
 

@@ -33,3 +33,4 @@ pub mod smtp;
 pub mod ssh;
 pub mod supervised;
 pub mod synthetic;
+pub mod witness;

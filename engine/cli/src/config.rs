@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
 use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote};
-use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, VoteRules};
+use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, VoteRules, WitnessConfig};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
 
@@ -133,6 +133,10 @@ pub(crate) struct SuggestionsConfig {
 pub(crate) struct CheckpointsConfig {
     /// Notifiers that are told each hour and before messages are deleted for good.
     pub(crate) notify: Vec<String>,
+    /// Programs of others that sign every checkpoint which continues those they signed before.
+    pub(crate) witnesses: Vec<WitnessConfig>,
+    /// How many of them must; all, if nothing is said.
+    pub(crate) quorum: Option<usize>,
 }
 
 impl Default for Config {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
 use clawback_playbooks::Playbook;
-use clawback_runtime::{Api, Checkpoints, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, node_name};
+use clawback_runtime::{
+    Api, Checkpoints, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, Witnesses, node_name,
+};
 use clawback_scripting::Lists;
 use clawback_store::{Access, Store};
 
@@ -147,10 +149,17 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
 /// Who is told where the history stands, and the key to sign with: needed by whoever acts, and by nobody who looks.
 fn checkpoints(config: &Config, stores: Stores) -> Result<Option<Checkpoints>, Failure> {
     let notify = config.checkpoints.notify.clone();
-    if notify.is_empty() || stores == Stores::None {
+    let witnesses = witnesses(config)?;
+    if (notify.is_empty() && witnesses.is_empty()) || stores == Stores::None {
         return Ok(None);
     }
-    Ok(Some(Checkpoints { key: crate::commands::key::read(config)?, notify }))
+    Ok(Some(Checkpoints { key: crate::commands::key::read(config)?, notify, witnesses }))
+}
+
+/// Who signs checkpoints beside the site.
+pub(crate) fn witnesses(config: &Config) -> Result<Witnesses, Failure> {
+    let opened = Witnesses::open(&config.checkpoints.witnesses, config.checkpoints.quorum);
+    opened.map_err(|said| Failure::misuse(format!("{} is not right: [checkpoints] {said}", config.file.display())))
 }
 
 /// Where messages are kept before they are deleted for good. Keys are needed by whoever acts, and by nobody who looks.

@@ -40,6 +40,8 @@ pub enum NoteError {
     Malformed(&'static str),
     #[error("this is not a verification key: expected NAME+HASH+KEY, as `clawback key show` prints it")]
     Key,
+    #[error("this is not a witness's key: expected NAME+HASH+KEY of the type for cosignatures")]
+    WitnessKey,
     #[error("a log's name is 1 to 200 letters without spaces and without `+`")]
     Name,
 }
@@ -78,6 +80,21 @@ pub struct Signature {
     pub id: [u8; 4],
     /// The signature.
     pub bytes: Vec<u8>,
+}
+
+impl Note {
+    /// With the signatures of another note of the same text that are not under this one: none has two of one key.
+    #[must_use]
+    pub fn with_signatures_of(mut self, other: Self) -> Self {
+        if self.text == other.text {
+            for one in other.signatures {
+                if !self.signatures.iter().any(|known| (&known.name, known.id) == (&one.name, one.id)) {
+                    self.signatures.push(one);
+                }
+            }
+        }
+        self
+    }
 }
 
 impl fmt::Display for Note {
@@ -129,11 +146,7 @@ impl VerificationKey {
 
     /// The four bytes by which signatures name it: sha256 over name, line break, type and key.
     pub fn id(&self) -> [u8; 4] {
-        let mut hash = Sha256::new();
-        hash.update(&self.name);
-        hash.update([b'\n', ED25519]);
-        hash.update(self.key);
-        *hash.finalize().first_chunk().expect("a hash has 32 bytes")
+        key_id(&self.name, ED25519, &self.key)
     }
 
     /// The signatures under a note that say they are of this key.
@@ -150,17 +163,27 @@ impl VerificationKey {
 
 /// Name, key ID and seed of a private key as [`VerificationKey::with_seed`] writes it. Whoever computes the public key compares the ID.
 pub fn read_private_key(text: &str) -> Option<(String, [u8; 4], [u8; 32])> {
-    let (name, id, seed) = parts(text.trim().strip_prefix("PRIVATE+KEY+")?)?;
+    let (name, id, seed) = key_parts(text.trim().strip_prefix("PRIVATE+KEY+")?, ED25519)?;
     Some((name, id, seed))
 }
 
-fn parts(text: &str) -> Option<(String, [u8; 4], [u8; 32])> {
+/// The four bytes by which signatures name a key: sha256 over name, line break, type and key.
+pub(crate) fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
+    let mut hash = Sha256::new();
+    hash.update(name);
+    hash.update([b'\n', kind]);
+    hash.update(key);
+    *hash.finalize().first_chunk().expect("a hash has 32 bytes")
+}
+
+/// Name, key ID and key of `NAME+HASH+BASE64` of this type.
+pub(crate) fn key_parts(text: &str, expected: u8) -> Option<(String, [u8; 4], [u8; 32])> {
     let mut parts = text.splitn(3, '+');
     let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
     let id = data_encoding::HEXLOWER.decode(id.as_bytes()).ok()?.try_into().ok()?;
     let key = BASE64.decode(key.as_bytes()).ok()?;
     let (kind, key) = key.split_first()?;
-    (*kind == ED25519 && is_name(name)).then_some(())?;
+    (*kind == expected && is_name(name)).then_some(())?;
     Some((name.to_owned(), id, key.try_into().ok()?))
 }
 
@@ -175,13 +198,13 @@ impl fmt::Display for VerificationKey {
 impl FromStr for VerificationKey {
     type Err = NoteError;
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let (name, id, key) = parts(text.trim()).ok_or(NoteError::Key)?;
+        let (name, id, key) = key_parts(text.trim(), ED25519).ok_or(NoteError::Key)?;
         let found = Self { name, key };
         if found.id() == id { Ok(found) } else { Err(NoteError::Key) }
     }
 }
 
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 200 && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
 }
 

@@ -11,6 +11,7 @@ mod budget;
 mod chain;
 mod checkpoint;
 mod clock;
+mod cosignature;
 mod counts;
 mod credential;
 mod cron;
@@ -59,6 +60,7 @@ pub use budget::{Amount, Counted, CountedBy, Limited, Unit, Used, Window, Window
 pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};
+pub use cosignature::{Cosignature, LONGEST_PROOF, WitnessKey, old_and_proof};
 pub use counts::Counts;
 pub use credential::{Actor, Credential, CredentialKind, Unowned, credential_of, with_credential};
 pub use cron::{Cron, InvalidCron};

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::notify;
 use crate::site::Site;
 use crate::site_key::{SiteKey, open_checkpoint};
+use crate::witness::{Cosigned, Witnesses};
 
 /// Time between two checkpoints, while anything happens.
 const EVERY: Duration = Duration::from_hours(1);
@@ -29,6 +30,8 @@ pub struct Checkpoints {
     pub key: SiteKey,
     /// Names of notifiers.
     pub notify: Vec<String>,
+    /// Who is asked to sign them too.
+    pub witnesses: Witnesses,
 }
 
 /// Checks that the site's key has signed each checkpoint that is kept.
@@ -77,12 +80,62 @@ pub(crate) async fn before_hard_delete(site: &Site) -> Result<(), Error> {
     }
 }
 
-async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
+/// A checkpoint of the whole history, signed by the key and by every witness that will, and kept. A witness that does not sign
+/// is named in the log; whether enough did is for the caller to say.
+pub async fn make_checkpoint(
+    site: &Site,
+    key: &SiteKey,
+    witnesses: &Witnesses,
+) -> Result<(Checkpoint, Cosigned), Error> {
     let (events, root) = site.history.grow_log().await?;
-    let note = checkpoints.key.sign(events, root).to_string();
-    let checkpoint = Checkpoint { origin: checkpoints.key.public().name.clone(), size: events, root };
-    site.history.keep_head(events, &note, site.now()).await?;
-    let (checkpoint, note) = (&checkpoint, &note);
+    let checkpoint = Checkpoint { origin: key.public().name.clone(), size: events, root };
+    let note = site.history.keep_head(events, &key.sign(events, root), site.now()).await?;
+    if witnesses.is_empty() {
+        return Ok((checkpoint, Cosigned { note, missing: Vec::new() }));
+    }
+    let mut cosigned = witnesses.cosign(&site.history, note, events).await;
+    for name in witnesses.signed(&cosigned.note) {
+        site.metrics.notice(name, "told");
+    }
+    for (name, error) in &cosigned.missing {
+        site.metrics.notice(name, "failed");
+        let error: &dyn std::error::Error = error;
+        tracing::warn!(
+            witness.name = name,
+            log.size = events,
+            error,
+            "A witness has not signed a checkpoint; it is asked for the next."
+        );
+    }
+    cosigned.note = site.history.keep_head(events, &cosigned.note, site.now()).await?;
+    if !witnesses.is_enough(&cosigned.note) {
+        let signed = witnesses.signed(&cosigned.note).len();
+        tracing::error!(
+            log.size = events,
+            witness.signed = signed,
+            witness.quorum = witnesses.quorum(),
+            "Too few witnesses have signed a checkpoint."
+        );
+    }
+    Ok((checkpoint, cosigned))
+}
+
+/// A checkpoint as keepers are told it.
+pub(crate) struct Told {
+    /// As it was signed.
+    pub(crate) note: String,
+    /// Names of the witnesses that signed it.
+    pub(crate) signed: Vec<String>,
+    /// How many must.
+    pub(crate) quorum: usize,
+}
+
+async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
+    let (checkpoint, cosigned) = make_checkpoint(site, &checkpoints.key, &checkpoints.witnesses).await?;
+    let signed: Vec<String> = checkpoints.witnesses.signed(&cosigned.note).into_iter().map(str::to_owned).collect();
+    let quorum = checkpoints.witnesses.quorum();
+    let events = checkpoint.size;
+    let (checkpoint, note) = (&checkpoint, &Told { note: cosigned.note.to_string(), signed, quorum });
     let told = checkpoints.notify.iter().map(|name| async move {
         let told = notify::tell_checkpoint(site, name, checkpoint, note).await;
         site.metrics.notice(name, if told.is_ok() { "told" } else { "failed" });

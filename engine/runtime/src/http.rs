@@ -47,6 +47,16 @@ pub async fn body(answer: &mut Response, most: usize) -> Result<Vec<u8>, Broken>
     Ok(body)
 }
 
+/// A URL that something is posted to: of https, or of this machine.
+pub fn endpoint(text: &str) -> Result<reqwest::Url, String> {
+    let url: reqwest::Url = text.parse().map_err(|error| format!("the URL is none: {error}"))?;
+    let loopback = url.host_str().is_some_and(is_loopback);
+    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
+        return Err("the URL must start with https:// (plain http only to this machine)".to_owned());
+    }
+    Ok(url)
+}
+
 /// Whether a host of a URL is this machine: what is sent there may be plain.
 pub fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "[::1]" | "::1" | "localhost")

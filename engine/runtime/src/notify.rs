@@ -16,7 +16,8 @@ use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::http::is_loopback;
+use crate::heads::Told;
+use crate::http::endpoint;
 use crate::site::Site;
 use notice::{Kind, Notice};
 
@@ -181,11 +182,11 @@ pub(crate) async fn tell_checkpoint(
     site: &Site,
     name: &str,
     checkpoint: &Checkpoint,
-    note: &str,
+    told: &Told,
 ) -> Result<(), Undelivered> {
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let now = site.now();
-    let notice = Notice::checkpoint(checkpoint, note, now);
+    let notice = Notice::checkpoint(checkpoint, told, now);
     let send = async {
         match &notifier.0 {
             Channel::Log => {
@@ -196,7 +197,7 @@ pub(crate) async fn tell_checkpoint(
                 );
                 Ok(())
             }
-            Channel::Webhook(webhook) => webhook.post_checkpoint(&notice, checkpoint, note, now).await,
+            Channel::Webhook(webhook) => webhook.post_checkpoint(&notice, checkpoint, told, now).await,
             Channel::Email(mailer) => mailer.send(&notice).await,
             Channel::Chat(chat) => chat.post(&notice).await,
         }
@@ -290,15 +291,6 @@ fn of_playbook(site: &Arc<Site>, remediation: &Remediation) -> Vec<String> {
 }
 
 /// A URL to post to: `https://`, or plain only to this machine.
-fn endpoint(text: &str) -> Result<reqwest::Url, String> {
-    let url: reqwest::Url = text.parse().map_err(|error| format!("the URL is none: {error}"))?;
-    let loopback = url.host_str().is_some_and(is_loopback);
-    if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
-        return Err("the URL must start with https:// (plain http only to this machine)".to_owned());
-    }
-    Ok(url)
-}
-
 fn client() -> Result<reqwest::Client, String> {
     crate::http::client(TIME_OUT, None)?.build().map_err(|error| error.to_string())
 }

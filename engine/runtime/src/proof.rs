@@ -4,7 +4,7 @@
 //! It proves that each event in it stands in the history that was signed. That none is left out between them, only the whole
 //! history shows.
 
-use clawback_model::Digest;
+use clawback_model::{Digest, Note};
 use clawback_store::{Entry, Proven};
 use data_encoding::BASE64;
 use serde::Serialize;
@@ -17,7 +17,8 @@ pub struct Proof {
     format: &'static str,
     remediation: String,
     events: Vec<ProvenEvent>,
-    checkpoint: String,
+    #[serde(serialize_with = "as_text")]
+    checkpoint: Note,
     /// For convenience: whoever checks must have the key from elsewhere.
     key: String,
 }
@@ -38,15 +39,19 @@ struct ProvenEvent {
 impl Proof {
     /// Signs the tree and puts the events beside it.
     pub fn new(remediation: String, proven: Proven, key: &SiteKey) -> Self {
-        let checkpoint = key.sign(proven.size, proven.root).to_string();
+        let checkpoint = key.sign(proven.size, proven.root);
         let events = proven.events.into_iter().map(|(entry, proof)| ProvenEvent::new(entry, &proof)).collect();
         Self { format: "clawback-proof/1", remediation, events, checkpoint, key: key.public().to_string() }
     }
 
     /// The signed checkpoint in it.
-    pub fn checkpoint(&self) -> &str {
+    pub const fn checkpoint(&self) -> &Note {
         &self.checkpoint
     }
+}
+
+fn as_text<S: serde::Serializer>(note: &Note, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(note)
 }
 
 impl ProvenEvent {

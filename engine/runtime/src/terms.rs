@@ -2,6 +2,7 @@
 //! know it. They know the last plan of the same playbook and action that was approved; where there is none, the playbook and the
 //! scripts that the program ships.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use clawback_model::{Decision, Difference, Digest, PlanDigest, PlanHeader, Remediation, RemediationId, TextKind};
@@ -177,7 +178,7 @@ fn difference(then: &str, now: &str) -> Option<String> {
         let end = shown[..shown.floor_char_boundary(LONGEST)].rfind('\n').map_or(0, |end| end + 1);
         let left = shown[end..].lines().count();
         shown.truncate(end);
-        shown.push_str(&format!("... and {left} more lines\n"));
+        let _ = writeln!(shown, "... and {left} more lines");
     }
     Some(shown)
 }
@@ -196,7 +197,9 @@ mod tests {
 
     #[test]
     fn a_long_difference_is_cut_and_says_so() {
-        let list = |word: &str| (0..20_000).map(|number| format!("{word}{number}@corp.example\n")).collect::<String>();
+        let list = |word: &str| {
+            (0..20_000).flat_map(|number| [word.to_owned(), format!("{number}@corp.example\n")]).collect::<String>()
+        };
         let found = difference(&list("ann"), &list("bob")).unwrap();
         assert!(found.len() < LONGEST + 100 && found.ends_with(" more lines\n"), "{}", found.len());
     }

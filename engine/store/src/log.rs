@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clawback_model::{Digest, LogEdge, LogQuestion, RemediationId, TILE_WIDTH, TileAt, Timestamp};
+use clawback_model::{Digest, LogEdge, LogQuestion, Note, RemediationId, TILE_WIDTH, TileAt, Timestamp};
 use data_encoding::BASE64;
 
 use crate::chain::{self, Entry, digest};
@@ -44,9 +44,7 @@ impl Store {
             return Ok(false);
         }
         let mut tx = self.write().await?;
-        if let Tx::Postgres(_) = tx {
-            tx.execute("SELECT pg_advisory_xact_lock(7241307)", &[]).await?;
-        }
+        lock(&mut tx).await?;
         let mut edge = edge(&mut tx).await?;
         let sql = "SELECT seq, hash FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
         let rows = tx.rows(sql, &[seq(edge.size()).into(), STEP.into()]).await?;
@@ -114,14 +112,26 @@ impl Store {
         rows.iter().map(|row| digest(row, 1, "events", "hash")).collect()
     }
 
-    /// Keeps a checkpoint that is given out.
+    /// Keeps a checkpoint that is given out. Gives it with the signatures that were kept under it before.
     #[tracing::instrument(name = "store.log.keep_head", skip_all)]
-    pub async fn keep_head(&self, size: u64, note: &str, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn keep_head(&self, size: u64, note: &Note, at: Timestamp) -> Result<Note, StoreError> {
         let mut tx = self.write().await?;
+        lock(&mut tx).await?;
+        let kept = tx.row("SELECT note FROM heads WHERE size = $1", &[seq(size).into()]).await?;
+        let kept = kept.map(|row| row.string(0)).transpose()?.and_then(|kept| kept.parse().ok());
+        let note = kept.map_or(note.clone(), |kept| note.clone().with_signatures_of(kept));
         let sql = "INSERT INTO heads (size, note, made_at) VALUES ($1, $2, $3) \
                    ON CONFLICT (size) DO UPDATE SET note = excluded.note, made_at = excluded.made_at";
-        tx.execute(sql, &[seq(size).into(), note.into(), at.into()]).await?;
-        tx.commit().await
+        tx.execute(sql, &[seq(size).into(), note.to_string().into(), at.into()]).await?;
+        tx.commit().await?;
+        Ok(note)
+    }
+
+    /// The largest checkpoint that was given out, as it was signed.
+    #[tracing::instrument(name = "store.log.last_head", skip_all)]
+    pub async fn last_head(&self) -> Result<Option<(u64, String)>, StoreError> {
+        let row = self.read().await?.row("SELECT size, note FROM heads ORDER BY size DESC LIMIT 1", &[]).await?;
+        row.map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).transpose()
     }
 
     /// The checkpoints of more events than `after` that were given out, as they were signed, by their sizes.
@@ -148,6 +158,14 @@ impl Store {
         tx.execute("UPDATE heads SET told_at = $2 WHERE size = $1", &[seq(size).into(), at.into()]).await?;
         tx.commit().await
     }
+}
+
+/// One at a time writes the tree; on SQLite anyway.
+async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
+    if let Tx::Postgres(_) = tx {
+        tx.execute("SELECT pg_advisory_xact_lock(7241307)", &[]).await?;
+    }
+    Ok(())
 }
 
 /// Whether the last event is in the tree.

@@ -77,7 +77,7 @@ async fn history(database: &Database) {
     store.address(&[(change, vec!["soc".into()])], at(2_000_800)).await.unwrap();
     store.halt("a drill", "root", at(2_000_900)).await.unwrap();
     let (size, root) = store.grow_log().await.unwrap();
-    let note = SiteKey::generate("corp.example/log", &[1; 32]).unwrap().0.sign(size, root).to_string();
+    let note = SiteKey::generate("corp.example/log", &[1; 32]).unwrap().0.sign(size, root);
     store.keep_head(size, &note, at(2_000_950)).await.unwrap();
 }
 

@@ -263,7 +263,7 @@ async fn tiles_and_checkpoints_that_differ_from_the_events_are_named() {
     for database in Database::all().await {
         grown(&database).await;
         let (size, root) = database.store.grow_log().await.unwrap();
-        let note = key(1).sign(size, root).to_string();
+        let note = key(1).sign(size, root);
         database.store.keep_head(size, &note, clawback_model::Timestamp(9)).await.unwrap();
         database.store.verify(None, |_| {}).await.unwrap();
         for (change, back, expected) in [
@@ -295,7 +295,7 @@ async fn a_kept_checkpoint_that_the_sites_key_did_not_sign_is_named() {
         for number in 1..=3 {
             database.finished(number, 8).await;
             let (size, root) = database.store.grow_log().await.unwrap();
-            let note = key(1).sign(size, root).to_string();
+            let note = key(1).sign(size, root);
             database.store.keep_head(size, &note, clawback_model::Timestamp(9)).await.unwrap();
         }
         let verify = async || clawback_runtime::check_heads(&database.store, key(1).public()).await;

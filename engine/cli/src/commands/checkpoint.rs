@@ -1,17 +1,14 @@
 //! `clawback checkpoint`: signs where the history stands, in the formats of C2SP (`tlog-checkpoint`, `signed-note`).
 
-use std::fmt::Write as _;
-
-use clawback_model::{Checkpoint, Digest, LogQuestion};
-use clawback_runtime::open_checkpoint;
+use clawback_model::{Checkpoint, Digest, LogQuestion, Note, old_and_proof, visible};
+use clawback_runtime::{Witnesses, make_checkpoint, open_checkpoint};
 use clawback_store::Store;
-use data_encoding::BASE64;
 
 use super::{key, verify};
 use crate::args::{CheckpointArgs, Global};
 use crate::config::Config;
-use crate::failure::{Exit, Failure};
-use crate::open::{Stores, site};
+use crate::failure::{Exit, Failure, chain};
+use crate::open::{Stores, site, witnesses};
 use crate::output;
 
 /// Asks for no token: whoever can read the site's key can sign with it anyway.
@@ -19,15 +16,20 @@ pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, 
     let config = Config::find(global.config.as_deref())?;
     let key = key::read(&config)?;
     let site = site(&config, Stores::None).await?;
-    let (events, root) = site.history.grow_log().await?;
+    let witnesses = witnesses(&config)?;
+    let (checkpoint, cosigned) = make_checkpoint(&site, &key, &witnesses).await?;
     let mut text = String::new();
     if let Some(file) = &args.check {
         let old = open_checkpoint(&verify::read(file)?, key.public()).map_err(|error| verify::named(file, &error))?;
-        text = continued(&site.history, &old, events).await?;
+        text = continued(&site.history, &old, checkpoint.size).await?;
     }
-    let note = key.sign(events, root).to_string();
-    site.history.keep_head(events, &note, site.now()).await?;
-    text.push_str(&note);
+    text.push_str(&cosigned.note.to_string());
+    if !witnesses.is_empty() {
+        for (name, error) in &cosigned.missing {
+            output::note(&format!("not signed by {}: {}", visible(name), chain(error)));
+        }
+        output::note(&standing(&witnesses, &cosigned.note));
+    }
     match &args.output {
         Some(file) => {
             std::fs::write(file, text)?;
@@ -38,16 +40,21 @@ pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
+/// Which witnesses have signed a checkpoint, and whether they are enough.
+pub(super) fn standing(witnesses: &Witnesses, note: &Note) -> String {
+    let signed = witnesses.signed(note);
+    let names = if signed.is_empty() { "no witness".to_owned() } else { signed.join(", ") };
+    let (count, all, quorum) = (signed.len(), witnesses.len(), witnesses.quorum());
+    let verdict = if count < quorum { "too few" } else { "enough" };
+    visible(&format!("cosigned by {names}: {count} of {all}, which is {verdict} ({quorum} must)"))
+}
+
 /// The proof that the tree continues an earlier one, as it stands before the new checkpoint in the body of an `add-checkpoint`
 /// request (C2SP `tlog-witness`).
 async fn continued(history: &Store, old: &Checkpoint, size: u64) -> Result<String, Failure> {
     check(history, old, size).await?;
-    let mut text = format!("old {}\n", old.size);
-    for hash in history.ask_log(LogQuestion::Consistency { old: old.size, size }).await? {
-        let _ = writeln!(text, "{}", BASE64.encode(&hash.0));
-    }
-    text.push('\n');
-    Ok(text)
+    let proof = history.ask_log(LogQuestion::Consistency { old: old.size, size }).await?;
+    Ok(old_and_proof(old.size, &proof))
 }
 
 /// Fails if the tree of this size does not continue an earlier one.

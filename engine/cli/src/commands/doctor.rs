@@ -8,7 +8,7 @@ use clawback_runtime::Site;
 use crate::args::Global;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain};
-use crate::open::{Session, Stores, site};
+use crate::open::{Session, Stores, site, witnesses};
 use crate::output;
 
 /// Seconds that the clocks of a node and of the database may differ: leases are measured on both.
@@ -55,6 +55,7 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         Ok(site) => {
             database(&config, &site, &mut report).await?;
             playbooks(&config, &site, &mut report)?;
+            cosignatures(&config, &site).await?;
             if let (Some(bucket), Some(evidence)) = (config.bucket(), &site.evidence) {
                 let answers = evidence.check().await.map(|()| format!("{} answers", bucket.url));
                 let hint = "what cannot be kept is not deleted: look at `endpoint`, `region` and the keys";
@@ -89,6 +90,16 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         output::line(&format!("NOTE   {what}: {place} is spoken to in the clear, as `allow-cleartext` says"))?;
     }
     Ok(if report.all_well { Exit::Done } else { Exit::Failed })
+}
+
+/// Too few witnesses hold nothing up, so that is no fault of the deployment.
+async fn cosignatures(config: &Config, site: &Site) -> Result<(), Failure> {
+    let witnesses = witnesses(config)?;
+    let Some((events, note)) = site.history.last_head().await?.filter(|_| !witnesses.is_empty()) else { return Ok(()) };
+    let Ok(note) = note.parse() else { return Ok(()) };
+    let standing = super::checkpoint::standing(&witnesses, &note);
+    let word = if witnesses.is_enough(&note) { "ok    " } else { "NOTE  " };
+    output::line(&format!("{word} witnesses: the checkpoint of {events} events is {standing}"))
 }
 
 async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(), Failure> {

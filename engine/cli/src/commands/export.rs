@@ -39,11 +39,12 @@ async fn write(global: &Global, args: &ExportArgs, out: &mut (impl Write + Send)
         Format::Table | Format::Json | Format::Csv => ExportFormat::Clawback,
     };
     if let Some(remote) = Remote::of(global)? {
-        let (id, query) = (any_id(&args.id)?, [("format", format.to_string())]);
-        return match args.plan {
-            true => remote.copy(&["remediations", &id, "plan"], &[], out).await,
-            false => remote.copy(&["remediations", &id, "export"], &query, out).await,
-        };
+        let id = any_id(&args.id)?;
+        if args.plan {
+            return remote.copy(&["remediations", &id, "plan"], &[], out).await;
+        }
+        let query = [("format", format.to_string())];
+        return remote.copy(&["remediations", &id, "export"], &query, out).await;
     }
     let session = Session::open(global, Stores::None).await?;
     let remediation = session.find(&args.id).await?;

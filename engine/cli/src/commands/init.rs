@@ -61,6 +61,7 @@ kind = "log"
 # Who keeps signed checkpoints of the history: sent each hour while anything happens, and before every hard delete.
 # [checkpoints]
 # notify = ["approvers"]
+# witnesses = [{ url = "https://witness.example/log", key = "NAME+HASH+KEY" }]   # who cosigns them
 "#;
 
 /// What the first administrator may do: all but to read messages.

@@ -42,9 +42,8 @@ pub(crate) async fn run(global: &Global, folder: &Path) -> Result<Exit, Failure>
         }
     }
     // The checkpoint last: whoever reads it finds every tile that it needs.
-    let note = key.sign(events, root).to_string();
-    history.keep_head(events, &note, site.now()).await?;
-    replace(&newest, note.as_bytes())?;
+    let note = history.keep_head(events, &key.sign(events, root), site.now()).await?;
+    replace(&newest, note.to_string().as_bytes())?;
     output::line(&format!("{} has {events} events; {written} files are new", folder.display()))?;
     Ok(Exit::Done)
 }

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use clawback_action_center::json::VerifiedJson;
-use clawback_model::visible;
+use clawback_model::{NoteError, visible};
 use clawback_runtime::{KeyError, open_checkpoint};
 use clawback_store::{Head, Noted};
 
 use crate::args::{Format, Global, VerifyArgs};
-use crate::commands::key;
+use crate::commands::{checkpoint, key};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain, clean};
-use crate::open::{Stores, site};
+use crate::open::{Stores, site, witnesses};
 use crate::output;
 use crate::remote::Remote;
 
@@ -44,7 +44,14 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
     };
     let log = match (&args.checkpoint, &signer) {
         (Some(file), Some(key)) => {
-            let checkpoint = open_checkpoint(&read(file)?, key).map_err(|error| named(file, &error))?;
+            let text = read(file)?;
+            let checkpoint = open_checkpoint(&text, key).map_err(|error| named(file, &error))?;
+            let (witnesses, note) =
+                (witnesses(&config)?, text.parse().map_err(|error: NoteError| named(file, &error.into()))?);
+            if !witnesses.is_enough(&note) {
+                let said = format!("{}: {}", file.display(), checkpoint::standing(&witnesses, &note));
+                return Err(Failure::failed(said).hint("`clawback checkpoint` asks the witnesses again"));
+            }
             Some((checkpoint.size, checkpoint.root))
         }
         _ => None,

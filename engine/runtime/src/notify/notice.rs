@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 
 use clawback_model::{Checkpoint, PublicUrl, Remediation, Reminder, Status, Timestamp, visible_line};
 
+use crate::heads::Told;
+
 /// Characters of a name in a line, and in a title.
 const LINE: usize = 200;
 const TITLE: usize = 80;
@@ -78,13 +80,20 @@ impl Notice {
     }
 
     /// A signed checkpoint, to be kept where whoever can change the history cannot.
-    pub(super) fn checkpoint(checkpoint: &Checkpoint, note: &str, at: Timestamp) -> Self {
+    pub(super) fn checkpoint(checkpoint: &Checkpoint, told: &Told, at: Timestamp) -> Self {
+        let Told { note, signed, quorum } = told;
+        let mut facts = vec![("Log", visible_line(&checkpoint.origin, LINE)), ("Events", checkpoint.size.to_string())];
+        if *quorum > 0 {
+            let names = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };
+            let few = if signed.len() < *quorum { format!("; that is too few: {quorum} must") } else { String::new() };
+            facts.push(("Witnesses", visible_line(&format!("cosigned by {names}{few}"), LINE)));
+        }
         Self {
             kind: Kind::Checkpoint,
             id: format!("checkpoint.{}.{}", checkpoint.size, checkpoint.root.short()),
             remediation_id: "checkpoints".to_owned(),
             title: format!("Checkpoint of {}: {} events", visible_line(&checkpoint.origin, TITLE), checkpoint.size),
-            facts: vec![("Log", visible_line(&checkpoint.origin, LINE)), ("Events", checkpoint.size.to_string())],
+            facts,
             hint: format!(
                 "Keep it: `clawback verify --checkpoint` proves later that nothing before it was changed.\n\n{note}"
             ),

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::notice::{Kind, Notice};
 use super::{Undelivered, client, delivered, endpoint};
+use crate::heads::Told;
 use crate::http::secret;
 
 /// Where to post, and the key to sign with.
@@ -72,11 +73,14 @@ impl Webhook {
         &self,
         notice: &Notice,
         checkpoint: &Checkpoint,
-        note: &str,
+        told: &Told,
         now: Timestamp,
     ) -> Result<(), Undelivered> {
         let Checkpoint { origin, size, root } = checkpoint;
-        let data = serde_json::json!({ "origin": origin, "size": size, "root": root, "checkpoint": note });
+        let Told { note, signed, quorum } = told;
+        let data = serde_json::json!({
+            "origin": origin, "size": size, "root": root, "checkpoint": note, "cosigned_by": signed, "quorum": quorum,
+        });
         let timestamp = notice.at.to_string();
         let body = serde_json::json!({ "type": "history.checkpoint", "timestamp": timestamp, "data": data });
         self.send(notice, body.to_string(), now).await
