@@ -184,6 +184,36 @@ fn a_configuration_that_is_not_right_is_said_to_be_so() {
     again("http://127.0.0.1:9", "127.0.0.1:9", "must start with https://");
     again("s3://", "gs://", "must be s3://BUCKET");
     again("keep = true\n", "keep = true\nfolder = \"evidence\"\n", "either `folder` or `bucket`");
-    again("url =", "secret-access-key = \"abc\"\nurl =", "unknown field");
+    again("url = \"s3", "secret-access-key = \"abc\"\nurl = \"s3", "unknown field");
     assert!(!Path::new(&site.path("evidence")).exists());
+}
+
+#[test]
+fn checkpoints_are_in_the_bucket_before_a_hard_delete() {
+    let server = s3::Server::start(None);
+    let heads = |endpoint: &str| {
+        format!(
+            "[checkpoints.bucket]\nurl = \"s3://{}/heads\"\nendpoint = \"{endpoint}\"\ncredentials-file = \"s3.keys\"\n",
+            s3::BUCKET
+        )
+    };
+    let site = Site::new(&server.endpoint(), &heads(&server.endpoint()));
+    let done = site.purge();
+    assert_eq!(done["status"], "completed", "{done}");
+    let names = server.names("heads/checkpoints");
+    let newest = names.last().unwrap();
+    let note = std::fs::read_to_string(server.object(&format!("heads/checkpoints/{newest}"))).unwrap();
+    let signed: i64 = newest.parse().unwrap();
+    assert!(note.contains(&format!("\n{signed}\n")), "{note}");
+    let file = site.path("newest.txt");
+    std::fs::write(&file, note).unwrap();
+    site.admin.ok(&["verify", "--checkpoint", file.to_str().unwrap()]);
+    let events = site.admin.json(&["show", done["id"].as_str().unwrap(), "--events"]);
+    let mut events = events.as_array().or_else(|| events["items"].as_array()).unwrap().iter();
+    let first = events.find(|event| event["event"] == "batch-started").unwrap();
+    assert!(signed >= first["seq"].as_i64().unwrap() - 1, "{names:?} {first}");
+
+    // A bucket that is away keeps nothing from its work.
+    let site = Site::new(&server.endpoint(), &heads("http://127.0.0.1:1"));
+    assert_eq!(site.purge()["status"], "completed");
 }

@@ -58,8 +58,12 @@ impl World {
         let config = NotifierConfig::Webhook { url, secret_file: "key".into(), every_change: false };
         let notifier = Notifier::open("keeper", &config, self.folder.path()).unwrap();
         site.notifiers = [("keeper".to_owned(), notifier)].into();
-        site.checkpoints =
-            Some(Checkpoints { key: key(), notify: vec!["keeper".into()], witnesses: Witnesses::default() });
+        site.checkpoints = Some(Checkpoints {
+            key: key(),
+            notify: vec!["keeper".into()],
+            bucket: None,
+            witnesses: Witnesses::default(),
+        });
         Api::new(Arc::new(site))
     }
 

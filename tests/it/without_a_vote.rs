@@ -185,14 +185,14 @@ fn another_node(database: &Database, world: &World, number: usize) -> Arc<Site> 
 #[tokio::test]
 async fn services_playbooks_and_senders_have_limits_of_their_own() {
     let limit = messages(6);
-    let cases: [(fn(&mut WithoutAVote, Windows), CountedBy); 3] = [
-        (|site, limit| site.service = limit, CountedBy::Service),
-        (|site, limit| site.playbook = limit, CountedBy::Playbook),
-        (|site, limit| site.sender = limit, CountedBy::Sender),
-    ];
-    for (set, by) in cases {
+    for by in [CountedBy::Service, CountedBy::Playbook, CountedBy::Sender] {
+        let set = |site: &mut WithoutAVote| match by {
+            CountedBy::Playbook => site.playbook = limit,
+            CountedBy::Sender => site.sender = limit,
+            _ => site.service = limit,
+        };
         let database = Database::sqlite().await;
-        let world = World::new(&database, |site| set(&mut site.without_a_vote, limit)).await;
+        let world = World::new(&database, |site| set(&mut site.without_a_vote)).await;
         assert_eq!(world.ask(&world.bot, 0).await.status, Status::Completed);
         let waiting = world.ask(&world.bot, 1).await;
         assert_eq!(over(&waiting), (by, Unit::Messages, Window::Hour, 6, 6));

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+/// The password of whoever has taken over.
+pub const OWN_PASSWORD: &str = "my own horse and battery";
+
 /// The binary on one site's folder.
 pub struct Clawback {
     folder: PathBuf,
@@ -67,7 +70,7 @@ impl Clawback {
         let write = |text: &str| std::io::Write::write_all(&mut private()?, text.as_bytes());
         write("correct horse battery\n").expect("the folder is ours");
         self.ok(&["principals", "password", name, "--from", &first.display().to_string()]);
-        write("correct horse battery\nmy own horse and battery\n").expect("the folder is ours");
+        write(&format!("correct horse battery\n{OWN_PASSWORD}\n")).expect("the folder is ours");
         let own = self.folder.join(format!("{name}.own-token"));
         let arguments = ["take-over", "--from", &first.display().to_string(), "--output", &own.display().to_string()];
         self.with_token(token).ok(&arguments);

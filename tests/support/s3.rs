@@ -50,6 +50,19 @@ impl Server {
         self.child = run(self.folder.path(), self.port, self.tls.as_ref());
     }
 
+    /// Names of the objects in a folder, in order.
+    ///
+    /// # Panics
+    /// If there is no such folder.
+    pub fn names(&self, prefix: &str) -> Vec<String> {
+        let files = std::fs::read_dir(self.folder.path().join(BUCKET).join(prefix)).expect("the server has the folder");
+        let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> =
+            names.filter_map(|name| name.strip_suffix("._S3rver_object").map(str::to_owned)).collect();
+        names.sort();
+        names
+    }
+
     /// The file that an object is kept in.
     ///
     /// # Panics

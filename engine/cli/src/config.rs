@@ -137,6 +137,8 @@ pub(crate) struct CheckpointsConfig {
     pub(crate) witnesses: Vec<WitnessConfig>,
     /// How many of them must; all, if nothing is said.
     pub(crate) quorum: Option<usize>,
+    /// A bucket that keeps each checkpoint.
+    pub(crate) bucket: Option<BucketConfig>,
 }
 
 impl Default for Config {
@@ -271,9 +273,17 @@ impl Config {
 
     /// The bucket of evidence.
     pub(crate) fn bucket(&self) -> Option<BucketConfig> {
-        let bucket = self.evidence.as_ref()?.bucket.clone()?;
+        self.evidence.as_ref()?.bucket.clone().map(|bucket| self.with_files(bucket))
+    }
+
+    /// The bucket that keeps checkpoints.
+    pub(crate) fn head_bucket(&self) -> Option<BucketConfig> {
+        self.checkpoints.bucket.clone().map(|bucket| self.with_files(bucket))
+    }
+
+    fn with_files(&self, bucket: BucketConfig) -> BucketConfig {
         let (credentials_file, ca_file) = (self.resolved(bucket.credentials_file), self.resolved(bucket.ca_file));
-        Some(BucketConfig { credentials_file, ca_file, ..bucket })
+        BucketConfig { credentials_file, ca_file, ..bucket }
     }
 
     /// Where credentials or mail go to another machine in the clear, as the configuration allows: what for, and where.
@@ -281,11 +291,12 @@ impl Config {
         let stores = self.stores.iter().flat_map(|(name, store)| {
             store.in_the_clear().into_iter().map(move |place| (format!("store {name}"), place))
         });
-        let bucket = self
-            .bucket()
-            .filter(|bucket| bucket.allow_cleartext)
-            .and_then(|bucket| bucket.in_the_clear().map(str::to_owned));
-        stores.chain(bucket.map(|place| ("evidence".to_owned(), place))).collect()
+        let buckets = [("evidence", self.bucket()), ("checkpoints", self.head_bucket())];
+        let buckets = buckets.into_iter().filter_map(|(what, bucket)| {
+            let bucket = bucket.filter(|bucket| bucket.allow_cleartext)?;
+            Some((what.to_owned(), bucket.in_the_clear()?.to_owned()))
+        });
+        stores.chain(buckets).collect()
     }
 
     /// The identity provider, and where it sends people back to.

@@ -8,7 +8,7 @@ use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
-    Api, Checkpoints, Evidence, Gated, Library, Metrics, Notifier, Site, Tuning, Witnesses, node_name,
+    Api, Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, Tuning, Witnesses, node_name,
 };
 use clawback_scripting::Lists;
 use clawback_store::{Access, Store};
@@ -150,10 +150,15 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
 fn checkpoints(config: &Config, stores: Stores) -> Result<Option<Checkpoints>, Failure> {
     let notify = config.checkpoints.notify.clone();
     let witnesses = witnesses(config)?;
-    if (notify.is_empty() && witnesses.is_empty()) || stores == Stores::None {
+    let bucket = config.head_bucket();
+    if (notify.is_empty() && witnesses.is_empty() && bucket.is_none()) || stores == Stores::None {
         return Ok(None);
     }
-    Ok(Some(Checkpoints { key: crate::commands::key::read(config)?, notify, witnesses }))
+    if let Some(bucket) = &bucket {
+        bucket.check_keys()?;
+    }
+    let bucket = bucket.as_ref().map(HeadBucket::open).transpose()?;
+    Ok(Some(Checkpoints { key: crate::commands::key::read(config)?, notify, bucket, witnesses }))
 }
 
 /// Who signs checkpoints beside the site.

@@ -204,8 +204,7 @@ impl WithoutAVote {
         };
         named.unwrap_or(match (by, window, unit) {
             (CountedBy::Requester, Window::Hour, Unit::Remediations) => 30,
-            (CountedBy::Requester, Window::Day, Unit::Remediations) => 100,
-            (CountedBy::Requester, Window::Hour, _) => 100,
+            (CountedBy::Requester, Window::Day, Unit::Remediations) | (CountedBy::Requester, Window::Hour, _) => 100,
             (CountedBy::Requester, Window::Day, _) => 300,
             (_, Window::Hour, Unit::Remediations) => 60,
             (_, Window::Day, Unit::Remediations) => 500,

@@ -133,10 +133,7 @@ impl Remediation {
 
     /// The remediation after `event`. The only place where a status changes.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
-        use Status::{
-            Approved, Cancelled, Expired, Failed, InProgress, NothingToDo, PartiallyCompleted, Paused, PendingApproval,
-            Planning, Queued,
-        };
+        use Status::{Approved, Cancelled, Expired, Failed, InProgress, Paused, PendingApproval, Planning, Queued};
         let mut next = Self { updated_at: at, ..self.clone() };
         match (self.status, event) {
             (Queued | Planning, Event::PlanningStarted) => {
@@ -152,13 +149,7 @@ impl Remediation {
                 next.decided_by.clone_from(decided_by);
                 next.under.clone_from(under);
                 next.approval = approval.as_ref().map(|rule| self.ask(rule, plan, at));
-                next.status = match (plan.counts.remediable, approval) {
-                    // Nothing was found, but not everything was looked at: that is no all-clear.
-                    (0, _) if !plan.facts.is_complete() => PartiallyCompleted,
-                    (0, _) => NothingToDo,
-                    (_, Some(_)) => PendingApproval,
-                    (_, None) => Approved,
-                };
+                next.status = planned(plan, approval.as_ref());
             }
             (Planning, Event::PlanRefused { reason }) => {
                 next.status = Failed;
@@ -211,14 +202,7 @@ impl Remediation {
                 next.stop = Some(reason.clone());
             }
             (Paused, Event::Resumed { .. }) if self.cancel_asked().is_none() => {
-                next.status = InProgress;
-                if let Some(StopReason::VipsNow { planned, .. }) = self.stop {
-                    next.progress.vips_accepted = planned;
-                }
-                next.stop = None;
-                next.progress.running_since = Some(at);
-                next.asked = None;
-                next.progress.since_resumed = BatchReport::default();
+                next.go_on(at);
             }
             (Queued | Planning | PendingApproval | Approved | InProgress | Paused, Event::CancelRequested { by }) => {
                 next.asked = Some(Asked::Cancel { by: by.clone() });
@@ -377,6 +361,17 @@ impl Remediation {
         }
     }
 
+    fn go_on(&mut self, at: Timestamp) {
+        self.status = Status::InProgress;
+        if let Some(StopReason::VipsNow { planned, .. }) = self.stop {
+            self.progress.vips_accepted = planned;
+        }
+        self.stop = None;
+        self.progress.running_since = Some(at);
+        self.asked = None;
+        self.progress.since_resumed = BatchReport::default();
+    }
+
     fn void(&mut self, voters: &[String]) {
         if let Some(approval) = &mut self.approval {
             approval.votes.retain(|vote| !voters.contains(&vote.by));
@@ -425,6 +420,17 @@ impl Remediation {
             failed if failed == counts.remediable => Status::Failed,
             _ => Status::PartiallyCompleted,
         }
+    }
+}
+
+/// What becomes of a plan.
+fn planned(plan: &PlanSummary, approval: Option<&ApprovalRule>) -> Status {
+    match (plan.counts.remediable, approval) {
+        // Nothing was found, but not everything was looked at: that is no all-clear.
+        (0, _) if !plan.facts.is_complete() => Status::PartiallyCompleted,
+        (0, _) => Status::NothingToDo,
+        (_, Some(_)) => Status::PendingApproval,
+        (_, None) => Status::Approved,
     }
 }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 use clawback_model::{Checkpoint, VerificationKey};
 use clawback_store::{Found, Store, VerifyError};
 use futures::future::join_all;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 
+use crate::bucket::{self, BucketConfig};
 use crate::error::Error;
 use crate::notify;
 use crate::site::Site;
@@ -20,6 +22,8 @@ const EVERY: Duration = Duration::from_hours(1);
 /// Steps in which one look brings the tree up to date; what is left is for the next.
 const STEPS: u32 = 64;
 
+/// How long a bucket may take: a hard delete waits meanwhile.
+const KEPT_WITHIN: Duration = Duration::from_secs(10);
 /// Kept checkpoints read at once.
 const PAGE: u32 = 256;
 
@@ -30,6 +34,8 @@ pub struct Checkpoints {
     pub key: SiteKey,
     /// Names of notifiers.
     pub notify: Vec<String>,
+    /// A bucket that keeps each under its size.
+    pub bucket: Option<HeadBucket>,
     /// Who is asked to sign them too.
     pub witnesses: Witnesses,
 }
@@ -120,6 +126,27 @@ pub async fn make_checkpoint(
     Ok((checkpoint, cosigned))
 }
 
+/// A bucket of an S3 server that keeps checkpoints: `checkpoints/SIZE`, with the size in twenty digits, so that the last of the
+/// names is the newest.
+#[derive(Debug)]
+pub struct HeadBucket(Arc<dyn ObjectStore>);
+
+impl HeadBucket {
+    /// Nothing is asked of the server yet.
+    pub fn open(config: &BucketConfig) -> Result<Self, Error> {
+        Ok(Self(bucket::open(config)?))
+    }
+
+    async fn keep(&self, size: u64, note: &str) -> Result<(), String> {
+        let place = object_store::path::Path::from(format!("checkpoints/{size:020}"));
+        let put = self.0.put(&place, note.to_owned().into());
+        match tokio::time::timeout(KEPT_WITHIN, put).await {
+            Ok(kept) => kept.map(drop).map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {} s", KEPT_WITHIN.as_secs())),
+        }
+    }
+}
+
 /// A checkpoint as keepers are told it.
 pub(crate) struct Told {
     /// As it was signed.
@@ -144,7 +171,17 @@ async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
         }
         told.is_ok()
     });
-    if join_all(told).await.into_iter().all(|told| told) {
+    let kept = async {
+        let Some(bucket) = &checkpoints.bucket else { return true };
+        let kept = bucket.keep(events, &note.note).await;
+        site.metrics.notice("bucket", if kept.is_ok() { "told" } else { "failed" });
+        if let Err(error) = &kept {
+            tracing::warn!(log.size = events, error, "The bucket has not taken a checkpoint; the next one follows.");
+        }
+        kept.is_ok()
+    };
+    let (told, kept) = futures::join!(join_all(told), kept);
+    if kept && told.into_iter().all(|told| told) {
         site.history.head_told(events, site.now()).await?;
     }
     Ok(())

@@ -62,7 +62,7 @@ pub use cases::CaseRun;
 pub use error::Error;
 pub use evidence::{Evidence, EvidenceReport, LARGEST as LARGEST_EVIDENCE};
 pub use gate::Gated;
-pub use heads::{Checkpoints, check_heads, make_checkpoint};
+pub use heads::{Checkpoints, HeadBucket, check_heads, make_checkpoint};
 pub use identity::{NewToken, token_digest};
 pub use library::{Library, Scripts};
 pub use metrics::Metrics;

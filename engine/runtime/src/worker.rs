@@ -430,14 +430,14 @@ impl Worker {
                 self.plan(remediation, lease, control, outage_pauses).await
             }
             Next::Expire => self.record(lease, &Event::Expired).await,
-            Next::Start => match going.prove(site, remediation).await? {
-                Some(reason) => self.record(lease, &Event::Paused { reason }).await,
-                None => {
-                    let terms = going.proven.as_ref().and_then(|proven| proven.header.terms.as_ref());
-                    let admission = approval::admission(site, terms);
-                    Ok(history.start(lease, &admission, AUTOMATION, site.now()).await?)
+            Next::Start => {
+                if let Some(reason) = going.prove(site, remediation).await? {
+                    return self.record(lease, &Event::Paused { reason }).await;
                 }
-            },
+                let terms = going.proven.as_ref().and_then(|proven| proven.header.terms.as_ref());
+                let admission = approval::admission(site, terms);
+                Ok(history.start(lease, &admission, AUTOMATION, site.now()).await?)
+            }
             Next::Release => self.record(lease, &Event::Released).await,
             Next::StartBatch { number, first, targets } => {
                 if let Some(reason) = going.prove(site, remediation).await? {

@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 56] = [
+const TABLE: [(&str, &str, May); 58] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -60,6 +60,8 @@ const TABLE: [(&str, &str, May); 56] = [
     ("get", "/api/v1/verify", May::AnyRole),
     ("get", "/api/v1/refusals", ADMINS),
     ("get", "/api/v1/remediations/{id}/export", May::AnyRole),
+    ("get", "/api/v1/remediations/{id}/plan", May::AnyRole),
+    ("get", "/api/v1/texts/{sha256}", May::AnyRole),
     ("get", "/api/v1/sweeps", May::AnyRole),
     ("post", "/api/v1/remediations/{id}/stop-sweep", WRITERS),
     ("get", "/api/v1/evidence", May::AnyRole),
@@ -133,7 +135,8 @@ async fn every_route_allows_and_denies_by_role() {
             Some("stores") => "corp",
             _ => "purge",
         };
-        let real = path.replace("{id}", &id).replace("{name}", name).replace("{seq}", "1").replace("{digest}", &digest);
+        let real = path.replace("{id}", &id).replace("{name}", name).replace("{seq}", "1");
+        let real = real.replace("{digest}", &digest).replace("{sha256}", &digest);
         for (name, role, token) in &callers {
             let allowed = match (may, role) {
                 (May::Anybody, _) => true,

@@ -162,9 +162,8 @@ fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) -> Markup {
         match remediation.status {
             Status::InProgress | Status::Approved => verbs.extend(["pause", "cancel"]),
             Status::Paused if remediation.may_be_resumed_by(&frame.who) => verbs.extend(["resume", "cancel"]),
-            Status::Paused => verbs.push("cancel"),
             Status::PendingApproval => verbs.extend(["replan", "cancel"]),
-            Status::Queued | Status::Planning => verbs.push("cancel"),
+            Status::Paused | Status::Queued | Status::Planning => verbs.push("cancel"),
             _ => {}
         }
     }

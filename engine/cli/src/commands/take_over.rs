@@ -24,7 +24,7 @@ pub(crate) async fn run(global: &Global, args: TakeOverArgs) -> Result<Exit, Fai
             None => here(&Session::open(global, Stores::None).await?, asked).await,
         }
     };
-    hand_over(file.as_deref(), made).await?;
+    Box::pin(hand_over(file.as_deref(), made)).await?;
     output::note("next: use this token in place of the one that you were given, and revoke that");
     Ok(Exit::Done)
 }

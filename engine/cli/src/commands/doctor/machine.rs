@@ -18,7 +18,8 @@ pub(super) fn permissions(config: &Config) -> Vec<Found> {
     let mut private: Vec<(&str, PathBuf)> = vec![("token file", config.resolve(&config.token_file))];
     private.extend(database_file(config).map(|path| ("database file", path)));
     private.extend(config.evidence_folder().map(|path| ("evidence folder", path)));
-    private.extend(config.bucket().and_then(|bucket| bucket.credentials_file).map(|path| ("credentials file", path)));
+    let buckets = [config.bucket(), config.head_bucket()].into_iter().flatten();
+    private.extend(buckets.filter_map(|bucket| bucket.credentials_file).map(|path| ("credentials file", path)));
     let there = private.into_iter().filter(|(_, path)| path.exists());
     let policy = [("playbooks folder", &config.workflows), ("scripts folder", &config.scripts)];
     let policy = policy.map(|(name, path)| (name, config.resolve(path)));
