@@ -1,6 +1,6 @@
 //! Every route with every role: what is allowed and what is not, and that nothing answers to nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 56] = [
+const TABLE: [(&str, &str, May); 58] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -41,7 +41,7 @@ const TABLE: [(&str, &str, May); 56] = [
     ("post", "/api/v1/remediations/{id}/replan", WRITERS),
     ("post", "/api/v1/remediations/{id}/undo", WRITERS),
     ("post", "/api/v1/remediations/{id}/retry", WRITERS),
-    ("post", "/api/v1/suggestions", WRITERS),
+    ("post", "/api/v1/suggestions", May::OneOf(&[Role::Analyst, Role::Approver, Role::Admin, Role::Suggester])),
     ("get", "/api/v1/investigations", May::AnyRole),
     ("get", "/api/v1/investigations/{id}", May::AnyRole),
     ("get", "/api/v1/alerts", May::AnyRole),
@@ -60,6 +60,8 @@ const TABLE: [(&str, &str, May); 56] = [
     ("get", "/api/v1/verify", May::AnyRole),
     ("get", "/api/v1/refusals", ADMINS),
     ("get", "/api/v1/remediations/{id}/export", May::AnyRole),
+    ("get", "/api/v1/remediations/{id}/plan", May::AnyRole),
+    ("get", "/api/v1/texts/{sha256}", May::AnyRole),
     ("get", "/api/v1/sweeps", May::AnyRole),
     ("post", "/api/v1/remediations/{id}/stop-sweep", WRITERS),
     ("get", "/api/v1/evidence", May::AnyRole),
@@ -118,8 +120,12 @@ async fn every_route_allows_and_denies_by_role() {
 
     let mut callers = vec![("nobody", None, String::new()), ("no-role", Some(None), String::new())];
     callers[1].2 = desk.center.add("no-role", PrincipalKind::Person, &[]).await;
+    // Only people vote, and only services suggest.
+    let mut services = HashMap::new();
     for role in Role::ALL {
-        let token = desk.center.add(role.as_str(), PrincipalKind::Service, &[role]).await;
+        let token = desk.center.add(role.as_str(), PrincipalKind::Person, &[role]).await;
+        let service = desk.center.add(&format!("{role}-service"), PrincipalKind::Service, &[role]).await;
+        services.insert(token.clone(), service);
         desk.center.password(role.as_str()).await;
         callers.push((role.as_str(), Some(Some(role)), token));
     }
@@ -134,6 +140,7 @@ async fn every_route_allows_and_denies_by_role() {
             _ => "purge",
         };
         let real = path.replace("{id}", &id).replace("{name}", name).replace("{seq}", "1").replace("{digest}", &digest);
+        let real = real.replace("{sha256}", &digest);
         for (name, role, token) in &callers {
             let allowed = match (may, role) {
                 (May::Anybody, _) => true,
@@ -149,6 +156,7 @@ async fn every_route_allows_and_denies_by_role() {
                 real = path.replace("{id}", &id);
                 sent = Some(json!({ "plan_digest": digest }));
             }
+            let token = services.get(token).filter(|_| path.ends_with("/suggestions")).unwrap_or(token);
             let answer = desk.center.call(token, &method.to_uppercase(), &real, sent).await;
             let denied = matches!(answer.status, 401 | 403);
             assert_eq!(denied, !allowed, "{name} {method} {path}: {} {}", answer.status, answer.text);
