@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, header};
 use clawback_action_center::{Center, Settings, hash_password};
-use clawback_model::{ManualClock, PrincipalKind, Role};
+use clawback_model::{ManualClock, Principal, PrincipalKind, Role};
 use clawback_runtime::{Api, NewToken, Worker, silent};
 use tower::ServiceExt as _;
 
@@ -104,10 +104,17 @@ impl TestCenter {
 
     /// Adds somebody; gives a token of their own.
     pub async fn add(&self, name: &str, kind: PrincipalKind, roles: &[Role]) -> String {
-        let history = &self.api.site().history;
+        self.add_principal(Principal { kind, ..person(name, roles) }).await
+    }
+
+    /// Adds a service of this owner; gives a token of its own.
+    pub async fn add_service(&self, name: &str, roles: &[Role], owner: &str) -> String {
+        self.add_principal(Principal::service(name, roles.to_vec(), owner)).await
+    }
+
+    async fn add_principal(&self, principal: Principal) -> String {
+        let (history, name) = (&self.api.site().history, principal.name.as_str());
         let now = self.api.site().now();
-        let mut principal = person(name, roles);
-        principal.kind = kind;
         history.add_principal(&principal, "automation", now).await.unwrap();
         let token = NewToken::generate(self.api.site().random);
         history

@@ -121,6 +121,7 @@ fn request(number: u32) -> Request {
         picked: Vec::new(),
         requested_by: if source == ActionSource::Schedule { "scheduler" } else { of(&DECIDERS, mixed(number, 6)) }
             .into(),
+        owner: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

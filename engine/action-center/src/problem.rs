@@ -144,7 +144,10 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Unowned(_) => (StatusCode::FORBIDDEN, "own-credential"),
         Error::MoreThanItBrings { .. } => (StatusCode::FORBIDDEN, "more-than-it-brings"),
         Error::NotAService { .. } => (StatusCode::FORBIDDEN, "not-a-service"),
-        Error::Vote(VoteRefused::RequesterExcluded { .. }) => (StatusCode::FORBIDDEN, "two-step"),
+        Error::Vote(VoteRefused::RequesterExcluded { .. } | VoteRefused::OwnerExcluded { .. }) => {
+            (StatusCode::FORBIDDEN, "two-step")
+        }
+        Error::Vote(VoteRefused::Service { .. }) => (StatusCode::FORBIDDEN, "people-decide"),
         Error::Vote(VoteRefused::MissingRole { .. }) => (StatusCode::FORBIDDEN, "approver-role"),
         Error::Vote(VoteRefused::VotedAlready { .. }) => (StatusCode::CONFLICT, "voted-already"),
         Error::Vote(VoteRefused::StaleDigest { .. }) => (StatusCode::CONFLICT, "stale-digest"),
@@ -163,6 +166,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
         Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
         Error::Name { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
+        Error::NoOwner { .. } | Error::Owner { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "owner"),
         Error::TokenDays { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "days"),
         Error::LastAdministrator { .. } => (StatusCode::CONFLICT, "last-administrator"),
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),

@@ -92,6 +92,8 @@ impl From<Error> for Failure {
             | Error::Inputs(_)
             | Error::Picks(_)
             | Error::Name { .. }
+            | Error::NoOwner { .. }
+            | Error::Owner { .. }
             | Error::TokenDays { .. }
             | Error::UnknownPlaybook { .. }
             | Error::UnknownSchedule { .. }

@@ -8,7 +8,7 @@ use crate::action::Action;
 use crate::clock::Timestamp;
 use crate::id::ApprovalId;
 use crate::plan::PlanDigest;
-use crate::principal::{Permission, Principal, Role};
+use crate::principal::{Permission, Principal, PrincipalKind, Role};
 use crate::statement::VoteSignature;
 
 /// What a playbook or the site asks for before anything is touched.
@@ -21,7 +21,7 @@ pub struct ApprovalRule {
     pub from: Vec<Role>,
     /// Without a decision in this time the request is rejected by itself.
     pub expires: Duration,
-    /// Two-step: the requester's own vote never counts.
+    /// Two-step: the requester's own vote never counts, nor that of the owner of the service that asked.
     pub two_step: bool,
     /// Those who were told are told again after this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -85,6 +85,9 @@ pub struct Approval {
     pub digest: PlanDigest,
     /// Who asked.
     pub requester: String,
+    /// The person who owned the service that asked, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Not decided by then: rejected.
     pub deadline: Timestamp,
     /// Votes so far.
@@ -111,6 +114,12 @@ pub enum Standing {
 pub enum VoteRefused {
     #[error("rule two-step: {name} requested this remediation, so another principal must approve it")]
     RequesterExcluded { name: String },
+    #[error(
+        "rule two-step: {service} requested this remediation, and {name} owns it, so another principal must approve it"
+    )]
+    OwnerExcluded { name: String, service: String },
+    #[error("rule people-decide: {name} is a service, and only people decide on approvals")]
+    Service { name: String },
     #[error("rule approver-role: {name} needs one of the roles {wanted} to decide on this approval")]
     MissingRole { name: String, wanted: String },
     #[error("rule one-principal-one-vote: {name} has voted on this approval already")]
@@ -132,10 +141,17 @@ impl Approval {
         if vote.digest != self.digest {
             return Err(VoteRefused::StaleDigest { given: vote.digest, current: self.digest });
         }
+        if voter.kind != PrincipalKind::Person {
+            return Err(VoteRefused::Service { name: voter.name.clone() });
+        }
         let own = voter.name == self.requester;
         // Whoever asked may always take it back; only the yes must be another's.
         if own && self.rule.two_step && vote.decision == Decision::Approve {
             return Err(VoteRefused::RequesterExcluded { name: voter.name.clone() });
+        }
+        let owns = self.owner.as_ref() == Some(&voter.name);
+        if owns && self.rule.two_step && vote.decision == Decision::Approve {
+            return Err(VoteRefused::OwnerExcluded { name: voter.name.clone(), service: self.requester.clone() });
         }
         let withdraws = own && vote.decision == Decision::Reject;
         if !withdraws && !self.rule.from.iter().any(|role| voter.roles.contains(role)) {
@@ -160,7 +176,8 @@ impl Approval {
             let voter = now.iter().find(|known| known.name == vote.by);
             vote.digest == self.digest
                 && voter.is_some_and(|voter| {
-                    self.rule.from.iter().any(|role| voter.roles.contains(role))
+                    voter.kind == PrincipalKind::Person
+                        && self.rule.from.iter().any(|role| voter.roles.contains(role))
                         && (action != Action::HardDelete || voter.may(Permission::Purge))
                 })
         };
@@ -173,7 +190,6 @@ impl Approval {
 mod tests {
     use super::*;
     use crate::chain::Digest;
-    use crate::principal::PrincipalKind;
 
     fn principal(name: &str, role: Role) -> Principal {
         Principal::new(name, PrincipalKind::Person, vec![role])
@@ -185,6 +201,7 @@ mod tests {
             rule: ApprovalRule { votes, ..ApprovalRule::default() },
             digest: Digest([1; 32]),
             requester: "ann".into(),
+            owner: None,
             deadline: Timestamp(1_000),
             votes: vec![],
         }
@@ -207,6 +224,42 @@ mod tests {
         assert!(refuse(&eve, &stale).starts_with("rule current-digest:"));
         let late = Vote { at: Timestamp(1_000), ..vote("eve", Decision::Approve) };
         assert!(refuse(&eve, &late).starts_with("rule deadline:"));
+    }
+
+    #[test]
+    fn a_service_decides_on_nothing() {
+        let mut open = approval(1);
+        open.rule.two_step = false;
+        for name in ["bot", "ann"] {
+            let bot = Principal::service(name, vec![Role::Approver], "eve");
+            for decision in [Decision::Approve, Decision::Reject] {
+                let said = open.vote(&bot, &vote(name, decision)).unwrap_err().to_string();
+                assert_eq!(
+                    said,
+                    format!("rule people-decide: {name} is a service, and only people decide on approvals")
+                );
+            }
+        }
+        // Of an older history.
+        open.votes = vec![vote("bot", Decision::Approve)];
+        let bot = Principal::service("bot", vec![Role::Approver], "eve");
+        assert_eq!(open.lapsed(Action::SoftDelete, &[bot]), ["bot"]);
+    }
+
+    #[test]
+    fn whoever_owns_a_service_is_no_second_person_to_it() {
+        let mut open = Approval { requester: "bot".into(), owner: Some("eve".into()), ..approval(1) };
+        let eve = principal("eve", Role::Approver);
+        let said = open.vote(&eve, &vote("eve", Decision::Approve)).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "rule two-step: bot requested this remediation, and eve owns it, so another principal must approve it"
+        );
+        assert_eq!(open.vote(&eve, &vote("eve", Decision::Reject)), Ok(Standing::Rejected));
+        let dan = principal("dan", Role::Approver);
+        assert_eq!(open.vote(&dan, &vote("dan", Decision::Approve)), Ok(Standing::Approved));
+        open.rule.two_step = false;
+        assert_eq!(open.vote(&eve, &vote("eve", Decision::Approve)), Ok(Standing::Approved));
     }
 
     #[test]

@@ -93,6 +93,9 @@ pub struct Request {
     pub in_words: String,
     /// Who asked.
     pub requested_by: String,
+    /// The person who owned the service that asked, when it did. None: a person asked, or a service of an older history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// Fresh, undo, retry or sweep.
     pub origin: Origin,
     /// What `now` means in the playbook: the slot of a schedule, or the submission of the first of a family. None: the time

@@ -36,6 +36,7 @@ pub(crate) fn request(action: Action, source: ActionSource) -> Request {
         inputs: [("sender".to_owned(), "eve@evil.example".to_owned())].into(),
         picked: vec![],
         requested_by: "ann".into(),
+        owner: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

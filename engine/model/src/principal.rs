@@ -24,11 +24,14 @@ pub enum Role {
     Examiner,
     /// With the role of an analyst, asks for hard deletes; with that of an approver, approves them.
     Purger,
+    /// Suggests remediations, as a detector does.
+    Suggester,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] = [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner, Self::Purger];
+    pub const ALL: [Self; 7] =
+        [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner, Self::Purger, Self::Suggester];
 
     /// The word used in playbooks, JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Role {
             Self::Admin => "admin",
             Self::Examiner => "examiner",
             Self::Purger => "purger",
+            Self::Suggester => "suggester",
         }
     }
 }
@@ -76,6 +80,8 @@ pub enum Permission {
     Examine,
     /// Ask for a hard delete, and approve one: both beside what asks for these.
     Purge,
+    /// Suggest remediations from outside; for services.
+    Suggest,
 }
 
 impl Permission {
@@ -88,6 +94,7 @@ impl Permission {
             Self::Administer => Role::Admin,
             Self::Examine => Role::Examiner,
             Self::Purge => Role::Purger,
+            Self::Suggest => Role::Suggester,
         }
     }
 }
@@ -123,6 +130,9 @@ pub struct Principal {
     pub kind: PrincipalKind,
     /// What it may do.
     pub roles: Vec<Role>,
+    /// The person who answers for a service, and never approves what it asks for. None for people, and for services of older
+    /// histories.
+    pub owner: Option<String>,
     /// By what it was authenticated; none for one that is only shown, and for the program itself.
     pub credential: Option<Credential>,
 }
@@ -130,7 +140,17 @@ pub struct Principal {
 impl Principal {
     /// One that was not authenticated: to add, or to show.
     pub fn new(name: impl Into<String>, kind: PrincipalKind, roles: Vec<Role>) -> Self {
-        Self { name: name.into(), kind, roles, credential: None }
+        Self { name: name.into(), kind, roles, owner: None, credential: None }
+    }
+
+    /// A service of this owner.
+    pub fn service(name: impl Into<String>, roles: Vec<Role>, owner: impl Into<String>) -> Self {
+        Self { owner: Some(owner.into()), ..Self::new(name, PrincipalKind::Service, roles) }
+    }
+
+    /// Whether it is a service that nobody owns: it was added before services had owners.
+    pub fn lacks_owner(&self) -> bool {
+        self.kind == PrincipalKind::Service && self.owner.is_none()
     }
 
     /// Whether one of the roles allows it. An admin may do everything but decide, delete for good and read other people's
@@ -139,6 +159,7 @@ impl Principal {
         self.roles.iter().any(|role| match permission {
             Permission::Read => true,
             Permission::Submit => matches!(role, Role::Analyst | Role::Approver | Role::Admin),
+            Permission::Suggest => matches!(role, Role::Analyst | Role::Approver | Role::Admin | Role::Suggester),
             Permission::Control => matches!(role, Role::Analyst | Role::Approver | Role::Admin),
             Permission::Decide => *role == Role::Approver,
             Permission::Administer => *role == Role::Admin,
@@ -154,15 +175,16 @@ mod tests {
 
     #[test]
     fn each_role_may_what_it_is_for() {
-        use Permission::{Administer, Control, Decide, Examine, Purge, Read, Submit};
-        let all = [Read, Submit, Decide, Control, Administer, Examine, Purge];
+        use Permission::{Administer, Control, Decide, Examine, Purge, Read, Submit, Suggest};
+        let all = [Read, Submit, Decide, Control, Administer, Examine, Purge, Suggest];
         for (role, allowed) in [
             (Role::Viewer, &[Read][..]),
-            (Role::Analyst, &[Read, Submit, Control]),
-            (Role::Approver, &[Read, Submit, Decide, Control]),
-            (Role::Admin, &[Read, Submit, Control, Administer]),
+            (Role::Analyst, &[Read, Submit, Control, Suggest]),
+            (Role::Approver, &[Read, Submit, Decide, Control, Suggest]),
+            (Role::Admin, &[Read, Submit, Control, Administer, Suggest]),
             (Role::Examiner, &[Read, Examine]),
             (Role::Purger, &[Read, Purge]),
+            (Role::Suggester, &[Read, Suggest]),
         ] {
             let who = Principal::new("ann", PrincipalKind::Person, vec![role]);
             let may: Vec<_> = all.into_iter().filter(|permission| who.may(*permission)).collect();

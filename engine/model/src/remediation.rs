@@ -241,10 +241,12 @@ impl Remediation {
     }
 
     /// Whether this principal may let it go on where it is paused, of those who may control remediations at all. What a guard
-    /// stopped is weighed by a second person: one who decides on plans, and never whoever asked for it.
+    /// stopped is weighed by a second person: one who decides on plans, and never whoever asked for it, nor the owner of the
+    /// service that did.
     pub fn may_be_resumed_by(&self, who: &Principal) -> bool {
         let guarded = self.stop.as_ref().is_some_and(StopReason::is_guard);
-        let second = who.name != self.request.requested_by && who.kind == PrincipalKind::Person;
+        let asked = who.name == self.request.requested_by || self.request.owner.as_ref() == Some(&who.name);
+        let second = !asked && who.kind == PrincipalKind::Person;
         !guarded || (second && who.may(Permission::Decide))
     }
 
@@ -337,6 +339,7 @@ impl Remediation {
             rule: rule.clone(),
             digest: plan.digest,
             requester: self.request.requested_by.clone(),
+            owner: self.request.owner.clone(),
             deadline: at.plus(rule.expires),
             votes: Vec::new(),
         }

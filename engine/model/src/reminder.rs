@@ -76,6 +76,7 @@ mod tests {
             rule: rule.reminding(again, escalation),
             digest: Digest([0; 32]),
             requester: "ann".into(),
+            owner: None,
             deadline: at(100),
             votes: vec![],
         }

@@ -120,6 +120,17 @@ impl Api {
     /// Writes down a remediation, with its alert and investigation. Nothing is searched yet.
     pub async fn submit(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
+        self.file_new(who, submission).await
+    }
+
+    /// The same for what a detector found: the right to suggest is enough. Whether the playbook takes the suggestion is for the
+    /// caller to see.
+    pub async fn suggest(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
+        allow(who, Permission::Suggest)?;
+        self.file_new(who, Submission { source: ActionSource::Air, ..submission }).await
+    }
+
+    async fn file_new(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         let request = self.request(who, submission, None)?;
         allow_action(who, request.action)?;
         self.file(request, who).await
@@ -334,6 +345,7 @@ impl Api {
             in_words: bound.in_words(submission.mode, submission.picked.len()),
             picked: submission.picked,
             requested_by: who.name.clone(),
+            owner: who.owner.clone(),
             origin: Origin::Fresh,
             as_of,
             approval_id: ApprovalId::from_random((self.site.random)()),
@@ -358,6 +370,7 @@ impl Api {
             delete_senders_copy: false,
             source: ActionSource::Manual,
             requested_by: who.name.clone(),
+            owner: who.owner.clone(),
             approval_id: ApprovalId::from_random((self.site.random)()),
             investigation_id: InvestigationId::from_random((self.site.random)()),
             alert_id: AlertId::from_random((self.site.random)()),

@@ -58,6 +58,12 @@ pub enum Error {
     Name { name: String, of: &'static str },
     #[error("{name} is the last administrator; give somebody else the role first")]
     LastAdministrator { name: String },
+    #[error(
+        "the service {name} needs an owner: a person who answers for it, and never approves what it asks for; name one with `--owner`"
+    )]
+    NoOwner { name: String },
+    #[error("{owner} cannot own {name}: only a service is owned, and only by a person")]
+    Owner { name: String, owner: String },
     #[error("a token that ends lasts 1 to {most} days, not {days}")]
     TokenDays { days: u32, most: u32 },
     #[error("{name} is a person, and only a service may submit with action source `{source_given}`")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clawback_model::{Permission, Principal, Role, Timestamp, is_deceptive};
+use clawback_model::{Permission, Principal, PrincipalKind, Role, Timestamp, is_deceptive};
 use clawback_store::{Token, TokenTerms};
 
 use crate::api::{Api, allow};
@@ -42,7 +42,7 @@ impl Api {
         Ok(self.site().history.principals().await?)
     }
 
-    /// Adds a person or a program.
+    /// Adds a person, or a program that a person owns.
     pub async fn add_principal(&self, who: &Principal, mut new: Principal) -> Result<Principal, Error> {
         allow(who, Permission::Administer)?;
         if !is_a_name(&new.name) {
@@ -50,8 +50,23 @@ impl Api {
         }
         new.roles = unique(new.roles);
         may_give(who, &new.roles, &[Role::Approver], "give the role approver")?;
+        self.check_owner(&new).await?;
         self.site().history.add_principal(&new, who, self.site().now()).await?;
         Ok(new)
+    }
+
+    async fn check_owner(&self, new: &Principal) -> Result<(), Error> {
+        match (new.kind, &new.owner) {
+            (PrincipalKind::Person, None) => Ok(()),
+            (PrincipalKind::Service, None) => Err(Error::NoOwner { name: new.name.clone() }),
+            (kind, Some(owner)) => {
+                let owned = kind == PrincipalKind::Service;
+                if owned && self.site().history.principal(owner).await?.kind == PrincipalKind::Person {
+                    return Ok(());
+                }
+                Err(Error::Owner { name: new.name.clone(), owner: owner.clone() })
+            }
+        }
     }
 
     /// Gives somebody these roles in place of those they have.

@@ -147,6 +147,7 @@ fn request(api: &Api, first: &Remediation) -> Request {
         source: ActionSource::Schedule,
         // Whoever asked for the first may not approve its follow-ups either.
         requested_by: first.request.requested_by.clone(),
+        owner: first.request.owner.clone(),
         delete_senders_copy: first.request.delete_senders_copy,
         as_of: Some(first.request.as_of.unwrap_or(first.created_at)),
         ..follow_up

@@ -5,8 +5,8 @@ use clawback_model::{Actor, Digest, Principal, PrincipalKind, Role, Timestamp};
 
 use crate::dialect::Tx;
 use crate::error::StoreError;
-use crate::principals::{SiteEvent, TokenTerms, append, put_token, read};
-use crate::remediations::{json, word};
+use crate::principals::{SiteEvent, TokenTerms, append, put_principal, put_token, read};
+use crate::remediations::json;
 use crate::store::Store;
 
 /// A local account.
@@ -57,10 +57,10 @@ impl Store {
     /// The account of a principal, if they have one.
     #[tracing::instrument(name = "store.accounts.find", skip_all)]
     pub async fn account(&self, principal: &str) -> Result<Option<Account>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, a.password \
+        let sql = "SELECT p.name, p.kind, p.roles, p.owner, a.password \
                    FROM accounts a JOIN principals p ON p.name = a.principal WHERE a.principal = $1";
         let Some(row) = self.read().await?.row(sql, &[principal.into()]).await? else { return Ok(None) };
-        Ok(Some(Account { principal: read(&row)?, password: row.string(3)? }))
+        Ok(Some(Account { principal: read(&row)?, password: row.string(4)? }))
     }
 
     /// Whether anybody has a password.
@@ -81,7 +81,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<Principal, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "SELECT p.name, p.kind, p.roles FROM identities i JOIN principals p ON p.name = i.principal \
+        let sql = "SELECT p.name, p.kind, p.roles, p.owner FROM identities i JOIN principals p ON p.name = i.principal \
                    WHERE i.issuer = $1 AND i.subject = $2";
         let row = tx.row(sql, &[issuer.into(), subject.into()]).await?;
         let principal = match row.as_ref().map(read).transpose()? {
@@ -135,16 +135,9 @@ async fn link(
     at: Timestamp,
 ) -> Result<Principal, StoreError> {
     let principal = Principal::new(name, PrincipalKind::Person, roles.to_vec());
-    tx.execute(
-        "INSERT INTO principals (name, kind, roles, created_at) VALUES ($1, $2, $3, $4)",
-        &[name.into(), word(&principal.kind).into(), json(&roles).into(), at.into()],
-    )
-    .await
-    .map_err(|error| error.exists("principal", name))?;
+    put_principal(tx, &principal, issuer.into(), at).await?;
     let sql = "INSERT INTO identities (issuer, subject, principal) VALUES ($1, $2, $3)";
     tx.execute(sql, &[issuer.into(), subject.into(), name.into()]).await?;
-    let added = SiteEvent::PrincipalAdded { name: name.to_owned(), kind: principal.kind, roles: roles.to_vec() };
-    append(tx, &added, issuer.into(), at).await?;
     let linked = SiteEvent::IdentityLinked {
         principal: name.to_owned(),
         issuer: issuer.to_owned(),

@@ -54,6 +54,9 @@ pub(crate) enum SiteEvent {
         name: String,
         kind: PrincipalKind,
         roles: Vec<Role>,
+        /// Of a service; left out in older histories.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        owner: Option<String>,
     },
     RolesChanged {
         name: String,
@@ -174,18 +177,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let actor = actor.into();
         let mut tx = self.write().await?;
-        tx.execute(
-            "INSERT INTO principals (name, kind, roles, created_at) VALUES ($1, $2, $3, $4)",
-            &[(&principal.name).into(), word(&principal.kind).into(), json(&principal.roles).into(), at.into()],
-        )
-        .await
-        .map_err(|error| error.exists("principal", &principal.name))?;
-        let event = SiteEvent::PrincipalAdded {
-            name: principal.name.clone(),
-            kind: principal.kind,
-            roles: principal.roles.clone(),
-        };
-        append(&mut tx, &event, actor, at).await?;
+        put_principal(&mut tx, principal, actor, at).await?;
         tx.commit().await
     }
 
@@ -211,7 +203,8 @@ impl Store {
     /// Every principal, by name.
     #[tracing::instrument(name = "store.principals", skip_all)]
     pub async fn principals(&self) -> Result<Vec<Principal>, StoreError> {
-        let rows = self.read().await?.rows("SELECT name, kind, roles FROM principals ORDER BY name", &[]).await?;
+        let rows =
+            self.read().await?.rows("SELECT name, kind, roles, owner FROM principals ORDER BY name", &[]).await?;
         rows.iter().map(read).collect()
     }
 
@@ -242,19 +235,19 @@ impl Store {
     /// Whose token this is, if it is good now, with the roles that it brings.
     #[tracing::instrument(name = "store.tokens.find", skip_all)]
     pub async fn principal_by_token(&self, secret: &Digest, now: Timestamp) -> Result<Option<Principal>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, t.scope, t.label, t.issued_by, t.created_at FROM tokens t JOIN principals p ON p.name = t.principal \
-                   WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
+        let sql = "SELECT p.name, p.kind, p.roles, p.owner, t.scope, t.label, t.issued_by, t.created_at FROM tokens t \
+                   JOIN principals p ON p.name = t.principal WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
         let Some(row) = self.read().await?.row(sql, &[secret.to_string().into(), now.into()]).await? else {
             return Ok(None);
         };
         let mut principal = read(&row)?;
         principal.credential = Some(Credential {
             kind: CredentialKind::Token,
-            label: row.string(4)?,
-            issued_by: row.string(5)?,
-            issued_at: row.time(6)?,
+            label: row.string(5)?,
+            issued_by: row.string(6)?,
+            issued_at: row.time(7)?,
         });
-        if let Some(scope) = scope(&row, 3)? {
+        if let Some(scope) = scope(&row, 4)? {
             // Whoever has any role may read, so a token to read with is of less than any.
             let reads = !principal.roles.is_empty() && scope.contains(&Role::Viewer);
             principal.roles.retain(|role| scope.contains(role));
@@ -312,6 +305,24 @@ impl Store {
     }
 }
 
+/// Adds a principal inside a larger step.
+pub(crate) async fn put_principal(
+    tx: &mut Tx,
+    principal: &Principal,
+    actor: Actor<'_>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let Principal { name, kind, roles, owner, credential: _ } = principal;
+    tx.execute(
+        "INSERT INTO principals (name, kind, roles, created_at, owner) VALUES ($1, $2, $3, $4, $5)",
+        &[name.into(), word(kind).into(), json(roles).into(), at.into(), owner.clone().into()],
+    )
+    .await
+    .map_err(|error| error.exists("principal", name))?;
+    let (name, roles, owner) = (name.clone(), roles.clone(), owner.clone());
+    append(tx, &SiteEvent::PrincipalAdded { name, kind: *kind, roles, owner }, actor, at).await.map(drop)
+}
+
 /// Adds a token inside a larger step.
 pub(crate) async fn put_token(
     tx: &mut Tx,
@@ -358,7 +369,7 @@ pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: Actor<'_>, at:
 
 /// The principal of this name, if there is one.
 pub(crate) async fn named(tx: &mut Tx, name: &str) -> Result<Option<Principal>, StoreError> {
-    let row = tx.row("SELECT name, kind, roles FROM principals WHERE name = $1", &[name.into()]).await?;
+    let row = tx.row("SELECT name, kind, roles, owner FROM principals WHERE name = $1", &[name.into()]).await?;
     row.map(|row| read(&row)).transpose()
 }
 
@@ -368,9 +379,11 @@ pub(crate) fn scope(row: &Row, column: usize) -> Result<Option<Vec<Role>>, Store
     serde_json::from_str(&text).map(Some).map_err(|_| StoreError::corrupt("tokens", "scope", text))
 }
 
+/// A principal from a row that begins with `name, kind, roles, owner`.
 pub(crate) fn read(row: &Row) -> Result<Principal, StoreError> {
     let name = row.string(0)?;
     let kind =
         serde_json::from_value(row.string(1)?.into()).map_err(|_| StoreError::corrupt("principals", "kind", &name))?;
-    Ok(Principal::new(name, kind, parse(row, 2, "principals", "roles")?))
+    let roles = parse(row, 2, "principals", "roles")?;
+    Ok(Principal { owner: row.opt_text(3)?.map(Into::into), ..Principal::new(name, kind, roles) })
 }

@@ -35,6 +35,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (18, "credentials", include_str!("../migrations/sqlite/0018_credentials.sql")),
     (19, "counted", include_str!("../migrations/sqlite/0019_counted.sql")),
     (20, "texts", include_str!("../migrations/sqlite/0020_texts.sql")),
+    (21, "owners", include_str!("../migrations/sqlite/0021_owners.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -57,6 +58,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (18, "credentials", include_str!("../migrations/postgres/0018_credentials.sql")),
     (19, "counted", include_str!("../migrations/postgres/0019_counted.sql")),
     (20, "texts", include_str!("../migrations/postgres/0020_texts.sql")),
+    (21, "owners", include_str!("../migrations/postgres/0021_owners.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

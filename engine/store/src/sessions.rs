@@ -119,30 +119,30 @@ impl Store {
     #[tracing::instrument(name = "store.sessions.find", skip_all)]
     pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
         let sql = format!(
-            "SELECT p.name, p.kind, p.roles, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, \
+            "SELECT p.name, p.kind, p.roles, p.owner, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, \
              s.earlier_until, s.at_provider, {ISSUER} FROM sessions s JOIN principals p ON p.name = s.principal \
              WHERE s.digest = $1 AND s.seen_at > $2"
         );
         let row = self.read().await?.row(sql, &[id.to_string().into(), idle_since.into()]).await?;
         let Some(row) = row else { return Ok(None) };
-        let earlier = match row.opt_text(8)? {
-            Some(_) => Some(digest(&row, 8, "sessions", "earlier")?),
+        let earlier = match row.opt_text(9)? {
+            Some(_) => Some(digest(&row, 9, "sessions", "earlier")?),
             None => None,
         };
-        let (created_at, at_provider) = (row.time(3)?, row.int(10)? != 0);
+        let (created_at, at_provider) = (row.time(4)?, row.int(11)? != 0);
         let mut principal = read(&row)?;
-        principal.credential = Some(credential(id, at_provider, row.string(11)?, created_at));
+        principal.credential = Some(credential(id, at_provider, row.string(12)?, created_at));
         Ok(Some(Session {
             principal,
             created_at,
-            seen_at: row.time(4)?,
-            expires_at: row.time(5)?,
+            seen_at: row.time(5)?,
+            expires_at: row.time(6)?,
             at_provider,
             secrets: Secrets {
-                current: digest(&row, 6, "sessions", "secret")?,
-                since: row.time(7)?,
+                current: digest(&row, 7, "sessions", "secret")?,
+                since: row.time(8)?,
                 earlier,
-                earlier_until: row.opt_int(9)?.map(Timestamp),
+                earlier_until: row.opt_int(10)?.map(Timestamp),
             },
         }))
     }

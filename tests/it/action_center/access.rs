@@ -1,6 +1,6 @@
 //! Every route with every role: what is allowed and what is not, and that nothing answers to nobody.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use axum::body::Body;
 use axum::http::Request;
@@ -41,7 +41,7 @@ const TABLE: [(&str, &str, May); 58] = [
     ("post", "/api/v1/remediations/{id}/replan", WRITERS),
     ("post", "/api/v1/remediations/{id}/undo", WRITERS),
     ("post", "/api/v1/remediations/{id}/retry", WRITERS),
-    ("post", "/api/v1/suggestions", WRITERS),
+    ("post", "/api/v1/suggestions", May::OneOf(&[Role::Analyst, Role::Approver, Role::Admin, Role::Suggester])),
     ("get", "/api/v1/investigations", May::AnyRole),
     ("get", "/api/v1/investigations/{id}", May::AnyRole),
     ("get", "/api/v1/alerts", May::AnyRole),
@@ -120,8 +120,12 @@ async fn every_route_allows_and_denies_by_role() {
 
     let mut callers = vec![("nobody", None, String::new()), ("no-role", Some(None), String::new())];
     callers[1].2 = desk.center.add("no-role", PrincipalKind::Person, &[]).await;
+    // Only people vote, and only services suggest.
+    let mut services = HashMap::new();
     for role in Role::ALL {
-        let token = desk.center.add(role.as_str(), PrincipalKind::Service, &[role]).await;
+        let token = desk.center.add(role.as_str(), PrincipalKind::Person, &[role]).await;
+        let service = desk.center.add(&format!("{role}-service"), PrincipalKind::Service, &[role]).await;
+        services.insert(token.clone(), service);
         desk.center.password(role.as_str()).await;
         callers.push((role.as_str(), Some(Some(role)), token));
     }
@@ -152,6 +156,7 @@ async fn every_route_allows_and_denies_by_role() {
                 real = path.replace("{id}", &id);
                 sent = Some(json!({ "plan_digest": digest }));
             }
+            let token = services.get(token).filter(|_| path.ends_with("/suggestions")).unwrap_or(token);
             let answer = desk.center.call(token, &method.to_uppercase(), &real, sent).await;
             let denied = matches!(answer.status, 401 | 403);
             assert_eq!(denied, !allowed, "{name} {method} {path}: {} {}", answer.status, answer.text);

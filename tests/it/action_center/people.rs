@@ -17,7 +17,7 @@ async fn an_administrator_lets_people_in_and_out() {
         let token = center.page(&cookie, "/people").await.form_token();
         center.form(&cookie, path, &format!("form_token={token}&{fields}")).await
     };
-    let added = send("/people", "name=siem&kind=service&role=analyst&role=viewer").await;
+    let added = send("/people", "name=siem&kind=service&role=analyst&role=viewer&owner=ann").await;
     assert_eq!((added.status, added.header("location")), (303, "/people"));
     assert_eq!(send("/people", "name=siem&kind=person").await.status, 409, "there is one already");
     assert_eq!(send("/people", "name=a%2Fb&kind=person").await.status, 422, "no name");

@@ -19,7 +19,18 @@ fn principals_and_tokens_are_managed_over_a_server() {
     let ann = site.admin.add("ann", "analyst").through(served.url());
 
     assert_eq!(
-        admin.ok(&["principals", "add", "siem", "--role", "analyst", "--role", "viewer", "--service"]),
+        admin.ok(&[
+            "principals",
+            "add",
+            "siem",
+            "--role",
+            "analyst",
+            "--role",
+            "viewer",
+            "--service",
+            "--owner",
+            "ann"
+        ]),
         "added siem\n"
     );
     let file = site.folder.path().join("siem.token");

@@ -284,6 +284,7 @@ pub(crate) fn request(number: u64) -> Request {
         inputs: BTreeMap::new(),
         picked: vec![],
         requested_by: "ann".into(),
+        owner: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

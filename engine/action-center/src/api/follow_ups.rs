@@ -63,7 +63,7 @@ pub(crate) async fn retry(center: State<Center>, id: Path<String>, caller: Calle
 }
 
 /// The intake of automated investigations: a suggestion becomes a remediation, and waits for votes if the playbook says so.
-/// Only a service may suggest.
+/// Only a service may suggest; the role `suggester` is enough.
 #[utoipa::path(post, path = "/api/v1/suggestions", tag = "remediations", request_body = SuggestionJson,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same key again: submitted once.")),
     responses((status = 202, body = RemediationJson), Problems))]
@@ -101,7 +101,7 @@ pub(crate) async fn suggest(
         mode: if suggestion.messages.is_empty() { SelectionMode::Query } else { SelectionMode::Handpicked },
         picked: suggestion.messages.into_iter().map(Picked::from).collect(),
     };
-    Ok(accepted(&center, &center.api().submit(&caller.who, submission).await?))
+    Ok(accepted(&center, &center.api().suggest(&caller.who, submission).await?))
 }
 
 fn accepted(center: &Center, remediation: &Remediation) -> Response {

@@ -26,7 +26,7 @@ pub(crate) async fn list(center: State<Center>, caller: Caller) -> Result<Json<V
     Ok(Json(found.into_iter().map(PrincipalJson::from).collect()))
 }
 
-/// Adds a person or a program. Neither can do anything before they have a token or a password.
+/// Adds a person, or a program with the person who owns it. Neither can do anything before they have a token or a password.
 #[utoipa::path(post, path = "/api/v1/principals", tag = "principals", request_body = PrincipalJson,
     responses((status = 201, body = PrincipalJson), Problems))]
 pub(crate) async fn add(

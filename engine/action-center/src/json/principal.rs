@@ -19,17 +19,20 @@ pub struct PrincipalJson {
     /// What they may do.
     #[schema(schema_with = crate::words::roles)]
     pub roles: Vec<Role>,
+    /// The person who answers for a service, and never approves what it asks for. Needed for a new service; null for people.
+    #[serde(default)]
+    pub owner: Option<String>,
 }
 
 impl From<Principal> for PrincipalJson {
     fn from(principal: Principal) -> Self {
-        Self { name: principal.name, kind: principal.kind, roles: principal.roles }
+        Self { name: principal.name, kind: principal.kind, roles: principal.roles, owner: principal.owner }
     }
 }
 
 impl From<PrincipalJson> for Principal {
     fn from(given: PrincipalJson) -> Self {
-        Self::new(given.name, given.kind, given.roles)
+        Self { owner: given.owner, ..Self::new(given.name, given.kind, given.roles) }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::password;
 use crate::problem::Problem;
 
 const TAB: &str = "/people";
-const COLUMNS: [&str; 3] = ["Name", "Kind", "Roles"];
+const COLUMNS: [&str; 4] = ["Name", "Kind", "Owner", "Roles"];
 const TOKENS: [&str; 7] = ["Whose", "Label", "Made", "By", "Ends", "Brings", "State"];
 
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
@@ -32,7 +32,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         tokens.iter().map(|one| token(&frame, one, one.expires_at.is_some_and(|at| at <= now))).collect();
     let body = html! {
         (layout::table("People", &COLUMNS, &rows, "There is nobody."))
-        @if administers { (adding(&frame)) }
+        @if administers { (adding(&frame, &people)) }
         h2 { @if administers { "Tokens" } @else { "Your tokens" } }
         (layout::table("Tokens", &TOKENS, &listed, "There is none."))
         (making(&frame, if administers { &people } else { std::slice::from_ref(&frame.who) }))
@@ -45,6 +45,7 @@ fn person(frame: &Frame, one: &Principal, administers: bool) -> Markup {
     html! { tr {
         td { (layout::mail(&one.name)) }
         td { (one.kind.as_str()) }
+        td { @if let Some(owner) = &one.owner { (layout::mail(owner)) } }
         td {
             (words(&one.roles))
             @if administers && reads_as_it_is(&one.name) { details { summary aria-label={ "Change the roles of " (one.name) } { "Change" }
@@ -85,13 +86,19 @@ fn token(frame: &Frame, one: &Token, is_over: bool) -> Markup {
     } }
 }
 
-fn adding(frame: &Frame) -> Markup {
+fn adding(frame: &Frame, people: &[Principal]) -> Markup {
+    let owners: Vec<&str> = people
+        .iter()
+        .filter(|one| one.kind == PrincipalKind::Person && reads_as_it_is(&one.name))
+        .map(|one| one.name.as_str())
+        .collect();
     html! { form method="post" action="/people" {
         (layout::form_token(frame))
         fieldset {
             legend { "Add somebody" }
             label { "Name" input type="text" name="name" required maxlength="200" autocomplete="off"; }
             (layout::choice("kind", "Kind", None, &PrincipalKind::ALL.map(PrincipalKind::as_str), "person"))
+            (layout::choice("owner", "Owner of a service", Some("nobody"), &owners, ""))
             fieldset { legend { "Roles" } (boxes(&[])) }
             div .row { button { "Add" } }
         }
@@ -152,7 +159,8 @@ fn roles(fields: &Fields) -> Result<Vec<Role>, Problem> {
 pub(crate) async fn add(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let kind = PrincipalKind::ALL.into_iter().find(|kind| kind.as_str() == fields.get("kind"));
     let kind = kind.ok_or_else(|| Problem::bad_request("kind: a person, or a service?"))?;
-    let new = Principal::new(fields.get("name").trim(), kind, roles(&fields)?);
+    let owner = fields.filled("owner").map(str::to_owned);
+    let new = Principal { owner, ..Principal::new(fields.get("name").trim(), kind, roles(&fields)?) };
     center.api().add_principal(&caller.who, new).await?;
     Ok(Redirect::to(TAB).into_response())
 }

@@ -131,12 +131,15 @@ pub(crate) enum PrincipalsCommand {
     Add {
         /// Unique name
         name: String,
-        /// viewer, analyst, approver, admin, examiner or purger; may be repeated
+        /// viewer, analyst, approver, admin, examiner, purger or suggester; may be repeated
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
         /// A program, not a person
-        #[arg(long)]
+        #[arg(long, requires = "owner")]
         service: bool,
+        /// The person who answers for a service, and never approves what it asks for
+        #[arg(long, value_name = "PERSON", requires = "service")]
+        owner: Option<String>,
     },
     /// Set the password that somebody signs in to the Action Center with; sessions so far end
     Password {
@@ -152,7 +155,7 @@ pub(crate) enum PrincipalsCommand {
     Roles {
         /// Whose
         name: String,
-        /// viewer, analyst, approver, admin, examiner or purger; may be repeated
+        /// viewer, analyst, approver, admin, examiner, purger or suggester; may be repeated
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
     },

@@ -53,6 +53,11 @@ kind = "log"
 # notify = ["approvers"]
 # escalate-to = ["soc"]
 
+# How much one person may have without a vote; more of it asks for one (see `Without a vote` in the README of the command line).
+# [without-a-vote.requester]
+# hour = { messages = 100, mailboxes = 100, remediations = 30 }
+# day = { messages = 300, mailboxes = 300, remediations = 100 }
+
 # Approvals that must be signed by the approver's own key, and whose keys count (see `Signed votes` in the README of the command line).
 # [signed-votes]
 # required = "hard-deletes"

@@ -20,9 +20,9 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
     let desk = Desk::open(global).await?;
     match command {
         PrincipalsCommand::List => list(global, &desk.principals().await?)?,
-        PrincipalsCommand::Add { name, roles, service } => {
+        PrincipalsCommand::Add { name, roles, service, owner } => {
             let kind = if service { PrincipalKind::Service } else { PrincipalKind::Person };
-            let added = desk.add(PrincipalJson { name, kind, roles }).await?.name;
+            let added = desk.add(PrincipalJson { name, kind, roles, owner }).await?.name;
             output::line(&format!("added {added}"))?;
             output::note(&format!("next: clawback principals token {added}"));
         }
@@ -134,6 +134,7 @@ impl Table for Principals {
         text("name", |item| item.name.clone()),
         word("kind", |item| item.kind.as_str().to_owned()),
         text("roles", |item| words(&item.roles)),
+        text("owner", |item| item.owner.clone().unwrap_or_default()),
     ];
 }
 

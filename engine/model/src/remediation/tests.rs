@@ -28,6 +28,7 @@ fn request() -> Request {
         inputs: [].into(),
         picked: vec![],
         requested_by: "ann".into(),
+        owner: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

@@ -42,8 +42,8 @@ pub(super) struct Facts {
 /// The fold of the site's events.
 #[derive(Debug, Default)]
 pub(super) struct Site {
-    /// Kind, roles, since when.
-    principals: BTreeMap<String, (PrincipalKind, Vec<Role>, Timestamp)>,
+    /// Kind, roles, since when, owner.
+    principals: BTreeMap<String, (PrincipalKind, Vec<Role>, Timestamp, Option<String>)>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
     /// Digests of password hashes, when they were set and by whom, by principal.
@@ -81,8 +81,8 @@ impl Site {
         let event = serde_json::from_str(&link.body)
             .map_err(|error| Found::EventUnreadable { seq: link.seq, detail: error.to_string() })?;
         match event {
-            SiteEvent::PrincipalAdded { name, kind, roles } => {
-                self.principals.insert(name, (kind, roles, link.at));
+            SiteEvent::PrincipalAdded { name, kind, roles, owner } => {
+                self.principals.insert(name, (kind, roles, link.at, owner));
             }
             SiteEvent::RolesChanged { name, roles } => {
                 if let Some(known) = self.principals.get_mut(&name) {
@@ -165,13 +165,14 @@ impl Site {
         if halts::standing(tx).await? != self.halt {
             return Err(Found::Halt.into());
         }
-        for row in tx.rows("SELECT name, kind, roles, created_at FROM principals ORDER BY name", &[]).await? {
+        for row in tx.rows("SELECT name, kind, roles, created_at, owner FROM principals ORDER BY name", &[]).await? {
             let name = row.string(0)?;
             let roles: Result<Vec<Role>, _> = serde_json::from_str(&row.text(2)?);
             let same = self.principals.remove(&name).is_some_and(|known| {
                 row.text(1).is_ok_and(|kind| kind == word(&known.0))
                     && roles.is_ok_and(|roles| roles == known.1)
                     && row.time(3).is_ok_and(|at| at == known.2)
+                    && row.opt_text(4).is_ok_and(|owner| owner.as_deref() == known.3.as_deref())
             });
             if !same {
                 return Err(Found::Principal { name }.into());

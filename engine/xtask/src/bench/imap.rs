@@ -287,7 +287,13 @@ limits = {{ connections = 16, idle-connections = 16 }}
         command
     };
     check(here().args(["principals", "add", "bo", "--role", "approver"]))?;
-    check(here().args(["principals", "token", "bo", "--output", "bo.token"]))?;
+    check(here().args(["principals", "token", "bo", "--output", "first.token"]))?;
+    // Whoever votes has taken over what somebody else made for them.
+    let passwords = folder.join("passwords");
+    fs::write(&passwords, "correct horse battery\nmy own horse and battery\n")?;
+    fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600))?;
+    check(here().args(["principals", "password", "bo", "--from", "passwords"]))?;
+    check(here().args(["--token-file", "first.token", "take-over", "--from", "passwords", "--output", "bo.token"]))?;
     // Compiled code is cached from the first use on, as on any node that is not new.
     check(here().args(["connectors", "describe", "corp"]))?;
 
