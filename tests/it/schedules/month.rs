@@ -176,7 +176,7 @@ impl Month {
             }
             self.tick().await;
             self.world.work().await;
-            self.people().await;
+            Box::pin(self.people()).await;
         }
         // Whatever is open ends by itself: approvals run out, sweeps are over.
         for _ in 0..35 {
