@@ -60,11 +60,9 @@ impl Api {
             (PrincipalKind::Person, None) => Ok(()),
             (PrincipalKind::Service, None) => Err(Error::NoOwner { name: new.name.clone() }),
             (kind, Some(owner)) => {
-                let owned = kind == PrincipalKind::Service;
-                if owned && self.site().history.principal(owner).await?.kind == PrincipalKind::Person {
-                    return Ok(());
-                }
-                Err(Error::Owner { name: new.name.clone(), owner: owner.clone() })
+                let fits = kind == PrincipalKind::Service
+                    && self.site().history.principal(owner).await?.kind == PrincipalKind::Person;
+                if fits { Ok(()) } else { Err(Error::Owner { name: new.name.clone(), owner: owner.clone() }) }
             }
         }
     }
