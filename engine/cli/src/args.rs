@@ -2,6 +2,7 @@
 
 mod families;
 mod proofs;
+mod votes;
 
 use std::path::PathBuf;
 
@@ -13,8 +14,9 @@ pub(crate) use families::{
     PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
 };
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
+pub(crate) use votes::{DecideArgs, PendingArgs};
 
-use crate::commands::history::{History, Pending};
+use crate::commands::history::History;
 use crate::commands::show::Messages;
 use crate::table::Shape;
 
@@ -367,33 +369,6 @@ pub(crate) struct SubmitArgs {
     /// Messages that a dry run shows
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) sample: usize,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PendingArgs {
-    /// Rows to print
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub(crate) limit: u32,
-    #[command(flatten)]
-    pub(crate) shape: Shape<Pending>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DecideArgs {
-    /// Approval ID (A-…) or remediation ID (R-…)
-    pub(crate) id: String,
-    /// The digest of the plan you looked at (the whole of it); refused if the plan is another by now
-    #[arg(long)]
-    pub(crate) digest: Option<clawback_model::Digest>,
-    /// Why
-    #[arg(long, short = 'm')]
-    pub(crate) comment: Option<String>,
-    /// Sign the vote with this SSH key (`ssh-keygen` is run for it, and asks for the passphrase); a public key names one that the
-    /// agent holds
-    #[arg(long, value_name = "FILE", env = "CLAWBACK_VOTE_KEY", hide_env_values = true)]
-    pub(crate) key: Option<std::path::PathBuf>,
-    #[command(flatten)]
-    pub(crate) leave: Leave,
 }
 
 #[derive(Debug, Args)]

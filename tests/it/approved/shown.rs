@@ -59,11 +59,14 @@ async fn the_approver_sees_what_the_digest_covers_and_what_is_not_as_it_was_appr
         let shown = terms(&before, &token, &first).await;
         assert_eq!((&shown["compared_with"], &shown["approved"]), (&"shipped".into(), &Value::Null), "{shown}");
         assert_eq!(shown["differences"], serde_json::json!([]));
-        let parts = &shown["parts"];
-        assert!(parts["connectors.corp"].is_string() && parts["terms.approval.votes"] == "1", "{parts}");
-        assert_eq!((&parts["inputs.sender"], &parts["action"]), (&"eve@evil.example".into(), &"soft-delete".into()));
-        assert_eq!(parts["scripts.keep.rhai"], Digest::of(SCRIPT.as_bytes()).to_string());
-        assert_eq!(parts["terms.delete-senders-copy"], "false");
+        let part = |path: &str| {
+            let mut parts = shown["parts"].as_array().unwrap().iter();
+            parts.find(|part| part["what"] == path).unwrap_or_else(|| panic!("{path}: {shown}"))["now"].clone()
+        };
+        assert!(part("connectors.corp").is_string() && part("terms.approval.votes") == "1", "{shown}");
+        assert_eq!((part("inputs.sender"), part("action")), ("eve@evil.example".into(), "soft-delete".into()));
+        assert_eq!(part("scripts.keep.rhai"), Digest::of(SCRIPT.as_bytes()).to_string());
+        assert_eq!(part("terms.delete-senders-copy"), "false");
         before.api.decide(&ben, &first, Decision::Approve, None, None).await.unwrap();
 
         before.clock.advance(std::time::Duration::from_mins(1));
@@ -110,7 +113,7 @@ async fn the_approver_sees_what_the_digest_covers_and_what_is_not_as_it_was_appr
         assert!(database.force("UPDATE plans SET header = replace(header, 'ivy@evil', 'hr@corp')").await);
         let shown = terms(&after, &token, &second).await;
         assert!(shown["problem"].as_str().unwrap().contains("its plan hashes to"), "{shown}");
-        assert_eq!(shown["parts"], serde_json::json!({}));
+        assert_eq!(shown["parts"], serde_json::json!([]));
         let page = after.page(&cookie, &format!("/remediations/{second}")).await;
         assert!(page.status == 200 && page.text.contains("its plan hashes to"), "{}", page.text);
     }

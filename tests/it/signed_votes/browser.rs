@@ -53,7 +53,7 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
                   HTMLFormElement.prototype.submit.call(form);";
     browser.run(forged).await;
     browser.sees("this site asks for signed votes").await;
-    assert_eq!(admin.json(&["show", id])["status"], "pending-approval");
+    assert_eq!(admin.json(&["show", id])["remediation"]["status"], "pending-approval");
 
     browser.go(&format!("{address}/passkey")).await;
     browser.press("Make a passkey").await;

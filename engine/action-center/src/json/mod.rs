@@ -35,7 +35,7 @@ pub use schedule::{ScheduleJson, SlotJson};
 pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};
 pub use store::{ConnectorJson, StoreCheckJson, StoreJson};
 pub use submission::{PickedJson, PreviewJson, SampleJson, SubmissionJson, VoteJson};
-pub use terms::{DifferenceJson, TermsJson, TextJson};
+pub use terms::{DifferenceJson, PartJson, TermsJson, TextJson};
 
 /// A page of a list.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]

@@ -1,7 +1,5 @@
 //! What a plan was made under.
 
-use std::collections::BTreeMap;
-
 use clawback_model::{Difference, Remediation};
 use clawback_runtime::{BoundText, Compared, Error, PlanTerms, Site};
 use clawback_store::StoreError;
@@ -11,8 +9,8 @@ use utoipa::ToSchema;
 /// What the digest of a plan covers beside its messages, and what of it is not as approvers know it.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct TermsJson {
-    /// Every part of the plan's header by its path, such as `connectors.corp` or `terms.grants.corp.directory`.
-    pub parts: BTreeMap<String, String>,
+    /// Every part of the plan's header, by path.
+    pub parts: Vec<PartJson>,
     /// `approved`: the last plan of this playbook and action that was approved. `shipped`: what the program ships. Null where
     /// there is neither.
     pub compared_with: Option<String>,
@@ -24,6 +22,15 @@ pub struct TermsJson {
     pub texts: Vec<TextJson>,
     /// Why the rest is empty: what is stored is not what was planned.
     pub problem: Option<String>,
+}
+
+/// A part of a header.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct PartJson {
+    /// Its path, such as `connectors.corp` or `terms.grants.corp.directory`.
+    pub what: String,
+    /// What it is.
+    pub now: String,
 }
 
 /// A part of a header that is not what it was.
@@ -73,7 +80,7 @@ impl From<&PlanTerms> for TermsJson {
             None => (None, None),
         };
         Self {
-            parts: terms.header.parts(),
+            parts: terms.header.parts().into_iter().map(|(what, now)| PartJson { what, now }).collect(),
             compared_with: word.map(str::to_owned),
             approved,
             differences: terms.differences.iter().map(DifferenceJson::from).collect(),

@@ -1,6 +1,8 @@
 //! `clawback show`: one remediation, its alert and investigation, its batches, and on request every message and event.
 
-use clawback_action_center::json::{BatchJson, DetailJson, DifferenceJson, EventJson, MessageJson, Page, TermsJson};
+use clawback_action_center::json::{
+    BatchJson, DetailJson, DifferenceJson, EventJson, MessageJson, Page, PartJson, TermsJson,
+};
 use clawback_model::{Difference, OutcomeKind, Reason, visible};
 use clawback_store::MessageFilter;
 
@@ -200,7 +202,7 @@ fn plan(terms: &TermsJson) -> Result<(), Failure> {
     if let Some(problem) = &terms.problem {
         return output::line(&format!("  {}", visible(problem)));
     }
-    for (path, value) in &terms.parts {
+    for PartJson { what: path, now: value } in &terms.parts {
         output::line(&format!("  {}: {}", visible(path), visible(value)))?;
     }
     let known = match (&terms.approved, terms.compared_with.as_deref()) {

@@ -1,0 +1,36 @@
+//! Arguments of requests for votes, and of votes.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Leave;
+use crate::commands::history::Pending;
+use crate::table::Shape;
+
+#[derive(Debug, Args)]
+pub(crate) struct PendingArgs {
+    /// Rows to print
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) shape: Shape<Pending>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// Approval ID (A-…) or remediation ID (R-…)
+    pub(crate) id: String,
+    /// The digest of the plan you looked at (the whole of it); refused if the plan is another by now
+    #[arg(long)]
+    pub(crate) digest: Option<clawback_model::Digest>,
+    /// Why
+    #[arg(long, short = 'm')]
+    pub(crate) comment: Option<String>,
+    /// Sign the vote with this SSH key (`ssh-keygen` is run for it, and asks for the passphrase); a public key names one that the
+    /// agent holds
+    #[arg(long, value_name = "FILE", env = "CLAWBACK_VOTE_KEY", hide_env_values = true)]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
+}
