@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_gets_what_is_described() {
-    drive("viewer", &[Role::Viewer]).await;
+    // Programs that detect look and suggest.
+    drive("viewer", &[Role::Viewer, Role::Suggester]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,8 +41,9 @@ async fn drive(name: &str, roles: &[Role]) {
     let desk = desk().await;
     let seeds = seed(&desk).await;
     let description = description(&seeds);
-    // A service, since only services may suggest.
-    let token = desk.center.add(name, PrincipalKind::Service, roles).await;
+    // Only people vote, and only services suggest.
+    let kind = if roles.contains(&Role::Approver) { PrincipalKind::Person } else { PrincipalKind::Service };
+    let token = desk.center.add(name, kind, roles).await;
     let served = Served::start(&desk).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("openapi.json");

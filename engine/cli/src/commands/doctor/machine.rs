@@ -11,6 +11,10 @@ use crate::failure::{Failure, chain};
 /// Free bytes below which work is in danger: a remediation of 200,000 messages takes about 200 MB of history.
 const ROOM: u64 = 1 << 30;
 
+/// What the file of approvers' keys is like.
+const KEYS: &str =
+    "it has a line for each approver: their name and the public key of their SSH key, or the line of their passkey";
+
 type Found = (String, Result<String, Failure>);
 
 /// Files and folders with secrets or mail in them. Credentials of stores are looked at when these are tested.
@@ -42,12 +46,10 @@ pub(super) fn signed_votes(config: &Config) -> Option<Result<String, Failure>> {
         SignedVotes::HardDeletes => "hard deletes",
         SignedVotes::Always => "always",
     };
-    let said = rules.approvers().map_err(|error| Failure::failed(chain(&error))).and_then(|approvers| {
+    let said = rules.approvers().map_err(|error| Failure::failed(chain(&error)).hint(KEYS)).and_then(|approvers| {
         let people = approvers.people(crate::open::SystemClock.now()).into_iter().collect::<Vec<_>>().join(", ");
         if people.is_empty() && rules.required != SignedVotes::Optional {
-            let hint =
-                "add a line for each approver: `NAME` and the public key of their SSH key, or the line of a passkey";
-            return Err(Failure::failed(format!("{asked}, and no key holds now: nothing can be approved")).hint(hint));
+            return Err(Failure::failed(format!("{asked}, and no key holds now: nothing can be approved")).hint(KEYS));
         }
         Ok(format!("{asked}, keys of {}", clawback_model::visible(&people)))
     });
