@@ -14,7 +14,9 @@ use crate::site::Site;
 pub enum Unproven {
     #[error(transparent)]
     History(#[from] VerifyError),
-    #[error("{id}: {detail}")]
+    #[error(
+        "{id}: {detail} (votes from before the site asked for signatures: `since` under [signed-votes] says when it began)"
+    )]
     Votes { id: RemediationId, detail: String },
     #[error(transparent)]
     Keys(#[from] ApproversError),
