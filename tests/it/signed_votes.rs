@@ -122,7 +122,7 @@ impl World {
         let Some(StopReason::NotAsApproved { detail }) = &paused.stop else { panic!("{:?}", paused.stop) };
         assert!(detail.contains(with), "{detail}");
         assert_eq!(self.moved(), 0);
-        let named = self.api.site().verify(None, None).await.unwrap_err().to_string();
+        let named = self.api.site().verify(None).await.unwrap_err().to_string();
         assert!(named.contains(with) && named.contains(id.as_str()), "{named}");
     }
 }
@@ -160,7 +160,7 @@ async fn a_vote_counts_that_a_key_of_its_voter_signed_for_this_plan() {
         assert_eq!(world.vote(&pending, Some(good)).await.unwrap().status, Status::Approved);
         let done = world.worker().run(&pending.id).await.unwrap();
         assert_eq!((done.status, world.moved()), (Status::Completed, 8));
-        world.api.site().verify(None, None).await.unwrap();
+        world.api.site().verify(None).await.unwrap();
     }
 }
 
@@ -212,7 +212,7 @@ async fn a_signature_of_somebody_else_or_of_a_key_that_is_gone_is_not_acted_on()
         database.store.record(&pending.id, None, "ben", &Event::Voted { vote }, NOON).await.unwrap();
         world.is_refused(&pending.id, "the signature of ben is not of this vote").await;
         write_secret(&world.keys, &world.cat_key.line("cat")).unwrap();
-        let named = world.api.site().verify(None, None).await.unwrap_err().to_string();
+        let named = world.api.site().verify(None).await.unwrap_err().to_string();
         assert!(named.contains("ben has no key of this kind"), "{named}");
     }
 }

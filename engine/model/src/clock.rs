@@ -24,6 +24,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// The start of the `unit` of time that it lies in: of its second, of its hour.
+    #[must_use]
+    pub fn in_whole(self, unit: Duration) -> Self {
+        let unit = i64::try_from(unit.as_micros()).unwrap_or(i64::MAX).max(1);
+        Self(self.0.div_euclid(unit) * unit)
+    }
+
     /// How long it is from `earlier` to this; zero if it is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -86,6 +93,7 @@ mod tests {
         let (second, day) = (Duration::from_secs(1), Duration::from_hours(24));
         assert_eq!(Timestamp(5).plus(second), Timestamp(1_000_005));
         assert_eq!(Timestamp(5).minus(second), Timestamp(-999_995));
+        assert_eq!([5, 1_999_999, -1].map(|at| Timestamp(at).in_whole(second).0), [0, 1_000_000, -1_000_000]);
         assert_eq!(Timestamp(5).plus(Duration::MAX), Timestamp(i64::MAX));
         assert_eq!(Timestamp(-5).minus(Duration::MAX), Timestamp(i64::MIN));
         assert_eq!(Timestamp(5).plus(day).since(Timestamp(5)), day);

@@ -69,6 +69,8 @@ pub struct DryRun {
     pub by_mailbox: BTreeMap<Arc<str>, u64>,
 }
 
+/// The messages of a dry run are counted by it.
+const HOUR: Duration = Duration::from_hours(1);
 /// Mailboxes of a dry run whose stores are asked what stands against the action.
 const MAILBOXES_CHECKED: usize = 5;
 
@@ -162,7 +164,7 @@ impl Api {
                         some_mailboxes.insert((Arc::clone(&target.store), Arc::clone(&target.mailbox)));
                     }
                     *by_location.entry(target.location.kind).or_default() += 1;
-                    *by_hour.entry(hour(target.received_at)).or_default() += 1;
+                    *by_hour.entry(target.received_at.in_whole(HOUR)).or_default() += 1;
                     *by_mailbox.entry(Arc::clone(&target.mailbox)).or_default() += 1;
                 }
                 let room = sample.saturating_sub(shown.len());
@@ -398,12 +400,6 @@ impl Api {
         let (actor, credential) = (who.name.clone(), who.credential.clone());
         Ok(Filing { remediation, alert, investigation, actor, credential, sweep, key })
     }
-}
-
-/// The full hour before a time.
-fn hour(time: Timestamp) -> Timestamp {
-    const HOUR: i64 = 3_600_000_000;
-    Timestamp(time.0.div_euclid(HOUR) * HOUR)
 }
 
 /// What a person can do where what was asked for does not fit where the remediation stands.

@@ -1,6 +1,6 @@
 //! The proof of a whole history: its events and every table, the checkpoints that are kept, the signatures of votes.
 
-use clawback_model::{RemediationId, VerificationKey};
+use clawback_model::RemediationId;
 use clawback_store::{Noted, Verified, VerifyError};
 use clawback_votes::ApproversError;
 
@@ -23,15 +23,11 @@ pub enum Unproven {
 }
 
 impl Site {
-    /// Proves everything that the history holds. `signer` is the key of kept checkpoints; without it their signatures are not
+    /// Proves everything that the history holds. Where the site's signer is not known, the signatures of kept checkpoints are not
     /// looked at.
-    pub async fn verify(
-        &self,
-        noted: impl Into<Noted>,
-        signer: Option<&VerificationKey>,
-    ) -> Result<Verified, Unproven> {
+    pub async fn verify(&self, noted: impl Into<Noted>) -> Result<Verified, Unproven> {
         let verified = self.history.verify(noted, |_| {}).await?;
-        if let Some(signer) = signer {
+        if let Some(signer) = &self.signer {
             check_heads(&self.history, signer).await?;
         }
         check_all(self).await?;

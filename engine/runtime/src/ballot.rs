@@ -8,7 +8,6 @@ use clawback_model::{
 use crate::api::{Api, allow_action};
 use crate::error::Error;
 use crate::planner;
-use crate::signed_votes::UnsignedVote;
 
 /// Bytes of a signature with all that belongs to it: those of large RSA keys take some 2,000.
 const LONGEST_SIGNATURE: usize = 16_000;
@@ -57,7 +56,7 @@ impl Api {
                 return Err(Error::NotAsPlanned { id: id.clone(), reason });
             }
         }
-        let approvers = self.site().vote_rules.approvers().map_err(UnsignedVote::from)?;
+        let approvers = self.site().vote_rules.approvers()?;
         self.site()
             .history
             .record_if(id, None, who, now, |current| {

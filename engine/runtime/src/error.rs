@@ -6,6 +6,7 @@ use clawback_model::{
 };
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
+use clawback_votes::ApproversError;
 
 use crate::signed_votes::UnsignedVote;
 
@@ -138,6 +139,12 @@ impl From<StoreError> for Error {
             StoreError::Illegal(transition) => Self::Transition(transition),
             other => Self::History(other),
         }
+    }
+}
+
+impl From<ApproversError> for Error {
+    fn from(error: ApproversError) -> Self {
+        Self::Unsigned(error.into())
     }
 }
 

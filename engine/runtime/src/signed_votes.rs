@@ -80,54 +80,51 @@ impl VoteRules {
         Ok(check(approvers, &remediation.id, approval, vote, signature)?)
     }
 
+    /// Whether there is nothing to check: no vote must be signed, and none can be.
+    fn is_off(&self) -> bool {
+        self.required == SignedVotes::Optional && self.keys.is_none()
+    }
+
     /// Why a remediation must not be acted on: its votes are not signed, or not by those who are said to have voted.
     pub(crate) fn refuse(&self, remediation: &Remediation) -> Option<StopReason> {
-        if self.required == SignedVotes::Optional && self.keys.is_none() {
+        if self.is_off() {
             return None;
         }
-        let signers = self.approvers().map_err(|error| error.to_string());
-        let fault = match signers.and_then(|approvers| self.signers(&approvers, remediation)) {
-            Ok(signers) => self.too_few(remediation, signers),
-            Err(detail) => Some(detail),
+        let fault = match self.approvers() {
+            Ok(approvers) => self.fault(&approvers, remediation, true),
+            Err(error) => Some(error.to_string()),
         };
         fault.map(|detail| StopReason::NotAsApproved { detail })
     }
 
-    /// How many have signed an approval of this remediation; or what is wrong with one that counts.
-    fn signers(&self, approvers: &Approvers, remediation: &Remediation) -> Result<u32, String> {
+    /// What is wrong with the approvals of a remediation. That there are enough of them is asked only of one that begins.
+    fn fault(&self, approvers: &Approvers, remediation: &Remediation, begins: bool) -> Option<String> {
         let required = self.required.asks(remediation.request.action);
+        let Some(approval) = &remediation.approval else {
+            return (required && begins)
+                .then(|| "nobody has voted on it, and this site asks for signed votes".to_owned());
+        };
         let mut signers = BTreeSet::new();
-        let Some(approval) = &remediation.approval else { return Ok(0) };
         for vote in approval.votes.iter().filter(|vote| vote.decision == Decision::Approve) {
             let by = &vote.by;
             match &vote.signature {
                 Some(signature) => {
-                    check(approvers, &remediation.id, approval, vote, signature).map_err(|error| error.to_string())?;
+                    if let Err(error) = check(approvers, &remediation.id, approval, vote, signature) {
+                        return Some(error.to_string());
+                    }
                     if !(approval.rule.two_step && *by == approval.requester) {
                         signers.insert(by);
                     }
                 }
                 None if required => {
-                    return Err(format!("the vote of {by} is not signed, and this site asks for signed votes"));
+                    return Some(format!("the vote of {by} is not signed, and this site asks for signed votes"));
                 }
                 None => {}
             }
         }
-        Ok(u32::try_from(signers.len()).unwrap_or(u32::MAX))
-    }
-
-    /// Why these are too few, where votes must be signed.
-    fn too_few(&self, remediation: &Remediation, signers: u32) -> Option<String> {
-        if !self.required.asks(remediation.request.action) {
-            return None;
-        }
-        match remediation.approval.as_ref().map(|approval| approval.rule.votes.max(1)) {
-            None => Some("nobody has voted on it, and this site asks for signed votes".to_owned()),
-            Some(wanted) if signers < wanted => {
-                Some(format!("{signers} of {wanted} votes are signed by others than who asked for it"))
-            }
-            Some(_) => None,
-        }
+        let (signed, wanted) = (signers.len(), approval.rule.votes.max(1));
+        (required && begins && signed < wanted as usize)
+            .then(|| format!("{signed} of {wanted} votes are signed by others than who asked for it"))
     }
 }
 
@@ -145,7 +142,7 @@ fn check(
 /// Checks the votes of everything that was voted on or has begun; `since` bounds it.
 pub(crate) async fn check_all(site: &Site) -> Result<(), Unproven> {
     let rules = &site.vote_rules;
-    if rules.required == SignedVotes::Optional && rules.keys.is_none() {
+    if rules.is_off() {
         return Ok(());
     }
     let approvers = rules.approvers()?;
@@ -162,12 +159,7 @@ pub(crate) async fn check_all(site: &Site) -> Result<(), Unproven> {
             }
             let Some(id) = entry.link.remediation.as_deref().and_then(|id| id.parse().ok()) else { continue };
             let remediation = site.history.load(&id).await.map_err(VerifyError::from)?;
-            let fault = match rules.signers(&approvers, &remediation) {
-                Ok(signers) if began => rules.too_few(&remediation, signers),
-                Ok(_) => None,
-                Err(detail) => Some(detail),
-            };
-            if let Some(detail) = fault {
+            if let Some(detail) = rules.fault(&approvers, &remediation, began) {
                 return Err(Unproven::Votes { id, detail });
             }
         }

@@ -40,43 +40,37 @@ impl Line {
         if name.contains(['*', '?', '!', ',']) {
             return Err("a line is for one person: patterns and lists of names are not taken");
         }
-        let rest = rest.trim_start();
-        let mut line = Self {
-            name: name.to_owned(),
-            valid_after: None,
-            valid_before: None,
-            key: Key::Passkey(Passkey::default()),
-        };
-        let rest = line.options(rest)?;
-        line.key = match rest.strip_prefix("passkey ") {
+        let (valid_after, valid_before, rest) = options(rest.trim_start())?;
+        let key = match rest.strip_prefix("passkey ") {
             Some(passkey) => Key::Passkey(Passkey::read(passkey)?),
             None => Key::Ssh(ssh(rest)?),
         };
-        Ok(line)
+        Ok(Self { name: name.to_owned(), valid_after, valid_before, key })
     }
+}
 
-    /// Takes the options, which stand in front of the key.
-    fn options<'a>(&mut self, rest: &'a str) -> Result<&'a str, &'static str> {
-        let (first, behind) = rest.split_once(' ').ok_or("the key is missing")?;
-        let is_key =
-            first == "passkey" || first.starts_with("ssh-") || first.starts_with("ecdsa-") || first.starts_with("sk-");
-        if is_key {
-            return Ok(rest);
-        }
-        for option in first.split(',') {
-            let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            let value = value.trim_matches('"');
-            match name {
-                "namespaces" if value == VOTE_NAMESPACE => {}
-                "namespaces" => return Err("the key is for another namespace than `clawback-vote`"),
-                "valid-after" => self.valid_after = Some(time(value)?),
-                "valid-before" => self.valid_before = Some(time(value)?),
-                "cert-authority" => return Err("keys of authorities are not taken: give the key of the person"),
-                _ => return Err("the options are `namespaces`, `valid-after` and `valid-before`"),
-            }
-        }
-        Ok(behind.trim_start())
+/// What the options in front of a key say of its time, and the key.
+fn options(rest: &str) -> Result<(Option<Timestamp>, Option<Timestamp>, &str), &'static str> {
+    let (mut valid_after, mut valid_before) = (None, None);
+    let (first, behind) = rest.split_once(' ').ok_or("the key is missing")?;
+    let is_key =
+        first == "passkey" || first.starts_with("ssh-") || first.starts_with("ecdsa-") || first.starts_with("sk-");
+    if is_key {
+        return Ok((valid_after, valid_before, rest));
     }
+    for option in first.split(',') {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        let value = value.trim_matches('"');
+        match name {
+            "namespaces" if value == VOTE_NAMESPACE => {}
+            "namespaces" => return Err("the key is for another namespace than `clawback-vote`"),
+            "valid-after" => valid_after = Some(time(value)?),
+            "valid-before" => valid_before = Some(time(value)?),
+            "cert-authority" => return Err("keys of authorities are not taken: give the key of the person"),
+            _ => return Err("the options are `namespaces`, `valid-after` and `valid-before`"),
+        }
+    }
+    Ok((valid_after, valid_before, behind.trim_start()))
 }
 
 fn ssh(text: &str) -> Result<PublicKey, &'static str> {

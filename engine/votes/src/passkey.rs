@@ -16,7 +16,7 @@ const PRESENT_AND_VERIFIED: u8 = 0b101;
 const DATA: usize = 37;
 
 /// A passkey.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Passkey {
     /// The relying party: the name of the host of the Action Center.
     pub(crate) host: String,

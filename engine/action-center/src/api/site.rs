@@ -110,15 +110,12 @@ pub(crate) async fn verified(
     use clawback_store::VerifyError;
     let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
     let noted = clawback_store::Noted { head: known, now: Some(center.now()), log: None };
-    let site = center.site();
-    match site.verify(noted, site.signer.as_ref()).await {
+    match center.site().verify(noted).await {
         Ok(verified) => Ok(Ok(verified)),
         Err(Unproven::History(VerifyError::Store(error))) => Err(error.into()),
         Err(Unproven::History(VerifyError::Broken(found))) => Ok(Err(found.to_string())),
         Err(broken @ Unproven::Votes { .. }) => Ok(Err(broken.to_string())),
-        Err(Unproven::Keys(error)) => {
-            Err(clawback_runtime::Error::from(clawback_runtime::UnsignedVote::from(error)).into())
-        }
+        Err(Unproven::Keys(error)) => Err(clawback_runtime::Error::from(error).into()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Signing votes in the browser: the page that makes a passkey, and the form that votes with one.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use clawback_model::{Approval, Decision, Remediation, Signed, Status, Timestamp, VoteSignature};
 use maud::{Markup, html};
@@ -11,7 +13,7 @@ use crate::access::Caller;
 use crate::center::Center;
 use crate::problem::Problem;
 
-/// Shows the passkeys of whoever is signed in, and makes one.
+/// Shows the caller's passkeys, and makes one.
 pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let name = &frame.who.name;
@@ -24,8 +26,8 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
         @else { ul { @for (host, credential) in known { li { code { (credential) } " at " (host) } } } }
         p { button type="button" data-passkey-of=(name) hidden { "Make a passkey" } }
         noscript { p .note.wait { "Passkeys need JavaScript. On the command line, votes are signed with an SSH key." } }
-        p { "Give the line that appears here to whoever keeps the file of approvers' keys, face to face or where they know your "
-            "voice: it says that this passkey is yours. It is no secret." }
+        p { "The line that appears here belongs in the file of approvers' keys on each node. Give it to the operator of the nodes in "
+            "person or by telephone, so that they know that the passkey is yours. It is not a secret." }
         p { code #passkey .digest role="status" hidden {} }
         script src="/assets/sign.js" defer {}
     };
@@ -33,8 +35,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
 }
 
 fn keys(center: &Center) -> Result<clawback_votes::Approvers, Problem> {
-    let approvers = center.site().vote_rules.approvers();
-    Ok(approvers.map_err(|error| clawback_runtime::Error::from(clawback_runtime::UnsignedVote::from(error)))?)
+    Ok(center.site().vote_rules.approvers().map_err(clawback_runtime::Error::from)?)
 }
 
 /// What the form of a vote needs for a signature.
@@ -47,11 +48,11 @@ pub(super) struct ToSign {
 }
 
 impl ToSign {
-    /// What whoever is signed in needs to vote on this.
+    /// What the caller needs to vote on this.
     pub(super) fn of(center: &Center, frame: &Frame, remediation: &Remediation) -> Result<Self, Problem> {
         let rules = &center.site().vote_rules;
         // Statements have whole seconds.
-        let at = Timestamp(center.now().0.div_euclid(1_000_000) * 1_000_000);
+        let at = center.now().in_whole(Duration::from_secs(1));
         let mut passkeys = Vec::new();
         if remediation.status == Status::PendingApproval {
             let of = |(host, id): (&str, &str)| (host.to_owned(), id.to_owned());

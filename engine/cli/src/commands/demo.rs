@@ -100,8 +100,7 @@ pub(crate) async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure
     ))?;
 
     chapter(6, "The history proves itself")?;
-    let verified =
-        api.site().verify(None, api.site().signer.as_ref()).await.map_err(|broken| Failure::failed(chain(&broken)))?;
+    let verified = api.site().verify(None).await.map_err(|broken| Failure::failed(chain(&broken)))?;
     output::line(&format!(
         "   {} events, {} targets and {} outcomes are as they were recorded; head {}:{}",
         verified.events,

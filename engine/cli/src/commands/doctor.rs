@@ -132,7 +132,7 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
             }
         }
     }
-    let verified = site.verify(None, site.signer.as_ref()).await;
+    let verified = site.verify(None).await;
     let said = verified.map(|verified| format!("{} events, unbroken", verified.events));
     report.add("history", said.map_err(|broken| Failure::failed(chain(&broken))))?;
     let halt = site.history.halted().await?;

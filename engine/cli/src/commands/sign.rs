@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use clawback_model::{Signed, Timestamp, VOTE_NAMESPACE, VoteSignature, VoteStatement};
 use tokio::io::AsyncWriteExt as _;
@@ -12,8 +13,7 @@ use crate::failure::Failure;
 /// The time of a statement that is signed now.
 pub(crate) fn now() -> Timestamp {
     use clawback_model::Clock as _;
-    let now = crate::open::SystemClock.now();
-    Timestamp(now.0.div_euclid(1_000_000) * 1_000_000)
+    crate::open::SystemClock.now().in_whole(Duration::from_secs(1))
 }
 
 /// The signature of a statement by this key.

@@ -56,9 +56,10 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
         }
         _ => None,
     };
-    let site = site(&config, Stores::None).await?;
+    let mut site = site(&config, Stores::None).await?;
+    site.signer = signer;
     let noted = Noted { head, log, now: Some(site.now()) };
-    Ok(site.verify(noted, signer.as_ref()).await.map_err(|broken| chain(&broken)).into())
+    Ok(site.verify(noted).await.map_err(|broken| chain(&broken)).into())
 }
 
 /// The text of a file with a checkpoint.
