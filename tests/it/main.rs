@@ -34,6 +34,7 @@ mod outbox;
 mod playbooks;
 mod private_files;
 mod reminders;
+mod rooms;
 mod schedules;
 mod selection;
 mod server;

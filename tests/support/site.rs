@@ -70,6 +70,7 @@ pub fn site_of(
         limits: Limits::default(),
         throttles: Throttles::default(),
         without_a_vote: WithoutAVote::unlimited(),
+        second_administrator: true,
         suggestions_without_a_vote: false,
         clock,
         random,

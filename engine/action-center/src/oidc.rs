@@ -110,6 +110,17 @@ pub enum OidcError {
     /// The answer is not one to our question, or not to be trusted.
     #[error("the answer of the identity provider does not hold: {0}; sign in again")]
     Answer(String),
+    /// The name that the provider gives cannot be the name of a principal.
+    #[error(
+        "the identity provider calls you by a name that cannot be used here: {refused} (an administrator can name another claim of the \
+         ID token as `name-claim` in [oidc]; now it is `{claim}`)"
+    )]
+    Name {
+        /// The claim.
+        claim: String,
+        /// What is wrong with the name.
+        refused: clawback_model::NameRefused,
+    },
     /// The provider knows them, but they are nobody here.
     #[error("{name} is in none of the groups that [oidc.roles] lists; an administrator of the provider can add them")]
     NoRole {
@@ -216,6 +227,11 @@ impl Oidc {
     /// URL of the provider.
     pub fn issuer(&self) -> &str {
         &self.config.issuer
+    }
+
+    /// The claim that names a principal.
+    pub(crate) fn name_claim(&self) -> &str {
+        &self.config.name_claim
     }
 
     /// How long a session lasts that begins at the provider.

@@ -96,6 +96,7 @@ impl From<OidcError> for Problem {
             OidcError::Config(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
             OidcError::Provider(_) => (StatusCode::BAD_GATEWAY, "identity-provider"),
             OidcError::Answer(_) => (StatusCode::FORBIDDEN, "identity-provider"),
+            OidcError::Name { .. } => (StatusCode::FORBIDDEN, "name"),
             OidcError::NoRole { .. } => (StatusCode::FORBIDDEN, "no-role"),
         };
         Self::new(status, code, error.to_string())
@@ -161,11 +162,14 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Refused(StoreError::Altered { .. } | StoreError::NotItsEvents { .. }) => {
             (StatusCode::CONFLICT, "altered")
         }
+        Error::Refused(StoreError::Name(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
+        Error::Refused(StoreError::NotASecond(_)) => (StatusCode::FORBIDDEN, "second-administrator"),
+        Error::Refused(StoreError::NothingPending { .. }) => (StatusCode::CONFLICT, "nothing-pending"),
         Error::NotAsPlanned { .. } => (StatusCode::CONFLICT, "not-as-planned"),
         Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
         Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
-        Error::Name { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
+        Error::Label { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "label"),
         Error::NoOwner { .. } | Error::Owner { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "owner"),
         Error::TokenDays { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "days"),
         Error::LastAdministrator { .. } => (StatusCode::CONFLICT, "last-administrator"),

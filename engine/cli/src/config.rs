@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) throttles: Throttles,
     /// How much may be done without a vote.
     pub(crate) without_a_vote: WithoutAVote,
+    /// How roles are given.
+    pub(crate) principals: PrincipalsConfig,
     /// What becomes of suggestions from outside.
     pub(crate) suggestions: SuggestionsConfig,
     /// Lists that scripts and guards read.
@@ -119,6 +121,20 @@ pub(crate) struct RetentionConfig {
     pub(crate) messages: Option<u32>,
 }
 
+/// `[principals]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct PrincipalsConfig {
+    /// Whether giving the roles approver and admin takes two administrators, once there are two.
+    pub(crate) second_administrator: bool,
+}
+
+impl Default for PrincipalsConfig {
+    fn default() -> Self {
+        Self { second_administrator: true }
+    }
+}
+
 /// `[suggestions]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -155,6 +171,7 @@ impl Default for Config {
             limits: Limits::default(),
             throttles: Throttles::default(),
             without_a_vote: WithoutAVote::default(),
+            principals: PrincipalsConfig::default(),
             suggestions: SuggestionsConfig::default(),
             lists: BTreeMap::new(),
             public_url: None,

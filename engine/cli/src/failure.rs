@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clawback_runtime::Error;
+use clawback_store::StoreError;
 
 /// Exit codes; documented in the README.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +92,8 @@ impl From<Error> for Failure {
             Error::Playbook(_)
             | Error::Inputs(_)
             | Error::Picks(_)
-            | Error::Name { .. }
+            | Error::Label { .. }
+            | Error::Refused(StoreError::Name(_))
             | Error::NoOwner { .. }
             | Error::Owner { .. }
             | Error::TokenDays { .. }

@@ -126,6 +126,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         limits: config.limits,
         throttles: config.throttles,
         without_a_vote: config.without_a_vote,
+        second_administrator: config.principals.second_administrator,
         suggestions_without_a_vote: config.suggestions.without_a_vote,
         clock: Arc::new(SystemClock),
         random,

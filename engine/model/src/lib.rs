@@ -4,6 +4,7 @@
 //! rule here can be tested by a table. The crates around this one fetch, store and show; they do not decide.
 
 mod action;
+mod actor;
 mod air;
 mod approval;
 mod bounds;
@@ -36,12 +37,14 @@ mod pick;
 mod plan;
 mod predicate;
 mod principal;
+mod principal_name;
 mod query;
 mod rate;
 mod record;
 mod remediation;
 mod reminder;
 mod schedule;
+mod second_administrator;
 mod statement;
 mod status;
 mod sweep;
@@ -53,6 +56,7 @@ mod vocabulary;
 mod words;
 
 pub use action::{Action, ActionSource, Severity, UnknownWord};
+pub use actor::Actor;
 pub use air::{AirRecord, changes as air_changes};
 pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused};
 pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length, check_picked};
@@ -62,7 +66,7 @@ pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, re
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use cosignature::{Cosignature, LONGEST_PROOF, WitnessKey, old_and_proof};
 pub use counts::Counts;
-pub use credential::{Actor, Credential, CredentialKind, Unowned, credential_of, with_credential};
+pub use credential::{Credential, CredentialKind, Unowned, credential_of, with_credential};
 pub use cron::{Cron, InvalidCron};
 pub use event::{Asked, Event, Origin, Request};
 pub use gap::Gap;
@@ -83,13 +87,15 @@ pub use plan::{
     Target, Terms, TextKind, header_line, target_line,
 };
 pub use predicate::{Condition, Predicate};
-pub use principal::{Permission, Principal, PrincipalKind, Role};
+pub use principal::{PendingRoles, Permission, Principal, PrincipalKind, Role};
+pub use principal_name::{LONGEST_PRINCIPAL, NameRefused, check_principal_name};
 pub use query::Query;
 pub use rate::Rate;
 pub use record::{ADMIN_ACTION_ALERT, Alert, Investigation, InvestigationKind, InvestigationStatus};
 pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, SlotReason, Standing as ScheduleStanding, Timetable};
+pub use second_administrator::{NotASecond, check_second, until_confirmed};
 pub use statement::{Signed, SignedVotes, VOTE_NAMESPACE, VoteSignature, VoteStatement};
 pub use status::Status;
 pub use sweep::{DoneWith, Sweep, SweepApproval, SweepEnd, SweepStep};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::action::UnknownWord;
-use crate::credential::Credential;
+use crate::credential::{Credential, CredentialKind, Unowned};
 
 /// A role. One principal may have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -121,6 +121,15 @@ impl PrincipalKind {
     }
 }
 
+/// The roles that a principal gets once another administrator confirms them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingRoles {
+    /// All roles of then.
+    pub roles: Vec<Role>,
+    /// The administrator who gave them, or whose credential the principal took over. Empty: nothing tells.
+    pub asked_by: String,
+}
+
 /// Who acts. Always found by a token, never by a name that the caller gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -133,6 +142,8 @@ pub struct Principal {
     /// The person who answers for a service, and never approves what it asks for. None for people, and for services of older
     /// histories.
     pub owner: Option<String>,
+    /// Roles that wait for a second administrator.
+    pub pending: Option<PendingRoles>,
     /// By what it was authenticated; none for one that is only shown, and for the program itself.
     pub credential: Option<Credential>,
 }
@@ -140,12 +151,28 @@ pub struct Principal {
 impl Principal {
     /// One that was not authenticated: to add, or to show.
     pub fn new(name: impl Into<String>, kind: PrincipalKind, roles: Vec<Role>) -> Self {
-        Self { name: name.into(), kind, roles, owner: None, credential: None }
+        Self { name: name.into(), kind, roles, owner: None, pending: None, credential: None }
     }
 
     /// A service of this owner.
     pub fn service(name: impl Into<String>, roles: Vec<Role>, owner: impl Into<String>) -> Self {
         Self { owner: Some(owner.into()), ..Self::new(name, PrincipalKind::Service, roles) }
+    }
+
+    /// Refuses whoever acts by a credential that is not their own. Their own are a session from the identity provider, a session
+    /// by a password that they set themselves, and a token that they made by one of these.
+    ///
+    /// # Errors
+    /// Names who made the credential, and how it is taken over.
+    pub fn own_credential(&self, what: &'static str) -> Result<(), Unowned> {
+        let owned = self
+            .credential
+            .as_ref()
+            .is_some_and(|credential| credential.kind == CredentialKind::Provider || credential.issued_by == self.name);
+        if owned {
+            return Ok(());
+        }
+        Err(Unowned { name: self.name.clone(), credential: self.credential.clone().map(Box::new), what })
     }
 
     /// Whether it is a service that nobody owns: it was added before services had owners.

@@ -2,7 +2,8 @@
 
 use clawback_connectors::CallError;
 use clawback_model::{
-    Halt, IllegalTransition, LimitExceeded, Permission, RemediationId, Status, StopReason, Unowned, VoteRefused,
+    Halt, IllegalTransition, LimitExceeded, NotASecond, Permission, RemediationId, Status, StopReason, Unowned,
+    VoteRefused,
 };
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
@@ -55,8 +56,8 @@ pub enum Error {
     UnknownStore { name: String, known: String },
     #[error("{name} may not do this: it needs the role {}, which an administrator can give", permission.role())]
     Forbidden { name: String, permission: Permission },
-    #[error("`{name}` is no name for a {of}: one line of up to 200 characters that reads as it is, without `/`")]
-    Name { name: String, of: &'static str },
+    #[error("`{label}` is no label for a token: one line of up to 200 characters that reads as it is, without `/`")]
+    Label { label: String },
     #[error("{name} is the last administrator; give somebody else the role first")]
     LastAdministrator { name: String },
     #[error(
@@ -132,9 +133,13 @@ impl From<StoreError> for Error {
         match error {
             StoreError::NotFound { .. }
             | StoreError::Exists { .. }
+            | StoreError::Name(_)
+            | StoreError::NothingPending { .. }
             | StoreError::NoBackup
             | StoreError::Altered { .. }
             | StoreError::NotItsEvents { .. } => Self::Refused(error),
+            StoreError::NotASecond(NotASecond::Unowned(unowned)) => Self::Unowned(unowned),
+            StoreError::NotASecond(_) => Self::Refused(error),
             StoreError::Halted { halt } => Self::Halted(halt),
             StoreError::Illegal(transition) => Self::Transition(transition),
             other => Self::History(other),

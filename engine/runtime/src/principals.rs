@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use clawback_model::{Permission, Principal, PrincipalKind, Role, Timestamp, is_deceptive};
+use clawback_model::{PendingRoles, Permission, Principal, PrincipalKind, Role, Timestamp, is_deceptive};
 use clawback_store::{Token, TokenTerms};
 
 use crate::api::{Api, allow};
 use crate::error::Error;
 use crate::identity::NewToken;
 
-/// Characters of the longest name, and of the longest label.
+/// Characters of the longest label.
 const LONGEST: usize = 200;
 /// Days that a token with an end lasts at most.
 const LONGEST_DAYS: u32 = 3_650;
@@ -33,6 +33,8 @@ pub struct MadeToken {
     pub label: String,
     /// When it ends by itself.
     pub expires: Option<Timestamp>,
+    /// Its owner's roles that wait for a second administrator, since they took over what another issued.
+    pub pending: Option<PendingRoles>,
 }
 
 impl Api {
@@ -45,9 +47,6 @@ impl Api {
     /// Adds a person, or a program that a person owns.
     pub async fn add_principal(&self, who: &Principal, mut new: Principal) -> Result<Principal, Error> {
         allow(who, Permission::Administer)?;
-        if !is_a_name(&new.name) {
-            return Err(Error::Name { name: new.name, of: "principal" });
-        }
         new.roles = unique(new.roles);
         may_give(who, &new.roles, &[Role::Approver], "give the role approver")?;
         self.check_owner(&new).await?;
@@ -67,17 +66,43 @@ impl Api {
         }
     }
 
-    /// Gives somebody these roles in place of those they have.
-    pub async fn change_roles(&self, who: &Principal, name: &str, roles: Vec<Role>) -> Result<(), Error> {
+    /// Gives somebody these roles in place of those they have. Gives what waits for a second administrator.
+    pub async fn change_roles(
+        &self,
+        who: &Principal,
+        name: &str,
+        roles: Vec<Role>,
+    ) -> Result<Option<PendingRoles>, Error> {
         allow(who, Permission::Administer)?;
         may_give(who, &roles, &[Role::Approver], "give the role approver")?;
-        if !roles.contains(&Role::Admin) {
-            let others = self.site().history.principals().await?;
-            if !others.iter().any(|other| other.name != name && other.roles.contains(&Role::Admin)) {
-                return Err(Error::LastAdministrator { name: name.to_owned() });
-            }
+        self.keeps_an_administrator(name, &roles).await?;
+        let (history, now) = (&self.site().history, self.site().now());
+        if self.site().second_administrator {
+            return Ok(history.ask_roles(name, &unique(roles), who, now).await?);
         }
-        Ok(self.site().history.change_roles(name, &unique(roles), who, self.site().now()).await?)
+        history.change_roles(name, &unique(roles), who, now).await?;
+        Ok(None)
+    }
+
+    /// Gives somebody the roles that another administrator asked for.
+    pub async fn confirm_roles(&self, who: &Principal, name: &str) -> Result<(), Error> {
+        allow(who, Permission::Administer)?;
+        let pending = self.site().history.principal(name).await?.pending;
+        if let Some(pending) = &pending {
+            self.keeps_an_administrator(name, &pending.roles).await?;
+        }
+        Ok(self.site().history.confirm_roles(name, who, self.site().now()).await?)
+    }
+
+    async fn keeps_an_administrator(&self, name: &str, roles: &[Role]) -> Result<(), Error> {
+        if roles.contains(&Role::Admin) {
+            return Ok(());
+        }
+        let others = self.site().history.principals().await?;
+        if others.iter().any(|other| other.name != name && other.roles.contains(&Role::Admin)) {
+            return Ok(());
+        }
+        Err(Error::LastAdministrator { name: name.to_owned() })
     }
 
     /// Refuses whoever may not manage principals; before something costly is done for them.
@@ -97,7 +122,9 @@ impl Api {
 
     /// The same for whoever has just shown that they know their own password: it is their own from now on.
     pub async fn set_own_password(&self, who: &Principal, hash: &str) -> Result<(), Error> {
-        Ok(self.site().history.take_over(who, hash, None, self.site().now()).await?)
+        let second = self.site().second_administrator;
+        self.site().history.take_over(who, hash, None, second, self.site().now()).await?;
+        Ok(())
     }
 
     /// The same, with a first token of their own, by which they may vote.
@@ -105,9 +132,10 @@ impl Api {
         let now = self.site().now();
         // The one that they were given may have been made in the same second.
         let label = if order.label.is_empty() { format!("taken over {now}") } else { order.label };
-        let Made { token, scope, at } = self.check_order(TokenOrder { label, ..order })?;
+        let Made { mut token, scope, at } = self.check_order(TokenOrder { label, ..order })?;
         let terms = TokenTerms { label: &token.label, expires: token.expires, scope: scope.as_deref() };
-        self.site().history.take_over(who, hash, Some((&token.secret.digest(), terms)), at).await?;
+        let first = Some((&token.secret.digest(), terms));
+        token.pending = self.site().history.take_over(who, hash, first, self.site().second_administrator, at).await?;
         Ok(token)
     }
 
@@ -156,8 +184,8 @@ impl Api {
     fn check_order(&self, order: TokenOrder) -> Result<Made, Error> {
         let now = self.site().now();
         let label = if order.label.is_empty() { format!("made {now}") } else { order.label };
-        if !is_a_name(&label) {
-            return Err(Error::Name { name: label, of: "token" });
+        if !is_a_label(&label) {
+            return Err(Error::Label { label });
         }
         if let Some(days) = order.days.filter(|days| !(1..=LONGEST_DAYS).contains(days)) {
             return Err(Error::TokenDays { days, most: LONGEST_DAYS });
@@ -165,7 +193,7 @@ impl Api {
         let secret = NewToken::generate(self.site().random);
         let expires = order.days.map(|days| now.plus(Duration::from_hours(u64::from(days) * 24)));
         let scope = Some(unique(order.roles)).filter(|scope| !scope.is_empty());
-        Ok(Made { token: MadeToken { secret, label, expires }, scope, at: now })
+        Ok(Made { token: MadeToken { secret, label, expires, pending: None }, scope, at: now })
     }
 
     /// Makes a token void, at once and for good. Anybody may give up their own, with all the roles that they have: a token of less
@@ -194,7 +222,7 @@ fn may_give(who: &Principal, roles: &[Role], deciding: &[Role], what: &'static s
 }
 
 /// One line that reads as it is, and that can be a part of a path.
-fn is_a_name(text: &str) -> bool {
+fn is_a_label(text: &str) -> bool {
     let deceives = |character: char| character == '/' || character.is_control() || is_deceptive(character);
     let fits = (1..=LONGEST).contains(&text.chars().count()) && text.trim() == text;
     fits && !matches!(text, "." | "..") && !text.chars().any(deceives)
@@ -213,10 +241,10 @@ mod tests {
     #[test]
     fn names_read_as_they_are() {
         for good in ["ann", "Ann Boleyn", "siem@corp.example", "Zoë", "made 2026-11-25T08:00:00Z", &"a".repeat(200)] {
-            assert!(is_a_name(good), "{good}");
+            assert!(is_a_label(good), "{good}");
         }
         for bad in ["", " ", "ann ", ".", "..", "a/b", "ann\n", "ann\u{202e}", "\u{1b}[31m", &"a".repeat(201)] {
-            assert!(!is_a_name(bad), "{bad:?}");
+            assert!(!is_a_label(bad), "{bad:?}");
         }
     }
 }

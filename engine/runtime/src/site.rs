@@ -44,6 +44,8 @@ pub struct Site {
     pub throttles: Throttles,
     /// How much may be done without a vote.
     pub without_a_vote: WithoutAVote,
+    /// Whether giving the roles approver and admin takes two administrators, once there are two.
+    pub second_administrator: bool,
     /// Whether a suggestion from outside may run without one, where its playbook asks for none.
     pub suggestions_without_a_vote: bool,
     /// The time.

@@ -1,12 +1,12 @@
 //! Local accounts and the identities of an identity provider: who a principal is when they sign in. Passwords come in as
 //! hashes; comparing them is the caller's.
 
-use clawback_model::{Actor, Digest, Principal, PrincipalKind, Role, Timestamp};
+use clawback_model::{Actor, Digest, PendingRoles, Principal, PrincipalKind, Role, Timestamp};
 
 use crate::dialect::Tx;
 use crate::error::StoreError;
-use crate::principals::{SiteEvent, TokenTerms, append, put_principal, put_token, read};
-use crate::remediations::json;
+use crate::principals::{COLUMNS, SiteEvent, TokenTerms, append, put_principal, put_token, read};
+use crate::roles;
 use crate::store::Store;
 
 /// A local account.
@@ -36,31 +36,40 @@ impl Store {
     }
 
     /// Sets the password of whoever has shown that they know the one before, with a token if they ask for one: both are their own from
-    /// now on, whoever set that.
+    /// now on, whoever set that. If it was another, and a `second` administrator is asked for, what decides waits for one; gives what
+    /// waits.
     #[tracing::instrument(name = "store.accounts.take_over", skip_all)]
     pub async fn take_over(
         &self,
         who: &Principal,
         hash: &str,
         token: Option<(&Digest, TokenTerms<'_>)>,
+        second: bool,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<PendingRoles>, StoreError> {
         let own = (who.into(), who.name.as_str());
         let mut tx = self.write().await?;
+        let pending = match who.own_credential("take over") {
+            Err(unowned) if second => roles::suspend(&mut tx, who, unowned.issued_by(), at).await?,
+            _ => None,
+        };
         put_password(&mut tx, &who.name, hash, own, at).await?;
         if let Some((secret, terms)) = token {
             put_token(&mut tx, &who.name, secret, terms, own, at).await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(pending)
     }
 
     /// The account of a principal, if they have one.
     #[tracing::instrument(name = "store.accounts.find", skip_all)]
     pub async fn account(&self, principal: &str) -> Result<Option<Account>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, p.owner, a.password \
-                   FROM accounts a JOIN principals p ON p.name = a.principal WHERE a.principal = $1";
+        let sql = format!(
+            "SELECT {COLUMNS}, a.password FROM accounts a JOIN principals p ON p.name = a.principal \
+             WHERE a.principal = $1"
+        );
         let Some(row) = self.read().await?.row(sql, &[principal.into()]).await? else { return Ok(None) };
-        Ok(Some(Account { principal: read(&row)?, password: row.string(4)? }))
+        Ok(Some(Account { principal: read(&row)?, password: row.string(6)? }))
     }
 
     /// Whether anybody has a password.
@@ -81,17 +90,16 @@ impl Store {
         at: Timestamp,
     ) -> Result<Principal, StoreError> {
         let mut tx = self.write().await?;
-        let sql = "SELECT p.name, p.kind, p.roles, p.owner FROM identities i JOIN principals p ON p.name = i.principal \
-                   WHERE i.issuer = $1 AND i.subject = $2";
+        let sql = format!(
+            "SELECT {COLUMNS} FROM identities i JOIN principals p ON p.name = i.principal \
+             WHERE i.issuer = $1 AND i.subject = $2"
+        );
         let row = tx.row(sql, &[issuer.into(), subject.into()]).await?;
         let principal = match row.as_ref().map(read).transpose()? {
             Some(known) if known.roles == roles => return Ok(known),
             Some(known) => {
-                let sql = "UPDATE principals SET roles = $1 WHERE name = $2";
-                tx.execute(sql, &[json(&roles).into(), (&known.name).into()]).await?;
-                let event = SiteEvent::RolesChanged { name: known.name.clone(), roles: roles.to_vec() };
-                append(&mut tx, &event, issuer.into(), at).await?;
-                Principal { roles: roles.to_vec(), ..known }
+                roles::give(&mut tx, &known.name, roles, issuer.into(), at).await?;
+                Principal { roles: roles.to_vec(), pending: None, ..known }
             }
             None => link(&mut tx, issuer, subject, name, roles, at).await?,
         };
@@ -116,6 +124,9 @@ async fn put_password(
     let name = Digest::of(principal.as_bytes());
     tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;
     tx.execute("DELETE FROM sessions WHERE principal = $1", &[principal.into()]).await?;
+    if password_by == principal {
+        roles::mark_own(tx, principal).await?;
+    }
     // The digest of the hash, so that one written into the table by hand shows.
     let event = SiteEvent::PasswordSet {
         principal: principal.to_owned(),
@@ -138,6 +149,7 @@ async fn link(
     put_principal(tx, &principal, issuer.into(), at).await?;
     let sql = "INSERT INTO identities (issuer, subject, principal) VALUES ($1, $2, $3)";
     tx.execute(sql, &[issuer.into(), subject.into(), name.into()]).await?;
+    roles::mark_own(tx, name).await?;
     let linked = SiteEvent::IdentityLinked {
         principal: name.to_owned(),
         issuer: issuer.to_owned(),

@@ -1,7 +1,7 @@
 //! What can go wrong in the store. Each variant is a sentence that names the thing and the next step, and callers that act on
 //! the difference (try again, give up the lease, stop the node) match on the variant, never on text.
 
-use clawback_model::{Halt, IllegalTransition, RemediationId};
+use clawback_model::{Halt, IllegalTransition, NameRefused, NotASecond, RemediationId};
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::migrate::MigrateError;
 
@@ -33,6 +33,12 @@ pub enum StoreError {
         "what the history holds of {remediation} is not what its events tell: {detail}. Somebody else has written to the database. Nothing is done with it; run `clawback verify` and restore a backup"
     )]
     NotItsEvents { remediation: RemediationId, detail: String },
+    #[error(transparent)]
+    Name(#[from] NameRefused),
+    #[error(transparent)]
+    NotASecond(#[from] NotASecond),
+    #[error("no roles of {name} wait to be confirmed; `clawback principals list` shows what waits")]
+    NothingPending { name: String },
     #[error("the database's disk is full; make room and try again, nothing is lost")]
     Full(#[source] sqlx::Error),
     #[error("the database cannot be reached or is busy; check that it runs, then try again")]

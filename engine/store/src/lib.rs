@@ -39,6 +39,7 @@ mod refusals;
 mod remediations;
 mod reminders;
 mod retention;
+mod roles;
 mod schedules;
 mod schema;
 mod seats;

@@ -2,8 +2,8 @@
 //! change is also an event of the site in the chain, so a role that somebody writes into the table by hand shows.
 
 use clawback_model::{
-    Actor, Credential, CredentialKind, Digest, Principal, PrincipalKind, RemediationId, Role, Sweep, SweepEnd,
-    Timestamp, Timetable,
+    Actor, Credential, CredentialKind, Digest, PendingRoles, Principal, PrincipalKind, RemediationId, Role, Sweep,
+    SweepEnd, Timestamp, Timetable, check_principal_name,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use crate::chain;
 use crate::dialect::{Row, Tx};
 use crate::error::StoreError;
 use crate::remediations::{json, parse, word};
+use crate::roles::mark_own;
 use crate::store::Store;
 
 /// A token as it is listed: never the secret.
@@ -61,6 +62,13 @@ pub(crate) enum SiteEvent {
     RolesChanged {
         name: String,
         roles: Vec<Role>,
+    },
+    /// Roles that wait for a second administrator, and those that the principal has until then.
+    RolesAsked {
+        name: String,
+        roles: Vec<Role>,
+        meanwhile: Vec<Role>,
+        asked_by: String,
     },
     TokenAdded {
         principal: String,
@@ -145,6 +153,7 @@ impl SiteEvent {
         match self {
             Self::PrincipalAdded { .. } => "principal-added",
             Self::RolesChanged { .. } => "roles-changed",
+            Self::RolesAsked { .. } => "roles-asked",
             Self::TokenAdded { .. } => "token-added",
             Self::TokenRevoked { .. } => "token-revoked",
             Self::PasswordSet { .. } => "password-set",
@@ -181,30 +190,11 @@ impl Store {
         tx.commit().await
     }
 
-    /// Gives a principal other roles.
-    #[tracing::instrument(name = "store.principals.roles", skip_all)]
-    pub async fn change_roles(
-        &self,
-        name: &str,
-        roles: &[Role],
-        actor: impl Into<Actor<'_>>,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let actor = actor.into();
-        let mut tx = self.write().await?;
-        let sql = "UPDATE principals SET roles = $1 WHERE name = $2";
-        if tx.execute(sql, &[json(&roles).into(), name.into()]).await? == 0 {
-            return Err(StoreError::not_found("principal", name));
-        }
-        append(&mut tx, &SiteEvent::RolesChanged { name: name.to_owned(), roles: roles.to_vec() }, actor, at).await?;
-        tx.commit().await
-    }
-
     /// Every principal, by name.
     #[tracing::instrument(name = "store.principals", skip_all)]
     pub async fn principals(&self) -> Result<Vec<Principal>, StoreError> {
-        let rows =
-            self.read().await?.rows("SELECT name, kind, roles, owner FROM principals ORDER BY name", &[]).await?;
+        let sql = format!("SELECT {COLUMNS} FROM principals p ORDER BY p.name");
+        let rows = self.read().await?.rows(sql, &[]).await?;
         rows.iter().map(read).collect()
     }
 
@@ -235,19 +225,22 @@ impl Store {
     /// Whose token this is, if it is good now, with the roles that it brings.
     #[tracing::instrument(name = "store.tokens.find", skip_all)]
     pub async fn principal_by_token(&self, secret: &Digest, now: Timestamp) -> Result<Option<Principal>, StoreError> {
-        let sql = "SELECT p.name, p.kind, p.roles, p.owner, t.scope, t.label, t.issued_by, t.created_at FROM tokens t \
-                   JOIN principals p ON p.name = t.principal WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
+        let sql = format!(
+            "SELECT {COLUMNS}, t.scope, t.label, t.issued_by, t.created_at FROM tokens t \
+             JOIN principals p ON p.name = t.principal \
+             WHERE t.digest = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)"
+        );
         let Some(row) = self.read().await?.row(sql, &[secret.to_string().into(), now.into()]).await? else {
             return Ok(None);
         };
         let mut principal = read(&row)?;
         principal.credential = Some(Credential {
             kind: CredentialKind::Token,
-            label: row.string(5)?,
-            issued_by: row.string(6)?,
-            issued_at: row.time(7)?,
+            label: row.string(7)?,
+            issued_by: row.string(8)?,
+            issued_at: row.time(9)?,
         });
-        if let Some(scope) = scope(&row, 4)? {
+        if let Some(scope) = scope(&row, 6)? {
             // Whoever has any role may read, so a token to read with is of less than any.
             let reads = !principal.roles.is_empty() && scope.contains(&Role::Viewer);
             principal.roles.retain(|role| scope.contains(role));
@@ -312,7 +305,11 @@ pub(crate) async fn put_principal(
     actor: Actor<'_>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let Principal { name, kind, roles, owner, credential: _ } = principal;
+    let Principal { name, kind, roles, owner, pending: _, credential: _ } = principal;
+    chain::take_turn(tx).await?;
+    let known = tx.rows("SELECT name FROM principals ORDER BY name", &[]).await?;
+    let known = known.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+    check_principal_name(name, known.iter().map(AsRef::as_ref))?;
     tx.execute(
         "INSERT INTO principals (name, kind, roles, created_at, owner) VALUES ($1, $2, $3, $4, $5)",
         &[name.into(), word(kind).into(), json(roles).into(), at.into(), owner.clone().into()],
@@ -351,6 +348,9 @@ pub(crate) async fn put_token(
     )
     .await
     .map_err(|error| error.exists("token", label))?;
+    if issued_by == principal {
+        mark_own(tx, principal).await?;
+    }
     let event = SiteEvent::TokenAdded {
         principal: principal.to_owned(),
         label: label.to_owned(),
@@ -369,7 +369,7 @@ pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: Actor<'_>, at:
 
 /// The principal of this name, if there is one.
 pub(crate) async fn named(tx: &mut Tx, name: &str) -> Result<Option<Principal>, StoreError> {
-    let row = tx.row("SELECT name, kind, roles, owner FROM principals WHERE name = $1", &[name.into()]).await?;
+    let row = tx.row(format!("SELECT {COLUMNS} FROM principals p WHERE p.name = $1"), &[name.into()]).await?;
     row.map(|row| read(&row)).transpose()
 }
 
@@ -379,11 +379,22 @@ pub(crate) fn scope(row: &Row, column: usize) -> Result<Option<Vec<Role>>, Store
     serde_json::from_str(&text).map(Some).map_err(|_| StoreError::corrupt("tokens", "scope", text))
 }
 
-/// A principal from a row that begins with `name, kind, roles, owner`.
+/// The columns that [`read`] begins with, of the table `principals p`.
+pub(crate) const COLUMNS: &str = "p.name, p.kind, p.roles, p.owner, p.pending_roles, p.pending_by";
+
+/// A principal from a row that begins with [`COLUMNS`].
 pub(crate) fn read(row: &Row) -> Result<Principal, StoreError> {
     let name = row.string(0)?;
-    let kind =
-        serde_json::from_value(row.string(1)?.into()).map_err(|_| StoreError::corrupt("principals", "kind", &name))?;
+    let corrupt = |column| StoreError::corrupt("principals", column, &name);
+    let kind = serde_json::from_value(row.string(1)?.into()).map_err(|_| corrupt("kind"))?;
     let roles = parse(row, 2, "principals", "roles")?;
-    Ok(Principal { owner: row.opt_text(3)?.map(Into::into), ..Principal::new(name, kind, roles) })
+    let owner = row.opt_text(3)?.map(Into::into);
+    let pending = match row.opt_text(4)? {
+        Some(roles) => Some(PendingRoles {
+            roles: serde_json::from_str(&roles).map_err(|_| corrupt("pending_roles"))?,
+            asked_by: row.string(5)?,
+        }),
+        None => None,
+    };
+    Ok(Principal { owner, pending, ..Principal::new(name, kind, roles) })
 }

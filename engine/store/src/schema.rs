@@ -36,6 +36,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (19, "counted", include_str!("../migrations/sqlite/0019_counted.sql")),
     (20, "texts", include_str!("../migrations/sqlite/0020_texts.sql")),
     (21, "owners", include_str!("../migrations/sqlite/0021_owners.sql")),
+    (22, "pending_roles", include_str!("../migrations/sqlite/0022_pending_roles.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../migrations/postgres/0001_history.sql")),
@@ -59,6 +60,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (19, "counted", include_str!("../migrations/postgres/0019_counted.sql")),
     (20, "texts", include_str!("../migrations/postgres/0020_texts.sql")),
     (21, "owners", include_str!("../migrations/postgres/0021_owners.sql")),
+    (22, "pending_roles", include_str!("../migrations/postgres/0022_pending_roles.sql")),
 ];
 
 /// `server_version_num` of the oldest PostgreSQL that is tested.

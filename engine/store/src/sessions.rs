@@ -6,7 +6,7 @@ use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Times
 use crate::chain::digest;
 use crate::dialect::Value;
 use crate::error::StoreError;
-use crate::principals::{SiteEvent, append, read};
+use crate::principals::{COLUMNS, SiteEvent, append, read};
 use crate::store::Store;
 use crate::words::places;
 
@@ -119,30 +119,30 @@ impl Store {
     #[tracing::instrument(name = "store.sessions.find", skip_all)]
     pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
         let sql = format!(
-            "SELECT p.name, p.kind, p.roles, p.owner, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, \
-             s.earlier_until, s.at_provider, {ISSUER} FROM sessions s JOIN principals p ON p.name = s.principal \
+            "SELECT {COLUMNS}, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, s.earlier_until, \
+            , s.at_provider, {ISSUER} FROM sessions s JOIN principals p ON p.name = s.principal \
              WHERE s.digest = $1 AND s.seen_at > $2"
         );
         let row = self.read().await?.row(sql, &[id.to_string().into(), idle_since.into()]).await?;
         let Some(row) = row else { return Ok(None) };
-        let earlier = match row.opt_text(9)? {
-            Some(_) => Some(digest(&row, 9, "sessions", "earlier")?),
+        let earlier = match row.opt_text(11)? {
+            Some(_) => Some(digest(&row, 11, "sessions", "earlier")?),
             None => None,
         };
-        let (created_at, at_provider) = (row.time(4)?, row.int(11)? != 0);
+        let (created_at, at_provider) = (row.time(6)?, row.int(13)? != 0);
         let mut principal = read(&row)?;
-        principal.credential = Some(credential(id, at_provider, row.string(12)?, created_at));
+        principal.credential = Some(credential(id, at_provider, row.string(14)?, created_at));
         Ok(Some(Session {
             principal,
             created_at,
-            seen_at: row.time(5)?,
-            expires_at: row.time(6)?,
+            seen_at: row.time(7)?,
+            expires_at: row.time(8)?,
             at_provider,
             secrets: Secrets {
-                current: digest(&row, 7, "sessions", "secret")?,
-                since: row.time(8)?,
+                current: digest(&row, 9, "sessions", "secret")?,
+                since: row.time(10)?,
                 earlier,
-                earlier_until: row.opt_int(10)?.map(Timestamp),
+                earlier_until: row.opt_int(12)?.map(Timestamp),
             },
         }))
     }

@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 58] = [
+const TABLE: [(&str, &str, May); 59] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -76,6 +76,7 @@ const TABLE: [(&str, &str, May); 58] = [
     ("get", "/api/v1/principals", May::AnyRole),
     ("post", "/api/v1/principals", ADMINS),
     ("put", "/api/v1/principals/{name}/roles", ADMINS),
+    ("post", "/api/v1/principals/{name}/roles/confirm", ADMINS),
     ("put", "/api/v1/principals/{name}/password", ADMINS),
     ("post", "/api/v1/principals/{name}/tokens", ADMINS),
     ("post", "/api/v1/principals/{name}/revoke", ADMINS),

@@ -200,16 +200,22 @@ async fn nobody_becomes_a_local_principal_by_what_a_provider_calls_them() {
     let desk = signed_in_by(&provider, SECRET).await;
     provider.people(&json!({
         "s-ann": { "preferred_username": "ann", "groups": ["soc-leads"] },
+        "s-twin": { "preferred_username": "аnn", "groups": ["soc-leads"] },
+        "s-two": { "preferred_username": "ann, cara", "groups": ["soc-leads"] },
+        "s-loop": { "preferred_username": "Automation", "groups": ["soc-leads"] },
         "s-blank": { "preferred_username": " ", "groups": ["soc-leads"] },
         "s-bidi": { "preferred_username": "nna\u{202e}", "groups": ["soc-leads"] },
         "s-none": { "groups": ["soc-leads"] },
     }));
-    for (who, status) in [("s-ann", 409), ("s-blank", 403), ("s-bidi", 403), ("s-none", 403)] {
+    let all = [("s-ann", 409), ("s-twin", 403), ("s-two", 403), ("s-loop", 403), ("s-blank", 403), ("s-bidi", 403)];
+    for (who, status) in all.into_iter().chain([("s-none", 403)]) {
         let answer = sign_in(&desk, &provider, who).await;
         assert_eq!(answer.status, status, "{who}: {}", answer.text);
+        let names_the_setting = answer.text.contains("name-claim") && answer.text.contains("preferred_username");
+        assert_eq!(names_the_setting, ["s-twin", "s-two", "s-loop"].contains(&who), "{who}: {}", answer.text);
         assert!(!answer.headers.get_all("set-cookie").iter().any(|cookie| cookie.as_bytes().starts_with(b"clawback=")));
     }
-    assert_eq!(desk.center.refusals().await.len(), 4);
+    assert_eq!(desk.center.refusals().await.len(), 7);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! By what somebody acts: each event names it, and what somebody else made does not vote.
 
 mod named;
+mod second_administrator;
 mod services;
 mod taken_over;
 

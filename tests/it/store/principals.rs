@@ -6,6 +6,35 @@ use clawback_store::{StoreError, TokenTerms};
 use super::harness::Database;
 
 #[tokio::test]
+async fn of_names_that_read_alike_one_is_added() {
+    for database in Database::all().await {
+        let add = |name: &'static str| {
+            let store = database.store.clone();
+            tokio::spawn(async move {
+                let principal = Principal::new(name, PrincipalKind::Person, vec![Role::Viewer]);
+                store.add_principal(&principal, "root", Timestamp(1)).await
+            })
+        };
+        // At once, so that none sees another before its own transaction.
+        let mut added = 0;
+        for adding in ["ben", "Ben", "BEN", "ｂｅｎ", "bеn", "Ьen"].map(add) {
+            match adding.await.unwrap() {
+                Ok(()) => added += 1,
+                Err(StoreError::Name(_)) => {}
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(added, 1, "{:?}", database.store.principals().await.unwrap());
+        for name in ["automation", "ann, ben", "https://id.example", "init"] {
+            let principal = Principal::new(name, PrincipalKind::Person, vec![]);
+            let refused = database.store.add_principal(&principal, "root", Timestamp(2)).await.unwrap_err();
+            assert!(matches!(refused, StoreError::Name(_)), "{name}: {refused}");
+        }
+        database.store.verify(None, |_| {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_token_stands_for_its_principal_while_it_is_good() {
     for database in Database::all().await {
         let store = &database.store;

@@ -128,6 +128,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(stores::check))
         .routes(routes!(principals::list, principals::add))
         .routes(routes!(principals::roles))
+        .routes(routes!(principals::confirm))
         .routes(routes!(principals::password))
         .routes(routes!(principals::token))
         .routes(routes!(principals::take_over))

@@ -38,16 +38,27 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(PrincipalJson::from(added))).into_response())
 }
 
-/// Gives somebody these roles in place of those they have.
+/// Gives somebody these roles in place of those they have. Giving approver or admin, and taking admin, waits for a second administrator
+/// once there are two.
 #[utoipa::path(put, path = "/api/v1/principals/{name}/roles", tag = "principals", request_body = RolesJson,
-    params(("name" = String, Path)), responses((status = 204), Problems))]
+    params(("name" = String, Path)),
+    responses((status = 204, description = "They have them."),
+        (status = 202, description = "Some wait for another administrator."), Problems))]
 pub(crate) async fn roles(
     center: State<Center>,
     name: Path<String>,
     caller: Caller,
     Body(body): Body<RolesJson>,
 ) -> Result<StatusCode, Problem> {
-    center.api().change_roles(&caller.who, &name, body.roles).await?;
+    let pending = center.api().change_roles(&caller.who, &name, body.roles).await?;
+    Ok(if pending.is_some() { StatusCode::ACCEPTED } else { StatusCode::NO_CONTENT })
+}
+
+/// Gives somebody the roles that another administrator asked for.
+#[utoipa::path(post, path = "/api/v1/principals/{name}/roles/confirm", tag = "principals",
+    params(("name" = String, Path)), responses((status = 204), Problems))]
+pub(crate) async fn confirm(center: State<Center>, name: Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
+    center.api().confirm_roles(&caller.who, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

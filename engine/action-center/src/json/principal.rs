@@ -1,6 +1,6 @@
 //! Who may act, and with what.
 
-use clawback_model::{Credential, CredentialKind, Principal, PrincipalKind, Role};
+use clawback_model::{Credential, CredentialKind, PendingRoles, Principal, PrincipalKind, Role};
 use clawback_runtime::{MadeToken, TokenOrder};
 use clawback_store::Token;
 use serde::{Deserialize, Serialize};
@@ -22,11 +22,32 @@ pub struct PrincipalJson {
     /// The person who answers for a service, and never approves what it asks for. Needed for a new service; null for people.
     #[serde(default)]
     pub owner: Option<String>,
+    /// Roles that wait for a second administrator; null where none do. Given in answers, not taken.
+    #[serde(default)]
+    pub pending: Option<PendingRolesJson>,
+}
+
+/// The roles that a principal gets once another administrator confirms them.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PendingRolesJson {
+    /// All roles of then.
+    #[schema(schema_with = crate::words::roles)]
+    pub roles: Vec<Role>,
+    /// The administrator who asked, or whose credential the principal took over: somebody else confirms.
+    pub asked_by: String,
+}
+
+impl From<PendingRoles> for PendingRolesJson {
+    fn from(pending: PendingRoles) -> Self {
+        Self { roles: pending.roles, asked_by: pending.asked_by }
+    }
 }
 
 impl From<Principal> for PrincipalJson {
     fn from(principal: Principal) -> Self {
-        Self { name: principal.name, kind: principal.kind, roles: principal.roles, owner: principal.owner }
+        let Principal { name, kind, roles, owner, pending, credential: _ } = principal;
+        Self { name, kind, roles, owner, pending: pending.map(Into::into) }
     }
 }
 
@@ -163,6 +184,9 @@ pub struct MadeTokenJson {
     pub label: String,
     /// When it ends by itself.
     pub expires_at: Option<String>,
+    /// Its owner's roles that wait for a second administrator, since they took over what another issued; null otherwise.
+    #[serde(default)]
+    pub pending: Option<PendingRolesJson>,
 }
 
 impl From<&MadeToken> for MadeTokenJson {
@@ -171,6 +195,7 @@ impl From<&MadeToken> for MadeTokenJson {
             token: made.secret.reveal().to_owned(),
             label: made.label.clone(),
             expires_at: made.expires.map(|at| at.to_string()),
+            pending: made.pending.clone().map(Into::into),
         }
     }
 }

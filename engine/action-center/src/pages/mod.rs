@@ -85,6 +85,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people", get(people::page).post(people::add))
         .route("/people/roles", post(people::change))
         .route("/people/tokens", post(people::make_token))
+        .route("/people/confirm", post(people::confirm))
         .route("/people/revoke", post(people::revoke))
         .route("/people/password", post(people::change_password))
         .route("/remediations/{id}/export", get(crate::api::export))

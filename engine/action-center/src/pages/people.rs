@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
-use clawback_model::{Permission, Principal, PrincipalKind, Role, is_deceptive};
+use clawback_model::{PendingRoles, Permission, Principal, PrincipalKind, Role, is_deceptive};
 use clawback_runtime::TokenOrder;
 use clawback_store::Token;
 use maud::{Markup, html};
@@ -48,6 +48,7 @@ fn person(frame: &Frame, one: &Principal, administers: bool) -> Markup {
         td { @if let Some(owner) = &one.owner { (layout::mail(owner)) } }
         td {
             (words(&one.roles))
+            @if let Some(pending) = &one.pending { (waiting(frame, one, pending)) }
             @if administers && reads_as_it_is(&one.name) { details { summary aria-label={ "Change the roles of " (one.name) } { "Change" }
                 form method="post" action="/people/roles" {
                     (layout::form_token(frame))
@@ -57,6 +58,20 @@ fn person(frame: &Frame, one: &Principal, administers: bool) -> Markup {
                 }
             } }
         }
+    } }
+}
+
+/// Roles that wait, with the button for whoever may confirm them.
+fn waiting(frame: &Frame, one: &Principal, pending: &PendingRoles) -> Markup {
+    let may = frame.may(Permission::Administer) && frame.who.name != pending.asked_by && reads_as_it_is(&one.name);
+    html! { p .note {
+        "Pending: " (words(&pending.roles)) ", asked for by " (layout::mail(&pending.asked_by))
+        ". Another administrator confirms it, who knows that this is the person. "
+        @if may { form .inline method="post" action="/people/confirm" {
+            (layout::form_token(frame))
+            input type="hidden" name="name" value=(one.name);
+            button .plain aria-label={ "Confirm the roles of " (one.name) } { "Confirm" }
+        } }
     } }
 }
 
@@ -167,6 +182,11 @@ pub(crate) async fn add(State(center): State<Center>, caller: Caller, fields: Fi
 
 pub(crate) async fn change(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     center.api().change_roles(&caller.who, fields.get("name"), roles(&fields)?).await?;
+    Ok(Redirect::to(TAB).into_response())
+}
+
+pub(crate) async fn confirm(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    center.api().confirm_roles(&caller.who, fields.get("name")).await?;
     Ok(Redirect::to(TAB).into_response())
 }
 

@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use clawback_model::visible_line;
+use clawback_store::StoreError;
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
@@ -165,7 +166,12 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
     let identity = oidc.finish(errand, query.get("code"), query.get("state")).await?;
     let history = &center.site().history;
     let Identity { issuer, subject, name, roles } = &identity;
-    let principal = history.principal_of_identity(issuer, subject, name, roles, center.now()).await?;
+    let principal = history.principal_of_identity(issuer, subject, name, roles, center.now()).await.map_err(
+        |error| match error {
+            StoreError::Name(refused) => OidcError::Name { claim: oidc.name_claim().to_owned(), refused }.into(),
+            error => Problem::from(error),
+        },
+    )?;
     Ok(Returned { principal: principal.name, lasts: oidc.session(), next: local(&next).to_owned() })
 }
 

@@ -159,6 +159,11 @@ pub(crate) enum PrincipalsCommand {
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
     },
+    /// Give somebody the roles that another administrator asked for
+    Confirm {
+        /// Whose
+        name: String,
+    },
     /// Every token, without its secret
     Tokens(Shape<Tokens>),
     /// Make a token void, at once and for good

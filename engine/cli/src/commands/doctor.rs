@@ -1,6 +1,7 @@
 //! `clawback doctor`: tests the deployment and says what to do.
 
 mod machine;
+mod people;
 
 use clawback_connectors::Which;
 use clawback_runtime::Site;
@@ -56,7 +57,7 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
             database(&config, &site, &mut report).await?;
             playbooks(&config, &site, &mut report)?;
             cosignatures(&config, &site).await?;
-            services(&site).await?;
+            people::look(&site).await?;
             if let (Some(bucket), Some(evidence)) = (config.bucket(), &site.evidence) {
                 let answers = evidence.check().await.map(|()| format!("{} answers", bucket.url));
                 let hint = "what cannot be kept is not deleted: look at `endpoint`, `region` and the keys";
@@ -91,18 +92,6 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         output::line(&format!("NOTE   {what}: {place} is spoken to in the clear, as `allow-cleartext` says"))?;
     }
     Ok(if report.all_well { Exit::Done } else { Exit::Failed })
-}
-
-/// Services that were added before services had owners go on.
-async fn services(site: &Site) -> Result<(), Failure> {
-    for service in site.history.principals().await?.iter().filter(|one| one.lacks_owner()) {
-        output::line(&format!(
-            "NOTE   service {}: nobody owns it, so any approver may approve what it asks for; give its task to a new service with \
-             an owner (`clawback principals add NAME --service --owner PERSON`)",
-            clawback_model::visible_line(&service.name, 200)
-        ))?;
-    }
-    Ok(())
 }
 
 /// Too few witnesses hold nothing up, so that is no fault of the deployment.

@@ -22,13 +22,23 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
         PrincipalsCommand::List => list(global, &desk.principals().await?)?,
         PrincipalsCommand::Add { name, roles, service, owner } => {
             let kind = if service { PrincipalKind::Service } else { PrincipalKind::Person };
-            let added = desk.add(PrincipalJson { name, kind, roles, owner }).await?.name;
+            let added = desk.add(PrincipalJson { name, kind, roles, owner, pending: None }).await?.name;
             output::line(&format!("added {added}"))?;
             output::note(&format!("next: clawback principals token {added}"));
         }
         PrincipalsCommand::Roles { name, roles } => {
             desk.roles(&name, roles).await?;
-            output::line(&format!("changed the roles of {name}"))?;
+            match desk.principals().await?.into_iter().find(|one| one.name == name).and_then(|one| one.pending) {
+                None => output::line(&format!("changed the roles of {name}"))?,
+                Some(pending) => {
+                    output::line(&format!("asked for the roles of {name}: {}", words(&pending.roles)))?;
+                    output::note(&format!("next: another administrator confirms: clawback principals confirm {name}"));
+                }
+            }
+        }
+        PrincipalsCommand::Confirm { name } => {
+            desk.confirm(&name).await?;
+            output::line(&format!("confirmed the roles of {name}"))?;
         }
         PrincipalsCommand::Tokens(shape) => shape.print(global.format, &desk.tokens().await?, None)?,
         PrincipalsCommand::Revoke { name, label } => {
@@ -81,7 +91,16 @@ impl Desk {
     async fn roles(&self, name: &str, roles: Vec<Role>) -> Result<(), Failure> {
         match self {
             Self::There(remote) => remote.put(&["principals", name, "roles"], &RolesJson { roles }).await,
-            Self::Here(Session { api, who }) => Ok(api.change_roles(who, name, roles).await?),
+            Self::Here(Session { api, who }) => Ok(api.change_roles(who, name, roles).await.map(drop)?),
+        }
+    }
+
+    async fn confirm(&self, name: &str) -> Result<(), Failure> {
+        match self {
+            Self::There(remote) => {
+                remote.post(&["principals", name, "roles", "confirm"], &[], &serde_json::Value::Null, None).await
+            }
+            Self::Here(Session { api, who }) => Ok(api.confirm_roles(who, name).await?),
         }
     }
 
@@ -135,6 +154,7 @@ impl Table for Principals {
         word("kind", |item| item.kind.as_str().to_owned()),
         text("roles", |item| words(&item.roles)),
         text("owner", |item| item.owner.clone().unwrap_or_default()),
+        if_room(text("pending", |item| item.pending.as_ref().map_or(String::new(), |pending| words(&pending.roles)))),
     ];
 }
 
@@ -163,20 +183,35 @@ pub(crate) async fn hand_over(
     make: impl Future<Output = Result<MadeTokenJson, Failure>>,
 ) -> Result<(), Failure> {
     let Some(path) = file else {
-        output::line(&make.await?.token)?;
+        let made = make.await?;
+        output::line(&made.token)?;
         output::note("keep it now: it is shown only this once, and the database keeps only its digest");
+        note_pending(&made);
         return Ok(());
     };
     // The file first: a token that cannot be written down is lost.
     let mut file = clawback_files::create(path)?;
     match make.await {
-        Ok(new) => writeln!(file, "{}", new.token)?,
+        Ok(made) => {
+            writeln!(file, "{}", made.token)?;
+            note_pending(&made);
+        }
         Err(failure) => {
             std::fs::remove_file(path)?;
             return Err(failure);
         }
     }
     output::line(&format!("wrote {}", path.display()))
+}
+
+fn note_pending(made: &MadeTokenJson) {
+    if let Some(pending) = &made.pending {
+        output::note(&format!(
+            "pending: {}; an administrator other than {} confirms that this is you: clawback principals confirm NAME",
+            words(&pending.roles),
+            pending.asked_by
+        ));
+    }
 }
 
 /// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clawback_model::{Digest, Halt, Link, PrincipalKind, Role, Sweep, SweepEnd, Timestamp, Timetable};
+use clawback_model::{Digest, Halt, Link, PendingRoles, Principal, Role, Sweep, SweepEnd, Timestamp, Timetable};
 
 use super::found::{Found, VerifyError};
 use crate::dialect::Tx;
 use crate::halts;
-use crate::principals::{SiteEvent, scope};
-use crate::remediations::{json, word};
+use crate::principals::{COLUMNS, SiteEvent, read, scope};
+use crate::remediations::json;
 
 /// Digest, created, expires, revoked, scope, who made it.
 type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>, String);
@@ -39,11 +39,19 @@ pub(super) struct Facts {
     pub(super) older: i64,
 }
 
+/// A principal, as the events tell.
+#[derive(Debug, PartialEq, Eq)]
+struct Known {
+    principal: Principal,
+    since: Timestamp,
+    /// Whether they have had a credential of their own.
+    own: bool,
+}
+
 /// The fold of the site's events.
 #[derive(Debug, Default)]
 pub(super) struct Site {
-    /// Kind, roles, since when, owner.
-    principals: BTreeMap<String, (PrincipalKind, Vec<Role>, Timestamp, Option<String>)>,
+    principals: BTreeMap<String, Known>,
     /// By principal and label.
     tokens: BTreeMap<(String, String), Token>,
     /// Digests of password hashes, when they were set and by whom, by principal.
@@ -82,24 +90,33 @@ impl Site {
             .map_err(|error| Found::EventUnreadable { seq: link.seq, detail: error.to_string() })?;
         match event {
             SiteEvent::PrincipalAdded { name, kind, roles, owner } => {
-                self.principals.insert(name, (kind, roles, link.at, owner));
+                let principal = Principal { owner, ..Principal::new(&name, kind, roles) };
+                self.principals.insert(name, Known { principal, since: link.at, own: false });
             }
             SiteEvent::RolesChanged { name, roles } => {
-                if let Some(known) = self.principals.get_mut(&name) {
-                    known.1 = roles;
+                if let Some(Known { principal, .. }) = self.principals.get_mut(&name) {
+                    (principal.roles, principal.pending) = (roles, None);
+                }
+            }
+            SiteEvent::RolesAsked { name, roles, meanwhile, asked_by } => {
+                if let Some(Known { principal, .. }) = self.principals.get_mut(&name) {
+                    (principal.roles, principal.pending) = (meanwhile, Some(PendingRoles { roles, asked_by }));
                 }
             }
             SiteEvent::TokenAdded { principal, label, digest, expires_at, scope, issued_by } => {
                 let expires = expires_at.map(|at| at.0);
                 let issued_by = issued_by.unwrap_or_else(|| link.actor.clone());
+                self.issued(&principal, &issued_by);
                 let token = (digest.to_string(), link.at.0, expires, None, scope, issued_by);
                 self.tokens.insert((principal, label), token);
             }
             SiteEvent::PasswordSet { principal, digest, password_by } => {
                 let by = password_by.unwrap_or_else(|| link.actor.clone());
+                self.issued(&principal, &by);
                 self.passwords.insert(principal, (digest, link.at, by));
             }
             SiteEvent::IdentityLinked { principal, issuer, subject } => {
+                self.issued(&principal, &principal);
                 self.identities.insert(principal, (issuer, subject));
             }
             SiteEvent::EvidenceRead { .. } | SiteEvent::MessageRead { .. } => {}
@@ -141,6 +158,12 @@ impl Site {
         Ok(())
     }
 
+    fn issued(&mut self, principal: &str, by: &str) {
+        if let Some(known) = self.principals.get_mut(principal).filter(|_| principal == by) {
+            known.own = true;
+        }
+    }
+
     /// A timetable that is new or another begins anew; one that was away comes back as from a pause.
     fn set(&mut self, name: String, timetable: Timetable, at: Timestamp) {
         let (mut since, mut paused_to, mut whole) = (at, None, self.facts.older == 0);
@@ -165,16 +188,12 @@ impl Site {
         if halts::standing(tx).await? != self.halt {
             return Err(Found::Halt.into());
         }
-        for row in tx.rows("SELECT name, kind, roles, created_at, owner FROM principals ORDER BY name", &[]).await? {
+        let sql = format!("SELECT {COLUMNS}, p.created_at, p.own FROM principals p ORDER BY p.name");
+        for row in tx.rows(sql, &[]).await? {
             let name = row.string(0)?;
-            let roles: Result<Vec<Role>, _> = serde_json::from_str(&row.text(2)?);
-            let same = self.principals.remove(&name).is_some_and(|known| {
-                row.text(1).is_ok_and(|kind| kind == word(&known.0))
-                    && roles.is_ok_and(|roles| roles == known.1)
-                    && row.time(3).is_ok_and(|at| at == known.2)
-                    && row.opt_text(4).is_ok_and(|owner| owner.as_deref() == known.3.as_deref())
-            });
-            if !same {
+            let own = row.int(7).is_ok_and(|own| own == 1);
+            let stored = read(&row).and_then(|principal| Ok(Known { principal, since: row.time(6)?, own }));
+            if stored.ok() != self.principals.remove(&name) {
                 return Err(Found::Principal { name }.into());
             }
         }

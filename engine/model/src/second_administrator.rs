@@ -1,0 +1,110 @@
+//! Which roles wait for a second administrator, and who that is. Whoever votes or administers is known to two administrators, so that one alone makes no
+//! approver: neither by a role for somebody whom they made up, nor by a password for somebody who has the role.
+
+use crate::credential::Unowned;
+use crate::principal::{PendingRoles, Principal, PrincipalKind, Role};
+
+/// Why somebody cannot confirm pending roles.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum NotASecond {
+    #[error("rule second-administrator: {who} asked for the roles of {name}, so another administrator confirms them")]
+    Asked { who: String, name: String },
+    #[error(
+        "rule second-administrator: {who} owns {asked_by}, who asked for the roles of {name}, so another administrator confirms them"
+    )]
+    Owner { who: String, asked_by: String, name: String },
+    #[error("rule second-administrator: {who} is a service, and people confirm roles")]
+    Service { who: String },
+    #[error(transparent)]
+    Unowned(#[from] Unowned),
+}
+
+/// Whether this administrator is a second one for the roles of `name` that wait. `owner` owns the one who asked, where that is a
+/// service.
+///
+/// # Errors
+/// Names the rule.
+pub fn check_second(
+    pending: &PendingRoles,
+    name: &str,
+    who: &Principal,
+    owner: Option<&str>,
+) -> Result<(), NotASecond> {
+    let (asked_by, name, by) = (pending.asked_by.clone(), name.to_owned(), who.name.clone());
+    if who.kind == PrincipalKind::Service {
+        return Err(NotASecond::Service { who: by });
+    }
+    if by == asked_by {
+        return Err(NotASecond::Asked { who: by, name });
+    }
+    if owner == Some(&by) {
+        return Err(NotASecond::Owner { who: by, asked_by, name });
+    }
+    Ok(who.own_credential("confirm roles")?)
+}
+
+/// The roles that a principal has until a second administrator confirms the change; none, if the change waits for nobody. Giving the
+/// roles approver and admin waits, and so does taking the role admin: whoever took it from the others would be alone.
+pub fn until_confirmed(before: &[Role], after: &[Role]) -> Option<Vec<Role>> {
+    let gains = |role: &Role| after.contains(role) && !before.contains(role);
+    let waits = |role: &Role| matches!(role, Role::Approver | Role::Admin) && gains(role);
+    let loses_admin = before.contains(&Role::Admin) && !after.contains(&Role::Admin);
+    if !loses_admin && !after.iter().any(|role| waits(role)) {
+        return None;
+    }
+    let mut roles: Vec<Role> = after.iter().copied().filter(|role| !waits(role)).collect();
+    if loses_admin {
+        roles.push(Role::Admin);
+    }
+    roles.sort_unstable();
+    Some(roles)
+}
+
+#[cfg(test)]
+mod tests {
+    use Role::{Admin, Analyst, Approver, Viewer};
+
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::credential::{Credential, CredentialKind};
+
+    #[test]
+    fn what_decides_waits() {
+        for (before, after, meanwhile) in [
+            (&[][..], &[Viewer, Analyst][..], None),
+            (&[Approver, Admin], &[Approver, Admin, Viewer], None),
+            (&[Approver], &[Viewer], None),
+            (&[Viewer], &[Viewer, Approver], Some(vec![Viewer])),
+            (&[Viewer], &[Analyst, Admin], Some(vec![Analyst])),
+            (&[Admin], &[Approver], Some(vec![Admin])),
+            (&[Admin, Approver], &[Viewer], Some(vec![Viewer, Admin])),
+            (&[], &[Approver, Admin], Some(vec![])),
+        ] {
+            assert_eq!(until_confirmed(before, after), meanwhile, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn a_second_is_another_person_by_a_credential_of_their_own() {
+        let pending = PendingRoles { roles: vec![Approver], asked_by: "ann".to_owned() };
+        let own = |name: &str, kind, issued_by: &str| Principal {
+            credential: Some(Credential {
+                kind: CredentialKind::Token,
+                label: "x".into(),
+                issued_by: issued_by.into(),
+                issued_at: Timestamp(0),
+            }),
+            ..Principal::new(name, kind, vec![Admin])
+        };
+        let ben = own("ben", PrincipalKind::Person, "ben");
+        assert_eq!(check_second(&pending, "zoe", &ben, None), Ok(()));
+        assert!(matches!(check_second(&pending, "zoe", &ben, Some("ben")), Err(NotASecond::Owner { .. })));
+        let ann = own("ann", PrincipalKind::Person, "ann");
+        assert!(matches!(check_second(&pending, "zoe", &ann, None), Err(NotASecond::Asked { .. })));
+        let bot = own("bot", PrincipalKind::Service, "bot");
+        assert!(matches!(check_second(&pending, "zoe", &bot, None), Err(NotASecond::Service { .. })));
+        let lent = own("ben", PrincipalKind::Person, "ann");
+        assert!(matches!(check_second(&pending, "zoe", &lent, None), Err(NotASecond::Unowned(_))));
+    }
+}

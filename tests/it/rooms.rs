@@ -1,0 +1,230 @@
+//! Rooms: within a crate, too, imports go one way. Files that import each other in a circle can only be read together, so each
+//! crate has none, and no file imports from a room above its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms of each crate, from the lowest up: a file imports from its own room and from those before it. Files that no room names
+/// lie between any two.
+const ROOMS: [(&str, &[&str]); 0] = [];
+
+/// Files in circles that are left, by crate.
+const LEFT: [(&str, usize); 8] = [
+    ("action-center", 52),
+    ("connectors", 28),
+    ("model", 26),
+    ("playbooks", 9),
+    ("runtime", 36),
+    ("scripting", 7),
+    ("store", 28),
+    ("cli", 24),
+];
+
+/// The modules of a crate: by path (`a::b`), what each imports.
+struct Imports(BTreeMap<String, BTreeSet<String>>);
+
+impl Imports {
+    fn of(source: &Path) -> Self {
+        let mut texts = BTreeMap::new();
+        read(source, source, &mut texts);
+        let known: BTreeSet<String> = texts.keys().cloned().collect();
+        let imports = texts.iter().map(|(module, text)| {
+            let mut found = BTreeSet::new();
+            for path in paths(module, &without_tests(text), &known) {
+                found.insert(resolve(module, &path, &known));
+            }
+            found.remove(module);
+            (module.clone(), found)
+        });
+        Self(imports.collect())
+    }
+
+    /// Every set of modules of which each imports each other, by whatever way; the largest first.
+    fn circles(&self) -> Vec<BTreeSet<&str>> {
+        let reached: BTreeMap<&str, BTreeSet<&str>> =
+            self.0.keys().map(|from| (from.as_str(), self.reach(from))).collect();
+        let mut circles = BTreeSet::new();
+        for (from, to) in &reached {
+            let circle: BTreeSet<&str> = to.iter().copied().filter(|other| reached[other].contains(from)).collect();
+            if circle.len() > 1 {
+                circles.insert(circle);
+            }
+        }
+        let mut circles: Vec<_> = circles.into_iter().collect();
+        circles.sort_by_key(|circle| std::cmp::Reverse(circle.len()));
+        circles
+    }
+
+    fn reach<'a>(&'a self, from: &str) -> BTreeSet<&'a str> {
+        let mut reached = BTreeSet::new();
+        let mut next: Vec<&str> = self.0[from].iter().map(String::as_str).collect();
+        while let Some(module) = next.pop() {
+            if reached.insert(module) {
+                next.extend(self.0[module].iter().map(String::as_str));
+            }
+        }
+        reached
+    }
+}
+
+/// Reads every file of a crate under the path of its module; the root is `crate`.
+fn read(source: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            read(source, &path, texts);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            let relative = path.strip_prefix(source).unwrap().with_extension("");
+            let mut parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap()).collect();
+            if matches!(parts.last(), Some(&"mod" | &"lib" | &"main")) {
+                parts.pop();
+            }
+            let name = if parts.is_empty() { "crate".to_owned() } else { parts.join("::") };
+            // Of a module of tests nobody asks where it imports from.
+            if parts.last() != Some(&"tests") && parts.last() != Some(&"vocabulary") {
+                texts.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+}
+
+/// The text without comments and without what is compiled for tests alone, which comes last in a file.
+fn without_tests(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+}
+
+/// Every path in a text that begins with `crate`, `super` or a module beneath this one, those of nested `use` lists written out.
+fn paths(module: &str, code: &str, known: &BTreeSet<String>) -> Vec<Vec<String>> {
+    let beneath = known.iter().filter_map(|other| match (module, other.rsplit_once("::")) {
+        ("crate", None) => Some(other.as_str()),
+        (_, Some((above, name))) if above == module => Some(name),
+        _ => None,
+    });
+    let mut found = Vec::new();
+    for start in beneath.chain(["crate", "super"]) {
+        let start = format!("{start}::");
+        for (at, _) in code.match_indices(&start) {
+            let before = code[..at].chars().next_back();
+            if before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':' && c != '$') {
+                tree(&code[at..], &mut Vec::new(), &mut found);
+            }
+        }
+    }
+    found
+}
+
+/// Reads one `use` tree, or one path, from the start of a text; gives what is left of it.
+fn tree<'a>(mut code: &'a str, before: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
+    let depth = before.len();
+    loop {
+        code = code.trim_start();
+        if let Some(list) = code.strip_prefix('{') {
+            code = list;
+            loop {
+                code = tree(code, before, found).trim_start();
+                match code.chars().next() {
+                    Some(',') => code = &code[1..],
+                    Some('}') => break code = &code[1..],
+                    _ => break,
+                }
+                if let Some(rest) = code.trim_start().strip_prefix('}') {
+                    break code = rest;
+                }
+            }
+            break;
+        }
+        let end = code.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(code.len());
+        before.push(code[..end].to_owned());
+        code = &code[end..];
+        match code.strip_prefix("::") {
+            Some(rest) if rest.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '{') => code = rest,
+            _ => {
+                found.push(before.clone());
+                code = code.trim_start();
+                if let Some(alias) = code.strip_prefix("as ") {
+                    let end = alias.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(alias.len());
+                    code = &alias[end..];
+                }
+                break;
+            }
+        }
+    }
+    before.truncate(depth);
+    code
+}
+
+/// The module that a path leads to: its longest beginning that is one.
+fn resolve(module: &str, path: &[String], known: &BTreeSet<String>) -> String {
+    let mut parts: Vec<&str> =
+        if path[0] == "crate" || module == "crate" { Vec::new() } else { module.split("::").collect() };
+    let mut rest = path;
+    while let [first, more @ ..] = rest
+        && matches!(first.as_str(), "crate" | "super")
+    {
+        if first == "super" {
+            parts.pop();
+        }
+        rest = more;
+    }
+    let base = parts.len();
+    parts.extend(rest.iter().map(String::as_str));
+    while parts.len() > base && !known.contains(&parts.join("::")) {
+        parts.pop();
+    }
+    if parts.is_empty() { "crate".to_owned() } else { parts.join("::") }
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("engine").join(name).join("src")
+}
+
+#[test]
+fn files_of_a_crate_form_no_circles() {
+    let mut wrong = Vec::new();
+    for (name, left) in LEFT {
+        let imports = Imports::of(&source(name));
+        let circles = imports.circles();
+        let count: usize = circles.iter().map(BTreeSet::len).sum();
+        println!("{name}: {count} files in circles {circles:?}");
+        if count > left {
+            wrong.push(format!("engine/{name}: {count} files import each other, {left} are allowed: {circles:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn files_import_from_no_room_above_their_own() {
+    let mut wrong = Vec::new();
+    for (name, rooms) in ROOMS {
+        let room = |module: &str| rooms.iter().position(|room| module.split("::").next() == Some(room));
+        for (module, imports) in &Imports::of(&source(name)).0 {
+            for target in imports {
+                if let (Some(own), Some(other)) = (room(module), room(target))
+                    && other > own
+                {
+                    wrong.push(format!("engine/{name}: {module} imports {target}, a room above its own"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn paths_are_read_as_rust_reads_them() {
+    let known: BTreeSet<String> = ["crate", "a", "a::b", "c"].map(str::to_owned).into();
+    let code = "use crate::a::{self, b::{X, Y as Z}, T};\nuse super::c;\nlet x = crate::c::make(crate::Error);";
+    let read = |module: &str, code: &str| -> Vec<String> {
+        paths(module, code, &known).iter().map(|path| resolve(module, path, &known)).collect()
+    };
+    assert_eq!(read("a::b", code), ["a", "a::b", "a::b", "a", "c", "crate", "a"]);
+    assert_eq!(read("a", "use b::X; use super::c; self::b::Y"), ["a::b", "c"]);
+    assert_eq!(read("crate", "pub use a::{T, b::X}; c::make()"), ["a", "a::b", "c"]);
+    let circle = |a: &[&str], b: &[&str]| {
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Imports(BTreeMap::from([("a".to_owned(), set(a)), ("b".to_owned(), set(b))])).circles().len()
+    };
+    assert_eq!((circle(&["b"], &[]), circle(&["b"], &["a"])), (0, 1));
+}
