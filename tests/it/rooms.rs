@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of each crate, from the lowest up: a file imports from its own room and from those before it. Files that no room names
 /// lie between any two.
-const ROOMS: [(&str, &[&str]); 0] = [];
+const ROOMS: [(&str, &[&str]); 1] =
+    [("runtime", &["gate", "evidence", "intake", "notifying", "checkpoints", "planning", "acting", "clock", "worker"])];
 
 /// Files in circles that are left, by crate.
-const LEFT: [(&str, usize); 8] = [
+const LEFT: [(&str, usize); 9] = [
     ("action-center", 52),
     ("connectors", 28),
     ("model", 26),
     ("playbooks", 9),
-    ("runtime", 36),
+    ("runtime", 0),
+    ("app", 0),
     ("scripting", 7),
     ("store", 28),
     ("cli", 24),
