@@ -14,7 +14,7 @@ const ROOMS: [(&str, &[&str]); 1] =
 const LEFT: [(&str, usize); 9] = [
     ("action-center", 52),
     ("connectors", 28),
-    ("model", 26),
+    ("model", 0),
     ("playbooks", 9),
     ("runtime", 0),
     ("app", 0),
@@ -92,7 +92,9 @@ fn read(source: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
 
 /// The text without comments and without what is compiled for tests alone, which comes last in a file.
 fn without_tests(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    let ends = ["#[cfg(test)]\nmod tests", "#[cfg(test)]\npub(crate) mod tests"];
+    let end = ends.iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+    let code = &text[..end];
     code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
@@ -188,7 +190,14 @@ fn files_of_a_crate_form_no_circles() {
         let imports = Imports::of(&source(name));
         let circles = imports.circles();
         let count: usize = circles.iter().map(BTreeSet::len).sum();
-        println!("{name}: {count} files in circles {circles:?}");
+        println!("{name}: {count} files in circles");
+        for circle in &circles {
+            for module in circle {
+                let of_circle = imports.0[*module].iter().filter(|target| circle.contains(target.as_str()));
+                println!("    {module} imports {:?}", of_circle.collect::<Vec<_>>());
+            }
+            println!();
+        }
         if count > left {
             wrong.push(format!("engine/{name}: {count} files import each other, {left} are allowed: {circles:?}"));
         }

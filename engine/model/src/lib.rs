@@ -13,6 +13,7 @@ mod chain;
 mod checkpoint;
 mod clock;
 mod cosignature;
+mod counted;
 mod counts;
 mod credential;
 mod cron;
@@ -45,32 +46,37 @@ mod remediation;
 mod reminder;
 mod schedule;
 mod second_administrator;
+mod sha256;
 mod statement;
 mod status;
+mod stop_reason;
 mod sweep;
 mod text;
 mod throttle;
+mod unknown_word;
 mod unseen;
 #[cfg(test)]
 mod vocabulary;
+mod vote;
 mod words;
 
-pub use action::{Action, ActionSource, Severity, UnknownWord};
+pub use action::{Action, ActionSource, Severity};
 pub use actor::Actor;
 pub use air::{AirRecord, changes as air_changes};
-pub use approval::{Approval, ApprovalRule, Decision, Standing, Vote, VoteRefused};
+pub use approval::{Approval, ApprovalRule, Standing, VoteRefused};
 pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length, check_picked};
-pub use budget::{Amount, Counted, CountedBy, Limited, Unit, Used, Window, Windows, WithoutAVote};
-pub use chain::{Digest, InvalidDigest, Link, OutcomeHasher, fold_outcomes, link_hash};
+pub use budget::{Amount, Limited, Used, Windows, WithoutAVote};
+pub use chain::{Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use cosignature::{Cosignature, LONGEST_PROOF, WitnessKey, old_and_proof};
+pub use counted::{Counted, CountedBy, Unit, Window};
 pub use counts::Counts;
 pub use credential::{Credential, CredentialKind, Unowned, credential_of, with_credential};
 pub use cron::{Cron, InvalidCron};
 pub use event::{Asked, Event, Origin, Request};
 pub use gap::Gap;
-pub use guard::{BatchReport, Guards, PlanFacts, StopReason, StopWhen};
+pub use guard::{BatchReport, Guards, PlanFacts, StopWhen};
 pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
 pub use inputs::Inputs;
@@ -83,8 +89,8 @@ pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Former, Located, Outcome, OutcomeKind, Reason, Receipt, Sighting};
 pub use pick::{PickError, Picked, check_picks, is_same};
 pub use plan::{
-    Difference, Grant, Hashed, LINES_OF_A_PART, PartHasher, PlanDigest, PlanHasher, PlanHeader, PlanParts, PlanSummary,
-    Target, Terms, TextKind, header_line, target_line,
+    Difference, Grant, Hashed, LINES_OF_A_PART, PartHasher, PlanHasher, PlanHeader, PlanParts, PlanSummary, Target,
+    Terms, TextKind, header_line, target_line,
 };
 pub use predicate::{Condition, Predicate};
 pub use principal::{PendingRoles, Permission, Principal, PrincipalKind, Role};
@@ -96,10 +102,15 @@ pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, SlotReason, Standing as ScheduleStanding, Timetable};
 pub use second_administrator::{NotASecond, check_second, until_confirmed};
-pub use statement::{Signed, SignedVotes, VOTE_NAMESPACE, VoteSignature, VoteStatement};
+pub use sha256::{Digest, InvalidDigest, PlanDigest};
+pub use statement::{SignedVotes, VOTE_NAMESPACE, VoteStatement};
 pub use status::Status;
+pub use stop_reason::StopReason;
 pub use sweep::{DoneWith, Sweep, SweepApproval, SweepEnd, SweepStep};
 pub use text::{ascii_where_deceptive, csv_safe, is_deceptive, visible, visible_line};
 pub use throttle::{Crowd, Throttles};
+pub use unknown_word::UnknownWord;
 pub use unseen::{LeftOut, Unseen, UnseenKind};
+pub use vote::{Decision, Vote};
+pub use vote::{Signed, VoteSignature};
 pub use words::Selection;
