@@ -15,10 +15,10 @@ const LEFT: [(&str, usize); 9] = [
     ("action-center", 52),
     ("connectors", 28),
     ("model", 0),
-    ("playbooks", 9),
+    ("playbooks", 0),
     ("runtime", 0),
     ("app", 0),
-    ("scripting", 7),
+    ("scripting", 0),
     ("store", 28),
     ("cli", 24),
 ];

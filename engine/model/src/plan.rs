@@ -12,9 +12,9 @@ pub use target::Target;
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::*;
-    use crate::location::LocationKind;
-    use crate::message::Message;
+    use crate::clock::Timestamp;
+    use crate::location::{Location, LocationKind};
+    use crate::message::{Message, MessageRef};
 
     pub(crate) fn message(number: u32) -> Message {
         Message {
