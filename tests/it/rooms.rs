@@ -90,8 +90,10 @@ fn read(source: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
 
 /// The text without comments and without what is compiled for tests alone, which comes last in a file.
 fn without_tests(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    code.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
+    let tests = ["]\nmod tests", "]\npub(crate) mod tests"].iter().find_map(|start| text.find(start));
+    // The condition may say more than `test`, and the module may have helpers for tests elsewhere.
+    let end = tests.and_then(|end| text[..end].rfind("#[cfg(")).unwrap_or(text.len());
+    text[..end].lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
 /// Every path in a text that begins with `crate`, `super` or a module beneath this one, those of nested `use` lists written out.
