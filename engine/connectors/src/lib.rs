@@ -11,6 +11,7 @@ mod component;
 mod config;
 mod contract;
 mod convert;
+mod describe;
 mod dial;
 mod duration;
 mod embedded;
@@ -29,6 +30,7 @@ mod mail_store;
 mod manifest;
 mod mechanism;
 mod meter;
+mod options;
 mod pool;
 mod probe;
 mod sasl;
@@ -47,9 +49,11 @@ pub use component::ComponentError;
 pub use config::{
     AuthConfig, ConfigError, ConnectorChoice, EndpointConfig, ServerConfig, StoreConfig, StoreLimits, TlsMode,
 };
-pub use host::{ConnectorInfo, Host, HostError, HostOptions};
+pub use describe::ConnectorInfo;
+pub use host::{Host, HostError};
 pub use limits::SandboxLimits;
 pub use load::LoadError;
 pub use mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
+pub use options::HostOptions;
 pub use probe::{Probe, ProbeError, Survey, Visit, Which, check, survey};
 pub use secret::Secret;
