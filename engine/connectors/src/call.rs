@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use clawback_model::visible_line;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use crate::bindings::clawback::mail_store::types as wit;
 use crate::contract::Breach;
 use crate::convert;
-use crate::guest::{Grants, Guest, Label, Trouble};
+use crate::granted::grants::Grants;
+use crate::imports::bindings::clawback::mail_store::types as wit;
+use crate::imports::guest::{Guest, Trouble};
+use crate::label::Label;
 use crate::mail_store::CallError;
 use crate::meter::Turns;
 use crate::throttle::Throttle;

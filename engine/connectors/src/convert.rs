@@ -8,7 +8,7 @@ use clawback_model::{
     Timestamp, visible_line,
 };
 
-use crate::bindings::clawback::mail_store::types as wit;
+use crate::imports::bindings::clawback::mail_store::types as wit;
 use crate::mail_store::{Aim, Readiness};
 
 pub(crate) fn action_to_wit(action: Action) -> wit::Action {

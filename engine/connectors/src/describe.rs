@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clawback_model::Action;
 
-use crate::bindings::clawback::mail_store::types as wit;
 use crate::component::Ready;
-use crate::guest::Grants;
+use crate::granted::grants::Grants;
+use crate::imports::bindings::clawback::mail_store::types as wit;
 use crate::mail_store::CallError;
 use crate::{call, contract};
 

@@ -12,14 +12,14 @@ use crate::config::{ConfigError, ConnectorChoice, StoreConfig};
 use crate::convert;
 use crate::describe::{ConnectorInfo, describe};
 use crate::embedded::{self, EMBEDDED};
-use crate::grant::{self, Ground};
-use crate::guest::{Grants, Label};
-use crate::http::HttpGrants;
+use crate::granted::context::GrantContext;
+use crate::granted::endpoint::HttpGrants;
+use crate::granted::grants::{self, Grants, Settings};
+use crate::granted::terms;
+use crate::label::Label;
 use crate::mail_store::{CallError, Capabilities};
 use crate::manifest::Manifest;
 use crate::options::HostOptions;
-use crate::settings::Settings;
-use crate::terms;
 use crate::wasm_store::WasmStore;
 
 /// Why a store cannot be used.
@@ -113,9 +113,9 @@ pub(crate) async fn load(
     if let Some(memory) = config.limits.memory_mib {
         limits.memory_bytes = (memory as usize) << 20;
     }
-    let ground = Ground { store, config, manifest: &source.manifest, base: &options.base, limits };
-    let mailboxes = grant::mailboxes(&ground)?;
-    let grants = Arc::new(grant::grants(&ground, &source.name, Arc::clone(&options.clock))?);
+    let context = GrantContext { store, config, manifest: &source.manifest, base: &options.base, limits };
+    let mailboxes = grants::mailboxes(&context)?;
+    let grants = Arc::new(Grants::of(&context, &source.name, Arc::clone(&options.clock))?);
     let described = describe(&ready, &grants, config.limits.call_timeout)
         .await
         .map_err(|source| LoadError::Describe { store: store.to_owned(), source })?;
@@ -131,7 +131,7 @@ pub(crate) async fn load(
         calls_per_mailbox: described.calls_per_mailbox.min(limits.connections_per_mailbox),
         calls: limits.connections,
         calls_per_second: limits.calls_per_second,
-        grant: terms::of(&ground, mailboxes.as_deref()),
+        grant: terms::of(&context, mailboxes.as_deref()),
     };
     Ok(WasmStore {
         component: ready.pre.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clawback_model::Clock;
 
-use crate::clock::SystemClock;
+use crate::granted::clock::SystemClock;
 use crate::limits::SandboxLimits;
 
 /// What a host needs to know. [`HostOptions::default`] is right for a node, less the folders.

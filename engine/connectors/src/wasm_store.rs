@@ -8,10 +8,11 @@ use clawback_model::{Action, Effect, Located, Message, MessageRef, Query, visibl
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 
-use crate::bindings::MailStorePre;
-use crate::bindings::clawback::mail_store::types as wit;
 use crate::call::{self, Ended, Size};
-use crate::guest::{Grants, Guest, Trouble};
+use crate::granted::grants::Grants;
+use crate::imports::bindings::MailStorePre;
+use crate::imports::bindings::clawback::mail_store::types as wit;
+use crate::imports::guest::{Guest, Trouble};
 use crate::mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
 use crate::{contract, convert};
 

@@ -11,12 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::config::TlsMode;
-use crate::dial::{self, Duplex, Target};
-use crate::mechanism::{self, Exchange, Mechanism};
-use crate::sasl::Identity;
-use crate::scram::ScramError;
-use crate::seats::Seat;
-use crate::stream::StreamFailure;
+use crate::granted::dial::{self, Duplex, Target};
+use crate::granted::failure::StreamFailure;
+use crate::granted::mechanism::{self, Exchange, Mechanism};
+use crate::granted::sasl::Identity;
+use crate::granted::scram::ScramError;
+use crate::granted::seats::Seat;
 use crate::throttle;
 
 /// Lines before the answer, and bytes of one line: servers say a few hundred bytes.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dial::Target;
-use crate::login::{self, Known, Session};
-use crate::pool::Pool;
-use crate::sasl::Auth;
-use crate::seats::Seat;
-use crate::stream::StreamFailure;
+use crate::granted::dial::Target;
+use crate::granted::failure::StreamFailure;
+use crate::granted::login::{self, Known, Session};
+use crate::granted::pool::Pool;
+use crate::granted::sasl::Auth;
+use crate::granted::seats::Seat;
 use crate::throttle::Throttle;
 
 /// Milliseconds between logins that a server refuses because of the connections that are open: it needs a moment to notice that

@@ -1,4 +1,4 @@
-//! The import `folder`: files beneath one granted directory.
+//! Files beneath one granted directory.
 //!
 //! **Invariant:** no path leaves the directory, and no symbolic link is followed, at no place in a path: each directory on
 //! the way is opened from the one before it. A rename never replaces, and is on disk before the call that made it answers.
@@ -14,9 +14,7 @@ use cap_fs_ext::{DirExt as _, FollowSymlinks, OpenOptionsFollowExt as _};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, Metadata, OpenOptions};
 
-use crate::bindings::clawback::mail_store::folder::{self, Entry, EntryKind, FolderError};
-use crate::file_name::{self, spelled};
-use crate::guest::Guest;
+use crate::granted::file_name::{decode, encode};
 use crate::limits::{RECORD_BYTES, SandboxLimits};
 
 /// The granted directory.
@@ -29,15 +27,34 @@ pub(crate) struct GrantedFolder {
     most_bytes: usize,
 }
 
-impl GrantedFolder {
-    pub(crate) fn open(path: &Path, limits: &SandboxLimits) -> io::Result<Self> {
-        Ok(Self {
-            root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?),
-            most_entries: limits.directory_entries,
-            most_bytes: limits.memory_bytes,
-        })
-    }
+/// One file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) kind: EntryKind,
+    pub(crate) size: u64,
+    /// Microseconds since 1970 UTC.
+    pub(crate) modified: i64,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EntryKind {
+    File,
+    Dir,
+    Other,
+}
+
+/// Why an operation failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum FolderError {
+    NotFound,
+    Denied(String),
+    Exists,
+    Other(String),
+}
+
+/// A directory whose names changed, by path.
+type Changed = (String, Arc<Dir>);
 
 /// Directories whose names changed in this call, by path. One sync each, however many files moved.
 #[derive(Default)]
@@ -52,136 +69,106 @@ impl Unsynced {
         let sync = move || self.0.values().try_for_each(|dir| dir.open(".")?.sync_all());
         tokio::task::spawn_blocking(sync).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
-}
 
-type Answer<R> = wasmtime::Result<Result<R, FolderError>>;
-
-impl folder::Host for Guest {
-    async fn list(&mut self, path: String) -> Answer<Vec<Entry>> {
-        self.blocking(move |folder| list(&folder.walk(&path)?, folder.most_entries, folder.most_bytes)).await
-    }
-
-    async fn read_heads(&mut self, paths: Vec<String>, most: u32) -> Answer<Vec<Result<Vec<u8>, FolderError>>> {
-        let limits = self.grants.limits;
-        let most = u64::from(most.min(limits.read_bytes));
-        self.blocking(move |folder| {
-            let mut left = limits.bulk_bytes;
-            // Heads are asked for directory by directory: the last one stays open.
-            let mut last: Option<(&str, Dir)> = None;
-            let mut heads = Vec::with_capacity(paths.len());
-            for path in &paths {
-                let head = folder.split(path).and_then(|(parent, name)| {
-                    if last.as_ref().is_none_or(|(known, _)| *known != parent) {
-                        last = Some((parent, folder.walk(parent)?));
-                    }
-                    let (_, dir) = last.as_ref().ok_or(FolderError::NotFound)?;
-                    read(&mut open(dir, name)?, 0, most)
-                });
-                left = left.saturating_sub(RECORD_BYTES + head.as_ref().map_or(0, Vec::len));
-                if left == 0 {
-                    return Err(FolderError::Other(format!(
-                        "the heads are larger than {} MiB",
-                        limits.bulk_bytes >> 20
-                    )));
-                }
-                heads.push(head);
-            }
-            Ok(heads)
-        })
-        .await
-    }
-
-    async fn read(&mut self, path: String, offset: u64, most: u32) -> Answer<Vec<u8>> {
-        let most = u64::from(most.min(self.grants.limits.read_bytes));
-        self.blocking(move |folder| {
-            let (parent, name) = folder.split(&path)?;
-            read(&mut open(&folder.walk(parent)?, name)?, offset, most)
-        })
-        .await
-    }
-
-    async fn stat(&mut self, path: String) -> Answer<Entry> {
-        self.blocking(move |folder| {
-            let Ok((parent, name)) = folder.split(&path) else {
-                folder.walk(&path)?;
-                return Ok(Entry { name: String::new(), kind: EntryKind::Dir, size: 0, modified: 0 });
-            };
-            let meta = folder.walk(parent)?.symlink_metadata(&*spelled(name)).map_err(|error| refused(&error))?;
-            Ok(entry(name.to_owned(), &meta))
-        })
-        .await
-    }
-
-    async fn rename(&mut self, from: String, to: String) -> Answer<()> {
-        let renamed = self
-            .blocking(move |folder| {
-                let (from_parent, from_name) = folder.split(&from)?;
-                let (to_parent, to_name) = folder.split(&to)?;
-                let from_dir = Arc::new(folder.walk(from_parent)?);
-                let to_dir =
-                    if from_parent == to_parent { Arc::clone(&from_dir) } else { Arc::new(folder.walk(to_parent)?) };
-                rename(&from_dir, &spelled(from_name), &to_dir, &spelled(to_name)).map_err(|error| refused(&error))?;
-                Ok([(to_parent.to_owned(), to_dir), (from_parent.to_owned(), from_dir)])
-            })
-            .await?;
-        Ok(renamed.map(|changed| self.unsynced.0.extend(changed)))
-    }
-
-    async fn create_dir(&mut self, path: String) -> Answer<()> {
-        let made = self
-            .blocking(move |folder| {
-                let (parent, name) = folder.split(&path)?;
-                let dir = folder.walk(parent)?;
-                dir.create_dir(&*spelled(name)).map_err(|error| refused(&error))?;
-                Ok((parent.to_owned(), Arc::new(dir)))
-            })
-            .await?;
-        Ok(made.map(|changed| self.unsynced.0.extend([changed])))
-    }
-
-    async fn remove_file(&mut self, path: String) -> Answer<()> {
-        let removed = self
-            .blocking(move |folder| {
-                let (parent, name) = folder.split(&path)?;
-                let dir = folder.walk(parent)?;
-                let name = spelled(name);
-                let meta = dir.symlink_metadata(&*name).map_err(|error| refused(&error))?;
-                if !meta.is_file() {
-                    return Err(FolderError::Denied("not a regular file".into()));
-                }
-                dir.remove_file(&*name).map_err(|error| refused(&error))?;
-                Ok((parent.to_owned(), Arc::new(dir)))
-            })
-            .await?;
-        Ok(removed.map(|changed| self.unsynced.0.extend([changed])))
-    }
-
-    async fn is_writable(&mut self, path: String) -> Answer<bool> {
-        self.blocking(move |folder| is_writable(&folder.walk(&path)?)).await
-    }
-}
-
-impl Guest {
-    /// File systems block, so each operation runs beside the tasks.
-    async fn blocking<R: Send + 'static>(
-        &mut self,
-        operation: impl FnOnce(&GrantedFolder) -> Result<R, FolderError> + Send + 'static,
-    ) -> Answer<R> {
-        let Some(folder) = self.grants.folder.clone() else {
-            return Ok(Err(FolderError::Denied("this store was granted no directory".into())));
-        };
-        let done = tokio::task::spawn_blocking(move || operation(&folder)).await;
-        Ok(done.unwrap_or_else(|_| Err(FolderError::Other("the operation was given up".into()))))
+    /// Adds directories to it.
+    pub(crate) fn extend(&mut self, changed: impl IntoIterator<Item = Changed>) {
+        self.0.extend(changed);
     }
 }
 
 impl GrantedFolder {
+    pub(crate) fn open(path: &Path, limits: &SandboxLimits) -> io::Result<Self> {
+        Ok(Self {
+            root: Arc::new(Dir::open_ambient_dir(path, ambient_authority())?),
+            most_entries: limits.directory_entries,
+            most_bytes: limits.memory_bytes,
+        })
+    }
+
+    pub(crate) fn list(&self, path: &str) -> Result<Vec<Entry>, FolderError> {
+        list(&self.walk(path)?, self.most_entries, self.most_bytes)
+    }
+
+    /// The first `most` bytes of each file; in all no more than `most_in_all`.
+    pub(crate) fn read_heads(
+        &self,
+        paths: &[String],
+        most: u64,
+        most_in_all: usize,
+    ) -> Result<Vec<Result<Vec<u8>, FolderError>>, FolderError> {
+        let mut left = most_in_all;
+        // Heads are asked for directory by directory: the last one stays open.
+        let mut last: Option<(&str, Dir)> = None;
+        let mut heads = Vec::with_capacity(paths.len());
+        for path in paths {
+            let head = self.split(path).and_then(|(parent, name)| {
+                if last.as_ref().is_none_or(|(known, _)| *known != parent) {
+                    last = Some((parent, self.walk(parent)?));
+                }
+                let (_, dir) = last.as_ref().ok_or(FolderError::NotFound)?;
+                read(&mut open(dir, name)?, 0, most)
+            });
+            left = left.saturating_sub(RECORD_BYTES + head.as_ref().map_or(0, Vec::len));
+            if left == 0 {
+                return Err(FolderError::Other(format!("the heads are larger than {} MiB", most_in_all >> 20)));
+            }
+            heads.push(head);
+        }
+        Ok(heads)
+    }
+
+    pub(crate) fn read(&self, path: &str, offset: u64, most: u64) -> Result<Vec<u8>, FolderError> {
+        let (parent, name) = self.split(path)?;
+        read(&mut open(&self.walk(parent)?, name)?, offset, most)
+    }
+
+    pub(crate) fn stat(&self, path: &str) -> Result<Entry, FolderError> {
+        let Ok((parent, name)) = self.split(path) else {
+            self.walk(path)?;
+            return Ok(Entry { name: String::new(), kind: EntryKind::Dir, size: 0, modified: 0 });
+        };
+        let meta = self.walk(parent)?.symlink_metadata(&*decode(name)).map_err(|error| refused(&error))?;
+        Ok(entry(name.to_owned(), &meta))
+    }
+
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<[Changed; 2], FolderError> {
+        let (from_parent, from_name) = self.split(from)?;
+        let (to_parent, to_name) = self.split(to)?;
+        let from_dir = Arc::new(self.walk(from_parent)?);
+        let to_dir = if from_parent == to_parent { Arc::clone(&from_dir) } else { Arc::new(self.walk(to_parent)?) };
+        rename(&from_dir, &decode(from_name), &to_dir, &decode(to_name)).map_err(|error| refused(&error))?;
+        Ok([(to_parent.to_owned(), to_dir), (from_parent.to_owned(), from_dir)])
+    }
+
+    pub(crate) fn create_dir(&self, path: &str) -> Result<[Changed; 1], FolderError> {
+        let (parent, name) = self.split(path)?;
+        let dir = self.walk(parent)?;
+        dir.create_dir(&*decode(name)).map_err(|error| refused(&error))?;
+        Ok([(parent.to_owned(), Arc::new(dir))])
+    }
+
+    pub(crate) fn remove_file(&self, path: &str) -> Result<[Changed; 1], FolderError> {
+        let (parent, name) = self.split(path)?;
+        let dir = self.walk(parent)?;
+        let name = decode(name);
+        let meta = dir.symlink_metadata(&*name).map_err(|error| refused(&error))?;
+        if !meta.is_file() {
+            return Err(FolderError::Denied("not a regular file".into()));
+        }
+        dir.remove_file(&*name).map_err(|error| refused(&error))?;
+        Ok([(parent.to_owned(), Arc::new(dir))])
+    }
+
+    pub(crate) fn is_writable(&self, path: &str) -> Result<bool, FolderError> {
+        is_writable(&self.walk(path)?)
+    }
+
     /// The directory of a path; the root for an empty one.
     fn walk(&self, path: &str) -> Result<Dir, FolderError> {
         let mut dir = self.root.try_clone().map_err(|error| refused(&error))?;
         for name in path.split('/').filter(|name| !(path.is_empty() || path == "." && *name == ".")) {
             check_name(name)?;
-            dir = dir.open_dir_nofollow(&*spelled(name)).map_err(|error| refused(&error))?;
+            dir = dir.open_dir_nofollow(&*decode(name)).map_err(|error| refused(&error))?;
         }
         Ok(dir)
     }
@@ -220,7 +207,7 @@ fn open(dir: &Dir, name: &str) -> Result<File, FolderError> {
         // A named pipe in a mailbox must not hold us up.
         options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
     }
-    let file = dir.open_with(&*spelled(name), &options).map_err(|error| refused(&error))?;
+    let file = dir.open_with(&*decode(name), &options).map_err(|error| refused(&error))?;
     if !file.metadata().map_err(|error| refused(&error))?.is_file() {
         return Err(FolderError::Denied("not a regular file".into()));
     }
@@ -242,7 +229,7 @@ fn list(dir: &Dir, most: usize, most_bytes: usize) -> Result<Vec<Entry>, FolderE
     for found in dir.entries().map_err(|error| refused(&error))? {
         let found = found.map_err(|error| refused(&error))?;
         // A file that just went away is no longer there.
-        let (Some(name), Ok(meta)) = (file_name::told(&found.file_name()), found.metadata()) else { continue };
+        let (Some(name), Ok(meta)) = (encode(&found.file_name()), found.metadata()) else { continue };
         bytes += RECORD_BYTES + name.len();
         if bytes > most_bytes {
             return Err(FolderError::Other(format!(
