@@ -88,7 +88,7 @@ pub(crate) async fn run<R>(
 }
 
 /// The answer, or a fault or time-out. What the guest renamed is on disk before its answer counts.
-pub(crate) async fn settle<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
+pub(crate) async fn finish<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
     let grants = Arc::clone(&store.data().grants);
     let label = &grants.label;
     let unsynced = std::mem::take(&mut store.data_mut().unsynced);

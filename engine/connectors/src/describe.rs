@@ -48,7 +48,7 @@ pub(crate) async fn describe(
         exports.clawback_mail_store_connector().call_describe(&mut store).await
     };
     let ran = call::run(timeout, turns, answer).await;
-    let (described, _) = call::settle(store, ran).await?;
+    let (described, _) = call::finish(store, ran).await?;
     contract::check_capabilities(&described).map_err(|breach| call::breach(&grants.label, &breach))?;
     Ok(described)
 }

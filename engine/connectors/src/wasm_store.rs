@@ -49,7 +49,7 @@ macro_rules! ask {
             store.name = &*label.store,
         );
         let ran = call::run($self.call_timeout, turns, answer).instrument(span).await;
-        call::settle(store, ran).await
+        call::finish(store, ran).await
     }};
 }
 
