@@ -313,3 +313,56 @@ fn is_link(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(code) if code == rustix::io::Errno::LOOP.raw_os_error())
         || error.kind() == io::ErrorKind::NotADirectory
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn granted(directory: &Path) -> GrantedFolder {
+        GrantedFolder::open(directory, &SandboxLimits { directory_entries: 3, ..SandboxLimits::default() }).unwrap()
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_path_and_no_link_leads_out() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "secret").unwrap();
+        let inside = outside.path().join("mail");
+        std::fs::create_dir_all(inside.join("cur")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), inside.join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), inside.join("cur/link")).unwrap();
+        let folder = granted(&inside);
+        for path in ["../secret", "cur/../../secret", "/secret", "link/secret", "cur/link", "cur"] {
+            let read = folder.read(path, 0, 10);
+            assert!(matches!(read, Err(FolderError::Denied(_))), "{path}: {read:?}");
+        }
+        assert_eq!(folder.stat("link").unwrap().kind, EntryKind::Other);
+    }
+
+    #[test]
+    fn a_rename_replaces_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [("a", "one"), ("b", "two")] {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let folder = granted(directory.path());
+        assert_eq!(folder.rename("a", "b").unwrap_err(), FolderError::Exists);
+        assert_eq!(folder.rename("c", "d").unwrap_err(), FolderError::NotFound);
+        let [(changed, _), _] = folder.rename("a", "c").unwrap();
+        assert_eq!(changed, "");
+        let heads = folder.read_heads(&["c".into(), "b".into(), "a".into()], 2, 1 << 20).unwrap();
+        assert_eq!(heads, [Ok(b"on".to_vec()), Ok(b"tw".to_vec()), Err(FolderError::NotFound)]);
+    }
+
+    #[test]
+    fn a_listing_has_a_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = granted(directory.path());
+        for name in ["a", "b", "c"] {
+            std::fs::write(directory.path().join(name), name).unwrap();
+        }
+        assert_eq!(folder.list("").unwrap().len(), 3);
+        std::fs::write(directory.path().join("d"), "d").unwrap();
+        assert!(matches!(folder.list(""), Err(FolderError::Other(_))));
+    }
+}
