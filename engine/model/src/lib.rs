@@ -16,6 +16,7 @@ mod cosignature;
 mod counts;
 mod credential;
 mod cron;
+mod duration;
 mod event;
 mod event_words;
 #[cfg(test)]
@@ -68,6 +69,7 @@ pub use cosignature::{Cosignature, LONGEST_PROOF, WitnessKey, old_and_proof};
 pub use counts::Counts;
 pub use credential::{Credential, CredentialKind, Unowned, credential_of, with_credential};
 pub use cron::{Cron, InvalidCron};
+pub use duration::{parse_duration, parse_timeout, show_duration};
 pub use event::{Asked, Event, Origin, Request};
 pub use gap::Gap;
 pub use guard::{BatchReport, Guards, PlanFacts, StopReason, StopWhen};

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use clawback_model::{LocationKind, Timestamp};
+use clawback_model::{LocationKind, Timestamp, parse_duration, show_duration};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
 use crate::current;
@@ -12,7 +12,6 @@ use crate::domain::{cidr_contains, domain_of, registrable_domain, url_domain};
 use crate::homoglyph::{looks_like, skeleton};
 use crate::lists::TextSet;
 use crate::scan;
-use crate::span::{parse_duration, show_duration};
 use crate::subject::{levenshtein, normalise_subject};
 use crate::table::Registry;
 
