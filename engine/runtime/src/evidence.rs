@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clawback_connectors::{Aim, CallError, MailStore};
+use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{
     Action, Digest, Guards, OutcomeKind, Permission, Principal, Reason, Remediation, RemediationId, Target,
 };
@@ -147,7 +147,7 @@ pub(crate) async fn keep(
     store: &dyn MailStore,
     mailbox: &str,
     targets: &mut Vec<&Target>,
-    aims: &mut Vec<Aim>,
+    aims: &mut Vec<ActionTarget>,
 ) -> Result<Vec<Spared>, CallError> {
     let Some(keeper) = keeper else { return Ok(Vec::new()) };
     let mut spared = Vec::new();
