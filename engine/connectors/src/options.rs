@@ -18,7 +18,7 @@ pub struct HostOptions {
     pub base: PathBuf,
     /// What a call may use.
     pub limits: SandboxLimits,
-    /// The time that connectors are told.
+    /// The time that connectors are given.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -26,7 +26,7 @@ impl GrantContext<'_> {
         self.base.join(path)
     }
 
-    /// The one source of a credential, read once now so that a mistake shows at the start and not in the night.
+    /// The one source of a credential, read once now so that a mistake is found at the start.
     pub(crate) fn secret(
         &self,
         key: &str,

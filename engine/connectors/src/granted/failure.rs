@@ -19,13 +19,13 @@ pub(crate) enum StreamFailure {
 }
 
 impl StreamFailure {
-    /// Whether fewer connections could be the cure. A server that says how long to wait means something else.
-    pub(crate) fn may_be_a_crowd(&self) -> bool {
+    /// Whether the cause may be that too many connections are open. A server that says how long to wait means another limit.
+    pub(crate) fn may_be_too_many(&self) -> bool {
         matches!(self, Self::Dropped(_) | Self::Throttled(Throttle { after: None, .. }))
     }
 
     /// What it means, given the number of other connections that the same server keeps.
-    pub(crate) fn in_a_crowd_of(self, others: usize) -> Self {
+    pub(crate) fn with_others(self, others: usize) -> Self {
         match self {
             Self::Dropped(why) if others > 0 => {
                 let why = format!("{why}, while {others} other connections are open");

@@ -138,7 +138,7 @@ impl Wire<'_> {
         if answer.status != Status::Ok {
             return Err(no_starttls());
         }
-        // Bytes behind the answer came from whoever sits between: they must not be read as if TLS had carried them.
+        // Bytes behind the answer may come from a man in the middle: they must not be read as if TLS had carried them.
         if !self.unread.is_empty() {
             return Err(StreamFailure::Denied(
                 "something was sent between STARTTLS and the handshake: the connection is tampered with".into(),

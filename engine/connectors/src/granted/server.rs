@@ -44,12 +44,12 @@ impl MailServer {
                 Ok(session) => return Ok((Session { seat: Some(seat.establish()), ..session }, false)),
                 Err(failure) => {
                     drop(seat);
-                    if !failure.may_be_a_crowd() {
+                    if !failure.may_be_too_many() {
                         return Err(failure);
                     }
                     let (others, pause) = (self.pool.seats.others(), pauses.next());
                     let (true, Some(pause)) = (others.open > 0, pause) else {
-                        return Err(failure.in_a_crowd_of(others.established));
+                        return Err(failure.with_others(others.established));
                     };
                     tracing::debug!(others.open, "A login was refused while other connections are open.");
                     self.pool.seats.refused();

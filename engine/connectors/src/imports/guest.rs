@@ -35,7 +35,7 @@ pub(crate) struct Trouble {
     pub(crate) untrusted: Option<String>,
     /// A pooled connection turned out dead before a byte of it was read.
     pub(crate) stale: bool,
-    /// The call was told to leave the pool alone.
+    /// The call may take no connection from the pool.
     pub(crate) fresh_only: bool,
 }
 
