@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use clawback_connectors::{Aim, CallError, MailStore};
+use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{Action, Effect, Former, Location, LocationKind, Message, MessageRef, Query, Receipt};
 
 /// What must lie in the store before the suite runs.
@@ -190,8 +190,8 @@ async fn check_unknown_mailbox(store: &dyn MailStore, seed: &Seed) {
     assert!(refused, "a mailbox that is not there is an error, never an empty page: {answer:?}");
 }
 
-fn aim(message: &Message) -> Aim {
-    Aim { reference: message.reference.clone(), location: message.location.clone(), former: None }
+fn aim(message: &Message) -> ActionTarget {
+    ActionTarget { reference: message.reference.clone(), location: message.location.clone(), former: None }
 }
 
 fn receipt(effect: &Effect) -> &Receipt {
@@ -204,7 +204,7 @@ fn receipt(effect: &Effect) -> &Receipt {
 async fn check_there_and_back(store: &dyn MailStore, seed: &Seed, action: Action) {
     let before = seeded(store, seed).await;
     let mut aims: Vec<_> = before.iter().map(aim).collect();
-    aims.insert(1, Aim { reference: nowhere(), location: before[0].location.clone(), former: None });
+    aims.insert(1, ActionTarget { reference: nowhere(), location: before[0].location.clone(), former: None });
     let effects = store.apply(&seed.mailbox, action, &aims).await.expect("apply");
     assert_eq!(effects.len(), aims.len(), "{action}: one effect per aim");
     assert_eq!(effects[1], Effect::NotFound, "{action}: what is nowhere is not found, and the rest goes on");
@@ -219,7 +219,7 @@ async fn check_there_and_back(store: &dyn MailStore, seed: &Seed, action: Action
         let sightings = locate_one(store, seed, &aim.reference).await;
         assert_eq!(sightings.len(), 1, "{action}: one copy, no more and no fewer");
         assert_eq!(sightings[0].1, place, "{action}: it is where the receipt says");
-        back.push(Aim { reference: now, location: place, former: Some(receipt.former.clone()) });
+        back.push(ActionTarget { reference: now, location: place, former: Some(receipt.former.clone()) });
     }
     // The same act on the old references: nothing is done, and it is said.
     for effect in store.apply(&seed.mailbox, action, &aims).await.expect("apply again") {
@@ -256,7 +256,7 @@ async fn check_moved_since(store: &dyn MailStore, seed: &Seed) {
         "a message that its owner moved is left alone: {:?}",
         effect[0]
     );
-    let back = Aim {
+    let back = ActionTarget {
         reference: receipt.now.expect("a moved message has a reference"),
         location: receipt.location.expect("and a place"),
         former: Some(receipt.former),

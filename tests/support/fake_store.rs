@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
+use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
     Action, Effect, Former, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting,
     Timestamp,
@@ -315,7 +315,7 @@ fn matches(message: &Message, query: &Query) -> bool {
         && query.received_before.is_none_or(|before| message.received_at < before)
 }
 
-fn act(state: &mut State, mailbox: &str, action: Action, aim: &Aim) -> Effect {
+fn act(state: &mut State, mailbox: &str, action: Action, aim: &ActionTarget) -> Effect {
     let Some(kept) = state.mailboxes.get_mut(mailbox) else { return Effect::NotFound };
     let same = |kept: &Kept| kept.message.reference.fingerprint == aim.reference.fingerprint;
     let Some(at) = kept.iter().position(same) else { return Effect::NotFound };
@@ -416,7 +416,7 @@ impl MailStore for FakeStore {
         Ok(references.iter().map(one).collect())
     }
 
-    async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+    async fn apply(&self, mailbox: &str, action: Action, aims: &[ActionTarget]) -> Result<Vec<Effect>, CallError> {
         self.state().waiting += 1;
         self.gate.acquire().await.expect("the gate is never taken away").forget();
         self.state().waiting -= 1;

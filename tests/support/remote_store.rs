@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
+use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
     Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting,
 };
@@ -299,9 +299,9 @@ impl MailStore for RemoteStore {
         Ok(references.iter().zip(words).map(located).collect())
     }
 
-    async fn apply(&self, mailbox: &str, _action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+    async fn apply(&self, mailbox: &str, _action: Action, aims: &[ActionTarget]) -> Result<Vec<Effect>, CallError> {
         let words = self.ask("apply", mailbox, &aims.iter().map(|aim| &aim.reference).collect::<Vec<_>>()).await?;
-        let effect = |(aim, word): (&Aim, String)| {
+        let effect = |(aim, word): (&ActionTarget, String)| {
             if word != "moved" {
                 return Effect::NotFound;
             }

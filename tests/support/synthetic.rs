@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page};
+use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
     Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
 };
@@ -114,8 +114,8 @@ impl MailStore for Synthetic {
         Ok(references.iter().map(answer).collect())
     }
 
-    async fn apply(&self, _mailbox: &str, _action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
-        let receipt = |aim: &Aim| {
+    async fn apply(&self, _mailbox: &str, _action: Action, aims: &[ActionTarget]) -> Result<Vec<Effect>, CallError> {
+        let receipt = |aim: &ActionTarget| {
             let locator = aim.reference.locator.replace("INBOX", "Recoverable Items");
             Effect::Succeeded(Receipt {
                 former: Former { location: aim.location.clone(), flags: vec!["\\Seen".to_owned()] },

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use clawback_model::visible_line;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
-use crate::bindings::clawback::mail_store::types as wit;
 use crate::contract::Breach;
 use crate::convert;
-use crate::guest::{Grants, Guest, Label, Trouble};
+use crate::granted::grants::Grants;
+use crate::imports::bindings::clawback::mail_store::types as wit;
+use crate::imports::guest::{Guest, Trouble};
+use crate::label::Label;
 use crate::mail_store::CallError;
 use crate::meter::Turns;
 use crate::throttle::Throttle;
@@ -86,7 +88,7 @@ pub(crate) async fn run<R>(
 }
 
 /// The answer, or a fault or time-out. What the guest renamed is on disk before its answer counts.
-pub(crate) async fn settle<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
+pub(crate) async fn finish<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
     let grants = Arc::clone(&store.data().grants);
     let label = &grants.label;
     let unsynced = std::mem::take(&mut store.data_mut().unsynced);

@@ -90,7 +90,7 @@ impl Cache {
         let mut file = files::replace(&self.key_file)?;
         file.write_all(&bytes).map_err(|error| wrong(&self.key_file, error))?;
         file.commit()?;
-        // Of two processes that start together, both use the key of whoever came last.
+        // Of two processes that start together, both use the key of the one that came last.
         self.key()
     }
 }

@@ -10,9 +10,9 @@ use clawback_model::Digest;
 use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 
-use crate::bindings::{MailStore, MailStorePre};
 use crate::compiled::Cache;
-use crate::guest::Guest;
+use crate::imports::bindings::{MailStore, MailStorePre};
+use crate::imports::guest::Guest;
 use crate::limits::{STACK_BYTES, TICK};
 
 /// Interfaces of this package, at this compatible version, are all that a component may import.

@@ -1,4 +1,4 @@
-//! `[stores.NAME]` of the configuration, as written. [`crate::grant`] makes grants of it.
+//! `[stores.NAME]` of the configuration, as written. [`crate::granted::grants`] makes grants of it.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -6,7 +6,7 @@
 
 use clawback_model::visible_line;
 
-use crate::bindings::clawback::mail_store::types as wit;
+use crate::imports::bindings::clawback::mail_store::types as wit;
 use crate::limits::SandboxLimits;
 
 /// A promise that was broken.

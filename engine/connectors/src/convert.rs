@@ -8,8 +8,8 @@ use clawback_model::{
     Timestamp, visible_line,
 };
 
-use crate::bindings::clawback::mail_store::types as wit;
-use crate::mail_store::{Aim, Readiness};
+use crate::imports::bindings::clawback::mail_store::types as wit;
+use crate::mail_store::{ActionTarget, Readiness};
 
 pub(crate) fn action_to_wit(action: Action) -> wit::Action {
     match action {
@@ -93,11 +93,11 @@ fn former(former: wit::Former) -> Former {
     Former { location: location(former.location), flags: former.flags }
 }
 
-pub(crate) fn aim_to_wit(aim: &Aim) -> wit::Target {
+pub(crate) fn target_to_wit(target: &ActionTarget) -> wit::Target {
     wit::Target {
-        ref_: reference_to_wit(&aim.reference),
-        location: location_to_wit(&aim.location),
-        former: aim
+        ref_: reference_to_wit(&target.reference),
+        location: location_to_wit(&target.location),
+        former: target
             .former
             .as_ref()
             .map(|former| wit::Former { location: location_to_wit(&former.location), flags: former.flags.clone() }),

@@ -1,25 +1,13 @@
-//! Durations as configuration writes them: `500ms`, `60s`, `2m`, `1h`.
+//! Time-outs as configuration writes them: `500ms`, `60s`, `2m`, `1h`, `1m30s`.
 
 use std::time::Duration;
 
+use clawback_model::parse_timeout;
 use serde::{Deserialize as _, Deserializer, Serializer};
-
-pub(crate) fn parse(text: &str) -> Option<Duration> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    match unit {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        "h" => Some(Duration::from_secs(number.checked_mul(3_600)?)),
-        _ => None,
-    }
-}
 
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(input)?;
-    parse(&text).ok_or_else(|| {
+    parse_timeout(&text).ok_or_else(|| {
         serde::de::Error::custom(format!("`{text}` is not a duration; write for example \"500ms\", \"60s\" or \"2m\""))
     })
 }
@@ -35,7 +23,7 @@ pub(crate) fn serialize<S: Serializer>(duration: &Duration, output: S) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Duration, parse_timeout as parse};
 
     #[test]
     fn units() {

@@ -3,26 +3,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use clawback_model::{Digest, visible_line};
 use tokio::sync::Semaphore;
 
-use crate::bindings::clawback::mail_store::types as wit;
-use crate::call;
-use crate::component::{ComponentError, Ready};
+use crate::component::{Compiler, ComponentError, Ready};
 use crate::config::{ConfigError, ConnectorChoice, StoreConfig};
+use crate::convert;
+use crate::describe::{ConnectorInfo, describe};
 use crate::embedded::{self, EMBEDDED};
-use crate::grant::{self, Ground};
-use crate::guest::{Grants, Label};
-use crate::host::{ConnectorInfo, Host};
-use crate::http::HttpGrants;
+use crate::granted::context::GrantContext;
+use crate::granted::endpoint::HttpGrants;
+use crate::granted::grants::{self, Grants, Settings};
+use crate::granted::terms;
+use crate::label::Label;
 use crate::mail_store::{CallError, Capabilities};
 use crate::manifest::Manifest;
-use crate::settings::Settings;
-use crate::terms;
+use crate::options::HostOptions;
 use crate::wasm_store::WasmStore;
-use crate::{contract, convert};
 
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,24 +82,40 @@ pub enum LoadError {
     },
 }
 
+/// A call error is what a load ends with if the connector fails to describe itself.
+impl LoadError {
+    /// The call that failed, if one did.
+    pub fn call(&self) -> Option<&CallError> {
+        match self {
+            Self::Describe { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
 /// A component's bytes, with what stands beside them.
-pub(crate) struct Source {
-    pub(crate) name: String,
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) manifest: Manifest,
+struct Source {
+    name: String,
+    bytes: Vec<u8>,
+    manifest: Manifest,
 }
 
 /// Loads a store.
-pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Result<WasmStore, LoadError> {
-    let source = source(host, store, &config.connector)?;
-    let ready = prepare(host, store, &source.name, source.bytes).await?;
-    let mut limits = *host.limits();
+pub(crate) async fn load(
+    options: &HostOptions,
+    compiler: &Arc<Compiler>,
+    store: &str,
+    config: &StoreConfig,
+) -> Result<WasmStore, LoadError> {
+    let source = source(&options.base, store, &config.connector)?;
+    let ready = prepare(compiler, store, &source.name, source.bytes).await?;
+    let mut limits = options.limits;
     if let Some(memory) = config.limits.memory_mib {
         limits.memory_bytes = (memory as usize) << 20;
     }
-    let ground = Ground { store, config, manifest: &source.manifest, base: host.base(), limits };
-    let mailboxes = grant::mailboxes(&ground)?;
-    let grants = Arc::new(grant::grants(&ground, &source.name, host.clock())?);
+    let context = GrantContext { store, config, manifest: &source.manifest, base: &options.base, limits };
+    let mailboxes = grants::mailboxes(&context)?;
+    let grants = Arc::new(Grants::of(&context, &source.name, Arc::clone(&options.clock))?);
     let described = describe(&ready, &grants, config.limits.call_timeout)
         .await
         .map_err(|source| LoadError::Describe { store: store.to_owned(), source })?;
@@ -117,7 +131,7 @@ pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Resu
         calls_per_mailbox: described.calls_per_mailbox.min(limits.connections_per_mailbox),
         calls: limits.connections,
         calls_per_second: limits.calls_per_second,
-        grant: terms::of(&ground, mailboxes.as_deref()),
+        grant: terms::of(&context, mailboxes.as_deref()),
     };
     Ok(WasmStore {
         component: ready.pre.clone(),
@@ -130,7 +144,7 @@ pub(crate) async fn load(host: &Host, store: &str, config: &StoreConfig) -> Resu
 }
 
 /// Finds a component and compares its digest with the pinned one.
-fn source(host: &Host, store: &str, choice: &ConnectorChoice) -> Result<Source, LoadError> {
+fn source(base: &Path, store: &str, choice: &ConnectorChoice) -> Result<Source, LoadError> {
     match choice {
         ConnectorChoice::Named(name) => embedded(store, name),
         ConnectorChoice::File { path, sha256 } => {
@@ -140,7 +154,7 @@ fn source(host: &Host, store: &str, choice: &ConnectorChoice) -> Result<Source, 
                 problem: "not a sha256 digest".to_owned(),
                 help: "write the 64 hexadecimal digits that `sha256sum` prints".to_owned(),
             })?;
-            file(store, &host.base().join(path), pinned)
+            file(store, &base.join(path), pinned)
         }
     }
 }
@@ -196,53 +210,38 @@ fn manifest(store: &str, connector: &str, text: &str) -> Result<Manifest, LoadEr
     })
 }
 
-pub(crate) async fn prepare(
-    host: &Host,
+async fn prepare(
+    compiler: &Arc<Compiler>,
     store: &str,
     connector: &str,
     bytes: Vec<u8>,
 ) -> Result<Arc<Ready>, LoadError> {
-    let compiler = host.compiler();
+    let compiler = Arc::clone(compiler);
     let prepared = tokio::task::spawn_blocking(move || compiler.prepare(&bytes)).await;
     let prepared =
         prepared.unwrap_or_else(|_| Err(ComponentError::Invalid { detail: "compiling was given up".into() }));
     prepared.map_err(|source| LoadError::Component { store: store.to_owned(), connector: connector.to_owned(), source })
 }
 
-/// What a component says of itself.
-pub(crate) async fn describe(
-    ready: &Ready,
-    grants: &Arc<Grants>,
-    timeout: Duration,
-) -> Result<wit::Capabilities, CallError> {
-    let limits = &grants.limits;
-    let mut store = call::store(ready.pre.engine(), grants, None, limits.answer_bytes, false);
-    let turns = store.data().cpu.turns();
-    let answer = async {
-        let exports = ready.pre.instantiate_async(&mut store).await?;
-        exports.clawback_mail_store_connector().call_describe(&mut store).await
-    };
-    let ran = call::run(timeout, turns, answer).await;
-    let (described, _) = call::settle(store, ran).await?;
-    contract::check_capabilities(&described).map_err(|breach| call::breach(&grants.label, &breach))?;
-    Ok(described)
-}
-
 /// What a connector says of itself, with no grant at all.
-pub(crate) async fn info(host: &Host, choice: &ConnectorChoice) -> Result<ConnectorInfo, LoadError> {
+pub(crate) async fn info(
+    options: &HostOptions,
+    compiler: &Arc<Compiler>,
+    choice: &ConnectorChoice,
+) -> Result<ConnectorInfo, LoadError> {
     let label = "(none)";
-    let source = source(host, label, choice)?;
-    let ready = prepare(host, label, &source.name, source.bytes).await?;
+    let source = source(&options.base, label, choice)?;
+    let ready = prepare(compiler, label, &source.name, source.bytes).await?;
     let grants = Arc::new(Grants {
         label: Label::new(label, &source.name),
-        limits: *host.limits(),
-        clock: host.clock(),
+        limits: options.limits,
+        clock: Arc::clone(&options.clock),
         settings: Settings::default(),
         server: None,
         folder: None,
         http: HttpGrants::default(),
     });
-    let described = describe(&ready, &grants, host.limits().call_timeout)
+    let described = describe(&ready, &grants, options.limits.call_timeout)
         .await
         .map_err(|source| LoadError::Describe { store: label.to_owned(), source })?;
     Ok(ConnectorInfo {

@@ -1,4 +1,4 @@
-//! What the engine asks of a mail store, whoever answers: a wasm connector, or a store inside the process (tests, benches).
+//! What the engine asks of a mail store: of a wasm connector, or a store inside the process (tests, benches).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub struct Readiness {
 
 /// One message to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Aim {
+pub struct ActionTarget {
     /// Which.
     pub reference: MessageRef,
     /// Where the plan saw it.
@@ -181,8 +181,8 @@ pub trait MailStore: Send + Sync {
     /// Where these messages are now. One answer per reference, in order.
     async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError>;
 
-    /// Acts. One effect per aim, in order.
-    async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError>;
+    /// Acts. One effect per target, in order.
+    async fn apply(&self, mailbox: &str, action: Action, targets: &[ActionTarget]) -> Result<Vec<Effect>, CallError>;
 
     /// The message as stored, at most `most` bytes of it.
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError>;

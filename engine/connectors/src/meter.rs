@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use crate::label::Label;
 use crate::limits::SandboxLimits;
 
 /// Counts memory and tables. Remembers a refusal, because the guest's allocator turns it into an anonymous trap.
@@ -159,6 +160,46 @@ impl CpuMeter {
 
     pub(crate) fn exhausted(&self) -> bool {
         self.exhausted
+    }
+}
+
+/// Lines of one call so far.
+#[derive(Debug, Default)]
+pub(crate) struct LogMeter {
+    written: u32,
+    dropped: u32,
+    /// The last error line: the SDK writes the text of a panic there, which the trap itself has lost.
+    last_error: Option<String>,
+}
+
+impl LogMeter {
+    pub(crate) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+
+    /// Says how many lines were left out; once, when the call is over.
+    pub(crate) fn close(&self, label: &Label) {
+        if self.dropped > 0 {
+            tracing::warn!(
+                plugin.store = %label.store,
+                plugin.name = label.connector,
+                plugin.version = label.version(),
+                dropped = self.dropped,
+                "connector logs too much; lines of this call were left out",
+            );
+        }
+    }
+
+    /// Counts a line. Whether it may be written: as many as `most` may.
+    pub(crate) fn may_write(&mut self, most: u32) -> bool {
+        let may = self.written < most;
+        *if may { &mut self.written } else { &mut self.dropped } += 1;
+        may
+    }
+
+    /// Keeps an error line, also one that may not be written: it may be the text of the panic that comes next.
+    pub(crate) fn keep_error(&mut self, line: String) {
+        self.last_error = Some(line);
     }
 }
 

@@ -88,7 +88,7 @@ pub struct Visit {
 pub struct Survey {
     /// How many mailboxes it has.
     pub mailboxes: usize,
-    /// Mailboxes whose names could not be told.
+    /// Mailboxes whose names could not be given.
     pub gaps: Vec<Gap>,
     /// What was seen, in the order of the mailboxes.
     pub visits: Vec<Visit>,

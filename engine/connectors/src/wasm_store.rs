@@ -8,11 +8,12 @@ use clawback_model::{Action, Effect, Located, Message, MessageRef, Query, visibl
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 
-use crate::bindings::MailStorePre;
-use crate::bindings::clawback::mail_store::types as wit;
 use crate::call::{self, Ended, Size};
-use crate::guest::{Grants, Guest, Trouble};
-use crate::mail_store::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
+use crate::granted::grants::Grants;
+use crate::imports::bindings::MailStorePre;
+use crate::imports::bindings::clawback::mail_store::types as wit;
+use crate::imports::guest::{Guest, Trouble};
+use crate::mail_store::{ActionTarget, CallError, Capabilities, MailStore, Page, Readiness};
 use crate::{contract, convert};
 
 /// One configured store, spoken to by a component.
@@ -48,7 +49,7 @@ macro_rules! ask {
             store.name = &*label.store,
         );
         let ran = call::run($self.call_timeout, turns, answer).instrument(span).await;
-        call::settle(store, ran).await
+        call::finish(store, ran).await
     }};
 }
 
@@ -200,28 +201,33 @@ impl MailStore for WasmStore {
         Ok(located.into_iter().map(convert::located).collect())
     }
 
-    async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+    async fn apply(&self, mailbox: &str, action: Action, targets: &[ActionTarget]) -> Result<Vec<Effect>, CallError> {
         let store = Arc::clone(self.name());
-        if aims.is_empty() {
+        if targets.is_empty() {
             return Ok(Vec::new());
         }
-        if aims.len() > self.capabilities.largest_batch as usize {
-            let detail = format!("{} targets at once; it takes {}", aims.len(), self.capabilities.largest_batch);
+        if targets.len() > self.capabilities.largest_batch as usize {
+            let detail = format!("{} targets at once; it takes {}", targets.len(), self.capabilities.largest_batch);
             return Err(CallError::Permanent { store, detail });
         }
         if !self.capabilities.actions.contains(&action) {
             return Err(CallError::Permanent { store, detail: format!("it cannot {action}") });
         }
         let limits = &self.grants.limits;
-        let targets: Vec<_> = aims.iter().map(convert::aim_to_wit).collect();
+        let asked: Vec<_> = targets.iter().map(convert::target_to_wit).collect();
         let action = convert::action_to_wit(action);
         let owner: Arc<str> = mailbox.into();
         let _seat = self.seat().await?;
         let (answer, trouble) =
-            ask!(self, Some(owner), limits.answer_bytes, false, call_apply, mailbox, action, &targets)?;
+            ask!(self, Some(owner), limits.answer_bytes, false, call_apply, mailbox, action, &asked)?;
         let outcomes = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
-        contract::check_outcomes(&outcomes, action, aims.iter().map(|aim| aim.reference.locator.as_str()), limits)
-            .map_err(|breach| self.breach(&breach))?;
+        contract::check_outcomes(
+            &outcomes,
+            action,
+            targets.iter().map(|target| target.reference.locator.as_str()),
+            limits,
+        )
+        .map_err(|breach| self.breach(&breach))?;
         let bounded = |effect| match effect {
             wit::Effect::Failed(why) => Effect::Failed(visible_line(&why, limits.text_chars)),
             other => convert::effect(other),

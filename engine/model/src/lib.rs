@@ -17,6 +17,7 @@ mod counted;
 mod counts;
 mod credential;
 mod cron;
+mod duration;
 mod event;
 mod event_words;
 #[cfg(test)]
@@ -74,6 +75,7 @@ pub use counted::{Counted, CountedBy, Unit, Window};
 pub use counts::Counts;
 pub use credential::{Credential, CredentialKind, Unowned, credential_of, with_credential};
 pub use cron::{Cron, InvalidCron};
+pub use duration::{parse_duration, parse_timeout, show_duration};
 pub use event::{Asked, Event, Origin, Request};
 pub use gap::Gap;
 pub use guard::{BatchReport, Guards, PlanFacts, StopWhen};

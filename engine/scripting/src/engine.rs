@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use clawback_model::{LocationKind, Timestamp};
+use clawback_model::{LocationKind, Timestamp, parse_duration, show_duration};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
 use crate::domain::{cidr_contains, domain_of, registrable_domain, url_domain};
@@ -13,7 +13,6 @@ use crate::homoglyph::skeleton;
 use crate::lists::TextSet;
 use crate::registry::Registry;
 use crate::scan;
-use crate::span::{parse_duration, show_duration};
 use crate::subject::{levenshtein, normalise_subject};
 
 /// A script takes some fifty operations a message; a loop that was meant may take a thousand times that.

@@ -3,10 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use clawback_model::Timestamp;
+use clawback_model::{Timestamp, show_duration};
 use rhai::{Array, Dynamic, ImmutableString};
-
-use crate::span::show_duration;
 
 /// The types of inputs, variables and results.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clawback_connectors::{Aim, CallError, MailStore, SandboxLimits};
+use clawback_connectors::{ActionTarget, CallError, MailStore, SandboxLimits};
 use clawback_model::{Action, Location, LocationKind, Message, MessageRef, Query};
 
 use super::{host, hostile};
@@ -125,9 +125,9 @@ async fn a_page_is_never_larger_than_the_host_allows() {
     assert_eq!((page.items.len(), page.next.as_deref()), (10, Some("10")));
 }
 
-fn aims() -> Vec<Aim> {
+fn aims() -> Vec<ActionTarget> {
     (0..3)
-        .map(|number| Aim {
+        .map(|number| ActionTarget {
             reference: MessageRef {
                 locator: format!("INBOX/{number}"),
                 message_id: String::new(),

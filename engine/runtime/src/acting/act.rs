@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_connectors::{Aim, CallError, MailStore};
+use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{Action, Effect, Outcome, OutcomeKind, Reason, Receipt, Target, Timestamp};
 use clawback_store::{Lane, LaneClaim, LaneEnd};
 use futures::StreamExt as _;
@@ -246,8 +246,8 @@ async fn settled(
     place: Place<'_>,
     chunk: &mut Chunk<'_>,
     outcomes: &mut Vec<Outcome>,
-) -> Result<Vec<Aim>, CallError> {
-    let mut aims: Vec<Aim> = chunk.left.iter().map(|target| aim(target)).collect();
+) -> Result<Vec<ActionTarget>, CallError> {
+    let mut aims: Vec<ActionTarget> = chunk.left.iter().map(|target| aim(target)).collect();
     let done = settle(place.store, place.mailbox, bench.action, &chunk.left, &mut aims).await?;
     chunk.left.retain(|target| done.iter().all(|(seq, _)| *seq != target.seq));
     let now = bench.site.now();
@@ -307,8 +307,12 @@ fn confirmed(seq: u32, receipt: Receipt, batch: u32, now: Timestamp) -> Outcome 
     }
 }
 
-fn aim(target: &Target) -> Aim {
-    Aim { reference: target.reference.clone(), location: target.location.clone(), former: target.former.clone() }
+fn aim(target: &Target) -> ActionTarget {
+    ActionTarget {
+        reference: target.reference.clone(),
+        location: target.location.clone(),
+        former: target.former.clone(),
+    }
 }
 
 impl Bench {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use clawback_connectors::{Aim, CallError, MailStore};
+use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{Action, Former, Located, Location, LocationKind, Receipt, Sighting, Target};
 
 /// Receipts of the targets that turn out to be done, by number; their aims are taken out of `aims`.
@@ -11,7 +11,7 @@ pub(crate) async fn settle(
     mailbox: &str,
     action: Action,
     targets: &[&Target],
-    aims: &mut Vec<Aim>,
+    aims: &mut Vec<ActionTarget>,
 ) -> Result<Vec<(u32, Receipt)>, CallError> {
     let references: Vec<_> = targets.iter().map(|target| target.reference.clone()).collect();
     Ok(judged(store.locate(mailbox, &references).await?, action, targets, aims))
@@ -22,7 +22,7 @@ pub(crate) fn judged(
     located: Vec<Located>,
     action: Action,
     targets: &[&Target],
-    aims: &mut Vec<Aim>,
+    aims: &mut Vec<ActionTarget>,
 ) -> Vec<(u32, Receipt)> {
     let mut done = Vec::new();
     let mut open = Vec::with_capacity(aims.len());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clawback_connectors::{Aim, CallError, MailStore};
+use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{Action, Guards, OutcomeKind, Reason, Remediation, RemediationId, Target};
 use clawback_playbooks::Bound;
 use clawback_store::Kept;
@@ -50,7 +50,7 @@ pub(crate) async fn keep(
     store: &dyn MailStore,
     mailbox: &str,
     targets: &mut Vec<&Target>,
-    aims: &mut Vec<Aim>,
+    aims: &mut Vec<ActionTarget>,
 ) -> Result<Vec<Spared>, CallError> {
     let Some(keeper) = keeper else { return Ok(Vec::new()) };
     let mut spared = Vec::new();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_connectors::{Aim, CallError, Capabilities, MailStore, Page, Readiness};
+use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page, Readiness};
 use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query, Timestamp};
 use clawback_store::Store;
 use tokio::sync::Notify;
@@ -102,7 +102,7 @@ impl MailStore for Gated {
         self.call(Some(mailbox), self.store.locate(mailbox, references)).await
     }
 
-    async fn apply(&self, mailbox: &str, action: Action, aims: &[Aim]) -> Result<Vec<Effect>, CallError> {
+    async fn apply(&self, mailbox: &str, action: Action, aims: &[ActionTarget]) -> Result<Vec<Effect>, CallError> {
         self.call(Some(mailbox), self.store.apply(mailbox, action, aims)).await
     }
 

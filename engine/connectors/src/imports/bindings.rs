@@ -10,5 +10,5 @@ wasmtime::component::bindgen!({
     world: "mail-store",
     imports: { default: async | trappable },
     exports: { default: async },
-    with: { "clawback:mail-store/mail-stream.connection": crate::stream::Connection },
+    with: { "clawback:mail-store/mail-stream.connection": crate::granted::connection::Connection },
 });

@@ -14,9 +14,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use crate::config::TlsMode;
-use crate::gate::{self, Reach};
-use crate::stream::StreamFailure;
-use crate::trust::{self, NotTrusted};
+use crate::granted::failure::StreamFailure;
+use crate::granted::gate::{self, Reach};
+use crate::granted::trust::{self, NotTrusted};
 
 /// How long an address has before the next one is tried beside it.
 const HEAD_START: Duration = Duration::from_millis(250);

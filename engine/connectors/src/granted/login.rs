@@ -11,12 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::config::TlsMode;
-use crate::dial::{self, Duplex, Target};
-use crate::mechanism::{self, Exchange, Mechanism};
-use crate::sasl::Identity;
-use crate::scram::ScramError;
-use crate::seats::Seat;
-use crate::stream::StreamFailure;
+use crate::granted::dial::{self, Duplex, Target};
+use crate::granted::failure::StreamFailure;
+use crate::granted::mechanism::{self, Exchange, Mechanism};
+use crate::granted::sasl::Identity;
+use crate::granted::scram::ScramError;
+use crate::granted::seats::Seat;
 use crate::throttle;
 
 /// Lines before the answer, and bytes of one line: servers say a few hundred bytes.
@@ -138,7 +138,7 @@ impl Wire<'_> {
         if answer.status != Status::Ok {
             return Err(no_starttls());
         }
-        // Bytes behind the answer came from whoever sits between: they must not be read as if TLS had carried them.
+        // Bytes behind the answer may come from a man in the middle: they must not be read as if TLS had carried them.
         if !self.unread.is_empty() {
             return Err(StreamFailure::Denied(
                 "something was sent between STARTTLS and the handshake: the connection is tampered with".into(),

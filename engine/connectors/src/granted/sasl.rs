@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::secret::{Secret, SecretError, SecretSource, read_private};
+use crate::granted::secret::{Secret, SecretError, SecretSource, read_private};
 
 /// How to log in, with everything but the credential itself, which is read when it is used.
 #[derive(Debug)]

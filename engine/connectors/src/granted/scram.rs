@@ -8,7 +8,7 @@ use ring::rand::SecureRandom as _;
 use ring::{digest, hmac, pbkdf2};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::secret::Secret;
+use crate::granted::secret::Secret;
 
 /// Rounds of the password's hash that are done: fewer protect nothing (RFC 7677), more hold this node up.
 const ROUNDS: std::ops::RangeInclusive<u32> = 4_096..=1_000_000;

@@ -1,52 +1,14 @@
 //! The state beside one running guest: what it was granted, and what it has used. Made for a call, thrown away after it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock};
 
-use clawback_model::Clock;
 use wasmtime::component::ResourceTable;
 
-use crate::folder::{GrantedFolder, Unsynced};
-use crate::http::HttpGrants;
-use crate::limits::SandboxLimits;
-use crate::log::LogMeter;
-use crate::meter::{CpuMeter, MemoryMeter};
-use crate::server::MailServer;
-use crate::settings::Settings;
+use crate::granted::folder::Unsynced;
+use crate::granted::grants::Grants;
+use crate::meter::{CpuMeter, LogMeter, MemoryMeter};
 use crate::throttle::Throttle;
-
-/// Who is meant, in every error and log line.
-#[derive(Debug)]
-pub(crate) struct Label {
-    pub(crate) store: Arc<str>,
-    pub(crate) connector: String,
-    version: OnceLock<String>,
-}
-
-impl Label {
-    pub(crate) fn new(store: &str, connector: &str) -> Self {
-        Self { store: store.into(), connector: connector.to_owned(), version: OnceLock::new() }
-    }
-
-    pub(crate) fn version(&self) -> &str {
-        self.version.get().map_or("(version not known yet)", String::as_str)
-    }
-
-    pub(crate) fn set_version(&self, version: &str) {
-        self.version.get_or_init(|| version.to_owned());
-    }
-}
-
-/// What the operator granted to one store. Nothing is in force that stands only in a component.
-pub(crate) struct Grants {
-    pub(crate) label: Label,
-    pub(crate) limits: SandboxLimits,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) settings: Settings,
-    pub(crate) server: Option<MailServer>,
-    pub(crate) folder: Option<GrantedFolder>,
-    pub(crate) http: HttpGrants,
-}
 
 /// The data of a wasmtime store.
 pub(crate) struct Guest {
@@ -73,7 +35,7 @@ pub(crate) struct Trouble {
     pub(crate) untrusted: Option<String>,
     /// A pooled connection turned out dead before a byte of it was read.
     pub(crate) stale: bool,
-    /// The call was told to leave the pool alone.
+    /// The call may take no connection from the pool.
     pub(crate) fresh_only: bool,
 }
 

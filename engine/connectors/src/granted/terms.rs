@@ -7,10 +7,10 @@ use std::sync::Arc;
 use clawback_model::{Digest, Grant};
 
 use crate::config::{AuthConfig, StoreConfig, TlsMode};
-use crate::grant::Ground;
+use crate::granted::context::GrantContext;
 
 /// The grant of a store that reaches `mailboxes`, where the operator lists them.
-pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
+pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
     let StoreConfig {
         connector: _,
         settings,
@@ -21,7 +21,7 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
         directory,
         endpoints,
         limits: _,
-    } = ground.config;
+    } = context.config;
     let mut grant = Grant::new();
     let mut put = |key: String, value: String| _ = grant.insert(key, value);
     for (key, value) in settings {
@@ -32,7 +32,7 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
         put("mailboxes".to_owned(), format!("{}, sha256 {}", mailboxes.len(), Digest::of(lines.as_bytes())));
     }
     if let Some(directory) = directory {
-        put("directory".to_owned(), real(ground.base, directory));
+        put("directory".to_owned(), real(context.base, directory));
     }
     if let Some(server) = server {
         put("server.host".to_owned(), server.host.clone());
@@ -47,10 +47,10 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
             put("server.server-name".to_owned(), name.clone());
         }
         if let Some(file) = &server.ca_file {
-            put("server.ca-file".to_owned(), content(&ground.path(file)));
+            put("server.ca-file".to_owned(), content(&context.path(file)));
         }
         if let Some(file) = &server.client_cert_file {
-            put("server.client-cert-file".to_owned(), content(&ground.path(file)));
+            put("server.client-cert-file".to_owned(), content(&context.path(file)));
         }
         if !server.pin_sha256.is_empty() {
             put("server.pin-sha256".to_owned(), server.pin_sha256.join(" "));
@@ -76,7 +76,7 @@ pub(crate) fn of(ground: &Ground<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
         put(format!("endpoints.{name}.allow-private-network"), endpoint.allow_private_network.to_string());
         put(format!("endpoints.{name}.allow-cleartext"), endpoint.allow_cleartext.to_string());
         if let Some(file) = &endpoint.ca_file {
-            put(format!("endpoints.{name}.ca-file"), content(&ground.path(file)));
+            put(format!("endpoints.{name}.ca-file"), content(&context.path(file)));
         }
     }
     grant
@@ -112,7 +112,13 @@ mod tests {
         let manifest = Manifest::default();
         let base = Path::new("/");
         of(
-            &Ground { store: "corp", config: &config, manifest: &manifest, base, limits: SandboxLimits::default() },
+            &GrantContext {
+                store: "corp",
+                config: &config,
+                manifest: &manifest,
+                base,
+                limits: SandboxLimits::default(),
+            },
             mailboxes,
         )
     }

@@ -1,12 +1,7 @@
 //! The import `settings`: the non-secret settings of a store.
 
-use std::collections::BTreeMap;
-
-use crate::bindings::clawback::mail_store::{settings, types};
-use crate::guest::Guest;
-
-/// `[stores.NAME.settings]`.
-pub(crate) type Settings = BTreeMap<String, String>;
+use crate::imports::bindings::clawback::mail_store::{settings, types};
+use crate::imports::guest::Guest;
 
 impl settings::Host for Guest {
     async fn get(&mut self, key: String) -> wasmtime::Result<Option<String>> {

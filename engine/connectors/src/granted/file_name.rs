@@ -1,7 +1,7 @@
 //! How a guest, whose texts are UTF-8, names a file whose name is not.
 //!
 //! A byte that is not UTF-8 is spelled as the private character U+10FF00 plus the byte; so are the four bytes of such a
-//! character itself. Each name thus has one spelling, and each spelling that the host tells names one file.
+//! character itself. Each name thus has one spelling, and each spelling that the host gives names one file.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -13,7 +13,7 @@ const SPELLING: std::ops::RangeInclusive<char> = '\u{10ff80}'..='\u{10ffff}';
 
 /// The spelling of a name that a guest gets. `None` where the system's names are no bytes and this one is no text.
 #[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "elsewhere there may be no spelling"))]
-pub(crate) fn told(name: &OsStr) -> Option<String> {
+pub(crate) fn encode(name: &OsStr) -> Option<String> {
     if let Some(text) = name.to_str()
         && !text.contains(|c| SPELLING.contains(&c))
     {
@@ -23,25 +23,25 @@ pub(crate) fn told(name: &OsStr) -> Option<String> {
     {
         use std::os::unix::ffi::OsStrExt as _;
         let spell = |byte: u8| char::from_u32(BASE + u32::from(byte));
-        let mut told = String::with_capacity(name.len() * 4);
+        let mut spelling = String::with_capacity(name.len() * 4);
         for chunk in name.as_bytes().utf8_chunks() {
             for c in chunk.valid().chars() {
                 if SPELLING.contains(&c) {
-                    told.extend(c.encode_utf8(&mut [0; 4]).bytes().filter_map(spell));
+                    spelling.extend(c.encode_utf8(&mut [0; 4]).bytes().filter_map(spell));
                 } else {
-                    told.push(c);
+                    spelling.push(c);
                 }
             }
-            told.extend(chunk.invalid().iter().copied().filter_map(spell));
+            spelling.extend(chunk.invalid().iter().copied().filter_map(spell));
         }
-        Some(told)
+        Some(spelling)
     }
     #[cfg(not(unix))]
     None
 }
 
 /// The name that a guest means.
-pub(crate) fn spelled(name: &str) -> Cow<'_, OsStr> {
+pub(crate) fn decode(name: &str) -> Cow<'_, OsStr> {
     if !cfg!(unix) || !name.contains(|c| SPELLING.contains(&c)) {
         return Cow::Borrowed(OsStr::new(name));
     }
@@ -76,17 +76,17 @@ mod tests {
     #[test]
     fn usual_names_are_told_as_they_are() {
         for name in ["cur", "1.M1.host:2,S", "Entwürfe"] {
-            assert_eq!(told(OsStr::new(name)).as_deref(), Some(name));
-            assert!(matches!(spelled(name), Cow::Borrowed(_)));
+            assert_eq!(encode(OsStr::new(name)).as_deref(), Some(name));
+            assert!(matches!(decode(name), Cow::Borrowed(_)));
         }
-        assert_eq!(told(OsStr::from_bytes(b"h\xe9")).as_deref(), Some("h\u{10ffe9}"));
+        assert_eq!(encode(OsStr::from_bytes(b"h\xe9")).as_deref(), Some("h\u{10ffe9}"));
     }
 
     proptest! {
         #[test]
         fn every_name_comes_back(name in proptest::collection::vec(any::<u8>(), 0..40), more in "[a\u{10ff7f}-\u{10ffff}]{0,3}") {
             let name = OsString::from_vec([name, more.into_bytes()].concat());
-            let back = told(&name).map(|told| spelled(&told).into_owned());
+            let back = encode(&name).map(|spelling| decode(&spelling).into_owned());
             prop_assert_eq!(back, Some(name));
         }
     }

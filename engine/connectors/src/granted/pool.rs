@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use tokio::io::AsyncReadExt as _;
 
-use crate::login::Session;
-use crate::seats::Seats;
+use crate::granted::login::Session;
+use crate::granted::seats::Seats;
 
 /// The pool of one store.
 pub(crate) struct Pool {

@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::sasl::Identity;
-use crate::scram::{Hash, Scram, ScramError};
-use crate::secret::Secret;
+use crate::granted::sasl::Identity;
+use crate::granted::scram::{Hash, Scram, ScramError};
+use crate::granted::secret::Secret;
 
 /// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dial::Target;
-use crate::login::{self, Known, Session};
-use crate::pool::Pool;
-use crate::sasl::Auth;
-use crate::seats::Seat;
-use crate::stream::StreamFailure;
+use crate::granted::dial::Target;
+use crate::granted::failure::StreamFailure;
+use crate::granted::login::{self, Known, Session};
+use crate::granted::pool::Pool;
+use crate::granted::sasl::Auth;
+use crate::granted::seats::Seat;
 use crate::throttle::Throttle;
 
 /// Milliseconds between logins that a server refuses because of the connections that are open: it needs a moment to notice that
@@ -44,12 +44,12 @@ impl MailServer {
                 Ok(session) => return Ok((Session { seat: Some(seat.establish()), ..session }, false)),
                 Err(failure) => {
                     drop(seat);
-                    if !failure.may_be_a_crowd() {
+                    if !failure.may_be_too_many() {
                         return Err(failure);
                     }
                     let (others, pause) = (self.pool.seats.others(), pauses.next());
                     let (true, Some(pause)) = (others.open > 0, pause) else {
-                        return Err(failure.in_a_crowd_of(others.established));
+                        return Err(failure.with_others(others.established));
                     };
                     tracing::debug!(others.open, "A login was refused while other connections are open.");
                     self.pool.seats.refused();

@@ -1,11 +1,8 @@
-//! The import `clock`, and the real clock of a host.
+//! The real clock, which connectors are given unless a host is started with another.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clawback_model::{Clock, Timestamp};
-
-use crate::bindings::clawback::mail_store::clock;
-use crate::guest::Guest;
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,11 +13,5 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-    }
-}
-
-impl clock::Host for Guest {
-    async fn now(&mut self) -> wasmtime::Result<i64> {
-        Ok(self.grants.clock.now().0)
     }
 }

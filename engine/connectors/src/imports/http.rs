@@ -1,0 +1,153 @@
+//! The import `http`: the requests of one call, of which several run at once.
+
+use std::sync::atomic::Ordering;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesOrdered;
+
+use crate::granted::endpoint::HttpGrants;
+use crate::granted::http::{HttpError, Request, Response, Room};
+use crate::imports::bindings::clawback::mail_store::http;
+use crate::imports::guest::Guest;
+use crate::limits::SandboxLimits;
+
+impl http::Host for Guest {
+    async fn send(&mut self, request: http::Request) -> wasmtime::Result<Result<http::Response, http::HttpError>> {
+        let room = Room::of(self.grants.limits.bulk_bytes);
+        Ok(if self.may_send() { send(&self.grants.http, request, &room).await } else { Err(self.too_many()) })
+    }
+
+    async fn send_many(
+        &mut self,
+        requests: Vec<http::Request>,
+    ) -> wasmtime::Result<Vec<Result<http::Response, http::HttpError>>> {
+        let SandboxLimits { bulk_bytes, http_parallel, .. } = self.grants.limits;
+        // All answers together have to fit into the guest.
+        let room = Room::of(bulk_bytes);
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut waiting = requests.into_iter();
+        let mut running = FuturesOrdered::new();
+        loop {
+            while running.len() < http_parallel
+                && let Some(request) = waiting.next()
+            {
+                let refused = (!self.may_send()).then(|| self.too_many());
+                let (grants, room) = (&self.grants.http, &room);
+                running.push_back(async move {
+                    match refused {
+                        Some(refused) => Err(refused),
+                        None => send(grants, request, room).await,
+                    }
+                });
+            }
+            match running.next().await {
+                Some(answer) => answers.push(answer),
+                None => break,
+            }
+        }
+        Ok(answers)
+    }
+}
+
+impl Guest {
+    /// Counts a request of this call.
+    fn may_send(&self) -> bool {
+        self.requests.fetch_add(1, Ordering::Relaxed) < self.grants.limits.http_requests
+    }
+
+    fn too_many(&self) -> http::HttpError {
+        http::HttpError::Denied(format!("more than {} requests in one call", self.grants.limits.http_requests))
+    }
+}
+
+async fn send(grants: &HttpGrants, request: http::Request, room: &Room) -> Result<http::Response, http::HttpError> {
+    Ok(grants.send(request.into(), room).await?.into())
+}
+
+impl From<http::Request> for Request {
+    fn from(http::Request { endpoint, method, path, headers, body }: http::Request) -> Self {
+        Self { endpoint, method, path, headers, body }
+    }
+}
+
+impl From<Response> for http::Response {
+    fn from(Response { status, headers, body }: Response) -> Self {
+        Self { status, headers, body }
+    }
+}
+
+impl From<HttpError> for http::HttpError {
+    fn from(error: HttpError) -> Self {
+        match error {
+            HttpError::Denied(why) => Self::Denied(why),
+            HttpError::TimedOut => Self::TimedOut,
+            HttpError::TooLarge(bytes) => Self::TooLarge(bytes),
+            HttpError::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::HttpError;
+
+    use super::http;
+    use crate::granted::clock::SystemClock;
+    use crate::granted::endpoint::tests::grants;
+    use crate::granted::grants::{Grants, Settings};
+    use crate::granted::http::tests::serve;
+    use crate::imports::guest::Guest;
+    use crate::label::Label;
+    use crate::limits::SandboxLimits;
+
+    async fn flood(limits: SandboxLimits, many: usize) -> Vec<Result<http::Response, HttpError>> {
+        let folder = tempfile::tempdir().unwrap();
+        let padding = "x".repeat(100_000);
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nX-Padding: {padding}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        let (port, _heard) = serve(answer.leak()).await;
+        let http = grants(port, folder.path(), "allow-private-network = true").unwrap();
+        let grants = Grants {
+            label: Label::new("corp", "x"),
+            limits,
+            clock: Arc::new(SystemClock),
+            settings: Settings::default(),
+            server: None,
+            folder: None,
+            http,
+        };
+        let request = http::Request {
+            endpoint: "api".into(),
+            method: "GET".into(),
+            path: "/".into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+        };
+        let mut guest = Guest::new(Arc::new(grants), None, false);
+        http::Host::send_many(&mut guest, vec![request; many]).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn headers_count_as_bodies_do() {
+        let limits = SandboxLimits { bulk_bytes: 1 << 20, ..SandboxLimits::default() };
+        let answers = flood(limits, 40).await;
+        let taken = answers.iter().filter(|answer| answer.is_ok()).count();
+        assert_eq!((answers.len(), taken), (40, 10), "ten times 100 kB is what fits into 1 MiB");
+        assert!(
+            answers
+                .iter()
+                .filter_map(|answer| answer.as_ref().err())
+                .all(|error| matches!(error, HttpError::TooLarge(size) if *size > 100_000))
+        );
+    }
+
+    #[tokio::test]
+    async fn the_requests_of_a_call_have_a_limit() {
+        let limits = SandboxLimits { http_requests: 5, ..SandboxLimits::default() };
+        let answers = flood(limits, 8).await;
+        assert!(answers[..5].iter().all(Result::is_ok));
+        assert!(answers[5..].iter().all(|answer| matches!(answer, Err(HttpError::Denied(_)))), "{:?}", &answers[5..]);
+    }
+}

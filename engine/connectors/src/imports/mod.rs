@@ -1,0 +1,10 @@
+//! What a connector imports: the host's side of the contract, for one running guest.
+
+pub(crate) mod bindings;
+mod clock;
+mod folder;
+pub(crate) mod guest;
+mod http;
+mod log;
+mod mail_stream;
+mod settings;
