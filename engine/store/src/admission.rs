@@ -1,4 +1,4 @@
-//! Who may be in progress: decided on the remediations of the whole site, in the chain's turn, so that no two nodes both
+//! Who may be in progress: decided on the remediations of the whole site, under the lock of the chain, so that no two nodes both
 //! take the last place.
 
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::principals;
 use crate::remediations::{Locked, lock, write};
 use crate::store::Store;
 
-/// One that waits for its turn looks again after this, should nobody have woken it.
+/// One that waits for capacity looks again after this, should nobody have woken it.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
-/// Who waits for a turn, the gravest first; no more than may be started at once by default, and twice.
+/// Those that wait for capacity, the highest severity first; no more than may be started at once by default, and twice.
 const WAITING: &str = "SELECT number FROM remediations WHERE status = 'approved' AND due_at > $1 ORDER BY CASE severity \
     WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 100";
 
@@ -34,7 +34,7 @@ pub struct Admission<'a> {
 }
 
 impl Store {
-    /// Starts an approved remediation, or lets it wait for its turn, or leaves it to a person: as the site's rules decide. Where
+    /// Starts an approved remediation, or lets it wait for capacity, or leaves it to a person: as the site's rules decide. Where
     /// votes stand no more, it waits for others; where it has none and needs some, it asks for them.
     #[tracing::instrument(name = "store.remediations.start", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn start(
@@ -115,7 +115,7 @@ async fn lapsed(tx: &mut Tx, locked: &Locked) -> Result<Option<Event>, StoreErro
 }
 
 /// What becomes of an event that begins a remediation for which nobody has voted: it is counted, or asks for votes instead. The
-/// transaction has its turn in the chain.
+/// transaction holds the lock of the chain.
 async fn covered(
     tx: &mut Tx,
     locked: Locked,
@@ -136,7 +136,7 @@ async fn covered(
 }
 
 async fn crowd(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Timestamp) -> Result<Crowd, StoreError> {
-    chain::take_turn(tx).await?;
+    chain::lock_chain(tx).await?;
     let row = tx.row("SELECT COUNT(*) FROM remediations WHERE status = 'in-progress'", &[]).await?;
     let in_progress = row.map_or(Ok(0), |row| row.int(0))?;
     let sql = "SELECT r.id, p.targets FROM remediations r JOIN plans p ON p.remediation = r.number \
@@ -176,10 +176,10 @@ async fn same(
     }
 }
 
-/// Makes those that wait for their turn due: a place has become free. The transaction has its turn in the chain, so none of
+/// Makes those that wait for capacity due: a place has become free. The transaction holds the lock of the chain, so none of
 /// them is deciding right now, and whoever holds one of their rows is not waited for.
 pub(crate) async fn wake(tx: &mut Tx, at: Timestamp) -> Result<(), StoreError> {
-    let sql = tx.and_lock_free(WAITING);
+    let sql = tx.for_update_skip_locked(WAITING);
     let rows = tx.rows(sql, &[at.into()]).await?;
     for row in &rows {
         let sql = "UPDATE remediations SET due_at = $1 WHERE number = $2";

@@ -1,5 +1,5 @@
-//! What starts without a vote is counted by requester or service, by playbook and by sender, in the chain's turn and in the
-//! transaction that starts it: two nodes never both take what is left of a limit.
+//! What starts without a vote is counted by requester or service, by playbook and by sender, under the lock of the chain and in
+//! the transaction that starts it: two nodes never both take what is left of a limit.
 
 use std::collections::BTreeMap;
 

@@ -71,7 +71,7 @@ impl Pool {
 }
 
 impl Tx {
-    /// Makes it last.
+    /// Commits.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
@@ -80,7 +80,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives it up, and its locks at once.
+    /// Rolls back, and releases the locks at once.
     pub(crate) async fn roll_back(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.rollback().await?,
@@ -95,16 +95,16 @@ impl Tx {
         sql: impl Into<Cow<'static, str>>,
         values: &[Value<'_>],
     ) -> Result<u64, StoreError> {
-        let sql = AssertSqlSafe(told(sql.into()));
+        let sql = AssertSqlSafe(log_statement(sql.into()));
         Ok(match self {
             Self::Sqlite(tx) => sqlx::query_with(sql, sqlite(values)).execute(&mut **tx).await?.rows_affected(),
             Self::Postgres(tx) => sqlx::query_with(sql, postgres(values)).execute(&mut **tx).await?.rows_affected(),
         })
     }
 
-    /// Spares the commit the wait for the disk: for what may be forgotten when the database breaks down. SQLite knows this
-    /// only of whole connections.
-    pub(crate) async fn need_not_last(&mut self) -> Result<(), StoreError> {
+    /// Lets the commit return before the disk has it: for what may be lost when the database crashes. SQLite has this setting
+    /// for whole connections only.
+    pub(crate) async fn async_commit(&mut self) -> Result<(), StoreError> {
         if let Self::Postgres(tx) = self {
             sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **tx).await?;
         }
@@ -117,7 +117,7 @@ impl Tx {
         sql: impl Into<Cow<'static, str>>,
         values: &[Value<'_>],
     ) -> Result<Vec<Row>, StoreError> {
-        let sql = AssertSqlSafe(told(sql.into()));
+        let sql = AssertSqlSafe(log_statement(sql.into()));
         Ok(match self {
             Self::Sqlite(tx) => {
                 let rows = sqlx::query_with(sql, sqlite(values)).fetch_all(&mut **tx).await?;
@@ -139,16 +139,16 @@ impl Tx {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
-    /// What a `SELECT` ends with so that its rows stay as they are until the commit. SQLite's writer is alone anyway.
-    pub(crate) fn and_lock(&self, sql: &'static str) -> Cow<'static, str> {
+    /// The `SELECT` with its rows locked until the commit. SQLite has one writer anyway.
+    pub(crate) fn for_update(&self, sql: &'static str) -> Cow<'static, str> {
         match self {
             Self::Sqlite(_) => Cow::Borrowed(sql),
             Self::Postgres(_) => Cow::Owned(format!("{sql} FOR UPDATE")),
         }
     }
 
-    /// As [`Tx::and_lock`], and rows that another node has locked are passed over.
-    pub(crate) fn and_lock_free(&self, sql: &'static str) -> Cow<'static, str> {
+    /// As [`Tx::for_update`], without the rows that another transaction has locked.
+    pub(crate) fn for_update_skip_locked(&self, sql: &'static str) -> Cow<'static, str> {
         match self {
             Self::Sqlite(_) => Cow::Borrowed(sql),
             Self::Postgres(_) => Cow::Owned(format!("{sql} FOR UPDATE SKIP LOCKED")),
@@ -157,7 +157,7 @@ impl Tx {
 }
 
 /// Logs a statement before it is sent. It holds no values: whatever comes from outside is bound.
-fn told(sql: Cow<'static, str>) -> Cow<'static, str> {
+fn log_statement(sql: Cow<'static, str>) -> Cow<'static, str> {
     tracing::trace!(%sql, "statement");
     sql
 }

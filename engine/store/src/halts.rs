@@ -1,5 +1,5 @@
 //! The kill switch of the site: a row while it stands, an event when it is thrown and when it is taken back. The events that
-//! begin work look for the row in their own transaction, in the chain's turn: behind a halt none of them stands in the chain.
+//! begin work look for the row in their own transaction, under the lock of the chain: behind a halt none of them stands in the chain.
 
 use clawback_model::{Actor, Event, Halt, Timestamp};
 
@@ -48,7 +48,7 @@ impl Store {
     }
 }
 
-/// Refuses an event that begins work while the site is halted. The transaction has its turn in the chain.
+/// Refuses an event that begins work while the site is halted. The transaction holds the lock of the chain.
 pub(crate) async fn check(tx: &mut Tx, event: &Event) -> Result<(), StoreError> {
     if !matches!(event, Event::PlanningStarted | Event::Started | Event::BatchStarted { .. }) {
         return Ok(());

@@ -23,7 +23,7 @@ pub struct Lease {
     pub remediation: RemediationId,
     /// Who holds it.
     pub node: String,
-    /// The how-manieth claim it is; a later one makes this one void.
+    /// Number of the claim; a later one makes this one void.
     pub fence: i64,
 }
 
@@ -47,7 +47,7 @@ const DUE: &str = "SELECT number FROM remediations WHERE due_at <= $1 AND lease_
     WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 1";
 
 impl Store {
-    /// Claims the gravest remediation that is due, the oldest of these. None if there is nothing to do.
+    /// Claims the due remediation of the highest severity, the oldest of these. None if there is nothing to do.
     #[tracing::instrument(name = "store.leases.claim_due", skip_all, fields(node.id = node))]
     pub async fn claim_due(
         &self,
@@ -60,7 +60,7 @@ impl Store {
             return Ok(None);
         }
         let mut tx = self.write().await?;
-        let sql = tx.and_lock_free(DUE);
+        let sql = tx.for_update_skip_locked(DUE);
         let Some(chosen) = tx.row(sql, &[now.into()]).await? else { return Ok(None) };
         let Some(claimed) = take(&mut tx, chosen.int(0)?, node, now, ttl).await? else { return Ok(None) };
         tx.commit().await?;
@@ -77,7 +77,7 @@ impl Store {
         ttl: Duration,
     ) -> Result<Option<(Remediation, Lease)>, StoreError> {
         let mut tx = self.write().await?;
-        let sql = tx.and_lock("SELECT number FROM remediations WHERE id = $1");
+        let sql = tx.for_update("SELECT number FROM remediations WHERE id = $1");
         let row = tx.row(sql, &[id.as_str().into()]).await?;
         let number = row.ok_or_else(|| StoreError::not_found("remediation", id))?.int(0)?;
         let Some(claimed) = take(&mut tx, number, node, now, ttl).await? else { return Ok(None) };

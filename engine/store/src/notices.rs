@@ -107,7 +107,7 @@ impl Store {
         most: u32,
     ) -> Result<Vec<Delivery>, StoreError> {
         let mut tx = self.write().await?;
-        let sql = tx.and_lock_free(DUE);
+        let sql = tx.for_update_skip_locked(DUE);
         let due = tx.rows(sql, &[notifier.into(), now.into(), only(of).into(), most.into()]).await?;
         let mut taken = Vec::with_capacity(due.len());
         for row in &due {

@@ -306,7 +306,7 @@ pub(crate) async fn put_principal(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let Principal { name, kind, roles, owner, pending: _, credential: _ } = principal;
-    chain::take_turn(tx).await?;
+    chain::lock_chain(tx).await?;
     let known = tx.rows("SELECT name FROM principals ORDER BY name", &[]).await?;
     let known = known.iter().map(|row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
     check_principal_name(name, known.iter().map(AsRef::as_ref))?;

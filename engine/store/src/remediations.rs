@@ -158,8 +158,8 @@ pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError>
     let actor = Actor { name: actor, credential: credential.as_ref() };
     // Its first event is recorded at the time it says it began: its state is the fold of its events.
     let at = remediation.created_at;
-    // Numbers are given in the chain's turn: they have no gaps either.
-    chain::take_turn(tx).await?;
+    // Numbers are given under the lock of the chain: they have no gaps either.
+    chain::lock_chain(tx).await?;
     let last = tx.row("SELECT COALESCE(MAX(number), 0) FROM remediations", &[]).await?;
     let number = last.map_or(Ok(0), |row| row.int(0))? + 1;
     insert(tx, number, remediation, at).await?;
@@ -197,7 +197,7 @@ pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError>
 
 /// Reads a remediation and keeps everyone else from changing it until the commit.
 pub(crate) async fn lock(tx: &mut Tx, id: &RemediationId, lease: Option<&Lease>) -> Result<Locked, StoreError> {
-    let sql = tx.and_lock("SELECT id, number, version, fence, lease_owner, state FROM remediations WHERE id = $1");
+    let sql = tx.for_update("SELECT id, number, version, fence, lease_owner, state FROM remediations WHERE id = $1");
     let row = tx.row(sql, &[id.as_str().into()]).await?;
     let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
     let fence = row.int(3)?;
@@ -214,7 +214,7 @@ pub(crate) async fn lock_for(
     lease: &Lease,
     status: &'static str,
 ) -> Result<i64, StoreError> {
-    let sql = tx.and_lock("SELECT number, fence, lease_owner, status FROM remediations WHERE id = $1");
+    let sql = tx.for_update("SELECT number, fence, lease_owner, status FROM remediations WHERE id = $1");
     let row = tx.row(sql, &[id.as_str().into()]).await?;
     let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
     lease.check(id, row.opt_text(2)?.as_deref(), row.int(1)?)?;

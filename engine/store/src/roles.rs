@@ -38,7 +38,7 @@ impl Store {
     ) -> Result<Option<PendingRoles>, StoreError> {
         let actor = actor.into();
         let mut tx = self.write().await?;
-        chain::take_turn(&mut tx).await?;
+        chain::lock_chain(&mut tx).await?;
         let known = named(&mut tx, name).await?.ok_or_else(|| StoreError::not_found("principal", name))?;
         let meanwhile = match until_confirmed(&known.roles, roles) {
             Some(meanwhile) if has_own(&mut tx, name).await? && administrators(&mut tx).await?.len() > 1 => meanwhile,
@@ -64,7 +64,7 @@ impl Store {
     #[tracing::instrument(name = "store.roles.confirm", skip_all)]
     pub async fn confirm_roles(&self, name: &str, who: &Principal, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        chain::take_turn(&mut tx).await?;
+        chain::lock_chain(&mut tx).await?;
         let known = named(&mut tx, name).await?.ok_or_else(|| StoreError::not_found("principal", name))?;
         let pending = known.pending.ok_or_else(|| StoreError::NothingPending { name: name.to_owned() })?;
         let owner = named(&mut tx, &pending.asked_by).await?.and_then(|asker| asker.owner);
@@ -82,7 +82,7 @@ pub(crate) async fn suspend(
     asked_by: &str,
     at: Timestamp,
 ) -> Result<Option<PendingRoles>, StoreError> {
-    chain::take_turn(tx).await?;
+    chain::lock_chain(tx).await?;
     let known = named(tx, &who.name).await?.ok_or_else(|| StoreError::not_found("principal", &who.name))?;
     let counted = administrators(tx).await?;
     let another = counted.iter().any(|one| one.name != who.name && one.roles.contains(&Role::Admin));

@@ -222,7 +222,7 @@ impl Store {
         if touched == 0 {
             return Ok(false);
         }
-        // Every row first, and only then the chain's turn, which the first event takes: whoever records has them in that order.
+        // Every row first, and only then the lock of the chain, which the first event takes: whoever records has them in that order.
         let mut all = Vec::with_capacity(replaced.len());
         for id in replaced {
             all.push(lock(&mut tx, id, None).await?);

@@ -94,8 +94,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Duration, StoreError> {
         let mut tx = self.write().await?;
-        tx.need_not_last().await?;
-        let sql = tx.and_lock("SELECT tokens, filled_at FROM store_limits WHERE store = $1");
+        tx.async_commit().await?;
+        let sql = tx.for_update("SELECT tokens, filled_at FROM store_limits WHERE store = $1");
         let mut row = tx.row(sql.clone(), &[store.into()]).await?;
         if row.is_none() {
             lock_store(&mut tx, store).await?;
@@ -121,6 +121,6 @@ impl Store {
 /// Locks a store's row; gives until when the store is to be left alone.
 async fn lock_store(tx: &mut Tx, store: &str) -> Result<Timestamp, StoreError> {
     tx.execute("INSERT INTO store_limits (store) VALUES ($1) ON CONFLICT (store) DO NOTHING", &[store.into()]).await?;
-    let sql = tx.and_lock("SELECT held_until FROM store_limits WHERE store = $1");
+    let sql = tx.for_update("SELECT held_until FROM store_limits WHERE store = $1");
     tx.row(sql, &[store.into()]).await?.map_or(Ok(Timestamp(0)), |row| row.time(0))
 }

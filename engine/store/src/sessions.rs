@@ -163,7 +163,12 @@ impl Store {
 
     /// Notes that the newest secret of a session has been used: the one before it holds until then.
     #[tracing::instrument(name = "store.sessions.settle", skip_all)]
-    pub async fn settle_session(&self, id: &Digest, current: &Digest, until: Timestamp) -> Result<(), StoreError> {
+    pub async fn expire_earlier_secret(
+        &self,
+        id: &Digest,
+        current: &Digest,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE sessions SET earlier_until = $3 WHERE digest = $1 AND secret = $2 AND earlier_until IS NULL";
         tx.execute(sql, &[id.to_string().into(), current.to_string().into(), until.into()]).await?;

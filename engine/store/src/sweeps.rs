@@ -125,7 +125,7 @@ impl Store {
     }
 }
 
-/// Ends a sweep before the transaction has its turn in the chain: a look takes the two in this order.
+/// Ends a sweep before the transaction locks the chain: a look takes the two in this order.
 async fn end(
     tx: &mut Tx,
     first: &RemediationId,

@@ -5,7 +5,7 @@
 //! how many blocks there are, never on which filters are combined or how rare their values are: with an index per column,
 //! two common values that never meet would have to be walked from end to end.
 //!
-//! It is written in the transaction of the event that changes it, after the chain's turn was taken, so two writers of one row
+//! It is written in the transaction of the event that changes it, under the lock of the chain, so two writers of one row
 //! never meet. A block that is not there (a database from before this index) is built from its remediations.
 
 mod members;
@@ -301,7 +301,7 @@ impl Store {
         for missing in (0..=last).filter(|block| !known.contains(block)) {
             tracing::info!(block = missing, of = last, "building the index of the history");
             let mut tx = self.write().await?;
-            crate::chain::take_turn(&mut tx).await?;
+            crate::chain::lock_chain(&mut tx).await?;
             build(&mut tx, missing).await?;
             tx.commit().await?;
         }

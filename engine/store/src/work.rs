@@ -105,15 +105,15 @@ const BY_TURN: &str = " ORDER BY CASE r.severity WHEN 'high' THEN 0 WHEN 'medium
     b.served_at, b.remediation LIMIT 1";
 
 impl LaneClaim {
-    /// The how-manieth claim of the lane it is, from 1.
+    /// Number of this claim of the lane, from 1.
     pub fn count(&self) -> u64 {
         self.claims.unsigned_abs()
     }
 }
 
 impl Store {
-    /// Claims up to `most` lanes on `store`, fewer where these have many targets: of the gravest open batch, among equals of
-    /// the one that waited longest. None if nothing is free. After an error the node may hold lanes that it does not know of:
+    /// Claims up to `most` lanes on `store`, fewer where these have many targets: of the open batch of the highest severity,
+    /// among equals of the one that waited longest. None if nothing is free. After an error the node may hold lanes that it does not know of:
     /// see [`Store::disown_lanes`].
     #[tracing::instrument(name = "store.lanes.claim", skip_all, fields(node.id = node, store = store))]
     pub async fn claim_lanes(
@@ -140,7 +140,7 @@ impl Store {
         let (number, batch) = (turn.int(0)?, small(&turn, 1, "batches", "number")?);
 
         let mut tx = self.write().await?;
-        let sql = tx.and_lock_free(
+        let sql = tx.for_update_skip_locked(
             "SELECT w.lane, w.mailbox, w.targets FROM work w WHERE w.remediation = $1 AND w.store = $2 AND w.node IS NULL \
              AND w.next_at <= $3 AND w.batch = $4 AND NOT EXISTS (SELECT 1 FROM work h WHERE h.store = w.store \
              AND h.mailbox = w.mailbox AND h.node IS NOT NULL) ORDER BY w.lane LIMIT $5",
@@ -206,7 +206,7 @@ impl Store {
     #[tracing::instrument(name = "store.lanes.record", skip_all, fields(node.id = node, lanes = reports.len()))]
     pub async fn record_lanes(&self, node: &str, reports: &[LaneReport<'_>]) -> Result<Vec<LaneClaim>, StoreError> {
         let mut tx = self.write().await?;
-        let sql = tx.and_lock("SELECT remediation, lane, claims FROM work WHERE node = $1");
+        let sql = tx.for_update("SELECT remediation, lane, claims FROM work WHERE node = $1");
         let rows = tx.rows(sql, &[node.into()]).await?;
         let mut held = HashSet::with_capacity(rows.len());
         for row in &rows {
@@ -231,7 +231,7 @@ impl Store {
     #[tracing::instrument(name = "store.lanes.disown", skip_all, fields(node.id = node))]
     pub async fn disown_lanes(&self, node: &str, known: &HashSet<LaneClaim>) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
-        let sql = tx.and_lock("SELECT remediation, lane, claims FROM work WHERE node = $1");
+        let sql = tx.for_update("SELECT remediation, lane, claims FROM work WHERE node = $1");
         let mut disowned = 0;
         for row in tx.rows(sql, &[node.into()]).await? {
             let claim = LaneClaim { remediation: row.int(0)?, lane: row.int(1)?, claims: row.int(2)? };
