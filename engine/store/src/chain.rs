@@ -7,8 +7,9 @@ use clawback_model::{
     Actor, Credential, Digest, Event, Link, RemediationId, Timestamp, credential_of, link_hash, with_credential,
 };
 
-use crate::dialect::{Row, Tx};
+use crate::database::dialect::{Row, Tx};
 use crate::error::StoreError;
+use crate::rows::digest;
 use crate::store::Store;
 
 /// One event as it stands in the chain.
@@ -140,10 +141,4 @@ fn read(row: &Row) -> Result<Entry, StoreError> {
         previous: digest(row, 6, "events", "previous")?,
     };
     Ok(Entry { link, hash: digest(row, 7, "events", "hash")? })
-}
-
-/// Reads a digest.
-pub(crate) fn digest(row: &Row, column: usize, table: &'static str, name: &'static str) -> Result<Digest, StoreError> {
-    let text = row.text(column)?;
-    text.parse().map_err(|_| StoreError::corrupt(table, name, row.int(0).unwrap_or_default()))
 }

@@ -9,6 +9,7 @@ mod beside;
 mod columns;
 mod found;
 mod log;
+pub(crate) mod plan_proof;
 mod records;
 mod schedules;
 mod schema;
@@ -24,10 +25,11 @@ use std::str::FromStr;
 use clawback_model::{Digest, Timestamp, link_hash};
 
 use crate::chain;
-use crate::dialect::Tx;
+use crate::database::dialect::Tx;
 use crate::error::StoreError;
+use crate::history::texts;
+use crate::rows::digest;
 use crate::store::Store;
-use crate::texts;
 
 /// Events and rows read at once; nothing else is kept of them.
 pub(crate) const PAGE: u32 = 2_000;
@@ -96,7 +98,7 @@ impl Store {
     pub async fn head(&self) -> Result<Head, StoreError> {
         let row = self.read().await?.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
         let Some(row) = row else { return Ok(Head::default()) };
-        Ok(Head { seq: row.int(0)?, hash: chain::digest(&row, 1, "events", "hash")? })
+        Ok(Head { seq: row.int(0)?, hash: digest(&row, 1, "events", "hash")? })
     }
 
     /// Checks everything, in one moment of the database and in flat memory. `noted` is what was noted before; `progress` is

@@ -10,18 +10,21 @@ use clawback_model::{
 
 use super::beside::{Beside, Tally};
 use super::found::{Found, VerifyError};
+use super::plan_proof::read_parts;
 use super::site::Facts;
 use super::{PAGE, Verified};
-use crate::budgets;
 use crate::chain;
-use crate::dialect::{Row, Tx};
-use crate::history::{Batch, read_batch};
-use crate::outcomes::{OUTCOME_COLUMNS, OUTCOME_WIDTH, Span, read_pair, sum};
-use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH};
-use crate::proof::read_parts;
-use crate::remediations::{due, parse, word};
-use crate::story::is_fold;
-use crate::words::{BLOCK, Block, block, stored};
+use crate::database::dialect::{Row, Tx};
+use crate::history::batches::{Batch, read_batch};
+use crate::history::budgets;
+use crate::history::message_rows::{OUTCOME_COLUMNS, OUTCOME_WIDTH, TARGET_COLUMNS, TARGET_WIDTH, read_pair};
+use crate::history::transitions::due;
+use crate::replay::is_fold;
+use crate::rows::{parse, word};
+use crate::search_index::bitmap::BLOCK;
+use crate::search_index::block::{Block, block};
+use crate::search_index::index::stored;
+use crate::work::outcomes::{Span, sum};
 
 /// What the events of one remediation add up to.
 #[derive(Default)]
@@ -313,7 +316,7 @@ async fn name_missing(tx: &mut Tx, fold: &Remediation, batch: &Batch, number: i6
     let end = i64::from(batch.first) + i64::from(batch.targets);
     match tx.row(sql, &[number.into(), batch.first.into(), end.into()]).await? {
         Some(row) => {
-            let seq = crate::plans::number(&row, 0, "targets", "seq")?;
+            let seq = crate::rows::number(&row, 0, "targets", "seq")?;
             Err(Found::OutcomeMissing { remediation: fold.id.to_string(), seq }.into())
         }
         None => Ok(()),

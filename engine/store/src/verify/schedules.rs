@@ -6,12 +6,12 @@ use clawback_model::{ScheduleStanding as Standing, Timestamp, Timetable};
 
 use super::found::{Found, VerifyError};
 use super::site::{Scheduled, Site};
-use crate::dialect::Tx;
-use crate::schedules::Schedule;
+use crate::database::dialect::Tx;
+use crate::work::schedules::Schedule;
 
 pub(super) async fn compare(tx: &mut Tx, site: &Site) -> Result<(), VerifyError> {
     let mut known = BTreeSet::new();
-    for schedule in crate::schedules::all(tx).await? {
+    for schedule in crate::work::schedules::all(tx).await? {
         let name = schedule.name.clone();
         let Some(events) = site.schedules.get(&name) else {
             // Set by a version that noted none; the next change of its timetable notes it.

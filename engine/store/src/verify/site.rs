@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use clawback_model::{Digest, Halt, Link, PendingRoles, Principal, Role, Sweep, SweepEnd, Timestamp, Timetable};
 
 use super::found::{Found, VerifyError};
-use crate::dialect::Tx;
-use crate::halts;
-use crate::principals::{COLUMNS, SiteEvent, read, scope};
-use crate::remediations::json;
+use crate::database::dialect::Tx;
+use crate::history::halts;
+use crate::people::principals::{COLUMNS, read};
+use crate::people::tokens::scope;
+use crate::rows::json;
+use crate::site_events::SiteEvent;
 
 /// Digest, created, expires, revoked, scope, who made it.
 type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>, String);
