@@ -7,7 +7,28 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of each crate, from the lowest up: a file imports from its own room and from those before it. Files that no room names
 /// lie between any two.
-const ROOMS: [(&str, &[&str]); 0] = [];
+const ROOMS: [(&str, &[&str]); 1] = [(
+    "store",
+    &[
+        "error",
+        "database",
+        "store",
+        "watch",
+        "health",
+        "lease",
+        "rows",
+        "chain",
+        "replay",
+        "site_events",
+        "people",
+        "search_index",
+        "notifying",
+        "history",
+        "work",
+        "verify",
+        "open",
+    ],
+)];
 
 /// Files in circles that are left, by crate.
 const LEFT: [(&str, usize); 8] = [
@@ -17,7 +38,7 @@ const LEFT: [(&str, usize); 8] = [
     ("playbooks", 9),
     ("runtime", 36),
     ("scripting", 7),
-    ("store", 28),
+    ("store", 0),
     ("cli", 24),
 ];
 

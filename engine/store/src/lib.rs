@@ -10,6 +10,18 @@
 //! There is no trait over the two databases and no `sqlx::Any`, which reaches neither `COPY` nor a bulk write inside a
 //! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
 //! where the databases differ (locks and bulk writes, in `database`).
+//!
+//! Rooms, from the lowest up; a file imports from its own room and from those before it:
+//!
+//! - `database`: the two databases, their schema, transactions, rows and values. On it stand the handle [`Store`], the codecs of
+//!   columns (`rows`), the hash chain (`chain`) and the events of the site (`site_events`).
+//! - `people`: principals, tokens, roles, accounts, sessions, wrong passwords, idempotency keys, refusals.
+//! - `search_index`: the index behind the filters of the history, and the search in it.
+//! - `notifying`: notifications and reminders that are still to be sent.
+//! - `history`: transitions of remediations with all that is written with them; plans, messages, batches, evidence, retention, and
+//!   the Merkle tree over the events.
+//! - `work`: leases, lanes, outcomes, admission, schedules, sweeps, and the limits of mail stores.
+//! - `verify`: whether the history is what was written, as a whole and for one plan.
 
 mod chain;
 mod database;
