@@ -92,6 +92,7 @@ pub use principal_name::{LONGEST_PRINCIPAL, NameRefused, check_principal_name};
 pub use query::Query;
 pub use rate::Rate;
 pub use record::{ADMIN_ACTION_ALERT, Alert, Investigation, InvestigationKind, InvestigationStatus};
+pub use remediation::replay::{Replay, ReplayError};
 pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, SlotReason, Standing as ScheduleStanding, Timetable};

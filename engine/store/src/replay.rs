@@ -1,22 +1,22 @@
 //! A remediation as its events tell of it.
 
-use clawback_model::{Event, Remediation, RemediationId};
+use clawback_model::{Remediation, RemediationId, ReplayError};
 
 use crate::chain::Entry;
 use crate::error::StoreError;
 
 /// What these events of a remediation add up to.
 pub(crate) fn fold(id: &RemediationId, entries: &[Entry]) -> Result<Remediation, StoreError> {
-    let mut fold: Option<Remediation> = None;
+    let mut replay = Remediation::replay(id.clone());
     for entry in entries {
         let corrupt = || StoreError::corrupt("events", "body", entry.link.seq);
-        fold = Some(match (fold, entry.event()?.ok_or_else(corrupt)?) {
-            (None, Event::Submitted { request }) => Remediation::submitted(id.clone(), request, entry.link.at),
-            (Some(known), event) => known.apply(&event, entry.link.at)?,
-            (None, _) => return Err(corrupt()),
-        });
+        let event = entry.event()?.ok_or_else(corrupt)?;
+        replay.add(&event, entry.link.at).map_err(|error| match error {
+            ReplayError::NotSubmitted { .. } => corrupt(),
+            ReplayError::Illegal(error) => error.into(),
+        })?;
     }
-    fold.ok_or_else(|| StoreError::not_found("remediation", id))
+    replay.end().ok_or_else(|| StoreError::not_found("remediation", id))
 }
 
 /// Whether a stored state is what the events add up to. Two times were not kept before step 4 of the schema.

@@ -1,6 +1,6 @@
 //! What the events of one remediation add up to.
 
-use clawback_model::{Approval, Digest, Event, Remediation, Timestamp};
+use clawback_model::{Approval, Digest, Event, Link, Remediation, ReplayError, Timestamp};
 
 use super::found::{Found, VerifyError};
 use crate::chain;
@@ -30,40 +30,36 @@ pub(super) struct Story {
 
 pub(super) async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
     let mut story = Story::default();
-    for entry in chain::of_remediation(tx, id).await? {
-        let (seq, at) = (entry.link.seq, entry.link.at);
-        let unreadable = |detail: String| Found::EventUnreadable { seq, detail };
-        let event: Event = serde_json::from_str(&entry.link.body).map_err(|error| unreadable(error.to_string()))?;
-        story.fold = Some(match (story.fold.take(), &event) {
-            (None, Event::Submitted { request }) => {
-                let parsed = id.parse().map_err(|_| unreadable(format!("`{id}` is no remediation ID")))?;
-                Remediation::submitted(parsed, request.clone(), at)
+    let entries = chain::of_remediation(tx, id).await?;
+    let Some(first) = entries.first().map(|entry| &entry.link) else { return Ok(story) };
+    (story.actor, story.submitted) = (first.actor.clone(), first.seq);
+    let unreadable = |seq, detail| Found::EventUnreadable { seq, detail };
+    let parsed = id.parse().map_err(|_| unreadable(first.seq, format!("`{id}` is no remediation ID")))?;
+    let mut replay = Remediation::replay(parsed);
+    for Link { seq, at, body, .. } in entries.iter().map(|entry| &entry.link) {
+        let (seq, at) = (*seq, *at);
+        let event: Event = serde_json::from_str(body).map_err(|error| unreadable(seq, error.to_string()))?;
+        let fold = replay.add(&event, at).map_err(|error| match error {
+            ReplayError::NotSubmitted { .. } => Found::RemediationAdded { remediation: id.to_owned() },
+            ReplayError::Illegal(error) => {
+                Found::EventImpossible { seq, remediation: id.to_owned(), detail: error.to_string() }
             }
-            (Some(known), event) => known.apply(event, at).map_err(|error| Found::EventImpossible {
-                seq,
-                remediation: id.to_owned(),
-                detail: error.to_string(),
-            })?,
-            (None, _) => return Err(Found::RemediationAdded { remediation: id.to_owned() }.into()),
-        });
-        if story.events == 0 {
-            (story.actor, story.submitted) = (entry.link.actor.clone(), seq);
-        }
+        })?;
         story.events += 1;
-        story.add(seq, at, event);
+        story.add(fold, seq, at, event);
     }
+    story.fold = replay.end();
     Ok(story)
 }
 
 impl Story {
-    fn add(&mut self, seq: i64, at: Timestamp, event: Event) {
+    fn add(&mut self, fold: &Remediation, seq: i64, at: Timestamp, event: Event) {
         match event {
             Event::Planned { .. } | Event::VoteRequired { .. } => {
                 if matches!(event, Event::Planned { .. }) {
                     self.planned_at = at;
                 }
-                let asked = self.fold.as_ref().and_then(|fold| fold.approval.clone());
-                self.asked = asked.map(|asked| (asked, at)).or_else(|| self.asked.take());
+                self.asked = fold.approval.clone().map(|asked| (asked, at)).or_else(|| self.asked.take());
             }
             Event::Counted { counted } => self.counted.extend(counted.iter().map(|one| budgets::row(one, at))),
             Event::Voted { vote } => {
