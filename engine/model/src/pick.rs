@@ -25,7 +25,7 @@ pub struct Picked {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PickError {
     /// One that nothing names.
-    #[error("a picked message of mailbox `{}` has neither Message-ID, fingerprint nor locator; `clawback plan --dry-run --format json` prints them", crate::visible_line(.mailbox, 60))]
+    #[error("a picked message of mailbox `{}` has neither Message-ID, fingerprint nor locator; `clawback plan --dry-run --format json` prints them", crate::text::visible_line(.mailbox, 60))]
     NamesNothing {
         /// The mailbox that was given.
         mailbox: String,
