@@ -101,6 +101,6 @@ pub use statement::{Signed, SignedVotes, VOTE_NAMESPACE, VoteSignature, VoteStat
 pub use status::Status;
 pub use sweep::{DoneWith, Sweep, SweepApproval, SweepEnd, SweepStep};
 pub use text::{ascii_where_deceptive, csv_safe, is_deceptive, visible, visible_line};
-pub use throttle::{Crowd, Throttles};
+pub use throttle::{SiteLoad, Throttles};
 pub use unseen::{LeftOut, Unseen, UnseenKind};
 pub use words::Selection;

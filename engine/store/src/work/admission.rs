@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clawback_model::{
-    Actor, ApprovalRule, Crowd, Event, Remediation, RemediationId, StopReason, Throttles, Timestamp, WithoutAVote,
+    Actor, ApprovalRule, Event, Remediation, RemediationId, SiteLoad, StopReason, Throttles, Timestamp, WithoutAVote,
 };
 
 use crate::chain;
@@ -46,7 +46,7 @@ impl Store {
         let mut locked = lock(&mut tx, &lease.remediation, Some(lease)).await?;
         let mut event = match lapsed(&mut tx, &locked).await? {
             Some(voided) => voided,
-            None => site.throttles.start(&crowd(&mut tx, &locked, site.throttles, at).await?),
+            None => site.throttles.start(&site_load(&mut tx, &locked, site.throttles, at).await?),
         };
         if matches!(event, Event::Started | Event::Held { .. }) {
             (locked, event) = covered(&mut tx, locked, event, site, actor, at).await?;
@@ -86,8 +86,8 @@ impl Store {
         let event = if let Some(voided) = voided {
             voided
         } else {
-            let crowd = crowd(&mut tx, &locked, site.throttles, at).await?;
-            if let Some(reason) = site.throttles.room(&crowd) {
+            let load = site_load(&mut tx, &locked, site.throttles, at).await?;
+            if let Some(reason) = site.throttles.room(&load) {
                 return Err(reason.into());
             }
             let decided;
@@ -132,7 +132,7 @@ async fn covered(
     Ok((write(tx, locked, actor, &counted, at).await?, event))
 }
 
-async fn crowd(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Timestamp) -> Result<Crowd, StoreError> {
+async fn site_load(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Timestamp) -> Result<SiteLoad, StoreError> {
     chain::lock_chain(tx).await?;
     let row = tx.row("SELECT COUNT(*) FROM remediations WHERE status = 'in-progress'", &[]).await?;
     let in_progress = row.map_or(Ok(0), |row| row.int(0))?;
@@ -143,7 +143,7 @@ async fn crowd(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Timestam
         Some(row) => Some((id(&row.text(0)?)?, u64::try_from(row.int(1)?).unwrap_or(0))),
         None => None,
     };
-    Ok(Crowd {
+    Ok(SiteLoad {
         in_progress: u64::try_from(in_progress).unwrap_or(0),
         exclusive,
         same: same(tx, locked, throttles.same_selection(), at).await?,
