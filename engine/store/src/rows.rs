@@ -45,6 +45,12 @@ pub(crate) fn digest(row: &Row, column: usize, table: &'static str, name: &'stat
     text.parse().map_err(|_| StoreError::corrupt(table, name, row.int(0).unwrap_or_default()))
 }
 
+/// Reads the ID of a remediation.
+pub(crate) fn remediation_id(row: &Row, column: usize) -> Result<RemediationId, StoreError> {
+    let id = row.text(column)?;
+    id.parse().map_err(|_| StoreError::corrupt("remediations", "id", id))
+}
+
 /// The number of a remediation.
 pub(crate) async fn number_of(tx: &mut Tx, id: &RemediationId) -> Result<i64, StoreError> {
     let row = tx.row("SELECT number FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;

@@ -11,7 +11,7 @@ use clawback_model::{Actor, Digest, Outcome, Receipt, RemediationId, Timestamp};
 use crate::database::bulk;
 use crate::database::dialect::{Row, Tx, Value};
 use crate::error::StoreError;
-use crate::rows::{digest, number as small, number_of};
+use crate::rows::{digest, number as small, number_of, remediation_id};
 use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
@@ -164,7 +164,7 @@ impl Store {
                    WHERE r.action = 'hard-delete' AND o.receipt LIKE '%\"evidence\":%' AND e.seq IS NULL \
                    ORDER BY r.number, o.seq LIMIT 1";
         let Some(row) = self.read().await?.row(sql, &[]).await? else { return Ok(None) };
-        Ok(Some((id(&row)?, small(&row, 1, "outcomes", "seq")?)))
+        Ok(Some((remediation_id(&row, 0)?, small(&row, 1, "outcomes", "seq")?)))
     }
 
     /// Notes in the chain that somebody reads a kept message; before they are given it.
@@ -222,13 +222,8 @@ fn size(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-fn id(row: &Row) -> Result<RemediationId, StoreError> {
-    let id = row.text(0)?;
-    id.parse().map_err(|_| StoreError::corrupt("remediations", "id", id))
-}
-
 fn read(row: &Row) -> Result<KeptMessage, StoreError> {
-    let remediation = id(row)?;
+    let remediation = remediation_id(row, 0)?;
     let seq = small(row, 1, "evidence", "seq")?;
     let corrupt = |table, column| StoreError::corrupt(table, column, format!("{remediation} {seq}"));
     let text = |column| Ok::<_, StoreError>(row.opt_text(column)?.map(Cow::into_owned));

@@ -9,6 +9,7 @@ use super::locking::lock;
 use super::texts;
 use crate::database::dialect::Tx;
 use crate::error::StoreError;
+use crate::rows::remediation_id;
 use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
@@ -49,9 +50,8 @@ impl Store {
         let rows = tx.rows(sql, &[number.into(), before.into(), most.into()]).await?;
         rows.iter()
             .map(|row| {
-                let id = row.text(0)?;
                 Ok(Expired {
-                    id: id.parse().map_err(|_| StoreError::corrupt("remediations", "id", &id))?,
+                    id: remediation_id(row, 0)?,
                     ended_at: row.time(1)?,
                     messages: u64::try_from(row.int(2)?).unwrap_or(0),
                     number: row.int(3)?,

@@ -15,6 +15,7 @@ use crate::history::locking::{Locked, lock};
 use crate::history::transitions::write;
 use crate::lease::Lease;
 use crate::people::principals;
+use crate::rows::remediation_id;
 use crate::store::Store;
 
 /// One that waits for capacity looks again after this, should nobody have woken it.
@@ -140,7 +141,7 @@ async fn site_load(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Time
                WHERE r.status = 'in-progress' AND p.targets > $1 ORDER BY p.targets DESC, r.number LIMIT 1";
     let limit = i64::try_from(throttles.exclusive_above).unwrap_or(i64::MAX);
     let exclusive = match tx.row(sql, &[limit.into()]).await? {
-        Some(row) => Some((id(&row.text(0)?)?, u64::try_from(row.int(1)?).unwrap_or(0))),
+        Some(row) => Some((remediation_id(&row, 0)?, u64::try_from(row.int(1)?).unwrap_or(0))),
         None => None,
     };
     Ok(SiteLoad {
@@ -168,11 +169,7 @@ async fn same(
                ORDER BY r.approved_at DESC, r.number DESC LIMIT 1";
     let values = [selection.to_string().into(), at.minus(within).into(), locked.number.into()];
     match tx.row(sql, &values).await? {
-        Some(row) => Ok(Some((id(&row.text(0)?)?, row.time(1)?))),
+        Some(row) => Ok(Some((remediation_id(&row, 0)?, row.time(1)?))),
         None => Ok(None),
     }
-}
-
-fn id(text: &str) -> Result<RemediationId, StoreError> {
-    text.parse().map_err(|_| StoreError::corrupt("remediations", "id", text))
 }

@@ -10,7 +10,7 @@ use super::lanes::{Lane, LaneClaim};
 use crate::database::dialect::{Tx, Value};
 use crate::error::StoreError;
 use crate::history::message_rows::{TARGET_COLUMNS, TARGET_WIDTH, read_target};
-use crate::rows::number as small;
+use crate::rows::{number as small, places, remediation_id};
 use crate::store::Store;
 
 /// Lanes of one remediation.
@@ -65,8 +65,7 @@ impl Store {
             Whose::AllBut(ids) => (*ids, "NOT IN"),
         };
         if !ids.is_empty() {
-            let places: Vec<String> = (3..3 + ids.len()).map(|place| format!("${place}")).collect();
-            let _ = write!(turn, " AND r.id {verb} ({})", places.join(", "));
+            let _ = write!(turn, " AND r.id {verb} {}", places(3, ids.len()));
             values.extend(ids.iter().map(|id| Value::from(id.as_str())));
         }
         turn.push_str(BY_TURN);
@@ -125,8 +124,7 @@ impl Store {
         }
         let mut tx = self.read().await?;
         let row = tx.row("SELECT id FROM remediations WHERE number = $1", &[number.into()]).await?;
-        let id = row.ok_or_else(|| StoreError::not_found("remediation", number))?.string(0)?;
-        let remediation: RemediationId = id.parse().map_err(|_| StoreError::corrupt("remediations", "id", id))?;
+        let remediation = remediation_id(&row.ok_or_else(|| StoreError::not_found("remediation", number))?, 0)?;
         let parts = read_targets(&mut tx, number, &mut claimed).await.map_err(|error| match error {
             StoreError::Corrupt { .. } => StoreError::altered(&remediation, error.to_string()),
             error => error,

@@ -11,7 +11,7 @@ use clawback_model::{Remediation, RemediationId, Timestamp};
 use crate::database::dialect::{Row, Tx};
 use crate::error::StoreError;
 use crate::lease::Lease;
-use crate::rows::state;
+use crate::rows::{remediation_id, state};
 use crate::store::Store;
 
 /// What claims and the check before them have in common: due, held by nobody, and the site not halted. `$1` is now.
@@ -138,10 +138,8 @@ async fn take(
 
 fn claimed(row: &Row, node: &str) -> Result<(Remediation, Lease), StoreError> {
     let remediation = state(row, 2)?;
-    let id = row.text(0)?;
     // By the row: what the state says of itself may be what somebody else wrote.
-    let id = id.parse().map_err(|_| StoreError::corrupt("remediations", "id", id))?;
-    let lease = Lease { remediation: id, node: node.to_owned(), fence: row.int(1)? };
+    let lease = Lease { remediation: remediation_id(row, 0)?, node: node.to_owned(), fence: row.int(1)? };
     Ok((remediation, lease))
 }
 
