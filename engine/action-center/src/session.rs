@@ -102,7 +102,7 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
     if which == Which::Current
         && secrets.earlier.is_some()
         && secrets.earlier_until.is_none()
-        && let Err(error) = history.settle_session(&key, &shown, now.plus(GRACE)).await
+        && let Err(error) = history.expire_earlier_secret(&key, &shown, now.plus(GRACE)).await
     {
         tracing::warn!(error = chain(&error), "The use of a new secret was not noted.");
     }

@@ -17,6 +17,7 @@ use crate::location::{Location, LocationKind};
 use crate::outcome::{Outcome, OutcomeKind};
 use crate::plan::target::Target;
 use crate::record::{Investigation, InvestigationKind, InvestigationStatus};
+use crate::remediation::replay::ReplayError;
 use crate::remediation::{IllegalTransition, Remediation};
 use crate::sha256::Digest;
 use crate::status::Status;
@@ -198,18 +199,17 @@ pub fn changes(
     events: impl IntoIterator<Item = (Event, Timestamp)>,
 ) -> Result<Vec<Remediation>, IllegalTransition> {
     let mut changes: Vec<Remediation> = Vec::new();
-    let mut known: Option<Remediation> = None;
+    let mut replay = Remediation::replay(id.clone());
     for (event, at) in events {
-        let next = match (&known, event) {
-            (None, Event::Submitted { request }) => Remediation::submitted(id.clone(), request, at),
-            (None, _) => continue,
-            (Some(known), event) => known.apply(&event, at)?,
+        let next = match replay.add(&event, at) {
+            Ok(next) => next,
+            Err(ReplayError::NotSubmitted { .. }) => continue,
+            Err(ReplayError::Illegal(error)) => return Err(error),
         };
         let shown = |remediation: &Remediation| (InvestigationStatus::of(remediation), action_status(remediation));
-        if changes.last().is_none_or(|last| shown(last) != shown(&next)) {
+        if changes.last().is_none_or(|last| shown(last) != shown(next)) {
             changes.push(next.clone());
         }
-        known = Some(next);
     }
     Ok(changes)
 }

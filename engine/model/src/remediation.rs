@@ -1,6 +1,8 @@
 //! The remediation state machine: what happened is a list of events, where it stands is their fold, what comes next is a
 //! pure function of that and the time. The worker that recovers a crashed run asks the same question as the one that started it.
 
+pub(crate) mod replay;
+
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{Approval, ApprovalRule};

@@ -43,7 +43,7 @@ impl Default for Throttles {
 
 /// The other remediations of the site, at the moment at which one wants to start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Crowd {
+pub struct SiteLoad {
     /// How many are in progress.
     pub in_progress: u64,
     /// The largest of these that is above the limit, and its messages.
@@ -53,24 +53,24 @@ pub struct Crowd {
 }
 
 impl Throttles {
-    /// What becomes of an approved remediation: it starts, waits for its turn, or is left to a person.
-    pub fn start(&self, crowd: &Crowd) -> Event {
-        if let Some((other, approved_at)) = crowd.same.clone() {
+    /// What becomes of an approved remediation: it starts, waits for capacity, or is left to a person.
+    pub fn start(&self, load: &SiteLoad) -> Event {
+        if let Some((other, approved_at)) = load.same.clone() {
             let minutes = self.same_selection_minutes;
             return Event::Paused { reason: StopReason::SameSelection { other, approved_at, minutes } };
         }
-        match self.room(crowd) {
+        match self.room(load) {
             Some(reason) => Event::Held { reason },
             None => Event::Started,
         }
     }
 
     /// Why no further remediation may be in progress now.
-    pub fn room(&self, crowd: &Crowd) -> Option<StopReason> {
-        if let Some((remediation, messages)) = crowd.exclusive.clone() {
+    pub fn room(&self, load: &SiteLoad) -> Option<StopReason> {
+        if let Some((remediation, messages)) = load.exclusive.clone() {
             return Some(StopReason::ExclusiveAbove { limit: self.exclusive_above, remediation, messages });
         }
-        let (limit, running) = (self.in_progress, crowd.in_progress);
+        let (limit, running) = (self.in_progress, load.in_progress);
         (running >= limit).then_some(StopReason::InProgress { limit, running })
     }
 
@@ -110,16 +110,16 @@ mod tests {
     #[test]
     fn a_full_site_lets_wait_and_names_limit_and_count() {
         let site = Throttles { in_progress: 2, ..Throttles::default() };
-        let crowd = |in_progress| Crowd { in_progress, ..Crowd::default() };
-        assert_eq!(site.start(&crowd(1)), Event::Started);
-        assert_eq!(held(&site.start(&crowd(2))), "in-progress: 2 remediations are in progress, and at most 2 may be");
+        let load = |in_progress| SiteLoad { in_progress, ..SiteLoad::default() };
+        assert_eq!(site.start(&load(1)), Event::Started);
+        assert_eq!(held(&site.start(&load(2))), "in-progress: 2 remediations are in progress, and at most 2 may be");
     }
 
     #[test]
     fn a_very_large_one_runs_alone() {
         let id = Id::from_random(7);
-        let crowd = Crowd { in_progress: 1, exclusive: Some((id, 1_000_001)), same: None };
-        let said = held(&Throttles::default().start(&crowd));
+        let load = SiteLoad { in_progress: 1, exclusive: Some((id, 1_000_001)), same: None };
+        let said = held(&Throttles::default().start(&load));
         assert!(
             said.starts_with("exclusive-above: R-") && said.contains("1000001") && said.contains("1000000"),
             "{said}"
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn the_same_selection_is_left_to_a_person() {
-        let crowd = Crowd { same: Some((Id::from_random(7), Timestamp(0))), ..Crowd::default() };
-        let event = Throttles::default().start(&crowd);
+        let load = SiteLoad { same: Some((Id::from_random(7), Timestamp(0))), ..SiteLoad::default() };
+        let event = Throttles::default().start(&load);
         assert!(matches!(&event, Event::Paused { reason: StopReason::SameSelection { .. } }), "{event:?}");
     }
 
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn the_time_of_the_same_selection_is_given_in_minutes() {
         assert_eq!(Throttles::default().same_selection(), Duration::from_hours(1));
-        let crowd = Crowd { in_progress: 49, ..Crowd::default() };
-        assert_eq!(Throttles::default().room(&crowd), None);
+        let load = SiteLoad { in_progress: 49, ..SiteLoad::default() };
+        assert_eq!(Throttles::default().room(&load), None);
     }
 }

@@ -1,5 +1,5 @@
 //! The event log: one hash chain over the whole site. An event is appended in the transaction that does what it tells of, and
-//! never changes. Appending takes turns, so that the numbers have no gaps: a gap is a deleted event.
+//! never changes. One transaction at a time appends, so that the numbers have no gaps: a gap is a deleted event.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,9 @@ use clawback_model::{
     Actor, Credential, Digest, Event, Link, RemediationId, Timestamp, credential_of, link_hash, with_credential,
 };
 
-use crate::dialect::{Row, Tx};
+use crate::database::dialect::{Row, Tx};
 use crate::error::StoreError;
+use crate::rows::digest;
 use crate::store::Store;
 
 /// One event as it stands in the chain.
@@ -86,7 +87,7 @@ pub(crate) async fn append(
     body: String,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
-    take_turn(tx).await?;
+    lock_chain(tx).await?;
     let last = tx.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
     let (seq, previous) = match last {
         Some(row) => (row.int(0)? + 1, digest(&row, 1, "events", "hash")?),
@@ -119,8 +120,9 @@ pub(crate) async fn append(
     Ok(seq)
 }
 
-/// Waits until no other transaction appends. Always taken after the row of a remediation, so that no two wait for each other.
-pub(crate) async fn take_turn(tx: &mut Tx) -> Result<(), StoreError> {
+/// Locks the chain until the commit: no other transaction appends meanwhile. Always taken after the row of a remediation, so that
+/// no two transactions wait for each other.
+pub(crate) async fn lock_chain(tx: &mut Tx) -> Result<(), StoreError> {
     if let Tx::Postgres(_) = tx {
         // Locks are per database; the number is only ours.
         tx.execute("SELECT pg_advisory_xact_lock(7241306)", &[]).await?;
@@ -139,10 +141,4 @@ fn read(row: &Row) -> Result<Entry, StoreError> {
         previous: digest(row, 6, "events", "previous")?,
     };
     Ok(Entry { link, hash: digest(row, 7, "events", "hash")? })
-}
-
-/// Reads a digest.
-pub(crate) fn digest(row: &Row, column: usize, table: &'static str, name: &'static str) -> Result<Digest, StoreError> {
-    let text = row.text(column)?;
-    text.parse().map_err(|_| StoreError::corrupt(table, name, row.int(0).unwrap_or_default()))
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use clawback_model::Timestamp;
 use sqlx::AssertSqlSafe;
 
-use crate::dialect::{Pool, Tx};
+use crate::database::dialect::{Pool, Tx};
+use crate::database::schema;
 use crate::error::StoreError;
-use crate::schema;
 use crate::store::Store;
 
 /// What the database says of itself.

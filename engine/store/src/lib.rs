@@ -9,79 +9,71 @@
 //!
 //! There is no trait over the two databases and no `sqlx::Any`, which reaches neither `COPY` nor a bulk write inside a
 //! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
-//! where the databases differ (locks in `leases`, bulk writes in `bulk`).
+//! where the databases differ (locks and bulk writes, in `database`).
+//!
+//! Rooms, from the lowest up; a file imports from its own room and from those before it:
+//!
+//! - `database`: the two databases, their schema, transactions, rows and values. On it stand the handle [`Store`], the codecs of
+//!   columns (`rows`), the hash chain (`chain`) and the events of the site (`site_events`).
+//! - `people`: principals, tokens, roles, accounts, sessions, wrong passwords, idempotency keys, refusals.
+//! - `search_index`: the index behind the filters of the history, and the search in it.
+//! - `notifying`: notifications and reminders that are still to be sent.
+//! - `history`: transitions of remediations with all that is written with them; plans, messages, batches, evidence, retention, and
+//!   the Merkle tree over the events.
+//! - `work`: leases, lanes, outcomes, admission, schedules, sweeps, and the limits of mail stores.
+//! - `verify`: whether the history is what was written, as a whole and for one plan.
 
-mod accounts;
-mod admission;
-mod answers;
-mod attempts;
-mod budgets;
-mod bulk;
 mod chain;
-mod dialect;
+mod database;
 mod error;
-mod escape;
-mod evidence;
-mod halts;
 mod health;
 mod history;
-mod leases;
-mod listing;
-mod log;
-mod notices;
-mod outcomes;
-mod plans;
-mod postgres;
-mod principals;
-mod proof;
-mod queue;
-mod refusals;
-mod remediations;
-mod reminders;
-mod retention;
-mod roles;
-mod schedules;
-mod schema;
-mod seats;
-mod sessions;
+mod lease;
+mod notifying;
+mod open;
+mod people;
+mod replay;
+mod rows;
+mod search_index;
+mod site_events;
 mod store;
-mod story;
-mod sweeps;
-mod task;
-mod texts;
 mod verify;
 mod watch;
-mod words;
 mod work;
 
-pub use accounts::Account;
-pub use admission::Admission;
-pub use answers::{Earlier, RequestKey};
-pub use attempts::Wrong;
 pub use chain::Entry;
+pub use database::access::{Access, CONNECTIONS, FEWEST_CONNECTIONS};
+pub use database::task::see_through;
 pub use error::StoreError;
-pub use evidence::{Kept, KeptCursor, KeptMessage};
 pub use health::Health;
-pub use history::{Batch, Cursor, HistoryFilter, MessageFilter, Page};
-pub use leases::Lease;
-pub use log::Proven;
-pub use notices::{Change, Delivery};
-pub use outcomes::BatchSum;
-pub use postgres::Access;
-pub use principals::{Token, TokenTerms};
-pub use proof::PlanProof;
-pub use queue::Queue;
-pub use refusals::Refusal;
-pub use remediations::Filing;
-pub use reminders::DueReminder;
-pub use retention::Expired;
-pub use schedules::{Schedule, Slot, SlotFate, SlotRecord, SlotResult, WantedSchedule};
-pub use schema::{CONNECTIONS, FEWEST_CONNECTIONS};
-pub use seats::Seats;
-pub use sessions::{NewSession, Renewal, Secrets, Session};
+pub use history::batches::Batch;
+pub use history::evidence::{Kept, KeptCursor, KeptMessage};
+pub use history::log::Proven;
+pub use history::messages::MessageFilter;
+pub use history::retention::Expired;
+pub use history::transitions::Filing;
+pub use lease::Lease;
+pub use notifying::notices::{Change, Delivery};
+pub use notifying::reminders::DueReminder;
+pub use people::accounts::Account;
+pub use people::answers::{Earlier, RequestKey};
+pub use people::attempts::Wrong;
+pub use people::refusals::Refusal;
+pub use people::sessions::{NewSession, Renewal, Secrets, Session};
+pub use people::tokens::{Token, TokenTerms};
+pub use search_index::filter::{Cursor, HistoryFilter, Page};
 pub use store::Store;
-pub use sweeps::SweepState;
-pub use task::see_through;
-pub use verify::{Found, Head, InvalidHead, Noted, UNTIL_CLOSED, Verified, VerifyError, WITHOUT_EFFECT};
+pub use verify::columns::{UNTIL_CLOSED, WITHOUT_EFFECT};
+pub use verify::found::{Found, VerifyError};
+pub use verify::head::{Head, InvalidHead, Noted};
+pub use verify::plan_proof::PlanProof;
+pub use verify::verified::Verified;
 pub use watch::Watch;
-pub use work::{Claimed, Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft, Whose};
+pub use work::admission::Admission;
+pub use work::claims::{Claimed, Whose};
+pub use work::lanes::{Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft};
+pub use work::outcomes::BatchSum;
+pub use work::queue::Queue;
+pub use work::schedules::{Schedule, Slot, SlotFate, SlotRecord, SlotResult, WantedSchedule};
+pub use work::seats::Seats;
+pub use work::sweeps::SweepState;

@@ -1,15 +1,7 @@
 //! The handle that everything else is a method of.
 
-use clawback_model::Timestamp;
-
-use crate::dialect::{Pool, Tx};
+use crate::database::dialect::{Pool, Tx};
 use crate::error::StoreError;
-use crate::postgres::Access;
-use crate::principals::{SiteEvent, append};
-use crate::schema;
-
-/// The step of the schema since which events of the site tell of sweeps and schedules.
-const TOLD_SINCE: i64 = 17;
 
 /// The action history. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
@@ -18,33 +10,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to date.
-    pub async fn open(url: &str) -> Result<Self, StoreError> {
-        Self::open_with(url, Access::default()).await
-    }
-
-    /// The same where more is known of the way to a database of PostgreSQL.
-    #[tracing::instrument(name = "store.open", skip_all)]
-    pub async fn open_with(url: &str, access: Access) -> Result<Self, StoreError> {
-        let store = Self { pool: schema::connect(url, access).await? };
-        store.upgrade().await?;
-        store.build_words().await?;
-        Ok(store)
-    }
-
-    /// Brings the schema up to date. A history that is older than the events that tell of sweeps and schedules notes where they
-    /// begin, so that `verify` asks for none before it.
-    async fn upgrade(&self) -> Result<(), StoreError> {
-        if schema::reached(&self.pool).await?.is_some_and(|reached| reached < TOLD_SINCE) {
-            let mut tx = self.write().await?;
-            let last = tx.row("SELECT MAX(recorded_at) FROM events", &[]).await?;
-            if let Some(at) = last.map_or(Ok(None), |row| row.opt_int(0))? {
-                let event = SiteEvent::Upgraded { schema: TOLD_SINCE };
-                append(&mut tx, &event, "automation".into(), Timestamp(at)).await?;
-            }
-            tx.commit().await?;
-        }
-        schema::migrate(&self.pool).await
+    pub(crate) const fn new(pool: Pool) -> Self {
+        Self { pool }
     }
 
     /// Closes every connection; calls after it fail. SQLite folds its write-ahead log into the file.

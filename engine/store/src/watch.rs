@@ -8,7 +8,7 @@ use sqlx::postgres::PgListener;
 use sqlx::{Row as _, Sqlite};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::dialect::{Pool, Tx};
+use crate::database::dialect::{Pool, Tx};
 use crate::error::StoreError;
 use crate::store::Store;
 

@@ -41,7 +41,7 @@ async fn history(database: &Database) {
     let session = NewSession { id, secret, principal: "ida", at: at(6), expires: at(7_000_000), at_provider: true };
     store.begin_session(&session, at(0)).await.unwrap();
     assert!(store.renew_session(&Renewal { id, shown: secret, current: secret, new }, at(7)).await.unwrap());
-    store.settle_session(&id, &new, at(8)).await.unwrap();
+    store.expire_earlier_secret(&id, &new, at(8)).await.unwrap();
     store.take_key("root", "key", &Digest::of(b"request"), at(9), at(0)).await.unwrap();
     let refusal = Refusal {
         at: at(9),

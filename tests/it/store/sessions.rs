@@ -43,10 +43,10 @@ async fn one_request_renews_a_session_and_the_earlier_secret_no_more_once_the_ne
         let second = Digest::of(b"second");
         let lost = Renewal { id, shown: first, current: won[0], new: second };
         assert!(store.renew_session(&lost, Timestamp(30)).await.unwrap());
-        store.settle_session(&id, &won[0], Timestamp(40)).await.unwrap();
+        store.expire_earlier_secret(&id, &won[0], Timestamp(40)).await.unwrap();
         assert_eq!(secrets().await.earlier_until, None, "that one is no longer the newest");
-        store.settle_session(&id, &second, Timestamp(40)).await.unwrap();
-        store.settle_session(&id, &second, Timestamp(50)).await.unwrap();
+        store.expire_earlier_secret(&id, &second, Timestamp(40)).await.unwrap();
+        store.expire_earlier_secret(&id, &second, Timestamp(50)).await.unwrap();
         assert_eq!(secrets().await.earlier_until, Some(Timestamp(40)), "the first use counts");
         let late = Renewal { id, shown: first, current: second, new: Digest::of(b"late") };
         assert!(!store.renew_session(&late, Timestamp(41)).await.unwrap());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::replay::ReplayError;
 use super::*;
 use crate::action::{Action, ActionSource, Severity};
 use crate::event::Origin;
@@ -513,4 +514,21 @@ fn what_has_ended_is_held_by_nothing() {
     }
     let person = Some(StopReason::Person { by: by("ann") });
     assert!(!Remediation { stop: person, ..running() }.is_held() && !running().is_held());
+}
+
+#[test]
+fn a_replay_begins_with_the_submission_and_leads_to_the_same_state() {
+    let history = [Event::PlanningStarted, planned(100, None), Event::Started];
+    let submitted = Event::Submitted { request: request() };
+    let mut replay = Remediation::replay(RemediationId::from_random(9));
+    let early = replay.add(&history[0], Timestamp(0)).unwrap_err();
+    assert_eq!(early, ReplayError::NotSubmitted { event: "planning-started" });
+    assert_eq!(replay.add(&submitted, Timestamp(0)), Ok(&fresh()));
+    for (number, event) in history.iter().enumerate() {
+        assert_eq!(replay.add(event, Timestamp(0)), Ok(&after(&history[..=number])));
+    }
+    let twice = IllegalTransition { status: Status::InProgress, event: "started" };
+    assert_eq!(replay.add(&Event::Started, Timestamp(0)), Err(ReplayError::Illegal(twice)));
+    assert_eq!(replay.end(), Some(after(&history)), "an event that is refused changes nothing");
+    assert_eq!(Remediation::replay(RemediationId::from_random(9)).end(), None);
 }

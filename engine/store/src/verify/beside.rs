@@ -9,9 +9,9 @@ use clawback_model::{
 
 use super::found::{Found, VerifyError};
 use super::site::Facts;
-use crate::dialect::Tx;
-use crate::remediations::parse;
-use crate::words::block;
+use crate::database::dialect::Tx;
+use crate::rows::parse;
+use crate::search_index::block::block;
 
 /// Rows that were compared, by table: what is left over belongs to no remediation.
 #[derive(Default)]

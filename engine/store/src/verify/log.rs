@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use clawback_model::{Checkpoint, Digest, LogEdge, Note, TileAt};
 
 use super::found::{Found, VerifyError};
-use crate::dialect::Tx;
-use crate::log::{size, tile};
+use crate::database::dialect::Tx;
+use crate::history::log::{size, tile};
 
 /// The tree while it grows again from the events.
 pub(super) struct Log {

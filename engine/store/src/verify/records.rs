@@ -1,46 +1,27 @@
-//! Each remediation beside its events: state, votes, batches, targets, outcomes.
+//! Each remediation beside its events: state, votes, counts, batches, and the digests of outcomes and of the parts of the plan.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use clawback_model::{
-    Action, Approval, Digest, Event, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target,
-    Timestamp,
-};
+use clawback_model::{PlanHeader, Remediation, Status, Timestamp};
 
 use super::beside::{Beside, Tally};
 use super::found::{Found, VerifyError};
+use super::plan_proof::read_parts;
 use super::site::Facts;
-use super::{PAGE, Verified};
-use crate::budgets;
-use crate::chain;
-use crate::dialect::{Row, Tx};
-use crate::history::{Batch, read_batch};
-use crate::outcomes::{OUTCOME_COLUMNS, OUTCOME_WIDTH, Span, read_pair, sum};
-use crate::plans::{TARGET_COLUMNS, TARGET_WIDTH};
-use crate::proof::read_parts;
-use crate::remediations::{due, parse, word};
-use crate::story::is_fold;
-use crate::words::{BLOCK, Block, block, stored};
-
-/// What the events of one remediation add up to.
-#[derive(Default)]
-struct Story {
-    fold: Option<Remediation>,
-    /// Who submitted it, and the numbers of that event and of all.
-    actor: String,
-    submitted: i64,
-    events: i64,
-    /// The last request for votes, and when it was made.
-    asked: Option<(Approval, Timestamp)>,
-    /// Number of the event, and the row it must have left.
-    votes: Vec<(i64, [Option<String>; 4], i64)>,
-    batches: Vec<Batch>,
-    planned_at: Timestamp,
-    /// The rows that its starts without a vote must have left.
-    counted: Vec<(String, String, i64, i64, i64)>,
-    cancelled: Option<Digest>,
-}
+use super::story::{Story, read_story};
+use super::targets::check_targets;
+use super::verified::Verified;
+use crate::database::dialect::Tx;
+use crate::history::batches::{Batch, read_batch};
+use crate::history::budgets;
+use crate::history::transitions::due;
+use crate::replay::is_fold;
+use crate::rows::{number as small, parse};
+use crate::search_index::bitmap::BLOCK;
+use crate::search_index::block::{Block, block};
+use crate::search_index::index::stored;
+use crate::work::outcomes::{Span, sum};
 
 /// Checks every remediation.
 pub(super) async fn check_all(
@@ -110,67 +91,6 @@ async fn check_words(tx: &mut Tx, folded: &Block) -> Result<(), VerifyError> {
     let word = differs.cloned().or_else(|| times.then(|| "since and until".to_owned()));
     let first = folded.number * BLOCK;
     word.map_or(Ok(()), |word| Err(Found::Words { word, first, last: first + BLOCK - 1 }.into()))
-}
-
-async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
-    let mut story = Story::default();
-    for entry in chain::of_remediation(tx, id).await? {
-        let (seq, at) = (entry.link.seq, entry.link.at);
-        let unreadable = |detail: String| Found::EventUnreadable { seq, detail };
-        let event: Event = serde_json::from_str(&entry.link.body).map_err(|error| unreadable(error.to_string()))?;
-        story.fold = Some(match (story.fold.take(), &event) {
-            (None, Event::Submitted { request }) => {
-                let parsed = id.parse().map_err(|_| unreadable(format!("`{id}` is no remediation ID")))?;
-                Remediation::submitted(parsed, request.clone(), at)
-            }
-            (Some(known), event) => known.apply(event, at).map_err(|error| Found::EventImpossible {
-                seq,
-                remediation: id.to_owned(),
-                detail: error.to_string(),
-            })?,
-            (None, _) => return Err(Found::RemediationAdded { remediation: id.to_owned() }.into()),
-        });
-        if story.events == 0 {
-            (story.actor, story.submitted) = (entry.link.actor.clone(), seq);
-        }
-        story.events += 1;
-        story.add(seq, at, event);
-    }
-    Ok(story)
-}
-
-impl Story {
-    fn add(&mut self, seq: i64, at: Timestamp, event: Event) {
-        match event {
-            Event::Planned { .. } | Event::VoteRequired { .. } => {
-                if matches!(event, Event::Planned { .. }) {
-                    self.planned_at = at;
-                }
-                let asked = self.fold.as_ref().and_then(|fold| fold.approval.clone());
-                self.asked = asked.map(|asked| (asked, at)).or_else(|| self.asked.take());
-            }
-            Event::Counted { counted } => self.counted.extend(counted.iter().map(|one| budgets::row(one, at))),
-            Event::Voted { vote } => {
-                let texts = [Some(vote.by), Some(word(&vote.decision)), Some(vote.digest.to_string()), vote.comment];
-                self.votes.push((seq, texts, vote.at.0));
-            }
-            Event::BatchStarted { number, first, targets } => {
-                self.batches.push(Batch { number, first, targets, started_at: at, finished: None });
-            }
-            Event::BatchFinished { number, report, outcomes } => {
-                if let Some(batch) = self.batches.iter_mut().find(|batch| batch.number == number) {
-                    batch.finished = Some((at, report, outcomes));
-                }
-            }
-            Event::Cancelled { outcomes, .. } => self.cancelled = Some(outcomes),
-            _ => {}
-        }
-    }
-
-    /// The batch that a target belongs to.
-    fn batch_of(&self, seq: u32) -> Option<&Batch> {
-        self.batches.iter().find(|batch| seq >= batch.first && seq - batch.first < batch.targets)
-    }
 }
 
 async fn check_state(
@@ -313,117 +233,11 @@ async fn name_missing(tx: &mut Tx, fold: &Remediation, batch: &Batch, number: i6
     let end = i64::from(batch.first) + i64::from(batch.targets);
     match tx.row(sql, &[number.into(), batch.first.into(), end.into()]).await? {
         Some(row) => {
-            let seq = crate::plans::number(&row, 0, "targets", "seq")?;
+            let seq = small(&row, 0, "targets", "seq")?;
             Err(Found::OutcomeMissing { remediation: fold.id.to_string(), seq }.into())
         }
         None => Ok(()),
     }
-}
-
-/// One pass over the targets with their outcomes beside them.
-async fn check_targets(
-    tx: &mut Tx,
-    fold: &Remediation,
-    story: &Story,
-    number: i64,
-    seen: &mut Verified,
-    progress: &mut impl FnMut(&Verified),
-) -> Result<(), VerifyError> {
-    let remediation = || fold.id.to_string();
-    let row = tx.row("SELECT remediation, header FROM plans WHERE remediation = $1", &[number.into()]).await?;
-    let row = row.ok_or_else(|| Found::PlanMissing { remediation: remediation() })?;
-    let header: PlanHeader = parse(&row, 1, "plans", "header")?;
-    let mut hasher = PlanHasher::new(&header);
-    let sql = format!(
-        "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS}, t.lane, l.first_seq, l.targets, e.digest FROM targets t \
-         LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
-         LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
-         LEFT JOIN evidence e ON e.remediation = t.remediation AND e.seq = t.seq \
-         WHERE t.remediation = $1 AND t.seq > $2 ORDER BY t.seq LIMIT {PAGE}"
-    );
-    let (mut after, mut outcomes) = (-1, 0_i64);
-    let (mut lanes, mut kept) = (Lanes::default(), 0_i64);
-    let mut last: Option<Target> = None;
-    loop {
-        let rows = tx.rows(sql.clone(), &[number.into(), after.into()]).await?;
-        for row in &rows {
-            lanes.add(fold, row)?;
-            let (target, outcome) = read_pair(row, last.as_ref())?;
-            hasher.add(&target);
-            check_pair(fold, story, &target, outcome.as_ref())?;
-            kept += i64::from(check_evidence(fold, target.seq, outcome.as_ref(), row)?);
-            outcomes += i64::from(outcome.is_some());
-            after = i64::from(target.seq);
-            last = Some(target);
-        }
-        seen.targets += rows.len() as u64;
-        progress(seen);
-        if rows.len() < PAGE as usize {
-            break;
-        }
-    }
-    seen.outcomes += u64::try_from(outcomes).unwrap_or(0);
-    let (found, expected) = (hasher.finish().digest, fold.plan.as_ref().map(|plan| plan.digest).unwrap_or_default());
-    if found != expected {
-        return Err(Found::Plan { remediation: remediation(), expected, found }.into());
-    }
-    for (table, seen, found) in [
-        ("outcomes", outcomes, Found::OutcomesBeyondPlan { remediation: remediation() }),
-        ("lanes", lanes.number, Found::Lane { remediation: remediation(), lane: lanes.number }),
-        ("evidence", kept, Found::EvidenceBeyondPlan { remediation: remediation() }),
-    ] {
-        let sql = format!("SELECT COUNT(*) FROM {table} WHERE remediation = $1");
-        if tx.row(sql, &[number.into()]).await?.map_or(Ok(0), |row| row.int(0))? != seen {
-            return Err(found.into());
-        }
-    }
-    lanes.end(fold, after + 1)?;
-    Ok(())
-}
-
-/// Lanes while the targets go by: they follow each other without gaps, as the targets do.
-#[derive(Default)]
-struct Lanes {
-    /// Lanes begun.
-    number: i64,
-    /// The first target behind the last one.
-    end: i64,
-}
-
-impl Lanes {
-    fn add(&mut self, fold: &Remediation, row: &Row) -> Result<(), VerifyError> {
-        const AT: usize = TARGET_WIDTH + OUTCOME_WIDTH;
-        let (seq, lane) = (row.int(0)?, row.int(AT)?);
-        let (first, targets) = (row.opt_int(AT + 1)?, row.opt_int(AT + 2)?);
-        let differs = || Found::Lane { remediation: fold.id.to_string(), lane }.into();
-        let (Some(first), Some(targets)) = (first, targets) else { return Err(differs()) };
-        if lane == self.number && first == seq && seq == self.end {
-            self.number += 1;
-            self.end = first + targets;
-        }
-        if lane + 1 == self.number && seq < self.end { Ok(()) } else { Err(differs()) }
-    }
-
-    fn end(&self, fold: &Remediation, targets: i64) -> Result<(), Found> {
-        let lane = self.number - 1;
-        if self.end == targets { Ok(()) } else { Err(Found::Lane { remediation: fold.id.to_string(), lane }) }
-    }
-}
-
-/// Whether a message was kept just when its receipt says so; whether there is a row. One that was kept and not deleted after all
-/// has a row alone.
-fn check_evidence(fold: &Remediation, seq: u32, outcome: Option<&Outcome>, row: &Row) -> Result<bool, VerifyError> {
-    let kept = row.opt_text(TARGET_WIDTH + OUTCOME_WIDTH + 3)?;
-    let told = outcome.and_then(|outcome| outcome.receipt.as_ref()?.evidence);
-    let fits = match (&kept, told) {
-        (None, told) => told.is_none(),
-        (Some(kept), Some(told)) => *kept == told.to_string(),
-        (Some(_), None) => {
-            let gone = outcome.is_some_and(|outcome| outcome.kind == OutcomeKind::Succeeded);
-            fold.request.action == Action::HardDelete && !gone
-        }
-    };
-    if fits { Ok(kept.is_some()) } else { Err(Found::Evidence { remediation: fold.id.to_string(), seq }.into()) }
 }
 
 /// The digests of a plan's parts hash to the plan's own; a plan of version 1 has none.
@@ -436,33 +250,4 @@ async fn check_parts(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(),
     });
     let what = "the digests of its plan's parts";
     if is_right { Ok(()) } else { Err(Found::State { remediation: fold.id.to_string(), what }.into()) }
-}
-
-/// Whether a target has an outcome just when the events say so.
-fn check_pair(fold: &Remediation, story: &Story, target: &Target, outcome: Option<&Outcome>) -> Result<(), Found> {
-    let seq = target.seq;
-    let Some(outcome) = outcome else {
-        let ended = matches!(fold.status, Status::Completed | Status::PartiallyCompleted | Status::Cancelled)
-            || (fold.status == Status::Failed && fold.counts.open == 0);
-        let lost = ended || target.not_remediable.is_some();
-        return if lost { Err(Found::OutcomeMissing { remediation: fold.id.to_string(), seq }) } else { Ok(()) };
-    };
-    let told = match (target.not_remediable, outcome.batch) {
-        (Some(reason), _) => {
-            let expected = Outcome {
-                seq,
-                kind: OutcomeKind::NotRemediable,
-                reason,
-                detail: None,
-                receipt: None,
-                batch: None,
-                recorded_at: story.planned_at,
-            };
-            *outcome == expected
-        }
-        // Its digest was compared before; here it must only be the batch that its number falls into.
-        (None, Some(batch)) => story.batch_of(seq).is_some_and(|known| known.number == batch),
-        (None, None) => story.cancelled.is_some() && outcome.kind == OutcomeKind::Cancelled,
-    };
-    if told { Ok(()) } else { Err(Found::OutcomeAdded { remediation: fold.id.to_string(), seq }) }
 }

@@ -1,21 +1,37 @@
 //! Schedules beside the events of the site and their slots: what they run and when they look next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_model::{ScheduleStanding as Standing, Timestamp, Timetable};
 
 use super::found::{Found, VerifyError};
-use super::site::{Scheduled, Site};
-use crate::dialect::Tx;
-use crate::schedules::Schedule;
+use crate::database::dialect::Tx;
+use crate::work::schedules::Schedule;
 
-pub(super) async fn compare(tx: &mut Tx, site: &Site) -> Result<(), VerifyError> {
+/// A schedule as the events of the site tell of it.
+#[derive(Debug)]
+pub(super) struct Scheduled {
+    pub(super) timetable: Timetable,
+    /// Since when it has this timetable.
+    pub(super) since: Timestamp,
+    pub(super) paused_to: Option<Timestamp>,
+    pub(super) removed: bool,
+    /// Its events go back far enough to say since when, and what fell into a pause.
+    pub(super) whole: bool,
+}
+
+/// Compares what the events of the site tell with the rows. `older` is the last event of before they told of schedules.
+pub(super) async fn compare(
+    tx: &mut Tx,
+    by_events: &BTreeMap<String, Scheduled>,
+    older: i64,
+) -> Result<(), VerifyError> {
     let mut known = BTreeSet::new();
-    for schedule in crate::schedules::all(tx).await? {
+    for schedule in crate::work::schedules::all(tx).await? {
         let name = schedule.name.clone();
-        let Some(events) = site.schedules.get(&name) else {
+        let Some(events) = by_events.get(&name) else {
             // Set by a version that noted none; the next change of its timetable notes it.
-            if site.facts.older > 0 {
+            if older > 0 {
                 continue;
             }
             return Err(Found::Timetable { name, what: "timetable" }.into());
@@ -25,7 +41,7 @@ pub(super) async fn compare(tx: &mut Tx, site: &Site) -> Result<(), VerifyError>
             return Err(Found::Timetable { name, what }.into());
         }
     }
-    if let Some(name) = site.schedules.keys().find(|name| !known.contains(*name)) {
+    if let Some(name) = by_events.keys().find(|name| !known.contains(*name)) {
         return Err(Found::Timetable { name: name.clone(), what: "its row" }.into());
     }
     let orphan =

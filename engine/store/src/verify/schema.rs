@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use sqlx::AssertSqlSafe;
 
 use super::found::{Found, VerifyError};
-use crate::dialect::{Pool, Tx};
+use crate::database::dialect::{Pool, Tx};
+use crate::database::schema;
 use crate::error::StoreError;
-use crate::schema;
 use crate::store::Store;
 
 /// What there is, by its kind and name, and how it is made.

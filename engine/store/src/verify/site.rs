@@ -5,25 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use clawback_model::{Digest, Halt, Link, PendingRoles, Principal, Role, Sweep, SweepEnd, Timestamp, Timetable};
 
 use super::found::{Found, VerifyError};
-use crate::dialect::Tx;
-use crate::halts;
-use crate::principals::{COLUMNS, SiteEvent, read, scope};
-use crate::remediations::json;
+use super::schedules::{self, Scheduled};
+use crate::database::dialect::Tx;
+use crate::history::halts;
+use crate::people::principals::{COLUMNS, read};
+use crate::people::tokens::scope;
+use crate::rows::json;
+use crate::site_events::SiteEvent;
 
 /// Digest, created, expires, revoked, scope, who made it.
 type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>, String);
-
-/// A schedule as the events of the site tell of it.
-#[derive(Debug)]
-pub(super) struct Scheduled {
-    pub(super) timetable: Timetable,
-    /// Since when it has this timetable.
-    pub(super) since: Timestamp,
-    pub(super) paused_to: Option<Timestamp>,
-    pub(super) removed: bool,
-    /// Its events go back far enough to say since when, and what fell into a pause.
-    pub(super) whole: bool,
-}
 
 /// A session in the table; whose it is, begun, expires, at a provider.
 type Session = (String, i64, i64, bool);
@@ -63,7 +54,7 @@ pub(super) struct Site {
     /// Sweeps that ended, by the first remediation.
     swept: BTreeMap<String, SweepEnd>,
     halt: Option<Halt>,
-    pub(super) schedules: BTreeMap<String, Scheduled>,
+    schedules: BTreeMap<String, Scheduled>,
     /// Sessions in the table that no event has begun yet, by their digest. Those that are over have left the table.
     sessions: BTreeMap<String, Session>,
     pub(super) facts: Facts,
@@ -179,7 +170,7 @@ impl Site {
     /// Compares it with the tables. Gives what it says of remediations.
     pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<Facts, VerifyError> {
         self.compare_schedules(tx).await?;
-        super::schedules::compare(tx, &self).await?;
+        schedules::compare(tx, &self.schedules, self.facts.older).await?;
         if let Some((_, (principal, ..))) = self.sessions.pop_first() {
             return Err(Found::Session { principal }.into());
         }

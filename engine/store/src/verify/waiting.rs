@@ -6,7 +6,7 @@ use std::time::Duration;
 use clawback_model::Timestamp;
 
 use super::found::{Found, VerifyError};
-use crate::dialect::Tx;
+use crate::database::dialect::Tx;
 use crate::error::StoreError;
 
 /// Waits and leases are seconds to hours; a day leaves room for what a store asks for and for clocks that differ.
@@ -41,7 +41,7 @@ pub(super) async fn check(tx: &mut Tx, now: Timestamp) -> Result<(), VerifyError
     let sql = "SELECT id, due_at FROM remediations WHERE due_at > $1 AND status <> 'pending-approval' LIMIT 1";
     put_off(tx, sql.to_owned(), latest, ("remediations", "due_at")).await?;
     for row in tx.rows("SELECT first_id, sweep, next_at FROM sweeps WHERE next_at > $1", &[latest.into()]).await? {
-        let sweep: clawback_model::Sweep = crate::remediations::parse(&row, 1, "sweeps", "sweep")?;
+        let sweep: clawback_model::Sweep = crate::rows::parse(&row, 1, "sweeps", "sweep")?;
         let until = row.time(2)?;
         if until > latest.plus(sweep.every) {
             return Err(Found::PutOff { table: "sweeps", column: "next_at", row: row.string(0)?, until }.into());
@@ -62,6 +62,6 @@ async fn put_off(
     }
 }
 
-fn found(row: &crate::dialect::Row, table: &'static str, column: &'static str) -> Result<Found, StoreError> {
+fn found(row: &crate::database::dialect::Row, table: &'static str, column: &'static str) -> Result<Found, StoreError> {
     Ok(Found::PutOff { table, column, row: row.string(0)?, until: row.time(1)? })
 }

@@ -1,0 +1,42 @@
+//! The way to a SQLite file: one writer, some readers, and a file that is its owner's alone.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::access::ACQUIRE;
+use super::dialect::Pool;
+use crate::error::StoreError;
+
+/// How long a writer of SQLite waits for another process.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Readers of SQLite; they share the disk, so more would only queue there.
+const READERS: u32 = 5;
+
+/// Connects, and creates the file where there is none.
+pub(crate) async fn connect(path: &Path) -> Result<Pool, StoreError> {
+    create_private(path).map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
+    clawback_files::check_policy(path)?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY);
+    let pool = |most| SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE).idle_timeout(None);
+    let writer = pool(1).connect_with(options.clone()).await?;
+    let readers = pool(READERS).connect_with(options).await?;
+    Ok(Pool::Sqlite { writer, readers })
+}
+
+/// The history names people and their mail: the file is its owner's alone, and SQLite gives its companions the same rights.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}

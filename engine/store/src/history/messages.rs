@@ -1,0 +1,96 @@
+//! The messages of a remediation with their outcomes.
+
+use clawback_model::{Outcome, OutcomeKind, Reason, RemediationId, Target};
+
+use super::message_rows::{OUTCOME_COLUMNS, TARGET_COLUMNS, read_pair};
+use crate::database::dialect::{Row, Value};
+use crate::error::StoreError;
+use crate::rows::number_of;
+use crate::store::Store;
+
+/// Which messages of a remediation to list. Every condition that is set must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageFilter {
+    /// What became of it: any of these, where none stands for a message without an outcome; empty for any at all.
+    pub outcomes: Vec<Option<OutcomeKind>>,
+    /// Why: any of these; empty for any at all.
+    pub reasons: Vec<Reason>,
+    /// Its mailbox.
+    pub mailbox: Option<String>,
+}
+
+impl Store {
+    /// The messages of a remediation with their outcomes, in their order, behind number `after`.
+    #[tracing::instrument(name = "store.messages", skip_all, fields(remediation.id = %id))]
+    pub async fn messages(
+        &self,
+        id: &RemediationId,
+        after: Option<u32>,
+        most: u32,
+    ) -> Result<Vec<(Target, Option<Outcome>)>, StoreError> {
+        self.messages_like(id, &MessageFilter::default(), after, most).await
+    }
+
+    /// Those of them that the filter lets through.
+    #[tracing::instrument(name = "store.messages.like", skip_all, fields(remediation.id = %id))]
+    pub async fn messages_like(
+        &self,
+        id: &RemediationId,
+        filter: &MessageFilter,
+        after: Option<u32>,
+        most: u32,
+    ) -> Result<Vec<(Target, Option<Outcome>)>, StoreError> {
+        let mut tx = self.read().await?;
+        let after = after.map_or(-1, i64::from);
+        let mut values: Vec<Value<'_>> = vec![number_of(&mut tx, id).await?.into(), after.into(), most.into()];
+        let mut place = |value| {
+            values.push(value);
+            format!("${}", values.len())
+        };
+        let mut conditions = Vec::new();
+        if !filter.outcomes.is_empty() {
+            let asked = filter.outcomes.iter().map(|kind| match kind {
+                Some(kind) => format!("o.kind = {}", place(kind.as_str().into())),
+                None => "o.kind IS NULL".to_owned(),
+            });
+            conditions.push(format!("AND ({}) ", asked.collect::<Vec<_>>().join(" OR ")));
+        }
+        if !filter.reasons.is_empty() {
+            let asked = filter.reasons.iter().map(|reason| place(reason.as_str().into()));
+            conditions.push(format!("AND o.reason IN ({}) ", asked.collect::<Vec<_>>().join(", ")));
+        }
+        if let Some(mailbox) = &filter.mailbox {
+            conditions.push(format!("AND l.mailbox = {} ", place(mailbox.into())));
+        }
+        let sql = format!(
+            "SELECT {TARGET_COLUMNS}, {OUTCOME_COLUMNS} FROM targets t \
+             LEFT JOIN lanes l ON l.remediation = t.remediation AND l.lane = t.lane \
+             LEFT JOIN outcomes o ON o.remediation = t.remediation AND o.seq = t.seq \
+             WHERE t.remediation = $1 AND t.seq > $2 {}ORDER BY t.seq LIMIT $3",
+            conditions.concat()
+        );
+        read_pairs(&tx.rows(sql, &values).await?)
+    }
+
+    /// The messages whose outcome is of one kind: what an undo or a retry starts from.
+    #[tracing::instrument(name = "store.outcomes.former", skip_all, fields(remediation.id = %id))]
+    pub async fn former_outcomes(
+        &self,
+        id: &RemediationId,
+        kind: OutcomeKind,
+        after: Option<u32>,
+        most: u32,
+    ) -> Result<Vec<(Target, Outcome)>, StoreError> {
+        let filter = MessageFilter { outcomes: vec![Some(kind)], ..MessageFilter::default() };
+        let pairs = self.messages_like(id, &filter, after, most).await?;
+        Ok(pairs.into_iter().filter_map(|(target, outcome)| Some((target, outcome?))).collect())
+    }
+}
+
+fn read_pairs(rows: &[Row]) -> Result<Vec<(Target, Option<Outcome>)>, StoreError> {
+    let mut pairs: Vec<(Target, Option<Outcome>)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        pairs.push(read_pair(row, pairs.last().map(|(target, _)| target))?);
+    }
+    Ok(pairs)
+}

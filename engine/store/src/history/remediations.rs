@@ -1,0 +1,143 @@
+//! Remediations, with their alerts and investigations. An event is decided on the state as it is inside the transaction that
+//! records it.
+
+use std::collections::BTreeMap;
+
+use clawback_model::{
+    Actor, Alert, AlertId, ApprovalId, Event, Investigation, InvestigationId, Remediation, RemediationId, Timestamp,
+};
+use serde::de::DeserializeOwned;
+
+use super::locking::lock;
+use super::transitions::{Filing, file, write};
+use crate::database::dialect::{Tx, Value};
+use crate::error::StoreError;
+use crate::lease::Lease;
+use crate::rows::{parse, places, state};
+use crate::store::Store;
+
+impl Store {
+    /// Writes a new remediation with everything that begins with it.
+    #[tracing::instrument(name = "store.remediations.file", skip_all, fields(remediation.id = %filing.remediation.id))]
+    pub async fn file(&self, filing: &Filing) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        file(&mut tx, filing).await?;
+        tx.commit().await
+    }
+
+    /// A remediation by its ID.
+    #[tracing::instrument(name = "store.remediations.load", skip_all, fields(remediation.id = %id))]
+    pub async fn load(&self, id: &RemediationId) -> Result<Remediation, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, state FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
+        state(&row.ok_or_else(|| StoreError::not_found("remediation", id))?, 1)
+    }
+
+    /// The remediation that an approval belongs to, also while nothing has been asked yet.
+    #[tracing::instrument(name = "store.remediations.by_approval", skip_all)]
+    pub async fn by_approval(&self, id: &ApprovalId) -> Result<Remediation, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, state FROM remediations WHERE approval_id = $1", &[id.as_str().into()]).await?;
+        state(&row.ok_or_else(|| StoreError::not_found("approval", id))?, 1)
+    }
+
+    /// The undos of a remediation, oldest first.
+    #[tracing::instrument(name = "store.remediations.undos", skip_all, fields(remediation.id = %of))]
+    pub async fn undos(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
+        let sql = "SELECT id, state FROM remediations WHERE follows = $1 AND action = 'restore' ORDER BY number";
+        let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
+        rows.iter().map(|row| state(row, 1)).collect()
+    }
+
+    /// An alert by its ID.
+    #[tracing::instrument(name = "store.alerts.load", skip_all)]
+    pub async fn alert(&self, id: &AlertId) -> Result<Alert, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, body FROM alerts WHERE id = $1", &[id.as_str().into()]).await?;
+        parse(&row.ok_or_else(|| StoreError::not_found("alert", id))?, 1, "alerts", "body")
+    }
+
+    /// An investigation by its ID.
+    #[tracing::instrument(name = "store.investigations.load", skip_all)]
+    pub async fn investigation(&self, id: &InvestigationId) -> Result<Investigation, StoreError> {
+        let mut tx = self.read().await?;
+        let row = tx.row("SELECT id, body FROM investigations WHERE id = $1", &[id.as_str().into()]).await?;
+        parse(&row.ok_or_else(|| StoreError::not_found("investigation", id))?, 1, "investigations", "body")
+    }
+
+    /// The alert of each of these, in their order.
+    #[tracing::instrument(name = "store.alerts.of", skip_all)]
+    pub async fn alerts_of(&self, remediations: &[Remediation]) -> Result<Vec<Alert>, StoreError> {
+        let ids: Vec<&str> = remediations.iter().map(|one| one.request.alert_id.as_str()).collect();
+        bodies(&mut self.read().await?, "alerts", "alert", &ids).await
+    }
+
+    /// The investigation of each of these, in their order.
+    #[tracing::instrument(name = "store.investigations.of", skip_all)]
+    pub async fn investigations_of(&self, remediations: &[Remediation]) -> Result<Vec<Investigation>, StoreError> {
+        let ids: Vec<&str> = remediations.iter().map(|one| one.request.investigation_id.as_str()).collect();
+        bodies(&mut self.read().await?, "investigations", "investigation", &ids).await
+    }
+
+    /// Records an event that was decided before. The model refuses it if it no longer fits.
+    pub async fn record(
+        &self,
+        id: &RemediationId,
+        lease: Option<&Lease>,
+        actor: impl Into<Actor<'_>>,
+        event: &Event,
+        at: Timestamp,
+    ) -> Result<Remediation, StoreError> {
+        let actor = actor.into();
+        self.record_if(id, lease, actor, at, |_| Ok(event.clone())).await
+    }
+
+    /// Decides on the freshly read state and records the event, in one transaction: between the two nobody else acts.
+    #[tracing::instrument(name = "store.remediations.record", skip_all, fields(remediation.id = %id))]
+    pub async fn record_if<E: From<StoreError>>(
+        &self,
+        id: &RemediationId,
+        lease: Option<&Lease>,
+        actor: impl Into<Actor<'_>>,
+        at: Timestamp,
+        decide: impl FnOnce(&Remediation) -> Result<Event, E>,
+    ) -> Result<Remediation, E> {
+        let actor = actor.into();
+        let mut tx = self.write().await?;
+        let decided = async {
+            let locked = lock(&mut tx, id, lease).await?;
+            let event = decide(&locked.remediation)?;
+            Ok::<_, E>(write(&mut tx, locked, actor, &event, at).await?)
+        };
+        match decided.await {
+            Ok(next) => {
+                tx.commit().await?;
+                Ok(next.remediation)
+            }
+            Err(refused) => {
+                // Left to itself, the row would stay locked until the pool comes to it, and claims would pass it over.
+                tx.roll_back().await?;
+                Err(refused)
+            }
+        }
+    }
+}
+
+/// The records of a table with these IDs, in their order.
+async fn bodies<T: DeserializeOwned + Clone>(
+    tx: &mut Tx,
+    table: &'static str,
+    kind: &'static str,
+    ids: &[&str],
+) -> Result<Vec<T>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT id, body FROM {table} WHERE id IN {}", places(1, ids.len()));
+    let values: Vec<Value<'_>> = ids.iter().map(|id| (*id).into()).collect();
+    let mut found = BTreeMap::new();
+    for row in tx.rows(sql, &values).await? {
+        found.insert(row.string(0)?, parse(&row, 1, table, "body")?);
+    }
+    ids.iter().map(|id| found.get(*id).cloned().ok_or_else(|| StoreError::not_found(kind, id))).collect()
+}

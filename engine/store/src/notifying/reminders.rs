@@ -1,0 +1,87 @@
+//! Reminders: a row for each plan that waits for votes and of which somebody will be told again. It is written and removed with
+//! the change of status, in its transaction. Whoever takes one puts it off for a while, tells, and only then moves it on: so of
+//! all nodes one tells, and one that dies in between leaves it to another.
+
+use clawback_model::{Remediation, Reminder, Status, Timestamp};
+
+use crate::database::dialect::Tx;
+use crate::error::StoreError;
+use crate::rows::state;
+use crate::store::Store;
+
+/// A reminder that was taken.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueReminder {
+    /// What waits.
+    pub remediation: Remediation,
+    /// Whom to tell.
+    pub reminder: Reminder,
+    /// How many are told with it.
+    told: usize,
+    version: i64,
+}
+
+impl Store {
+    /// Takes the reminder that has been due longest; it is due again at `again` unless [`Store::reminded`] is called.
+    #[tracing::instrument(name = "store.reminders.take", skip_all)]
+    pub async fn take_reminder(&self, now: Timestamp, again: Timestamp) -> Result<Option<DueReminder>, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "SELECT x.told, x.version, r.state, r.id FROM reminders x JOIN remediations r ON r.id = x.remediation_id \
+                   WHERE x.next_at <= $1 ORDER BY x.next_at, x.remediation_id LIMIT 1";
+        let Some(row) = tx.row(sql, &[now.into()]).await? else { return Ok(None) };
+        let (told, version, remediation) = (row.int(0)?, row.int(1)?, state(&row, 2)?);
+        let already = usize::try_from(told).map_err(|_| StoreError::corrupt("reminders", "told", &remediation.id))?;
+        let id = remediation.id.as_str();
+        let due = remediation.approval.as_ref().and_then(|approval| approval.due_reminder(already, now));
+        let Some((reminder, told)) = due else {
+            // Its deadline has passed: the remediation expires, and there is nobody left to remind.
+            remove(&mut tx, id).await?;
+            tx.commit().await?;
+            return Ok(None);
+        };
+        let sql = "UPDATE reminders SET next_at = $1, version = version + 1 WHERE remediation_id = $2 AND version = $3";
+        let touched = tx.execute(sql, &[again.into(), id.into(), version.into()]).await?;
+        tx.commit().await?;
+        let taken = DueReminder { remediation, reminder, told, version: version + 1 };
+        Ok((touched == 1).then_some(taken))
+    }
+
+    /// Those it is for were told: the next one is due in its time.
+    #[tracing::instrument(name = "store.reminders.done", skip_all, fields(remediation.id = %due.remediation.id))]
+    pub async fn reminded(&self, due: &DueReminder) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let approval = due.remediation.approval.as_ref();
+        let values = [due.remediation.id.as_str().into(), due.version.into()];
+        if let Some(next) = approval.and_then(|approval| approval.next_reminder(due.told)) {
+            let told = i64::try_from(due.told).unwrap_or(i64::MAX);
+            let sql = "UPDATE reminders SET told = $3, next_at = $4, version = version + 1 \
+                       WHERE remediation_id = $1 AND version = $2";
+            let [id, version] = values;
+            tx.execute(sql, &[id, version, told.into(), next.into()]).await?;
+        } else {
+            let sql = "DELETE FROM reminders WHERE remediation_id = $1 AND version = $2";
+            tx.execute(sql, &values).await?;
+        }
+        tx.commit().await
+    }
+}
+
+/// A remediation has changed: one that begins to wait gets its row, one that waits no more loses it.
+pub(crate) async fn changed(tx: &mut Tx, before: &Remediation, after: &Remediation) -> Result<(), StoreError> {
+    let waits = |remediation: &Remediation| remediation.status == Status::PendingApproval;
+    if waits(before) == waits(after) {
+        return Ok(());
+    }
+    remove(tx, after.id.as_str()).await?;
+    let first = after.approval.as_ref().filter(|_| waits(after)).and_then(|approval| approval.next_reminder(0));
+    if let Some(first) = first {
+        let sql = "INSERT INTO reminders (remediation_id, told, next_at, version) VALUES ($1, 0, $2, 1)";
+        tx.execute(sql, &[after.id.as_str().into(), first.into()]).await?;
+    }
+    Ok(())
+}
+
+async fn remove(tx: &mut Tx, id: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM reminders WHERE remediation_id = $1", &[id.into()]).await?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Local accounts and the identities of an identity provider: who a principal is when they sign in. Passwords come in as
+//! hashes; comparing them is the caller's.
+
+use clawback_model::{Actor, Digest, PendingRoles, Principal, PrincipalKind, Role, Timestamp};
+
+use super::principals::{COLUMNS, put_principal, read};
+use super::roles;
+use super::tokens::{TokenTerms, put_token};
+use crate::database::dialect::Tx;
+use crate::error::StoreError;
+use crate::site_events::{SiteEvent, append};
+use crate::store::Store;
+
+/// A local account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Who signs in with it.
+    pub principal: Principal,
+    /// Argon2id hash in PHC form.
+    pub password: String,
+}
+
+impl Store {
+    /// Sets the password of a principal, and ends what was signed in with the old one. It is the owner's own if they set it by a
+    /// credential of their own.
+    #[tracing::instrument(name = "store.accounts.password", skip_all)]
+    pub async fn set_password(
+        &self,
+        principal: &str,
+        hash: &str,
+        actor: impl Into<Actor<'_>>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let actor = actor.into();
+        let mut tx = self.write().await?;
+        put_password(&mut tx, principal, hash, (actor, actor.issues_as(principal)), at).await?;
+        tx.commit().await
+    }
+
+    /// Sets the password of whoever has shown that they know the one before, with a token if they ask for one: both are their own from
+    /// now on, whoever set that. If it was another, and a `second` administrator is asked for, what decides waits for one; gives what
+    /// waits.
+    #[tracing::instrument(name = "store.accounts.take_over", skip_all)]
+    pub async fn take_over(
+        &self,
+        who: &Principal,
+        hash: &str,
+        token: Option<(&Digest, TokenTerms<'_>)>,
+        second: bool,
+        at: Timestamp,
+    ) -> Result<Option<PendingRoles>, StoreError> {
+        let own = (who.into(), who.name.as_str());
+        let mut tx = self.write().await?;
+        let pending = match who.own_credential("take over") {
+            Err(unowned) if second => roles::suspend(&mut tx, who, unowned.issued_by(), at).await?,
+            _ => None,
+        };
+        put_password(&mut tx, &who.name, hash, own, at).await?;
+        if let Some((secret, terms)) = token {
+            put_token(&mut tx, &who.name, secret, terms, own, at).await?;
+        }
+        tx.commit().await?;
+        Ok(pending)
+    }
+
+    /// The account of a principal, if they have one.
+    #[tracing::instrument(name = "store.accounts.find", skip_all)]
+    pub async fn account(&self, principal: &str) -> Result<Option<Account>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS}, a.password FROM accounts a JOIN principals p ON p.name = a.principal \
+             WHERE a.principal = $1"
+        );
+        let Some(row) = self.read().await?.row(sql, &[principal.into()]).await? else { return Ok(None) };
+        Ok(Some(Account { principal: read(&row)?, password: row.string(6)? }))
+    }
+
+    /// Whether anybody has a password.
+    #[tracing::instrument(name = "store.accounts.any", skip_all)]
+    pub async fn has_accounts(&self) -> Result<bool, StoreError> {
+        Ok(self.read().await?.row("SELECT principal FROM accounts LIMIT 1", &[]).await?.is_some())
+    }
+
+    /// The principal of an identity, with the roles that the provider says they have now. One who is new is added; a name
+    /// that another principal has is refused, so that nobody becomes somebody else by what a provider calls them.
+    #[tracing::instrument(name = "store.identities.sign_in", skip_all)]
+    pub async fn principal_of_identity(
+        &self,
+        issuer: &str,
+        subject: &str,
+        name: &str,
+        roles: &[Role],
+        at: Timestamp,
+    ) -> Result<Principal, StoreError> {
+        let mut tx = self.write().await?;
+        let sql = format!(
+            "SELECT {COLUMNS} FROM identities i JOIN principals p ON p.name = i.principal \
+             WHERE i.issuer = $1 AND i.subject = $2"
+        );
+        let row = tx.row(sql, &[issuer.into(), subject.into()]).await?;
+        let principal = match row.as_ref().map(read).transpose()? {
+            Some(known) if known.roles == roles => return Ok(known),
+            Some(known) => {
+                roles::give(&mut tx, &known.name, roles, issuer.into(), at).await?;
+                Principal { roles: roles.to_vec(), pending: None, ..known }
+            }
+            None => link(&mut tx, issuer, subject, name, roles, at).await?,
+        };
+        tx.commit().await?;
+        Ok(principal)
+    }
+}
+
+async fn put_password(
+    tx: &mut Tx,
+    principal: &str,
+    hash: &str,
+    (actor, password_by): (Actor<'_>, &str),
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if tx.row("SELECT name FROM principals WHERE name = $1", &[principal.into()]).await?.is_none() {
+        return Err(StoreError::not_found("principal", principal));
+    }
+    let sql = "INSERT INTO accounts (principal, password, changed_at, password_by) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (principal) DO UPDATE SET password = $2, changed_at = $3, password_by = $4";
+    tx.execute(sql, &[principal.into(), hash.into(), at.into(), password_by.into()]).await?;
+    let name = Digest::of(principal.as_bytes());
+    tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;
+    tx.execute("DELETE FROM sessions WHERE principal = $1", &[principal.into()]).await?;
+    if password_by == principal {
+        roles::mark_own(tx, principal).await?;
+    }
+    // The digest of the hash, so that one written into the table by hand shows.
+    let event = SiteEvent::PasswordSet {
+        principal: principal.to_owned(),
+        digest: Digest::of(hash.as_bytes()),
+        password_by: Some(password_by.to_owned()),
+    };
+    append(tx, &event, actor, at).await.map(drop)
+}
+
+/// Adds a principal who comes from an identity provider.
+async fn link(
+    tx: &mut Tx,
+    issuer: &str,
+    subject: &str,
+    name: &str,
+    roles: &[Role],
+    at: Timestamp,
+) -> Result<Principal, StoreError> {
+    let principal = Principal::new(name, PrincipalKind::Person, roles.to_vec());
+    put_principal(tx, &principal, issuer.into(), at).await?;
+    let sql = "INSERT INTO identities (issuer, subject, principal) VALUES ($1, $2, $3)";
+    tx.execute(sql, &[issuer.into(), subject.into(), name.into()]).await?;
+    roles::mark_own(tx, name).await?;
+    let linked = SiteEvent::IdentityLinked {
+        principal: name.to_owned(),
+        issuer: issuer.to_owned(),
+        subject: subject.to_owned(),
+    };
+    append(tx, &linked, issuer.into(), at).await?;
+    Ok(principal)
+}

@@ -1,0 +1,59 @@
+//! Nodes: one row each, which says until when it lives.
+
+use clawback_model::Timestamp;
+
+use crate::error::StoreError;
+use crate::store::Store;
+
+/// Nodes that are forgotten at once.
+const FORGOTTEN: i64 = 100;
+
+impl Store {
+    /// Says that a node lives until `until`: one row per node, so that heartbeats never wait for bulk writes.
+    #[tracing::instrument(name = "store.nodes.alive", skip_all, fields(node.id = node))]
+    pub async fn node_alive(&self, node: &str, until: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        let sql = "INSERT INTO nodes (id, alive_until) VALUES ($1, $2) \
+                   ON CONFLICT (id) DO UPDATE SET alive_until = excluded.alive_until";
+        tx.execute(sql, &[node.into(), until.into()]).await?;
+        tx.commit().await
+    }
+
+    /// Every node that was ever seen, and until when it said it would live.
+    #[tracing::instrument(name = "store.nodes", skip_all)]
+    pub async fn nodes(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let rows = self.read().await?.rows("SELECT id, alive_until FROM nodes ORDER BY id", &[]).await?;
+        rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
+    }
+
+    /// Forgets nodes that have been silent since `before`, which hold nothing any more: a few at a time. One that wakes up
+    /// all the same says again that it lives.
+    #[tracing::instrument(name = "store.nodes.forget", skip_all)]
+    pub async fn forget_nodes(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let sql = "SELECT id FROM nodes n WHERE alive_until < $1 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.node = n.id) \
+                   ORDER BY id LIMIT $2";
+        // Looked at before anything is locked: most of the time there is nothing to forget.
+        let silent = self.read().await?.rows(sql, &[before.into(), FORGOTTEN.into()]).await?;
+        if silent.is_empty() {
+            return Ok(0);
+        }
+        let mut tx = self.write().await?;
+        let mut forgotten = 0;
+        for row in silent {
+            let sql = "DELETE FROM nodes WHERE id = $1 AND alive_until < $2";
+            forgotten += tx.execute(sql, &[row.string(0)?.into(), before.into()]).await?;
+        }
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+
+    /// Gives back what a node holds, and forgets the node.
+    #[tracing::instrument(name = "store.nodes.leave", skip_all, fields(node.id = node))]
+    pub async fn node_leaves(&self, node: &str) -> Result<(), StoreError> {
+        let mut tx = self.write().await?;
+        for sql in ["UPDATE work SET node = NULL WHERE node = $1", "DELETE FROM nodes WHERE id = $1"] {
+            tx.execute(sql, &[node.into()]).await?;
+        }
+        tx.commit().await
+    }
+}
