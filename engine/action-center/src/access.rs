@@ -112,7 +112,9 @@ pub(crate) async fn authenticate(State(center): State<Center>, mut request: Requ
             }
             response
         }
-        Err(Outside { over: Some(session), .. }) if aim.is_page() => once_more(&center, &session, &aim, &headers).await,
+        Err(Outside { expired: Some(session), .. }) if aim.is_page() => {
+            once_more(&center, &session, &aim, &headers).await
+        }
         Err(Outside { problem, .. }) if problem.code == SIGNED_OUT && !aim.is_api() => to_sign_in(&aim),
         Err(Outside { problem, who, .. }) if problem.status == 401 => {
             let answer = refuse(&center, who.as_deref(), &aim, problem).await;
@@ -193,14 +195,14 @@ fn elsewhere() -> Problem {
 struct Outside {
     /// Who it is, if that is known all the same.
     who: Option<String>,
-    /// Their session from the identity provider, which is over by its age alone.
-    over: Option<Digest>,
+    /// Their session from the identity provider, which has expired by its age alone.
+    expired: Option<Digest>,
     problem: Problem,
 }
 
 impl<E: Into<Problem>> From<E> for Outside {
     fn from(error: E) -> Self {
-        Self { who: None, over: None, problem: error.into() }
+        Self { who: None, expired: None, problem: error.into() }
     }
 }
 
@@ -216,8 +218,8 @@ async fn by_session(center: &Center, headers: &HeaderMap) -> Result<(Caller, Opt
             let detail = "sign in, or send a token: `authorization: Bearer cbk_…` (`clawback principals token NAME`)";
             Err(Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail).into())
         }
-        Found::Void => Err(Problem::unauthenticated().into()),
-        Found::Over(session) => Err(Outside { over: Some(session), ..Problem::unauthenticated().into() }),
+        Found::Invalid => Err(Problem::unauthenticated().into()),
+        Found::Expired(session) => Err(Outside { expired: Some(session), ..Problem::unauthenticated().into() }),
         Found::Replayed { principal } => {
             let detail = "a cookie that was replaced is used again: somebody else may have it, so the session has ended; sign in again";
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "replaced-cookie", detail);

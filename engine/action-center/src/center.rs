@@ -23,7 +23,7 @@ use crate::password::Turns;
 use crate::problem::Problem;
 use crate::refusal::Refusals;
 use crate::server::Bounds;
-use crate::session::Uses;
+use crate::uses::Uses;
 use crate::{access, api, attempts, headers, idempotency, pages, refusal, server};
 
 /// Largest body: a hundred picked messages are far below it.

@@ -11,8 +11,9 @@ use clawback_model::{Rate, Timestamp, visible_line};
 use clawback_store::Refusal;
 
 use crate::center::Center;
+use crate::error_chain::chain;
 use crate::limiter::Limiter;
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 use crate::source::Source;
 
 /// Longest text that is kept of a request or a reason.

@@ -22,7 +22,7 @@ use crate::problem::Problem;
 use crate::refusal::Refused;
 use crate::session::Place;
 use crate::source::Source;
-use crate::{refusal, session};
+use crate::{pending_sign_in, refusal, session};
 
 /// Largest form that a stranger may send.
 pub(super) const LARGEST_FORM: usize = 16 << 10;
@@ -116,8 +116,8 @@ async fn sign_in(
 
 pub(crate) async fn to_provider(State(center): State<Center>, Asked(query): Asked) -> Shown {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
-    let (url, errand) = oidc.begin(local(query.get("next"))).await?;
-    Ok(([(header::SET_COOKIE, session::keep_errand(&center, &errand))], Redirect::to(&url)).into_response())
+    let (url, pending) = oidc.begin(local(query.get("next"))).await?;
+    Ok(([(header::SET_COOKIE, pending_sign_in::keep(&center, &pending))], Redirect::to(&url)).into_response())
 }
 
 /// Takes back whom the identity provider has signed in.
@@ -128,7 +128,7 @@ pub(crate) async fn from_provider(
     headers: HeaderMap,
 ) -> Shown {
     let came_back = take_back(&center, &query, &headers).await;
-    let forget = session::forget_errand(&center);
+    let forget = pending_sign_in::forget(&center);
     match came_back {
         Ok(Returned { principal, lasts, next }) => {
             let cookie = session::begin(&center, &principal, Place::Provider(lasts)).await?;
@@ -156,14 +156,14 @@ struct Returned {
 async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<Returned, Problem> {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
     let refused = |said: String| Problem::from(OidcError::Answer(said));
-    let errand =
-        session::errand(center, headers).ok_or_else(|| refused("this browser did not ask for it".to_owned()))?;
+    let pending =
+        pending_sign_in::find(center, headers).ok_or_else(|| refused("this browser did not ask for it".to_owned()))?;
     if let Some(error) = query.filled("error") {
         let said = query.filled("error_description").unwrap_or(error);
         return Err(refused(format!("it says `{}`", visible_line(said, LONGEST_ANSWER))));
     }
-    let next = errand.next.clone();
-    let identity = oidc.finish(errand, query.get("code"), query.get("state")).await?;
+    let next = pending.next.clone();
+    let identity = oidc.finish(pending, query.get("code"), query.get("state")).await?;
     let history = &center.site().history;
     let Identity { issuer, subject, name, roles } = &identity;
     let principal = history.principal_of_identity(issuer, subject, name, roles, center.now()).await.map_err(
