@@ -3,7 +3,7 @@
 //! Strangers are counted apart from browsers in which the owner of the name has signed in before, so that whoever knows a name
 //! cannot keep its owner out:
 //!
-//! - each address, over all names: [`BY_ADDRESS`], counted before anything is looked at;
+//! - each address, over all names: [`Center::addresses`], counted before anything is looked at;
 //! - each name from each address: after [`FREE`] wrong passwords it waits, longer each time;
 //! - each name from everywhere: the same after [`FREE_EVERYWHERE`];
 //! - a known browser: its own count of [`FREE`], and nothing else. What strangers try does not reach it.
@@ -12,11 +12,13 @@
 
 use std::time::Duration;
 
-use clawback_model::{Digest, Rate, Timestamp};
+use axum::http::StatusCode;
+use clawback_model::{Digest, Timestamp};
 use clawback_store::{Store, StoreError, Wrong};
 
+use crate::center::Center;
 use crate::device::Device;
-use crate::limiter::Limiter;
+use crate::problem::Problem;
 use crate::source::Source;
 
 /// Wrong passwords that cost nothing but the time of looking.
@@ -32,9 +34,6 @@ const FORGOTTEN: Duration = Duration::from_hours(24);
 /// Counts that are remembered of what may be made up without end, names and addresses: more than a node can look at in the longest
 /// wait, so that no wait is pushed out before it ends; some 15 MB.
 const MOST_UNKNOWN: u32 = 100_000;
-/// Sign-ins of one address, whatever the names. Twenty people behind one address may come at once.
-const BY_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(30) };
-
 /// Who tries.
 #[derive(Debug, Clone)]
 pub(crate) enum Trier {
@@ -46,12 +45,37 @@ pub(crate) enum Trier {
     SignedIn,
 }
 
-/// The addresses that tried lately.
-pub(crate) type Addresses = Limiter<Source>;
+/// The principal whose name and password these are, and the hash of the password; or what to tell whoever tried.
+pub(crate) async fn check(
+    center: &Center,
+    name: &str,
+    given: &str,
+    trier: &Trier,
+) -> Result<(String, String), Problem> {
+    let history = &center.site().history;
+    let passwords = center.passwords();
+    let turns = if matches!(trier, Trier::Stranger(_)) { &passwords.strangers } else { &passwords.known };
+    let turn = turns.next().await?;
+    let account = history.account(name).await?;
+    // All that follows is the same for a name that nobody has, or nobody with a password: no answer and no wait tells them apart.
+    let hash = account.as_ref().map(|account| account.password.clone());
+    let counts = Counts::of(name, trier, hash.as_deref());
+    if let Some(wait) = counts.wait(history, center.now()).await? {
+        return Err(too_many("wrong passwords for this name", wait, "name-waits"));
+    }
+    // The turn ends only when this has been counted: whoever has the next one sees it.
+    let (is_right, _turn) = turn.compare(given.to_owned(), hash).await?;
+    if let Some(account) = account.filter(|_| is_right) {
+        counts.right(history).await?;
+        return Ok((account.principal.name, account.password));
+    }
+    counts.wrong(history, center.now()).await?;
+    Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
+}
 
-/// For [`Addresses`].
-pub(crate) fn addresses() -> Addresses {
-    Limiter::new(BY_ADDRESS)
+pub(crate) fn too_many(what: &str, wait: Duration, code: &'static str) -> Problem {
+    let seconds = wait.as_secs().max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("too many {what}; try again in {seconds} s"))
 }
 
 /// Everything that counts a try, by the name and who tries.
@@ -73,7 +97,7 @@ struct Count {
 
 impl Counts {
     /// `password`: the hash that the account has, if there is one; a new password is not kept waiting by what was tried before it.
-    pub(crate) fn of(name: &str, trier: &Trier, password: Option<&str>) -> Self {
+    fn of(name: &str, trier: &Trier, password: Option<&str>) -> Self {
         let is_account = password.is_some();
         let password = password.unwrap_or_default();
         let key = |who: &str| Digest::of(format!("{who}\n{password}\n{name}").as_bytes());

@@ -25,7 +25,6 @@ use crate::problem::Problem;
 
 pub(crate) use exports::{export, plan};
 pub(crate) use remediations::{HistoryQuery, find as remediation};
-pub(crate) use site::verified;
 pub(crate) use slowly::slowly;
 
 #[derive(OpenApi)]

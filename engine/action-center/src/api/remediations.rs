@@ -20,6 +20,7 @@ use crate::center::Center;
 use crate::json::{
     BatchJson, DetailJson, EventJson, MessageJson, Page, PreviewJson, RemediationJson, SubmissionJson, is_settled,
 };
+use crate::message_file::message_file;
 use crate::problem::Problem;
 
 /// Rows of a page, if the caller says nothing.
@@ -336,7 +337,7 @@ pub(crate) async fn raw(
     let id = find(&center, &id).await?.id;
     let seq = word("seq", &seq)?;
     let (_, raw) = center.api().read_message(&caller.who, &id, seq).await?;
-    Ok(crate::pages::message_file(&format!("{id}-{seq}"), raw))
+    Ok(message_file(&format!("{id}-{seq}"), raw))
 }
 
 /// What happened, event by event, with the hashes of the chain.

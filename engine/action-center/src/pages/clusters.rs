@@ -9,7 +9,8 @@ use clawback_model::{LocationKind, Outcome, OutcomeKind, Target};
 use maud::{Markup, html};
 
 use super::frame::Frame;
-use super::{Shown, charts, layout};
+use super::shown::Shown;
+use super::{charts, layout};
 use crate::access::Caller;
 use crate::api::remediation as find;
 use crate::center::Center;

@@ -11,7 +11,8 @@ use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
 use crate::api::HistoryQuery;
 use crate::body::optional;
