@@ -22,6 +22,7 @@ mod idempotency;
 pub mod json;
 mod last_look;
 mod limiter;
+mod lookup;
 mod message_file;
 mod oidc;
 mod pages;

@@ -7,12 +7,13 @@ use clawback_model::Digest;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::remediations::{find, page_size};
-use super::{Problems, slowly};
+use super::problems::Problems;
+use super::slowly::slowly;
 use crate::access::Caller;
 use crate::body::{Params, optional, word};
 use crate::center::Center;
 use crate::json::{EvidenceReportJson, KeptJson, Page};
+use crate::lookup::{find, page_size};
 use crate::message_file::message_file;
 use crate::problem::Problem;
 

@@ -8,11 +8,11 @@ use clawback_model::Digest;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Problems;
-use super::remediations::find;
+use super::problems::Problems;
 use crate::body::{Params, stated, word};
 use crate::center::Center;
 use crate::export::{ExportFormat, export as records, export_plan};
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// In whose words.

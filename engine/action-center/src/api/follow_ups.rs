@@ -9,12 +9,12 @@ use clawback_runtime::Submission;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Problems;
-use super::remediations::find;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::body::{Body, stated};
 use crate::center::Center;
 use crate::json::{PickedJson, RemediationJson};
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// What a detector suggests.

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::Problems;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::attempts::{Trier, check};
 use crate::body::Body;

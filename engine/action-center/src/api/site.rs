@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Problems, slowly};
+use super::problems::Problems;
+use super::slowly::slowly;
 use crate::access::Caller;
 use crate::body::{Body, Params, optional};
 use crate::center::Center;
@@ -116,11 +117,4 @@ pub(crate) async fn refusals(center: State<Center>, caller: Caller) -> Result<Js
         reason: refusal.reason,
     };
     Ok(Json(found.into_iter().map(item).collect()))
-}
-
-/// This description. It asks for no token.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "site", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(crate) async fn description() -> Response {
-    Json(super::openapi()).into_response()
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use clawback_connectors::MailStore as _;
 
-use super::Problems;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::center::Center;
 use crate::error_chain::chain;

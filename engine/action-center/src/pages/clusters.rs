@@ -12,8 +12,8 @@ use super::frame::Frame;
 use super::shown::Shown;
 use super::{charts, layout};
 use crate::access::Caller;
-use crate::api::remediation as find;
 use crate::center::Center;
+use crate::lookup::find;
 
 /// Messages read at once.
 const READ: u32 = 5_000;

@@ -11,8 +11,8 @@ use super::frame::Frame;
 use super::layout;
 use super::shown::Shown;
 use crate::access::Caller;
-use crate::api::remediation as find;
 use crate::center::Center;
+use crate::lookup::find;
 use crate::message_file::message_file;
 use crate::problem::Problem;
 

@@ -19,11 +19,11 @@ use super::shown::Shown;
 use super::terms::terms;
 use super::{charts, layout};
 use crate::access::Caller;
-use crate::api::remediation as find;
 use crate::body::{optional, word};
 use crate::center::Center;
 use crate::export::ExportFormat;
 use crate::json::{MessageJson, UndoJson, event_in_words};
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// Messages of a page.
