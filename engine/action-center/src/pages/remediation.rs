@@ -21,7 +21,7 @@ use super::{charts, layout};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
-use crate::export::ExportFormat;
+use crate::export_format::ExportFormat;
 use crate::json::{MessageJson, UndoJson, event_in_words};
 use crate::lookup::find;
 use crate::problem::Problem;
