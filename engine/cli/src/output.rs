@@ -3,7 +3,6 @@
 use std::io::{IsTerminal as _, Write};
 
 use clawback_model::{ascii_where_deceptive, csv_safe, visible};
-use clawback_playbooks::Diagnostics;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -88,11 +87,6 @@ pub(crate) fn fields(pairs: &[(&str, String)]) -> Result<(), Failure> {
         line(&format!("{:width$}{}", format!("{name}:"), visible(value)))?;
     }
     Ok(())
-}
-
-/// Mistakes in a playbook, as they are shown to a person.
-pub(crate) fn diagnostics(found: &Diagnostics) -> String {
-    found.render(std::io::stderr().is_terminal())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
