@@ -1,24 +1,28 @@
 //! The command line as it is typed; nothing later sees raw text.
 
 mod families;
+mod filter;
 mod proofs;
+mod remediation;
 mod votes;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clawback_model::{Action, ActionSource, LocationKind, OutcomeKind, Reason, Severity, Status, Timestamp};
+use clap::{Args, Parser, Subcommand};
+use clawback_model::{Action, ActionSource, LocationKind, OutcomeKind, Reason, Severity, Timestamp};
 
 pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
     PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
 };
+pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
+pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
-use crate::commands::history::History;
-use crate::commands::show::Messages;
+pub(crate) use crate::output::Format;
 use crate::table::Shape;
+use crate::tables::{History, Messages};
 
 /// Pull delivered threats back out of mailboxes, and prove what was done.
 #[derive(Debug, Parser)]
@@ -57,28 +61,6 @@ pub(crate) struct Global {
     /// Log what happens to standard error; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Table,
-    /// Stable, documented fields.
-    Json,
-    /// For spreadsheets; formula-safe.
-    Csv,
-    /// Of `export`: events of the Open Cybersecurity Schema Framework.
-    Ocsf,
-    /// Of `export`: records as of the Office 365 Management Activity API.
-    O365Air,
-}
-
-impl Format {
-    /// Whether only `export` knows it.
-    pub(crate) const fn is_of_export(self) -> bool {
-        matches!(self, Self::Ocsf | Self::O365Air)
-    }
 }
 
 /// Everything `clawback` can do.
@@ -293,17 +275,6 @@ pub(crate) struct RunArgs {
     pub(crate) leave: Leave,
 }
 
-/// Who does the work; if nothing is said, this process, or whoever is on it already.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub(crate) struct Leave {
-    /// Leave the work to a `clawback worker`, and do not wait for it
-    #[arg(long, conflicts_with = "watch")]
-    pub(crate) no_run: bool,
-    /// Leave the work to a running `clawback worker`, and watch it
-    #[arg(long)]
-    pub(crate) watch: bool,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct SubmitArgs {
     /// Name of the remediation
@@ -379,59 +350,6 @@ pub(crate) struct HistoryArgs {
     pub(crate) shape: Shape<History>,
 }
 
-/// Which remediations are meant, and how many of them.
-#[derive(Debug, Args)]
-pub(crate) struct HistoryFilterArgs {
-    /// Part of the name
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Approval ID
-    #[arg(long)]
-    pub(crate) approval_id: Option<String>,
-    /// Investigation ID
-    #[arg(long)]
-    pub(crate) investigation_id: Option<String>,
-    /// Status, e.g. completed; may be repeated or a list between commas, for any of them
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) status: Vec<Status>,
-    /// manual, explorer, script, schedule, air or api
-    #[arg(long)]
-    pub(crate) action_source: Option<ActionSource>,
-    /// soft-delete, …
-    #[arg(long)]
-    pub(crate) action_type: Option<Action>,
-    /// A principal's name, or automation
-    #[arg(long)]
-    pub(crate) decided_by: Option<String>,
-    /// Whoever asked: a principal's name
-    #[arg(long, value_name = "NAME")]
-    pub(crate) requested_by: Option<String>,
-    /// Name of the playbook
-    #[arg(long, value_name = "NAME")]
-    pub(crate) playbook: Option<String>,
-    /// A mailbox with a message of its plan: who touched this user's mail?
-    #[arg(long, value_name = "MAILBOX")]
-    pub(crate) mailbox: Option<String>,
-    /// Message-ID of a message of its plan, with its angle brackets
-    #[arg(long, value_name = "ID")]
-    pub(crate) message_id: Option<String>,
-    /// Submitted at or after: 2d (that long ago), 2026-11-23, 2026-11-23T08:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub(crate) since: Option<Moment>,
-    /// Submitted before, written likewise
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub(crate) until: Option<Moment>,
-    /// Also what a schedule began and that found nothing
-    #[arg(long)]
-    pub(crate) empty: bool,
-    /// Rows to print
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub(crate) limit: u32,
-    /// Continue where `next` of an earlier answer points
-    #[arg(long, value_name = "CURSOR")]
-    pub(crate) after: Option<String>,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// Remediation ID (R-…), approval ID (A-…), investigation ID (I-…) or alert ID (L-…)
@@ -454,20 +372,6 @@ pub(crate) struct ShowArgs {
     pub(crate) mailbox: Option<String>,
     #[command(flatten)]
     pub(crate) shape: Shape<Messages>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct IdArgs {
-    /// Remediation ID (R-…) or approval ID (A-…)
-    pub(crate) id: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FollowUpArgs {
-    /// Remediation ID (R-…) or approval ID (A-…)
-    pub(crate) id: String,
-    #[command(flatten)]
-    pub(crate) leave: Leave,
 }
 
 #[derive(Debug, Args)]
@@ -540,30 +444,6 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 fn time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).ok_or_else(|| "expected a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned())
-}
-
-/// A moment: a time, or how long ago.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Moment {
-    At(Timestamp),
-    Ago(std::time::Duration),
-}
-
-impl Moment {
-    /// The time that is meant, seen from `now`.
-    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(long) => now.minus(long),
-        }
-    }
-}
-
-fn moment(text: &str) -> Result<Moment, String> {
-    let ago = clawback_scripting::parse_duration(text).map(Moment::Ago);
-    ago.or_else(|| Timestamp::parse(text).map(Moment::At)).ok_or_else(|| {
-        "expected how long ago (2d, 6h), a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned()
-    })
 }
 
 /// An outcome, or none yet.

@@ -14,7 +14,8 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::Remote;
-use crate::table::{Column, Shape, Table, if_room, text, time, word};
+use crate::table::{Column, Shape, Table, if_room, text, word};
+use crate::tables::role_words;
 
 pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<Exit, Failure> {
     let desk = Desk::open(global).await?;
@@ -31,7 +32,7 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             match desk.principals().await?.into_iter().find(|one| one.name == name).and_then(|one| one.pending) {
                 None => output::line(&format!("changed the roles of {name}"))?,
                 Some(pending) => {
-                    output::line(&format!("asked for the roles of {name}: {}", words(&pending.roles)))?;
+                    output::line(&format!("asked for the roles of {name}: {}", role_words(&pending.roles)))?;
                     output::note(&format!("next: another administrator confirms: clawback principals confirm {name}"));
                 }
             }
@@ -152,29 +153,12 @@ impl Table for Principals {
     const COLUMNS: &'static [Column<PrincipalJson>] = &[
         text("name", |item| item.name.clone()),
         word("kind", |item| item.kind.as_str().to_owned()),
-        text("roles", |item| words(&item.roles)),
+        text("roles", |item| role_words(&item.roles)),
         text("owner", |item| item.owner.clone().unwrap_or_default()),
-        if_room(text("pending", |item| item.pending.as_ref().map_or(String::new(), |pending| words(&pending.roles)))),
+        if_room(text("pending", |item| {
+            item.pending.as_ref().map_or(String::new(), |pending| role_words(&pending.roles))
+        })),
     ];
-}
-
-pub(crate) struct Tokens;
-
-impl Table for Tokens {
-    type Row = TokenJson;
-    const COLUMNS: &'static [Column<TokenJson>] = &[
-        text("principal", |item| item.principal.clone()),
-        text("label", |item| item.label.clone()),
-        time("expires", |item| item.expires_at.clone().unwrap_or_default()),
-        time("revoked", |item| item.revoked_at.clone().unwrap_or_default()),
-        if_room(text("made by", |item| item.issued_by.clone())),
-        text("only", |item| words(item.roles.as_deref().unwrap_or_default())),
-        if_room(time("created", |item| item.created_at.clone())),
-    ];
-}
-
-fn words(roles: &[Role]) -> String {
-    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Makes a token and gives it to whoever asked: in a file, or printed.
@@ -208,7 +192,7 @@ fn note_pending(made: &MadeTokenJson) {
     if let Some(pending) = &made.pending {
         output::note(&format!(
             "pending: {}; an administrator other than {} confirms that this is you: clawback principals confirm NAME",
-            words(&pending.roles),
+            role_words(&pending.roles),
             pending.asked_by
         ));
     }
