@@ -95,6 +95,14 @@ impl From<Problem> for NotAdmitted {
     }
 }
 
+/// The answer, which also sets a cookie if there is one.
+pub(crate) fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
 /// Finds out who calls, and refuses whoever is nobody.
 pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Next) -> Result<Response, NotAdmitted> {
     let target = RequestTarget::of(center, &request);
@@ -125,9 +133,10 @@ pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Ne
                 Some(due) => session::renew(center, &due).await,
                 None => None,
             };
-            let mut response = admitted.map_err(|problem| NotAdmitted { problem, cookie: cookie.clone() })?;
-            response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
-            Ok(response)
+            match admitted {
+                Ok(response) => Ok(with_cookie(response, cookie)),
+                Err(problem) => Err(NotAdmitted { problem, cookie }),
+            }
         }
         Err(Outside { expired: Some(session), .. }) if target.is_page() => {
             Ok(sign_in_silently(center, &session, &target, &headers).await)

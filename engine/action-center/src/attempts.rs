@@ -34,6 +34,7 @@ const FORGOTTEN: Duration = Duration::from_hours(24);
 /// Counts that are remembered of what may be made up without end, names and addresses: more than a node can look at in the longest
 /// wait, so that no wait is pushed out before it ends; some 15 MB.
 const MOST_UNKNOWN: u32 = 100_000;
+
 /// Who tries.
 #[derive(Debug, Clone)]
 pub(crate) enum Trier {
@@ -73,6 +74,7 @@ pub(crate) async fn check(
     Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
 }
 
+/// The answer to somebody who tries too often, with the time to wait.
 pub(crate) fn too_many(what: &str, wait: Duration, code: &'static str) -> Problem {
     let seconds = wait.as_secs().max(1);
     Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("too many {what}; try again in {seconds} s"))
@@ -80,7 +82,7 @@ pub(crate) fn too_many(what: &str, wait: Duration, code: &'static str) -> Proble
 
 /// Everything that counts a try, by the name and who tries.
 #[derive(Debug)]
-pub(crate) struct Counts {
+struct Counts {
     counted: Vec<Count>,
     /// Of the name from everywhere: only wrong ones in a row count.
     everywhere: Digest,
@@ -116,7 +118,7 @@ impl Counts {
     }
 
     /// For how long no password is looked at.
-    pub(crate) async fn wait(&self, history: &Store, now: Timestamp) -> Result<Option<Duration>, StoreError> {
+    async fn wait(&self, history: &Store, now: Timestamp) -> Result<Option<Duration>, StoreError> {
         let mut until = now;
         for count in &self.counted {
             until = until.max(history.locked_until(&count.key).await?);
@@ -125,7 +127,7 @@ impl Counts {
     }
 
     /// The password was right.
-    pub(crate) async fn right(&self, history: &Store) -> Result<(), StoreError> {
+    async fn right(&self, history: &Store) -> Result<(), StoreError> {
         for count in &self.counted {
             history.count_right(&count.key).await?;
         }
@@ -133,7 +135,7 @@ impl Counts {
     }
 
     /// It was not.
-    pub(crate) async fn wrong(&self, history: &Store, now: Timestamp) -> Result<(), StoreError> {
+    async fn wrong(&self, history: &Store, now: Timestamp) -> Result<(), StoreError> {
         for Count { key, free, is_bounded } in &self.counted {
             let is_account = self.is_account && *is_bounded;
             let forget_before = now.minus(FORGOTTEN);

@@ -3,6 +3,10 @@
 //! A request passes `access` first: without a good token or session nothing but the sign-in page, its style sheet and the
 //! description of the API answers. What the caller may do is decided by [`clawback_runtime::Api`], as for the command line.
 //!
+//! Each file imports from those below it. From the lowest up: `json` and `export` (what is said), `problem` (what goes wrong), `center`
+//! (the state that every request knows), `session` and `access` (who calls), `lookup`, then `api` and `pages` beside each other, and
+//! `router` over all.
+//!
 //! **Invariant:** no SQL, no loops over work, no rule of its own. Pages are HTML that works without a script; whatever text comes
 //! from mail goes through `maud`, which escapes it, and through `model::visible`.
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, Uri, header};
+use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -62,11 +62,7 @@ async fn authenticate(State(center): State<Center>, request: Request, next: Next
     let uri = request.uri().clone();
     match access::authenticate(&center, request, next).await {
         Ok(response) => response,
-        Err(NotAdmitted { problem, cookie }) => {
-            let mut response = answer(&uri, None, &problem);
-            response.headers_mut().extend(cookie.map(|cookie| (header::SET_COOKIE, cookie)));
-            response
-        }
+        Err(NotAdmitted { problem, cookie }) => access::with_cookie(answer(&uri, None, &problem), cookie),
     }
 }
 

@@ -52,7 +52,7 @@ pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Res
     };
     let (id_digest, expires) = (id.digest(), now.plus(lasts));
     let new = NewSession { id: id_digest, secret: secret.digest(), principal, at: now, expires, at_provider };
-    // What is over is kept until it would have been idle too: see `Found::Expired`.
+    // An expired session is kept until it would have been idle too: see `Found::Expired`.
     center.site().history.begin_session(&new, now.minus(IDLE)).await?;
     Ok(session_cookie(center, id.reveal(), &secret, expires, at_provider))
 }
@@ -149,7 +149,7 @@ pub(crate) async fn renew(center: &Center, due: &Due) -> Option<HeaderValue> {
 }
 
 fn session_cookie(center: &Center, id: &str, secret: &NewToken, expires: Timestamp, at_provider: bool) -> HeaderValue {
-    // Kept a while longer, to know by it that the session is over by its age: see `Found::Expired`.
+    // Kept a while longer, to know by it that the session has expired by its age: see `Found::Expired`.
     let expires = if at_provider { expires.plus(IDLE) } else { expires };
     let seconds = expires.since(center.now()).as_secs();
     set_cookie(center, name(center), &format!("{id}.{}", secret.reveal()), seconds)
@@ -181,7 +181,7 @@ pub(crate) enum Found {
     },
 }
 
-/// Ends a session that is over.
+/// Ends a session that has expired.
 pub(crate) async fn forget(center: &Center, session: &Digest) -> Result<(), StoreError> {
     center.site().history.end_session(session).await
 }
