@@ -164,10 +164,10 @@ impl Table for Principals {
 /// Makes a token and gives it to whoever asked: in a file, or printed.
 pub(crate) async fn hand_over(
     file: Option<&Path>,
-    make: impl Future<Output = Result<MadeTokenJson, Failure>>,
+    making: impl Future<Output = Result<MadeTokenJson, Failure>>,
 ) -> Result<(), Failure> {
     let Some(path) = file else {
-        let made = make.await?;
+        let made = making.await?;
         output::line(&made.token)?;
         output::note("keep it now: it is shown only this once, and the database keeps only its digest");
         note_pending(&made);
@@ -175,7 +175,7 @@ pub(crate) async fn hand_over(
     };
     // The file first: a token that cannot be written down is lost.
     let mut file = clawback_files::create(path)?;
-    match make.await {
+    match making.await {
         Ok(made) => {
             writeln!(file, "{}", made.token)?;
             note_pending(&made);

@@ -43,14 +43,14 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
     let log = match (&args.checkpoint, &signer) {
         (Some(file), Some(key)) => {
             let text = checkpoint::read(file)?;
-            let signed = open_checkpoint(&text, key).map_err(|error| checkpoint::named(file, &error))?;
+            let old = open_checkpoint(&text, key).map_err(|error| checkpoint::named(file, &error))?;
             let (witnesses, note) =
                 (witnesses(&config)?, text.parse().map_err(|error: NoteError| checkpoint::named(file, &error.into()))?);
             if !witnesses.is_enough(&note) {
                 let said = format!("{}: {}", file.display(), checkpoint::standing(&witnesses, &note));
                 return Err(Failure::failed(said).hint("`clawback checkpoint` asks the witnesses again"));
             }
-            Some((signed.size, signed.root))
+            Some((old.size, old.root))
         }
         _ => None,
     };
