@@ -4,9 +4,9 @@
 use std::net::SocketAddr;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_model::{Digest, Permission, Principal};
@@ -15,10 +15,10 @@ use clawback_runtime::Error;
 use crate::center::Center;
 use crate::connections::Slot;
 use crate::problem::Problem;
-use crate::refusal::Refused;
+use crate::refusals::Refused;
 use crate::session::{Due, Found};
 use crate::source::Source;
-use crate::{host, oidc, refusal, session};
+use crate::{host, oidc, refusal_log, session};
 
 /// What answers to anybody.
 const OPEN: [&str; 5] = ["/sign-in", "/sign-in/oidc", oidc::RETURN, "/healthz", "/api/v1/openapi.json"];
@@ -43,14 +43,19 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
+/// Whether a program asks, and not a browser.
+pub(crate) fn is_api(uri: &Uri) -> bool {
+    uri.path().starts_with("/api/")
+}
+
 /// What is asked for, and from where: kept aside, since a request itself cannot be shared while something is waited for.
-struct Aim {
+struct RequestTarget {
     method: Method,
     uri: Uri,
     source: Source,
 }
 
-impl Aim {
+impl RequestTarget {
     fn of(center: &Center, request: &Request) -> Self {
         let peer = request.extensions().get().map(|ConnectInfo(peer): &ConnectInfo<SocketAddr>| peer.ip());
         let source = Source::of(peer, request.headers(), &center.settings().proxies);
@@ -58,7 +63,7 @@ impl Aim {
     }
 
     fn is_api(&self) -> bool {
-        self.uri.path().starts_with("/api/")
+        is_api(&self.uri)
     }
 
     /// A page that is loaded, on which a browser takes a new cookie.
@@ -76,78 +81,106 @@ impl Aim {
     }
 }
 
+/// A request that is not let through.
+pub(crate) struct NotAdmitted {
+    /// Why not.
+    pub(crate) problem: Problem,
+    /// The cookie to set with the answer.
+    pub(crate) cookie: Option<HeaderValue>,
+}
+
+impl From<Problem> for NotAdmitted {
+    fn from(problem: Problem) -> Self {
+        Self { problem, cookie: None }
+    }
+}
+
+/// The answer, which also sets a cookie if there is one.
+pub(crate) fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
 /// Finds out who calls, and refuses whoever is nobody.
-pub(crate) async fn authenticate(State(center): State<Center>, mut request: Request, next: Next) -> Response {
-    let aim = Aim::of(&center, &request);
-    request.extensions_mut().insert(aim.source);
-    let path = aim.uri.path();
+pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Next) -> Result<Response, NotAdmitted> {
+    let target = RequestTarget::of(center, &request);
+    request.extensions_mut().insert(target.source);
+    let path = target.uri.path();
     // Who looks whether the node is well goes by any name.
-    if path != "/healthz"
-        && let Err(problem) =
-            host::check(request.headers(), center.site().public_url.as_ref(), center.settings().secure)
-    {
-        return if aim.is_api() { problem.into_response() } else { crate::pages::error_page(None, &problem) };
+    if path != "/healthz" {
+        host::check(request.headers(), center.site().public_url.as_ref(), center.settings().secure)?;
     }
     if OPEN.contains(&path) || path.starts_with("/assets/") {
-        if aim.changes_something() && is_from_elsewhere(request.headers()) {
-            return refuse(&center, None, &aim, elsewhere()).await;
+        if target.changes_something() && is_from_elsewhere(request.headers()) {
+            return Err(refused(center, None, &target, elsewhere()).await.into());
         }
-        return next.run(request).await;
+        return Ok(next.run(request).await);
     }
     let headers = request.headers().clone();
     let found = match bearer(&headers) {
-        Some(token) => by_token(&center, token).await,
-        None => by_session(&center, &headers).await,
+        Some(token) => by_token(center, token).await,
+        None => by_session(center, &headers).await,
     };
     match found {
         Ok((caller, due)) => {
             if let Some(slot) = request.extensions().get::<Slot>() {
                 slot.is_known();
             }
-            let mut response = admit(&center, caller, &aim, request, next).await;
-            if let Some(due) = due.filter(|_| aim.is_page())
-                && let Some(cookie) = session::renew(&center, &due).await
-            {
-                response.headers_mut().append(header::SET_COOKIE, cookie);
+            let admitted = admit(center, caller, &target, request, next).await;
+            let cookie = match due.filter(|_| target.is_page()) {
+                Some(due) => session::renew(center, &due).await,
+                None => None,
+            };
+            match admitted {
+                Ok(response) => Ok(with_cookie(response, cookie)),
+                Err(problem) => Err(NotAdmitted { problem, cookie }),
             }
-            response
         }
-        Err(Outside { over: Some(session), .. }) if aim.is_page() => once_more(&center, &session, &aim, &headers).await,
-        Err(Outside { problem, .. }) if problem.code == SIGNED_OUT && !aim.is_api() => to_sign_in(&aim),
+        Err(Outside { expired: Some(session), .. }) if target.is_page() => {
+            Ok(sign_in_silently(center, &session, &target, &headers).await)
+        }
+        Err(Outside { problem, .. }) if problem.code == SIGNED_OUT && !target.is_api() => Ok(to_sign_in(&target)),
         Err(Outside { problem, who, .. }) if problem.status == 401 => {
-            let answer = refuse(&center, who.as_deref(), &aim, problem).await;
-            if aim.is_api() { answer } else { to_sign_in(&aim) }
+            let problem = refused(center, who.as_deref(), &target, problem).await;
+            if target.is_api() { Err(problem.into()) } else { Ok(to_sign_in(&target)) }
         }
-        Err(Outside { problem, .. }) => problem.into_response(),
+        Err(Outside { problem, .. }) => Ok(problem.into_response()),
     }
 }
 
 /// Lets a known caller through, unless their request may be somebody else's doing.
-async fn admit(center: &Center, caller: Caller, aim: &Aim, request: Request, next: Next) -> Response {
+async fn admit(
+    center: &Center,
+    caller: Caller,
+    target: &RequestTarget,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
     let name = caller.who.name.clone();
     if !caller.who.may(Permission::Read) {
         let error = Error::Forbidden { name: name.clone(), permission: Permission::Read };
-        return refuse(center, Some(&name), aim, error.into()).await;
+        return Err(refused(center, Some(&name), target, error.into()).await);
     }
-    let mut request = request;
-    if aim.changes_something()
+    if target.changes_something()
         && let Some(token) = &caller.form_token
     {
-        let checked = if aim.is_api() { Err(token_required()) } else { checked_form(request, token).await };
+        let checked = if target.is_api() { Err(token_required()) } else { checked_form(request, token).await };
         request = match checked {
             Ok(request) => request,
-            Err(problem) => return refuse(center, Some(&name), aim, problem).await,
+            Err(problem) => return Err(refused(center, Some(&name), target, problem).await),
         };
     }
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
-    if aim.changes_something() {
+    if target.changes_something() {
         center.last_look().forget().await;
     }
     if let Some(problem) = response.extensions().get::<Problem>().filter(|problem| problem.is_refusal()).cloned() {
-        note(center, Some(&name), aim, &problem).await;
+        note(center, Some(&name), target, &problem).await;
     }
-    response
+    Ok(response)
 }
 
 /// A form must come from our own pages: by what the browser says, and by the token that only they have.
@@ -193,14 +226,14 @@ fn elsewhere() -> Problem {
 struct Outside {
     /// Who it is, if that is known all the same.
     who: Option<String>,
-    /// Their session from the identity provider, which is over by its age alone.
-    over: Option<Digest>,
+    /// Their session from the identity provider, which has expired by its age alone.
+    expired: Option<Digest>,
     problem: Problem,
 }
 
 impl<E: Into<Problem>> From<E> for Outside {
     fn from(error: E) -> Self {
-        Self { who: None, over: None, problem: error.into() }
+        Self { who: None, expired: None, problem: error.into() }
     }
 }
 
@@ -216,8 +249,8 @@ async fn by_session(center: &Center, headers: &HeaderMap) -> Result<(Caller, Opt
             let detail = "sign in, or send a token: `authorization: Bearer cbk_…` (`clawback principals token NAME`)";
             Err(Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail).into())
         }
-        Found::Void => Err(Problem::unauthenticated().into()),
-        Found::Over(session) => Err(Outside { over: Some(session), ..Problem::unauthenticated().into() }),
+        Found::Invalid => Err(Problem::unauthenticated().into()),
+        Found::Expired(session) => Err(Outside { expired: Some(session), ..Problem::unauthenticated().into() }),
         Found::Replayed { principal } => {
             let detail = "a cookie that was replaced is used again: somebody else may have it, so the session has ended; sign in again";
             let problem = Problem::new(StatusCode::UNAUTHORIZED, "replaced-cookie", detail);
@@ -231,34 +264,35 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     Some(value.strip_prefix("Bearer ").unwrap_or_default())
 }
 
-async fn refuse(center: &Center, who: Option<&str>, aim: &Aim, problem: Problem) -> Response {
-    note(center, who, aim, &problem).await;
-    if aim.is_api() { problem.into_response() } else { crate::pages::error_page(None, &problem) }
+/// Notes a refusal, and gives it back.
+async fn refused(center: &Center, who: Option<&str>, target: &RequestTarget, problem: Problem) -> Problem {
+    note(center, who, target, &problem).await;
+    problem
 }
 
-async fn note(center: &Center, known: Option<&str>, aim: &Aim, problem: &Problem) {
-    let Aim { method, uri, source } = aim;
-    refusal::note(center, &Refused { known, named: None, source: *source, method, uri, problem }).await;
+async fn note(center: &Center, known: Option<&str>, target: &RequestTarget, problem: &Problem) {
+    let RequestTarget { method, uri, source } = target;
+    refusal_log::note(center, &Refused { known, named: None, source: *source, method, uri, problem }).await;
 }
 
 /// Back to where they were going, once they are signed in.
-fn to_sign_in(aim: &Aim) -> Response {
-    if aim.method != Method::GET {
+fn to_sign_in(target: &RequestTarget) -> Response {
+    if target.method != Method::GET {
         return Redirect::to("/sign-in").into_response();
     }
-    Redirect::to(&format!("/sign-in?next={}", aim.next())).into_response()
+    Redirect::to(&format!("/sign-in?next={}", target.next())).into_response()
 }
 
-/// Where the session from the identity provider is over by its age, the browser is sent there at once: where it is still signed in,
-/// nobody notices. Only a page that is gone to can lead elsewhere, and a session leads there but once: if the provider does not
+/// Silent re-sign-in: where the session from the identity provider has expired by its age, the browser is sent there at once; where it
+/// is still signed in, nobody notices. Only a page that is gone to can lead elsewhere, and a session leads there but once: if the provider does not
 /// sign them in, the next page leads to our own.
-async fn once_more(center: &Center, session: &Digest, aim: &Aim, headers: &HeaderMap) -> Response {
+async fn sign_in_silently(center: &Center, session: &Digest, target: &RequestTarget, headers: &HeaderMap) -> Response {
     let is_gone_to = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
     if !is_gone_to || center.settings().oidc.is_none() {
-        return to_sign_in(aim);
+        return to_sign_in(target);
     }
     match session::forget(center, session).await {
-        Ok(()) => Redirect::to(&format!("/sign-in/oidc?next={}", aim.next())).into_response(),
+        Ok(()) => Redirect::to(&format!("/sign-in/oidc?next={}", target.next())).into_response(),
         Err(error) => Problem::from(error).into_response(),
     }
 }

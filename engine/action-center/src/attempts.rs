@@ -3,7 +3,7 @@
 //! Strangers are counted apart from browsers in which the owner of the name has signed in before, so that whoever knows a name
 //! cannot keep its owner out:
 //!
-//! - each address, over all names: [`BY_ADDRESS`], counted before anything is looked at;
+//! - each address, over all names: [`Center::addresses`], counted before anything is looked at;
 //! - each name from each address: after [`FREE`] wrong passwords it waits, longer each time;
 //! - each name from everywhere: the same after [`FREE_EVERYWHERE`];
 //! - a known browser: its own count of [`FREE`], and nothing else. What strangers try does not reach it.
@@ -12,11 +12,13 @@
 
 use std::time::Duration;
 
-use clawback_model::{Digest, Rate, Timestamp};
+use axum::http::StatusCode;
+use clawback_model::{Digest, Timestamp};
 use clawback_store::{Store, StoreError, Wrong};
 
+use crate::center::Center;
 use crate::device::Device;
-use crate::limiter::Limiter;
+use crate::problem::Problem;
 use crate::source::Source;
 
 /// Wrong passwords that cost nothing but the time of looking.
@@ -32,8 +34,6 @@ const FORGOTTEN: Duration = Duration::from_hours(24);
 /// Counts that are remembered of what may be made up without end, names and addresses: more than a node can look at in the longest
 /// wait, so that no wait is pushed out before it ends; some 15 MB.
 const MOST_UNKNOWN: u32 = 100_000;
-/// Sign-ins of one address, whatever the names. Twenty people behind one address may come at once.
-const BY_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(30) };
 
 /// Who tries.
 #[derive(Debug, Clone)]
@@ -46,17 +46,43 @@ pub(crate) enum Trier {
     SignedIn,
 }
 
-/// The addresses that tried lately.
-pub(crate) type Addresses = Limiter<Source>;
+/// The principal whose name and password these are, and the hash of the password; or what to tell whoever tried.
+pub(crate) async fn check(
+    center: &Center,
+    name: &str,
+    given: &str,
+    trier: &Trier,
+) -> Result<(String, String), Problem> {
+    let history = &center.site().history;
+    let passwords = center.passwords();
+    let turns = if matches!(trier, Trier::Stranger(_)) { &passwords.strangers } else { &passwords.known };
+    let turn = turns.next().await?;
+    let account = history.account(name).await?;
+    // All that follows is the same for a name that nobody has, or nobody with a password: no answer and no wait tells them apart.
+    let hash = account.as_ref().map(|account| account.password.clone());
+    let counts = Counts::of(name, trier, hash.as_deref());
+    if let Some(wait) = counts.wait(history, center.now()).await? {
+        return Err(too_many("wrong passwords for this name", wait, "name-waits"));
+    }
+    // The turn ends only when this has been counted: whoever has the next one sees it.
+    let (is_right, _turn) = turn.compare(given.to_owned(), hash).await?;
+    if let Some(account) = account.filter(|_| is_right) {
+        counts.right(history).await?;
+        return Ok((account.principal.name, account.password));
+    }
+    counts.wrong(history, center.now()).await?;
+    Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
+}
 
-/// For [`Addresses`].
-pub(crate) fn addresses() -> Addresses {
-    Limiter::new(BY_ADDRESS)
+/// The answer to somebody who tries too often, with the time to wait.
+pub(crate) fn too_many(what: &str, wait: Duration, code: &'static str) -> Problem {
+    let seconds = wait.as_secs().max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("too many {what}; try again in {seconds} s"))
 }
 
 /// Everything that counts a try, by the name and who tries.
 #[derive(Debug)]
-pub(crate) struct Counts {
+struct Counts {
     counted: Vec<Count>,
     /// Of the name from everywhere: only wrong ones in a row count.
     everywhere: Digest,
@@ -73,7 +99,7 @@ struct Count {
 
 impl Counts {
     /// `password`: the hash that the account has, if there is one; a new password is not kept waiting by what was tried before it.
-    pub(crate) fn of(name: &str, trier: &Trier, password: Option<&str>) -> Self {
+    fn of(name: &str, trier: &Trier, password: Option<&str>) -> Self {
         let is_account = password.is_some();
         let password = password.unwrap_or_default();
         let key = |who: &str| Digest::of(format!("{who}\n{password}\n{name}").as_bytes());
@@ -92,7 +118,7 @@ impl Counts {
     }
 
     /// For how long no password is looked at.
-    pub(crate) async fn wait(&self, history: &Store, now: Timestamp) -> Result<Option<Duration>, StoreError> {
+    async fn wait(&self, history: &Store, now: Timestamp) -> Result<Option<Duration>, StoreError> {
         let mut until = now;
         for count in &self.counted {
             until = until.max(history.locked_until(&count.key).await?);
@@ -101,7 +127,7 @@ impl Counts {
     }
 
     /// The password was right.
-    pub(crate) async fn right(&self, history: &Store) -> Result<(), StoreError> {
+    async fn right(&self, history: &Store) -> Result<(), StoreError> {
         for count in &self.counted {
             history.count_right(&count.key).await?;
         }
@@ -109,7 +135,7 @@ impl Counts {
     }
 
     /// It was not.
-    pub(crate) async fn wrong(&self, history: &Store, now: Timestamp) -> Result<(), StoreError> {
+    async fn wrong(&self, history: &Store, now: Timestamp) -> Result<(), StoreError> {
         for Count { key, free, is_bounded } in &self.counted {
             let is_account = self.is_account && *is_bounded;
             let forget_before = now.minus(FORGOTTEN);

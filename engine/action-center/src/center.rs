@@ -1,36 +1,25 @@
-//! The Action Center as a whole: its routes, in their layers, over one site.
+//! What every request of the Action Center knows: the site, the settings, the turns of what is costly, and what was seen lately.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use clawback_app::Api;
 use clawback_connectors::Host;
-use clawback_model::{Principal, Timestamp};
-use clawback_runtime::{DryRun, Site, Submission, silent};
-use tokio::net::TcpListener;
+use clawback_model::{Principal, Rate, Timestamp};
+use clawback_runtime::{DryRun, Error, Site, Submission, Unproven, silent};
+use clawback_store::{Head, Noted, Verified, VerifyError};
 use tokio::sync::Semaphore;
 
-use crate::attempts::Addresses;
+use crate::last_look::LastLook;
+use crate::limiter::Limiter;
 use crate::oidc::Oidc;
-use crate::pages::LastLook;
 use crate::password::Turns;
 use crate::problem::Problem;
-use crate::refusal::Refusals;
-use crate::server::Bounds;
-use crate::session::Uses;
-use crate::{access, api, attempts, headers, idempotency, pages, refusal, server};
+use crate::refusals::Refusals;
+use crate::source::Source;
+use crate::uses::Uses;
 
-/// Largest body: a hundred picked messages are far below it.
-const LARGEST_BODY: usize = 1 << 20;
-/// A request that takes longer is given up; a search of many mailboxes is the longest.
-const PATIENCE: Duration = Duration::from_mins(2);
 /// Passwords of strangers, and of browsers and people who are known, that are looked at at once: each takes 19 MiB and a processor.
 const PASSWORDS_AT_ONCE: usize = 1;
 /// Playbooks that are checked at once: some milliseconds of a processor each.
@@ -39,6 +28,8 @@ const CHECKS_AT_ONCE: usize = 2;
 const PREVIEWS_AT_ONCE: usize = 4;
 /// Whole histories, or all of the evidence, that are looked at at once: each reads everything.
 const VERIFYING_AT_ONCE: usize = 1;
+/// Sign-ins of one address, whatever the names. Twenty people behind one address may come at once.
+const BY_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(30) };
 
 /// How the Action Center is served.
 #[derive(Clone, Default)]
@@ -61,7 +52,7 @@ struct Inner {
     api: Api,
     settings: Settings,
     passwords: Passwords,
-    addresses: Addresses,
+    addresses: Limiter<Source>,
     refusals: Refusals,
     checks: Arc<Semaphore>,
     previews: Semaphore,
@@ -85,7 +76,7 @@ impl Center {
             api,
             settings,
             passwords: Passwords { strangers: Turns::new(PASSWORDS_AT_ONCE), known: Turns::new(PASSWORDS_AT_ONCE) },
-            addresses: attempts::addresses(),
+            addresses: Limiter::new(BY_ADDRESS),
             refusals: Refusals::default(),
             checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE)),
             previews: Semaphore::new(PREVIEWS_AT_ONCE),
@@ -118,7 +109,7 @@ impl Center {
     }
 
     /// Addresses that tried passwords lately.
-    pub(crate) fn addresses(&self) -> &Addresses {
+    pub(crate) fn addresses(&self) -> &Limiter<Source> {
         &self.0.addresses
     }
 
@@ -143,9 +134,17 @@ impl Center {
         Ok(self.api().dry_run(who, submission, sample, &silent()).await?)
     }
 
-    /// Waits for a turn to look at the whole history.
-    pub(crate) fn verifying(&self) -> &Semaphore {
-        &self.0.verifying
+    /// The verified history, or what is broken in it, at a turn.
+    pub(crate) async fn verified(&self, known: Option<Head>) -> Result<Result<Verified, String>, Problem> {
+        let _turn = self.0.verifying.acquire().await.map_err(|_| Problem::internal())?;
+        let noted = Noted { head: known, now: Some(self.now()), log: None };
+        match self.site().verify(noted).await {
+            Ok(verified) => Ok(Ok(verified)),
+            Err(Unproven::History(VerifyError::Store(error))) => Err(error.into()),
+            Err(Unproven::History(VerifyError::Broken(found))) => Ok(Err(found.to_string())),
+            Err(broken @ Unproven::Votes { .. }) => Ok(Err(broken.to_string())),
+            Err(Unproven::Keys(error)) => Err(Error::from(error).into()),
+        }
     }
 
     /// Waits for a turn to look at all of the evidence.
@@ -162,68 +161,4 @@ impl Center {
     pub(crate) fn uses(&self) -> &Uses {
         &self.0.uses
     }
-
-    /// Every route.
-    pub fn router(&self) -> Router {
-        let center = self.clone();
-        let (api, _) = api::router().split_for_parts();
-        Router::new()
-            .merge(api.route_layer(from_fn_with_state(center.clone(), idempotency::once)))
-            .merge(pages::router())
-            .route("/healthz", get(health))
-            .fallback(nothing)
-            .method_not_allowed_fallback(not_so)
-            .layer(from_fn_with_state(center.clone(), access::authenticate))
-            .layer(DefaultBodyLimit::max(LARGEST_BODY))
-            .layer(from_fn(patience))
-            .layer(from_fn_with_state(center.clone(), headers::secure))
-            .with_state(center)
-    }
-
-    /// Serves until `stop` completes, within these bounds; requests under way are answered first. Refusals that were only counted are
-    /// written down in the end.
-    pub async fn serve(&self, listener: TcpListener, bounds: Bounds, stop: impl Future<Output = ()>) {
-        // A proxy that nobody named, and all behind it, have one address.
-        let by_address = if self.settings().secure && self.settings().proxies.is_empty() {
-            bounds.connections
-        } else {
-            bounds.by_address
-        };
-        let bounds = Bounds { by_address, proxies: self.settings().proxies.clone(), ..bounds };
-        server::serve(listener, self.router(), bounds, stop).await;
-        refusal::write(self).await;
-    }
-}
-
-async fn patience(request: Request, next: Next) -> Response {
-    if let Ok(response) = tokio::time::timeout(PATIENCE, next.run(request)).await {
-        return response;
-    }
-    let detail = "the answer took too long; narrow the search, or look again in a while";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "time-out", detail).into_response()
-}
-
-/// Whether this node can work: it runs, and its database answers.
-async fn health(State(center): State<Center>) -> Response {
-    match center.site().history.halted().await {
-        Ok(None) => "ok\n".into_response(),
-        Ok(Some(_)) => "ok, halted\n".into_response(),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response(),
-    }
-}
-
-async fn nothing(request: Request) -> Response {
-    answer(&request, &Problem::not_found())
-}
-
-async fn not_so(request: Request) -> Response {
-    let detail = format!("{} is not done here; see /api/v1/openapi.json", request.method());
-    answer(&request, &Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail))
-}
-
-fn answer(request: &Request, problem: &Problem) -> Response {
-    if request.uri().path().starts_with("/api/") {
-        return problem.clone().into_response();
-    }
-    pages::error_page(request.extensions().get(), problem)
 }

@@ -7,7 +7,7 @@ use clawback_model::Digest;
 use clawback_runtime::NewToken;
 
 use crate::center::Center;
-use crate::session::{cookie, set_cookie};
+use crate::cookies::{cookie, set_cookie};
 
 /// Browsers keep no cookie for longer (RFC 6265bis, section 5.5).
 const KEPT: u64 = 400 * 24 * 60 * 60;

@@ -1,12 +1,9 @@
 //! All that is known of one remediation, with the hashes that prove it, or the same in the words of a schema that other products
 //! read; or the text of its plan. Lines, streamed, so that two million messages need no memory.
 
-use std::fmt;
-use std::str::FromStr;
-
 use clawback_model::{
     AirRecord, Investigation, OcsfEvent, Outcome, PlanDigest, PlanHasher, PlanHeader, PublicUrl, Remediation, Target,
-    UnknownWord, air_changes, ascii_where_deceptive, header_line, is_deceptive, target_line,
+    air_changes, ascii_where_deceptive, header_line, is_deceptive, target_line,
 };
 use clawback_runtime::Error;
 use clawback_store::{Store, StoreError};
@@ -15,6 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::mpsc::{Sender, channel};
 
+use crate::export_format::ExportFormat;
 use crate::json::{AlertJson, ApprovalJson, CredentialJson, InvestigationJson, MessageJson, RemediationJson};
 
 /// Rows read at once: what somebody who takes them slowly holds in memory.
@@ -23,46 +21,6 @@ const PAGE: u32 = 1_000;
 const OF_A_RECORD: usize = 500;
 /// Pieces that are ready while the receiver still takes an earlier one.
 const AHEAD: usize = 1;
-
-/// In whose words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ExportFormat {
-    /// Our own: each line has a `record` field.
-    #[default]
-    Clawback,
-    /// Events of the Open Cybersecurity Schema Framework.
-    Ocsf,
-    /// Records as of the Office 365 Management Activity API.
-    O365Air,
-}
-
-impl ExportFormat {
-    /// Every format.
-    pub const ALL: [Self; 3] = [Self::Clawback, Self::Ocsf, Self::O365Air];
-
-    /// Its word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Clawback => "clawback",
-            Self::Ocsf => "ocsf",
-            Self::O365Air => "o365-air",
-        }
-    }
-}
-
-impl fmt::Display for ExportFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for ExportFormat {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        let known = Self::ALL.into_iter().find(|format| format.as_str() == given);
-        known.ok_or_else(|| UnknownWord::new("format", given, Self::ALL.map(Self::as_str)))
-    }
-}
 
 /// The lines, in pieces of whole lines.
 pub fn export(

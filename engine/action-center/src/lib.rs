@@ -3,6 +3,10 @@
 //! A request passes `access` first: without a good token or session nothing but the sign-in page, its style sheet and the
 //! description of the API answers. What the caller may do is decided by [`clawback_app::Api`], as for the command line.
 //!
+//! Each file imports from those below it. From the lowest up: `json` and `export` (what is said), `problem` (what goes wrong), `center`
+//! (the state that every request knows), `session` and `access` (who calls), `lookup`, then `api` and `pages` beside each other, and
+//! `router` over all.
+//!
 //! **Invariant:** no SQL, no loops over work, no rule of its own. Pages are HTML that works without a script; whatever text comes
 //! from mail goes through `maud`, which escapes it, and through `model::visible`.
 
@@ -12,27 +16,37 @@ mod attempts;
 mod body;
 mod center;
 mod connections;
+mod cookies;
 mod device;
+mod error_chain;
 mod export;
+mod export_format;
 mod headers;
 mod host;
 mod idempotency;
 pub mod json;
+mod last_look;
 mod limiter;
+mod lookup;
+mod message_file;
 mod oidc;
 mod pages;
 mod password;
+mod pending_sign_in;
 mod problem;
-mod refusal;
+mod refusal_log;
+mod refusals;
+mod router;
 mod server;
 mod session;
 mod slow;
 mod source;
-mod words;
+mod uses;
 
 pub use api::openapi;
 pub use center::{Center, Settings};
-pub use export::{ExportFormat, export, export_plan};
+pub use export::{export, export_plan};
+pub use export_format::ExportFormat;
 pub use oidc::{Oidc, OidcConfig, OidcError};
 pub use password::{hash_password, password_is};
 pub use server::{Bounds, serve};

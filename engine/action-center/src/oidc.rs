@@ -25,7 +25,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::problem::chain;
+use crate::error_chain::chain;
 
 /// Where the provider sends the browser back to, under the public URL.
 pub(crate) const RETURN: &str = "/sign-in/oidc/return";
@@ -178,7 +178,7 @@ pub struct Oidc {
 
 /// What the browser keeps while it is at the provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Errand {
+pub(crate) struct PendingSignIn {
     state: String,
     nonce: String,
     verifier: String,
@@ -250,7 +250,7 @@ impl Oidc {
     }
 
     /// The address to send the browser to, and what it keeps meanwhile.
-    pub(crate) async fn begin(&self, next: &str) -> Result<(String, Errand), OidcError> {
+    pub(crate) async fn begin(&self, next: &str) -> Result<(String, PendingSignIn), OidcError> {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let client = self.client().await?;
         let mut request = client
@@ -260,32 +260,32 @@ impl Oidc {
             request = request.add_scope(Scope::new(scope.clone()));
         }
         let (url, state, nonce) = request.url();
-        let errand = Errand {
+        let pending = PendingSignIn {
             state: state.into_secret(),
             nonce: nonce.secret().clone(),
             verifier: verifier.into_secret(),
             next: next.to_owned(),
         };
-        Ok((url.into(), errand))
+        Ok((url.into(), pending))
     }
 
     /// Who came back with this code and state.
-    pub(crate) async fn finish(&self, errand: Errand, code: &str, state: &str) -> Result<Identity, OidcError> {
-        if state != errand.state {
+    pub(crate) async fn finish(&self, pending: PendingSignIn, code: &str, state: &str) -> Result<Identity, OidcError> {
+        if state != pending.state {
             return Err(OidcError::Answer("it belongs to another attempt".to_owned()));
         }
         let client = self.client().await?;
         let tokens = client
             .exchange_code(AuthorizationCode::new(code.to_owned()))
             .map_err(|error| OidcError::Provider(error.to_string()))?
-            .set_pkce_verifier(PkceCodeVerifier::new(errand.verifier))
+            .set_pkce_verifier(PkceCodeVerifier::new(pending.verifier))
             .request_async(&self.http)
             .await
             .map_err(|error| OidcError::Answer(chain(&error)))?;
         let token = tokens.id_token().ok_or_else(|| OidcError::Answer("it has no ID token".to_owned()))?;
         let verifier = client.id_token_verifier().set_allowed_algs(SIGNATURES);
         let claims =
-            token.claims(&verifier, &Nonce::new(errand.nonce)).map_err(|error| OidcError::Answer(chain(&error)))?;
+            token.claims(&verifier, &Nonce::new(pending.nonce)).map_err(|error| OidcError::Answer(chain(&error)))?;
         let subject = claims.subject();
         let mut name = self.name(
             claims.preferred_username().map(|name| name.as_str()),

@@ -7,7 +7,6 @@ use argon2::{Argon2, Block, Params, PasswordHash, PasswordHasher as _};
 use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::center::Center;
 use crate::problem::Problem;
 
 /// A password is refused under this many characters: NIST SP 800-63B, section 3.1.1.2, for one that stands alone.
@@ -85,8 +84,8 @@ impl Turn {
 }
 
 /// The same as [`hash_password`] for somebody who waits for it, at their turn.
-pub(crate) async fn hashed(center: &Center, password: String) -> Result<String, Problem> {
-    let turn = center.passwords().known.next().await?;
+pub(crate) async fn hashed(turns: &Turns, password: String) -> Result<String, Problem> {
+    let turn = turns.next().await?;
     let (hashed, _) = turn.work(move |_| hash_password(&password)).await?;
     hashed.map_err(|said| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password", said))
 }

@@ -7,6 +7,7 @@ use clawback_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::error_chain::chain;
 use crate::oidc::OidcError;
 
 /// What went wrong, for programs and for people.
@@ -107,17 +108,6 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Error::from(error).into()
     }
-}
-
-/// An error with what it came from.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// What an error says to whoever may read, which is not where things lie on the machine that serves.

@@ -3,18 +3,16 @@
 //! holds until the browser has shown the new one, and a moment longer; whoever shows it after that has it from elsewhere, or the
 //! new one is with somebody else, so the session ends for both (RFC 9700, section 4.14.2, says the same of refresh tokens).
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue};
 use clawback_model::{Digest, Principal, Timestamp};
 use clawback_runtime::NewToken;
-use clawback_store::{NewSession, Renewal, Secrets, Store, StoreError};
-use data_encoding::BASE64URL_NOPAD;
+use clawback_store::{NewSession, Renewal, Secrets, StoreError};
 
 use crate::center::Center;
-use crate::oidc::Errand;
-use crate::problem::chain;
+use crate::cookies::{cookie, set_cookie};
+use crate::error_chain::chain;
 
 /// A session ends after this, however busy.
 const LONGEST: Duration = Duration::from_hours(12);
@@ -27,36 +25,12 @@ const SPREAD: Duration = Duration::from_mins(5);
 /// A secret that was replaced holds for this once the new one has been used: for requests under way. A new one that is not used
 /// within it is taken for lost.
 const GRACE: Duration = Duration::from_mins(1);
-/// Nobody is longer at the identity provider.
-const LONGEST_ERRAND: Duration = Duration::from_mins(10);
 /// Use is noted no more often than this.
 const NOTED: Duration = Duration::from_mins(1);
 
 /// The name of the cookie; browsers take a `__Host-` cookie only over TLS, for the whole host, from this host itself.
 fn name(center: &Center) -> &'static str {
     if center.settings().secure { "__Host-clawback" } else { "clawback" }
-}
-
-/// The name of the cookie that is kept while somebody is at the identity provider.
-fn errand_name(center: &Center) -> &'static str {
-    if center.settings().secure { "__Host-clawback-oidc" } else { "clawback-oidc" }
-}
-
-/// The cookie that keeps an errand while the browser is at the identity provider.
-pub(crate) fn keep_errand(center: &Center, errand: &Errand) -> HeaderValue {
-    let text = serde_json::to_vec(errand).unwrap_or_default();
-    set_cookie(center, errand_name(center), &BASE64URL_NOPAD.encode(&text), LONGEST_ERRAND.as_secs())
-}
-
-/// The errand that these headers come back from, if they are from one.
-pub(crate) fn errand(center: &Center, headers: &HeaderMap) -> Option<Errand> {
-    let text = BASE64URL_NOPAD.decode(cookie(headers, errand_name(center))?.as_bytes()).ok()?;
-    serde_json::from_slice(&text).ok()
-}
-
-/// Removes it: a way back is gone once.
-pub(crate) fn forget_errand(center: &Center) -> HeaderValue {
-    set_cookie(center, errand_name(center), "", 0)
 }
 
 /// Where somebody has signed in.
@@ -78,7 +52,7 @@ pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Res
     };
     let (id_digest, expires) = (id.digest(), now.plus(lasts));
     let new = NewSession { id: id_digest, secret: secret.digest(), principal, at: now, expires, at_provider };
-    // What is over is kept until it would have been idle too: see `Found::Over`.
+    // An expired session is kept until it would have been idle too: see `Found::Expired`.
     center.site().history.begin_session(&new, now.minus(IDLE)).await?;
     Ok(session_cookie(center, id.reveal(), &secret, expires, at_provider))
 }
@@ -86,17 +60,17 @@ pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Res
 /// The session of these headers, with its cookie.
 pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, StoreError> {
     let Some(cookie) = cookie(headers, name(center)) else { return Ok(Found::None) };
-    let Some((id, secret)) = cookie.split_once('.') else { return Ok(Found::Void) };
+    let Some((id, secret)) = cookie.split_once('.') else { return Ok(Found::Invalid) };
     let now = center.now();
     let history = &center.site().history;
     let (key, shown) = (Digest::of(id.as_bytes()), Digest::of(secret.as_bytes()));
-    let Some(session) = history.session(&key, now.minus(IDLE)).await? else { return Ok(Found::Void) };
+    let Some(session) = history.session(&key, now.minus(IDLE)).await? else { return Ok(Found::Invalid) };
     let Some(which) = Which::of(&session.secrets, &shown, now) else {
         history.end_session(&key).await?;
         return Ok(Found::Replayed { principal: session.principal.name });
     };
     if session.expires_at <= now {
-        return Ok(if session.at_provider { Found::Over(key) } else { Found::Void });
+        return Ok(if session.at_provider { Found::Expired(key) } else { Found::Invalid });
     }
     let secrets = &session.secrets;
     if which == Which::Current
@@ -175,36 +149,10 @@ pub(crate) async fn renew(center: &Center, due: &Due) -> Option<HeaderValue> {
 }
 
 fn session_cookie(center: &Center, id: &str, secret: &NewToken, expires: Timestamp, at_provider: bool) -> HeaderValue {
-    // Kept a while longer, to know by it that the session is over by its age: see `Found::Over`.
+    // Kept a while longer, to know by it that the session has expired by its age: see `Found::Expired`.
     let expires = if at_provider { expires.plus(IDLE) } else { expires };
     let seconds = expires.since(center.now()).as_secs();
     set_cookie(center, name(center), &format!("{id}.{}", secret.reveal()), seconds)
-}
-
-/// Sessions whose use is to be noted. Whoever has the turn writes down all that have come meanwhile, so that a thousand readers who
-/// began together cost a few transactions a minute, not a thousand at once.
-#[derive(Debug, Default)]
-pub(crate) struct Uses {
-    waiting: Mutex<Vec<Digest>>,
-    turn: tokio::sync::Mutex<()>,
-}
-
-impl Uses {
-    /// Comes back once it is written, by whomever. What cannot be written now is with the next request.
-    async fn note(&self, history: &Store, session: Digest, now: Timestamp) {
-        self.waiting().push(session);
-        let _turn = self.turn.lock().await;
-        let all = std::mem::take(&mut *self.waiting());
-        if !all.is_empty()
-            && let Err(error) = history.touch_sessions(&all, now).await
-        {
-            tracing::warn!(error = chain(&error), "The use of sessions was not noted.");
-        }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Digest>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What stands behind the cookie of a request.
@@ -212,16 +160,16 @@ impl Uses {
 pub(crate) enum Found {
     /// There is none.
     None,
-    /// It is forged, over, or ended.
-    Void,
+    /// It is forged, expired, or ended.
+    Invalid,
     /// It holds a secret that was replaced and no longer holds. The session has ended with it.
     Replayed {
         /// Whose it was.
         principal: String,
     },
-    /// A session that began at the identity provider, was in use until now or shortly before, and is over by its age alone. The
+    /// A session that began at the identity provider, was in use until now or shortly before, and has expired by its age alone. The
     /// browser may be sent there at once, but no more than once: this is the session to end before.
-    Over(Digest),
+    Expired(Digest),
     /// A session that holds.
     Good {
         /// What its forms must send along.
@@ -233,7 +181,7 @@ pub(crate) enum Found {
     },
 }
 
-/// Ends a session that is over.
+/// Ends a session that has expired.
 pub(crate) async fn forget(center: &Center, session: &Digest) -> Result<(), StoreError> {
     center.site().history.end_session(session).await
 }
@@ -250,17 +198,4 @@ pub(crate) async fn end(center: &Center, headers: &HeaderMap) -> Result<HeaderVa
 /// was loaded with.
 fn form_token(id: &str) -> String {
     Digest::of(format!("form token of {id}").as_bytes()).to_string()
-}
-
-pub(crate) fn set_cookie(center: &Center, name: &str, value: &str, seconds: u64) -> HeaderValue {
-    let secure = if center.settings().secure { "; Secure" } else { "" };
-    // Lax, so that a link in a notification finds whoever is signed in; nothing is done by a link.
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::from_str(&text).expect("a cookie of letters and digits is a header value")
-}
-
-pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
 }

@@ -1,24 +1,30 @@
 //! The command line as it is typed; nothing later sees raw text.
 
 mod families;
+mod filter;
 mod proofs;
+mod remediation;
+mod submissions;
 mod votes;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use clawback_model::{Action, ActionSource, LocationKind, OutcomeKind, Reason, Severity, Status, Timestamp};
+use clap::{Args, Parser, Subcommand};
+use clawback_model::{OutcomeKind, Reason};
 
 pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
     PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
 };
+pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
+pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
+pub(crate) use submissions::{PlanArgs, PlaybookArgs, RecordArgs, RunArgs, SubmitArgs};
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
-use crate::commands::history::History;
-use crate::commands::show::Messages;
+pub(crate) use crate::output::Format;
 use crate::table::Shape;
+use crate::tables::{History, Messages};
 
 /// Pull delivered threats back out of mailboxes, and prove what was done.
 #[derive(Debug, Parser)]
@@ -57,28 +63,6 @@ pub(crate) struct Global {
     /// Log what happens to standard error; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-}
-
-/// How results are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Table,
-    /// Stable, documented fields.
-    Json,
-    /// For spreadsheets; formula-safe.
-    Csv,
-    /// Of `export`: events of the Open Cybersecurity Schema Framework.
-    Ocsf,
-    /// Of `export`: records as of the Office 365 Management Activity API.
-    O365Air,
-}
-
-impl Format {
-    /// Whether only `export` knows it.
-    pub(crate) const fn is_of_export(self) -> bool {
-        matches!(self, Self::Ocsf | Self::O365Air)
-    }
 }
 
 /// Everything `clawback` can do.
@@ -225,211 +209,11 @@ pub(crate) struct TestArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RecordArgs {
-    /// Playbook name
-    pub(crate) playbook: String,
-    /// An input of the playbook, its value as it is typed; repeated with the same name for several values
-    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
-    pub(crate) inputs: Vec<(String, String)>,
-    /// Name of the case; the file is PLAYBOOK.cases/NAME.toml, and is refused if it exists
-    #[arg(long, default_value = "recorded", value_name = "NAME")]
-    pub(crate) case: String,
-    /// Messages to record at most
-    #[arg(long, default_value_t = 200, value_name = "N")]
-    pub(crate) most: usize,
-    /// Keep subjects, display names, names of attachments and values of header fields as they are
-    #[arg(long)]
-    pub(crate) with_subjects: bool,
-}
-
-/// Which playbook, with which inputs.
-#[derive(Debug, Args)]
-pub(crate) struct PlaybookArgs {
-    /// An input of the playbook, its value as it is typed; repeated with the same name for several values
-    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
-    pub(crate) inputs: Vec<(String, String)>,
-    /// Name of the remediation [default: the playbook's]
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) name: Option<String>,
-    /// informational, low, medium or high [default: the playbook's]
-    #[arg(long)]
-    pub(crate) severity: Option<Severity>,
-    /// Why
-    #[arg(long)]
-    pub(crate) description: Option<String>,
-    /// Who thought of it: manual, script or api
-    #[arg(long, default_value = "manual", value_name = "SOURCE")]
-    pub(crate) source: ActionSource,
-    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
-    /// line, of which the Message-ID may be empty beside another, or the CSV of a dry run; `-` for standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) messages: Option<PathBuf>,
-    /// Messages to leave out of the query, in a file like that of --messages
-    #[arg(long, value_name = "FILE", conflicts_with = "messages")]
-    pub(crate) exclude: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    /// Playbook name; or the ID of a pending remediation, to plan it anew
-    pub(crate) playbook: String,
-    #[command(flatten)]
-    pub(crate) with: PlaybookArgs,
-    /// Store nothing: show what the plan would be
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Messages to show of a dry run
-    #[arg(long, default_value_t = 20, value_name = "N")]
-    pub(crate) sample: usize,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RunArgs {
-    /// Playbook name; or the ID of a remediation, to go on with it
-    pub(crate) playbook: String,
-    #[command(flatten)]
-    pub(crate) with: PlaybookArgs,
-    #[command(flatten)]
-    pub(crate) leave: Leave,
-}
-
-/// Who does the work; if nothing is said, this process, or whoever is on it already.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub(crate) struct Leave {
-    /// Leave the work to a `clawback worker`, and do not wait for it
-    #[arg(long, conflicts_with = "watch")]
-    pub(crate) no_run: bool,
-    /// Leave the work to a running `clawback worker`, and watch it
-    #[arg(long)]
-    pub(crate) watch: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SubmitArgs {
-    /// Name of the remediation
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub(crate) name: String,
-    /// informational, low, medium or high
-    #[arg(long, default_value = "medium")]
-    pub(crate) severity: Severity,
-    /// Why
-    #[arg(long, default_value = "")]
-    pub(crate) description: String,
-    /// move-to-junk, move-to-inbox, move-to-deleted-items, soft-delete, hard-delete or move-to-quarantine
-    #[arg(long)]
-    pub(crate) action: Action,
-    /// On soft delete: also the copies in the sent items of internal senders
-    #[arg(long)]
-    pub(crate) delete_senders_copy: bool,
-    /// From address; repeated: any of them, as with each condition that may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) from: Vec<String>,
-    /// Domain of the From address; may be repeated
-    #[arg(long, value_name = "DOMAIN")]
-    pub(crate) from_domain: Vec<String>,
-    /// Part of the subject, as it is typed: a comma is a comma; may be repeated
-    #[arg(long, value_name = "TEXT")]
-    pub(crate) subject: Vec<String>,
-    /// To or Cc address; may be repeated
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) to: Vec<String>,
-    /// Message-ID, with its angle brackets; may be repeated
-    #[arg(long, value_name = "ID")]
-    pub(crate) message_id: Vec<String>,
-    /// Part of an attachment's name; may be repeated
-    #[arg(long, value_name = "TEXT", alias = "attachment")]
-    pub(crate) attachment_name: Vec<String>,
-    /// Mailbox; may be repeated
-    #[arg(long, value_name = "MAILBOX")]
-    pub(crate) mailbox: Vec<String>,
-    /// Path of the folder, in the store's spelling; may be repeated
-    #[arg(long, value_name = "PATH")]
-    pub(crate) folder: Vec<String>,
-    /// Received in the last, e.g. 2d or 6h
-    #[arg(long, value_name = "DURATION")]
-    pub(crate) since: Option<String>,
-    /// Received before: 2026-11-23, 2026-11-23T08:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub(crate) before: Option<Timestamp>,
-    /// Latest delivery location; may be repeated. Without one: every folder but recoverable items and quarantine
-    #[arg(long, value_name = "LOCATION")]
-    pub(crate) location: Vec<LocationKind>,
-    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
-    /// line, of which the Message-ID may be empty beside another; `-` for standard input
-    #[arg(long, value_name = "FILE")]
-    pub(crate) messages: Option<PathBuf>,
-    /// Messages to leave out of the query, in a file like that of --messages
-    #[arg(long, value_name = "FILE", conflicts_with = "messages")]
-    pub(crate) exclude: Option<PathBuf>,
-    /// Store nothing: show what the plan would be
-    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) leave: Leave,
-    /// Messages that a dry run shows
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) sample: usize,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct HistoryArgs {
     #[command(flatten)]
     pub(crate) filter: HistoryFilterArgs,
     #[command(flatten)]
     pub(crate) shape: Shape<History>,
-}
-
-/// Which remediations are meant, and how many of them.
-#[derive(Debug, Args)]
-pub(crate) struct HistoryFilterArgs {
-    /// Part of the name
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// Approval ID
-    #[arg(long)]
-    pub(crate) approval_id: Option<String>,
-    /// Investigation ID
-    #[arg(long)]
-    pub(crate) investigation_id: Option<String>,
-    /// Status, e.g. completed; may be repeated or a list between commas, for any of them
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) status: Vec<Status>,
-    /// manual, explorer, script, schedule, air or api
-    #[arg(long)]
-    pub(crate) action_source: Option<ActionSource>,
-    /// soft-delete, …
-    #[arg(long)]
-    pub(crate) action_type: Option<Action>,
-    /// A principal's name, or automation
-    #[arg(long)]
-    pub(crate) decided_by: Option<String>,
-    /// Whoever asked: a principal's name
-    #[arg(long, value_name = "NAME")]
-    pub(crate) requested_by: Option<String>,
-    /// Name of the playbook
-    #[arg(long, value_name = "NAME")]
-    pub(crate) playbook: Option<String>,
-    /// A mailbox with a message of its plan: who touched this user's mail?
-    #[arg(long, value_name = "MAILBOX")]
-    pub(crate) mailbox: Option<String>,
-    /// Message-ID of a message of its plan, with its angle brackets
-    #[arg(long, value_name = "ID")]
-    pub(crate) message_id: Option<String>,
-    /// Submitted at or after: 2d (that long ago), 2026-11-23, 2026-11-23T08:00:00Z
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub(crate) since: Option<Moment>,
-    /// Submitted before, written likewise
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub(crate) until: Option<Moment>,
-    /// Also what a schedule began and that found nothing
-    #[arg(long)]
-    pub(crate) empty: bool,
-    /// Rows to print
-    #[arg(long, default_value_t = 50, value_name = "N")]
-    pub(crate) limit: u32,
-    /// Continue where `next` of an earlier answer points
-    #[arg(long, value_name = "CURSOR")]
-    pub(crate) after: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -454,20 +238,6 @@ pub(crate) struct ShowArgs {
     pub(crate) mailbox: Option<String>,
     #[command(flatten)]
     pub(crate) shape: Shape<Messages>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct IdArgs {
-    /// Remediation ID (R-…) or approval ID (A-…)
-    pub(crate) id: String,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct FollowUpArgs {
-    /// Remediation ID (R-…) or approval ID (A-…)
-    pub(crate) id: String,
-    #[command(flatten)]
-    pub(crate) leave: Leave,
 }
 
 #[derive(Debug, Args)]
@@ -529,41 +299,6 @@ pub(crate) struct DemoArgs {
     /// Messages in each
     #[arg(long, default_value_t = 40)]
     pub(crate) messages: u32,
-}
-
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE".to_owned()),
-    }
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "expected a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned())
-}
-
-/// A moment: a time, or how long ago.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Moment {
-    At(Timestamp),
-    Ago(std::time::Duration),
-}
-
-impl Moment {
-    /// The time that is meant, seen from `now`.
-    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
-        match self {
-            Self::At(time) => time,
-            Self::Ago(long) => now.minus(long),
-        }
-    }
-}
-
-fn moment(text: &str) -> Result<Moment, String> {
-    let ago = clawback_scripting::parse_duration(text).map(Moment::Ago);
-    ago.or_else(|| Timestamp::parse(text).map(Moment::At)).ok_or_else(|| {
-        "expected how long ago (2d, 6h), a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned()
-    })
 }
 
 /// An outcome, or none yet.

@@ -1,8 +1,10 @@
 //! How a command fails: a sentence, its causes, what to do next, and an exit code.
 
 use std::fmt::Write as _;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
+use clawback_playbooks::Diagnostics;
 use clawback_runtime::Error;
 use clawback_store::StoreError;
 
@@ -86,6 +88,11 @@ pub(crate) fn clean(text: &str) -> String {
     text.lines().map(clawback_model::visible).collect::<Vec<_>>().join("\n")
 }
 
+/// Mistakes in a playbook, as they are shown to a person.
+pub(crate) fn diagnostics(found: &Diagnostics) -> String {
+    found.render(std::io::stderr().is_terminal())
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let exit = match &error {
@@ -109,12 +116,8 @@ impl From<Error> for Failure {
             | Error::Limit(_) => Exit::Misuse,
             _ => Exit::Failed,
         };
-        if let Error::Playbook(diagnostics) = &error {
-            return Self {
-                exit,
-                message: format!("the playbook has mistakes\n{}", crate::output::diagnostics(diagnostics)),
-                hint: None,
-            };
+        if let Error::Playbook(found) = &error {
+            return Self { exit, message: format!("the playbook has mistakes\n{}", diagnostics(found)), hint: None };
         }
         Self { exit, message: chain(&error), hint: None }
     }

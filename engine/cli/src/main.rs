@@ -14,6 +14,7 @@ mod progress;
 mod remote;
 mod shipped;
 mod table;
+mod tables;
 mod telemetry;
 
 use std::process::ExitCode;

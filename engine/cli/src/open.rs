@@ -9,7 +9,7 @@ use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
-    Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, Tuning, Witnesses, node_name,
+    Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, SiteKey, Tuning, Witnesses, node_name,
 };
 use clawback_scripting::Lists;
 use clawback_store::{Access, Store};
@@ -122,7 +122,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         vote_rules: config.vote_rules(),
         checkpoints: checkpoints(config, stores)?,
         // Whoever must have it says so by itself.
-        signer: crate::commands::key::read(config).ok().map(|key| key.public().clone()),
+        signer: site_key(config).ok().map(|key| key.public().clone()),
         public_url: config.public_url.clone(),
         limits: config.limits,
         throttles: config.throttles,
@@ -160,7 +160,12 @@ fn checkpoints(config: &Config, stores: Stores) -> Result<Option<Checkpoints>, F
         bucket.check_keys()?;
     }
     let bucket = bucket.as_ref().map(HeadBucket::open).transpose()?;
-    Ok(Some(Checkpoints { key: crate::commands::key::read(config)?, notify, bucket, witnesses }))
+    Ok(Some(Checkpoints { key: site_key(config)?, notify, bucket, witnesses }))
+}
+
+/// The key of the configuration, which checkpoints are signed with.
+pub(crate) fn site_key(config: &Config) -> Result<SiteKey, Failure> {
+    SiteKey::read(&config.resolve(&config.key_file)).map_err(|error| Failure::misuse(chain(&error)))
 }
 
 /// Who signs checkpoints beside the site.

@@ -2,14 +2,36 @@
 
 use std::io::{IsTerminal as _, Write};
 
+use clap::ValueEnum;
 use clawback_model::{ascii_where_deceptive, csv_safe, visible};
-use clawback_playbooks::Diagnostics;
 use serde::Serialize;
 
 use crate::failure::Failure;
 
 /// Where the values of `name: value` lines begin: one column for all that a command prints.
 const VALUES: usize = 18;
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// Stable, documented fields.
+    Json,
+    /// For spreadsheets; formula-safe.
+    Csv,
+    /// Of `export`: events of the Open Cybersecurity Schema Framework.
+    Ocsf,
+    /// Of `export`: records as of the Office 365 Management Activity API.
+    O365Air,
+}
+
+impl Format {
+    /// Whether only `export` knows it.
+    pub(crate) const fn is_of_export(self) -> bool {
+        matches!(self, Self::Ocsf | Self::O365Air)
+    }
+}
 
 /// Rows of CSV under these names, safe to open as a spreadsheet.
 pub(crate) fn csv<Row: IntoIterator<Item = String>>(
@@ -88,11 +110,6 @@ pub(crate) fn fields(pairs: &[(&str, String)]) -> Result<(), Failure> {
         line(&format!("{:width$}{}", format!("{name}:"), visible(value)))?;
     }
     Ok(())
-}
-
-/// Mistakes in a playbook, as they are shown to a person.
-pub(crate) fn diagnostics(found: &Diagnostics) -> String {
-    found.render(std::io::stderr().is_terminal())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]

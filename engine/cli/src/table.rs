@@ -10,9 +10,8 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, Color, ColumnConstraint, Width};
 use serde::Serialize;
 
-use crate::args::Format;
 use crate::failure::Failure;
-use crate::output;
+use crate::output::{self, Format};
 
 /// Longest text in a cell where nothing limits it.
 const LONGEST: usize = 500;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use clawback_playbooks::Playbook;
 use clawback_runtime::Error;
 
-use super::Problems;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::body::Body;
 use crate::center::Center;

@@ -6,12 +6,13 @@ use axum::response::Response;
 use clawback_app::Ballot;
 use clawback_model::{Decision, PlanDigest, VoteSignature};
 
-use super::Problems;
-use super::remediations::{detail, find, seen};
+use super::detail::{detail, seen};
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::body::{Body, word};
 use crate::center::Center;
 use crate::json::{DetailJson, VoteJson};
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// Approves the plan of this digest. With `If-Match` the vote is refused (412) if anything changed since.

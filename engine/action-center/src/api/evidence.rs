@@ -7,12 +7,14 @@ use clawback_model::Digest;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::remediations::{find, page_size};
-use super::{Problems, slowly};
+use super::problems::Problems;
+use super::slowly::slowly;
 use crate::access::Caller;
 use crate::body::{Params, optional, word};
 use crate::center::Center;
 use crate::json::{EvidenceReportJson, KeptJson, Page};
+use crate::lookup::{find, page_size};
+use crate::message_file::message_file;
 use crate::problem::Problem;
 
 /// Which kept messages.
@@ -55,7 +57,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let digest: Digest = word("digest", &digest)?;
     let raw = center.api().examine(&caller.who, &digest).await?;
-    Ok(crate::pages::message_file(&digest.to_string(), raw))
+    Ok(message_file(&digest.to_string(), raw))
 }
 
 /// What was kept of a message of a remediation, byte for byte. Asks for the role `examiner`, and is an event of the history.
@@ -70,7 +72,7 @@ pub(crate) async fn of_message(
     let id = find(&center, &id).await?.id;
     let seq = word("seq", &seq)?;
     let raw = center.api().examine_message(&caller.who, &id, seq).await?;
-    Ok(crate::pages::message_file(&format!("{id}-{seq}"), raw))
+    Ok(message_file(&format!("{id}-{seq}"), raw))
 }
 
 /// Hashes every message that was kept, and compares it with the history. This may take long; the answer begins with white space

@@ -8,11 +8,12 @@ use clawback_model::Digest;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Problems;
-use super::remediations::find;
+use super::problems::Problems;
 use crate::body::{Params, stated, word};
 use crate::center::Center;
-use crate::export::{ExportFormat, export as records, export_plan};
+use crate::export::{export as records, export_plan};
+use crate::export_format::ExportFormat;
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// In whose words.
@@ -21,7 +22,7 @@ use crate::problem::Problem;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
     /// `clawback` if nothing is said.
-    #[param(schema_with = crate::words::export_format)]
+    #[param(schema_with = crate::json::words::export_format)]
     format: Option<String>,
 }
 

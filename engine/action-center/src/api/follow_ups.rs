@@ -9,12 +9,12 @@ use clawback_runtime::Submission;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Problems;
-use super::remediations::find;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::body::{Body, stated};
 use crate::center::Center;
 use crate::json::{PickedJson, RemediationJson};
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// What a detector suggests.
@@ -31,7 +31,7 @@ pub(crate) struct SuggestionJson {
     confidence: Option<f64>,
     /// The cluster: inputs of the playbook.
     #[serde(default)]
-    #[schema(schema_with = crate::words::inputs, required = false)]
+    #[schema(schema_with = crate::json::words::inputs, required = false)]
     inputs: Inputs,
     /// Single messages in place of all that the playbook's search finds; at most 100.
     #[serde(default)]
@@ -40,7 +40,7 @@ pub(crate) struct SuggestionJson {
     #[serde(default)]
     name: Option<String>,
     #[serde(default)]
-    #[schema(schema_with = crate::words::severity_or_null, required = false)]
+    #[schema(schema_with = crate::json::words::severity_or_null, required = false)]
     severity: Option<String>,
     #[serde(default)]
     description: Option<String>,

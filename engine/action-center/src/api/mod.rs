@@ -2,10 +2,12 @@
 
 mod checks;
 mod decisions;
+mod detail;
 mod evidence;
 mod exports;
 mod follow_ups;
 mod principals;
+mod problems;
 mod records;
 mod remediations;
 mod schedules;
@@ -14,19 +16,17 @@ mod slowly;
 mod stores;
 mod sweeps;
 
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Info, License, OpenApi as Description};
-use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::center::Center;
-use crate::problem::Problem;
 
 pub(crate) use exports::{export, plan};
-pub(crate) use remediations::{HistoryQuery, find as remediation};
-pub(crate) use site::verified;
-pub(crate) use slowly::slowly;
 
 #[derive(OpenApi)]
 #[openapi(tags(
@@ -38,48 +38,6 @@ pub(crate) use slowly::slowly;
     (name = "site", description = "Playbooks, schedules, the kill switch, the history's proof"),
 ))]
 struct Base;
-
-/// What can go wrong at any address.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only its shape is used")]
-pub(crate) enum Problems {
-    /// The request is not right; the detail names what.
-    #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(#[to_schema] Problem),
-    /// No token, or one that is unknown, expired or revoked.
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthenticated(#[to_schema] Problem),
-    /// The roles of the caller, or the two-step rule, do not allow it.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] Problem),
-    /// There is no such thing.
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(#[to_schema] Problem),
-    /// Not as things stand now.
-    #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(#[to_schema] Problem),
-    /// Messages or evidence were removed.
-    #[response(status = 410, content_type = "application/problem+json")]
-    Gone(#[to_schema] Problem),
-    /// It changed since the caller looked.
-    #[response(status = 412, content_type = "application/problem+json")]
-    Changed(#[to_schema] Problem),
-    /// The body is too large.
-    #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] Problem),
-    /// The body is not JSON.
-    #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(#[to_schema] Problem),
-    /// Understood, and not possible: inputs, limits, playbook.
-    #[response(status = 422, content_type = "application/problem+json")]
-    Unprocessable(#[to_schema] Problem),
-    /// A mail store did not answer.
-    #[response(status = 502, content_type = "application/problem+json")]
-    MailStore(#[to_schema] Problem),
-    /// The database is busy or away, or the answer took too long.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Busy(#[to_schema] Problem),
-}
 
 /// Every address with its description.
 pub(crate) fn router() -> OpenApiRouter<Center> {
@@ -138,7 +96,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(site::halt, site::unhalt, site::halted))
         .routes(routes!(site::verify))
         .routes(routes!(site::refusals))
-        .routes(routes!(site::description))
+        .routes(routes!(description))
 }
 
 /// The OpenAPI 3.1 description.
@@ -154,4 +112,11 @@ pub fn openapi() -> Description {
     components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     description.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
     description
+}
+
+/// This description. It asks for no token.
+#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "site", security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn description() -> Response {
+    Json(openapi()).into_response()
 }

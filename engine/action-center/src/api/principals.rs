@@ -5,16 +5,15 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::Problems;
+use super::problems::Problems;
 use crate::access::Caller;
-use crate::attempts::Trier;
+use crate::attempts::{Trier, check};
 use crate::body::Body;
 use crate::center::Center;
 use crate::idempotency::Unrepeatable;
 use crate::json::{
     MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TakeOverJson, TokenJson, TokenOrderJson,
 };
-use crate::pages::check_password;
 use crate::password::hashed;
 use crate::problem::Problem;
 
@@ -72,7 +71,7 @@ pub(crate) async fn password(
     Body(body): Body<PasswordJson>,
 ) -> Result<StatusCode, Problem> {
     center.api().may_administer(&caller.who)?;
-    let hash = hashed(&center, body.password).await?;
+    let hash = hashed(&center.passwords().known, body.password).await?;
     center.api().set_password(&caller.who, &name, &hash).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -116,8 +115,8 @@ pub(crate) async fn take_over(
     caller: Caller,
     Body(body): Body<TakeOverJson>,
 ) -> Result<Json<MadeTokenJson>, Problem> {
-    check_password(&center, &caller.who.name, &body.password, &Trier::SignedIn).await?;
-    let hash = hashed(&center, body.new_password).await?;
+    check(&center, &caller.who.name, &body.password, &Trier::SignedIn).await?;
+    let hash = hashed(&center.passwords().known, body.new_password).await?;
     let made = center.api().take_over(&caller.who, &hash, body.token.into()).await?;
     Ok(Json(MadeTokenJson::from(&made)))
 }

@@ -4,11 +4,11 @@ use axum::Json;
 use axum::extract::{Path, State};
 use clawback_model::{AlertId, InvestigationId};
 
-use super::Problems;
-use super::remediations::HistoryQuery;
+use super::problems::Problems;
 use crate::body::{Params, word};
 use crate::center::Center;
 use crate::json::{AlertJson, InvestigationJson, Page};
+use crate::lookup::HistoryQuery;
 use crate::problem::Problem;
 
 /// Investigations, by the filters of the history, the newest first.

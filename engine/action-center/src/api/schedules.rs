@@ -7,12 +7,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::Problems;
-use super::remediations::page_size;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::body::Params;
 use crate::center::Center;
 use crate::json::{RemediationJson, ScheduleJson, SlotJson};
+use crate::lookup::page_size;
 use crate::problem::Problem;
 
 /// How many slots.

@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use clawback_store::Head;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Problems, slowly};
+use super::problems::Problems;
+use super::slowly::slowly;
 use crate::access::Caller;
 use crate::body::{Body, Params, optional};
 use crate::center::Center;
@@ -98,31 +98,13 @@ pub(crate) async fn unhalt(center: State<Center>, caller: Caller) -> Result<Json
     responses((status = 200, body = VerifiedJson), Problems))]
 pub(crate) async fn verify(State(center): State<Center>, Params(noted): Params<Noted>) -> Result<Response, Problem> {
     let head = optional("head", noted.head.as_deref())?;
-    slowly(async move { Ok(VerifiedJson::from(verified(&center, head).await?)) }).await
-}
-
-/// The verified history, or what is broken in it.
-pub(crate) async fn verified(
-    center: &Center,
-    known: Option<Head>,
-) -> Result<Result<clawback_store::Verified, String>, Problem> {
-    use clawback_runtime::Unproven;
-    use clawback_store::VerifyError;
-    let _turn = center.verifying().acquire().await.map_err(|_| Problem::internal())?;
-    let noted = clawback_store::Noted { head: known, now: Some(center.now()), log: None };
-    match center.site().verify(noted).await {
-        Ok(verified) => Ok(Ok(verified)),
-        Err(Unproven::History(VerifyError::Store(error))) => Err(error.into()),
-        Err(Unproven::History(VerifyError::Broken(found))) => Ok(Err(found.to_string())),
-        Err(broken @ Unproven::Votes { .. }) => Ok(Err(broken.to_string())),
-        Err(Unproven::Keys(error)) => Err(clawback_runtime::Error::from(error).into()),
-    }
+    slowly(async move { Ok(VerifiedJson::from(center.verified(head).await?)) }).await
 }
 
 /// What was refused to whom, the newest first.
 #[utoipa::path(get, path = "/api/v1/refusals", tag = "site", responses((status = 200, body = Vec<RefusalJson>), Problems))]
 pub(crate) async fn refusals(center: State<Center>, caller: Caller) -> Result<Json<Vec<RefusalJson>>, Problem> {
-    crate::refusal::write(&center).await;
+    crate::refusal_log::write(&center).await;
     let found = center.api().refusals(&caller.who, 200).await?;
     let item = |refusal: clawback_store::Refusal| RefusalJson {
         at: refusal.at.to_string(),
@@ -135,11 +117,4 @@ pub(crate) async fn refusals(center: State<Center>, caller: Caller) -> Result<Js
         reason: refusal.reason,
     };
     Ok(Json(found.into_iter().map(item).collect()))
-}
-
-/// This description. It asks for no token.
-#[utoipa::path(get, path = "/api/v1/openapi.json", tag = "site", security(()),
-    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(crate) async fn description() -> Response {
-    Json(super::openapi()).into_response()
 }

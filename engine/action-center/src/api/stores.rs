@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use clawback_connectors::MailStore as _;
 
-use super::Problems;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::center::Center;
+use crate::error_chain::chain;
 use crate::json::{ConnectorJson, StoreCheckJson, StoreJson};
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 
 /// Connectors that are built in, with the stores that use them.
 #[utoipa::path(get, path = "/api/v1/connectors", tag = "stores",

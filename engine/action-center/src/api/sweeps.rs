@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::Problems;
-use super::remediations::{detail, find};
+use super::detail::detail;
+use super::problems::Problems;
 use crate::access::Caller;
 use crate::center::Center;
 use crate::json::{DetailJson, SweepJson};
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// Every sweep under way, with what it found so far; at most 1,000.

@@ -4,6 +4,7 @@
 mod approval;
 mod evidence;
 pub mod facts;
+mod page;
 mod playbook;
 mod principal;
 mod record;
@@ -13,15 +14,14 @@ mod site;
 mod store;
 mod submission;
 mod terms;
-
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+pub(crate) mod words;
 
 pub(crate) use remediation::{event_in_words, is_settled};
 pub(crate) use schedule::state as schedule_state;
 
 pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJson};
 pub use evidence::{EvidenceReportJson, KeptJson};
+pub use page::Page;
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{
     CredentialJson, MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TakeOverJson, TokenJson,
@@ -36,12 +36,3 @@ pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};
 pub use store::{ConnectorJson, StoreCheckJson, StoreJson};
 pub use submission::{PickedJson, PreviewJson, SampleJson, SubmissionJson, VoteJson};
 pub use terms::{DifferenceJson, PartJson, TermsJson, TextJson};
-
-/// A page of a list.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Page<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// Where the next page begins; give it as `after`. Null on the last page.
-    pub next: Option<String>,
-}

@@ -14,10 +14,10 @@ pub struct PrincipalJson {
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// A program may submit what a detector suggests.
-    #[schema(schema_with = crate::words::principal_kind)]
+    #[schema(schema_with = crate::json::words::principal_kind)]
     pub kind: PrincipalKind,
     /// What they may do.
-    #[schema(schema_with = crate::words::roles)]
+    #[schema(schema_with = crate::json::words::roles)]
     pub roles: Vec<Role>,
     /// The person who answers for a service, and never approves what it asks for. Needed for a new service; null for people.
     #[serde(default)]
@@ -32,7 +32,7 @@ pub struct PrincipalJson {
 #[serde(deny_unknown_fields)]
 pub struct PendingRolesJson {
     /// All roles of then.
-    #[schema(schema_with = crate::words::roles)]
+    #[schema(schema_with = crate::json::words::roles)]
     pub roles: Vec<Role>,
     /// The administrator who asked, or whose credential the principal took over: somebody else confirms.
     pub asked_by: String,
@@ -61,7 +61,7 @@ impl From<PrincipalJson> for Principal {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct CredentialJson {
     /// A token, or a session that began with a password or at the identity provider.
-    #[schema(schema_with = crate::words::credential_kind)]
+    #[schema(schema_with = crate::json::words::credential_kind)]
     pub kind: CredentialKind,
     /// The label of a token; of a session the first 12 digits of the digest in its event `signed-in`.
     pub label: String,
@@ -90,7 +90,7 @@ impl From<Credential> for CredentialJson {
 #[serde(deny_unknown_fields)]
 pub struct RolesJson {
     /// All of them.
-    #[schema(schema_with = crate::words::roles)]
+    #[schema(schema_with = crate::json::words::roles)]
     pub roles: Vec<Role>,
 }
 
@@ -130,7 +130,7 @@ pub struct TokenJson {
     /// Who made it; empty: nothing tells.
     pub issued_by: String,
     /// The only ones of the principal's roles that it brings; null: all of them.
-    #[schema(schema_with = crate::words::roles_or_null)]
+    #[schema(schema_with = crate::json::words::roles_or_null)]
     pub roles: Option<Vec<Role>>,
 }
 
@@ -159,7 +159,7 @@ pub struct TokenOrderJson {
     #[schema(minimum = 1, maximum = 3650)]
     pub days: Option<u32>,
     /// The only ones of its owner's roles that it brings; none: all of them.
-    #[schema(schema_with = crate::words::roles)]
+    #[schema(schema_with = crate::json::words::roles)]
     pub roles: Vec<Role>,
 }
 

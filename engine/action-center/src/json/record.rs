@@ -15,12 +15,12 @@ pub struct InvestigationJson {
     #[schema(value_type = String)]
     pub kind: InvestigationKind,
     /// Follows from the remediation.
-    #[schema(schema_with = crate::words::investigation_status)]
+    #[schema(schema_with = crate::json::words::investigation_status)]
     pub status: InvestigationStatus,
     /// What the remediation was asked to act on.
     pub entity: String,
     /// What was done, or is to be done.
-    #[schema(schema_with = crate::words::action)]
+    #[schema(schema_with = crate::json::words::action)]
     pub action: Action,
     /// Messages of the plan.
     pub messages: u64,
@@ -31,7 +31,7 @@ pub struct InvestigationJson {
     /// The approval of that remediation.
     pub approval_id: String,
     /// Where the remediation stands.
-    #[schema(schema_with = crate::words::status)]
+    #[schema(schema_with = crate::json::words::status)]
     pub remediation_status: Status,
     /// Who decided.
     pub decided_by: Option<String>,
@@ -73,19 +73,19 @@ pub struct AlertJson {
     /// Its name.
     pub name: String,
     /// Informational for an administrative action.
-    #[schema(schema_with = crate::words::severity)]
+    #[schema(schema_with = crate::json::words::severity)]
     pub severity: Severity,
     /// Who acted.
     pub actor: String,
     /// What they asked for.
-    #[schema(schema_with = crate::words::action)]
+    #[schema(schema_with = crate::json::words::action)]
     pub action: Action,
     /// The remediation.
     pub remediation_id: String,
     /// The investigation.
     pub investigation_id: String,
     /// Where that stands.
-    #[schema(schema_with = crate::words::investigation_status)]
+    #[schema(schema_with = crate::json::words::investigation_status)]
     pub investigation_status: InvestigationStatus,
     /// When.
     pub created_at: String,

@@ -11,7 +11,10 @@ use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AlertJson, ApprovalJson, CredentialJson, InvestigationJson, TermsJson};
+use super::approval::ApprovalJson;
+use super::principal::CredentialJson;
+use super::record::{AlertJson, InvestigationJson};
+use super::terms::TermsJson;
 
 /// Sweeps under way that are listed at most.
 const MOST_SWEEPS: u32 = 1_000;
@@ -22,14 +25,14 @@ const MOST_SWEEPS: u32 = 1_000;
 pub struct RemediationJson {
     pub id: String,
     pub name: String,
-    #[schema(schema_with = crate::words::severity)]
+    #[schema(schema_with = crate::json::words::severity)]
     pub severity: Severity,
     pub description: String,
-    #[schema(schema_with = crate::words::status)]
+    #[schema(schema_with = crate::json::words::status)]
     pub status: Status,
-    #[schema(schema_with = crate::words::action)]
+    #[schema(schema_with = crate::json::words::action)]
     pub action: Action,
-    #[schema(schema_with = crate::words::action_source)]
+    #[schema(schema_with = crate::json::words::action_source)]
     pub action_source: ActionSource,
     pub origin: Cow<'static, str>,
     pub origin_of: Option<String>,
@@ -136,7 +139,7 @@ pub struct DetailJson {
     /// What it came from.
     pub investigation: InvestigationJson,
     /// Derived from the remediation.
-    #[schema(schema_with = crate::words::investigation_status)]
+    #[schema(schema_with = crate::json::words::investigation_status)]
     pub investigation_status: InvestigationStatus,
     /// What its plan was made under, which the digest covers; null before it has a plan.
     pub terms: Option<TermsJson>,
@@ -154,7 +157,7 @@ pub struct UndoJson {
     /// Its ID.
     pub id: String,
     /// Where it stands.
-    #[schema(schema_with = crate::words::status)]
+    #[schema(schema_with = crate::json::words::status)]
     pub status: Status,
     /// Messages that it has put back.
     pub succeeded: u64,
@@ -290,11 +293,11 @@ pub struct MessageJson {
     /// Where it was last seen: `location_after` once it has its outcome, `location_before` until then. Null where it is not
     /// there any more and its place is not known.
     pub latest_delivery_location: Option<String>,
-    #[schema(schema_with = crate::words::action)]
+    #[schema(schema_with = crate::json::words::action)]
     pub action: Cow<'static, str>,
-    #[schema(schema_with = crate::words::outcome_or_null)]
+    #[schema(schema_with = crate::json::words::outcome_or_null)]
     pub outcome: Option<Cow<'static, str>>,
-    #[schema(schema_with = crate::words::reason_or_null)]
+    #[schema(schema_with = crate::json::words::reason_or_null)]
     pub reason: Option<Cow<'static, str>>,
     pub detail: Option<String>,
     /// Why the scripts of the playbook kept it, in their words.

@@ -8,7 +8,7 @@ use clawback_runtime::{DryRun, Submission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ApprovalRuleJson, VoteSignatureJson};
+use super::approval::{ApprovalRuleJson, VoteSignatureJson};
 
 /// A vote.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -63,25 +63,25 @@ pub struct SubmissionJson {
     pub playbook: String,
     /// Its inputs. Several values of one input are a list; a comma in a text is a comma.
     #[serde(default)]
-    #[schema(schema_with = crate::words::inputs, required = false)]
+    #[schema(schema_with = crate::json::words::inputs, required = false)]
     pub inputs: Inputs,
     /// Name of the remediation; the playbook's if none is given.
     #[serde(default)]
     pub name: Option<String>,
     /// The playbook's if none is given.
     #[serde(default)]
-    #[schema(schema_with = crate::words::severity_or_null, required = false)]
+    #[schema(schema_with = crate::json::words::severity_or_null, required = false)]
     pub severity: Option<String>,
     /// The playbook's if none is given.
     #[serde(default)]
     pub description: Option<String>,
     /// Where it comes from; `api` if nothing is said.
     #[serde(default)]
-    #[schema(schema_with = crate::words::action_source_or_null, required = false)]
+    #[schema(schema_with = crate::json::words::action_source_or_null, required = false)]
     pub action_source: Option<String>,
     /// `handpicked`, `query` or `query-with-exclusions`.
     #[serde(default)]
-    #[schema(schema_with = crate::words::selection_or_null, required = false)]
+    #[schema(schema_with = crate::json::words::selection_or_null, required = false)]
     pub selection: Option<String>,
     /// Handpicked messages, or exclusions.
     #[serde(default)]

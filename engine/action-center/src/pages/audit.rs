@@ -8,9 +8,9 @@ use maud::{Markup, html};
 
 use super::fields::Fields;
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
-use crate::api::verified;
 use crate::center::Center;
 use crate::problem::Problem;
 
@@ -25,7 +25,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
 /// Walks the whole chain.
 pub(crate) async fn verify(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
-    let result = verified(&center, None).await?;
+    let result = center.verified(None).await?;
     show(&center, &frame, Some(result)).await
 }
 
@@ -69,7 +69,7 @@ fn switch(frame: &Frame) -> Markup {
 }
 
 async fn refusals(center: &Center, frame: &Frame) -> Result<Markup, Problem> {
-    crate::refusal::write(center).await;
+    crate::refusal_log::write(center).await;
     let found = center.api().refusals(&frame.who, SHOWN).await?;
     let rows: Vec<Markup> = found
         .iter()

@@ -9,10 +9,11 @@ use clawback_model::{LocationKind, Outcome, OutcomeKind, Target};
 use maud::{Markup, html};
 
 use super::frame::Frame;
-use super::{Shown, charts, layout};
+use super::shown::Shown;
+use super::{charts, layout};
 use crate::access::Caller;
-use crate::api::remediation as find;
 use crate::center::Center;
+use crate::lookup::find;
 
 /// Messages read at once.
 const READ: u32 = 5_000;

@@ -1,20 +1,11 @@
 //! What every page shows around its own: who is signed in, what waits, whether the site stands still.
 
-use std::time::Duration;
-
 use clawback_model::{Halt, Permission, Principal};
-use clawback_store::Store;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::access::Caller;
 use crate::center::Center;
+use crate::last_look::{COUNTED, Look};
 use crate::problem::Problem;
-
-/// More than this many are shown as "100+".
-const COUNTED: usize = 100;
-/// How old a look may be: a thousand readers cost one look a second, not a thousand.
-const FRESH: Duration = Duration::from_secs(1);
 
 /// What stands around a page.
 #[derive(Debug)]
@@ -24,37 +15,6 @@ pub(crate) struct Frame {
     pub(crate) halted: Option<Halt>,
     /// How many wait for a person.
     pub(crate) pending: usize,
-}
-
-/// What all pages of a node show alike.
-#[derive(Debug, Clone)]
-struct Look {
-    halted: Option<Halt>,
-    pending: usize,
-}
-
-/// The last look at the history, shared by all pages of this node.
-#[derive(Debug, Default)]
-pub(crate) struct LastLook(Mutex<Option<(Instant, Look)>>);
-
-impl LastLook {
-    /// What is known, or seen now. Whoever comes while somebody looks waits for what they see.
-    async fn take(&self, history: &Store) -> Result<Look, Problem> {
-        let mut last = self.0.lock().await;
-        if let Some((at, look)) = &*last
-            && at.elapsed() < FRESH
-        {
-            return Ok(look.clone());
-        }
-        let look = Look { halted: history.halted().await?, pending: history.pending(COUNTED).await? };
-        *last = Some((Instant::now(), look.clone()));
-        Ok(look)
-    }
-
-    /// Something was changed through this node: whoever did that sees it on their next page.
-    pub(crate) async fn forget(&self) {
-        *self.0.lock().await = None;
-    }
 }
 
 impl Frame {

@@ -11,11 +11,12 @@ use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
-use crate::api::HistoryQuery;
 use crate::body::optional;
 use crate::center::Center;
+use crate::lookup::HistoryQuery;
 use crate::problem::Problem;
 
 /// Rows of a CSV file at most, as in the reference product's Explorer.

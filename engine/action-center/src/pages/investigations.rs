@@ -7,7 +7,8 @@ use maud::{Markup, html};
 
 use super::fields::Asked;
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;

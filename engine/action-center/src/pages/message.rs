@@ -2,18 +2,18 @@
 //! and an event of the history each time.
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
 use clawback_model::{Digest, visible};
 use mail_parser::{Message, MessageParser, MimeHeaders as _};
 use maud::{Markup, html};
 
 use super::fields::Fields;
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
-use crate::api::remediation as find;
 use crate::center::Center;
+use crate::lookup::find;
+use crate::message_file::message_file;
 use crate::problem::Problem;
 
 /// Characters that are shown of the text; the whole of it is in the file.
@@ -33,7 +33,7 @@ pub(crate) async fn read(
     let id = find(&center, &id).await?.id;
     let (target, raw) = center.api().read_message(&caller.who, &id, seq).await?;
     if fields.filled("file").is_some() {
-        return Ok(file(&format!("{id}-{seq}"), raw));
+        return Ok(message_file(&format!("{id}-{seq}"), raw));
     }
     let frame = Frame::load(&center, caller).await?;
     // Parsing takes as long as the sender likes, within the bound of its size.
@@ -53,16 +53,6 @@ pub(crate) async fn read(
         (content)
     };
     Ok(layout::page(&frame, "/history", &format!("Message {seq}"), &body))
-}
-
-/// As a file that no browser opens by itself.
-pub(crate) fn file(name: &str, raw: Vec<u8>) -> Response {
-    let mut response = raw.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    let disposition = format!("attachment; filename=\"{name}.eml\"");
-    headers.extend(HeaderValue::from_str(&disposition).map(|it| (header::CONTENT_DISPOSITION, it)));
-    response
 }
 
 fn content(raw: &[u8]) -> Markup {

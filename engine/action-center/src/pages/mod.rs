@@ -21,38 +21,18 @@ mod playbooks;
 mod remediation;
 mod schedules;
 mod search;
+mod shown;
 mod sign_in;
 mod terms;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Redirect;
 use axum::routing::{get, post};
 
-use crate::access::Caller;
 use crate::center::Center;
-use crate::problem::Problem;
 
-pub(crate) use frame::LastLook;
-
-/// What a page is made of, or a problem that is shown as a page.
-pub(crate) type Shown = Result<Response, PageProblem>;
-
-/// A problem on a page.
-#[derive(Debug)]
-pub(crate) struct PageProblem(Problem);
-
-impl<E: Into<Problem>> From<E> for PageProblem {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
-}
-
-impl IntoResponse for PageProblem {
-    fn into_response(self) -> Response {
-        error_page(None, &self.0)
-    }
-}
+pub(crate) use shown::error_page;
 
 /// Every page.
 pub(crate) fn router() -> Router<Center> {
@@ -88,17 +68,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/people/confirm", post(people::confirm))
         .route("/people/revoke", post(people::revoke))
         .route("/people/password", post(people::change_password))
-        .route("/remediations/{id}/export", get(crate::api::export))
-        .route("/remediations/{id}/plan", get(crate::api::plan))
         .route("/audit", get(audit::page).post(audit::verify))
         .route("/halt", post(audit::halt))
         .route("/assets/{name}", get(assets::asset))
-}
-
-pub(crate) use message::file as message_file;
-pub(crate) use sign_in::check as check_password;
-
-/// A problem as a page, with a way on.
-pub(crate) fn error_page(caller: Option<&Caller>, problem: &Problem) -> Response {
-    layout::error(caller, problem)
 }

@@ -8,7 +8,8 @@ use maud::{Markup, html};
 
 use super::fields::Fields;
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
 use crate::problem::Problem;

@@ -9,9 +9,10 @@ use maud::{Markup, html};
 
 use super::fields::Fields;
 use super::frame::Frame;
-use super::{Shown, layout, sign_in};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
-use crate::attempts::Trier;
+use crate::attempts::{Trier, check};
 use crate::body::{optional, word};
 use crate::center::Center;
 use crate::password;
@@ -197,8 +198,8 @@ pub(crate) async fn revoke(State(center): State<Center>, caller: Caller, fields:
 
 /// Whoever has found a session open does not know the password, and cannot keep the account with one of their own.
 pub(crate) async fn change_password(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
-    sign_in::check(&center, &caller.who.name, fields.get("current"), &Trier::SignedIn).await?;
-    let hash = password::hashed(&center, fields.get("password").to_owned()).await?;
+    check(&center, &caller.who.name, fields.get("current"), &Trier::SignedIn).await?;
+    let hash = password::hashed(&center.passwords().known, fields.get("password").to_owned()).await?;
     center.api().set_own_password(&caller.who, &hash).await?;
     Ok(Redirect::to("/sign-in").into_response())
 }

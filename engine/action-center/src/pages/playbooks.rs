@@ -6,7 +6,8 @@ use clawback_store::HistoryFilter;
 use maud::{Markup, html};
 
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
 use crate::problem::Problem;

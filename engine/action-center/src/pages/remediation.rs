@@ -15,14 +15,15 @@ use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::history::{attachment, lines};
 use super::passkey::{self, ToSign};
+use super::shown::Shown;
 use super::terms::terms;
-use super::{Shown, charts, layout};
+use super::{charts, layout};
 use crate::access::Caller;
-use crate::api::remediation as find;
 use crate::body::{optional, word};
 use crate::center::Center;
-use crate::export::ExportFormat;
+use crate::export_format::ExportFormat;
 use crate::json::{MessageJson, UndoJson, event_in_words};
+use crate::lookup::find;
 use crate::problem::Problem;
 
 /// Messages of a page.

@@ -7,7 +7,8 @@ use clawback_store::Slot;
 use maud::{Markup, html};
 
 use super::frame::Frame;
-use super::{Shown, layout};
+use super::layout;
+use super::shown::Shown;
 use crate::access::Caller;
 use crate::center::Center;
 use crate::json::{SlotJson, schedule_state};

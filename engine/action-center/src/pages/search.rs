@@ -11,7 +11,8 @@ use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::{Shown, charts, layout};
+use super::shown::Shown;
+use super::{charts, layout};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;

@@ -5,24 +5,25 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use clawback_model::visible_line;
 use clawback_store::StoreError;
 use maud::{Markup, html};
 
 use super::fields::{Asked, Fields};
-use super::{Shown, layout};
+use super::layout;
+use super::shown::{Shown, error_page};
 use crate::access::encoded;
-use crate::attempts::{Counts, Trier};
+use crate::attempts::{Trier, check, too_many};
 use crate::center::Center;
 use crate::device::Device;
 use crate::oidc::{self, Identity, Oidc, OidcError};
 use crate::problem::Problem;
-use crate::refusal::Refused;
+use crate::refusals::Refused;
 use crate::session::Place;
 use crate::source::Source;
-use crate::{refusal, session};
+use crate::{pending_sign_in, refusal_log, session};
 
 /// Largest form that a stranger may send.
 pub(super) const LARGEST_FORM: usize = 16 << 10;
@@ -79,7 +80,7 @@ pub(crate) async fn submit(
             let (method, uri) = (Method::POST, Uri::from_static("/sign-in"));
             let named = Some(name).filter(|name| !name.is_empty());
             let refused = Refused { known: None, named, source, method: &method, uri: &uri, problem: &problem };
-            refusal::note(&center, &refused).await;
+            refusal_log::note(&center, &refused).await;
             let oidc = center.settings().oidc.as_deref();
             let form = form(fields.get("next"), oidc, Some(&problem.detail), false);
             let mut response = layout::plain("Sign in", &form);
@@ -116,8 +117,8 @@ async fn sign_in(
 
 pub(crate) async fn to_provider(State(center): State<Center>, Asked(query): Asked) -> Shown {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
-    let (url, errand) = oidc.begin(local(query.get("next"))).await?;
-    Ok(([(header::SET_COOKIE, session::keep_errand(&center, &errand))], Redirect::to(&url)).into_response())
+    let (url, pending) = oidc.begin(local(query.get("next"))).await?;
+    Ok(([(header::SET_COOKIE, pending_sign_in::keep(&center, &pending))], Redirect::to(&url)).into_response())
 }
 
 /// Takes back whom the identity provider has signed in.
@@ -128,7 +129,7 @@ pub(crate) async fn from_provider(
     headers: HeaderMap,
 ) -> Shown {
     let came_back = take_back(&center, &query, &headers).await;
-    let forget = session::forget_errand(&center);
+    let forget = pending_sign_in::forget(&center);
     match came_back {
         Ok(Returned { principal, lasts, next }) => {
             let cookie = session::begin(&center, &principal, Place::Provider(lasts)).await?;
@@ -138,8 +139,8 @@ pub(crate) async fn from_provider(
         Err(problem) => {
             let (method, uri) = (Method::GET, Uri::from_static(oidc::RETURN));
             let refused = Refused { known: None, named: None, source, method: &method, uri: &uri, problem: &problem };
-            refusal::note(&center, &refused).await;
-            Ok(([(header::SET_COOKIE, forget)], super::error_page(None, &problem)).into_response())
+            refusal_log::note(&center, &refused).await;
+            Ok(([(header::SET_COOKIE, forget)], error_page(None, &problem)).into_response())
         }
     }
 }
@@ -156,14 +157,14 @@ struct Returned {
 async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<Returned, Problem> {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
     let refused = |said: String| Problem::from(OidcError::Answer(said));
-    let errand =
-        session::errand(center, headers).ok_or_else(|| refused("this browser did not ask for it".to_owned()))?;
+    let pending =
+        pending_sign_in::find(center, headers).ok_or_else(|| refused("this browser did not ask for it".to_owned()))?;
     if let Some(error) = query.filled("error") {
         let said = query.filled("error_description").unwrap_or(error);
         return Err(refused(format!("it says `{}`", visible_line(said, LONGEST_ANSWER))));
     }
-    let next = errand.next.clone();
-    let identity = oidc.finish(errand, query.get("code"), query.get("state")).await?;
+    let next = pending.next.clone();
+    let identity = oidc.finish(pending, query.get("code"), query.get("state")).await?;
     let history = &center.site().history;
     let Identity { issuer, subject, name, roles } = &identity;
     let principal = history.principal_of_identity(issuer, subject, name, roles, center.now()).await.map_err(
@@ -173,39 +174,6 @@ async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Resu
         },
     )?;
     Ok(Returned { principal: principal.name, lasts: oidc.session(), next: local(&next).to_owned() })
-}
-
-/// The principal whose name and password these are, and the hash of the password; or what to tell whoever tried.
-pub(crate) async fn check(
-    center: &Center,
-    name: &str,
-    given: &str,
-    trier: &Trier,
-) -> Result<(String, String), Problem> {
-    let history = &center.site().history;
-    let passwords = center.passwords();
-    let turns = if matches!(trier, Trier::Stranger(_)) { &passwords.strangers } else { &passwords.known };
-    let turn = turns.next().await?;
-    let account = history.account(name).await?;
-    // All that follows is the same for a name that nobody has, or nobody with a password: no answer and no wait tells them apart.
-    let hash = account.as_ref().map(|account| account.password.clone());
-    let counts = Counts::of(name, trier, hash.as_deref());
-    if let Some(wait) = counts.wait(history, center.now()).await? {
-        return Err(too_many("wrong passwords for this name", wait, "name-waits"));
-    }
-    // The turn ends only when this has been counted: whoever has the next one sees it.
-    let (is_right, _turn) = turn.compare(given.to_owned(), hash).await?;
-    if let Some(account) = account.filter(|_| is_right) {
-        counts.right(history).await?;
-        return Ok((account.principal.name, account.password));
-    }
-    counts.wrong(history, center.now()).await?;
-    Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
-}
-
-fn too_many(what: &str, wait: Duration, code: &'static str) -> Problem {
-    let seconds = wait.as_secs().max(1);
-    Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("too many {what}; try again in {seconds} s"))
 }
 
 pub(crate) async fn sign_out(State(center): State<Center>, request: Request) -> Result<Response, Problem> {

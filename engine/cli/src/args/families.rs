@@ -5,13 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use clawback_model::Role;
 
-use super::{HistoryFilterArgs, IdArgs, Leave};
-use crate::commands::connectors::Connectors;
-use crate::commands::evidence::Kept;
-use crate::commands::principals::Tokens;
-use crate::commands::records::{Alerts, Investigations};
-use crate::commands::schedules::Schedules;
+use super::filter::HistoryFilterArgs;
+use super::remediation::{IdArgs, Leave};
 use crate::table::Shape;
+use crate::tables::{Alerts, Connectors, Investigations, Kept, Schedules, Tokens};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertsCommand {

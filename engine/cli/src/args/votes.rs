@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Leave;
-use crate::commands::history::Pending;
+use super::remediation::Leave;
 use crate::table::Shape;
+use crate::tables::Pending;
 
 #[derive(Debug, Args)]
 pub(crate) struct PendingArgs {

@@ -5,7 +5,7 @@ use clawback_runtime::Library;
 
 use crate::args::{CheckArgs, Format, Global};
 use crate::config::Config;
-use crate::failure::{Exit, Failure, clean};
+use crate::failure::{Exit, Failure, clean, diagnostics};
 use crate::open::{check, library};
 use crate::output;
 use crate::remote::Remote;
@@ -69,7 +69,7 @@ impl Desk {
                     Some(source) => (name.to_owned(), source),
                     None => library.playbook_source(name)?,
                 };
-                Ok(CheckedJson::new(check(library, config, &path, &source), output::diagnostics)?)
+                Ok(CheckedJson::new(check(library, config, &path, &source), diagnostics)?)
             }
         }
     }

@@ -1,26 +1,27 @@
 //! `clawback checkpoint`: signs where the history stands, in the formats of C2SP (`tlog-checkpoint`, `signed-note`).
 
+use std::path::Path;
+
 use clawback_model::{Checkpoint, Digest, LogQuestion, Note, old_and_proof, visible};
-use clawback_runtime::{Witnesses, make_checkpoint, open_checkpoint};
+use clawback_runtime::{KeyError, Witnesses, make_checkpoint, open_checkpoint};
 use clawback_store::Store;
 
-use super::{key, verify};
 use crate::args::{CheckpointArgs, Global};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain};
-use crate::open::{Stores, site, witnesses};
+use crate::open::{Stores, site, site_key, witnesses};
 use crate::output;
 
 /// Asks for no token: whoever can read the site's key can sign with it anyway.
 pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref())?;
-    let key = key::read(&config)?;
+    let key = site_key(&config)?;
     let site = site(&config, Stores::None).await?;
     let witnesses = witnesses(&config)?;
     let (checkpoint, cosigned) = make_checkpoint(&site, &key, &witnesses).await?;
     let mut text = String::new();
     if let Some(file) = &args.check {
-        let old = open_checkpoint(&verify::read(file)?, key.public()).map_err(|error| verify::named(file, &error))?;
+        let old = open_checkpoint(&read(file)?, key.public()).map_err(|error| named(file, &error))?;
         text = continued(&site.history, &old, checkpoint.size).await?;
     }
     text.push_str(&cosigned.note.to_string());
@@ -72,4 +73,15 @@ pub(super) async fn check(history: &Store, old: &Checkpoint, size: u64) -> Resul
         return Err(broken(said));
     }
     Ok(())
+}
+
+/// The text of a file with a checkpoint.
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(file)
+        .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", file.display())))
+}
+
+/// A checkpoint that cannot be trusted.
+pub(super) fn named(file: &Path, error: &KeyError) -> Failure {
+    Failure::failed(format!("{}: {}", file.display(), chain(error)))
 }

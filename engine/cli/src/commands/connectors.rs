@@ -14,7 +14,8 @@ use crate::failure::{Exit, Failure, chain, clean};
 use crate::open::{Session, Stores, host};
 use crate::output;
 use crate::remote::Remote;
-use crate::table::{Column, Shape, Table, if_room, text, whole};
+use crate::table::Shape;
+use crate::tables::Connectors;
 
 pub(crate) async fn list(global: &Global, shape: &Shape<Connectors>) -> Result<Exit, Failure> {
     let items: Vec<ConnectorJson> = match Remote::of(global)? {
@@ -23,21 +24,6 @@ pub(crate) async fn list(global: &Global, shape: &Shape<Connectors>) -> Result<E
     };
     shape.print(global.format, &items, None)?;
     Ok(Exit::Done)
-}
-
-/// The table of `clawback connectors list`.
-pub(crate) struct Connectors;
-
-impl Table for Connectors {
-    type Row = ConnectorJson;
-    const COLUMNS: &'static [Column<ConnectorJson>] = &[
-        whole("connector", |item| item.connector.clone()),
-        whole("version", |item| item.version.clone()),
-        text("stores", |item| item.stores.join(" ")),
-        text("settings", |item| item.settings.join(" ")),
-        text("imports", |item| item.imports.join(" ")),
-        if_room(whole("sha256", |item| item.sha256.clone())),
-    ];
 }
 
 async fn built_in(config: &Config) -> Result<Vec<ConnectorJson>, Failure> {

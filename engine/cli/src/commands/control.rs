@@ -2,14 +2,12 @@
 
 use clawback_action_center::json::DetailJson;
 
-use super::foreground::{self, MOMENT};
+use super::foreground::{self, MOMENT, WILL_STOP};
 use crate::args::{FollowUpArgs, Global, IdArgs};
 use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::Remote;
-
-pub(crate) const WILL_STOP: &str = "a worker is on it and will stop before its next call";
 
 pub(crate) async fn pause(global: &Global, args: IdArgs) -> Result<Exit, Failure> {
     if let Some(remote) = Remote::of(global)? {

@@ -11,7 +11,6 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, any_id};
 use crate::output;
 use crate::remote::Remote;
-use crate::table::{Column, Table, if_room, mailbox, text, time, whole, wide, word};
 
 /// Kept messages read at once.
 const PAGE: u32 = 500;
@@ -91,25 +90,6 @@ impl Shelf {
             Self::Here(session) => Ok(session.api.verify_evidence().await?.into()),
         }
     }
-}
-
-/// The table of `clawback evidence list`. `evidence get` takes a digest, or a remediation with a message and a mailbox.
-pub(crate) struct Kept;
-
-impl Table for Kept {
-    type Row = KeptJson;
-    const COLUMNS: &'static [Column<KeptJson>] = &[
-        whole("remediation", |row| row.remediation.clone()),
-        mailbox(|row| row.mailbox.clone().unwrap_or_default()),
-        text("message_id", |row| row.message_id.clone().unwrap_or_default()),
-        text("subject", |row| row.subject.clone().unwrap_or_default()),
-        if_room(whole("digest", |row| row.digest.clone())),
-        if_room(time("kept", |row| row.kept_at.clone())),
-        if_room(whole("bytes", |row| row.bytes.to_string())),
-        if_room(word("outcome", |row| row.outcome.clone().unwrap_or_default())),
-        wide(text("store", |row| row.store.clone().unwrap_or_default())),
-        wide(whole("fingerprint", |row| row.fingerprint.clone().unwrap_or_default())),
-    ];
 }
 
 async fn get(shelf: &Shelf, args: EvidenceGetArgs) -> Result<Exit, Failure> {

@@ -21,6 +21,8 @@ use crate::{output, progress};
 const LOOK: Duration = Duration::from_millis(500);
 /// How long whoever works on a remediation is given to obey a pause or a cancel.
 pub(crate) const MOMENT: Duration = Duration::from_secs(5);
+/// What is said where a node works on what was paused or cancelled.
+pub(crate) const WILL_STOP: &str = "a worker is on it and will stop before its next call";
 
 /// What the command asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ async fn see(global: &Global, session: &Session, id: &RemediationId, goal: Goal,
             work::tell(global, Standing::at(session, &held))
         }
         End::Unobeyed(asked) => {
-            output::note(super::control::WILL_STOP);
+            output::note(WILL_STOP);
             work::tell(global, Standing::at(session, &asked))
         }
         End::Interrupted(left, hands) => {

@@ -10,7 +10,8 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, SystemClock};
 use crate::output;
 use crate::remote::{LARGEST_PAGE, Remote};
-use crate::table::{Column, Shape, Table, if_room, text, time, whole, wide, word};
+use crate::table::Shape;
+use crate::tables::History;
 
 pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Failure> {
     let (after, limit) = (args.filter.after.clone(), args.filter.limit);
@@ -135,55 +136,6 @@ fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
     .into_iter()
     .filter_map(|(name, value)| Some((name, value?)))
     .collect()
-}
-
-/// The table of `clawback history`.
-pub(crate) struct History;
-
-impl Table for History {
-    type Row = RemediationJson;
-    const COLUMNS: &'static [Column<RemediationJson>] = &[
-        whole("id", |row| row.id.clone()),
-        word("status", |row| row.status.to_string()),
-        whole("done", |row| format!("{}/{}", row.counts.succeeded, row.counts.submitted)),
-        time("created", |row| row.created_at.clone()),
-        text("name", |row| row.name.clone()),
-        if_room(word("action", |row| row.action.to_string())),
-        if_room(text("requested_by", |row| row.requested_by.clone())),
-        if_room(text("decided_by", |row| row.decided_by.clone().unwrap_or_default())),
-        if_room(word("severity", |row| row.severity.to_string())),
-        if_room(text("stop_reason", |row| row.stop_reason.clone().unwrap_or_default())),
-        wide(whole("failed", |row| row.counts.failed.to_string())),
-        wide(whole("approval_id", |row| row.approval_id.clone())),
-        wide(whole("investigation_id", |row| row.investigation_id.clone())),
-        wide(whole("alert_id", |row| row.alert_id.clone())),
-        wide(word("action_source", |row| row.action_source.to_string())),
-        wide(text("playbook", |row| row.playbook.clone())),
-        wide(whole("plan_digest", |row| row.plan_digest.clone().unwrap_or_default())),
-        wide(whole("url", |row| row.url.clone().unwrap_or_default())),
-    ];
-}
-
-/// The table of `clawback pending`.
-pub(crate) struct Pending;
-
-impl Table for Pending {
-    type Row = RemediationJson;
-    const COLUMNS: &'static [Column<RemediationJson>] = &[
-        whole("id", |row| row.id.clone()),
-        word("status", |row| row.status.to_string()),
-        whole("messages", |row| row.counts.submitted.to_string()),
-        time("deadline", |row| row.deadline.clone().unwrap_or_default()),
-        text("name", |row| row.name.clone()),
-        if_room(word("action", |row| row.action.to_string())),
-        if_room(text("requested_by", |row| row.requested_by.clone())),
-        if_room(word("severity", |row| row.severity.to_string())),
-        if_room(whole("approval_id", |row| row.approval_id.clone())),
-        wide(time("created", |row| row.created_at.clone())),
-        wide(whole("plan_digest", |row| row.plan_digest.clone().unwrap_or_default())),
-        wide(text("stop_reason", |row| row.stop_reason.clone().unwrap_or_default())),
-        wide(whole("url", |row| row.url.clone().unwrap_or_default())),
-    ];
 }
 
 /// One remediation as a line of the history.

@@ -5,23 +5,18 @@ use clawback_runtime::SiteKey;
 use crate::args::{Global, KeyCommand};
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain};
-use crate::open::{random, write_secret};
+use crate::open::{random, site_key, write_secret};
 use crate::output;
 
 pub(crate) fn run(global: &Global, command: KeyCommand) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref())?;
     let key = match command {
-        KeyCommand::Show => read(&config)?,
+        KeyCommand::Show => site_key(&config)?,
         KeyCommand::Make { name } => make(&config, name)?,
     };
     output::line(&key.public().to_string())?;
     output::note("give this key to whoever keeps checkpoints, by another way than the checkpoints themselves");
     Ok(Exit::Done)
-}
-
-/// The key of the configuration.
-pub(crate) fn read(config: &Config) -> Result<SiteKey, Failure> {
-    SiteKey::read(&config.resolve(&config.key_file)).map_err(|error| Failure::misuse(chain(&error)))
 }
 
 /// Makes the key; refuses to replace one, whose checkpoints nobody could check any more.

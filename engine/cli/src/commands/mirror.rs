@@ -7,11 +7,11 @@ use std::path::Path;
 use clawback_model::{Digest, TILE_WIDTH, TileAt};
 use clawback_runtime::open_checkpoint;
 
-use super::{checkpoint, key, verify};
+use super::checkpoint;
 use crate::args::Global;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Stores, site};
+use crate::open::{Stores, site, site_key};
 use crate::output;
 
 /// What the newest checkpoint is called, beside the folder `tile`.
@@ -20,15 +20,15 @@ const CHECKPOINT: &str = "checkpoint";
 /// Asks for no token: whoever can read the site's key can sign with it anyway.
 pub(crate) async fn run(global: &Global, folder: &Path) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref())?;
-    let key = key::read(&config)?;
+    let key = site_key(&config)?;
     let site = site(&config, Stores::None).await?;
     let history = &site.history;
     let (events, root) = history.grow_log().await?;
     let newest = folder.join(CHECKPOINT);
     if newest.exists() {
         // What others may have copied already is not replaced by something else.
-        let old =
-            open_checkpoint(&verify::read(&newest)?, key.public()).map_err(|error| verify::named(&newest, &error))?;
+        let old = open_checkpoint(&checkpoint::read(&newest)?, key.public())
+            .map_err(|error| checkpoint::named(&newest, &error))?;
         checkpoint::check(history, &old, events).await?;
     }
     let mut written = 0;

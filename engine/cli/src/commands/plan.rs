@@ -14,6 +14,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide};
+use crate::tables::script_words;
 use crate::{output, progress};
 
 /// The messages of a dry run. In CSV they have all that picks a message, so that the file serves as `--messages`.
@@ -35,7 +36,7 @@ impl Table for Sample {
 }
 
 fn said(row: &SampleJson) -> String {
-    super::work::script_words(row.script_reason.as_deref(), row.script_tag.as_deref()).unwrap_or_default()
+    script_words(row.script_reason.as_deref(), row.script_tag.as_deref()).unwrap_or_default()
 }
 
 pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {

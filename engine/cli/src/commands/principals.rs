@@ -14,7 +14,8 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::Remote;
-use crate::table::{Column, Shape, Table, if_room, text, time, word};
+use crate::table::{Column, Shape, Table, if_room, text, word};
+use crate::tables::role_words;
 
 pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<Exit, Failure> {
     let desk = Desk::open(global).await?;
@@ -31,7 +32,7 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             match desk.principals().await?.into_iter().find(|one| one.name == name).and_then(|one| one.pending) {
                 None => output::line(&format!("changed the roles of {name}"))?,
                 Some(pending) => {
-                    output::line(&format!("asked for the roles of {name}: {}", words(&pending.roles)))?;
+                    output::line(&format!("asked for the roles of {name}: {}", role_words(&pending.roles)))?;
                     output::note(&format!("next: another administrator confirms: clawback principals confirm {name}"));
                 }
             }
@@ -152,38 +153,21 @@ impl Table for Principals {
     const COLUMNS: &'static [Column<PrincipalJson>] = &[
         text("name", |item| item.name.clone()),
         word("kind", |item| item.kind.as_str().to_owned()),
-        text("roles", |item| words(&item.roles)),
+        text("roles", |item| role_words(&item.roles)),
         text("owner", |item| item.owner.clone().unwrap_or_default()),
-        if_room(text("pending", |item| item.pending.as_ref().map_or(String::new(), |pending| words(&pending.roles)))),
+        if_room(text("pending", |item| {
+            item.pending.as_ref().map_or(String::new(), |pending| role_words(&pending.roles))
+        })),
     ];
-}
-
-pub(crate) struct Tokens;
-
-impl Table for Tokens {
-    type Row = TokenJson;
-    const COLUMNS: &'static [Column<TokenJson>] = &[
-        text("principal", |item| item.principal.clone()),
-        text("label", |item| item.label.clone()),
-        time("expires", |item| item.expires_at.clone().unwrap_or_default()),
-        time("revoked", |item| item.revoked_at.clone().unwrap_or_default()),
-        if_room(text("made by", |item| item.issued_by.clone())),
-        text("only", |item| words(item.roles.as_deref().unwrap_or_default())),
-        if_room(time("created", |item| item.created_at.clone())),
-    ];
-}
-
-fn words(roles: &[Role]) -> String {
-    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Makes a token and gives it to whoever asked: in a file, or printed.
 pub(crate) async fn hand_over(
     file: Option<&Path>,
-    make: impl Future<Output = Result<MadeTokenJson, Failure>>,
+    making: impl Future<Output = Result<MadeTokenJson, Failure>>,
 ) -> Result<(), Failure> {
     let Some(path) = file else {
-        let made = make.await?;
+        let made = making.await?;
         output::line(&made.token)?;
         output::note("keep it now: it is shown only this once, and the database keeps only its digest");
         note_pending(&made);
@@ -191,7 +175,7 @@ pub(crate) async fn hand_over(
     };
     // The file first: a token that cannot be written down is lost.
     let mut file = clawback_files::create(path)?;
-    match make.await {
+    match making.await {
         Ok(made) => {
             writeln!(file, "{}", made.token)?;
             note_pending(&made);
@@ -208,7 +192,7 @@ fn note_pending(made: &MadeTokenJson) {
     if let Some(pending) = &made.pending {
         output::note(&format!(
             "pending: {}; an administrator other than {} confirms that this is you: clawback principals confirm NAME",
-            words(&pending.roles),
+            role_words(&pending.roles),
             pending.asked_by
         ));
     }

@@ -2,15 +2,14 @@
 
 use clawback_runtime::Proof;
 
-use super::key;
 use crate::args::{Global, ProofArgs};
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::{Session, Stores, site_key};
 use crate::output;
 
 pub(crate) async fn run(global: &Global, args: ProofArgs) -> Result<Exit, Failure> {
-    let key = key::read(&Config::find(global.config.as_deref())?)?;
+    let key = site_key(&Config::find(global.config.as_deref())?)?;
     let session = Session::open(global, Stores::None).await?;
     let history = &session.site().history;
     let id = session.find(&args.id).await?.id;

@@ -11,49 +11,8 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::Remote;
-use crate::table::{Column, Shape, Table, if_room, text, time, whole, wide, word};
-
-/// The table of `clawback alerts list`.
-pub(crate) struct Alerts;
-
-impl Table for Alerts {
-    type Row = AlertJson;
-    const COLUMNS: &'static [Column<AlertJson>] = &[
-        whole("id", |row| row.id.clone()),
-        time("created", |row| row.created_at.clone()),
-        word("severity", |row| row.severity.to_string()),
-        text("name", |row| row.name.clone()),
-        text("actor", |row| row.actor.clone()),
-        if_room(word("investigation_status", |row| row.investigation_status.to_string())),
-        if_room(word("action", |row| row.action.to_string())),
-        if_room(whole("remediation_id", |row| row.remediation_id.clone())),
-        if_room(whole("investigation_id", |row| row.investigation_id.clone())),
-        wide(whole("url", |row| row.url.clone().unwrap_or_default())),
-    ];
-}
-
-/// The table of `clawback investigations list`.
-pub(crate) struct Investigations;
-
-impl Table for Investigations {
-    type Row = InvestigationJson;
-    const COLUMNS: &'static [Column<InvestigationJson>] = &[
-        whole("id", |row| row.id.clone()),
-        time("created", |row| row.created_at.clone()),
-        word("status", |row| row.status.to_string()),
-        whole("messages", |row| row.messages.to_string()),
-        text("entity", |row| row.entity.clone()),
-        if_room(word("action", |row| row.action.to_string())),
-        if_room(word("kind", |row| row.kind.as_str().to_owned())),
-        if_room(whole("remediation_id", |row| row.remediation_id.clone())),
-        if_room(word("remediation_status", |row| row.remediation_status.to_string())),
-        if_room(text("decided_by", |row| row.decided_by.clone().unwrap_or_default())),
-        if_room(whole("alert_id", |row| row.alert_id.clone())),
-        wide(whole("approval_id", |row| row.approval_id.clone())),
-        wide(time("updated", |row| row.updated_at.clone())),
-        wide(whole("url", |row| row.url.clone().unwrap_or_default())),
-    ];
-}
+use crate::table::{Shape, Table};
+use crate::tables::{Alerts, Investigations};
 
 pub(crate) async fn alerts(global: &Global, command: AlertsCommand) -> Result<Exit, Failure> {
     match command {

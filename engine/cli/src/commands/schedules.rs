@@ -9,7 +9,8 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores, SystemClock};
 use crate::output;
 use crate::remote::Remote;
-use crate::table::{Column, Shape, Table, if_room, text, time, whole, word};
+use crate::table::{Column, Shape, Table, text, time, whole};
+use crate::tables::Schedules;
 
 #[derive(Serialize)]
 pub(crate) struct NextJson {
@@ -98,21 +99,6 @@ impl Table for Slots {
         time("slot", |item| item.slot.clone()),
         text("result", SlotJson::in_words),
         time("decided", |item| item.decided_at.clone()),
-    ];
-}
-
-pub(crate) struct Schedules;
-
-impl Table for Schedules {
-    type Row = ScheduleJson;
-    const COLUMNS: &'static [Column<ScheduleJson>] = &[
-        text("name", |item| item.name.clone()),
-        word("state", |item| item.state.to_string()),
-        time("next", |item| item.next_at.clone().unwrap_or_default()),
-        text("result", |item| item.last.as_ref().map(SlotJson::in_words).unwrap_or_default()),
-        if_room(text("cron", |item| item.cron.clone())),
-        if_room(text("time_zone", |item| item.time_zone.clone())),
-        if_room(time("last_slot", |item| item.last.as_ref().map(|last| last.slot.clone()).unwrap_or_default())),
     ];
 }
 

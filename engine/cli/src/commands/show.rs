@@ -12,46 +12,11 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Session, Stores};
 use crate::output;
 use crate::remote::{LARGEST_PAGE, Remote};
-use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide, word};
+use crate::table::{Column, Shape, Table, if_room, text, time, whole};
+use crate::tables::OPEN;
 
 /// Rows read at once.
 const PAGE: u32 = 5_000;
-
-/// The table of `clawback show --messages`.
-pub(crate) struct Messages;
-
-impl Table for Messages {
-    type Row = MessageJson;
-    const COLUMNS: &'static [Column<MessageJson>] = &[
-        mailbox(|row| row.mailbox.clone()),
-        word("outcome", |row| row.outcome.as_deref().unwrap_or(OPEN).to_owned()),
-        text("location_before", |row| row.location_before.clone()),
-        text("location_after", |row| row.location_after.clone().unwrap_or_default()),
-        text("subject", |row| row.subject.clone()),
-        if_room(text("reason", why)),
-        if_room(text("from", |row| row.from.clone())),
-        wide(text("message_id", |row| row.message_id.clone())),
-        wide(whole("seq", |row| row.seq.to_string())),
-        wide(text("store", |row| row.store.clone())),
-        wide(time("received", |row| row.received_at.clone())),
-        wide(text("original_delivery_location", |row| row.original_delivery_location.clone().unwrap_or_default())),
-        wide(text("latest_delivery_location", |row| row.latest_delivery_location.clone().unwrap_or_default())),
-        wide(whole("batch", |row| row.batch.map(|batch| batch.to_string()).unwrap_or_default())),
-        wide(time("recorded", |row| row.recorded_at.clone().unwrap_or_default())),
-        wide(whole("fingerprint", |row| row.fingerprint.clone())),
-        wide(whole("evidence", |row| row.evidence.clone().unwrap_or_default())),
-    ];
-}
-
-/// The outcome of a message that has none.
-const OPEN: &str = "open";
-
-/// The reason, what a person wants to know beside it, and what scripts said.
-fn why(row: &MessageJson) -> String {
-    let words = super::work::script_words(row.script_reason.as_deref(), row.script_tag.as_deref());
-    let parts = [row.reason.as_deref().map(str::to_owned), row.detail.clone(), words];
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
-}
 
 /// The table of `clawback show --events`.
 pub(crate) struct Events;

@@ -1,17 +1,15 @@
 //! `clawback verify`: proves that the history is whole, or names the first broken link.
 
-use std::path::Path;
-
 use clawback_action_center::json::VerifiedJson;
 use clawback_model::{NoteError, visible};
-use clawback_runtime::{KeyError, open_checkpoint};
+use clawback_runtime::open_checkpoint;
 use clawback_store::{Head, Noted};
 
 use crate::args::{Format, Global, VerifyArgs};
-use crate::commands::{checkpoint, key};
+use crate::commands::checkpoint;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain, clean};
-use crate::open::{Stores, site, witnesses};
+use crate::open::{Stores, site, site_key, witnesses};
 use crate::output;
 use crate::remote::Remote;
 
@@ -40,19 +38,19 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
             );
             None
         }
-        None => Some(key::read(&config)?.public().clone()),
+        None => Some(site_key(&config)?.public().clone()),
     };
     let log = match (&args.checkpoint, &signer) {
         (Some(file), Some(key)) => {
-            let text = read(file)?;
-            let checkpoint = open_checkpoint(&text, key).map_err(|error| named(file, &error))?;
+            let text = checkpoint::read(file)?;
+            let old = open_checkpoint(&text, key).map_err(|error| checkpoint::named(file, &error))?;
             let (witnesses, note) =
-                (witnesses(&config)?, text.parse().map_err(|error: NoteError| named(file, &error.into()))?);
+                (witnesses(&config)?, text.parse().map_err(|error: NoteError| checkpoint::named(file, &error.into()))?);
             if !witnesses.is_enough(&note) {
                 let said = format!("{}: {}", file.display(), checkpoint::standing(&witnesses, &note));
                 return Err(Failure::failed(said).hint("`clawback checkpoint` asks the witnesses again"));
             }
-            Some((checkpoint.size, checkpoint.root))
+            Some((old.size, old.root))
         }
         _ => None,
     };
@@ -60,17 +58,6 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
     site.signer = signer;
     let noted = Noted { head, log, now: Some(site.now()) };
     Ok(site.verify(noted).await.map_err(|broken| chain(&broken)).into())
-}
-
-/// The text of a file with a checkpoint.
-pub(super) fn read(file: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(file)
-        .map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", file.display())))
-}
-
-/// A checkpoint that cannot be trusted.
-pub(super) fn named(file: &Path, error: &KeyError) -> Failure {
-    Failure::failed(format!("{}: {}", file.display(), chain(error)))
 }
 
 fn print(global: &Global, found: VerifiedJson) -> Result<Exit, Failure> {

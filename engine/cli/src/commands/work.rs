@@ -135,13 +135,6 @@ pub(crate) fn not_looked_at(facts: &PlanFacts) -> Vec<(&'static str, String)> {
     gaps.chain(facts.left_out.iter().map(|left| ("left out", left.in_words()))).collect()
 }
 
-/// What the scripts of a playbook said of a message; none if they said nothing.
-pub(crate) fn script_words(reason: Option<&str>, tag: Option<&str>) -> Option<String> {
-    let tag = tag.map(|tag| format!("[{tag}]"));
-    let words: Vec<&str> = reason.into_iter().chain(tag.as_deref()).collect();
-    (!words.is_empty()).then(|| words.join(" "))
-}
-
 /// Only what is not zero, in the order in which it sums.
 pub(crate) fn counts(counts: &Counts) -> String {
     let parts = counts.parts().into_iter().filter(|(_, number)| *number > 0);

@@ -4,15 +4,12 @@ use clawback_action_center::json::RemediationJson;
 use clawback_model::{Action, ActionSource, InvestigationStatus, OutcomeKind, Severity, Status};
 
 use super::*;
-use crate::commands::connectors::Connectors;
-use crate::commands::evidence::Kept;
-use crate::commands::history::{History, Pending};
 use crate::commands::plan::Sample;
-use crate::commands::principals::{Principals, Tokens};
-use crate::commands::records::{Alerts, Investigations};
-use crate::commands::schedules::{Schedules, Slots, Upcoming};
-use crate::commands::show::{Batches, Events, Messages};
+use crate::commands::principals::Principals;
+use crate::commands::schedules::{Slots, Upcoming};
+use crate::commands::show::{Batches, Events};
 use crate::commands::sweeps::Sweeps;
+use crate::tables::{Alerts, Connectors, History, Investigations, Kept, Messages, Pending, Schedules, Tokens};
 
 const ID: &str = "R-RCZYYVN2QCCE";
 const TIME: &str = "2026-11-23T08:00:00Z";

@@ -1,5 +1,5 @@
-//! What is refused is noted: who asked for what, and why not. A flood of refusals is counted and written down a few times a
-//! second, and what strangers are refused again and again stands in one row for each address and reason.
+//! What has been refused at this node and is not written down yet. A flood of refusals is counted, and what strangers are refused
+//! again and again stands in one row for each address and reason.
 
 use std::collections::HashMap;
 use std::mem::take;
@@ -10,17 +10,14 @@ use axum::http::{Method, Uri};
 use clawback_model::{Rate, Timestamp, visible_line};
 use clawback_store::Refusal;
 
-use crate::center::Center;
 use crate::limiter::Limiter;
-use crate::problem::{Problem, chain};
+use crate::problem::Problem;
 use crate::source::Source;
 
 /// Longest text that is kept of a request or a reason.
 const LONGEST: usize = 200;
-/// How often refusals are written down at once when they come; the rest waits for [`LATER`].
+/// How often refusals are written down at once when they come; the rest is written later.
 const WRITES: Rate = Rate { burst: 20, every: Duration::from_millis(500) };
-/// When what was only counted is written down.
-const LATER: Duration = Duration::from_secs(1);
 /// A row counts refusals for so long; then a new one begins.
 const COUNTED: Duration = Duration::from_hours(1);
 /// Rows that are counted on, and refusals that wait to be written.
@@ -43,7 +40,7 @@ pub(crate) struct Refused<'a> {
 
 /// Refusals that are the same: of a principal in all that is kept of it, of a stranger in the address, the reason and the name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+pub(crate) struct Key {
     known: Option<String>,
     named: Option<String>,
     source: Source,
@@ -56,7 +53,8 @@ struct Key {
 #[derive(Debug)]
 pub(crate) struct Refusals {
     inner: Mutex<Inner>,
-    turn: tokio::sync::Mutex<()>,
+    /// Held by whoever writes them down.
+    pub(crate) turn: tokio::sync::Mutex<()>,
     names: Limiter<Source>,
 }
 
@@ -75,43 +73,13 @@ impl Default for Refusals {
     }
 }
 
-/// Notes a refusal. One that cannot be noted is at least logged.
-pub(crate) async fn note(center: &Center, refused: &Refused<'_>) {
-    let now = center.now();
-    let at_once = center.refusals().count(refused, now);
-    if at_once {
-        write(center).await;
-    } else if center.refusals().begins_later() {
-        let center = center.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(LATER).await;
-            center.refusals().inner().is_due_later = false;
-            write(&center).await;
-        });
-    }
-}
-
-/// Writes down what has only been counted. Whoever has the turn writes for all.
-pub(crate) async fn write(center: &Center) {
-    let refusals = center.refusals();
-    let _turn = refusals.turn.lock().await;
-    let (keys, noted) = refusals.take(center.now());
-    if noted.is_empty() {
-        return;
-    }
-    match center.site().history.note_refusals(&noted).await {
-        Ok(rows) => refusals.keep(keys, rows, &noted),
-        Err(error) => tracing::error!(error = chain(&error), "{} refusals not noted.", noted.len()),
-    }
-}
-
 impl Refusals {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Counts a refusal; whether it is to be written at once.
-    fn count(&self, refused: &Refused<'_>, now: Timestamp) -> bool {
+    pub(crate) fn count(&self, refused: &Refused<'_>, now: Timestamp) -> bool {
         let refusal = described(refused, now);
         let mut key = Key {
             known: refusal.known.clone(),
@@ -149,12 +117,17 @@ impl Refusals {
     }
 
     /// Whether the caller is to write later.
-    fn begins_later(&self) -> bool {
+    pub(crate) fn begins_later(&self) -> bool {
         !std::mem::replace(&mut self.inner().is_due_later, true)
     }
 
+    /// The caller that was to write later does so now.
+    pub(crate) fn ends_later(&self) {
+        self.inner().is_due_later = false;
+    }
+
     /// What waits, each with its row if it has one.
-    fn take(&self, now: Timestamp) -> (Vec<Key>, Vec<(Option<i64>, Refusal)>) {
+    pub(crate) fn take(&self, now: Timestamp) -> (Vec<Key>, Vec<(Option<i64>, Refusal)>) {
         let mut inner = self.inner();
         let waiting = take(&mut inner.waiting);
         inner.rows.retain(|_, (_, since)| now.since(*since) < COUNTED);
@@ -162,7 +135,7 @@ impl Refusals {
         waiting.into_iter().map(|(key, refusal)| (key.clone(), (row(&key), refusal))).unzip()
     }
 
-    fn keep(&self, keys: Vec<Key>, rows: Vec<i64>, noted: &[(Option<i64>, Refusal)]) {
+    pub(crate) fn keep(&self, keys: Vec<Key>, rows: Vec<i64>, noted: &[(Option<i64>, Refusal)]) {
         let mut inner = self.inner();
         for ((key, row), (_, refusal)) in keys.into_iter().zip(rows).zip(noted) {
             if inner.rows.len() >= MOST && !inner.rows.contains_key(&key) {

@@ -6,7 +6,7 @@ use clawback_model::{
 };
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
-use crate::export::ExportFormat;
+use crate::export_format::ExportFormat;
 
 pub(crate) fn severity() -> Object {
     one_of(Severity::ALL.map(Severity::as_str))

@@ -1,0 +1,46 @@
+//! The last look at the history, shared by all pages of this node: whether the site is halted, and how many wait for a person.
+
+use std::time::Duration;
+
+use clawback_model::Halt;
+use clawback_store::Store;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::problem::Problem;
+
+/// More than this many are shown as "100+".
+pub(crate) const COUNTED: usize = 100;
+/// How old a look may be: a thousand readers cost one look a second, not a thousand.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What all pages of a node show alike.
+#[derive(Debug, Clone)]
+pub(crate) struct Look {
+    pub(crate) halted: Option<Halt>,
+    pub(crate) pending: usize,
+}
+
+/// The last look at the history, shared by all pages of this node.
+#[derive(Debug, Default)]
+pub(crate) struct LastLook(Mutex<Option<(Instant, Look)>>);
+
+impl LastLook {
+    /// What is known, or seen now. Whoever comes while somebody looks waits for what they see.
+    pub(crate) async fn take(&self, history: &Store) -> Result<Look, Problem> {
+        let mut last = self.0.lock().await;
+        if let Some((at, look)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return Ok(look.clone());
+        }
+        let look = Look { halted: history.halted().await?, pending: history.pending(COUNTED).await? };
+        *last = Some((Instant::now(), look.clone()));
+        Ok(look)
+    }
+
+    /// Something was changed through this node: whoever did that sees it on their next page.
+    pub(crate) async fn forget(&self) {
+        *self.0.lock().await = None;
+    }
+}

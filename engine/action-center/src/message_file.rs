@@ -1,0 +1,14 @@
+//! A message as a file, byte for byte.
+
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+/// As a file that no browser opens by itself.
+pub(crate) fn message_file(name: &str, raw: Vec<u8>) -> Response {
+    let mut response = raw.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    let disposition = format!("attachment; filename=\"{name}.eml\"");
+    headers.extend(HeaderValue::from_str(&disposition).map(|it| (header::CONTENT_DISPOSITION, it)));
+    response
+}

@@ -1,0 +1,155 @@
+//! Arguments of what is submitted: a playbook with its inputs, or a manual remediation.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clawback_model::{Action, ActionSource, LocationKind, Severity, Timestamp};
+
+use super::remediation::Leave;
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// Playbook name
+    pub(crate) playbook: String,
+    /// An input of the playbook, its value as it is typed; repeated with the same name for several values
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) inputs: Vec<(String, String)>,
+    /// Name of the case; the file is PLAYBOOK.cases/NAME.toml, and is refused if it exists
+    #[arg(long, default_value = "recorded", value_name = "NAME")]
+    pub(crate) case: String,
+    /// Messages to record at most
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) most: usize,
+    /// Keep subjects, display names, names of attachments and values of header fields as they are
+    #[arg(long)]
+    pub(crate) with_subjects: bool,
+}
+
+/// Which playbook, with which inputs.
+#[derive(Debug, Args)]
+pub(crate) struct PlaybookArgs {
+    /// An input of the playbook, its value as it is typed; repeated with the same name for several values
+    #[arg(long = "input", short = 'i', value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) inputs: Vec<(String, String)>,
+    /// Name of the remediation [default: the playbook's]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) name: Option<String>,
+    /// informational, low, medium or high [default: the playbook's]
+    #[arg(long)]
+    pub(crate) severity: Option<Severity>,
+    /// Why
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Who thought of it: manual, script or api
+    #[arg(long, default_value = "manual", value_name = "SOURCE")]
+    pub(crate) source: ActionSource,
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
+    /// line, of which the Message-ID may be empty beside another, or the CSV of a dry run; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) messages: Option<PathBuf>,
+    /// Messages to leave out of the query, in a file like that of --messages
+    #[arg(long, value_name = "FILE", conflicts_with = "messages")]
+    pub(crate) exclude: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Playbook name; or the ID of a pending remediation, to plan it anew
+    pub(crate) playbook: String,
+    #[command(flatten)]
+    pub(crate) with: PlaybookArgs,
+    /// Store nothing: show what the plan would be
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Messages to show of a dry run
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(crate) sample: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Playbook name; or the ID of a remediation, to go on with it
+    pub(crate) playbook: String,
+    #[command(flatten)]
+    pub(crate) with: PlaybookArgs,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SubmitArgs {
+    /// Name of the remediation
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) name: String,
+    /// informational, low, medium or high
+    #[arg(long, default_value = "medium")]
+    pub(crate) severity: Severity,
+    /// Why
+    #[arg(long, default_value = "")]
+    pub(crate) description: String,
+    /// move-to-junk, move-to-inbox, move-to-deleted-items, soft-delete, hard-delete or move-to-quarantine
+    #[arg(long)]
+    pub(crate) action: Action,
+    /// On soft delete: also the copies in the sent items of internal senders
+    #[arg(long)]
+    pub(crate) delete_senders_copy: bool,
+    /// From address; repeated: any of them, as with each condition that may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: Vec<String>,
+    /// Domain of the From address; may be repeated
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) from_domain: Vec<String>,
+    /// Part of the subject, as it is typed: a comma is a comma; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) subject: Vec<String>,
+    /// To or Cc address; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) to: Vec<String>,
+    /// Message-ID, with its angle brackets; may be repeated
+    #[arg(long, value_name = "ID")]
+    pub(crate) message_id: Vec<String>,
+    /// Part of an attachment's name; may be repeated
+    #[arg(long, value_name = "TEXT", alias = "attachment")]
+    pub(crate) attachment_name: Vec<String>,
+    /// Mailbox; may be repeated
+    #[arg(long, value_name = "MAILBOX")]
+    pub(crate) mailbox: Vec<String>,
+    /// Path of the folder, in the store's spelling; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) folder: Vec<String>,
+    /// Received in the last, e.g. 2d or 6h
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: Option<String>,
+    /// Received before: 2026-11-23, 2026-11-23T08:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) before: Option<Timestamp>,
+    /// Latest delivery location; may be repeated. Without one: every folder but recoverable items and quarantine
+    #[arg(long, value_name = "LOCATION")]
+    pub(crate) location: Vec<LocationKind>,
+    /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
+    /// line, of which the Message-ID may be empty beside another; `-` for standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) messages: Option<PathBuf>,
+    /// Messages to leave out of the query, in a file like that of --messages
+    #[arg(long, value_name = "FILE", conflicts_with = "messages")]
+    pub(crate) exclude: Option<PathBuf>,
+    /// Store nothing: show what the plan would be
+    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
+    /// Messages that a dry run shows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) sample: usize,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "expected a date (2026-11-23) or a time (2026-11-23T08:00:00Z)".to_owned())
+}
