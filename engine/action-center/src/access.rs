@@ -283,9 +283,9 @@ fn to_sign_in(target: &RequestTarget) -> Response {
     Redirect::to(&format!("/sign-in?next={}", target.next())).into_response()
 }
 
-/// Silent re-sign-in: where the session from the identity provider has expired by its age, the browser is sent there at once; where it
-/// is still signed in, nobody notices. Only a page that is gone to can lead elsewhere, and a session leads there but once: if the provider does not
-/// sign them in, the next page leads to our own.
+/// Silent re-sign-in. Where the session from the identity provider has expired by its age, the browser is sent there at once: where it
+/// is still signed in, nobody notices. Only a page that is gone to can lead elsewhere, and a session leads there but once: if the
+/// provider does not sign them in, the next page leads to our own.
 async fn sign_in_silently(center: &Center, session: &Digest, target: &RequestTarget, headers: &HeaderMap) -> Response {
     let is_gone_to = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
     if !is_gone_to || center.settings().oidc.is_none() {
