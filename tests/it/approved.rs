@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{
     Decision, Event, LocationKind, Principal, Remediation, RemediationId, Role, Status, StopReason, Timestamp,
 };
-use clawback_runtime::{Api, Error, Seen, Worker, silent};
+use clawback_runtime::{Error, Seen, Worker, silent};
 use clawback_store::{StoreError, UNTIL_CLOSED};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, noon, person, site, submission};

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, ManualClock, Role, Status};
 use clawback_runtime::{
-    Api, Checkpoints, Notifier, NotifierConfig, Outbox, SiteKey, Witnesses, Worker, open_checkpoint, silent,
+    Checkpoints, Notifier, NotifierConfig, Outbox, SiteKey, Witnesses, Worker, open_checkpoint, silent,
 };
 use clawback_store::{Noted, Store};
 use clawback_tests::binary::write_secret;

@@ -5,9 +5,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use clawback_app::Api;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{MessageRef, OutcomeKind, Principal, Reason, Remediation, RemediationId, Role, Status};
-use clawback_runtime::{Api, Error, Site, Worker, silent};
+use clawback_runtime::{Error, Site, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, SystemClock, api, person, site_of, submission};

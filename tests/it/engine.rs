@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
     Decision, Location, LocationKind, OutcomeKind, Picked, Principal, Reason, Remediation, Role, SelectionMode, Status,
     StopReason, Timestamp,
 };
-use clawback_runtime::{Api, Error, Submission, Worker, silent};
+use clawback_runtime::{Error, Submission, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, noon, person, site, submission};

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use clawback_app::Api;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{Digest, OutcomeKind, Principal, Reason, Remediation, Role, Status};
-use clawback_runtime::{Api, Error, Evidence, LARGEST_EVIDENCE, Worker, silent};
+use clawback_runtime::{Error, Evidence, LARGEST_EVIDENCE, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::binary::Clawback;
 use clawback_tests::fake_store::FakeStore;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{
     Decision, Event, ManualClock, OutcomeKind, Principal, PrincipalKind, Remediation, Role, Status, StopReason,
     Timestamp,
 };
-use clawback_runtime::{Api, Error, Site, Worker, silent};
+use clawback_runtime::{Error, Site, Worker, silent};
 use clawback_scripting::Lists;
 use clawback_store::Store;
 use clawback_tests::binary::Clawback;

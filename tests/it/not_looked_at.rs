@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
     Decision, InvestigationStatus, OcsfEvent, Picked, Principal, Reason, Remediation, Role, SelectionMode, Status,
 };
-use clawback_runtime::{Api, Worker, silent};
+use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, known, noon, person, site, submission};

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, Decision, ManualClock, Remediation, Role, Status};
-use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Outbox, Site, Timers, Worker, silent};
+use clawback_runtime::{Approvals, Notifier, NotifierConfig, Outbox, Site, Timers, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::fake_store::FakeStore;
@@ -301,7 +302,7 @@ async fn a_dead_channel_delays_nobody() {
         let asked = Instant::now();
         world.approve(&api, &submitted).await;
         let voted = asked.elapsed();
-        Timers::new(api.clone()).tick().await.unwrap();
+        Timers::new(std::sync::Arc::clone(api.site())).tick().await.unwrap();
         let ticked = asked.elapsed();
         until(Status::Completed).await;
         while world.siem.so_far().len() < 6 {

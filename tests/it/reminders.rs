@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{Clock as _, Decision, ManualClock, PublicUrl, Remediation, Role, Status};
-use clawback_runtime::{Api, Approvals, Notifier, NotifierConfig, Outbox, Worker, silent};
+use clawback_runtime::{Approvals, Notifier, NotifierConfig, Outbox, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::binary::write_secret;
 use clawback_tests::fake_store::FakeStore;

@@ -7,17 +7,20 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of each crate, from the lowest up: a file imports from its own room and from those before it. Files that no room names
 /// lie between any two.
-const ROOMS: [(&str, &[&str]); 1] =
-    [("connectors", &["config", "granted", "imports", "component", "call", "wasm_store", "load", "host"])];
+const ROOMS: [(&str, &[&str]); 2] = [
+    ("connectors", &["config", "granted", "imports", "component", "call", "wasm_store", "load", "host"]),
+    ("runtime", &["gate", "evidence", "intake", "notifying", "checkpoints", "planning", "acting", "clock", "worker"]),
+];
 
 /// Files in circles that are left, by crate.
-const LEFT: [(&str, usize); 8] = [
+const LEFT: [(&str, usize); 9] = [
     ("action-center", 52),
     ("connectors", 0),
-    ("model", 26),
-    ("playbooks", 9),
-    ("runtime", 36),
-    ("scripting", 7),
+    ("model", 0),
+    ("playbooks", 0),
+    ("runtime", 0),
+    ("app", 0),
+    ("scripting", 0),
     ("store", 28),
     ("cli", 24),
 ];
@@ -91,9 +94,10 @@ fn read(source: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
 
 /// The text without comments and without what is compiled for tests alone, which comes last in a file.
 fn without_tests(text: &str) -> String {
-    let tests = ["]\nmod tests", "]\npub(crate) mod tests"].iter().find_map(|start| text.find(start));
-    // The condition may say more than `test`, and the module may have helpers for tests elsewhere.
-    let end = tests.and_then(|end| text[..end].rfind("#[cfg(")).unwrap_or(text.len());
+    let starts = ["]\nmod tests", "]\npub(crate) mod tests"];
+    let start = starts.iter().filter_map(|start| text.find(start)).min();
+    // The condition may say more than `test`.
+    let end = start.and_then(|start| text[..start].rfind("#[cfg(")).unwrap_or(text.len());
     text[..end].lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
@@ -189,7 +193,14 @@ fn files_of_a_crate_form_no_circles() {
         let imports = Imports::of(&source(name));
         let circles = imports.circles();
         let count: usize = circles.iter().map(BTreeSet::len).sum();
-        println!("{name}: {count} files in circles {circles:?}");
+        println!("{name}: {count} files in circles");
+        for circle in &circles {
+            for module in circle {
+                let of_circle = imports.0[*module].iter().filter(|target| circle.contains(target.as_str()));
+                println!("    {module} imports {:?}", of_circle.collect::<Vec<_>>());
+            }
+            println!();
+        }
         if count > left {
             wrong.push(format!("engine/{name}: {count} files import each other, {left} are allowed: {circles:?}"));
         }

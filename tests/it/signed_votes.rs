@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::{Api, Ballot};
 use clawback_connectors::MailStore;
 use clawback_model::{
     Approval, Clock as _, Decision, Event, LocationKind, Principal, Remediation, Role, Signed, SignedVotes, Status,
     StopReason, VOTE_NAMESPACE, Vote, VoteSignature,
 };
-use clawback_runtime::{Api, Ballot, Error, UnsignedVote, VoteRules, Worker, silent, token_digest};
+use clawback_runtime::{Error, UnsignedVote, VoteRules, Worker, silent, token_digest};
 use clawback_store::TokenTerms;
 use clawback_tests::binary::write_secret;
 use clawback_tests::fake_store::FakeStore;

@@ -61,8 +61,12 @@ fn arrows_between_crates_go_one_way() {
         ("connectors", &["files", "model"]),
         ("playbooks", &["model", "scripting"]),
         ("runtime", &["files", "model", "store", "scripting", "connectors", "playbooks", "votes"]),
-        ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "votes"]),
-        ("cli", &["files", "model", "store", "scripting", "connectors", "playbooks", "runtime", "action-center"]),
+        ("app", &["model", "store", "connectors", "playbooks", "runtime"]),
+        ("action-center", &["model", "store", "connectors", "playbooks", "runtime", "app", "votes"]),
+        (
+            "cli",
+            &["files", "model", "store", "scripting", "connectors", "playbooks", "runtime", "app", "action-center"],
+        ),
     ];
     for (name, allowed) in allowed {
         let manifest = std::fs::read_to_string(root().join("engine").join(name).join("Cargo.toml")).unwrap();
@@ -85,6 +89,7 @@ fn only_their_owners_know_sql_rhai_and_wasmtime() {
             "connectors",
             "playbooks",
             "runtime",
+            "app",
             "action-center",
             "cli",
             "xtask",

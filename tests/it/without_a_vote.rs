@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::{CallError, MailStore};
 use clawback_model::{
     Action, ActionSource, CountedBy, Decision, Limited, LocationKind, ManualClock, Principal, PrincipalKind,
     Remediation, Role, Status, StopReason, Timestamp, Unit, Window, Windows, WithoutAVote,
 };
-use clawback_runtime::{Api, Error, Site, Worker, silent};
+use clawback_runtime::{Error, Site, Worker, silent};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, api, known, noon, person, site, submission};
 

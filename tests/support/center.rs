@@ -10,8 +10,9 @@ use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::{Request, Response, header};
 use clawback_action_center::{Center, Settings, hash_password};
+use clawback_app::Api;
 use clawback_model::{ManualClock, Principal, PrincipalKind, Role};
-use clawback_runtime::{Api, NewToken, Worker, silent};
+use clawback_runtime::{NewToken, Worker, silent};
 use tower::ServiceExt as _;
 
 use crate::site::{api, noon, person, site};

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{
     ActionSource, Clock, Credential, CredentialKind, Limits, ManualClock, Principal, PrincipalKind, Role,
     SelectionMode, Throttles, Timestamp, WithoutAVote,
 };
-use clawback_runtime::{Api, Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
+use clawback_runtime::{Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
 
 /// 2026-11-23T12:00:00Z: when tests happen.

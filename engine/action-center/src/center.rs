@@ -10,9 +10,10 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use clawback_app::Api;
 use clawback_connectors::Host;
 use clawback_model::{Principal, Timestamp};
-use clawback_runtime::{Api, DryRun, Site, Submission, silent};
+use clawback_runtime::{DryRun, Site, Submission, silent};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 

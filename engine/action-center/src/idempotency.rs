@@ -9,8 +9,8 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use clawback_app::under_key;
 use clawback_model::{Digest, Principal};
-use clawback_runtime::under_key;
 use clawback_store::{Earlier, RequestKey};
 
 use crate::access::Caller;

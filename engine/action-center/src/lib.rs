@@ -1,7 +1,7 @@
 //! The Action Center: the JSON API (`/api/v1`, with its OpenAPI description) and the server-rendered pages.
 //!
 //! A request passes `access` first: without a good token or session nothing but the sign-in page, its style sheet and the
-//! description of the API answers. What the caller may do is decided by [`clawback_runtime::Api`], as for the command line.
+//! description of the API answers. What the caller may do is decided by [`clawback_app::Api`], as for the command line.
 //!
 //! **Invariant:** no SQL, no loops over work, no rule of its own. Pages are HTML that works without a script; whatever text comes
 //! from mail goes through `maud`, which escapes it, and through `model::visible`.

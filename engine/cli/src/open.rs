@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
-    Api, Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, Tuning, Witnesses, node_name,
+    Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, Tuning, Witnesses, node_name,
 };
 use clawback_scripting::Lists;
 use clawback_store::{Access, Store};

@@ -6,22 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::location::LocationKind;
-
-/// A word that is not in the vocabulary.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("unknown {noun} `{given}`; known are {known}")]
-pub struct UnknownWord {
-    noun: &'static str,
-    given: String,
-    known: String,
-}
-
-impl UnknownWord {
-    /// Says which words would have been right.
-    pub fn new<const N: usize>(noun: &'static str, given: &str, known: [&str; N]) -> Self {
-        Self { noun, given: given.chars().take(60).collect(), known: known.join(", ") }
-    }
-}
+use crate::unknown_word::UnknownWord;
 
 /// What a remediation does to each message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

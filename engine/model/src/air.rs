@@ -9,19 +9,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::approval::Decision;
-use crate::chain::Digest;
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::id::RemediationId;
 use crate::link::PublicUrl;
 use crate::location::{Location, LocationKind};
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::plan::Target;
+use crate::plan::target::Target;
 use crate::record::{Investigation, InvestigationKind, InvestigationStatus};
 use crate::remediation::{IllegalTransition, Remediation};
+use crate::sha256::Digest;
 use crate::status::Status;
 use crate::text::{ascii_where_deceptive, visible_line};
+use crate::vote::Decision;
 
 /// The source that clusters name.
 const SOURCE: &str = "Clawback";

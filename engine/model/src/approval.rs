@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::action::Action;
 use crate::clock::Timestamp;
 use crate::id::ApprovalId;
-use crate::plan::PlanDigest;
 use crate::principal::{Permission, Principal, PrincipalKind, Role};
-use crate::statement::VoteSignature;
+use crate::sha256::PlanDigest;
+use crate::vote::{Decision, Vote};
 
 /// What a playbook or the site asks for before anything is touched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,34 +43,6 @@ impl Default for ApprovalRule {
             escalate_after: None,
         }
     }
-}
-
-/// Yes or no.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Decision {
-    Approve,
-    Reject,
-}
-
-/// One principal's vote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Vote {
-    /// Who.
-    pub by: String,
-    /// Yes or no.
-    pub decision: Decision,
-    /// The plan that was in front of them.
-    pub digest: PlanDigest,
-    /// Why, in their words.
-    pub comment: Option<String>,
-    /// When.
-    pub at: Timestamp,
-    /// The signature of the voter's key, if it is signed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub signature: Option<VoteSignature>,
 }
 
 /// A request for votes on one plan.
@@ -189,7 +161,7 @@ impl Approval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Digest;
+    use crate::sha256::Digest;
 
     fn principal(name: &str, role: Role) -> Principal {
         Principal::new(name, PrincipalKind::Person, vec![role])

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use data_encoding::BASE64;
 use sha2::{Digest as _, Sha256};
 
-use crate::chain::Digest;
+use crate::sha256::Digest;
 
 /// The type of Ed25519 signatures of a log's own key (signed-note, "Signatures").
 const ED25519: u8 = 1;

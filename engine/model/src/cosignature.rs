@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use data_encoding::BASE64;
 
-use crate::chain::Digest;
 use crate::checkpoint::{Note, NoteError, Signature, is_name, key_id, key_parts};
+use crate::sha256::Digest;
 
 /// The type of keys that cosign (tlog-cosignature, "Format").
 const COSIGNATURE: u8 = 4;

@@ -49,7 +49,7 @@ pub struct Credential {
 
 impl Credential {
     /// The label of a session: enough of its digest to find its event `signed-in`.
-    pub fn session_label(digest: &crate::chain::Digest) -> String {
+    pub fn session_label(digest: &crate::sha256::Digest) -> String {
         digest.to_string().chars().take(12).collect()
     }
 }
@@ -127,9 +127,9 @@ pub fn credential_of(body: &str) -> Option<Credential> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::approval::{Decision, Vote};
-    use crate::chain::Digest;
     use crate::event::Event;
+    use crate::sha256::Digest;
+    use crate::vote::{Decision, Vote};
 
     #[test]
     fn a_body_with_a_credential_is_the_same_event() {

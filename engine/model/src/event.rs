@@ -3,15 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, ActionSource, Severity};
-use crate::approval::{ApprovalRule, Vote};
-use crate::budget::Counted;
-use crate::chain::Digest;
+use crate::approval::ApprovalRule;
 use crate::clock::Timestamp;
-use crate::guard::{BatchReport, Guards, StopReason};
+use crate::counted::Counted;
+use crate::guard::{BatchReport, Guards};
 use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
 use crate::limits::SelectionMode;
 use crate::pick::Picked;
-use crate::plan::PlanSummary;
+use crate::plan::summary::PlanSummary;
+use crate::sha256::Digest;
+use crate::stop_reason::StopReason;
+use crate::vote::Vote;
 
 /// Why a remediation exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! What an event says, for every face: the words beside its kind.
 
-use crate::approval::{Decision, Vote};
-use crate::budget::Counted;
+use crate::counted::Counted;
 use crate::counts::Counts;
 use crate::event::Event;
+use crate::vote::{Decision, Vote};
 
 impl Event {
     /// What happened, in one line, beside who did it and the kind; empty where the kind says it all. Comments and reasons are as
@@ -84,9 +84,10 @@ fn counted(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Digest;
     use crate::clock::Timestamp;
-    use crate::guard::{BatchReport, StopReason};
+    use crate::guard::BatchReport;
+    use crate::sha256::Digest;
+    use crate::stop_reason::StopReason;
 
     #[test]
     fn an_event_says_who_decided_what_and_how_much_was_done() {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::action::{Action, ActionSource, Severity};
-use crate::approval::{ApprovalRule, Decision, Vote};
-use crate::chain::Digest;
+use crate::approval::ApprovalRule;
 use crate::clock::Timestamp;
 use crate::counts::Counts;
 use crate::event::{Event, Origin, Request};
@@ -14,8 +13,11 @@ use crate::limits::SelectionMode;
 use crate::location::{Location, LocationKind};
 use crate::message::MessageRef;
 use crate::outcome::{Former, Outcome, OutcomeKind, Reason, Receipt};
-use crate::plan::{PlanSummary, Target};
+use crate::plan::summary::PlanSummary;
+use crate::plan::target::Target;
 use crate::remediation::Remediation;
+use crate::sha256::Digest;
+use crate::vote::{Decision, Vote};
 
 /// 2026-11-23T12:00:00Z.
 pub(crate) const NOON: Timestamp = Timestamp(1_795_435_200_000_000);

@@ -34,7 +34,7 @@ pub type AlertId = Id<kinds::Alert>;
 
 /// The kinds of identifier.
 pub(crate) mod kinds {
-    use super::IdKind;
+    use crate::id::IdKind;
 
     /// See [`super::RemediationId`].
     #[derive(Debug)]

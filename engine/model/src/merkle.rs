@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::chain::Digest;
+use crate::sha256::Digest;
 
 /// Hashes in a full tile.
 pub const TILE_WIDTH: u64 = 256;

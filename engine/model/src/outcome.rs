@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::UnknownWord;
-use crate::chain::Digest;
 use crate::clock::Timestamp;
 use crate::location::Location;
 use crate::message::MessageRef;
+use crate::sha256::Digest;
+use crate::unknown_word::UnknownWord;
 
 /// The one outcome of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::SelectionMode;
 use crate::message::Message;
+use crate::text::visible_line;
 
 /// One message named by a person: by its mailbox and at least one of the others, all that are given must hold. The fingerprint
 /// names the mail, and with it every copy in the mailbox; the locator names one copy; the Message-ID is the sender's to choose.
@@ -25,7 +26,7 @@ pub struct Picked {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PickError {
     /// One that nothing names.
-    #[error("a picked message of mailbox `{}` has neither Message-ID, fingerprint nor locator; `clawback plan --dry-run --format json` prints them", crate::visible_line(.mailbox, 60))]
+    #[error("a picked message of mailbox `{}` has neither Message-ID, fingerprint nor locator; `clawback plan --dry-run --format json` prints them", visible_line(.mailbox, 60))]
     NamesNothing {
         /// The mailbox that was given.
         mailbox: String,

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::UnknownWord;
 use crate::credential::{Credential, CredentialKind, Unowned};
+use crate::unknown_word::UnknownWord;
 
 /// A role. One principal may have several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

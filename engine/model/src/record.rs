@@ -5,13 +5,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, ActionSource, Severity, UnknownWord};
+use crate::action::{Action, ActionSource, Severity};
 use crate::clock::Timestamp;
 use crate::event::{Origin, Request};
-use crate::guard::StopReason;
 use crate::id::{AlertId, InvestigationId, RemediationId};
 use crate::remediation::Remediation;
 use crate::status::Status;
+use crate::stop_reason::StopReason;
+use crate::unknown_word::UnknownWord;
 
 /// The name of the alert that an action of a person raises.
 pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Administrator";

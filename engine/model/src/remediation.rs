@@ -3,16 +3,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::approval::{Approval, ApprovalRule, Decision, Vote};
+use crate::approval::{Approval, ApprovalRule};
 use crate::clock::Timestamp;
 use crate::counts::Counts;
 use crate::event::{Asked, Event, Request};
-use crate::guard::{BatchReport, Guards, StopReason};
+use crate::guard::{BatchReport, Guards};
 use crate::id::RemediationId;
 use crate::outcome::OutcomeKind;
-use crate::plan::PlanSummary;
+use crate::plan::summary::PlanSummary;
 use crate::principal::{Permission, Principal, PrincipalKind};
 use crate::status::Status;
+use crate::stop_reason::StopReason;
+use crate::vote::{Decision, Vote};
 
 /// How far the batches are.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

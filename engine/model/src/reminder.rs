@@ -66,8 +66,8 @@ impl Approval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Digest;
     use crate::id::ApprovalId;
+    use crate::sha256::Digest;
 
     fn approval(again: f64, escalation: f64) -> Approval {
         let rule = ApprovalRule { expires: Duration::from_secs(100), ..ApprovalRule::default() };

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::action::UnknownWord;
 use crate::clock::Timestamp;
 use crate::cron::{Cron, InvalidCron};
+use crate::unknown_word::UnknownWord;
 
 /// What happens to a slot while an earlier run of the schedule has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

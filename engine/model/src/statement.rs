@@ -8,10 +8,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
-use crate::approval::{Approval, Decision};
+use crate::approval::Approval;
 use crate::clock::Timestamp;
 use crate::id::RemediationId;
-use crate::plan::PlanDigest;
+use crate::sha256::PlanDigest;
+use crate::vote::Decision;
 
 /// The namespace of SSH signatures of votes (OpenSSH, `PROTOCOL.sshsig`, section 2).
 pub const VOTE_NAMESPACE: &str = "clawback-vote";
@@ -37,49 +38,6 @@ impl SignedVotes {
             Self::HardDeletes => action == Action::HardDelete,
             Self::Always => true,
         }
-    }
-}
-
-/// A signature of a [`VoteStatement`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct VoteSignature {
-    /// The time in the statement, in whole seconds.
-    pub at: Timestamp,
-    /// Of which kind, and the signature itself.
-    pub made: Signed,
-}
-
-/// A signature by the kind of key that made it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
-pub enum Signed {
-    /// By an SSH key.
-    Ssh {
-        /// In the armoured form of OpenSSH (`PROTOCOL.sshsig`, section 1).
-        signature: String,
-    },
-    /// By a passkey: the answer of `navigator.credentials.get` (`WebAuthn` level 2, section 5.2.2), all parts in base64url without
-    /// padding. The challenge is the SHA-256 of the statement.
-    Passkey {
-        /// The ID of the credential.
-        credential: String,
-        /// The authenticator data (section 6.1).
-        authenticator_data: String,
-        /// The client data in JSON (section 5.8.1).
-        client_data: String,
-        /// The signature (section 6.5.6).
-        signature: String,
-    },
-}
-
-impl fmt::Display for Signed {
-    /// The kind of the key, in words.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ssh { .. } => "an SSH key",
-            Self::Passkey { .. } => "a passkey",
-        })
     }
 }
 
@@ -137,7 +95,7 @@ impl Approval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Digest;
+    use crate::sha256::Digest;
 
     #[test]
     fn a_statement_is_one_fact_a_line_whatever_names_hold() {

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::Timestamp;
-use crate::guard::StopReason;
 use crate::id::RemediationId;
 use crate::location::Location;
 use crate::message::Message;
 use crate::outcome::{Outcome, OutcomeKind};
-use crate::plan::Target;
+use crate::plan::target::Target;
 use crate::remediation::Remediation;
 use crate::status::Status;
+use crate::stop_reason::StopReason;
 
 /// Under whose approval late copies are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

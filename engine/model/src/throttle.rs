@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::counts::Counts;
 use crate::event::Event;
-use crate::guard::{PlanFacts, StopReason, ratio};
+use crate::guard::{PlanFacts, ratio};
 use crate::id::RemediationId;
+use crate::stop_reason::StopReason;
 
 /// Limits on what the site does at once and on what it accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-use crate::action::{Action, ActionSource, Severity, UnknownWord};
+use crate::action::{Action, ActionSource, Severity};
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
 use crate::outcome::{OutcomeKind, Reason};
@@ -13,6 +13,7 @@ use crate::principal::{PrincipalKind, Role};
 use crate::record::{InvestigationKind, InvestigationStatus};
 use crate::schedule::SlotReason;
 use crate::status::Status;
+use crate::unknown_word::UnknownWord;
 
 /// The word in JSON, which serde makes of the name in Rust.
 fn in_json(one: impl Serialize) -> String {

@@ -427,7 +427,7 @@ impl Judge<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::Env;
+    use crate::env::Env;
 
     #[test]
     fn tasks_share_it() {

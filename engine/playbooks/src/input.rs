@@ -7,7 +7,7 @@ use clawback_model::{Inputs, visible_line};
 use clawback_scripting::{Type, Value, parse_duration};
 
 use crate::diagnostic::Report;
-use crate::language::{check_address, check_domain, check_location};
+use crate::value::{check_address, check_domain, check_location};
 use crate::yaml::Node;
 
 /// One declared input.

@@ -1,10 +1,11 @@
 //! The language: every key, what may stand there, and what it means. The check, the JSON Schema and the test of the README
 //! read this table and nothing else.
 
-use clawback_model::{LocationKind, Timestamp};
+use clawback_model::Timestamp;
 use clawback_scripting::parse_duration;
 
 use crate::shape::{Form, Key, Shape, key, must};
+use crate::value::{check_address, check_domain};
 
 const SEVERITIES: &[&str] = &["informational", "low", "medium", "high"];
 const ROLES: &[&str] = &["approver", "admin"];
@@ -35,10 +36,6 @@ const VERDICTS: &[&str] = &["malicious", "suspicious", "no-threats-found"];
 
 /// What a notifier can be told.
 pub(crate) const OCCASIONS: &[&str] = &["pending", "started", "paused", "finished", "failed"];
-
-/// Steps that are planned.
-pub(crate) const LATER: [(&str, &str); 2] =
-    [("cluster", "it will widen the plan to similar messages"), ("wait", "it will hold the next step back for a time")];
 
 static DURATION: Form = Form {
     noun: "duration",
@@ -83,35 +80,14 @@ pub(crate) fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-pub(crate) fn check_address(text: &str) -> Result<(), String> {
-    match text.split_once('@') {
-        Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !domain.contains('@') => {
-            if text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;".contains(c)) {
-                return Err("it has a space, a bracket or a comma in it".to_owned());
-            }
-            Ok(())
-        }
-        _ => Err("it needs one @ with something on both sides".to_owned()),
-    }
-}
-
-pub(crate) fn check_domain(text: &str) -> Result<(), String> {
-    if text.is_empty()
-        || text.contains('@')
-        || text.chars().any(|c| c.is_whitespace() || c.is_control() || "/<>,;".contains(c))
-    {
-        return Err("it has characters that a domain has not".to_owned());
-    }
-    Ok(())
-}
-
-pub(crate) fn check_location(text: &str) -> Result<(), String> {
-    text.parse::<LocationKind>().map(|_| ()).map_err(|unknown| unknown.to_string())
-}
-
 const WHEN: Key = key("when", Shape::Expression, "a boolean expression; the step is skipped if it is false");
 
-/// Conditions of `where`, `match`, `not` and `any`.
+/// Conditions of `where`, `match`, `not` and `any`: they hold conditions again.
+pub(crate) fn conditions() -> &'static [Key] {
+    CONDITIONS
+}
+
+/// See [`conditions`].
 pub(crate) static CONDITIONS: &[Key] = &[
     key("from", Shape::Values(&Shape::Form(&ADDRESS)), "exact From address, without case"),
     key("from-domain", Shape::Values(&Shape::Form(&DOMAIN)), "exact domain of the From address, without case"),
@@ -129,8 +105,8 @@ pub(crate) static CONDITIONS: &[Key] = &[
     key("larger-than", Shape::Value(&SIZE), "more bytes than this"),
     key("smaller-than", Shape::Value(&SIZE), "fewer bytes than this"),
     key("flag", Shape::Values(&Shape::Text), "carries this flag, in IMAP spelling"),
-    key("not", Shape::Conditions, "these conditions do not all hold"),
-    key("any", Shape::List(&Shape::Conditions), "at least one of these groups holds"),
+    key("not", Shape::Keys(conditions), "these conditions do not all hold"),
+    key("any", Shape::List(&Shape::Keys(conditions)), "at least one of these groups holds"),
 ];
 
 static STOP_WHEN: &[Key] = &[
@@ -159,7 +135,7 @@ pub(crate) static STEPS: &[Key] = &[
         Shape::Map(&[
             WHEN,
             key("stores", Shape::OneOrMore(&Shape::Text), "names of stores; all if left out"),
-            must("where", Shape::Conditions, "what to look for; every condition must hold"),
+            must("where", Shape::Keys(conditions), "what to look for; every condition must hold"),
         ]),
         "finds messages; the first step",
     ),
@@ -167,7 +143,11 @@ pub(crate) static STEPS: &[Key] = &[
         "filter",
         Shape::Map(&[
             WHEN,
-            key("match", Shape::Conditions, "conditions that must hold; pushed down into the search where they can be"),
+            key(
+                "match",
+                Shape::Keys(conditions),
+                "conditions that must hold; pushed down into the search where they can be",
+            ),
             key("script", Shape::Text, "a filter script, asked after `match`"),
         ]),
         "keeps what matches and what the script keeps",

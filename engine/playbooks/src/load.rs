@@ -3,33 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clawback_model::{Action, Digest, Limits, Severity};
-use clawback_scripting::Lists;
+use clawback_model::{Action, Digest, Severity};
 
 use crate::diagnostic::{Diagnostics, Report};
+use crate::env::Env;
 use crate::input::{self, Input};
 use crate::language::PLAYBOOK;
 use crate::shape::{self, Shape};
 use crate::step::{Reader, Step, What};
 use crate::trigger::{self, Triggers};
 use crate::yaml::{self, Node};
-
-/// What a playbook is checked against.
-#[derive(Debug, Clone, Default)]
-pub struct Env {
-    /// Sources of scripts by file name, such as `keep-newsletters.rhai`.
-    pub scripts: BTreeMap<String, String>,
-    /// Scripts that are there and cannot be read, by file name, with the reason. Only a playbook that uses one is refused.
-    pub unreadable: BTreeMap<String, String>,
-    /// Names of stores; none: any name will do.
-    pub stores: Option<Vec<String>>,
-    /// Limits in force.
-    pub limits: Limits,
-    /// Lists of the configuration.
-    pub lists: Lists,
-    /// Names of notifiers; none: any name will do.
-    pub notifiers: Option<Vec<String>>,
-}
 
 /// A playbook in which nothing is wrong. Cloning it shares it.
 #[derive(Debug, Clone)]

@@ -67,7 +67,7 @@ fn shape(of: Shape) -> Value {
             object.insert("maxProperties".to_owned(), json!(1));
             Value::Object(object)
         }
-        Shape::Conditions => json!({ "$ref": "#/$defs/conditions" }),
+        Shape::Keys(_) => json!({ "$ref": "#/$defs/conditions" }),
         Shape::Anything => json!({}),
     }
 }

@@ -3,6 +3,10 @@
 use crate::diagnostic::{Report, nearest};
 use crate::yaml::{Kind, Node};
 
+/// Steps that are planned.
+const LATER: [(&str, &str); 2] =
+    [("cluster", "it will widen the plan to similar messages"), ("wait", "it will hold the next step back for a time")];
+
 /// What may stand in one place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
@@ -32,8 +36,8 @@ pub(crate) enum Shape {
     MapOf(&'static Shape),
     /// A map with one of these keys.
     OneOf(&'static [Key]),
-    /// The conditions, which hold conditions again.
-    Conditions,
+    /// Known keys that a function gives: what holds the same keys again refers to itself.
+    Keys(fn() -> &'static [Key]),
     /// Any scalar or list, looked at elsewhere.
     Anything,
 }
@@ -74,9 +78,9 @@ pub(crate) fn check(node: &Node, shape: Shape, path: &str, report: &Report) {
                 check_keys(node, entries, keys, path, report);
             }
         }
-        Shape::Conditions => {
+        Shape::Keys(keys) => {
             if let Some(entries) = map(node, path, report) {
-                check_keys(node, entries, crate::language::CONDITIONS, path, report);
+                check_keys(node, entries, keys(), path, report);
             }
         }
         Shape::OneOf(keys) => check_one_of(node, keys, path, report),
@@ -209,7 +213,7 @@ fn check_one_of(node: &Node, keys: &[Key], path: &str, report: &Report) {
 
 fn unknown_key(name: &Node, keys: &[Key], path: &str, report: &Report) {
     let text = name.text().unwrap_or_default();
-    let later = crate::language::LATER.iter().find(|(word, _)| *word == text);
+    let later = LATER.iter().find(|(word, _)| *word == text);
     if let (Some((word, what)), "steps") = (later, path) {
         report
             .error("not-available", name.span.clone(), format!("the step `{word}` is not available yet"), "not yet")

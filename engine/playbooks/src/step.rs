@@ -8,8 +8,8 @@ use clawback_scripting::{Expression, FilterScript, Type, VariableScript, parse_d
 
 use crate::condition::Conditions;
 use crate::diagnostic::{Report, nearest};
+use crate::env::Env;
 use crate::input::{Input, parse_type};
-use crate::load::Env;
 use crate::template::{self, Template, Variables};
 use crate::yaml::Node;
 

@@ -14,15 +14,16 @@ use object_store::{BackoffConfig, ClientOptions, CredentialProvider, ObjectStore
 use serde::Deserialize;
 
 use crate::error::Error;
-use crate::evidence::LARGEST;
 use crate::http;
 
 /// A whole message goes in one request.
 const TIME_OUT: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(10);
+/// Bytes of the largest message that can be kept: what a connector gives in one answer. A larger one is not deleted.
+pub const LARGEST_EVIDENCE: u64 = (15 << 20) - 1;
 /// Nothing larger than a message is ever asked for.
 #[expect(clippy::cast_possible_truncation, reason = "fifteen mebibytes")]
-const LARGEST_ANSWER: usize = LARGEST as usize;
+const LARGEST_ANSWER: usize = LARGEST_EVIDENCE as usize;
 /// A mailbox waits meanwhile, and what could not be kept can be retried.
 const RETRIES: (usize, Duration) = (3, Duration::from_secs(20));
 /// Where a server has none, any name will do; this is what most expect.

@@ -9,7 +9,7 @@ use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
 use clawback_votes::ApproversError;
 
-use crate::signed_votes::UnsignedVote;
+use crate::vote_rules::UnsignedVote;
 
 /// A request that could not be carried out.
 #[derive(Debug, thiserror::Error)]

@@ -1,28 +1,12 @@
 //! What keeps a worker from the next step though the remediation itself would go on: the site is halted, or there are other
 //! VIPs by now.
 
-use clawback_model::{Event, Halt, Principal, Remediation, Status, StopReason};
+use clawback_model::{Event, Remediation, Status, StopReason};
 use clawback_store::Lease;
 
-use crate::api::{Api, allow};
+use crate::automation::record;
 use crate::error::Error;
 use crate::site::Site;
-
-impl Api {
-    /// Halts the site: within a blink nothing is planned, started or acted on, on any node, until [`Api::unhalt`]. One that is
-    /// halted already stays as it is; the answer is the halt that stands.
-    pub async fn halt(&self, who: &Principal, reason: &str) -> Result<Halt, Error> {
-        allow(who, clawback_model::Permission::Administer)?;
-        clawback_model::check_length("the reason", clawback_model::LONGEST_TEXT, reason)?;
-        Ok(self.site().history.halt(reason, who, self.site().now()).await?)
-    }
-
-    /// Takes the halt back; gives the one that stood. Whatever it held goes on by itself.
-    pub async fn unhalt(&self, who: &Principal) -> Result<Option<Halt>, Error> {
-        allow(who, clawback_model::Permission::Administer)?;
-        Ok(self.site().history.unhalt(who, self.site().now()).await?)
-    }
-}
 
 /// Refuses to begin anything while the site is halted.
 pub(crate) async fn refuse_if_halted(site: &Site) -> Result<(), Error> {
@@ -53,7 +37,7 @@ pub(crate) async fn look(
         },
         None => return Ok(None),
     };
-    Ok(Some(site.history.record(&remediation.id, Some(lease), crate::worker::AUTOMATION, &event, site.now()).await?))
+    Ok(Some(record(site, lease, &event).await?))
 }
 
 /// Whether the plan has more messages of VIPs than allowed, by the list as it is now: whoever became one while it waited for

@@ -1,83 +1,55 @@
-//! The engine at work: intake, planner, batching scheduler, notifications, and the application layer that every face calls.
+//! The engine at work: intake, planning, acting, the clock, notifications, evidence and checkpoints.
 //!
 //! **Invariant:** the only crate with loops. It decides nothing: it asks [`clawback_model::Remediation::next`], does the I/O,
 //! and records the result in one transaction. A crash needs no recovery code: whoever claims the lease next asks again.
 
-mod act;
-mod api;
-mod approval;
-mod audit;
-mod ballot;
-mod batch;
+mod acting;
+mod automation;
 mod bucket;
 mod cases;
+mod checkpoints;
+pub mod clock;
 mod control;
-mod crew;
-mod draft;
 mod error;
 mod evidence;
 mod gate;
-mod heads;
 mod hold;
 pub mod http;
 mod identity;
-mod left_out;
+pub mod intake;
 mod library;
-mod looks;
 mod metrics;
 mod node;
-mod notify;
+mod notifying;
 mod outbox;
 mod patience;
-mod planner;
-mod principals;
+pub mod planning;
 mod progress;
-mod proof;
-mod reading;
-mod recorder;
-mod recording;
-mod reminders;
-mod retention;
-mod reversal;
-mod schedules;
-mod settle;
-mod signed_votes;
 mod site;
-mod site_key;
 mod stop;
-mod stores;
-mod sweeps;
 mod task;
-mod terms;
-mod timers;
-mod verification;
-mod witness;
+mod vote_rules;
 mod worker;
 
-pub use api::{Api, DryRun, Submission, under_key};
-pub use audit::Unproven;
-pub use ballot::Ballot;
-pub use bucket::BucketConfig;
+pub use bucket::{BucketConfig, LARGEST_EVIDENCE};
 pub use cases::CaseRun;
+pub use checkpoints::{
+    Checkpoints, Cosigned, HeadBucket, KeyError, Proof, SiteKey, Unproven, WitnessConfig, WitnessError, Witnesses,
+    check_heads, make_checkpoint, open_checkpoint,
+};
+pub use clock::Timers;
 pub use error::Error;
-pub use evidence::{Evidence, EvidenceReport, LARGEST as LARGEST_EVIDENCE};
+pub use evidence::{Evidence, EvidenceReport, verify_evidence};
 pub use gate::Gated;
-pub use heads::{Checkpoints, HeadBucket, check_heads, make_checkpoint};
 pub use identity::{NewToken, token_digest};
+pub use intake::Submission;
 pub use library::{Library, Scripts};
 pub use metrics::Metrics;
 pub use node::node_name;
-pub use notify::{Approvals, MailConfig, MailTls, Notifier, NotifierConfig};
+pub use notifying::{Approvals, MailConfig, MailTls, Notifier, NotifierConfig};
 pub use outbox::{Beside, Outbox};
-pub use principals::{MadeToken, TokenOrder};
+pub use planning::{BoundText, Compared, DryRun, PlanTerms, Sightings};
 pub use progress::{Observer, Seen, silent};
-pub use proof::Proof;
-pub use recording::Sightings;
-pub use retention::Forgotten;
-pub use signed_votes::{UnsignedVote, VoteRules};
 pub use site::{Site, Tuning};
-pub use site_key::{KeyError, SiteKey, open_checkpoint};
-pub use terms::{BoundText, Compared, PlanTerms};
-pub use timers::Timers;
-pub use witness::{Cosigned, WitnessConfig, WitnessError, Witnesses};
+pub use vote_rules::{UnsignedVote, VoteRules};
 pub use worker::Worker;

@@ -13,10 +13,9 @@ use futures::future::join_all;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
 
+use crate::checkpoints::tend;
 use crate::error::Error;
-use crate::heads;
-use crate::notify;
-use crate::reminders;
+use crate::notifying;
 use crate::site::Site;
 use crate::task::{Task, spawn};
 
@@ -72,7 +71,7 @@ impl Outbox {
     /// tried again in its time, by whichever node.
     pub async fn tell_due(&self) {
         if self.of.is_none() {
-            Box::pin(heads::tend(Arc::clone(&self.site))).await;
+            Box::pin(tend(Arc::clone(&self.site))).await;
         }
         logged(Box::pin(self.turn()).await);
     }
@@ -130,7 +129,7 @@ impl Outbox {
             let now = self.site.now();
             let looked = tending.as_ref().is_some_and(|(at, task)| !task.is_finished() || now.since(*at) < HEADS);
             if self.of.is_none() && !looked {
-                tending = Some((now, tasks.spawn(heads::tend(Arc::clone(&self.site)))));
+                tending = Some((now, tasks.spawn(tend(Arc::clone(&self.site)))));
             }
             tokio::select! {
                 _ = &mut stop => break,
@@ -185,7 +184,7 @@ impl Outbox {
             return Ok(Vec::new());
         }
         match self.site.history.as_of(change).await {
-            Ok(remediation) => Ok(notify::whom(&self.site, &remediation)),
+            Ok(remediation) => Ok(notifying::whom(&self.site, &remediation)),
             Err(error) if is_broken(&error) => {
                 tracing::error!(remediation.id = %change.remediation, %error, "Nobody told of a change that cannot be read.");
                 Ok(Vec::new())
@@ -222,7 +221,7 @@ impl Outbox {
             }
             Err(error) => return Err(error.into()),
         };
-        let Err(error) = notify::tell_change(site, notifier, &remediation).await else {
+        let Err(error) = notifying::tell_change(site, notifier, &remediation).await else {
             site.metrics.notice(notifier, "told");
             return Ok(history.delivered(delivery, site.now()).await?);
         };
@@ -248,7 +247,7 @@ impl Outbox {
 
     /// Reminds of what waits, until nothing is due.
     async fn remind(&self) -> Result<(), Error> {
-        while !self.stopping.load(Ordering::Relaxed) && reminders::tell(&self.site).await? {}
+        while !self.stopping.load(Ordering::Relaxed) && notifying::tell_reminders(&self.site).await? {}
         Ok(())
     }
 }

@@ -7,14 +7,15 @@ use std::time::Duration;
 use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp, VerificationKey, WithoutAVote};
 use clawback_store::Store;
 
+use crate::checkpoints::keepers::Checkpoints;
 use crate::error::Error;
-use crate::evidence::Evidence;
+use crate::evidence::place::Evidence;
 use crate::gate::Gated;
-use crate::heads::Checkpoints;
 use crate::library::Library;
 use crate::metrics::Metrics;
-use crate::notify::{Approvals, Notifier};
-use crate::signed_votes::VoteRules;
+use crate::notifying::approvals::Approvals;
+use crate::notifying::notifier::Notifier;
+use crate::vote_rules::VoteRules;
 
 /// One node's surroundings.
 pub struct Site {

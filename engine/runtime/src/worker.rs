@@ -4,29 +4,23 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use clawback_model::{Action, Event, Next, Remediation, RemediationId, Status, StopReason, Target};
+use clawback_model::{Action, Event, Next, Remediation, RemediationId, Status, StopReason};
 use clawback_store::{Lease, PlanProof, StoreError, see_through};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::approval::{self, Decided};
-use crate::batch;
+use crate::acting::{Crew, batch, verify};
+use crate::automation::{AUTOMATION, record};
 use crate::control::Control;
-use crate::crew::Crew;
 use crate::error::Error;
 use crate::outbox::Outbox;
-use crate::planner::{self, Order, Planned};
+use crate::planning::{acts_otherwise, admission, not_as_approved, plan};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
-use crate::{heads, hold, node, reversal, verification};
+use crate::{checkpoints, hold, node};
 
-/// Who is written down for what nobody asked for in person.
-pub(crate) const AUTOMATION: &str = "automation";
 /// How long a remediation that could not go on is left alone by workers that look for work.
 const AFTER_ERROR: Duration = Duration::from_mins(1);
-/// Pages of targets between the search and the database.
-const WAITING_PAGES: usize = 2;
-
 /// Remediations that one node sees through at once.
 const MOST_AT_ONCE: usize = 64;
 /// Wait between two looks at an empty queue.
@@ -134,12 +128,12 @@ impl Going {
         };
         match proven {
             Ok(proven) => {
-                let otherwise = planner::acts_otherwise(site, &proven.header)
-                    .or_else(|| site.vote_rules.refuse(&proven.remediation));
+                let otherwise =
+                    acts_otherwise(site, &proven.header).or_else(|| site.vote_rules.refuse(&proven.remediation));
                 self.proven = Some(proven);
                 Ok(otherwise)
             }
-            Err(error @ StoreError::Altered { .. }) => Ok(Some(planner::not_as_approved(&error))),
+            Err(error @ StoreError::Altered { .. }) => Ok(Some(not_as_approved(&error))),
             Err(error) => Err(error.into()),
         }
     }
@@ -427,40 +421,40 @@ impl Worker {
         match next {
             Next::Plan => {
                 let outage_pauses = if matches!(hands, Hands::Node(_)) { site.tuning.outage_pauses } else { 0 };
-                self.plan(remediation, lease, control, outage_pauses).await
+                plan(site, &self.observer, remediation, lease, control, outage_pauses).await
             }
-            Next::Expire => self.record(lease, &Event::Expired).await,
+            Next::Expire => record(site, lease, &Event::Expired).await,
             Next::Start => {
                 if let Some(reason) = going.prove(site, remediation).await? {
-                    return self.record(lease, &Event::Paused { reason }).await;
+                    return record(site, lease, &Event::Paused { reason }).await;
                 }
                 let terms = going.proven.as_ref().and_then(|proven| proven.header.terms.as_ref());
-                let admission = approval::admission(site, terms);
+                let admission = admission(site, terms);
                 Ok(history.start(lease, &admission, AUTOMATION, site.now()).await?)
             }
-            Next::Release => self.record(lease, &Event::Released).await,
+            Next::Release => record(site, lease, &Event::Released).await,
             Next::StartBatch { number, first, targets } => {
                 if let Some(reason) = going.prove(site, remediation).await? {
-                    return self.record(lease, &Event::Paused { reason }).await;
+                    return record(site, lease, &Event::Paused { reason }).await;
                 }
                 if number == 0 && remediation.request.action == Action::HardDelete {
-                    heads::before_hard_delete(site).await?;
+                    checkpoints::before_hard_delete(site).await?;
                 }
                 going.fresh_batch = Some(number);
-                self.record(lease, &Event::BatchStarted { number, first, targets }).await
+                record(site, lease, &Event::BatchStarted { number, first, targets }).await
             }
             Next::Run { number, first, targets } => {
                 // A batch that this very worker did not begin may wait since before an upgrade.
                 let fresh = going.fresh_batch.take() == Some(number);
                 if !fresh && let Some(reason) = going.prove(site, remediation).await? {
-                    return self.record(lease, &Event::Paused { reason }).await;
+                    return record(site, lease, &Event::Paused { reason }).await;
                 }
                 let done = remediation.counts.acted() + remediation.counts.not_remediable;
                 (self.observer)(Seen::BatchStarted { number, done, submitted: remediation.counts.submitted });
                 let crew = hands.crew(self, &remediation.id).await?;
                 batch::see_through(site, lease, remediation, (number, first, targets), control, &crew).await
             }
-            Next::Pause { reason } => self.record(lease, &Event::Paused { reason }).await,
+            Next::Pause { reason } => record(site, lease, &Event::Paused { reason }).await,
             Next::Cancel { by } => match remediation.progress.open_batch {
                 // What it had done must be known before the rest is called off.
                 Some((number, ..)) => {
@@ -472,94 +466,14 @@ impl Worker {
             },
             Next::Verify => {
                 let event = tokio::select! {
-                    event = verification::verify(site, remediation, &self.observer) => event?,
+                    event = verify(site, remediation, &self.observer) => event?,
                     () = control.stopped(site) => return Ok(history.load(&remediation.id).await?),
                 };
-                self.record(lease, &event).await
+                record(site, lease, &event).await
             }
-            Next::Finish => self.record(lease, &Event::Finished).await,
+            Next::Finish => record(site, lease, &Event::Finished).await,
             Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing => Ok(remediation.clone()),
         }
-    }
-
-    async fn record(&self, lease: &Lease, event: &Event) -> Result<Remediation, Error> {
-        let now = self.site.now();
-        Ok(self.site.history.record(&lease.remediation, Some(lease), AUTOMATION, event, now).await?)
-    }
-
-    async fn plan(
-        &self,
-        remediation: &Remediation,
-        lease: &Lease,
-        control: &Control,
-        outage_pauses: u64,
-    ) -> Result<Remediation, Error> {
-        let history = &self.site.history;
-        let id = &remediation.id;
-        self.record(lease, &Event::PlanningStarted).await?;
-        history.begin_plan(id, lease).await?;
-        let searched = tokio::select! {
-            searched = self.search(remediation, lease, outage_pauses) => searched,
-            () = control.stopped(&self.site) => return Ok(history.load(id).await?),
-        };
-        match searched {
-            Ok(planned) => Ok(planned),
-            // The history itself failing is no fault of the plan: the lease runs out and it is tried again.
-            Err(error @ Error::History(_)) => Err(error),
-            Err(error) => {
-                let reason = StopReason::PlanFailed { detail: error.to_string() };
-                self.record(lease, &Event::PlanRefused { reason }).await
-            }
-        }
-    }
-
-    async fn search(&self, remediation: &Remediation, lease: &Lease, outage_pauses: u64) -> Result<Remediation, Error> {
-        let (site, request) = (&self.site, &remediation.request);
-        let bound = Arc::new(crate::api::bind(site, request)?);
-        let header = planner::header(site, request, &bound)?;
-        site.history.keep_texts(&remediation.id, lease, &planner::texts(site, &bound)).await?;
-        let order = Order { request, bound: Arc::clone(&bound), header: &header, outage_pauses };
-        let (sender, mut pages) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
-        // Owns the receiving end: when writing fails, the search must not wait for room for ever.
-        let writing = async move {
-            while let Some(page) = pages.recv().await {
-                site.history.append_targets(&remediation.id, lease, &page).await?;
-            }
-            Ok::<(), Error>(())
-        };
-        let searching = async {
-            if request.origin.is_searched() {
-                return planner::search(site, &order, sender, &self.observer).await;
-            }
-            let (given, receiver) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
-            let ((), planned) = tokio::try_join!(
-                reversal::targets(site, &request.origin, given),
-                planner::given(site, &order, receiver, sender)
-            )?;
-            Ok(planned)
-        };
-        let ((), planned) = tokio::try_join!(writing, searching)?;
-        let (plan, parts) = match planned {
-            Planned::Plan(plan, parts) => (plan, parts),
-            Planned::Refused(reason) => return self.record(lease, &Event::PlanRefused { reason }).await,
-        };
-        if !bound.remediates(&plan.facts, &plan.counts) && plan.counts.remediable > 0 {
-            let detail = "the `when` of the playbook's remediate step does not hold for this plan".to_owned();
-            return self.record(lease, &Event::PlanRefused { reason: StopReason::PlanFailed { detail } }).await;
-        }
-        let Decided { rule: approval, by: decided_by, under } =
-            approval::approval_for(site, request, &bound, &plan).await?;
-        let verify = bound.verifies(&plan.facts, &plan.counts);
-        let event = Event::Planned {
-            plan,
-            guards: crate::evidence::settled(site, bound.guards()),
-            verify,
-            approval,
-            decided_by,
-            under,
-        };
-        let (history, now) = (&site.history, site.now());
-        Ok(history.freeze_plan(&remediation.id, lease, (&header, parts.as_ref()), AUTOMATION, &event, now).await?)
     }
 }
 

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use clawback_model::{LocationKind, Timestamp, parse_duration, show_duration};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
-use crate::current;
 use crate::domain::{cidr_contains, domain_of, registrable_domain, url_domain};
-use crate::homoglyph::{looks_like, skeleton};
+use crate::getters;
+use crate::homoglyph::skeleton;
 use crate::lists::TextSet;
+use crate::registry::Registry;
 use crate::scan;
 use crate::subject::{levenshtein, normalise_subject};
-use crate::table::Registry;
 
 /// A script takes some fifty operations a message; a loop that was meant may take a thousand times that.
 pub(crate) const OPERATIONS: u64 = 50_000;
@@ -104,7 +104,7 @@ pub(crate) fn build(strict: bool) -> Registry {
     #[expect(deprecated, reason = "the only way to see tokens; rhai is pinned because of it")]
     engine.on_parse_token(|token, at, _| scan::token(token, at));
     let mut registry = Registry { engine, entries: Vec::new() };
-    current::register(&mut registry);
+    getters::register(&mut registry);
     sets(&mut registry);
     helpers(&mut registry);
     times(&mut registry);
@@ -192,9 +192,9 @@ fn helpers(to: &mut Registry) {
         "looks_like",
         "looks_like(domain, list)",
         "whether the domain would be taken for one of the list without being it",
-        |domain: &str, list: Arc<TextSet>| looks_like(domain, &list),
+        |domain: &str, list: Arc<TextSet>| list.has_look_alike_of(domain),
     );
-    to.overload("looks_like", |domain: &str, other: &str| looks_like(domain, &TextSet::new([other.to_owned()])));
+    to.overload("looks_like", |domain: &str, other: &str| TextSet::new([other.to_owned()]).has_look_alike_of(domain));
     to.function(
         "starts_with",
         "text.starts_with(part)",
@@ -211,7 +211,7 @@ fn helpers(to: &mut Registry) {
         "has_text",
         "has_text(text, part)",
         "whether it contains the part, without case",
-        |text: &str, part: &str| current::has(text, part),
+        |text: &str, part: &str| getters::has(text, part),
     );
     to.function("same_text", "same_text(a, b)", "whether both are the same but for case", |a: &str, b: &str| {
         a.to_lowercase() == b.to_lowercase()

@@ -4,17 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use clawback_model::{Digest, Message, Timestamp};
-use rhai::{AST, Dynamic, Map, Position, Scope};
+use rhai::{AST, Map, Position, Scope};
 
 use crate::body::{Body, Runner};
 use crate::current::{Current, judging};
 use crate::engine;
 use crate::error::{ScriptError, ScriptFault};
 use crate::lists::Lists;
+use crate::registry::EntryKind;
 use crate::rehearsal::rehearse;
 use crate::scan::{self, Uses};
-use crate::table::{EntryKind, SYNTAX, function_table};
+use crate::table::{SYNTAX, function_table};
 use crate::value::Value;
+use crate::verdict::{Verdict, verdict};
 
 /// What a run knows besides the message.
 #[derive(Debug, Clone, Default)]
@@ -23,17 +25,6 @@ pub struct Context {
     pub inputs: BTreeMap<String, Value>,
     /// The time of the run.
     pub now: Timestamp,
-}
-
-/// What a filter says about one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Whether the message stays in the plan.
-    pub keep: bool,
-    /// Why, in the script's words.
-    pub reason: Option<String>,
-    /// A word to group by.
-    pub tag: Option<String>,
 }
 
 /// A compiled filter. Cheap to share: it holds no state between messages.
@@ -51,9 +42,6 @@ impl fmt::Debug for FilterScript {
         f.debug_struct("FilterScript").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
     }
 }
-
-/// Longest reason or tag that is kept.
-const LONGEST_REASON: usize = 200;
 
 impl FilterScript {
     /// Compiles the source and runs its top level once, under all limits. `keep` must be there and take one message.
@@ -211,33 +199,6 @@ pub(crate) fn check_uses(name: &str, uses: &Uses) -> Result<(), ScriptError> {
         }
     }
     Ok(())
-}
-
-pub(crate) fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
-    if let Ok(keep) = answer.as_bool() {
-        return Ok(Verdict { keep, reason: None, tag: None });
-    }
-    let kind = answer.type_name();
-    let Some(mut map) = answer.try_cast::<Map>() else {
-        return Err(ScriptFault::plain(format!(
-            "`keep` returned a {kind}; it must return true, false or #{{ keep, reason, tag }}"
-        )));
-    };
-    let keep = map
-        .remove("keep")
-        .and_then(|keep| keep.as_bool().ok())
-        .ok_or_else(|| ScriptFault::plain("`keep` returned a map without a boolean `keep`"))?;
-    let mut text = |name: &str| match map.remove(name) {
-        None => Ok(None),
-        Some(value) if value.is_unit() => Ok(None),
-        Some(value) => match value.into_immutable_string() {
-            // Bytes are never fewer than characters, and almost every text is short.
-            Ok(text) if text.len() <= LONGEST_REASON => Ok(Some(text.as_str().to_owned())),
-            Ok(text) => Ok(Some(text.chars().take(LONGEST_REASON).collect())),
-            Err(found) => Err(ScriptFault::plain(format!("`{name}` must be a text, not a {found}"))),
-        },
-    };
-    Ok(Verdict { keep, reason: text("reason")?, tag: text("tag")? })
 }
 
 #[cfg(test)]

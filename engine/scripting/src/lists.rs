@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use clawback_model::Digest;
 
+use crate::domain::registrable_domain;
 use crate::homoglyph::Looks;
 use crate::words::{Words, after_last, lower_case};
 
@@ -84,9 +85,16 @@ impl TextSet {
         self.entries.is_empty()
     }
 
-    /// How its domains look; made once.
-    pub(crate) fn looks(&self) -> &Looks {
-        self.looks.get_or_init(|| Looks::of(self.entries.iter()))
+    /// Whether the domain would be taken for one of the set without being it or lying beneath it: the same skeleton, or one letter
+    /// off in a name long enough to mean it.
+    pub(crate) fn has_look_alike_of(&self, domain: &str) -> bool {
+        if self.is_empty() || domain.is_empty() {
+            return false;
+        }
+        let lower = lower_case(domain);
+        let looks = self.looks.get_or_init(|| Looks::of(self.entries.iter()));
+        // What the list covers almost always has its registrable domain in the list: the rest of the proof is for last.
+        looks.mislead(registrable_domain(&lower)) && !self.covers(domain)
     }
 }
 
@@ -172,5 +180,19 @@ mod tests {
         assert!(lists.get("brand_domains").is_some());
         assert!(Lists::new([("now".to_owned(), vec![])]).is_err());
         assert!(Lists::new([("a b".to_owned(), vec![])]).is_err());
+    }
+
+    #[test]
+    fn look_alikes_are_not_the_thing_itself() {
+        let list = TextSet::new(["contoso.example".into(), "corp.co.uk".into(), "ann@fabrikam.example".into()]);
+        for domain in ["c0ntoso.example", "contosso.example", "mail.cοntoso.example", "fabrikarn.example", "c0rp.co.uk"]
+        {
+            assert!(list.has_look_alike_of(domain), "{domain}");
+        }
+        for domain in
+            ["contoso.example", "mail.contoso.example", "fabrikam.example", "example.example", "carp.co.uk", ""]
+        {
+            assert!(!list.has_look_alike_of(domain), "{domain}");
+        }
     }
 }

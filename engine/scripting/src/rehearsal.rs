@@ -12,7 +12,7 @@ use rhai::{AST, ASTNode, Caches, Dynamic, EvalAltResult, Expr, Map, Scope, Stmt}
 use crate::current::{Current, judging};
 use crate::engine;
 use crate::error::{ScriptError, ScriptFault};
-use crate::filter::verdict;
+use crate::verdict::verdict;
 
 /// The first mistake, if there is one. `known` holds the constants and lists of the script.
 pub(crate) fn rehearse(name: &str, ast: &AST, known: &Scope<'static>) -> Result<(), ScriptError> {

@@ -120,7 +120,7 @@ impl Store {
     pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, s.earlier_until, \
-            , s.at_provider, {ISSUER} FROM sessions s JOIN principals p ON p.name = s.principal \
+             s.at_provider, {ISSUER} FROM sessions s JOIN principals p ON p.name = s.principal \
              WHERE s.digest = $1 AND s.seen_at > $2"
         );
         let row = self.read().await?.row(sql, &[id.to_string().into(), idle_since.into()]).await?;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use clawback_app::under_key;
 use clawback_model::{Digest, PrincipalKind, Role};
-use clawback_runtime::under_key;
 use clawback_store::{Earlier, RequestKey};
 use clawback_tests::site::{person, submission};
 use serde_json::{Value, json};

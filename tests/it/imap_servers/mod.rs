@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{Outcome, Principal, Remediation, Role, Throttles};
-use clawback_runtime::{Api, Worker, silent};
+use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::access::{Access, Login};
 use clawback_tests::imap_client::{Kept, Snapshot, difference};

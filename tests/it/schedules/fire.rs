@@ -190,8 +190,8 @@ async fn a_shipped_schedule_waits_until_somebody_wants_it() {
     )
     .await;
     site.library.shipped_workflows.insert("tidy".into(), text);
-    world.api = clawback_runtime::Api::new(std::sync::Arc::new(site));
-    world.timers = clawback_runtime::Timers::new(world.api.clone());
+    world.api = clawback_app::Api::new(std::sync::Arc::new(site));
+    world.timers = clawback_runtime::Timers::new(std::sync::Arc::clone(world.api.site()));
     world.timers.tick().await.unwrap();
     assert_eq!(world.tick_after(10).await, 0);
     assert!(world.api.schedules(&ann()).await.unwrap()[0].paused);

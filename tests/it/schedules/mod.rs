@@ -11,9 +11,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{ManualClock, Principal, Remediation, Role, Status, Timestamp};
-use clawback_runtime::{Api, Site, Timers, Worker, silent};
+use clawback_runtime::{Site, Timers, Worker, silent};
 use clawback_store::{HistoryFilter, Store};
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, person, random, site};
@@ -54,13 +55,13 @@ impl World {
         for who in [ann(), ben()] {
             api.site().history.add_principal(&who, "root", at).await.unwrap();
         }
-        Self { store, clock, timers: Timers::new(api.clone()), api, folder, url }
+        Self { store, clock, timers: Timers::new(Arc::clone(api.site())), api, folder, url }
     }
 
     /// Another node of the same site.
     pub(crate) async fn another(&self) -> Timers {
         let folder = self.folder.path().to_owned();
-        Timers::new(Api::new(Arc::new(node(&self.url, &folder, &self.store, &self.clock, random).await)))
+        Timers::new(Arc::new(node(&self.url, &folder, &self.store, &self.clock, random).await))
     }
 
     pub(crate) fn write(&self, playbook: &str, text: &str) {

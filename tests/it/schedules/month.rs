@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use clawback_app::Api;
 use clawback_connectors::CallError;
 use clawback_model::{
     Clock as _, Decision, Misfire, Origin, Overlap, RemediationId, SlotReason, Status, Timestamp, Timetable,
 };
-use clawback_runtime::{Api, Timers};
+use clawback_runtime::Timers;
 use clawback_store::{Head, HistoryFilter};
 use clawback_tests::site::submission;
 
@@ -133,9 +134,8 @@ impl Month {
             IDS.store(seed << 32, Ordering::SeqCst);
         }
         let folder = world.folder.path().to_owned();
-        let timers = async || {
-            Timers::new(Api::new(Arc::new(node(&world.url, &folder, &world.store, &world.clock, random).await)))
-        };
+        let timers =
+            async || Timers::new(Arc::new(node(&world.url, &folder, &world.store, &world.clock, random).await));
         let nodes = [timers().await, timers().await];
         let site = node(&world.url, &folder, &world.store, &world.clock, random).await;
         world.api = Api::new(Arc::new(site));

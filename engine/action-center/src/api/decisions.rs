@@ -3,8 +3,8 @@
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
+use clawback_app::Ballot;
 use clawback_model::{Decision, PlanDigest, VoteSignature};
-use clawback_runtime::Ballot;
 
 use super::Problems;
 use super::remediations::{detail, find, seen};

@@ -1,7 +1,7 @@
 //! Who may act, and with what.
 
+use clawback_app::{MadeToken, TokenOrder};
 use clawback_model::{Credential, CredentialKind, PendingRoles, Principal, PrincipalKind, Role};
-use clawback_runtime::{MadeToken, TokenOrder};
 use clawback_store::Token;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

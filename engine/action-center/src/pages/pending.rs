@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
+use clawback_app::Ballot;
 use clawback_model::{Decision, Permission, PlanDigest, Remediation, RemediationId, Status, Timestamp, visible};
-use clawback_runtime::Ballot;
 use clawback_store::HistoryFilter;
 use maud::{Markup, html};
 

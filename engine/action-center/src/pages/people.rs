@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
+use clawback_app::TokenOrder;
 use clawback_model::{PendingRoles, Permission, Principal, PrincipalKind, Role, is_deceptive};
-use clawback_runtime::TokenOrder;
 use clawback_store::Token;
 use maud::{Markup, html};
 

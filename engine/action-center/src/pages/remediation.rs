@@ -3,11 +3,11 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use clawback_app::Ballot;
 use clawback_model::{
     Approval, Decision, InvestigationStatus, Outcome, Permission, PlanDigest, Remediation, RemediationId, Status,
     Target, Timestamp, visible,
 };
-use clawback_runtime::Ballot;
 use futures::stream;
 use maud::{Markup, html};
 

@@ -1,8 +1,9 @@
 //! `clawback approve` and `clawback reject`.
 
 use clawback_action_center::json::{DetailJson, MeJson, VoteJson, VoteSignatureJson};
+use clawback_app::Ballot;
 use clawback_model::{Approval, Decision, Status, VoteStatement};
-use clawback_runtime::{Ballot, Error};
+use clawback_runtime::Error;
 
 use crate::args::{DecideArgs, Global};
 use crate::commands::sign;

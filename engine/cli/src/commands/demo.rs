@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use clawback_app::Api;
 use clawback_model::{ActionSource, Decision, Principal, PrincipalKind, Remediation, Role, SelectionMode};
-use clawback_runtime::{Api, NewToken, Submission, Worker};
+use clawback_runtime::{NewToken, Submission, Worker};
 
 use crate::args::{DemoArgs, Global};
 use crate::config::Config;

@@ -6,8 +6,8 @@ use std::path::Path;
 use clawback_action_center::json::{
     MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson,
 };
+use clawback_app::TokenOrder;
 use clawback_model::{PrincipalKind, Role};
-use clawback_runtime::TokenOrder;
 
 use crate::args::{Global, PrincipalsCommand};
 use crate::failure::{Exit, Failure};

@@ -4,7 +4,7 @@ use std::io::BufRead as _;
 
 use clawback_action_center::json::{MadeTokenJson, TakeOverJson, TokenOrderJson};
 use clawback_action_center::{hash_password, password_is};
-use clawback_runtime::TokenOrder;
+use clawback_app::TokenOrder;
 
 use super::principals::hand_over;
 use crate::args::{Global, TakeOverArgs};

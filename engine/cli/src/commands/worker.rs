@@ -35,7 +35,7 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
         None => None,
     };
     let halted = super::halt::tell(session.site(), None).await?;
-    let mut timers = Timers::new(session.api.clone());
+    let mut timers = Timers::new(Arc::clone(session.site()));
     if args.once {
         let outbox = Outbox::new(Arc::clone(session.site()));
         let telling = outbox.clone().beside();

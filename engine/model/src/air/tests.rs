@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::*;
 use crate::action::Action;
 use crate::example::{HOSTILE, NOON, events, fold, messages};
-use crate::guard::StopReason;
 use crate::id::{AlertId, InvestigationId};
+use crate::stop_reason::StopReason;
 
 fn investigation(remediation: &Remediation, kind: InvestigationKind) -> Investigation {
     Investigation {

@@ -3,6 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::Timestamp;
+use crate::halt::Halt;
+use crate::id::RemediationId;
+use crate::limits::LimitExceeded;
 
 #[test]
 fn a_failed_ratio_stops_only_above_its_limit() {

@@ -15,14 +15,12 @@
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{PlanHeader, Target};
-use crate::chain::Digest;
+use super::header::PlanHeader;
+use super::target::Target;
 use crate::clock::Timestamp;
 use crate::location::Location;
 use crate::outcome::{Former, Reason};
-
-/// The digest of a plan: over its header and every target in order.
-pub type PlanDigest = Digest;
+use crate::sha256::{Digest, PlanDigest};
 
 /// Targets of a part.
 pub const LINES_OF_A_PART: u32 = 64;
@@ -287,7 +285,7 @@ mod tests {
     use super::*;
     use crate::action::Action;
     use crate::location::LocationKind;
-    use crate::plan::Terms;
+    use crate::plan::header::Terms;
     use crate::plan::tests::reference;
 
     fn target(seq: u32) -> Target {
@@ -388,7 +386,7 @@ mod tests {
     #[test]
     fn every_term_is_covered() {
         let changes: [fn(&mut Terms); 9] = [
-            |terms| _ = terms.grants.insert("corp".into(), crate::plan::Grant::new()),
+            |terms| _ = terms.grants.insert("corp".into(), crate::plan::header::Grant::new()),
             |terms| {
                 let grant = [("directory".to_owned(), "/mail".to_owned())];
                 _ = terms.grants.insert("corp".into(), grant.into());

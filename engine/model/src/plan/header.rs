@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::action::Action;
 use crate::approval::ApprovalRule;
-use crate::chain::Digest;
 use crate::guard::Guards;
+use crate::sha256::Digest;
 use crate::sweep::Sweep;
 use crate::throttle::Throttles;
 

@@ -7,12 +7,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::action::{Action, ActionSource, Severity};
-use crate::chain::Digest;
 use crate::event::Origin;
 use crate::guard::{PlanFacts, StopWhen};
 use crate::halt::Halt;
 use crate::id::{AlertId, ApprovalId, InvestigationId};
 use crate::limits::SelectionMode;
+use crate::sha256::Digest;
 
 fn request() -> Request {
     Request {

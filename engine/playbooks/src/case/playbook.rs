@@ -7,11 +7,12 @@ use clawback_model::{Counts, Inputs, Message, PlanFacts, Query, Timestamp, visib
 use clawback_scripting::{Lists, show_duration};
 use serde::Deserialize;
 
+use super::error::{CaseError, compare};
 use super::mail::Mail;
 use super::script::{lists, time};
-use super::{CaseError, compare};
 use crate::bind::{Bound, Judgement};
-use crate::load::{Env, Playbook};
+use crate::env::Env;
+use crate::load::Playbook;
 
 /// Inputs and messages, and the plan that must come of them.
 #[derive(Debug)]

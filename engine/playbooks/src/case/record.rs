@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use clawback_model::{Inputs, Message, is_deceptive};
 use clawback_scripting::Type;
 
+use super::error::CaseError;
 use super::mail::Mail;
-use super::playbook::word;
+use super::playbook::{PlaybookCase, word};
 use super::pseudonym::Pseudonyms;
-use super::{CaseError, PlaybookCase};
 use crate::bind::{Bound, Judgement};
-use crate::load::Env;
+use crate::env::Env;
 
 /// What a case is made of.
 #[derive(Debug)]

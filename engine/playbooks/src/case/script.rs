@@ -7,8 +7,11 @@ use clawback_model::{Message, Timestamp, visible};
 use clawback_scripting::{Context, FilterScript, Lists, Value, Verdict};
 use serde::Deserialize;
 
+use super::error::{CaseError, compare};
 use super::mail::Mail;
-use super::{CaseError, NOW, compare};
+
+/// The time of a case that names none.
+const NOW: &str = "2026-11-23T12:00:00Z";
 
 /// A message and the verdict that the script must give on it.
 #[derive(Debug)]

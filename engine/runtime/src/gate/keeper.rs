@@ -8,7 +8,7 @@ use clawback_store::StoreError;
 use tokio::time::{Instant, timeout};
 
 use super::crowd::Crowd;
-use super::{Gate, Source};
+use super::state::{Gate, Source};
 use crate::node;
 
 /// How often a node looks whether its share has changed.

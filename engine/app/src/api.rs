@@ -1,0 +1,44 @@
+//! [`Api`]: a site, and who may ask what of it.
+
+use std::sync::Arc;
+
+use clawback_model::{Permission, Principal};
+use clawback_runtime::{Error, Site, token_digest};
+use clawback_store::Refusal;
+
+use crate::authorization::allow;
+
+/// Carries out requests of authenticated principals.
+#[derive(Clone)]
+pub struct Api {
+    site: Arc<Site>,
+}
+
+impl Api {
+    /// The layer over one site.
+    pub fn new(site: Arc<Site>) -> Self {
+        Self { site }
+    }
+
+    /// What lies beneath, for reading.
+    pub fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
+    /// Whose token this is.
+    pub async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
+        let found = self.site.history.principal_by_token(&token_digest(secret), self.site.now()).await?;
+        found.ok_or(Error::Unauthenticated)
+    }
+
+    /// Refuses whoever may not carry remediations on.
+    pub fn may_work(&self, who: &Principal) -> Result<(), Error> {
+        allow(who, Permission::Control)
+    }
+
+    /// What was refused to whom, the newest first: for administrators.
+    pub async fn refusals(&self, who: &Principal, most: u32) -> Result<Vec<Refusal>, Error> {
+        allow(who, Permission::Administer)?;
+        Ok(self.site.history.refusals(most).await?)
+    }
+}

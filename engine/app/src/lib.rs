@@ -1,0 +1,26 @@
+//! The application layer: everything that a person or a program may ask of a site, behind one authorization. The command line and
+//! the Action Center know the engine through it.
+//!
+//! **Invariant:** every method that takes a principal checks what their roles allow before it reads or writes for them.
+
+mod api;
+mod authorization;
+mod ballot;
+mod control;
+mod evidence;
+mod follow_up;
+mod halt;
+mod key;
+mod principals;
+mod reading;
+mod retention;
+mod schedules;
+mod stores;
+mod submit;
+mod sweeps;
+
+pub use api::Api;
+pub use ballot::Ballot;
+pub use key::under_key;
+pub use principals::{MadeToken, TokenOrder};
+pub use retention::Forgotten;

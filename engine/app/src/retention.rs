@@ -1,0 +1,54 @@
+//! Forgetting by policy: goes through what has ended long enough ago, a bounded step at a time.
+
+use std::time::Duration;
+
+use clawback_model::{Permission, Principal};
+use clawback_runtime::Error;
+use clawback_store::Expired;
+
+use crate::api::Api;
+use crate::authorization::allow;
+
+/// Remediations looked up at once.
+const PAGE: u32 = 200;
+
+/// What was removed, or would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Forgotten {
+    pub remediations: u64,
+    pub messages: u64,
+}
+
+impl Api {
+    /// Removes the messages of every remediation that ended longer ago than `age`; `seen` is told of each before. A dry run only
+    /// tells. Interrupted, it goes on where it was when it is run again.
+    pub async fn forget(
+        &self,
+        who: &Principal,
+        age: Duration,
+        dry_run: bool,
+        mut seen: impl FnMut(&Expired),
+    ) -> Result<Forgotten, Error> {
+        allow(who, Permission::Administer)?;
+        let history = &self.site().history;
+        let now = self.site().now();
+        let before =
+            clawback_model::Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
+        let (mut forgotten, mut after) = (Forgotten::default(), None::<Expired>);
+        loop {
+            let page = history.expired(before, after.as_ref(), PAGE).await?;
+            for one in &page {
+                seen(one);
+                while !dry_run && !history.remove_messages(&one.id, before, who, now).await? {}
+                forgotten.remediations += 1;
+                forgotten.messages += one.messages;
+            }
+            let whole = page.len() < PAGE as usize;
+            after = page.into_iter().next_back();
+            if whole {
+                return Ok(forgotten);
+            }
+        }
+    }
+}

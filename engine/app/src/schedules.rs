@@ -1,0 +1,54 @@
+//! Schedules, as people see and control them.
+
+use clawback_model::{ActionSource, Permission, Principal, Remediation};
+use clawback_runtime::{Error, clock};
+use clawback_store::{Schedule, Slot};
+
+use crate::api::Api;
+use crate::authorization::allow;
+
+impl Api {
+    /// Every schedule, as the playbooks say it now.
+    pub async fn schedules(&self, who: &Principal) -> Result<Vec<Schedule>, Error> {
+        allow(who, Permission::Read)?;
+        clock::sync_schedules(self.site()).await?;
+        Ok(self.site().history.schedules().await?)
+    }
+
+    /// What became of the newest slots of a schedule.
+    pub async fn slots(&self, who: &Principal, name: &str, most: u32) -> Result<Vec<Slot>, Error> {
+        allow(who, Permission::Read)?;
+        self.known_schedule(name).await?;
+        Ok(self.site().history.slots(name, most).await?)
+    }
+
+    /// Stops a schedule until it is resumed.
+    pub async fn pause_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
+        allow(who, Permission::Control)?;
+        self.known_schedule(name).await?;
+        Ok(self.site().history.pause_schedule(name, who, self.site().now()).await?)
+    }
+
+    /// Lets a paused schedule go on; the slots of the pause are left out.
+    pub async fn resume_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
+        allow(who, Permission::Control)?;
+        self.known_schedule(name).await?;
+        Ok(self.site().history.resume_schedule(name, who, self.site().now()).await?)
+    }
+
+    /// Submits the playbook of a schedule now, in the name of whoever asks: no slot, and overlap does not look at it.
+    pub async fn run_schedule(&self, who: &Principal, name: &str) -> Result<Remediation, Error> {
+        allow(who, Permission::Submit)?;
+        self.known_schedule(name).await?;
+        self.submit(who, clock::scheduled(name, ActionSource::Manual)).await
+    }
+
+    async fn known_schedule(&self, name: &str) -> Result<(), Error> {
+        clock::sync_schedules(self.site()).await?;
+        let known: Vec<String> = self.site().history.schedules().await?.into_iter().map(|row| row.name).collect();
+        if known.iter().any(|row| row == name) {
+            return Ok(());
+        }
+        Err(Error::UnknownSchedule { name: name.to_owned(), known: known.join(", ") })
+    }
+}

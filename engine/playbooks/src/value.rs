@@ -1,0 +1,29 @@
+//! Checks of single values: addresses, domains, locations.
+
+use clawback_model::LocationKind;
+
+pub(crate) fn check_address(text: &str) -> Result<(), String> {
+    match text.split_once('@') {
+        Some((local, domain)) if !local.is_empty() && !domain.is_empty() && !domain.contains('@') => {
+            if text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>,;".contains(c)) {
+                return Err("it has a space, a bracket or a comma in it".to_owned());
+            }
+            Ok(())
+        }
+        _ => Err("it needs one @ with something on both sides".to_owned()),
+    }
+}
+
+pub(crate) fn check_domain(text: &str) -> Result<(), String> {
+    if text.is_empty()
+        || text.contains('@')
+        || text.chars().any(|c| c.is_whitespace() || c.is_control() || "/<>,;".contains(c))
+    {
+        return Err("it has characters that a domain has not".to_owned());
+    }
+    Ok(())
+}
+
+pub(crate) fn check_location(text: &str) -> Result<(), String> {
+    text.parse::<LocationKind>().map(|_| ()).map_err(|unknown| unknown.to_string())
+}

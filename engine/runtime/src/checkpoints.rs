@@ -1,0 +1,17 @@
+//! Where the history stands, for others: signed checkpoints, who keeps and cosigns them, proofs of events, and the proof of the
+//! whole history.
+
+mod audit;
+mod heads;
+pub(crate) mod keepers;
+mod proof;
+mod site_key;
+mod witness;
+
+pub use audit::Unproven;
+pub(crate) use heads::{before_hard_delete, tend};
+pub use heads::{check_heads, make_checkpoint};
+pub use keepers::{Checkpoints, HeadBucket};
+pub use proof::Proof;
+pub use site_key::{KeyError, SiteKey, open_checkpoint};
+pub use witness::{Cosigned, WitnessConfig, WitnessError, Witnesses};

@@ -1,0 +1,67 @@
+//! The proof of a whole history: its events and every table, the checkpoints that are kept, the signatures of votes.
+
+use clawback_model::{Event, RemediationId};
+use clawback_store::{Noted, Verified, VerifyError};
+use clawback_votes::ApproversError;
+
+use super::heads::check_heads;
+use crate::site::Site;
+
+/// The kind of [`Event::Voted`].
+const VOTED: &str = "voted";
+/// Events read at once.
+const PAGE: u32 = 1_000;
+
+/// A history that does not hold.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Unproven {
+    #[error(transparent)]
+    History(#[from] VerifyError),
+    #[error(
+        "{id}: {detail} (votes from before the site asked for signatures: `since` under [signed-votes] says when it began)"
+    )]
+    Votes { id: RemediationId, detail: String },
+    #[error(transparent)]
+    Keys(#[from] ApproversError),
+}
+
+impl Site {
+    /// Proves everything that the history holds. Where the site's signer is not known, the signatures of kept checkpoints are not
+    /// looked at.
+    pub async fn verify(&self, noted: impl Into<Noted>) -> Result<Verified, Unproven> {
+        let verified = self.history.verify(noted, |_| {}).await?;
+        if let Some(signer) = &self.signer {
+            check_heads(&self.history, signer).await?;
+        }
+        check_votes(self).await?;
+        Ok(verified)
+    }
+}
+
+/// Checks the votes of everything that was voted on or has begun; `since` bounds it.
+async fn check_votes(site: &Site) -> Result<(), Unproven> {
+    let rules = &site.vote_rules;
+    if rules.is_off() {
+        return Ok(());
+    }
+    let approvers = rules.approvers()?;
+    let mut after = 0;
+    loop {
+        let page = site.history.chain(after, PAGE).await.map_err(VerifyError::from)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.link.seq;
+        for entry in &page {
+            let began = entry.link.kind == Event::Started.kind();
+            let is_old = rules.since.is_some_and(|since| entry.link.at < since);
+            if is_old || !(began || entry.link.kind == VOTED) {
+                continue;
+            }
+            let Some(id) = entry.link.remediation.as_deref().and_then(|id| id.parse().ok()) else { continue };
+            let remediation = site.history.load(&id).await.map_err(VerifyError::from)?;
+            if let Some(detail) = rules.fault(&approvers, &remediation, began) {
+                return Err(Unproven::Votes { id, detail });
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Checkpoints that leave the site: whoever keeps one elsewhere can tell later whether anything before it was changed, also by
+//! somebody who can write the database and the site's key. Each covers all that the earlier ones covered, so one that nobody took
+//! is not sent again: the next one is, sooner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_model::{Checkpoint, VerificationKey};
+use clawback_store::{Found, Store, VerifyError};
+use futures::future::join_all;
+
+use super::keepers::Checkpoints;
+use super::site_key::{SiteKey, open_checkpoint};
+use super::witness::{Cosigned, Witnesses};
+use crate::error::Error;
+use crate::notifying::{self, Told};
+use crate::site::Site;
+
+/// Time between two checkpoints, while anything happens.
+const EVERY: Duration = Duration::from_hours(1);
+/// Steps in which one look brings the tree up to date; what is left is for the next.
+const STEPS: u32 = 64;
+
+/// Kept checkpoints read at once.
+const PAGE: u32 = 256;
+
+/// Checks that the site's key has signed each checkpoint that is kept.
+pub async fn check_heads(history: &Store, signer: &VerificationKey) -> Result<(), VerifyError> {
+    let mut after = 0;
+    loop {
+        let page = history.heads(after, PAGE).await?;
+        for (size, note) in &page {
+            if !open_checkpoint(note, signer).is_ok_and(|kept| kept.size == *size) {
+                return Err(Found::HeadUnsigned { size: *size, key: signer.name.clone() }.into());
+            }
+            after = *size;
+        }
+        if page.len() < PAGE as usize {
+            return Ok(());
+        }
+    }
+}
+
+/// Brings the tree up to date, and tells of it if the hour is over.
+pub(crate) async fn tend(site: Arc<Site>) {
+    let tended = async {
+        for _ in 0..STEPS {
+            if !site.history.step_log().await? {
+                break;
+            }
+        }
+        if let Some(checkpoints) = &site.checkpoints
+            && site.history.head_due(site.now().minus(EVERY)).await?
+        {
+            tell(&site, checkpoints).await?;
+        }
+        Ok::<(), Error>(())
+    };
+    if let Err(error) = tended.await {
+        let error: &dyn std::error::Error = &error;
+        tracing::error!(error, "No checkpoint of the history is made; it is tried again.");
+    }
+}
+
+/// Tells where the history stands before messages are deleted for good. Whoever cannot be told keeps nothing from its work.
+pub(crate) async fn before_hard_delete(site: &Site) -> Result<(), Error> {
+    match &site.checkpoints {
+        Some(checkpoints) if site.history.head_due(site.now()).await? => tell(site, checkpoints).await,
+        _ => Ok(()),
+    }
+}
+
+/// A checkpoint of the whole history, signed by the key and by every witness that will, and kept. A witness that does not sign
+/// is named in the log; whether enough did is for the caller to say.
+pub async fn make_checkpoint(
+    site: &Site,
+    key: &SiteKey,
+    witnesses: &Witnesses,
+) -> Result<(Checkpoint, Cosigned), Error> {
+    let (events, root) = site.history.grow_log().await?;
+    let checkpoint = Checkpoint { origin: key.public().name.clone(), size: events, root };
+    let note = site.history.keep_head(events, &key.sign(events, root), site.now()).await?;
+    if witnesses.is_empty() {
+        return Ok((checkpoint, Cosigned { note, missing: Vec::new() }));
+    }
+    let mut cosigned = witnesses.cosign(&site.history, note, events).await;
+    for name in witnesses.signed(&cosigned.note) {
+        site.metrics.notice(name, "told");
+    }
+    for (name, error) in &cosigned.missing {
+        site.metrics.notice(name, "failed");
+        let error: &dyn std::error::Error = error;
+        tracing::warn!(
+            witness.name = name,
+            log.size = events,
+            error,
+            "A witness has not signed a checkpoint; it is asked for the next."
+        );
+    }
+    cosigned.note = site.history.keep_head(events, &cosigned.note, site.now()).await?;
+    if !witnesses.is_enough(&cosigned.note) {
+        let signed = witnesses.signed(&cosigned.note).len();
+        tracing::error!(
+            log.size = events,
+            witness.signed = signed,
+            witness.quorum = witnesses.quorum(),
+            "Too few witnesses have signed a checkpoint."
+        );
+    }
+    Ok((checkpoint, cosigned))
+}
+
+async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
+    let (checkpoint, cosigned) = make_checkpoint(site, &checkpoints.key, &checkpoints.witnesses).await?;
+    let signed: Vec<String> = checkpoints.witnesses.signed(&cosigned.note).into_iter().map(str::to_owned).collect();
+    let quorum = checkpoints.witnesses.quorum();
+    let events = checkpoint.size;
+    let (checkpoint, note) = (&checkpoint, &Told { note: cosigned.note.to_string(), signed, quorum });
+    let told = checkpoints.notify.iter().map(|name| async move {
+        let told = notifying::tell_checkpoint(site, name, checkpoint, note).await;
+        site.metrics.notice(name, if told.is_ok() { "told" } else { "failed" });
+        if let Err(error) = &told {
+            tracing::warn!(notifier.name = name, log.size = events, %error, "Nobody told of a checkpoint; the next one follows.");
+        }
+        told.is_ok()
+    });
+    let kept = async {
+        let Some(bucket) = &checkpoints.bucket else { return true };
+        let kept = bucket.keep(events, &note.note).await;
+        site.metrics.notice("bucket", if kept.is_ok() { "told" } else { "failed" });
+        if let Err(error) = &kept {
+            tracing::warn!(log.size = events, error, "The bucket has not taken a checkpoint; the next one follows.");
+        }
+        kept.is_ok()
+    };
+    let (told, kept) = futures::join!(join_all(told), kept);
+    if kept && told.into_iter().all(|told| told) {
+        site.history.head_told(events, site.now()).await?;
+    }
+    Ok(())
+}

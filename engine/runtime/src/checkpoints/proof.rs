@@ -1,0 +1,70 @@
+//! What proves the events of a remediation to somebody without this program, the database or a network: the events as they are
+//! hashed, for each the way to the root of the tree, and the root as a signed checkpoint.
+//!
+//! It proves that each event in it stands in the history that was signed. That none is left out between them, only the whole
+//! history shows.
+
+use clawback_model::{Digest, Note};
+use clawback_store::{Entry, Proven};
+use data_encoding::BASE64;
+use serde::Serialize;
+
+use super::site_key::SiteKey;
+
+/// The file that `clawback proof` writes. Its fields are stable; `tests/verify_proof.py` checks it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Proof {
+    format: &'static str,
+    remediation: String,
+    events: Vec<ProvenEvent>,
+    #[serde(serialize_with = "as_text")]
+    checkpoint: Note,
+    /// For convenience: whoever checks must have the key from elsewhere.
+    key: String,
+}
+
+/// What is hashed of an event, as [`clawback_model::link_hash`] says, and the hashes beside its way to the root in base64.
+#[derive(Debug, Clone, Serialize)]
+struct ProvenEvent {
+    seq: i64,
+    at: i64,
+    remediation: String,
+    actor: String,
+    kind: String,
+    body: String,
+    previous: Digest,
+    proof: Vec<String>,
+}
+
+impl Proof {
+    /// Signs the tree and puts the events beside it.
+    pub fn new(remediation: String, proven: Proven, key: &SiteKey) -> Self {
+        let checkpoint = key.sign(proven.size, proven.root);
+        let events = proven.events.into_iter().map(|(entry, proof)| ProvenEvent::new(entry, &proof)).collect();
+        Self { format: "clawback-proof/1", remediation, events, checkpoint, key: key.public().to_string() }
+    }
+
+    /// The signed checkpoint in it.
+    pub const fn checkpoint(&self) -> &Note {
+        &self.checkpoint
+    }
+}
+
+fn as_text<S: serde::Serializer>(note: &Note, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(note)
+}
+
+impl ProvenEvent {
+    fn new(Entry { link, .. }: Entry, proof: &[Digest]) -> Self {
+        Self {
+            seq: link.seq,
+            at: link.at.0,
+            remediation: link.remediation.unwrap_or_default(),
+            actor: link.actor,
+            kind: link.kind,
+            body: link.body,
+            previous: link.previous,
+            proof: proof.iter().map(|hash| BASE64.encode(&hash.0)).collect(),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What happens because of the time: schedules fire, and sweeps look.
+
+mod looks;
+mod schedules;
+mod sweeps;
+mod timers;
+
+pub use schedules::{submission as scheduled, sync_schedules};
+pub use timers::Timers;

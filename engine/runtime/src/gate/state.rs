@@ -1,0 +1,60 @@
+//! What the gate of one store knows on one node.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use clawback_connectors::Capabilities;
+use clawback_model::{Clock, Timestamp};
+use clawback_store::Store;
+use tokio::sync::Notify;
+
+use super::crowd::Crowd;
+
+/// Where seats and tokens come from.
+pub(super) struct Source {
+    pub(super) history: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) node: String,
+    /// How long seats are held without a sign of life.
+    pub(super) lease: Duration,
+}
+
+pub(super) struct State {
+    pub(super) crowd: Crowd,
+    /// Futures that wait for a permit.
+    pub(super) waiting: u32,
+    /// Whether a task keeps seats, and whether one fetches tokens.
+    pub(super) kept: bool,
+    pub(super) filling: bool,
+    /// How often the limits could not be read, and why the last time.
+    pub(super) failures: u64,
+    pub(super) failure: String,
+    /// Until when every node is to leave the store alone, as far as this one knows.
+    pub(super) held_until: Timestamp,
+}
+
+/// The gate of one store on one node.
+pub(super) struct Gate {
+    pub(super) store: Arc<str>,
+    pub(super) capabilities: Capabilities,
+    pub(super) source: Source,
+    pub(super) state: Mutex<State>,
+    /// A call may be able to begin.
+    pub(super) changed: Notify,
+    /// The keeper has something to tell to other nodes.
+    pub(super) to_tell: Notify,
+}
+
+impl Gate {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn failed(&self, error: &clawback_store::StoreError) {
+        let mut state = self.state();
+        state.failures += 1;
+        state.failure = error.to_string();
+        drop(state);
+        self.changed.notify_waiters();
+    }
+}

@@ -1,0 +1,87 @@
+//! What is asked to be remediated, and the request that is made of it.
+
+use clawback_model::{
+    ActionSource, AlertId, ApprovalId, Inputs, InvestigationId, LONGEST_NAME, LONGEST_TEXT, Origin, Picked, Principal,
+    PrincipalKind, Request, SelectionMode, Severity, Timestamp, TooLong, check_inputs, check_length, check_picked,
+};
+
+use super::playbook::load;
+use crate::error::Error;
+use crate::evidence;
+use crate::site::Site;
+
+/// What a face asks to remediate.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Name of the playbook.
+    pub playbook: String,
+    /// Its inputs, as they were given.
+    pub inputs: Inputs,
+    /// Name of the remediation; the playbook's if none is given.
+    pub name: Option<String>,
+    /// The playbook's if none is given.
+    pub severity: Option<Severity>,
+    /// The playbook's if none is given.
+    pub description: Option<String>,
+    /// Where it comes from.
+    pub source: ActionSource,
+    /// How the messages are selected.
+    pub mode: SelectionMode,
+    /// Handpicked messages, or exclusions.
+    pub picked: Vec<Picked>,
+}
+
+/// Checks a submission. In its playbook `now` means `as_of`, if given.
+pub fn request(
+    site: &Site,
+    who: &Principal,
+    submission: Submission,
+    as_of: Option<Timestamp>,
+) -> Result<Request, Error> {
+    // History says `automation` of these; a person must not be able to.
+    let automatic = matches!(submission.source, ActionSource::Schedule | ActionSource::Air);
+    if automatic && who.kind != PrincipalKind::Service {
+        return Err(Error::NotAService { name: who.name.clone(), source_given: submission.source });
+    }
+    check_lengths(&submission)?;
+    let (path, source) = site.library.playbook_source(&submission.playbook)?;
+    let playbook = load(site, &path, &source)?;
+    let bound = playbook.bind(&submission.inputs, as_of.unwrap_or(site.now()))?;
+    evidence::check(site, &bound)?;
+    clawback_model::check_picks(submission.mode, &submission.picked)?;
+    let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
+    match submission.mode {
+        SelectionMode::Handpicked => site.limits.check_messages(submission.mode, picked)?,
+        SelectionMode::QueryWithExclusions => site.limits.check_exclusions(picked)?,
+        SelectionMode::Query => {}
+    }
+    Ok(Request {
+        name: submission.name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| playbook.name().to_owned()),
+        severity: submission.severity.unwrap_or_else(|| playbook.severity()),
+        description: submission.description.unwrap_or_else(|| playbook.description().to_owned()),
+        action: bound.action(),
+        delete_senders_copy: bound.delete_senders_copy(),
+        source: submission.source,
+        mode: submission.mode,
+        playbook: playbook.name().to_owned(),
+        playbook_source: source,
+        inputs: playbook.stored_inputs(&submission.inputs),
+        in_words: bound.in_words(submission.mode, submission.picked.len()),
+        picked: submission.picked,
+        requested_by: who.name.clone(),
+        owner: who.owner.clone(),
+        origin: Origin::Fresh,
+        as_of,
+        approval_id: ApprovalId::from_random((site.random)()),
+        investigation_id: InvestigationId::from_random((site.random)()),
+        alert_id: AlertId::from_random((site.random)()),
+    })
+}
+
+/// What is kept of a submission is shown in lists.
+fn check_lengths(submission: &Submission) -> Result<(), TooLong> {
+    check_length("the name", LONGEST_NAME, submission.name.as_deref().unwrap_or_default())?;
+    check_length("the description", LONGEST_TEXT, submission.description.as_deref().unwrap_or_default())?;
+    check_inputs(&submission.inputs)?;
+    check_picked(&submission.picked)
+}

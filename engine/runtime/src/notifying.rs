@@ -1,0 +1,21 @@
+//! Tells people and programs: a line in the log, a signed webhook, a mail, a message in a chat. Numbers, names and a link to the
+//! page where one signs in and decides; never the content of a message, and never a link that decides by itself.
+
+pub(crate) mod approvals;
+mod chat;
+mod delivery;
+mod mail;
+mod notice;
+pub(crate) mod notifier;
+mod recipients;
+mod reminders;
+mod telling;
+mod webhook;
+
+pub use approvals::Approvals;
+pub use mail::{MailConfig, MailTls};
+pub(crate) use notice::Told;
+pub use notifier::{Notifier, NotifierConfig};
+pub(crate) use recipients::whom;
+pub(crate) use reminders::tell as tell_reminders;
+pub(crate) use telling::{tell_change, tell_checkpoint};

@@ -1,0 +1,57 @@
+//! Whom to tell of what waits for votes.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+/// Whom to tell of what waits for votes: `[approvals]` in the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct Approvals {
+    /// Notifiers that are told of every plan that waits, beside those that its playbook names.
+    pub notify: Vec<String>,
+    /// They are told again after this share of the time for the decision; 0: never.
+    pub remind_at: f64,
+    /// Notifiers that are told once nobody has decided after a longer share.
+    pub escalate_to: Vec<String>,
+    /// This share; 0: never.
+    pub escalate_at: f64,
+}
+
+impl Default for Approvals {
+    fn default() -> Self {
+        Self { notify: Vec::new(), remind_at: 0.5, escalate_to: Vec::new(), escalate_at: 0.75 }
+    }
+}
+
+impl Approvals {
+    /// What is wrong with it, given the names of the notifiers that there are.
+    pub fn check(&self, known: impl Iterator<Item = String>) -> Result<(), String> {
+        for (name, share) in [("remind-at", self.remind_at), ("escalate-at", self.escalate_at)] {
+            if !(0.0..1.0).contains(&share) {
+                return Err(format!("[approvals] {name} must be a share of the time: from 0 (never) to less than 1"));
+            }
+        }
+        let known: BTreeSet<String> = known.collect();
+        match self.notify.iter().chain(&self.escalate_to).find(|name| !known.contains(*name)) {
+            Some(name) => Err(format!("[approvals] names the notifier `{name}`, and there is no [notifiers.{name}]")),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn approvals_are_checked() {
+        let known = || ["soc", "chief"].map(str::to_owned).into_iter();
+        let check = |toml: Approvals| toml.check(known());
+        assert_eq!(check(Approvals::default()), Ok(()));
+        let wrong = Approvals { escalate_to: vec!["nobody".into()], ..Approvals::default() };
+        assert!(check(wrong).unwrap_err().contains("[notifiers.nobody]"));
+        let wrong = Approvals { remind_at: 1.0, ..Approvals::default() };
+        assert!(check(wrong).unwrap_err().contains("remind-at"));
+    }
+}

@@ -1,0 +1,27 @@
+//! Planning: from a request to the frozen list of what is acted on, and what approvers are asked and shown.
+
+mod approval;
+mod copies;
+mod draft;
+mod dry_run;
+mod family;
+mod given;
+mod header;
+mod left_out;
+mod mailbox;
+mod mailboxes;
+mod order;
+mod plan;
+mod search;
+mod sightings;
+mod terms;
+
+pub use approval::{admission, root};
+pub use dry_run::{DryRun, dry_run};
+pub use header::acts_otherwise;
+pub(crate) use header::{header, not_as_approved};
+pub(crate) use order::{Order, Planned};
+pub(crate) use plan::plan;
+pub(crate) use search::search;
+pub use sightings::{Sightings, look};
+pub use terms::{BoundText, Compared, PlanTerms};

@@ -1,0 +1,116 @@
+//! What a plan goes under: votes of its own, those of another remediation, or none; and the rules of the site for its start.
+
+use clawback_model::{
+    ActionSource, ApprovalRule, Origin, PlanSummary, Remediation, RemediationId, Request, StopReason, Terms,
+};
+use clawback_playbooks::Bound;
+use clawback_store::Admission;
+
+use super::family::{self, Covered};
+use super::header::header;
+use crate::error::Error;
+use crate::site::Site;
+
+/// What a plan goes under.
+pub(crate) struct Decided {
+    /// The votes that it needs, if any.
+    pub(crate) rule: Option<ApprovalRule>,
+    /// Who has decided, if none.
+    pub(crate) by: Option<String>,
+    /// The remediation whose votes cover it, if some do.
+    pub(crate) under: Option<RemediationId>,
+}
+
+/// Whether this plan needs votes, and who has decided if not.
+pub(crate) async fn approval_for(
+    site: &Site,
+    request: &Request,
+    bound: &Bound,
+    plan: &PlanSummary,
+) -> Result<Decided, Error> {
+    let requester = match request.source {
+        ActionSource::Schedule | ActionSource::Air => "automation".to_owned(),
+        _ => request.requested_by.clone(),
+    };
+    if plan.counts.remediable == 0 {
+        return Ok(Decided { rule: None, by: Some(requester), under: None });
+    }
+    let signed = site.vote_rules.required.asks(request.action);
+    // What was not searched is for a person to weigh, whatever the playbook says of the rest.
+    let incomplete = bound
+        .guards()
+        .stop_when
+        .asks_for_a_person(&plan.facts)
+        .then(|| bound.approval_rule().cloned().unwrap_or_default());
+    // Whoever suggests from outside is nobody here.
+    let suggested = |source: ActionSource| {
+        (source == ActionSource::Air && !site.suggestions_without_a_vote)
+            .then(|| bound.approval_rule().cloned().unwrap_or_default())
+    };
+    let rule = match &request.origin {
+        Origin::Fresh => bound
+            .approval_needed(&plan.facts, &plan.counts)
+            .then(|| bound.approval_rule().cloned())
+            .flatten()
+            .or(incomplete)
+            .or_else(|| suggested(request.source)),
+        Origin::Undo { of } => {
+            let undone = site.history.load(of).await?;
+            let mut decided = root(site, undone).await?;
+            // Late copies went under the approval of the first, unless they had one of their own.
+            if let (Origin::Sweep { of }, None) = (&decided.request.origin, &decided.approval) {
+                decided = site.history.load(of).await?;
+            }
+            decided.approval.map(|approval| approval.rule)
+        }
+        Origin::Retry { of } => {
+            let retried = site.history.load(of).await?;
+            // Calling off what a guard stopped, and trying it again, lifts no guard.
+            let stopped = retried.stop.as_ref().is_some_and(StopReason::is_guard);
+            let decided = root(site, retried).await?;
+            let now = header(site, request, bound)?;
+            match site.history.plan_header(&decided.id).await? {
+                Some(then) if !signed && !stopped && now.acts_otherwise(&then).is_none() => {
+                    let own = decided.approval.is_some().then_some(decided.id);
+                    return Ok(Decided { rule: None, by: decided.decided_by, under: own.or(decided.under) });
+                }
+                _ => Some(decided.approval.map(|approval| approval.rule).unwrap_or_default()),
+            }
+        }
+        Origin::Sweep { .. } if incomplete.is_some() => incomplete,
+        Origin::Sweep { of } => match family::approval(site, of, bound, plan).await? {
+            // Nobody has signed for the messages of this one.
+            Covered::By(_) if signed => site.history.load(of).await?.approval.map(|approval| approval.rule),
+            Covered::By(decided_by) => {
+                return Ok(Decided { rule: None, by: Some(decided_by), under: Some(of.clone()) });
+            }
+            Covered::Asks(rule) => Some(rule),
+            Covered::NotNeeded => suggested(site.history.load(of).await?.request.source),
+        },
+    };
+    let rule = rule.or_else(|| signed.then(ApprovalRule::default));
+    let decided_by = rule.is_none().then_some(requester);
+    // As the site says now, also where the rule is that of an older remediation.
+    Ok(Decided { rule: rule.map(|rule| reminding(site, rule)), by: decided_by, under: None })
+}
+
+/// The rules of the site for a start of what was planned under these terms.
+pub fn admission<'a>(site: &'a Site, terms: Option<&Terms>) -> Admission<'a> {
+    let rule = terms.and_then(|terms| terms.approval.clone()).unwrap_or_default();
+    Admission { throttles: &site.throttles, without_a_vote: &site.without_a_vote, approval: reminding(site, rule) }
+}
+
+/// A rule with the reminders that the site asks for.
+fn reminding(site: &Site, rule: ApprovalRule) -> ApprovalRule {
+    let approvals = &site.approvals;
+    let escalate_at = if approvals.escalate_to.is_empty() { 0.0 } else { approvals.escalate_at };
+    rule.reminding(approvals.remind_at, escalate_at)
+}
+
+/// The remediation that was decided on: the first of a chain of retries.
+pub async fn root(site: &Site, mut remediation: Remediation) -> Result<Remediation, Error> {
+    while let Origin::Retry { of } = &remediation.request.origin {
+        remediation = site.history.load(of).await?;
+    }
+    Ok(remediation)
+}

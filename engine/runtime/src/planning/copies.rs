@@ -1,0 +1,75 @@
+//! The copies of senders who have a mailbox here.
+
+use std::sync::Arc;
+
+use clawback_model::{Condition, DoneWith, LocationKind, Message, Predicate, Request, SelectionMode, UnseenKind};
+use futures::StreamExt as _;
+
+use super::draft::Draft;
+use super::header::stores_of;
+use super::mailboxes::{Listed, mailboxes};
+use super::order::{Hit, Order};
+use crate::error::Error;
+use crate::patience::with_retries;
+use crate::site::Site;
+
+/// Adds the copies in the sent items of senders who have a mailbox here.
+pub(super) async fn senders_copies(
+    site: &Arc<Site>,
+    order: &Order<'_>,
+    done_with: &DoneWith,
+    plan: &mut Draft<'_>,
+) -> Result<(), Error> {
+    let Some(senders) = plan.senders.take() else { return Ok(()) };
+    for store in stores_of(site, &order.bound)? {
+        let mut listed =
+            mailboxes(site, Arc::clone(&store), &Request { mode: SelectionMode::Query, ..order.request.clone() });
+        while let Some(mailbox) = listed.next().await {
+            let mailbox = match mailbox {
+                Ok(Listed::Mailbox(mailbox)) => mailbox,
+                // The search has met the same gap, and named it.
+                Ok(Listed::Gap(_)) => continue,
+                Err(error) => {
+                    plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
+                    break;
+                }
+            };
+            let Some(sent) = senders.get(&mailbox.to_lowercase()) else { continue };
+            let ids: Vec<String> = sent.iter().map(|(id, _)| id).filter(|id| !id.is_empty()).cloned().collect();
+            let wanted =
+                Predicate::all([Condition::MessageId(ids), Condition::LatestLocation(vec![LocationKind::SentItems])]);
+            let query = wanted.push_down();
+            let mut cursor = None;
+            loop {
+                let searched =
+                    with_retries(site, || store.search(&mailbox, &query, cursor.clone(), site.tuning.page)).await;
+                let page = match searched {
+                    Ok(page) => page,
+                    Err(error) => {
+                        plan.facts.unsearched(&mailbox, error.to_string());
+                        break;
+                    }
+                };
+                for gap in page.gaps {
+                    plan.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
+                }
+                // A forged From with a known Message-ID must not take another message of the sender along.
+                let is_copy = |message: &Message| {
+                    let named = (message.reference.message_id.clone(), message.subject.clone());
+                    wanted.matches(message)
+                        && !done_with.contains(message)
+                        && sent.contains(&named)
+                        && message.from_address.eq_ignore_ascii_case(&message.mailbox)
+                };
+                let copies = page.items.into_iter().filter(is_copy);
+                let hits = copies.map(Hit::plain).collect();
+                plan.add_all(&store, hits).await?;
+                match page.next {
+                    Some(next) => cursor = Some(next),
+                    None => break,
+                }
+            }
+        }
+    }
+    Ok(())
+}

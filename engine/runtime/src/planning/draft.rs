@@ -1,0 +1,193 @@
+//! A plan in the making: targets with their numbers, counts and digest, handed on in pages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clawback_connectors::MailStore;
+use clawback_model::{
+    Action, Counts, Former, Hashed, Location, LocationKind, PlanFacts, PlanHasher, PlanSummary, Reason, Request,
+    StopReason, StopWhen, Target, Throttles, UnseenKind,
+};
+use tokio::sync::mpsc;
+
+use super::order::{Hit, Order, Planned};
+use crate::error::Error;
+use crate::site::Site;
+
+/// Targets handed on at once.
+const PAGE_OF_TARGETS: usize = 4_000;
+/// Bytes of a subject that a plan keeps. Senders write megabytes; the message has them.
+const LONGEST_SUBJECT: usize = 2_000;
+
+/// Message-ID and subject of what was found, by sender.
+pub(crate) type Senders = BTreeMap<String, BTreeSet<(String, String)>>;
+
+/// A plan in the making.
+pub(crate) struct Draft<'a> {
+    site: &'a Site,
+    action: Action,
+    hasher: PlanHasher,
+    counts: Counts,
+    pub(crate) facts: PlanFacts,
+    next_seq: u32,
+    page: Vec<Target>,
+    pages: mpsc::Sender<Vec<Target>>,
+    /// The mailbox whose targets are being added, and how many it has.
+    current: Option<(Arc<str>, u64)>,
+    /// What was found by sender, where the senders' copies are wanted.
+    pub(crate) senders: Option<Senders>,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(site: &'a Site, order: &Order<'_>, pages: mpsc::Sender<Vec<Target>>) -> Self {
+        Self {
+            site,
+            action: order.request.action,
+            hasher: PlanHasher::new(order.header),
+            counts: Counts::default(),
+            facts: PlanFacts { searched: Some(0), ..PlanFacts::default() },
+            next_seq: 0,
+            page: Vec::with_capacity(PAGE_OF_TARGETS),
+            pages,
+            current: None,
+            senders: order.request.delete_senders_copy.then(BTreeMap::new),
+        }
+    }
+
+    /// The number that the next target gets.
+    pub(crate) fn next_seq(&self) -> u32 {
+        self.next_seq
+    }
+
+    pub(crate) fn submitted(&self) -> u64 {
+        self.counts.submitted
+    }
+
+    pub(crate) async fn add_all(&mut self, store: &Arc<dyn MailStore>, hits: Vec<Hit>) -> Result<(), Error> {
+        let can_act = store.capabilities().actions.contains(&self.action);
+        for hit in hits {
+            let not_remediable = if hit.script_failed {
+                Some(Reason::ScriptError)
+            } else if !hit.message.location.kind.is_remediable() {
+                Some(Reason::LocationNotRemediable)
+            } else if can_act {
+                None
+            } else {
+                Some(Reason::ActionNotSupported)
+            };
+            self.add(hit, not_remediable).await?;
+        }
+        Ok(())
+    }
+
+    async fn add(&mut self, hit: Hit, not_remediable: Option<Reason>) -> Result<(), Error> {
+        let Hit { message, reason, tag, .. } = hit;
+        if let Some(senders) = &mut self.senders {
+            let sent = senders.entry(message.from_address.to_lowercase()).or_default();
+            sent.insert((message.reference.message_id.clone(), message.subject.clone()));
+        }
+        // Found by a search, not by an undo: what is known of its home is that it was mail, so it goes to the inbox.
+        let former = (self.action == Action::Restore)
+            .then(|| Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: message.flags });
+        let target = Target {
+            seq: self.next_seq,
+            store: message.store,
+            mailbox: message.mailbox,
+            reference: message.reference,
+            location: message.location,
+            original_location: message.original_location,
+            subject: bounded(message.subject),
+            from_address: message.from_address,
+            received_at: message.received_at,
+            former,
+            not_remediable,
+            script_reason: reason,
+            script_tag: tag,
+        };
+        self.push(target).await
+    }
+
+    pub(crate) async fn push(&mut self, target: Target) -> Result<(), Error> {
+        self.note_mailbox(&target.mailbox);
+        let more = if target.not_remediable.is_some() { Counts::planned(0, 1) } else { Counts::planned(1, 0) };
+        self.counts = self.counts.plus(more);
+        self.hasher.add(&target);
+        self.next_seq += 1;
+        self.page.push(target);
+        if self.page.len() >= PAGE_OF_TARGETS {
+            self.send().await?;
+        }
+        Ok(())
+    }
+
+    fn note_mailbox(&mut self, mailbox: &Arc<str>) {
+        if self.site.library.lists.get("vips").is_some_and(|vips| vips.contains(mailbox)) {
+            self.facts.vips += 1;
+        }
+        match &mut self.current {
+            Some((current, number)) if current == mailbox => *number += 1,
+            _ => {
+                self.close_mailbox();
+                self.facts.mailboxes += 1;
+                self.current = Some((Arc::clone(mailbox), 1));
+            }
+        }
+    }
+
+    fn close_mailbox(&mut self) {
+        if let Some((mailbox, number)) = self.current.take()
+            && self.facts.largest.as_ref().is_none_or(|(_, most)| number > *most)
+        {
+            self.facts.largest = Some((mailbox.to_string(), number));
+        }
+    }
+
+    /// `excluded` were found as well, and count: the limit is on the query.
+    pub(crate) fn over_limit(&self, site: &Site, request: &Request, excluded: u64) -> Option<StopReason> {
+        let found = self.counts.submitted + excluded;
+        let exceeded = site.limits.check_messages(request.mode, found).err()?;
+        Some(StopReason::Limit { exceeded: exceeded.by_search() })
+    }
+
+    async fn send(&mut self) -> Result<(), Error> {
+        let page = std::mem::replace(&mut self.page, Vec::with_capacity(PAGE_OF_TARGETS));
+        // The receiver ends early only with an error of its own, which its owner reports.
+        let _ = self.pages.send(page).await;
+        Ok(())
+    }
+
+    /// A script that failed on every message that was found has judged none: there is no plan, and no all-clear.
+    fn judged_nothing(&self) -> Option<StopReason> {
+        let faults = self.facts.count_unseen(UnseenKind::ScriptFault);
+        let (script, fault) =
+            self.facts.unseen.iter().find(|known| known.kind == UnseenKind::ScriptFault)?.examples.first()?;
+        tracing::warn!(script.name = script, fault, messages = faults, "Script failed on messages.");
+        (faults == self.counts.submitted).then(|| {
+            let detail =
+                format!("script {script} failed on {faults} of {faults} messages: {fault}; correct the script");
+            StopReason::PlanFailed { detail }
+        })
+    }
+
+    pub(crate) async fn finish(mut self, rules: &StopWhen, throttles: Option<&Throttles>) -> Result<Planned, Error> {
+        self.close_mailbox();
+        if !self.page.is_empty() {
+            self.send().await?;
+        }
+        if let Some(reason) = self.judged_nothing() {
+            return Ok(Planned::Refused(reason));
+        }
+        let broken = throttles.and_then(|throttles| throttles.check_plan(&self.counts, &self.facts));
+        if let Some(reason) = broken.or_else(|| rules.check_plan(&self.counts, &self.facts)) {
+            return Ok(Planned::Refused(reason));
+        }
+        let Hashed { digest, parts } = self.hasher.finish();
+        Ok(Planned::Plan(PlanSummary { digest, counts: self.counts, facts: self.facts }, parts))
+    }
+}
+
+/// The beginning of a subject, as far as a plan keeps it.
+fn bounded(mut subject: String) -> String {
+    subject.truncate(subject.floor_char_boundary(LONGEST_SUBJECT));
+    subject
+}

@@ -1,0 +1,118 @@
+//! A plan that is made to be shown, and not kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::MailStore as _;
+use clawback_model::{Action, ApprovalRule, LocationKind, PlanSummary, Request, StopReason, Target, Timestamp};
+use tokio::sync::mpsc;
+
+use super::approval::approval_for;
+use super::header::header;
+use super::left_out;
+use super::order::{Order, Planned};
+use super::search::search;
+use crate::error::Error;
+use crate::hold;
+use crate::intake::bind;
+use crate::progress::Observer;
+use crate::site::Site;
+
+/// A plan that was made and not kept.
+#[derive(Debug)]
+pub struct DryRun {
+    /// The digest that the plan would have, or why there would be none.
+    pub plan: Result<PlanSummary, StopReason>,
+    /// The selection in words.
+    pub in_words: String,
+    /// Mailboxes that were searched.
+    pub searched: u64,
+    /// Messages of the selection that lie in folders which "any folder" leaves out. None: none are left out, or they could not
+    /// be counted in a moment.
+    pub left_out: Option<BTreeMap<LocationKind, u64>>,
+    /// What is known, in the first mailboxes of the plan, against doing the action: a sentence for each.
+    pub obstacles: Vec<String>,
+    /// What would be asked of approvers.
+    pub approval: Option<ApprovalRule>,
+    /// The first targets.
+    pub sample: Vec<Target>,
+    /// All targets by where they lie now.
+    pub by_location: BTreeMap<LocationKind, u64>,
+    /// All targets by the hour in which they arrived.
+    pub by_hour: BTreeMap<Timestamp, u64>,
+    /// All targets by mailbox.
+    pub by_mailbox: BTreeMap<Arc<str>, u64>,
+}
+
+/// The messages of a dry run are counted by it.
+const HOUR: Duration = Duration::from_hours(1);
+/// Mailboxes of a dry run whose stores are asked what stands against the action.
+const MAILBOXES_CHECKED: usize = 5;
+
+/// Makes a plan and forgets it; the first `sample` targets are kept to show.
+pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer: &Observer) -> Result<DryRun, Error> {
+    hold::refuse_if_halted(site).await?;
+    let bound = Arc::new(bind(site, &request)?);
+    let header = header(site, &request, &bound)?;
+    let order = Order { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
+    let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
+    let mut shown = Vec::new();
+    let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
+    let mut by_mailbox = BTreeMap::new();
+    let mut some_mailboxes = BTreeSet::new();
+    let looking = async {
+        while let Some(page) = pages.recv().await {
+            for target in &page {
+                if some_mailboxes.len() < MAILBOXES_CHECKED {
+                    some_mailboxes.insert((Arc::clone(&target.store), Arc::clone(&target.mailbox)));
+                }
+                *by_location.entry(target.location.kind).or_default() += 1;
+                *by_hour.entry(target.received_at.in_whole(HOUR)).or_default() += 1;
+                *by_mailbox.entry(Arc::clone(&target.mailbox)).or_default() += 1;
+            }
+            let room = sample.saturating_sub(shown.len());
+            shown.extend(page.into_iter().take(room));
+        }
+    };
+    let ((), planned) = tokio::join!(looking, search(site, &order, sender, observer));
+    let left_out = if matches!(planned, Ok(Planned::Plan(..))) { left_out::count(site, &order).await } else { None };
+    let (plan, approval) = match planned? {
+        Planned::Plan(plan, _) => {
+            let decided = approval_for(site, &request, &bound, &plan).await?;
+            (Ok(plan), decided.rule)
+        }
+        Planned::Refused(reason) => (Err(reason), None),
+    };
+    let searched = plan.as_ref().ok().and_then(|plan| plan.facts.searched).unwrap_or_default();
+    let obstacles = obstacles(site, request.action, &some_mailboxes).await;
+    Ok(DryRun {
+        plan,
+        in_words: request.in_words,
+        searched,
+        left_out,
+        obstacles,
+        approval,
+        sample: shown,
+        by_location,
+        by_hour,
+        by_mailbox,
+    })
+}
+
+/// What the stores of these mailboxes say against an action, before it is done.
+async fn obstacles(site: &Site, action: Action, mailboxes: &BTreeSet<(Arc<str>, Arc<str>)>) -> Vec<String> {
+    let mut found = Vec::new();
+    for (store, mailbox) in mailboxes {
+        let Some(store) = site.stores.get(store) else { continue };
+        match store.check(mailbox).await {
+            Ok(known) => {
+                let obstacle =
+                    known.into_iter().filter(|known| known.action == action).find_map(|known| known.obstacle);
+                found.extend(obstacle.map(|obstacle| format!("{action} in {mailbox}: {obstacle}")));
+            }
+            Err(error) => found.push(format!("{action} in {mailbox} could not be checked: {error}")),
+        }
+    }
+    found
+}

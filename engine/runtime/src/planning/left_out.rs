@@ -1,0 +1,91 @@
+//! What a search of "any folder" leaves out: the same selection in the folders that are hidden from it, counted for a dry run.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clawback_connectors::{CallError, MailStore};
+use clawback_model::{LocationKind, Query, SelectionMode};
+use clawback_playbooks::{Bound, Judgement};
+use futures::StreamExt as _;
+
+use super::header::stores_of;
+use super::mailboxes::{Listed, mailboxes};
+use super::order::Order;
+use crate::error::Error;
+use crate::site::Site;
+
+/// Kinds of location that are searched only where they are named.
+const HIDDEN: [LocationKind; 2] = [LocationKind::RecoverableItems, LocationKind::Quarantine];
+/// Longest time that the count may take: it is a hint, and the dry run waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Counted = BTreeMap<LocationKind, u64>;
+
+/// Counts them. None where nothing is left out, or where it cannot be said soon.
+pub(crate) async fn count(site: &Arc<Site>, order: &Order<'_>) -> Option<Counted> {
+    let query = order.bound.query();
+    if order.request.mode == SelectionMode::Handpicked || !query.locations.is_empty() || !query.folders.is_empty() {
+        return None;
+    }
+    let query = Arc::new(Query { locations: HIDDEN.to_vec(), ..query });
+    match tokio::time::timeout(PATIENCE, of_site(site, order, &query)).await {
+        Ok(Ok(counted)) => Some(counted),
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "What the search leaves out was not counted.");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn of_site(site: &Arc<Site>, order: &Order<'_>, query: &Arc<Query>) -> Result<Counted, Error> {
+    let mut counted = Counted::new();
+    for store in stores_of(site, &order.bound)? {
+        let calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
+        let mut listed = mailboxes(site, Arc::clone(&store), order.request)
+            .map(|mailbox| {
+                let (store, query, bound) = (Arc::clone(&store), Arc::clone(query), Arc::clone(&order.bound));
+                let page = site.tuning.page;
+                async move {
+                    match mailbox? {
+                        Listed::Mailbox(mailbox) => of_mailbox(&*store, &mailbox, &query, &bound, page).await,
+                        // The search names what it could not look at.
+                        Listed::Gap(_) => Ok(Counted::new()),
+                    }
+                }
+            })
+            .buffer_unordered(calls);
+        while let Some(found) = listed.next().await {
+            for (kind, number) in found? {
+                *counted.entry(kind).or_default() += number;
+            }
+        }
+    }
+    Ok(counted)
+}
+
+async fn of_mailbox(
+    store: &dyn MailStore,
+    mailbox: &Arc<str>,
+    query: &Query,
+    bound: &Bound,
+    page: u32,
+) -> Result<Counted, CallError> {
+    let (mut counted, mut cursor) = (Counted::new(), None);
+    loop {
+        let found = store.search(mailbox, query, cursor, page).await?;
+        // A store may answer with more than it was asked for.
+        let hidden: Vec<_> =
+            found.items.into_iter().filter(|message| HIDDEN.contains(&message.location.kind)).collect();
+        for (message, judgement) in hidden.iter().zip(bound.filter(&hidden)) {
+            if matches!(judgement, Judgement::Keep { .. }) {
+                *counted.entry(message.location.kind).or_default() += 1;
+            }
+        }
+        match found.next {
+            Some(next) => cursor = Some(next),
+            None => return Ok(counted),
+        }
+    }
+}

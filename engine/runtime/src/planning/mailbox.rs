@@ -1,0 +1,167 @@
+//! The search of one mailbox: what is looked for, and what was found.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use clawback_connectors::{CallError, MailStore};
+use clawback_model::{DoneWith, Message, Picked, PlanFacts, Query, SelectionMode, StopReason, UnseenKind};
+use clawback_playbooks::{Bound, Judgement};
+
+use super::order::{Hit, Order};
+use crate::patience::with_retries;
+use crate::site::Site;
+
+/// What is looked for in every mailbox.
+pub(super) struct Search {
+    query: Query,
+    bound: Arc<Bound>,
+    /// Handpicked: only these. With exclusions: all but these.
+    picked: Vec<Picked>,
+    mode: SelectionMode,
+    /// More than this in one mailbox is more than the whole selection may have.
+    most: u64,
+    /// What an earlier remediation of a sweep has dealt with.
+    pub(super) done_with: DoneWith,
+    /// Messages of the query that were left out by name.
+    excluded: AtomicU64,
+}
+
+impl Search {
+    pub(super) fn of(order: &Order<'_>, most: u64, done_with: DoneWith) -> Self {
+        let request = order.request;
+        let mut query = order.bound.query();
+        if request.mode == SelectionMode::Handpicked {
+            query.message_id = message_ids(&request.picked);
+        }
+        let bound = Arc::clone(&order.bound);
+        let picked = request.picked.clone();
+        Self { query, bound, picked, mode: request.mode, most, done_with, excluded: AtomicU64::new(0) }
+    }
+
+    /// Whether the selection has this message. Notes in `named` which picked messages or exclusions it is.
+    fn wants(&self, message: &Message, named: &mut BTreeSet<usize>) -> bool {
+        if self.done_with.contains(message) {
+            return false;
+        }
+        let mut is_named = false;
+        if self.mode != SelectionMode::Query {
+            for (number, _) in self.picked.iter().enumerate().filter(|(_, picked)| picked.names(message)) {
+                named.insert(number);
+                is_named = true;
+            }
+        }
+        match self.mode {
+            SelectionMode::Query => true,
+            SelectionMode::Handpicked => is_named,
+            SelectionMode::QueryWithExclusions => {
+                if is_named && self.bound.predicate().matches(message) {
+                    self.excluded.fetch_add(1, Ordering::Relaxed);
+                }
+                !is_named
+            }
+        }
+    }
+
+    /// Picked messages that no mailbox has, and exclusions that excluded nothing, are not passed over in silence.
+    pub(super) fn note_unnamed(&self, named: &BTreeSet<usize>, facts: &mut PlanFacts) {
+        let (kind, why) = match self.mode {
+            SelectionMode::Query => return,
+            SelectionMode::Handpicked => (UnseenKind::Pick, "no mailbox that was searched has such a message"),
+            SelectionMode::QueryWithExclusions => (UnseenKind::Exclusion, "the query does not find such a message"),
+        };
+        for (_, picked) in self.picked.iter().enumerate().filter(|(number, _)| !named.contains(number)) {
+            let id =
+                if picked.message_id.is_empty() { picked.fingerprint.as_deref() } else { Some(&*picked.message_id) };
+            facts.unseen(kind, 1, format!("{} {}", picked.mailbox, id.unwrap_or_default()), why.to_owned());
+        }
+    }
+
+    /// Messages of the query so far that were left out by name: the limit is on the query, before they are taken off.
+    pub(super) fn excluded(&self) -> u64 {
+        self.excluded.load(Ordering::Relaxed)
+    }
+
+    /// A Message-ID that names two different mails of these, told so that a person can pick again. Copies of one mail are no
+    /// such case: all of them are meant.
+    pub(super) fn ambiguous(&self, hits: &[Hit]) -> Option<StopReason> {
+        if self.mode != SelectionMode::Handpicked {
+            return None;
+        }
+        let several = |picked: &&Picked| {
+            let named = hits.iter().filter(|hit| picked.names(&hit.message));
+            let mails: BTreeSet<&str> = named.map(|hit| hit.message.reference.fingerprint.as_str()).collect();
+            picked.is_by_message_id() && mails.len() > 1
+        };
+        let picked = self.picked.iter().find(several)?;
+        let detail = format!(
+            "mailbox {} has more than one message with Message-ID {}; give the fingerprint too, as `plan --dry-run --format json` prints it",
+            picked.mailbox, picked.message_id
+        );
+        Some(StopReason::PlanFailed { detail })
+    }
+}
+
+/// The Message-IDs that narrow a search for picked messages; none where one of them was picked without.
+pub(super) fn message_ids(picked: &[Picked]) -> Vec<String> {
+    let ids: BTreeSet<&str> = picked.iter().map(|one| one.message_id.trim()).collect();
+    if ids.contains("") { Vec::new() } else { ids.into_iter().map(str::to_owned).collect() }
+}
+
+/// What the search of one mailbox found, and what it could not look at.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) hits: Vec<Hit>,
+    pub(super) facts: PlanFacts,
+    pub(super) named: BTreeSet<usize>,
+}
+
+pub(super) async fn search_mailbox(
+    site: &Site,
+    store: &dyn MailStore,
+    mailbox: &Arc<str>,
+    search: &Search,
+) -> Result<Found, CallError> {
+    let mut found = Found::default();
+    found.facts.searched = Some(1);
+    let mut cursor = None;
+    loop {
+        let page =
+            with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
+        for gap in page.gaps {
+            (found.facts.unsearched, found.facts.searched_in_part) = (1, 1);
+            found.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
+        }
+        let mut messages = page.items;
+        messages.retain(|message| search.wants(message, &mut found.named));
+        let judged = search.bound.filter(&messages);
+        for (message, judgement) in messages.into_iter().zip(judged) {
+            found.take(search, message, judgement);
+        }
+        match page.next {
+            Some(next) if found.hits.len() as u64 <= search.most => cursor = Some(next),
+            _ => return Ok(found),
+        }
+    }
+}
+
+impl Found {
+    fn take(&mut self, search: &Search, message: Message, judgement: Judgement) {
+        match judgement {
+            Judgement::Keep { reason, tag } => self.hits.push(Hit { message, script_failed: false, reason, tag }),
+            Judgement::Unmatched { .. } => {
+                // The connector, which saw the whole text, may have found what is not in the part that it gives.
+                if let Some(field) = message.cut.iter().find(|field| search.bound.reads(field)) {
+                    let which = format!("{} {}", message.mailbox, message.reference.message_id);
+                    self.facts.unseen(UnseenKind::CutText, 1, which, format!("its {field} is given in part only"));
+                }
+            }
+            Judgement::Drop { by, reason } => self.facts.left_out(&by, reason),
+            Judgement::Fault { script, fault } => {
+                tracing::debug!(script.name = script, %fault, "Script failed on a message.");
+                self.facts.unseen(UnseenKind::ScriptFault, 1, script, fault.to_string());
+                self.hits.push(Hit { message, script_failed: true, reason: None, tag: None });
+            }
+        }
+    }
+}

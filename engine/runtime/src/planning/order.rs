@@ -1,0 +1,39 @@
+//! What a plan is made for, what a search selects, and how a plan ends.
+
+use std::sync::Arc;
+
+use clawback_model::{Message, PlanHeader, PlanParts, PlanSummary, Request, StopReason};
+use clawback_playbooks::Bound;
+
+/// How a search ended.
+#[expect(clippy::large_enum_variant, reason = "a search has one end")]
+pub(crate) enum Planned {
+    /// Frozen, with what its parts hash to.
+    Plan(PlanSummary, Option<PlanParts>),
+    /// A limit or a guard forbids it.
+    Refused(StopReason),
+}
+
+/// What a plan is made for.
+pub(crate) struct Order<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) bound: Arc<Bound>,
+    pub(crate) header: &'a PlanHeader,
+    /// How often a mailbox whose store does not answer is left alone for `Tuning::outage_pause` and asked
+    /// again. 0 where a person waits.
+    pub(crate) outage_pauses: u64,
+}
+
+/// A message that was selected, or whose filter script failed on it.
+pub(crate) struct Hit {
+    pub(crate) message: Message,
+    pub(crate) script_failed: bool,
+    pub(crate) reason: Option<String>,
+    pub(crate) tag: Option<String>,
+}
+
+impl Hit {
+    pub(super) fn plain(message: Message) -> Self {
+        Self { message, script_failed: false, reason: None, tag: None }
+    }
+}

@@ -1,0 +1,171 @@
+//! Makes a plan: searches mailboxes many at a time, filters, and streams the targets out in a stable order. Memory stays flat:
+//! no more than a few pages are held at once, whatever the size of the plan.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use clawback_connectors::{CallError, MailStore};
+use clawback_model::{SelectionMode, StopReason, Target, UnseenKind};
+use futures::StreamExt as _;
+use futures::stream;
+use tokio::sync::mpsc;
+
+use super::copies::senders_copies;
+use super::draft::Draft;
+use super::family;
+use super::header::stores_of;
+use super::mailbox::{Search, search_mailbox};
+use super::mailboxes::{Listed, mailboxes};
+use super::order::{Order, Planned};
+use crate::error::Error;
+use crate::progress::{Observer, Seen};
+use crate::site::Site;
+use crate::task;
+
+/// Searches, and sends pages of targets to `pages` as they come.
+pub(crate) async fn search(
+    site: &Arc<Site>,
+    order: &Order<'_>,
+    pages: mpsc::Sender<Vec<Target>>,
+    observer: &Observer,
+) -> Result<Planned, Error> {
+    let mut plan = Draft::new(site, order, pages);
+    let done_with = family::done_with(site, &order.request.origin).await?;
+    let search = Arc::new(Search::of(order, site.limits.messages(order.request.mode), done_with));
+    let stores = if order.bound.searches() { stores_of(site, &order.bound)? } else { Vec::new() };
+    if stores.is_empty() && order.bound.searches() {
+        let detail = "no store is configured; name one under [stores.NAME] in clawback.toml".to_owned();
+        return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
+    }
+    let mut round = Round { site, order, search: &search, observer, asked: 0, named: BTreeSet::new() };
+    for store in &stores {
+        if let Some(refused) = round.store(store, &mut plan).await? {
+            return Ok(refused);
+        }
+    }
+    let named = round.named;
+    if order.request.delete_senders_copy {
+        senders_copies(site, order, &search.done_with, &mut plan).await?;
+        if let Some(reason) = plan.over_limit(site, order.request, search.excluded()) {
+            return Ok(Planned::Refused(reason));
+        }
+    }
+    search.note_unnamed(&named, &mut plan.facts);
+    let no_pick_found = order.request.mode == SelectionMode::Handpicked && named.is_empty();
+    if order.bound.searches() && (plan.facts.searched == Some(0) || no_pick_found) {
+        let first = plan.facts.not_looked_at().into_iter().next();
+        let detail = first.unwrap_or_else(|| "no store has any mailbox".to_owned());
+        let what = if no_pick_found { "no picked message was found" } else { "nothing was searched" };
+        return Ok(Planned::Refused(StopReason::PlanFailed { detail: format!("{what}: {detail}") }));
+    }
+    let rules = order.bound.guards().stop_when.clone();
+    plan.finish(&rules, Some(&site.throttles)).await
+}
+
+/// The search of one store after the other.
+struct Round<'a> {
+    site: &'a Arc<Site>,
+    order: &'a Order<'a>,
+    search: &'a Arc<Search>,
+    observer: &'a Observer,
+    /// Mailboxes that were asked for, searched or not.
+    asked: u64,
+    /// Numbers of the picked messages, or exclusions, that were found.
+    named: BTreeSet<usize>,
+}
+
+impl Round<'_> {
+    /// Searches every mailbox of a store. Those whose store does not answer are asked again in the end.
+    async fn store(&mut self, store: &Arc<dyn MailStore>, plan: &mut Draft<'_>) -> Result<Option<Planned>, Error> {
+        let before = self.asked;
+        let mut silent = Vec::new();
+        let listed = mailboxes(self.site, Arc::clone(store), self.order.request);
+        let refused = self.mailboxes(store, listed, plan, &mut silent).await?;
+        if refused.is_some() {
+            return Ok(refused);
+        }
+        for pause in 1..=self.order.outage_pauses {
+            if silent.is_empty() {
+                break;
+            }
+            tracing::info!(store.name = %store.name(), mailboxes = silent.len(), pause, "Search waits for the store.");
+            tokio::time::sleep(self.site.tuning.outage_pause).await;
+            let again = stream::iter(std::mem::take(&mut silent)).map(|(mailbox, _)| Ok(Listed::Mailbox(mailbox)));
+            let refused = self.mailboxes(store, again.boxed(), plan, &mut silent).await?;
+            if refused.is_some() {
+                return Ok(refused);
+            }
+        }
+        for (mailbox, error) in silent {
+            plan.facts.unsearched(&mailbox, error.to_string());
+        }
+        let is_whole = self.order.request.mode != SelectionMode::Handpicked;
+        if is_whole && self.asked == before && !plan.facts.unseen.iter().any(|known| known.kind == UnseenKind::Store) {
+            let why = "it lists no mailbox".to_owned();
+            plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), why);
+        }
+        Ok(None)
+    }
+
+    async fn mailboxes(
+        &mut self,
+        store: &Arc<dyn MailStore>,
+        listed: stream::BoxStream<'_, Result<Listed, CallError>>,
+        plan: &mut Draft<'_>,
+        silent: &mut Vec<(Arc<str>, CallError)>,
+    ) -> Result<Option<Planned>, Error> {
+        let most_calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
+        let mut found = listed
+            .map(|listed| {
+                let (site, store, search) = (Arc::clone(self.site), Arc::clone(store), Arc::clone(self.search));
+                async move {
+                    let mailbox = match listed? {
+                        Listed::Mailbox(mailbox) => mailbox,
+                        Listed::Gap(gap) => return Ok(Err(gap)),
+                    };
+                    // A task of its own, so that the searches use every core; the stream keeps their order.
+                    let task = task::spawn(async move {
+                        let result = search_mailbox(&site, &*store, &mailbox, &search).await;
+                        (mailbox, result)
+                    });
+                    Ok::<_, CallError>(Ok(task.await))
+                }
+            })
+            .buffered(most_calls * 2);
+        while let Some(next) = found.next().await {
+            let (mailbox, result) = match next {
+                Ok(Ok(searched)) => searched,
+                Ok(Err(gap)) => {
+                    self.asked += 1;
+                    plan.facts.unsearched(&format!("store {}", store.name()), gap.to_string());
+                    continue;
+                }
+                // The rest of its mailboxes is not known: the store as a whole was not searched.
+                Err(error) => {
+                    plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
+                    continue;
+                }
+            };
+            self.asked += 1;
+            match result {
+                Ok(found) => {
+                    if let Some(reason) = self.search.ambiguous(&found.hits) {
+                        return Ok(Some(Planned::Refused(reason)));
+                    }
+                    self.named.extend(found.named);
+                    plan.facts.absorb(found.facts);
+                    plan.add_all(store, found.hits).await?;
+                }
+                Err(error @ (CallError::Transient { .. } | CallError::Throttled { .. })) => {
+                    silent.push((mailbox, error));
+                }
+                Err(error) => plan.facts.unsearched(&mailbox, error.to_string()),
+            }
+            (self.observer)(Seen::Searching { mailboxes: self.asked, found: plan.submitted() });
+            if let Some(reason) = plan.over_limit(self.site, self.order.request, self.search.excluded()) {
+                return Ok(Some(Planned::Refused(reason)));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,68 @@
+//! An engine that is being filled, and the table of what scripts can call of it.
+
+use rhai::{Engine, EvalAltResult, RhaiNativeFunc, Variant};
+
+use crate::current::Current;
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Read as `message.name`.
+    Getter,
+    /// Called.
+    Function,
+    /// Of rhai's own library.
+    Standard,
+}
+
+/// One name that scripts can use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The name.
+    pub name: &'static str,
+    /// Getter or function.
+    pub kind: EntryKind,
+    /// How it is called, or the type of a getter.
+    pub signature: &'static str,
+    /// What it gives.
+    pub about: &'static str,
+}
+
+/// An engine that is being filled, and the table of what is in it.
+pub(crate) struct Registry {
+    pub(crate) engine: Engine,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl Registry {
+    pub(crate) fn getter<V: Variant + Clone>(
+        &mut self,
+        name: &'static str,
+        signature: &'static str,
+        about: &'static str,
+        get: impl Fn(&mut Current) -> Result<V, Box<EvalAltResult>> + Send + Sync + 'static,
+    ) {
+        self.engine.register_get(name, get);
+        self.entries.push(Entry { name, kind: EntryKind::Getter, signature, about });
+    }
+
+    pub(crate) fn function<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
+        &mut self,
+        name: &'static str,
+        signature: &'static str,
+        about: &'static str,
+        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+    ) {
+        self.overload(name, function);
+        self.entries.push(Entry { name, kind: EntryKind::Function, signature, about });
+    }
+
+    /// The same function for other arguments.
+    pub(crate) fn overload<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
+        &mut self,
+        name: &'static str,
+        function: impl RhaiNativeFunc<A, N, X, R, F> + Send + Sync + 'static,
+    ) {
+        self.engine.register_fn(name, function);
+    }
+}
