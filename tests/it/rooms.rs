@@ -112,9 +112,10 @@ fn read(source: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
 
 /// The text without comments and without what is compiled for tests alone, which comes last in a file.
 fn without_tests(text: &str) -> String {
-    let tests = ["]\nmod tests", "]\npub(crate) mod tests"].iter().find_map(|start| text.find(start));
-    // The condition may say more than `test`, and the module may have helpers for tests elsewhere.
-    let end = tests.and_then(|end| text[..end].rfind("#[cfg(")).unwrap_or(text.len());
+    let starts = ["]\nmod tests", "]\npub(crate) mod tests"];
+    let start = starts.iter().filter_map(|start| text.find(start)).min();
+    // The condition may say more than `test`.
+    let end = start.and_then(|start| text[..start].rfind("#[cfg(")).unwrap_or(text.len());
     text[..end].lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
