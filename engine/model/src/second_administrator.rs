@@ -50,7 +50,7 @@ pub fn until_confirmed(before: &[Role], after: &[Role]) -> Option<Vec<Role>> {
     let gains = |role: &Role| after.contains(role) && !before.contains(role);
     let waits = |role: &Role| matches!(role, Role::Approver | Role::Admin) && gains(role);
     let loses_admin = before.contains(&Role::Admin) && !after.contains(&Role::Admin);
-    if !loses_admin && !after.iter().any(|role| waits(role)) {
+    if !loses_admin && !after.iter().any(waits) {
         return None;
     }
     let mut roles: Vec<Role> = after.iter().copied().filter(|role| !waits(role)).collect();

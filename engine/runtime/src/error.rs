@@ -131,15 +131,15 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::NotASecond(NotASecond::Unowned(unowned)) => Self::Unowned(unowned),
             StoreError::NotFound { .. }
             | StoreError::Exists { .. }
             | StoreError::Name(_)
+            | StoreError::NotASecond(_)
             | StoreError::NothingPending { .. }
             | StoreError::NoBackup
             | StoreError::Altered { .. }
             | StoreError::NotItsEvents { .. } => Self::Refused(error),
-            StoreError::NotASecond(NotASecond::Unowned(unowned)) => Self::Unowned(unowned),
-            StoreError::NotASecond(_) => Self::Refused(error),
             StoreError::Halted { halt } => Self::Halted(halt),
             StoreError::Illegal(transition) => Self::Transition(transition),
             other => Self::History(other),

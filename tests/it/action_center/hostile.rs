@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use clawback_model::{PrincipalKind, Role, is_deceptive};
-use clawback_store::Store;
 use clawback_tests::center::TestCenter;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hostile::PAYLOADS;
 use clawback_tests::site::NOON;
 use serde_json::json;
+
+use crate::store::harness::Database;
 
 /// Bytes of the largest subject, and more.
 const LARGE: usize = 1 << 20;
@@ -25,8 +26,8 @@ steps:
 
 #[tokio::test]
 async fn nothing_of_mail_is_markup_formula_or_hidden() {
-    let folder = tempfile::tempdir().unwrap();
-    let history = Store::open(&format!("sqlite:{}", folder.path().join("h.db").display())).await.unwrap();
+    let database = Database::sqlite().await;
+    let history = database.store.clone();
     let store = Arc::new(FakeStore::new("corp"));
     for payload in PAYLOADS {
         // A header is one line; what breaks it is tested on real messages.
@@ -39,7 +40,12 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     let ann = center.add("ann", PrincipalKind::Person, &[Role::Analyst, Role::Admin, Role::Examiner]).await;
     center.password("ann").await;
     for payload in PAYLOADS {
-        center.add(payload, PrincipalKind::Person, &[Role::Viewer]).await;
+        // Names of new principals are checked; an older history may have any.
+        let name = payload.replace('\'', "''").replace('\0', "");
+        let sql = format!(
+            "INSERT INTO principals (name, kind, roles, created_at) VALUES ('{name}', 'person', '[\"viewer\"]', 0)"
+        );
+        assert!(database.force(&sql).await, "{payload:?}");
     }
     let mut first = None;
     for payload in PAYLOADS {
