@@ -1,7 +1,6 @@
 //! SASL mechanisms: which of those that the server offers is used, and what is said in it.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 
 use crate::granted::sasl::Identity;
 use crate::granted::scram::{Hash, Scram, ScramError};
@@ -132,7 +131,7 @@ impl Exchange {
             Self::Once { on_refusal, .. } => Ok(encoded(on_refusal)),
             Self::Login { left } => Ok(left.pop().map_or_else(|| Secret::new(""), |one| encoded(one.expose()))),
             Self::Scram(scram) => {
-                let bytes = STANDARD.decode(challenge.trim()).map_err(|_| ScramError::Malformed)?;
+                let bytes = BASE64.decode(challenge.trim().as_bytes()).map_err(|_| ScramError::Malformed)?;
                 let text = String::from_utf8(bytes).map_err(|_| ScramError::Malformed)?;
                 Ok(encoded(&scram.answer(&text)?))
             }
@@ -146,7 +145,7 @@ impl Exchange {
 }
 
 fn encoded(text: &str) -> Secret {
-    Secret::new(STANDARD.encode(text))
+    Secret::new(BASE64.encode(text.as_bytes()))
 }
 
 #[cfg(test)]
@@ -162,7 +161,7 @@ mod tests {
     }
 
     fn decoded(secret: &Secret) -> String {
-        String::from_utf8(STANDARD.decode(secret.expose()).unwrap()).unwrap()
+        String::from_utf8(BASE64.decode(secret.expose().as_bytes()).unwrap()).unwrap()
     }
 
     #[test]

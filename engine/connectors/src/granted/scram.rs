@@ -2,8 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use data_encoding::BASE64;
 use ring::rand::SecureRandom as _;
 use ring::{digest, hmac, pbkdf2};
 use unicode_normalization::UnicodeNormalization as _;
@@ -79,7 +78,7 @@ impl Scram {
     pub(crate) fn new(hash: Hash, act_as: &str, user: &str, password: &Secret) -> Result<Self, ScramError> {
         let mut random = [0; 18];
         ring::rand::SystemRandom::new().fill(&mut random).map_err(|_| ScramError::Malformed)?;
-        Ok(Self::with_nonce(hash, act_as, user, password, STANDARD.encode(random)))
+        Ok(Self::with_nonce(hash, act_as, user, password, BASE64.encode(&random)))
     }
 
     fn with_nonce(hash: Hash, act_as: &str, user: &str, password: &Secret, nonce: String) -> Self {
@@ -108,7 +107,7 @@ impl Scram {
         match &self.state {
             State::First => self.prove(challenge),
             State::Proven { server_key, message } => {
-                let signature = challenge.strip_prefix("v=").and_then(|text| STANDARD.decode(text).ok());
+                let signature = challenge.strip_prefix("v=").and_then(|text| BASE64.decode(text.as_bytes()).ok());
                 let signature = signature.ok_or(ScramError::Malformed)?;
                 hmac::verify(server_key, message.as_bytes(), &signature).map_err(|_| ScramError::Unproven)?;
                 self.state = State::Done;
@@ -125,7 +124,7 @@ impl Scram {
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err(ScramError::Nonce);
         }
-        let salt = STANDARD.decode(salt).map_err(|_| ScramError::Malformed)?;
+        let salt = BASE64.decode(salt.as_bytes()).map_err(|_| ScramError::Malformed)?;
         let rounds: u32 = rounds.parse().map_err(|_| ScramError::Malformed)?;
         let Some(rounds) = NonZeroU32::new(rounds).filter(|rounds| ROUNDS.contains(&rounds.get())) else {
             return Err(ScramError::Rounds(rounds));
@@ -135,13 +134,13 @@ impl Scram {
         let salted = hmac::Key::new(self.hash.hmac(), &salted);
         let client_key = hmac::sign(&salted, b"Client Key");
         let stored_key = digest::digest(self.hash.digest(), client_key.as_ref());
-        let unproven = format!("c={},r={nonce}", STANDARD.encode(self.header()));
+        let unproven = format!("c={},r={nonce}", BASE64.encode(self.header().as_bytes()));
         let message = format!("{},{challenge},{unproven}", self.bare());
         let signature = hmac::sign(&hmac::Key::new(self.hash.hmac(), stored_key.as_ref()), message.as_bytes());
         let proof: Vec<u8> = client_key.as_ref().iter().zip(signature.as_ref()).map(|(key, sign)| key ^ sign).collect();
         let server_key = hmac::Key::new(self.hash.hmac(), hmac::sign(&salted, b"Server Key").as_ref());
         self.state = State::Proven { server_key, message };
-        Ok(format!("{unproven},p={}", STANDARD.encode(proof)))
+        Ok(format!("{unproven},p={}", BASE64.encode(&proof)))
     }
 
     /// The server said that all is well: only one that proved itself is believed.
