@@ -187,6 +187,15 @@ async fn the_commands_show_who_signed_and_ask_for_enough() {
     all[2].be(Manner::Honest);
     site.ok(&["checkpoint", "-o", path]);
     site.ok(&["verify", "--checkpoint", path]);
+    // A proof carries their signatures, too.
+    std::fs::create_dir(folder.path().join("mail")).unwrap();
+    let submitted =
+        site.ok(&["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete", "--no-run"]);
+    let id = submitted.split_whitespace().find(|word| word.starts_with("R-")).unwrap();
+    let proof: serde_json::Value = serde_json::from_str(&site.ok(&["proof", id])).unwrap();
+    let checkpoint = proof["checkpoint"].as_str().unwrap();
+    assert!((1..=3).all(|number| checkpoint.contains(&format!("w.example/{number}"))), "{checkpoint}");
+    site.ok(&["checkpoint", "-o", path]);
     let whole = std::fs::read_to_string(&file).unwrap();
     let cut: String = whole.split_inclusive('\n').filter(|line| !line.contains("w.example/2")).collect();
     std::fs::write(&file, cut).unwrap();

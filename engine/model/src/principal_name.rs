@@ -69,14 +69,14 @@ pub fn check_principal_name<'a>(name: &str, known: impl IntoIterator<Item = &'a 
     if let Some(reserved) = RESERVED.into_iter().find(|reserved| looks.like(reserved)) {
         return Err(NameRefused::Reserved { name: shown(), reserved });
     }
+    if let Some(known) = known.into_iter().find(|known| *known != name && looks.like(known)) {
+        return Err(NameRefused::LooksLike { name: shown(), known: visible_line(known, LONGEST_PRINCIPAL) });
+    }
     let letters: String = name.chars().filter(|c| c.is_alphabetic()).collect();
     if letters.detect_restriction_level() > RestrictionLevel::HighlyRestrictive {
         return Err(NameRefused::MixedScripts(shown()));
     }
-    match known.into_iter().find(|known| *known != name && looks.like(known)) {
-        Some(known) => Err(NameRefused::LooksLike { name: shown(), known: visible_line(known, LONGEST_PRINCIPAL) }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The skeletons of a name. A skeleton tells `I` from `i` and not from `l`, so case is folded before and after.

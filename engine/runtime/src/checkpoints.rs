@@ -10,7 +10,7 @@ mod witness;
 
 pub use audit::Unproven;
 pub(crate) use heads::{before_hard_delete, tend};
-pub use heads::{check_heads, make_checkpoint};
+pub use heads::{check_heads, make_checkpoint, sign_tree};
 pub use keepers::{Checkpoints, HeadBucket};
 pub use proof::Proof;
 pub use site_key::{KeyError, SiteKey, open_checkpoint};

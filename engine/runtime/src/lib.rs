@@ -35,7 +35,7 @@ pub use bucket::{BucketConfig, LARGEST_EVIDENCE};
 pub use cases::CaseRun;
 pub use checkpoints::{
     Checkpoints, Cosigned, HeadBucket, KeyError, Proof, SiteKey, Unproven, WitnessConfig, WitnessError, Witnesses,
-    check_heads, make_checkpoint, open_checkpoint,
+    check_heads, make_checkpoint, open_checkpoint, sign_tree,
 };
 pub use clock::Timers;
 pub use error::Error;

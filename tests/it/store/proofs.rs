@@ -164,7 +164,8 @@ async fn a_verifier_in_python_accepts_a_proof_and_refuses_a_hundred_mutations_of
     let (key, folder) = (key(1), tempfile::tempdir().unwrap());
     let id = database.store.by_approval(&super::harness::approval_id(17)).await.unwrap().id;
     let proven = database.store.prove(&id).await.unwrap();
-    let sound = serde_json::to_value(Proof::new(id.to_string(), proven, &key)).unwrap();
+    let checkpoint = key.sign(proven.size, proven.root);
+    let sound = serde_json::to_value(Proof::new(id.to_string(), proven, checkpoint, &key)).unwrap();
     let file = folder.path().join("proof.json");
     std::fs::write(&file, sound.to_string()).unwrap();
     let accepted = python(&key, &[&file]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clawback_model::{Checkpoint, Digest, LogQuestion, Note, old_and_proof, visible};
-use clawback_runtime::{KeyError, Witnesses, make_checkpoint, open_checkpoint};
+use clawback_runtime::{Cosigned, KeyError, Witnesses, make_checkpoint, open_checkpoint};
 use clawback_store::Store;
 
 use crate::args::{CheckpointArgs, Global};
@@ -25,12 +25,7 @@ pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, 
         text = continued(&site.history, &old, checkpoint.size).await?;
     }
     text.push_str(&cosigned.note.to_string());
-    if !witnesses.is_empty() {
-        for (name, error) in &cosigned.missing {
-            output::note(&format!("not signed by {}: {}", visible(name), chain(error)));
-        }
-        output::note(&standing(&witnesses, &cosigned.note));
-    }
+    note_witnesses(&witnesses, &cosigned);
     match &args.output {
         Some(file) => {
             std::fs::write(file, text)?;
@@ -39,6 +34,17 @@ pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, 
         None => output::line(text.trim_end_matches('\n'))?,
     }
     Ok(Exit::Done)
+}
+
+/// Notes who has not signed a checkpoint, and whether those who have are enough.
+pub(super) fn note_witnesses(witnesses: &Witnesses, cosigned: &Cosigned) {
+    if witnesses.is_empty() {
+        return;
+    }
+    for (name, error) in &cosigned.missing {
+        output::note(&format!("not signed by {}: {}", visible(name), chain(error)));
+    }
+    output::note(&standing(witnesses, &cosigned.note));
 }
 
 /// Which witnesses have signed a checkpoint, and whether they are enough.

@@ -1,22 +1,24 @@
 //! `clawback proof`: one file that proves the events of a remediation to somebody without this program.
 
-use clawback_runtime::Proof;
+use clawback_runtime::{Proof, sign_tree};
 
+use super::checkpoint::note_witnesses;
 use crate::args::{Global, ProofArgs};
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, site_key};
+use crate::open::{Session, Stores, site_key, witnesses};
 use crate::output;
 
 pub(crate) async fn run(global: &Global, args: ProofArgs) -> Result<Exit, Failure> {
-    let key = site_key(&Config::find(global.config.as_deref())?)?;
+    let config = Config::find(global.config.as_deref())?;
+    let key = site_key(&config)?;
+    let witnesses = witnesses(&config)?;
     let session = Session::open(global, Stores::None).await?;
-    let history = &session.site().history;
     let id = session.find(&args.id).await?.id;
-    let proven = history.prove(&id).await?;
-    let size = proven.size;
-    let proof = Proof::new(id.to_string(), proven, &key);
-    history.keep_head(size, proof.checkpoint(), session.site().now()).await?;
+    let proven = session.site().history.prove(&id).await?;
+    let cosigned = sign_tree(session.site(), &key, &witnesses, proven.size, proven.root).await?;
+    note_witnesses(&witnesses, &cosigned);
+    let proof = Proof::new(id.to_string(), proven, cosigned.note, &key);
     let Some(file) = &args.output else {
         output::json(&proof)?;
         return Ok(Exit::Done);

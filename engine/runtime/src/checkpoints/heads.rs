@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Checkpoint, VerificationKey};
+use clawback_model::{Checkpoint, Digest, VerificationKey};
 use clawback_store::{Found, Store, VerifyError};
 use futures::future::join_all;
 
@@ -79,9 +79,20 @@ pub async fn make_checkpoint(
 ) -> Result<(Checkpoint, Cosigned), Error> {
     let (events, root) = site.history.grow_log().await?;
     let checkpoint = Checkpoint { origin: key.public().name.clone(), size: events, root };
+    Ok((checkpoint, sign_tree(site, key, witnesses, events, root).await?))
+}
+
+/// The same for the tree of the first `events` events, whose root is known.
+pub async fn sign_tree(
+    site: &Site,
+    key: &SiteKey,
+    witnesses: &Witnesses,
+    events: u64,
+    root: Digest,
+) -> Result<Cosigned, Error> {
     let note = site.history.keep_head(events, &key.sign(events, root), site.now()).await?;
     if witnesses.is_empty() {
-        return Ok((checkpoint, Cosigned { note, missing: Vec::new() }));
+        return Ok(Cosigned { note, missing: Vec::new() });
     }
     let mut cosigned = witnesses.cosign(&site.history, note, events).await;
     for name in witnesses.signed(&cosigned.note) {
@@ -107,7 +118,7 @@ pub async fn make_checkpoint(
             "Too few witnesses have signed a checkpoint."
         );
     }
-    Ok((checkpoint, cosigned))
+    Ok(cosigned)
 }
 
 async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {

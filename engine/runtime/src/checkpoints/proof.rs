@@ -37,16 +37,10 @@ struct ProvenEvent {
 }
 
 impl Proof {
-    /// Signs the tree and puts the events beside it.
-    pub fn new(remediation: String, proven: Proven, key: &SiteKey) -> Self {
-        let checkpoint = key.sign(proven.size, proven.root);
+    /// Puts the events beside the checkpoint of their tree, with every signature that it has.
+    pub fn new(remediation: String, proven: Proven, checkpoint: Note, key: &SiteKey) -> Self {
         let events = proven.events.into_iter().map(|(entry, proof)| ProvenEvent::new(entry, &proof)).collect();
         Self { format: "clawback-proof/1", remediation, events, checkpoint, key: key.public().to_string() }
-    }
-
-    /// The signed checkpoint in it.
-    pub const fn checkpoint(&self) -> &Note {
-        &self.checkpoint
     }
 }
 

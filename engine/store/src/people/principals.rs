@@ -79,12 +79,13 @@ pub(crate) fn read(row: &Row) -> Result<Principal, StoreError> {
     let kind = serde_json::from_value(row.string(1)?.into()).map_err(|_| corrupt("kind"))?;
     let roles = parse(row, 2, "principals", "roles")?;
     let owner = row.opt_text(3)?.map(Into::into);
-    let pending = match row.opt_text(4)? {
-        Some(roles) => Some(PendingRoles {
+    let pending = match (row.opt_text(4)?, row.opt_text(5)?) {
+        (Some(roles), Some(asked_by)) => Some(PendingRoles {
             roles: serde_json::from_str(&roles).map_err(|_| corrupt("pending_roles"))?,
-            asked_by: row.string(5)?,
+            asked_by: asked_by.into_owned(),
         }),
-        None => None,
+        (None, None) => None,
+        _ => return Err(corrupt("pending_by")),
     };
     Ok(Principal { owner, pending, ..Principal::new(name, kind, roles) })
 }
