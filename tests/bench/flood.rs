@@ -32,7 +32,7 @@ const WARM: Duration = Duration::from_secs(5);
 /// Addresses that strangers come from; the one who is signed in comes from one of them.
 const ADDRESSES: u8 = 4;
 /// Longer is no answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -113,7 +113,7 @@ impl Flood {
             }
             let asked = Instant::now();
             let request = format!("GET /pending HTTP/1.1\r\nHost: {server}\r\nCookie: {cookie}\r\n\r\n");
-            match tokio::time::timeout(PATIENCE, ask(server, kept.take(), &request)).await {
+            match tokio::time::timeout(REQUEST_TIMEOUT, ask(server, kept.take(), &request)).await {
                 Ok(Ok((200, stream))) => kept = Some(stream),
                 _ => errors += 1,
             }
@@ -236,7 +236,7 @@ async fn guess(server: SocketAddr, number: u32, every: Duration, counts: Arc<Cou
         let request = format!(
             "GET /api/v1/me?{tried} HTTP/1.1\r\nHost: {server}\r\nAuthorization: Bearer cbk_{number}_{tried}\r\n\r\n"
         );
-        if let Ok(Ok((401, stream))) = tokio::time::timeout(PATIENCE, ask(server, kept.take(), &request)).await {
+        if let Ok(Ok((401, stream))) = tokio::time::timeout(REQUEST_TIMEOUT, ask(server, kept.take(), &request)).await {
             counts.guessed.fetch_add(1, Ordering::Relaxed);
             kept = Some(stream);
         }

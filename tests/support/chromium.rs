@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 /// How long a page may take to show what is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Windows are no narrower; what is narrower is a telephone.
 const NARROWEST: u32 = 500;
 
@@ -77,7 +77,7 @@ impl Chromium {
         }
         let wanted = json!({ "goog:chromeOptions": options, "unhandledPromptBehavior": "dismiss and notify" });
         let wanted = wanted.as_object().unwrap().clone();
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + WAIT_TIMEOUT;
         let client = loop {
             match ClientBuilder::new(HttpConnector::new())
                 .capabilities(wanted.clone())
@@ -103,7 +103,7 @@ impl Chromium {
     /// Sends the driver a command that the client does not know; gives the beginning of its answer.
     fn ask(&self, method: &str, command: &str, body: &str) -> std::io::Result<String> {
         let mut driver = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
-        driver.set_read_timeout(Some(PATIENCE))?;
+        driver.set_read_timeout(Some(WAIT_TIMEOUT))?;
         let Self { port, session, .. } = self;
         write!(
             driver,
@@ -172,7 +172,7 @@ impl Chromium {
 
     /// Waits until the page shows this text; nobody loads it again meanwhile.
     pub async fn sees(&self, text: &str) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + WAIT_TIMEOUT;
         loop {
             // The page may be on its way out.
             let shown = match self.client.find(Locator::Css("body")).await {

@@ -184,8 +184,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::History(error) if error.is_passing() => (StatusCode::SERVICE_UNAVAILABLE, "database"),
         Error::History(_)
         | Error::Bucket { .. }
-        | Error::Crew(_)
-        | Error::CrewEnded
+        | Error::LaneWorker(_)
+        | Error::LaneWorkerEnded
         | Error::File { .. }
         | Error::Notifier { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }

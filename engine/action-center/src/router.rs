@@ -20,7 +20,7 @@ use crate::{api, headers, idempotency, pages, refusal_log, server};
 /// Largest body: a hundred picked messages are far below it.
 const LARGEST_BODY: usize = 1 << 20;
 /// A request that takes longer is given up; a search of many mailboxes is the longest.
-const PATIENCE: Duration = Duration::from_mins(2);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 
 impl Center {
     /// Every route.
@@ -67,7 +67,7 @@ async fn authenticate(State(center): State<Center>, request: Request, next: Next
 }
 
 async fn patience(request: Request, next: Next) -> Response {
-    if let Ok(response) = tokio::time::timeout(PATIENCE, next.run(request)).await {
+    if let Ok(response) = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         return response;
     }
     let detail = "the answer took too long; narrow the search, or look again in a while";

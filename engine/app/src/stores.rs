@@ -10,16 +10,16 @@ use crate::api::Api;
 use crate::authorization::allow;
 
 /// How long a store may take to show that it is there.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Api {
     /// Opens the first mailbox of a store and looks for a message that does not exist: what it saw, or why it saw nothing.
     pub async fn check_store(&self, who: &Principal, name: &str) -> Result<Result<Probe, String>, Error> {
         allow(who, Permission::Control)?;
         let store = self.site().store(name)?;
-        Ok(match tokio::time::timeout(PATIENCE, clawback_connectors::check(&**store)).await {
+        Ok(match tokio::time::timeout(CHECK_TIMEOUT, clawback_connectors::check(&**store)).await {
             Ok(seen) => seen.map_err(|error| error.to_string()),
-            Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("no answer within {} s", CHECK_TIMEOUT.as_secs())),
         })
     }
 }

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::output;
 
 /// How long an answer waits for the database.
-const PATIENCE: Duration = Duration::from_secs(3);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Connections at once.
 const CONNECTIONS: usize = 32;
 /// The format of [`clawback_runtime::Metrics::exposition`].
@@ -47,7 +47,7 @@ pub(crate) async fn serve(address: SocketAddr, site: Arc<Site>) -> Result<Servin
 /// The gauges of the site are read when somebody asks. While the database does not answer, those of this node are told alone.
 async fn metrics(State(site): State<Arc<Site>>) -> impl IntoResponse {
     let now = site.now();
-    match tokio::time::timeout(PATIENCE, site.history.queue(now)).await {
+    match tokio::time::timeout(QUERY_TIMEOUT, site.history.queue(now)).await {
         Ok(Ok(queue)) => site.metrics.site(&queue, now),
         Ok(Err(error)) => tracing::warn!(%error, "Queue not read for metrics."),
         Err(_) => tracing::warn!("Queue not read for metrics in time."),
@@ -57,7 +57,7 @@ async fn metrics(State(site): State<Arc<Site>>) -> impl IntoResponse {
 
 /// Whether this node can work: it runs, and its database answers. A halted site is well.
 async fn health(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    match tokio::time::timeout(PATIENCE, site.history.halted()).await {
+    match tokio::time::timeout(QUERY_TIMEOUT, site.history.halted()).await {
         Ok(Ok(None)) => (StatusCode::OK, "ok\n"),
         Ok(Ok(Some(_))) => (StatusCode::OK, "ok, halted\n"),
         _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),

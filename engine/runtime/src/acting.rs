@@ -2,10 +2,10 @@
 
 mod act;
 pub(crate) mod batch;
-mod crew;
+mod lane_worker;
+mod reconcile;
 mod recorder;
-mod settle;
 mod verification;
 
-pub(crate) use crew::Crew;
+pub(crate) use lane_worker::LaneWorker;
 pub(crate) use verification::verify;

@@ -17,10 +17,10 @@ use crate::vote_rules::UnsignedVote;
 pub enum Error {
     #[error("the action history could not be read or written")]
     History(#[source] StoreError),
-    #[error("the lanes of this node came to a halt; what was done and not written down is found again by looking")]
-    Crew(#[source] std::sync::Arc<Error>),
+    #[error("this node's lane worker failed; work that was not recorded is reconciled by the next claim")]
+    LaneWorker(#[source] std::sync::Arc<Error>),
     #[error("this node stopped working on lanes after a defect (see the log); another node takes over")]
-    CrewEnded,
+    LaneWorkerEnded,
     /// The history is in order; what was asked for is not there, or cannot happen now.
     #[error(transparent)]
     Refused(StoreError),

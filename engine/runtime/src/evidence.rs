@@ -8,6 +8,6 @@ mod keeper;
 pub(crate) mod place;
 mod verify;
 
-pub(crate) use keeper::{Keeper, check, keep, keeper, settled};
+pub(crate) use keeper::{Keeper, check, keep, keeper, resolve_guards};
 pub use place::Evidence;
 pub use verify::{EvidenceReport, verify_evidence};

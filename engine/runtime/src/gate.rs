@@ -6,7 +6,7 @@
 //! ([`keeper`]). A future that is dropped while it waits therefore leaves nothing behind. A stop is asked about after the
 //! wait and before the call, and wakes whoever waits.
 
-mod crowd;
+mod call_limiter;
 mod gated;
 mod keeper;
 mod permit;

@@ -47,7 +47,7 @@ pub use library::{Library, Scripts};
 pub use metrics::Metrics;
 pub use node::node_name;
 pub use notifying::{Approvals, MailConfig, MailTls, Notifier, NotifierConfig};
-pub use outbox::{Beside, Outbox};
+pub use outbox::{Outbox, OutboxTask};
 pub use planning::{BoundText, Compared, DryRun, PlanTerms, Sightings};
 pub use progress::{Observer, Seen, silent};
 pub use site::{Site, Tuning};

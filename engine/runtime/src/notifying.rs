@@ -16,6 +16,6 @@ pub use approvals::Approvals;
 pub use mail::{MailConfig, MailTls};
 pub(crate) use notice::Told;
 pub use notifier::{Notifier, NotifierConfig};
-pub(crate) use recipients::whom;
+pub(crate) use recipients::recipients;
 pub(crate) use reminders::tell as tell_reminders;
 pub(crate) use telling::{tell_change, tell_checkpoint};

@@ -48,12 +48,12 @@ pub struct Outbox {
 }
 
 /// An outbox at work; dropping it ends every try at once.
-pub struct Beside {
+pub struct OutboxTask {
     stop: oneshot::Sender<()>,
     task: Task<()>,
 }
 
-impl Beside {
+impl OutboxTask {
     /// Lets the tries under way end; what is left is told by whoever looks next.
     pub async fn end(self) {
         drop(self.stop);
@@ -82,21 +82,21 @@ impl Outbox {
     }
 
     /// Tells of everything, beside whatever else is done, until it is ended.
-    pub fn beside(self) -> Beside {
+    pub fn spawn(self) -> OutboxTask {
         let (stop, stopped) = oneshot::channel();
         // A flag of its own: what is ended is this, and not whatever else the outbox is asked for.
         let served = Self { stopping: Arc::default(), ..self };
-        Beside { stop, task: spawn(served.serve(stopped)) }
+        OutboxTask { stop, task: spawn(served.serve(stopped)) }
     }
 
     /// Tells of one remediation until it is ended, and then of its last changes.
-    pub(crate) fn beside_one(self, id: &RemediationId) -> Beside {
-        Self { of: Some(id.clone()), ..self }.beside()
+    pub(crate) fn spawn_for(self, id: &RemediationId) -> OutboxTask {
+        Self { of: Some(id.clone()), ..self }.spawn()
     }
 
     /// Its future is large; callers box it.
     async fn turn(&self) -> Result<(), Error> {
-        self.address().await?;
+        self.resolve_recipients().await?;
         let notifiers = self.site.history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
         let told = join_all(notifiers.iter().map(|name| self.channel(name)));
         let reminded = async { if self.of.is_none() { self.remind().await } else { Ok(()) } };
@@ -150,7 +150,7 @@ impl Outbox {
         if !history.notices_due(now).await? {
             return Ok(Vec::new());
         }
-        self.address().await?;
+        self.resolve_recipients().await?;
         let notifiers = history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
         Ok(notifiers.into_iter().map(Some).chain(self.of.is_none().then_some(None)).collect())
     }
@@ -163,7 +163,7 @@ impl Outbox {
     }
 
     /// Looks up whom to tell of what has changed. Nobody is told here.
-    async fn address(&self) -> Result<(), Error> {
+    async fn resolve_recipients(&self) -> Result<(), Error> {
         let history = &self.site.history;
         loop {
             let changes = history.changes(self.of.as_ref(), PAGE).await?;
@@ -172,19 +172,19 @@ impl Outbox {
             }
             let mut addressed = Vec::with_capacity(changes.len());
             for change in changes {
-                let names = self.whom(&change).await?;
+                let names = self.recipients_of(&change).await?;
                 addressed.push((change, names));
             }
             history.address(&addressed, self.site.now()).await?;
         }
     }
 
-    async fn whom(&self, change: &Change) -> Result<Vec<String>, Error> {
+    async fn recipients_of(&self, change: &Change) -> Result<Vec<String>, Error> {
         if self.site.notifiers.is_empty() {
             return Ok(Vec::new());
         }
         match self.site.history.as_of(change).await {
-            Ok(remediation) => Ok(notifying::whom(&self.site, &remediation)),
+            Ok(remediation) => Ok(notifying::recipients(&self.site, &remediation)),
             Err(error) if is_broken(&error) => {
                 tracing::error!(remediation.id = %change.remediation, %error, "Nobody told of a change that cannot be read.");
                 Ok(Vec::new())

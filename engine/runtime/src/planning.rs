@@ -1,16 +1,16 @@
 //! Planning: from a request to the frozen list of what is acted on, and what approvers are asked and shown.
 
 mod approval;
+mod builder;
 mod copies;
-mod draft;
 mod dry_run;
 mod family;
 mod given;
 mod header;
+mod input;
 mod left_out;
 mod mailbox;
 mod mailboxes;
-mod order;
 mod plan;
 mod search;
 mod sightings;
@@ -20,7 +20,7 @@ pub use approval::{admission, root};
 pub use dry_run::{DryRun, dry_run};
 pub use header::acts_otherwise;
 pub(crate) use header::{header, not_as_approved};
-pub(crate) use order::{Order, Planned};
+pub(crate) use input::{PlanInput, Planned};
 pub(crate) use plan::plan;
 pub(crate) use search::search;
 pub use sightings::{Sightings, look};

@@ -31,7 +31,7 @@ impl Flag {
     }
 }
 
-/// What lanes look at: the flag of their remediation, the flag of their crew, and until when the crew has promised to be
+/// What lanes look at: the flag of their remediation, the flag of their lane worker, and until when the lane worker has promised to be
 /// alive.
 #[derive(Clone)]
 pub(crate) struct Stop {

@@ -9,7 +9,7 @@ use clawback_store::{Lease, PlanProof, StoreError, see_through};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::acting::{Crew, batch, verify};
+use crate::acting::{LaneWorker, batch, verify};
 use crate::automation::{AUTOMATION, record};
 use crate::control::Control;
 use crate::error::Error;
@@ -48,7 +48,7 @@ impl Held {
         let history = &self.site.history;
         let given = match result {
             // Trouble with the database or with this node's lanes is not the remediation's: the next node goes on at once.
-            Ok(_) | Err(Error::Crew(_) | Error::CrewEnded) => history.release(&self.lease).await,
+            Ok(_) | Err(Error::LaneWorker(_) | Error::LaneWorkerEnded) => history.release(&self.lease).await,
             Err(Error::History(error)) if error.is_passing() => history.release(&self.lease).await,
             Err(_) => history.postpone(&self.lease, self.site.now().plus(AFTER_ERROR)).await,
         };
@@ -80,30 +80,30 @@ enum Goal {
 }
 
 /// Who works on the lanes of a remediation that this worker sees through.
-enum Hands {
-    /// The crew of the whole node, which may be replaced.
-    Node(Arc<Mutex<Arc<Crew>>>),
+enum LaneWorkerSource {
+    /// The lane worker of the whole node, which may be replaced.
+    Node(Arc<Mutex<Arc<LaneWorker>>>),
     /// One for this remediation alone; none before it is needed.
-    Own(Option<Arc<Crew>>),
+    Own(Option<Arc<LaneWorker>>),
 }
 
-impl Hands {
-    async fn crew(&mut self, worker: &Worker, id: &RemediationId) -> Result<Arc<Crew>, Error> {
+impl LaneWorkerSource {
+    async fn lane_worker(&mut self, worker: &Worker, id: &RemediationId) -> Result<Arc<LaneWorker>, Error> {
         match self {
-            Self::Node(crew) => Ok(Arc::clone(&locked(crew))),
-            Self::Own(Some(crew)) => Ok(Arc::clone(crew)),
+            Self::Node(lane_worker) => Ok(Arc::clone(&locked(lane_worker))),
+            Self::Own(Some(lane_worker)) => Ok(Arc::clone(lane_worker)),
             Self::Own(none) => {
                 let (site, observer) = (Arc::clone(&worker.site), Arc::clone(&worker.observer));
-                let crew = Arc::new(Crew::start(site, observer, Some(id.clone())).await?);
-                *none = Some(Arc::clone(&crew));
-                Ok(crew)
+                let lane_worker = Arc::new(LaneWorker::start(site, observer, Some(id.clone())).await?);
+                *none = Some(Arc::clone(&lane_worker));
+                Ok(lane_worker)
             }
         }
     }
 
     async fn leave(self) {
-        if let Self::Own(Some(crew)) = self {
-            crew.leave().await;
+        if let Self::Own(Some(lane_worker)) = self {
+            lane_worker.leave().await;
         }
     }
 }
@@ -167,7 +167,7 @@ impl Worker {
         }
         hold::refuse_if_halted(site).await?;
         let (remediation, held) = self.claim(id).await?;
-        self.alone_and_told(remediation, held, Goal::Settled, stop).await
+        self.run_with_notifications(remediation, held, Goal::Settled, stop).await
     }
 
     /// Whether [`Worker::run`] could take it now: nobody holds it, or whoever did is dead.
@@ -180,7 +180,7 @@ impl Worker {
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         match self.claim_due(None).await? {
             Some((remediation, held)) => {
-                self.alone(remediation, held, Goal::Settled, std::future::pending()).await.map(Some)
+                self.run_alone(remediation, held, Goal::Settled, std::future::pending()).await.map(Some)
             }
             None => Ok(None),
         }
@@ -199,7 +199,7 @@ impl Worker {
         }
         hold::refuse_if_halted(&self.site).await?;
         let (remediation, held) = self.claim(id).await?;
-        self.alone_and_told(remediation, held, Goal::Planned, stop).await
+        self.run_with_notifications(remediation, held, Goal::Planned, stop).await
     }
 
     /// Works on whatever is due, many remediations at once, and on the lanes of every node's batches, until `stop` completes.
@@ -210,8 +210,8 @@ impl Worker {
         stop: impl Future<Output = ()>,
         mut told: impl FnMut(Result<Remediation, Error>),
     ) -> Result<(), Error> {
-        let crew = Arc::new(Mutex::new(Arc::new(self.start_crew().await?)));
-        let outbox = Outbox::new(Arc::clone(&self.site)).beside();
+        let lane_worker = Arc::new(Mutex::new(Arc::new(self.start_lane_worker().await?)));
+        let outbox = Outbox::new(Arc::clone(&self.site)).spawn();
         let (going, mut gone) = mpsc::channel::<Infallible>(1);
         let mut directors = JoinSet::new();
         let mut watch = self.site.history.watch().await?;
@@ -221,7 +221,7 @@ impl Worker {
             if directors.len() < MOST_AT_ONCE {
                 match self.claim_due(Some(going.clone())).await {
                     Ok(Some((remediation, held))) => {
-                        directors.spawn(self.clone().direct(remediation, held, Arc::clone(&crew)));
+                        directors.spawn(self.clone().direct(remediation, held, Arc::clone(&lane_worker)));
                         continue;
                     }
                     Ok(None) => {}
@@ -233,17 +233,17 @@ impl Worker {
             }
             tokio::select! {
                 () = &mut stop => break,
-                Some(ended) = directors.join_next() => told(ended.unwrap_or(Err(Error::CrewEnded))),
+                Some(ended) = directors.join_next() => told(ended.unwrap_or(Err(Error::LaneWorkerEnded))),
                 // What another node began may have lanes for this one.
-                () = watch.changed(wait) => locked(&crew).wake(),
+                () = watch.changed(wait) => locked(&lane_worker).wake(),
             }
-            let broken = locked(&crew).failure();
+            let broken = locked(&lane_worker).failure();
             if let Some(failure) = broken {
                 told(Err(failure));
                 tokio::time::sleep(AFTER_TROUBLE).await;
-                match self.start_crew().await {
+                match self.start_lane_worker().await {
                     Ok(fresh) => {
-                        let broken = std::mem::replace(&mut *locked(&crew), Arc::new(fresh));
+                        let broken = std::mem::replace(&mut *locked(&lane_worker), Arc::new(fresh));
                         // Beside: it may wait for calls under way. What it leaves is the new one's at once.
                         tokio::spawn(async move { broken.leave().await });
                     }
@@ -252,8 +252,8 @@ impl Worker {
             }
         }
         directors.shutdown().await;
-        let crew = Arc::clone(&locked(&crew));
-        crew.leave().await;
+        let lane_worker = Arc::clone(&locked(&lane_worker));
+        lane_worker.leave().await;
         // Until every lease is given back.
         drop(going);
         let _ = gone.recv().await;
@@ -261,37 +261,37 @@ impl Worker {
         Ok(())
     }
 
-    async fn start_crew(&self) -> Result<Crew, Error> {
-        Crew::start(Arc::clone(&self.site), Arc::clone(&self.observer), None).await
+    async fn start_lane_worker(&self) -> Result<LaneWorker, Error> {
+        LaneWorker::start(Arc::clone(&self.site), Arc::clone(&self.observer), None).await
     }
 
-    /// Sees one remediation through, with the node's crew.
+    /// Sees one remediation through, with the node's lane worker.
     async fn direct(
         self,
         remediation: Remediation,
         held: Held,
-        crew: Arc<Mutex<Arc<Crew>>>,
+        lane_worker: Arc<Mutex<Arc<LaneWorker>>>,
     ) -> Result<Remediation, Error> {
-        Box::pin(self.advance(remediation, held, Goal::Settled, &mut Hands::Node(crew))).await
+        Box::pin(self.advance(remediation, held, Goal::Settled, &mut LaneWorkerSource::Node(lane_worker))).await
     }
 
-    /// Sees one remediation through, with a crew of its own, or hands it back when `stop` completes.
-    async fn alone(
+    /// Sees one remediation through, with a lane worker of its own, or hands it back when `stop` completes.
+    async fn run_alone(
         &self,
         remediation: Remediation,
         mut held: Held,
         goal: Goal,
         stop: impl Future<Output = ()>,
     ) -> Result<Remediation, Error> {
-        let mut hands = Hands::Own(None);
+        let mut source = LaneWorkerSource::Own(None);
         let (going, mut gone) = mpsc::channel::<Infallible>(1);
         let id = held.lease.remediation.clone();
         held.going = Some(going);
         let ended = tokio::select! {
-            ended = Box::pin(self.advance(remediation, held, goal, &mut hands)) => Some(ended),
+            ended = Box::pin(self.advance(remediation, held, goal, &mut source)) => Some(ended),
             () = stop => None,
         };
-        hands.leave().await;
+        source.leave().await;
         // Until the lease is given back.
         let _ = gone.recv().await;
         match ended {
@@ -301,15 +301,15 @@ impl Worker {
     }
 
     /// The same, and its changes are told meanwhile: there may be no other node.
-    async fn alone_and_told(
+    async fn run_with_notifications(
         &self,
         remediation: Remediation,
         held: Held,
         goal: Goal,
         stop: impl Future<Output = ()>,
     ) -> Result<Remediation, Error> {
-        let outbox = Outbox::new(Arc::clone(&self.site)).beside_one(&remediation.id);
-        let result = self.alone(remediation, held, goal, stop).await;
+        let outbox = Outbox::new(Arc::clone(&self.site)).spawn_for(&remediation.id);
+        let result = self.run_alone(remediation, held, goal, stop).await;
         outbox.end().await;
         result
     }
@@ -354,7 +354,7 @@ impl Worker {
         mut remediation: Remediation,
         held: Held,
         goal: Goal,
-        hands: &mut Hands,
+        source: &mut LaneWorkerSource,
     ) -> Result<Remediation, Error> {
         let lease = &held.lease;
         let control = Control::start(Arc::clone(&self.site), lease.clone());
@@ -389,7 +389,7 @@ impl Worker {
                 }
                 Err(error) => break Err(error),
             }
-            match self.step(&remediation, next, lease, &control, &mut going, hands).await {
+            match self.step(&remediation, next, lease, &control, &mut going, source).await {
                 Ok(next) => {
                     self.site.metrics.stepped(&remediation, &next);
                     remediation = next;
@@ -415,12 +415,13 @@ impl Worker {
         lease: &Lease,
         control: &Control,
         going: &mut Going,
-        hands: &mut Hands,
+        source: &mut LaneWorkerSource,
     ) -> Result<Remediation, Error> {
         let (site, history) = (&self.site, &self.site.history);
         match next {
             Next::Plan => {
-                let outage_pauses = if matches!(hands, Hands::Node(_)) { site.tuning.outage_pauses } else { 0 };
+                let outage_pauses =
+                    if matches!(source, LaneWorkerSource::Node(_)) { site.tuning.outage_pauses } else { 0 };
                 plan(site, &self.observer, remediation, lease, control, outage_pauses).await
             }
             Next::Expire => record(site, lease, &Event::Expired).await,
@@ -451,8 +452,8 @@ impl Worker {
                 }
                 let done = remediation.counts.acted() + remediation.counts.not_remediable;
                 (self.observer)(Seen::BatchStarted { number, done, submitted: remediation.counts.submitted });
-                let crew = hands.crew(self, &remediation.id).await?;
-                batch::see_through(site, lease, remediation, (number, first, targets), control, &crew).await
+                let lane_worker = source.lane_worker(self, &remediation.id).await?;
+                batch::see_through(site, lease, remediation, (number, first, targets), control, &lane_worker).await
             }
             Next::Pause { reason } => record(site, lease, &Event::Paused { reason }).await,
             Next::Cancel { by } => match remediation.progress.open_batch {

@@ -7,7 +7,7 @@ use crate::domain::registrable_domain;
 use crate::words::Words;
 
 /// Letters beyond ASCII that pass for an ASCII letter in common fonts.
-const TWINS: [(char, &str); 26] = [
+const CONFUSABLES: [(char, &str); 26] = [
     ('a', "аɑαàáâãäåāăąǎ"),
     ('b', "ЬƅВв"),
     ('c', "сϲçćčᴄ"),
@@ -46,12 +46,12 @@ pub(crate) fn skeleton(text: &str) -> String {
     let mut plain = String::with_capacity(decoded.len().min(LONGEST));
     for c in decoded.chars().take(LONGEST) {
         if c.is_ascii() {
-            see(&mut plain, twin(c.to_ascii_lowercase()));
+            push_merged(&mut plain, twin(c.to_ascii_lowercase()));
             continue;
         }
         for c in c.to_lowercase() {
             if !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' | '\u{300}'..='\u{36f}') {
-                see(&mut plain, twin(c));
+                push_merged(&mut plain, twin(c));
             }
         }
     }
@@ -59,7 +59,7 @@ pub(crate) fn skeleton(text: &str) -> String {
 }
 
 /// Adds a letter; two that look like one become one.
-fn see(plain: &mut String, c: char) {
+fn push_merged(plain: &mut String, c: char) {
     let merged = match (plain.as_bytes().last(), c) {
         (Some(b'r'), 'n') => 'm',
         (Some(b'v'), 'v') => 'w',
@@ -91,13 +91,13 @@ fn twin(c: char) -> char {
         '\u{ff01}'..='\u{ff5e}' => {
             char::from_u32(u32::from(c) - 0xfee0).map_or(c, |plain| twin(plain.to_ascii_lowercase()))
         }
-        _ => TWINS.iter().find(|(_, twins)| twins.contains(c)).map_or(c, |(letter, _)| *letter),
+        _ => CONFUSABLES.iter().find(|(_, twins)| twins.contains(c)).map_or(c, |(letter, _)| *letter),
     }
 }
 
 /// How the domains of a list look.
 #[derive(Debug, Default)]
-pub(crate) struct Looks {
+pub(crate) struct SkeletonIndex {
     /// Registrable domains as they are written.
     domains: Words,
     /// Their skeletons.
@@ -109,7 +109,7 @@ pub(crate) struct Looks {
 /// Letters of a name, without its top level, from which on one wrong letter is no chance.
 const LONG_NAME: usize = 5;
 
-impl Looks {
+impl SkeletonIndex {
     pub(crate) fn of<'a>(entries: impl Iterator<Item = &'a str>) -> Self {
         let bare = entries.map(|entry| entry.rsplit_once('@').map_or(entry, |(_, domain)| domain));
         let domains: Words = bare.map(|domain| registrable_domain(domain).to_owned()).collect();

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use clawback_model::Digest;
 
 use crate::domain::registrable_domain;
-use crate::homoglyph::Looks;
+use crate::homoglyph::SkeletonIndex;
 use crate::words::{Words, after_last, lower_case};
 
 /// Lists that exist even where the configuration has none of them, so that shipped scripts load everywhere.
@@ -19,7 +19,7 @@ const TAKEN: [&str; 5] = ["message", "inputs", "now", "plan", "this"];
 #[derive(Debug, Default)]
 pub struct TextSet {
     entries: Words,
-    looks: OnceLock<Looks>,
+    looks: OnceLock<SkeletonIndex>,
 }
 
 impl TextSet {
@@ -92,7 +92,7 @@ impl TextSet {
             return false;
         }
         let lower = lower_case(domain);
-        let looks = self.looks.get_or_init(|| Looks::of(self.entries.iter()));
+        let looks = self.looks.get_or_init(|| SkeletonIndex::of(self.entries.iter()));
         // What the list covers almost always has its registrable domain in the list: the rest of the proof is for last.
         looks.mislead(registrable_domain(&lower)) && !self.covers(domain)
     }

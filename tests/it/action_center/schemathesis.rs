@@ -19,7 +19,7 @@ const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_co
 /// Requests to each address of the fuzzing phase, beside the some thousand of the phase that walks the edges of each field.
 const EXAMPLES: &str = "40";
 /// More than it ever takes: a request that hangs would hold the run up for good.
-const PATIENCE: Duration = Duration::from_mins(5);
+const RUN_TIMEOUT: Duration = Duration::from_mins(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_gets_what_is_described() {
@@ -59,7 +59,7 @@ async fn drive(name: &str, roles: &[Role]) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(PATIENCE, run).await.expect("it comes to an end").unwrap();
+    let output = tokio::time::timeout(RUN_TIMEOUT, run).await.expect("it comes to an end").unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     served.stop().await;

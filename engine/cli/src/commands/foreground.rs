@@ -40,13 +40,13 @@ enum End {
     Reached(Remediation),
     Halted(Halt, Remediation),
     /// This process was told to stop; a node may be on it.
-    Interrupted(Remediation, Hands),
+    Interrupted(Remediation, WorkedBy),
     /// Whoever works on it has not obeyed yet.
     Unobeyed(Remediation),
 }
 
 /// Who had the work in hand.
-enum Hands {
+enum WorkedBy {
     Own,
     Others,
 }
@@ -102,9 +102,9 @@ async fn see(global: &Global, session: &Session, id: &RemediationId, goal: Goal,
             output::note(WILL_STOP);
             work::tell(global, Standing::at(session, &asked))
         }
-        End::Interrupted(left, hands) => {
+        End::Interrupted(left, by) => {
             let left = session.site().history.with_open_batch(left).await?;
-            work::tell_interrupted(global, Standing::at(session, &left), matches!(hands, Hands::Others))
+            work::tell_interrupted(global, Standing::at(session, &left), matches!(by, WorkedBy::Others))
         }
     }
 }
@@ -128,7 +128,9 @@ impl Foreground<'_> {
         loop {
             match self.work().await {
                 Ok(remediation) if self.is_reached(&remediation) => return Ok(End::Reached(remediation)),
-                Ok(remediation) if self.interrupt.was_asked() => return Ok(End::Interrupted(remediation, Hands::Own)),
+                Ok(remediation) if self.interrupt.was_asked() => {
+                    return Ok(End::Interrupted(remediation, WorkedBy::Own));
+                }
                 Ok(remediation) if remediation.is_held() => {
                     return Ok(match remediation.stop.clone() {
                         Some(StopReason::Halted { halt }) => End::Halted(halt, remediation),
@@ -181,7 +183,7 @@ impl Foreground<'_> {
             }
             tokio::select! {
                 () = changes.changed(LOOK) => {}
-                () = self.interrupt.asked() => return Ok(Some(End::Interrupted(remediation, Hands::Others))),
+                () = self.interrupt.asked() => return Ok(Some(End::Interrupted(remediation, WorkedBy::Others))),
             }
         }
     }
@@ -204,7 +206,7 @@ impl Foreground<'_> {
             }
             tokio::select! {
                 () = changes.changed(LOOK) => {}
-                () = self.interrupt.asked() => return Ok(End::Interrupted(remediation, Hands::Others)),
+                () = self.interrupt.asked() => return Ok(End::Interrupted(remediation, WorkedBy::Others)),
             }
         }
     }

@@ -38,7 +38,7 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
     let mut timers = Timers::new(Arc::clone(session.site()));
     if args.once {
         let outbox = Outbox::new(Arc::clone(session.site()));
-        let telling = outbox.clone().beside();
+        let telling = outbox.clone().spawn();
         Box::pin(timers.tick()).await?;
         timers.looked().await?;
         let exit = once(&worker).await;

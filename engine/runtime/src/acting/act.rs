@@ -14,7 +14,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::settle::{judged, settle};
+use super::reconcile::{judged, reconcile};
 use crate::evidence::{self, Keeper};
 use crate::gate::Gated;
 use crate::patience::{Patience, locate_all};
@@ -23,7 +23,7 @@ use crate::site::Site;
 use crate::stop::Stop;
 
 /// What the tasks of a batch share.
-pub(crate) struct Bench {
+pub(crate) struct BatchContext {
     pub(crate) site: Arc<Site>,
     pub(crate) action: Action,
     pub(crate) keeper: Option<Keeper>,
@@ -45,22 +45,22 @@ pub(crate) struct Report {
 }
 
 /// Works through a lane until it is done or somebody asks to stop; says which in its last report.
-pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
+pub(crate) async fn work(context: Arc<BatchContext>, store: Arc<Gated>, lane: Lane) {
     let known = store.capabilities();
     let size = usize::try_from(known.largest_batch.max(1)).unwrap_or(usize::MAX);
     let at_once = usize::try_from(known.calls_per_mailbox.max(1)).unwrap_or(1);
-    let may_wait = lane.claim.count() <= bench.outage_pauses;
+    let may_wait = lane.claim.count() <= context.outage_pauses;
     let place = Place { store: &*store, mailbox: &lane.mailbox, may_wait };
     let parts = lane.targets.chunks(size).rev();
     let mut chunks: Vec<Chunk<'_>> =
         parts.map(|part| Chunk { left: part.iter().collect(), in_doubt: lane.in_doubt }).collect();
     let mut running = FuturesUnordered::new();
     let mut stopped = false;
-    let mut back_at = bench.site.now();
+    let mut back_at = context.site.now();
     loop {
-        stopped = stopped || bench.must_stop();
+        stopped = stopped || context.must_stop();
         while let Some(chunk) = (!stopped && running.len() < at_once).then(|| chunks.pop()).flatten() {
-            running.push(act_on(&bench, place, chunk));
+            running.push(act_on(&context, place, chunk));
         }
         let acted = running.next().await;
         let none_left = acted.is_none();
@@ -70,7 +70,7 @@ pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
             Rest::Stopped => stopped = true,
             Rest::StoreDown => {
                 stopped = true;
-                back_at = bench.site.now().plus(bench.site.tuning.outage_pause);
+                back_at = context.site.now().plus(context.site.tuning.outage_pause);
             }
             // Halved where a store or connector chokes, so that one bad message costs only itself.
             Rest::Halves(mut rest) => {
@@ -85,7 +85,7 @@ pub(crate) async fn work(bench: Arc<Bench>, store: Arc<Gated>, lane: Lane) {
             true => LaneEnd::Done,
         };
         let report = Report { claim: lane.claim, outcomes, throttled, end };
-        if bench.reports.send(report).await.is_err() || end != LaneEnd::Working || none_left {
+        if context.reports.send(report).await.is_err() || end != LaneEnd::Working || none_left {
             return;
         }
     }
@@ -129,15 +129,15 @@ enum Rest<'lane> {
 }
 
 /// Tries until every target has an outcome, or a stop is asked, or it is better to go on with halves.
-async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>) -> Acted<'lane> {
+async fn act_on<'lane>(context: &BatchContext, place: Place<'_>, mut chunk: Chunk<'lane>) -> Acted<'lane> {
     let mut acted = Acted::default();
-    let mut patience = Patience::new(&bench.site.tuning);
+    let mut patience = Patience::new(&context.site.tuning);
     loop {
-        if bench.must_stop() {
+        if context.must_stop() {
             acted.rest = Rest::Stopped;
             return acted;
         }
-        let Err(error) = call(bench, place, &mut chunk, &mut acted.outcomes).await else { return acted };
+        let Err(error) = call(context, place, &mut chunk, &mut acted.outcomes).await else { return acted };
         chunk.in_doubt = true;
         match &error {
             CallError::Stopped { .. } => {
@@ -146,8 +146,8 @@ async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>)
             }
             CallError::Throttled { .. } => {
                 acted.throttled = true;
-                (bench.observer)(Seen::Throttled);
-                bench.site.metrics.throttled(place.store.name());
+                (context.observer)(Seen::Throttled);
+                context.site.metrics.throttled(place.store.name());
             }
             CallError::Permanent { .. } | CallError::Fault { .. } if chunk.left.len() > 1 => {
                 acted.rest = Rest::Halves(chunk);
@@ -160,32 +160,33 @@ async fn act_on<'lane>(bench: &Bench, place: Place<'_>, mut chunk: Chunk<'lane>)
                 acted.rest = Rest::StoreDown;
                 return acted;
             }
-            if let Err(CallError::Stopped { .. }) = give_up(bench, place, &mut chunk, &error, &mut acted.outcomes).await
+            if let Err(CallError::Stopped { .. }) =
+                give_up(context, place, &mut chunk, &error, &mut acted.outcomes).await
             {
                 acted.rest = Rest::Stopped;
             }
             return acted;
         };
-        bench.rest(wait).await;
+        context.rest(wait).await;
     }
 }
 
 /// The last error stands. But what the calls did in spite of it is looked for once more, so that it is not called failed.
 /// Where a stop is asked for meanwhile nothing is called failed either.
 async fn give_up(
-    bench: &Bench,
+    context: &BatchContext,
     place: Place<'_>,
     chunk: &mut Chunk<'_>,
     error: &CallError,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), CallError> {
-    let detail = match settled(bench, place, chunk, outcomes).await {
+    let detail = match reconciled(context, place, chunk, outcomes).await {
         Ok(_) => error.to_string(),
         Err(stopped @ CallError::Stopped { .. }) => return Err(stopped),
         Err(_) => unseen(error),
     };
     let failed =
-        |target: &Target| bench.outcome(target.seq, OutcomeKind::Failed, reason(error), Some(detail.clone()), None);
+        |target: &Target| context.outcome(target.seq, OutcomeKind::Failed, reason(error), Some(detail.clone()), None);
     outcomes.extend(chunk.left.drain(..).map(failed));
     Ok(())
 }
@@ -210,23 +211,23 @@ fn reason(error: &CallError) -> Reason {
 
 /// One try: settles what is in doubt, then applies the action to what is left.
 async fn call(
-    bench: &Bench,
+    context: &BatchContext,
     place: Place<'_>,
     chunk: &mut Chunk<'_>,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), CallError> {
     let mut aims = if chunk.in_doubt {
-        settled(bench, place, chunk, outcomes).await?
+        reconciled(context, place, chunk, outcomes).await?
     } else {
         chunk.left.iter().map(|target| aim(target)).collect()
     };
-    let keeper = bench.keeper.as_ref();
-    let spared = evidence::keep(keeper, place.store, place.mailbox, &mut chunk.left, &mut aims).await?;
-    outcomes.extend(spared.into_iter().map(|one| bench.outcome(one.seq, one.kind, one.reason, one.detail, None)));
+    let keeper = context.keeper.as_ref();
+    let skipped = evidence::keep(keeper, place.store, place.mailbox, &mut chunk.left, &mut aims).await?;
+    outcomes.extend(skipped.into_iter().map(|one| context.outcome(one.seq, one.kind, one.reason, one.detail, None)));
     if aims.is_empty() {
         return Ok(());
     }
-    let effects = place.store.apply(place.mailbox, bench.action, &aims).await?;
+    let effects = place.store.apply(place.mailbox, context.action, &aims).await?;
     if effects.len() != chunk.left.len() {
         let known = place.store.capabilities();
         return Err(CallError::Fault {
@@ -236,22 +237,22 @@ async fn call(
             detail: format!("answered {} of {} targets", effects.len(), chunk.left.len()),
         });
     }
-    outcomes.extend(chunk.left.drain(..).zip(effects).map(|(target, effect)| bench.effected(target.seq, effect)));
+    outcomes.extend(chunk.left.drain(..).zip(effects).map(|(target, effect)| context.effected(target.seq, effect)));
     Ok(())
 }
 
 /// Takes what was done already out of the chunk; the aims of the rest.
-async fn settled(
-    bench: &Bench,
+async fn reconciled(
+    context: &BatchContext,
     place: Place<'_>,
     chunk: &mut Chunk<'_>,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<Vec<ActionTarget>, CallError> {
     let mut aims: Vec<ActionTarget> = chunk.left.iter().map(|target| aim(target)).collect();
-    let done = settle(place.store, place.mailbox, bench.action, &chunk.left, &mut aims).await?;
+    let done = reconcile(place.store, place.mailbox, context.action, &chunk.left, &mut aims).await?;
     chunk.left.retain(|target| done.iter().all(|(seq, _)| *seq != target.seq));
-    let now = bench.site.now();
-    outcomes.extend(done.into_iter().map(|(seq, receipt)| confirmed(seq, receipt, bench.batch, now)));
+    let now = context.site.now();
+    outcomes.extend(done.into_iter().map(|(seq, receipt)| confirmed(seq, receipt, context.batch, now)));
     Ok(aims)
 }
 
@@ -315,7 +316,7 @@ fn aim(target: &Target) -> ActionTarget {
     }
 }
 
-impl Bench {
+impl BatchContext {
     /// Whether somebody asked to stop, this node may be taken for dead, or nobody records any more.
     fn must_stop(&self) -> bool {
         self.stop.must_stop(self.site.now()) || self.reports.is_closed()

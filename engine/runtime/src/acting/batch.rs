@@ -10,7 +10,7 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use tokio::time::Instant;
 
 use super::act;
-use super::crew::{self, Crew};
+use super::lane_worker::{self, LaneWorker};
 use crate::automation::record;
 use crate::control::Control;
 use crate::error::Error;
@@ -37,25 +37,25 @@ pub(crate) async fn see_through(
     remediation: &Remediation,
     (number, first, targets): (u32, u32, u32),
     control: &Control,
-    crew: &Crew,
+    lane_worker: &LaneWorker,
 ) -> Result<Remediation, Error> {
     let id = &remediation.id;
     let mut sum = BatchSum::new(number, first, targets);
-    crew.welcome(id);
+    lane_worker.welcome(id);
     site.history.stop_lanes(id, false).await?;
     let began = site.metrics.batch_began();
-    crew.wake();
+    lane_worker.wake();
     let mut look = LAST_LOOKS;
     loop {
-        let ended = crew.ended();
+        let ended = lane_worker.ended();
         if control.must_stop(site.now()) {
             stand_still(site, remediation, control).await?;
             return Ok(site.history.load(id).await?);
         }
-        if let Some(failure) = crew.failure() {
+        if let Some(failure) = lane_worker.failure() {
             return Err(failure);
         }
-        if let Some(reason) = crew.refused(id) {
+        if let Some(reason) = lane_worker.refused(id) {
             stand_still(site, remediation, control).await?;
             return pause(site, lease, reason).await;
         }
@@ -98,7 +98,7 @@ pub(crate) async fn stand_still(site: &Arc<Site>, remediation: &Remediation, con
         if control.lost(site.now()) {
             return Err(Error::History(StoreError::LeaseLost { remediation: remediation.id.clone() }));
         }
-        crew::reap(site, None).await?;
+        lane_worker::reap(site, None).await?;
         tokio::time::sleep(LOOK).await;
     }
     Ok(())

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use crate::automation::automation;
 use crate::error::Error;
 use crate::intake::{self, bind};
-use crate::planning::{self, Order, Planned};
+use crate::planning::{self, PlanInput, Planned};
 use crate::progress::silent;
 use crate::site::Site;
 
@@ -103,12 +103,12 @@ async fn search(site: &Arc<Site>, first: &Remediation, last: bool) -> Result<Sea
         return Ok(Search::Never(SweepEnd::FirstEnded { status: first.status }));
     }
     let header = planning::header(site, &request, &bound)?;
-    let order = Order { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
+    let input = PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
     // Only the number counts: the follow-up makes a plan of its own.
     let counting = async { while pages.recv().await.is_some() {} };
     let observer = silent();
-    let ((), planned) = tokio::join!(counting, planning::search(site, &order, sender, &observer));
+    let ((), planned) = tokio::join!(counting, planning::search(site, &input, sender, &observer));
     let is_news = match planned? {
         Planned::Plan(plan, _) => plan.counts.remediable > 0 && bound.remediates(&plan.facts, &plan.counts),
         Planned::Refused(clawback_model::StopReason::PlanFailed { detail }) => {

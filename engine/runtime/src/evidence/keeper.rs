@@ -18,7 +18,7 @@ pub(crate) fn check(site: &Site, bound: &Bound) -> Result<(), Error> {
 }
 
 /// The guards with the site's word where the playbook gives none, so that the plan's event says it for good.
-pub(crate) fn settled(site: &Site, guards: &Guards) -> Guards {
+pub(crate) fn resolve_guards(site: &Site, guards: &Guards) -> Guards {
     let always = site.evidence.as_ref().is_some_and(|evidence| evidence.always);
     Guards { keep_evidence: Some(guards.keep_evidence.unwrap_or(always)).filter(|keep| *keep), ..guards.clone() }
 }
@@ -30,7 +30,7 @@ pub(crate) struct Keeper {
 }
 
 /// A target that must not be deleted, and the outcome that it has instead.
-pub(crate) struct Spared {
+pub(crate) struct Skipped {
     pub(crate) seq: u32,
     pub(crate) kind: OutcomeKind,
     pub(crate) reason: Reason,
@@ -51,14 +51,14 @@ pub(crate) async fn keep(
     mailbox: &str,
     targets: &mut Vec<&Target>,
     aims: &mut Vec<ActionTarget>,
-) -> Result<Vec<Spared>, CallError> {
+) -> Result<Vec<Skipped>, CallError> {
     let Some(keeper) = keeper else { return Ok(Vec::new()) };
-    let mut spared = Vec::new();
+    let mut skipped = Vec::new();
     let mut kept = Vec::with_capacity(targets.len());
     for target in targets.iter() {
         match keeper.one(store, mailbox, target).await? {
             Ok(one) => kept.push(one),
-            Err(outcome) => spared.push(outcome),
+            Err(outcome) => skipped.push(outcome),
         }
     }
     if let Err(error) = keeper.site.history.record_evidence(&keeper.id, &kept).await {
@@ -66,12 +66,12 @@ pub(crate) async fn keep(
         return Err(CallError::Transient { store: Arc::clone(store.name()), detail });
     }
     let is_kept: Vec<bool> =
-        targets.iter().map(|target| spared.iter().all(|outcome| outcome.seq != target.seq)).collect();
+        targets.iter().map(|target| skipped.iter().all(|outcome| outcome.seq != target.seq)).collect();
     let mut of_target = is_kept.iter();
     targets.retain(|_| of_target.next() == Some(&true));
     let mut of_aim = is_kept.iter();
     aims.retain(|_| of_aim.next() == Some(&true));
-    Ok(spared)
+    Ok(skipped)
 }
 
 impl Keeper {
@@ -80,16 +80,16 @@ impl Keeper {
         store: &dyn MailStore,
         mailbox: &str,
         target: &Target,
-    ) -> Result<Result<Kept, Spared>, CallError> {
-        let spared = |kind, reason, detail| Ok(Err(Spared { seq: target.seq, kind, reason, detail }));
-        let not_kept = |detail: String| spared(OutcomeKind::Failed, Reason::EvidenceNotKept, Some(detail));
+    ) -> Result<Result<Kept, Skipped>, CallError> {
+        let skipped = |kind, reason, detail| Ok(Err(Skipped { seq: target.seq, kind, reason, detail }));
+        let not_kept = |detail: String| skipped(OutcomeKind::Failed, Reason::EvidenceNotKept, Some(detail));
         let raw = match store.fetch_raw(mailbox, &target.reference, LARGEST + 1).await {
             Ok(raw) => raw,
             Err(error) if error.is_passing() => return Err(error),
             // It may be gone: then there is nothing to keep, and nothing to delete.
             Err(error) => match store.locate(mailbox, std::slice::from_ref(&target.reference)).await {
                 Ok(located) if located.iter().all(|one| one.sightings.is_empty()) => {
-                    return spared(OutcomeKind::NotFound, Reason::Gone, None);
+                    return skipped(OutcomeKind::NotFound, Reason::Gone, None);
                 }
                 Err(error) if error.is_passing() => return Err(error),
                 _ => return not_kept(error.to_string()),

@@ -9,7 +9,7 @@ use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query,
 use clawback_store::Store;
 use tokio::sync::Notify;
 
-use super::crowd::Crowd;
+use super::call_limiter::CallLimiter;
 use super::state::{Gate, Source, State};
 use crate::stop::Stop;
 
@@ -33,7 +33,7 @@ impl Gated {
     ) -> Self {
         let capabilities = store.capabilities().clone();
         let state = State {
-            crowd: Crowd::new(capabilities.calls, capabilities.calls_per_second.is_some()),
+            limiter: CallLimiter::new(capabilities.calls, capabilities.calls_per_second.is_some()),
             waiting: 0,
             kept: false,
             filling: false,
@@ -59,7 +59,7 @@ impl Gated {
 
     /// Calls that this node may make at once; not known before the first.
     pub(crate) fn seats(&self) -> Option<u32> {
-        Some(self.gate.state().crowd.seats()).filter(|seats| *seats > 0)
+        Some(self.gate.state().limiter.seats()).filter(|seats| *seats > 0)
     }
 
     async fn call<T>(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clawback_store::StoreError;
 use tokio::time::{Instant, timeout};
 
-use super::crowd::Crowd;
+use super::call_limiter::CallLimiter;
 use super::state::{Gate, Source};
 use crate::node;
 
@@ -31,7 +31,7 @@ impl Drop for Kept {
     fn drop(&mut self) {
         let Some(gate) = self.0.upgrade() else { return };
         let mut state = gate.state();
-        state.crowd.seat(0);
+        state.limiter.seat(0);
         state.kept = false;
         drop(state);
         // Whoever came meanwhile begins anew.
@@ -70,15 +70,15 @@ pub(super) fn fill(gate: &Arc<Gate>) {
 }
 
 /// Whether the next tokens are to be fetched before the last are used up.
-pub(super) fn is_early(gate: &Gate, crowd: &Crowd) -> bool {
+pub(super) fn is_early(gate: &Gate, limiter: &CallLimiter) -> bool {
     let rate = gate.capabilities.calls_per_second.unwrap_or_default();
-    rate >= FAST && crowd.tokens() <= lot(gate, rate, crowd) / 2
+    rate >= FAST && limiter.tokens() <= lot(gate, rate, limiter) / 2
 }
 
 /// Tokens fetched at once. Few, since what several nodes have taken and not used is a burst: a hundredth of a second's over
 /// all of them.
-fn lot(gate: &Gate, rate: u32, crowd: &Crowd) -> u32 {
-    let (seats, calls) = (u64::from(crowd.seats()), u64::from(gate.capabilities.calls.max(1)));
+fn lot(gate: &Gate, rate: u32, limiter: &CallLimiter) -> u32 {
+    let (seats, calls) = (u64::from(limiter.seats()), u64::from(gate.capabilities.calls.max(1)));
     u32::try_from(u64::from(rate) * seats / calls / 100).unwrap_or(u32::MAX).max(1)
 }
 
@@ -98,12 +98,12 @@ impl Filling {
         let Self(gate) = self;
         let Source { history, clock, .. } = &gate.source;
         let Some(rate) = gate.capabilities.calls_per_second else { return };
-        let lot = lot(gate, rate, &gate.state().crowd);
+        let lot = lot(gate, rate, &gate.state().limiter);
         match history.take_tokens(&gate.store, rate, lot, clock.now()).await {
             Ok(wait) => tokio::time::sleep(wait).await,
             Err(error) => return gate.failed(&error),
         }
-        gate.state().crowd.fill(lot, Instant::now());
+        gate.state().limiter.fill(lot, Instant::now());
     }
 }
 
@@ -124,7 +124,7 @@ impl Gate {
         let Source { history, clock, node, lease } = &self.source;
         let (used, held_until) = {
             let state = self.state();
-            (state.crowd.used(), state.held_until)
+            (state.limiter.used(), state.held_until)
         };
         let now = clock.now();
         if held_until > now {
@@ -133,10 +133,10 @@ impl Gate {
         let taken = history.take_seats(node, &self.store, self.capabilities.calls, used, now, now.plus(*lease)).await?;
         {
             let mut state = self.state();
-            state.crowd.seat(taken.seats);
+            state.limiter.seat(taken.seats);
             if taken.held_until > state.held_until {
                 state.held_until = taken.held_until;
-                state.crowd.hold(Instant::now() + taken.held_until.since(now));
+                state.limiter.hold(Instant::now() + taken.held_until.since(now));
             }
         }
         self.changed.notify_waiters();
@@ -145,17 +145,17 @@ impl Gate {
 
     fn is_used(&self) -> bool {
         let state = self.state();
-        state.crowd.used() > 0 || state.waiting > 0
+        state.limiter.used() > 0 || state.waiting > 0
     }
 
     /// Gives the seats back, unless somebody has come meanwhile.
     async fn leave_unused(&self) -> bool {
         {
             let mut state = self.state();
-            if state.crowd.used() > 0 || state.waiting > 0 {
+            if state.limiter.used() > 0 || state.waiting > 0 {
                 return false;
             }
-            state.crowd.seat(0);
+            state.limiter.seat(0);
         }
         let Source { history, node, .. } = &self.source;
         if let Err(error) = history.leave_seats(node, &self.store).await {

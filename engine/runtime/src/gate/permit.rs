@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clawback_connectors::CallError;
 use tokio::time::Instant;
 
-use super::crowd::Turn;
+use super::call_limiter::Turn;
 use super::keeper;
 use super::state::Gate;
 use crate::stop::Stop;
@@ -62,15 +62,15 @@ impl Gate {
             let detail = format!("its limits cannot be read: {}", state.failure);
             return Err(CallError::Transient { store: Arc::clone(&self.store), detail });
         }
-        let turn = state.crowd.begin(mailbox, now);
+        let turn = state.limiter.begin(mailbox, now);
         // Whoever leaves wakes one that waits. Where there is room for more, or this one has to wait for something of its own,
         // it wakes the next.
-        if matches!(turn, Turn::Now | Turn::At(_)) && state.crowd.has_seat() {
+        if matches!(turn, Turn::Now | Turn::At(_)) && state.limiter.has_seat() {
             self.changed.notify_one();
         }
         let keeps = !state.kept && !matches!(turn, Turn::At(_));
         state.kept |= keeps;
-        let wanted = turn == Turn::NoToken || (turn == Turn::Now && keeper::is_early(self, &state.crowd));
+        let wanted = turn == Turn::NoToken || (turn == Turn::Now && keeper::is_early(self, &state.limiter));
         let fills = wanted && !state.filling;
         state.filling |= fills;
         drop(state);
@@ -87,7 +87,7 @@ impl Gate {
     pub(super) fn learn<T>(&self, mailbox: Option<&str>, result: &Result<T, CallError>) {
         let now = Instant::now();
         let mut state = self.state();
-        if let Some(until) = state.crowd.learn(mailbox, result, now) {
+        if let Some(until) = state.limiter.learn(mailbox, result, now) {
             state.held_until = self.source.clock.now().plus(until - now);
             tracing::info!(store = %self.store, until = %state.held_until, "The store asked to be left alone.");
             drop(state);
@@ -115,7 +115,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut state = self.gate.state();
         state.waiting -= 1;
-        let has_seat = state.crowd.has_seat();
+        let has_seat = state.limiter.has_seat();
         drop(state);
         // It may have been woken for a seat that it does not take.
         if has_seat {
@@ -131,7 +131,7 @@ pub(super) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.gate.state().crowd.end();
+        self.gate.state().limiter.end();
         self.gate.changed.notify_one();
     }
 }

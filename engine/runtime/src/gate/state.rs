@@ -8,7 +8,7 @@ use clawback_model::{Clock, Timestamp};
 use clawback_store::Store;
 use tokio::sync::Notify;
 
-use super::crowd::Crowd;
+use super::call_limiter::CallLimiter;
 
 /// Where seats and tokens come from.
 pub(super) struct Source {
@@ -20,7 +20,7 @@ pub(super) struct Source {
 }
 
 pub(super) struct State {
-    pub(super) crowd: Crowd,
+    pub(super) limiter: CallLimiter,
     /// Futures that wait for a permit.
     pub(super) waiting: u32,
     /// Whether a task keeps seats, and whether one fetches tokens.

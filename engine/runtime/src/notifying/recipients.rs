@@ -9,7 +9,7 @@ use crate::intake::bind;
 use crate::site::Site;
 
 /// Who is told of a new status: whoever wants to know of each, whoever the playbook names, and, of what waits, the approvers.
-pub(crate) fn whom(site: &Arc<Site>, remediation: &Remediation) -> Vec<String> {
+pub(crate) fn recipients(site: &Arc<Site>, remediation: &Remediation) -> Vec<String> {
     let every = site.notifiers.iter().filter(|(_, one)| one.wants_every_change()).map(|(name, _)| name.clone());
     let mut names: BTreeSet<String> = every.chain(of_playbook(site, remediation)).collect();
     if remediation.status == Status::PendingApproval {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use clawback_model::{Condition, DoneWith, LocationKind, Message, Predicate, Request, SelectionMode, UnseenKind};
 use futures::StreamExt as _;
 
-use super::draft::Draft;
+use super::builder::PlanBuilder;
 use super::header::stores_of;
+use super::input::{Hit, PlanInput};
 use super::mailboxes::{Listed, mailboxes};
-use super::order::{Hit, Order};
 use crate::error::Error;
 use crate::patience::with_retries;
 use crate::site::Site;
@@ -16,14 +16,14 @@ use crate::site::Site;
 /// Adds the copies in the sent items of senders who have a mailbox here.
 pub(super) async fn senders_copies(
     site: &Arc<Site>,
-    order: &Order<'_>,
+    input: &PlanInput<'_>,
     done_with: &DoneWith,
-    plan: &mut Draft<'_>,
+    plan: &mut PlanBuilder<'_>,
 ) -> Result<(), Error> {
     let Some(senders) = plan.senders.take() else { return Ok(()) };
-    for store in stores_of(site, &order.bound)? {
+    for store in stores_of(site, &input.bound)? {
         let mut listed =
-            mailboxes(site, Arc::clone(&store), &Request { mode: SelectionMode::Query, ..order.request.clone() });
+            mailboxes(site, Arc::clone(&store), &Request { mode: SelectionMode::Query, ..input.request.clone() });
         while let Some(mailbox) = listed.next().await {
             let mailbox = match mailbox {
                 Ok(Listed::Mailbox(mailbox)) => mailbox,

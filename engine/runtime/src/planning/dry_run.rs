@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use super::approval::approval_for;
 use super::header::header;
+use super::input::{PlanInput, Planned};
 use super::left_out;
-use super::order::{Order, Planned};
 use super::search::search;
 use crate::error::Error;
 use crate::hold;
@@ -55,7 +55,7 @@ pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer
     hold::refuse_if_halted(site).await?;
     let bound = Arc::new(bind(site, &request)?);
     let header = header(site, &request, &bound)?;
-    let order = Order { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
+    let input = PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(2);
     let mut shown = Vec::new();
     let (mut by_location, mut by_hour) = (BTreeMap::new(), BTreeMap::new());
@@ -75,8 +75,8 @@ pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer
             shown.extend(page.into_iter().take(room));
         }
     };
-    let ((), planned) = tokio::join!(looking, search(site, &order, sender, observer));
-    let left_out = if matches!(planned, Ok(Planned::Plan(..))) { left_out::count(site, &order).await } else { None };
+    let ((), planned) = tokio::join!(looking, search(site, &input, sender, observer));
+    let left_out = if matches!(planned, Ok(Planned::Plan(..))) { left_out::count(site, &input).await } else { None };
     let (plan, approval) = match planned? {
         Planned::Plan(plan, _) => {
             let decided = approval_for(site, &request, &bound, &plan).await?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use clawback_model::{Origin, OutcomeKind, Reason, RemediationId, StopWhen, Target};
 use tokio::sync::mpsc;
 
-use super::draft::Draft;
-use super::order::{Order, Planned};
+use super::builder::PlanBuilder;
+use super::input::{PlanInput, Planned};
 use crate::error::Error;
 use crate::site::Site;
 
@@ -59,11 +59,11 @@ async fn stream(
 /// The plan of an undo or a retry: targets given, nothing searched.
 pub(crate) async fn given(
     site: &Arc<Site>,
-    order: &Order<'_>,
+    input: &PlanInput<'_>,
     mut targets: mpsc::Receiver<Vec<Target>>,
     pages: mpsc::Sender<Vec<Target>>,
 ) -> Result<Planned, Error> {
-    let mut plan = Draft::new(site, order, pages);
+    let mut plan = PlanBuilder::new(site, input, pages);
     while let Some(page) = targets.recv().await {
         for target in page {
             let seq = plan.next_seq();

@@ -22,7 +22,7 @@ pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<Pl
     let terms = Terms {
         grants,
         lists: site.library.lists.digests(),
-        guards: evidence::settled(site, bound.guards()),
+        guards: evidence::resolve_guards(site, bound.guards()),
         throttles: site.throttles,
         approval: bound.approval_rule().cloned(),
         sweep: bound.sweep().cloned(),

@@ -10,26 +10,26 @@ use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
 
 use super::header::stores_of;
+use super::input::PlanInput;
 use super::mailboxes::{Listed, mailboxes};
-use super::order::Order;
 use crate::error::Error;
 use crate::site::Site;
 
 /// Kinds of location that are searched only where they are named.
 const HIDDEN: [LocationKind; 2] = [LocationKind::RecoverableItems, LocationKind::Quarantine];
 /// Longest time that the count may take: it is a hint, and the dry run waits for it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Counted = BTreeMap<LocationKind, u64>;
 
 /// Counts them. None where nothing is left out, or where it cannot be said soon.
-pub(crate) async fn count(site: &Arc<Site>, order: &Order<'_>) -> Option<Counted> {
-    let query = order.bound.query();
-    if order.request.mode == SelectionMode::Handpicked || !query.locations.is_empty() || !query.folders.is_empty() {
+pub(crate) async fn count(site: &Arc<Site>, input: &PlanInput<'_>) -> Option<Counted> {
+    let query = input.bound.query();
+    if input.request.mode == SelectionMode::Handpicked || !query.locations.is_empty() || !query.folders.is_empty() {
         return None;
     }
     let query = Arc::new(Query { locations: HIDDEN.to_vec(), ..query });
-    match tokio::time::timeout(PATIENCE, of_site(site, order, &query)).await {
+    match tokio::time::timeout(COUNT_TIMEOUT, of_site(site, input, &query)).await {
         Ok(Ok(counted)) => Some(counted),
         Ok(Err(error)) => {
             tracing::debug!(%error, "What the search leaves out was not counted.");
@@ -39,13 +39,13 @@ pub(crate) async fn count(site: &Arc<Site>, order: &Order<'_>) -> Option<Counted
     }
 }
 
-async fn of_site(site: &Arc<Site>, order: &Order<'_>, query: &Arc<Query>) -> Result<Counted, Error> {
+async fn of_site(site: &Arc<Site>, input: &PlanInput<'_>, query: &Arc<Query>) -> Result<Counted, Error> {
     let mut counted = Counted::new();
-    for store in stores_of(site, &order.bound)? {
+    for store in stores_of(site, &input.bound)? {
         let calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
-        let mut listed = mailboxes(site, Arc::clone(&store), order.request)
+        let mut listed = mailboxes(site, Arc::clone(&store), input.request)
             .map(|mailbox| {
-                let (store, query, bound) = (Arc::clone(&store), Arc::clone(query), Arc::clone(&order.bound));
+                let (store, query, bound) = (Arc::clone(&store), Arc::clone(query), Arc::clone(&input.bound));
                 let page = site.tuning.page;
                 async move {
                     match mailbox? {

@@ -8,7 +8,7 @@ use clawback_connectors::{CallError, MailStore};
 use clawback_model::{DoneWith, Message, Picked, PlanFacts, Query, SelectionMode, StopReason, UnseenKind};
 use clawback_playbooks::{Bound, Judgement};
 
-use super::order::{Hit, Order};
+use super::input::{Hit, PlanInput};
 use crate::patience::with_retries;
 use crate::site::Site;
 
@@ -28,13 +28,13 @@ pub(super) struct Search {
 }
 
 impl Search {
-    pub(super) fn of(order: &Order<'_>, most: u64, done_with: DoneWith) -> Self {
-        let request = order.request;
-        let mut query = order.bound.query();
+    pub(super) fn of(input: &PlanInput<'_>, most: u64, done_with: DoneWith) -> Self {
+        let request = input.request;
+        let mut query = input.bound.query();
         if request.mode == SelectionMode::Handpicked {
             query.message_id = message_ids(&request.picked);
         }
-        let bound = Arc::clone(&order.bound);
+        let bound = Arc::clone(&input.bound);
         let picked = request.picked.clone();
         Self { query, bound, picked, mode: request.mode, most, done_with, excluded: AtomicU64::new(0) }
     }

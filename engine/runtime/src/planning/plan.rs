@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::approval::{Decided, approval_for};
 use super::given;
 use super::header::{header, texts};
-use super::order::{Order, Planned};
+use super::input::{PlanInput, Planned};
 use super::search::search;
 use crate::automation::{AUTOMATION, record};
 use crate::control::Control;
@@ -61,7 +61,7 @@ async fn fill(
     let bound = Arc::new(bind(site, request)?);
     let header = header(site, request, &bound)?;
     site.history.keep_texts(&remediation.id, lease, &texts(site, &bound)).await?;
-    let order = Order { request, bound: Arc::clone(&bound), header: &header, outage_pauses };
+    let input = PlanInput { request, bound: Arc::clone(&bound), header: &header, outage_pauses };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
     // Owns the receiving end: when writing fails, the search must not wait for room for ever.
     let writing = async move {
@@ -72,12 +72,12 @@ async fn fill(
     };
     let searching = async {
         if request.origin.is_searched() {
-            return search(site, &order, sender, observer).await;
+            return search(site, &input, sender, observer).await;
         }
         let (given, receiver) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
         let ((), planned) = tokio::try_join!(
             given::targets(site, &request.origin, given),
-            given::given(site, &order, receiver, sender)
+            given::given(site, &input, receiver, sender)
         )?;
         Ok(planned)
     };
@@ -92,8 +92,14 @@ async fn fill(
     }
     let Decided { rule: approval, by: decided_by, under } = approval_for(site, request, &bound, &plan).await?;
     let verify = bound.verifies(&plan.facts, &plan.counts);
-    let event =
-        Event::Planned { plan, guards: evidence::settled(site, bound.guards()), verify, approval, decided_by, under };
+    let event = Event::Planned {
+        plan,
+        guards: evidence::resolve_guards(site, bound.guards()),
+        verify,
+        approval,
+        decided_by,
+        under,
+    };
     let (history, now) = (&site.history, site.now());
     Ok(history.freeze_plan(&remediation.id, lease, (&header, parts.as_ref()), AUTOMATION, &event, now).await?)
 }

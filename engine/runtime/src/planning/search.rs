@@ -10,13 +10,13 @@ use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
 
+use super::builder::PlanBuilder;
 use super::copies::senders_copies;
-use super::draft::Draft;
 use super::family;
 use super::header::stores_of;
+use super::input::{PlanInput, Planned};
 use super::mailbox::{Search, search_mailbox};
 use super::mailboxes::{Listed, mailboxes};
-use super::order::{Order, Planned};
 use crate::error::Error;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
@@ -25,47 +25,47 @@ use crate::task;
 /// Searches, and sends pages of targets to `pages` as they come.
 pub(crate) async fn search(
     site: &Arc<Site>,
-    order: &Order<'_>,
+    input: &PlanInput<'_>,
     pages: mpsc::Sender<Vec<Target>>,
     observer: &Observer,
 ) -> Result<Planned, Error> {
-    let mut plan = Draft::new(site, order, pages);
-    let done_with = family::done_with(site, &order.request.origin).await?;
-    let search = Arc::new(Search::of(order, site.limits.messages(order.request.mode), done_with));
-    let stores = if order.bound.searches() { stores_of(site, &order.bound)? } else { Vec::new() };
-    if stores.is_empty() && order.bound.searches() {
+    let mut plan = PlanBuilder::new(site, input, pages);
+    let done_with = family::done_with(site, &input.request.origin).await?;
+    let search = Arc::new(Search::of(input, site.limits.messages(input.request.mode), done_with));
+    let stores = if input.bound.searches() { stores_of(site, &input.bound)? } else { Vec::new() };
+    if stores.is_empty() && input.bound.searches() {
         let detail = "no store is configured; name one under [stores.NAME] in clawback.toml".to_owned();
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
-    let mut round = Round { site, order, search: &search, observer, asked: 0, named: BTreeSet::new() };
+    let mut round = Round { site, input, search: &search, observer, asked: 0, named: BTreeSet::new() };
     for store in &stores {
         if let Some(refused) = round.store(store, &mut plan).await? {
             return Ok(refused);
         }
     }
     let named = round.named;
-    if order.request.delete_senders_copy {
-        senders_copies(site, order, &search.done_with, &mut plan).await?;
-        if let Some(reason) = plan.over_limit(site, order.request, search.excluded()) {
+    if input.request.delete_senders_copy {
+        senders_copies(site, input, &search.done_with, &mut plan).await?;
+        if let Some(reason) = plan.over_limit(site, input.request, search.excluded()) {
             return Ok(Planned::Refused(reason));
         }
     }
     search.note_unnamed(&named, &mut plan.facts);
-    let no_pick_found = order.request.mode == SelectionMode::Handpicked && named.is_empty();
-    if order.bound.searches() && (plan.facts.searched == Some(0) || no_pick_found) {
+    let no_pick_found = input.request.mode == SelectionMode::Handpicked && named.is_empty();
+    if input.bound.searches() && (plan.facts.searched == Some(0) || no_pick_found) {
         let first = plan.facts.not_looked_at().into_iter().next();
         let detail = first.unwrap_or_else(|| "no store has any mailbox".to_owned());
         let what = if no_pick_found { "no picked message was found" } else { "nothing was searched" };
         return Ok(Planned::Refused(StopReason::PlanFailed { detail: format!("{what}: {detail}") }));
     }
-    let rules = order.bound.guards().stop_when.clone();
+    let rules = input.bound.guards().stop_when.clone();
     plan.finish(&rules, Some(&site.throttles)).await
 }
 
 /// The search of one store after the other.
 struct Round<'a> {
     site: &'a Arc<Site>,
-    order: &'a Order<'a>,
+    input: &'a PlanInput<'a>,
     search: &'a Arc<Search>,
     observer: &'a Observer,
     /// Mailboxes that were asked for, searched or not.
@@ -76,15 +76,19 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// Searches every mailbox of a store. Those whose store does not answer are asked again in the end.
-    async fn store(&mut self, store: &Arc<dyn MailStore>, plan: &mut Draft<'_>) -> Result<Option<Planned>, Error> {
+    async fn store(
+        &mut self,
+        store: &Arc<dyn MailStore>,
+        plan: &mut PlanBuilder<'_>,
+    ) -> Result<Option<Planned>, Error> {
         let before = self.asked;
         let mut silent = Vec::new();
-        let listed = mailboxes(self.site, Arc::clone(store), self.order.request);
+        let listed = mailboxes(self.site, Arc::clone(store), self.input.request);
         let refused = self.mailboxes(store, listed, plan, &mut silent).await?;
         if refused.is_some() {
             return Ok(refused);
         }
-        for pause in 1..=self.order.outage_pauses {
+        for pause in 1..=self.input.outage_pauses {
             if silent.is_empty() {
                 break;
             }
@@ -99,7 +103,7 @@ impl Round<'_> {
         for (mailbox, error) in silent {
             plan.facts.unsearched(&mailbox, error.to_string());
         }
-        let is_whole = self.order.request.mode != SelectionMode::Handpicked;
+        let is_whole = self.input.request.mode != SelectionMode::Handpicked;
         if is_whole && self.asked == before && !plan.facts.unseen.iter().any(|known| known.kind == UnseenKind::Store) {
             let why = "it lists no mailbox".to_owned();
             plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), why);
@@ -111,7 +115,7 @@ impl Round<'_> {
         &mut self,
         store: &Arc<dyn MailStore>,
         listed: stream::BoxStream<'_, Result<Listed, CallError>>,
-        plan: &mut Draft<'_>,
+        plan: &mut PlanBuilder<'_>,
         silent: &mut Vec<(Arc<str>, CallError)>,
     ) -> Result<Option<Planned>, Error> {
         let most_calls = usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1);
@@ -162,7 +166,7 @@ impl Round<'_> {
                 Err(error) => plan.facts.unsearched(&mailbox, error.to_string()),
             }
             (self.observer)(Seen::Searching { mailboxes: self.asked, found: plan.submitted() });
-            if let Some(reason) = plan.over_limit(self.site, self.order.request, self.search.excluded()) {
+            if let Some(reason) = plan.over_limit(self.site, self.input.request, self.search.excluded()) {
                 return Ok(Some(Planned::Refused(reason)));
             }
         }

@@ -17,7 +17,7 @@ const PAGES: u32 = 4;
 /// Remediations of a page.
 const PAGE: u32 = 50;
 /// Longest time that two texts are compared; what comes out then is right, and longer than it could be.
-const PATIENCE: Duration = Duration::from_millis(200);
+const DIFF_TIMEOUT: Duration = Duration::from_millis(200);
 /// Unchanged lines around a change.
 const AROUND: usize = 3;
 /// Bytes of a difference that are shown.
@@ -172,7 +172,7 @@ fn difference(then: &str, now: &str) -> Option<String> {
     if then == now {
         return None;
     }
-    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(then, now);
+    let diff = TextDiff::configure().timeout(DIFF_TIMEOUT).diff_lines(then, now);
     let mut shown = diff.unified_diff().context_radius(AROUND).to_string();
     if shown.len() > LONGEST {
         let end = shown[..shown.floor_char_boundary(LONGEST)].rfind('\n').map_or(0, |end| end + 1);

@@ -6,7 +6,7 @@ use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{Action, Former, Located, Location, LocationKind, Receipt, Sighting, Target};
 
 /// Receipts of the targets that turn out to be done, by number; their aims are taken out of `aims`.
-pub(crate) async fn settle(
+pub(crate) async fn reconcile(
     store: &dyn MailStore,
     mailbox: &str,
     action: Action,

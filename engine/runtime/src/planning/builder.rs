@@ -10,7 +10,7 @@ use clawback_model::{
 };
 use tokio::sync::mpsc;
 
-use super::order::{Hit, Order, Planned};
+use super::input::{Hit, PlanInput, Planned};
 use crate::error::Error;
 use crate::site::Site;
 
@@ -23,7 +23,7 @@ const LONGEST_SUBJECT: usize = 2_000;
 pub(crate) type Senders = BTreeMap<String, BTreeSet<(String, String)>>;
 
 /// A plan in the making.
-pub(crate) struct Draft<'a> {
+pub(crate) struct PlanBuilder<'a> {
     site: &'a Site,
     action: Action,
     hasher: PlanHasher,
@@ -38,19 +38,19 @@ pub(crate) struct Draft<'a> {
     pub(crate) senders: Option<Senders>,
 }
 
-impl<'a> Draft<'a> {
-    pub(crate) fn new(site: &'a Site, order: &Order<'_>, pages: mpsc::Sender<Vec<Target>>) -> Self {
+impl<'a> PlanBuilder<'a> {
+    pub(crate) fn new(site: &'a Site, input: &PlanInput<'_>, pages: mpsc::Sender<Vec<Target>>) -> Self {
         Self {
             site,
-            action: order.request.action,
-            hasher: PlanHasher::new(order.header),
+            action: input.request.action,
+            hasher: PlanHasher::new(input.header),
             counts: Counts::default(),
             facts: PlanFacts { searched: Some(0), ..PlanFacts::default() },
             next_seq: 0,
             page: Vec::with_capacity(PAGE_OF_TARGETS),
             pages,
             current: None,
-            senders: order.request.delete_senders_copy.then(BTreeMap::new),
+            senders: input.request.delete_senders_copy.then(BTreeMap::new),
         }
     }
 

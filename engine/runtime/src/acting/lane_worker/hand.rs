@@ -1,4 +1,4 @@
-//! The lanes that a crew has in hand, by store.
+//! The lanes that a lane worker has in hand, by store.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

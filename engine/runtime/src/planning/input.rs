@@ -15,7 +15,7 @@ pub(crate) enum Planned {
 }
 
 /// What a plan is made for.
-pub(crate) struct Order<'a> {
+pub(crate) struct PlanInput<'a> {
     pub(crate) request: &'a Request,
     pub(crate) bound: Arc<Bound>,
     pub(crate) header: &'a PlanHeader,

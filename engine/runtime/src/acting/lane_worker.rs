@@ -1,5 +1,5 @@
 //! The lanes that one node works on: it claims them, many at a time, while there is room, has each worked through, and hands
-//! back what it may not finish. A crew is known by a name of its own; when it ends, or falls silent for longer than a lease,
+//! back what it may not finish. A lane worker is known by a name of its own; when it ends, or falls silent for longer than a lease,
 //! its lanes are others'.
 
 mod hand;
@@ -17,7 +17,7 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tracing::Instrument as _;
 
-use super::act::{Bench, Report, work};
+use super::act::{BatchContext, Report, work};
 use super::recorder::record;
 use crate::error::Error;
 use crate::gate::Gated;
@@ -37,8 +37,8 @@ const BUSY: Duration = Duration::from_millis(25);
 /// And how often when there were none for a while.
 const IDLE: Duration = Duration::from_secs(1);
 /// Claims in a row that may fail because the database cannot be reached.
-const PATIENCE: u32 = 5;
-/// For how long a silent crew is remembered.
+const MAX_CLAIM_FAILURES: u32 = 5;
+/// For how long a silent lane worker is remembered.
 const REMEMBERED: Duration = Duration::from_hours(24);
 /// That while.
 const MOMENT: Duration = Duration::from_secs(3);
@@ -72,18 +72,18 @@ struct Going {
     proven: Arc<PlanProof>,
 }
 
-/// The lanes of one node. Dropped, they are left as they are; [`Crew::leave`] hands them back.
-pub(crate) struct Crew {
+/// The lanes of one node. Dropped, they are left as they are; [`LaneWorker::leave`] hands them back.
+pub(crate) struct LaneWorker {
     inner: Arc<Inner>,
     alive: AbortHandle,
     work: tokio::sync::Mutex<JoinHandle<()>>,
     working: AbortHandle,
 }
 
-impl Crew {
+impl LaneWorker {
     /// Begins to claim lanes: of all open batches, or of `only` one remediation.
     pub(crate) async fn start(site: Arc<Site>, observer: Observer, only: Option<RemediationId>) -> Result<Self, Error> {
-        // A crew that ended badly may have left lanes under its name: each has its own.
+        // A lane worker that ended badly may have left lanes under its name: each has its own.
         static CREWS: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}.{}", site.node, CREWS.fetch_add(1, Ordering::Relaxed));
         let until = site.now().plus(site.tuning.lease);
@@ -132,8 +132,8 @@ impl Crew {
     /// Why it can record nothing more, if so.
     pub(crate) fn failure(&self) -> Option<Error> {
         let failure = locked(&self.inner.failure).clone();
-        let ended = || self.working.is_finished().then_some(Error::CrewEnded);
-        failure.map(Error::Crew).or_else(ended)
+        let ended = || self.working.is_finished().then_some(Error::LaneWorkerEnded);
+        failure.map(Error::LaneWorker).or_else(ended)
     }
 
     /// Ends every lane after its call, records what was done, and hands back the rest.
@@ -151,7 +151,7 @@ impl Crew {
     }
 }
 
-impl Drop for Crew {
+impl Drop for LaneWorker {
     fn drop(&mut self) {
         self.inner.over.raise();
         self.inner.wake.notify_one();
@@ -245,7 +245,7 @@ impl Inner {
                 Ok(false) => {}
                 Err(error) => {
                     trouble += 1;
-                    if trouble == PATIENCE || !matches!(error, Error::History(StoreError::Unavailable(_))) {
+                    if trouble == MAX_CLAIM_FAILURES || !matches!(error, Error::History(StoreError::Unavailable(_))) {
                         self.fail(error);
                         break;
                     }
@@ -333,7 +333,7 @@ impl Inner {
         let Claimed { batch, lanes, .. } = claimed;
         let remediation = &proven.remediation;
         let store = Arc::new(store.until(&stop));
-        let bench = Arc::new(Bench {
+        let context = Arc::new(BatchContext {
             site: Arc::clone(&self.site),
             action: remediation.request.action,
             keeper: evidence::keeper(&self.site, remediation),
@@ -357,7 +357,7 @@ impl Inner {
         }
         for mut lane in lanes {
             lane.in_doubt |= retried;
-            tasks.spawn(work(Arc::clone(&bench), Arc::clone(&store), lane).instrument(span.clone()));
+            tasks.spawn(work(Arc::clone(&context), Arc::clone(&store), lane).instrument(span.clone()));
         }
         Ok(())
     }
@@ -454,7 +454,7 @@ pub(crate) async fn reap(site: &Site, me: Option<&str>) -> Result<(), StoreError
     Ok(())
 }
 
-/// A panic in a lane is a panic of the crew: its targets have no outcome.
+/// A panic in a lane is a panic of the lane worker: its targets have no outcome.
 fn over(lane: Result<(), tokio::task::JoinError>) {
     if let Err(error) = lane
         && error.is_panic()

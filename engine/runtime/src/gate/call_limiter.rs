@@ -51,7 +51,7 @@ struct Trouble {
 
 /// The state of one store's gate on one node.
 #[derive(Debug)]
-pub(super) struct Crowd {
+pub(super) struct CallLimiter {
     /// Calls that the store allows at once, over all nodes.
     total: u32,
     rated: bool,
@@ -68,7 +68,7 @@ pub(super) struct Crowd {
     filled_at: Option<Instant>,
 }
 
-impl Crowd {
+impl CallLimiter {
     /// Nobody calls yet. A call needs a token where the store has a rate.
     pub(super) fn new(total: u32, rated: bool) -> Self {
         Self {
@@ -225,18 +225,18 @@ mod tests {
         Err(CallError::Transient { store: "s".into(), detail: "time-out".into() })
     }
 
-    fn seated(total: u32) -> (Crowd, Instant) {
-        let mut crowd = Crowd::new(total, false);
-        crowd.seat(total);
-        (crowd, Instant::now())
+    fn seated(total: u32) -> (CallLimiter, Instant) {
+        let mut limiter = CallLimiter::new(total, false);
+        limiter.seat(total);
+        (limiter, Instant::now())
     }
 
-    fn at_once(crowd: &mut Crowd, now: Instant) -> u32 {
+    fn at_once(limiter: &mut CallLimiter, now: Instant) -> u32 {
         let mut begun = 0;
-        while crowd.begin(None, now) == Turn::Now {
+        while limiter.begin(None, now) == Turn::Now {
             begun += 1;
         }
-        (0..begun).for_each(|_| crowd.end());
+        (0..begun).for_each(|_| limiter.end());
         begun
     }
 
@@ -246,90 +246,94 @@ mod tests {
 
     #[test]
     fn a_store_that_throttles_is_held_as_long_as_it_asked_for() {
-        let (mut crowd, now) = seated(8);
-        assert_eq!(crowd.learn(ANN, &throttled(30), now), None);
-        assert_eq!(crowd.learn(BEN, &throttled(20), now), Some(now + seconds(30)), "the longer of the two");
-        assert_eq!(crowd.begin(Some("third@corp.example"), now + seconds(29)), Turn::At(now + seconds(30)));
-        assert_eq!(crowd.begin(Some("third@corp.example"), now + seconds(30)), Turn::Now);
-        crowd.end();
-        assert_eq!(at_once(&mut crowd, now + seconds(60)), 4, "and called by half as many, however long nobody called");
+        let (mut limiter, now) = seated(8);
+        assert_eq!(limiter.learn(ANN, &throttled(30), now), None);
+        assert_eq!(limiter.learn(BEN, &throttled(20), now), Some(now + seconds(30)), "the longer of the two");
+        assert_eq!(limiter.begin(Some("third@corp.example"), now + seconds(29)), Turn::At(now + seconds(30)));
+        assert_eq!(limiter.begin(Some("third@corp.example"), now + seconds(30)), Turn::Now);
+        limiter.end();
+        assert_eq!(
+            at_once(&mut limiter, now + seconds(60)),
+            4,
+            "and called by half as many, however long nobody called"
+        );
     }
 
     #[test]
     fn a_mailbox_that_throttles_holds_itself_alone() {
-        let (mut crowd, now) = seated(8);
+        let (mut limiter, now) = seated(8);
         for _ in 0..5 {
-            assert_eq!(crowd.learn(ANN, &throttled(30), now), None);
+            assert_eq!(limiter.learn(ANN, &throttled(30), now), None);
         }
-        assert_eq!(crowd.begin(ANN, now), Turn::At(now + seconds(30)));
-        assert_eq!(at_once(&mut crowd, now), 8);
+        assert_eq!(limiter.begin(ANN, now), Turn::At(now + seconds(30)));
+        assert_eq!(at_once(&mut limiter, now), 8);
         // Long after, another mailbox: that is not the same trouble.
-        assert_eq!(crowd.learn(BEN, &throttled(1), now + seconds(31)), None);
-        assert_eq!(at_once(&mut crowd, now + seconds(31)), 8);
+        assert_eq!(limiter.learn(BEN, &throttled(1), now + seconds(31)), None);
+        assert_eq!(at_once(&mut limiter, now + seconds(31)), 8);
     }
 
     #[test]
     fn two_mailboxes_that_throttle_while_a_round_of_others_goes_well_hold_themselves() {
-        let (mut crowd, now) = seated(8);
-        crowd.learn(ANN, &throttled(30), now);
-        (0..8).for_each(|_| assert_eq!(crowd.learn(Some("other@corp.example"), &Ok(()), now), None));
-        assert_eq!(crowd.learn(BEN, &throttled(30), now), None);
-        assert_eq!(at_once(&mut crowd, now), 8);
-        assert_eq!(crowd.begin(BEN, now), Turn::At(now + seconds(30)));
+        let (mut limiter, now) = seated(8);
+        limiter.learn(ANN, &throttled(30), now);
+        (0..8).for_each(|_| assert_eq!(limiter.learn(Some("other@corp.example"), &Ok(()), now), None));
+        assert_eq!(limiter.learn(BEN, &throttled(30), now), None);
+        assert_eq!(at_once(&mut limiter, now), 8);
+        assert_eq!(limiter.begin(BEN, now), Turn::At(now + seconds(30)));
     }
 
     #[test]
     fn a_throttle_without_a_mailbox_is_the_stores() {
-        let (mut crowd, now) = seated(8);
-        assert_eq!(crowd.learn(None, &throttled(5), now), Some(now + seconds(5)));
-        assert_eq!(at_once(&mut crowd, now + seconds(5)), 4);
+        let (mut limiter, now) = seated(8);
+        assert_eq!(limiter.learn(None, &throttled(5), now), Some(now + seconds(5)));
+        assert_eq!(at_once(&mut limiter, now + seconds(5)), 4);
     }
 
     #[test]
     fn a_store_that_does_not_answer_is_called_by_fewer_and_then_by_more() {
-        let (mut crowd, now) = seated(8);
-        crowd.learn(ANN, &silent(), now);
-        assert_eq!(at_once(&mut crowd, now), 8);
-        crowd.learn(BEN, &silent(), now);
-        assert_eq!(at_once(&mut crowd, now), 4);
-        crowd.learn(ANN, &silent(), now);
-        assert_eq!(at_once(&mut crowd, now), 4, "one crowd is halved once");
-        crowd.learn(BEN, &silent(), now + CALM);
-        assert_eq!(at_once(&mut crowd, now), 2);
+        let (mut limiter, now) = seated(8);
+        limiter.learn(ANN, &silent(), now);
+        assert_eq!(at_once(&mut limiter, now), 8);
+        limiter.learn(BEN, &silent(), now);
+        assert_eq!(at_once(&mut limiter, now), 4);
+        limiter.learn(ANN, &silent(), now);
+        assert_eq!(at_once(&mut limiter, now), 4, "one limiter is halved once");
+        limiter.learn(BEN, &silent(), now + CALM);
+        assert_eq!(at_once(&mut limiter, now), 2);
         let refused: Result<(), CallError> = Err(CallError::Permanent { store: "s".into(), detail: String::new() });
-        crowd.learn(ANN, &refused, now + CALM);
-        assert_eq!(at_once(&mut crowd, now), 2);
-        crowd.learn(ANN, &Ok(()), now + CALM);
-        assert_eq!(at_once(&mut crowd, now), 3);
+        limiter.learn(ANN, &refused, now + CALM);
+        assert_eq!(at_once(&mut limiter, now), 2);
+        limiter.learn(ANN, &Ok(()), now + CALM);
+        assert_eq!(at_once(&mut limiter, now), 3);
     }
 
     #[test]
     fn a_store_is_not_believed_when_it_asks_for_years() {
-        let (mut crowd, now) = seated(8);
-        assert_eq!(crowd.learn(None, &throttled(u64::MAX / 4), now), Some(now + LONGEST));
+        let (mut limiter, now) = seated(8);
+        assert_eq!(limiter.learn(None, &throttled(u64::MAX / 4), now), Some(now + LONGEST));
     }
 
     #[test]
     fn a_rate_takes_a_token_for_each_call_and_old_tokens_are_given_up() {
-        let mut crowd = Crowd::new(4, true);
+        let mut limiter = CallLimiter::new(4, true);
         let now = Instant::now();
-        assert_eq!(crowd.begin(ANN, now), Turn::NoSeat);
-        crowd.seat(4);
-        assert_eq!(crowd.begin(ANN, now), Turn::NoToken);
-        crowd.fill(2, now);
-        assert_eq!(crowd.begin(ANN, now), Turn::Now);
-        assert_eq!(crowd.tokens(), 1);
-        assert_eq!(crowd.begin(ANN, now + seconds(1)), Turn::NoToken);
-        assert_eq!(crowd.used(), 1, "a call that did not begin takes nothing");
+        assert_eq!(limiter.begin(ANN, now), Turn::NoSeat);
+        limiter.seat(4);
+        assert_eq!(limiter.begin(ANN, now), Turn::NoToken);
+        limiter.fill(2, now);
+        assert_eq!(limiter.begin(ANN, now), Turn::Now);
+        assert_eq!(limiter.tokens(), 1);
+        assert_eq!(limiter.begin(ANN, now + seconds(1)), Turn::NoToken);
+        assert_eq!(limiter.used(), 1, "a call that did not begin takes nothing");
     }
 
     #[test]
     fn mailboxes_whose_time_has_come_are_forgotten() {
-        let (mut crowd, now) = seated(1);
+        let (mut limiter, now) = seated(1);
         for number in 0..2_000_u64 {
             let mailbox = format!("user{number}@corp.example");
-            crowd.learn(Some(&mailbox), &throttled(1), now + seconds(number * 5));
+            limiter.learn(Some(&mailbox), &throttled(1), now + seconds(number * 5));
         }
-        assert!(crowd.mailboxes.len() <= REMEMBERED);
+        assert!(limiter.mailboxes.len() <= REMEMBERED);
     }
 }
