@@ -34,7 +34,18 @@ const ROOMS: [(&str, &[&str]); 5] = [
     ("runtime", &["gate", "evidence", "intake", "notifying", "checkpoints", "planning", "acting", "clock", "worker"]),
     (
         "action-center",
-        &["error_chain", "json", "export", "problem", "center", "session", "access", "lookup", "api, pages", "router"],
+        &[
+            "error_chain",
+            "json",
+            "remediation_export",
+            "problem",
+            "center",
+            "session",
+            "access",
+            "lookup",
+            "api, pages",
+            "router",
+        ],
     ),
     ("cli", &["failure", "output", "table", "tables", "args", "config", "open", "remote", "commands"]),
 ];

@@ -59,12 +59,13 @@ mod unseen;
 #[cfg(test)]
 mod vocabulary;
 mod vote;
+mod vote_refused;
 mod words;
 
 pub use action::{Action, ActionSource, Severity};
 pub use actor::Actor;
 pub use air::{AirRecord, changes as air_changes};
-pub use approval::{Approval, ApprovalRule, Standing, VoteRefused};
+pub use approval::{Approval, ApprovalRule, Standing};
 pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length, check_picked};
 pub use budget::{Amount, Limited, Used, Windows, WithoutAVote};
 pub use chain::{Link, OutcomeHasher, fold_outcomes, link_hash};
@@ -114,6 +115,6 @@ pub use text::{ascii_where_deceptive, csv_safe, is_deceptive, visible, visible_l
 pub use throttle::{SiteLoad, Throttles};
 pub use unknown_word::UnknownWord;
 pub use unseen::{LeftOut, Unseen, UnseenKind};
-pub use vote::{Decision, Vote};
-pub use vote::{Signed, VoteSignature};
+pub use vote::{Decision, Signed, Vote, VoteSignature};
+pub use vote_refused::VoteRefused;
 pub use words::Selection;

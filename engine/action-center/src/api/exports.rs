@@ -11,10 +11,10 @@ use utoipa::IntoParams;
 use super::problems::Problems;
 use crate::body::{Params, stated, word};
 use crate::center::Center;
-use crate::export::{export as records, export_plan};
 use crate::export_format::ExportFormat;
 use crate::lookup::find;
 use crate::problem::Problem;
+use crate::remediation_export::{export as records, export_plan};
 
 /// In whose words.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout_at};
 use super::reconcile::{judged, reconcile};
 use crate::evidence::{self, Keeper};
 use crate::gate::Gated;
-use crate::patience::{Patience, locate_all};
 use crate::progress::{Observer, Seen};
+use crate::retry::{RetryPolicy, locate_all};
 use crate::site::Site;
 use crate::stop::Stop;
 
@@ -131,7 +131,7 @@ enum Rest<'lane> {
 /// Tries until every target has an outcome, or a stop is asked, or it is better to go on with halves.
 async fn act_on<'lane>(context: &BatchContext, place: Place<'_>, mut chunk: Chunk<'lane>) -> Acted<'lane> {
     let mut acted = Acted::default();
-    let mut patience = Patience::new(&context.site.tuning);
+    let mut retries = RetryPolicy::new(&context.site.tuning);
     loop {
         if context.must_stop() {
             acted.rest = Rest::Stopped;
@@ -155,7 +155,7 @@ async fn act_on<'lane>(context: &BatchContext, place: Place<'_>, mut chunk: Chun
             }
             _ => {}
         }
-        let Some(wait) = patience.wait(&error) else {
+        let Some(wait) = retries.wait(&error) else {
             if place.may_wait && matches!(error, CallError::Transient { .. }) {
                 acted.rest = Rest::StoreDown;
                 return acted;

@@ -8,8 +8,8 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use crate::error::Error;
-use crate::patience::locate_all;
 use crate::progress::{Observer, Seen};
+use crate::retry::locate_all;
 use crate::site::Site;
 use crate::task;
 

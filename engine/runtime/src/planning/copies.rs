@@ -10,7 +10,7 @@ use super::header::stores_of;
 use super::input::{Hit, PlanInput};
 use super::mailboxes::{Listed, mailboxes};
 use crate::error::Error;
-use crate::patience::with_retries;
+use crate::retry::with_retries;
 use crate::site::Site;
 
 /// Adds the copies in the sent items of senders who have a mailbox here.

@@ -9,7 +9,7 @@ use clawback_model::{DoneWith, Message, Picked, PlanFacts, Query, SelectionMode,
 use clawback_playbooks::{Bound, Judgement};
 
 use super::input::{Hit, PlanInput};
-use crate::patience::with_retries;
+use crate::retry::with_retries;
 use crate::site::Site;
 
 /// What is looked for in every mailbox.

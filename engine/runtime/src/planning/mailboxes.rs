@@ -8,7 +8,7 @@ use clawback_model::{Gap, Request, SelectionMode};
 use futures::StreamExt as _;
 use futures::stream;
 
-use crate::patience::with_retries;
+use crate::retry::with_retries;
 use crate::site::Site;
 
 /// What a store's list of mailboxes has in one place.

@@ -12,8 +12,8 @@ use super::mailboxes::{Listed, mailboxes};
 use crate::error::Error;
 use crate::hold;
 use crate::intake::bind;
-use crate::patience::with_retries;
 use crate::progress::{Observer, Seen};
+use crate::retry::with_retries;
 use crate::site::Site;
 
 /// What a search found, with everything that the playbook reads of it.

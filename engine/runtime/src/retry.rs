@@ -8,14 +8,14 @@ use clawback_model::{Located, MessageRef};
 use crate::site::{Site, Tuning};
 
 /// The tries of one call.
-pub(crate) struct Patience<'a> {
+pub(crate) struct RetryPolicy<'a> {
     tuning: &'a Tuning,
     tries: u32,
     failures: u32,
     waited: Duration,
 }
 
-impl<'a> Patience<'a> {
+impl<'a> RetryPolicy<'a> {
     pub(crate) fn new(tuning: &'a Tuning) -> Self {
         Self { tuning, tries: 0, failures: 0, waited: Duration::ZERO }
     }
@@ -46,13 +46,13 @@ pub(crate) async fn with_retries<T, F>(site: &Site, mut call: impl FnMut() -> F)
 where
     F: Future<Output = Result<T, CallError>>,
 {
-    let mut patience = Patience::new(&site.tuning);
+    let mut retries = RetryPolicy::new(&site.tuning);
     loop {
         let error = match call().await {
             Err(error) => error,
             result => return result,
         };
-        match patience.wait(&error) {
+        match retries.wait(&error) {
             Some(wait) => tokio::time::sleep(wait).await,
             None => return Err(error),
         }
@@ -91,11 +91,11 @@ mod tests {
             detail: None,
         };
         let silent = CallError::Transient { store: "s".into(), detail: String::new() };
-        let mut patience = Patience::new(&tuning);
-        assert_eq!(patience.wait(&throttled(4)), Some(Duration::from_secs(4)));
-        assert_eq!(patience.wait(&throttled(0)), Some(tuning.backoff * 2), "a store that says at once is not believed");
-        assert!(patience.wait(&silent).is_some());
-        assert_eq!(patience.wait(&silent), None);
-        assert_eq!(patience.wait(&throttled(9)), None, "no longer than the patience in all");
+        let mut retries = RetryPolicy::new(&tuning);
+        assert_eq!(retries.wait(&throttled(4)), Some(Duration::from_secs(4)));
+        assert_eq!(retries.wait(&throttled(0)), Some(tuning.backoff * 2), "a store that says at once is not believed");
+        assert!(retries.wait(&silent).is_some());
+        assert_eq!(retries.wait(&silent), None);
+        assert_eq!(retries.wait(&throttled(9)), None, "no longer than the patience in all");
     }
 }
