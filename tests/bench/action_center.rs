@@ -23,7 +23,7 @@ use clawback_model::{Clock as _, Decision, Principal, RemediationId, Role, Statu
 use clawback_runtime::{NewToken, Worker, silent};
 use clawback_store::{NewSession, Store};
 use clawback_tests::past;
-use clawback_tests::site::{SystemClock, api, person, random, site, submission};
+use clawback_tests::site::{SystemClock, api, known, person, random, site, submission};
 use clawback_tests::synthetic::{SENDER, Synthetic};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -125,7 +125,8 @@ impl Load {
         let seen = on_a_thread(move || read(address, one, alone, Pace::Looks(LOOKS))).await;
         seen.print("one reader, nothing runs", began.elapsed(), 1.0, GOALS.1);
 
-        api.decide(&person("ben", &[Role::Approver]), &planned, Decision::Approve, None, None).await.unwrap();
+        let ben = known(&api.site().history, "ben", &[Role::Approver]).await;
+        api.decide(&ben, &planned, Decision::Approve, None, None).await.unwrap();
         let worker = Worker::new(Arc::clone(api.site()), silent());
         let run = tokio::spawn(async move { worker.run(&planned).await.unwrap() });
         let seen = on_a_thread(move || read(address, cookies, pages, Pace::Until(WARM + self.lasts))).await;

@@ -21,7 +21,7 @@ use clawback_model::{
 };
 use clawback_runtime::{Worker, silent};
 use clawback_store::{Lane, LaneEnd, LaneReport, Store, Whose};
-use clawback_tests::site::{api, noon, person, site, submission};
+use clawback_tests::site::{api, known, noon, person, site, submission};
 use clawback_tests::synthetic::{SENDER, Synthetic};
 
 const MAILBOXES: u32 = 20_000;
@@ -136,7 +136,8 @@ async fn engine(history: Store, targets: u32) {
     let mut site = site(history, vec![store], &[("bench", PLAYBOOK)], noon());
     site.limits.query = 10_000_000;
     let api = api(site);
-    let (ann, ben) = (person("ann", &[Role::Analyst]), person("ben", &[Role::Approver]));
+    let ann = person("ann", &[Role::Analyst]);
+    let ben = known(&api.site().history, "ben", &[Role::Approver]).await;
     let worker = Worker::new(Arc::clone(api.site()), silent());
     let submitted = api.submit(&ann, submission("bench", &[("sender", SENDER)])).await.unwrap();
     let planned = worker.run(&submitted.id).await.unwrap();
