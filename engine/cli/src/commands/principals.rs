@@ -7,7 +7,7 @@ use clawback_action_center::json::{
     MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson,
 };
 use clawback_app::TokenOrder;
-use clawback_model::{PrincipalKind, Role};
+use clawback_model::{PrincipalKind, Role, visible};
 
 use crate::args::{Global, PrincipalsCommand};
 use crate::failure::{Exit, Failure};
@@ -193,7 +193,7 @@ fn note_pending(made: &MadeTokenJson) {
         output::note(&format!(
             "pending: {}; an administrator other than {} confirms that this is you: clawback principals confirm NAME",
             role_words(&pending.roles),
-            pending.asked_by
+            visible(&pending.asked_by)
         ));
     }
 }
