@@ -31,7 +31,7 @@ impl Api {
         found.ok_or(Error::Unauthenticated)
     }
 
-    /// Refuses whoever may not carry remediations on.
+    /// Refuses a principal who may not carry remediations on.
     pub fn may_work(&self, who: &Principal) -> Result<(), Error> {
         allow(who, Permission::Control)
     }

@@ -2,7 +2,7 @@
 
 use clawback_model::{ActionSource, Permission, Principal, Remediation, Request};
 use clawback_playbooks::Playbook;
-use clawback_runtime::{DryRun, Error, Observer, Sightings, Submission, intake, planning};
+use clawback_runtime::{DryRun, Error, Observer, Sightings, Submission, intake, planning, refuse_if_halted};
 
 use crate::api::Api;
 use crate::authorization::{allow, allow_action};
@@ -55,6 +55,7 @@ impl Api {
         observer: &Observer,
     ) -> Result<DryRun, Error> {
         allow(who, Permission::Submit)?;
+        refuse_if_halted(self.site()).await?;
         let request = intake::request(self.site(), who, submission, None)?;
         planning::dry_run(self.site(), request, sample, observer).await
     }
@@ -68,6 +69,7 @@ impl Api {
         observer: &Observer,
     ) -> Result<Sightings, Error> {
         allow(who, Permission::Submit)?;
+        refuse_if_halted(self.site()).await?;
         let request = intake::request(self.site(), who, submission, None)?;
         planning::look(self.site(), &request, most, observer).await
     }

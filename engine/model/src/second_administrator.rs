@@ -1,5 +1,5 @@
-//! Which roles wait for a second administrator, and who that is. Whoever votes or administers is known to two administrators, so that one alone makes no
-//! approver: neither by a role for somebody whom they made up, nor by a password for somebody who has the role.
+//! Which roles wait for a second administrator, and who that is. One administrator alone makes no approver: neither by a role for
+//! a person who was made up, nor by a password for a person who has the role.
 
 use crate::credential::Unowned;
 use crate::principal::{PendingRoles, Principal, PrincipalKind, Role};

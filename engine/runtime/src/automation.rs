@@ -8,9 +8,10 @@ use crate::site::Site;
 
 /// Who is written down for what nobody asked for in person.
 pub(crate) const AUTOMATION: &str = "automation";
+
 /// Who asks for what nobody asked for in person: a program that may submit and nothing else. It has no token.
 pub(crate) fn automation() -> Principal {
-    Principal::new("automation", PrincipalKind::Service, vec![Role::Analyst])
+    Principal::new(AUTOMATION, PrincipalKind::Service, vec![Role::Analyst])
 }
 
 /// Records what the holder of a lease has done.

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::site::Site;
 
 /// Refuses to begin anything while the site is halted.
-pub(crate) async fn refuse_if_halted(site: &Site) -> Result<(), Error> {
+pub async fn refuse_if_halted(site: &Site) -> Result<(), Error> {
     site.history.halted().await?.map_or(Ok(()), |halt| Err(Error::Halted(halt)))
 }
 

@@ -62,7 +62,7 @@ fn person(frame: &Frame, one: &Principal, administers: bool) -> Markup {
     } }
 }
 
-/// Roles that wait, with the button for whoever may confirm them.
+/// Roles that wait, with a button for the administrators who may confirm them.
 fn waiting(frame: &Frame, one: &Principal, pending: &PendingRoles) -> Markup {
     let may = frame.may(Permission::Administer) && frame.who.name != pending.asked_by && reads_as_it_is(&one.name);
     html! { p .note {

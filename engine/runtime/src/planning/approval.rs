@@ -8,6 +8,7 @@ use clawback_store::Admission;
 
 use super::family::{self, Covered};
 use super::header::header;
+use crate::automation::AUTOMATION;
 use crate::error::Error;
 use crate::site::Site;
 
@@ -29,7 +30,7 @@ pub(crate) async fn approval_for(
     plan: &PlanSummary,
 ) -> Result<Decided, Error> {
     let requester = match request.source {
-        ActionSource::Schedule | ActionSource::Air => "automation".to_owned(),
+        ActionSource::Schedule | ActionSource::Air => AUTOMATION.to_owned(),
         _ => request.requested_by.clone(),
     };
     if plan.counts.remediable == 0 {

@@ -14,7 +14,6 @@ use super::input::{PlanInput, Planned};
 use super::left_out;
 use super::search::search;
 use crate::error::Error;
-use crate::hold;
 use crate::intake::bind;
 use crate::progress::Observer;
 use crate::site::Site;
@@ -52,7 +51,6 @@ const MAILBOXES_CHECKED: usize = 5;
 
 /// Makes a plan and forgets it; the first `sample` targets are kept to show.
 pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer: &Observer) -> Result<DryRun, Error> {
-    hold::refuse_if_halted(site).await?;
     let bound = Arc::new(bind(site, &request)?);
     let header = header(site, &request, &bound)?;
     let input = PlanInput { request: &request, bound: Arc::clone(&bound), header: &header, outage_pauses: 0 };

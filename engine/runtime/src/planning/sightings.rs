@@ -10,7 +10,6 @@ use futures::StreamExt as _;
 use super::header::stores_of;
 use super::mailboxes::{Listed, mailboxes};
 use crate::error::Error;
-use crate::hold;
 use crate::intake::bind;
 use crate::progress::{Observer, Seen};
 use crate::retry::with_retries;
@@ -31,7 +30,6 @@ pub struct Sightings {
 
 /// Searches as a plan of this request would, for `most` messages.
 pub async fn look(site: &Arc<Site>, request: &Request, most: usize, observer: &Observer) -> Result<Sightings, Error> {
-    hold::refuse_if_halted(site).await?;
     let bound = Arc::new(bind(site, request)?);
     let search = Search { site, request, query: bound.query(), most, observer };
     let mut found = Sightings { messages: Vec::new(), facts: PlanFacts::default(), stopped: false, bound };

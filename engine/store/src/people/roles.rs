@@ -87,13 +87,12 @@ pub(crate) async fn suspend(
     let known = named(tx, &who.name).await?.ok_or_else(|| StoreError::not_found("principal", &who.name))?;
     let counted = administrators(tx).await?;
     let another = counted.iter().any(|one| one.name != who.name && one.roles.contains(&Role::Admin));
-    let (kept, waiting): (Vec<Role>, Vec<Role>) =
-        known.roles.iter().partition(|role| !matches!(role, Role::Approver | Role::Admin));
-    if waiting.is_empty() || counted.len() < 2 || !another {
+    // As if the administrator gave all of them now.
+    let Some(meanwhile) = until_confirmed(&[], &known.roles).filter(|_| counted.len() > 1 && another) else {
         return Ok(None);
-    }
+    };
     let pending = PendingRoles { roles: known.roles, asked_by: asked_by.to_owned() };
-    put_pending(tx, &who.name, &kept, &pending, who.into(), at).await?;
+    put_pending(tx, &who.name, &meanwhile, &pending, who.into(), at).await?;
     Ok(Some(pending))
 }
 
