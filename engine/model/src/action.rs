@@ -1,15 +1,14 @@
 //! What is done to a message, how grave it is, and who thought of it.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::location::LocationKind;
-use crate::unknown_word::UnknownWord;
 
 /// What a remediation does to each message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Into the junk folder.
@@ -28,31 +27,9 @@ pub enum Action {
     Restore,
 }
 
+words!(Action, "action");
+
 impl Action {
-    /// Every action.
-    pub const ALL: [Self; 7] = [
-        Self::MoveToJunk,
-        Self::MoveToInbox,
-        Self::MoveToDeletedItems,
-        Self::SoftDelete,
-        Self::HardDelete,
-        Self::MoveToQuarantine,
-        Self::Restore,
-    ];
-
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MoveToJunk => "move-to-junk",
-            Self::MoveToInbox => "move-to-inbox",
-            Self::MoveToDeletedItems => "move-to-deleted-items",
-            Self::SoftDelete => "soft-delete",
-            Self::HardDelete => "hard-delete",
-            Self::MoveToQuarantine => "move-to-quarantine",
-            Self::Restore => "restore",
-        }
-    }
-
     /// Where the message lies afterwards; none where that differs per message or there is nothing left.
     pub const fn destination(self) -> Option<LocationKind> {
         match self {
@@ -71,24 +48,23 @@ impl Action {
     }
 }
 
-impl FromStr for Action {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|action| action.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("action", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 /// How grave the threat is; orders the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Severity {
@@ -98,39 +74,11 @@ pub enum Severity {
     High,
 }
 
-impl Severity {
-    /// Every severity, lowest first.
-    pub const ALL: [Self; 4] = [Self::Informational, Self::Low, Self::Medium, Self::High];
-
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Informational => "informational",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
-
-impl FromStr for Severity {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|severity| severity.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("severity", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(Severity, "severity");
 
 /// Where a remediation came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionSource {
     /// A person picked messages or a playbook.
@@ -147,38 +95,7 @@ pub enum ActionSource {
     Api,
 }
 
-impl ActionSource {
-    /// Every source.
-    pub const ALL: [Self; 6] = [Self::Manual, Self::Explorer, Self::Script, Self::Schedule, Self::Air, Self::Api];
-
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Explorer => "explorer",
-            Self::Script => "script",
-            Self::Schedule => "schedule",
-            Self::Air => "air",
-            Self::Api => "api",
-        }
-    }
-}
-
-impl FromStr for ActionSource {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|source| source.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("action source", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for ActionSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(ActionSource, "action source");
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,14 @@
 //! What is counted of what runs without a vote: by whom, in which unit, over which time.
 
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// What is counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum CountedBy {
     /// The person who asked.
@@ -16,23 +21,11 @@ pub enum CountedBy {
     Sender,
 }
 
-impl CountedBy {
-    /// Every one, in the order in which they are asked.
-    pub const ALL: [Self; 4] = [Self::Requester, Self::Service, Self::Playbook, Self::Sender];
-
-    /// The word used in the configuration, JSON and SQL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Requester => "requester",
-            Self::Service => "service",
-            Self::Playbook => "playbook",
-            Self::Sender => "sender",
-        }
-    }
-}
+words!(CountedBy, "count");
 
 /// What is limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Messages that are acted on.
@@ -43,19 +36,7 @@ pub enum Unit {
     Remediations,
 }
 
-impl Unit {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Messages, Self::Mailboxes, Self::Remediations];
-
-    /// The word used in the configuration and in sentences.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Messages => "messages",
-            Self::Mailboxes => "mailboxes",
-            Self::Remediations => "remediations",
-        }
-    }
-}
+words!(Unit, "unit");
 
 /// A time over which is counted, back from a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

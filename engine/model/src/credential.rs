@@ -3,12 +3,15 @@
 
 use std::fmt;
 
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::clock::Timestamp;
 
 /// What kind of credential it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum CredentialKind {
     /// A session that began with a password of this site.
@@ -19,19 +22,7 @@ pub enum CredentialKind {
     Token,
 }
 
-impl CredentialKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Password, Self::Provider, Self::Token];
-
-    /// The word used in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::Provider => "provider",
-            Self::Token => "token",
-        }
-    }
-}
+words!(CredentialKind, "credential kind");
 
 /// The credential that a request was authenticated by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,14 +1,12 @@
 //! How much one remediation may select, and in which way it was selected.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
-
-use crate::unknown_word::UnknownWord;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// How the messages were selected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectionMode {
     /// One by one.
@@ -19,35 +17,7 @@ pub enum SelectionMode {
     QueryWithExclusions,
 }
 
-impl SelectionMode {
-    /// Every mode.
-    pub const ALL: [Self; 3] = [Self::Handpicked, Self::Query, Self::QueryWithExclusions];
-
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Handpicked => "handpicked",
-            Self::Query => "query",
-            Self::QueryWithExclusions => "query-with-exclusions",
-        }
-    }
-}
-
-impl FromStr for SelectionMode {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("selection mode", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for SelectionMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(SelectionMode, "selection mode");
 
 /// Largest selections and batches. The defaults are the reference product's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,12 +3,29 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::words;
 use serde::{Deserialize, Serialize, Serializer};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::unknown_word::UnknownWord;
 
 /// The kind of place a message is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the field's own terms")]
 pub enum LocationKind {
@@ -29,60 +46,12 @@ pub enum LocationKind {
     Unknown,
 }
 
+words!(LocationKind, "location");
+
 impl LocationKind {
-    /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 12] = [
-        Self::Inbox,
-        Self::Junk,
-        Self::DeletedItems,
-        Self::SentItems,
-        Self::Archive,
-        Self::RecoverableItems,
-        Self::Quarantine,
-        Self::Folder,
-        Self::OnPremisesExternal,
-        Self::Failed,
-        Self::Dropped,
-        Self::Unknown,
-    ];
-
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbox => "inbox",
-            Self::Junk => "junk",
-            Self::DeletedItems => "deleted-items",
-            Self::SentItems => "sent-items",
-            Self::Archive => "archive",
-            Self::RecoverableItems => "recoverable-items",
-            Self::Quarantine => "quarantine",
-            Self::Folder => "folder",
-            Self::OnPremisesExternal => "on-premises-external",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-            Self::Unknown => "unknown",
-        }
-    }
-
     /// Whether a message there lies in a mailbox that a connector can reach.
     pub const fn is_remediable(self) -> bool {
         !matches!(self, Self::OnPremisesExternal | Self::Failed | Self::Dropped | Self::Unknown)
-    }
-}
-
-impl FromStr for LocationKind {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("location", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for LocationKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

@@ -1,18 +1,17 @@
 //! What became of each target.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::clock::Timestamp;
 use crate::location::Location;
 use crate::message::MessageRef;
 use crate::sha256::Digest;
-use crate::unknown_word::UnknownWord;
 
 /// The one outcome of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum OutcomeKind {
     /// Done, and the store confirmed it.
@@ -31,50 +30,11 @@ pub enum OutcomeKind {
     Cancelled,
 }
 
-impl OutcomeKind {
-    /// Every outcome.
-    pub const ALL: [Self; 7] = [
-        Self::Succeeded,
-        Self::AlreadyInDestination,
-        Self::NotFound,
-        Self::MovedSince,
-        Self::NotRemediable,
-        Self::Failed,
-        Self::Cancelled,
-    ];
-
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::AlreadyInDestination => "already-in-destination",
-            Self::NotFound => "not-found",
-            Self::MovedSince => "moved-since",
-            Self::NotRemediable => "not-remediable",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl FromStr for OutcomeKind {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("outcome", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for OutcomeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(OutcomeKind, "outcome");
 
 /// Why a target has its outcome, as a stable code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The store confirmed the act.
@@ -111,65 +71,7 @@ pub enum Reason {
     CancelledByPerson,
 }
 
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 16] = [
-        Self::Confirmed,
-        Self::ConfirmedAfterRestart,
-        Self::AlreadyThere,
-        Self::Gone,
-        Self::MovedByOwner,
-        Self::LocationNotRemediable,
-        Self::ActionNotSupported,
-        Self::ScriptError,
-        Self::StoreRefused,
-        Self::Denied,
-        Self::MailboxNotFound,
-        Self::StoreUnavailable,
-        Self::ThrottledTooLong,
-        Self::ConnectorFault,
-        Self::EvidenceNotKept,
-        Self::CancelledByPerson,
-    ];
-
-    /// The code used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::ConfirmedAfterRestart => "confirmed-after-restart",
-            Self::AlreadyThere => "already-there",
-            Self::Gone => "gone",
-            Self::MovedByOwner => "moved-by-owner",
-            Self::LocationNotRemediable => "location-not-remediable",
-            Self::ActionNotSupported => "action-not-supported",
-            Self::ScriptError => "script-error",
-            Self::StoreRefused => "store-refused",
-            Self::Denied => "denied",
-            Self::MailboxNotFound => "mailbox-not-found",
-            Self::StoreUnavailable => "store-unavailable",
-            Self::ThrottledTooLong => "throttled-too-long",
-            Self::ConnectorFault => "connector-fault",
-            Self::EvidenceNotKept => "evidence-not-kept",
-            Self::CancelledByPerson => "cancelled-by-person",
-        }
-    }
-}
-
-impl FromStr for Reason {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("reason", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(Reason, "reason");
 
 /// What a message was like before an act; enough to undo it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

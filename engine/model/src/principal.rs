@@ -1,15 +1,28 @@
 //! Who acts, and what they may do.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::credential::{Credential, CredentialKind, Unowned};
-use crate::unknown_word::UnknownWord;
 
 /// A role. One principal may have several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Reads history.
@@ -28,40 +41,7 @@ pub enum Role {
     Suggester,
 }
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 7] =
-        [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner, Self::Purger, Self::Suggester];
-
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Analyst => "analyst",
-            Self::Approver => "approver",
-            Self::Admin => "admin",
-            Self::Examiner => "examiner",
-            Self::Purger => "purger",
-            Self::Suggester => "suggester",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("role", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(Role, "role");
 
 /// Something a principal may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +80,8 @@ impl Permission {
 }
 
 /// A person or a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PrincipalKind {
@@ -108,18 +89,7 @@ pub enum PrincipalKind {
     Service,
 }
 
-impl PrincipalKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Person, Self::Service];
-
-    /// The word used in JSON and SQL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Service => "service",
-        }
-    }
-}
+words!(PrincipalKind, "principal kind");
 
 /// The roles that a principal gets once another administrator confirms them.
 #[derive(Debug, Clone, PartialEq, Eq)]

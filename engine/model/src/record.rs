@@ -1,9 +1,8 @@
 //! The records that stand beside a remediation: the alert that it raised and the investigation behind it.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::action::{Action, ActionSource, Severity};
 use crate::clock::Timestamp;
@@ -12,7 +11,6 @@ use crate::id::{AlertId, InvestigationId, RemediationId};
 use crate::remediation::Remediation;
 use crate::status::Status;
 use crate::stop_reason::StopReason;
-use crate::unknown_word::UnknownWord;
 
 /// The name of the alert that an action of a person raises.
 pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Administrator";
@@ -59,7 +57,8 @@ impl Alert {
 }
 
 /// Manual or automated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum InvestigationKind {
     /// A person had analysed already; nothing more is analysed.
@@ -68,31 +67,11 @@ pub enum InvestigationKind {
     Air,
 }
 
-impl InvestigationKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Admin, Self::Air];
-
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Air => "air",
-        }
-    }
-}
-
-impl FromStr for InvestigationKind {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("investigation kind", given, Self::ALL.map(Self::as_str)))
-    }
-}
+words!(InvestigationKind, "investigation kind");
 
 /// Where an investigation stands, derived from its remediation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the reference product's")]
 pub enum InvestigationStatus {
@@ -107,6 +86,8 @@ pub enum InvestigationStatus {
     TerminatedBySystem,
     TerminatedByUser,
 }
+
+words!(InvestigationStatus, "investigation status");
 
 impl InvestigationStatus {
     /// What the remediation says about its investigation.
@@ -129,20 +110,6 @@ impl InvestigationStatus {
         }
     }
 
-    /// Every status.
-    pub const ALL: [Self; 10] = [
-        Self::Starting,
-        Self::QueuedByThrottling,
-        Self::Running,
-        Self::PendingAction,
-        Self::Remediated,
-        Self::PartiallyRemediated,
-        Self::NoThreatsFound,
-        Self::Failed,
-        Self::TerminatedBySystem,
-        Self::TerminatedByUser,
-    ];
-
     /// The reference product's name for it, as people read it.
     pub const fn title(self) -> &'static str {
         match self {
@@ -157,28 +124,6 @@ impl InvestigationStatus {
             Self::TerminatedBySystem => "Terminated by System",
             Self::TerminatedByUser => "Terminated by User",
         }
-    }
-
-    /// The word used in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::QueuedByThrottling => "queued-by-throttling",
-            Self::Running => "running",
-            Self::PendingAction => "pending-action",
-            Self::Remediated => "remediated",
-            Self::PartiallyRemediated => "partially-remediated",
-            Self::NoThreatsFound => "no-threats-found",
-            Self::Failed => "failed",
-            Self::TerminatedBySystem => "terminated-by-system",
-            Self::TerminatedByUser => "terminated-by-user",
-        }
-    }
-}
-
-impl fmt::Display for InvestigationStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 

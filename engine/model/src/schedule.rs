@@ -1,16 +1,15 @@
 //! What becomes of each slot of a schedule: it fires, waits, or is left out for a reason. Every slot meets exactly one of
 //! these fates, whatever nodes, clocks and approvals did meanwhile.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
+use crate::words;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::clock::Timestamp;
 use crate::cron::{Cron, InvalidCron};
-use crate::unknown_word::UnknownWord;
 
 /// What happens to a slot while an earlier run of the schedule has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +52,8 @@ pub struct Timetable {
 }
 
 /// Why a slot did not become a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum SlotReason {
     /// No node was up and reached the database, and the policy lets it go.
     Missed,
@@ -69,39 +69,7 @@ pub enum SlotReason {
     Waiting,
 }
 
-impl SlotReason {
-    /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::Missed, Self::MadeUp, Self::Overlapped, Self::Paused, Self::Refused, Self::Waiting];
-
-    /// The word used in JSON and SQL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missed => "missed",
-            Self::MadeUp => "made-up",
-            Self::Overlapped => "overlapped",
-            Self::Paused => "paused",
-            Self::Refused => "refused",
-            Self::Waiting => "waiting",
-        }
-    }
-}
-
-impl FromStr for SlotReason {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("slot reason", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for SlotReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(SlotReason, "slot reason");
 
 /// Where a schedule stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! Where a remediation can stand.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
-
-use crate::unknown_word::UnknownWord;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 /// Where a remediation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Written down; nobody has looked at it yet.
@@ -39,43 +37,9 @@ pub enum Status {
     NothingToDo,
 }
 
+words!(Status, "status");
+
 impl Status {
-    /// Every status.
-    pub const ALL: [Self; 13] = [
-        Self::Queued,
-        Self::Planning,
-        Self::PendingApproval,
-        Self::Approved,
-        Self::InProgress,
-        Self::Paused,
-        Self::Completed,
-        Self::PartiallyCompleted,
-        Self::Failed,
-        Self::Rejected,
-        Self::Expired,
-        Self::Cancelled,
-        Self::NothingToDo,
-    ];
-
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Queued => "queued",
-            Self::Planning => "planning",
-            Self::PendingApproval => "pending-approval",
-            Self::Approved => "approved",
-            Self::InProgress => "in-progress",
-            Self::Paused => "paused",
-            Self::Completed => "completed",
-            Self::PartiallyCompleted => "partially-completed",
-            Self::Failed => "failed",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::NothingToDo => "nothing-to-do",
-        }
-    }
-
     /// Whether nothing can change any more.
     pub const fn is_final(self) -> bool {
         matches!(
@@ -88,21 +52,5 @@ impl Status {
                 | Self::Cancelled
                 | Self::NothingToDo
         )
-    }
-}
-
-impl FromStr for Status {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|status| status.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("status", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }

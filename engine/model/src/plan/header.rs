@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::words;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::action::Action;
 use crate::approval::ApprovalRule;
@@ -58,7 +60,8 @@ pub struct Terms {
 }
 
 /// What a text that a plan was made with is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum TextKind {
     /// The playbook.
     Playbook,
@@ -68,16 +71,7 @@ pub enum TextKind {
     List,
 }
 
-impl TextKind {
-    /// Its word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Playbook => "playbook",
-            Self::Script => "script",
-            Self::List => "list",
-        }
-    }
-}
+words!(TextKind, "kind of text");
 
 /// Something of a header that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
