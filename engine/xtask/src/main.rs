@@ -5,7 +5,6 @@ mod conformance;
 mod dist;
 mod mutants;
 mod plugins;
-mod schema;
 mod test;
 mod unpack;
 
@@ -28,8 +27,6 @@ enum Command {
     Mutants(mutants::Options),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
     Plugins(plugins::Options),
-    /// Write the JSON Schema of playbooks, or check that the committed one is up to date.
-    Schema(schema::Options),
     /// Install what the tests need, build, and run everything.
     Test(test::Options),
 }
@@ -41,7 +38,6 @@ fn main() -> ExitCode {
         Command::Dist(options) => dist::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::Plugins(options) => plugins::run(&options),
-        Command::Schema(options) => schema::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match result {

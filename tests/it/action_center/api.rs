@@ -5,6 +5,7 @@ use std::time::Duration;
 use clawback_app::under_key;
 use clawback_model::{Digest, PrincipalKind, Role};
 use clawback_store::{Earlier, RequestKey};
+use clawback_tests::committed;
 use clawback_tests::site::{person, submission};
 use serde_json::{Value, json};
 
@@ -354,11 +355,6 @@ async fn bad_requests_are_named() {
 
 #[test]
 fn the_description_is_the_one_that_is_committed() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/action-center/openapi.json");
     let now = serde_json::to_string_pretty(&clawback_action_center::openapi()).unwrap() + "\n";
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    if committed != now {
-        std::fs::write(&path, &now).unwrap();
-        panic!("{} was not up to date and is written: look at the change, then commit it", path.display());
-    }
+    committed::check("engine/action-center/openapi.json", &now);
 }
