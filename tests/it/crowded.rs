@@ -268,7 +268,7 @@ async fn a_cancel_ends_whatever_a_mailbox_answers() {
     };
     let denied = outcome(&id, doubtful[0].seq).await;
     assert_eq!((denied.kind, denied.reason), (OutcomeKind::Failed, Reason::Denied));
-    assert!(denied.detail.unwrap().contains("whether it was done could not be seen"));
+    assert!(denied.detail.unwrap().contains("whether the action took effect could not be determined"));
     let unknown = outcome(&lost, 0).await;
     assert_eq!((unknown.kind, unknown.reason), (OutcomeKind::Failed, Reason::StoreUnavailable));
     assert!(unknown.detail.as_deref().unwrap().contains("`gone`"), "{unknown:?}");

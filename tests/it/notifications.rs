@@ -72,7 +72,7 @@ fn a_server_that_is_not_the_one_gets_no_mail_and_work_goes_on() {
     let pending: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(pending["status"], "pending-approval");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("Nobody told") && !said.contains(PASSWORD), "{said}");
+    assert!(said.contains("Notification not delivered") && !said.contains(PASSWORD), "{said}");
     assert!(smtp.received(0).unwrap().is_empty());
 }
 
