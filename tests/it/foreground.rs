@@ -226,7 +226,7 @@ fn a_halt_keeps_what_is_asked_for_and_every_command_says_so() {
     assert_eq!(output.0, Some(0), "{output:?}");
     assert!(output.2.contains("is in-progress, and goes on by itself once"), "{output:?}");
     admin.ok(&["unhalt"]);
-    assert!(admin.fails(1, &["resume", &asked]).contains("it goes on by itself with a `clawback worker`"));
+    assert!(admin.fails(1, &["resume", &asked]).contains("a `clawback worker` continues it"));
     let ended = admin.json(&["run", &asked]);
     assert_eq!((&ended["status"], &ended["counts"]["succeeded"]), (&"completed".into(), &MESSAGES.into()), "{ended}");
     admin.ok(&["verify"]);

@@ -1,4 +1,4 @@
-//! Forgetting by policy: goes through what has ended long enough ago, a bounded step at a time.
+//! Retention: removes the messages of remediations that ended long enough ago, in bounded steps.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use clawback_store::Expired;
 use crate::api::Api;
 use crate::authorization::allow;
 
-/// Remediations looked up at once.
+/// Remediations read at once.
 const PAGE: u32 = 200;
 
 /// What was removed, or would be.
@@ -21,8 +21,8 @@ pub struct Forgotten {
 }
 
 impl Api {
-    /// Removes the messages of every remediation that ended longer ago than `age`; `seen` is told of each before. A dry run only
-    /// tells. Interrupted, it goes on where it was when it is run again.
+    /// Removes the messages of every remediation that ended longer ago than `age`; `seen` is called with each before. A
+    /// dry run only counts. After an interruption, the next run continues.
     pub async fn forget(
         &self,
         who: &Principal,
