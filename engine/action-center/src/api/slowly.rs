@@ -1,4 +1,5 @@
-//! Answers that take longer than a connection may be silent: they begin with white space, which JSON allows (RFC 8259, section 2).
+//! Answers that take longer than a connection may be silent. They begin with white space, which JSON allows (RFC 8259,
+//! section 2).
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,12 +13,13 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 
-/// An answer that is there by then is an answer like any other, with a status of its own.
+/// An answer that is ready by then is an ordinary answer, with a status of its own.
 const SOON: Duration = Duration::from_secs(5);
-/// Silence in front of one that is not.
+/// Time between two spaces that are sent until the answer is ready.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// The answer of work of any length. If the caller goes away, the work ends with the connection. What fails late breaks the answer off.
+/// Returns the answer of work of any length. If the caller goes away, the work ends with the connection. A late failure
+/// breaks the answer off.
 pub(crate) async fn slowly<T: Serialize + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
