@@ -1,4 +1,4 @@
-//! Evidence: what is deleted for good was kept before, what cannot be kept stays, and whoever reads it is noted.
+//! Evidence: what is deleted for good was kept before, what cannot be kept is not deleted, and each reader is recorded.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ struct World {
 }
 
 impl World {
-    /// Three mailboxes with four messages each. `keep` is what the playbook says, `always` what the site says.
+    /// Three mailboxes with four messages each. `keep` is the playbook's setting, `always` the site's.
     async fn new(url: Option<String>, keep: &str, always: Option<bool>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("test.db").display()));
@@ -92,7 +92,7 @@ fn examiner() -> Principal {
 }
 
 #[tokio::test]
-async fn what_is_deleted_was_kept_and_whoever_reads_it_is_noted() {
+async fn deleted_messages_were_kept_and_each_reader_is_recorded() {
     let postgres = clawback_tests::postgres::database().await;
     for url in [None, Some(postgres)] {
         let world = World::new(url, ", keep-evidence: true", Some(false)).await;
@@ -122,7 +122,7 @@ async fn what_is_deleted_was_kept_and_whoever_reads_it_is_noted() {
         let link = &noted[0].link;
         assert_eq!((link.kind.as_str(), link.actor.as_str()), ("evidence-read", "sherlock"));
         assert!(link.body.contains(&rows[3].kept.digest.to_string()) && link.body.contains(done.id.as_str()));
-        // The same by its number in the plan, though it lies nowhere any more.
+        // The same by its number in the plan, though it is in no mailbox any more.
         let (target, again) = world.api.read_message(&examiner(), &done.id, rows[3].kept.seq).await.unwrap();
         assert_eq!((target.seq, again), (rows[3].kept.seq, raw));
         let noted = history.chain(before + 1, 10).await.unwrap();
@@ -307,6 +307,6 @@ fn lists_reads_and_verifies(admin: &Clawback, sherlock: &Clawback, id: &str, cou
     assert_eq!(std::fs::read(file).unwrap(), raw.stdout);
     assert_eq!(std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap()) & 0o777, 0o600);
     let shown = admin.json(&["show", id, "--messages"]);
-    assert!(shown.to_string().contains(digest), "the digest stands with the message's outcome");
+    assert!(shown.to_string().contains(digest), "the digest is shown with the message's outcome");
     assert!(admin.ok(&["evidence", "verify"]).starts_with(&format!("{count} messages")));
 }

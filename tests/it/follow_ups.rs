@@ -1,5 +1,5 @@
-//! What follows from a remediation, as people read it: who decided, what each event says, what is undone by what, and what may be
-//! asked for next.
+//! The follow-ups of a remediation as people read them: who decided, what each event says, what is undone by what, and
+//! what may be requested next.
 
 use clawback_tests::binary::Clawback;
 use clawback_tests::mail::CAMPAIGN_SENDER;

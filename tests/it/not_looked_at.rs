@@ -1,5 +1,5 @@
-//! What was not looked at is never clean: every way in which a search can miss something makes its result partial, or
-//! refuses the plan, and names what was missed.
+//! What was not searched never counts as clean: every way in which a search can miss something makes its result
+//! partial, or refuses the plan, and names what was missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ struct World {
 }
 
 impl World {
-    /// So many stores of three mailboxes, each with one message of the sender; and this filter script, if any.
+    /// A number of stores of three mailboxes, each with one message of the sender; and this filter script, if any.
     async fn new(stores: usize, script: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
@@ -77,7 +77,7 @@ impl World {
     }
 }
 
-/// Every face says that it is partial, and names why.
+/// Checks that every front end reports the result as partial, with the reason.
 fn is_partial(done: &Remediation, succeeded: u64, why: &str) {
     assert_eq!((done.status, done.counts.succeeded), (Status::PartiallyCompleted, succeeded), "{why}: {:?}", done.stop);
     assert_eq!(InvestigationStatus::of(done), InvestigationStatus::PartiallyRemediated);
@@ -209,7 +209,7 @@ async fn picks_and_exclusions_that_match_nothing_are_named() {
 }
 
 #[tokio::test]
-async fn a_text_that_was_cut_off_is_not_taken_for_judged() {
+async fn a_truncated_text_does_not_count_as_searched() {
     let world = World::new(1, None).await;
     world.stores[0].deliver("d0@corp.example", "other@good.example", "Long", NOON);
     world.stores[0].answer_everything();
@@ -222,7 +222,7 @@ async fn a_node_that_serves_asks_a_silent_store_again() {
     let world = World::new(1, None).await;
     let store = Arc::clone(&world.stores[0]);
     let submitted = world.api.submit(&world.ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
-    // More failures than the tries of one round: only a mailbox that is asked again later is searched.
+    // More failures than the tries of one round, so that the mailbox is searched only by a later round.
     let tries = world.api.site().tuning.attempts;
     let silent_store = || CallError::Transient { store: "store0".into(), detail: "connection refused".into() };
     store.fail_next((0..tries * 3).map(|_| silent_store()));

@@ -207,7 +207,7 @@ async fn check_there_and_back(store: &dyn MailStore, seed: &Seed, action: Action
     aims.insert(1, ActionTarget { reference: nowhere(), location: before[0].location.clone(), former: None });
     let effects = store.apply(&seed.mailbox, action, &aims).await.expect("apply");
     assert_eq!(effects.len(), aims.len(), "{action}: one effect per aim");
-    assert_eq!(effects[1], Effect::NotFound, "{action}: what is nowhere is not found, and the rest goes on");
+    assert_eq!(effects[1], Effect::NotFound, "{action}: a missing message is not found, and the rest is acted on");
     let mut back = Vec::new();
     for (effect, aim) in effects.iter().zip(&aims).filter(|(effect, _)| **effect != Effect::NotFound) {
         let receipt = receipt(effect);

@@ -242,7 +242,7 @@ impl Dovecot {
 
     /// Runs `doveadm` on this instance and returns its standard output. Panics with its error output if it fails.
     pub fn doveadm(&self, arguments: &[&str]) -> String {
-        let output = self.doveadm_command(arguments).output().expect("doveadm stands beside dovecot");
+        let output = self.doveadm_command(arguments).output().expect("doveadm is installed with dovecot");
         assert!(output.status.success(), "doveadm {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -284,7 +284,7 @@ impl Dovecot {
     /// An access token for XOAUTH2 and OAUTHBEARER as `user`, which the server accepts until `expires` (seconds since
     /// 1970).
     pub fn access_token(&self, user: &str, expires: u64) -> String {
-        openssl::token(self.folder.path(), user, expires).expect("openssl stands beside dovecot")
+        openssl::token(self.folder.path(), user, expires).expect("openssl is installed with dovecot")
     }
 
     /// Every line that clients have sent after login, over all sessions. Needs [`Options::record_commands`].

@@ -118,7 +118,7 @@ impl Provider {
             assert!(page.contains(&format!("value=\"{prompt}\"")), "{at}: {page}");
             form = Some(format!("prompt={prompt}&login={who}&password=any"));
         }
-        panic!("the provider sends the browser round and round, last to {at}");
+        panic!("the provider redirects the browser without end, last to {at}");
     }
 }
 

@@ -1,5 +1,5 @@
 // An identity provider for tests: `node provider.mjs FOLDER PORT REDIRECT CLAIMS-IN-ID-TOKEN`, where FOLDER/people.json says who
-// has which claims. Whoever signs in is who they say they are, as in the provider's own demonstration.
+// has which claims. A login needs no password, as in the provider's own demonstration.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 

@@ -1,6 +1,6 @@
 //! A throw-away pymap, an IMAP server in Python that we did not write, with mailboxes in memory: plain `IMAP4rev1` with
-//! MOVE and UIDPLUS, without NAMESPACE, SPECIAL-USE and ESEARCH. It has one user with some mail of its own. `cargo
-//! xtask test` installs it in `target/tools/python`.
+//! MOVE and UIDPLUS, without NAMESPACE, SPECIAL-USE and ESEARCH. It has one user with some mail of its own.
+//! `cargo xtask test` installs it in `target/tools/python`.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,8 +1,8 @@
 //! A mail store in a process of its own that many nodes share, and that checks the limits which it announces. Its mail
 //! is computed, as in [`crate::synthetic`]; the server keeps only what was moved.
 //!
-//! One line per call: `apply MAILBOX n n n` or `look MAILBOX n n n`. The answer: a word for each number, or `throttled
-//! MICROS`.
+//! One line per call: `apply MAILBOX n n n` or `look MAILBOX n n n`. The answer: a word for each number, or
+//! `throttled MICROS`.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_go_before_callers_who_are_known_and_the_oldest_first() {
+    fn strangers_are_closed_before_known_callers_and_the_oldest_first() {
         let all = Arc::new(Connections::default());
         let slots: Vec<Slot> = (0..5).map(|_| all.add(address(1))).collect();
         slots[0].is_known();
@@ -214,11 +214,11 @@ mod tests {
             all.close_one(None).then(|| (0..5).find(|&number| closed(&slots[number])).unwrap())
         })
         .collect();
-        assert_eq!(order, [3, 4, 2, 0], "the one that waits for an answer is closed by nobody");
+        assert_eq!(order, [3, 4, 2, 0], "the one that waits for an answer is never closed");
         drop((busy, asks));
         assert!(all.close_one(None));
         assert!(closed(&slots[1]));
-        assert!(!all.close_one(None), "each is told once");
+        assert!(!all.close_one(None), "each is asked to close once");
         drop(slots);
         assert_eq!(all.of(address(1)), 0);
         assert!(all.table().states.is_empty() && all.table().order.is_empty() && all.table().by_address.is_empty());

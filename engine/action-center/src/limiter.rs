@@ -84,6 +84,6 @@ mod tests {
         assert_eq!(limiter.states().known.len(), 3);
         let later = now.plus(Duration::from_mins(1));
         assert!(limiter.take(6, later).is_ok());
-        assert_eq!(limiter.states().known.len(), 1, "what is over is forgotten");
+        assert_eq!(limiter.states().known.len(), 1, "expired keys are removed");
     }
 }

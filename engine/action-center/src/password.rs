@@ -140,7 +140,7 @@ mod tests {
         for wrong in ["", "correct horse batterx", "Correct horse battery", "correct horse battery "] {
             assert!(!is_right(wrong, Some(&hash)), "{wrong}");
         }
-        assert!(is_right("correct horse battery", Some(&hash)), "what the memory held before does not matter");
+        assert!(is_right("correct horse battery", Some(&hash)), "earlier contents of the memory have no effect");
         assert!(!is_right("correct horse battery", None));
         assert!(!is_right("correct horse battery", Some("no hash")));
         // Of an account that was made with other parameters.
@@ -157,14 +157,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_turn_ends_with_the_work_and_not_with_who_waits() {
+    async fn a_turn_ends_with_the_work_and_not_with_the_caller() {
         let turns = Turns::new(1);
         let (go, waits) = std::sync::mpsc::channel::<()>();
         let turn = turns.next().await.unwrap();
         let mut work = Box::pin(turn.work(move |_| waits.recv()));
         assert!(futures::poll!(&mut work).is_pending());
         drop(work);
-        assert!(futures::poll!(Box::pin(turns.next())).is_pending(), "the hash goes on, and so does its turn");
+        assert!(futures::poll!(Box::pin(turns.next())).is_pending(), "the hash continues and keeps its turn");
         go.send(()).unwrap();
         turns.next().await.unwrap();
         assert_eq!(turns.memory.lock().unwrap().len(), 1, "memory is kept for the next");

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_takes_nothing_is_given_up() {
+    async fn a_client_that_reads_nothing_is_disconnected() {
         let (ours, _theirs) = tokio::io::duplex(16);
         let mut stream = Unstalled::new(ours, Duration::from_millis(20));
         stream.write_all(&[0; 16]).await.unwrap();

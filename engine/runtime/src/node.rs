@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_process_of_this_machine_can_be_known_for_dead() {
+    fn only_processes_of_this_machine_count_as_dead() {
         assert!(!is_dead(&node_name(7)), "this very process is alive");
         assert!(is_dead(&format!("{}:4194305:0007", host())), "above the largest process id of Linux");
         assert!(!is_dead("elsewhere:4194305:0007"));

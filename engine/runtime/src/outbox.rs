@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_could_try_for_days_is_tried_once() {
+    fn a_delivery_that_is_days_late_is_tried_once() {
         assert_eq!(next_try(Timestamp(0), 1, Timestamp(0).plus(TRIED_FOR * 3)), None);
         assert_eq!(next_try(Timestamp(0), 0, Timestamp(0)), Some(Timestamp(0).plus(THEN)), "no count is out of bounds");
     }

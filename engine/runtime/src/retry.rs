@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_throttle_is_no_failed_try() {
+    fn a_throttle_does_not_count_as_a_try() {
         let tuning = Tuning { attempts: 2, throttle_patience: Duration::from_secs(10), ..Tuning::default() };
         let throttled = |seconds| CallError::Throttled {
             store: "s".into(),
@@ -93,9 +93,13 @@ mod tests {
         let silent = CallError::Transient { store: "s".into(), detail: String::new() };
         let mut retries = RetryPolicy::new(&tuning);
         assert_eq!(retries.wait(&throttled(4)), Some(Duration::from_secs(4)));
-        assert_eq!(retries.wait(&throttled(0)), Some(tuning.backoff * 2), "a store that says at once is not believed");
+        assert_eq!(
+            retries.wait(&throttled(0)),
+            Some(tuning.backoff * 2),
+            "a store that asks for no wait still causes one"
+        );
         assert!(retries.wait(&silent).is_some());
         assert_eq!(retries.wait(&silent), None);
-        assert_eq!(retries.wait(&throttled(9)), None, "no longer than the patience in all");
+        assert_eq!(retries.wait(&throttled(9)), None, "no longer than the limit in all");
     }
 }

@@ -75,7 +75,7 @@ mod tests {
         let (asked, over) = (Flag::new(), Flag::new());
         let stop = Stop::new(&asked, &over, Arc::new(AtomicI64::new(10)));
         assert!(!stop.must_stop(Timestamp(9)));
-        assert!(stop.must_stop(Timestamp(10)), "others may take it for dead");
+        assert!(stop.must_stop(Timestamp(10)), "its lease has expired");
         let waiting = tokio::spawn({
             let stop = stop.clone();
             async move { stop.raised().await }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flag_that_is_gone_counts_as_raised() {
+    async fn a_dropped_flag_counts_as_raised() {
         let (asked, over) = (Flag::new(), Flag::new());
         let stop = Stop::new(&asked, &over, Arc::new(AtomicI64::new(10)));
         drop(over);

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_nobody_waits_for_any_more_ends() {
+    async fn a_task_without_a_waiter_ends() {
         assert_eq!(spawn(async { 7 }).await, 7);
         let (begun, held) = (Arc::new(Notify::new()), Arc::new(()));
         let (tell, inside) = (Arc::clone(&begun), Arc::clone(&held));

@@ -1,11 +1,11 @@
-//! The page of people: whom to ask, for everybody; roles and tokens, for administrators.
+//! The page of people: all callers see whom to ask; administrators see and change roles and tokens.
 
 use clawback_model::{PrincipalKind, Role};
 
 use super::desk;
 
 #[tokio::test]
-async fn an_administrator_lets_people_in_and_out() {
+async fn an_administrator_adds_people_and_changes_their_access() {
     let desk = desk().await;
     let center = &desk.center;
     for (name, role) in [("root", Role::Admin), ("vic", Role::Viewer)] {
@@ -39,7 +39,7 @@ async fn an_administrator_lets_people_in_and_out() {
     assert_eq!(send("/people/revoke", "name=siem&label=prod").await.status, 303);
     assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 401);
 
-    // Whoever is no administrator sees names and roles, their own tokens, and no form but for those.
+    // A caller who is no administrator sees names and roles, their own tokens, and forms for these only.
     let cookie = center.sign_in("vic").await;
     let page = center.page(&cookie, "/people").await;
     assert!(page.text.contains("siem") && page.text.contains("Revoke test of vic"), "{}", page.text);
@@ -64,7 +64,7 @@ async fn an_administrator_lets_people_in_and_out() {
 }
 
 #[tokio::test]
-async fn whoever_knows_a_password_changes_it() {
+async fn a_principal_changes_their_password_with_the_current_one() {
     let desk = desk().await;
     let center = &desk.center;
     center.password("ann").await;

@@ -1,4 +1,4 @@
-//! Connections at rest: used again, given up when dead, and never a reason for a call to fail.
+//! Idle connections: used again, dropped when dead, and never a reason for a call to fail.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! SASL mechanisms: the strongest that both sides know, against scripts and against Dovecot.
+//! SASL mechanisms: the strongest that both sides support, against scripts and against Dovecot.
 
 use clawback_connectors::{CallError, SandboxLimits};
 use clawback_model::Query;
@@ -9,7 +9,7 @@ use super::login::{OWN, PLAIN, TOKEN, fails};
 use super::{config, host};
 
 #[tokio::test]
-async fn login_is_spoken_where_nothing_else_is_offered() {
+async fn login_is_used_if_nothing_else_is_offered() {
     let (_, heard) = fails(
         &[
             "* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN LOGINDISABLED] hi\r\n",

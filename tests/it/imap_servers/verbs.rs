@@ -1,4 +1,4 @@
-//! Every verb on servers that can do it.
+//! Every verb on servers that support it.
 
 use clawback_model::{Remediation, Status};
 use clawback_tests::access::Access;
@@ -18,7 +18,7 @@ const PLACES: [(&str, &str); 4] = [
     ("soft-delete", "Recoverable Items"),
 ];
 
-/// Finds, moves by each verb, undoes, restores and deletes; at each step the server's truth is what was told.
+/// Finds, moves by each verb, undoes, restores and deletes; at each step the mailboxes match what was reported.
 async fn every_verb(access: Access, names: Names, without: &[&str]) {
     let seeded = seed(&access, names);
     let world = World::new(access).await;

@@ -1,5 +1,5 @@
-//! Sweeps, on both databases: late copies under the old approval as far as it goes, under a new one beyond; nothing twice;
-//! ended by time, by people, and by an undo.
+//! Sweeps, on both databases: late copies under the earlier approval as far as it covers them, under a new one beyond;
+//! nothing twice; ended by time, by people, and by an undo.
 
 use clawback_connectors::CallError;
 use clawback_model::{
@@ -32,7 +32,7 @@ impl World {
         self.store.deliver(&format!("user{mailbox}@corp.example"), EVE, subject, now);
     }
 
-    /// Submits, and decides if it is asked.
+    /// Submits, and votes if a vote is needed.
     async fn first(&self) -> Remediation {
         let submitted = self.api.submit(&ann(), submission("purge", &[])).await.unwrap();
         let mut done = self.work().await.remove(0);
@@ -48,7 +48,7 @@ impl World {
     }
 }
 
-/// A first remediation of three, approved by ben.
+/// A first remediation of three messages, approved by ben.
 async fn worlds(action: &str, sweep: &str) -> Vec<(World, Remediation)> {
     let mut ready = Vec::new();
     for world in World::both(&[("purge", &playbook(action, sweep))]).await {
@@ -84,7 +84,7 @@ async fn late_copies_go_under_the_same_approval_as_far_as_it_goes() {
         assert_eq!(world.tick_after(60).await, 0, "one follow-up at a time");
         let pending = world.all().await.pop().unwrap();
         let own = world.api.decide(&ann(), &pending.id, Decision::Approve, None, None).await.unwrap_err();
-        assert!(own.to_string().contains("ann"), "whoever asked for the first may not: {own}");
+        assert!(own.to_string().contains("ann"), "the requester of the first may not: {own}");
         world.api.decide(&ben(), &pending.id, Decision::Approve, None, None).await.unwrap();
         world.work().await;
         assert_eq!(world.tick_after(60).await, 1);
@@ -120,11 +120,11 @@ async fn a_new_approval_counts_the_whole_family() {
 }
 
 #[tokio::test]
-async fn what_lies_where_it_was_left_is_no_news() {
+async fn messages_left_in_place_are_no_news() {
     for (mut world, first) in worlds("move-to-junk", "approval: same, at-most: 50").await {
         // The selection covers junk, where they were put.
         assert_eq!(world.tick_after(60).await, 0);
-        // One is taken out again by its owner: it is a threat in the inbox again.
+        // The owner moves one back: it is a threat in the inbox again.
         let moved = world.store.messages("user0@corp.example").remove(0);
         let back = Location::new(LocationKind::Inbox, "INBOX");
         world.store.move_by_owner("user0@corp.example", &moved.reference.fingerprint, back);
@@ -133,7 +133,7 @@ async fn what_lies_where_it_was_left_is_no_news() {
         assert_eq!((again.counts.submitted, again.counts.succeeded), (1, 1));
         assert_eq!(world.tick_after(60).await, 0);
 
-        // One is moved by its owner between plan and act: left alone then, and ever after.
+        // The owner moves one between plan and act: it is not acted on, then or later.
         world.arrives(1, "Late");
         turn(&mut world.timers).await;
         assert_eq!(world.tick_after(60).await, 1);
@@ -174,7 +174,7 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
     for (mut world, first) in worlds("soft-delete", "approval: same").await {
         let undo = world.api.undo(&ann(), &first.id).await.unwrap();
         assert_eq!(statuses(&world.work().await), [Status::PendingApproval], "the votes of the first");
-        assert_eq!(world.ended(&first).await, None, "asking for an undo puts nothing back");
+        assert_eq!(world.ended(&first).await, None, "requesting an undo puts nothing back");
         world.api.decide(&ben(), &undo.id, Decision::Approve, None, None).await.unwrap();
         assert_eq!(world.ended(&first).await, None, "nor does a vote");
         assert_eq!(statuses(&world.work().await), [Status::Completed]);
@@ -186,7 +186,7 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
         world.arrives(0, "Late");
         world.tick_after(60).await;
         let late = world.work().await.remove(0);
-        // The approval of a follow-up is that of the first; so is its undo's.
+        // The approval of the first covers a follow-up, and its undo.
         let undo = world.api.undo(&ann(), &late.id).await.unwrap();
         assert_eq!(statuses(&world.work().await), [Status::PendingApproval]);
         world.api.decide(&ben(), &undo.id, Decision::Approve, None, None).await.unwrap();
@@ -206,7 +206,7 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
         let other = world.api.undo(&ann(), &first.id).await.unwrap();
         world.api.cancel(&ann(), &other.id).await.unwrap();
         world.work().await;
-        assert_eq!(world.ended(&first).await, None, "what was called off leaves the sweep as it was");
+        assert_eq!(world.ended(&first).await, None, "a cancelled undo leaves the sweep as it was");
         world.arrives(1, "Late");
         assert_eq!(world.tick_after(60).await, 1);
         assert_eq!(world.work().await[0].counts.succeeded, 1);
@@ -227,7 +227,7 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
 async fn it_survives_restarts_outages_and_other_nodes() {
     for (world, first) in worlds("soft-delete", "approval: same").await {
         world.arrives(0, "Late");
-        // A new process knows what the old one knew: rows.
+        // A new process knows what the old one knew, as everything is in rows.
         let (mut one, mut two) = (world.another().await, world.another().await);
         world.pass(60);
         let away = || CallError::Denied { store: "corp".into(), detail: "no right".into() };

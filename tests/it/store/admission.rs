@@ -1,4 +1,5 @@
-//! Who may be in progress: places are never given twice, whoever asks at the same time, and who waits is woken.
+//! Admission: a place is never given twice, however many callers ask at the same time, and a remediation that waits is
+//! woken.
 
 use std::sync::LazyLock;
 
@@ -54,7 +55,7 @@ async fn the_last_place_is_given_once() {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
+async fn a_held_remediation_is_recorded_once_and_woken_when_a_place_is_free() {
     for database in Database::all().await {
         let store = &database.store;
         let (first, running) = approved(&database, 1).await;
@@ -75,7 +76,7 @@ async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
         let started = store.start(&lease, &only(&throttles(1)), "automation", NOW).await.unwrap();
         assert_eq!((started.status, started.stop), (Status::InProgress, None));
 
-        // Now there is no room for the first.
+        // Now there is no capacity for the first.
         let refused = store.resume::<Error>(&first, &only(&throttles(1)), "ann", NOW, |_| Ok(())).await.unwrap_err();
         assert!(matches!(refused, Error::NoRoom(StopReason::InProgress { limit: 1, running: 1 })), "{refused:?}");
         let resumed = store.resume::<Error>(&first, &only(&throttles(2)), "ann", NOW, |_| Ok(())).await.unwrap();
@@ -97,7 +98,7 @@ async fn the_same_selection_is_found_while_it_counts() {
         let again = store.start(&lease, &only(&site), "automation", at(59)).await.unwrap();
         let Some(StopReason::SameSelection { other, minutes: 60, .. }) = &again.stop else { panic!("{again:?}") };
         assert_eq!((other, again.status), (&first, Status::Paused));
-        // Paused before it began, the second is no reason for the third, and the first is too old by now.
+        // Paused before it began, the second does not count for the third, and the first is too old by now.
         let (_, lease) = database.planned(3, &targets(8), None).await;
         let later = store.start(&lease, &only(&site), "automation", at(61)).await.unwrap();
         assert_eq!(later.status, Status::InProgress, "{}: {:?}", database.name, later.stop);
@@ -133,7 +134,7 @@ async fn what_was_taken_back_may_run_again() {
 }
 
 #[tokio::test]
-async fn a_very_large_one_keeps_the_others_waiting() {
+async fn a_very_large_remediation_holds_the_others() {
     for database in Database::all().await {
         let store = &database.store;
         let site = Throttles { exclusive_above: 7, ..Throttles::default() };

@@ -1,4 +1,4 @@
-//! Everything that somebody with rights on the database could change by hand is found and named.
+//! Every change by hand of somebody with rights on the database is found and named.
 
 use clawback_model::{Decision, Digest, Event, Principal, PrincipalKind, Role, Timestamp};
 use clawback_store::{Found, Head, TokenTerms, VerifyError};
@@ -43,7 +43,7 @@ async fn a_sound_history_is_verified() {
     }
 }
 
-/// What is done by hand, and whether the finding names it.
+/// A change by hand, and whether the finding names it.
 type Change = (&'static str, fn(&Found) -> bool);
 
 #[tokio::test]

@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silence_is_broken_until_the_answer_is_there() {
+    async fn spaces_are_sent_until_the_answer_is_ready() {
         let problem = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database", "away");
         assert_eq!(told(Duration::ZERO, Err(problem())).await.unwrap_err().code, "database");
         let quick = told(Duration::ZERO, Ok(7)).await.unwrap().into_body();
@@ -76,6 +76,6 @@ mod tests {
         let slow = to_bytes(slow, 100).await.unwrap();
         assert!(slow.starts_with(b"  ") && serde_json::from_slice::<u32>(&slow).unwrap() == 7, "{slow:?}");
         let broken = told(MOMENT * 5, Err(problem())).await.unwrap().into_body();
-        assert!(to_bytes(broken, 100).await.is_err(), "what fails late is no whole answer");
+        assert!(to_bytes(broken, 100).await.is_err(), "a late failure breaks the answer off");
     }
 }

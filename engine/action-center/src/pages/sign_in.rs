@@ -186,7 +186,7 @@ mod tests {
     use super::local;
 
     #[test]
-    fn the_way_back_stays_on_this_site() {
+    fn the_return_path_stays_on_this_site() {
         assert_eq!(local("/remediations/R-1?x=1"), "/remediations/R-1?x=1");
         for other in [
             "",

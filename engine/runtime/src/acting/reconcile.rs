@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrived_is_done_and_what_is_still_there_is_not() {
+    fn a_message_in_the_destination_is_done_and_one_still_in_place_is_not() {
         let there = seen("in1", LocationKind::Inbox, "INBOX");
         let arrived = seen("r1", LocationKind::RecoverableItems, "R");
         assert!(verdict(Action::SoftDelete, std::slice::from_ref(&there)).is_none());
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_its_owner_moved_beside_an_older_copy_is_not_claimed() {
+    fn a_message_that_its_owner_moved_is_not_confirmed_by_an_older_copy() {
         let old = seen("r1", LocationKind::RecoverableItems, "R");
         let moved = seen("k1", LocationKind::Folder, "Keep");
         assert!(verdict(Action::SoftDelete, &[old, moved]).is_none());
     }
 
     #[test]
-    fn one_copy_serves_one_twin() {
+    fn one_copy_confirms_one_target() {
         let mut claimed = HashSet::new();
         let both = [seen("r1", LocationKind::RecoverableItems, "R"), seen("r2", LocationKind::RecoverableItems, "R")];
         let first = judge(&target("in1"), Action::SoftDelete, &both, &mut claimed).unwrap();

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_that_throttles_holds_itself_alone() {
+    fn a_throttling_mailbox_delays_only_itself() {
         let (mut limiter, now) = seated(8);
         for _ in 0..5 {
             assert_eq!(limiter.learn(ANN, &throttled(30), now), None);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn two_mailboxes_that_throttle_while_a_round_of_others_goes_well_hold_themselves() {
+    fn throttling_mailboxes_delay_only_themselves_while_a_round_of_others_succeeds() {
         let (mut limiter, now) = seated(8);
         limiter.learn(ANN, &throttled(30), now);
         (0..8).for_each(|_| assert_eq!(limiter.learn(Some("other@corp.example"), &Ok(()), now), None));
@@ -284,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn a_throttle_without_a_mailbox_is_the_stores() {
+    fn a_throttle_without_a_mailbox_holds_the_store() {
         let (mut limiter, now) = seated(8);
         assert_eq!(limiter.learn(None, &throttled(5), now), Some(now + seconds(5)));
         assert_eq!(at_once(&mut limiter, now + seconds(5)), 4);
     }
 
     #[test]
-    fn a_store_that_does_not_answer_is_called_by_fewer_and_then_by_more() {
+    fn a_store_that_does_not_answer_gets_fewer_calls_and_then_more() {
         let (mut limiter, now) = seated(8);
         limiter.learn(ANN, &silent(), now);
         assert_eq!(at_once(&mut limiter, now), 8);
@@ -309,13 +309,13 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_not_believed_when_it_asks_for_years() {
+    fn the_wait_that_a_store_asks_for_is_limited() {
         let (mut limiter, now) = seated(8);
         assert_eq!(limiter.learn(None, &throttled(u64::MAX / 4), now), Some(now + LONGEST));
     }
 
     #[test]
-    fn a_rate_takes_a_token_for_each_call_and_old_tokens_are_given_up() {
+    fn a_rate_takes_a_token_for_each_call_and_old_tokens_are_discarded() {
         let mut limiter = CallLimiter::new(4, true);
         let now = Instant::now();
         assert_eq!(limiter.begin(ANN, now), Turn::NoSeat);

@@ -45,7 +45,7 @@ mod tests {
     use crate::http::endpoint;
 
     #[test]
-    fn a_url_is_encrypted_or_near() {
+    fn a_url_uses_tls_or_loopback() {
         for right in ["https://hooks.example/x", "http://127.0.0.1:8080/x", "http://[::1]/x"] {
             endpoint(right).unwrap();
         }
