@@ -232,8 +232,8 @@ async fn evidence_that_was_changed_or_lost_is_named() {
 
     let database = format!("sqlite:{}", world.folder.path().join("test.db").display());
     for (sql, said) in [
-        ("UPDATE evidence SET digest = (SELECT digest FROM evidence WHERE seq = 0) WHERE seq = 3", "another digest"),
-        ("DELETE FROM evidence WHERE seq = 3", "no row does"),
+        ("UPDATE evidence SET digest = (SELECT digest FROM evidence WHERE seq = 0) WHERE seq = 3", "different digests"),
+        ("DELETE FROM evidence WHERE seq = 3", "it has no row"),
     ] {
         let mut connection = sqlx::SqliteConnection::connect(&database).await.unwrap();
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();

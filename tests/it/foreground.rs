@@ -255,7 +255,7 @@ fn an_interrupt_ends_the_calls_under_way_and_says_what_goes_on() {
     let messages = site.admin.json(&["show", &id, "--messages"]);
     let known = messages["items"].as_array().unwrap().iter().filter(|one| one["outcome"] == "succeeded").count();
     assert_eq!(known, done, "what the last calls did is recorded");
-    assert!(site.admin.fails(1, &["resume", &id]).contains("only what is paused can be resumed"));
+    assert!(site.admin.fails(1, &["resume", &id]).contains("only a paused remediation can be resumed"));
     let went_on = said(&site.admin.run(&["run", &id]));
     assert_eq!(went_on.0, Some(0), "{went_on:?}");
     assert!(!went_on.2.contains("another node"), "it was handed back: {went_on:?}");

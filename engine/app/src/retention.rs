@@ -22,7 +22,7 @@ pub struct Forgotten {
 
 impl Api {
     /// Removes the messages of every remediation that ended longer ago than `age`; `seen` is called with each before. A
-    /// dry run only counts. After an interruption, the next run continues.
+    /// dry run removes nothing. After an interruption, the next run continues.
     pub async fn forget(
         &self,
         who: &Principal,

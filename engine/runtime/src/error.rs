@@ -94,7 +94,7 @@ pub enum Error {
     MessagesRemoved { id: RemediationId },
     #[error("{id} did `{action}`, which cannot be undone")]
     Irreversible { id: RemediationId, action: clawback_model::Action },
-    #[error("what {id} moved has been put back by {by}; `clawback undo` and that ID takes it away again")]
+    #[error("the messages that {id} moved were put back by {by}; `clawback undo` and that ID moves them again")]
     Undone { id: RemediationId, by: RemediationId },
     #[error("{id} has no {what} to {verb}")]
     NothingTo { id: RemediationId, what: &'static str, verb: &'static str },
@@ -107,7 +107,7 @@ pub enum Error {
     #[error("there is no capacity for it now: {0}; try again when a remediation in progress has ended")]
     NoRoom(StopReason),
     #[error(
-        "{id} was paused by the rule {rule}, and {name} may not let it go on: that takes a person with the role approver who did not ask for it"
+        "{id} was paused by the rule {rule}, and {name} may not resume it: that takes a person with the role approver who did not ask for it"
     )]
     GuardStands { id: RemediationId, name: String, rule: &'static str },
     #[error("nothing could be searched: {detail}")]

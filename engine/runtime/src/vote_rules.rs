@@ -35,7 +35,7 @@ pub enum UnsignedVote {
     #[error("the vote was signed at {signed} and came at {now}, more than 15 minutes apart; sign it again")]
     Apart { signed: Timestamp, now: Timestamp },
     #[error(
-        "the vote is signed, and this site keeps no keys of approvers: `keys` under [signed-votes] names their file"
+        "the vote is signed, but this site has no keys of approvers: set `keys` under [signed-votes] to their file"
     )]
     NoKeys,
     #[error(transparent)]
@@ -116,7 +116,7 @@ impl VoteRules {
         }
         let (signed, wanted) = (signers.len(), approval.rule.votes.max(1));
         (required && begins && signed < wanted as usize)
-            .then(|| format!("{signed} of {wanted} votes are signed by others than who asked for it"))
+            .then(|| format!("{signed} of {wanted} votes are signed by principals other than the requester"))
     }
 }
 

@@ -75,7 +75,7 @@ pub enum WitnessError {
     Inconsistent { old: u64 },
     #[error("its answer cannot be read: {0}")]
     Answer(&'static str),
-    #[error("no cosignature in its answer is of its key and of this checkpoint")]
+    #[error("its answer has no cosignature of its key for this checkpoint")]
     NotSigned,
     #[error(transparent)]
     History(#[from] StoreError),

@@ -30,7 +30,7 @@ pub async fn sync_schedules(site: &Arc<Site>) -> Result<(), Error> {
             // The file may be half saved. Its slots are refused, and recorded as such, until the playbook is valid
             // again.
             Err(error) => {
-                tracing::debug!(playbook = name, %error, "Schedule kept as it is: the playbook has mistakes.");
+                tracing::debug!(playbook = name, %error, "Schedule not changed: its playbook has mistakes.");
                 kept.push(name);
             }
         }

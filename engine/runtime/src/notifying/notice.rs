@@ -70,10 +70,10 @@ impl Notice {
         let link = url.map(|url| url.remediation(&remediation.id));
         let pending = remediation.status == Status::PendingApproval;
         let hint = match (&link, pending) {
-            (Some(_), true) => "Look at the plan, and decide, in the Action Center.".to_owned(),
-            (Some(_), false) => "Everything about it is in the Action Center.".to_owned(),
-            (None, true) => format!("Look at the plan with `clawback show {}`, and decide.", request.approval_id),
-            (None, false) => format!("Everything about it: `clawback show {}`.", remediation.id),
+            (Some(_), true) => "Review the plan and decide in the Action Center.".to_owned(),
+            (Some(_), false) => "Details are in the Action Center.".to_owned(),
+            (None, true) => format!("Review the plan with `clawback show {}`, and decide.", request.approval_id),
+            (None, false) => format!("Details: `clawback show {}`.", remediation.id),
         };
         Self {
             kind,
@@ -144,7 +144,7 @@ fn facts(remediation: &Remediation) -> Vec<(&'static str, String)> {
         ("Status", remediation.status.to_string()),
         ("Action", request.action.to_string()),
         ("Severity", request.severity.to_string()),
-        ("Asked by", visible_line(&request.requested_by, LINE)),
+        ("Requested by", visible_line(&request.requested_by, LINE)),
     ];
     if let Some(plan) = &remediation.plan {
         let mailboxes = plan.facts.mailboxes;

@@ -117,7 +117,7 @@ async fn last_approved(site: &Site, remediation: &Remediation) -> Result<Option<
     for _ in 0..PAGES {
         let page = site.history.history(&filter, after, PAGE).await?;
         for found in page.remediations.iter().filter(|found| is_approved(found)) {
-            // A header that is not the one that was planned is known to nobody.
+            // A stored header that is not the one that was planned is no basis for a comparison.
             if let Ok(header) = site.history.prove_header(&found.id).await {
                 return Ok(Some((found.id.clone(), header)));
             }
