@@ -166,7 +166,7 @@ async fn targets_that_were_changed_between_two_batches_are_not_acted_on() {
 }
 
 #[tokio::test]
-async fn a_state_that_names_another_remediation_keeps_no_lease() {
+async fn a_state_of_another_remediation_gets_no_lease() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let phish = world.pending("eve@evil.example").await;

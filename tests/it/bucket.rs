@@ -102,7 +102,7 @@ fn what_is_deleted_is_in_the_bucket_and_damage_is_named() {
     // An unreachable server does not count as lost evidence.
     server.stop();
     let output = site.admin.run(&["evidence", "verify"]);
-    assert_eq!(output.status.code(), Some(3), "neither sound nor damaged");
+    assert_eq!(output.status.code(), Some(3), "neither unchanged nor damaged");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!((said.matches("WRONG").count(), said.matches("UNKNOWN").count()), (0, 4), "{said}");
     assert!(said.contains(&format!("{} further messages were not asked for", count - 3)), "{said}");
@@ -114,7 +114,7 @@ fn what_is_deleted_is_in_the_bucket_and_damage_is_named() {
 }
 
 #[test]
-fn what_the_server_does_not_take_is_not_deleted() {
+fn a_message_that_the_server_refuses_is_not_deleted() {
     let mut server = s3::Server::start(None);
     let site = Site::new(&server.endpoint(), "");
     let before = maildirs::snapshot(&site.path("mail")).unwrap();

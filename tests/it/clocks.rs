@@ -70,7 +70,7 @@ async fn nodes_with_a_wrong_and_a_right_clock_work_together() {
             if now.status.is_final() {
                 break;
             }
-            assert!(Instant::now() < patience, "off by {ahead}: it does not end: {now:?}");
+            assert!(Instant::now() < patience, "off by {ahead}: the remediation does not end: {now:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         over.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -106,7 +106,10 @@ async fn late_writes_by_another_clock_are_refused() {
     let (_, lease) = history.claim(&planned.id, "right", right.now(), LEASE).await.unwrap().unwrap();
     let started = history.record(&planned.id, Some(&late), "slow", &Event::Started, slow.now()).await;
     assert!(matches!(started, Err(StoreError::LeaseLost { .. })), "{started:?}");
-    assert!(history.claim(&planned.id, "slow", slow.now(), LEASE).await.unwrap().is_none(), "nor can it come back");
+    assert!(
+        history.claim(&planned.id, "slow", slow.now(), LEASE).await.unwrap().is_none(),
+        "nor can it renew its lease"
+    );
     let begun = Event::BatchStarted { number: 0, first: 0, targets: 8 };
     for event in [Event::Started, begun] {
         history.record(&planned.id, Some(&lease), "right", &event, right.now()).await.unwrap();
@@ -124,7 +127,7 @@ async fn late_writes_by_another_clock_are_refused() {
         |lane: &clawback_store::Lane| LaneReport { claim: lane.claim, outcomes: &[], throttled: 0, end: LaneEnd::Done };
     let void = history.record_lanes("slow", &theirs.lanes.iter().map(report).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(void.len(), 4);
-    assert_eq!(history.lanes_left(&planned.id).await.unwrap().held, 4, "the right one holds them");
+    assert_eq!(history.lanes_left(&planned.id).await.unwrap().held, 4, "the node with the right clock holds them");
     let vote = api.decide(&person("ben", &[Role::Approver]), &planned.id, Decision::Approve, None, None).await;
     assert!(vote.is_err(), "it runs already");
 }

@@ -103,7 +103,7 @@ impl Serving {
 async fn until<F: Future<Output = bool>>(what: &str, seconds: u64, mut holds: impl FnMut() -> F) {
     let began = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < Duration::from_secs(seconds), "not within {seconds} s: {what}");
+        assert!(began.elapsed() < Duration::from_secs(seconds), "{what}: not within {seconds} s");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -188,7 +188,7 @@ async fn a_busy_store_does_not_delay_another() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_does_not_hold_for_lanes_claimed_after_it() {
+async fn an_earlier_stop_does_not_apply_to_lanes_claimed_later() {
     let database = Database::sqlite().await;
     let history = &database.store;
     let store = Arc::new(corp(60).limited(4, Some(100)));

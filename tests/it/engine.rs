@@ -131,7 +131,7 @@ async fn passing_errors_and_throttling_are_waited_out() {
 }
 
 #[tokio::test]
-async fn what_was_done_before_the_answer_was_lost_is_never_called_failed() {
+async fn an_act_whose_answer_was_lost_is_never_recorded_as_failed() {
     // Both ways to lose an answer: the connection breaks on the last try too, and the connector faults on a chunk.
     let fault = || CallError::Fault {
         store: "corp".into(),
@@ -155,7 +155,7 @@ async fn what_was_done_before_the_answer_was_lost_is_never_called_failed() {
 }
 
 #[tokio::test]
-async fn undoing_a_retry_asks_for_the_votes_of_the_first() {
+async fn undoing_a_retry_needs_the_votes_of_the_first() {
     let world = World::new(12, 5).await;
     let ben = world.approver("ben").await;
     let pending = world.run().await;
@@ -264,7 +264,7 @@ async fn roles_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_plan_of_sixty_waits_and_a_vote_lets_it_go() {
+async fn a_plan_of_sixty_waits_and_starts_after_a_vote() {
     let world = World::new(12, 5).await;
     let pending = world.run().await;
     assert_eq!(pending.status, Status::PendingApproval);
@@ -334,7 +334,7 @@ async fn the_limit_of_a_query_with_exclusions_is_on_what_the_query_finds() {
 }
 
 #[tokio::test]
-async fn a_store_whose_handles_stay_loses_no_receipt_when_an_answer_is_lost() {
+async fn a_store_with_stable_handles_keeps_receipts_when_an_answer_is_lost() {
     let world = World::new(3, 4).await;
     world.store.keep_handles();
     // Each call takes full effect, and then is throttled or cut off instead of answering.

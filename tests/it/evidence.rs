@@ -149,7 +149,7 @@ async fn what_cannot_be_kept_is_not_deleted() {
 }
 
 #[tokio::test]
-async fn one_message_that_cannot_be_kept_costs_only_itself() {
+async fn one_message_that_cannot_be_kept_fails_alone() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
     let most = usize::try_from(LARGEST_EVIDENCE).unwrap();
     for (subject, size) in [("Largest", most), ("Larger", most + 1)] {
@@ -180,7 +180,7 @@ async fn an_act_whose_answer_was_lost_has_its_evidence() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_gone_by_then_is_not_found() {
+async fn a_message_that_was_removed_meanwhile_is_not_found() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
     let ann = person("ann", &[Role::Analyst, Role::Purger]);
     let submitted = world.api.submit(&ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
@@ -197,7 +197,7 @@ async fn a_message_that_is_gone_by_then_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_site_may_ask_for_it_and_the_playbook_has_the_last_word() {
+async fn the_site_may_require_evidence_and_the_playbook_decides() {
     for (keep, always, kept) in [("", true, 12), ("", false, 0), (", keep-evidence: false", true, 0)] {
         let world = World::new(None, keep, Some(always)).await;
         let done = world.run().await;

@@ -50,7 +50,7 @@ async fn the_same_on_postgresql() {
 }
 
 #[test]
-fn handpicked_messages_go_and_no_others() {
+fn only_handpicked_messages_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let truth = mailboxes(folder.path());
     let clawback = Clawback::init(folder.path(), MAILDIR);

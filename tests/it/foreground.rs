@@ -72,7 +72,7 @@ impl Site {
         until(|| {
             let counts = &self.show(id)["counts"];
             let (succeeded, open) = (counts["succeeded"].as_u64().unwrap(), counts["open"].as_u64().unwrap());
-            assert!(open > 0, "it was over before anybody looked");
+            assert!(open > 0, "it ended before it could be observed");
             succeeded > 0
         });
     }
@@ -234,7 +234,7 @@ fn a_halt_keeps_requests_and_every_command_reports_it() {
 }
 
 #[test]
-fn an_interrupt_ends_the_calls_under_way_and_says_what_goes_on() {
+fn an_interrupt_ends_the_calls_under_way_and_reports_what_continues() {
     let site = Site::new(4);
     let id = site.planned();
     let running = start(&site.admin, &["run", &id]);

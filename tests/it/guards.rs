@@ -191,13 +191,13 @@ async fn a_cancel_during_a_halt_is_carried_out_after_it() {
 }
 
 #[tokio::test]
-async fn one_more_than_allowed_waits_for_its_turn_and_starts_by_itself() {
+async fn one_more_than_allowed_waits_and_starts_when_there_is_capacity() {
     let world = World::new(|site| site.throttles.in_progress = 1).await;
     let (first, task) = world.stuck(0).await;
     let second = world.submit("mallory@evil.example").await;
     let held = world.worker().run(&second.id).await.unwrap();
     assert_eq!((held.status, &held.stop), (Status::Approved, &Some(StopReason::InProgress { limit: 1, running: 1 })));
-    assert_eq!(world.worker().run_next().await.unwrap(), None, "it waits, and nobody asks again and again");
+    assert_eq!(world.worker().run_next().await.unwrap(), None, "it waits without repeated claims");
     world.store.open_gate();
     assert_eq!(task.await.unwrap().unwrap().status, Status::Completed);
     let done = world.worker().run_next().await.unwrap().unwrap();
@@ -223,7 +223,7 @@ async fn a_paused_remediation_resumes_only_with_capacity() {
 }
 
 #[tokio::test]
-async fn the_same_selection_is_left_to_a_person_for_an_hour() {
+async fn the_same_selection_within_an_hour_waits_for_a_person() {
     let world = World::new(|_| {}).await;
     let first = world.submit(SENDER).await;
     assert_eq!(world.worker().run(&first.id).await.unwrap().counts.succeeded, 50);
@@ -261,7 +261,7 @@ async fn a_retry_and_an_undo_are_never_the_same_selection() {
     let undo = world.api.undo(&world.ann, &partly.id).await.unwrap();
     assert_eq!(world.worker().run(&undo.id).await.unwrap().counts.succeeded, 48);
     let again = world.submit(SENDER).await;
-    assert_eq!(world.worker().run(&again.id).await.unwrap().counts.succeeded, 48, "it was taken back");
+    assert_eq!(world.worker().run(&again.id).await.unwrap().counts.succeeded, 48, "it was undone");
 }
 
 fn vips(names: &[&str]) -> Lists {
@@ -291,7 +291,7 @@ async fn messages_of_a_vip_added_after_the_plan_need_a_decision() {
 }
 
 #[tokio::test]
-async fn one_that_runs_too_long_is_stopped_in_the_middle_of_a_batch() {
+async fn a_remediation_that_runs_too_long_is_stopped_in_the_middle_of_a_batch() {
     let world = World::new(|_| {}).await;
     let (_, task) = world.stuck(2).await;
     world.clock.advance(Duration::from_secs(11));
@@ -331,7 +331,7 @@ async fn a_retry_needs_an_approval_that_is_still_valid() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_costs_the_other_store_nothing() {
+async fn a_store_that_is_down_does_not_delay_the_other_store() {
     let folder = tempfile::tempdir().unwrap();
     let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
     let names = ["east", "west"];

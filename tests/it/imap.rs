@@ -155,12 +155,12 @@ fn connections_that_break_in_the_middle_cost_nothing() {
     });
     assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &120.into()), "{done}");
     world.truth.check_campaign_removed(&world.snapshot(), Some("Recoverable Items")).unwrap();
-    assert!(proxy.connections() > before + 10, "connections were cut and made again");
+    assert!(proxy.connections() > before + 10, "connections were cut and opened again");
     clawback.ok(&["verify"]);
 }
 
 #[test]
-fn a_server_that_stays_away_fails_its_messages_and_a_retry_gets_them() {
+fn a_server_that_stays_down_fails_its_messages_and_a_retry_completes_them() {
     let world = World::new();
     let proxy = Proxy::start(world.server.plain(), proxy::Options::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -110,7 +110,7 @@ async fn a_mailbox_that_cannot_be_searched_asks_for_a_person_and_makes_it_partia
 }
 
 #[tokio::test]
-async fn nothing_found_is_no_all_clear_where_something_was_not_searched() {
+async fn nothing_found_is_no_all_clear_if_something_was_not_searched() {
     let world = World::new(1, None).await;
     world.stores[0].deny("b0@corp.example");
     let submitted = world.api.submit(&world.ann, submission("purge", &[("sender", "nobody@x.example")])).await.unwrap();
@@ -122,18 +122,18 @@ async fn nothing_found_is_no_all_clear_where_something_was_not_searched() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_read_costs_only_itself() {
+async fn a_folder_that_cannot_be_read_is_the_only_gap() {
     let world = World::new(1, None).await;
     world.stores[0].leave_gap("c0@corp.example", "Archive", "no right to read");
     let done = world.run().await;
     is_partial(&done, 3, "c0@corp.example: folder `Archive`: no right to read");
     let facts = done.plan.unwrap().facts;
     assert_eq!((facts.searched, facts.unsearched, facts.searched_in_part), (Some(3), 1, 1));
-    assert!(done.approval.is_none(), "a folder of a mailbox asks nobody");
+    assert!(done.approval.is_none(), "a gap in one folder needs no vote");
 }
 
 #[tokio::test]
-async fn a_store_that_fails_does_not_take_the_others_along() {
+async fn a_store_that_fails_does_not_fail_the_others() {
     let world = World::new(2, None).await;
     for letter in ["a", "b", "c"] {
         world.stores[1].deny(&format!("{letter}1@corp.example"));
@@ -177,7 +177,7 @@ async fn a_script_that_fails_on_some_messages_makes_it_partial() {
 }
 
 #[tokio::test]
-async fn what_scripts_say_is_kept_and_what_they_leave_out_is_counted() {
+async fn reasons_of_scripts_are_kept_and_what_they_leave_out_is_counted() {
     let script = "fn keep(message) {\n\
         if message.mailbox == \"b0@corp.example\" { return #{ keep: false, reason: \"SecOps mailbox\" }; }\n\
         #{ keep: true, reason: \"known brand\", tag: \"brand\" } }";

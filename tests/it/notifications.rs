@@ -62,7 +62,7 @@ fn a_name_cannot_alter_the_mail_to_approvers() {
 }
 
 #[test]
-fn a_server_that_is_not_the_one_gets_no_mail_and_work_goes_on() {
+fn a_server_with_a_wrong_certificate_gets_no_mail_and_work_continues() {
     let (folder, server) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let smtp = Smtp::start(server.path()).unwrap();
     let other = tempfile::tempdir().unwrap();

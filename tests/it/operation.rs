@@ -70,7 +70,7 @@ async fn a_backup_of_postgresql_by_its_own_tools_is_restored() {
 }
 
 #[tokio::test]
-async fn what_ended_long_ago_is_forgotten_in_steps_and_the_proof_stays() {
+async fn retention_removes_messages_in_steps_and_the_proof_remains() {
     for database in Database::all().await {
         let old = database.finished(1, 12_000).await;
         let other = database.finished(2, 30).await;
@@ -215,7 +215,7 @@ fn the_files_of_an_installation_name_what_there_is() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_failure() {
+fn a_reader_that_disconnects_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = new_site(folder.path(), None);
     let submitted = ["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete"];

@@ -309,7 +309,7 @@ async fn a_dead_channel_delays_nobody() {
             assert!(began.elapsed() < Duration::from_secs(9), "{:?}", statuses(&world.siem.so_far()));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(began.elapsed() < Duration::from_secs(9), "all of it while the first try at the dead one waits");
+        assert!(began.elapsed() < Duration::from_secs(9), "all of it while the first try at the silent channel waits");
         assert!(voted < Duration::from_secs(2) && ticked < Duration::from_secs(3), "{voted:?} {ticked:?}");
         assert_eq!(
             (statuses(&world.siem.so_far()), taken.load(Ordering::SeqCst)),
@@ -317,7 +317,7 @@ async fn a_dead_channel_delays_nobody() {
         );
         stop.send(()).unwrap();
         serving.await.unwrap().unwrap();
-        assert_eq!(world.waiting().await, 6, "all of it is the dead one's");
+        assert_eq!(world.waiting().await, 6, "all of it belongs to the silent channel");
     }
 }
 

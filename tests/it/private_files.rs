@@ -81,7 +81,7 @@ fn created_files_are_private_whatever_the_umask() {
 }
 
 #[test]
-fn what_others_can_write_is_refused_by_every_command() {
+fn files_that_others_can_write_are_refused_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
     mailbox(folder.path());
     let clawback = Clawback::init(folder.path(), STORE);

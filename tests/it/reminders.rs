@@ -125,7 +125,7 @@ async fn approvers_are_reminded_once_and_then_others_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_decided_or_late_reminds_nobody_twice() {
+async fn decided_or_late_approvals_send_no_reminder_twice() {
     for world in World::both().await {
         let decided = world.pending().await;
         let ben = person("ben", &[Role::Approver]);

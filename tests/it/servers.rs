@@ -36,7 +36,7 @@ fn as_admin(user: &str) -> String {
 }
 
 #[test]
-fn dovecot_offers_what_is_asked_and_no_more() {
+fn dovecot_announces_the_requested_capabilities_only() {
     let server = Dovecot::start(&Options { users: 1, ..Options::default() });
     let lines =
         say(server.plain(), &[&as_admin("u0001@acme.test"), "CAPABILITY", "LIST \"\" \"*\" RETURN (SPECIAL-USE)"]);
@@ -52,7 +52,7 @@ fn dovecot_offers_what_is_asked_and_no_more() {
 }
 
 #[test]
-fn dovecot_takes_a_user_an_administrator_and_a_token() {
+fn dovecot_accepts_a_user_an_administrator_and_a_token() {
     let server = Dovecot::start(&Options { users: 2, record_commands: true, ..Options::default() });
     let base64 = |text: &str| {
         let script = format!("printf '{text}' | base64 -w0");
@@ -83,7 +83,7 @@ fn dovecot_takes_a_user_an_administrator_and_a_token() {
 }
 
 #[test]
-fn dovecot_holds_mail_in_each_format_and_says_read_only() {
+fn dovecot_keeps_mail_in_each_format_and_reports_read_only() {
     for format in [Format::Maildir, Format::Sdbox, Format::Mdbox] {
         let server = Dovecot::start(&Options { users: 1, format, ..Options::default() });
         let user = dovecot::user(1);

@@ -129,7 +129,7 @@ fn sampled() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_query_of_the_dashboard_names_a_metric_that_there_is() {
+fn every_query_of_the_dashboard_names_an_existing_metric() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/cli/assets/grafana-dashboard.json");
     let dashboard: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let known = sampled();

@@ -153,7 +153,7 @@ async fn sixty_small_requests_stop_at_the_limit_and_what_is_over_it_waits_for_vo
 }
 
 #[tokio::test]
-async fn two_nodes_never_both_take_what_is_left() {
+async fn two_nodes_never_exceed_a_limit_together() {
     for database in Database::all().await {
         let world = World::new(&database, |site| site.without_a_vote.requester = messages(18)).await;
         let mut starts = Vec::new();
@@ -229,7 +229,7 @@ async fn mailboxes_remediations_and_days_are_counted_too() {
 }
 
 #[tokio::test]
-async fn what_waited_long_for_its_start_counts_when_it_starts() {
+async fn a_remediation_is_counted_at_its_start() {
     let database = Database::sqlite().await;
     let world = World::new(&database, |site| site.without_a_vote.requester = messages(6)).await;
     let worker = Worker::new(Arc::clone(&world.site), silent());
@@ -293,7 +293,7 @@ async fn an_undo_or_retry_of_ones_own_is_not_counted_twice_and_others_are() {
 }
 
 #[tokio::test]
-async fn what_is_counted_cannot_be_changed_unnoticed() {
+async fn a_change_of_the_counted_rows_is_detected() {
     for database in Database::all().await {
         let world = World::new(&database, |_| {}).await;
         world.ask(&world.ann, 0).await;
@@ -313,7 +313,7 @@ async fn what_is_counted_cannot_be_changed_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_suggestion_from_outside_asks_for_a_vote_unless_the_site_says_otherwise() {
+async fn a_suggestion_needs_a_vote_unless_the_site_allows_it_without() {
     for allowed in [false, true] {
         let database = Database::sqlite().await;
         let world = World::new(&database, |site| site.suggestions_without_a_vote = allowed).await;
@@ -334,7 +334,7 @@ async fn a_suggestion_from_outside_asks_for_a_vote_unless_the_site_says_otherwis
 }
 
 #[tokio::test]
-async fn a_retry_of_what_a_guard_stopped_asks_for_a_vote() {
+async fn a_retry_after_a_guards_stop_needs_a_vote() {
     let database = Database::sqlite().await;
     let playbook = PLAYBOOK.replace("ACTION, canary: 0", "soft-delete, canary: 6, stop-when: { failed-ratio: 0.5 }");
     let store = Arc::new(FakeStore::new("corp"));

@@ -179,7 +179,7 @@ async fn check_raw(store: &dyn MailStore, seed: &Seed) {
     let raw = store.fetch_raw(&seed.mailbox, &message.reference, 1 << 20).await.expect("fetch-raw");
     assert!(String::from_utf8_lossy(&raw).contains("<seed-0@bulk.example>"), "the raw message is the message");
     let cut = store.fetch_raw(&seed.mailbox, &message.reference, 16).await.expect("fetch-raw");
-    assert_eq!(cut, raw[..16], "no more than asked");
+    assert_eq!(cut, raw[..16], "no more bytes than requested");
     assert!(store.fetch_raw(&seed.mailbox, &nowhere(), 16).await.is_err(), "there is no raw message of nothing");
 }
 

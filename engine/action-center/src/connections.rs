@@ -225,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn an_address_makes_room_for_itself() {
+    fn an_address_at_its_limit_closes_its_own_connections() {
         let all = Arc::new(Connections::default());
         let (one, two) = (all.add(address(1)), all.add(address(2)));
         let mapped = all.add("::ffff:192.0.2.2".parse().unwrap());
         assert_eq!((all.of(address(1)), all.of(address(2))), (1, 2));
         assert!(all.close_one(Some(address(2))));
         assert!(closed(&two) && !closed(&one) && !closed(&mapped));
-        assert_eq!((all.of(address(2)), all.open()), (1, 2), "it does not count while it closes");
+        assert_eq!((all.of(address(2)), all.open()), (1, 2), "a closing connection does not count");
         drop(two);
         assert_eq!((all.of(address(2)), all.open()), (1, 2));
         assert!(!all.close_one(Some(address(3))));

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_endless_passwords_are_refused() {
+    fn short_and_overlong_passwords_are_refused() {
         assert!(hash_password("fourteen chars").is_err());
         assert!(hash_password(&"a".repeat(LONGEST + 1)).is_err());
     }

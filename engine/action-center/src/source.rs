@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_trusted_proxy_says_whom_it_stands_for() {
+    fn only_a_trusted_proxy_names_its_client() {
         let proxies: Vec<IpAddr> = ["127.0.0.1", "10.0.0.5"].map(|proxy| proxy.parse().unwrap()).into();
         let from = |peer: &str, forwarded: &[&str]| {
             let mut headers = HeaderMap::new();

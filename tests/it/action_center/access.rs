@@ -183,7 +183,7 @@ async fn unknown_addresses_need_authentication() {
 }
 
 #[tokio::test]
-async fn a_void_token_is_refused_and_noted() {
+async fn a_revoked_token_is_refused_and_recorded() {
     let desk = desk().await;
     desk.center.api.site().history.revoke_token("ben", "test", "test", super::NOON).await.unwrap();
     for token in [desk.ben.as_str(), "cbk_forged", "\u{e9}"] {

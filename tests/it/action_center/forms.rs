@@ -121,7 +121,7 @@ async fn with_manual() -> Desk {
 }
 
 #[tokio::test]
-async fn ticks_decide_and_a_contradiction_is_refused() {
+async fn ticks_select_messages_and_a_contradiction_is_refused() {
     let desk = with_manual().await;
     let center = &desk.center;
     let cookie = center.sign_in("ann").await;
@@ -159,7 +159,7 @@ async fn ticks_decide_and_a_contradiction_is_refused() {
     let body =
         json!({ "playbook": "purge", "inputs": { "sender": SENDER }, "messages": [{ "mailbox": "u1@corp.example" }] });
     let refused = center.call(&desk.ann, "POST", "/api/v1/remediations", Some(body)).await;
-    assert_eq!(refused.status, 422, "a pick that names nothing: {}", refused.text);
+    assert_eq!(refused.status, 422, "a pick that matches nothing: {}", refused.text);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn an_administrator_adds_people_and_changes_their_access() {
     assert_eq!(send("/people", "name=x&kind=robot").await.status, 400, "no kind");
     assert_eq!(send("/people", "name=x&kind=person&role=king").await.status, 400, "no role");
 
-    assert_eq!(send("/people/roles", "name=root&role=viewer").await.status, 409, "nobody else administers");
+    assert_eq!(send("/people/roles", "name=root&role=viewer").await.status, 409, "there is no other administrator");
     assert_eq!(send("/people/tokens", "name=siem&label=").await.status, 400, "loaded again it would make another");
 
     let made = send("/people/tokens", "name=siem&label=prod&days=30&role=viewer").await;
@@ -35,7 +35,7 @@ async fn an_administrator_adds_people_and_changes_their_access() {
     assert!(page.contains("prod") && !page.contains(&secret), "{page}");
 
     assert_eq!(send("/people/roles", "name=siem").await.status, 303);
-    assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 403, "nothing is left of its role");
+    assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 403, "the role is removed");
     assert_eq!(send("/people/revoke", "name=siem&label=prod").await.status, 303);
     assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 401);
 

@@ -6,7 +6,7 @@ use clawback_model::{PrincipalKind, Role};
 use super::desk;
 
 #[tokio::test]
-async fn content_is_for_examiners_and_each_look_is_an_event() {
+async fn content_is_for_examiners_and_each_read_is_an_event() {
     let desk = desk().await;
     let center = &desk.center;
     let (id, _) = desk.pending().await;

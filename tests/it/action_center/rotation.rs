@@ -63,7 +63,7 @@ async fn a_secret_is_replaced_and_holds_a_moment_longer() {
 
     assert!(holds(center, &old).await && holds(center, &fresh).await && holds(center, &old).await);
     center.clock.advance(Duration::from_secs(59));
-    assert!(holds(center, &old).await, "a tab that is slow");
+    assert!(holds(center, &old).await, "a slow tab");
     // A form that was loaded before is still valid, and so is one that was loaded after.
     assert_eq!(center.page(&fresh, "/pending").await.form_token(), form_token);
     assert_eq!(center.form(&fresh, "/connectors", &format!("form_token={form_token}")).await.status, 200);
@@ -117,7 +117,7 @@ async fn a_lost_new_secret_does_not_end_the_session() {
 }
 
 #[tokio::test]
-async fn requests_at_the_moment_of_it_and_a_second_node_do_not_end_the_session() {
+async fn concurrent_requests_and_a_second_node_do_not_end_the_session() {
     let (desk, old) = signed_in().await;
     let nodes = [Arc::new(desk.center.twin()), Arc::new(desk.center.twin())];
     let mut cookie = old;
@@ -159,7 +159,7 @@ async fn signing_out_ends_every_secret() {
 }
 
 #[tokio::test]
-async fn a_session_is_not_longer_for_being_renewed() {
+async fn renewing_a_session_does_not_extend_it() {
     let (desk, mut cookie) = signed_in().await;
     for _ in 0..44 {
         desk.center.clock.advance(DUE);

@@ -60,7 +60,7 @@ async fn drive(name: &str, roles: &[Role]) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(RUN_TIMEOUT, run).await.expect("it comes to an end").unwrap();
+    let output = tokio::time::timeout(RUN_TIMEOUT, run).await.expect("the run ends").unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     served.stop().await;

@@ -148,7 +148,7 @@ async fn an_address_cannot_try_all_names() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_tried_from_everywhere_waits_for_strangers() {
+async fn a_name_that_is_tried_from_many_addresses_waits_for_strangers_only() {
     let desk = desk().await;
     let center = &desk.center;
     center.password("ann").await;
@@ -282,7 +282,7 @@ async fn the_cookie_is_for_the_browser_alone() {
 }
 
 #[tokio::test]
-async fn forms_from_elsewhere_are_refused_and_noted() {
+async fn cross_site_forms_are_refused_and_recorded() {
     let desk = desk().await;
     desk.center.password("ben").await;
     let (id, digest) = desk.pending().await;

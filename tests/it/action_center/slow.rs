@@ -31,7 +31,7 @@ async fn rest(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn what_does_not_come_in_time_is_not_waited_for() {
+async fn late_requests_are_not_waited_for() {
     let desk = desk().await;
     let bounds = Bounds { head: SOON, body: SOON, ..Bounds::of(16) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -70,7 +70,7 @@ async fn what_does_not_come_in_time_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn connections_that_wait_for_nothing_do_not_delay_the_end() {
+async fn idle_connections_do_not_delay_the_shutdown() {
     let (begun, mut begins) = mpsc::unbounded_channel();
     let go = Arc::new(Notify::new());
     let goes = Arc::clone(&go);

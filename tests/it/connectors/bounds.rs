@@ -108,7 +108,7 @@ async fn memories_tables_and_instances_have_limits() {
     for (section, many, said) in cases {
         let folder = tempfile::tempdir().unwrap();
         let own = connector(folder.path(), &with_instances(hostile_bytes(), section, 2), "");
-        host(SandboxLimits::default()).load("corp", &config(&own)).await.expect("two more are no harm");
+        host(SandboxLimits::default()).load("corp", &config(&own)).await.expect("two more are allowed");
         let own = connector(folder.path(), &with_instances(hostile_bytes(), section, many), "");
         let error = refused(SandboxLimits::default(), &config(&own)).await;
         assert!(matches!(error, CallError::Fault { .. }) && error.to_string().contains(said), "{error}");

@@ -79,7 +79,7 @@ fn unknown_keys_and_inline_secrets_are_refused() {
 }
 
 #[test]
-fn configuration_is_written_as_it_is_read() {
+fn configuration_is_serialized_as_it_is_parsed() {
     let text = "connector = \"imap\"\n[server]\nhost = \"a\"\ntls = \"starttls\"\n[auth]\nkind = \"xoauth2\"\ntoken-env = \"T\"\n\
                 [limits]\ncall-timeout = \"90s\"\n";
     let read = config(text);
@@ -88,7 +88,7 @@ fn configuration_is_written_as_it_is_read() {
 }
 
 #[tokio::test]
-async fn what_imports_more_than_the_contract_is_refused() {
+async fn a_component_that_imports_more_than_the_contract_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     // (component (import "wasi:cli/environment@0.2.0" (instance)))
     let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();

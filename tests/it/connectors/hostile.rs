@@ -24,7 +24,7 @@ async fn page(store: &dyn MailStore, misdeed: &str, cursor: Option<&str>) -> Res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_misdeed_is_a_fault_with_a_name_and_the_next_call_works() {
+async fn each_violation_is_a_fault_with_a_name_and_the_next_call_works() {
     let store = store("").await;
     for (misdeed, said) in [
         ("loop", "ran past its deadline of 200ms"),

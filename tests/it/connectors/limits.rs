@@ -36,7 +36,7 @@ async fn round(store: &Arc<dyn MailStore>, users: usize) -> Vec<CallError> {
 }
 
 #[tokio::test]
-async fn connections_at_rest_count_and_give_way() {
+async fn idle_connections_count_and_are_closed_first() {
     let server = Dovecot::start(&dovecot::Options { users: 12, ..dovecot::Options::default() });
     let network = Proxy::start(server.plain(), Options::default()).unwrap();
     let plain = format!("port = {}\ntls = \"none\"", network.address().port());

@@ -8,7 +8,7 @@ use super::World;
 use crate::store::harness::Database;
 
 #[tokio::test]
-async fn every_event_names_by_what_its_actor_was_known() {
+async fn every_event_names_the_credential_of_its_actor() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let center = &world.center;

@@ -57,7 +57,7 @@ async fn an_administrator_who_is_alone_gives_every_role() {
 }
 
 #[tokio::test]
-async fn with_two_of_them_a_role_waits_for_the_other() {
+async fn with_two_administrators_a_role_waits_for_the_other() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let zoe = world.second().await;

@@ -140,7 +140,7 @@ async fn a_token_with_fewer_roles_gains_none() {
 }
 
 #[tokio::test]
-async fn a_session_from_the_identity_provider_is_ones_own() {
+async fn a_session_from_the_identity_provider_is_an_own_credential() {
     for database in Database::all().await {
         let (store, issuer) = (&database.store, "https://id.example");
         store.principal_of_identity(issuer, "s-1", "ben", &[Role::Approver], NOON).await.unwrap();

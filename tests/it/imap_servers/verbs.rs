@@ -87,7 +87,7 @@ async fn dovecot_without_special_use() {
 }
 
 #[tokio::test]
-async fn dovecot_whose_folders_lie_beneath_the_inbox() {
+async fn dovecot_with_folders_below_the_inbox() {
     for without in [vec![], vec!["SPECIAL-USE"]] {
         let server = dovecot(dovecot::Options { prefix: Some("INBOX."), without, ..Default::default() });
         Box::pin(every_verb(server.access(), Names::BENEATH_INBOX, &[])).await;

@@ -23,7 +23,7 @@ fn record<'a>(sender: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_recorded_case_passes_until_the_playbook_does_something_else() {
+fn a_recorded_case_passes_until_the_playbook_changes_its_result() {
     let folder = tempfile::tempdir().unwrap();
     maildirs::write(&folder.path().join("mail"), &maildirs::Options::default()).unwrap();
     let admin = Clawback::init(folder.path(), MAILDIR);

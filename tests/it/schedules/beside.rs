@@ -104,7 +104,7 @@ async fn a_look_that_is_dropped_is_due_again() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_hinders_nothing_else() {
+async fn unreadable_rows_delay_no_other_schedule_or_sweep() {
     for mut world in World::both(&[("sweeping", SWEEPING), ("other", &other()), ("ticking", TICKING)]).await {
         turn(&mut world.timers).await;
         let (first, other) = (world.swept("sweeping").await, world.swept("other").await);
@@ -194,7 +194,7 @@ async fn replacing_runs_locks_their_rows_before_the_chain() {
 }
 
 #[tokio::test]
-async fn a_slot_that_finds_nothing_makes_no_row_but_what_was_not_searched_does() {
+async fn a_run_that_finds_nothing_is_not_listed_but_an_incomplete_one_is() {
     for mut world in World::both(&[("ticking", TICKING)]).await {
         let now = clawback_model::Clock::now(&*world.clock);
         world.store.deliver("ann@corp.example", "bob@corp.example", "Lunch", now);

@@ -15,7 +15,7 @@ steps:
 const TRIES: u32 = 100;
 
 #[test]
-fn schedules_and_sweeps_are_seen_and_steered() {
+fn schedules_and_sweeps_are_listed_and_controlled() {
     let folder = tempfile::tempdir().unwrap();
     maildirs::write(&folder.path().join("mail"), &maildirs::Options::default()).unwrap();
     let clawback = Clawback::init(folder.path(), MAILDIR);

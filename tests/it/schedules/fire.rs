@@ -57,7 +57,7 @@ async fn a_slot_becomes_a_remediation_of_the_service() {
 }
 
 #[tokio::test]
-async fn nodes_that_look_at_once_fire_a_slot_once() {
+async fn nodes_that_tick_at_the_same_time_fire_a_slot_once() {
     for mut world in worlds("", "").await {
         let (mut two, mut three) = (world.another().await, world.another().await);
         for slot in 1..=12 {
@@ -86,11 +86,11 @@ async fn an_outage_is_one_row_and_handled_by_the_misfire_rule() {
     }
     let [mut world, _] = worlds(", misfire: run-once", "").await;
     world.tick_after(125).await;
-    assert_eq!(world.slots("tidy").await, ["10-110 made-up", "120 ran"], "nothing is in time: the last makes up");
+    assert_eq!(world.slots("tidy").await, ["10-110 made-up", "120 ran"], "nothing is in time: the last slot runs once");
 }
 
 #[tokio::test]
-async fn a_run_that_has_not_ended_is_respected_as_asked() {
+async fn a_run_that_has_not_ended_is_handled_by_the_overlap_rule() {
     for mut world in worlds("", ASK).await {
         world.store.deliver("ann@corp.example", "eve@evil.example", "New", NOON);
         world.tick_after(10).await;
@@ -178,7 +178,7 @@ async fn the_table_follows_the_playbooks_and_keeps_a_pause() {
 }
 
 #[tokio::test]
-async fn a_shipped_schedule_waits_until_somebody_wants_it() {
+async fn a_shipped_schedule_is_paused_until_it_is_resumed() {
     let mut world = World::new(&[]).await;
     let text = playbook("", "");
     let mut site = super::node(
@@ -202,11 +202,11 @@ async fn a_shipped_schedule_waits_until_somebody_wants_it() {
 }
 
 #[tokio::test]
-async fn a_run_by_hand_is_a_persons_and_takes_no_slot() {
+async fn a_run_by_hand_is_submitted_by_the_person_and_takes_no_slot() {
     let mut world = worlds("", "").await.into_iter().next().unwrap();
     let by_hand = world.api.run_schedule(&ann(), "tidy").await.unwrap();
     assert_eq!((by_hand.request.source, by_hand.request.requested_by.as_str()), (ActionSource::Manual, "ann"));
-    assert_eq!(world.tick_after(10).await, 1, "overlap does not look at it");
+    assert_eq!(world.tick_after(10).await, 1, "the overlap rule does not count it");
     assert_eq!(world.slots("tidy").await, ["10 ran"]);
 }
 

@@ -61,7 +61,7 @@ async fn worlds(action: &str, sweep: &str) -> Vec<(World, Remediation)> {
 }
 
 #[tokio::test]
-async fn late_copies_go_under_the_same_approval_as_far_as_it_goes() {
+async fn late_copies_are_covered_by_the_same_approval_up_to_its_limit() {
     for (mut world, first) in worlds("soft-delete", "approval: same, at-most: 3").await {
         assert_eq!(world.tick_after(60).await, 0, "a look that finds nothing leaves no trace but its time");
         assert_eq!(world.history().sweep(&first.id).await.unwrap().unwrap().looks, 1);
@@ -96,7 +96,7 @@ async fn late_copies_go_under_the_same_approval_as_far_as_it_goes() {
 }
 
 #[tokio::test]
-async fn a_new_approval_counts_the_whole_family() {
+async fn a_new_approval_is_evaluated_on_the_whole_family() {
     for world in World::both(&[("purge", &playbook("soft-delete", "approval: new"))]).await {
         let mut world = world;
         (0..2).for_each(|mailbox| world.arrives(mailbox, "Invoice"));
@@ -153,7 +153,7 @@ async fn messages_left_in_place_are_no_news() {
 }
 
 #[tokio::test]
-async fn it_ends_with_its_time_after_one_last_look() {
+async fn a_sweep_ends_with_its_time_after_one_last_look() {
     for (mut world, first) in worlds("soft-delete", "approval: same").await {
         let end = first.updated_at.plus(std::time::Duration::from_hours(24));
         world.tick_after(23 * 60 + 30).await;
@@ -170,7 +170,7 @@ async fn it_ends_with_its_time_after_one_last_look() {
 }
 
 #[tokio::test]
-async fn people_end_it_and_an_undo_is_not_taken_back() {
+async fn people_end_a_sweep_and_an_undo_is_not_reverted() {
     for (mut world, first) in worlds("soft-delete", "approval: same").await {
         let undo = world.api.undo(&ann(), &first.id).await.unwrap();
         assert_eq!(statuses(&world.work().await), [Status::PendingApproval], "the votes of the first");
@@ -258,7 +258,7 @@ async fn nothing_follows_from_what_was_rejected() {
 }
 
 #[tokio::test]
-async fn nothing_is_swept_for_after_nothing_unless_the_playbook_says_so() {
+async fn an_empty_plan_starts_no_sweep_unless_the_playbook_says_so() {
     for (when, goes_on) in [("", false), (", when: plan.count == 0", true)] {
         let text = playbook("soft-delete", &format!("approval: same{when}"));
         for mut world in World::both(&[("purge", &text)]).await {
@@ -276,7 +276,7 @@ async fn nothing_is_swept_for_after_nothing_unless_the_playbook_says_so() {
 }
 
 #[tokio::test]
-async fn a_script_that_has_changed_asks_for_a_vote() {
+async fn a_changed_script_needs_a_vote() {
     let text = playbook("soft-delete", "approval: same, at-most: 50")
         .replace("  - approve", "  - filter: { script: keep.rhai }\n  - approve");
     for mut world in World::both(&[("purge", &text)]).await {
@@ -286,12 +286,16 @@ async fn a_script_that_has_changed_asks_for_a_vote() {
         assert_eq!((first.status, first.decided_by.as_deref()), (Status::Completed, Some("ben")));
         world.arrives(0, "Late");
         assert_eq!(world.tick_after(60).await, 1);
-        assert_eq!(statuses(&world.work().await), [Status::Completed], "the same script, the same approval");
+        assert_eq!(statuses(&world.work().await), [Status::Completed], "an unchanged script keeps the approval");
 
         std::fs::write(world.script("keep.rhai"), "fn keep(message) { message.subject != \"x\" }").unwrap();
         world.arrives(1, "Later");
         assert_eq!(world.tick_after(60).await, 1);
-        assert_eq!(statuses(&world.work().await), [Status::PendingApproval], "nobody has approved what this one keeps");
+        assert_eq!(
+            statuses(&world.work().await),
+            [Status::PendingApproval],
+            "the messages of this one were not approved"
+        );
 
         std::fs::write(world.script("keep.rhai"), "fn keep(message) { true }").unwrap();
         world.verify().await;

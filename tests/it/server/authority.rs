@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::site;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_authority_of_ones_own_is_named_by_a_file() {
+async fn a_private_authority_is_configured_by_a_file() {
     let site = site();
     let served = Served::start(&site.admin, &["--no-worker", "--behind-tls"]);
     let folder = site.folder.path();

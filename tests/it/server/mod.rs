@@ -137,7 +137,7 @@ fn same(here: &Clawback, served: &Served, id: &str) {
 }
 
 #[test]
-fn work_is_steered_over_a_server() {
+fn work_is_controlled_over_a_server() {
     let site = site();
     let (ann, ben) = (site.admin.add("ann", "analyst"), site.admin.add("ben", "approver"));
     let served = Served::start(&site.admin, &[]);
@@ -263,7 +263,7 @@ fn sends_elsewhere() -> String {
 }
 
 #[test]
-fn servers_and_tokens_that_are_not_right_are_named() {
+fn invalid_servers_and_tokens_are_named() {
     let site = site();
     let served = Served::start(&site.admin, &["--no-worker"]);
     let there = site.admin.through(served.url());

@@ -68,7 +68,7 @@ async fn a_held_remediation_is_recorded_once_and_woken_when_a_place_is_free() {
         let told = store.events(&second).await.unwrap().into_iter().filter(|entry| entry.link.kind == "held").count();
         assert_eq!(told, 1);
         store.release(&waiting).await.unwrap();
-        assert!(store.claim_due("b", NOW, TTL).await.unwrap().is_none(), "it is not asked for again and again");
+        assert!(store.claim_due("b", NOW, TTL).await.unwrap().is_none(), "it is not claimed repeatedly");
         let paused = Event::Paused { reason: StopReason::Person { by: "ann".into() } };
         store.record(&first, Some(&running), "automation", &paused, NOW).await.unwrap();
         let (woken, lease) = store.claim_due("b", NOW, TTL).await.unwrap().unwrap();
@@ -107,7 +107,7 @@ async fn the_same_selection_is_found_while_it_counts() {
 }
 
 #[tokio::test]
-async fn what_was_taken_back_may_run_again() {
+async fn a_selection_that_was_undone_may_run_again() {
     for database in Database::all().await {
         let store = &database.store;
         let site = Throttles::default();
@@ -123,9 +123,9 @@ async fn what_was_taken_back_may_run_again() {
         database.plan(&undo, &undoing, &targets(8), None).await;
         let (_, lease) = database.planned(3, &targets(8), None).await;
         let before = store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
-        assert_eq!(before.status, Status::Paused, "the undo has not begun");
+        assert_eq!(before.status, Status::Paused, "the undo has not started");
         let undone = store.start(&undoing, &only(&site), "automation", NOW).await.unwrap();
-        assert_eq!(undone.status, Status::InProgress, "what takes back is never the same");
+        assert_eq!(undone.status, Status::InProgress, "an undo is never the same selection");
         let (_, lease) = database.planned(4, &targets(8), None).await;
         let after = store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
         assert_eq!(after.status, Status::InProgress, "{}: {:?}", database.name, after.stop);

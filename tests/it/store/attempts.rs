@@ -20,7 +20,7 @@ fn seconds(failures: u32) -> Duration {
 }
 
 #[tokio::test]
-async fn names_that_nobody_has_are_kept_up_to_a_bound_and_accounts_beside_them() {
+async fn counts_of_unknown_names_are_bounded_and_accounts_are_kept_separately() {
     for database in Database::all().await {
         let store = &database.store;
         let until = async |name: &str| store.locked_until(&Digest::of(name.as_bytes())).await.unwrap().0;

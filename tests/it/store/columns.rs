@@ -360,7 +360,7 @@ fn the_list_is_the_one_that_people_read() {
 }
 
 #[tokio::test]
-async fn rows_that_are_planted_or_removed_are_named() {
+async fn rows_that_are_inserted_or_removed_are_named() {
     for database in Database::all().await {
         history(&database).await;
         database.keep().await;

@@ -137,7 +137,7 @@ async fn a_claim_has_a_limit_of_targets() {
 }
 
 #[tokio::test]
-async fn a_node_that_was_thought_dead_writes_nothing() {
+async fn a_node_whose_lease_expired_writes_nothing() {
     for database in Database::all().await {
         let (id, lease) = opened(&database, 1, &targets(8), Severity::Low).await;
         let store = &database.store;
@@ -186,7 +186,7 @@ async fn nodes_that_died_long_ago_are_forgotten_a_hundred_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_stopped_batch_gives_out_no_lanes_and_its_doubts_are_known() {
+async fn a_stopped_batch_has_no_free_lanes_and_its_doubtful_targets_are_known() {
     for database in Database::all().await {
         let (id, _) = opened(&database, 1, &targets(40), Severity::Low).await;
         let store = &database.store;

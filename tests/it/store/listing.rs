@@ -62,7 +62,7 @@ fn filters(all: &[Remediation]) -> Vec<HistoryFilter> {
 }
 
 #[tokio::test]
-async fn every_combination_of_filters_gives_what_a_walk_would() {
+async fn every_combination_of_filters_matches_a_full_scan() {
     for database in Database::all().await {
         let (store, all) = with_a_past(&database).await;
         let waiting = all.iter().filter(|one| matches!(one.status, Status::PendingApproval | Status::Paused)).count();
@@ -191,7 +191,7 @@ async fn statements(store: &Store, filters: &[HistoryFilter]) -> BTreeSet<String
 }
 
 #[tokio::test]
-async fn no_combination_of_filters_walks_a_table() {
+async fn no_combination_of_filters_scans_a_table() {
     for database in Database::all().await {
         let (store, all) = with_a_past(&database).await;
         let mut asked: Vec<_> = filters(&all).into_iter().step_by(3).collect();

@@ -40,7 +40,7 @@ async fn refusals_of_one_principal_do_not_evict_those_of_another() {
 }
 
 #[tokio::test]
-async fn the_same_again_is_counted_in_its_row() {
+async fn a_repeated_refusal_is_counted_in_its_row() {
     for database in Database::all().await {
         let store = &database.store;
         let rows = store.note_refusals(&[(None, refusal(None, 1)), (None, refusal(Some("ann"), 2))]).await.unwrap();

@@ -66,7 +66,7 @@ async fn a_slot_is_written_once_with_its_remediation() {
 }
 
 #[tokio::test]
-async fn a_slot_that_waits_may_run_and_one_that_was_left_out_may_not() {
+async fn a_waiting_slot_may_run_and_one_left_out_may_not() {
     for database in Database::all().await {
         let store = &database.store;
         store.sync_schedules(&[wanted()], &[], "automation", Timestamp(0)).await.unwrap();

@@ -41,7 +41,7 @@ async fn the_file_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_named() {
+async fn a_file_that_is_no_database_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letter.txt");
     std::fs::write(&path, "Dear Ann, this is not a database at all. ".repeat(200)).unwrap();

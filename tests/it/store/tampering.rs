@@ -142,7 +142,7 @@ async fn each_change_by_hand_is_named() {
 }
 
 #[tokio::test]
-async fn an_end_that_was_cut_off_shows_beside_a_noted_head() {
+async fn a_truncated_history_is_detected_by_a_noted_head() {
     for database in Database::all().await {
         database.submit(1).await;
         let before = database.store.head().await.unwrap();

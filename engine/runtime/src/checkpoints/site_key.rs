@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_key_signs_is_opened_and_nothing_else() {
+    fn only_checkpoints_of_the_key_are_opened() {
         let (key, kept) = SiteKey::generate("corp.example/clawback", &[3; 32]).unwrap();
         assert!(kept.starts_with("PRIVATE+KEY+corp.example/clawback+"));
         let note = key.sign(7, Digest::of(b"root")).to_string();

@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_witness_is_refused() {
+    fn an_invalid_witness_is_refused() {
         let key = WitnessKey::new("witness.example/w1", [7; 32]).unwrap().to_string();
         let config = |url: &str, key: &str| WitnessConfig { url: url.to_owned(), key: key.to_owned() };
         let good = config("https://witness.example/", &key);

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused() {
+    fn an_unusable_configuration_is_refused() {
         let open = |config: MailConfig| Mailer::open(&config, Path::new("")).err().unwrap_or_default();
         assert!(open(MailConfig { server: "smtp.example".into(), ..config() }).contains("this machine"));
         assert!(open(MailConfig { to: vec![], ..config() }).contains("nobody"));
