@@ -4,11 +4,7 @@
 //! Each reader has a session and a connection of its own, loads one page after the other, and waits for a second in
 //! between. The readers are a thread of the same process, so the figures include their cost.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -300,7 +296,7 @@ fn row(kind: &str, took: &mut [f64]) {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place among sorted figures"
+    reason = "an index into sorted figures"
 )]
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share) as usize]

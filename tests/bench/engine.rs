@@ -3,11 +3,7 @@
 //! Each measurement is a process of its own, so that its peak memory is its own. The baseline writes the same targets
 //! and outcomes through the history's bulk functions, without the engine.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
 
 mod peers;
 

@@ -3,11 +3,7 @@
 //! off, invalid tokens. The server is a process of its own, started as `clawback serve`, with its worker; the strangers
 //! are this process.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -294,7 +290,7 @@ fn memory(served: &mut Served) -> u64 {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place among sorted figures"
+    reason = "an index into sorted figures"
 )]
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share) as usize]

@@ -5,11 +5,7 @@
 //! combination of the filters is queried with values that are common, rare, absent, and that never occur together. One
 //! answer in twenty is compared with a full scan.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
 
 use std::time::Instant;
 
@@ -84,7 +80,7 @@ async fn report(remediations: u32, rounds: u32, named: Option<&str>) {
                 clippy::cast_precision_loss,
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "a place"
+                reason = "an index"
             )]
             let place = ((took.len() - 1) as f64 * share) as usize;
             took[place].0

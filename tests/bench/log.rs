@@ -2,11 +2,7 @@
 //!
 //! `cargo test --workspace --bench log -- 10000000`, or `cargo bench` for an optimised one.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a bench prints what it measured, and ends where it cannot go on"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figures and panics on an error")]
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@
     clippy::unwrap_used,
     clippy::cast_precision_loss,
     clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
+    reason = "a failed measurement panics; its result is its output"
 )]
 
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The Action Center in the test's own process: requests pass all of its layers, without a socket.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! A real identity provider that we did not write: `oidc-provider`, on loopback, its users in a file that a test may
 //! change. `cargo xtask test` installs it in `target/tools`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -20,7 +20,7 @@ pub const SECRET: &str = "a secret of forty characters or thereabouts";
 
 /// Which of the provider's answers has the claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Claims {
     InIdToken,
     AtUserInfo,

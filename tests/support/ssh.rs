@@ -1,6 +1,6 @@
 //! SSH keys and their signatures, made by `ssh-keygen`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A strict witness as `c2sp.org/tlog-witness` describes it, and misbehaving ones. It shares only the formats of notes
 //! with the program.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

@@ -14,7 +14,7 @@ const PAGE: u32 = 200;
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct Forgotten {
     pub remediations: u64,
     pub messages: u64,

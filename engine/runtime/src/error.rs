@@ -13,7 +13,7 @@ use crate::vote_rules::UnsignedVote;
 
 /// A request that could not be carried out.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum Error {
     #[error("the action history could not be read or written")]
     History(#[source] StoreError),

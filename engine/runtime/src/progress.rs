@@ -6,7 +6,7 @@ use clawback_model::Status;
 
 /// A step of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Seen {
     Searching {
         mailboxes: u64,

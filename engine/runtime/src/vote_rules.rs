@@ -26,7 +26,7 @@ pub struct VoteRules {
 
 /// Why the signature of a vote is not accepted.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum UnsignedVote {
     #[error(
         "this site asks for signed votes: `clawback approve {id} --key FILE` signs with an SSH key, the page of {id} with a passkey"

@@ -460,7 +460,7 @@ impl Worker {
             }
             Next::Pause { reason } => record(site, lease, &Event::Paused { reason }).await,
             Next::Cancel { by } => match remediation.progress.open_batch {
-                // What the batch has done must be known before the rest is called off.
+                // What the batch has done must be known before the rest is cancelled.
                 Some((number, ..)) => {
                     batch::stand_still(site, remediation, control).await?;
                     let done = batch::look(site, remediation, number).await?;

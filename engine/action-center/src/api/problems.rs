@@ -6,7 +6,7 @@ use crate::problem::Problem;
 
 /// The problems that any address may return.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "only its shape is used")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(crate) enum Problems {
     /// The request is invalid; the detail names what.
     #[response(status = 400, content_type = "application/problem+json")]

@@ -121,7 +121,7 @@ pub struct TakeOverJson {
 
 /// A token without its secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct TokenJson {
     pub principal: String,
     pub label: String,

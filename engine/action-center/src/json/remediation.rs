@@ -72,7 +72,7 @@ pub struct RemediationJson {
 
 /// The result of the search for moved messages after the last batch.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct VerificationJson {
     pub confirmed: u64,
     pub unconfirmed: u64,

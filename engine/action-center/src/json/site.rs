@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 /// The caller.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct MeJson {
     pub name: String,
     #[schema(value_type = Vec<String>)]

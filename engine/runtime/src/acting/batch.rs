@@ -25,7 +25,7 @@ const LAST_LOOKS: Duration = Duration::from_millis(15);
 const SELDOM: Duration = Duration::from_secs(1);
 /// One target in this many counts as little.
 const LITTLE: u64 = 5;
-/// Mailboxes inspected at once before a batch is called off.
+/// Mailboxes inspected at once before a batch is cancelled.
 const LOOKS_AT_ONCE: usize = 16;
 /// The time limit of that inspection.
 const LOOKED_FOR: Duration = Duration::from_mins(2);
@@ -105,7 +105,7 @@ pub(crate) async fn stand_still(site: &Arc<Site>, remediation: &Remediation, con
     Ok(())
 }
 
-/// Returns what an open batch has done, without acting on anything: before the batch is called off, it must be known
+/// Returns what an open batch has done, without acting on anything: before the batch is cancelled, it must be known
 /// which messages were moved. Always returns: a target that cannot be located has failed, and its detail says so.
 pub(crate) async fn look(site: &Arc<Site>, remediation: &Remediation, number: u32) -> Result<Vec<Outcome>, Error> {
     let targets = site.history.doubtful_targets(&remediation.id).await?;

@@ -14,7 +14,7 @@ const PAGE: u32 = 1_000;
 
 /// Why a history was not proven.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum Unproven {
     #[error(transparent)]
     History(#[from] VerifyError),

@@ -9,7 +9,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 /// A key that cannot be used, or a checkpoint that it did not sign.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum KeyError {
     #[error("the site's key: {0}; `clawback key make` makes one, and nodes of one site share it")]
     Unreadable(#[source] FileError),

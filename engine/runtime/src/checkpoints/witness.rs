@@ -57,7 +57,7 @@ pub struct Cosigned {
 
 /// Why a witness did not sign a checkpoint.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum WitnessError {
     #[error("it did not answer: {0}")]
     Http(String),

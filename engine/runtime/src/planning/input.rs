@@ -6,7 +6,7 @@ use clawback_model::{Message, PlanHeader, PlanParts, PlanSummary, Request, StopR
 use clawback_playbooks::Bound;
 
 /// The result of a search.
-#[expect(clippy::large_enum_variant, reason = "a search has one end")]
+#[expect(clippy::large_enum_variant, reason = "there is one value per search")]
 pub(crate) enum Planned {
     /// Frozen, with what its parts hash to.
     Plan(PlanSummary, Option<PlanParts>),
