@@ -54,7 +54,7 @@ async fn nodes_with_a_wrong_and_a_right_clock_work_together() {
             .map(|worker| {
                 let (stop, over) = (Arc::clone(&stop), Arc::clone(&over));
                 tokio::spawn(async move {
-                    // Losing a lease to the other node ends `serve`, not the node: a service manager restarts it.
+                    // Losing a lease to the other node may end `serve`, which is then started again, as a service manager does.
                     while !over.load(std::sync::atomic::Ordering::Relaxed) {
                         let stop = Arc::clone(&stop);
                         let _ = worker.serve(async move { stop.notified().await }, |_| {}).await;

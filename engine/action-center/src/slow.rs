@@ -81,7 +81,7 @@ impl HttpBody for Answered {
     }
 }
 
-/// A stream that fails if what is written to it is not taken for a time.
+/// A stream whose writes fail if the peer takes nothing for a time.
 pub(crate) struct Unstalled<S> {
     stream: S,
     longest: Duration,
