@@ -1,5 +1,5 @@
-//! What one record costs on its way out of a component: a page of a thousand messages that the guest makes up, less a page of
-//! one, so that what a call costs is left out.
+//! The cost of one record that leaves a component: a page of a thousand messages that the guest generates, less a page
+//! of one, so that the cost of the call itself is left out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ async fn measure() {
     println!("{:<40} {call:>8}", "wasm boundary, a call with one record");
 }
 
-/// Nanoseconds for one page: a fresh instance, the call, the guest's own work, and every check of the host.
+/// Nanoseconds for one page: a new instance, the call, the guest's own work, and every check of the host.
 async fn page(store: &dyn MailStore, most: u32) -> u128 {
     let mailbox: Arc<str> = "benign@corp.example".into();
     let began = Instant::now();

@@ -1,11 +1,7 @@
-//! What one message costs in a filter: each shipped script and a `match:` beside a native closure, in turn, medians; and what a
-//! record costs on its way out of a component. Run by `cargo xtask bench filter`.
+//! The cost of one message in a filter: each shipped script and a `match:`, compared with a native closure, in turn,
+//! medians; and the cost of a record that leaves a component. Run by `cargo xtask bench filter`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a bench prints what it measured, and panics if it cannot"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench prints its figures and panics on an error")]
 
 #[path = "boundary.rs"]
 mod boundary;
@@ -55,7 +51,7 @@ fn main() -> ExitCode {
     let mut times = vec![Vec::new(); ways.len()];
     for round in 0..rounds.max(1) as usize {
         for turn in 0..ways.len() {
-            // Another one begins each round, so that none always runs on a warm or a tired machine.
+            // Each round starts with another one, so that none always runs first or last.
             let at = (turn + round) % ways.len();
             let started = Instant::now();
             black_box(ways[at].2(black_box(&messages)));
@@ -106,7 +102,7 @@ fn compile(lists: &Lists) -> Vec<FilterScript> {
     scripts
 }
 
-/// One message in four meets all four conditions.
+/// One message in four matches all four conditions.
 fn message(number: u32) -> Message {
     let evil = number.is_multiple_of(2);
     Message {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-/// Compares a committed file with what the code generates. If they differ, the file is written, so that it need only be committed.
+/// Compares a committed file with what the code generates. Writes the file if they differ, so that it need only be
+/// committed.
 ///
 /// # Panics
 /// If the file was not up to date.

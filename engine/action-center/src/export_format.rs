@@ -3,7 +3,7 @@
 use clawback_model::words;
 use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-/// In whose words.
+/// The format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, EnumCount, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub enum ExportFormat {
@@ -12,7 +12,7 @@ pub enum ExportFormat {
     Clawback,
     /// Events of the Open Cybersecurity Schema Framework.
     Ocsf,
-    /// Records as of the Office 365 Management Activity API.
+    /// Records of the Office 365 Management Activity API.
     O365Air,
 }
 

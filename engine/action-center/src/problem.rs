@@ -1,4 +1,4 @@
-//! Errors as the API gives them: problem details (RFC 9457) with a stable code.
+//! Errors as the API returns them: problem details (RFC 9457) with a stable code.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,12 +10,12 @@ use utoipa::ToSchema;
 use crate::error_chain::chain;
 use crate::oidc::OidcError;
 
-/// What went wrong, for programs and for people.
+/// An error, for programs and for people.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// HTTP status.
     pub status: u16,
-    /// Stable code, to be acted on: `not-found`, `two-step`, `halted`, and so on.
+    /// Stable code, for programs: `not-found`, `two-step`, `halted`, and so on.
     pub code: &'static str,
     /// One sentence with what to do next.
     pub detail: String,
@@ -43,21 +43,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address; see /api/v1/openapi.json")
     }
 
-    /// A body that is too large, or did not come to its end.
+    /// The problem of a body that is too large, or was not sent completely.
     pub(crate) fn unread(error: &(dyn std::error::Error + 'static), what: &str, most: usize) -> Self {
         let said = chain(error);
         if said.contains("length limit") {
             let detail = format!("{what} is larger than {} MiB", most >> 20);
             return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body", detail);
         }
-        Self::new(StatusCode::REQUEST_TIMEOUT, "body", format!("{what} was not sent to its end: {said}"))
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body", format!("{what} was not sent completely: {said}"))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Whether the caller was refused by a rule, rather than mistaken or unlucky.
+    /// Whether a rule refused the caller, as opposed to an invalid or failed request.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.status, 401 | 403 | 429)
     }
@@ -86,7 +86,7 @@ impl From<Error> for Problem {
         if status.is_server_error() {
             tracing::error!(error = chain(&error), "A request failed.");
         }
-        // What the database said is for the log; the caller gets the sentence.
+        // The database's own message is for the log; the caller gets the sentence.
         Self::new(status, code, without_places(&error))
     }
 }
@@ -110,7 +110,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// What an error says to whoever may read, which is not where things lie on the machine that serves.
+/// The text of an error without paths of the machine that serves.
 fn without_places(error: &Error) -> String {
     match error {
         Error::UnknownPlaybook { name, known, .. } => format!("no playbook `{name}`; known are {known}"),
@@ -123,7 +123,7 @@ fn without_places(error: &Error) -> String {
     }
 }
 
-/// The one table of codes.
+/// The only table of codes.
 fn classify(error: &Error) -> (StatusCode, &'static str) {
     use clawback_model::VoteRefused;
     match error {

@@ -1,4 +1,4 @@
-//! What can be written stands in the READMEs, and the schema is what the table says.
+//! The READMEs document everything that can be written, and the schema matches the table.
 
 use clawback_scripting::{EntryKind, function_table};
 use clawback_tests::committed;
@@ -6,7 +6,7 @@ use clawback_tests::committed;
 use super::{read, root};
 
 #[test]
-fn every_function_and_getter_stands_in_the_readme() {
+fn every_function_and_getter_is_in_the_readme() {
     let readme = read(&root("scripts/README.md"));
     let missing = |kind: EntryKind, name: &str| match kind {
         EntryKind::Getter => !readme.contains(&format!("`message.{name}`")),
@@ -18,7 +18,7 @@ fn every_function_and_getter_stands_in_the_readme() {
 }
 
 #[test]
-fn every_key_stands_in_the_readme() {
+fn every_key_is_in_the_readme() {
     let readme = read(&root("workflows/README.md"));
     let missing: Vec<_> =
         clawback_playbooks::keys().into_iter().filter(|key| !readme.contains(&format!("`{key}`"))).collect();
