@@ -1,4 +1,4 @@
-//! What is done to a message, how grave it is, and who thought of it.
+//! The actions on a message, the severity of a threat, and the source of a remediation.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,23 +8,23 @@ use serde::{Deserialize, Serialize};
 use crate::location::LocationKind;
 use crate::unknown_word::UnknownWord;
 
-/// What a remediation does to each message.
+/// The action of a remediation on each message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Into the junk folder.
+    /// Moves the message to the junk folder.
     MoveToJunk,
-    /// Into the inbox.
+    /// Moves the message to the inbox.
     MoveToInbox,
-    /// Into deleted items (the trash), where the owner sees it.
+    /// Moves the message to deleted items (the trash), where the owner sees it.
     MoveToDeletedItems,
-    /// Into recoverable items: out of the owner's sight, restorable.
+    /// Moves the message to recoverable items: hidden from the owner, restorable.
     SoftDelete,
-    /// Gone for good.
+    /// Deletes the message permanently.
     HardDelete,
-    /// Into the hidden quarantine folder.
+    /// Moves the message to the hidden quarantine folder.
     MoveToQuarantine,
-    /// Back to where a former remediation took it from.
+    /// Moves the message back to where an earlier remediation took it from.
     Restore,
 }
 
@@ -53,7 +53,7 @@ impl Action {
         }
     }
 
-    /// Where the message lies afterwards; none where that differs per message or there is nothing left.
+    /// Returns where the message is afterwards; `None` if that differs per message or nothing is left.
     pub const fn destination(self) -> Option<LocationKind> {
         match self {
             Self::MoveToJunk => Some(LocationKind::Junk),
@@ -65,7 +65,7 @@ impl Action {
         }
     }
 
-    /// Whether what it did can be undone from its receipts.
+    /// Returns whether the action can be undone from its receipts.
     pub const fn is_reversible(self) -> bool {
         !matches!(self, Self::HardDelete)
     }
@@ -87,7 +87,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// How grave the threat is; orders the queue.
+/// The severity of a threat. The queue is ordered by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -129,7 +129,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Where a remediation came from.
+/// The source of a remediation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionSource {
@@ -137,13 +137,13 @@ pub enum ActionSource {
     Manual,
     /// A person submitted a whole search result.
     Explorer,
-    /// A program of a SOC engineer.
+    /// A program of a SOC engineer submitted it.
     Script,
-    /// A schedule of a playbook.
+    /// A schedule of a playbook fired.
     Schedule,
-    /// A suggestion of an automated investigation.
+    /// An automated investigation suggested it.
     Air,
-    /// Another system through the API.
+    /// Another system submitted it through the API.
     Api,
 }
 

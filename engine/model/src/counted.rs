@@ -1,23 +1,23 @@
-//! What is counted of what runs without a vote: by whom, in which unit, over which time.
+//! The counts of what runs without a vote: by whom, in which unit, over which window.
 
 use serde::{Deserialize, Serialize};
 
-/// What is counted together.
+/// The key by which starts are summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CountedBy {
-    /// The person who asked.
+    /// The person who requested.
     Requester,
-    /// The service that asked; `automation` for what a schedule began.
+    /// The service that requested; `automation` for a run of a schedule.
     Service,
-    /// The playbook, whoever asked.
+    /// The playbook, for all requesters together.
     Playbook,
     /// The From address of the messages, in lower case.
     Sender,
 }
 
 impl CountedBy {
-    /// Every one, in the order in which they are asked.
+    /// Every key, in the order in which limits are checked.
     pub const ALL: [Self; 4] = [Self::Requester, Self::Service, Self::Playbook, Self::Sender];
 
     /// The word used in the configuration, JSON and SQL.
@@ -31,13 +31,13 @@ impl CountedBy {
     }
 }
 
-/// What is limited.
+/// A unit that is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Messages that are acted on.
     Messages,
-    /// Mailboxes with such messages, each once a remediation.
+    /// Mailboxes with such messages; each counts once per remediation.
     Mailboxes,
     /// Remediations that start.
     Remediations,
@@ -57,7 +57,7 @@ impl Unit {
     }
 }
 
-/// A time over which is counted, back from a start.
+/// A window of time that ends at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -70,7 +70,7 @@ impl Window {
     /// Every one.
     pub const ALL: [Self; 2] = [Self::Hour, Self::Day];
 
-    /// How long it is.
+    /// Returns its length.
     pub const fn duration(self) -> std::time::Duration {
         match self {
             Self::Hour => std::time::Duration::from_hours(1),
@@ -90,9 +90,9 @@ impl Window {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Counted {
-    /// What it is counted by.
+    /// The key that it is counted by.
     pub by: CountedBy,
-    /// Which requester, service, playbook or sender.
+    /// The name of the requester, service, playbook or sender.
     pub name: String,
     /// Messages that are acted on.
     pub messages: u64,
@@ -100,7 +100,7 @@ pub struct Counted {
     pub mailboxes: u64,
 }
 
-/// What a start without a vote met, in words.
+/// Describes the limit that a start without a vote exceeds.
 pub(crate) fn in_words(name: &str, unit: Unit, limit: u64, window: Window, used: u64, adds: u64) -> String {
     let (unit, window) = (unit.as_str(), window.as_str());
     format!(

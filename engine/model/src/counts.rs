@@ -1,10 +1,10 @@
-//! Counts that always sum.
+//! Counts of messages whose sums always hold.
 
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::OutcomeKind;
 
-/// How many messages of a remediation stand where.
+/// The counts of a remediation's messages by their state.
 ///
 /// **Invariant:** `submitted = remediable + not_remediable`, and `remediable` is the sum of the other outcomes and `open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -20,12 +20,12 @@ pub struct Counts {
     pub moved_since: u64,
     pub failed: u64,
     pub cancelled: u64,
-    /// Remediable, and no outcome yet.
+    /// Remediable, without an outcome yet.
     pub open: u64,
 }
 
 impl Counts {
-    /// Of a fresh plan: everything remediable is open.
+    /// Returns the counts of a new plan, in which everything remediable is open.
     pub fn planned(remediable: u64, not_remediable: u64) -> Self {
         Self { submitted: remediable + not_remediable, remediable, not_remediable, open: remediable, ..Self::default() }
     }
@@ -45,7 +45,7 @@ impl Counts {
         self.open = self.open.saturating_sub(number);
     }
 
-    /// Counts of several remediations or batches together.
+    /// Adds the counts of other remediations or batches.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -62,7 +62,7 @@ impl Counts {
         }
     }
 
-    /// Everything that sums to `submitted`, in words, in the order in which people read it.
+    /// Returns the parts of `submitted` with their words, in reading order.
     pub fn parts(&self) -> [(&'static str, u64); 8] {
         [
             ("succeeded", self.succeeded),
@@ -76,12 +76,12 @@ impl Counts {
         ]
     }
 
-    /// Remediable messages with an outcome.
+    /// Returns the number of remediable messages with an outcome.
     pub fn acted(&self) -> u64 {
         self.succeeded + self.already_in_destination + self.not_found + self.moved_since + self.failed + self.cancelled
     }
 
-    /// Whether the sums hold.
+    /// Returns whether the sums hold.
     pub fn is_consistent(&self) -> bool {
         self.submitted == self.remediable + self.not_remediable && self.remediable == self.acted() + self.open
     }
@@ -106,7 +106,7 @@ mod tests {
         }
     }
 
-    /// A different number in every place.
+    /// A different number in every field.
     fn each(number: u64) -> Counts {
         Counts {
             submitted: number,

@@ -1,4 +1,4 @@
-//! One remediation with a message of every outcome, for the tests of what is written about it.
+//! One remediation with a message of every outcome, for the tests of exports and records.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub(crate) fn request(action: Action, source: ActionSource) -> Request {
     }
 }
 
-/// From submission to end, a minute between two events.
+/// The events from submission to end, one minute apart.
 pub(crate) fn events(action: Action) -> Vec<(Event, Timestamp)> {
     let digest = Digest([7; 32]);
     let plan = PlanSummary { digest, counts: Counts::planned(6, 1), facts: PlanFacts::default() };

@@ -10,10 +10,10 @@ use crate::sha256::PlanDigest;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlanSummary {
-    /// What they approve.
+    /// The digest that they approve.
     pub digest: PlanDigest,
-    /// Submitted, remediable and not.
+    /// The counts: submitted, remediable and not.
     pub counts: Counts,
-    /// Mailboxes, VIPs.
+    /// The facts, such as mailboxes and VIPs.
     pub facts: PlanFacts,
 }
