@@ -304,7 +304,7 @@ async fn what_is_counted_cannot_be_changed_unnoticed() {
             let kept = database.keep().await;
             assert!(database.force(change).await);
             let broken = world.site.history.verify(None, |_| {}).await.unwrap_err().to_string();
-            assert!(broken.contains("counts towards the limits on what is done without a vote"), "{broken}");
+            assert!(broken.contains("counts towards the limits on what runs without a vote"), "{broken}");
             database.put_back(&kept).await;
         }
         world.verify().await;
