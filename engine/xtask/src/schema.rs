@@ -1,4 +1,4 @@
-//! Writes the JSON Schema of the playbook language, or checks that the committed one is what the language says.
+//! Writes the JSON Schema of the playbook language, or checks that the committed one is up to date.
 
 use std::path::Path;
 use std::process::ExitCode;

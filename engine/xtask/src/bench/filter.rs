@@ -1,5 +1,5 @@
-//! What one message costs in a filter: each shipped script and a `match:` beside a native closure, in turn, medians; and what a
-//! record costs on its way out of a component.
+//! The cost of one message in a filter: each shipped script and a `match:` compared with a native closure, in turn,
+//! medians; and the cost of a record that leaves a component.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -21,7 +21,7 @@ pub(crate) struct Options {
     rounds: usize,
 }
 
-/// Nanoseconds per message that a shipped script and a `match:` may take, with all limits on.
+/// The most nanoseconds per message for a shipped script and a `match:`, with all limits on.
 const SCRIPT_GOAL: u128 = 700;
 const MATCH_GOAL: u128 = 100;
 
@@ -30,7 +30,7 @@ type Way<'a> = (String, Option<u128>, Box<dyn FnMut(&[Message]) -> usize + 'a>);
 /// Runs the command.
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Error>> {
     if cfg!(debug_assertions) {
-        // This program measures itself, so it must be an optimised one.
+        // This program measures itself, so it must be optimised.
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["run", "--quiet", "--release", "--package", "clawback-xtask", "--", "bench", "filter"]);
         cargo.args(["--messages", &options.messages.to_string(), "--rounds", &options.rounds.to_string()]);
@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Err
     let mut times = vec![Vec::new(); ways.len()];
     for round in 0..options.rounds.max(1) {
         for turn in 0..ways.len() {
-            // Another one begins each round, so that none always runs on a warm or a tired machine.
+            // Each round begins with another way, so that no way always runs on a warm or a throttled machine.
             let at = (turn + round) % ways.len();
             let started = Instant::now();
             black_box(ways[at].2(black_box(&messages)));

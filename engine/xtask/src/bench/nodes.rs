@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-/// How much.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Targets over 5,000 mailboxes
