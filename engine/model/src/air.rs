@@ -1,5 +1,5 @@
-//! An investigation in the shape of the Office 365 Management Activity API: records of automated investigation and response,
-//! of type 64 where a detector suggested the action, and 89 where an administrator asked for it.
+//! An investigation in the shape of the Office 365 Management Activity API: records of automated investigation and
+//! response, of type 64 if a detector suggested the action, and 89 if an administrator requested it.
 //!
 //! As there, one record is written at each change of the status. The messages follow in records of their own, a limited
 //! number in each, so that a record stays readable and an export needs constant memory; each record names the same

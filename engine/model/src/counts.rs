@@ -6,7 +6,8 @@ use crate::outcome::OutcomeKind;
 
 /// The counts of a remediation's messages by their state.
 ///
-/// **Invariant:** `submitted = remediable + not_remediable`, and `remediable` is the sum of the other outcomes and `open`.
+/// **Invariant:** `submitted = remediable + not_remediable`, and `remediable` is the sum of the other outcomes and
+/// `open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the names are the outcomes")]
@@ -30,7 +31,8 @@ impl Counts {
         Self { submitted: remediable + not_remediable, remediable, not_remediable, open: remediable, ..Self::default() }
     }
 
-    /// Records `number` outcomes of one kind. Not-remediable ones are known at plan time and counted by [`Counts::planned`].
+    /// Records `number` outcomes of one kind. Those that are not remediable are known at plan time and counted by
+    /// [`Counts::planned`].
     pub fn record(&mut self, kind: OutcomeKind, number: u64) {
         let slot = match kind {
             OutcomeKind::Succeeded => &mut self.succeeded,

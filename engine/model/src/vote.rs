@@ -54,8 +54,8 @@ pub enum Signed {
         /// In the armoured form of OpenSSH (`PROTOCOL.sshsig`, section 1).
         signature: String,
     },
-    /// By a passkey: the answer of `navigator.credentials.get` (`WebAuthn` level 2, section 5.2.2), all parts in base64url without
-    /// padding. The challenge is the SHA-256 of the statement.
+    /// By a passkey: the answer of `navigator.credentials.get` (`WebAuthn` level 2, section 5.2.2), all parts in
+    /// base64url without padding. The challenge is the SHA-256 of the statement.
     Passkey {
         /// The ID of the credential.
         credential: String,

@@ -1,4 +1,5 @@
-//! The action history in SQL, and the only crate that knows SQL: SQLite by default, PostgreSQL where several nodes share it.
+//! The action history in SQL, and the only crate that knows SQL: SQLite by default, PostgreSQL where several nodes
+//! share it.
 //!
 //! Every method of [`Store`] is one transaction: it has either taken effect completely or not at all, even if the
 //! process is killed. The history of a remediation is a list of events, appended to one hash chain over the whole site;

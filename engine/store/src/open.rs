@@ -15,7 +15,8 @@ use crate::store::Store;
 const TOLD_SINCE: i64 = 17;
 
 impl Store {
-    /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to date.
+    /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to
+    /// date.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Self::open_with(url, Access::default()).await
     }

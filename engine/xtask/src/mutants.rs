@@ -69,12 +69,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     let score = Score::read(&folder.join("mutants.out"))?;
     for survivor in &score.survivors {
-        say(&format!("not noticed: {survivor}"));
+        say(&format!("not detected: {survivor}"));
     }
     say(&format!("==> {}", score.in_words()));
     if score.percent() < options.at_least {
         return Err(format!(
-            "{:.1} % is less than {} %: add a unit test that fails for each change that was not noticed, or, where a change \
+            "{:.1} % is less than {} %: add a unit test that fails for each change that was not detected, or, where a change \
              changes nothing, leave it out with the reason in .cargo/mutants.toml",
             score.percent(),
             options.at_least

@@ -1,5 +1,5 @@
-//! The start of an IMAP session (RFC 9051 3, 6.2): greeting, STARTTLS, AUTHENTICATE. With SASL-IR and a capability list in
-//! the greeting this is one round trip after the greeting.
+//! The start of an IMAP session (RFC 9051 3, 6.2): greeting, STARTTLS, AUTHENTICATE. With SASL-IR and a capability list
+//! in the greeting this is one round trip after the greeting.
 //!
 //! **Invariant:** without `tls = "none"` no credential is sent before TLS, and data received before TLS is never used
 //! after it.

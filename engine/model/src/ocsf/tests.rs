@@ -10,7 +10,8 @@ use crate::outcome::Reason;
 /// The attributes that version 1.6.0 requires of the class, and the values that it lists.
 const SCHEMA: &str = include_str!("remediation_activity.json");
 
-/// Checks an event against [`SCHEMA`]: required attributes, their types, listed values, and that no attribute is unknown.
+/// Checks an event against [`SCHEMA`]: required attributes, their types, listed values, and that no attribute is
+/// unknown.
 fn check(event: &OcsfEvent) -> Value {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     let event = serde_json::to_value(event).unwrap();

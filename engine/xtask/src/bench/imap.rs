@@ -45,8 +45,8 @@ pub(crate) struct Options {
     /// Round-trip time of the second table, in milliseconds; 0 leaves it out
     #[arg(long, default_value_t = 20)]
     rtt: u64,
-    /// Let Dovecot start a process for each login, as its defaults have it; without this its processes serve one login after
-    /// the other, as on servers with many users
+    /// Let Dovecot start a process for each login, as its defaults have it; without this its processes serve one login
+    /// after the other, as on servers with many users
     #[arg(long)]
     fresh_processes: bool,
     /// Leave Clawback out

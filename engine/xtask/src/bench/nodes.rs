@@ -1,4 +1,5 @@
-//! `cargo xtask bench nodes`: many nodes on one PostgreSQL and one slow store. The measuring program is tests/bench/nodes.rs.
+//! `cargo xtask bench nodes`: many nodes on one PostgreSQL and one slow store. The measuring program is
+//! tests/bench/nodes.rs.
 
 use std::error::Error;
 use std::process::ExitCode;
