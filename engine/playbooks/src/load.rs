@@ -131,7 +131,7 @@ fn read(source: &str, env: &Env, report: &Report) -> Option<Playbook> {
     Some(Playbook(Arc::new(checked)))
 }
 
-/// Checks the triggers: a scheduled run has nobody who could give inputs.
+/// Checks the triggers: nobody gives inputs to a scheduled run.
 fn check_triggers(root: &Node, triggers: &Triggers, inputs: &[Input], report: &Report) {
     let Some(node) = root.get("on") else { return };
     if node.entries().is_empty() {

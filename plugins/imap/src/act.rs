@@ -354,7 +354,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             return Err(error);
         }
         for at in open {
-            self.effects[*at] = Some(Effect::Failed(format!("it could not be looked for: {}", refusal::why(&error))));
+            self.effects[*at] = Some(Effect::Failed(format!("it could not be searched for: {}", refusal::why(&error))));
         }
         Ok(())
     }

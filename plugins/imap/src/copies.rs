@@ -181,8 +181,8 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                         let why = match &arrived {
                             Some(_) => "the server answered OK but copied nothing".to_owned(),
                             None => format!(
-                                "the server answered OK but does not tell where the copy is, and folder `{path}` cannot be \
-                                 looked into: the original was left, and a copy may be there"
+                                "the server answered OK but does not say where the copy is, and folder `{path}` cannot be \
+                                 searched: the original was left, and a copy may be there"
                             ),
                         };
                         left.push((one, to.clone(), Fate::Failed(why)));

@@ -121,7 +121,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             return Ok(all(&refusal::text(&opened)));
         }
         if opened.uid_validity() != Some(validity) {
-            return Ok(all("the folder was numbered anew"));
+            return Ok(all("the folder has a new UIDVALIDITY"));
         }
         let refused = mover::remove(self.session, uids, true)?;
         let looks = sets(uids).iter().map(|set| Command::new(format!("UID FETCH {set} (UID FLAGS)"))).collect();

@@ -84,7 +84,7 @@ fn read<S: MailStream>(
         session.flight(vec![open(wire, Access::Examine), Command::new(format!("UID FETCH {next}:* {items}"))])?;
     session.selected = replies.first().filter(|opened| opened.is_ok()).map(|_| (wire.to_owned(), Access::Examine));
     if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
-        return Err(refusal::of(refused, "the copies cannot be looked for"));
+        return Err(refusal::of(refused, "the copies cannot be searched for"));
     }
     if replies.iter().any(|reply| !reply.is_ok())
         || mark.is_some_and(|mark| replies[0].uid_validity() != Some(mark.validity))

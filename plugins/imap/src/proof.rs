@@ -83,7 +83,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let replies = self.session.flight(commands)?;
         self.session.selected = None;
         if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
-            let error = refusal::of(refused, "it could not be looked up whether the messages are gone");
+            let error = refusal::of(refused, "it could not be checked whether the messages are gone");
             if matches!(error, Error::Throttled(_)) {
                 return Err(error);
             }
@@ -167,7 +167,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
             Err(error) => {
                 let why = refusal::why(&error);
-                let text = format!("new folders are not looked into for copies of what was deleted: {why}");
+                let text = format!("new folders are not searched for copies of what was deleted: {why}");
                 self.host.log(Level::Warn, &text);
                 Vec::new()
             }

@@ -106,7 +106,7 @@ fn read_folder(hits: &Hits, opened: Option<&Reply>, answers: &[Reply]) -> Result
             return Ok(read);
         }
         if opened.uid_validity() != Some(hits.validity) {
-            return Err(Error::Transient(format!("folder `{path}` was numbered anew meanwhile")));
+            return Err(Error::Transient(format!("folder `{path}` has a new UIDVALIDITY")));
         }
     }
     read.messages = fetch::read(answers.iter());

@@ -49,7 +49,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             self.session.selected = opened.is_ok().then(|| (wire.clone(), Access::Select));
             let obstacle = match &opened {
                 opened if !opened.is_ok() => Some(refusal::text(opened)),
-                opened if opened.uid_validity() != Some(validity) => Some("the folder was numbered anew".into()),
+                opened if opened.uid_validity() != Some(validity) => Some("the folder has a new UIDVALIDITY".into()),
                 _ => None,
             };
             if let Some(why) = obstacle {

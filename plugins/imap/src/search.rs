@@ -324,7 +324,7 @@ enum Judgement {
 fn judge(query: &Query, hits: &Hits, uid: u32, fetched: Fetched) -> Judgement {
     let has_range = query.received_after.is_some() || query.received_before.is_some();
     if fetched.date.is_none() && has_range {
-        return Judgement::Unknown("the server tells no date of receipt that can be read");
+        return Judgement::Unknown("the server sends no valid date of receipt");
     }
     let stored = header::Stored {
         locator: Locator { validity: hits.validity, uid, folder: hits.folder.wire.clone() }.to_string(),

@@ -53,7 +53,7 @@ pub(crate) fn apply<H: Folder + Host>(
             let effect = match found {
                 None => match &closed {
                     // It may be in a part that could not be read.
-                    Some(why) => Effect::Failed(format!("it was not found, and not all could be looked at: {why:?}")),
+                    Some(why) => Effect::Failed(format!("it was not found, and not everything could be read: {why:?}")),
                     None => Effect::NotFound,
                 },
                 Some(found) => one(mailbox, action, target, found, &folders, &mut ready)?,

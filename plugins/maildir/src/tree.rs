@@ -62,7 +62,7 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
     /// Finds the mailbox's Maildir.
     pub(crate) fn open(host: &'h H, mailbox: &str) -> Result<Self, Error> {
         if mailbox.is_empty() || mailbox.starts_with('.') || mailbox.contains(['/', '\\', '\0']) {
-            return Err(Error::NotFound(format!("`{}` is no name of a mailbox directory", mailbox.escape_debug())));
+            return Err(Error::NotFound(format!("`{}` is not a mailbox directory name", mailbox.escape_debug())));
         }
         let below = host.setting("maildir").unwrap_or_default();
         let below = below.trim_matches('/');
@@ -115,7 +115,7 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
     fn nested(&self, dir: &str, depth: usize, looked: &mut usize, dirs: &mut Vec<String>, gaps: &mut Vec<Gap>) {
         *looked += 1;
         if depth > DEEPEST || *looked > MOST {
-            gaps.push(gap(&layout::path(dir), "it lies too deep, or among too many directories, to be looked for"));
+            gaps.push(gap(&layout::path(dir), "it is too deep, or among too many directories, to be searched"));
             return;
         }
         let entries = match self.host.list(&format!("{}/{dir}", self.root)) {

@@ -28,7 +28,7 @@ pub(crate) async fn insert(tx: &mut Tx, into: Into, values: &[Value<'_>]) -> Res
         Tx::Sqlite(tx) => {
             for chunk in values.chunks(ROWS * into.columns.len()) {
                 let rows = chunk.len() / into.columns.len();
-                // Placeholders without numbers: SQLite looks numbered ones up by name with a linear search.
+                // Placeholders without numbers: SQLite finds numbered ones by name with a linear search.
                 let query = sqlx::query_with(sqlx::AssertSqlSafe(statement(into, rows)), sqlite(chunk));
                 // The statement of a full chunk is reused; those of remainders would evict it from the statement cache.
                 query.persistent(rows == ROWS).execute(&mut **tx).await?;

@@ -335,7 +335,7 @@ fn what_is_confirmed_outlives_a_look_up_that_fails() {
         let list = "* LIST () \"/\" Junk\r\nTAG OK\r\n";
         let effects = one_of_two(&[(" EXAMINE \"Junk\"", &[&refused]), (" LIST \"\" \"Junk\"", &[list])]).unwrap();
         assert!(matches!(&effects[0], Effect::Succeeded(receipt) if receipt.now.is_some()));
-        assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be looked for")), "{effects:?}");
+        assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be searched for")), "{effects:?}");
     }
     // After a lost connection nothing is known about the second one.
     assert!(matches!(one_of_two(&[(" EXAMINE \"Junk\"", &["* BYE down\r\n"])]), Err(Error::Transient(_))));
@@ -388,7 +388,7 @@ fn an_unproven_move_is_not_lost_with_a_folder_that_is_closed() {
     ];
     let effects = apply(script, &[target(4), target(5)]).unwrap();
     assert!(matches!(&effects[0], Effect::Succeeded(_)));
-    assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be looked for")), "{effects:?}");
+    assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be searched for")), "{effects:?}");
 }
 
 #[test]
