@@ -143,7 +143,7 @@ impl Store {
         rows.iter().map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).collect()
     }
 
-    /// Returns whether events are not yet covered by a checkpoint that was sent, and none was sent since.
+    /// Returns whether events are not yet covered by a checkpoint that was sent, and none was sent after `since`.
     #[tracing::instrument(name = "store.log.head_due", skip_all)]
     pub async fn head_due(&self, since: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE NOT EXISTS (SELECT 1 FROM heads WHERE told_at > $1) \

@@ -28,7 +28,7 @@ impl Store {
     }
 
     /// Sets the roles of a principal as far as one administrator may: deciding roles wait for a second administrator,
-    /// if there are two and the principal has had a credential of their own. Returns the waiting roles.
+    /// if there are several and the principal has had a credential of their own. Returns the waiting roles.
     #[tracing::instrument(name = "store.roles.ask", skip_all)]
     pub async fn ask_roles(
         &self,

@@ -161,7 +161,7 @@ impl Store {
         Ok(renewed == 1)
     }
 
-    /// Records that the current secret of a session has been used: the previous one is valid until then.
+    /// Records that the current secret of a session has been used: the previous one is valid until `until`.
     #[tracing::instrument(name = "store.sessions.settle", skip_all)]
     pub async fn expire_earlier_secret(
         &self,
