@@ -124,7 +124,7 @@ pub struct ServerConfig {
     /// The port; default: 993 for `implicit`, otherwise 143.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// How the connection is protected.
+    /// The protection of the connection.
     #[serde(default)]
     pub tls: TlsMode,
     /// PEM file of the authorities to trust instead of the system's. A certificate in it is also trusted directly, if
@@ -159,7 +159,7 @@ impl ServerConfig {
     }
 }
 
-/// How a connection to a mail server is protected.
+/// The protection of a connection to a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsMode {

@@ -145,7 +145,7 @@ pub(crate) fn message(message: wit::Message, store: &Arc<str>, mailbox: &Arc<str
     }
 }
 
-/// The reason is truncated and escaped; names come from the store and are shown through `visible`.
+/// Converts a gap. The reason is truncated and escaped; names come from the store and are shown through `visible`.
 pub(crate) fn gap(gap: &wit::Gap, most: usize) -> Gap {
     let text = |text: &str| visible_line(text, most);
     Gap { folder: text(&gap.folder), item: text(&gap.item), reason: text(&gap.reason) }

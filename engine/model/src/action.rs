@@ -40,7 +40,7 @@ impl Action {
         Self::Restore,
     ];
 
-    /// The word used in playbooks, JSON, SQL and on pages.
+    /// Returns the word used in playbooks, JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MoveToJunk => "move-to-junk",
@@ -102,7 +102,7 @@ impl Severity {
     /// Every severity, lowest first.
     pub const ALL: [Self; 4] = [Self::Informational, Self::Low, Self::Medium, Self::High];
 
-    /// The word used in playbooks, JSON, SQL and on pages.
+    /// Returns the word used in playbooks, JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Informational => "informational",
@@ -151,7 +151,7 @@ impl ActionSource {
     /// Every source.
     pub const ALL: [Self; 6] = [Self::Manual, Self::Explorer, Self::Script, Self::Schedule, Self::Air, Self::Api];
 
-    /// The word used in JSON, SQL and on pages.
+    /// Returns the word used in JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Manual => "manual",

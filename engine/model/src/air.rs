@@ -326,7 +326,7 @@ const fn entity_status(kind: OutcomeKind) -> &'static str {
     }
 }
 
-/// The reference product's delivery locations.
+/// Returns the reference product's name of a delivery location.
 const fn place(kind: LocationKind) -> &'static str {
     match kind {
         LocationKind::Inbox | LocationKind::Folder | LocationKind::SentItems | LocationKind::Archive => "Inbox/folder",

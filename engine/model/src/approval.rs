@@ -16,7 +16,7 @@ use crate::vote_refused::VoteRefused;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ApprovalRule {
-    /// How many different principals must approve. At least one.
+    /// The number of different principals who must approve. At least one.
     pub votes: u32,
     /// A vote counts if its principal has one of these roles.
     pub from: Vec<Role>,
@@ -33,7 +33,7 @@ pub struct ApprovalRule {
 }
 
 impl Default for ApprovalRule {
-    /// One approver who is not the requester, within seven days.
+    /// Requires one approver who is not the requester, within seven days.
     fn default() -> Self {
         Self {
             votes: 1,

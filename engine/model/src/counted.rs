@@ -20,7 +20,7 @@ impl CountedBy {
     /// Every key, in the order in which limits are checked.
     pub const ALL: [Self; 4] = [Self::Requester, Self::Service, Self::Playbook, Self::Sender];
 
-    /// The word used in the configuration, JSON and SQL.
+    /// Returns the word used in the configuration, JSON and SQL.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Requester => "requester",
@@ -47,7 +47,7 @@ impl Unit {
     /// Every one.
     pub const ALL: [Self; 3] = [Self::Messages, Self::Mailboxes, Self::Remediations];
 
-    /// The word used in the configuration and in sentences.
+    /// Returns the word used in the configuration and in sentences.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Messages => "messages",

@@ -23,7 +23,7 @@ impl CredentialKind {
     /// Every kind.
     pub const ALL: [Self; 3] = [Self::Password, Self::Provider, Self::Token];
 
-    /// The word used in JSON.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",

@@ -52,7 +52,7 @@ impl Origin {
         }
     }
 
-    /// The word used in JSON and on pages.
+    /// Returns the word used in JSON and on pages.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
@@ -79,7 +79,7 @@ pub struct Request {
     pub delete_senders_copy: bool,
     /// The source of the request.
     pub source: ActionSource,
-    /// How the messages were selected.
+    /// The mode of selection.
     pub mode: SelectionMode,
     /// Name of the playbook that runs.
     pub playbook: String,

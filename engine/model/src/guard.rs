@@ -98,7 +98,7 @@ pub struct StopWhen {
     pub unsearched: Option<u64>,
 }
 
-/// What is known when a plan is frozen.
+/// The facts that are known when a plan is frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlanFacts {

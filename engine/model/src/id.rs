@@ -94,7 +94,7 @@ impl<K: IdKind> Id<K> {
         Self(text, PhantomData)
     }
 
-    /// The printed form.
+    /// Returns the printed form.
     pub fn as_str(&self) -> &str {
         &self.0
     }

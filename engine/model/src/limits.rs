@@ -23,7 +23,7 @@ impl SelectionMode {
     /// Every mode.
     pub const ALL: [Self; 3] = [Self::Handpicked, Self::Query, Self::QueryWithExclusions];
 
-    /// The word used in JSON, SQL and on pages.
+    /// Returns the word used in JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Handpicked => "handpicked",

@@ -46,7 +46,7 @@ impl LocationKind {
         Self::Unknown,
     ];
 
-    /// The word used in playbooks, JSON, SQL and on pages.
+    /// Returns the word used in playbooks, JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Inbox => "inbox",

@@ -43,7 +43,7 @@ impl OutcomeKind {
         Self::Cancelled,
     ];
 
-    /// The word used in JSON, SQL and on pages.
+    /// Returns the word used in JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -132,7 +132,7 @@ impl Reason {
         Self::CancelledByPerson,
     ];
 
-    /// The code used in JSON, SQL and on pages.
+    /// Returns the code used in JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Confirmed => "confirmed",

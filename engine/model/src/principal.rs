@@ -33,7 +33,7 @@ impl Role {
     pub const ALL: [Self; 7] =
         [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner, Self::Purger, Self::Suggester];
 
-    /// The word used in playbooks, JSON, SQL and on pages.
+    /// Returns the word used in playbooks, JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
@@ -112,7 +112,7 @@ impl PrincipalKind {
     /// Every kind.
     pub const ALL: [Self; 2] = [Self::Person, Self::Service];
 
-    /// The word used in JSON and SQL.
+    /// Returns the word used in JSON and SQL.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Person => "person",

@@ -72,7 +72,7 @@ impl InvestigationKind {
     /// Every kind.
     pub const ALL: [Self; 2] = [Self::Admin, Self::Air];
 
-    /// The word used in JSON, SQL and on pages.
+    /// Returns the word used in JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
@@ -159,7 +159,7 @@ impl InvestigationStatus {
         }
     }
 
-    /// The word used in JSON.
+    /// Returns the word used in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",

@@ -18,7 +18,7 @@ pub enum Reminder {
 }
 
 impl Reminder {
-    /// The word used in JSON and logs.
+    /// Returns the word used in JSON and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Again => "reminder",

@@ -74,7 +74,7 @@ impl SlotReason {
     pub const ALL: [Self; 6] =
         [Self::Missed, Self::MadeUp, Self::Overlapped, Self::Paused, Self::Refused, Self::Waiting];
 
-    /// The word used in JSON and SQL.
+    /// Returns the word used in JSON and SQL.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Missed => "missed",

@@ -57,7 +57,7 @@ impl Status {
         Self::NothingToDo,
     ];
 
-    /// The word used in JSON, SQL and on pages.
+    /// Returns the word used in JSON, SQL and on pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",

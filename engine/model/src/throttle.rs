@@ -44,7 +44,7 @@ impl Default for Throttles {
 /// The load of the site by other remediations when one is about to start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SiteLoad {
-    /// How many are in progress.
+    /// The number of remediations in progress.
     pub in_progress: u64,
     /// The largest of these that is above the limit, with the number of its messages.
     pub exclusive: Option<(RemediationId, u64)>,

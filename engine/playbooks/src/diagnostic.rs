@@ -21,7 +21,7 @@ pub struct Diagnostic {
     pub column: usize,
     /// The mistake.
     pub message: String,
-    /// What to do about it.
+    /// A hint on how to correct it.
     pub hint: Option<String>,
     label: String,
     span: Range<usize>,
@@ -86,7 +86,7 @@ impl Diagnostics {
         self.0.len()
     }
 
-    /// Never true of what `load` returns.
+    /// Returns whether there are none, which is never true of what `load` returns.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

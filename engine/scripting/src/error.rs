@@ -14,7 +14,7 @@ pub struct ScriptError {
     pub column: usize,
     /// The mistake.
     pub message: String,
-    /// What to do about it.
+    /// A hint on how to correct it.
     pub hint: Option<String>,
 }
 

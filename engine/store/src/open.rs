@@ -46,7 +46,7 @@ impl Store {
     }
 }
 
-/// Connects.
+/// Connects to the database.
 async fn connect(url: &str, access: Access) -> Result<Pool, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(Pool::Postgres(postgres::connect(url, access).await?));

@@ -132,7 +132,7 @@ impl Score {
         self.noticed + self.survivors.len()
     }
 
-    /// All of none counts as all.
+    /// Returns the share of detected changes; none of none counts as all.
     #[expect(clippy::cast_precision_loss, reason = "there are thousands at most")]
     fn percent(&self) -> f64 {
         if self.tried() == 0 { 100.0 } else { self.noticed as f64 * 100.0 / self.tried() as f64 }

@@ -157,7 +157,7 @@ fn range(after: &Cursor) -> String {
     }
 }
 
-/// A server without results may send only OK.
+/// Reads the hits of one folder. A server without results may send only OK.
 fn read_hits(
     folder: &MailFolder,
     opened: &Reply,

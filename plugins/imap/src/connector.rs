@@ -74,7 +74,7 @@ where
         }
     }
 
-    /// IMAP cannot list mailboxes: they are the addresses of the setting `mailboxes`.
+    /// Returns the addresses of the setting `mailboxes`, because IMAP cannot list mailboxes.
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
         let Some(setting) = self.host.setting("mailboxes") else {
             return Err(Error::Permanent(

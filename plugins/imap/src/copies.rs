@@ -225,8 +225,8 @@ pub(crate) fn unmark_finished<S: MailStream>(session: &mut Session<S>, lost: &[V
     unmark(session, lost.iter().flat_map(|places| finished(places)))
 }
 
-/// An original and its copy are never in the same folder. So marked messages in two folders may belong to an equal
-/// message whose original still needs the mark of its copy.
+/// Returns the copies whose mark can be removed. Marks in two folders may belong to an original and its copy, which are
+/// never in the same folder, of an equal message that still needs them.
 fn finished(places: &[Sight]) -> Vec<&Locator> {
     let begun: Vec<&Locator> =
         places.iter().filter(|place| place.message.is_begun).map(|place| &place.locator).collect();

@@ -237,7 +237,7 @@ fn all(mut keys: Vec<Key>) -> Key {
     }
 }
 
-/// OR takes two keys; halving keeps the nesting low.
+/// Combines keys by OR, which takes two; halving keeps the nesting low.
 fn any(mut keys: Vec<Key>) -> Key {
     match keys.len() {
         0 => Vec::new(),

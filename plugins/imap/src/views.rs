@@ -30,7 +30,7 @@ pub(crate) fn without<S: MailStream>(
     Ok(folders.iter().filter(|folder| !is_view(folder)).cloned().collect())
 }
 
-/// STATUS has a separate flight: Dovecot answers it before a FETCH of a virtual folder that was sent earlier.
+/// Detects views. STATUS has its own flight: Dovecot answers it before an earlier FETCH of a virtual folder.
 fn ask<S: MailStream>(session: &mut Session<S>, folders: &[&MailFolder]) -> Result<(), Error> {
     const EACH: usize = 2;
     let status = |wire: &str| Command::new("STATUS ").text(wire).raw(" (MESSAGES UIDNEXT UIDVALIDITY)");

@@ -47,7 +47,7 @@ pub trait Folder {
     fn read(&self, path: &str, offset: u64, most: u32) -> Result<Vec<u8>, FolderError>;
     /// Returns one entry.
     fn stat(&self, path: &str) -> Result<Entry, FolderError>;
-    /// Renames; never replaces.
+    /// Renames a file; never replaces one.
     fn rename(&self, from: &str, to: &str) -> Result<(), FolderError>;
     /// Creates one directory; its parent exists.
     fn create_dir(&self, path: &str) -> Result<(), FolderError>;

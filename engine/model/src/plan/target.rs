@@ -16,7 +16,7 @@ pub struct Target {
     pub store: Arc<str>,
     /// Its mailbox.
     pub mailbox: Arc<str>,
-    /// How to find it.
+    /// The reference by which it is found again.
     pub reference: MessageRef,
     /// Where it was at plan time.
     pub location: Location,

@@ -71,7 +71,7 @@ impl Pool {
 }
 
 impl Tx {
-    /// Commits.
+    /// Commits the transaction.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,

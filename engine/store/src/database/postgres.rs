@@ -14,7 +14,7 @@ use crate::error::StoreError;
 /// `insufficient_privilege` (PostgreSQL, appendix A).
 const NO_PRIVILEGE: &str = "42501";
 
-/// Connects.
+/// Connects to the server.
 pub(crate) async fn connect(url: &str, access: Access) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::BadUrl { url: without_password(url) })?

@@ -72,7 +72,8 @@ pub(crate) fn row(one: &Counted, at: Timestamp) -> (String, String, i64, i64, i6
     (one.by.as_str().to_owned(), one.name.clone(), at.0, integer(one.messages), integer(one.mailboxes))
 }
 
-/// An undo and a retry act on messages of another remediation. If the same person requested both, they were counted
+/// Returns whether the messages were counted already: an undo and a retry act on messages of another remediation, and
+/// if the same person requested both, they were counted then.
 /// then.
 async fn is_counted_already(tx: &mut Tx, remediation: &Remediation) -> Result<bool, StoreError> {
     let (Origin::Undo { of } | Origin::Retry { of }) = &remediation.request.origin else { return Ok(false) };

@@ -83,7 +83,7 @@ async fn pending(tx: &mut Tx, most: usize) -> Result<usize, StoreError> {
     Ok(count)
 }
 
-/// Both IDs are unique, so one of them finds the only remediation that can match.
+/// Finds the only remediation that can match a filter on an ID, because both IDs are unique.
 async fn by_id(tx: &mut Tx, filter: &HistoryFilter) -> Result<Option<i64>, StoreError> {
     let (sql, id) = match (&filter.approval_id, &filter.investigation_id) {
         (Some(id), _) => ("SELECT number FROM remediations WHERE approval_id = $1", id.as_str()),

@@ -48,7 +48,7 @@ pub struct Lane {
 /// A node's report on a lane.
 #[derive(Debug)]
 pub struct LaneReport<'a> {
-    /// Of which.
+    /// The claim of the lane.
     pub claim: LaneClaim,
     /// Outcomes since the last report.
     pub outcomes: &'a [Outcome],

@@ -111,7 +111,7 @@ fn compile(lists: &Lists) -> Result<Vec<FilterScript>, Box<dyn std::error::Error
     Ok(scripts)
 }
 
-/// One message in four meets all four conditions.
+/// Returns a message; one in four meets all four conditions.
 fn message(number: u32) -> Message {
     let evil = number.is_multiple_of(2);
     Message {

@@ -27,7 +27,7 @@ const SERIAL_PART: usize = 10;
 const SERIAL: &str = include_str!("serial.py");
 const PIPELINED: &str = include_str!("pipelined.py");
 
-/// How much to measure.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Mailboxes on the server
