@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-/// The subject of every error and log line.
+/// The store and the connector that every error and log line names.
 #[derive(Debug)]
 pub(crate) struct Label {
     pub(crate) store: Arc<str>,

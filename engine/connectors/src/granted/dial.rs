@@ -191,7 +191,7 @@ mod tests {
             (vec![], None),
         ] {
             let found = first_of(addresses.iter().copied().map(address), answer);
-            let found = timeout(Duration::from_secs(10), found).await.expect("it goes on to the next");
+            let found = timeout(Duration::from_secs(10), found).await.expect("the next address is tried");
             assert_eq!(found.ok(), reached, "{addresses:?}");
         }
         let refused = first_of([address(0)], answer).await.unwrap_err();

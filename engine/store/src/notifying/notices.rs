@@ -30,7 +30,7 @@ pub struct Delivery {
     pub notifier: String,
     /// The number of this attempt, from 1.
     pub tries: i64,
-    /// When the first attempt was due.
+    /// When the attempts began.
     pub since: Timestamp,
 }
 
