@@ -38,7 +38,7 @@ impl Store {
     }
 
     /// Sets the password of a principal who has proven the current one, and creates a token if requested: both are then
-    /// their own, whoever issued the current password. If another principal did, and a `second` administrator is
+    /// their own, even if another principal issued the current password. In that case, if a `second` administrator is
     /// required, the deciding roles wait for one; returns the waiting roles.
     #[tracing::instrument(name = "store.accounts.take_over", skip_all)]
     pub async fn take_over(
