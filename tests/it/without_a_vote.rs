@@ -305,7 +305,7 @@ async fn a_change_of_the_counted_rows_is_detected() {
             let kept = database.keep().await;
             assert!(database.force(change).await);
             let broken = world.site.history.verify(None, |_| {}).await.unwrap_err().to_string();
-            assert!(broken.contains("counts towards the limits on what is done without a vote"), "{broken}");
+            assert!(broken.contains("counts towards the limits on what runs without a vote"), "{broken}");
             database.put_back(&kept).await;
         }
         world.verify().await;

@@ -1,4 +1,4 @@
-//! What is done to a message, how grave it is, and who thought of it.
+//! The actions on a message, the severity of a threat, and the source of a remediation.
 
 use crate::words;
 use serde::{Deserialize, Serialize};
@@ -6,31 +6,31 @@ use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::location::LocationKind;
 
-/// What a remediation does to each message.
+/// The action of a remediation on each message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Into the junk folder.
+    /// Moves the message to the junk folder.
     MoveToJunk,
-    /// Into the inbox.
+    /// Moves the message to the inbox.
     MoveToInbox,
-    /// Into deleted items (the trash), where the owner sees it.
+    /// Moves the message to deleted items (the trash), where the owner sees it.
     MoveToDeletedItems,
-    /// Into recoverable items: out of the owner's sight, restorable.
+    /// Moves the message to recoverable items: hidden from the owner, restorable.
     SoftDelete,
-    /// Gone for good.
+    /// Deletes the message permanently.
     HardDelete,
-    /// Into the hidden quarantine folder.
+    /// Moves the message to the hidden quarantine folder.
     MoveToQuarantine,
-    /// Back to where a former remediation took it from.
+    /// Moves the message back to where an earlier remediation took it from.
     Restore,
 }
 
 words!(Action, "action");
 
 impl Action {
-    /// Where the message lies afterwards; none where that differs per message or there is nothing left.
+    /// Returns where the message is afterwards; `None` if that differs per message or nothing is left.
     pub const fn destination(self) -> Option<LocationKind> {
         match self {
             Self::MoveToJunk => Some(LocationKind::Junk),
@@ -42,13 +42,13 @@ impl Action {
         }
     }
 
-    /// Whether what it did can be undone from its receipts.
+    /// Returns whether the action can be undone from its receipts.
     pub const fn is_reversible(self) -> bool {
         !matches!(self, Self::HardDelete)
     }
 }
 
-/// How grave the threat is; orders the queue.
+/// The severity of a threat. The queue is ordered by it.
 #[derive(
     Debug,
     Clone,
@@ -76,7 +76,7 @@ pub enum Severity {
 
 words!(Severity, "severity");
 
-/// Where a remediation came from.
+/// The source of a remediation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
@@ -85,13 +85,13 @@ pub enum ActionSource {
     Manual,
     /// A person submitted a whole search result.
     Explorer,
-    /// A program of a SOC engineer.
+    /// A program of a SOC engineer submitted it.
     Script,
-    /// A schedule of a playbook.
+    /// A schedule of a playbook fired.
     Schedule,
-    /// A suggestion of an automated investigation.
+    /// An automated investigation suggested it.
     Air,
-    /// Another system through the API.
+    /// Another system submitted it through the API.
     Api,
 }
 

@@ -1,7 +1,7 @@
 //! The vocabulary of Clawback and every decision it makes.
 //!
-//! **Invariant:** pure. No I/O, no async, no clock reads, no randomness: time and random bits come in as arguments, so every
-//! rule here can be tested by a table. The crates around this one fetch, store and show; they do not decide.
+//! **Invariant:** pure. No I/O, no async, no clock reads, no randomness: time and random bits are arguments, so every
+//! rule here can be tested with a table. The other crates fetch, store and show; they do not decide.
 
 mod action;
 mod actor;

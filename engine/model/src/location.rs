@@ -1,4 +1,4 @@
-//! Delivery locations: where a message was put, and where it is.
+//! Delivery locations: the place to which a message was delivered, and the place where it is.
 
 use std::fmt;
 use std::str::FromStr;
@@ -34,7 +34,7 @@ pub enum LocationKind {
     DeletedItems,
     SentItems,
     Archive,
-    /// Hidden from the owner; where a soft delete puts mail.
+    /// Hidden from the owner; the destination of a soft delete.
     RecoverableItems,
     /// Hidden from the owner; for review.
     Quarantine,
@@ -49,7 +49,7 @@ pub enum LocationKind {
 words!(LocationKind, "location");
 
 impl LocationKind {
-    /// Whether a message there lies in a mailbox that a connector can reach.
+    /// Returns whether a message at the location is in a mailbox that a connector can reach.
     pub const fn is_remediable(self) -> bool {
         !matches!(self, Self::OnPremisesExternal | Self::Failed | Self::Dropped | Self::Unknown)
     }
@@ -59,14 +59,14 @@ impl LocationKind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Location {
-    /// What kind of place.
+    /// The kind of place.
     pub kind: LocationKind,
-    /// The folder in the store's own spelling; empty if not known. Attacker-free, but the owner's to choose.
+    /// The folder in the store's own spelling; empty if not known. Chosen by the owner of the mailbox, not by a sender.
     pub path: String,
 }
 
 impl Location {
-    /// A location of this kind and path.
+    /// Creates a location of this kind and path.
     pub fn new(kind: LocationKind, path: impl Into<String>) -> Self {
         Self { kind, path: path.into() }
     }

@@ -1,4 +1,4 @@
-//! The records that stand beside a remediation: the alert that it raised and the investigation behind it.
+//! The records that accompany a remediation: the alert that it raised and the investigation behind it.
 
 use crate::words;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::stop_reason::StopReason;
 /// The name of the alert that an action of a person raises.
 pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Administrator";
 
-/// Something that people should know of.
+/// An alert for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alert {
@@ -25,21 +25,21 @@ pub struct Alert {
     pub name: String,
     /// Informational for an administrative action.
     pub severity: Severity,
-    /// Who acted.
+    /// The actor.
     pub actor: String,
-    /// What they asked for.
+    /// The action that was requested.
     pub action: Action,
     /// The remediation.
     pub remediation_id: RemediationId,
     /// The investigation.
     pub investigation_id: InvestigationId,
-    /// When.
+    /// When it was raised.
     pub created_at: Timestamp,
 }
 
 impl Alert {
-    /// The alert of a request. What nobody submitted by hand, as a detector or a schedule thought of it or a sweep found it, has
-    /// the title and severity of the remediation itself.
+    /// Creates the alert of a request. A request that nobody submitted by hand, from a detector, a schedule or a sweep,
+    /// has the title and severity of the remediation.
     pub fn of(request: &Request, remediation_id: &RemediationId, actor: &str, created_at: Timestamp) -> Self {
         let by_itself = matches!(request.source, ActionSource::Air | ActionSource::Schedule)
             || matches!(request.origin, Origin::Sweep { .. });
@@ -61,7 +61,7 @@ impl Alert {
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum InvestigationKind {
-    /// A person had analysed already; nothing more is analysed.
+    /// A person has already analysed it; no automated analysis follows.
     Admin,
     /// Automated investigation and response.
     Air,
@@ -69,7 +69,7 @@ pub enum InvestigationKind {
 
 words!(InvestigationKind, "investigation kind");
 
-/// Where an investigation stands, derived from its remediation.
+/// The status of an investigation, derived from its remediation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
@@ -90,7 +90,7 @@ pub enum InvestigationStatus {
 words!(InvestigationStatus, "investigation status");
 
 impl InvestigationStatus {
-    /// What the remediation says about its investigation.
+    /// Returns the status that follows from the remediation.
     pub const fn of(remediation: &Remediation) -> Self {
         let waits_for_room =
             matches!(remediation.stop, Some(StopReason::InProgress { .. } | StopReason::ExclusiveAbove { .. }));
@@ -110,7 +110,7 @@ impl InvestigationStatus {
         }
     }
 
-    /// The reference product's name for it, as people read it.
+    /// Returns the reference product's name for it, as shown to people.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Starting => "Starting",
@@ -127,7 +127,7 @@ impl InvestigationStatus {
     }
 }
 
-/// The record behind a remediation.
+/// The investigation behind a remediation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Investigation {
@@ -139,14 +139,14 @@ pub struct Investigation {
     pub alert_id: AlertId,
     /// The remediation that it led to.
     pub remediation_id: RemediationId,
-    /// What the remediation was asked to act on: the selection in words.
+    /// The object of the remediation: the selection in words.
     pub entity: String,
     /// When it was opened.
     pub created_at: Timestamp,
 }
 
 impl Investigation {
-    /// The investigation of a request.
+    /// Creates the investigation of a request.
     pub fn of(request: &Request, remediation_id: &RemediationId, created_at: Timestamp) -> Self {
         Self {
             id: request.investigation_id.clone(),

@@ -1,31 +1,32 @@
-//! A selection in words, for everybody who approves or reads it: what the conditions mean, one after the other.
+//! A selection described in words, for approvers and readers: the meaning of its conditions, one after the other.
 
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
 use crate::predicate::{Condition, Predicate};
 
-/// Alternatives that are written out; the rest are counted.
+/// The most alternatives that are written out; the rest is counted.
 const MOST: usize = 50;
 
-/// What is selected, and from where.
+/// A selection and its stores.
 #[derive(Debug, Clone, Copy)]
 pub struct Selection<'a> {
-    /// How messages are selected.
+    /// The mode of selection.
     pub mode: SelectionMode,
-    /// Picked messages, or exclusions.
+    /// The number of picked messages, or of exclusions.
     pub picked: usize,
     /// Conditions that must all hold.
     pub predicate: &'a Predicate,
-    /// Conditions that are asked after the first script.
+    /// Conditions that are checked after the first script.
     pub further: &'a [&'a Predicate],
-    /// Scripts that must keep a message, in their order.
+    /// Scripts that must keep a message, in order.
     pub scripts: &'a [&'a str],
-    /// Stores that are searched; none: all.
+    /// Stores that are searched; `None` means all.
     pub stores: Option<&'a [String]>,
 }
 
 impl Selection<'_> {
-    /// The words. Parts of it are what people typed: hostile on every output as mail is.
+    /// Returns the description. Parts of it were typed by people: treat it as untrusted on every output, as text from
+    /// mail.
     pub fn in_words(&self) -> String {
         let mut parts = Vec::new();
         if self.mode == SelectionMode::Handpicked {
@@ -107,12 +108,12 @@ fn either<T>(any: &[T], word: impl Fn(&T) -> String) -> String {
     words.join(" or ")
 }
 
-/// In quotes; a quote in it is escaped, so that no text reads as two.
+/// Puts a text in quotes and escapes quotes in it, so that one text cannot look like two.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// As it is where it can be nothing but one word.
+/// Returns the text unquoted if it can only be one word.
 fn bare(text: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || "@.-_+\\$/*:".contains(c);
     if !text.is_empty() && text.chars().all(is_word) { text.to_owned() } else { quoted(text) }

@@ -1,37 +1,37 @@
-//! Where a remediation can stand.
+//! The status of a remediation.
 
 use crate::words;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-/// Where a remediation stands.
+/// The status of a remediation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// Written down; nobody has looked at it yet.
+    /// Recorded; no worker has begun it.
     Queued,
     /// The search runs.
     Planning,
     /// The plan is frozen and waits for votes.
     PendingApproval,
-    /// May run.
+    /// It may run.
     Approved,
     /// Batches run.
     InProgress,
-    /// Stopped by a person or a guard; may go on.
+    /// Stopped by a person or a guard; can be resumed.
     Paused,
-    /// Every remediable target is dealt with, none failed.
+    /// Every remediable target has its outcome, and none failed.
     Completed,
-    /// Some failed.
+    /// Some targets failed, or the search was incomplete.
     PartiallyCompleted,
-    /// All failed, or the plan could not be made.
+    /// All targets failed, or the plan could not be made.
     Failed,
-    /// An approver said no.
+    /// An approver rejected it.
     Rejected,
-    /// Nobody decided in time.
+    /// It was not decided in time.
     Expired,
-    /// A person called it off; what was open then is `cancelled`.
+    /// A person cancelled it; targets that were open have the outcome `cancelled`.
     Cancelled,
     /// The plan has no remediable target.
     NothingToDo,
@@ -40,7 +40,7 @@ pub enum Status {
 words!(Status, "status");
 
 impl Status {
-    /// Whether nothing can change any more.
+    /// Returns whether the status is final.
     pub const fn is_final(self) -> bool {
         matches!(
             self,

@@ -370,7 +370,7 @@ async fn rows_that_are_inserted_or_removed_are_named() {
             ("approvals", "DELETE FROM approvals", "the request for votes on"),
             ("approvals", "UPDATE approvals SET votes_required = 0", "the request for votes on"),
             ("reminders", "DELETE FROM reminders", "the reminder of"),
-            ("sweeps", "DELETE FROM sweeps WHERE ended IS NULL", "late copies"),
+            ("sweeps", "DELETE FROM sweeps WHERE ended IS NULL", "the sweep settings of"),
             ("sweeps", "DELETE FROM sweeps WHERE ended IS NOT NULL", "sweep of"),
             ("follow_ups", "DELETE FROM follow_ups", "whose follow-up"),
             ("schedules", "DELETE FROM schedules WHERE name = 'tidy'", "schedule `tidy`"),
@@ -394,7 +394,7 @@ async fn rows_that_are_inserted_or_removed_are_named() {
             (
                 "sweeps",
                 "INSERT INTO sweeps (first_id, sweep, next_at) SELECT id, '{}', 1 FROM remediations WHERE number = 1",
-                "late copies",
+                "the sweep settings of",
             ),
             (
                 "reminders",
