@@ -44,6 +44,9 @@ mod slow;
 mod source;
 mod uses;
 
+// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
+pub(crate) use async_recursion::async_recursion as boxed;
+
 pub use api::openapi;
 pub use center::{Center, Settings};
 pub use export_format::ExportFormat;

@@ -1,5 +1,6 @@
 //! [`Api`]: a site, and the authorization of its callers.
 
+use crate::boxed;
 use std::sync::Arc;
 
 use clawback_model::{Permission, Principal};
@@ -26,6 +27,7 @@ impl Api {
     }
 
     /// The principal with this token.
+    #[boxed]
     pub async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
         let found = self.site.history.principal_by_token(&token_digest(secret), self.site.now()).await?;
         found.ok_or(Error::Unauthenticated)
@@ -37,6 +39,7 @@ impl Api {
     }
 
     /// Refused requests, newest first: for administrators.
+    #[boxed]
     pub async fn refusals(&self, who: &Principal, most: u32) -> Result<Vec<Refusal>, Error> {
         allow(who, Permission::Administer)?;
         Ok(self.site.history.refusals(most).await?)

@@ -1,5 +1,6 @@
 //! Votes as they are cast.
 
+use crate::boxed;
 use clawback_model::{
     Decision, Event, LONGEST_TEXT, PlanDigest, Principal, Remediation, RemediationId, Status, Timestamp, Vote,
     VoteSignature, check_length,
@@ -29,6 +30,7 @@ pub struct Ballot {
 
 impl Api {
     /// Votes on a pending plan: the current one, unless a digest is given.
+    #[boxed]
     pub async fn decide(
         &self,
         who: &Principal,
@@ -41,6 +43,7 @@ impl Api {
     }
 
     /// Votes on a pending plan.
+    #[boxed]
     pub async fn vote(&self, who: &Principal, id: &RemediationId, ballot: Ballot) -> Result<Remediation, Error> {
         let now = self.site().now();
         let Ballot { decision, digest, comment, seen, signature } = ballot;

@@ -1,5 +1,6 @@
 //! Controls of remediations: pause, resume, cancel, replan.
 
+use crate::boxed;
 use clawback_model::{Event, IllegalTransition, Permission, Principal, Remediation, RemediationId, Status};
 use clawback_runtime::{Error, planning};
 
@@ -8,12 +9,14 @@ use crate::authorization::{allow, allow_action};
 
 impl Api {
     /// Asks a running remediation to pause.
+    #[boxed]
     pub async fn pause(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         self.control(who, id, &Event::PauseRequested { by: who.name.clone() }).await
     }
 
     /// Resumes a paused remediation, if there is capacity for it; while the site is halted, once the halt ends. If a
     /// guard paused it, an approver who did not ask for it must resume it.
+    #[boxed]
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         // Resuming needs the same permission as submitting.
@@ -26,11 +29,13 @@ impl Api {
     }
 
     /// Cancels a remediation; what is open becomes `cancelled`.
+    #[boxed]
     pub async fn cancel(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         self.control(who, id, &Event::CancelRequested { by: who.name.clone() }).await
     }
 
     /// Makes the plan of a pending remediation again; votes so far are void.
+    #[boxed]
     pub async fn replan(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         self.control(who, id, &Event::ReplanRequested).await
     }

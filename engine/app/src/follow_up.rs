@@ -1,5 +1,6 @@
 //! Undo and retry: new remediations that follow an old one.
 
+use crate::boxed;
 use std::time::Duration;
 
 use clawback_model::{Action, ApprovalRule, Origin, Permission, Principal, Remediation, RemediationId, Status};
@@ -10,6 +11,7 @@ use crate::authorization::{allow, allow_action};
 
 impl Api {
     /// Submits a remediation that puts back what `id` moved.
+    #[boxed]
     pub async fn undo(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         let old = self.site().history.load(id).await?;
@@ -44,6 +46,7 @@ impl Api {
     }
 
     /// Submits a remediation with what failed in `id`, under the same approval while that is valid.
+    #[boxed]
     pub async fn retry(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         let old = self.site().history.load(id).await?;

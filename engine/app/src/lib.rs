@@ -19,6 +19,9 @@ mod stores;
 mod submit;
 mod sweeps;
 
+// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
+pub(crate) use async_recursion::async_recursion as boxed;
+
 pub use api::Api;
 pub use ballot::Ballot;
 pub use key::under_key;

@@ -1,5 +1,6 @@
 //! Principals, their roles, passwords and tokens, as administrators see and change them.
 
+use crate::boxed;
 use std::time::Duration;
 
 use clawback_model::{PendingRoles, Permission, Principal, PrincipalKind, Role, Timestamp, is_deceptive};
@@ -39,12 +40,14 @@ pub struct MadeToken {
 
 impl Api {
     /// All principals, by name. Every reader may see them, as requesters need to know who can approve.
+    #[boxed]
     pub async fn principals(&self, who: &Principal) -> Result<Vec<Principal>, Error> {
         allow(who, Permission::Read)?;
         Ok(self.site().history.principals().await?)
     }
 
     /// Adds a person, or a service that a person owns.
+    #[boxed]
     pub async fn add_principal(&self, who: &Principal, mut new: Principal) -> Result<Principal, Error> {
         allow(who, Permission::Administer)?;
         new.roles = unique(new.roles);
@@ -67,6 +70,7 @@ impl Api {
     }
 
     /// Replaces the roles of a principal. Returns those that wait for a second administrator.
+    #[boxed]
     pub async fn change_roles(
         &self,
         who: &Principal,
@@ -85,6 +89,7 @@ impl Api {
     }
 
     /// Confirms roles that another administrator asked for.
+    #[boxed]
     pub async fn confirm_roles(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
         let pending = self.site().history.principal(name).await?.pending;
@@ -112,6 +117,7 @@ impl Api {
 
     /// Sets the password of a principal, by its hash, and ends their sessions. For administrators. A password outlives
     /// every token and has every role, so a token with fewer roles cannot set its owner's.
+    #[boxed]
     pub async fn set_password(&self, who: &Principal, name: &str, hash: &str) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
         if name == who.name {
@@ -121,6 +127,7 @@ impl Api {
     }
 
     /// The same for a caller who has just shown their own password: the new one is then issued by its owner.
+    #[boxed]
     pub async fn set_own_password(&self, who: &Principal, hash: &str) -> Result<(), Error> {
         let second = self.site().second_administrator;
         self.site().history.take_over(who, hash, None, second, self.site().now()).await?;
@@ -128,6 +135,7 @@ impl Api {
     }
 
     /// The same, with a first token of their own, which may vote.
+    #[boxed]
     pub async fn take_over(&self, who: &Principal, hash: &str, order: TokenOrder) -> Result<MadeToken, Error> {
         let now = self.site().now();
         // The token that they were given may have been made in the same second.
@@ -149,6 +157,7 @@ impl Api {
     }
 
     /// Tokens without their secrets: all of them for administrators, their own for everybody else.
+    #[boxed]
     pub async fn tokens(&self, who: &Principal) -> Result<Vec<Token>, Error> {
         allow(who, Permission::Read)?;
         let mut tokens = self.site().history.tokens().await?;
@@ -160,6 +169,7 @@ impl Api {
 
     /// Makes a token: anybody for themselves, administrators for anybody. A token for the caller has no more roles than
     /// the token that makes it.
+    #[boxed]
     pub async fn make_token(&self, who: &Principal, name: &str, order: TokenOrder) -> Result<MadeToken, Error> {
         if name != who.name {
             allow(who, Permission::Administer)?;
@@ -198,6 +208,7 @@ impl Api {
 
     /// Revokes a token, at once and for good. Anybody may revoke their own, but only with all the roles that they have:
     /// a token with fewer ends no other.
+    #[boxed]
     pub async fn revoke_token(&self, who: &Principal, name: &str, label: &str) -> Result<(), Error> {
         if who.name != name || self.site().history.principal(name).await?.roles != who.roles {
             allow(who, Permission::Administer)?;

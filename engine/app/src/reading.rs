@@ -1,6 +1,7 @@
 //! Reads the content of messages: needs a permission of its own, and is recorded as an event of the history before
 //! anything is returned.
 
+use crate::boxed;
 use clawback_connectors::MailStore as _;
 use clawback_model::{Digest, Permission, Principal, RemediationId, Target};
 use clawback_runtime::{Error, LARGEST_EVIDENCE};
@@ -11,6 +12,7 @@ use crate::authorization::allow;
 impl Api {
     /// Returns a message of a remediation, byte for byte, from its current place; from the evidence, if it was deleted
     /// for good.
+    #[boxed]
     pub async fn read_message(
         &self,
         who: &Principal,

@@ -1,5 +1,6 @@
 //! Schedules, as people see and control them.
 
+use crate::boxed;
 use clawback_model::{ActionSource, Permission, Principal, Remediation};
 use clawback_runtime::{Error, clock};
 use clawback_store::{Schedule, Slot};
@@ -9,6 +10,7 @@ use crate::authorization::allow;
 
 impl Api {
     /// Every schedule, as the playbooks define it now.
+    #[boxed]
     pub async fn schedules(&self, who: &Principal) -> Result<Vec<Schedule>, Error> {
         allow(who, Permission::Read)?;
         clock::sync_schedules(self.site()).await?;
@@ -16,6 +18,7 @@ impl Api {
     }
 
     /// The results of the newest slots of a schedule.
+    #[boxed]
     pub async fn slots(&self, who: &Principal, name: &str, most: u32) -> Result<Vec<Slot>, Error> {
         allow(who, Permission::Read)?;
         self.known_schedule(name).await?;
@@ -23,6 +26,7 @@ impl Api {
     }
 
     /// Pauses a schedule until it is resumed.
+    #[boxed]
     pub async fn pause_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Control)?;
         self.known_schedule(name).await?;
@@ -30,6 +34,7 @@ impl Api {
     }
 
     /// Resumes a paused schedule; the slots of the pause are left out.
+    #[boxed]
     pub async fn resume_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Control)?;
         self.known_schedule(name).await?;
@@ -37,6 +42,7 @@ impl Api {
     }
 
     /// Submits the playbook of a schedule now, for the caller: it is no slot, and the overlap rule does not count it.
+    #[boxed]
     pub async fn run_schedule(&self, who: &Principal, name: &str) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         self.known_schedule(name).await?;

@@ -1,5 +1,6 @@
 //! The check of whether a mail store answers.
 
+use crate::boxed;
 use std::time::Duration;
 
 use clawback_connectors::Probe;
@@ -15,6 +16,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 impl Api {
     /// Opens the first mailbox of a store and searches for a message that does not exist. Returns what it found, or why
     /// it failed.
+    #[boxed]
     pub async fn check_store(&self, who: &Principal, name: &str) -> Result<Result<Probe, String>, Error> {
         allow(who, Permission::Control)?;
         let store = self.site().store(name)?;

@@ -1,5 +1,6 @@
 //! New remediations: checked, planned as a dry run, submitted and suggested.
 
+use crate::boxed;
 use clawback_model::{ActionSource, Permission, Principal, Remediation, Request};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{DryRun, Error, Observer, Sightings, Submission, intake, planning, refuse_if_halted};
@@ -22,6 +23,7 @@ impl Api {
     }
 
     /// Records a remediation, with its alert and investigation. Nothing is searched yet.
+    #[boxed]
     pub async fn submit(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         self.file_new(who, submission).await
@@ -29,6 +31,7 @@ impl Api {
 
     /// The same for what a detector found: the permission to suggest is enough. The caller checks whether the playbook
     /// accepts the suggestion.
+    #[boxed]
     pub async fn suggest(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         allow(who, Permission::Suggest)?;
         self.file_new(who, Submission { source: ActionSource::Air, ..submission }).await
@@ -47,6 +50,7 @@ impl Api {
     }
 
     /// Makes a plan and discards it; the first `sample` targets are kept to be shown.
+    #[boxed]
     pub async fn dry_run(
         &self,
         who: &Principal,
@@ -61,6 +65,7 @@ impl Api {
     }
 
     /// Searches as a plan of this submission would, for at most `most` messages.
+    #[boxed]
     pub async fn look(
         &self,
         who: &Principal,

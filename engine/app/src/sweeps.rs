@@ -1,5 +1,6 @@
 //! Ends sweeps.
 
+use crate::boxed;
 use clawback_model::{Origin, Permission, Principal, Remediation, RemediationId, SweepEnd};
 use clawback_runtime::Error;
 
@@ -8,6 +9,7 @@ use crate::authorization::allow;
 
 impl Api {
     /// Stops the search for late copies of what a remediation acted on.
+    #[boxed]
     pub async fn stop_sweep(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         let history = &self.site().history;

@@ -1,5 +1,6 @@
 //! The host of all connectors of a node, with one engine and the built-in connectors.
 
+use crate::boxed;
 use std::fmt;
 use std::sync::Arc;
 
@@ -37,11 +38,14 @@ impl Host {
     }
 
     /// Loads the store `name`. Reads its credentials once, to detect mistakes; does not connect.
+    #[boxed]
     pub async fn load(&self, name: &str, config: &StoreConfig) -> Result<Arc<dyn MailStore>, LoadError> {
-        Ok(Arc::new(load::load(&self.options, &self.compiler, name, config).await?))
+        let store: Arc<dyn MailStore> = Arc::new(load::load(&self.options, &self.compiler, name, config).await?);
+        Ok(store)
     }
 
     /// Returns the built-in connectors.
+    #[boxed]
     pub async fn builtin_connectors(&self) -> Result<Vec<ConnectorInfo>, LoadError> {
         let mut all = Vec::with_capacity(EMBEDDED.len());
         for known in &EMBEDDED {
@@ -51,6 +55,7 @@ impl Host {
     }
 
     /// Returns the self-description of a connector, which gets no grants for it.
+    #[boxed]
     pub async fn describe(&self, connector: &ConnectorChoice) -> Result<ConnectorInfo, LoadError> {
         load::info(&self.options, &self.compiler, connector).await
     }

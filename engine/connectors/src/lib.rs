@@ -26,6 +26,9 @@ mod probe;
 mod throttle;
 mod wasm_store;
 
+// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
+pub(crate) use async_recursion::async_recursion as boxed;
+
 pub use component::ComponentError;
 pub use config::{
     AuthConfig, ConfigError, ConnectorChoice, EndpointConfig, ServerConfig, StoreConfig, StoreLimits, TlsMode,

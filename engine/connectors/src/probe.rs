@@ -1,6 +1,7 @@
 //! Probes of a store, for `clawback connectors check` and `clawback doctor`: whether it can be reached, the login
 //! works, it answers, and which obstacles are known for each action.
 
+use crate::boxed;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ impl From<CallError> for ProbeError {
 }
 
 /// Opens the first mailbox and searches for one message that does not exist.
+#[boxed]
 pub async fn check(store: &dyn MailStore) -> Result<Probe, ProbeError> {
     let first = store.mailboxes(None, 1).await?.items.into_iter().next();
     let began = Instant::now();
@@ -95,6 +97,7 @@ pub struct Survey {
 }
 
 /// Logs in to several mailboxes and returns what is known about each action in each. Changes nothing.
+#[boxed]
 pub async fn survey(store: &dyn MailStore, which: &Which) -> Result<Survey, ProbeError> {
     let (mut all, mut gaps, mut cursor) = (Vec::new(), Vec::new(), None);
     loop {

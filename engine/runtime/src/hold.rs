@@ -1,6 +1,7 @@
 //! The reasons of the site that keep a worker from a remediation's next step: the site is halted, or the list of VIPs
 //! has changed.
 
+use crate::boxed;
 use clawback_model::{Event, Remediation, Status, StopReason};
 use clawback_store::Lease;
 
@@ -9,6 +10,7 @@ use crate::error::Error;
 use crate::site::Site;
 
 /// Refuses to begin anything while the site is halted.
+#[boxed]
 pub async fn refuse_if_halted(site: &Site) -> Result<(), Error> {
     site.history.halted().await?.map_or(Ok(()), |halt| Err(Error::Halted(halt)))
 }

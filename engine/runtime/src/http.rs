@@ -1,5 +1,6 @@
 //! What all HTTP requests share: our own client, and limits for answers.
 
+use crate::boxed;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub enum Broken {
 }
 
 /// Reads an answer to its end, up to `most` bytes.
+#[boxed]
 pub async fn body(answer: &mut Response, most: usize) -> Result<Vec<u8>, Broken> {
     let mut body = Vec::new();
     while let Some(part) = answer.chunk().await? {

@@ -2,6 +2,7 @@
 //! [`clawback_store::Change`]. Each notifier has its own rows and retries, and gets the changes of a remediation in
 //! order: one that does not answer delays no other.
 
+use crate::boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,6 +56,7 @@ pub struct OutboxTask {
 
 impl OutboxTask {
     /// Lets the tries under way end; what is left is sent by the next node that reads it.
+    #[boxed]
     pub async fn end(self) {
         drop(self.stop);
         self.task.await;
@@ -69,6 +71,7 @@ impl Outbox {
 
     /// Sends everything that is due, each with one try, all notifiers at once. A failed try fails nothing else: it is
     /// logged and retried later, by any node.
+    #[boxed]
     pub async fn tell_due(&self) {
         if self.of.is_none() {
             Box::pin(tend(Arc::clone(&self.site))).await;
@@ -78,6 +81,7 @@ impl Outbox {
 
     /// The same for the changes of one remediation only: for a command in the foreground, which may be the only
     /// process.
+    #[boxed]
     pub async fn tell_of(&self, id: &RemediationId) {
         Self { of: Some(id.clone()), ..self.clone() }.tell_due().await;
     }

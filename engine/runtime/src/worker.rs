@@ -1,6 +1,7 @@
 //! The loop that advances a remediation until it must wait or has ended: ask for the next step, do it, record it,
 //! repeat.
 
+use crate::boxed;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -155,6 +156,7 @@ impl Worker {
     }
 
     /// Advances one remediation until it waits for a person or has ended, and sends its notifications.
+    #[boxed]
     pub async fn run(&self, id: &RemediationId) -> Result<Remediation, Error> {
         self.run_until(id, std::future::pending()).await
     }
@@ -173,12 +175,14 @@ impl Worker {
     }
 
     /// Whether [`Worker::run`] could take it now: no node holds it, or the holder is dead.
+    #[boxed]
     pub async fn is_free(&self, id: &RemediationId) -> Result<bool, Error> {
         let holder = self.site.history.holder(id).await?;
         Ok(holder.is_none_or(|(node, until)| until <= self.site.now() || node::is_dead(&node)))
     }
 
     /// Advances the most urgent remediation that is due, if there is one. Its notifications are left to an [`Outbox`].
+    #[boxed]
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         match self.claim_due(None).await? {
             Some((remediation, held)) => {
@@ -189,6 +193,7 @@ impl Worker {
     }
 
     /// Makes the plan of one remediation, and no more, and sends its notifications.
+    #[boxed]
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
         self.plan_until(id, std::future::pending()).await
     }

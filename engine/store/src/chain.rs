@@ -1,6 +1,7 @@
 //! The event log: one hash chain over the whole site. An event is appended in the transaction that makes the change,
 //! and never changes. Appends are serialized, so that the numbers have no gaps: a gap is a deleted event.
 
+use crate::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{
@@ -44,6 +45,7 @@ const COLUMNS: &str = "seq, remediation_id, recorded_at, actor, kind, body, prev
 impl Store {
     /// Returns the events of one remediation, oldest first.
     #[tracing::instrument(name = "store.events", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn events(&self, id: &RemediationId) -> Result<Vec<Entry>, StoreError> {
         let mut tx = self.read().await?;
         let found = of_remediation(&mut tx, id.as_str()).await?;
@@ -55,6 +57,7 @@ impl Store {
 
     /// Returns events of the whole site after number `after`, oldest first.
     #[tracing::instrument(name = "store.chain", skip_all)]
+    #[boxed]
     pub async fn chain(&self, after: i64, most: u32) -> Result<Vec<Entry>, StoreError> {
         page(&mut self.read().await?, after, most).await
     }

@@ -1,5 +1,6 @@
 //! The health of the database, for `clawback doctor`, and its backup.
 
+use crate::boxed;
 use std::path::Path;
 
 use clawback_model::Timestamp;
@@ -28,6 +29,7 @@ pub struct Health {
 impl Store {
     /// Reads the state and tests a write, without leaving anything behind.
     #[tracing::instrument(name = "store.health", skip_all)]
+    #[boxed]
     pub async fn health(&self) -> Result<Health, StoreError> {
         let mut tx = self.write().await?;
         tx.execute("UPDATE remediations SET fence = fence WHERE number = -1", &[]).await?;
@@ -62,6 +64,7 @@ impl Store {
     /// Writes a copy of a SQLite history, as of one moment, to a new file for its owner alone. Does not block other
     /// work.
     #[tracing::instrument(name = "store.backup", skip_all)]
+    #[boxed]
     pub async fn back_up(&self, path: &Path) -> Result<(), StoreError> {
         let Pool::Sqlite { readers, .. } = self.pool() else { return Err(StoreError::NoBackup) };
         // SQLite uses the empty file, with its mode.

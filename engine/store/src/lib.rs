@@ -42,6 +42,9 @@ mod verify;
 mod watch;
 mod work;
 
+// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
+pub(crate) use async_recursion::async_recursion as boxed;
+
 pub use chain::Entry;
 pub use database::access::{Access, CONNECTIONS, FEWEST_CONNECTIONS};
 pub use database::task::see_through;

@@ -1,5 +1,6 @@
 //! Opens a history: connects, brings the schema up to date, and builds missing parts of the index.
 
+use crate::boxed;
 use std::path::Path;
 
 use clawback_model::Timestamp;
@@ -17,12 +18,14 @@ const TOLD_SINCE: i64 = 17;
 impl Store {
     /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to
     /// date.
+    #[boxed]
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Self::open_with(url, Access::default()).await
     }
 
     /// Like [`Store::open`], with settings for a PostgreSQL database.
     #[tracing::instrument(name = "store.open", skip_all)]
+    #[boxed]
     pub async fn open_with(url: &str, access: Access) -> Result<Self, StoreError> {
         let store = Self::new(connect(url, access).await?);
         store.upgrade().await?;

@@ -1,5 +1,6 @@
 //! The handle of the action history.
 
+use crate::boxed;
 use crate::database::dialect::{Pool, Tx};
 use crate::error::StoreError;
 
@@ -15,6 +16,7 @@ impl Store {
     }
 
     /// Closes every connection; later calls fail. SQLite merges its write-ahead log into the file.
+    #[boxed]
     pub async fn close(&self) {
         match &self.pool {
             Pool::Sqlite { writer, readers } => {

@@ -2,6 +2,7 @@
 //! no data: what there is to do is always read from the tables, and a loop that gets no wake-up polls them after a
 //! while.
 
+use crate::boxed;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
@@ -31,6 +32,7 @@ enum Kind {
 impl Store {
     /// Begins to watch for work from others.
     #[tracing::instrument(name = "store.watch", skip_all)]
+    #[boxed]
     pub async fn watch(&self) -> Result<Watch, StoreError> {
         Ok(Watch(match self.pool() {
             Pool::Sqlite { readers, .. } => {
@@ -50,6 +52,7 @@ impl Store {
 impl Watch {
     /// Returns once there may be work, and after `most` at the latest; also if the database cannot be reached, so that
     /// callers poll.
+    #[boxed]
     pub async fn changed(&mut self, most: Duration) {
         match &mut self.0 {
             Kind::Sqlite { connection, version: known } => {

@@ -1,5 +1,6 @@
 //! A remediation with everything that belongs to it.
 
+use crate::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{
@@ -183,6 +184,7 @@ impl UndoJson {
 
 impl DetailJson {
     /// Reads the related records of a remediation, and what is recorded of its open batch.
+    #[boxed]
     pub async fn load(site: &Site, remediation: &Remediation) -> Result<Self, Error> {
         let (history, url) = (&site.history, site.public_url.as_ref());
         let counted = history.with_open_batch(remediation.clone()).await?;
@@ -249,6 +251,7 @@ impl SweepJson {
     }
 
     /// Every sweep under way.
+    #[boxed]
     pub async fn under_way(history: &Store) -> Result<Vec<Self>, StoreError> {
         let mut items = Vec::new();
         for sweep in history.sweeps(MOST_SWEEPS).await? {

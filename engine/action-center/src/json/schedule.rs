@@ -1,5 +1,6 @@
 //! Schedules and their slots.
 
+use crate::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{Misfire, Overlap, SlotReason, Status, Timetable};
@@ -28,6 +29,7 @@ pub struct ScheduleJson {
 
 impl ScheduleJson {
     /// Reads the schedule's last slot.
+    #[boxed]
     pub async fn load(history: &Store, schedule: Schedule) -> Result<Self, StoreError> {
         let last = history.slots(&schedule.name, 1).await?;
         Ok(Self {

@@ -1,5 +1,6 @@
 //! What a plan was made under.
 
+use crate::boxed;
 use clawback_model::{Difference, Remediation};
 use clawback_runtime::{BoundText, Compared, Error, PlanTerms, Site};
 use clawback_store::StoreError;
@@ -61,6 +62,7 @@ pub struct TextJson {
 
 impl TermsJson {
     /// The terms of a remediation's plan; `None` before it has one.
+    #[boxed]
     pub async fn load(site: &Site, remediation: &Remediation) -> Result<Option<Self>, Error> {
         match PlanTerms::load(site, remediation).await {
             Ok(terms) => Ok(terms.as_ref().map(Self::from)),

@@ -2,6 +2,7 @@
 //! even by somebody who can write the database and has the site's key. Each covers all that earlier ones covered, so
 //! one that could not be delivered is not sent again: the next one is, sooner.
 
+use crate::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ const STEPS: u32 = 64;
 const PAGE: u32 = 256;
 
 /// Checks that the site's key has signed each checkpoint that is kept.
+#[boxed]
 pub async fn check_heads(history: &Store, signer: &VerificationKey) -> Result<(), VerifyError> {
     let mut after = 0;
     loop {
@@ -73,6 +75,7 @@ pub(crate) async fn before_hard_delete(site: &Site) -> Result<(), Error> {
 
 /// Makes a checkpoint of the whole history, signed by the key and by every witness that agrees, and keeps it. A witness
 /// that does not sign is logged by name; the caller decides whether enough have signed.
+#[boxed]
 pub async fn make_checkpoint(
     site: &Site,
     key: &SiteKey,
@@ -84,6 +87,7 @@ pub async fn make_checkpoint(
 }
 
 /// The same for the tree of the first `events` events, whose root is known.
+#[boxed]
 pub async fn sign_tree(
     site: &Site,
     key: &SiteKey,

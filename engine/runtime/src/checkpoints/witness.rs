@@ -2,6 +2,7 @@
 //! they signed (`c2sp.org/tlog-witness`, `c2sp.org/tlog-cosignature`). A reader who trusts k of n witnesses need not
 //! trust the site: it cannot show different histories to different readers.
 
+use crate::boxed;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -121,6 +122,7 @@ impl Witnesses {
 
     /// Asks every witness that has not signed the checkpoint to do so, all at once. `note` is that of the tree of
     /// `size` events.
+    #[boxed]
     pub async fn cosign(&self, history: &Store, mut note: Note, size: u64) -> Cosigned {
         let signed = self.signed(&note);
         let unsigned = self.all.iter().filter(|witness| !signed.contains(&witness.key.name.as_str()));

@@ -1,6 +1,7 @@
 //! Schedules: copies what the playbooks say into the table, and makes remediations of the slots that are due. The model
 //! decides the fate of each slot; the store writes it once over all nodes.
 
+use crate::boxed;
 use std::sync::Arc;
 
 use clawback_model::{ActionSource, Decided, Digest, Fate, SelectionMode, SlotReason, Timestamp};
@@ -13,6 +14,7 @@ use crate::site::Site;
 
 /// Makes the table match the playbooks. The schedule of a shipped playbook that was not edited starts paused, until a
 /// person resumes it.
+#[boxed]
 pub async fn sync_schedules(site: &Arc<Site>) -> Result<(), Error> {
     let (mut wanted, mut kept) = (Vec::new(), Vec::new());
     for name in site.library.playbook_names() {

@@ -2,6 +2,7 @@
 //! looks under way are in memory; every due time is a row, so a restart loses none, and any number of nodes may tick at
 //! once.
 
+use crate::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ impl Timers {
     /// Fires the schedules that are due, and returns the number of remediations that were filed. Starts the looks of
     /// sweeps that are due, and waits for none of them: see [`Timers::looked`]. When idle, it makes one database query.
     /// It may be called at any interval; a slot is in time within a minute, so a second is a good one.
+    #[boxed]
     pub async fn tick(&mut self) -> Result<u64, Error> {
         let now = self.site.now();
         let synced = self.sync(now).await;
@@ -48,11 +50,13 @@ impl Timers {
     }
 
     /// Waits until no look is under way, and returns the number of follow-ups that were filed.
+    #[boxed]
     pub async fn looked(&mut self) -> Result<u64, Error> {
         self.looks.ended().await
     }
 
     /// Starts no further look and drops the searches under way. Their looks are due again for other nodes.
+    #[boxed]
     pub async fn stop(&mut self) {
         self.looks.stop().await;
     }

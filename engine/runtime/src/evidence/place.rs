@@ -1,5 +1,6 @@
 //! The place where messages are kept: a folder, or a bucket of an S3 server.
 
+use crate::boxed;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ impl Evidence {
     }
 
     /// Requests an object that does not exist, so that a place that does not answer is known before it is needed.
+    #[boxed]
     pub async fn check(&self) -> Result<(), String> {
         match self.objects.get(&place(&Digest::default())).await {
             Err(object_store::Error::NotFound { source, .. }) if has_no_bucket(&source.to_string()) => {
@@ -53,6 +55,7 @@ impl Evidence {
     }
 
     /// Returns the bytes, checked against the digest.
+    #[boxed]
     pub async fn get(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let lost = |detail: String| Error::EvidenceLost { digest: *digest, detail };
         let place = place(digest);

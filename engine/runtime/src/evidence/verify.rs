@@ -1,5 +1,6 @@
 //! The check that every kept message is unchanged.
 
+use crate::boxed;
 use crate::error::Error;
 use crate::site::Site;
 
@@ -22,6 +23,7 @@ pub struct EvidenceReport {
 }
 
 /// Hashes every kept message and compares it with the history.
+#[boxed]
 pub async fn verify_evidence(site: &Site) -> Result<EvidenceReport, Error> {
     let evidence = site.evidence.as_ref().ok_or(Error::NoEvidence)?;
     let (mut report, mut after) = (EvidenceReport::default(), None);

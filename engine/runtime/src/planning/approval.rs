@@ -1,6 +1,7 @@
 //! The decision that a plan needs: votes of its own, the votes of another remediation, or none; and the site's rules
 //! for its start.
 
+use crate::boxed;
 use clawback_model::{
     ActionSource, ApprovalRule, Origin, PlanSummary, Remediation, RemediationId, Request, StopReason, Terms,
 };
@@ -110,6 +111,7 @@ fn reminding(site: &Site, rule: ApprovalRule) -> ApprovalRule {
 }
 
 /// The remediation that was decided on: the first of a chain of retries.
+#[boxed]
 pub async fn root(site: &Site, mut remediation: Remediation) -> Result<Remediation, Error> {
     while let Origin::Retry { of } = &remediation.request.origin {
         remediation = site.history.load(of).await?;

@@ -1,5 +1,6 @@
 //! A plan that is made to be shown, and not kept.
 
+use crate::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +51,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const MAILBOXES_CHECKED: usize = 5;
 
 /// Makes a plan and discards it; the first `sample` targets are kept to be shown.
+#[boxed]
 pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer: &Observer) -> Result<DryRun, Error> {
     let bound = Arc::new(bind(site, &request)?);
     let header = header(site, &request, &bound)?;

@@ -1,5 +1,6 @@
 //! Searches for messages of which a playbook's case is made, and stores nothing.
 
+use crate::boxed;
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
@@ -29,6 +30,7 @@ pub struct Sightings {
 }
 
 /// Searches as a plan of this request would, for at most `most` messages.
+#[boxed]
 pub async fn look(site: &Arc<Site>, request: &Request, most: usize, observer: &Observer) -> Result<Sightings, Error> {
     let bound = Arc::new(bind(site, request)?);
     let search = Search { site, request, query: bound.query(), most, observer };

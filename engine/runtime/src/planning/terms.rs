@@ -2,6 +2,7 @@
 //! differs from what they know. That is the last plan of the same playbook and action that was approved, or, if there
 //! is none, the playbook and scripts that the program ships.
 
+use crate::boxed;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -78,6 +79,7 @@ enum Earlier {
 impl PlanTerms {
     /// Loads the terms of a remediation's plan; `None` before it has one. Fails if the stored header is not the one
     /// that was planned.
+    #[boxed]
     pub async fn load(site: &Site, remediation: &Remediation) -> Result<Option<Self>, Error> {
         let Some(plan) = &remediation.plan else { return Ok(None) };
         let header = site.history.prove_header(&remediation.id).await?;

@@ -1,5 +1,6 @@
 //! The batches of a remediation.
 
+use crate::boxed;
 use clawback_model::{BatchReport, Digest, RemediationId, Timestamp};
 
 use crate::database::dialect::Row;
@@ -22,6 +23,7 @@ pub struct Batch {
 impl Store {
     /// Returns the batches of a remediation, in order.
     #[tracing::instrument(name = "store.batches", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn batches(&self, id: &RemediationId) -> Result<Vec<Batch>, StoreError> {
         let mut tx = self.read().await?;
         let number = number_of(&mut tx, id).await?;

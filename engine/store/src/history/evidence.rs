@@ -2,6 +2,7 @@
 //! crash between the two loses nothing; its digest enters the receipt in the transaction that records the outcome, on
 //! every code path.
 
+use crate::boxed;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -83,6 +84,7 @@ impl FromStr for KeptCursor {
 impl Store {
     /// Records that messages of a remediation are kept. A message may be kept again; the last record counts.
     #[tracing::instrument(name = "store.evidence.record", skip_all, fields(remediation.id = %id, messages = kept.len()))]
+    #[boxed]
     pub async fn record_evidence(&self, id: &RemediationId, kept: &[Kept]) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (kept.iter().map(|one| one.seq).min(), kept.iter().map(|one| one.seq).max())
         else {
@@ -117,6 +119,7 @@ impl Store {
     /// Returns kept messages of one remediation or of all, in order, after `after`, and the cursor of the next page, if
     /// there is one.
     #[tracing::instrument(name = "store.evidence", skip_all)]
+    #[boxed]
     pub async fn evidence(
         &self,
         of: Option<&RemediationId>,
@@ -143,6 +146,7 @@ impl Store {
 
     /// Returns a message that was kept under this digest.
     #[tracing::instrument(name = "store.evidence.load", skip_all)]
+    #[boxed]
     pub async fn evidence_by_digest(&self, digest: &Digest) -> Result<KeptMessage, StoreError> {
         let sql = format!("SELECT {COLUMNS} WHERE e.digest = $1 ORDER BY e.remediation, e.seq LIMIT 1");
         let row = self.read().await?.row(sql, &[digest.to_string().into()]).await?;
@@ -151,6 +155,7 @@ impl Store {
 
     /// Returns the record of a kept message, by its number in the plan of its remediation.
     #[tracing::instrument(name = "store.evidence.of_message", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn evidence_of(&self, id: &RemediationId, seq: u32) -> Result<KeptMessage, StoreError> {
         let sql = format!("SELECT {COLUMNS} WHERE r.id = $1 AND e.seq = $2");
         let row = self.read().await?.row(sql, &[id.as_str().into(), seq.into()]).await?;
@@ -159,6 +164,7 @@ impl Store {
 
     /// Returns a receipt that names a kept message without a row: its remediation and number.
     #[tracing::instrument(name = "store.evidence.lost", skip_all)]
+    #[boxed]
     pub async fn lost_evidence(&self) -> Result<Option<(RemediationId, u32)>, StoreError> {
         let sql = "SELECT r.id, o.seq FROM remediations r JOIN outcomes o ON o.remediation = r.number \
                    LEFT JOIN evidence e ON e.remediation = o.remediation AND e.seq = o.seq \

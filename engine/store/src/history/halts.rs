@@ -2,6 +2,7 @@
 //! begin work check the row in their own transaction, under the lock of the chain, so none of them follows a halt in
 //! the chain.
 
+use crate::boxed;
 use clawback_model::{Actor, Event, Halt, Timestamp};
 
 use crate::database::dialect::{Row, Tx};
@@ -44,6 +45,7 @@ impl Store {
 
     /// Returns the halt in force, if any.
     #[tracing::instrument(name = "store.halts.standing", level = "trace", skip_all)]
+    #[boxed]
     pub async fn halted(&self) -> Result<Option<Halt>, StoreError> {
         standing(&mut self.read().await?).await
     }

@@ -2,6 +2,7 @@
 //! events: they are brought up to date later, in bounded steps, by requests for a proof and by a node at work, but
 //! never by the transaction that records an event.
 
+use crate::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_model::{Digest, LogEdge, LogQuestion, Note, RemediationId, TILE_WIDTH, TileAt, Timestamp};
@@ -30,6 +31,7 @@ pub struct Proven {
 impl Store {
     /// Brings the tree up to the last event. Returns its size and its root.
     #[tracing::instrument(name = "store.log.grow", skip_all)]
+    #[boxed]
     pub async fn grow_log(&self) -> Result<(u64, Digest), StoreError> {
         while self.step_log().await? {}
         let mut tx = self.read().await?;
@@ -39,6 +41,7 @@ impl Store {
 
     /// Adds some events to the tree. Returns whether more are left.
     #[tracing::instrument(name = "store.log.step", skip_all)]
+    #[boxed]
     pub async fn step_log(&self) -> Result<bool, StoreError> {
         // No lock is taken if the tree is up to date.
         if is_grown(&mut self.read().await?).await? {
@@ -66,6 +69,7 @@ impl Store {
 
     /// Returns the answer to a query on a tree that has this size: one hash for a root, otherwise those of the proof.
     #[tracing::instrument(name = "store.log.ask", skip_all)]
+    #[boxed]
     pub async fn ask_log(&self, question: LogQuestion) -> Result<Vec<Digest>, StoreError> {
         let mut tx = self.read().await?;
         let tiles = tiles(&mut tx, question.tiles()).await?;
@@ -74,6 +78,7 @@ impl Store {
 
     /// Proves the events of a remediation in the current tree, which contains all of them.
     #[tracing::instrument(name = "store.log.prove", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn prove(&self, id: &RemediationId) -> Result<Proven, StoreError> {
         self.grow_log().await?;
         let mut tx = self.read().await?;
@@ -95,6 +100,7 @@ impl Store {
 
     /// Returns the first `width` hashes of a tile.
     #[tracing::instrument(name = "store.log.tile", skip_all)]
+    #[boxed]
     pub async fn log_tile(&self, at: TileAt, width: usize) -> Result<Vec<Digest>, StoreError> {
         let mut hashes = tile(&mut self.read().await?, at).await?.unwrap_or_default();
         if hashes.len() < width {
@@ -106,6 +112,7 @@ impl Store {
 
     /// Returns the hashes of `most` events after number `after`: the entries of the tree.
     #[tracing::instrument(name = "store.log.entries", skip_all)]
+    #[boxed]
     pub async fn log_entries(&self, after: u64, most: usize) -> Result<Vec<Digest>, StoreError> {
         let sql = "SELECT seq, hash FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -115,6 +122,7 @@ impl Store {
 
     /// Stores a checkpoint that is published. Returns it with the signatures that were stored for it before.
     #[tracing::instrument(name = "store.log.keep_head", skip_all)]
+    #[boxed]
     pub async fn keep_head(&self, size: u64, note: &Note, at: Timestamp) -> Result<Note, StoreError> {
         let mut tx = self.write().await?;
         lock(&mut tx).await?;
@@ -130,6 +138,7 @@ impl Store {
 
     /// Returns the largest published checkpoint, as it was signed.
     #[tracing::instrument(name = "store.log.last_head", skip_all)]
+    #[boxed]
     pub async fn last_head(&self) -> Result<Option<(u64, String)>, StoreError> {
         let row = self.read().await?.row("SELECT size, note FROM heads ORDER BY size DESC LIMIT 1", &[]).await?;
         row.map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).transpose()
@@ -137,6 +146,7 @@ impl Store {
 
     /// Returns the published checkpoints of more events than `after`, as they were signed, by their sizes.
     #[tracing::instrument(name = "store.log.heads", skip_all)]
+    #[boxed]
     pub async fn heads(&self, after: u64, most: u32) -> Result<Vec<(u64, String)>, StoreError> {
         let sql = "SELECT size, note FROM heads WHERE size > $1 ORDER BY size LIMIT $2";
         let rows = self.read().await?.rows(sql, &[seq(after).into(), most.into()]).await?;
@@ -145,6 +155,7 @@ impl Store {
 
     /// Returns whether events are not yet covered by a checkpoint that was sent, and none was sent after `since`.
     #[tracing::instrument(name = "store.log.head_due", skip_all)]
+    #[boxed]
     pub async fn head_due(&self, since: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE NOT EXISTS (SELECT 1 FROM heads WHERE told_at > $1) \
                    AND (SELECT COALESCE(MAX(seq), 0) FROM events) > \
@@ -154,6 +165,7 @@ impl Store {
 
     /// Records that a checkpoint was sent to every keeper.
     #[tracing::instrument(name = "store.log.head_told", skip_all)]
+    #[boxed]
     pub async fn head_told(&self, size: u64, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("UPDATE heads SET told_at = $2 WHERE size = $1", &[seq(size).into(), at.into()]).await?;

@@ -1,5 +1,6 @@
 //! The messages of a remediation with their outcomes.
 
+use crate::boxed;
 use clawback_model::{Outcome, OutcomeKind, Reason, RemediationId, Target};
 
 use super::message_rows::{OUTCOME_COLUMNS, TARGET_COLUMNS, read_pair};
@@ -22,6 +23,7 @@ pub struct MessageFilter {
 impl Store {
     /// Returns the messages of a remediation with their outcomes, in order, after number `after`.
     #[tracing::instrument(name = "store.messages", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn messages(
         &self,
         id: &RemediationId,
@@ -33,6 +35,7 @@ impl Store {
 
     /// Returns those of them that the filter accepts.
     #[tracing::instrument(name = "store.messages.like", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn messages_like(
         &self,
         id: &RemediationId,
@@ -74,6 +77,7 @@ impl Store {
 
     /// Returns the messages whose outcome is of one kind, as the base of an undo or a retry.
     #[tracing::instrument(name = "store.outcomes.former", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn former_outcomes(
         &self,
         id: &RemediationId,

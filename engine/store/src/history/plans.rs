@@ -2,6 +2,7 @@
 //! one mailbox are consecutive; each such run of targets is a lane. A crash before the freeze leaves rows that the next
 //! attempt removes.
 
+use crate::boxed;
 use std::sync::Arc;
 
 use clawback_model::{Actor, Event, PlanHeader, PlanParts, Reason, Remediation, RemediationId, Target, Timestamp};
@@ -52,6 +53,7 @@ struct Lane {
 impl Store {
     /// Begins a plan: removes the rows of an earlier attempt.
     #[tracing::instrument(name = "store.plans.begin", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn begin_plan(&self, id: &RemediationId, lease: &Lease) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let number = lock_for(&mut tx, id, lease, "planning").await?;
@@ -69,6 +71,7 @@ impl Store {
 
     /// Appends the next targets of a plan that is being made. Their numbers continue after the last ones.
     #[tracing::instrument(name = "store.plans.append", skip_all, fields(remediation.id = %id, targets = targets.len()))]
+    #[boxed]
     pub async fn append_targets(
         &self,
         id: &RemediationId,
@@ -116,6 +119,7 @@ impl Store {
 
     /// Returns the mailboxes of a plan, with the number of targets of each; a mailbox may occur more than once.
     #[tracing::instrument(name = "store.plans.mailboxes", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn mailboxes(&self, id: &RemediationId) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
         let mut tx = self.read().await?;
         let number = number_of(&mut tx, id).await?;
@@ -174,6 +178,7 @@ impl Store {
 
     /// Returns the header of the plan; `None` before it is frozen.
     #[tracing::instrument(name = "store.plans.header", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn plan_header(&self, id: &RemediationId) -> Result<Option<PlanHeader>, StoreError> {
         let mut tx = self.read().await?;
         let sql = "SELECT r.id, p.header FROM plans p JOIN remediations r ON r.number = p.remediation WHERE r.id = $1";

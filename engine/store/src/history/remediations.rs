@@ -1,6 +1,7 @@
 //! Remediations, with their alerts and investigations. An event is decided on the state inside the transaction that
 //! records it.
 
+use crate::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::{
@@ -19,6 +20,7 @@ use crate::store::Store;
 impl Store {
     /// Writes a new remediation with the records that belong to it.
     #[tracing::instrument(name = "store.remediations.file", skip_all, fields(remediation.id = %filing.remediation.id))]
+    #[boxed]
     pub async fn file(&self, filing: &Filing) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         file(&mut tx, filing).await?;
@@ -27,6 +29,7 @@ impl Store {
 
     /// Returns a remediation by its ID.
     #[tracing::instrument(name = "store.remediations.load", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn load(&self, id: &RemediationId) -> Result<Remediation, StoreError> {
         let mut tx = self.read().await?;
         let row = tx.row("SELECT id, state FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
@@ -35,6 +38,7 @@ impl Store {
 
     /// Returns the remediation that an approval belongs to, even before votes are requested.
     #[tracing::instrument(name = "store.remediations.by_approval", skip_all)]
+    #[boxed]
     pub async fn by_approval(&self, id: &ApprovalId) -> Result<Remediation, StoreError> {
         let mut tx = self.read().await?;
         let row = tx.row("SELECT id, state FROM remediations WHERE approval_id = $1", &[id.as_str().into()]).await?;
@@ -43,6 +47,7 @@ impl Store {
 
     /// Returns the undos of a remediation, oldest first.
     #[tracing::instrument(name = "store.remediations.undos", skip_all, fields(remediation.id = %of))]
+    #[boxed]
     pub async fn undos(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
         let sql = "SELECT id, state FROM remediations WHERE follows = $1 AND action = 'restore' ORDER BY number";
         let rows = self.read().await?.rows(sql, &[of.as_str().into()]).await?;
@@ -51,6 +56,7 @@ impl Store {
 
     /// Returns an alert by its ID.
     #[tracing::instrument(name = "store.alerts.load", skip_all)]
+    #[boxed]
     pub async fn alert(&self, id: &AlertId) -> Result<Alert, StoreError> {
         let mut tx = self.read().await?;
         let row = tx.row("SELECT id, body FROM alerts WHERE id = $1", &[id.as_str().into()]).await?;
@@ -59,6 +65,7 @@ impl Store {
 
     /// Returns an investigation by its ID.
     #[tracing::instrument(name = "store.investigations.load", skip_all)]
+    #[boxed]
     pub async fn investigation(&self, id: &InvestigationId) -> Result<Investigation, StoreError> {
         let mut tx = self.read().await?;
         let row = tx.row("SELECT id, body FROM investigations WHERE id = $1", &[id.as_str().into()]).await?;
@@ -67,6 +74,7 @@ impl Store {
 
     /// Returns the alert of each of these, in order.
     #[tracing::instrument(name = "store.alerts.of", skip_all)]
+    #[boxed]
     pub async fn alerts_of(&self, remediations: &[Remediation]) -> Result<Vec<Alert>, StoreError> {
         let ids: Vec<&str> = remediations.iter().map(|one| one.request.alert_id.as_str()).collect();
         bodies(&mut self.read().await?, "alerts", "alert", &ids).await
@@ -74,6 +82,7 @@ impl Store {
 
     /// Returns the investigation of each of these, in order.
     #[tracing::instrument(name = "store.investigations.of", skip_all)]
+    #[boxed]
     pub async fn investigations_of(&self, remediations: &[Remediation]) -> Result<Vec<Investigation>, StoreError> {
         let ids: Vec<&str> = remediations.iter().map(|one| one.request.investigation_id.as_str()).collect();
         bodies(&mut self.read().await?, "investigations", "investigation", &ids).await

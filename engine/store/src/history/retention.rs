@@ -3,6 +3,7 @@
 //! them the counts, the plan's digest and the digest of every batch. The removal is an event of the site, so `verify`
 //! expects no rows where the chain says that they were removed, and every row elsewhere.
 
+use crate::boxed;
 use clawback_model::{Actor, RemediationId, Timestamp};
 
 use super::locking::lock;
@@ -34,6 +35,7 @@ impl Store {
     /// Returns remediations that ended before `before` and still have their messages, oldest first, after `after`, and
     /// those whose removal was begun but not finished.
     #[tracing::instrument(name = "store.retention.expired", skip_all)]
+    #[boxed]
     pub async fn expired(
         &self,
         before: Timestamp,
@@ -97,6 +99,7 @@ impl Store {
 
     /// Returns whether retention has removed the messages of a remediation, or is about to.
     #[tracing::instrument(name = "store.retention.removed", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn messages_removed(&self, id: &RemediationId) -> Result<bool, StoreError> {
         let sql = "SELECT x.event FROM remediations r JOIN removals x ON x.remediation = r.number WHERE r.id = $1";
         Ok(self.read().await?.row(sql, &[id.as_str().into()]).await?.is_some())

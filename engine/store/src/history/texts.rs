@@ -1,6 +1,7 @@
 //! The texts that plans were made with: playbooks, scripts and lists. Each is stored once, under its sha256, as long as
 //! a plan whose messages are kept refers to it.
 
+use crate::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::{Digest, RemediationId};
@@ -14,6 +15,7 @@ use crate::store::Store;
 impl Store {
     /// Stores the texts that a plan is made with, under their sha256.
     #[tracing::instrument(name = "store.texts.keep", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn keep_texts(
         &self,
         id: &RemediationId,
@@ -35,6 +37,7 @@ impl Store {
 
     /// Returns the text with this sha256; `None` if it is not stored, or the stored text has another.
     #[tracing::instrument(name = "store.texts.text", skip_all)]
+    #[boxed]
     pub async fn text(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
         let sql = "SELECT body FROM texts WHERE digest = $1";
         let row = self.read().await?.row(sql, &[digest.to_string().into()]).await?;

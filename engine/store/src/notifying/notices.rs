@@ -4,6 +4,7 @@
 //! The content of a notification is not stored: it is the fold of the events up to that of the change, independent of
 //! later events.
 
+use crate::boxed;
 use clawback_model::{Remediation, RemediationId, Timestamp};
 
 use crate::chain;
@@ -45,6 +46,7 @@ const DUE: &str = "SELECT d.remediation_id, d.event, d.tries, d.since FROM deliv
 impl Store {
     /// Returns whether anything is due, including reminders. An idle node runs only this query.
     #[tracing::instrument(name = "store.notices.due", skip_all)]
+    #[boxed]
     pub async fn notices_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM notices) \
                    OR EXISTS (SELECT 1 FROM deliveries WHERE next_at <= $1) \
@@ -54,6 +56,7 @@ impl Store {
 
     /// Returns changes whose recipients are not resolved yet, oldest first; of one remediation only, if given.
     #[tracing::instrument(name = "store.notices.changes", skip_all)]
+    #[boxed]
     pub async fn changes(&self, of: Option<&RemediationId>, most: u32) -> Result<Vec<Change>, StoreError> {
         let sql =
             "SELECT remediation_id, event FROM notices WHERE $1 = '' OR remediation_id = $1 ORDER BY event LIMIT $2";
@@ -63,6 +66,7 @@ impl Store {
 
     /// Returns the remediation as of a change.
     #[tracing::instrument(name = "store.notices.as_of", skip_all, fields(remediation.id = %change.remediation))]
+    #[boxed]
     pub async fn as_of(&self, change: &Change) -> Result<Remediation, StoreError> {
         let id = &change.remediation;
         replay::fold(id, &chain::until(&mut self.read().await?, id.as_str(), change.event).await?)
@@ -70,6 +74,7 @@ impl Store {
 
     /// Records the recipients of some changes. Skips changes that another node has already resolved.
     #[tracing::instrument(name = "store.notices.address", skip_all, fields(changes = changes.len()))]
+    #[boxed]
     pub async fn address(&self, changes: &[(Change, Vec<String>)], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         for (change, notifiers) in changes {
@@ -89,6 +94,7 @@ impl Store {
 
     /// Returns the notifiers that have due deliveries; of one remediation only, if given.
     #[tracing::instrument(name = "store.notices.notifiers", skip_all)]
+    #[boxed]
     pub async fn due_notifiers(&self, of: Option<&RemediationId>, now: Timestamp) -> Result<Vec<String>, StoreError> {
         // With a limit, the due rows are found by their time; without one, SQLite scans the table by name.
         let sql = "SELECT DISTINCT notifier FROM (SELECT notifier FROM deliveries \
@@ -100,6 +106,7 @@ impl Store {
     /// Takes the due deliveries of a notifier, at most one of each remediation. A delivery is due again at `again`
     /// unless it is removed or deferred before.
     #[tracing::instrument(name = "store.notices.take", skip_all)]
+    #[boxed]
     pub async fn take_deliveries(
         &self,
         notifier: &str,
@@ -127,6 +134,7 @@ impl Store {
 
     /// Removes a delivery that was sent or given up: the next one of the same remediation is due at once.
     #[tracing::instrument(name = "store.notices.done", skip_all, fields(remediation.id = %delivery.change.remediation))]
+    #[boxed]
     pub async fn delivered(&self, delivery: &Delivery, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let Delivery { change, notifier, tries, .. } = delivery;
@@ -141,6 +149,7 @@ impl Store {
 
     /// Defers a delivery that failed: it is due again at `next`, and later ones of the remediation not before.
     #[tracing::instrument(name = "store.notices.put_off", skip_all, fields(remediation.id = %delivery.change.remediation))]
+    #[boxed]
     pub async fn put_off(&self, delivery: &Delivery, next: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let Delivery { change, notifier, tries, .. } = delivery;

@@ -2,6 +2,7 @@
 //! transaction of the change of status. A node that takes a reminder defers it, sends it, and only then advances the
 //! row: so only one node sends, and if it crashes, another one does.
 
+use crate::boxed;
 use clawback_model::{Remediation, Reminder, Status, Timestamp};
 
 use crate::database::dialect::Tx;
@@ -24,6 +25,7 @@ pub struct DueReminder {
 impl Store {
     /// Takes the reminder that has been due longest; it is due again at `again` unless [`Store::reminded`] is called.
     #[tracing::instrument(name = "store.reminders.take", skip_all)]
+    #[boxed]
     pub async fn take_reminder(&self, now: Timestamp, again: Timestamp) -> Result<Option<DueReminder>, StoreError> {
         let mut tx = self.write().await?;
         let sql = "SELECT x.told, x.version, r.state, r.id FROM reminders x JOIN remediations r ON r.id = x.remediation_id \
@@ -48,6 +50,7 @@ impl Store {
 
     /// Records that the reminder was sent: the next one is due at its time.
     #[tracing::instrument(name = "store.reminders.done", skip_all, fields(remediation.id = %due.remediation.id))]
+    #[boxed]
     pub async fn reminded(&self, due: &DueReminder) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let approval = due.remediation.approval.as_ref();

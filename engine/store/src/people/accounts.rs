@@ -1,6 +1,7 @@
 //! Local accounts and the identities of an identity provider: the principal of a sign-in. Passwords are hashes here;
 //! the caller compares them.
 
+use crate::boxed;
 use clawback_model::{Actor, Digest, PendingRoles, Principal, PrincipalKind, Role, Timestamp};
 
 use super::principals::{COLUMNS, put_principal, read};
@@ -41,11 +42,12 @@ impl Store {
     /// their own, even if another principal issued the current password. In that case, if a `second` administrator is
     /// required, the deciding roles wait for one; returns the waiting roles.
     #[tracing::instrument(name = "store.accounts.take_over", skip_all)]
-    pub async fn take_over(
+    #[boxed]
+    pub async fn take_over<'a>(
         &self,
         who: &Principal,
         hash: &str,
-        token: Option<(&Digest, TokenTerms<'_>)>,
+        token: Option<(&'a Digest, TokenTerms<'a>)>,
         second: bool,
         at: Timestamp,
     ) -> Result<Option<PendingRoles>, StoreError> {
@@ -65,6 +67,7 @@ impl Store {
 
     /// Returns the account of a principal, if there is one.
     #[tracing::instrument(name = "store.accounts.find", skip_all)]
+    #[boxed]
     pub async fn account(&self, principal: &str) -> Result<Option<Account>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, a.password FROM accounts a JOIN principals p ON p.name = a.principal \
@@ -76,6 +79,7 @@ impl Store {
 
     /// Returns whether any principal has a password.
     #[tracing::instrument(name = "store.accounts.any", skip_all)]
+    #[boxed]
     pub async fn has_accounts(&self) -> Result<bool, StoreError> {
         Ok(self.read().await?.row("SELECT principal FROM accounts LIMIT 1", &[]).await?.is_some())
     }
@@ -83,6 +87,7 @@ impl Store {
     /// Returns the principal of an identity, with the roles that the provider now reports. A new identity is added; a
     /// name that another principal has is refused, so that a provider's naming cannot impersonate a principal.
     #[tracing::instrument(name = "store.identities.sign_in", skip_all)]
+    #[boxed]
     pub async fn principal_of_identity(
         &self,
         issuer: &str,

@@ -1,5 +1,6 @@
 //! Responses by idempotency key: a repeated request gets the response of the first, and is carried out once.
 
+use crate::boxed;
 use std::time::Duration;
 
 use clawback_model::{Digest, RemediationId, Timestamp};
@@ -45,6 +46,7 @@ impl Store {
     /// Takes an idempotency key for a request. Removes keys older than `forget_before`. A key that is no longer held is
     /// taken over, unless something was filed under it.
     #[tracing::instrument(name = "store.answers.take", skip_all)]
+    #[boxed]
     pub async fn take_key(
         &self,
         principal: &str,
@@ -83,6 +85,7 @@ impl Store {
 
     /// Renews the hold of a request in progress, so that its key is not taken over.
     #[tracing::instrument(name = "store.answers.hold", skip_all)]
+    #[boxed]
     pub async fn hold_key(&self, of: &RequestKey, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE answers SET created_at = $1 WHERE principal = $2 AND idempotency_key = $3 AND status = 0";
@@ -92,6 +95,7 @@ impl Store {
 
     /// Stores the response of a key; `None` frees the key, because the request failed and may be retried.
     #[tracing::instrument(name = "store.answers.keep", skip_all)]
+    #[boxed]
     pub async fn keep_answer(&self, principal: &str, key: &str, answer: Option<(u16, &str)>) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         if let Some((status, body)) = answer {

@@ -1,6 +1,7 @@
 //! Wrong passwords, by name. Unknown names are counted like known ones, so that the wait does not reveal which names
 //! exist. Failed attempts can neither fill the database nor remove the wait of an account.
 
+use crate::boxed;
 use std::time::Duration;
 
 use clawback_model::{Digest, Timestamp};
@@ -27,6 +28,7 @@ impl Store {
     /// Returns the time until which passwords for a name are refused, by the name's digest. A past time or zero means
     /// no wait.
     #[tracing::instrument(name = "store.attempts.find", skip_all)]
+    #[boxed]
     pub async fn locked_until(&self, name: &Digest) -> Result<Timestamp, StoreError> {
         let sql = "SELECT locked_until FROM attempts WHERE name = $1";
         let row = self.read().await?.row(sql, &[name.to_string().into()]).await?;
@@ -54,6 +56,7 @@ impl Store {
 
     /// Removes the wrong passwords of a name, after the right one.
     #[tracing::instrument(name = "store.attempts.right", skip_all)]
+    #[boxed]
     pub async fn count_right(&self, name: &Digest) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("DELETE FROM attempts WHERE name = $1", &[name.to_string().into()]).await?;

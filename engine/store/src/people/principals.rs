@@ -1,6 +1,7 @@
 //! Principals. Every change is also an event of the site in the chain, so that a role that was written into the table
 //! by hand is detected.
 
+use crate::boxed;
 use clawback_model::{Actor, PendingRoles, Principal, Timestamp, check_principal_name};
 
 use crate::chain;
@@ -27,6 +28,7 @@ impl Store {
 
     /// Returns every principal, by name.
     #[tracing::instrument(name = "store.principals", skip_all)]
+    #[boxed]
     pub async fn principals(&self) -> Result<Vec<Principal>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM principals p ORDER BY p.name");
         let rows = self.read().await?.rows(sql, &[]).await?;
@@ -35,6 +37,7 @@ impl Store {
 
     /// Returns a principal by its name, for display only.
     #[tracing::instrument(name = "store.principals.load", skip_all)]
+    #[boxed]
     pub async fn principal(&self, name: &str) -> Result<Principal, StoreError> {
         let found = named(&mut self.read().await?, name).await?;
         found.ok_or_else(|| StoreError::not_found("principal", name))

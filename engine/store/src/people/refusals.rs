@@ -2,6 +2,7 @@
 //! chain, so that refused callers cannot make the history grow. The refusals of one principal, or of all
 //! unauthenticated callers, evict none of another's.
 
+use crate::boxed;
 use clawback_model::Timestamp;
 
 use crate::database::dialect::Tx;
@@ -36,6 +37,7 @@ impl Store {
     /// Records refusals: each in a new row, or by the number of a row for equal ones, whose count is raised. Returns
     /// the number of the row of each.
     #[tracing::instrument(name = "store.refusals.note", skip_all)]
+    #[boxed]
     pub async fn note_refusals(&self, refusals: &[(Option<i64>, Refusal)]) -> Result<Vec<i64>, StoreError> {
         let mut tx = self.write().await?;
         let mut rows = Vec::with_capacity(refusals.len());
@@ -60,6 +62,7 @@ impl Store {
 
     /// Returns the latest refusals.
     #[tracing::instrument(name = "store.refusals", skip_all)]
+    #[boxed]
     pub async fn refusals(&self, most: u32) -> Result<Vec<Refusal>, StoreError> {
         let sql = "SELECT at, last_at, times, kept_for, principal, source, request, reason FROM refusals \
                    ORDER BY last_at DESC, number DESC LIMIT $1";

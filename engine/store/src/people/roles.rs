@@ -1,6 +1,7 @@
 //! Roles of principals, and roles that wait for a second administrator. The administrators are counted in the
 //! transaction that gives the roles.
 
+use crate::boxed;
 use clawback_model::{Actor, PendingRoles, Principal, PrincipalKind, Role, Timestamp, check_second, until_confirmed};
 
 use super::principals::{COLUMNS, named, read};
@@ -58,12 +59,14 @@ impl Store {
     /// Returns the people who are administrators, or will be once confirmed, and who have had a credential of their
     /// own.
     #[tracing::instrument(name = "store.roles.administrators", skip_all)]
+    #[boxed]
     pub async fn administrators(&self) -> Result<Vec<Principal>, StoreError> {
         administrators(&mut self.read().await?).await
     }
 
     /// Gives a principal the waiting roles, if the actor is a second administrator.
     #[tracing::instrument(name = "store.roles.confirm", skip_all)]
+    #[boxed]
     pub async fn confirm_roles(&self, name: &str, who: &Principal, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         chain::lock_chain(&mut tx).await?;

@@ -1,6 +1,7 @@
 //! Browser sessions. A cookie has two parts, of which the database stores only digests: an ID that finds the session
 //! and stays, and a secret that is replaced while the session is in use.
 
+use crate::boxed;
 use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Timestamp};
 
 use super::principals::{COLUMNS, read};
@@ -85,6 +86,7 @@ pub struct Renewal {
 impl Store {
     /// Begins a session and removes those that had ended at `forget`.
     #[tracing::instrument(name = "store.sessions.begin", skip_all)]
+    #[boxed]
     pub async fn begin_session(&self, new: &NewSession<'_>, forget: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("DELETE FROM sessions WHERE expires_at <= $1", &[forget.into()]).await?;
@@ -117,6 +119,7 @@ impl Store {
     /// Returns the session of a cookie, if it has not been idle since before `idle_since`. The caller checks whether
     /// the session has ended and whether the cookie's secret is valid.
     #[tracing::instrument(name = "store.sessions.find", skip_all)]
+    #[boxed]
     pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, s.created_at, s.seen_at, s.expires_at, s.secret, s.secret_at, s.earlier, s.earlier_until, \
@@ -150,6 +153,7 @@ impl Store {
     /// Replaces the secret of a session. Returns false if it was replaced concurrently, or if the secret that was sent
     /// is no longer valid because the current one has been used.
     #[tracing::instrument(name = "store.sessions.renew", skip_all)]
+    #[boxed]
     pub async fn renew_session(&self, renewal: &Renewal, at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE sessions SET secret = $2, secret_at = $3, earlier = $4, earlier_until = NULL \
@@ -163,6 +167,7 @@ impl Store {
 
     /// Records that the current secret of a session has been used: the previous one is valid until `until`.
     #[tracing::instrument(name = "store.sessions.settle", skip_all)]
+    #[boxed]
     pub async fn expire_earlier_secret(
         &self,
         id: &Digest,
@@ -177,6 +182,7 @@ impl Store {
 
     /// Records that these sessions are in use.
     #[tracing::instrument(name = "store.sessions.touch", skip_all, fields(sessions = ids.len()))]
+    #[boxed]
     pub async fn touch_sessions(&self, ids: &[Digest], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         for some in ids.chunks(TOUCHED) {
@@ -190,6 +196,7 @@ impl Store {
 
     /// Ends a session with all its secrets.
     #[tracing::instrument(name = "store.sessions.end", skip_all)]
+    #[boxed]
     pub async fn end_session(&self, id: &Digest) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("DELETE FROM sessions WHERE digest = $1", &[id.to_string().into()]).await?;

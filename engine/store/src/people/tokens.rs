@@ -1,5 +1,6 @@
 //! Tokens of principals. Only the sha256 of a token is stored, so that reading the database does not give access.
 
+use crate::boxed;
 use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Role, Timestamp};
 
 use super::principals::{COLUMNS, read};
@@ -63,6 +64,7 @@ impl Store {
 
     /// Returns the principal of a token, if it is valid now, with the roles that it grants.
     #[tracing::instrument(name = "store.tokens.find", skip_all)]
+    #[boxed]
     pub async fn principal_by_token(&self, secret: &Digest, now: Timestamp) -> Result<Option<Principal>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, t.scope, t.label, t.issued_by, t.created_at FROM tokens t \
@@ -92,6 +94,7 @@ impl Store {
 
     /// Returns every token, by principal and label.
     #[tracing::instrument(name = "store.tokens", skip_all)]
+    #[boxed]
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         let sql = "SELECT principal, label, created_at, expires_at, revoked_at, scope, issued_by FROM tokens \
                    ORDER BY principal, label";

@@ -1,5 +1,6 @@
 //! Finds a page of the history in the blocks that match the filter's words, newest first, until the page is full.
 
+use crate::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::Remediation;
@@ -35,12 +36,14 @@ struct Found {
 impl Store {
     /// Returns the newest remediations that the filter accepts, at most `most`, after `cursor`.
     #[tracing::instrument(name = "store.history", skip_all)]
+    #[boxed]
     pub async fn history(&self, filter: &HistoryFilter, cursor: Option<Cursor>, most: u32) -> Result<Page, StoreError> {
         page(&mut self.read().await?, filter, cursor, most).await
     }
 
     /// Returns how many remediations wait for a person, at most `most`.
     #[tracing::instrument(name = "store.history.pending", skip_all)]
+    #[boxed]
     pub async fn pending(&self, most: usize) -> Result<usize, StoreError> {
         pending(&mut self.read().await?, most).await
     }

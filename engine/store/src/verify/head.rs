@@ -1,5 +1,6 @@
 //! The head of the chain, and heads and checkpoints that were noted elsewhere.
 
+use crate::boxed;
 use std::fmt;
 use std::str::FromStr;
 
@@ -42,6 +43,7 @@ impl FromStr for Head {
 impl Store {
     /// Returns the current end of the chain.
     #[tracing::instrument(name = "store.head", skip_all)]
+    #[boxed]
     pub async fn head(&self) -> Result<Head, StoreError> {
         let row = self.read().await?.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
         let Some(row) = row else { return Ok(Head::default()) };

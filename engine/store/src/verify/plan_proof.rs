@@ -4,6 +4,7 @@
 //! A proof checks each event of the remediation by its own hash. [`Store::verify`] checks that the events are those of
 //! the chain, and that the chain continues an earlier head.
 
+use crate::boxed;
 use std::sync::Arc;
 
 use clawback_model::{
@@ -63,6 +64,7 @@ impl PlanProof {
 impl Store {
     /// Returns the remediation as the fold of its events, if its stored state is equal.
     #[tracing::instrument(name = "store.remediations.prove", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn prove_state(&self, id: &RemediationId) -> Result<Remediation, StoreError> {
         prove_state(&mut self.read().await?, id).await
     }
@@ -70,6 +72,7 @@ impl Store {
     /// Returns the header of a plan, if it and the parts hash to the plan's digest. The header of a plan of version 1
     /// can only be checked with the targets; it is returned as it is stored.
     #[tracing::instrument(name = "store.plans.prove_header", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn prove_header(&self, id: &RemediationId) -> Result<PlanHeader, StoreError> {
         let mut tx = self.read().await?;
         let remediation = prove_state(&mut tx, id).await?;
@@ -79,6 +82,7 @@ impl Store {
     /// Proves the state of a remediation and the header of its plan. The parts of the plan are those of `known`, if
     /// given, which was proven before.
     #[tracing::instrument(name = "store.plans.prove_terms", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn prove_terms(&self, id: &RemediationId, known: Option<&PlanProof>) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
         let remediation = prove_state(&mut tx, id).await?;
@@ -94,6 +98,7 @@ impl Store {
 
     /// Proves the same and every target of the plan, in one pass.
     #[tracing::instrument(name = "store.plans.prove", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn prove_plan(&self, id: &RemediationId) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
         let remediation = prove_state(&mut tx, id).await?;

@@ -1,6 +1,7 @@
 //! Claims of lanes: those of the open batch that is next, with their remaining targets. A claim is two statements in
 //! one transaction, as in [`super::leases`]; a unique index ensures that a mailbox is held once.
 
+use crate::boxed;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
@@ -138,6 +139,7 @@ impl Store {
     /// Returns targets of the open batch of a remediation that may have been acted on without an outcome. No lane may
     /// be held.
     #[tracing::instrument(name = "store.lanes.doubtful", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn doubtful_targets(&self, id: &RemediationId) -> Result<Vec<Target>, StoreError> {
         let mut tx = self.read().await?;
         let sql = "SELECT w.remediation, w.lane, w.claims, w.store, w.mailbox, w.first_seq, w.targets FROM work w \

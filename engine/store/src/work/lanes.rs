@@ -4,6 +4,7 @@
 //!
 //! How lanes are claimed is in [`super::claims`].
 
+use crate::boxed;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -82,6 +83,7 @@ impl Store {
     /// Records the work of a node in one transaction. Skips and returns reports on lanes that the node no longer holds:
     /// another node handles these.
     #[tracing::instrument(name = "store.lanes.record", skip_all, fields(node.id = node, lanes = reports.len()))]
+    #[boxed]
     pub async fn record_lanes(&self, node: &str, reports: &[LaneReport<'_>]) -> Result<Vec<LaneClaim>, StoreError> {
         let mut tx = self.write().await?;
         let sql = tx.for_update("SELECT remediation, lane, claims FROM work WHERE node = $1");
@@ -107,6 +109,7 @@ impl Store {
     /// Hands back every lane that `node` holds without knowing it, and returns their number: those of claims whose
     /// response was lost, or whose targets could not be read. `known` are the lanes that it works on.
     #[tracing::instrument(name = "store.lanes.disown", skip_all, fields(node.id = node))]
+    #[boxed]
     pub async fn disown_lanes(&self, node: &str, known: &HashSet<LaneClaim>) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
         let sql = tx.for_update("SELECT remediation, lane, claims FROM work WHERE node = $1");
@@ -124,6 +127,7 @@ impl Store {
 
     /// Hands back every lane of nodes that are dead, and returns their number. `dead` is already known to be dead.
     #[tracing::instrument(name = "store.lanes.reap", skip_all)]
+    #[boxed]
     pub async fn reap_lanes(&self, dead: &[String], now: Timestamp) -> Result<u64, StoreError> {
         let holders = self.read().await?.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
         let mut reaped = 0;
@@ -142,6 +146,7 @@ impl Store {
 
     /// Returns the stores that have lanes which no node holds, with the number of these.
     #[tracing::instrument(name = "store.lanes.stores", skip_all)]
+    #[boxed]
     pub async fn stores_with_lanes(&self) -> Result<Vec<(String, u64)>, StoreError> {
         let sql = "SELECT store, COUNT(*) FROM work WHERE node IS NULL GROUP BY store ORDER BY store";
         let rows = self.read().await?.rows(sql, &[]).await?;
@@ -150,6 +155,7 @@ impl Store {
 
     /// Returns every node that holds a lane.
     #[tracing::instrument(name = "store.lanes.holders", skip_all)]
+    #[boxed]
     pub async fn lane_holders(&self) -> Result<Vec<String>, StoreError> {
         let rows = self.read().await?.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
         rows.iter().map(|row| row.string(0)).collect()
@@ -157,6 +163,7 @@ impl Store {
 
     /// Returns what remains of the open batch of a remediation.
     #[tracing::instrument(name = "store.lanes.left", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn lanes_left(&self, id: &RemediationId) -> Result<LanesLeft, StoreError> {
         let sql = "SELECT COUNT(*), COUNT(w.node) FROM work w JOIN remediations r ON r.number = w.remediation WHERE r.id = $1";
         let row = self.read().await?.row(sql, &[id.as_str().into()]).await?;
@@ -167,6 +174,7 @@ impl Store {
     /// Checks that the remaining work of a remediation is that of its plan: a lane of another store would never be
     /// claimed.
     #[tracing::instrument(name = "store.lanes.check", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn check_work(&self, id: &RemediationId) -> Result<(), StoreError> {
         let sql = "SELECT w.lane FROM remediations r JOIN work w ON w.remediation = r.number \
                    LEFT JOIN lanes l ON l.remediation = w.remediation AND l.lane = w.lane \
@@ -181,6 +189,7 @@ impl Store {
 
     /// Allows nodes to claim lanes of a remediation, or makes them hand back those they hold.
     #[tracing::instrument(name = "store.lanes.stop", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn stop_lanes(&self, id: &RemediationId, stopped: bool) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE batches SET stopped = $1 WHERE finished_at IS NULL AND stopped <> $1 \
@@ -193,6 +202,7 @@ impl Store {
 
     /// Returns the remediations whose lanes must be handed back.
     #[tracing::instrument(name = "store.lanes.stopped", skip_all)]
+    #[boxed]
     pub async fn stopped_lanes(&self) -> Result<Vec<RemediationId>, StoreError> {
         let sql = "SELECT r.id FROM batches b JOIN remediations r ON r.number = b.remediation \
                    WHERE b.finished_at IS NULL AND b.stopped = 1";

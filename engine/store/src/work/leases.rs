@@ -5,6 +5,7 @@
 //! single statement PostgreSQL would select on the snapshot from before the wait for the lock, and two nodes would
 //! claim the same row.
 
+use crate::boxed;
 use std::time::Duration;
 
 use clawback_model::{Remediation, RemediationId, Timestamp};
@@ -24,6 +25,7 @@ const DUE: &str = "SELECT number FROM remediations WHERE due_at <= $1 AND lease_
 impl Store {
     /// Claims the due remediation of the highest severity, the oldest of these. Returns `None` if nothing is due.
     #[tracing::instrument(name = "store.leases.claim_due", skip_all, fields(node.id = node))]
+    #[boxed]
     pub async fn claim_due(
         &self,
         node: &str,
@@ -44,6 +46,7 @@ impl Store {
 
     /// Claims one remediation, due or not. Returns `None` if a node holds it.
     #[tracing::instrument(name = "store.leases.claim", skip_all, fields(remediation.id = %id, node.id = node))]
+    #[boxed]
     pub async fn claim(
         &self,
         id: &RemediationId,
@@ -62,6 +65,7 @@ impl Store {
 
     /// Returns the holder of a remediation and the end of its lease, which may have expired.
     #[tracing::instrument(name = "store.leases.holder", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn holder(&self, id: &RemediationId) -> Result<Option<(String, Timestamp)>, StoreError> {
         let sql = "SELECT lease_owner, lease_until FROM remediations WHERE id = $1";
         let row = self.read().await?.row(sql, &[id.as_str().into()]).await?;
@@ -73,6 +77,7 @@ impl Store {
     /// Ends the lease of a node that is known to be dead, so that no node waits for it. Safe even if it is alive: the
     /// next claim raises the fence.
     #[tracing::instrument(name = "store.leases.evict", skip_all, fields(remediation.id = %id, node.id = node))]
+    #[boxed]
     pub async fn evict(&self, id: &RemediationId, node: &str) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE remediations SET lease_until = 0 WHERE id = $1 AND lease_owner = $2";
@@ -82,6 +87,7 @@ impl Store {
 
     /// Extends a lease until `until`.
     #[tracing::instrument(name = "store.leases.extend", skip_all, fields(remediation.id = %lease.remediation))]
+    #[boxed]
     pub async fn extend(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE remediations SET lease_until = $1 WHERE id = $2 AND lease_owner = $3 AND fence = $4";
@@ -98,6 +104,7 @@ impl Store {
 
     /// Releases a lease.
     #[tracing::instrument(name = "store.leases.release", skip_all, fields(remediation.id = %lease.remediation))]
+    #[boxed]
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE remediations SET lease_owner = NULL, lease_until = 0 WHERE id = $1 AND lease_owner = $2 AND fence = $3";
@@ -110,6 +117,7 @@ impl Store {
 
     /// Releases a lease and defers the remediation until `until`, because work cannot continue now.
     #[tracing::instrument(name = "store.leases.postpone", skip_all, fields(remediation.id = %lease.remediation))]
+    #[boxed]
     pub async fn postpone(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE remediations SET lease_owner = NULL, lease_until = 0, \

@@ -1,5 +1,6 @@
 //! Nodes: one row each, with the time until which the node is alive.
 
+use crate::boxed;
 use clawback_model::Timestamp;
 
 use crate::error::StoreError;
@@ -11,6 +12,7 @@ const FORGOTTEN: i64 = 100;
 impl Store {
     /// Records that a node is alive until `until`: one row per node, so that heartbeats never wait for bulk writes.
     #[tracing::instrument(name = "store.nodes.alive", skip_all, fields(node.id = node))]
+    #[boxed]
     pub async fn node_alive(&self, node: &str, until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let sql = "INSERT INTO nodes (id, alive_until) VALUES ($1, $2) \
@@ -21,6 +23,7 @@ impl Store {
 
     /// Returns every known node, with the time until which it is alive.
     #[tracing::instrument(name = "store.nodes", skip_all)]
+    #[boxed]
     pub async fn nodes(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let rows = self.read().await?.rows("SELECT id, alive_until FROM nodes ORDER BY id", &[]).await?;
         rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
@@ -29,6 +32,7 @@ impl Store {
     /// Removes nodes that have been silent since `before` and hold nothing, a few at a time. A node that resumes adds
     /// its row again.
     #[tracing::instrument(name = "store.nodes.forget", skip_all)]
+    #[boxed]
     pub async fn forget_nodes(&self, before: Timestamp) -> Result<u64, StoreError> {
         let sql = "SELECT id FROM nodes n WHERE alive_until < $1 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.node = n.id) \
                    ORDER BY id LIMIT $2";
@@ -49,6 +53,7 @@ impl Store {
 
     /// Hands back what a node holds, and removes the node.
     #[tracing::instrument(name = "store.nodes.leave", skip_all, fields(node.id = node))]
+    #[boxed]
     pub async fn node_leaves(&self, node: &str) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         for sql in ["UPDATE work SET node = NULL WHERE node = $1", "DELETE FROM nodes WHERE id = $1"] {

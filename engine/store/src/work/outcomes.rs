@@ -1,6 +1,7 @@
 //! Outcomes: exactly one row per target, added in flushes while a batch runs, never changed. A batch ends with an event
 //! that carries the digest over its rows, so that a changed, added or missing row is detected.
 
+use crate::boxed;
 use clawback_model::{
     Actor, BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Receipt, Remediation,
     RemediationId, Timestamp,
@@ -49,6 +50,7 @@ impl Store {
     /// Continues the sum of an open batch up to the first open target. Returns whether every target has its outcome, so
     /// that the batch can be closed.
     #[tracing::instrument(name = "store.batches.sum", skip_all, fields(remediation.id = %id, batch = sum.number))]
+    #[boxed]
     pub async fn sum_batch(&self, id: &RemediationId, sum: &mut BatchSum) -> Result<bool, StoreError> {
         let mut tx = self.read().await?;
         // Lanes are consecutive in the plan, and are removed with their last outcome.
@@ -82,6 +84,7 @@ impl Store {
 
     /// Returns the remediation with the outcomes of its open batch in its counts, which no event has added yet.
     #[tracing::instrument(name = "store.outcomes.counted", skip_all, fields(remediation.id = %remediation.id))]
+    #[boxed]
     pub async fn with_open_batch(&self, mut remediation: Remediation) -> Result<Remediation, StoreError> {
         let Some((batch, ..)) = remediation.progress.open_batch else { return Ok(remediation) };
         let sql = "SELECT o.kind, COUNT(*) FROM outcomes o JOIN remediations r ON r.number = o.remediation \
@@ -97,6 +100,7 @@ impl Store {
     /// Cancels all open targets: every remediable target without an outcome becomes `cancelled`. An open batch is first
     /// closed with its recorded outcomes, so that every outcome is counted and covered by a digest.
     #[tracing::instrument(name = "store.outcomes.cancel", skip_all, fields(remediation.id = %id))]
+    #[boxed]
     pub async fn cancel_open(
         &self,
         id: &RemediationId,

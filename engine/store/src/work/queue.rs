@@ -1,5 +1,6 @@
 //! Numbers of waiting things, for metrics and for operators.
 
+use crate::boxed;
 use clawback_model::{Status, Timestamp};
 
 use crate::error::StoreError;
@@ -25,6 +26,7 @@ pub struct Queue {
 impl Store {
     /// Counts what waits; reads only rows that have not ended.
     #[tracing::instrument(name = "store.queue", skip_all)]
+    #[boxed]
     pub async fn queue(&self, now: Timestamp) -> Result<Queue, StoreError> {
         let mut tx = self.read().await?;
         let sql = "SELECT status, COUNT(*) FROM remediations WHERE due_at IS NOT NULL AND status <> 'paused' \

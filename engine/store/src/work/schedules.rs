@@ -1,6 +1,7 @@
 //! Schedules and their slots. A slot and its remediation are written in one transaction, which repeats the version of
 //! the schedule: of all nodes that decide concurrently, one succeeds.
 
+use crate::boxed;
 use clawback_model::{
     Actor, Counts, Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
 };
@@ -116,6 +117,7 @@ const AUTOMATION: &str = "automation";
 impl Store {
     /// Returns whether any schedule or sweep is due. An idle node runs only this query.
     #[tracing::instrument(name = "store.timers.due", skip_all)]
+    #[boxed]
     pub async fn timers_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM schedules WHERE next_at <= $1) \
                    OR EXISTS (SELECT 1 FROM sweeps WHERE next_at <= $1)";
@@ -124,6 +126,7 @@ impl Store {
 
     /// Returns every schedule, by name.
     #[tracing::instrument(name = "store.schedules", skip_all)]
+    #[boxed]
     pub async fn schedules(&self) -> Result<Vec<Schedule>, StoreError> {
         all(&mut self.read().await?).await
     }
@@ -131,6 +134,7 @@ impl Store {
     /// Returns the schedules that are due. A row that cannot be read is an error in its place; the others are still
     /// returned.
     #[tracing::instrument(name = "store.schedules.due", skip_all)]
+    #[boxed]
     pub async fn due_schedules(&self, now: Timestamp) -> Result<Vec<Result<Schedule, StoreError>>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM schedules WHERE next_at <= $1 ORDER BY next_at, name LIMIT $2");
         Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
@@ -181,6 +185,7 @@ impl Store {
 
     /// Returns the runs of a schedule that have not ended.
     #[tracing::instrument(name = "store.schedules.runs", skip_all)]
+    #[boxed]
     pub async fn open_runs(&self, name: &str) -> Result<Vec<RemediationId>, StoreError> {
         let sql = "SELECT r.id, r.status FROM slots s JOIN remediations r ON r.id = s.remediation_id \
                    WHERE s.schedule = $1 AND s.remediation_id IS NOT NULL ORDER BY s.fire_at DESC LIMIT $2";
@@ -200,6 +205,7 @@ impl Store {
     /// Writes the fates of slots, with the remediations that begin and the cancels of those that are replaced. Returns
     /// false and writes nothing if another node has decided concurrently.
     #[tracing::instrument(name = "store.schedules.decide", skip_all)]
+    #[boxed]
     pub async fn decide_slots(
         &self,
         schedule: &Schedule,
@@ -297,6 +303,7 @@ impl Store {
 
     /// Returns the slots of a schedule with their fates, newest first.
     #[tracing::instrument(name = "store.slots", skip_all)]
+    #[boxed]
     pub async fn slots(&self, name: &str, most: u32) -> Result<Vec<Slot>, StoreError> {
         let sql = "SELECT s.remediation_id, s.fire_at, s.last_at, s.slots, r.state, s.reason, s.detail, s.decided_at \
                    FROM slots s LEFT JOIN remediations r ON r.id = s.remediation_id \

@@ -2,6 +2,7 @@
 //! takes tokens from one bucket, a lot at a time. If a store requests a pause of all calls, every node observes it.
 //! Each operation locks the store's one row for a short transaction.
 
+use crate::boxed;
 use std::time::Duration;
 
 use clawback_model::Timestamp;
@@ -26,6 +27,7 @@ impl Store {
     /// Takes a node's share of the `total` seats of a store, until `until`. `used` are those that it cannot return now.
     /// It may get less than its share while others hold more than theirs, and never gets more than are free.
     #[tracing::instrument(name = "store.seats.take", skip_all, fields(node.id = node, store = store))]
+    #[boxed]
     pub async fn take_seats(
         &self,
         node: &str,
@@ -57,6 +59,7 @@ impl Store {
     /// Stops all calls to a store on every node until `until`, because it throttles and requested that. The latest time
     /// wins.
     #[tracing::instrument(name = "store.seats.hold", skip_all, fields(store = store))]
+    #[boxed]
     pub async fn hold_store(&self, store: &str, until: Timestamp) -> Result<(), StoreError> {
         let sql = "SELECT 1 FROM store_limits WHERE store = $1 AND held_until >= $2";
         if self.read().await?.row(sql, &[store.into(), until.into()]).await?.is_some() {
@@ -71,6 +74,7 @@ impl Store {
 
     /// Returns every node that holds seats of a store.
     #[tracing::instrument(name = "store.seats.holders", skip_all, fields(store = store))]
+    #[boxed]
     pub async fn seat_holders(&self, store: &str) -> Result<Vec<String>, StoreError> {
         let rows = self.read().await?.rows("SELECT node FROM seats WHERE store = $1", &[store.into()]).await?;
         rows.iter().map(|row| row.string(0)).collect()
@@ -78,6 +82,7 @@ impl Store {
 
     /// Returns all seats of a node.
     #[tracing::instrument(name = "store.seats.leave", skip_all, fields(node.id = node, store = store))]
+    #[boxed]
     pub async fn leave_seats(&self, node: &str, store: &str) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("DELETE FROM seats WHERE store = $1 AND node = $2", &[store.into(), node.into()]).await?;
@@ -89,6 +94,7 @@ impl Store {
     /// tokens that are missing are reserved in advance, so that callers need not come back and none are lost while the
     /// database is slow.
     #[tracing::instrument(name = "store.tokens.take", skip_all, fields(store = store))]
+    #[boxed]
     pub async fn take_tokens(
         &self,
         store: &str,

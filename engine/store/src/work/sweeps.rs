@@ -2,6 +2,7 @@
 //! the time of the next one, so only one node looks. A follow-up is written in one transaction with the row that links
 //! it to its family.
 
+use crate::boxed;
 use clawback_model::{Actor, Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
 
 use crate::database::dialect::Row;
@@ -37,6 +38,7 @@ impl Store {
     /// Returns the sweeps that are due, longest wait first. A row that cannot be read is an error in its place; the
     /// others are still returned.
     #[tracing::instrument(name = "store.sweeps.due", skip_all)]
+    #[boxed]
     pub async fn due_sweeps(&self, now: Timestamp) -> Result<Vec<Result<SweepState, StoreError>>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at <= $1 ORDER BY next_at, first_id LIMIT $2");
         Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
@@ -44,6 +46,7 @@ impl Store {
 
     /// Returns the sweeps that have not ended, next look first.
     #[tracing::instrument(name = "store.sweeps", skip_all)]
+    #[boxed]
     pub async fn sweeps(&self, most: u32) -> Result<Vec<SweepState>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at IS NOT NULL ORDER BY next_at, first_id LIMIT $1");
         self.read().await?.rows(sql, &[most.into()]).await?.iter().map(read).collect()
@@ -51,6 +54,7 @@ impl Store {
 
     /// Returns the sweep of a first remediation, if it has one.
     #[tracing::instrument(name = "store.sweeps.load", skip_all, fields(remediation.id = %first))]
+    #[boxed]
     pub async fn sweep(&self, first: &RemediationId) -> Result<Option<SweepState>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE first_id = $1");
         self.read().await?.row(sql, &[first.as_str().into()]).await?.as_ref().map(read).transpose()
@@ -58,6 +62,7 @@ impl Store {
 
     /// Returns the follow-ups of a first remediation, oldest first.
     #[tracing::instrument(name = "store.sweeps.follow_ups", skip_all, fields(remediation.id = %first))]
+    #[boxed]
     pub async fn follow_ups(&self, first: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
         let sql = "SELECT r.id, r.state FROM follow_ups f JOIN remediations r ON r.id = f.remediation_id \
                    WHERE f.first_id = $1 ORDER BY f.filed_at, r.number";
@@ -68,6 +73,7 @@ impl Store {
     /// Takes a look, or keeps one that was taken: the next one is at `next`. Returns `None` if the sweep has changed
     /// concurrently: another node took it, or it has ended.
     #[tracing::instrument(name = "store.sweeps.take", skip_all, fields(remediation.id = %sweep.first))]
+    #[boxed]
     pub async fn take_look(&self, sweep: &SweepState, next: Timestamp) -> Result<Option<SweepState>, StoreError> {
         let mut tx = self.write().await?;
         let sql = "UPDATE sweeps SET next_at = $1, version = version + 1 WHERE first_id = $2 AND version = $3";
@@ -80,6 +86,7 @@ impl Store {
     /// Writes the result of a look: a follow-up, or nothing. Returns false and writes nothing if the sweep has changed
     /// since the look was taken; the next look finds the same messages.
     #[tracing::instrument(name = "store.sweeps.looked", skip_all, fields(remediation.id = %sweep.first))]
+    #[boxed]
     pub async fn finish_look(
         &self,
         sweep: &SweepState,
