@@ -48,5 +48,6 @@ pub use center::{Center, Settings};
 pub use export_format::ExportFormat;
 pub use oidc::{Oidc, OidcConfig, OidcError};
 pub use password::{hash_password, password_is};
+pub use problem::error_behind;
 pub use remediation_export::{export, export_plan};
 pub use server::{Bounds, serve};
