@@ -47,7 +47,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
             "router",
         ],
     ),
-    ("cli", &["failure", "output", "table", "tables", "args", "config", "open", "remote", "commands"]),
+    ("cli", &["failure", "output", "table", "tables", "args", "config", "open", "client", "commands"]),
 ];
 
 /// Crates whose files form no circles: all that are more than a few files.

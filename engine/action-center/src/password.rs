@@ -26,11 +26,6 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     Ok(hash.map_err(|error| format!("the password could not be hashed: {error}"))?.to_string())
 }
 
-/// Whether it is the password of this hash: for whoever has the database open, who needs no turn.
-pub fn password_is(password: &str, hash: &str) -> bool {
-    is_right(password, Some(hash), &mut Vec::new())
-}
-
 /// Passwords that are looked at at once: each takes some 20 ms of a processor, and memory that is taken once and kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Turns {

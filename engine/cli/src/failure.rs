@@ -93,9 +93,9 @@ pub(crate) fn diagnostics(found: &Diagnostics) -> String {
     found.render(std::io::stderr().is_terminal())
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let exit = match &error {
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let exit = match error {
             Error::Playbook(_)
             | Error::Inputs(_)
             | Error::Picks(_)
@@ -116,10 +116,16 @@ impl From<Error> for Failure {
             | Error::Limit(_) => Exit::Misuse,
             _ => Exit::Failed,
         };
-        if let Error::Playbook(found) = &error {
+        if let Error::Playbook(found) = error {
             return Self { exit, message: format!("the playbook has mistakes\n{}", diagnostics(found)), hint: None };
         }
-        Self { exit, message: chain(&error), hint: None }
+        Self { exit, message: chain(error), hint: None }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
     }
 }
 

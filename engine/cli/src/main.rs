@@ -1,6 +1,7 @@
 //! The binary `clawback`: one file per command, configuration, output.
 
 mod args;
+mod client;
 mod commands;
 mod config;
 mod descriptors;
@@ -11,7 +12,6 @@ mod interrupt;
 mod open;
 mod output;
 mod progress;
-mod remote;
 mod shipped;
 mod table;
 mod tables;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
-use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
+use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, RemediationId, Timestamp};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
     Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, SiteKey, Tuning, Witnesses, node_name,
@@ -51,10 +51,12 @@ impl Stores {
     }
 }
 
-/// An open site and whoever calls.
+/// An open site and the principal who calls.
 pub(crate) struct Session {
     pub(crate) api: Api,
     pub(crate) who: Principal,
+    /// The token that shows who calls.
+    pub(crate) token: String,
 }
 
 impl Session {
@@ -62,29 +64,14 @@ impl Session {
     pub(crate) async fn open(global: &Global, stores: Stores) -> Result<Self, Failure> {
         let config = Config::find(global.config.as_deref())?;
         let api = Api::new(Arc::new(site(&config, stores).await?));
-        let secret = secret(global, &config)?;
-        let who = api.authenticate(&secret).await?;
-        Ok(Self { api, who })
+        let token = secret(global, &config)?;
+        let who = api.authenticate(&token).await?;
+        Ok(Self { api, who, token })
     }
 
     /// The site beneath.
     pub(crate) fn site(&self) -> &Arc<Site> {
         self.api.site()
-    }
-
-    /// The remediation of its own ID, or of its approval's, investigation's or alert's.
-    pub(crate) async fn find(&self, id: &str) -> Result<Remediation, Failure> {
-        let history = &self.site().history;
-        if let Ok(approval) = id.parse() {
-            return Ok(history.by_approval(&approval).await?);
-        }
-        if let Ok(investigation) = id.parse() {
-            return Ok(history.load(&history.investigation(&investigation).await?.remediation_id).await?);
-        }
-        if let Ok(alert) = id.parse() {
-            return Ok(history.load(&history.alert(&alert).await?.remediation_id).await?);
-        }
-        Ok(history.load(&remediation_id(id)?).await?)
     }
 }
 

@@ -33,9 +33,14 @@ impl Drop for Telemetry {
 /// log of a `node` always has what a notifier of kind `log` is told.
 pub(crate) fn start(verbose: u8, node: bool) -> Result<Telemetry, Failure> {
     let level = ["warn", "info", "debug"][usize::from(verbose.min(2))];
-    let notices = if node { ",clawback::notice=info" } else { "" };
+    // A command prints the error that the API in its process answers with; a node logs it.
+    let more = match (node, verbose) {
+        (true, _) => ",clawback::notice=info",
+        (false, 0) => ",clawback_action_center::problem=off",
+        (false, _) => "",
+    };
     let wanted = EnvFilter::try_from_env("CLAWBACK_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,clawback={level}{notices}")));
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,clawback={level}{more}")));
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = match std::env::var("CLAWBACK_LOG_FORMAT").as_deref() {
         Ok("json") => lines.json().with_filter(wanted).boxed(),

@@ -1,25 +1,20 @@
-//! `clawback halt` and `clawback unhalt`: the kill switch of the site, and the word about it that other commands pass on.
+//! `clawback halt` and `clawback unhalt`: the kill switch of the site, and the notes on it that other commands print.
 
 use clawback_action_center::json::{HaltJson, HaltedJson, MeJson};
 use clawback_model::{Halt, Status, visible};
 use clawback_runtime::Site;
 
 use crate::args::{Format, Global, HaltArgs};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::Stores;
 use crate::output;
-use crate::remote::Remote;
 
 pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failure> {
-    let (standing, who) = if let Some(remote) = Remote::of(global)? {
-        let me: MeJson = remote.get(&["me"], &[]).await?;
-        let halted: HaltedJson = remote.post(&["halt"], &[], &HaltJson { reason: args.reason.clone() }, None).await?;
-        let standing = halted.halt().ok_or_else(|| Failure::failed("the server does not say who halted it"))?;
-        (standing, me.name)
-    } else {
-        let session = Session::open(global, Stores::None).await?;
-        (session.api.halt(&session.who, &args.reason).await?, session.who.name)
-    };
+    let client = Client::open(global, Stores::None).await?;
+    let MeJson { name: who, .. } = client.get(&["me"], &[]).await?;
+    let halted: HaltedJson = client.post(&["halt"], &[], &HaltJson { reason: args.reason.clone() }).await?;
+    let standing = halted.halt().ok_or_else(|| Failure::failed("the server does not say who halted it"))?;
     print(global, Some(&standing), &format!("the site is {}", visible(&standing.to_string())))?;
     if standing.by != who || standing.reason != args.reason {
         output::note("it was halted before; that halt stands as it is");
@@ -30,12 +25,8 @@ pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failur
 }
 
 pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
-    let stood = if let Some(remote) = Remote::of(global)? {
-        remote.delete::<HaltedJson>(&["halt"]).await?.halt()
-    } else {
-        let session = Session::open(global, Stores::None).await?;
-        session.api.unhalt(&session.who).await?
-    };
+    let client = Client::open(global, Stores::None).await?;
+    let stood = client.delete::<HaltedJson>(&["halt"]).await?.halt();
     let said = match stood {
         Some(halt) => format!("the site goes on; it was {}", visible(&halt.to_string())),
         None => "the site was not halted".to_owned(),

@@ -9,10 +9,12 @@ use clawback_model::{LocationKind, Picked, RemediationId, SelectionMode};
 use clawback_runtime::Submission;
 use serde::Serialize;
 
-use crate::args::{Format, Global, Leave, PlanArgs, PlaybookArgs};
+use super::goal::Goal;
+use super::proceed;
+use crate::args::{Format, Global, PlanArgs, PlaybookArgs};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
-use crate::remote::Remote;
+use crate::open::Stores;
 use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide};
 use crate::tables::script_words;
 use crate::{output, progress};
@@ -40,36 +42,23 @@ fn said(row: &SampleJson) -> String {
 }
 
 pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
-    if let Some(remote) = Remote::of(global)? {
-        return there(global, &remote, args).await;
-    }
-    let session = Session::open(global, Stores::All).await?;
+    let client = Client::open(global, Stores::All).await?;
     if let Ok(id) = args.playbook.parse::<RemediationId>() {
-        session.api.replan(&session.who, &id).await?;
-        return super::foreground::plan_only(global, &session, &id).await;
+        let _: DetailJson = client.act(&["remediations", id.as_str(), "replan"]).await?;
+        return proceed::proceed(global, &client, id.as_str(), Goal::Planned).await;
     }
-    let submission = submission(&args.playbook, args.with)?;
     if args.dry_run {
-        return dry_run(global, &session, submission, args.sample).await;
+        let submission = submission(&args.playbook, args.with)?;
+        return preview(global, &client, submission, args.sample).await;
     }
-    let remediation = session.api.submit(&session.who, submission).await?;
-    super::foreground::plan_only(global, &session, &remediation.id).await
-}
-
-async fn there(global: &Global, remote: &Remote, args: PlanArgs) -> Result<Exit, Failure> {
-    if let Ok(id) = args.playbook.parse::<RemediationId>() {
-        let id = id.to_string();
-        let _: DetailJson = remote.act(&["remediations", &id, "replan"]).await?;
-        return super::follow::follow(global, remote, &id, Leave::default()).await;
-    }
-    if !args.dry_run {
+    if client.session().is_none() {
         // A worker that makes the plan goes on with it, where nobody need approve.
         return Err(Failure::misuse(
             "a server plans and then runs what needs no approval; it does not stop at the plan",
         )
         .hint("--dry-run shows what the plan would be; `clawback run` submits it"));
     }
-    preview(global, remote, submission(&args.playbook, args.with)?, args.sample).await
+    proceed::submit(global, &client, submission(&args.playbook, args.with)?, Goal::Planned).await
 }
 
 /// What the arguments ask for.
@@ -169,29 +158,21 @@ fn picked(line: &str) -> Option<Picked> {
     (parts.next().is_none() && picked.check().is_ok()).then_some(picked)
 }
 
-/// Searches and prints what the plan would be.
-pub(crate) async fn dry_run(
-    global: &Global,
-    session: &Session,
-    submission: Submission,
-    sample: usize,
-) -> Result<Exit, Failure> {
-    let found = {
-        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        session.api.dry_run(&session.who, submission, sample, &observer).await?
-    };
-    print(global, found.into())
-}
-
-/// Lets a server search, and prints what the plan would be.
+/// Prints what the plan of a submission would be. A search in this process shows its progress, and takes as long and shows as many
+/// messages as the caller wants; a server bounds both.
 pub(crate) async fn preview(
     global: &Global,
-    remote: &Remote,
+    client: &Client,
     submission: Submission,
     sample: usize,
 ) -> Result<Exit, Failure> {
-    let query = [("sample", sample.to_string())];
-    let found = remote.post(&["previews"], &query, &SubmissionJson::from(submission), None).await?;
+    let found = if let Some(session) = client.session() {
+        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
+        session.api.dry_run(&session.who, submission, sample, &observer).await?.into()
+    } else {
+        let query = [("sample", sample.to_string())];
+        client.post(&["previews"], &query, &SubmissionJson::from(submission)).await?
+    };
     print(global, found)
 }
 

@@ -4,37 +4,23 @@ use clawback_action_center::json::{DetailJson, SweepJson};
 use clawback_model::SweepApproval;
 
 use crate::args::{Global, SweepsCommand};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{self, Session, Stores};
+use crate::open::{Stores, any_id};
 use crate::output;
-use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, text, time, whole};
 
 pub(crate) async fn run(global: &Global, command: SweepsCommand) -> Result<Exit, Failure> {
-    let remote = Remote::of(global)?;
-    match (command, remote) {
-        (SweepsCommand::List, Some(remote)) => list(global, &remote.get::<Vec<_>>(&["sweeps"], &[]).await?)?,
-        (SweepsCommand::List, None) => {
-            let session = Session::open(global, Stores::None).await?;
-            list(global, &SweepJson::under_way(&session.site().history).await?)?;
-        }
-        (SweepsCommand::Stop(args), Some(remote)) => {
-            let id = open::any_id(&args.id)?;
-            let stopped: DetailJson = remote.act(&["remediations", &id, "stop-sweep"]).await?;
-            stopped_sweep(&stopped.remediation.id)?;
-        }
-        (SweepsCommand::Stop(args), None) => {
-            let session = Session::open(global, Stores::None).await?;
-            let found = session.find(&args.id).await?;
-            session.api.stop_sweep(&session.who, &found.id).await?;
-            stopped_sweep(found.id.as_str())?;
+    let client = Client::open(global, Stores::None).await?;
+    match command {
+        SweepsCommand::List => list(global, &client.get::<Vec<_>>(&["sweeps"], &[]).await?)?,
+        SweepsCommand::Stop(args) => {
+            let id = any_id(&args.id)?;
+            let stopped: DetailJson = client.act(&["remediations", &id, "stop-sweep"]).await?;
+            output::line(&format!("stopped the sweep of {}", stopped.remediation.id))?;
         }
     }
     Ok(Exit::Done)
-}
-
-fn stopped_sweep(id: &str) -> Result<(), Failure> {
-    output::line(&format!("stopped the sweep of {id}"))
 }
 
 fn list(global: &Global, items: &[SweepJson]) -> Result<(), Failure> {

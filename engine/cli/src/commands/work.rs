@@ -1,64 +1,26 @@
-//! Where a remediation stands, and what comes next.
+//! The summary of a remediation: its state, and the next step.
 
-use clawback_action_center::json::{ApprovalJson, DetailJson, RemediationJson, UndoJson, VerificationJson};
-use clawback_model::{Counts, PlanFacts, Remediation, Status, visible};
+use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
+use clawback_model::{Counts, PlanFacts, Status, visible};
 
 use crate::args::{Format, Global};
 use crate::failure::{Exit, Failure};
-use crate::open::Session;
 use crate::output;
 
-/// Where a remediation stands, whether it was read here or at a server.
-pub(crate) struct Standing {
-    pub(crate) remediation: RemediationJson,
-    pub(crate) approval: Option<ApprovalJson>,
-    pub(crate) undone_by: Vec<UndoJson>,
-    pub(crate) to_undo: u64,
-}
-
-impl From<&Remediation> for Standing {
-    fn from(remediation: &Remediation) -> Self {
-        let approval = remediation.approval.as_ref().map(ApprovalJson::from);
-        Self {
-            remediation: remediation.into(),
-            approval,
-            undone_by: Vec::new(),
-            to_undo: remediation.left_to_undo(&[]),
-        }
-    }
-}
-
-impl Standing {
-    /// With the address of its page.
-    pub(crate) fn at(session: &Session, remediation: &Remediation) -> Self {
-        let standing = Self::from(remediation);
-        Self { remediation: standing.remediation.linked(session.site().public_url.as_ref()), ..standing }
-    }
-}
-
-impl From<DetailJson> for Standing {
-    fn from(detail: DetailJson) -> Self {
-        let DetailJson { remediation, approval, undone_by, to_undo, .. } = detail;
-        Self { remediation, approval, undone_by, to_undo }
-    }
-}
-
-/// Prints a remediation and gives the exit code that its status stands for.
-pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exit, Failure> {
-    let standing = standing.into();
-    let remediation = &standing.remediation;
+/// Prints a remediation and returns the exit code of its status.
+pub(crate) fn tell(global: &Global, detail: &DetailJson) -> Result<Exit, Failure> {
+    let remediation = &detail.remediation;
     match global.format {
-        Format::Table => summary(&standing)?,
+        Format::Table => summary(detail)?,
         Format::Json | Format::Ocsf | Format::O365Air => output::json(remediation)?,
         Format::Csv => super::history::print(global, remediation)?,
     }
     Ok(exit_of(remediation.status, remediation.facts.as_ref()))
 }
 
-/// Prints where a remediation stands of which this process was told to stop; `others` may be at work on it.
-pub(crate) fn tell_interrupted(global: &Global, standing: impl Into<Standing>, others: bool) -> Result<Exit, Failure> {
-    let standing = standing.into();
-    let RemediationJson { id, counts, .. } = &standing.remediation;
+/// Prints a remediation on which this process was asked to stop; `others` may work on it.
+pub(crate) fn tell_interrupted(global: &Global, detail: &DetailJson, others: bool) -> Result<Exit, Failure> {
+    let RemediationJson { id, counts, .. } = &detail.remediation;
     let (id, done) = (visible(id), counts.acted() + counts.not_remediable);
     let done = format!("{done} of {} messages are done", counts.submitted);
     if others {
@@ -68,7 +30,7 @@ pub(crate) fn tell_interrupted(global: &Global, standing: impl Into<Standing>, o
     } else {
         output::note(&format!("interrupted: {done}"));
     }
-    tell(global, standing)?;
+    tell(global, detail)?;
     Ok(Exit::Interrupted)
 }
 
@@ -82,8 +44,8 @@ pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
 }
 
 /// What a person wants to know first, and the next step.
-pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
-    let remediation = &standing.remediation;
+pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
+    let remediation = &detail.remediation;
     let mut pairs = vec![
         ("remediation", format!("{}  {}", remediation.id, remediation.name)),
         ("status", remediation.status.to_string()),
@@ -94,7 +56,7 @@ pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
         ("investigation", remediation.investigation_id.clone()),
         ("page", remediation.url.clone().unwrap_or_default()),
         ("requested by", remediation.requested_by.clone()),
-        ("decided by", decided_by(standing)),
+        ("decided by", decided_by(detail)),
     ];
     if let (Some(digest), Some(facts)) = (&remediation.plan_digest, &remediation.facts) {
         pairs.push(("plan", digest.clone()));
@@ -117,13 +79,13 @@ pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
     if let Some(reason) = &remediation.stop_reason {
         pairs.push((if remediation.held { "held by" } else { "stopped by" }, reason.clone()));
     }
-    pairs.extend(standing.undone_by.iter().map(|undo| ("undone by", undo.in_words())));
+    pairs.extend(detail.undone_by.iter().map(|undo| ("undone by", undo.in_words())));
     if remediation.status.is_final() && remediation.counts.moved_since > 0 {
         let stay = "those moved since stay where their owners put them; running the playbook again takes them there";
         pairs.push(("left alone", stay.to_owned()));
     }
     output::fields(&pairs)?;
-    if let Some(next) = next_step(standing) {
+    if let Some(next) = next_step(detail) {
         output::note(&format!("next: {next}"));
     }
     Ok(())
@@ -143,18 +105,18 @@ pub(crate) fn counts(counts: &Counts) -> String {
 }
 
 /// Whoever decided, and on what: where no vote was asked for, nobody but whoever asked.
-fn decided_by(standing: &Standing) -> String {
-    let remediation = &standing.remediation;
+fn decided_by(detail: &DetailJson) -> String {
+    let remediation = &detail.remediation;
     let Some(by) = &remediation.decided_by else { return String::new() };
-    match (&standing.approval, remediation.origin.as_ref(), &remediation.origin_of) {
+    match (&detail.approval, remediation.origin.as_ref(), &remediation.origin_of) {
         (Some(_), ..) => by.clone(),
         (None, "retry" | "sweep", Some(of)) => format!("{by}, with {of}"),
         (None, ..) => format!("nobody: no vote was asked for ({by} requested it)"),
     }
 }
 
-fn next_step(standing: &Standing) -> Option<String> {
-    let Standing { remediation, approval, to_undo, .. } = standing;
+fn next_step(detail: &DetailJson) -> Option<String> {
+    let DetailJson { remediation, approval, to_undo, .. } = detail;
     let id = visible(&remediation.id);
     match remediation.status {
         _ if remediation.held => Some(goes_on(&id)),

@@ -1,18 +1,15 @@
-//! A running `clawback serve`: the same requests over its API, with a token and no database.
+//! The API of a running `clawback serve`, over HTTP: it takes an address and a token, and no database.
 
 use std::io::Write;
 use std::time::Duration;
 
-use clawback_action_center::json::{DetailJson, HaltedJson};
-use clawback_model::Halt;
 use clawback_runtime::http::{self, Broken};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH, LOCATION};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Client, Method, Response, StatusCode, Url};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
+use super::call::{Call, Problem};
 use crate::args::Global;
-use crate::failure::{Exit, Failure, clean};
+use crate::failure::{Failure, clean};
 use crate::open;
 
 /// Longer than a server is silent in front of any answer, or within it.
@@ -25,45 +22,25 @@ const AGAIN: Duration = Duration::from_millis(300);
 /// How often it is asked whether the first of two such requests has been carried out by now, and how long each time.
 const ASKS: u32 = 60;
 const ASK: Duration = Duration::from_secs(1);
-/// Rows that a server gives at once.
-pub(crate) const LARGEST_PAGE: u32 = 1_000;
 /// Largest answer.
 const LARGEST: usize = 64 << 20;
 
-/// The API of a server, and whoever calls.
-pub(crate) struct Remote {
+/// The API of a server, with the credential of a caller.
+pub(super) struct Remote {
     client: Client,
     base: Url,
 }
 
-/// What is asked for.
-struct Call<'a> {
-    method: Method,
-    /// After `/api/v1`.
-    path: &'a [&'a str],
-    query: &'a [(&'a str, String)],
-    body: Option<Vec<u8>>,
-    /// The `ETag` of what was looked at.
-    seen: Option<HeaderValue>,
-}
-
-/// What a server said.
+/// An answer of a server.
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
 }
 
-/// An error as the API gives it.
-#[derive(Deserialize)]
-struct Problem {
-    code: String,
-    detail: String,
-}
-
 impl Remote {
     /// The server that is named, if one is.
-    pub(crate) fn of(global: &Global) -> Result<Option<Self>, Failure> {
+    pub(super) fn of(global: &Global) -> Result<Option<Self>, Failure> {
         let Some(given) = &global.server else { return Ok(None) };
         let base = address(given)?;
         let secret = open::named_secret(global)?.ok_or_else(|| {
@@ -87,108 +64,38 @@ impl Remote {
         Ok(Some(Self { client, base }))
     }
 
-    /// Reads.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)]) -> Result<T, Failure> {
-        self.parse(&self.ask(Call { method: Method::GET, path, query, body: None, seen: None }).await?)
+    /// The address of the server.
+    pub(super) fn base(&self) -> &str {
+        self.base.as_str()
     }
 
-    /// Asks for something to be done.
-    pub(crate) async fn act<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        self.parse(&self.ask(Call { method: Method::POST, path, query: &[], body: None, seen: None }).await?)
+    /// The body of the answer. A request whose connection broke is sent a second time with the same idempotency key.
+    pub(super) async fn ask(&self, call: &Call<'_>) -> Result<Vec<u8>, Failure> {
+        let key = format!("{:016x}{:016x}", open::random(), open::random());
+        let answer = match self.send(call, &key).await {
+            Err(Broken::Http(error)) if !error.is_timeout() && !error.is_builder() => {
+                tokio::time::sleep(AGAIN).await;
+                self.second_answer(call, &key).await
+            }
+            answer => answer,
+        };
+        match answer {
+            Ok(answer) if answer.status.is_success() => Ok(answer.body),
+            Ok(answer) => Err(self.refused(call, &answer)),
+            Err(error) => Err(self.broken(error)),
+        }
     }
 
-    /// Asks for something to be done, and says what.
-    pub(crate) async fn post<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        query: &[(&str, String)],
-        body: &impl Serialize,
-        seen: Option<HeaderValue>,
-    ) -> Result<T, Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| Failure::failed(error.to_string()))?;
-        self.parse(&self.ask(Call { method: Method::POST, path, query, body: Some(body), seen }).await?)
-    }
-
-    /// Puts something in place of what is there.
-    pub(crate) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<(), Failure> {
-        self.answer_to_put(path, body).await?;
-        Ok(())
-    }
-
-    /// The same where the answer says something.
-    pub(crate) async fn put_for<T: DeserializeOwned>(
-        &self,
-        path: &[&str],
-        body: &impl Serialize,
-    ) -> Result<T, Failure> {
-        self.parse(&self.answer_to_put(path, body).await?)
-    }
-
-    async fn answer_to_put(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, Failure> {
-        let body = serde_json::to_vec(body).map_err(|error| Failure::failed(error.to_string()))?;
-        self.ask(Call { method: Method::PUT, path, query: &[], body: Some(body), seen: None }).await
-    }
-
-    /// Reads bytes of a bounded size: a message.
-    pub(crate) async fn bytes(&self, path: &[&str]) -> Result<Vec<u8>, Failure> {
-        Ok(self.ask(Call { method: Method::GET, path, query: &[], body: None, seen: None }).await?.body)
-    }
-
-    /// Reads any number of bytes, and writes them on as they come.
-    pub(crate) async fn copy(
-        &self,
-        path: &[&str],
-        query: &[(&str, String)],
-        out: &mut (impl Write + Send),
-    ) -> Result<(), Failure> {
-        let call = Call { method: Method::GET, path, query, body: None, seen: None };
-        call.check()?;
-        let mut response = self.begin(&call, "").await.map_err(|error| self.broken(error))?;
+    /// Writes the body of the answer as it comes.
+    pub(super) async fn copy(&self, call: &Call<'_>, out: &mut (impl Write + Send)) -> Result<(), Failure> {
+        let mut response = self.begin(call, "").await.map_err(|error| self.broken(error))?;
         if !response.status().is_success() {
-            return Err(self.refused(&call, &Answer::read(response).await.map_err(|error| self.broken(error))?));
+            return Err(self.refused(call, &Answer::read(response).await.map_err(|error| self.broken(error))?));
         }
         while let Some(part) = response.chunk().await.map_err(|error| self.broken(error.into()))? {
             out.write_all(&part)?;
         }
         Ok(())
-    }
-
-    /// Takes something back.
-    pub(crate) async fn delete<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, Failure> {
-        self.parse(&self.ask(Call { method: Method::DELETE, path, query: &[], body: None, seen: None }).await?)
-    }
-
-    /// A remediation by its own ID or its approval ID, once it has settled or so many seconds have passed; and its `ETag`.
-    pub(crate) async fn look(&self, id: &str, wait: u64) -> Result<(DetailJson, Option<HeaderValue>), Failure> {
-        let id = open::any_id(id)?;
-        let path = ["remediations", id.as_str()];
-        let query = [("wait", wait.to_string())];
-        let answer = self.ask(Call { method: Method::GET, path: &path, query: &query, body: None, seen: None }).await?;
-        Ok((self.parse(&answer)?, answer.headers.get(ETAG).cloned()))
-    }
-
-    /// The halt that stands.
-    pub(crate) async fn halted(&self) -> Result<Option<Halt>, Failure> {
-        let halted: HaltedJson = self.get(&["halt"], &[]).await?;
-        Ok(halted.halt())
-    }
-
-    /// Asks; a second time, with the same key, if the connection broke.
-    async fn ask(&self, call: Call<'_>) -> Result<Answer, Failure> {
-        call.check()?;
-        let key = format!("{:016x}{:016x}", open::random(), open::random());
-        let answer = match self.send(&call, &key).await {
-            Err(Broken::Http(error)) if !error.is_timeout() && !error.is_builder() => {
-                tokio::time::sleep(AGAIN).await;
-                self.second_answer(&call, &key).await
-            }
-            answer => answer,
-        };
-        match answer {
-            Ok(answer) if answer.status.is_success() => Ok(answer),
-            Ok(answer) => Err(self.refused(&call, &answer)),
-            Err(error) => Err(self.broken(error)),
-        }
     }
 
     fn broken(&self, error: Broken) -> Failure {
@@ -222,37 +129,19 @@ impl Remote {
     }
 
     async fn begin(&self, call: &Call<'_>, key: &str) -> Result<Response, Broken> {
-        let mut url = self.base.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(call.path);
-        }
-        if !call.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(call.query);
-        }
-        let mut request = self.client.request(call.method.clone(), url);
+        let mut request = self.client.request(call.method.clone(), call.url(&self.base));
         if call.method == Method::POST {
             request = request.header("idempotency-key", key);
         }
         if let Some(body) = &call.body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
         }
-        if let Some(seen) = &call.seen {
-            request = request.header(IF_MATCH, seen);
-        }
         Ok(request.send().await?)
-    }
-
-    fn parse<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Failure> {
-        let body = if answer.body.is_empty() { b"null".as_slice() } else { &answer.body };
-        serde_json::from_slice(body).map_err(|error| {
-            Failure::failed(format!("{} answered what was not expected: {}", self.base, clean(&error.to_string())))
-                .hint("is it an Action Center, and of this version?")
-        })
     }
 
     fn refused(&self, call: &Call<'_>, answer: &Answer) -> Failure {
         if let Some(problem) = answer.problem() {
-            return Failure::new(exit_of(&problem.code, call.path), clean(&problem.detail));
+            return call.refused(answer.status, &problem);
         }
         let base = &self.base;
         match answer.headers.get(LOCATION).and_then(|place| place.to_str().ok()) {
@@ -266,16 +155,6 @@ impl Remote {
     }
 }
 
-impl Call<'_> {
-    /// Refuses what an address leaves out: it would be another.
-    fn check(&self) -> Result<(), Failure> {
-        match self.path.iter().find(|part| matches!(**part, "" | "." | "..")) {
-            Some(part) => Err(Failure::misuse(format!("`{part}` is no name"))),
-            None => Ok(()),
-        }
-    }
-}
-
 impl Answer {
     async fn read(mut response: Response) -> Result<Self, Broken> {
         let body = http::body(&mut response, LARGEST).await?;
@@ -283,25 +162,7 @@ impl Answer {
     }
 
     fn problem(&self) -> Option<Problem> {
-        if self.status.is_success() { None } else { serde_json::from_slice(&self.body).ok() }
-    }
-}
-
-/// The exit code that the same mistake has on the machine of the site.
-fn exit_of(code: &str, path: &[&str]) -> Exit {
-    match code {
-        "bad-request" | "body" | "days" | "inputs" | "limit" | "name" | "no-evidence" | "not-json" | "password"
-        | "picks" | "playbook" | "playbook-path" => Exit::Misuse,
-        // No such playbook, schedule or store was named; what is not in the history is no misuse.
-        "not-found"
-            if matches!(
-                path,
-                ["checks" | "playbooks" | "previews" | "schedules" | "stores", ..] | ["remediations"]
-            ) =>
-        {
-            Exit::Misuse
-        }
-        _ => Exit::Failed,
+        Problem::of(self.status, &self.body)
     }
 }
 
@@ -338,6 +199,7 @@ fn said(error: reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::failure::Exit;
 
     #[test]
     fn tokens_travel_over_tls_or_not_at_all() {
