@@ -12,17 +12,17 @@ use crate::args::Global;
 use crate::failure::{Failure, clean};
 use crate::open;
 
-/// Longer than a server is silent in front of any answer, or within it.
+/// Silence before or within an answer after which the request fails. A server that works on an answer sends sooner.
 const SILENCE: Duration = Duration::from_secs(150);
-/// Nothing takes longer; the largest histories take hours to verify.
+/// Time-out of a request. The largest histories take hours to verify.
 const TIME_OUT: Duration = Duration::from_hours(24);
 const CONNECT_TIME_OUT: Duration = Duration::from_secs(10);
-/// Before a request whose connection broke is sent once more.
+/// Back-off before a request whose connection broke is sent again.
 const AGAIN: Duration = Duration::from_millis(300);
-/// How often it is asked whether the first of two such requests has been carried out by now, and how long each time.
+/// How often, and at which interval, a request is repeated while the server still works on the first one with the same key.
 const ASKS: u32 = 60;
 const ASK: Duration = Duration::from_secs(1);
-/// Largest answer.
+/// Bytes of an answer at most.
 const LARGEST: usize = 64 << 20;
 
 /// The API of a server, with the credential of a caller.
@@ -57,7 +57,7 @@ impl Remote {
             .user_agent(concat!("clawback/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]));
         if base.scheme() == "http" {
-            // What goes in the clear stays on this machine.
+            // Without TLS, the request must not leave this machine.
             client = client.no_proxy();
         }
         let client = client.build().map_err(|error| Failure::failed(format!("no HTTP client: {}", said(error))))?;
@@ -111,7 +111,7 @@ impl Remote {
         }
     }
 
-    /// The server may still be busy with the first request.
+    /// The answer to a repeated request. The server may still work on the first one.
     async fn second_answer(&self, call: &Call<'_>, key: &str) -> Result<Answer, Broken> {
         let mut answer = self.send(call, key).await?;
         for _ in 0..ASKS {
@@ -166,7 +166,7 @@ impl Answer {
     }
 }
 
-/// Where the server is: over TLS, or on this machine.
+/// The URL of the server: over TLS, or on this machine.
 fn address(given: &str) -> Result<Url, Failure> {
     let wrong = |said: &str| {
         Failure::misuse(format!("--server {}: {said}", clean(given)))
@@ -191,7 +191,7 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Without the URL, which the caller names.
+/// The error without its URL, which the caller adds.
 fn said(error: reqwest::Error) -> String {
     crate::failure::chain(&error.without_url()).replace("\n  caused by:", ":")
 }

@@ -1,4 +1,4 @@
-//! `clawback check`: every mistake at once.
+//! `clawback check`: reports every mistake in playbooks at once.
 
 use clawback_action_center::json::{CheckJson, CheckedJson, PlaybookJson};
 use clawback_runtime::Library;
@@ -33,7 +33,7 @@ pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failur
 }
 
 /// Where playbooks are read, and against whose scripts, stores and limits they are checked: those of this machine, or of a server.
-/// On this machine no token is needed and no history is opened: whoever can read the configuration can read the playbooks.
+/// On this machine no token is needed and no history is opened: the caller can read the files.
 pub(super) enum Desk {
     Here(Box<(Library, Config)>),
     There(Client),

@@ -1,4 +1,4 @@
-//! `clawback connectors`: what is built in, what a store can do, and whether it answers.
+//! `clawback connectors`: lists connectors, describes stores, and checks whether they answer.
 
 mod readiness;
 
@@ -52,7 +52,7 @@ pub(crate) async fn describe(global: &Global, name: &str) -> Result<Exit, Failur
         ("connector", format!("{} {}", known.connector, known.version)),
         ("sha256", known.sha256),
         ("actions", known.actions.join(", ")),
-        ("searches by itself", known.search_fields.join(", ")),
+        ("search fields", known.search_fields.join(", ")),
         ("largest batch", known.largest_batch.to_string()),
         ("calls at once", format!("{}, {} for each mailbox", known.calls, known.calls_per_mailbox)),
     ])?;
@@ -97,7 +97,7 @@ pub(crate) async fn check(
 }
 
 async fn check_here(global: &Global, name: Option<&str>, which: &Which) -> Result<Vec<Looked>, Failure> {
-    // It logs in with the site's credentials.
+    // The check logs in with the site's credentials.
     let session = Session::open(global, Stores::None).await?;
     session.api.may_work(&session.who)?;
     let config = Config::find(global.config.as_deref())?;
@@ -111,7 +111,7 @@ async fn check_here(global: &Global, name: Option<&str>, which: &Which) -> Resul
 
 async fn check_there(server: &Client, name: Option<&str>, which: &Which) -> Result<Vec<Looked>, Failure> {
     if *which != Which::Sample {
-        let said = "a server looks at the first mailbox of each store";
+        let said = "a server checks the first mailbox of each store";
         return Err(Failure::misuse(said).hint("`--all` and `--mailbox` are for the machine of the site"));
     }
     let names = match name {
@@ -129,7 +129,7 @@ async fn check_there(server: &Client, name: Option<&str>, which: &Which) -> Resu
     Ok(looked)
 }
 
-/// Logs in to mailboxes of one store and looks.
+/// Logs in to mailboxes of one store, and reports what it finds.
 pub(crate) async fn look(config: &Config, name: &str, which: &Which) -> Looked {
     let store = match load(config, name).await {
         Ok(store) => store,

@@ -1,5 +1,5 @@
-//! `clawback export`: all that is known of one remediation, with the hashes that prove it, or the same in the words of a schema
-//! that other products read; or the text of its plan.
+//! `clawback export`: all records of one remediation, with the hashes that prove them, or the same in a schema of other products; or
+//! the text of its plan.
 
 use std::io::{IsTerminal as _, Write};
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, args: ExportArgs) -> Result<Exit, Failu
         out.flush()?;
         return Ok(Exit::Done);
     };
-    // Under its own name it is whole, or what it was before.
+    // The file is replaced only when all of it is written.
     let mut file = clawback_files::replace(path)?;
     write(global, &args, &mut file).await?;
     file.commit()?;

@@ -114,7 +114,7 @@ impl Foreground<'_> {
                     });
                 }
                 Err(Error::Halted(halt)) => return Ok(End::Halted(halt, self.load().await?)),
-                // Another node was faster, or it was held a moment ago.
+                // Another node has the lease, or had it a moment ago.
                 Ok(_) | Err(Error::Busy { .. } | Error::History(StoreError::LeaseLost { .. })) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -1,4 +1,4 @@
-//! `clawback history` and `clawback pending`: the two tabs of the Action Center.
+//! `clawback history` and `clawback pending`: lists of remediations.
 
 use clawback_action_center::json::{Page, RemediationJson};
 use clawback_model::{ApprovalId, Clock as _, InvalidId, InvestigationId, Status};
@@ -95,7 +95,7 @@ pub(super) fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-/// One remediation as a line of the history.
+/// Prints one remediation as a line of the history.
 pub(crate) fn print(global: &Global, one: &RemediationJson) -> Result<(), Failure> {
     Shape::<History>::default().print(global.format, std::slice::from_ref(one), None)
 }

@@ -1,4 +1,4 @@
-//! `clawback plan`: search and freeze; with `--dry-run`, search and forget.
+//! `clawback plan`: searches and freezes the plan; with `--dry-run`, stores nothing.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -19,7 +19,7 @@ use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wi
 use crate::tables::script_words;
 use crate::{output, progress};
 
-/// The messages of a dry run. In CSV they have all that picks a message, so that the file serves as `--messages`.
+/// The messages of a dry run. In CSV they have every column that picks a message, so that the file serves as `--messages`.
 pub(crate) struct Sample;
 
 impl Table for Sample {
@@ -52,7 +52,7 @@ pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure
         return preview(global, &client, submission, args.sample).await;
     }
     if client.session().is_none() {
-        // A worker that makes the plan goes on with it, where nobody need approve.
+        // A worker runs the plan that it makes, where no vote is needed.
         return Err(Failure::misuse(
             "a server plans and then runs what needs no approval; it does not stop at the plan",
         )
@@ -61,7 +61,7 @@ pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure
     proceed::submit(global, &client, submission(&args.playbook, args.with)?, Goal::Planned).await
 }
 
-/// What the arguments ask for.
+/// The submission that the arguments describe.
 pub(crate) fn submission(playbook: &str, args: PlaybookArgs) -> Result<Submission, Failure> {
     let (mode, picked) = selection(args.messages.as_deref(), args.exclude.as_deref())?;
     Ok(Submission {
@@ -76,7 +76,7 @@ pub(crate) fn submission(playbook: &str, args: PlaybookArgs) -> Result<Submissio
     })
 }
 
-/// Mode and messages of `--messages` and `--exclude`.
+/// The mode and the messages of `--messages` and `--exclude`.
 pub(crate) fn selection(
     messages: Option<&Path>,
     exclude: Option<&Path>,
@@ -118,7 +118,7 @@ fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
     if messages.is_empty() { Err(Failure::misuse(format!("{name} names no message"))) } else { Ok(messages) }
 }
 
-/// The messages of the CSV of a dry run, or the number of the first line that names none; none where the file is no such CSV.
+/// The messages of the CSV of a dry run, or the number of the first line that names none; `None` where the file is no such CSV.
 fn picked_from_csv(text: &str) -> Option<Result<Vec<Picked>, u64>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let names = reader.headers().ok().filter(|names| names.len() > 1)?.clone();
@@ -142,14 +142,14 @@ fn picked_from_csv(text: &str) -> Option<Result<Vec<Picked>, u64>> {
     Some(if picked.is_empty() { Err(line) } else { Ok(picked) })
 }
 
-/// A cell without the quote that keeps a spreadsheet from taking it for a formula.
+/// A cell without the quote that protects a spreadsheet from formulas.
 fn unguarded(cell: &str) -> &str {
     let rest = cell.strip_prefix('\'');
     rest.filter(|rest| rest.starts_with(['=', '+', '-', '@', '|', '%'])).unwrap_or(cell)
 }
 
 /// A line of such a file: mailbox, Message-ID, fingerprint and locator between tabs. The last ones may be left out, and any may
-/// be empty beside another.
+/// be empty if another is given.
 fn picked(line: &str) -> Option<Picked> {
     let mut parts = line.split('\t').map(str::trim);
     let mut given = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! `clawback playbooks`: what can be run.
+//! `clawback playbooks`: lists and shows playbooks.
 
 use clawback_action_center::json::{InputJson, PlaybookJson};
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 use crate::table::{Column, Shape, Table, text, whole};
 
-/// A playbook of the list; one with mistakes has a name and nothing else.
+/// A playbook of the list; one with mistakes has only a name.
 #[derive(Serialize)]
 struct LineJson {
     name: String,

@@ -1,4 +1,4 @@
-//! `clawback principals`: who may act, and their tokens.
+//! `clawback principals`: people and services, their roles, passwords and tokens.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
         PrincipalsCommand::Revoke { name, label } => {
             let body = RevocationJson { label: label.clone() };
             client.post::<()>(&["principals", &name, "revoke"], &[], &body).await?;
-            output::line(&format!("token `{label}` of {name} is void"))?;
+            output::line(&format!("revoked the token `{label}` of {name}"))?;
         }
         PrincipalsCommand::Password { name, from } => {
             let body = PasswordJson { password: read_password(from.as_deref())? };
@@ -90,7 +90,7 @@ impl Table for Principals {
     ];
 }
 
-/// Makes a token and gives it to whoever asked: in a file, or printed.
+/// Makes a token, and writes it to a file or prints it.
 pub(crate) async fn hand_over(
     file: Option<&Path>,
     making: impl Future<Output = Result<MadeTokenJson, Failure>>,
@@ -102,7 +102,7 @@ pub(crate) async fn hand_over(
         note_pending(&made);
         return Ok(());
     };
-    // The file first: a token that cannot be written down is lost.
+    // The file is created first: a token that cannot be written is lost.
     let mut file = clawback_files::create(path)?;
     match making.await {
         Ok(made) => {
@@ -127,7 +127,7 @@ fn note_pending(made: &MadeTokenJson) {
     }
 }
 
-/// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.
+/// Reads the first line of a file, or of standard input. A password is no argument: other users can read the list of processes.
 fn read_password(from: Option<&Path>) -> Result<String, Failure> {
     let text = if let Some(path) = from {
         clawback_files::read_secret(path).map_err(|error| Failure::misuse(error.to_string()))?

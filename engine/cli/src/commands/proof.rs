@@ -1,4 +1,4 @@
-//! `clawback proof`: one file that proves the events of a remediation to somebody without this program.
+//! `clawback proof`: a file that proves the events of a remediation without this program.
 
 use clawback_runtime::{Proof, sign_tree};
 

@@ -1,4 +1,4 @@
-//! `clawback alerts` and `clawback investigations`: the records that stand beside each remediation.
+//! `clawback alerts` and `clawback investigations`: the records of each remediation.
 
 use clawback_action_center::json::{AlertJson, InvestigationJson};
 use clawback_model::{AlertId, InvalidId, InvestigationId};
@@ -92,7 +92,7 @@ async fn investigation(global: &Global, id: &str) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// One record for a program: the record itself in JSON, a line of the list in CSV.
+/// Prints one record for a program: the record itself in JSON, a line of the list in CSV.
 fn one<T: Table>(global: &Global, found: &T::Row) -> Result<Exit, Failure> {
     match global.format {
         Format::Json => output::json(found)?,

@@ -1,4 +1,4 @@
-//! `clawback schedules`: playbooks that run by themselves.
+//! `clawback schedules`: lists and controls the schedules of playbooks.
 
 use clawback_action_center::json::{RemediationJson, ScheduleJson, SlotJson};
 use clawback_model::{Clock as _, Timestamp, visible};
@@ -98,7 +98,7 @@ fn next(global: &Global, schedules: &[ScheduleJson], name: Option<&str>, count: 
     for schedule in schedules.iter().filter(|schedule| name.is_none_or(|name| name == schedule.name)) {
         if schedule.state != "active" {
             let (name, state) = (visible(&schedule.name), visible(&schedule.state));
-            output::note(&format!("{name} is {state}: it fires not at all"));
+            output::note(&format!("{name} is {state} and does not fire"));
             continue;
         }
         items.extend(upcoming(schedule, now, count)?);

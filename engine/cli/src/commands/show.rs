@@ -45,7 +45,7 @@ impl Table for Batches {
 
 pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
     if !args.messages && !args.shape.is_usual() {
-        return Err(Failure::misuse("--columns and --wide are for the messages").hint("give --messages beside them"));
+        return Err(Failure::misuse("--columns and --wide are for the messages").hint("give --messages too"));
     }
     let client = Client::open(global, Stores::None).await?;
     let id = any_id(&args.id)?;
@@ -105,7 +105,7 @@ fn everything(detail: &DetailJson, batches: &[BatchJson]) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// What the digest of the plan covers beside the messages, and what of it is not as it was.
+/// Prints the parts of the plan that its digest covers in addition to the messages, and which of them have changed.
 fn plan(terms: &TermsJson) -> Result<(), Failure> {
     output::line("")?;
     output::line("What the plan's digest covers:")?;

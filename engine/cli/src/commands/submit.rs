@@ -1,4 +1,4 @@
-//! `clawback submit`: what the reference product's side pane asks for, and the same answer: an Approval ID.
+//! `clawback submit`: a manual remediation, with the fields of the reference product's side pane.
 
 use std::collections::BTreeSet;
 
@@ -47,7 +47,7 @@ fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
         inputs.push("received_before", before.to_string());
     }
     if mode == SelectionMode::Handpicked && args.mailbox.is_empty() {
-        // Picked messages are found by their own list; the mailboxes narrow the search and stand in the record.
+        // Picked messages are found by their own list; the mailboxes narrow the search, and are recorded as inputs.
         let unique: BTreeSet<&str> = picked.iter().map(|picked| picked.mailbox.as_str()).collect();
         for mailbox in unique {
             inputs.push("mailbox", mailbox);

@@ -1,4 +1,4 @@
-//! `clawback sweeps`: remediations that keep looking for late copies.
+//! `clawback sweeps`: repeated searches for late copies.
 
 use clawback_action_center::json::{DetailJson, SweepJson};
 use clawback_model::SweepApproval;
@@ -44,7 +44,7 @@ impl Table for Sweeps {
     ];
 }
 
-/// Where a sweep stands.
+/// The state of a sweep, in words.
 pub(crate) fn in_words(sweep: &SweepJson) -> String {
     let stands = match (&sweep.ended, &sweep.next_at) {
         (Some(why), _) => format!("ended: {why}"),
@@ -55,7 +55,7 @@ pub(crate) fn in_words(sweep: &SweepJson) -> String {
     format!("of {}, {}; {} looks{looked}; {stands}", sweep.first, under(sweep), sweep.looks)
 }
 
-/// What it found so far.
+/// The late copies that a sweep has found.
 pub(crate) fn late_copies(sweep: &SweepJson) -> String {
     match sweep.follow_ups.as_slice() {
         [] => "none".to_owned(),

@@ -1,4 +1,4 @@
-//! `clawback take-over`: what somebody else set becomes one's own.
+//! `clawback take-over`: replaces the password that an administrator set, and makes a token of one's own.
 
 use std::io::BufRead as _;
 
@@ -22,7 +22,7 @@ pub(crate) async fn run(global: &Global, args: TakeOverArgs) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-/// Two lines of a file, or of standard input. Never arguments: others could read those in the list of processes.
+/// Reads two lines of a file, or of standard input. Passwords are no arguments: other users can read the list of processes.
 fn passwords(args: &TakeOverArgs) -> Result<(String, String), Failure> {
     let text = if let Some(path) = &args.from {
         clawback_files::read_secret(path).map_err(|error| Failure::misuse(error.to_string()))?

@@ -27,7 +27,7 @@ pub(crate) async fn run(global: &Global, args: VerifyArgs) -> Result<Exit, Failu
     print(global, found)
 }
 
-/// Asks for no token: whoever can read the database may check it, and an auditor may have no principal here.
+/// Needs no token: the caller can read the database, and an auditor may have no principal.
 async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<VerifiedJson, Failure> {
     let config = Config::find(global.config.as_deref())?;
     let signer = match &args.key {

@@ -24,9 +24,7 @@ pub(crate) fn tell_interrupted(global: &Global, detail: &DetailJson, others: boo
     let (id, done) = (visible(id), counts.acted() + counts.not_remediable);
     let done = format!("{done} of {} messages are done", counts.submitted);
     if others {
-        output::note(&format!(
-            "watched no longer: {done}; a worker goes on with it, and `clawback show {id}` follows it"
-        ));
+        output::note(&format!("the watch ended: {done}; a worker continues it, and `clawback show {id}` follows it"));
     } else {
         output::note(&format!("interrupted: {done}"));
     }
@@ -34,7 +32,7 @@ pub(crate) fn tell_interrupted(global: &Global, detail: &DetailJson, others: boo
     Ok(Exit::Interrupted)
 }
 
-/// 3 where messages failed or not everything was looked at, 1 where nothing could be done, 0 else.
+/// 3 where messages failed or mailboxes were not searched, 1 where nothing could be done, 0 otherwise.
 pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
     match status {
         Status::Failed if facts.is_none() => Exit::Failed,
@@ -43,7 +41,7 @@ pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
     }
 }
 
-/// What a person wants to know first, and the next step.
+/// Prints the fields of a remediation that a person needs first, and the next step.
 pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
     let remediation = &detail.remediation;
     let mut pairs = vec![
@@ -91,20 +89,20 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line for each kind of what was not looked at, and for what scripts left out.
+/// A line for each kind of gap of the search, and one for the messages that scripts left out.
 pub(crate) fn not_looked_at(facts: &PlanFacts) -> Vec<(&'static str, String)> {
     let gaps = facts.not_looked_at().into_iter().map(|line| ("NOT LOOKED AT", line));
     gaps.chain(facts.left_out.iter().map(|left| ("left out", left.in_words()))).collect()
 }
 
-/// Only what is not zero, in the order in which it sums.
+/// The counts that are not zero, in the order in which they sum.
 pub(crate) fn counts(counts: &Counts) -> String {
     let parts = counts.parts().into_iter().filter(|(_, number)| *number > 0);
     let parts: Vec<String> = parts.map(|(name, number)| format!("{number} {name}")).collect();
     format!("{} submitted = {}", counts.submitted, if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") })
 }
 
-/// Whoever decided, and on what: where no vote was asked for, nobody but whoever asked.
+/// The voters who decided, and on which remediation; where no vote was needed, the requester.
 fn decided_by(detail: &DetailJson) -> String {
     let remediation = &detail.remediation;
     let Some(by) = &remediation.decided_by else { return String::new() };
@@ -125,7 +123,7 @@ fn next_step(detail: &DetailJson) -> Option<String> {
             let approval = approval.as_ref()?;
             let yes = approval.votes.len();
             let missing = usize::try_from(approval.rule.votes).unwrap_or(usize::MAX).saturating_sub(yes);
-            let other = if approval.rule.two_step { " of somebody else" } else { "" };
+            let other = if approval.rule.two_step { " of another person" } else { "" };
             Some(format!(
                 "{missing} approval{}{other} until {}: clawback approve {} --digest {}",
                 if missing == 1 { "" } else { "s" },
@@ -145,7 +143,7 @@ fn next_step(detail: &DetailJson) -> Option<String> {
     }
 }
 
-/// Of what no person has to decide.
+/// The next step of a remediation that waits for no person.
 fn goes_on(id: &str) -> String {
     format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")
 }
