@@ -4,7 +4,7 @@
     verify_proof.py VKEY PROOF.json            every event of the file is in the log that the checkpoint signs
     verify_proof.py VKEY OLD.txt BODY.txt      the log of BODY.txt continues the one of the checkpoint OLD.txt
 
-VKEY is what `clawback key show` prints, got from the site by another way than the files.
+VKEY is what `clawback key show` prints, obtained from the site separately from the files.
 """
 
 import base64
@@ -13,7 +13,7 @@ import json
 import struct
 import sys
 
-# Ed25519, RFC 8032, section 6, shortened to what a verifier needs.
+# Ed25519, RFC 8032, section 6, reduced to what a verifier needs.
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
@@ -21,7 +21,7 @@ ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
 
 
 class Refused(Exception):
-    """Why a file is not what it says."""
+    """Why a file proves nothing."""
 
 
 def need(holds, said):

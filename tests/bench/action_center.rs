@@ -1,14 +1,10 @@
-//! `cargo xtask bench action-center`: pages of the Action Center under the load of a thousand readers, over a long history and while
-//! a large remediation runs in the same process.
+//! `cargo xtask bench action-center`: pages of the Action Center under the load of a thousand readers, over a long
+//! history and while a large remediation runs in the same process.
 //!
-//! Each reader has a session and a connection of its own, loads one page after the other, and thinks for a second in between.
-//! The readers are a thread of the same process, so what they cost is in the figures too.
+//! Each reader has a session and a connection of its own, loads one page after the other, and waits for a second in
+//! between. The readers are a thread of the same process, so the figures include their cost.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,16 +26,16 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 
-/// Milliseconds: the slowest page in a hundred under load, and of one reader alone.
+/// Milliseconds: the 99th percentile of pages under load, and of a single reader.
 const GOALS: (f64, f64) = (250.0, 100.0);
-/// Between two pages of a reader.
+/// Wait between two pages of a reader.
 const THINKS: Duration = Duration::from_secs(1);
-/// Left out: until every reader is there.
+/// Left out of the figures: the time until all readers have started.
 const WARM: Duration = Duration::from_secs(5);
-/// Looks at each page of the reader who is alone.
+/// Loads of each page by the single reader.
 const LOOKS: usize = 40;
 const MAILBOXES: u32 = 2_000;
-/// Each has a call of its own in the remediation that runs, 32 of them at once.
+/// Each mailbox has a call of its own in the remediation that runs, 32 of them at once.
 const PLAYBOOK: &str = "playbook: bench
 description: Everything by one sender.
 severity: high
@@ -72,7 +68,7 @@ fn main() {
     }
 }
 
-/// How much.
+/// The size of the load.
 #[derive(Clone, Copy)]
 struct Load {
     remediations: u32,
@@ -81,7 +77,7 @@ struct Load {
     lasts: Duration,
 }
 
-/// How long each kind of page took, in milliseconds, and how many answers were not what they should be.
+/// How long each kind of page took, in milliseconds, and the number of wrong answers.
 #[derive(Default)]
 struct Seen {
     took: BTreeMap<&'static str, Vec<f64>>,
@@ -140,7 +136,7 @@ impl Load {
     }
 }
 
-/// Somebody with a session; gives the cookie.
+/// Begins a session for a principal. Returns the cookie.
 async fn sign_in(api: &Api, who: &Principal) -> String {
     let (history, now) = (&api.site().history, SystemClock.now());
     history.add_principal(who, "bench", now).await.unwrap();
@@ -167,7 +163,7 @@ async fn plan(api: &Api) -> RemediationId {
     planned.id
 }
 
-/// What a reader loads, in this order, again and again: kind and address.
+/// The pages that a reader loads repeatedly, in this order: kind and address.
 fn pages(id: &RemediationId) -> Vec<(&'static str, String)> {
     vec![
         ("history", "/history".to_owned()),
@@ -183,13 +179,13 @@ fn pages(id: &RemediationId) -> Vec<(&'static str, String)> {
 /// When a reader stops.
 #[derive(Clone, Copy)]
 enum Pace {
-    /// After so many looks at each page, without thinking.
+    /// After this many loads of each page, without waits.
     Looks(usize),
     /// After this time; the first [`WARM`] of it is left out.
     Until(Duration),
 }
 
-/// Runs the readers in a thread, so that they wait for no worker of the server.
+/// Runs the readers in a thread, so that they do not compete for the server's workers.
 async fn on_a_thread<Future, Make>(make: Make) -> Seen
 where
     Future: std::future::Future<Output = Seen>,
@@ -234,7 +230,7 @@ async fn reader(
     let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
     let mut seen = Seen::default();
     let mut looks = 0;
-    // Everybody begins with another page, at another time.
+    // Each reader begins with another page, at another time.
     let offset = usize::try_from(first.as_millis()).unwrap() % pages.len();
     if matches!(pace, Pace::Until(_)) {
         tokio::time::sleep(first).await;
@@ -300,7 +296,7 @@ fn row(kind: &str, took: &mut [f64]) {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place among sorted figures"
+    reason = "an index into sorted figures"
 )]
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share) as usize]

@@ -1,11 +1,5 @@
-//! What one record costs on its way out of a component: a page of a thousand messages that the guest makes up, less a page of
-//! one, so that what a call costs by itself is left out. Run by `cargo xtask bench filter`.
-
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+//! The cost of one record that leaves a component: a page of a thousand messages that the guest generates, less a page
+//! of one, so that the cost of the call itself is left out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +8,13 @@ use std::time::Instant;
 use clawback_connectors::{Host, HostOptions, MailStore, StoreConfig};
 use clawback_model::{Digest, Query};
 
+use crate::median;
+
 const RECORDS: u32 = 1_000;
 const ROUNDS: usize = 201;
 
-fn main() {
+/// Prints what one record and one call cost.
+pub(crate) fn run() {
     tokio::runtime::Runtime::new().unwrap().block_on(measure());
 }
 
@@ -41,7 +38,7 @@ async fn measure() {
     println!("{:<40} {call:>8}", "wasm boundary, a call with one record");
 }
 
-/// Nanoseconds for one page: a fresh instance, the call, the guest's own work, and every check of the host.
+/// Nanoseconds for one page: a new instance, the call, the guest's own work, and every check of the host.
 async fn page(store: &dyn MailStore, most: u32) -> u128 {
     let mailbox: Arc<str> = "benign@corp.example".into();
     let began = Instant::now();
@@ -49,9 +46,4 @@ async fn page(store: &dyn MailStore, most: u32) -> u128 {
     let took = began.elapsed().as_nanos();
     assert_eq!(page.items.len(), most as usize);
     took
-}
-
-fn median(mut times: Vec<u128>) -> u128 {
-    times.sort_unstable();
-    times[times.len() / 2]
 }

@@ -1,13 +1,9 @@
-//! `cargo xtask bench engine`: the engine alone, against a store that costs nothing: plan, approve, run, history.
+//! `cargo xtask bench engine`: the engine alone, against a store without cost: plan, approve, run, history.
 //!
-//! Each measurement is a process of its own, so that its peak memory is its own. The floor beside it writes the same targets
-//! and outcomes through the history's bulk verbs with no engine around them.
+//! Each measurement is a process of its own, so that its peak memory is its own. The baseline writes the same targets
+//! and outcomes through the history's bulk functions, without the engine.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
 
 mod peers;
 
@@ -55,7 +51,7 @@ fn main() {
     runtime.block_on(report(rounds, large));
 }
 
-/// What `cargo xtask bench peers` names.
+/// The peers that `cargo xtask bench peers` names.
 fn peers(arguments: &[String]) -> Option<peers::Peers> {
     let (program, python) = (value(arguments, "--peers")?, value(arguments, "--python")?);
     let (script, items, few) =
@@ -147,7 +143,7 @@ async fn engine(history: Store, targets: u32) {
     assert_eq!((done.status, done.counts.succeeded), (Status::Completed, u64::from(targets)));
 }
 
-/// The same rows, by the same bulk verbs, and nothing else.
+/// The baseline: the same rows, by the same bulk functions, and nothing else.
 async fn floor(history: Store, targets: u32) {
     use clawback_connectors::MailStore as _;
     let each = targets / MAILBOXES;

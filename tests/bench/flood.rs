@@ -1,12 +1,9 @@
-//! `cargo xtask bench flood`: what somebody who is signed in sees of a server that strangers flood, over the loopback and for a
-//! bounded time: connections that are held and opened again when they are closed, sign-ins that are broken off, bad tokens.
-//! The server is a process of its own, as `clawback serve` is started, with its worker; the strangers are this one.
+//! `cargo xtask bench flood`: response times of a signed-in caller on a server that strangers flood, over the loopback
+//! and for a limited time: connections that are held and opened again when they are closed, sign-ins that are broken
+//! off, invalid tokens. The server is a process of its own, started as `clawback serve`, with its worker; the strangers
+//! are this process.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a failed measurement panics; its result is its output")]
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,17 +18,17 @@ use clawback_tests::served::Served;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
-/// The slowest of a hundred signed-in requests, in milliseconds.
+/// The 99th percentile of signed-in requests, in milliseconds.
 const SLOWEST: f64 = 100.0;
 /// Memory of the server, in MB.
 const LARGEST: u64 = 200;
-/// Between two requests of somebody who is signed in.
+/// Wait between two requests of the signed-in caller.
 const THINKS: Duration = Duration::from_millis(50);
-/// Until all strangers are there.
+/// The time until all strangers have started.
 const WARM: Duration = Duration::from_secs(5);
-/// Addresses that strangers come from; the one who is signed in comes from one of them.
+/// Addresses of the strangers; the signed-in caller uses one of them too.
 const ADDRESSES: u8 = 4;
-/// Longer is no answer.
+/// A request that takes longer counts as unanswered.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
@@ -73,7 +70,7 @@ fn site(folder: &Path) -> Clawback {
     clawback
 }
 
-/// How much.
+/// The size of the flood.
 #[derive(Clone, Copy)]
 struct Flood {
     idle: u32,
@@ -83,7 +80,7 @@ struct Flood {
 }
 
 impl Flood {
-    /// Measures; whether everything was within its limit.
+    /// Measures. Returns whether everything was within its limit.
     async fn report(self, name: &str, clawback: &Clawback, process: &mut Served, cookie: &str) -> bool {
         let server = process.socket();
         let counts = Arc::new(Counts::default());
@@ -107,7 +104,7 @@ impl Flood {
         let mut looks = 0_u32;
         while began.elapsed() < self.lasts {
             looks += 1;
-            // Each second one on a connection of its own, as of a browser that was closed.
+            // About once a second on a connection of its own, like a browser that was closed.
             if looks.is_multiple_of(20) {
                 kept = None;
             }
@@ -124,7 +121,7 @@ impl Flood {
         let seconds = began.elapsed().as_secs_f64();
         let after = counts.sums();
         let rate = |at: usize| f64::from(u32::try_from(after[at] - before[at]).unwrap()) / seconds;
-        // The worker works, and the kill switch is within reach: by the command line, over the same server.
+        // The worker works, and the kill switch can be reached: with the command line, over the same server.
         let through = clawback.through(process.url());
         let submitted = Instant::now();
         let (worked, halted) = tokio::task::spawn_blocking(move || {
@@ -188,7 +185,7 @@ async fn connect(server: SocketAddr, number: u32) -> std::io::Result<TcpStream> 
 
 /// Holds a connection, and opens another when it is closed.
 async fn hold(server: SocketAddr, number: u32, counts: Arc<Counts>) {
-    // Not all in the same moment.
+    // Spread over time.
     tokio::time::sleep(Duration::from_micros(u64::from(number) * 200)).await;
     loop {
         if let Ok(mut stream) = connect(server, number).await {
@@ -202,7 +199,7 @@ async fn hold(server: SocketAddr, number: u32, counts: Arc<Counts>) {
     }
 }
 
-/// Sends a wrong password, and is gone before it is answered.
+/// Sends a wrong password, and disconnects before the answer.
 async fn break_off(server: SocketAddr, number: u32, every: Duration, counts: Arc<Counts>) {
     let mut ticks = tokio::time::interval(every);
     loop {
@@ -222,7 +219,7 @@ async fn break_off(server: SocketAddr, number: u32, every: Duration, counts: Arc
     }
 }
 
-/// Sends tokens that nobody has.
+/// Sends invalid tokens.
 async fn guess(server: SocketAddr, number: u32, every: Duration, counts: Arc<Counts>) {
     let mut ticks = tokio::time::interval(every);
     let mut kept = None;
@@ -243,7 +240,7 @@ async fn guess(server: SocketAddr, number: u32, every: Duration, counts: Arc<Cou
     }
 }
 
-/// Sends a request and reads the answer to its end; gives its status, and the connection for the next.
+/// Sends a request and reads the answer to its end. Returns its status, and the connection for the next.
 async fn ask(server: SocketAddr, kept: Option<TcpStream>, request: &str) -> std::io::Result<(u16, TcpStream)> {
     let mut stream = match kept {
         Some(stream) => stream,
@@ -282,7 +279,7 @@ async fn sign_in(server: SocketAddr) -> String {
     format!("clawback={}", cookie.unwrap_or_else(|| panic!("{answer}")))
 }
 
-/// MB of the server.
+/// Memory of the server in MB.
 fn memory(served: &mut Served) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{}/status", served.process().id())).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
@@ -293,7 +290,7 @@ fn memory(served: &mut Served) -> u64 {
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place among sorted figures"
+    reason = "an index into sorted figures"
 )]
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share) as usize]

@@ -1,12 +1,8 @@
-//! What the Merkle tree over the events costs: growing it, and a proof of one event in ten million.
+//! The cost of the Merkle tree over the events: appending to it, and a proof of one event in ten million.
 //!
 //! `cargo test --workspace --bench log -- 10000000`, or `cargo bench` for an optimised one.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a bench prints what it measured, and ends where it cannot go on"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench prints its figures and panics on an error")]
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +12,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 /// Events of the one remediation that is proven, spread over the whole history.
 const PROVEN: u64 = 16;
-/// Events grown by the program itself.
+/// Events that the program itself appends.
 const GROWN: u64 = 100_000;
 
 #[tokio::main]
@@ -41,7 +37,7 @@ async fn insert(to: &mut SqliteConnection, link: &Link, hash: Digest) {
     values.execute(to).await.unwrap();
 }
 
-/// The time that the program takes to bring the tree up to date.
+/// The time in which the program brings the tree up to date.
 async fn grow(path: &str) {
     let store = Store::open(path).await.unwrap();
     let mut connection = SqliteConnection::connect(path).await.unwrap();
@@ -67,7 +63,7 @@ async fn grow(path: &str) {
     println!("growing: {GROWN} events in {steps} steps, {each:.1} us an event, the longest step {longest:.1?}");
 }
 
-/// The time that a proof takes in a tree of this size. The events that nobody asks for are in the tiles alone.
+/// The time of a proof in a tree of this size. Events that are not proven are in the tiles alone.
 async fn prove(path: &str, events: u64) {
     let store = Store::open(path).await.unwrap();
     let mut connection = SqliteConnection::connect(path).await.unwrap();

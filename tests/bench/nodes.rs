@@ -1,11 +1,12 @@
-//! `cargo xtask bench nodes`: many nodes on one PostgreSQL and one store that answers slowly, limits each mailbox, and throttles
-//! above its rate. How much of what the store allows is used, by how many nodes, at what cost to the database.
+//! `cargo xtask bench nodes`: many nodes on one PostgreSQL and one store that answers slowly, limits each mailbox, and
+//! throttles above its rate. Measures how much of what the store allows is used, by how many nodes, at what cost to the
+//! database.
 
 #![expect(
     clippy::unwrap_used,
     clippy::cast_precision_loss,
     clippy::print_stdout,
-    reason = "a measurement that cannot go on panics; its result is what it prints"
+    reason = "a failed measurement panics; its result is its output"
 )]
 
 use std::path::Path;
@@ -123,7 +124,7 @@ async fn measure(database: &str, workers: u32, targets: u32, rules: Rules) {
     let commits = (self::commits(&mut connection).await - commits) as f64 / seconds;
     let cpu = (database_cpu() - cpu) / seconds * 100.0;
     drop(nodes);
-    // The database counts late.
+    // The database updates its counters late.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let claims = (self::claims(&mut connection).await - claims) as f64 / seconds;
     // A call has no more targets than its mailbox.
@@ -158,7 +159,7 @@ async fn claims(connection: &mut PgConnection) -> i64 {
         .unwrap()
 }
 
-/// Seconds of processor time of all processes of PostgreSQL that run, by proc(5).
+/// Seconds of processor time of all running processes of PostgreSQL, by proc(5).
 fn database_cpu() -> f64 {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let ticks = |folder: &Path| -> Option<u64> {

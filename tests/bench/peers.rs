@@ -1,13 +1,13 @@
-//! `cargo xtask bench peers`: the engine beside other people's durable queues, each on an empty PostgreSQL of the same server,
-//! with items that cost nothing.
+//! `cargo xtask bench peers`: the engine compared with other durable queues, each on an empty PostgreSQL of the same
+//! server, with items without cost.
 //!
-//! All of them leave a row for each item that says what became of it, but `graphile_worker`, which deletes what is done. The
-//! peers commit item by item or in small groups; the engine commits outcomes by the flush, and plans, approves and keeps a
-//! chained history beside.
+//! All of them keep a row for each item with its result, except `graphile_worker`, which deletes what is done. The
+//! peers commit item by item or in small groups; the engine commits outcomes in groups, and also plans, approves and
+//! keeps a chained history.
 
 use std::process::Command;
 
-/// Other programs, and how much each is given.
+/// Other programs, and the number of items for each.
 pub(crate) struct Peers {
     /// The program of `peers/`.
     pub(crate) program: String,
@@ -21,7 +21,7 @@ pub(crate) struct Peers {
     pub(crate) few: u32,
 }
 
-/// The goals: so many times faster than this peer.
+/// The goals: how many times faster than this peer.
 const GOALS: [(&str, f64); 2] = [("apalis-postgres 1.0.0", 5.0), ("DBOS 3.4.0, steps", 50.0)];
 
 impl Peers {
@@ -60,7 +60,7 @@ impl Peers {
         }
     }
 
-    /// Seconds that one way took for so many items.
+    /// Seconds that one peer took for this many items.
     async fn measure(&self, way: &str, items: u32) -> f64 {
         let count = items.to_string();
         let (peer, rest) = way.split_once(' ').unwrap_or((way, ""));
@@ -79,7 +79,7 @@ impl Peers {
     }
 }
 
-/// What a program prints.
+/// The seconds that a program prints.
 fn seconds(command: &mut Command) -> f64 {
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,4 +1,4 @@
-//! What was approved is what runs, whatever somebody writes into the database or the configuration in between.
+//! What was approved is what runs, whatever is written into the database or the configuration in between.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -108,7 +108,7 @@ fn is_altered(error: &Error) -> bool {
     matches!(error, Error::Refused(StoreError::Altered { .. } | StoreError::NotItsEvents { .. }))
 }
 
-/// The mail of another sender, put into the rows of a plan that people approve.
+/// Puts the mail of another sender into the rows of a plan that waits for approval.
 const SWAP: &str = "UPDATE targets SET locator = (SELECT o.locator FROM targets o WHERE o.remediation = 2 AND o.seq = targets.seq), \
     message_id = (SELECT o.message_id FROM targets o WHERE o.remediation = 2 AND o.seq = targets.seq), \
     fingerprint = (SELECT o.fingerprint FROM targets o WHERE o.remediation = 2 AND o.seq = targets.seq) WHERE remediation = 1";
@@ -125,7 +125,7 @@ async fn targets_that_were_changed_before_the_vote_are_not_voted_on() {
         let said = refused.to_string();
         assert!(said.contains("messages 0 to 63 of its plan are not those that were planned"), "{said}");
         assert!(said.contains("clawback verify"), "{said}");
-        // A no needs no proof: whoever finds out can always end it.
+        // A rejection needs no proof, so that the plan can always be ended.
         world.api.decide(&world.ben, &phish.id, Decision::Reject, None, None).await.unwrap();
     }
 }
@@ -142,7 +142,7 @@ async fn targets_that_were_changed_after_the_vote_are_not_acted_on() {
         assert_eq!(paused.status, Status::Paused);
         assert!(matches!(paused.stop, Some(StopReason::NotAsApproved { .. })), "{:?}", paused.stop);
         assert_eq!(world.moved(), BTreeSet::new());
-        // Resuming changes nothing of it.
+        // Resuming does not change that.
         world.api.resume(&world.ann, &phish.id).await.unwrap();
         assert_eq!(world.worker().run(&phish.id).await.unwrap().status, Status::Paused);
         assert_eq!(world.moved(), BTreeSet::new());
@@ -166,7 +166,7 @@ async fn targets_that_were_changed_between_two_batches_are_not_acted_on() {
 }
 
 #[tokio::test]
-async fn a_state_that_names_another_remediation_keeps_no_lease() {
+async fn a_state_of_another_remediation_gets_no_lease() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let phish = world.pending("eve@evil.example").await;
@@ -206,7 +206,7 @@ async fn a_vote_counts_if_its_voter_may_decide_when_it_starts() {
 }
 
 #[tokio::test]
-async fn a_pause_before_the_start_is_no_way_around_the_votes() {
+async fn a_pause_before_the_start_does_not_evade_the_votes() {
     let database = Database::sqlite().await;
     let world = World::new(&database).await;
     let pending = world.pending("eve@evil.example").await;
@@ -219,7 +219,8 @@ async fn a_pause_before_the_start_is_no_way_around_the_votes() {
     assert_eq!(world.moved(), BTreeSet::new());
 }
 
-/// Whether `verify` may pass over a change: what it leaves out has no effect, and outcomes are compared once their batch is closed.
+/// Whether `verify` may ignore a change: what it leaves out has no effect, and outcomes are compared once their batch
+/// is closed.
 fn is_without_effect(change: &dice::Change) -> bool {
     columns::is_listed(change.table, change.column)
         || change.table == "outcomes" && UNTIL_CLOSED.contains(&change.column)
@@ -238,8 +239,8 @@ enum Moment {
     BetweenBatches,
 }
 
-/// Changes one column of one row, of whatever the database holds of a remediation, at any moment; nothing is ever moved that
-/// was not approved. Once the row is as it was, the remediation is carried out.
+/// Changes one column of one row of a remediation's data, at a random moment; nothing is ever moved that was not
+/// approved. Once the row is restored, the remediation is carried out.
 async fn changed_rows_move_nothing(database: &Database, seeds: std::ops::Range<u64>) {
     let world = World::new(database).await;
     let decoy = world.pending("hr@corp.example").await;
@@ -266,7 +267,7 @@ async fn changed_rows_move_nothing(database: &Database, seeds: std::ops::Range<u
             Moment::BeforeTheStart | Moment::BetweenBatches => true,
         };
         if may_run {
-            // Done, paused or refused: what counts is what was moved.
+            // Completed, paused or refused: only what was moved counts.
             let _ = world.worker().run(&pending.id).await;
         } else {
             assert_eq!(world.moved(), before, "{what}");
@@ -287,7 +288,7 @@ async fn changed_rows_move_nothing(database: &Database, seeds: std::ops::Range<u
         }
         let mut done = world.worker().run(&pending.id).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         if done.status == Status::Paused {
-            // A batch that began meanwhile has its work from what was changed: it can only be called off.
+            // A batch that began meanwhile has its lanes from the changed rows: it can only be cancelled.
             assert!(matches!(done.stop, Some(StopReason::NotAsApproved { .. })), "{what}: {:?}", done.stop);
             world.api.cancel(&world.ann, &pending.id).await.unwrap();
             done = world.worker().run(&pending.id).await.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -295,7 +296,7 @@ async fn changed_rows_move_nothing(database: &Database, seeds: std::ops::Range<u
         if done.status == Status::Completed {
             assert!(world.moved().contains(&(sender, (MAILBOXES * EACH) as usize)), "{what}");
         } else {
-            // What was changed ended it: a deadline in the past, a cancel. Ended is ended.
+            // The change ended it: a deadline in the past, a cancel. A final status stays.
             assert!(done.status.is_final(), "{what}: {:?} {:?}", done.status, done.stop);
         }
     }

@@ -1,4 +1,4 @@
-//! Whatever is wrong gets a clear error with a next step, and nothing is lost.
+//! Every mistake gets a clear error with a next step, and nothing is lost.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,7 +8,8 @@ use clawback_tests::mail::{CAMPAIGN_SENDER, CAMPAIGN_SUBJECT};
 use clawback_tests::maildirs;
 
 const MAILDIR: &str = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
-/// The folder of soft deletes is there already, so that keywords, which are letters to a Maildir, mean the same in it.
+/// Creates the folder of soft deletes beforehand, so that keywords, which are letters to a Maildir, mean the same in
+/// it.
 fn options() -> maildirs::Options {
     maildirs::Options { empty: vec!["Recoverable Items".to_owned()], ..Default::default() }
 }
@@ -89,7 +90,7 @@ fn an_endless_script_is_stopped_and_its_messages_are_left_alone() {
 }
 
 #[test]
-fn misuse_is_told_from_failure() {
+fn misuse_and_failure_have_different_exit_codes() {
     let (folder, clawback, _truth) = site();
     assert!(clawback.fails(2, &["run", "no-such-playbook"]).contains("known are"));
     assert!(clawback.fails(2, &["run", "direct"]).contains("sender"), "a missing input is named");
@@ -122,7 +123,7 @@ async fn a_corrupt_database_is_named_and_left_as_it_is() {
     let (folder, clawback, _truth) = site();
     run_direct(&clawback);
     let path = folder.path().join("clawback.db");
-    // Closing folds the write-ahead log into the file.
+    // Closing merges the write-ahead log into the file.
     clawback_store::Store::open(&path.display().to_string()).await.unwrap().close().await;
     let mut bytes = std::fs::read(&path).unwrap();
     for at in (4_096..bytes.len()).step_by(512) {
@@ -140,7 +141,7 @@ async fn a_corrupt_database_is_named_and_left_as_it_is() {
 #[test]
 fn a_full_disk_loses_nothing() {
     let (folder, clawback, truth) = site();
-    // The history lies on a file system of its own that has room for the plan, not for the outcomes.
+    // The history is on a file system of its own that has space for the plan, but not for the outcomes.
     let small = folder.path().join("small");
     std::fs::create_dir(&small).unwrap();
     let config = folder.path().join("clawback.toml");

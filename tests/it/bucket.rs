@@ -1,5 +1,5 @@
-//! Evidence in a bucket: kept on a real S3 server before the delete, read back and verified; what the server does not take
-//! is not deleted.
+//! Evidence in a bucket: kept on a real S3 server before the delete, read back and verified; a message that the server
+//! does not accept is not deleted.
 
 use std::path::{Path, PathBuf};
 
@@ -99,10 +99,10 @@ fn what_is_deleted_is_in_the_bucket_and_damage_is_named() {
     assert!(refused.contains(digests[1]) && refused.contains("is lost"), "{refused}");
     site.admin.ok(&["verify"]);
 
-    // A server that is away has lost nothing.
+    // An unreachable server does not count as lost evidence.
     server.stop();
     let output = site.admin.run(&["evidence", "verify"]);
-    assert_eq!(output.status.code(), Some(3), "neither sound nor damaged");
+    assert_eq!(output.status.code(), Some(3), "neither unchanged nor damaged");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!((said.matches("WRONG").count(), said.matches("UNKNOWN").count()), (0, 4), "{said}");
     assert!(said.contains(&format!("{} further messages were not asked for", count - 3)), "{said}");
@@ -114,7 +114,7 @@ fn what_is_deleted_is_in_the_bucket_and_damage_is_named() {
 }
 
 #[test]
-fn what_the_server_does_not_take_is_not_deleted() {
+fn a_message_that_the_server_refuses_is_not_deleted() {
     let mut server = s3::Server::start(None);
     let site = Site::new(&server.endpoint(), "");
     let before = maildirs::snapshot(&site.path("mail")).unwrap();
@@ -159,14 +159,14 @@ fn a_bucket_over_tls_is_trusted_by_the_file_that_is_named() {
 }
 
 #[test]
-fn a_configuration_that_is_not_right_is_said_to_be_so() {
+fn an_invalid_configuration_is_reported() {
     let site = Site::new("http://127.0.0.1:9", "");
     let keys = site.path("s3.keys");
     std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let sender = format!("sender={}", clawback_tests::mail::CAMPAIGN_SENDER);
     let refused = site.admin.fails(2, &["run", "purge", "-i", &sender]);
     assert!(refused.contains("chmod 600"), "{refused}");
-    // Whoever only looks needs no keys.
+    // Commands that only read need no keys.
     site.admin.ok(&["history"]);
     std::fs::remove_file(&keys).unwrap();
     let config = site.path("clawback.toml");
@@ -213,7 +213,7 @@ fn checkpoints_are_in_the_bucket_before_a_hard_delete() {
     let first = events.find(|event| event["event"] == "batch-started").unwrap();
     assert!(signed >= first["seq"].as_i64().unwrap() - 1, "{names:?} {first}");
 
-    // A bucket that is away keeps nothing from its work.
+    // An unreachable bucket for checkpoints does not delay the work.
     let site = Site::new(&server.endpoint(), &heads("http://127.0.0.1:1"));
     assert_eq!(site.purge()["status"], "completed");
 }

@@ -1,5 +1,5 @@
-//! Checkpoints of the history leave the site by themselves: each hour while anything happens, and before messages are deleted for
-//! good.
+//! Checkpoints of the history are sent without a command: each hour while events are recorded, and before messages are
+//! deleted for good.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ steps:
   - remediate: { action: hard-delete }
 ";
 
-/// A site whose checkpoints one program keeps.
+/// A site whose checkpoints one program receives.
 struct World {
     url: String,
     store: Arc<FakeStore>,
@@ -51,7 +51,7 @@ impl World {
 
     async fn node(&self) -> Api {
         let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
-        // As the binary does; a second one is refused.
+        // As the binary does; a second call is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let history = Store::open(&self.url).await.unwrap();
         let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
@@ -84,7 +84,7 @@ fn size(hook: &Hook) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_is_told_each_hour_while_anything_happens() {
+async fn a_checkpoint_is_sent_each_hour_while_events_are_recorded() {
     for world in World::both().await {
         let node = world.node().await;
         let history = &node.site().history;
@@ -98,7 +98,7 @@ async fn a_checkpoint_is_told_each_hour_while_anything_happens() {
         node.submit(&purger, submission("purge", &[])).await.unwrap();
         world.tell_after(Duration::from_mins(59)).await;
         assert_eq!(world.keeper.so_far().len(), 1, "the hour is not over");
-        // Nobody takes it: the next look tries again.
+        // The receiver refuses it: the next run retries.
         world.keeper.refuse(true);
         world.tell_after(Duration::from_mins(1)).await;
         assert_eq!((world.keeper.so_far().len(), world.keeper.refused().len()), (1, 1));
@@ -109,7 +109,7 @@ async fn a_checkpoint_is_told_each_hour_while_anything_happens() {
         assert_eq!(told[1].field("webhook-id"), world.keeper.refused()[0].field("webhook-id"), "the same in each try");
         world.tell_after(Duration::from_hours(5)).await;
         assert_eq!(world.keeper.so_far().len(), 2, "nothing has happened since");
-        // What was kept elsewhere is what the history is compared with.
+        // The history is checked against the received checkpoint.
         let kept = told[0].body["data"]["checkpoint"].as_str().unwrap();
         let kept = open_checkpoint(kept, key().public()).unwrap();
         let noted = Noted { log: Some((kept.size, kept.root)), now: Some(world.clock.now()), head: None };
@@ -118,7 +118,7 @@ async fn a_checkpoint_is_told_each_hour_while_anything_happens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_is_told_before_messages_are_deleted_for_good() {
+async fn a_checkpoint_is_sent_before_messages_are_deleted_for_good() {
     for world in World::both().await {
         let node = world.node().await;
         let purger = person("ann", &[Role::Analyst, Role::Purger]);
@@ -130,7 +130,7 @@ async fn a_checkpoint_is_told_before_messages_are_deleted_for_good() {
         let events = node.site().history.events(&submitted.id).await.unwrap();
         let number = |kind: &str| events.iter().find(|entry| entry.link.kind == kind).unwrap().link.seq.unsigned_abs();
         assert!((number("started")..number("batch-started")).contains(&size(&told[0])), "{:?}", told[0].body);
-        // A keeper that does not answer keeps nothing from its work.
+        // A receiver that does not answer does not delay the work.
         world.keeper.refuse(true);
         world.clock.advance(Duration::from_hours(2));
         world.store.deliver("ann@corp.example", "eve@evil.example", "Again", world.clock.now());

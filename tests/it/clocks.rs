@@ -1,5 +1,5 @@
-//! Nodes whose clocks are off, by less and by more than a lease, beside one that is right: nothing is lost, nothing is
-//! recorded twice, whoever is late is refused, and the doctor names the clock.
+//! Nodes whose clocks are off, by less and by more than a lease, and one whose clock is right: nothing is lost, nothing
+//! is recorded twice, late writes are refused, and `doctor` names the clock.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ steps:
 const SECOND: i64 = 1_000_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_whose_clock_is_off_works_beside_one_that_is_right() {
+async fn nodes_with_a_wrong_and_a_right_clock_work_together() {
     // Within a lease and far beyond it, both ways.
     for ahead in [-SECOND, SECOND, -20 * SECOND, 20 * SECOND] {
         let server = Server::start(RULES).await;
@@ -54,7 +54,7 @@ async fn a_node_whose_clock_is_off_works_beside_one_that_is_right() {
             .map(|worker| {
                 let (stop, over) = (Arc::clone(&stop), Arc::clone(&over));
                 tokio::spawn(async move {
-                    // Losing a lease to the other ends a turn, not the node: a service manager starts it again.
+                    // Losing a lease to the other node may end `serve`, which is then started again, as a service manager does.
                     while !over.load(std::sync::atomic::Ordering::Relaxed) {
                         let stop = Arc::clone(&stop);
                         let _ = worker.serve(async move { stop.notified().await }, |_| {}).await;
@@ -70,7 +70,7 @@ async fn a_node_whose_clock_is_off_works_beside_one_that_is_right() {
             if now.status.is_final() {
                 break;
             }
-            assert!(Instant::now() < patience, "off by {ahead}: it does not end: {now:?}");
+            assert!(Instant::now() < patience, "off by {ahead}: the remediation does not end: {now:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         over.store(true, std::sync::atomic::Ordering::Relaxed);
@@ -80,7 +80,7 @@ async fn a_node_whose_clock_is_off_works_beside_one_that_is_right() {
         }
         let done = history.load(&submitted.id).await.unwrap();
         let all = u64::from(MAILBOXES * EACH);
-        // Where two nodes hold the same lane for a moment, the later one finds what the earlier one moved.
+        // If two nodes hold the same lane for a moment, the later one finds what the earlier one moved.
         let there = done.counts.succeeded + done.counts.already_in_destination;
         assert_eq!((done.status, there, done.counts.open), (Status::Completed, all, 0), "{ahead}: {:?}", done.counts);
         assert_eq!(server.seen().moved, all, "off by {ahead}: each is moved, and once");
@@ -89,7 +89,7 @@ async fn a_node_whose_clock_is_off_works_beside_one_that_is_right() {
 }
 
 #[tokio::test]
-async fn whoever_is_late_by_another_clock_is_refused() {
+async fn late_writes_by_another_clock_are_refused() {
     let history = Store::open(&postgres::database().await).await.unwrap();
     let (right, slow) = (SkewedClock { ahead: 0 }, SkewedClock { ahead: -20 * SECOND });
     let server = Server::start(RULES).await;
@@ -101,18 +101,21 @@ async fn whoever_is_late_by_another_clock_is_refused() {
     let planned = Worker::new(Arc::clone(api.site()), silent()).plan_only(&submitted.id).await.unwrap();
     let history = &api.site().history;
 
-    // The slow one takes the lease, which by the right clock has run out before it began.
+    // The slow node takes a lease that, by the right clock, has expired before it began.
     let (_, late) = history.claim(&planned.id, "slow", slow.now(), LEASE).await.unwrap().unwrap();
     let (_, lease) = history.claim(&planned.id, "right", right.now(), LEASE).await.unwrap().unwrap();
     let started = history.record(&planned.id, Some(&late), "slow", &Event::Started, slow.now()).await;
     assert!(matches!(started, Err(StoreError::LeaseLost { .. })), "{started:?}");
-    assert!(history.claim(&planned.id, "slow", slow.now(), LEASE).await.unwrap().is_none(), "nor can it come back");
+    assert!(
+        history.claim(&planned.id, "slow", slow.now(), LEASE).await.unwrap().is_none(),
+        "nor can it renew its lease"
+    );
     let begun = Event::BatchStarted { number: 0, first: 0, targets: 8 };
     for event in [Event::Started, begun] {
         history.record(&planned.id, Some(&lease), "right", &event, right.now()).await.unwrap();
     }
 
-    // So with lanes: claimed by the slow one, taken over, and its report is void.
+    // The same for lanes: claimed by the slow node, taken over, and its report is refused.
     history.node_alive("slow", slow.now().plus(LEASE)).await.unwrap();
     let whose = Whose::Only(&planned.id);
     let theirs = history.claim_lanes("slow", "corp", whose, 10, slow.now()).await.unwrap().unwrap();
@@ -124,7 +127,7 @@ async fn whoever_is_late_by_another_clock_is_refused() {
         |lane: &clawback_store::Lane| LaneReport { claim: lane.claim, outcomes: &[], throttled: 0, end: LaneEnd::Done };
     let void = history.record_lanes("slow", &theirs.lanes.iter().map(report).collect::<Vec<_>>()).await.unwrap();
     assert_eq!(void.len(), 4);
-    assert_eq!(history.lanes_left(&planned.id).await.unwrap().held, 4, "the right one holds them");
+    assert_eq!(history.lanes_left(&planned.id).await.unwrap().held, 4, "the node with the right clock holds them");
     let vote = api.decide(&person("ben", &[Role::Approver]), &planned.id, Decision::Approve, None, None).await;
     assert!(vote.is_err(), "it runs already");
 }
@@ -139,7 +142,7 @@ async fn the_doctor_names_the_clock() {
     let clawback = Clawback::init_on(folder.path(), store, Some(&database));
     assert!(!clawback.ok(&["doctor"]).contains("WRONG"));
     for (offset, differs) in [("-60s", "by 60"), ("+60s", "by -60")] {
-        // Without the monotonic clock, which no time service moves.
+        // Without the monotonic clock, which no time service changes.
         let output = Command::new("faketime")
             .args(["-f", offset])
             .arg(binary())
@@ -152,7 +155,7 @@ async fn the_doctor_names_the_clock() {
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("WRONG  clock") && said.contains("time service"), "{said}");
-        // 60,000 ms, or 59,9xx of it, the way there taken off.
+        // 60,000 ms, or 59,9xx of it, less the duration of the query.
         assert!(said.contains(differs) || said.contains(&differs.replace("60", "59")), "{said}");
     }
 }

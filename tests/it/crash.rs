@@ -1,5 +1,5 @@
-//! Kills the real binary with SIGKILL at seeded points of a run, starts it again, and asks: has every target exactly one
-//! outcome, do the mailboxes hold what the history says, does the chain verify?
+//! Kills the real binary with SIGKILL at seeded points of a run, starts it again, and checks that every target has
+//! exactly one outcome, that the mailboxes match the history, and that the chain verifies.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -13,7 +13,7 @@ use clawback_tests::maildirs::{self, Truth};
 /// Runs on one store that are killed at least once, at a seeded point; a run that ended before its kill does not count.
 const KILLED: u64 = 55;
 
-/// Small batches make many points at which to die.
+/// Small batches give many points at which to kill.
 const PLAYBOOK: &str = "playbook: crash
 description: A campaign in many small batches.
 severity: high
@@ -36,13 +36,13 @@ fn options() -> maildirs::Options {
         campaign: 160,
         decoys: 20,
         traps: 10,
-        // There already, so that keywords, which are letters to a Maildir, mean the same in it.
+        // Created beforehand, so that keywords, which are letters to a Maildir, mean the same in it.
         empty: vec!["Recoverable Items".to_owned()],
         ..Default::default()
     }
 }
 
-/// A site whose plan is frozen and approved, and whose mailboxes are as they were then; every kill starts from a copy of it.
+/// A site with a frozen and approved plan, and its mailboxes at that time; every kill starts from a copy of it.
 struct Pristine {
     folder: tempfile::TempDir,
     truth: Truth,
@@ -143,7 +143,7 @@ impl Pristine {
         Self { takes: Duration::from_millis(600), ..Self::prepare(folder, truth, &store) }
     }
 
-    /// Everything up to an approved plan.
+    /// Prepares everything up to an approved plan.
     fn prepare(folder: tempfile::TempDir, truth: Truth, store: &str) -> Self {
         let clawback = Clawback::init(folder.path(), store);
         std::fs::write(folder.path().join("workflows/crash.yaml"), PLAYBOOK).unwrap();
@@ -166,7 +166,7 @@ impl Pristine {
         self.kill_in(seed, site.path(), &site.path().join("mail"))
     }
 
-    /// Runs, kills after a seeded time, runs to the end, checks. Whether it was still running when killed.
+    /// Runs, kills after a seeded time, runs to the end, checks. Returns whether it was still running when killed.
     fn kill_in(&self, seed: u64, site: &Path, mail: &Path) -> bool {
         let clawback = Clawback::at(site);
         let mut random = Random::new(seed + 1);
@@ -191,7 +191,7 @@ impl Pristine {
         was_running
     }
 
-    /// Whether it was still running when it was killed.
+    /// Returns whether it was still running when it was killed.
     fn run_and_kill(&self, clawback: &Clawback, random: &mut Random) -> bool {
         let micros = u64::try_from(self.takes.as_micros()).unwrap();
         let mut command = clawback.command(&["run", &self.id]);

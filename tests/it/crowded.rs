@@ -1,5 +1,5 @@
-//! More lanes than seats: what happens where calls wait for their turn, where a store is slow, throttles or hangs, and where
-//! futures are dropped meanwhile.
+//! More lanes than seats: calls that wait for their turn, a store that is slow, throttles or hangs, and futures that
+//! are dropped meanwhile.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ fn corp(mailboxes: u32) -> FakeStore {
     named("corp", mailboxes)
 }
 
-/// Whose mail is in a store: two equal selections would wait for each other.
+/// The sender of a store's mail; two equal selections would wait for each other.
 fn sender(name: &str) -> String {
     format!("eve@{name}.evil.example")
 }
@@ -65,7 +65,7 @@ fn root() -> Principal {
     person("root", &[Role::Admin])
 }
 
-/// Submits and plans: what is still to come is the acting alone.
+/// Submits and plans, so that only the acting is left.
 async fn planned(history: &Store, store: &FakeStore) -> RemediationId {
     let open = Arc::new(store.limited(64, None));
     let api = api(node(history, &[&open], "planner"));
@@ -74,7 +74,7 @@ async fn planned(history: &Store, store: &FakeStore) -> RemediationId {
     submitted.id
 }
 
-/// A worker that serves until it is told to stop.
+/// A worker that serves until it is stopped.
 struct Serving {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), Error>>,
@@ -103,7 +103,7 @@ impl Serving {
 async fn until<F: Future<Output = bool>>(what: &str, seconds: u64, mut holds: impl FnMut() -> F) {
     let began = Instant::now();
     while !holds().await {
-        assert!(began.elapsed() < Duration::from_secs(seconds), "not within {seconds} s: {what}");
+        assert!(began.elapsed() < Duration::from_secs(seconds), "{what}: not within {seconds} s");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -122,7 +122,7 @@ enum Way {
 }
 
 #[tokio::test]
-async fn a_stop_lets_no_call_begin_but_those_that_have_begun() {
+async fn no_call_begins_after_a_stop() {
     for way in [Way::Halt, Way::Pause, Way::Cancel, Way::Leave] {
         let database = Database::sqlite().await;
         let history = &database.store;
@@ -171,7 +171,7 @@ async fn a_stop_lets_no_call_begin_but_those_that_have_begun() {
 }
 
 #[tokio::test]
-async fn a_busy_store_takes_no_turn_of_another() {
+async fn a_busy_store_does_not_delay_another() {
     let database = Database::sqlite().await;
     let history = &database.store;
     let big = Arc::new(named("big", 250).limited(8, Some(5)));
@@ -188,7 +188,7 @@ async fn a_busy_store_takes_no_turn_of_another() {
 }
 
 #[tokio::test]
-async fn what_was_asked_before_does_not_hold_for_lanes_claimed_after_it() {
+async fn an_earlier_stop_does_not_apply_to_lanes_claimed_later() {
     let database = Database::sqlite().await;
     let history = &database.store;
     let store = Arc::new(corp(60).limited(4, Some(100)));
@@ -204,13 +204,13 @@ async fn what_was_asked_before_does_not_hold_for_lanes_claimed_after_it() {
     }
     until("the end", 20, async || status(history, &id).await == Status::Completed).await;
     assert_eq!(store.acts(), 60);
-    // Each halt sends the lanes in hand back once: those that had called nothing are looked for once more at most.
+    // Each halt sends the lanes in hand back once: those without a call are located again at most.
     assert!(store.calls() <= 60 + 60 + 3 * 16 * 2, "{} calls", store.calls());
     serving.end().await;
 }
 
 #[tokio::test]
-async fn a_store_that_asks_to_wait_is_left_alone_by_every_lane_and_node() {
+async fn every_lane_and_node_waits_for_a_store_that_asks_to_wait() {
     let database = Database::sqlite().await;
     let history = &database.store;
     let store = Arc::new(corp(80).limited(8, Some(200)));
@@ -222,7 +222,7 @@ async fn a_store_that_asks_to_wait_is_left_alone_by_every_lane_and_node() {
     let serving = Serving::start(&one);
     until("the throttle", 10, async || store.calls() >= 82).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
-    // Only now, so that it hears of it from the history alone.
+    // Started only now, so that it learns of it from the history alone.
     let another = Serving::start(&other);
     let before = store.calls();
     tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -268,14 +268,14 @@ async fn a_cancel_ends_whatever_a_mailbox_answers() {
     };
     let denied = outcome(&id, doubtful[0].seq).await;
     assert_eq!((denied.kind, denied.reason), (OutcomeKind::Failed, Reason::Denied));
-    assert!(denied.detail.unwrap().contains("whether it was done could not be seen"));
+    assert!(denied.detail.unwrap().contains("whether the action took effect could not be determined"));
     let unknown = outcome(&lost, 0).await;
     assert_eq!((unknown.kind, unknown.reason), (OutcomeKind::Failed, Reason::StoreUnavailable));
     assert!(unknown.detail.as_deref().unwrap().contains("`gone`"), "{unknown:?}");
     serving.end().await;
 }
 
-/// Polls a future so many times at most, and drops it then.
+/// Polls a future this many times at most, and then drops it.
 async fn polled<F: Future>(future: F, polls: u32) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
@@ -289,7 +289,7 @@ async fn polled<F: Future>(future: F, polls: u32) -> Option<F::Output> {
     .await
 }
 
-/// A sequence that looks random, the same in each run.
+/// A pseudo-random sequence, the same in each run.
 fn dice(seed: u64) -> impl FnMut(u32) -> u32 {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     move |sides| {
@@ -322,7 +322,7 @@ async fn futures_dropped_at_the_gate_leave_nothing_behind() {
                 call.await.unwrap();
             }
         }
-        // Both seats are there: two calls act at once.
+        // Both seats are free: two calls act at once.
         store.close_gate(0);
         let act = |number: u32| {
             let site = Arc::clone(&site);
@@ -379,7 +379,7 @@ async fn futures_dropped_while_lanes_are_claimed_worked_on_and_recorded_lose_non
             dropped += u32::from(!done);
         }
         assert!(dropped >= 4, "{dropped} were dropped in the middle");
-        // What was dropped gives its lease back; nobody waits until it has run out.
+        // A dropped future gives its lease back, so that no caller waits until it has expired.
         let began = Instant::now();
         let done = loop {
             match worker(&api).run(&id).await {

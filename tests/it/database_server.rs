@@ -1,4 +1,4 @@
-//! PostgreSQL on another machine: the server proves who it is, and the roles have no more rights than they need.
+//! PostgreSQL on another machine: the server is authenticated, and the roles have no more rights than they need.
 
 use std::error::Error as _;
 use std::path::Path;
@@ -9,7 +9,7 @@ use clawback_tests::openssl;
 use clawback_tests::postgres::Server;
 use sqlx::{Connection as _, PgConnection};
 
-/// What an operator runs to make the roles.
+/// The script with which an operator creates the roles.
 const ROLES: &str = include_str!("../../engine/cli/assets/postgres-roles.sql");
 
 async fn run(url: &str, sql: &'static str) -> Result<(), sqlx::Error> {
@@ -49,12 +49,12 @@ async fn the_server_proves_who_it_is() {
     let error = open(&url("verify-full", other.path()), false).await.unwrap_err();
     let cause = error.source().unwrap().to_string();
     assert!(matches!(error, StoreError::Tls { .. }) && cause.contains("invalid peer certificate"), "{error}: {cause}");
-    // The right one, for another name.
+    // The right authority, for another name.
     let aside = url("verify-full", ours.path()).replace("127.0.0.1", "127.0.0.2");
     let error = open(&aside, false).await.unwrap_err();
     let cause = error.source().unwrap().to_string();
     assert!(matches!(error, StoreError::Tls { .. }) && cause.contains("not valid for name"), "{error}: {cause}");
-    // Where the server seems to be elsewhere, proof is the default; encryption alone is none.
+    // For a server on another machine, verification is the default; encryption alone is not enough.
     let elsewhere = server.url_elsewhere("history");
     assert!(matches!(open(&elsewhere, false).await, Err(StoreError::Tls { .. })));
     let error = open(&format!("{elsewhere}?sslmode=require"), false).await.unwrap_err().to_string();
@@ -62,7 +62,7 @@ async fn the_server_proves_who_it_is() {
 }
 
 #[tokio::test]
-async fn nothing_goes_in_the_clear_to_another_machine_without_leave() {
+async fn cleartext_to_another_machine_must_be_allowed() {
     let server = Server::start().await;
     server.create("history", "template0").await;
     let elsewhere = server.url_elsewhere("history");
@@ -74,7 +74,7 @@ async fn nothing_goes_in_the_clear_to_another_machine_without_leave() {
     assert!(matches!(open(&format!("{elsewhere}?sslmode=disable"), false).await, Err(StoreError::Cleartext { .. })));
     assert_eq!(open(&format!("{elsewhere}?sslmode=disable"), true).await.unwrap(), Some(false));
     assert_eq!(open(&server.url("history"), false).await.unwrap(), Some(false), "this machine's own");
-    // As the command line does it.
+    // The same from the command line.
     let folder = tempfile::tempdir().unwrap();
     let clawback = Clawback::init_on(
         folder.path(),
@@ -106,13 +106,13 @@ async fn the_application_works_with_less_than_the_owners_rights() {
     Store::open(&owner).await.unwrap().close().await;
     run(&admin, ROLES).await.unwrap();
 
-    // A whole remediation as the application.
+    // A whole remediation with the application's role.
     let folder = tempfile::tempdir().unwrap();
     let inbox = folder.path().join("mail/u1/cur");
     for part in ["cur", "new", "tmp"] {
         std::fs::create_dir_all(folder.path().join("mail/u1").join(part)).unwrap();
     }
-    // More than one person may remove alone.
+    // More messages than one person may remove alone.
     for number in 0..12 {
         let text = format!("Message-ID: <{number}@x.example>\r\nFrom: eve@evil.example\r\nSubject: x\r\n\r\nx\r\n");
         std::fs::write(inbox.join(format!("17000000{number:02}.M{number}P1.host:2,S")), text).unwrap();

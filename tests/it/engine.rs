@@ -35,7 +35,7 @@ struct World {
 }
 
 impl World {
-    /// Mailboxes with so many messages of the sender each, and one message of somebody else.
+    /// Mailboxes with `each` messages of the sender, and one message of another sender.
     async fn new(mailboxes: u32, each: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
@@ -56,7 +56,7 @@ impl World {
         Worker::new(Arc::clone(self.api.site()), silent())
     }
 
-    /// Somebody whom the site knows, and who may approve.
+    /// An approver who is recorded in the site.
     async fn approver(&self, name: &str) -> Principal {
         let approver = person(name, &[Role::Approver]);
         self.api.site().history.add_principal(&approver, "root", NOON).await.unwrap();
@@ -131,8 +131,8 @@ async fn passing_errors_and_throttling_are_waited_out() {
 }
 
 #[tokio::test]
-async fn what_was_done_before_the_answer_was_lost_is_never_called_failed() {
-    // Both ways an answer is lost: the connection breaks on the last try too, and the connector faults on a chunk.
+async fn an_act_whose_answer_was_lost_is_never_recorded_as_failed() {
+    // Both ways to lose an answer: the connection breaks on the last try too, and the connector faults on a chunk.
     let fault = || CallError::Fault {
         store: "corp".into(),
         connector: "fake".into(),
@@ -150,17 +150,17 @@ async fn what_was_done_before_the_answer_was_lost_is_never_called_failed() {
         assert!(told.iter().all(|(_, reason)| *reason == Reason::ConfirmedAfterRestart), "{told:?}");
         let undo = world.api.undo(&world.ann, &done.id).await.unwrap();
         let undone = world.worker().run(&undo.id).await.unwrap();
-        assert_eq!(undone.counts.succeeded, 4, "each has a receipt to go home by");
+        assert_eq!(undone.counts.succeeded, 4, "each has a receipt for an undo");
     }
 }
 
 #[tokio::test]
-async fn undoing_a_retry_asks_for_the_votes_of_the_first() {
+async fn undoing_a_retry_needs_the_votes_of_the_first() {
     let world = World::new(12, 5).await;
     let ben = world.approver("ben").await;
     let pending = world.run().await;
     world.api.decide(&ben, &pending.id, Decision::Approve, None, None).await.unwrap();
-    // One mailbox behind the canary is denied, and retried.
+    // One mailbox after the canary is denied, and retried.
     let denied = || CallError::Denied { store: "corp".into(), detail: "no right".into() };
     world.store.fail_next([denied()]);
     let paused = world.worker().run(&pending.id).await.unwrap();
@@ -175,7 +175,7 @@ async fn undoing_a_retry_asks_for_the_votes_of_the_first() {
 }
 
 #[tokio::test]
-async fn nobody_may_pass_for_automation() {
+async fn a_person_cannot_submit_as_automation() {
     let world = World::new(1, 1).await;
     let mut asked = submission("purge", &[("sender", SENDER)]);
     asked.source = clawback_model::ActionSource::Air;
@@ -189,7 +189,7 @@ async fn a_plan_runs_on_the_connectors_that_it_was_approved_for() {
     let world = World::new(2, 2).await;
     let submitted = world.submit().await;
     world.worker().plan_only(&submitted.id).await.unwrap();
-    // The same store by name, with another connector behind it.
+    // The same store by name, with another connector.
     let other = Arc::new(clawback_tests::synthetic::Synthetic::new(1, 1));
     let changed = site(world.api.site().history.clone(), vec![other], &[("purge", PLAYBOOK)], noon());
     let paused = Worker::new(Arc::new(changed), silent()).run(&submitted.id).await.unwrap();
@@ -199,7 +199,7 @@ async fn a_plan_runs_on_the_connectors_that_it_was_approved_for() {
 }
 
 #[tokio::test]
-async fn a_bad_canary_stops_it_with_a_reason_and_a_retry_does_the_rest() {
+async fn a_failed_canary_pauses_with_a_reason_and_a_retry_does_the_rest() {
     let world = World::new(4, 5).await;
     let submitted = world.submit().await;
     world.worker().plan_only(&submitted.id).await.unwrap();
@@ -208,7 +208,7 @@ async fn a_bad_canary_stops_it_with_a_reason_and_a_retry_does_the_rest() {
     let paused = world.worker().run(&submitted.id).await.unwrap();
     assert_eq!(paused.status, Status::Paused);
     assert!(matches!(paused.stop, Some(StopReason::FailedRatio { failed: 4, acted: 4, .. })), "{:?}", paused.stop);
-    assert_eq!(paused.counts.open, 16, "nothing behind the canary was touched");
+    assert_eq!(paused.counts.open, 16, "nothing after the canary was acted on");
     world.api.resume(&world.approver("ben").await, &paused.id).await.unwrap();
     let done = world.worker().run(&paused.id).await.unwrap();
     assert_eq!((done.status, done.counts.failed, done.counts.succeeded), (Status::PartiallyCompleted, 4, 16));
@@ -264,7 +264,7 @@ async fn roles_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_plan_of_sixty_waits_and_a_vote_lets_it_go() {
+async fn a_plan_of_sixty_waits_and_starts_after_a_vote() {
     let world = World::new(12, 5).await;
     let pending = world.run().await;
     assert_eq!(pending.status, Status::PendingApproval);
@@ -292,7 +292,7 @@ async fn an_administrative_action_raises_an_alert_and_an_investigation() {
 async fn a_node_that_serves_waits_for_a_store_that_is_down() {
     let world = World::new(2, 2).await;
     let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&world.store) as _];
-    // The lanes' times are the clock's, so it must go on.
+    // The times of lanes are read from the clock, so it must advance.
     let clock = Arc::new(clawback_tests::site::SystemClock);
     let mut site = site(world.api.site().history.clone(), stores, &[("purge", PLAYBOOK)], clock);
     site.tuning.outage_pause = Duration::from_millis(20);
@@ -334,10 +334,10 @@ async fn the_limit_of_a_query_with_exclusions_is_on_what_the_query_finds() {
 }
 
 #[tokio::test]
-async fn a_store_whose_handles_stay_loses_no_receipt_when_an_answer_is_lost() {
+async fn a_store_with_stable_handles_keeps_receipts_when_an_answer_is_lost() {
     let world = World::new(3, 4).await;
     world.store.keep_handles();
-    // Each call acts in full, and then is throttled or cut off instead of answering.
+    // Each call takes full effect, and then is throttled or cut off instead of answering.
     world.store.lose_answers([throttled(), transient(), throttled()]);
     let done = world.run().await;
     assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 12), "{:?}", world.reasons(&done).await);

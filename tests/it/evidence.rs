@@ -1,4 +1,4 @@
-//! Evidence: what is deleted for good was kept before, what cannot be kept stays, and whoever reads it is noted.
+//! Evidence: what is deleted for good was kept before, what cannot be kept is not deleted, and each reader is recorded.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ struct World {
 }
 
 impl World {
-    /// Three mailboxes with four messages each. `keep` is what the playbook says, `always` what the site says.
+    /// Three mailboxes with four messages each. `keep` is the playbook's setting, `always` the site's.
     async fn new(url: Option<String>, keep: &str, always: Option<bool>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("test.db").display()));
@@ -92,7 +92,7 @@ fn examiner() -> Principal {
 }
 
 #[tokio::test]
-async fn what_is_deleted_was_kept_and_whoever_reads_it_is_noted() {
+async fn deleted_messages_were_kept_and_each_reader_is_recorded() {
     let postgres = clawback_tests::postgres::database().await;
     for url in [None, Some(postgres)] {
         let world = World::new(url, ", keep-evidence: true", Some(false)).await;
@@ -122,7 +122,7 @@ async fn what_is_deleted_was_kept_and_whoever_reads_it_is_noted() {
         let link = &noted[0].link;
         assert_eq!((link.kind.as_str(), link.actor.as_str()), ("evidence-read", "sherlock"));
         assert!(link.body.contains(&rows[3].kept.digest.to_string()) && link.body.contains(done.id.as_str()));
-        // The same by its number in the plan, though it lies nowhere any more.
+        // The same by its number in the plan, though it is in no mailbox any more.
         let (target, again) = world.api.read_message(&examiner(), &done.id, rows[3].kept.seq).await.unwrap();
         assert_eq!((target.seq, again), (rows[3].kept.seq, raw));
         let noted = history.chain(before + 1, 10).await.unwrap();
@@ -149,7 +149,7 @@ async fn what_cannot_be_kept_is_not_deleted() {
 }
 
 #[tokio::test]
-async fn one_message_that_cannot_be_kept_costs_only_itself() {
+async fn one_message_that_cannot_be_kept_fails_alone() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
     let most = usize::try_from(LARGEST_EVIDENCE).unwrap();
     for (subject, size) in [("Largest", most), ("Larger", most + 1)] {
@@ -180,7 +180,7 @@ async fn an_act_whose_answer_was_lost_has_its_evidence() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_gone_by_then_is_not_found() {
+async fn a_message_that_was_removed_meanwhile_is_not_found() {
     let world = World::new(None, ", keep-evidence: true", Some(false)).await;
     let ann = person("ann", &[Role::Analyst, Role::Purger]);
     let submitted = world.api.submit(&ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
@@ -197,7 +197,7 @@ async fn a_message_that_is_gone_by_then_is_not_found() {
 }
 
 #[tokio::test]
-async fn the_site_may_ask_for_it_and_the_playbook_has_the_last_word() {
+async fn the_site_may_require_evidence_and_the_playbook_decides() {
     for (keep, always, kept) in [("", true, 12), ("", false, 0), (", keep-evidence: false", true, 0)] {
         let world = World::new(None, keep, Some(always)).await;
         let done = world.run().await;
@@ -232,8 +232,8 @@ async fn evidence_that_was_changed_or_lost_is_named() {
 
     let database = format!("sqlite:{}", world.folder.path().join("test.db").display());
     for (sql, said) in [
-        ("UPDATE evidence SET digest = (SELECT digest FROM evidence WHERE seq = 0) WHERE seq = 3", "another digest"),
-        ("DELETE FROM evidence WHERE seq = 3", "no row does"),
+        ("UPDATE evidence SET digest = (SELECT digest FROM evidence WHERE seq = 0) WHERE seq = 3", "different digests"),
+        ("DELETE FROM evidence WHERE seq = 3", "it has no row"),
     ] {
         let mut connection = sqlx::SqliteConnection::connect(&database).await.unwrap();
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
@@ -307,6 +307,6 @@ fn lists_reads_and_verifies(admin: &Clawback, sherlock: &Clawback, id: &str, cou
     assert_eq!(std::fs::read(file).unwrap(), raw.stdout);
     assert_eq!(std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap()) & 0o777, 0o600);
     let shown = admin.json(&["show", id, "--messages"]);
-    assert!(shown.to_string().contains(digest), "the digest stands with the message's outcome");
+    assert!(shown.to_string().contains(digest), "the digest is shown with the message's outcome");
     assert!(admin.ok(&["evidence", "verify"]).starts_with(&format!("{count} messages")));
 }

@@ -1,4 +1,5 @@
-//! What a user meets besides the main road: PostgreSQL as the history, webhooks, handpicked messages, exports, the demo.
+//! Front ends and options outside the main path: PostgreSQL as the history, webhooks, handpicked messages, exports, the
+//! demo.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -49,7 +50,7 @@ async fn the_same_on_postgresql() {
 }
 
 #[test]
-fn handpicked_messages_go_and_no_others() {
+fn only_handpicked_messages_are_removed() {
     let folder = tempfile::tempdir().unwrap();
     let truth = mailboxes(folder.path());
     let clawback = Clawback::init(folder.path(), MAILDIR);
@@ -113,7 +114,7 @@ fn a_webhook_is_signed_and_has_no_message_content() {
     );
     text.push_str(&notifier);
     std::fs::write(&config, text).unwrap();
-    let playbook = "playbook: told\ndescription: Tells.\nseverity: low\non: { manual: {} }\n\
+    let playbook = "playbook: told\ndescription: Notifies.\nseverity: low\non: { manual: {} }\n\
         inputs: { sender: { type: address, required: true } }\nsteps:\n  - search: { where: { from: \"${inputs.sender}\" } }\n  \
         - remediate: { action: move-to-junk }\n  - notify: { to: [hook], on: [finished] }\n";
     std::fs::write(folder.path().join("workflows/told.yaml"), playbook).unwrap();
@@ -198,7 +199,7 @@ fn an_export_speaks_the_words_of_other_products() {
 }
 
 #[test]
-fn the_demo_tells_the_whole_story() {
+fn the_demo_shows_a_whole_remediation() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path().join("demo");
     let output = Command::new(binary()).arg("demo").arg("--folder").arg(&place).output().unwrap();
@@ -224,7 +225,7 @@ fn a_dry_run_stores_nothing() {
     assert_eq!(plan["counts"], again["counts"]);
 }
 
-/// Every time under a name that ends so is RFC 3339, and every name is in snake case.
+/// Checks that every field with the ending of a time is RFC 3339, and that every name is in snake case.
 fn check_shape(value: &serde_json::Value, path: &str) {
     match value {
         serde_json::Value::Object(fields) => {
@@ -245,7 +246,7 @@ fn check_shape(value: &serde_json::Value, path: &str) {
 }
 
 #[test]
-fn every_face_says_where_a_message_was_and_links_to_its_page() {
+fn every_front_end_shows_where_a_message_was_and_links_to_its_page() {
     let folder = tempfile::tempdir().unwrap();
     mailboxes(folder.path());
     let clawback = Clawback::init(folder.path(), MAILDIR);
@@ -321,7 +322,7 @@ fn every_face_says_where_a_message_was_and_links_to_its_page() {
         assert!(text.contains(before) && text.contains(after), "{format}: {text}");
         if format == "json" {
             let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-            // The source of a playbook and the header of a plan are as they are hashed.
+            // The source of a playbook and the header of a plan are in the form that is hashed.
             for line in lines.filter(|line| !matches!(line["record"].as_str(), Some("playbook" | "plan"))) {
                 check_shape(&line, "export");
             }

@@ -1,5 +1,5 @@
-//! A server that stays up: connections that say nothing, requests that never end, and a process with few descriptors. The real
-//! binary, over sockets of the loopback.
+//! A server under flood: connections that send nothing, requests that never end, and a process with few descriptors.
+//! With the real binary, over sockets of the loopback.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -25,7 +25,7 @@ fn site(folder: &Path) -> Clawback {
     Clawback::init(folder, "connector = \"maildir\"\ndirectory = \"mail\"\n")
 }
 
-/// Sends it on a connection of its own and reads the answer: status, and all of it as text.
+/// Sends a request on a connection of its own and reads the answer: its status, and all of it as text.
 fn ask(server: SocketAddr, request: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(server).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();
@@ -57,7 +57,7 @@ fn give_password(clawback: &Clawback, name: &str) {
     assert!(child.wait().unwrap().success());
 }
 
-/// Signs in; gives the cookie of the session.
+/// Signs in. Returns the cookie of the session.
 fn sign_in(server: SocketAddr, name: &str) -> String {
     let (status, answer) =
         post(server, "/sign-in", "", &format!("name={name}&password={}", PASSWORD.replace(' ', "+")));
@@ -74,7 +74,7 @@ fn descriptors(served: &mut Served) -> usize {
 fn hold(server: SocketAddr, number: usize, begins: &str) -> Vec<TcpStream> {
     let open = |_| {
         let mut stream = TcpStream::connect(server).unwrap();
-        // One that was closed at once, to make room for the next, is not written to.
+        // A connection that was closed at once, to make room for the next, cannot be written to.
         let _ = stream.write_all(begins.as_bytes());
         stream
     };
@@ -102,13 +102,13 @@ fn connections_that_are_held_open_keep_nobody_out() {
     let open = descriptors(&mut running);
     assert!(open < DESCRIPTORS as usize / 2 + 64, "{open} of {DESCRIPTORS} are open");
 
-    // Whoever is signed in, on a new connection and on one that was there before, and whoever signs in now.
+    // A signed-in caller, on a new connection and on an earlier one, and a caller who signs in now.
     assert_eq!(get(server, "/pending", &signed_in).0, 200);
     kept.write_all(known.as_bytes()).unwrap();
     assert!(kept.read(&mut reply).unwrap() > 0, "a caller who is known keeps the connection");
     sign_in(server, "admin");
 
-    // The worker works, and the kill switch is within reach.
+    // The worker works, and the kill switch can be reached.
     let through = clawback.through(running.url());
     let done = through.json(&["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete"]);
     let done = through.json(&["show", done["id"].as_str().unwrap()]);
@@ -116,7 +116,7 @@ fn connections_that_are_held_open_keep_nobody_out() {
     through.ok(&["halt", "--reason", "flooded"]);
     assert!(get(server, "/healthz", "").1.contains("halted"));
 
-    // It ends at once, whoever holds on.
+    // It ends at once, in spite of open connections.
     let asked = Instant::now();
     let stop = Command::new("kill").arg(running.process().id().to_string()).status().unwrap();
     assert!(stop.success() && running.process().wait().unwrap().success());
@@ -147,7 +147,7 @@ fn sign_ins_that_are_broken_off_leave_no_work_behind() {
     let (threads, after) = (threads(&mut running), memory(&mut running));
     assert!(threads <= 24, "{threads} threads");
     assert!(after.saturating_sub(before) < 100 << 10, "from {before} KB to {after} KB");
-    // From a browser that is known here it is looked at; from this address otherwise not, for a while.
+    // From a known browser it is checked; from others at this address not, for a while.
     let (status, answer) = post(server, "/sign-in", "", form);
     assert!(status == 429 && answer.contains("from this address"), "{answer}");
 }
@@ -158,7 +158,7 @@ fn status(served: &mut Served, field: &str) -> u64 {
     line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// KB in memory.
+/// Memory in KB.
 fn memory(served: &mut Served) -> u64 {
     status(served, "VmRSS")
 }

@@ -1,5 +1,5 @@
-//! What follows from a remediation, as people read it: who decided, what each event says, what is undone by what, and what may be
-//! asked for next.
+//! The follow-ups of a remediation as people read them: who decided, what each event says, what is undone by what, and
+//! what may be requested next.
 
 use clawback_tests::binary::Clawback;
 use clawback_tests::mail::CAMPAIGN_SENDER;
@@ -66,7 +66,7 @@ fn an_undo_and_what_it_undoes_are_linked_both_ways() {
     assert_eq!((&shown["undone_by"][0]["id"], &shown["to_undo"]), (&undo["id"], &0.into()), "{shown}");
     assert_eq!(shown["undone_by"][0]["succeeded"], done["counts"]["succeeded"]);
     let again = site.admin.fails(1, &["undo", id(&done)]);
-    assert!(again.contains(&format!("has been put back by {}", id(&undo))), "{again}");
+    assert!(again.contains(&format!("were put back by {}", id(&undo))), "{again}");
     assert!(site.admin.fails(1, &["retry", id(&done)]).contains("no message of it failed"));
     assert!(site.admin.fails(1, &["resume", id(&done)]).contains("it has ended"));
 }

@@ -1,5 +1,5 @@
-//! Commands that work in the foreground, beside others that work on the same: they look on and take over, they are kept by a
-//! halt, and they are interrupted; nothing that was asked for is lost, and each says what goes on by itself.
+//! Commands in the foreground, with others that work on the same remediation: they watch and take over, are held by a
+//! halt, and are interrupted; nothing that was requested is lost, and each says what continues without it.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,14 +12,14 @@ use clawback_tests::maildirs;
 /// Messages of the campaign, in as many mailboxes.
 const MESSAGES: usize = 12;
 const PLAYBOOK: &str = "playbook: purge
-description: Whoever may submit it may run it.
+description: Every submitter may run it.
 on: { manual: {} }
 inputs: { sender: { type: address, required: true } }
 steps:
   - search: { where: { from: \"${inputs.sender}\" } }
   - remediate: { action: soft-delete, batch: 4 }
 ";
-/// Longest time that anything here takes.
+/// The time limit of every step.
 const LONG: Duration = Duration::from_mins(1);
 
 struct Site {
@@ -28,7 +28,8 @@ struct Site {
 }
 
 impl Site {
-    /// A site whose store allows so many calls a second: its work takes as long as a test needs to be beside it.
+    /// A site whose store allows this many calls per second, so that its work takes long enough for the test to
+    /// intervene.
     fn new(calls_per_second: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let campaign = MESSAGES;
@@ -55,7 +56,7 @@ impl Site {
         format!("sender={CAMPAIGN_SENDER}")
     }
 
-    /// A plan that nobody has begun.
+    /// A plan that has not been started.
     fn planned(&self) -> String {
         let planned = self.admin.json(&["plan", "purge", "-i", &Self::sender()]);
         assert_eq!((&planned["status"], &planned["counts"]["submitted"]), (&"approved".into(), &MESSAGES.into()));
@@ -66,12 +67,12 @@ impl Site {
         self.admin.json(&["show", id])["remediation"].take()
     }
 
-    /// Waits until some of the messages have their outcome, and not all.
+    /// Waits until some of the messages have their outcome, but not all.
     fn until_under_way(&self, id: &str) {
         until(|| {
             let counts = &self.show(id)["counts"];
             let (succeeded, open) = (counts["succeeded"].as_u64().unwrap(), counts["open"].as_u64().unwrap());
-            assert!(open > 0, "it was over before anybody looked");
+            assert!(open > 0, "it ended before it could be observed");
             succeeded > 0
         });
     }
@@ -102,7 +103,7 @@ fn said(output: &Output) -> (Option<i32>, String, String) {
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Whether it listens for Ctrl-C.
+/// Whether it handles Ctrl-C.
 fn is_ready(child: &Child) -> bool {
     const INTERRUPT: u64 = 1 << 1;
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
@@ -110,7 +111,7 @@ fn is_ready(child: &Child) -> bool {
     u64::from_str_radix(caught.trim(), 16).unwrap() & INTERRUPT != 0
 }
 
-/// Reads what a command says until it says this.
+/// Reads the output of a command until this line.
 fn until_said(child: &mut Child, words: &str) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().contains(words)), "it never said {words}");
@@ -118,7 +119,7 @@ fn until_said(child: &mut Child, words: &str) {
 }
 
 #[test]
-fn a_command_beside_another_ends_as_if_it_had_done_the_work() {
+fn a_command_that_watches_another_ends_as_if_it_had_done_the_work() {
     let site = Site::new(4);
     let id = site.planned();
     let first = start(&site.admin, &["run", &id]);
@@ -131,7 +132,7 @@ fn a_command_beside_another_ends_as_if_it_had_done_the_work() {
 }
 
 #[test]
-fn a_command_goes_on_with_what_a_dead_node_left() {
+fn a_command_continues_the_work_of_a_dead_node() {
     let site = Site::new(4);
     let id = site.planned();
     let mut first = start(&site.admin, &["run", &id]);
@@ -182,7 +183,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn a_halt_keeps_what_is_asked_for_and_every_command_says_so() {
+fn a_halt_keeps_requests_and_every_command_reports_it() {
     let site = Site::new(1_000);
     let admin = &site.admin;
     let from = ["--from", CAMPAIGN_SENDER, "--action", "move-to-junk"];
@@ -226,14 +227,14 @@ fn a_halt_keeps_what_is_asked_for_and_every_command_says_so() {
     assert_eq!(output.0, Some(0), "{output:?}");
     assert!(output.2.contains("is in-progress, and goes on by itself once"), "{output:?}");
     admin.ok(&["unhalt"]);
-    assert!(admin.fails(1, &["resume", &asked]).contains("it goes on by itself with a `clawback worker`"));
+    assert!(admin.fails(1, &["resume", &asked]).contains("a `clawback worker` continues it"));
     let ended = admin.json(&["run", &asked]);
     assert_eq!((&ended["status"], &ended["counts"]["succeeded"]), (&"completed".into(), &MESSAGES.into()), "{ended}");
     admin.ok(&["verify"]);
 }
 
 #[test]
-fn an_interrupt_ends_the_calls_under_way_and_says_what_goes_on() {
+fn an_interrupt_ends_the_calls_under_way_and_reports_what_continues() {
     let site = Site::new(4);
     let id = site.planned();
     let running = start(&site.admin, &["run", &id]);
@@ -254,7 +255,7 @@ fn an_interrupt_ends_the_calls_under_way_and_says_what_goes_on() {
     let messages = site.admin.json(&["show", &id, "--messages"]);
     let known = messages["items"].as_array().unwrap().iter().filter(|one| one["outcome"] == "succeeded").count();
     assert_eq!(known, done, "what the last calls did is recorded");
-    assert!(site.admin.fails(1, &["resume", &id]).contains("only what is paused can be resumed"));
+    assert!(site.admin.fails(1, &["resume", &id]).contains("only a paused remediation can be resumed"));
     let went_on = said(&site.admin.run(&["run", &id]));
     assert_eq!(went_on.0, Some(0), "{went_on:?}");
     assert!(!went_on.2.contains("another node"), "it was handed back: {went_on:?}");
@@ -263,7 +264,7 @@ fn an_interrupt_ends_the_calls_under_way_and_says_what_goes_on() {
 }
 
 #[test]
-fn whoever_watches_leaves_and_the_work_goes_on() {
+fn work_continues_after_a_watcher_leaves() {
     let site = Site::new(4);
     let id = site.planned();
     let worker = start(&site.admin, &["run", &id]);

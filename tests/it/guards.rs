@@ -1,4 +1,4 @@
-//! What stops, holds and refuses a remediation, on a store that waits and fails on demand; and the binary's word about it.
+//! What stops, holds and refuses a remediation, on a store that waits and fails on demand; and the binary's messages.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl World {
         self.api.submit(&self.ann, submission("purge", &[("sender", sender)])).await.unwrap()
     }
 
-    /// Submits and works in a task; the calls behind the first `calls` wait in the store.
+    /// Submits and works in a task; calls after the first `calls` wait in the store.
     async fn stuck(&self, calls: usize) -> (Remediation, tokio::task::JoinHandle<Result<Remediation, Error>>) {
         let submitted = self.submit(SENDER).await;
         self.worker().plan_only(&submitted.id).await.unwrap();
@@ -98,7 +98,8 @@ impl World {
         (submitted, task)
     }
 
-    /// Neither whoever asked, whatever their roles, nor a colleague who decides on nothing, nor a service lets it go on.
+    /// The remediation cannot be resumed by its requester, whatever their roles, by a colleague without the role, or by
+    /// a service.
     async fn guard_stands(&self, paused: &Remediation) {
         let colleague = person("col", &[Role::Analyst, Role::Admin]);
         let service = Principal { kind: PrincipalKind::Service, ..person("bot", &[Role::Approver]) };
@@ -117,7 +118,7 @@ impl World {
     }
 }
 
-/// Waits for something that other tasks bring about.
+/// Waits for a condition that other tasks bring about.
 async fn until(mut holds: impl FnMut() -> bool) {
     for _ in 0..2_000 {
         if holds() {
@@ -129,15 +130,15 @@ async fn until(mut holds: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn a_halt_stops_every_node_before_its_next_call_and_all_goes_on_by_itself() {
+async fn a_halt_stops_every_node_before_its_next_call_and_work_resumes_after_it() {
     let world = World::new(|_| {}).await;
-    // The canary of four takes two calls, and then a batch of ten is begun.
+    // The canary of four takes two calls, and then a batch of ten begins.
     let (running, task) = world.stuck(2).await;
     let refused = world.api.halt(&world.ann, "a drill").await.unwrap_err();
     assert!(matches!(refused, Error::Forbidden { .. }), "{refused}");
     let halt = world.api.halt(&world.root, "a drill").await.unwrap();
     let in_flight = world.store.waiting();
-    // Long enough for a look at the history, a tenth of the second that is promised.
+    // Long enough for a read of the history, a tenth of the second that is promised.
     tokio::time::sleep(Duration::from_millis(100)).await;
     world.store.open_gate();
     let held = tokio::time::timeout(Duration::from_secs(1), task).await.unwrap().unwrap().unwrap();
@@ -148,7 +149,7 @@ async fn a_halt_stops_every_node_before_its_next_call_and_all_goes_on_by_itself(
     let recorded = kept.iter().filter(|(_, outcome)| outcome.is_some()).count() as u64;
     assert_eq!(recorded, done, "what the last calls did is kept");
 
-    // Another node, started while it stands.
+    // Another node, started during the halt.
     let node = world.node(|_| {}).await;
     assert_eq!(node.run_next().await.unwrap(), None);
     let queued = world.submit("mallory@evil.example").await;
@@ -190,13 +191,13 @@ async fn a_cancel_during_a_halt_is_carried_out_after_it() {
 }
 
 #[tokio::test]
-async fn one_more_than_allowed_waits_for_its_turn_and_starts_by_itself() {
+async fn one_more_than_allowed_waits_and_starts_when_there_is_capacity() {
     let world = World::new(|site| site.throttles.in_progress = 1).await;
     let (first, task) = world.stuck(0).await;
     let second = world.submit("mallory@evil.example").await;
     let held = world.worker().run(&second.id).await.unwrap();
     assert_eq!((held.status, &held.stop), (Status::Approved, &Some(StopReason::InProgress { limit: 1, running: 1 })));
-    assert_eq!(world.worker().run_next().await.unwrap(), None, "it waits, and nobody asks again and again");
+    assert_eq!(world.worker().run_next().await.unwrap(), None, "it waits without repeated claims");
     world.store.open_gate();
     assert_eq!(task.await.unwrap().unwrap().status, Status::Completed);
     let done = world.worker().run_next().await.unwrap().unwrap();
@@ -205,7 +206,7 @@ async fn one_more_than_allowed_waits_for_its_turn_and_starts_by_itself() {
 }
 
 #[tokio::test]
-async fn a_paused_one_resumes_only_where_there_is_room() {
+async fn a_paused_remediation_resumes_only_with_capacity() {
     let world = World::new(|site| site.throttles.in_progress = 1).await;
     let (_, task) = world.stuck(0).await;
     let second = world.submit("mallory@evil.example").await;
@@ -222,7 +223,7 @@ async fn a_paused_one_resumes_only_where_there_is_room() {
 }
 
 #[tokio::test]
-async fn the_same_selection_is_left_to_a_person_for_an_hour() {
+async fn the_same_selection_within_an_hour_waits_for_a_person() {
     let world = World::new(|_| {}).await;
     let first = world.submit(SENDER).await;
     assert_eq!(world.worker().run(&first.id).await.unwrap().counts.succeeded, 50);
@@ -236,7 +237,7 @@ async fn the_same_selection_is_left_to_a_person_for_an_hour() {
     // Other inputs are another selection.
     let other = world.submit("mallory@evil.example").await;
     assert_eq!(world.worker().run(&other.id).await.unwrap().status, Status::Completed);
-    // Another person may know better.
+    // Another person may decide otherwise.
     world.guard_stands(&paused).await;
     world.api.resume(&world.ben, &second.id).await.unwrap();
     assert_eq!(world.worker().run(&second.id).await.unwrap().counts.succeeded, 1);
@@ -260,7 +261,7 @@ async fn a_retry_and_an_undo_are_never_the_same_selection() {
     let undo = world.api.undo(&world.ann, &partly.id).await.unwrap();
     assert_eq!(world.worker().run(&undo.id).await.unwrap().counts.succeeded, 48);
     let again = world.submit(SENDER).await;
-    assert_eq!(world.worker().run(&again.id).await.unwrap().counts.succeeded, 48, "it was taken back");
+    assert_eq!(world.worker().run(&again.id).await.unwrap().counts.succeeded, 48, "it was undone");
 }
 
 fn vips(names: &[&str]) -> Lists {
@@ -269,7 +270,7 @@ fn vips(names: &[&str]) -> Lists {
 }
 
 #[tokio::test]
-async fn who_became_a_vip_after_the_plan_is_not_touched_unasked() {
+async fn messages_of_a_vip_added_after_the_plan_need_a_decision() {
     let world = World::new(|_| {}).await;
     let submitted = world.submit(SENDER).await;
     let planned = world.worker().plan_only(&submitted.id).await.unwrap();
@@ -290,7 +291,7 @@ async fn who_became_a_vip_after_the_plan_is_not_touched_unasked() {
 }
 
 #[tokio::test]
-async fn one_that_runs_too_long_is_stopped_in_the_middle_of_a_batch() {
+async fn a_remediation_that_runs_too_long_is_stopped_in_the_middle_of_a_batch() {
     let world = World::new(|_| {}).await;
     let (_, task) = world.stuck(2).await;
     world.clock.advance(Duration::from_secs(11));
@@ -306,7 +307,7 @@ async fn one_that_runs_too_long_is_stopped_in_the_middle_of_a_batch() {
 }
 
 #[tokio::test]
-async fn much_to_few_recipients_is_refused_at_plan_time() {
+async fn many_messages_to_few_recipients_are_refused_at_plan_time() {
     let world = World::new(|site| site.throttles.messages_to_one = 4).await;
     let submitted = world.submit(SENDER).await;
     let refused = world.worker().run(&submitted.id).await.unwrap();
@@ -330,7 +331,7 @@ async fn a_retry_needs_an_approval_that_is_still_valid() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_down_costs_the_other_store_nothing() {
+async fn a_store_that_is_down_does_not_delay_the_other_store() {
     let folder = tempfile::tempdir().unwrap();
     let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
     let names = ["east", "west"];

@@ -1,4 +1,4 @@
-//! Mail is written by attackers: whatever stands in a subject, a terminal, a spreadsheet and a JSON reader get it defused.
+//! Mail is written by attackers: a terminal, a spreadsheet and a JSON reader get every subject in a harmless form.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The whole way on a real IMAP server: find, remove, undo; and what happens when the server is not as it should be.
+//! A whole remediation on a real IMAP server: find, remove, undo; and servers that are not as they should be.
 
 use std::path::Path;
 use std::time::Duration;
@@ -86,7 +86,7 @@ fn direct(clawback: &Clawback, command: &str) -> serde_json::Value {
 }
 
 #[test]
-fn a_campaign_goes_and_comes_back_with_folders_and_flags() {
+fn a_campaign_is_removed_and_restored_with_folders_and_flags() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let server = format!(
@@ -119,7 +119,7 @@ fn starttls_and_doctor() {
 }
 
 #[test]
-fn a_wrong_password_is_told_before_anything_else() {
+fn a_wrong_password_is_reported_and_never_shown() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let clawback = World::site(folder.path(), &world.plain());
@@ -143,7 +143,7 @@ fn connections_that_break_in_the_middle_cost_nothing() {
     let clawback = World::site(folder.path(), &server);
     let planned = plan(&clawback);
     let before = proxy.connections();
-    // Every connection is cut again and again while the batches run, some of them between the act and its answer.
+    // Every connection is cut repeatedly while the batches run, some of them between the act and its answer.
     let done = std::thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..40 {
@@ -155,12 +155,12 @@ fn connections_that_break_in_the_middle_cost_nothing() {
     });
     assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &120.into()), "{done}");
     world.truth.check_campaign_removed(&world.snapshot(), Some("Recoverable Items")).unwrap();
-    assert!(proxy.connections() > before + 10, "connections were cut and made again");
+    assert!(proxy.connections() > before + 10, "connections were cut and opened again");
     clawback.ok(&["verify"]);
 }
 
 #[test]
-fn a_server_that_stays_away_fails_its_messages_and_a_retry_gets_them() {
+fn a_server_that_stays_down_fails_its_messages_and_a_retry_completes_them() {
     let world = World::new();
     let proxy = Proxy::start(world.server.plain(), proxy::Options::default()).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -186,7 +186,7 @@ fn a_read_only_folder_fails_its_own_messages_only() {
     let clawback = World::site(folder.path(), &world.plain());
     let planned = plan(&clawback);
     let id = planned["id"].as_str().unwrap().to_owned();
-    // Not the inbox: to a Maildir server that is the parent of all the others.
+    // Not the inbox, which to a Maildir server is the parent of all others.
     let stuck = &world.truth.of(Kind::Campaign).find(|placed| placed.entry.folder == "Junk").unwrap().entry;
     let there = world
         .truth

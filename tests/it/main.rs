@@ -1,10 +1,6 @@
 //! The one integration-test binary. This list is the table of contents.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::format_collect,
-    reason = "a test that cannot go on panics; texts of tests are short"
-)]
+#![expect(clippy::unwrap_used, clippy::format_collect, reason = "a failed test panics; texts of tests are short")]
 
 mod action_center;
 mod approved;

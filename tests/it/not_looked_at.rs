@@ -1,5 +1,5 @@
-//! What was not looked at is never clean: every way in which a search can miss something makes its result partial, or
-//! refuses the plan, and names what was missed.
+//! What was not searched never counts as clean: every way in which a search can miss something makes its result
+//! partial, or refuses the plan, and names what was missed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ struct World {
 }
 
 impl World {
-    /// So many stores of three mailboxes, each with one message of the sender; and this filter script, if any.
+    /// A number of stores of three mailboxes, each with one message of the sender; and this filter script, if any.
     async fn new(stores: usize, script: Option<&str>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
@@ -77,7 +77,7 @@ impl World {
     }
 }
 
-/// Every face says that it is partial, and names why.
+/// Checks that every front end reports the result as partial, with the reason.
 fn is_partial(done: &Remediation, succeeded: u64, why: &str) {
     assert_eq!((done.status, done.counts.succeeded), (Status::PartiallyCompleted, succeeded), "{why}: {:?}", done.stop);
     assert_eq!(InvestigationStatus::of(done), InvestigationStatus::PartiallyRemediated);
@@ -110,7 +110,7 @@ async fn a_mailbox_that_cannot_be_searched_asks_for_a_person_and_makes_it_partia
 }
 
 #[tokio::test]
-async fn nothing_found_is_no_all_clear_where_something_was_not_searched() {
+async fn nothing_found_is_no_all_clear_if_something_was_not_searched() {
     let world = World::new(1, None).await;
     world.stores[0].deny("b0@corp.example");
     let submitted = world.api.submit(&world.ann, submission("purge", &[("sender", "nobody@x.example")])).await.unwrap();
@@ -122,18 +122,18 @@ async fn nothing_found_is_no_all_clear_where_something_was_not_searched() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_read_costs_only_itself() {
+async fn a_folder_that_cannot_be_read_is_the_only_gap() {
     let world = World::new(1, None).await;
     world.stores[0].leave_gap("c0@corp.example", "Archive", "no right to read");
     let done = world.run().await;
     is_partial(&done, 3, "c0@corp.example: folder `Archive`: no right to read");
     let facts = done.plan.unwrap().facts;
     assert_eq!((facts.searched, facts.unsearched, facts.searched_in_part), (Some(3), 1, 1));
-    assert!(done.approval.is_none(), "a folder of a mailbox asks nobody");
+    assert!(done.approval.is_none(), "a gap in one folder needs no vote");
 }
 
 #[tokio::test]
-async fn a_store_that_fails_does_not_take_the_others_along() {
+async fn a_store_that_fails_does_not_fail_the_others() {
     let world = World::new(2, None).await;
     for letter in ["a", "b", "c"] {
         world.stores[1].deny(&format!("{letter}1@corp.example"));
@@ -177,7 +177,7 @@ async fn a_script_that_fails_on_some_messages_makes_it_partial() {
 }
 
 #[tokio::test]
-async fn what_scripts_say_is_kept_and_what_they_leave_out_is_counted() {
+async fn reasons_of_scripts_are_kept_and_what_they_leave_out_is_counted() {
     let script = "fn keep(message) {\n\
         if message.mailbox == \"b0@corp.example\" { return #{ keep: false, reason: \"SecOps mailbox\" }; }\n\
         #{ keep: true, reason: \"known brand\", tag: \"brand\" } }";
@@ -209,7 +209,7 @@ async fn picks_and_exclusions_that_match_nothing_are_named() {
 }
 
 #[tokio::test]
-async fn a_text_that_was_cut_off_is_not_taken_for_judged() {
+async fn a_truncated_text_does_not_count_as_searched() {
     let world = World::new(1, None).await;
     world.stores[0].deliver("d0@corp.example", "other@good.example", "Long", NOON);
     world.stores[0].answer_everything();
@@ -222,7 +222,7 @@ async fn a_node_that_serves_asks_a_silent_store_again() {
     let world = World::new(1, None).await;
     let store = Arc::clone(&world.stores[0]);
     let submitted = world.api.submit(&world.ann, submission("purge", &[("sender", SENDER)])).await.unwrap();
-    // More failures than the tries of one round: only a mailbox that is asked again later is searched.
+    // More failures than the tries of one round, so that the mailbox is searched only by a later round.
     let tries = world.api.site().tuning.attempts;
     let silent_store = || CallError::Transient { store: "store0".into(), detail: "connection refused".into() };
     store.fail_next((0..tries * 3).map(|_| silent_store()));

@@ -1,4 +1,5 @@
-//! Who is told, by the binary: mail through a real SMTP server, chats, and a webhook at every change of status.
+//! Recipients of notifications, with the binary: mail through a real SMTP server, chats, and a webhook at every change
+//! of status.
 
 use std::path::Path;
 
@@ -37,7 +38,7 @@ fn mail_config(server: &str, port: u16, authority: &Path, password: &str) -> Str
 }
 
 #[test]
-fn approvers_get_a_mail_that_no_name_can_bend() {
+fn a_name_cannot_alter_the_mail_to_approvers() {
     let (folder, server) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let smtp = Smtp::start(server.path()).unwrap();
     let config = mail_config("localhost", smtp.port, &smtp.authority(), "smtp.password");
@@ -61,7 +62,7 @@ fn approvers_get_a_mail_that_no_name_can_bend() {
 }
 
 #[test]
-fn a_server_that_is_not_the_one_gets_no_mail_and_work_goes_on() {
+fn a_server_with_a_wrong_certificate_gets_no_mail_and_work_continues() {
     let (folder, server) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let smtp = Smtp::start(server.path()).unwrap();
     let other = tempfile::tempdir().unwrap();
@@ -72,12 +73,12 @@ fn a_server_that_is_not_the_one_gets_no_mail_and_work_goes_on() {
     let pending: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(pending["status"], "pending-approval");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("Nobody told") && !said.contains(PASSWORD), "{said}");
+    assert!(said.contains("Notification not delivered") && !said.contains(PASSWORD), "{said}");
     assert!(smtp.received(0).unwrap().is_empty());
 }
 
 #[test]
-fn chats_and_webhooks_are_told_in_their_shape() {
+fn chats_and_webhooks_get_their_own_format() {
     let folder = tempfile::tempdir().unwrap();
     let hooks = Hooks::start();
     for name in ["slack", "teams"] {
@@ -120,7 +121,7 @@ fn texts(value: &serde_json::Value) -> Vec<&str> {
 }
 
 #[test]
-fn what_nobody_could_be_told_by_is_refused_at_once() {
+fn an_unusable_notifier_is_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = new_site(folder.path(), "[approvals]\nnotify = [\"nobody\"]\n");
     let refused = clawback.fails(2, &["history"]);

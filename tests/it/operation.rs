@@ -1,4 +1,4 @@
-//! Keeping a deployment alive: backup and restore, retention, the doctor, and the files that it is installed with.
+//! Operating a deployment: backup and restore, retention, `doctor`, and the files that it is installed with.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -63,14 +63,14 @@ async fn a_backup_of_postgresql_by_its_own_tools_is_restored() {
     run("pg_restore", &["--no-owner", "--exit-on-error", "--dbname", &empty, file.to_str().unwrap()]);
     let restored = Store::open(&empty).await.unwrap();
     assert_eq!(restored.verify(Some(head), |_| {}).await.unwrap().head, head);
-    // The rows' own protection is restored too.
+    // The triggers that protect rows are restored too.
     let mut connection = sqlx::PgConnection::connect(&empty).await.unwrap();
     let refused = sqlx::raw_sql("UPDATE events SET actor = 'x'").execute(&mut connection).await.unwrap_err();
     assert!(refused.to_string().contains("never changed"), "{refused}");
 }
 
 #[tokio::test]
-async fn what_ended_long_ago_is_forgotten_in_steps_and_the_proof_stays() {
+async fn retention_removes_messages_in_steps_and_the_proof_remains() {
     for database in Database::all().await {
         let old = database.finished(1, 12_000).await;
         let other = database.finished(2, 30).await;
@@ -86,7 +86,7 @@ async fn what_ended_long_ago_is_forgotten_in_steps_and_the_proof_stays() {
         assert!(!store.remove_messages(&old, before, "root", Timestamp(9)).await.unwrap(), "10,000 rows are a step");
         store.verify(None, |_| {}).await.unwrap();
         assert!(store.messages_removed(&old).await.unwrap());
-        // Interrupted there: it is still due, and the rest goes.
+        // Interrupted there: it is still due, and the next run removes the rest.
         let api = api(site(store.clone(), vec![], &[], noon()));
         let refused = api.forget(&person("ann", &[Role::Approver]), Duration::ZERO, false, |_| {}).await.unwrap_err();
         assert!(refused.to_string().contains("role admin"), "{refused}");
@@ -108,7 +108,7 @@ async fn what_ended_long_ago_is_forgotten_in_steps_and_the_proof_stays() {
         let refused = api.undo(&admin, &other).await.unwrap_err();
         assert!(refused.to_string().contains("retention"), "{refused}");
 
-        // Rows that go without an event, or an event without its row, are found.
+        // Rows that are removed without an event, or an event without its row, are detected.
         let third = database.finished(4, 20).await;
         database.sql("INSERT INTO removals SELECT number, 1, 1 FROM remediations WHERE number = 4").await;
         let found = store.verify(None, |_| {}).await.unwrap_err();
@@ -135,7 +135,7 @@ fn retention_does_nothing_that_the_configuration_does_not_say() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_doctor_says_what_is_wrong_and_what_to_do() {
+async fn doctor_reports_faults_with_a_next_step() {
     let postgres = postgres::empty_database().await;
     for database in [None, Some(postgres.as_str())] {
         let folder = tempfile::tempdir().unwrap();
@@ -157,13 +157,13 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_be_written_is_said_to_be_so() {
+async fn a_database_that_cannot_be_written_is_reported() {
     let database = Database::postgres().await;
     database.store.health().await.unwrap();
     let name = database.url.rsplit('/').next().unwrap();
     database.sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     let again = Store::open(&database.url).await;
-    // It is refused where it is first written to: when it is opened, or when it is asked.
+    // The error occurs at the first write: when it is opened, or when its health is checked.
     let refused = match again {
         Ok(store) => store.health().await.unwrap_err(),
         Err(error) => error,
@@ -171,7 +171,7 @@ async fn a_database_that_cannot_be_written_is_said_to_be_so() {
     assert!(refused.to_string().contains("read-only"), "{refused}");
 }
 
-/// What is copied into the image, and what the service runs, is there.
+/// The files that are copied into the image, and that the service runs, exist.
 #[test]
 fn the_files_of_an_installation_name_what_there_is() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -197,7 +197,7 @@ fn the_files_of_an_installation_name_what_there_is() {
     assert!(copied >= 7);
     let toolchain = std::fs::read_to_string(root.join("rust-toolchain.toml")).unwrap();
     let image = container.lines().find_map(|line| line.strip_prefix("ARG BUILD_IMAGE=rust:")).unwrap();
-    assert!(toolchain.contains(&format!("\"{}.", image.split('-').next().unwrap())), "{image} beside {toolchain}");
+    assert!(toolchain.contains(&format!("\"{}.", image.split('-').next().unwrap())), "{image} and {toolchain}");
     let units = ["clawback-worker.service", "clawback-serve.service"].map(read);
     for unit in &units {
         let start = unit.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/clawback ")).unwrap();
@@ -215,7 +215,7 @@ fn the_files_of_an_installation_name_what_there_is() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_failure() {
+fn a_reader_that_disconnects_is_no_failure() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = new_site(folder.path(), None);
     let submitted = ["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete"];
@@ -235,7 +235,7 @@ fn a_reader_that_leaves_is_no_failure() {
 }
 
 #[test]
-fn small_mistakes_are_told_with_what_is_right() {
+fn small_mistakes_are_reported_with_a_correction() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = new_site(folder.path(), None);
     let nameless = ["submit", "--name", "", "--from", "eve@evil.example", "--action", "soft-delete"];
@@ -257,7 +257,7 @@ fn small_mistakes_are_told_with_what_is_right() {
 }
 
 #[test]
-fn the_doctor_says_that_work_is_due_and_nobody_works() {
+fn doctor_reports_due_work_without_a_worker() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = new_site(folder.path(), None);
     let report = |clawback: &Clawback| {

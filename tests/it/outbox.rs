@@ -1,5 +1,5 @@
-//! Changes of status and who is told of them, on both databases: nothing is lost or told twice, whichever node dies and
-//! whichever channel is dead, and a dead one delays nobody.
+//! Changes of status and their notifications, on both databases: nothing is lost or sent twice, whichever node dies and
+//! whichever channel is down, and a channel that is down delays no other.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
@@ -27,10 +27,10 @@ steps:
   - remediate: { action: soft-delete }
 ";
 const STORY: [&str; 6] = ["queued", "planning", "pending-approval", "approved", "in-progress", "completed"];
-/// A node leaves alone for so long what another has taken.
+/// How long a node leaves alone what another has taken.
 const TAKEN_FOR: Duration = Duration::from_mins(1);
 
-/// A site that two programs are told everything of.
+/// A site that notifies two programs of everything.
 struct World {
     url: String,
     store: Arc<FakeStore>,
@@ -53,7 +53,7 @@ impl World {
         })
     }
 
-    /// A node of the site; as good as one after a restart.
+    /// A node of the site; the same as one after a restart.
     async fn node(&self) -> Api {
         self.node_with(&[("siem", &self.siem.url), ("desk", &self.desk.url)]).await
     }
@@ -64,7 +64,7 @@ impl World {
 
     async fn site_with(&self, notifiers: &[(&str, &str)]) -> Site {
         let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
-        // As the binary does; a second one is refused.
+        // As the binary does; a second call is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let history = Store::open(&self.url).await.unwrap();
         let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
@@ -90,7 +90,7 @@ impl World {
         api.decide(&ben, &of.id, Decision::Approve, None, None).await.unwrap();
     }
 
-    /// Any node tells what is due, after so long.
+    /// After this time, any node sends what is due.
     async fn tell_after(&self, time: Duration) {
         self.clock.advance(time);
         Outbox::new(Arc::clone(self.node().await.site())).tell_due().await;
@@ -110,13 +110,13 @@ fn ids(hooks: &[Hook]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_comes_back_is_told_what_it_missed() {
+async fn a_channel_that_recovers_gets_what_it_missed() {
     for world in World::both().await {
         world.siem.refuse(true);
         let submitted = world.submit().await;
         let pending = world.run(&submitted).await;
         assert_eq!(pending.status, Status::PendingApproval);
-        assert_eq!(statuses(&world.siem.refused()), ["queued"], "what comes behind it waits for it");
+        assert_eq!(statuses(&world.siem.refused()), ["queued"], "later deliveries wait for it");
         // Five seconds, half a minute.
         for (wait, tries) in [(4, 1), (1, 2), (29, 2), (1, 3)] {
             world.tell_after(Duration::from_secs(wait)).await;
@@ -124,9 +124,9 @@ async fn a_channel_that_comes_back_is_told_what_it_missed() {
         }
         world.approve(&world.node().await, &submitted).await;
         assert_eq!(world.run(&submitted).await.status, Status::Completed);
-        assert_eq!(statuses(&world.desk.so_far()), STORY, "the other one has heard everything");
+        assert_eq!(statuses(&world.desk.so_far()), STORY, "the other one got everything");
         let tries = ids(&world.siem.refused());
-        assert_eq!(tries, [tries[0].as_str(); 3], "a receiver can know a repeat");
+        assert_eq!(tries, [tries[0].as_str(); 3], "a receiver can detect a repeat");
         assert_eq!(world.waiting().await, 6);
 
         world.siem.refuse(false);
@@ -137,7 +137,7 @@ async fn a_channel_that_comes_back_is_told_what_it_missed() {
         assert_eq!(statuses(&told), STORY);
         assert_eq!(ids(&told), ids(&world.desk.so_far()), "each by its own number, the same on every channel");
         assert_eq!(ids(&told)[0], tries[0]);
-        // As things were then, though it has long ended.
+        // The state at that time, though it has long ended.
         let asked = &told[2].body;
         assert_eq!(
             (&asked["type"], &asked["data"]["counts"]["open"]),
@@ -154,12 +154,12 @@ async fn a_channel_that_comes_back_is_told_what_it_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_dies_leaves_what_it_had_not_told() {
+async fn another_node_sends_the_notifications_of_a_dead_one() {
     for world in World::both().await {
-        // It dies with the commit of the status behind it.
+        // It dies right after the commit of the status.
         let submitted = world.submit().await;
         assert_eq!((world.siem.so_far().len(), world.waiting().await), (0, 1));
-        // The next one dies when it has looked up whom to tell, and has taken one of the two.
+        // The next one dies after it has determined the recipients and has taken one of the two deliveries.
         let history = world.node().await.site().history.clone();
         let changes = history.changes(None, 10).await.unwrap();
         let names = ["desk", "siem"].map(str::to_owned).to_vec();
@@ -170,12 +170,12 @@ async fn a_node_that_dies_leaves_what_it_had_not_told() {
         let late = history.take_deliveries("siem", None, (now, now.plus(TAKEN_FOR)), 10).await.unwrap();
         assert_eq!(late.len(), 1);
         world.tell_after(Duration::from_secs(59)).await;
-        assert_eq!((world.desk.so_far().len(), world.siem.so_far().len()), (1, 0), "it might be telling still");
+        assert_eq!((world.desk.so_far().len(), world.siem.so_far().len()), (1, 0), "it may still be sending");
         world.tell_after(Duration::from_secs(1)).await;
         assert_eq!((statuses(&world.siem.so_far()), world.waiting().await), (vec!["queued".to_owned()], 0));
         assert_eq!(world.siem.so_far()[0].body["data"]["id"], submitted.id.as_str());
 
-        // One that was only frozen wakes up too late to tick off or to put off what is another's now.
+        // One that was only frozen wakes up too late to complete or to put off what another node has taken.
         world.siem.refuse(true);
         world.submit().await;
         world.tell_after(Duration::ZERO).await;
@@ -232,7 +232,7 @@ async fn of_many_nodes_one_tells() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_told_for_a_day_is_given_up() {
+async fn a_notification_is_given_up_after_a_day() {
     for world in World::both().await {
         world.siem.refuse(true);
         let first = world.submit().await;
@@ -253,7 +253,7 @@ async fn what_cannot_be_told_for_a_day_is_given_up() {
             let line = format!("clawback_notices_total{{notifier=\"{notifier}\",result=\"{result}\"}} {count}");
             assert!(counted.contains(&line), "{line} is not in {counted}");
         }
-        // The channel is not given up with it.
+        // The channel is still used afterwards.
         world.siem.refuse(false);
         node.cancel(&person("ann", &[Role::Analyst]), &first.id).await.unwrap();
         world.run(&first).await;
@@ -262,7 +262,7 @@ async fn what_cannot_be_told_for_a_day_is_given_up() {
     }
 }
 
-/// Takes connections, and says nothing for as long as the process lives.
+/// Accepts connections, and sends nothing for as long as the process lives.
 fn silent_channel() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -309,7 +309,7 @@ async fn a_dead_channel_delays_nobody() {
             assert!(began.elapsed() < Duration::from_secs(9), "{:?}", statuses(&world.siem.so_far()));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        assert!(began.elapsed() < Duration::from_secs(9), "all of it while the first try at the dead one waits");
+        assert!(began.elapsed() < Duration::from_secs(9), "all of it while the first try at the silent channel waits");
         assert!(voted < Duration::from_secs(2) && ticked < Duration::from_secs(3), "{voted:?} {ticked:?}");
         assert_eq!(
             (statuses(&world.siem.so_far()), taken.load(Ordering::SeqCst)),
@@ -317,12 +317,12 @@ async fn a_dead_channel_delays_nobody() {
         );
         stop.send(()).unwrap();
         serving.await.unwrap().unwrap();
-        assert_eq!(world.waiting().await, 6, "all of it is the dead one's");
+        assert_eq!(world.waiting().await, 6, "all of it belongs to the silent channel");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_channel_holds_up_the_reminder_of_no_other_plan() {
+async fn a_dead_channel_delays_the_reminder_of_no_other_plan() {
     let [world, _] = World::both().await;
     for _ in 0..6 {
         let submitted = world.submit().await;
@@ -334,13 +334,13 @@ async fn a_dead_channel_holds_up_the_reminder_of_no_other_plan() {
     site.approvals = Approvals { notify: vec!["dead".to_owned(), "siem".to_owned()], ..Approvals::default() };
     let (before, began) = (world.siem.so_far().len(), Instant::now());
     Outbox::new(Arc::new(site)).tell_due().await;
-    // One try at the dead one takes ten seconds.
+    // One try at the silent one takes ten seconds.
     assert!(began.elapsed() < Duration::from_secs(19), "{:?}", began.elapsed());
     assert_eq!((world.siem.so_far().len() - before, taken.load(Ordering::SeqCst)), (6, 6));
 }
 
 #[test]
-fn a_command_that_is_killed_leaves_its_notices_to_a_worker() {
+fn a_worker_sends_the_notifications_of_a_killed_command() {
     let folder = tempfile::tempdir().unwrap();
     let cur = folder.path().join("mail/u0001@corp.example/cur");
     std::fs::create_dir_all(&cur).unwrap();
@@ -362,10 +362,11 @@ fn a_command_that_is_killed_leaves_its_notices_to_a_worker() {
     siem.refuse(true);
     let mut run = clawback.command(&["run", "purge"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let patience = Instant::now() + Duration::from_secs(30);
-    // Killed earlier, it would leave the planning as well, and its lease has to end before another may go on with that.
+    // Killed earlier, it would leave the planning too, and its lease would have to expire before another could continue
+    // that.
     let is_planned = || clawback.json(&["history"])["items"][0]["status"] == "pending-approval";
     while taken.load(Ordering::SeqCst) == 0 || siem.refused().is_empty() || !is_planned() {
-        assert!(Instant::now() < patience, "nobody is told");
+        assert!(Instant::now() < patience, "no notification arrived");
         std::thread::sleep(Duration::from_millis(10));
     }
     run.kill().unwrap();

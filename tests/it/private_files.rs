@@ -1,5 +1,5 @@
-//! Files that decide what is done, and files that hold a secret: made for their owner alone, and refused where others could
-//! have written them.
+//! Files that decide what is done, and files that hold a secret: created for their owner alone, and refused if others
+//! could have written them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -24,7 +24,7 @@ fn set(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Everything beneath a folder, itself included.
+/// Everything in a folder, including the folder.
 fn everything(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![folder.to_owned()];
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -34,7 +34,7 @@ fn everything(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Runs the binary under a umask that takes nothing away.
+/// Runs the binary under a umask of 0.
 fn unmasked(arguments: &[&Path]) -> Output {
     let mut command = Command::new("sh");
     command.args(["-c", "umask 000; exec \"$@\"", "sh"]).arg(binary()).args(arguments);
@@ -42,7 +42,7 @@ fn unmasked(arguments: &[&Path]) -> Output {
 }
 
 #[test]
-fn what_is_made_is_its_owners_alone_whatever_the_umask() {
+fn created_files_are_private_whatever_the_umask() {
     let folder = tempfile::tempdir().unwrap();
     let site = folder.path().join("site");
     let demo = folder.path().join("demo");
@@ -62,12 +62,12 @@ fn what_is_made_is_its_owners_alone_whatever_the_umask() {
         ]),
     ];
     for output in &made {
-        // Without a store the doctor has something to say; it still opened everything.
+        // Without a store `doctor` has a finding; it still opened everything.
         let said = String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned();
         assert!(matches!(output.status.code(), Some(0 | 1)), "{said}");
     }
     let mut seen = 0;
-    // The mail of the demo is a server's, not ours.
+    // The mail of the demo belongs to a mail server, not to us.
     for path in [everything(&site), everything(&demo)].concat() {
         if path.starts_with(demo.join("mail")) {
             continue;
@@ -81,7 +81,7 @@ fn what_is_made_is_its_owners_alone_whatever_the_umask() {
 }
 
 #[test]
-fn what_others_can_write_is_refused_by_every_command() {
+fn files_that_others_can_write_are_refused_by_every_command() {
     let folder = tempfile::tempdir().unwrap();
     mailbox(folder.path());
     let clawback = Clawback::init(folder.path(), STORE);
@@ -161,10 +161,10 @@ fn an_export_follows_no_link() {
 }
 
 #[test]
-fn a_login_in_the_clear_needs_leave_and_is_named() {
+fn a_login_without_tls_must_be_allowed_and_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("imap.password"), "hunter2").unwrap();
-    // An address of the documentation (RFC 5737): nothing answers there, and nothing is dialled before the refusal.
+    // An address for documentation (RFC 5737): nothing answers there, and nothing is dialled before the refusal.
     let store = |rest: &str| {
         format!(
             "connector = \"imap\"\nmailboxes = [\"a@x.example\"]\nlimits = {{ connect-timeout = \"1s\" }}\n\

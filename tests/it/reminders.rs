@@ -1,5 +1,5 @@
-//! Reminders and escalation, on both databases: each once over all nodes and over restarts, none once it is decided, and again
-//! where nobody could be told.
+//! Reminders and escalation, on both databases: each once over all nodes and over restarts, none once it is decided,
+//! and again if none could be delivered.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,11 +46,11 @@ impl World {
         })
     }
 
-    /// A node of the site; as good as one after a restart.
+    /// A node of the site; the same as one after a restart.
     async fn node(&self) -> Api {
         let stores: Vec<Arc<dyn MailStore>> = vec![Arc::clone(&self.store) as _];
         let history = Store::open(&self.url).await.unwrap();
-        // As the binary does; a second one is refused.
+        // As the binary does; a second call is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut site = site(history, stores, &[("purge", PLAYBOOK)], Arc::clone(&self.clock) as _);
         for name in ["approvers", "desk", "chief"] {
@@ -67,7 +67,7 @@ impl World {
         Api::new(Arc::new(site))
     }
 
-    /// One that waits for approval.
+    /// A remediation that waits for approval.
     async fn pending(&self) -> Remediation {
         let api = self.node().await;
         let submitted = api.submit(&person("ann", &[Role::Analyst]), submission("purge", &[])).await.unwrap();
@@ -76,7 +76,7 @@ impl World {
         pending
     }
 
-    /// All nodes look at once after so many minutes; gives what was told since, as `path type`.
+    /// Runs all nodes after this many minutes. Returns what was sent since, as `path type`.
     async fn tick_after(&self, minutes: u64) -> Vec<String> {
         let before = self.hooks.so_far().len();
         self.clock.advance(Duration::from_mins(minutes));
@@ -118,32 +118,32 @@ async fn approvers_are_reminded_once_and_then_others_are() {
             let page = format!("https://clawback.example/remediations/{}", pending.id);
             assert_eq!(hook.body["data"]["url"], page.as_str());
             assert!(hook.body["data"]["deadline"].is_string());
-            assert!(!hook.body.to_string().contains(EVE), "nothing of a message is told: {}", hook.body);
+            assert!(!hook.body.to_string().contains(EVE), "a notification has no message content: {}", hook.body);
         }
         world.node().await.site().history.verify(None, |_| {}).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_decided_or_late_reminds_nobody_twice() {
+async fn decided_or_late_approvals_send_no_reminder_twice() {
     for world in World::both().await {
         let decided = world.pending().await;
         let ben = person("ben", &[Role::Approver]);
         world.node().await.decide(&ben, &decided.id, Decision::Reject, None, None).await.unwrap();
         let waits = world.pending().await;
-        // No node was up when the first reminder was due: only the second is told.
+        // No node was up when the first reminder was due: only the second is sent.
         assert_eq!(world.tick_after(200).await, ["/chief remediation.escalation"]);
         assert_eq!(world.hooks.so_far().last().unwrap().body["data"]["id"], waits.id.as_str());
         assert_eq!(world.tick_after(60).await, [""; 0]);
 
-        // Nobody can be told: it is tried again, by whichever node.
+        // No recipient can be reached: any node retries.
         let third = world.pending().await;
         world.hooks.refuse(true);
         assert_eq!(world.tick_after(121).await, [""; 0]);
         world.hooks.refuse(false);
         assert_eq!(world.tick_after(1).await, [""; 0]);
         assert_eq!(world.tick_after(1).await, ["/approvers remediation.reminder", "/desk remediation.reminder"]);
-        // Made anew, the plan waits anew.
+        // Made again, the plan waits again.
         let api = world.node().await;
         api.replan(&person("ann", &[Role::Analyst]), &third.id).await.unwrap();
         let again = Worker::new(Arc::clone(api.site()), silent()).run(&third.id).await.unwrap();
@@ -154,7 +154,7 @@ async fn what_is_decided_or_late_reminds_nobody_twice() {
 }
 
 #[test]
-fn secrets_are_looked_for_beside_the_configuration() {
+fn relative_paths_of_secrets_begin_at_the_configuration() {
     let config = NotifierConfig::Slack { url_file: "none".into() };
     let refused = Notifier::open("chat", &config, Path::new("/nowhere")).err().unwrap().to_string();
     assert!(refused.contains("/nowhere/none"), "{refused}");

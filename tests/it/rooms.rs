@@ -1,12 +1,13 @@
-//! Rooms: within a crate, too, imports go one way. Files that import each other in a circle can only be read together, so each
-//! crate has none, and no file imports from a room above its own.
+//! Rooms: imports go one way within a crate, too. Files that import each other in a circle can only be read together,
+//! so no crate has such a circle, and no file imports from a room above its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms of each crate, from the lowest up: a file imports from its own room and from those before it. Rooms between commas lie
-/// beside each other, and neither imports from the other. Files that no room names lie between any two.
+/// The rooms of each crate, from the lowest up: a file imports from its own room and from those before it. Rooms
+/// separated by commas are on one level, and neither imports from the other. Files that no room names may be between
+/// any two.
 const ROOMS: [(&str, &[&str]); 5] = [
     (
         "store",
@@ -50,7 +51,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
     ("cli", &["failure", "output", "table", "tables", "args", "config", "open", "client", "commands"]),
 ];
 
-/// Crates whose files form no circles: all that are more than a few files.
+/// Crates whose imports are checked for circles: all that are more than a few files.
 const CRATES: [&str; 9] =
     ["model", "store", "scripting", "connectors", "playbooks", "runtime", "app", "action-center", "cli"];
 
@@ -73,7 +74,7 @@ impl Imports {
         Self(imports.collect())
     }
 
-    /// Every set of modules of which each imports each other, by whatever way; the largest first.
+    /// Every set of modules that import each other, directly or not; the largest first.
     fn circles(&self) -> Vec<BTreeSet<&str>> {
         let reached: BTreeMap<&str, BTreeSet<&str>> =
             self.0.keys().map(|from| (from.as_str(), self.reach(from))).collect();
@@ -113,7 +114,7 @@ fn read(source: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
                 parts.pop();
             }
             let name = if parts.is_empty() { "crate".to_owned() } else { parts.join("::") };
-            // Of a module of tests nobody asks where it imports from.
+            // The imports of a module of tests do not count.
             if parts.last() != Some(&"tests") && parts.last() != Some(&"vocabulary") {
                 texts.insert(name, fs::read_to_string(&path).unwrap());
             }
@@ -121,16 +122,17 @@ fn read(source: &Path, folder: &Path, texts: &mut BTreeMap<String, String>) {
     }
 }
 
-/// The text without comments and without what is compiled for tests alone, which comes last in a file.
+/// The text without comments and without what is compiled for tests alone, which is at the end of a file.
 fn without_tests(text: &str) -> String {
     let starts = ["]\nmod tests", "]\npub(crate) mod tests"];
     let start = starts.iter().filter_map(|start| text.find(start)).min();
-    // The condition may say more than `test`.
+    // The condition may contain more than `test`.
     let end = start.and_then(|start| text[..start].rfind("#[cfg(")).unwrap_or(text.len());
     text[..end].lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n")
 }
 
-/// Every path in a text that begins with `crate`, `super`, `self` or a module beneath this one, those of nested `use` lists written out.
+/// Every path in a text that begins with `crate`, `super`, `self` or a module below this one, with nested `use` lists
+/// expanded.
 fn paths(module: &str, code: &str, known: &BTreeSet<String>) -> Vec<Vec<String>> {
     let beneath = known.iter().filter_map(|other| match (module, other.rsplit_once("::")) {
         ("crate", None) => Some(other.as_str()),
@@ -150,7 +152,7 @@ fn paths(module: &str, code: &str, known: &BTreeSet<String>) -> Vec<Vec<String>>
     found
 }
 
-/// Reads one `use` tree, or one path, from the start of a text; gives what is left of it.
+/// Reads one `use` tree, or one path, from the start of a text. Returns the rest of it.
 fn tree<'a>(mut code: &'a str, before: &mut Vec<String>, found: &mut Vec<Vec<String>>) -> &'a str {
     let depth = before.len();
     loop {
@@ -190,7 +192,7 @@ fn tree<'a>(mut code: &'a str, before: &mut Vec<String>, found: &mut Vec<Vec<Str
     code
 }
 
-/// The module that a path leads to: its longest beginning that is one.
+/// The module that a path leads to: its longest prefix that is one.
 fn resolve(module: &str, path: &[String], known: &BTreeSet<String>) -> String {
     let mut parts: Vec<&str> =
         if path[0] == "crate" || module == "crate" { Vec::new() } else { module.split("::").collect() };
@@ -243,7 +245,9 @@ fn files_import_from_no_room_above_their_own() {
                 if let (Some(own), Some(other)) = (room(module), room(target))
                     && (other > own || other == own && name_of(module) != name_of(target))
                 {
-                    wrong.push(format!("engine/{name}: {module} imports {target}, a room above its own or beside it"));
+                    wrong.push(format!(
+                        "engine/{name}: {module} imports {target}, a room above its own or on its level"
+                    ));
                 }
             }
         }

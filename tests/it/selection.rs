@@ -1,4 +1,4 @@
-//! A selection says what the person meant: texts as typed, picks of every message, and the words that repeat it.
+//! A selection says what the person meant: texts as typed, picks of every message, and the summary that repeats it.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 const SUBJECT: &str = "Dear customer, your account is locked";
 
-/// One mailbox; each message as it is.
+/// One mailbox with these messages.
 fn site(messages: &[(&str, String)]) -> (tempfile::TempDir, Clawback) {
     let folder = tempfile::tempdir().unwrap();
     for (number, (place, raw)) in messages.iter().enumerate() {
@@ -45,7 +45,7 @@ fn picks(folder: &Path, lines: &str) -> String {
 }
 
 #[test]
-fn a_comma_makes_no_alternatives() {
+fn a_comma_does_not_separate_values() {
     let (_folder, clawback) = site(&[
         ("", mail("<1@x>", SUBJECT)),
         ("", mail("<2@x>", "Dear customer survey")),
@@ -64,7 +64,7 @@ fn a_comma_makes_no_alternatives() {
     assert_eq!(ids(&clawback.json(&[&plan[..], &[given.as_str()]].concat())), ["<1@x>"]);
     let two = [&plan[..], &[given.as_str(), "-i", "subject=canteen"]].concat();
     assert_eq!(ids(&clawback.json(&two)), ["<1@x>", "<3@x>"]);
-    // What waits repeats the words.
+    // The pending remediation repeats the words.
     let run = clawback.json(&["plan", "manual", "-i", "action=soft-delete", "-i", &given]);
     assert_eq!(run["counts"]["submitted"], 1, "{run}");
     let shown = clawback.ok(&["show", run["id"].as_str().unwrap()]);
@@ -82,7 +82,7 @@ fn a_comma_makes_no_alternatives() {
 }
 
 #[test]
-fn a_dry_run_tells_what_it_looked_at() {
+fn a_dry_run_reports_what_it_searched() {
     let mut messages: Vec<(&str, String)> =
         (0..25).map(|number| ("", mail(&format!("<{number}@x>"), "Salary"))).collect();
     messages.push((".Recoverable Items", mail("<gone@x>", "Salary")));
@@ -98,7 +98,7 @@ fn a_dry_run_tells_what_it_looked_at() {
     assert_eq!(found["left_out"]["recoverable-items"], 1);
     let before = submit(&clawback, &["--subject", "salary", "--before", "1999-01-01"]);
     assert_eq!(before["messages"], serde_json::json!([]));
-    // A row of the CSV is a pick.
+    // A row of the CSV can be used as a pick.
     let csv = clawback.ok(&[&SUBMIT[..], &["--subject", "salary", "--format", "csv"]].concat());
     let head: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
     assert_eq!(head[5..], ["script", "message_id", "fingerprint", "locator"]);

@@ -1,4 +1,4 @@
-//! The fixtures themselves: a test that builds on a wrong server proves nothing.
+//! The fixtures themselves: a test that uses a wrong server proves nothing.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use clawback_tests::mail::{self, Kind};
 use clawback_tests::maildirs;
 use clawback_tests::proxy::{self, Proxy};
 
-/// Says `commands` in one flight and gives every line up to the answer to the last one.
+/// Sends `commands` in one flight. Returns every line up to the answer to the last one.
 fn say(address: SocketAddr, commands: &[&str]) -> Vec<String> {
     let mut stream = TcpStream::connect(address).expect("the server listens");
     let mut text = String::new();
@@ -36,7 +36,7 @@ fn as_admin(user: &str) -> String {
 }
 
 #[test]
-fn dovecot_offers_what_is_asked_and_no_more() {
+fn dovecot_announces_the_requested_capabilities_only() {
     let server = Dovecot::start(&Options { users: 1, ..Options::default() });
     let lines =
         say(server.plain(), &[&as_admin("u0001@acme.test"), "CAPABILITY", "LIST \"\" \"*\" RETURN (SPECIAL-USE)"]);
@@ -52,7 +52,7 @@ fn dovecot_offers_what_is_asked_and_no_more() {
 }
 
 #[test]
-fn dovecot_takes_a_user_an_administrator_and_a_token() {
+fn dovecot_accepts_a_user_an_administrator_and_a_token() {
     let server = Dovecot::start(&Options { users: 2, record_commands: true, ..Options::default() });
     let base64 = |text: &str| {
         let script = format!("printf '{text}' | base64 -w0");
@@ -74,7 +74,7 @@ fn dovecot_takes_a_user_an_administrator_and_a_token() {
     let bearer =
         format!("AUTHENTICATE XOAUTH2 {}", base64(&format!("user=u0002@acme.test\\1auth=Bearer {expired}\\1\\1")));
     for login in [plain("wrong"), bearer, format!("LOGIN {} {}", dovecot::user(3), dovecot::PASSWORD)] {
-        // An empty line ends the dialogue in which XOAUTH2 tells why.
+        // An empty line ends the dialogue in which XOAUTH2 returns the reason.
         let mut stream = TcpStream::connect(server.plain()).unwrap();
         write!(stream, "a0 {login}\r\n\r\n").unwrap();
         let answer = BufReader::new(stream).lines().map(Result::unwrap).find(|line| line.starts_with("a0 ")).unwrap();
@@ -83,7 +83,7 @@ fn dovecot_takes_a_user_an_administrator_and_a_token() {
 }
 
 #[test]
-fn dovecot_holds_mail_in_each_format_and_says_read_only() {
+fn dovecot_keeps_mail_in_each_format_and_reports_read_only() {
     for format in [Format::Maildir, Format::Sdbox, Format::Mdbox] {
         let server = Dovecot::start(&Options { users: 1, format, ..Options::default() });
         let user = dovecot::user(1);
@@ -96,7 +96,7 @@ fn dovecot_holds_mail_in_each_format_and_says_read_only() {
             server.make_read_only(&user, "Archive/2026");
             let lines = say(server.plain(), &[&as_admin(&user), "SELECT Archive/2026", "UID MOVE 1 Trash"]);
             assert!(lines.iter().any(|line| line.starts_with("a1 OK [READ-ONLY]")), "{lines:?}");
-            // A trap that Dovecot sets: it answers as if it had moved, and has copied. The message stays where it was.
+            // Dovecot answers as if it had moved the message, but has copied it. The message stays where it was.
             assert!(lines.last().unwrap().starts_with("a2 OK"), "{lines:?}");
             let left = server.doveadm(&["search", "-u", &user, "mailbox", "Archive/2026"]);
             assert_eq!(left.lines().count(), 1);
@@ -105,7 +105,7 @@ fn dovecot_holds_mail_in_each_format_and_says_read_only() {
 }
 
 #[test]
-fn dovecot_speaks_tls_by_both_doors() {
+fn dovecot_offers_tls_and_starttls() {
     let server = Dovecot::start(&Options { users: 1, ..Options::default() });
     for door in
         [vec![format!("{}", server.imaps())], vec![format!("{}", server.plain()), "-starttls".into(), "imap".into()]]
@@ -125,7 +125,7 @@ fn dovecot_speaks_tls_by_both_doors() {
 
 #[test]
 fn a_killed_test_leaves_no_server_behind() {
-    // The pipe closes when its holder dies; dropping our end without a word is the same event.
+    // The pipe closes when its holder dies; dropping our end without a signal is the same event.
     let mut server = Dovecot::start(&Options { users: 1, ..Options::default() });
     let (address, folder) = (server.plain(), server.folder().to_owned());
     server.lose();
@@ -151,7 +151,7 @@ fn maildirs_read_back_as_written_and_as_dovecot_sees_them() {
     let found = server.doveadm(&[&["search", "-A"], search.as_slice()].concat());
     assert_eq!(found.lines().count(), options.campaign + options.traps, "{found}\n{}", server.log());
 
-    // The exact way, folder by folder, so that the check itself is checked: what it must accept, then what it must not.
+    // Folder by folder, so that the check itself is tested: what it must accept, then what it must not.
     server.doveadm(
         &[
             &["move", "-A", "Trash", "mailbox", "*"],

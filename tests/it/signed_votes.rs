@@ -1,4 +1,4 @@
-//! Votes that are signed: who can vote where a site asks for signatures, and what a forged vote brings about.
+//! Signed votes: who can vote on a site that requires signatures, and what a forged vote causes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ steps:
   - approve: { votes: 1 }
   - remediate: { action: soft-delete, batch: 3, canary: 2 }
 ";
-/// Nobody is asked by the playbook.
+/// A playbook that needs no vote.
 const ALONE: &str = "playbook: alone
 description: Everything by one sender.
 severity: high
@@ -43,7 +43,7 @@ steps:
   - remediate: { action: soft-delete }
 ";
 
-/// A site that asks for signed votes, with the keys of ben and of cat.
+/// A site that requires signed votes, with the keys of ben and of cat.
 struct World {
     store: Arc<FakeStore>,
     api: Api,
@@ -71,7 +71,7 @@ impl World {
         site.vote_rules = VoteRules { required, since: None, keys: Some(keys.clone()) };
         let (ann, ben) = (person("ann", &[Role::Analyst]), person("ben", &[Role::Approver]));
         for who in [&ann, &ben, &person("cat", &[Role::Approver])] {
-            // Another world on the same history knows them.
+            // Another world on the same history has added them.
             let _ = database.store.add_principal(who, "root", NOON).await;
         }
         for mailbox in 0..8 {
@@ -90,7 +90,7 @@ impl World {
         Worker::new(Arc::clone(self.api.site()), silent())
     }
 
-    /// What `key` signs as the vote of `voter`, which may be told otherwise first.
+    /// The signature by `key` of a vote of `voter`, whose statement may be changed first.
     fn signed(
         &self,
         key: &SshKey,
@@ -171,7 +171,7 @@ async fn a_vote_that_was_written_into_the_history_is_not_acted_on() {
         let world = World::new(&database, SignedVotes::Always).await;
         let pending = world.pending("purge").await;
         let digest = pending.approval.as_ref().unwrap().digest;
-        // Whoever writes the database can chain an event, and set the state, as well as we can.
+        // With write access to the database one can append an event and set the state.
         let by = "ben".to_owned();
         let vote = Vote { by, decision: Decision::Approve, digest, comment: None, at: NOON, signature: None };
         database.store.record(&pending.id, None, "ben", &Event::Voted { vote }, NOON).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_signature_of_somebody_else_or_of_a_key_that_is_gone_is_not_acted_on()
             at: NOON,
             signature: Some(signature),
         };
-        // A soft delete needs none here, and one that is there must be good all the same.
+        // A soft delete needs no signature here, but one that is given must be valid.
         database.store.record(&pending.id, None, "ben", &Event::Voted { vote }, NOON).await.unwrap();
         world.is_refused(&pending.id, "the signature of ben is not of this vote").await;
         write_secret(&world.keys, &world.cat_key.line("cat")).unwrap();
@@ -228,13 +228,13 @@ async fn nothing_runs_without_votes_of_its_own_where_all_must_be_signed() {
         world.vote(&pending, Some(good)).await.unwrap();
         let done = world.worker().run(&pending.id).await.unwrap();
         assert_eq!(done.status, Status::Completed);
-        // What puts back asks as well.
+        // An undo needs them as well.
         let undo = world.api.undo(&world.ann, &done.id).await.unwrap();
         let undo = world.worker().plan_only(&undo.id).await.unwrap();
         assert_eq!(undo.status, Status::PendingApproval);
     }
     for database in Database::all().await {
-        // A plan that was let through as if nobody had to be asked.
+        // A plan that was made as if no vote were needed.
         let lax = World::new(&database, SignedVotes::Optional).await.pending("alone").await;
         assert_eq!(lax.status, Status::Approved);
         let world = World::new(&database, SignedVotes::Always).await;

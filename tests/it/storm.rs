@@ -1,7 +1,7 @@
-//! Four nodes on one PostgreSQL and one store, killed, frozen and cut off at seeded moments while they work: nothing is lost,
-//! nothing is recorded twice, the store's limits hold, the history verifies.
+//! Four nodes on one PostgreSQL and one store, killed, frozen and cut off at seeded moments while they work: nothing is
+//! lost, nothing is recorded twice, the store's limits hold, the history verifies.
 //!
-//! `CLAWBACK_STORM=200` makes it that many kills; without it, as many as a test run has time for.
+//! `CLAWBACK_STORM=200` sets the number of kills; the default fits the time of a test run.
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ async fn nodes_that_are_killed_frozen_and_cut_off_lose_nothing() {
     postgres.create("storm", "template0").await;
     let database = postgres.url("storm");
     let history = Store::open(&database).await.unwrap();
-    // Enough to do for all of the kills: a node recovers from one within a lease.
+    // Enough work for all of the kills: a node recovers from one within a lease.
     let each = 90 + u32::try_from(kills).unwrap() * 3 / 2;
     let options = NodeOptions {
         database,
@@ -76,7 +76,7 @@ async fn nodes_that_are_killed_frozen_and_cut_off_lose_nothing() {
     let store = Arc::new(RemoteStore::new(server.address(), RULES, MAILBOXES, each, LARGEST_BATCH));
     let clock = Arc::new(SystemClock);
     let mut site = site_of(history, vec![store], &[("storm", PLAYBOOK)], clock, "intake", Duration::from_secs(30));
-    // More kills need more to do than a query may find, and a recipient may lose, by default.
+    // More kills need more work than a query may find, and a recipient may lose, by default.
     site.limits.query = 10_000_000;
     site.throttles.messages_to_one = 1_000_000;
     let api = api(site);

@@ -1,4 +1,4 @@
-//! What a node tells of itself: metrics, spans, logs; and that none of it tells what stands in a message.
+//! A node's telemetry: metrics, spans, logs; and that none of it contains the content of a message.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -26,7 +26,7 @@ steps:
   - remediate: { action: soft-delete }
   - verify: {}
 ";
-/// In subject, sender and file name of an attachment; nothing else has it.
+/// In subject, sender and file name of an attachment; nothing else contains it.
 const MARKER: &str = "zqxmarkerzqx";
 
 struct Site {
@@ -35,7 +35,7 @@ struct Site {
     ben: Clawback,
 }
 
-/// A site with one message that carries the marker wherever a sender can put it.
+/// A site with one message that has the marker in every place that a sender can set.
 fn marked() -> Site {
     let folder = tempfile::tempdir().unwrap();
     let options = maildirs::Options { empty: vec!["Recoverable Items".to_owned()], ..Default::default() };
@@ -106,7 +106,7 @@ fn a_worker_serves_its_metrics_and_its_health() {
     assert!(health.starts_with("HTTP/1.1 200 OK") && health.ends_with("ok, halted\n"), "{health}");
 }
 
-/// Every name under which the registry has samples.
+/// Every name for which the registry has samples.
 fn sampled() -> BTreeSet<String> {
     let metrics = Metrics::default();
     let outcome = Outcome {
@@ -129,7 +129,7 @@ fn sampled() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_query_of_the_dashboard_names_a_metric_that_there_is() {
+fn every_query_of_the_dashboard_names_an_existing_metric() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/cli/assets/grafana-dashboard.json");
     let dashboard: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let known = sampled();
@@ -146,7 +146,7 @@ fn every_query_of_the_dashboard_names_a_metric_that_there_is() {
             }
         }
     }
-    // And the other way round: what is counted is shown, but for the parts of a histogram.
+    // And conversely: what is counted is shown, except the parts of a histogram.
     let family = |name: &String| {
         let ends = ["_bucket", "_count", "_sum"];
         ends.into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name).to_owned()
@@ -166,7 +166,7 @@ fn the_documentation_names_every_metric() {
 }
 
 #[test]
-fn the_log_tells_nothing_of_what_stands_in_a_message() {
+fn the_log_contains_no_message_content() {
     for format in ["text", "json"] {
         let site = marked();
         let id = site.approved();
@@ -194,7 +194,7 @@ fn the_log_tells_nothing_of_what_stands_in_a_message() {
 /// Paths and bodies.
 type Posts = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
-/// Takes what is posted, for as long as the test runs.
+/// Receives what is posted, for as long as the test runs.
 fn collector() -> (String, Posts) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -227,7 +227,7 @@ fn collector() -> (String, Posts) {
     (url, posts)
 }
 
-/// The fields of a protobuf message that hold bytes, with their numbers. Others are passed over.
+/// The fields of a protobuf message that hold bytes, with their numbers. Others are skipped.
 fn fields(mut message: &[u8]) -> Vec<(u64, &[u8])> {
     fn varint(message: &mut &[u8]) -> u64 {
         let mut value = 0;
@@ -279,9 +279,12 @@ fn spans_go_to_the_collector_that_the_environment_names() {
     assert!(posts.iter().all(|(path, _)| path == "/v1/traces") && !posts.is_empty());
     let (mut names, mut scope_of_work) = (BTreeSet::new(), 0);
     for (_, body) in posts.iter() {
-        assert!(!body.windows(MARKER.len()).any(|window| window == MARKER.as_bytes()), "spans tell no content either");
-        // ExportTraceServiceRequest.resource_spans = 1; ResourceSpans.resource = 1, .scope_spans = 2; ScopeSpans.spans = 2;
-        // Span.parent_span_id = 4, .name = 5.
+        assert!(
+            !body.windows(MARKER.len()).any(|window| window == MARKER.as_bytes()),
+            "spans have no message content either"
+        );
+        // ExportTraceServiceRequest.resource_spans = 1; ResourceSpans.resource = 1, .scope_spans = 2;
+        // ScopeSpans.spans = 2; Span.parent_span_id = 4, .name = 5.
         for resource_spans in inner(body, 1) {
             let resource = inner(resource_spans, 1).next().unwrap();
             let has = |wanted: &[u8]| resource.windows(wanted.len()).any(|window| window == wanted);
@@ -303,7 +306,7 @@ fn spans_go_to_the_collector_that_the_environment_names() {
 }
 
 #[test]
-fn a_collector_that_is_away_stops_nothing() {
+fn an_unreachable_collector_stops_nothing() {
     let site = marked();
     let id = site.approved();
     let mut command = site.admin.command(&["worker", "--once"]);

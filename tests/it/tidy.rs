@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// A file is about one noun or verb.
+/// Longest file, in lines: a file is about one noun or verb.
 const LONGEST: usize = 600;
 
 fn root() -> PathBuf {
@@ -44,7 +44,7 @@ fn no_file_is_too_long_to_read() {
 }
 
 #[test]
-fn every_module_says_why_it_is_there() {
+fn every_module_has_a_doc_comment() {
     let silent: Vec<_> =
         sources().into_iter().filter(|path| !std::fs::read_to_string(path).unwrap().starts_with("//!")).collect();
     assert!(silent.is_empty(), "begin these with `//!`: {silent:#?}");
@@ -104,7 +104,7 @@ fn only_their_owners_know_sql_rhai_and_wasmtime() {
 }
 
 #[test]
-fn every_dependency_says_what_for() {
+fn every_dependency_has_a_comment() {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let dependencies = manifest.split("[workspace.dependencies]").nth(1).unwrap();
     let dependencies = dependencies.split("\n[").next().unwrap();
@@ -114,7 +114,7 @@ fn every_dependency_says_what_for() {
             "" => explained = false,
             line if line.starts_with('#') => explained = true,
             line if line.contains(" = ") && line.starts_with(|c: char| c.is_ascii_lowercase()) => {
-                // serde_json stands beside serde, tracing-subscriber beside tracing: one comment for a family.
+                // serde_json belongs to serde, tracing-subscriber to tracing: one comment for a family.
                 assert!(explained, "say what for: {line}");
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! Two-step approval through the real binary: who may decide, on which plan, until when.
+//! Two-step approval with the real binary: who may decide, on which plan, until when.
 
 use clawback_tests::binary::Clawback;
 use clawback_tests::mail::{CAMPAIGN_SENDER, CAMPAIGN_SUBJECT};
@@ -6,7 +6,8 @@ use clawback_tests::maildirs;
 
 const MAILDIR: &str = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";
 
-/// The folder of soft deletes is there already, so that keywords, which are letters to a Maildir, mean the same in it.
+/// Creates the folder of soft deletes beforehand, so that keywords, which are letters to a Maildir, mean the same in
+/// it.
 fn options() -> maildirs::Options {
     maildirs::Options { empty: vec!["Recoverable Items".to_owned()], ..Default::default() }
 }
@@ -79,7 +80,7 @@ fn a_vote_on_a_plan_that_is_no_longer_current_is_refused() {
     let ben = site.admin.add("ben", "approver");
     let pending = run(&site.admin);
     let first = text(&pending, "plan_digest").to_owned();
-    // Mail goes away while the approvers think; the analyst plans anew.
+    // Mail is removed while the approvers decide; the analyst plans again.
     let gone = site.truth.of(clawback_tests::mail::Kind::Campaign).next().unwrap();
     let user = gone.entry.mailbox.split('@').next().unwrap();
     let maildir = site.folder.path().join("mail/acme.test").join(user).join("Maildir");
@@ -92,7 +93,7 @@ fn a_vote_on_a_plan_that_is_no_longer_current_is_refused() {
 }
 
 #[test]
-fn whoever_edits_the_playbook_after_submitting_changes_nothing_that_was_submitted() {
+fn editing_a_playbook_does_not_change_submitted_remediations() {
     let site = site("7d");
     let (ann, ben) = (site.admin.add("ann", "approver"), site.admin.add("ben", "approver"));
     let pending = run(&ann);
@@ -102,7 +103,7 @@ fn whoever_edits_the_playbook_after_submitting_changes_nothing_that_was_submitte
     let file = site.folder.path().join("workflows/two.yaml");
     for edited in [without_votes.replace("soft-delete", "hard-delete"), "no: playbook".to_owned()] {
         std::fs::write(&file, edited).unwrap();
-        // Planned anew, it still asks for two votes on what was asked for.
+        // Planned again, it still needs two votes on the same request.
         let again = ann.json(&["plan", id]);
         assert_eq!(
             (&again["status"], &again["action"]),
@@ -119,7 +120,7 @@ fn whoever_edits_the_playbook_after_submitting_changes_nothing_that_was_submitte
 }
 
 #[test]
-fn an_undecided_request_is_rejected_by_itself() {
+fn an_undecided_approval_expires() {
     let site = site("1s");
     let ben = site.admin.add("ben", "approver");
     let pending = run(&site.admin);

@@ -1,4 +1,5 @@
-//! What may be done without a vote is limited over the whole site, so nobody gets around the second person in small pieces.
+//! What may be done without a vote is limited over the whole site, so the second person cannot be evaded in small
+//! parts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,13 +135,13 @@ async fn sixty_small_requests_stop_at_the_limit_and_what_is_over_it_waits_for_vo
         );
         world.verify().await;
 
-        // A vote covers it, and what runs under one counts for nobody.
+        // A vote covers it, and what runs under a vote is not counted.
         world.api.decide(&world.ben, &pending[0].id, Decision::Approve, None, None).await.unwrap();
         let voted = world.run(&pending[0]).await;
         assert_eq!((voted.status, voted.stop, voted.decided_by.as_deref()), (Status::Completed, None, Some("ben")));
         let refused = world.api.decide(&world.ann, &pending[1].id, Decision::Approve, None, None).await.unwrap_err();
         assert!(matches!(refused, Error::Vote(_)), "{refused}");
-        // Made anew before the hour is over, it asks again; behind it, it has the next hour's limit.
+        // Planned again within the hour, it asks again; after it, it has the next hour's limit.
         world.api.replan(&world.ann, &pending[1].id).await.unwrap();
         assert_eq!(over(&world.run(&pending[1]).await).4, 96);
         world.clock.advance(Duration::from_mins(61));
@@ -152,7 +153,7 @@ async fn sixty_small_requests_stop_at_the_limit_and_what_is_over_it_waits_for_vo
 }
 
 #[tokio::test]
-async fn two_nodes_never_both_take_what_is_left() {
+async fn two_nodes_never_exceed_a_limit_together() {
     for database in Database::all().await {
         let world = World::new(&database, |site| site.without_a_vote.requester = messages(18)).await;
         let mut starts = Vec::new();
@@ -228,7 +229,7 @@ async fn mailboxes_remediations_and_days_are_counted_too() {
 }
 
 #[tokio::test]
-async fn what_waited_long_for_its_start_counts_when_it_starts() {
+async fn a_remediation_is_counted_at_its_start() {
     let database = Database::sqlite().await;
     let world = World::new(&database, |site| site.without_a_vote.requester = messages(6)).await;
     let worker = Worker::new(Arc::clone(&world.site), silent());
@@ -246,7 +247,7 @@ async fn what_waited_long_for_its_start_counts_when_it_starts() {
 }
 
 #[tokio::test]
-async fn a_pause_before_the_start_is_no_way_around_a_limit() {
+async fn a_pause_before_the_start_does_not_evade_a_limit() {
     let database = Database::sqlite().await;
     let world = World::new(&database, |site| site.without_a_vote.requester = messages(6)).await;
     let worker = Worker::new(Arc::clone(&world.site), silent());
@@ -256,7 +257,7 @@ async fn a_pause_before_the_start_is_no_way_around_a_limit() {
     assert_eq!(world.ask(&world.ann, 1).await.status, Status::Completed);
     let asked = world.api.resume(&world.ann, &paused.id).await.unwrap();
     assert_eq!((asked.status, over(&asked).4), (Status::PendingApproval, 6));
-    // One that begins by being resumed is counted, once.
+    // One that begins when it is resumed is counted, once.
     world.clock.advance(Duration::from_mins(61));
     let other = worker.plan_only(&world.submit(&world.ann, 2).await.id).await.unwrap();
     world.api.pause(&world.ann, &other.id).await.unwrap();
@@ -270,7 +271,7 @@ async fn a_pause_before_the_start_is_no_way_around_a_limit() {
 }
 
 #[tokio::test]
-async fn who_takes_back_or_retries_their_own_is_not_counted_twice_and_others_are() {
+async fn an_undo_or_retry_of_ones_own_is_not_counted_twice_and_others_are() {
     let database = Database::sqlite().await;
     let world = World::new(&database, |site| site.without_a_vote.requester = messages(6)).await;
     let denied = CallError::Denied { store: "corp".into(), detail: "no right".into() };
@@ -283,7 +284,7 @@ async fn who_takes_back_or_retries_their_own_is_not_counted_twice_and_others_are
     assert_eq!((retried.status, retried.counts.succeeded), (Status::Completed, 6));
     let undone = world.run(&world.api.undo(&world.ann, &retried.id).await.unwrap()).await;
     assert_eq!(undone.status, Status::Completed);
-    // Of what another asked for, it is.
+    // An undo of what another person asked for is counted.
     let other = known(&database.store, "cay", &[Role::Analyst]).await;
     let theirs = world.ask(&other, 1).await;
     let waiting = world.run(&world.api.undo(&world.ann, &theirs.id).await.unwrap()).await;
@@ -292,7 +293,7 @@ async fn who_takes_back_or_retries_their_own_is_not_counted_twice_and_others_are
 }
 
 #[tokio::test]
-async fn what_is_counted_cannot_be_changed_unnoticed() {
+async fn a_change_of_the_counted_rows_is_detected() {
     for database in Database::all().await {
         let world = World::new(&database, |_| {}).await;
         world.ask(&world.ann, 0).await;
@@ -304,7 +305,7 @@ async fn what_is_counted_cannot_be_changed_unnoticed() {
             let kept = database.keep().await;
             assert!(database.force(change).await);
             let broken = world.site.history.verify(None, |_| {}).await.unwrap_err().to_string();
-            assert!(broken.contains("counts towards the limits on what is done without a vote"), "{broken}");
+            assert!(broken.contains("counts towards the limits on what runs without a vote"), "{broken}");
             database.put_back(&kept).await;
         }
         world.verify().await;
@@ -312,7 +313,7 @@ async fn what_is_counted_cannot_be_changed_unnoticed() {
 }
 
 #[tokio::test]
-async fn a_suggestion_from_outside_asks_for_a_vote_unless_the_site_says_otherwise() {
+async fn a_suggestion_needs_a_vote_unless_the_site_allows_it_without() {
     for allowed in [false, true] {
         let database = Database::sqlite().await;
         let world = World::new(&database, |site| site.suggestions_without_a_vote = allowed).await;
@@ -327,13 +328,13 @@ async fn a_suggestion_from_outside_asks_for_a_vote_unless_the_site_says_otherwis
             world.api.decide(&world.ben, &after.id, Decision::Approve, None, None).await.unwrap();
             assert_eq!(world.run(&after).await.status, Status::Completed);
         }
-        // What the same service asks for as itself is its playbook's to decide.
+        // What the same service asks for as itself is for its playbook to decide.
         assert_eq!(world.ask(&world.bot, 1).await.status, Status::Completed);
     }
 }
 
 #[tokio::test]
-async fn a_retry_of_what_a_guard_stopped_asks_for_a_vote() {
+async fn a_retry_after_a_guards_stop_needs_a_vote() {
     let database = Database::sqlite().await;
     let playbook = PLAYBOOK.replace("ACTION, canary: 0", "soft-delete, canary: 6, stop-when: { failed-ratio: 0.5 }");
     let store = Arc::new(FakeStore::new("corp"));

@@ -1,5 +1,5 @@
-//! Witnesses sign checkpoints that continue those they signed before; whatever they answer, nothing bad is kept, and nothing is held
-//! up.
+//! Witnesses sign checkpoints that continue those they signed before; whatever they answer, nothing invalid is kept,
+//! and nothing is delayed.
 
 use clawback_model::{Note, VerificationKey};
 use clawback_runtime::{Cosigned, Site, SiteKey, WitnessConfig, WitnessError, Witnesses, check_heads, make_checkpoint};
@@ -27,7 +27,7 @@ fn config(witness: &Witness) -> WitnessConfig {
 }
 
 fn open(witnesses: &[Witness], quorum: usize) -> Witnesses {
-    // As the binary does; a second one is refused.
+    // As the binary does; a second call is refused.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Witnesses::open(&witnesses.iter().map(config).collect::<Vec<_>>(), Some(quorum)).unwrap()
 }
@@ -63,12 +63,12 @@ async fn witnesses_sign_what_continues_and_their_signatures_are_kept() {
         let kept: Note = kept.parse().unwrap();
         assert_eq!((kept.signatures.len(), witnesses.signed(&kept).len()), (4, 3), "and no stranger's");
 
-        // Of the same size again: the signatures stay, and nobody is asked. Also by who knows no witnesses.
+        // Of the same size again: the signatures stay, and no witness is asked. Also on a node without witnesses.
         made(&database, &Witnesses::default()).await;
         assert!(made(&database, &witnesses).await.missing.is_empty());
         assert_eq!(requests(&all), [3, 3, 3]);
 
-        // Another node does not know what they have signed: they say it.
+        // Another node does not know what they have signed: they answer with it.
         database.finished(4, 8).await;
         let other = open(&all, 2);
         assert!(made(&database, &other).await.missing.is_empty());
@@ -87,7 +87,7 @@ async fn witnesses_sign_what_continues_and_their_signatures_are_kept() {
 }
 
 #[tokio::test]
-async fn a_witness_that_lies_signs_nothing() {
+async fn a_lying_witness_does_not_count() {
     let database = Database::sqlite().await;
     let liar = [Witness::start("w.example/1", 1, key().public()).await];
     let mut number = 0;
@@ -128,7 +128,7 @@ async fn a_witness_that_lies_signs_nothing() {
 }
 
 #[tokio::test]
-async fn a_history_that_was_written_anew_finds_no_witness() {
+async fn no_witness_signs_a_rewritten_history() {
     let (first, second) = (Database::sqlite().await, Database::sqlite().await);
     let witness = [Witness::start("w.example/1", 1, key().public()).await];
     let witnesses = open(&witness, 1);
@@ -137,14 +137,14 @@ async fn a_history_that_was_written_anew_finds_no_witness() {
     assert!(made(&first, &witnesses).await.missing.is_empty());
     let mut found = Vec::new();
     for number in 11..=13 {
-        // Others of the same kind: shorter, as long, longer.
+        // Other histories: shorter, as long, longer.
         second.finished(number, 8).await;
         found.push(made(&second, &witnesses).await.missing.remove(0).1);
     }
     assert!(matches!(found[0], WitnessError::Ahead { .. }), "{}", found[0]);
     assert!(matches!(found[1], WitnessError::Other { .. }), "{}", found[1]);
     assert!(matches!(found[2], WitnessError::Inconsistent { .. }), "{}", found[2]);
-    // Of another log, and by another key.
+    // Of another log, and with another key.
     let other = SiteKey::generate("corp.example/other", &[5; 32]).unwrap().0;
     let stolen = SiteKey::generate("corp.example/clawback", &[6; 32]).unwrap().0;
     for (number, key, status) in [(14, other, 404), (15, stolen, 403)] {
@@ -187,7 +187,7 @@ async fn the_commands_show_who_signed_and_ask_for_enough() {
     all[2].be(Manner::Honest);
     site.ok(&["checkpoint", "-o", path]);
     site.ok(&["verify", "--checkpoint", path]);
-    // A proof carries their signatures, too.
+    // A proof has their signatures, too.
     std::fs::create_dir(folder.path().join("mail")).unwrap();
     let submitted =
         site.ok(&["submit", "--name", "x", "--from", "eve@evil.example", "--action", "soft-delete", "--no-run"]);

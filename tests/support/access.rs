@@ -1,4 +1,4 @@
-//! How a test reaches the mailboxes of a server: as a mail client, and as a store of the product's configuration.
+//! Access to the mailboxes of a server: as a mail client, and as a store of the product's configuration.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::dovecot::{ADMIN, ADMIN_PASSWORD, Dovecot, user};
 use super::imap_client::Session;
 
-/// Who logs in for a mailbox.
+/// The account that logs in for a mailbox.
 #[derive(Clone, Debug)]
 pub enum Login {
     /// One account for all, by SASL PLAIN with an authorization identity.
@@ -18,30 +18,31 @@ pub enum Login {
         /// Its password.
         password: String,
     },
-    /// Each mailbox itself; all have this password.
+    /// Each mailbox logs in for itself; all have this password.
     Own {
         /// The password.
         password: String,
     },
 }
 
-/// A server's mailboxes.
+/// The mailboxes of a server.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// Where it answers in the clear.
+    /// The address without TLS.
     pub address: SocketAddr,
-    /// Who logs in.
+    /// The account that logs in.
     pub login: Login,
     /// The mailboxes.
     pub mailboxes: Vec<String>,
-    /// Where the product connects by TLS, and the authority that signed the server's certificate; else `address`.
+    /// Where the product connects with TLS, and the authority that signed the server's certificate; `None`: at
+    /// `address`, without TLS.
     pub tls: Option<(SocketAddr, PathBuf)>,
-    /// More lines of the store's configuration.
+    /// Further lines of the store's configuration.
     pub extra: String,
 }
 
 impl Access {
-    /// In the clear.
+    /// Access without TLS.
     pub fn new(address: SocketAddr, login: Login, mailboxes: Vec<String>) -> Self {
         Self { address, login, mailboxes, tls: None, extra: String::new() }
     }
@@ -55,13 +56,13 @@ impl Access {
         Session::plain(self.address, mailbox, user, password)
     }
 
-    /// A session of an account itself, which acts for nobody.
+    /// A session of an account without an authorization identity.
     pub fn session_as(&self, user: &str) -> Session {
         let (Login::ActingFor { password, .. } | Login::Own { password }) = &self.login;
         Session::plain(self.address, "", user, password)
     }
 
-    /// The store in the product's configuration (TOML); files of passwords are written to `folder`.
+    /// The store in the product's configuration (TOML); password files are written to `folder`.
     pub fn store(&self, folder: &Path) -> String {
         let secret = |text: &str| {
             let path = folder.join("imap.password");
@@ -92,7 +93,7 @@ impl Access {
 }
 
 impl Dovecot {
-    /// How to reach its mailboxes, in the clear.
+    /// Access to its mailboxes, without TLS.
     pub fn access(&self) -> Access {
         let login = Login::ActingFor { user: ADMIN.to_owned(), password: ADMIN_PASSWORD.to_owned() };
         Access::new(self.plain(), login, (1..=self.users()).map(user).collect())

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-/// The password of whoever has taken over.
+/// The password of principals who have taken over their account.
 pub const OWN_PASSWORD: &str = "my own horse and battery";
 
-/// The binary on one site's folder.
+/// The binary in the folder of a site.
 pub struct Clawback {
     folder: PathBuf,
     token: Option<PathBuf>,
-    /// Of a server that it talks to, instead of the folder.
+    /// The server that it talks to instead of the folder.
     server: Option<String>,
 }
 
@@ -33,7 +33,7 @@ impl Clawback {
         assert!(output.status.success(), "{}", text(&output));
         let config = folder.join("clawback.toml");
         let mut written = std::fs::read_to_string(&config).expect("init wrote it");
-        // Tests are about what they say, and take more in an hour than a person may without a vote.
+        // Tests exceed the limits of what may run without a vote in an hour.
         written.push_str("\n[without-a-vote]\nlimited = false\n\n[stores.corp]\n");
         written.push_str(store);
         std::fs::write(&config, written).expect("the folder is ours");
@@ -50,7 +50,7 @@ impl Clawback {
         Self { folder: folder.to_owned(), token: None, server: None }
     }
 
-    /// The same site as somebody else; makes the principal and their token.
+    /// The same site as another principal; makes the principal and their token.
     #[must_use]
     pub fn add(&self, name: &str, role: &str) -> Self {
         self.ok(&["principals", "add", name, "--role", role]);
@@ -62,7 +62,8 @@ impl Clawback {
         Self { folder: self.folder.clone(), token: Some(token), server: None }
     }
 
-    /// Somebody with the token that an administrator made takes over, as whoever votes must: gives them with one of their own.
+    /// Takes over the account of a principal with the token that an administrator made, as voters must. Returns it with
+    /// a token of their own.
     #[must_use]
     pub fn taken_over(&self, name: &str, token: &Path) -> Self {
         use std::os::unix::fs::OpenOptionsExt as _;
@@ -79,13 +80,14 @@ impl Clawback {
         self.with_token(&own)
     }
 
-    /// The same place with another token.
+    /// The same folder with another token.
     #[must_use]
     pub fn with_token(&self, file: &Path) -> Self {
         Self { folder: self.folder.clone(), token: Some(file.to_owned()), server: self.server.clone() }
     }
 
-    /// The same person at a machine that has neither the folder nor the database: nothing but the address of a server, and a token.
+    /// The same principal on a machine without the folder and the database: with the address of a server and a token
+    /// only.
     #[must_use]
     pub fn through(&self, server: &str) -> Self {
         let token = self.token.clone().unwrap_or_else(|| self.folder.join("admin.token"));
@@ -106,26 +108,26 @@ impl Clawback {
         command
     }
 
-    /// Runs it, whatever comes of it.
+    /// Runs a command, whatever its exit code.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("the binary starts")
     }
 
-    /// Runs it; it must succeed. Its standard output.
+    /// Runs a command that must succeed. Returns its standard output.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "clawback {arguments:?}: {}", text(&output));
         String::from_utf8(output.stdout).expect("results are UTF-8")
     }
 
-    /// Runs it with `--format json`; it must succeed, or end with failed messages.
+    /// Runs a command with `--format json`; it must succeed, or end with failed messages.
     pub fn json(&self, arguments: &[&str]) -> serde_json::Value {
         let output = self.command(arguments).args(["--format", "json"]).output().expect("the binary starts");
         assert!(matches!(output.status.code(), Some(0 | 3)), "clawback {arguments:?}: {}", text(&output));
         serde_json::from_slice(&output.stdout).expect("--format json prints JSON")
     }
 
-    /// Runs it; it must fail with this exit code. Its standard error.
+    /// Runs a command that must fail with this exit code. Returns its standard error.
     pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert_eq!(output.status.code(), Some(code), "clawback {arguments:?}: {}", text(&output));
@@ -138,14 +140,15 @@ fn text(output: &Output) -> String {
     format!("exit {:?}\n{out}{err}", output.status.code())
 }
 
-/// The binary of this very build, built first if need be: cargo builds a package's binary only for that package's own tests.
+/// The binary of this build. Builds it first if need be, as cargo builds a package's binary only for that package's own
+/// tests.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let test = std::env::current_exe().expect("a test knows its own path");
         let folder = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/test").to_owned();
         let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // Of the whole workspace: with the features of one package alone, every dependency would be built again.
+        // For the whole workspace: with the features of one package alone, every dependency would be built again.
         build.args(["build", "--quiet", "-j2", "--workspace", "--bin", "clawback"]);
         if folder.file_name().is_some_and(|profile| profile == "release") {
             build.arg("--release");
@@ -160,7 +163,7 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// Copies a folder with everything in it, modification times included: they are part of what a Maildir says.
+/// Copies a folder recursively, with modification times, which are part of a Maildir.
 pub fn copy_folder(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().expect("cp is everywhere");
     assert!(status.success(), "{} was not copied", from.display());

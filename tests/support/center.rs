@@ -1,6 +1,6 @@
-//! The Action Center in the test's own process: requests go through all of its layers, without a socket.
+//! The Action Center in the test's own process: requests pass all of its layers, without a socket.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,19 +17,19 @@ use tower::ServiceExt as _;
 
 use crate::site::{api, noon, person, site};
 
-/// The password of everybody.
+/// The password of every account.
 pub const PASSWORD: &str = "correct horse battery";
 
 /// A site with its Action Center.
 pub struct TestCenter {
-    /// The layer beneath.
+    /// The application layer of the site.
     pub api: Api,
-    /// Moves the time.
+    /// Sets the time.
     pub clock: Arc<ManualClock>,
     router: Router,
 }
 
-/// An answer, read to its end.
+/// An answer with its whole body.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// HTTP status.
@@ -46,7 +46,7 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
 
-    /// A header's text; empty if it is not there.
+    /// A header's text; empty if it is missing.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -67,7 +67,7 @@ impl Answer {
 }
 
 impl TestCenter {
-    /// Over these stores and playbooks, with an empty history in memory of the disk.
+    /// Starts an Action Center with these stores and playbooks, over an empty history.
     pub fn start(
         history: clawback_store::Store,
         stores: Vec<Arc<dyn clawback_connectors::MailStore>>,
@@ -91,7 +91,7 @@ impl TestCenter {
         Self { api, clock, router }
     }
 
-    /// From now on it is served in this way.
+    /// Serves with these settings from now on.
     pub fn serve_with(&mut self, settings: Settings) {
         self.router = Center::new(self.api.clone(), settings).router();
     }
@@ -103,12 +103,12 @@ impl TestCenter {
         Self { api: self.api.clone(), clock: Arc::clone(&self.clock), router }
     }
 
-    /// Adds somebody; gives a token of their own.
+    /// Adds a principal, and returns a token of their own.
     pub async fn add(&self, name: &str, kind: PrincipalKind, roles: &[Role]) -> String {
         self.add_principal(Principal { kind, ..person(name, roles) }).await
     }
 
-    /// Adds a service of this owner; gives a token of its own.
+    /// Adds a service of this owner, and returns a token of its own.
     pub async fn add_service(&self, name: &str, roles: &[Role], owner: &str) -> String {
         self.add_principal(Principal::service(name, roles.to_vec(), owner)).await
     }
@@ -125,7 +125,7 @@ impl TestCenter {
         token.reveal().to_owned()
     }
 
-    /// Gives somebody the password, as their own.
+    /// Sets the password of a principal, as their own.
     pub async fn password(&self, name: &str) {
         let hash = hash_password(PASSWORD).unwrap();
         self.api.site().history.set_password(name, &hash, name, self.api.site().now()).await.unwrap();
@@ -189,20 +189,20 @@ impl TestCenter {
         self.send(request).await
     }
 
-    /// Signs in; gives the cookie.
+    /// Signs in, and returns the cookie.
     pub async fn sign_in(&self, name: &str) -> String {
         let answer = self.form("", "/sign-in", &format!("name={name}&password=correct+horse+battery")).await;
         assert_eq!(answer.status, 303, "{}", answer.text);
         answer.header("set-cookie").split(';').next().unwrap().to_owned()
     }
 
-    /// Carries on whatever is due.
+    /// Advances the remediations that are due.
     pub async fn work(&self) {
         let worker = Worker::new(Arc::clone(self.api.site()), silent());
         while worker.run_next().await.unwrap().is_some() {}
     }
 
-    /// What was refused, the newest first, each as often as it was.
+    /// Refused requests, newest first, each as often as it was counted.
     pub async fn refusals(&self) -> Vec<String> {
         let refusals = self.api.site().history.refusals(100).await.unwrap();
         let lines = refusals.into_iter().flat_map(|refusal| {

@@ -1,6 +1,6 @@
-//! A real browser: Chromium without a window, driven through chromedriver on a free port of the loopback.
+//! A real browser: headless Chromium, driven through chromedriver on a free port of the loopback.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// How long a page may take to show what is waited for.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
-/// Windows are no narrower; what is narrower is a telephone.
+/// Narrowest window; a narrower width is emulated as a telephone.
 const NARROWEST: u32 = 500;
 
 /// The browser with its driver; both end when it is dropped.
@@ -30,7 +30,7 @@ pub struct Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // Without this the driver takes the browser with it, and leaves the browser's own processes behind.
+        // Without this, killing the driver ends the browser, but leaves the browser's own processes.
         if let Err(error) = self.quit() {
             tracing::warn!(%error, "The browser was not asked to quit.");
         }
@@ -45,7 +45,7 @@ impl Chromium {
         Self::start_in(width, height, false).await
     }
 
-    /// The same for whoever prefers dark pages, or light ones.
+    /// The same with a preference for dark pages, or for light ones.
     pub async fn start_in(width: u32, height: u32, dark: bool) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let driver = Command::new("chromedriver")
@@ -69,7 +69,7 @@ impl Chromium {
             // Blink's own numbers.
             format!("--blink-settings=preferredColorScheme={}", u8::from(!dark)),
         ];
-        // A dialog that nobody expects fails the next command: that is how a script that runs is seen.
+        // An unexpected dialog fails the next command, which detects an injected script that runs.
         let mut options = json!({ "args": arguments });
         if width < NARROWEST {
             let screen = json!({ "width": width, "height": height, "pixelRatio": 1 });
@@ -95,12 +95,12 @@ impl Chromium {
         Self { client, driver, port, session, pictures, _profile: profile }
     }
 
-    /// Ends the session (W3C `WebDriver`, section 8.2), and waits until the driver says so.
+    /// Ends the session (W3C `WebDriver`, section 8.2), and waits until the driver confirms it.
     fn quit(&self) -> std::io::Result<()> {
         self.ask("DELETE", "", "").map(|_| ())
     }
 
-    /// Sends the driver a command that the client does not know; gives the beginning of its answer.
+    /// Sends the driver a command that the client does not support. Returns the beginning of its answer.
     fn ask(&self, method: &str, command: &str, body: &str) -> std::io::Result<String> {
         let mut driver = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         driver.set_read_timeout(Some(WAIT_TIMEOUT))?;
@@ -111,13 +111,13 @@ impl Chromium {
              content-length: {}\r\n\r\n{body}",
             body.len()
         )?;
-        // It keeps the connection, whatever it is asked.
+        // The driver keeps the connection open, so the answer is not read to its end.
         let mut answer = [0; 12];
         driver.read_exact(&mut answer)?;
         Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
-    /// Plugs in an authenticator that knows its user and says yes to everything (`WebAuthn` level 2, section 11.3).
+    /// Plugs in an authenticator that verifies its user and confirms everything (`WebAuthn` level 2, section 11.3).
     pub fn plug_in_authenticator(&self) {
         let asked = json!({
             "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
@@ -132,14 +132,14 @@ impl Chromium {
         self.client.goto(address).await.unwrap();
     }
 
-    /// Types into the field of this name, in place of what is in it.
+    /// Types into the field of this name, in place of its content.
     pub async fn fill(&self, name: &str, text: &str) {
         let field = self.client.find(Locator::Css(&format!("[name={name}]"))).await.unwrap();
         field.clear().await.unwrap();
         field.send_keys(text).await.unwrap();
     }
 
-    /// Clicks the first element of this selector that is shown.
+    /// Clicks the first visible element of this selector.
     pub async fn click(&self, selector: &str) {
         self.client.wait().for_element(Locator::Css(selector)).await.unwrap();
         for element in self.client.find_all(Locator::Css(selector)).await.unwrap() {
@@ -157,24 +157,25 @@ impl Chromium {
         self.client.wait().for_element(Locator::XPath(&path)).await.unwrap().click().await.unwrap();
     }
 
-    /// Goes to the tab of this name.
+    /// Opens the tab of this name.
     pub async fn press_tab(&self, name: &str) {
         let path = format!("//nav//a[starts-with(normalize-space(), \"{name}\")]");
         self.client.wait().for_element(Locator::XPath(&path)).await.unwrap().click().await.unwrap();
     }
 
-    /// Puts a text into the last field of this name as it is: a keyboard has no keys for all that attackers write.
+    /// Sets the text of the last field of this name by a script: a keyboard has no keys for some characters of
+    /// attackers.
     pub async fn set(&self, name: &str, text: &str) {
         let script =
             "const fields = document.getElementsByName(arguments[0]); fields[fields.length - 1].value = arguments[1];";
         self.client.execute(script, vec![name.into(), text.into()]).await.unwrap();
     }
 
-    /// Waits until the page shows this text; nobody loads it again meanwhile.
+    /// Waits until the page shows this text, without reloading it.
     pub async fn sees(&self, text: &str) {
         let end = Instant::now() + WAIT_TIMEOUT;
         loop {
-            // The page may be on its way out.
+            // The page may be unloading.
             let shown = match self.client.find(Locator::Css("body")).await {
                 Ok(body) => body.text().await.unwrap_or_default(),
                 Err(_) => String::new(),
@@ -187,12 +188,12 @@ impl Chromium {
         }
     }
 
-    /// What a script on the page gives. The driver runs it, whatever the page's policy.
+    /// Runs a script on the page and returns its result. The driver runs it, whatever the page's policy.
     pub async fn run(&self, script: &str) -> serde_json::Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Keeps a picture of the page under `target/screenshots`, to look at.
+    /// Saves a screenshot of the page under `target/screenshots`.
     pub async fn picture(&self, name: &str) {
         let picture = self.client.screenshot().await.unwrap();
         std::fs::write(self.pictures.join(format!("{name}.png")), picture).unwrap();

@@ -1,7 +1,7 @@
-//! What every mail store must do, whoever answers: the one suite that runs over the in-process store, the Maildir connector
-//! on a folder, and the IMAP connector on a real server. `cargo xtask conformance` runs it on an operator's own connector.
+//! The contract of a mail store: the one suite that runs over the in-process store, the Maildir connector on a folder,
+//! and the IMAP connector on a real server. `cargo xtask conformance` runs it on an operator's own connector.
 //!
-//! It acts on the seeded messages alone and leaves them where it found them, but for the last, which it deletes for good.
+//! It acts on the seeded messages only and leaves them where it found them, except the last, which it deletes for good.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use std::sync::Arc;
 use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{Action, Effect, Former, Location, LocationKind, Message, MessageRef, Query, Receipt};
 
-/// What must lie in the store before the suite runs.
+/// What must be in the store before the suite runs.
 #[derive(Debug, Clone)]
 pub struct Seed {
     /// The mailbox.
     pub mailbox: Arc<str>,
     /// A part of the subject that the seeded messages have, and no other message.
     pub subject: String,
-    /// How many there are: at least 3, all in the inbox.
+    /// The number of messages: at least 3, all in the inbox.
     pub messages: usize,
 }
 
@@ -88,7 +88,7 @@ async fn mailboxes(store: &dyn MailStore, most: u32) -> Vec<Arc<str>> {
     }
 }
 
-/// All messages of a search, page by page. Cursors are plain strings, so this is also how a search resumes after a crash.
+/// All messages of a search, page by page. Cursors are plain strings, so a search resumes the same way after a crash.
 pub async fn search(store: &dyn MailStore, mailbox: &Arc<str>, query: &Query, most: u32) -> Vec<Message> {
     let (mut all, mut cursor, mut pages) = (Vec::new(), None, 0);
     loop {
@@ -179,7 +179,7 @@ async fn check_raw(store: &dyn MailStore, seed: &Seed) {
     let raw = store.fetch_raw(&seed.mailbox, &message.reference, 1 << 20).await.expect("fetch-raw");
     assert!(String::from_utf8_lossy(&raw).contains("<seed-0@bulk.example>"), "the raw message is the message");
     let cut = store.fetch_raw(&seed.mailbox, &message.reference, 16).await.expect("fetch-raw");
-    assert_eq!(cut, raw[..16], "no more than asked");
+    assert_eq!(cut, raw[..16], "no more bytes than requested");
     assert!(store.fetch_raw(&seed.mailbox, &nowhere(), 16).await.is_err(), "there is no raw message of nothing");
 }
 
@@ -207,7 +207,7 @@ async fn check_there_and_back(store: &dyn MailStore, seed: &Seed, action: Action
     aims.insert(1, ActionTarget { reference: nowhere(), location: before[0].location.clone(), former: None });
     let effects = store.apply(&seed.mailbox, action, &aims).await.expect("apply");
     assert_eq!(effects.len(), aims.len(), "{action}: one effect per aim");
-    assert_eq!(effects[1], Effect::NotFound, "{action}: what is nowhere is not found, and the rest goes on");
+    assert_eq!(effects[1], Effect::NotFound, "{action}: a missing message is not found, and the rest is acted on");
     let mut back = Vec::new();
     for (effect, aim) in effects.iter().zip(&aims).filter(|(effect, _)| **effect != Effect::NotFound) {
         let receipt = receipt(effect);
@@ -221,7 +221,7 @@ async fn check_there_and_back(store: &dyn MailStore, seed: &Seed, action: Action
         assert_eq!(sightings[0].1, place, "{action}: it is where the receipt says");
         back.push(ActionTarget { reference: now, location: place, former: Some(receipt.former.clone()) });
     }
-    // The same act on the old references: nothing is done, and it is said.
+    // The same act on the old references: nothing is done, and the effects say so.
     for effect in store.apply(&seed.mailbox, action, &aims).await.expect("apply again") {
         let nothing_done = matches!(effect, Effect::AlreadyInDestination | Effect::NotFound | Effect::MovedSince(_));
         assert!(nothing_done, "{action}, again: {effect:?}");

@@ -1,8 +1,8 @@
-//! A throw-away Courier IMAP: a real server without MOVE, SPECIAL-USE, ESEARCH and LITERAL+, whose folders all lie beneath
-//! `INBOX.`, and that takes 20 connections of one address.
+//! A throw-away Courier IMAP: a real server without MOVE, SPECIAL-USE, ESEARCH and LITERAL+, whose folders are all
+//! below `INBOX.`, and that accepts 20 connections of one address.
 //!
-//! Its paths are compiled in, and its packages conflict with Dovecot's. So they are unpacked (`cargo xtask test` does that)
-//! and laid over `/usr` and `/etc` in a mount namespace of the server's own, which needs root.
+//! Its paths are compiled in, and its packages conflict with Dovecot's. So they are unpacked (by `cargo xtask test`)
+//! and mounted over `/usr` and `/etc` in a mount namespace of the server's own, which needs root.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -24,9 +24,9 @@ use super::supervised::{Manner, Supervised, free_port};
 const PASSWORD: &str = "secret-of-a-user";
 /// User and group of the daemons, as in the script below.
 const DAEMON: &str = "991";
-/// What it offers; UIDPLUS is told apart.
+/// Its capabilities, without UIDPLUS, which is an option.
 const CAPABILITIES: &str = "IMAP4rev1 CHILDREN NAMESPACE THREAD=ORDEREDSUBJECT THREAD=REFERENCES SORT QUOTA IDLE";
-/// What runs in the namespace: `DIR`, `ROOT`, `PORT` and `PER_ADDRESS` are replaced.
+/// The script that runs in the namespace: `DIR`, `ROOT`, `PORT` and `PER_ADDRESS` are replaced.
 const SCRIPT: &str = r"set -e
 mount -t overlay overlay -o lowerdir=DIR/etc:/etc /etc
 mount -t overlay overlay -o lowerdir=ROOT/usr:/usr /usr
@@ -49,10 +49,10 @@ exec /usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs=100 -maxperip=PER_ADDRES
     -stderrlogger=/usr/sbin/courierlogger PORT /usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir
 ";
 
-/// What to start.
+/// The settings of a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// How many users: `u0001@acme.test` and so on.
+    /// The number of users: `u0001@acme.test` and so on.
     pub users: usize,
     /// Whether UIDPLUS is offered.
     pub has_uidplus: bool,
@@ -76,7 +76,7 @@ pub struct Courier {
 }
 
 impl Courier {
-    /// Starts a server and waits until it greets. Panics with a sentence when it cannot.
+    /// Starts a server and waits until it greets. Panics with a sentence if it cannot.
     pub fn start(options: Options) -> Self {
         Self::try_start(options).unwrap_or_else(|error| panic!("Courier did not start: {error}"))
     }
@@ -100,13 +100,13 @@ impl Courier {
         let inner = path.join("inner.sh");
         let words = ["unshare", "--mount", "--kill-child", "--fork", "--pid", "--mount-proc", "bash"];
         let words = words.iter().map(AsRef::as_ref).chain([inner.as_os_str()]);
-        // The first process of the namespace takes the others along, and `unshare` minds no gentler signal.
+        // The first process of the namespace ends the others with it, and `unshare` ignores gentler signals.
         let mut process = Supervised::start(path, Manner::Hard, words)?;
         process.wait_for(address, "Courier-IMAP ready", &path.join("log")).map_err(io::Error::other)?;
         Ok(Self { _process: process, address, users: options.users, folder })
     }
 
-    /// How to reach its mailboxes.
+    /// Access to its mailboxes.
     pub fn access(&self) -> Access {
         Access::new(self.address, Login::Own { password: PASSWORD.to_owned() }, (1..=self.users).map(user).collect())
     }

@@ -1,7 +1,7 @@
-//! A throw-away Cyrus IMAP: another access control, another search, answers in strict order, and either namespace: folders
-//! beside the inbox (Cyrus' default since 3.0), or all beneath `INBOX.`.
+//! A throw-away Cyrus IMAP: another access control, another search, answers in strict order, and either namespace:
+//! folders on the level of the inbox (Cyrus' default since 3.0), or all below `INBOX.`.
 //!
-//! Its packages conflict with Dovecot's, so they are unpacked, and it runs from there (`cargo xtask test` unpacks them).
+//! Its packages conflict with Dovecot's, so `cargo xtask test` unpacks them, and it runs from there.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -19,14 +19,14 @@ use super::owner::Owner;
 use super::servers::unpacked;
 use super::supervised::{Manner, Supervised, free_port};
 
-/// The administrator who may act as any user.
+/// The administrator, who may act as any user.
 const ADMIN: &str = "admin";
 /// The administrator's password.
 const ADMIN_PASSWORD: &str = "secret-of-the-admin";
-/// The folders with a role that each mailbox has.
+/// The folders with a role in each mailbox.
 const ROLES: [&str; 4] = ["Archive", "Junk", "Sent", "Trash"];
 
-/// Where folders lie beside the inbox.
+/// Where folders are, relative to the inbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Namespace {
     /// `Archive`, with `/`.
@@ -45,7 +45,8 @@ pub struct Cyrus {
 }
 
 impl Cyrus {
-    /// Starts a server with mailboxes `u0001` and so on, and waits until it greets. Panics with a sentence when it cannot.
+    /// Starts a server with mailboxes `u0001` and so on, and waits until it greets. Panics with a sentence if it
+    /// cannot.
     pub fn start(users: usize, namespace: Namespace) -> Self {
         let server = Self::try_start(users, namespace).unwrap_or_else(|error| panic!("Cyrus did not start: {error}"));
         server.make_mailboxes(namespace);
@@ -81,7 +82,7 @@ impl Cyrus {
         Ok(Self { _process: process, address, users, folder })
     }
 
-    /// How to reach its mailboxes.
+    /// Access to its mailboxes.
     pub fn access(&self) -> Access {
         let login = Login::ActingFor { user: ADMIN.to_owned(), password: ADMIN_PASSWORD.to_owned() };
         Access::new(self.address, login, (1..=self.users).map(|number| format!("u{number:04}")).collect())
@@ -92,7 +93,7 @@ impl Cyrus {
         self.folder.path()
     }
 
-    /// Takes rights on a folder of a mailbox away from everybody, its owner included: `rights` are what is left.
+    /// Removes rights on a folder of a mailbox from all users, its owner included: `rights` remain.
     pub fn leave_rights(&self, mailbox: &str, folder: &str, rights: &str) {
         let inner = if folder == "INBOX" { String::new() } else { format!("/{}", encoded(folder)) };
         let name = format!("user/{mailbox}{inner}");
@@ -142,7 +143,7 @@ fn settings(folder: &Path, owner: &Owner, namespace: Namespace) -> String {
         ("sasl_sasldb_path", format!("{folder}/sasldb2")),
         ("servername", "localhost".to_owned()),
         ("expunge_mode", "delayed".to_owned()),
-        // Nothing of a test must survive the machine.
+        // Nothing of a test needs to survive a crash of the machine.
         ("skiplist_unsafe", "yes".to_owned()),
         ("specialusealways", "yes".to_owned()),
         ("syslog_prefix", "cyrus-test".to_owned()),

@@ -1,9 +1,9 @@
-//! A throw-away Dovecot: the real IMAP server that connector, crash and bench runs work against.
+//! A throw-away Dovecot: the real IMAP server for the connector tests, crash tests and benches.
 //!
-//! A whole instance lives in one temporary folder and listens on loopback only. Dovecot never serves mail as root, so a test
-//! that runs as root drops to `nobody` by `setpriv`. The server stops when the value is dropped, and also when the process
-//! that holds it dies: a small shell waits at the other end of a pipe, so even a killed test leaves no server behind.
-//! A machine without Dovecot gets an error that names the package; nothing is ever skipped.
+//! The whole instance is in one temporary folder and listens on loopback only. Dovecot never serves mail as root, so a
+//! test that runs as root drops to `nobody` by `setpriv`. The server stops when the value is dropped, and also when the
+//! process that holds it dies: a small shell waits at the other end of a pipe, so a killed test leaves no server
+//! behind. Without Dovecot there is an error that names the package; nothing is skipped.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,7 +20,7 @@ use super::openssl;
 pub use super::owner::Owner;
 use super::supervised::{Manner, Supervised, free_port};
 
-// Named, since the development commands compile this file by its path.
+// With an explicit path, since the development commands compile this file by its path.
 #[path = "dovecot/configuration.rs"]
 mod configuration;
 
@@ -28,26 +28,26 @@ mod configuration;
 pub const DOMAIN: &str = "acme.test";
 /// The password of every user.
 pub const PASSWORD: &str = "secret-of-a-user";
-/// The administrator who may act as any user: SASL PLAIN with an authorization identity, or `user*admin` by LOGIN.
+/// The administrator, who may act as any user: SASL PLAIN with an authorization identity, or `user*admin` by LOGIN.
 pub const ADMIN: &str = "admin";
 /// The administrator's password.
 pub const ADMIN_PASSWORD: &str = "secret-of-the-admin";
 /// How often other programs may take the ports between our choice and the server's bind.
 const PORT_ATTEMPTS: usize = 5;
 
-/// How mailboxes lie on disk.
+/// The format of mailboxes on disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// One file a message, Maildir++ folders: what `maildirs` writes.
+    /// One file per message, Maildir++ folders: what `maildirs` writes.
     #[default]
     Maildir,
-    /// Dovecot's own, one file a message.
+    /// Dovecot's own, one file per message.
     Sdbox,
-    /// Dovecot's own, many messages a file.
+    /// Dovecot's own, many messages per file.
     Mdbox,
 }
 
-/// Which folders a mailbox has before any mail comes.
+/// The folders of a mailbox before any mail arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Folders {
     /// Drafts, Sent, Trash, Junk and Archive, each with its role, as an installation makes them.
@@ -57,13 +57,13 @@ pub enum Folders {
     Existing,
 }
 
-/// How logins are limited.
+/// The limits of logins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Logins {
     /// One process for all logins and thousands of sessions, so that tests do not wait for processes.
     #[default]
     Tuned,
-    /// As Debian's package has it: a process for each login and each TLS connection, at most 100 of them.
+    /// As in Debian's package: a process for each login and each TLS connection, at most 100 of them.
     Stock,
 }
 
@@ -72,38 +72,39 @@ pub enum Logins {
 pub enum Plugin {
     /// Access control by these lines of a global file: folder pattern, identifier, rights.
     Rights(Vec<String>),
-    /// A namespace `Virtual/` with two folders, `All` and `Unread`, in which other folders' messages lie once more.
+    /// A namespace `Virtual/` with two folders, `All` and `Unread`, which show messages of other folders again.
     Virtual,
-    /// What is expunged is moved into this folder.
+    /// Expunged messages are moved into this folder.
     LazyExpunge(&'static str),
 }
 
-/// What to start.
+/// The settings of a server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// How many users: `u0001@acme.test` and so on.
+    /// The number of users: `u0001@acme.test` and so on.
     pub users: usize,
-    /// How mailboxes lie on disk.
+    /// The format of mailboxes on disk.
     pub format: Format,
-    /// Which folders a mailbox has before any mail comes.
+    /// The folders of a mailbox before any mail arrives.
     pub folders: Folders,
-    /// Capabilities to leave out, for example `MOVE`, `UIDPLUS`, `SPECIAL-USE`, `ESEARCH`. Without `SPECIAL-USE` the folders
-    /// lose their roles too.
+    /// Capabilities to leave out, for example `MOVE`, `UIDPLUS`, `SPECIAL-USE`, `ESEARCH`. Without `SPECIAL-USE` the
+    /// folders lose their roles too.
     pub without: Vec<&'static str>,
     /// Keep every byte that clients send, for [`Dovecot::commands`].
     pub record_commands: bool,
-    /// Folder in which the instance is made, in place of the system's temporary folder. Socket paths need it short.
+    /// Folder in which the instance is made, in place of the system's temporary folder. Must be short, because of
+    /// socket paths.
     pub under: Option<PathBuf>,
     /// Existing mailboxes (`MAIL/acme.test/u0001/Maildir`), in place of an empty folder inside the instance. They must
     /// belong to [`Owner::of_servers`].
     pub mail: Option<PathBuf>,
-    /// Prefix of the personal namespace, for example `INBOX.`, whose separator then is a dot.
+    /// Prefix of the personal namespace, for example `INBOX.`; its separator then is a dot.
     pub prefix: Option<&'static str>,
-    /// How logins are limited.
+    /// The limits of logins.
     pub logins: Logins,
     /// Plugins that change what clients see.
     pub plugins: Vec<Plugin>,
-    /// More lines for the configuration.
+    /// Further lines of the configuration.
     pub extra: String,
 }
 
@@ -122,13 +123,13 @@ pub struct Dovecot {
     mail: PathBuf,
     format: Format,
     users: usize,
-    // Folders made read-only, to be given back.
+    // Folders that were made read-only, and are made writable again.
     read_only: Mutex<Vec<PathBuf>>,
     folder: TempDir,
 }
 
 impl Dovecot {
-    /// Starts a server and waits until it greets. Panics with a sentence when it cannot.
+    /// Starts a server and waits until it greets. Panics with a sentence if it cannot.
     pub fn start(options: &Options) -> Self {
         match Self::try_start(options) {
             Ok(server) => server,
@@ -196,17 +197,17 @@ impl Dovecot {
         Err(io::Error::other(format!("Dovecot found no free port in {PORT_ATTEMPTS} attempts: {refused}")))
     }
 
-    /// Where it answers in the clear, and by STARTTLS.
+    /// The address without TLS and for STARTTLS.
     pub fn plain(&self) -> SocketAddr {
         self.plain
     }
 
-    /// Where it answers by TLS from the first byte.
+    /// The address for TLS from the first byte.
     pub fn imaps(&self) -> SocketAddr {
         self.imaps
     }
 
-    /// How many users it has.
+    /// The number of its users.
     pub fn users(&self) -> usize {
         self.users
     }
@@ -239,9 +240,9 @@ impl Dovecot {
         if name.eq_ignore_ascii_case("inbox") { inbox } else { inbox.join(format!(".{}", name.replace('/', "."))) }
     }
 
-    /// Runs `doveadm` on this instance and gives its standard output. Panics with its words when it fails.
+    /// Runs `doveadm` on this instance and returns its standard output. Panics with its error output if it fails.
     pub fn doveadm(&self, arguments: &[&str]) -> String {
-        let output = self.doveadm_command(arguments).output().expect("doveadm stands beside dovecot");
+        let output = self.doveadm_command(arguments).output().expect("doveadm is installed with dovecot");
         assert!(output.status.success(), "doveadm {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -253,13 +254,13 @@ impl Dovecot {
         command
     }
 
-    /// Puts a message into a folder, which is made when missing, with IMAP flags such as `\Seen`.
+    /// Puts a message into a folder, which is created if missing, with IMAP flags such as `\Seen`.
     pub fn deliver(&self, user: &str, folder: &str, raw: &[u8], flags: &[&str]) {
         let file = tempfile::NamedTempFile::new_in(self.folder.path()).expect("the instance's folder is ours");
         fs::write(file.path(), raw).expect("the instance's folder is ours");
         chown(file.path(), Some(self.owner.uid), Some(self.owner.gid)).expect("the file is ours");
         if !folder.eq_ignore_ascii_case("inbox") {
-            // Fails when it exists, and that is what is wanted.
+            // Fails if the folder exists, which is fine.
             let _ = self.doveadm_command(&["mailbox", "create", "-u", user, "-s", folder]).output();
         }
         let file = file.path().to_str().expect("temporary names are ASCII");
@@ -271,7 +272,7 @@ impl Dovecot {
         }
     }
 
-    /// Makes a folder read-only, as the file system sees it: Dovecot then selects it `[READ-ONLY]`.
+    /// Makes a folder read-only in the file system: Dovecot then selects it `[READ-ONLY]`.
     pub fn make_read_only(&self, user: &str, folder: &str) {
         let path = self.maildir_folder(user, folder);
         for part in ["cur", "new", "tmp", ""] {
@@ -280,9 +281,10 @@ impl Dovecot {
         self.read_only.lock().expect("no holder panics").push(path);
     }
 
-    /// An access token for XOAUTH2 and OAUTHBEARER as `user`, which the server takes until `expires` (seconds since 1970).
+    /// An access token for XOAUTH2 and OAUTHBEARER as `user`, which the server accepts until `expires` (seconds since
+    /// 1970).
     pub fn access_token(&self, user: &str, expires: u64) -> String {
-        openssl::token(self.folder.path(), user, expires).expect("openssl stands beside dovecot")
+        openssl::token(self.folder.path(), user, expires).expect("openssl is installed with dovecot")
     }
 
     /// Every line that clients have sent after login, over all sessions. Needs [`Options::record_commands`].
@@ -314,7 +316,7 @@ impl Dovecot {
 
 impl Drop for Dovecot {
     fn drop(&mut self) {
-        // Else nobody but root could remove them.
+        // Otherwise only root could remove them.
         for path in self.read_only.lock().expect("no holder panics").drain(..) {
             for part in ["", "cur", "new", "tmp"] {
                 let _ = fs::set_permissions(path.join(part), fs::Permissions::from_mode(0o755));

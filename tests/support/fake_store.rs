@@ -1,5 +1,5 @@
-//! A mail store inside the process: quick, exact, and able to fail on demand. It keeps the same contract as the connectors
-//! (the suite in [`crate::contract`] runs over it), so what is proven with it holds for them.
+//! A mail store inside the process: fast, exact, and able to fail on demand. It keeps the same contract as the
+//! connectors (the suite in [`crate::contract`] runs over it), so what is proven with it holds for them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,7 +12,7 @@ use clawback_model::{
 };
 use tokio::sync::Semaphore;
 
-/// Calls that may act while the gate is open: more than any test makes.
+/// Permits for calls that act while the gate is open: more than any test makes.
 const OPEN: usize = 1 << 20;
 
 /// The store.
@@ -70,14 +70,14 @@ impl FakeStore {
         }
     }
 
-    /// The same with so many targets in a call at most.
+    /// The same with a limit of targets per call.
     #[must_use]
     pub fn with_largest_batch(mut self, most: u32) -> Self {
         self.capabilities.largest_batch = most;
         self
     }
 
-    /// The same mail in a store that takes so many calls at once, and so many in a second if it says so.
+    /// The same mail in a store with a limit of calls at once and, if given, of calls per second.
     #[must_use]
     pub fn limited(&self, calls: u32, calls_per_second: Option<u32>) -> Self {
         let capabilities = Capabilities { calls, calls_per_second, ..self.capabilities.clone() };
@@ -90,14 +90,14 @@ impl FakeStore {
         }
     }
 
-    /// The same, able to do only these actions.
+    /// The same, with these actions only.
     #[must_use]
     pub fn with_actions(mut self, actions: &[Action]) -> Self {
         self.capabilities.actions = actions.to_vec();
         self
     }
 
-    /// Puts a message into the inbox and says how it is found again.
+    /// Puts a message into the inbox and returns its reference.
     pub fn deliver(&self, mailbox: &str, from: &str, subject: &str, received_at: Timestamp) -> MessageRef {
         let message_id = format!("<{}@{}>", self.state().next, from.rsplit('@').next().unwrap_or("example"));
         let raw =
@@ -148,7 +148,7 @@ impl FakeStore {
         reference
     }
 
-    /// What the owner of a mailbox does: moves a message by hand.
+    /// Moves a message as the mailbox's owner does.
     pub fn move_by_owner(&self, mailbox: &str, fingerprint: &str, to: Location) {
         let mut state = self.state();
         let same = |kept: &&mut Kept| kept.message.reference.fingerprint == fingerprint;
@@ -157,96 +157,96 @@ impl FakeStore {
         }
     }
 
-    /// The next calls that reach a mailbox fail with these, one each.
+    /// Makes the next calls that reach a mailbox fail with these errors, one each.
     pub fn fail_next(&self, errors: impl IntoIterator<Item = CallError>) {
         self.state().failures.extend(errors);
     }
 
-    /// Failures that no call has met yet are called off.
+    /// Removes failures that no call has met yet.
     pub fn forget_failures(&self) {
         self.state().failures.clear();
     }
 
-    /// The next calls that act do so in full, and then fail with these instead of an answer: connections that break late.
+    /// Makes the next calls that act take full effect, and then fail with these errors: connections that break late.
     pub fn lose_answers(&self, errors: impl IntoIterator<Item = CallError>) {
         self.state().lost_answers.extend(errors);
     }
 
-    /// Lets so many more calls act; those after them wait inside the call until [`FakeStore::open_gate`].
+    /// Lets `after` more calls act; later ones wait inside the call until [`FakeStore::open_gate`].
     pub fn close_gate(&self, after: usize) {
         self.gate.forget_permits(self.gate.available_permits());
         self.gate.add_permits(after);
     }
 
-    /// Lets whoever waits go on.
+    /// Lets all waiting calls continue.
     pub fn open_gate(&self) {
         self.gate.add_permits(OPEN);
     }
 
-    /// How many calls wait at the gate.
+    /// The number of calls that wait at the gate.
     pub fn waiting(&self) -> u64 {
         self.state().waiting
     }
 
-    /// Searches get no answer until [`FakeStore::answer_searches`].
+    /// Makes searches wait until [`FakeStore::answer_searches`].
     pub fn hang_searches(&self) {
         self.searches.forget_permits(self.searches.available_permits());
     }
 
-    /// Searches are answered again.
+    /// Lets searches be answered again.
     pub fn answer_searches(&self) {
         self.searches.add_permits(OPEN);
     }
 
-    /// How many searches have begun.
+    /// The number of searches that have begun.
     pub fn searches(&self) -> u64 {
         self.state().searches
     }
 
-    /// Whether the store cannot be reached: every call that reaches a mailbox fails in passing.
+    /// Sets whether the store is unreachable: every call that reaches a mailbox fails with a passing error.
     pub fn set_down(&self, down: bool) {
         self.state().down = down;
     }
 
-    /// Nobody may look into this mailbox from now on.
+    /// Denies access to this mailbox from now on.
     pub fn deny(&self, mailbox: &str) {
         self.state().denied.insert(mailbox.to_owned());
     }
 
-    /// Every search of this mailbox names this as what it could not look at.
+    /// Makes every search of this mailbox report this gap.
     pub fn leave_gap(&self, mailbox: &str, folder: &str, reason: &str) {
         let gap = Gap { folder: folder.to_owned(), item: String::new(), reason: reason.to_owned() };
         self.state().gaps.entry(mailbox.to_owned()).or_default().push(gap);
     }
 
-    /// A message keeps its handle when it moves, as in stores whose handles are of the mailbox and not of a folder.
+    /// Keeps a message's handle when it moves, as in stores whose handles belong to the mailbox and not to a folder.
     pub fn keep_handles(&self) {
         self.state().keeps_handles = true;
     }
 
-    /// Searches answer with every message of a mailbox, as a connector may.
+    /// Makes searches return every message of a mailbox, as a connector may.
     pub fn answer_everything(&self) {
         self.state().answers_everything = true;
     }
 
-    /// A message of this mailbox is given with only a part of this text.
+    /// Returns only a part of this text for a message of this mailbox.
     pub fn cut(&self, mailbox: &str, text: &str) {
         if let Some(kept) = self.state().mailboxes.get_mut(mailbox).and_then(|all| all.first_mut()) {
             kept.message.cut.push(text.to_owned());
         }
     }
 
-    /// How many messages were moved or deleted so far.
+    /// The number of messages that were moved or deleted.
     pub fn acts(&self) -> u64 {
         self.state().acts
     }
 
-    /// How many calls to a mailbox began so far.
+    /// The number of calls to a mailbox that have begun.
     pub fn calls(&self) -> u64 {
         self.state().calls
     }
 
-    /// All messages of a mailbox, wherever they lie.
+    /// All messages of a mailbox, in any folder.
     pub fn messages(&self, mailbox: &str) -> Vec<Message> {
         self.state().mailboxes.get(mailbox).into_iter().flatten().map(|kept| kept.message.clone()).collect()
     }

@@ -1,4 +1,4 @@
-//! Receives webhooks: a small HTTP server of this process that keeps what it was sent, and answers as it is told.
+//! Receives webhooks: a small HTTP server of this process that keeps the requests, and answers as the test sets it.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a hook may take.
+/// How long a hook may take to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
 /// One request.
@@ -17,7 +17,7 @@ pub struct Hook {
     pub path: String,
     /// Header, in lower case.
     pub head: String,
-    /// What it says.
+    /// Its body.
     pub body: serde_json::Value,
 }
 
@@ -39,7 +39,7 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Starts one.
+    /// Starts a receiver.
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("it listens"));
@@ -69,22 +69,22 @@ impl Hooks {
         Self { url, received, turned_away, refuses }
     }
 
-    /// Whether everything is answered with an error.
+    /// Sets whether every request is answered with an error.
     pub fn refuse(&self, refuse: bool) {
         self.refuses.store(refuse, Ordering::SeqCst);
     }
 
-    /// What was answered with an error so far.
+    /// The requests that were answered with an error.
     pub fn refused(&self) -> Vec<Hook> {
         self.turned_away.lock().expect("nobody panics with it").clone()
     }
 
-    /// What came so far, and was not refused.
+    /// The requests that were accepted.
     pub fn so_far(&self) -> Vec<Hook> {
         self.received.lock().expect("nobody panics with it").clone()
     }
 
-    /// Waits for so many.
+    /// Waits for this many accepted requests.
     pub fn received(&self, count: usize) -> Vec<Hook> {
         let until = Instant::now() + ARRIVES_WITHIN;
         while self.so_far().len() < count && Instant::now() < until {

@@ -1,6 +1,6 @@
 //! What attackers write into subjects, names and file names.
 
-/// Markup, attribute breakers, terminal sequences, formulas, and letters that deceive.
+/// Markup, attribute breakers, terminal sequences, formulas, and deceptive letters.
 pub const PAYLOADS: [&str; 52] = [
     "<script>alert(1)</script>",
     "\"><script>alert(1)</script>",

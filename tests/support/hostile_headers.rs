@@ -1,5 +1,6 @@
-//! From and Subject headers as attackers and broken programs write them, by a seed. Each message has an address and a word
-//! in its subject that no other message has, so that a search by what is shown of it can be told from a search by luck.
+//! From and Subject headers as attackers and broken programs write them, generated from a seed. Each message has an
+//! address and a word in its subject that no other message has, so that a search by what is shown of it cannot succeed
+//! by luck.
 
 use std::fmt::Write as _;
 
@@ -16,12 +17,12 @@ pub struct Hostile {
     pub raw: Vec<u8>,
 }
 
-/// How many forms of From headers there are.
+/// The number of forms of From headers.
 const FROMS: u64 = 32;
-/// How many forms of Subject headers there are.
+/// The number of forms of Subject headers.
 const SUBJECTS: u64 = 32;
 
-/// So many messages of this seed. Each form of either header comes up once before any comes up by chance.
+/// The first `count` messages of this seed. Each form of either header occurs once before any is chosen at random.
 pub fn messages(seed: u64, count: usize) -> Vec<Hostile> {
     let mut random = Random::new(seed);
     (0..count as u64)

@@ -1,5 +1,5 @@
-//! A small IMAP client of the tests' own, which shares no code with the connector: what it reads is the truth that the
-//! product's word is compared with.
+//! A small IMAP client for tests. It shares no code with the connector, so that what it reads is the truth with which
+//! the product's results are compared.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::DateTime;
 use data_encoding::{BASE64, BASE64_NOPAD};
 
-/// A session, logged in. A refusal that a test does not ask for is a panic with the server's words.
+/// A session, logged in. Panics with the server's text on a refusal that the test does not expect.
 #[derive(Debug)]
 pub struct Session {
     stream: BufReader<TcpStream>,
@@ -22,7 +22,7 @@ pub struct Session {
 pub struct Kept {
     /// The folder's name, decoded.
     pub folder: String,
-    /// The start of it, to be recognised by a reader of a failed test.
+    /// Its beginning, by which a reader of a failed test recognises it.
     pub start: String,
     /// A hash of every byte.
     pub content: u64,
@@ -32,7 +32,7 @@ pub struct Kept {
     pub date: i64,
 }
 
-/// All messages of a mailbox, and how often each is there.
+/// All messages of a mailbox, with their numbers of copies.
 pub type Snapshot = BTreeMap<Kept, usize>;
 
 /// A message of a folder.
@@ -51,7 +51,7 @@ pub struct Stored {
 /// An answer: untagged lines, each with its literals, and the tagged one without its tag.
 #[derive(Debug)]
 pub struct Answer {
-    /// What came before the end.
+    /// The untagged lines.
     pub untagged: Vec<Vec<u8>>,
     /// `OK ...`, `NO ...` or `BAD ...`.
     pub end: String,
@@ -73,8 +73,8 @@ impl Word {
 }
 
 impl Session {
-    /// Logs in without TLS: `user` acts for `mailbox`, which is the same where everybody logs in for themselves, and empty
-    /// where `user` acts for nobody.
+    /// Logs in without TLS. `user` acts for `mailbox`, which is the same if users log in for themselves, and empty if
+    /// `user` acts for nobody.
     ///
     /// # Panics
     /// If the server refuses.
@@ -102,13 +102,13 @@ impl Session {
         if end.starts_with("OK") { Ok(session) } else { Err(end) }
     }
 
-    /// Says a command and reads its answer.
+    /// Sends a command and reads its answer.
     pub fn command(&mut self, command: &str) -> Answer {
         let tag = self.send(command);
         self.answer(&tag)
     }
 
-    /// A command that must succeed.
+    /// Sends a command that must succeed.
     ///
     /// # Panics
     /// If it does not.
@@ -167,7 +167,7 @@ impl Session {
         found
     }
 
-    /// All messages of all folders, but of those whose name begins with one of `without`.
+    /// All messages of all folders, except those whose name begins with one of `without`.
     pub fn snapshot_without(&mut self, without: &[&str]) -> Snapshot {
         let mut snapshot = Snapshot::new();
         for folder in self.folders() {
@@ -186,7 +186,7 @@ impl Session {
         self.snapshot_without(&[])
     }
 
-    /// Makes a folder.
+    /// Creates a folder.
     pub fn create(&mut self, folder: &str) {
         self.ok(&format!("CREATE {}", quoted(&encoded(folder))));
     }
@@ -232,7 +232,7 @@ impl Session {
         tag
     }
 
-    /// A command whose second part waits for the server's word.
+    /// Sends a command whose second part waits for the server's continuation.
     fn with_literal(&mut self, command: &str, rest: &[u8]) -> Answer {
         let tag = self.send(command);
         loop {
@@ -303,7 +303,7 @@ fn hash(bytes: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// What is in one snapshot and not in the other, in words for a failed test.
+/// The messages that are in only one of the snapshots, as text for a failed test.
 pub fn difference(before: &Snapshot, after: &Snapshot) -> String {
     let missing = |from: &Snapshot, other: &Snapshot| -> Vec<String> {
         from.iter()

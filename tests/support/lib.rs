@@ -5,6 +5,7 @@ pub mod access;
 pub mod binary;
 pub mod center;
 pub mod chromium;
+pub mod committed;
 pub mod contract;
 pub mod courier;
 pub mod cyrus;

@@ -1,8 +1,10 @@
-//! An IMAP proxy as hosts have it between clients and servers: it forwards what clients say line by line, a moment apart, and
-//! can cut a connection when the server has done a named command and before the client hears of it.
+//! An IMAP proxy such as hosts put between clients and servers: it forwards what clients send line by line, a moment
+//! apart, and can cut a connection when the server has carried out a given command and before the client gets the
+//! answer.
 //!
-//! A server that gets commands one by one answers each before it reads the next, and may put what a later command caused
-//! under an earlier one: clients that send commands together whose results depend on each other are found out.
+//! A server that gets commands one by one answers each before it reads the next, and may report the results of a later
+//! command in the answer to an earlier one. This detects clients that send commands together whose results depend on
+//! each other.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// Between two lines: enough for a server on the same machine to read and answer the first.
+/// Time between two lines: enough for a server on the same machine to read and answer the first.
 const BETWEEN_LINES: Duration = Duration::from_micros(500);
 
-/// A running proxy; it stops taking connections and cuts those it has when dropped.
+/// A running proxy; dropping it stops accepting connections and cuts the open ones.
 #[derive(Debug)]
 pub struct LineProxy {
     address: SocketAddr,
@@ -26,7 +28,7 @@ struct Shared {
     server: SocketAddr,
     stopped: AtomicBool,
     cuts: AtomicU64,
-    /// The command after which to cut, and how often still.
+    /// The command after which to cut, and the remaining number of cuts.
     cut: Mutex<Option<(String, u32)>>,
     heard: Mutex<Vec<String>>,
     streams: Mutex<Vec<TcpStream>>,
@@ -52,7 +54,7 @@ impl LineProxy {
                     return;
                 }
                 if let Ok(client) = client {
-                    // A server that is gone shows itself as a closed connection.
+                    // A server that is gone appears as a closed connection.
                     let _ = carry(&accepting, client);
                 }
             }
@@ -65,18 +67,18 @@ impl LineProxy {
         self.address
     }
 
-    /// From now on cuts the connection when the server has answered a command that begins with `command` (after its tag),
-    /// so often; the client never sees that answer, nor does the server see what came behind the command.
+    /// From now on cuts the connection when the server has answered a command that begins with `command` (after its
+    /// tag), `times` times. The client does not get that answer, nor the server what follows the command.
     pub fn cut_after(&self, command: &str, times: u32) {
         *self.shared.cut.lock().expect("no holder panics") = Some((command.to_owned(), times));
     }
 
-    /// How many connections were cut.
+    /// The number of connections that were cut.
     pub fn cuts(&self) -> u64 {
         self.shared.cuts.load(Ordering::SeqCst)
     }
 
-    /// Every line that clients have said, without tags, but for what stands in literals.
+    /// Every line that clients have sent, without tags and literals.
     pub fn heard(&self) -> Vec<String> {
         self.shared.heard.lock().expect("no holder panics").clone()
     }
@@ -142,7 +144,7 @@ fn forward_commands(
             server.write_all(&bytes)?;
         }
         if is_last {
-            // What the client says behind it is lost on the way.
+            // What the client sends after it is lost.
             let _ = io::copy(&mut client, &mut io::sink());
             return Ok(());
         }

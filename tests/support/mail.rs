@@ -1,15 +1,16 @@
-//! Mail as it really is, by a seed: several languages and charsets, encoded words, raw 8-bit headers, newsletters, long
-//! threads, attachments, broken headers, hostile subjects; a hidden campaign; and decoys that resemble it.
+//! Realistic mail, generated from a seed: several languages and charsets, encoded words, raw 8-bit headers,
+//! newsletters, long threads, attachments, broken headers, hostile subjects; a hidden campaign; and decoys that
+//! resemble it.
 //!
 //! The same seed gives the same bytes on every machine. No two messages have the same bytes, so that a test can name a
-//! message by its content even where the Message-ID is missing, or shared with another.
+//! message by its content even if the Message-ID is missing or shared with another.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 
 use data_encoding::BASE64;
 
-/// The time at which generated mailboxes were read, where a test names no other: 2026-11-23T12:00:00Z.
+/// The time at which generated mailboxes were read, unless a test gives another: 2026-11-23T12:00:00Z.
 pub const NOW: u64 = 1_795_435_200;
 /// The sender of the campaign.
 pub const CAMPAIGN_SENDER: &str = "billing@paypa1-invoices.example";
@@ -17,7 +18,7 @@ pub const CAMPAIGN_SENDER: &str = "billing@paypa1-invoices.example";
 pub const CAMPAIGN_SUBJECT: &str = "Invoice 48213 overdue: action required";
 /// The link of the campaign.
 pub const CAMPAIGN_URL: &str = "https://paypa1-invoices.example/login?session=48213";
-/// The attachment that two thirds of the campaign carry.
+/// The attachment of two thirds of the campaign.
 pub const CAMPAIGN_ATTACHMENT: &str = "Invoice_48213.pdf.html";
 /// The campaign arrived within this many seconds before `now`.
 pub const CAMPAIGN_AGE: u64 = 2 * DAY;
@@ -57,12 +58,12 @@ const HOSTILE: &[&str] = &[
     "../../../../etc/passwd\u{0}tail",
 ];
 
-/// What a message is to a test.
+/// The part of a message in a test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// The threat: exactly these must go.
+    /// The threat: exactly these must be removed.
     Campaign,
-    /// Shares the sender or the subject with the campaign, never both: a search for both leaves it.
+    /// Shares the sender or the subject with the campaign, never both: a search for both does not find it.
     Decoy,
     /// A server's substring search for sender and subject finds it, an exact comparison does not.
     Trap,
@@ -75,7 +76,7 @@ pub enum Kind {
 pub struct Mail {
     /// The bytes of the file, lines ending in LF.
     pub raw: Vec<u8>,
-    /// What it is to a test.
+    /// Its part in a test.
     pub kind: Kind,
     /// The Message-ID with its angle brackets; some have none.
     pub message_id: Option<String>,
@@ -83,7 +84,7 @@ pub struct Mail {
     pub received: u64,
 }
 
-/// What names a message's content: of the bytes, whatever the line ends.
+/// Identifies a message's content: a hash of the bytes that ignores the form of line ends.
 pub fn content(raw: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for line in raw.split(|byte| *byte == b'\n') {
@@ -93,7 +94,7 @@ pub fn content(raw: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// Random numbers by a seed (splitmix64): not for secrets.
+/// Random numbers from a seed (splitmix64): not for secrets.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
@@ -144,7 +145,7 @@ impl Generator {
         Self { random: Random::new(seed), serial: 0, now, last_campaign_id: None }
     }
 
-    /// Serial numbers from here on, so that generators of several mailboxes repeat no bytes.
+    /// Starts serial numbers here, so that generators of several mailboxes repeat no bytes.
     #[must_use]
     pub fn numbered_from(self, serial: u64) -> Self {
         Self { serial, ..self }
@@ -266,7 +267,7 @@ impl Generator {
                 );
             }
             50..52 => {
-                // A good message under the Message-ID of a bad one: the sender chooses it.
+                // A good message with the Message-ID of a bad one, as the sender chooses it.
                 draft.from(name, address, 0);
                 draft.subject(subject, form);
                 let shared = self.last_campaign_id.clone();
@@ -294,7 +295,7 @@ impl Generator {
     /// Headers that break rules, all seen in real mailboxes.
     fn broken(&mut self, draft: &mut Draft, body: &str) {
         match self.index(6) {
-            // Neither sender nor subject nor id.
+            // Neither sender nor subject nor ID.
             0 => draft.text(body),
             1 => {
                 draft.from("Nobody", "not an address", 0);
@@ -372,7 +373,7 @@ impl Draft {
         self.line("From", &format!("{name} <{address}>"));
     }
 
-    /// Forms: 0 and 4 as it is (4: raw UTF-8 whatever it holds), 1 base64, 2 quoted-printable, 3 folded between words.
+    /// Forms: 0 and 4 as it is (4: raw UTF-8, whatever the text), 1 base64, 2 quoted-printable, 3 folded between words.
     fn subject(&mut self, text: &str, form: usize) {
         let value = match form {
             1 => base64_word(text),

@@ -1,6 +1,6 @@
-//! Many mailboxes on disk, quickly: written as Maildir files before a server starts, and read back to compare.
+//! Many mailboxes on disk: written as Maildir files before a server starts, and read back for comparison.
 //!
-//! **Invariant:** reading back shares no code with our connectors, so that a mistake there cannot hide itself here.
+//! **Invariant:** reading back shares no code with our connectors, so that a mistake in them cannot hide itself here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
@@ -15,9 +15,9 @@ use data_encoding::BASE64_NOPAD;
 
 use super::mail::{Generator, Kind, NOW, Random, content};
 
-/// Threads that write and read: the size of the machines that we measure on.
+/// Threads that write and read: the number of cores of the machines that we measure on.
 const THREADS: usize = 2;
-/// Serial numbers of one mailbox; more messages in one would repeat bytes.
+/// Serial numbers of one mailbox; with more messages than this, bytes would repeat.
 const SERIALS_OF_A_MAILBOX: u64 = 1_000_000;
 /// Keywords of a folder, in the order of the letters a, b, ... in file names.
 const KEYWORDS: [&str; 2] = ["$Forwarded", "Kunde"];
@@ -25,19 +25,19 @@ const KEYWORDS: [&str; 2] = ["$Forwarded", "Kunde"];
 /// What to write.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How many mailboxes: `u0001@acme.test` and so on.
+    /// The number of mailboxes: `u0001@acme.test` and so on.
     pub mailboxes: usize,
-    /// How many messages in all, those below included.
+    /// The number of all messages, including those below.
     pub messages: usize,
-    /// How many of the campaign.
+    /// The number of messages of the campaign.
     pub campaign: usize,
-    /// How many share only the sender or only the subject with it.
+    /// The number of messages that share only the sender or only the subject with it.
     pub decoys: usize,
-    /// How many a substring search takes for it.
+    /// The number of messages that a substring search finds as well.
     pub traps: usize,
     /// Custom folders; each mailbox has one of them.
     pub custom: Vec<String>,
-    /// Empty folders that each mailbox has too.
+    /// Empty folders that each mailbox has in addition.
     pub empty: Vec<String>,
     /// The same seed gives the same mailboxes.
     pub seed: u64,
@@ -64,7 +64,7 @@ impl Default for Options {
     }
 }
 
-/// One message where it lies.
+/// One message and its place.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     /// The mailbox, as an address.
@@ -80,15 +80,15 @@ pub struct Entry {
 /// One message that was written.
 #[derive(Clone, Debug)]
 pub struct Placed {
-    /// Where it lies.
+    /// Its place.
     pub entry: Entry,
-    /// What it is to a test.
+    /// Its part in a test.
     pub kind: Kind,
     /// Its Message-ID, if it has one.
     pub message_id: Option<String>,
 }
 
-/// What was written.
+/// The messages that were written.
 #[derive(Clone, Debug, Default)]
 pub struct Truth {
     /// Every message.
@@ -106,8 +106,8 @@ impl Truth {
         self.messages.iter().map(|placed| placed.entry.clone()).collect()
     }
 
-    /// Says what is wrong if `after` is anything but: the campaign gone from where it was, each copy moved into the folder
-    /// `into` with its flags (or nowhere, without one), and no other message touched.
+    /// Returns an error that describes the difference unless in `after` exactly the campaign is gone from its place,
+    /// each copy moved into the folder `into` with its flags (or removed, without one), and no other message changed.
     pub fn check_campaign_removed(&self, after: &Snapshot, into: Option<&str>) -> Result<(), String> {
         let mut expected = Snapshot::default();
         for placed in &self.messages {
@@ -123,22 +123,22 @@ impl Truth {
     }
 }
 
-/// Every message of every mailbox, with how often it lies there.
+/// Every message of every mailbox, with its number of copies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot(BTreeMap<Entry, usize>);
 
 impl Snapshot {
-    /// How many messages.
+    /// The number of messages.
     pub fn count(&self) -> usize {
         self.0.values().sum()
     }
 
-    /// Every message, a copy once.
+    /// Every message, copies once.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.0.keys()
     }
 
-    /// Says which messages differ, the first few by name, unless `actual` is the same.
+    /// Returns an error that lists the differing messages, the first few by name, unless `actual` is the same.
     pub fn check(&self, actual: &Self) -> Result<(), String> {
         let (gone, come) = (self.less(actual), actual.less(self));
         if gone.is_empty() && come.is_empty() {
@@ -223,7 +223,7 @@ pub fn snapshot(root: &Path) -> io::Result<Snapshot> {
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// The disk name of a folder: Maildir++, modified UTF-7.
+/// The name of a folder on disk: Maildir++, modified UTF-7.
 pub fn disk_name(folder: &str) -> String {
     if folder.eq_ignore_ascii_case("inbox") { String::new() } else { format!(".{}", encode(folder).replace('/', ".")) }
 }
@@ -267,12 +267,12 @@ fn write_mailbox(root: &Path, options: &Options, number: usize, kinds: &[Kind]) 
         let flags = flags(&mut random);
         let lines = mail.raw.split(|byte| *byte == b'\n').count() - 1;
         let base = format!("{}.M{at}P{number}.mx,S={},W={}", mail.received, mail.raw.len(), mail.raw.len() + lines);
-        // A message that nobody has seen still waits in `new`, without flags.
+        // An unseen message is still in `new`, without flags.
         let part = if flags.is_empty() { format!("new/{base}") } else { format!("cur/{base}:2,{flags}") };
         let file_path = path.join(disk_name(folder)).join(part);
         let mut file = File::create(&file_path)?;
         file.write_all(&mail.raw)?;
-        // The arrival time that IMAP tells is the file's time.
+        // IMAP reports the file's time as the arrival time.
         file.set_modified(UNIX_EPOCH + Duration::from_secs(mail.received))?;
         own(&file_path, options)?;
         let entry = Entry {
@@ -317,7 +317,7 @@ fn read_mailbox(mailbox: &str, path: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// The words that the letters a, b, ... stand for in one folder.
+/// The keywords that the letters a, b, ... represent in one folder.
 fn keywords(folder: &Path) -> Vec<String> {
     let text = fs::read_to_string(folder.join("dovecot-keywords")).unwrap_or_default();
     let mut keywords = vec![String::new(); 26];

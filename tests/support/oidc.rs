@@ -1,7 +1,7 @@
-//! A real identity provider that is not ours: `oidc-provider`, on loopback, its people in a file that a test may change.
-//! `cargo xtask test` puts it into `target/tools`.
+//! A real identity provider that we did not write: `oidc-provider`, on loopback, its users in a file that a test may
+//! change. `cargo xtask test` installs it in `target/tools`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -18,15 +18,15 @@ use serde_json::Value;
 /// The secret of its one client, `clawback`.
 pub const SECRET: &str = "a secret of forty characters or thereabouts";
 
-/// Where claims stand.
+/// Which of the provider's answers has the claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Claims {
     InIdToken,
     AtUserInfo,
 }
 
-/// A running provider. Dropped, it stops.
+/// A running provider. Dropping it stops it.
 pub struct Provider {
     child: Child,
     port: u16,
@@ -34,7 +34,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// Starts one that sends people back to this address.
+    /// Starts one that redirects users back to this address.
     ///
     /// # Panics
     /// If it is not installed or does not start: a test that needs it never passes without it.
@@ -58,12 +58,12 @@ impl Provider {
         Self { child, port, folder }
     }
 
-    /// What it calls itself.
+    /// Its issuer URL.
     pub fn issuer(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// From now on these are the people, by their `sub`, with their claims.
+    /// Sets the users, by their `sub`, with their claims.
     pub fn people(&self, people: &Value) {
         std::fs::write(self.folder.path().join("people.json"), people.to_string()).unwrap();
     }
@@ -81,7 +81,8 @@ impl Provider {
         let _ = self.child.wait();
     }
 
-    /// Goes to where the browser was sent, signs in as somebody, agrees, and gives the path that the browser is sent back to.
+    /// Follows the redirect to the provider, signs in as `who`, consents, and returns the path that the browser is
+    /// redirected back to.
     pub async fn sign_in(&self, start: &str, who: &str, redirect: &str) -> String {
         let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
         let mut cookies: BTreeMap<String, String> = BTreeMap::new();
@@ -117,7 +118,7 @@ impl Provider {
             assert!(page.contains(&format!("value=\"{prompt}\"")), "{at}: {page}");
             form = Some(format!("prompt={prompt}&login={who}&password=any"));
         }
-        panic!("the provider sends the browser round and round, last to {at}");
+        panic!("the provider redirects the browser without end, last to {at}");
     }
 }
 

@@ -1,11 +1,11 @@
-//! Certificates and signed tokens for test servers, by the openssl program, on which Dovecot depends.
+//! Certificates and signed tokens for test servers, made by the openssl program, which Dovecot depends on.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The secret that signs access tokens, as text and as Dovecot's dictionary wants it.
+/// The secret that signs access tokens, as text and as Dovecot's dictionary expects it.
 const KEY: &str = "clawback-test-key-of-32-bytes---";
 const KEY_BASE64: &str = "Y2xhd2JhY2stdGVzdC1rZXktb2YtMzItYnl0ZXMtLS0=";
 
@@ -22,7 +22,7 @@ pub fn write_certificates(folder: &Path) -> io::Result<()> {
     openssl(folder, &[&server, curve.as_slice(), &signed, &leaf].concat(), "").map(drop)
 }
 
-/// Writes the key of access tokens where Dovecot's dictionary looks: `keys/default/HS256/default`.
+/// Writes the key of access tokens where Dovecot's dictionary reads it: `keys/default/HS256/default`.
 pub fn write_token_key(folder: &Path) -> io::Result<()> {
     let path = folder.join("keys/default/HS256");
     fs::create_dir_all(&path)?;

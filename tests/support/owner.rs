@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
-/// The user that servers run as and that must own the mail: this process's own, or `nobody` where this process is root.
+/// The user that servers run as and that must own the mail: this process's own, or `nobody` if this process is root.
 #[derive(Clone, Debug)]
 pub struct Owner {
     /// User id.
@@ -32,7 +32,7 @@ impl Owner {
         Ok(Self { uid, gid, user, group })
     }
 
-    /// The words that start a program as this user; none where this process already is.
+    /// The arguments that start a program as this user; empty if this process already is that user.
     pub fn prefix(&self) -> io::Result<Vec<String>> {
         if fs::metadata("/proc/self")?.uid() == self.uid {
             return Ok(Vec::new());

@@ -1,8 +1,8 @@
-//! A long history, made up: remediations with the events that the model says they went through, written past the store so that
+//! A long, generated history: remediations with the events that the model requires, written without the store so that
 //! ten million events take minutes. States are folds, hashes are a chain; plans, targets and outcomes are left out.
 //!
-//! Values go together as they do in earnest, and so some never meet: what a schedule submits is decided by `automation`, what
-//! nobody voted on is decided by nobody, a rejected purge was asked for by a person.
+//! Values are correlated as in practice, so that some never occur together: what a schedule submits is decided by
+//! `automation`, what no one voted on has no decider, a rejected purge was asked for by a person.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use clawback_model::{
 use clawback_store::Store;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-/// One remediation for every so many microseconds: a thousand a day.
+/// Time between two remediations, in microseconds: a thousand a day.
 const APART: i64 = 86_400_000_000 / 1_000;
 /// Rows in one transaction.
 const ROWS: u32 = 2_000;
@@ -32,18 +32,19 @@ const CAMPAIGNS: [&str; 12] = [
     "CEO gift card",
     "Password reset",
 ];
-/// Names that approvers have.
+/// Names of approvers.
 pub const DECIDERS: [&str; 6] = ["ann", "ben", "eve", "soc-night", "soc-day", "zoe"];
 
-/// What is remembered of each, to compare answers with.
+/// What is passed on about each remediation, for comparison with answers.
 pub struct Made {
-    /// Its place in the history, from 1.
+    /// Its number in the history, from 1.
     pub number: i64,
-    /// It, without its playbook.
+    /// The remediation, without its playbook.
     pub remediation: Remediation,
 }
 
-/// Writes `count` remediations to the database at `url`, which is made and brought up to date. Gives their number of events.
+/// Writes `count` remediations to the database at `url`, which is created and migrated. Returns the number of their
+/// events.
 pub async fn write(url: &str, count: u32, mut made: impl FnMut(Made)) -> i64 {
     Store::open(url).await.expect("the database is made").close().await;
     let mut database = Connection::open(url).await;
@@ -62,7 +63,7 @@ pub async fn write(url: &str, count: u32, mut made: impl FnMut(Made)) -> i64 {
     chain.0
 }
 
-/// Tells the same without writing it: of a database that has it already.
+/// Passes on the same remediations without writing them: for a database that has them already. Returns the same number.
 pub fn retell(count: u32, mut made: impl FnMut(Made)) -> i64 {
     let mut chain = (0, Digest::default());
     for number in 1..=count {
@@ -131,7 +132,7 @@ fn request(number: u32) -> Request {
     }
 }
 
-/// What happened to it after it was submitted.
+/// The events after the submission.
 fn story(number: u32, request: &Request) -> Vec<(String, Event)> {
     let by_itself = request.source == ActionSource::Schedule;
     let automation = || "automation".to_owned();
@@ -209,7 +210,7 @@ fn one(number: u32, chain: &mut (i64, Digest), rows: &mut Rows) -> Remediation {
     remediation
 }
 
-/// Rows to write, as the text format of `COPY` has them; SQLite is given the same fields.
+/// Rows to write, in the text format of `COPY`; SQLite gets the same fields.
 #[derive(Default)]
 struct Rows {
     remediations: Vec<Vec<String>>,
@@ -276,7 +277,7 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("the model's types are texts, numbers and maps by text")
 }
 
-/// A connection past the store.
+/// A direct connection, without the store.
 enum Connection {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
@@ -305,7 +306,7 @@ impl Connection {
         }
     }
 
-    /// As the database is after a night: its statistics are up to date.
+    /// Updates the database's statistics, as they are after a night.
     async fn finish(self) {
         match self {
             Self::Sqlite(connection) => connection.close().await.expect("it closes"),

@@ -1,8 +1,8 @@
-//! A throw-away PostgreSQL: one per test process, in a temporary folder, on a free port of loopback, with fsync on as in
-//! earnest. A template database is migrated once; every test gets a copy of its own.
+//! A throw-away PostgreSQL: one per test process, in a temporary folder, on a free port of loopback, with fsync on as
+//! in production. A template database is migrated once; every test gets a copy of its own.
 //!
-//! The server is the child of a small shell that waits for this process to close a pipe. So it is stopped, by its process id,
-//! and its folder removed, however the tests end: also when they panic or are killed.
+//! The server is the child of a small shell that waits for this process to close a pipe. So it is stopped, by its
+//! process id, and its folder removed, however the tests end: also when they panic or are killed.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use clawback_store::Store;
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::OnceCell;
 
-/// A running server. Dropped, it stops.
+/// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
@@ -23,16 +23,16 @@ pub struct Server {
     _alive: ChildStdin,
 }
 
-/// How often a starting server is asked whether it is ready, and how long between.
+/// How often a starting server is checked, and the time between two checks.
 const TRIES: (u32, Duration) = (300, Duration::from_millis(100));
 const TEMPLATE: &str = "template_clawback";
 
-/// The URL of a fresh, migrated database.
+/// The URL of a new, migrated database.
 pub async fn database() -> String {
     copy_of(TEMPLATE).await
 }
 
-/// The URL of a fresh database with nothing in it.
+/// The URL of a new, empty database.
 pub async fn empty_database() -> String {
     copy_of("template0").await
 }
@@ -62,7 +62,7 @@ impl Server {
         Self::start_with(None).await
     }
 
-    /// The same with TLS, by a certificate and its key in PEM.
+    /// The same with TLS, with a certificate and its key in PEM.
     ///
     /// # Panics
     /// As [`Server::start`].
@@ -134,7 +134,7 @@ impl Server {
         panic!("PostgreSQL did not start in {}: {log}", data.display());
     }
 
-    /// Kills it and starts it again, as a crash of its machine would: every connection breaks.
+    /// Kills the server and starts it again, as a crash of its machine would: every connection breaks.
     ///
     /// # Panics
     /// If it does not start again.
@@ -151,12 +151,13 @@ impl Server {
             .stdout(Stdio::null()));
     }
 
-    /// Where a database of it is.
+    /// The URL of one of its databases.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://clawback@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The same by a name that no setting knows to be of this machine, although it is: `127.1` is `127.0.0.1` (inet(3)).
+    /// The same with a name that no setting recognizes as this machine, although it is: `127.1` is `127.0.0.1`
+    /// (inet(3)).
     pub fn url_elsewhere(&self, database: &str) -> String {
         self.url(database).replace("127.0.0.1", "127.1")
     }
@@ -188,7 +189,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("it has an address").port()
 }
 
-/// A program of PostgreSQL: in PATH, or where Debian keeps it; the newest version first.
+/// A program of PostgreSQL: in PATH, or where Debian installs it; the newest version first.
 pub fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let versions = (15..30).rev().map(|version| Path::new("/usr/lib/postgresql").join(version.to_string()).join("bin"));

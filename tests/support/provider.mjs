@@ -1,5 +1,5 @@
 // An identity provider for tests: `node provider.mjs FOLDER PORT REDIRECT CLAIMS-IN-ID-TOKEN`, where FOLDER/people.json says who
-// has which claims. Whoever signs in is who they say they are, as in the provider's own demonstration.
+// has which claims. A login needs no password, as in the provider's own demonstration.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
@@ -13,7 +13,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
   claims: { openid: ['sub'], profile: ['preferred_username', 'groups', 'email_verified', 'updated_at'] },
   conformIdTokenClaims: inIdToken !== 'yes',
   pkce: { required: () => true },
-  // Two claims are of the type that some providers give them, not of the one that the specification says.
+  // Two claims have the type that some providers use, not the one in the specification.
   findAccount: (_, id) => ({
     accountId: id,
     claims: () => ({ sub: id, email_verified: 'true', updated_at: '2026-11-20T10:00:00.000Z', ...people()[id] }),

@@ -1,7 +1,8 @@
-//! A network between a client and a server on loopback: it adds the round-trip time that loopback hides, and it fails.
+//! A network between a client and a server on loopback: it adds the round-trip time that loopback lacks, and it fails
+//! on demand.
 //!
-//! The delay is a line, not a lock: bytes leave in the order they came, each a fixed time after it came, however much is on
-//! the way. So a client that pipelines gains what it would gain on a real network.
+//! The delay is a queue, not a lock: bytes leave in the order of their arrival, each after a fixed time, however many
+//! are under way. So a client that pipelines gains what it would gain on a real network.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,25 +12,25 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Pieces on the way in one direction: more than any window of a client that waits for answers.
+/// Pieces under way in one direction: more than any window of a client that waits for answers.
 const PIECES_ON_THE_WAY: usize = 4096;
 /// Bytes of one piece.
 const PIECE: usize = 64 * 1024;
 
-/// What the network does.
+/// The behaviour of the network.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Added to each round trip, half of it each way.
     pub round_trip: Duration,
-    /// Cuts every connection, both ways at once, when the server has sent so many bytes over it.
+    /// Cuts every connection, both ways at once, when the server has sent this many bytes over it.
     pub cut_after_bytes: Option<u64>,
-    /// Cuts every connection when it is so old.
+    /// Cuts every connection at this age.
     pub cut_after: Option<Duration>,
-    /// Closes every connection beyond so many at once, without a word, as servers with a limit for each address do.
+    /// Closes every connection beyond this number at once, without an answer, as servers with a limit per address do.
     pub at_most: Option<u64>,
 }
 
-/// A running proxy; it stops taking connections and cuts those it has when dropped.
+/// A running proxy; dropping it stops accepting connections and cuts the open ones.
 #[derive(Debug)]
 pub struct Proxy {
     address: SocketAddr,
@@ -73,7 +74,7 @@ impl Proxy {
                 if let Ok(client) = client
                     && !accepting.refusing.load(Ordering::SeqCst)
                 {
-                    // A server that is gone shows itself as a closed connection.
+                    // A server that is gone appears as a closed connection.
                     let _ = connect(&accepting, client);
                 }
             }
@@ -86,22 +87,22 @@ impl Proxy {
         self.address
     }
 
-    /// How many connections it has carried.
+    /// The number of connections that it has carried.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// How many were open at once, at most. One that its client has just closed may still be counted.
+    /// The largest number that were open at once. One that its client has just closed may still be counted.
     pub fn most_at_once(&self) -> u64 {
         self.shared.most_open.load(Ordering::SeqCst)
     }
 
-    /// Cuts every connection now; new ones are taken.
+    /// Cuts every connection now; new ones are accepted.
     pub fn cut(&self) {
         self.shared.cut();
     }
 
-    /// Cuts every connection now and closes new ones at once, as a server that is down, until [`Proxy::restore`].
+    /// Cuts every connection and closes new ones at once, like a server that is down, until [`Proxy::restore`].
     pub fn take_down(&self) {
         self.shared.refusing.store(true, Ordering::SeqCst);
         self.shared.cut();
@@ -158,7 +159,8 @@ fn connect(shared: &Arc<Shared>, client: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// Carries bytes one way by two threads: one reads and stamps, one waits until each piece is due and writes it.
+/// Carries bytes one way with two threads: one reads and adds the due time, one waits until each piece is due and
+/// writes it.
 fn carry(
     from: TcpStream,
     to: TcpStream,

@@ -1,6 +1,6 @@
-//! A throw-away pymap, an IMAP server in Python that we did not write, with mailboxes in memory: plain `IMAP4rev1` with MOVE
-//! and UIDPLUS, without NAMESPACE, SPECIAL-USE and ESEARCH. It has one user with some mail of its own.
-//! `cargo xtask test` puts it into `target/tools/python`.
+//! A throw-away pymap, an IMAP server in Python that we did not write, with mailboxes in memory: plain `IMAP4rev1` with
+//! MOVE and UIDPLUS, without NAMESPACE, SPECIAL-USE and ESEARCH. It has one user with some mail of its own.
+//! `cargo xtask test` installs it in `target/tools/python`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use super::access::{Access, Login};
 use super::servers::tools;
 use super::supervised::{Manner, Supervised, free_port};
 
-/// The one user.
+/// Its only user.
 const USER: &str = "u0001";
 /// Their password.
 const PASSWORD: &str = "secret-of-a-user";
@@ -25,7 +25,7 @@ pub struct Pymap {
 }
 
 impl Pymap {
-    /// Starts a server and waits until it greets. Panics with a sentence when it cannot.
+    /// Starts a server and waits until it greets. Panics with a sentence if it cannot.
     pub fn start() -> Self {
         Self::try_start().unwrap_or_else(|error| panic!("pymap did not start: {error}"))
     }
@@ -62,7 +62,7 @@ impl Pymap {
         Ok(Self { _process: process, address, _folder: folder })
     }
 
-    /// How to reach its mailbox.
+    /// Access to its mailbox.
     pub fn access(&self) -> Access {
         Access::new(self.address, Login::Own { password: PASSWORD.to_owned() }, vec![USER.to_owned()])
     }

@@ -1,7 +1,8 @@
-//! A mail store in a process of its own, that many nodes share: what it allows is what it checks. Its mail is computed, as in
-//! [`crate::synthetic`]; the server knows only what was moved.
+//! A mail store in a process of its own that many nodes share, and that checks the limits which it announces. Its mail
+//! is computed, as in [`crate::synthetic`]; the server keeps only what was moved.
 //!
-//! One line a call: `apply MAILBOX n n n` or `look MAILBOX n n n`. The answer: a word for each number, or `throttled MICROS`.
+//! One line per call: `apply MAILBOX n n n` or `look MAILBOX n n n`. The answer: a word for each number, or
+//! `throttled MICROS`.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::synthetic::Synthetic;
 
-/// What the server allows and how slow it is.
+/// The limits of the server, and how slow it is.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// How long a call takes.
@@ -31,10 +32,10 @@ pub struct Rules {
     pub per_second: Option<u32>,
 }
 
-/// What the server saw.
+/// What the server has measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Calls that were answered, looks included.
+    /// Calls that were answered, `look` included.
     pub calls: u64,
     /// Calls that were throttled.
     pub throttled: u64,
@@ -63,7 +64,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it on a free port of loopback.
+    /// Starts a server on a free port of loopback.
     ///
     /// # Panics
     /// If loopback cannot be listened on.
@@ -85,7 +86,7 @@ impl Server {
         self.address
     }
 
-    /// What it saw so far.
+    /// What it has measured so far.
     pub fn seen(&self) -> Seen {
         locked(&self.state).seen
     }
@@ -109,7 +110,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, rules: Rules) {
                 let mut byte = [0];
                 let gone = tokio::select! {
                     () = tokio::time::sleep(rules.takes) => false,
-                    // Its caller died: what it asked for is done all the same, as on a server that had read it.
+                    // Its caller died: the call is carried out nevertheless, as on a server that had read it.
                     _ = reader.read(&mut byte) => true,
                 };
                 let answer = finish(&state, verb, &mailbox, &numbers);
@@ -151,7 +152,8 @@ fn begin(state: &Arc<Mutex<State>>, mailbox: &str, rules: Rules) -> Result<Call,
     guard.seen.most_in_mailbox = guard.seen.most_in_mailbox.max(now);
     let mut wait = (now > rules.per_mailbox || running > rules.calls).then_some(rules.takes);
     if let Some(rate) = rules.per_second {
-        // In windows of a tenth of a second, a quarter of leeway in each: a pause of the machine is nobody's fault.
+        // In windows of a tenth of a second, with a quarter more in each, so that a pause of the machine causes no
+        // failure.
         let tenth = Duration::from_millis(100);
         let (since, used) = guard.window.filter(|(since, _)| since.elapsed() < tenth).unwrap_or((Instant::now(), 0));
         guard.window = Some((since, used + 1));
@@ -189,7 +191,7 @@ fn finish(state: &Mutex<State>, verb: &str, mailbox: &str, numbers: &[u32]) -> S
     answer
 }
 
-/// The store as a node sees it.
+/// The store as a node uses it.
 pub struct RemoteStore {
     mail: Synthetic,
     known: Capabilities,
@@ -198,7 +200,7 @@ pub struct RemoteStore {
 }
 
 impl RemoteStore {
-    /// A store called `corp` with so many mailboxes and messages in each.
+    /// A store called `corp` with `mailboxes` mailboxes and `each` messages in each.
     pub fn new(address: SocketAddr, rules: Rules, mailboxes: u32, each: u32, largest_batch: u32) -> Self {
         let mail = Synthetic::new(mailboxes, each);
         let known = Capabilities {
@@ -251,7 +253,7 @@ impl RemoteStore {
     }
 }
 
-/// The message's number stands in its locator.
+/// The message's number, which is part of its locator.
 fn number(reference: &MessageRef) -> &str {
     reference.locator.split(':').nth(1).unwrap_or_default()
 }
@@ -317,12 +319,12 @@ impl MailStore for RemoteStore {
     }
 }
 
-/// How a node process is started: what `node` in `support/bin` reads.
+/// The arguments of a node process: what `node` in `support/bin` reads.
 #[derive(Debug, Clone)]
 pub struct NodeOptions {
-    /// Of the history.
+    /// The URL of the history.
     pub database: String,
-    /// Of the store.
+    /// The address of the store.
     pub address: SocketAddr,
     /// Its rules.
     pub rules: Rules,
@@ -332,12 +334,12 @@ pub struct NodeOptions {
     pub each: u32,
     /// Most targets in one call.
     pub largest_batch: u32,
-    /// How long a lease holds.
+    /// How long a lease lasts.
     pub lease: Duration,
 }
 
 impl NodeOptions {
-    /// As words of a command line.
+    /// As arguments of a command line.
     pub fn words(&self) -> Vec<String> {
         let Rules { takes, per_mailbox, calls, per_second } = self.rules;
         let numbers = [
@@ -354,7 +356,7 @@ impl NodeOptions {
         texts.into_iter().chain(numbers.iter().map(ToString::to_string)).collect()
     }
 
-    /// From words of a command line.
+    /// From arguments of a command line.
     ///
     /// # Panics
     /// If these are not its words.

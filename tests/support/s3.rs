@@ -1,17 +1,17 @@
-//! A real S3 server that is not ours: `s3rver`, on loopback, its objects files of a temporary folder. It checks signatures.
-//! `cargo xtask test` puts it into `target/tools`.
+//! A real S3 server that we did not write: `s3rver`, on loopback, its objects files of a temporary folder. It checks
+//! signatures. `cargo xtask test` installs it in `target/tools`.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// The one pair of keys that it knows, as a file of keys.
+/// Its only pair of keys, as a file of keys.
 pub const KEYS: &str = "[default]\naws_access_key_id = S3RVER\naws_secret_access_key = S3RVER\n";
-/// Its one bucket.
+/// Its only bucket.
 pub const BUCKET: &str = "evidence";
 
-/// A running server. Dropped, it stops.
+/// A running server. Dropping it stops it.
 pub struct Server {
     child: Child,
     port: u16,
@@ -45,7 +45,7 @@ impl Server {
         let _ = self.child.wait();
     }
 
-    /// Starts it again where it was, with what it had.
+    /// Starts it again on the same port, with its objects.
     pub fn start_again(&mut self) {
         self.child = run(self.folder.path(), self.port, self.tls.as_ref());
     }
@@ -90,7 +90,7 @@ fn run(folder: &Path, port: u16, tls: Option<&(PathBuf, PathBuf)>) -> Child {
         command.arg("--cert").arg(certificate).arg("--key").arg(key);
     }
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("node starts");
-    // Its first line says that it listens.
+    // Its first line confirms that it listens.
     let output = child.stdout.as_mut().expect("piped");
     let mut lines = BufReader::new(output);
     let mut said = String::new();

@@ -18,10 +18,10 @@ impl Served {
         Self::listening(who.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat()))
     }
 
-    /// The same as a process that may have so many files and connections open.
+    /// The same with a limit of open files and connections for the process.
     pub fn start_with_descriptors(who: &Clawback, most: u32, options: &[&str]) -> Self {
         let command = who.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat());
-        // It becomes the program itself.
+        // `prlimit` replaces itself with the program.
         let mut limited = Command::new("prlimit");
         limited.arg(format!("--nofile={most}:{most}")).arg(command.get_program()).args(command.get_args());
         limited.env_remove("CLAWBACK_TOKEN");
@@ -36,7 +36,7 @@ impl Served {
         Self { process, address: told.expect("it says where it serves").trim_end_matches('/').to_owned() }
     }
 
-    /// Where its pages are, such as `http://127.0.0.1:8025`.
+    /// Its address, such as `http://127.0.0.1:8025`.
     pub fn url(&self) -> &str {
         &self.address
     }

@@ -1,4 +1,4 @@
-//! A site put together in the test's own process: any stores, any playbook, a real history.
+//! A site in the test's own process: any stores, any playbook, a real history.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,10 +14,10 @@ use clawback_model::{
 use clawback_runtime::{Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
 
-/// 2026-11-23T12:00:00Z: when tests happen.
+/// 2026-11-23T12:00:00Z: the time of tests.
 pub const NOON: Timestamp = Timestamp(1_795_435_200_000_000);
 
-/// A site with these stores whose playbooks are `playbooks` (name and text).
+/// A site with these stores, whose playbooks are `playbooks` (name and text).
 pub fn site(
     history: Store,
     stores: Vec<Arc<dyn MailStore>>,
@@ -27,7 +27,7 @@ pub fn site(
     site_of(history, stores, playbooks, clock, "test-node", Tuning::default().lease)
 }
 
-/// The same on a node of this name, whose leases hold so long.
+/// The same on a node of this name, whose leases last for `lease`.
 pub fn site_of(
     history: Store,
     stores: Vec<Arc<dyn MailStore>>,
@@ -81,7 +81,7 @@ pub fn site_of(
     }
 }
 
-/// The real time.
+/// The system's clock.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
@@ -96,10 +96,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// The real time, told by a clock that is off.
+/// A clock that is off by a fixed time.
 #[derive(Debug, Clone, Copy)]
 pub struct SkewedClock {
-    /// Microseconds that it is ahead; behind, if negative.
+    /// Microseconds that it is ahead; negative if behind.
     pub ahead: i64,
 }
 
@@ -130,7 +130,7 @@ pub fn person(name: &str, roles: &[Role]) -> Principal {
     Principal { credential: Some(own(name)), ..Principal::new(name, PrincipalKind::Person, roles.to_vec()) }
 }
 
-/// The same, and the site knows them: a vote counts at the start only if its voter may decide by then.
+/// The same, recorded in the site: a vote counts at the start only if its voter may still decide then.
 pub async fn known(history: &Store, name: &str, roles: &[Role]) -> Principal {
     let person = person(name, roles);
     if history.principal(name).await.is_err() {
@@ -139,7 +139,7 @@ pub async fn known(history: &Store, name: &str, roles: &[Role]) -> Principal {
     person
 }
 
-/// A whole query through a playbook.
+/// A whole query of a playbook.
 pub fn submission(playbook: &str, inputs: &[(&str, &str)]) -> Submission {
     Submission {
         playbook: playbook.to_owned(),
@@ -153,7 +153,7 @@ pub fn submission(playbook: &str, inputs: &[(&str, &str)]) -> Submission {
     }
 }
 
-/// The application layer over a site.
+/// The application layer of a site.
 pub fn api(site: Site) -> Api {
     Api::new(Arc::new(site))
 }

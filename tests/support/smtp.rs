@@ -1,5 +1,6 @@
-//! A throw-away SMTP server for submission: aiosmtpd, with STARTTLS and a password. It takes mail from whoever logs in over TLS,
-//! puts each message into a Maildir, and ends when its standard input does, so that a killed test leaves none behind.
+//! A throw-away SMTP server for submission: aiosmtpd, with STARTTLS and a password. It accepts mail after a login over
+//! TLS, puts each message into a Maildir, and ends when its standard input does, so that a killed test leaves none
+//! behind.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::openssl;
 
-/// Who may log in.
+/// The user who may log in.
 pub const USER: &str = "clawback";
 /// Their password.
 pub const PASSWORD: &str = "secret-of-clawback";
@@ -42,7 +43,7 @@ async def serve():
 
 asyncio.run(serve())
 "#;
-/// How long a mail may take.
+/// How long a mail may take to arrive.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(20);
 
 /// A running server.
@@ -57,14 +58,14 @@ pub struct Smtp {
 /// One mail as it arrived.
 #[derive(Debug, Clone)]
 pub struct Received {
-    /// Who the envelope is for.
+    /// The recipients of the envelope.
     pub recipients: String,
     /// Header and body.
     pub text: String,
 }
 
 impl Received {
-    /// The value of a field, unfolded; every one of that name.
+    /// The values of a field, unfolded; one for each occurrence.
     pub fn fields(&self, name: &str) -> Vec<String> {
         let head = self.text.split("\n\n").next().unwrap_or_default().replace("\n ", " ").replace("\n\t", " ");
         let name = format!("{}:", name.to_lowercase());
@@ -74,7 +75,7 @@ impl Received {
 }
 
 impl Smtp {
-    /// Starts one in a folder of its own.
+    /// Starts a server in a folder of its own.
     pub fn start(folder: &Path) -> io::Result<Self> {
         openssl::write_certificates(folder)?;
         let mut child = Command::new(PYTHON)
@@ -83,7 +84,7 @@ impl Smtp {
             .args([USER, PASSWORD])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // It tells of every client that breaks off, as those do that do not trust it.
+            // It reports every client that breaks off, as those do that do not trust it.
             .stderr(Stdio::null())
             .spawn()
             .map_err(|error| io::Error::new(error.kind(), format!("{PYTHON} does not start: {error}")))?;
@@ -101,7 +102,7 @@ impl Smtp {
         self.folder.join("authority.pem")
     }
 
-    /// Waits for so many mails; those that are there, oldest first.
+    /// Waits for this many mails. Returns those that have arrived, oldest first.
     pub fn received(&self, count: usize) -> io::Result<Vec<Received>> {
         let until = Instant::now() + ARRIVES_WITHIN;
         loop {

@@ -1,12 +1,12 @@
-//! SSH keys and signatures of theirs, made by `ssh-keygen`.
+//! SSH keys and their signatures, made by `ssh-keygen`.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A key of somebody.
+/// The key of a user.
 #[derive(Debug)]
 pub struct SshKey {
     /// The file of the private key.
@@ -16,7 +16,7 @@ pub struct SshKey {
 }
 
 impl SshKey {
-    /// Makes one of this kind (`ed25519`, `ecdsa`, `rsa`), without a passphrase.
+    /// Makes a key of this kind (`ed25519`, `ecdsa`, `rsa`), without a passphrase.
     pub fn make(folder: &Path, name: &str, kind: &str) -> Self {
         let file = folder.join(format!("{name}-{kind}"));
         let made = Command::new("ssh-keygen")

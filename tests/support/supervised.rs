@@ -1,5 +1,5 @@
-//! A server process that ends with the value that holds it, and with this process however that dies: a small shell waits at
-//! the other end of a pipe, so even a killed test leaves no server behind.
+//! A server process that ends with the value that holds it, and with this process however that dies: a small shell
+//! waits at the other end of a pipe, so a killed test leaves no server behind.
 
 use std::ffi::OsStr;
 use std::io::{self, Read as _, Write as _};
@@ -11,8 +11,8 @@ use std::{fs, thread};
 
 /// How long a server may take until it greets: it needs 0.1 to 1 s on an idle machine.
 const START_WITHIN: Duration = Duration::from_secs(30);
-/// Starts the words behind the folder as a process group of their own and stops the group when the pipe closes. A first
-/// word of `hard` ends it without asking.
+/// Starts the arguments after the folder as a process group of their own and stops the group when the pipe closes. With
+/// a first argument of `hard`, it is killed at once.
 const SCRIPT: &str = r#"
     folder=$1; manner=$2; shift 2
     trap : INT TERM HUP
@@ -40,7 +40,7 @@ pub enum Manner {
     Hard,
 }
 
-/// A running process. Dropped, it ends.
+/// A running process. Dropping it ends it.
 #[derive(Debug)]
 pub struct Supervised {
     // Its standard input is the pipe whose end stops the server.
@@ -48,7 +48,7 @@ pub struct Supervised {
 }
 
 impl Supervised {
-    /// Starts `words`; what they say goes to `folder/log`. The folder is removed if this process dies.
+    /// Starts `words`; the output goes to `folder/log`. The folder is removed if this process dies.
     pub fn start<S: AsRef<OsStr>>(
         folder: &Path,
         manner: Manner,
@@ -67,7 +67,7 @@ impl Supervised {
         Ok(Self { shell })
     }
 
-    /// Waits until the server at `address` sends a greeting that holds `greeting`; the error is what its log says.
+    /// Waits until the server at `address` sends a greeting that contains `greeting`; the error is the text of its log.
     pub fn wait_for(&mut self, address: SocketAddr, greeting: &str, log: &Path) -> Result<(), String> {
         let until = Instant::now() + START_WITHIN;
         while Instant::now() < until {
@@ -75,7 +75,7 @@ impl Supervised {
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
                 let mut bytes = [0_u8; 2048];
                 let count = stream.read(&mut bytes).unwrap_or(0);
-                // Another instance may hold the port by now; ours says whose it is.
+                // Another instance may hold the port by now; the greeting names the instance.
                 if String::from_utf8_lossy(&bytes[..count]).contains(greeting) {
                     return Ok(());
                 }
@@ -110,7 +110,7 @@ impl Drop for Supervised {
     }
 }
 
-/// A port of loopback that nobody holds at this moment.
+/// A port of loopback that is free at this moment.
 pub fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }

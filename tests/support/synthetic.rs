@@ -9,10 +9,10 @@ use clawback_model::{
     Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
 };
 
-/// Who wrote all of it.
+/// The sender of all messages.
 pub const SENDER: &str = "payroll@evil.example";
 
-/// So many mailboxes with so many messages each.
+/// A number of mailboxes with the same number of messages each.
 pub struct Synthetic {
     name: Arc<str>,
     mailboxes: u32,
@@ -39,7 +39,7 @@ impl Synthetic {
         Self { name: "corp".into(), mailboxes, each, known, takes: Duration::ZERO }
     }
 
-    /// The same where a call that acts takes this long.
+    /// The same with calls that take this long to act.
     #[must_use]
     pub fn taking(mut self, takes: Duration) -> Self {
         self.takes = takes;

@@ -1,6 +1,7 @@
-//! A witness as `c2sp.org/tlog-witness` says, strict; and ones that lie. It shares no code with the program but the shapes of notes.
+//! A strict witness as `c2sp.org/tlog-witness` describes it, and misbehaving ones. It shares only the formats of notes
+//! with the program.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -23,19 +24,19 @@ pub enum Manner {
     Honest,
     /// Signs with another key under its own name.
     OtherKey,
-    /// Signs a checkpoint of one event more.
+    /// Signs a checkpoint of one more event.
     OtherSize,
-    /// Gives the first cosignature that it ever made.
+    /// Returns the first cosignature that it ever made.
     OldSignature,
-    /// Says each time that it knows another size.
+    /// Answers each time that it knows another size.
     Conflict,
-    /// Says that it knows more events than there are.
+    /// Answers that it knows more events than there are.
     Ahead,
     /// Adds lines that are no signatures.
     NoNote,
     /// Answers without end.
     Endless,
-    /// Is broken.
+    /// Answers with a server error.
     Down,
 }
 
@@ -58,12 +59,12 @@ struct Known {
     last: BTreeMap<String, (u64, Vec<u8>)>,
     first: Option<String>,
     requests: u64,
-    /// Seconds since 1970 UTC of the next cosignature.
+    /// The time of the next cosignature, in seconds since 1970 UTC.
     time: u64,
 }
 
 impl Witness {
-    /// Starts one that knows this log.
+    /// Starts a witness that knows this log.
     pub async fn start(name: &str, seed: u8, log: &VerificationKey) -> Self {
         let pair = |seed: u8| Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
         let key = WitnessKey::new(name, pair(seed).public_key().as_ref().try_into().unwrap()).unwrap();
@@ -85,7 +86,7 @@ impl Witness {
         Self { url, key, state }
     }
 
-    /// How it answers from now on.
+    /// Sets how it answers from now on.
     pub fn be(&self, manner: Manner) {
         self.state.lock().unwrap().manner = manner;
     }
@@ -100,7 +101,7 @@ impl Witness {
         self.state.lock().unwrap().last.values().next().map_or(0, |(size, _)| *size)
     }
 
-    /// How often it was asked.
+    /// The number of requests.
     pub fn requests(&self) -> u64 {
         self.state.lock().unwrap().requests
     }
@@ -172,7 +173,7 @@ impl Known {
         Ok(match self.manner {
             Manner::OldSignature => first,
             Manner::NoNote => format!("Hello\n\n{made}"),
-            // Whoever asks must leave out those of keys that it does not know.
+            // A client must ignore signatures of keys that it does not know.
             _ => format!("{stranger}{made}"),
         }
         .into_response())

@@ -1,4 +1,4 @@
-// Keeps what changes by itself up to date, and ticks all boxes at once. Every page works without it.
+// Refreshes the live parts of a page, and ticks all boxes at once. Every page works without it.
 "use strict";
 
 for (const part of document.querySelectorAll("[data-live]")) {
@@ -8,7 +8,7 @@ for (const part of document.querySelectorAll("[data-live]")) {
       setTimeout(look, 5000);
       return;
     }
-    // Escaped where it was made, as the page itself; the policy lets no script in it run.
+    // Escaped by the server, like the page itself; the content security policy lets no script in it run.
     part.innerHTML = await answer.text();
     if (answer.headers.get("x-more") === "yes") {
       setTimeout(look, 1000);

@@ -1,4 +1,4 @@
-// Signs votes with a passkey, and makes one (WebAuthn level 2). Without it votes are signed on the command line.
+// Signs votes with a passkey, and makes one (WebAuthn level 2). Without this script, votes are signed on the command line.
 "use strict";
 
 const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));

@@ -1,5 +1,5 @@
-//! Who calls. Everything is closed by default: a request that brings neither a good token nor a good session reaches only the
-//! addresses in [`OPEN`], whether or not there is anything at its own.
+//! Authentication of requests. Everything is closed by default: a request without a valid token or session reaches only
+//! the addresses in [`OPEN`], whether or not its own address exists.
 
 use std::net::SocketAddr;
 
@@ -20,18 +20,18 @@ use crate::session::{Due, Found};
 use crate::source::Source;
 use crate::{host, oidc, refusal_log, session};
 
-/// What answers to anybody.
+/// Addresses that need no authentication.
 const OPEN: [&str; 5] = ["/sign-in", "/sign-in/oidc", oidc::RETURN, "/healthz", "/api/v1/openapi.json"];
-/// The code for whoever brings nothing at all, which is no refusal on a page.
+/// The code for a request without any credential, which on a page is not reported as a refusal.
 const SIGNED_OUT: &str = "signed-out";
-/// A form is not larger than this.
+/// Largest form, in bytes.
 const LARGEST_FORM: usize = 1 << 20;
 
-/// Whoever calls, with what their forms must send along.
+/// The authenticated caller, with the token that their forms must carry.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) who: Principal,
-    /// None for a token: it fills in no forms.
+    /// `None` for a caller with a bearer token, who fills in no forms.
     pub(crate) form_token: Option<String>,
 }
 
@@ -43,12 +43,12 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Whether a program asks, and not a browser.
+/// Whether the request is for the API, and not for a page.
 pub(crate) fn is_api(uri: &Uri) -> bool {
     uri.path().starts_with("/api/")
 }
 
-/// What is asked for, and from where: kept aside, since a request itself cannot be shared while something is waited for.
+/// What is requested, and from where. Copied out, since a request itself cannot be shared across an await.
 struct RequestTarget {
     method: Method,
     uri: Uri,
@@ -66,12 +66,12 @@ impl RequestTarget {
         is_api(&self.uri)
     }
 
-    /// A page that is loaded, on which a browser takes a new cookie.
+    /// Whether a page is loaded, on which a browser accepts a new cookie.
     fn is_page(&self) -> bool {
         self.method == Method::GET && !self.is_api()
     }
 
-    /// For the query of a page that leads on to it.
+    /// The address for the `next` parameter of the sign-in page.
     fn next(&self) -> String {
         encoded(self.uri.path_and_query().map_or("/", |target| target.as_str()))
     }
@@ -81,9 +81,9 @@ impl RequestTarget {
     }
 }
 
-/// A request that is not let through.
+/// A request that is refused.
 pub(crate) struct NotAdmitted {
-    /// Why not.
+    /// The reason.
     pub(crate) problem: Problem,
     /// The cookie to set with the answer.
     pub(crate) cookie: Option<HeaderValue>,
@@ -103,12 +103,12 @@ pub(crate) fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -
     response
 }
 
-/// Finds out who calls, and refuses whoever is nobody.
+/// Authenticates the caller, and refuses requests without a valid credential.
 pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Next) -> Result<Response, NotAdmitted> {
     let target = RequestTarget::of(center, &request);
     request.extensions_mut().insert(target.source);
     let path = target.uri.path();
-    // Who looks whether the node is well goes by any name.
+    // A health check may use any host name.
     if path != "/healthz" {
         host::check(request.headers(), center.site().public_url.as_ref(), center.settings().secure)?;
     }
@@ -150,7 +150,7 @@ pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Ne
     }
 }
 
-/// Lets a known caller through, unless their request may be somebody else's doing.
+/// Passes on the request of an authenticated caller, unless it may be a cross-site request.
 async fn admit(
     center: &Center,
     caller: Caller,
@@ -183,7 +183,7 @@ async fn admit(
     Ok(response)
 }
 
-/// A form must come from our own pages: by what the browser says, and by the token that only they have.
+/// Checks that a form comes from our own pages: by what the browser reports, and by the token that only they have.
 async fn checked_form(request: Request, token: &str) -> Result<Request, Problem> {
     if is_from_elsewhere(request.headers()) {
         return Err(elsewhere());
@@ -191,16 +191,16 @@ async fn checked_form(request: Request, token: &str) -> Result<Request, Problem>
     let (parts, body) = request.into_parts();
     let bytes =
         to_bytes(body, LARGEST_FORM).await.map_err(|error| Problem::unread(&error, "the form", LARGEST_FORM))?;
-    // The token is hexadecimal: nothing needs decoding to compare it.
+    // The token is hexadecimal, so nothing needs decoding to compare it.
     let mut fields = std::str::from_utf8(&bytes).unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     if fields.any(|(name, value)| name == "form_token" && value == token) {
         return Ok(Request::from_parts(parts, Body::from(bytes)));
     }
-    let detail = "the form is not from a page of this session; go back, load the page again and send it once more";
+    let detail = "the form is not from a page of this session; go back, reload the page and send the form again";
     Err(Problem::new(StatusCode::FORBIDDEN, "form-token", detail))
 }
 
-/// By Fetch Metadata (W3C), and by `Origin` where a browser does not send it.
+/// By Fetch Metadata (W3C), or by `Origin` if the browser does not send it.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text("sec-fetch-site") {
@@ -222,11 +222,11 @@ fn elsewhere() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "cross-site", "the request comes from another site; use the pages of this one")
 }
 
-/// Whoever is not let in.
+/// A caller who is not authenticated.
 struct Outside {
-    /// Who it is, if that is known all the same.
+    /// The principal, if known nevertheless.
     who: Option<String>,
-    /// Their session from the identity provider, which has expired by its age alone.
+    /// Their session from the identity provider, if it has expired by its age alone.
     expired: Option<Digest>,
     problem: Problem,
 }
@@ -264,7 +264,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     Some(value.strip_prefix("Bearer ").unwrap_or_default())
 }
 
-/// Notes a refusal, and gives it back.
+/// Records a refusal, and returns it.
 async fn refused(center: &Center, who: Option<&str>, target: &RequestTarget, problem: Problem) -> Problem {
     note(center, who, target, &problem).await;
     problem
@@ -275,7 +275,7 @@ async fn note(center: &Center, known: Option<&str>, target: &RequestTarget, prob
     refusal_log::note(center, &Refused { known, named: None, source: *source, method, uri, problem }).await;
 }
 
-/// Back to where they were going, once they are signed in.
+/// Redirects to the sign-in page, which then leads back to the requested address.
 fn to_sign_in(target: &RequestTarget) -> Response {
     if target.method != Method::GET {
         return Redirect::to("/sign-in").into_response();
@@ -283,9 +283,10 @@ fn to_sign_in(target: &RequestTarget) -> Response {
     Redirect::to(&format!("/sign-in?next={}", target.next())).into_response()
 }
 
-/// Silent re-sign-in. Where the session from the identity provider has expired by its age, the browser is sent there at once: where it
-/// is still signed in, nobody notices. Only a page that is gone to can lead elsewhere, and a session leads there but once: if the
-/// provider does not sign them in, the next page leads to our own.
+/// Signs in silently. If the session from the identity provider has expired by its age, the browser is redirected to
+/// the provider at once, where a user who is still signed in there needs no interaction. This applies only to a page
+/// that is navigated to, and only once a session: if the provider does not sign the user in, the next page leads to our
+/// own sign-in page.
 async fn sign_in_silently(center: &Center, session: &Digest, target: &RequestTarget, headers: &HeaderMap) -> Response {
     let is_gone_to = headers.get("sec-fetch-mode").is_some_and(|mode| mode == "navigate");
     if !is_gone_to || center.settings().oidc.is_none() {
@@ -297,7 +298,7 @@ async fn sign_in_silently(center: &Center, session: &Digest, target: &RequestTar
     }
 }
 
-/// Percent-encoded for a query (RFC 3986, section 2.1).
+/// Percent-encodes a text for a query (RFC 3986, section 2.1).
 pub(crate) fn encoded(text: &str) -> String {
     use std::fmt::Write as _;
     text.bytes().fold(String::with_capacity(text.len()), |mut out, byte| {

@@ -1,14 +1,14 @@
-//! Signing in with a password, as often as is allowed.
+//! The check of passwords, with limits on wrong ones.
 //!
-//! Strangers are counted apart from browsers in which the owner of the name has signed in before, so that whoever knows a name
-//! cannot keep its owner out:
+//! Strangers are counted separately from browsers in which the owner of the name has signed in before, so that knowing
+//! a name is not enough to lock its owner out:
 //!
-//! - each address, over all names: [`Center::addresses`], counted before anything is looked at;
+//! - each address, over all names: [`Center::addresses`], counted before anything is checked;
 //! - each name from each address: after [`FREE`] wrong passwords it waits, longer each time;
 //! - each name from everywhere: the same after [`FREE_EVERYWHERE`];
-//! - a known browser: its own count of [`FREE`], and nothing else. What strangers try does not reach it.
+//! - a known browser: its own count of [`FREE`], and nothing else. Tries of strangers do not affect it.
 //!
-//! Each of these knows a name that nobody has as one that somebody has.
+//! Each of these treats a name without an account like one with an account.
 
 use std::time::Duration;
 
@@ -21,32 +21,32 @@ use crate::device::Device;
 use crate::problem::Problem;
 use crate::source::Source;
 
-/// Wrong passwords that cost nothing but the time of looking.
+/// Wrong passwords that cause no wait.
 const FREE: u32 = 4;
 /// The same of a name from everywhere: NIST SP 800-63B, section 3.2.2, allows a hundred.
 const FREE_EVERYWHERE: u32 = 100;
 /// The first wait; it doubles with each wrong password.
 const WAIT: Duration = Duration::from_secs(30);
-/// The longest wait: an account is never shut for good by whoever knows its name.
+/// The longest wait, so that strangers cannot lock an account for good.
 const LONGEST: Duration = Duration::from_mins(15);
-/// Wrong passwords are forgotten this long after the last wait they led to.
+/// Wrong passwords are forgotten this long after the last wait that they caused.
 const FORGOTTEN: Duration = Duration::from_hours(24);
-/// Counts that are remembered of what may be made up without end, names and addresses: more than a node can look at in the longest
-/// wait, so that no wait is pushed out before it ends; some 15 MB.
+/// Limit of counts under keys that a stranger can make up, names and addresses: more than a node can check in the
+/// longest wait, so that no wait is evicted before it ends; some 15 MB.
 const MOST_UNKNOWN: u32 = 100_000;
 
-/// Who tries.
+/// Who tries a password.
 #[derive(Debug, Clone)]
 pub(crate) enum Trier {
-    /// Nobody who is known.
+    /// An unknown caller.
     Stranger(Source),
     /// A browser that the owner of the name has signed in with.
     Known(Device),
-    /// Whoever has a session of the owner, and is asked for the password again.
+    /// A caller with a session of the owner, who is asked for the password again.
     SignedIn,
 }
 
-/// The principal whose name and password these are, and the hash of the password; or what to tell whoever tried.
+/// The principal with this name and password, and the hash of the password; or the problem to answer with.
 pub(crate) async fn check(
     center: &Center,
     name: &str,
@@ -58,13 +58,14 @@ pub(crate) async fn check(
     let turns = if matches!(trier, Trier::Stranger(_)) { &passwords.strangers } else { &passwords.known };
     let turn = turns.next().await?;
     let account = history.account(name).await?;
-    // All that follows is the same for a name that nobody has, or nobody with a password: no answer and no wait tells them apart.
+    // Everything below treats a name without an account, or without a password, the same, so that neither answer nor
+    // wait reveals which names exist.
     let hash = account.as_ref().map(|account| account.password.clone());
     let counts = Counts::of(name, trier, hash.as_deref());
     if let Some(wait) = counts.wait(history, center.now()).await? {
         return Err(too_many("wrong passwords for this name", wait, "name-waits"));
     }
-    // The turn ends only when this has been counted: whoever has the next one sees it.
+    // The turn is kept until the result has been counted, so that the next turn sees the count.
     let (is_right, _turn) = turn.compare(given.to_owned(), hash).await?;
     if let Some(account) = account.filter(|_| is_right) {
         counts.right(history).await?;
@@ -74,17 +75,17 @@ pub(crate) async fn check(
     Err(Problem::new(StatusCode::FORBIDDEN, "password", "name or password is not right"))
 }
 
-/// The answer to somebody who tries too often, with the time to wait.
+/// The answer after too many tries, with the time to wait.
 pub(crate) fn too_many(what: &str, wait: Duration, code: &'static str) -> Problem {
     let seconds = wait.as_secs().max(1);
     Problem::new(StatusCode::TOO_MANY_REQUESTS, code, format!("too many {what}; try again in {seconds} s"))
 }
 
-/// Everything that counts a try, by the name and who tries.
+/// The counts that a try belongs to, by the name and who tries.
 #[derive(Debug)]
 struct Counts {
     counted: Vec<Count>,
-    /// Of the name from everywhere: only wrong ones in a row count.
+    /// Of the name from everywhere: counts only consecutive wrong passwords.
     everywhere: Digest,
     is_account: bool,
 }
@@ -93,17 +94,17 @@ struct Counts {
 struct Count {
     key: Digest,
     free: u32,
-    /// What is counted under it cannot be made up without end.
+    /// Whether strangers cannot make up further keys of this kind.
     is_bounded: bool,
 }
 
 impl Counts {
-    /// `password`: the hash that the account has, if there is one; a new password is not kept waiting by what was tried before it.
+    /// `password` is the hash that the account has, if there is one: a new password is not affected by earlier tries.
     fn of(name: &str, trier: &Trier, password: Option<&str>) -> Self {
         let is_account = password.is_some();
         let password = password.unwrap_or_default();
         let key = |who: &str| Digest::of(format!("{who}\n{password}\n{name}").as_bytes());
-        // The store clears it away with a new password.
+        // The store removes this count when a new password is set.
         let everywhere = Digest::of(name.as_bytes());
         let own = |who: &str, is_bounded| Count { key: key(who), free: FREE, is_bounded };
         let counted = match trier {
@@ -117,7 +118,7 @@ impl Counts {
         Self { counted, everywhere, is_account }
     }
 
-    /// For how long no password is looked at.
+    /// How long no password is checked; `None` if there is no wait.
     async fn wait(&self, history: &Store, now: Timestamp) -> Result<Option<Duration>, StoreError> {
         let mut until = now;
         for count in &self.counted {
@@ -126,7 +127,7 @@ impl Counts {
         Ok((until > now).then(|| until.since(now)))
     }
 
-    /// The password was right.
+    /// Clears the counts after the right password.
     async fn right(&self, history: &Store) -> Result<(), StoreError> {
         for count in &self.counted {
             history.count_right(&count.key).await?;
@@ -134,7 +135,7 @@ impl Counts {
         history.count_right(&self.everywhere).await
     }
 
-    /// It was not.
+    /// Counts a wrong password.
     async fn wrong(&self, history: &Store, now: Timestamp) -> Result<(), StoreError> {
         for Count { key, free, is_bounded } in &self.counted {
             let is_account = self.is_account && *is_bounded;
@@ -146,7 +147,7 @@ impl Counts {
     }
 }
 
-/// How long somebody waits after so many wrong passwords.
+/// The wait after this number of wrong passwords.
 fn wait(failures: u32, free: u32) -> Duration {
     match failures.saturating_sub(free) {
         0 => Duration::ZERO,

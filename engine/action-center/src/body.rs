@@ -1,4 +1,4 @@
-//! What a request brings, checked: every mistake is a problem that names it.
+//! Extractors for bodies and queries, in which every mistake is a problem that names it.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -25,7 +25,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             .await
             .map_err(|error| Problem::new(error.status(), "body", error.body_text()))?;
         let value = serde_json::from_slice(&bytes)
-            .map_err(|error| Problem::bad_request(format!("the body is not what this address takes: {error}")))?;
+            .map_err(|error| Problem::bad_request(format!("the body does not fit this address: {error}")))?;
         Ok(Self(value))
     }
 }
@@ -40,12 +40,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state)
             .await
-            .map_err(|error| Problem::bad_request(format!("the query is not right: {}", error.body_text())))?;
+            .map_err(|error| Problem::bad_request(format!("the query is invalid: {}", error.body_text())))?;
         Ok(Self(query.0))
     }
 }
 
-/// A word of the model, or a problem that names the field.
+/// Parses a word of the model, or returns a problem that names the field.
 pub(crate) fn word<T: std::str::FromStr>(field: &str, given: &str) -> Result<T, Problem>
 where
     T::Err: std::fmt::Display,
@@ -53,7 +53,7 @@ where
     given.trim().parse().map_err(|error| Problem::bad_request(format!("{field}: {error}")))
 }
 
-/// The same of a field that may be missing or empty, as a form sends it.
+/// The same for a field that may be missing or empty, as a form sends it.
 pub(crate) fn optional<T: std::str::FromStr>(field: &str, given: Option<&str>) -> Result<Option<T>, Problem>
 where
     T::Err: std::fmt::Display,
@@ -61,7 +61,7 @@ where
     given.filter(|given| !given.trim().is_empty()).map(|given| word(field, given)).transpose()
 }
 
-/// The same of a field of a JSON body, which may be missing, but says something if it is there.
+/// The same for a field of a JSON body, which may be missing but not empty.
 pub(crate) fn stated<T: std::str::FromStr>(field: &str, given: Option<&str>) -> Result<Option<T>, Problem>
 where
     T::Err: std::fmt::Display,

@@ -1,4 +1,5 @@
-//! What every request of the Action Center knows: the site, the settings, the turns of what is costly, and what was seen lately.
+//! The state that every request of the Action Center shares: the site, the settings, limits for costly work, and
+//! caches.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,31 +21,31 @@ use crate::refusals::Refusals;
 use crate::source::Source;
 use crate::uses::Uses;
 
-/// Passwords of strangers, and of browsers and people who are known, that are looked at at once: each takes 19 MiB and a processor.
+/// Passwords checked at once, of strangers and of known callers each: a check takes 19 MiB and a processor.
 const PASSWORDS_AT_ONCE: usize = 1;
-/// Playbooks that are checked at once: some milliseconds of a processor each.
+/// Playbooks checked at once: a check takes some milliseconds of a processor.
 const CHECKS_AT_ONCE: usize = 2;
-/// Searches that keep nothing, of all callers at once: each asks every mailbox.
+/// Previews at once, over all callers: each searches every mailbox.
 const PREVIEWS_AT_ONCE: usize = 4;
-/// Whole histories, or all of the evidence, that are looked at at once: each reads everything.
+/// Checks of the whole history, or of all evidence, at once: each reads everything.
 const VERIFYING_AT_ONCE: usize = 1;
-/// Sign-ins of one address, whatever the names. Twenty people behind one address may come at once.
+/// Sign-ins per address, over all names. Twenty people behind one address may sign in at once.
 const BY_ADDRESS: Rate = Rate { burst: 20, every: Duration::from_secs(30) };
 
 /// How the Action Center is served.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// Browsers reach it over TLS (a proxy in front of it counts): cookies are for TLS only.
+    /// Whether browsers reach it over TLS (a proxy in front of it counts): cookies are for TLS only.
     pub secure: bool,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub proxies: Vec<IpAddr>,
-    /// Where people sign in, beside local accounts.
+    /// The identity provider for sign-in, in addition to local accounts.
     pub oidc: Option<Arc<Oidc>>,
-    /// What the connectors that are built in say of themselves; none: nobody can ask.
+    /// The host of the built-in connectors, which describes them; `None`: they cannot be listed.
     pub host: Option<Arc<Host>>,
 }
 
-/// The Action Center over one site.
+/// The Action Center of one site.
 #[derive(Clone)]
 pub struct Center(Arc<Inner>);
 
@@ -62,7 +63,7 @@ struct Inner {
     uses: Uses,
 }
 
-/// Turns to look at passwords. Whoever is known does not wait behind strangers.
+/// Turns to check passwords. Known callers do not wait behind strangers.
 #[derive(Debug)]
 pub(crate) struct Passwords {
     pub(crate) strangers: Turns,
@@ -103,27 +104,27 @@ impl Center {
         self.site().now()
     }
 
-    /// Turns to look at a password.
+    /// Turns to check a password.
     pub(crate) fn passwords(&self) -> &Passwords {
         &self.0.passwords
     }
 
-    /// Addresses that tried passwords lately.
+    /// Addresses that tried passwords recently.
     pub(crate) fn addresses(&self) -> &Limiter<Source> {
         &self.0.addresses
     }
 
-    /// What was refused lately.
+    /// Recent refusals.
     pub(crate) fn refusals(&self) -> &Refusals {
         &self.0.refusals
     }
 
-    /// Waits for a turn to check a playbook.
+    /// Permits to check a playbook.
     pub(crate) fn checks(&self) -> &Arc<Semaphore> {
         &self.0.checks
     }
 
-    /// Searches, at a turn, and keeps nothing.
+    /// Makes a dry run, once there is a permit, and keeps nothing.
     pub(crate) async fn preview(
         &self,
         who: &Principal,
@@ -134,7 +135,7 @@ impl Center {
         Ok(self.api().dry_run(who, submission, sample, &silent()).await?)
     }
 
-    /// The verified history, or what is broken in it, at a turn.
+    /// Checks the history, once there is a permit. Returns it as verified, or the first fault.
     pub(crate) async fn verified(&self, known: Option<Head>) -> Result<Result<Verified, String>, Problem> {
         let _turn = self.0.verifying.acquire().await.map_err(|_| Problem::internal())?;
         let noted = Noted { head: known, now: Some(self.now()), log: None };
@@ -147,17 +148,17 @@ impl Center {
         }
     }
 
-    /// Waits for a turn to look at all of the evidence.
+    /// Permits to check all evidence.
     pub(crate) fn verifying_evidence(&self) -> &Semaphore {
         &self.0.verifying_evidence
     }
 
-    /// What all pages show alike.
+    /// The state that all pages show.
     pub(crate) fn last_look(&self) -> &LastLook {
         &self.0.last_look
     }
 
-    /// Sessions whose use is to be noted.
+    /// Sessions whose use is to be recorded.
     pub(crate) fn uses(&self) -> &Uses {
         &self.0.uses
     }

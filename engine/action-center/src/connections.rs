@@ -1,6 +1,6 @@
-//! Which connections stay when there are too many. Strangers, who have shown no good token or session on their connection, go
-//! before callers who are known, and among equals whoever was heard of longest ago. So nobody keeps a newcomer out by holding
-//! connections open, and nobody is cut off in the middle of a request that may be answered.
+//! Which connection is closed when there are too many. Strangers, who have shown no valid token or session on their
+//! connection, are closed before known callers, and among equals the one that has been quiet longest. So open
+//! connections cannot keep a newcomer out, and no known caller is cut off in the middle of a request.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -10,14 +10,14 @@ use tokio::sync::Notify;
 
 use crate::source::network;
 
-/// Who goes first.
+/// The order in which connections are closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
-    /// Has shown nothing that is good, whether or not a request of theirs is under way.
+    /// Has shown no valid credential, whether or not a request is under way.
     Stranger,
-    /// Has, and is quiet now.
+    /// Has shown one, and is quiet.
     Known,
-    /// Has, and waits for an answer. These are never closed.
+    /// Has shown one, and waits for an answer. These are never closed.
     Busy,
 }
 
@@ -27,10 +27,10 @@ pub(crate) struct Connections(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    /// Counts what happens: the higher, the later.
+    /// A counter of activity: the higher, the later.
     clock: u64,
     states: HashMap<u64, State>,
-    /// Those that have not been told to close: rank, when they were last heard of, which.
+    /// Those that were not asked to close: rank, last activity, ID.
     order: BTreeSet<(Rank, u64, u64)>,
     by_address: HashMap<IpAddr, usize>,
 }
@@ -74,17 +74,18 @@ impl Connections {
         Slot(Arc::new(Seat { all: Arc::clone(self), id, close }))
     }
 
-    /// How many connections an address has, without those that were told to close.
+    /// The number of connections of an address, without those that were asked to close.
     pub(crate) fn of(&self, address: IpAddr) -> usize {
         self.table().by_address.get(&network(address)).copied().unwrap_or_default()
     }
 
-    /// How many connections there are, without those that were told to close.
+    /// The number of connections, without those that were asked to close.
     pub(crate) fn open(&self) -> usize {
         self.table().order.len()
     }
 
-    /// Tells the connection to close that goes first, of all or of those of an address. False if all of them are busy.
+    /// Asks the first connection in the order to close, over all or of one address. Returns false if all of them are
+    /// busy.
     pub(crate) fn close_one(&self, address: Option<IpAddr>) -> bool {
         let address = address.map(network);
         let mut table = self.table();
@@ -100,7 +101,7 @@ impl Connections {
 }
 
 impl Table {
-    /// A connection counts no more, unless it was told to close before.
+    /// Stops counting a connection, unless it was asked to close before.
     fn leave(&mut self, entry: (Rank, u64, u64)) {
         if !self.order.remove(&entry) {
             return;
@@ -116,21 +117,21 @@ impl Table {
         }
     }
 
-    /// Changes a connection, of which something was heard.
+    /// Changes a connection after activity on it.
     fn heard(&mut self, id: u64, change: impl FnOnce(&mut State)) {
         self.clock += 1;
         let Some(state) = self.states.get_mut(&id) else { return };
         let before = (state.rank(), state.heard, id);
         change(state);
         state.heard = self.clock;
-        // One that was told to close stays told.
+        // One that was asked to close stays so.
         if self.order.remove(&before) {
             self.order.insert((state.rank(), state.heard, id));
         }
     }
 }
 
-/// The place of one connection. Its copies are one; with the last the place is free.
+/// The slot of one connection. Its clones share the slot; dropping the last frees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Slot(Arc<Seat>);
 
@@ -147,7 +148,7 @@ impl Slot {
         self.0.close.notified().await;
     }
 
-    /// A good token or session was shown on it.
+    /// Marks the connection as known: a valid token or session was shown on it.
     pub(crate) fn is_known(&self) {
         self.0.all.table().heard(self.0.id, |state| state.is_known = true);
     }
@@ -157,7 +158,7 @@ impl Slot {
         self.0.all.table().states.get(&self.0.id).is_some_and(|state| state.requests > 0)
     }
 
-    /// A request has begun; it ends with what is returned.
+    /// Marks a request as begun; it ends when the returned value is dropped.
     pub(crate) fn begin(&self) -> UnderWay {
         self.0.all.table().heard(self.0.id, |state| state.requests += 1);
         UnderWay(self.clone())
@@ -174,7 +175,7 @@ impl Drop for Seat {
     }
 }
 
-/// A request that has not been answered to its end.
+/// A request whose answer has not been sent completely.
 #[derive(Debug)]
 pub(crate) struct UnderWay(Slot);
 
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn strangers_go_before_callers_who_are_known_and_the_oldest_first() {
+    fn strangers_are_closed_before_known_callers_and_the_oldest_first() {
         let all = Arc::new(Connections::default());
         let slots: Vec<Slot> = (0..5).map(|_| all.add(address(1))).collect();
         slots[0].is_known();
@@ -213,25 +214,25 @@ mod tests {
             all.close_one(None).then(|| (0..5).find(|&number| closed(&slots[number])).unwrap())
         })
         .collect();
-        assert_eq!(order, [3, 4, 2, 0], "the one that waits for an answer is closed by nobody");
+        assert_eq!(order, [3, 4, 2, 0], "the one that waits for an answer is never closed");
         drop((busy, asks));
         assert!(all.close_one(None));
         assert!(closed(&slots[1]));
-        assert!(!all.close_one(None), "each is told once");
+        assert!(!all.close_one(None), "each is asked to close once");
         drop(slots);
         assert_eq!(all.of(address(1)), 0);
         assert!(all.table().states.is_empty() && all.table().order.is_empty() && all.table().by_address.is_empty());
     }
 
     #[test]
-    fn an_address_makes_room_for_itself() {
+    fn an_address_at_its_limit_closes_its_own_connections() {
         let all = Arc::new(Connections::default());
         let (one, two) = (all.add(address(1)), all.add(address(2)));
         let mapped = all.add("::ffff:192.0.2.2".parse().unwrap());
         assert_eq!((all.of(address(1)), all.of(address(2))), (1, 2));
         assert!(all.close_one(Some(address(2))));
         assert!(closed(&two) && !closed(&one) && !closed(&mapped));
-        assert_eq!((all.of(address(2)), all.open()), (1, 2), "it does not count while it closes");
+        assert_eq!((all.of(address(2)), all.open()), (1, 2), "a closing connection does not count");
         drop(two);
         assert_eq!((all.of(address(2)), all.open()), (1, 2));
         assert!(!all.close_one(Some(address(3))));

@@ -1,4 +1,4 @@
-//! Cookies: one is set with the flags that every cookie of the Action Center has, and found by its name.
+//! Cookies: sets one with the flags that every cookie of the Action Center has, and finds one by its name.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -6,7 +6,7 @@ use crate::center::Center;
 
 pub(crate) fn set_cookie(center: &Center, name: &str, value: &str, seconds: u64) -> HeaderValue {
     let secure = if center.settings().secure { "; Secure" } else { "" };
-    // Lax, so that a link in a notification finds whoever is signed in; nothing is done by a link.
+    // Lax, so that a link in a notification finds the session of the user; no link changes anything.
     let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).expect("a cookie of letters and digits is a header value")
 }

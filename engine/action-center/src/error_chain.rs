@@ -1,6 +1,6 @@
 //! An error as one line of text, with its causes.
 
-/// An error with what it came from.
+/// An error with its causes.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

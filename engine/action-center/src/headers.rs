@@ -1,4 +1,4 @@
-//! Headers of every answer: nothing is framed, sniffed, cached or sent on, and no script runs that is not ours.
+//! Headers of every answer: it is not framed, sniffed, cached or sent on, and runs no script that is not ours.
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use crate::center::Center;
 
-/// No inline script or style, nothing from elsewhere.
+/// No inline script or style, nothing from other origins.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

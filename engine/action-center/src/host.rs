@@ -1,5 +1,5 @@
-//! Which names of hosts requests may be sent to. A page elsewhere can make its own name lead to this machine (DNS rebinding), and a
-//! browser then takes it for a page of ours; the name that it sends gives it away.
+//! Which host names requests may be sent to. Another site's page can make its own name resolve to this machine (DNS
+//! rebinding), and a browser then treats it as a page of ours; the `Host` header shows it.
 
 use std::net::IpAddr;
 
@@ -8,8 +8,9 @@ use clawback_model::{PublicUrl, host_of};
 
 use crate::problem::Problem;
 
-/// Refuses a request that names a host which is none of ours. Addresses and `localhost` lead nowhere else; nobody sends a token of
-/// ours to a name that they do not mean; and behind a proxy whose name is not configured any name may be ours.
+/// Refuses a request whose `Host` is none of ours. Accepted are addresses and `localhost`, which cannot be rebound; any
+/// request with a token, which a page of another site does not have; and any name behind a proxy, if no public URL is
+/// configured.
 pub(crate) fn check(headers: &HeaderMap, public_url: Option<&PublicUrl>, is_behind_proxy: bool) -> Result<(), Problem> {
     let Some(given) = headers.get(header::HOST) else { return Ok(()) };
     let name = host_of(given.to_str().unwrap_or_default());

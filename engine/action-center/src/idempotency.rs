@@ -1,5 +1,5 @@
-//! `Idempotency-Key`: a request that changes something and is sent again with the same key happens once, and gets the same
-//! answer (draft-ietf-httpapi-idempotency-key-header).
+//! `Idempotency-Key`: a request that changes something and is sent again with the same key is carried out once, and
+//! gets the same answer (draft-ietf-httpapi-idempotency-key-header).
 
 use std::time::Duration;
 
@@ -20,15 +20,16 @@ use crate::problem::Problem;
 
 /// How long a key is remembered.
 const REMEMBERED: Duration = Duration::from_hours(24);
-/// How often a request under way says so.
+/// How often a request under way renews its hold of the key.
 const HELD_EVERY: Duration = Duration::from_secs(10);
 /// Longest key.
 const LONGEST_KEY: usize = 255;
-/// Beside an answer that holds a secret: what whoever sends the request again is told in its place. The answer itself is not kept.
+/// Marks an answer that holds a secret: the problem that a repeated request gets instead. The answer itself is not
+/// kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Unrepeatable(pub(crate) Problem);
 
-/// Largest body of a request that is looked at.
+/// Largest body of a request with a key.
 const LARGEST: usize = 4 << 20;
 /// Largest answer that is kept.
 const LARGEST_ANSWER: usize = 16 << 20;
@@ -38,7 +39,8 @@ pub(crate) async fn once(State(center): State<Center>, request: Request, next: N
     let caller = request.extensions().get::<Caller>().map(|caller| caller.who.clone());
     match (key, caller) {
         (Some(key), Some(who)) if request.method() == Method::POST => {
-            // Carried out to its end even if the caller goes away: whoever sends it again finds the answer, not a stuck key.
+            // Carried out to its end even if the caller goes away, so that a repeated request gets the answer, not a
+            // key that stays taken.
             let done = tokio::spawn(async move { with_key(&center, &key, &who, request, next).await }).await;
             done.unwrap_or_else(|_| Err(Problem::internal())).unwrap_or_else(IntoResponse::into_response)
         }
@@ -58,7 +60,7 @@ async fn with_key(
     let name = who.name.as_str();
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, LARGEST).await.map_err(|error| Problem::unread(&error, "the body", LARGEST))?;
-    // With the roles: a token that brings fewer is not told what another of the same owner was.
+    // With the roles: a token with fewer roles does not get the answer to another token of the same owner.
     let roles: Vec<&str> = who.roles.iter().map(|role| role.as_str()).collect();
     let mut asked = format!("{} {}\n{}\n", parts.method, parts.uri, roles.join(",")).into_bytes();
     asked.extend_from_slice(&body);
@@ -71,7 +73,7 @@ async fn with_key(
             return Ok((StatusCode::ACCEPTED, Json(filed)).into_response());
         }
         Earlier::UnderWay => {
-            let detail = "the first request with this key has not been answered yet; ask again in a while";
+            let detail = "the first request with this key has not been answered yet; send it again later";
             return Err(Problem::new(StatusCode::CONFLICT, "under-way", detail));
         }
         Earlier::Other => {
@@ -91,9 +93,12 @@ async fn with_key(
             answer = &mut carried_out => break answer.into_parts(),
             () = tokio::time::sleep(HELD_EVERY) => {}
         }
-        // Passing trouble: the key is held for a while yet.
+        // A passing error: the key is held for a while longer.
         if let Err(error) = history.hold_key(&of, center.now()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "A key is not held; trying again.");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "An idempotency key was not renewed; trying again."
+            );
         }
     };
     let bytes = match to_bytes(answer, LARGEST_ANSWER).await {
@@ -107,7 +112,7 @@ async fn with_key(
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
     let kept = match parts.extensions.get::<Unrepeatable>() {
         Some(Unrepeatable(problem)) => Some((problem.status, serde_json::to_string(problem).unwrap_or_default())),
-        // What failed may be tried again under the same key.
+        // A failed request may be retried under the same key.
         None => parts.status.is_success().then(|| (parts.status.as_u16(), text.to_owned())),
     };
     history.keep_answer(name, &key, kept.as_ref().map(|(status, body)| (*status, body.as_str()))).await?;

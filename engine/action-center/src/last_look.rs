@@ -1,4 +1,5 @@
-//! The last look at the history, shared by all pages of this node: whether the site is halted, and how many wait for a person.
+//! A cached read of the history, shared by all pages of this node: whether the site is halted, and how many
+//! remediations wait for a person.
 
 use std::time::Duration;
 
@@ -11,22 +12,22 @@ use crate::problem::Problem;
 
 /// More than this many are shown as "100+".
 pub(crate) const COUNTED: usize = 100;
-/// How old a look may be: a thousand readers cost one look a second, not a thousand.
+/// How long a read is cached: a thousand readers cost one read a second, not a thousand.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// What all pages of a node show alike.
+/// What all pages of a node show.
 #[derive(Debug, Clone)]
 pub(crate) struct Look {
     pub(crate) halted: Option<Halt>,
     pub(crate) pending: usize,
 }
 
-/// The last look at the history, shared by all pages of this node.
+/// The last read of the history, shared by all pages of this node.
 #[derive(Debug, Default)]
 pub(crate) struct LastLook(Mutex<Option<(Instant, Look)>>);
 
 impl LastLook {
-    /// What is known, or seen now. Whoever comes while somebody looks waits for what they see.
+    /// Returns the cached read, or a new one. Callers that arrive during a read wait for its result.
     pub(crate) async fn take(&self, history: &Store) -> Result<Look, Problem> {
         let mut last = self.0.lock().await;
         if let Some((at, look)) = &*last
@@ -39,7 +40,7 @@ impl LastLook {
         Ok(look)
     }
 
-    /// Something was changed through this node: whoever did that sees it on their next page.
+    /// Drops the cached read after a change through this node, so that its author sees it on the next page.
     pub(crate) async fn forget(&self) {
         *self.0.lock().await = None;
     }

@@ -1,13 +1,14 @@
 //! The Action Center: the JSON API (`/api/v1`, with its OpenAPI description) and the server-rendered pages.
 //!
-//! A request passes `access` first: without a good token or session nothing but the sign-in page, its style sheet and the
-//! description of the API answers. What the caller may do is decided by [`clawback_app::Api`], as for the command line.
+//! A request passes `access` first: without a valid token or session only the sign-in page, its style sheet, the health
+//! check and the description of the API are served. What the caller may do is decided by [`clawback_app::Api`], as for
+//! the command line.
 //!
-//! Each file imports from those below it. From the lowest up: `json` and `export` (what is said), `problem` (what goes wrong), `center`
-//! (the state that every request knows), `session` and `access` (who calls), `lookup`, then `api` and `pages` beside each other, and
-//! `router` over all.
+//! Each file imports from those below it. From the lowest up: `json` and `export` (formats), `problem` (errors),
+//! `center` (the state that every request shares), `session` and `access` (authentication), `lookup`, then `api` and
+//! `pages` on one level, and `router` at the top.
 //!
-//! **Invariant:** no SQL, no loops over work, no rule of its own. Pages are HTML that works without a script; whatever text comes
+//! **Invariant:** no SQL, no loops over work, no rule of its own. Pages are HTML that works without a script; all text
 //! from mail goes through `maud`, which escapes it, and through `model::visible`.
 
 mod access;

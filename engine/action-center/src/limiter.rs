@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use clawback_model::{Rate, Timestamp};
 
-/// Keys of which a limiter knows; some 2 MB.
+/// Keys that a limiter remembers; some 2 MB.
 const MOST: usize = 16_384;
-/// Between two looks for keys that can be forgotten.
+/// Time between two searches for keys that can be forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// A rate for each key. When there are too many keys, all further ones share one rate: whoever floods it with keys slows down
-/// strangers, and none of those that it knows.
+/// A rate for each key. When there are too many keys, all further ones share one rate: a flood of keys slows down new
+/// keys only, not those that are remembered.
 #[derive(Debug)]
 pub(crate) struct Limiter<K> {
     rate: Rate,
@@ -34,7 +34,7 @@ impl<K: Eq + Hash> Limiter<K> {
         Self { rate, most: MOST, states: Mutex::new(states) }
     }
 
-    /// Counts one more of a key, or says how long it has to wait.
+    /// Counts a use of a key, or returns how long it has to wait.
     pub(crate) fn take(&self, key: K, now: Timestamp) -> Result<(), Duration> {
         let mut states = self.states();
         let states = &mut *states;
@@ -52,7 +52,7 @@ impl<K: Eq + Hash> Limiter<K> {
         Ok(())
     }
 
-    /// Takes back one that was counted of a key.
+    /// Takes back a use of a key.
     pub(crate) fn give_back(&self, key: &K) {
         if let Some(state) = self.states().known.get_mut(key) {
             *state = self.rate.give_back(*state);
@@ -84,6 +84,6 @@ mod tests {
         assert_eq!(limiter.states().known.len(), 3);
         let later = now.plus(Duration::from_mins(1));
         assert!(limiter.take(6, later).is_ok());
-        assert_eq!(limiter.states().known.len(), 1, "what is over is forgotten");
+        assert_eq!(limiter.states().known.len(), 1, "expired keys are removed");
     }
 }

@@ -1,4 +1,4 @@
-//! How the history is asked: one remediation by any of its IDs, many by filters, and a page of them.
+//! Reads of the history: one remediation by any of its IDs, many by filters, and a page of them.
 
 use std::str::FromStr;
 
@@ -11,14 +11,14 @@ use crate::body::{optional, word};
 use crate::center::Center;
 use crate::problem::Problem;
 
-/// Rows of a page, if the caller says nothing.
+/// Default number of rows of a page.
 pub(crate) const PAGE: u32 = 50;
-/// Rows of a page at most.
+/// Largest number of rows of a page.
 pub(crate) const LARGEST_PAGE: u32 = 1_000;
-/// Bytes of texts after which a page ends, whatever rows were asked for.
+/// Bytes of texts after which a page ends, whatever number of rows was requested.
 const LARGEST_ANSWER: usize = 4 << 20;
 
-/// The remediation of its own ID, or of its approval's, investigation's or alert's.
+/// The remediation with this ID, or with this approval, investigation or alert ID.
 pub(crate) async fn find(center: &Center, id: &str) -> Result<Remediation, Problem> {
     let history = &center.site().history;
     if let Ok(approval) = id.parse() {
@@ -34,7 +34,7 @@ pub(crate) async fn find(center: &Center, id: &str) -> Result<Remediation, Probl
     Ok(history.load(&id).await?)
 }
 
-/// Filters of the history. All that are given must hold.
+/// Filters of the history. All that are given must match.
 #[derive(Debug, Default, Clone, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -45,15 +45,15 @@ pub(crate) struct HistoryQuery {
     pub(crate) approval_id: Option<String>,
     /// Investigation ID.
     pub(crate) investigation_id: Option<String>,
-    /// Status; several between commas, for any of them.
+    /// Status; several, separated by commas, select any of them.
     pub(crate) status: Option<String>,
     /// Action source.
     pub(crate) action_source: Option<String>,
     /// Action type.
     pub(crate) action_type: Option<String>,
-    /// One who decided, or `automation`.
+    /// A principal who decided, or `automation`.
     pub(crate) decided_by: Option<String>,
-    /// Who asked.
+    /// The requester.
     pub(crate) requested_by: Option<String>,
     /// Name of the playbook.
     pub(crate) playbook: Option<String>,
@@ -65,9 +65,9 @@ pub(crate) struct HistoryQuery {
     pub(crate) since: Option<String>,
     /// Submitted before (RFC 3339).
     pub(crate) until: Option<String>,
-    /// Only what waits for a person.
+    /// Only those that wait for a person.
     pub(crate) pending: Option<bool>,
-    /// Also what a schedule began and that searched everything and found nothing (`nothing-to-do`).
+    /// Also those that a schedule began and that searched everything and found nothing (`nothing-to-do`).
     pub(crate) empty: Option<bool>,
     /// Where an earlier page ended.
     pub(crate) after: Option<String>,
@@ -98,7 +98,7 @@ impl HistoryQuery {
         })
     }
 
-    /// The remediations that are asked for, and where the next page begins.
+    /// The remediations that match, and where the next page begins.
     pub(crate) async fn page(&self, center: &Center) -> Result<(Vec<Remediation>, Option<String>), Problem> {
         let mut after = optional("after", self.after.as_deref())?;
         let (filter, limit) = (self.filter()?, self.limit()? as usize);
@@ -125,13 +125,13 @@ fn text_of(request: &Request) -> usize {
     request.name.len() + request.description.len() + request.in_words.len()
 }
 
-/// The words of a list between commas.
+/// Parses a list of words separated by commas.
 pub(crate) fn words<T: FromStr<Err: std::fmt::Display>>(field: &str, given: Option<&str>) -> Result<Vec<T>, Problem> {
     let parts = given.into_iter().flat_map(|given| given.split(',')).filter(|part| !part.trim().is_empty());
     parts.map(|part| word(field, part.trim())).collect()
 }
 
-/// The rows of a page, by what the caller asks for.
+/// The number of rows of a page, from the caller's parameter.
 pub(crate) fn page_size(limit: Option<u32>) -> Result<u32, Problem> {
     match limit {
         None => Ok(PAGE),

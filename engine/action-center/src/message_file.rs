@@ -3,7 +3,7 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-/// As a file that no browser opens by itself.
+/// A message as a download that no browser opens on its own.
 pub(crate) fn message_file(name: &str, raw: Vec<u8>) -> Response {
     let mut response = raw.into_response();
     let headers = response.headers_mut();

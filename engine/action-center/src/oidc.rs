@@ -1,5 +1,5 @@
-//! Signing in by an identity provider: OpenID Connect Core 1.0, authorization code flow (section 3.1) with PKCE (RFC 7636).
-//! Who somebody is comes from the ID token; what they may do comes from their groups, anew each time they sign in.
+//! Sign-in with an identity provider: OpenID Connect Core 1.0, authorization code flow (section 3.1) with PKCE (RFC
+//! 7636). The identity comes from the ID token; the roles come from the groups, again at each sign-in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -27,21 +27,21 @@ use tokio::time::Instant;
 
 use crate::error_chain::chain;
 
-/// Where the provider sends the browser back to, under the public URL.
+/// Where the provider redirects the browser to, under the public URL.
 pub(crate) const RETURN: &str = "/sign-in/oidc/return";
-/// What the provider says of itself is asked for again after this: keys change.
+/// How long the provider's metadata is cached, as its keys change.
 const FRESH: Duration = Duration::from_mins(5);
-/// One that did not answer is left alone for this: whoever wants to sign in meanwhile does not queue for its time-outs.
+/// How long a failed request for the metadata is cached, so that sign-ins meanwhile do not queue for time-outs.
 const AGAIN: Duration = Duration::from_secs(5);
-/// One answer of the provider.
+/// The time limit of one request to the provider.
 const TIME_OUT: Duration = Duration::from_secs(10);
-/// Largest answer of the provider.
+/// Largest answer of the provider, in bytes.
 const LARGEST: usize = 1 << 20;
-/// Hours that a session lasts at least and at most. One that ended at once would send the browser to the provider and back for ever.
+/// Allowed hours of a session. One that ended at once would redirect the browser to the provider and back forever.
 const SESSION_HOURS: RangeInclusive<f64> = 0.25..=12.0;
 /// Longest name of a principal.
 const LONGEST_NAME: usize = 100;
-/// Signatures of ID tokens that are taken: none that a client secret makes, and never `none`.
+/// Accepted signature algorithms of ID tokens: none with a client secret, and never `none`.
 const SIGNATURES: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
@@ -58,13 +58,13 @@ const SIGNATURES: [CoreJwsSigningAlgorithm; 9] = [
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OidcConfig {
-    /// URL of the provider, exactly as it calls itself (`iss`).
+    /// URL of the provider, exactly as in its metadata (`iss`).
     pub issuer: String,
-    /// What the provider calls this site.
+    /// The client ID of this site at the provider.
     pub client_id: String,
     /// File with the client secret; a public client has none.
     pub client_secret_file: Option<PathBuf>,
-    /// Asked for beside `openid`; default `profile`. Some providers give groups only for a scope of their own.
+    /// Scopes in addition to `openid`; default `profile`. Some providers return groups only for a scope of their own.
     #[serde(default = "profile")]
     pub scopes: Vec<String>,
     /// The claim that names the principal; default `preferred_username`.
@@ -73,12 +73,13 @@ pub struct OidcConfig {
     /// The claim that lists the groups; default `groups`.
     #[serde(default = "groups")]
     pub groups_claim: String,
-    /// Hours after which whoever signed in at the provider signs in there once more, with the roles of then; default 4, at most 12.
+    /// Hours after which users must sign in at the provider again, with their roles at that time; default 4, at most
+    /// 12.
     #[serde(default = "session_hours")]
     pub session_hours: f64,
-    /// More trusted roots, in PEM, beside those of the system.
+    /// More trusted roots, in PEM, in addition to those of the system.
     pub ca_file: Option<PathBuf>,
-    /// The groups that have a role. Whoever has none of them stays out.
+    /// The groups that have a role. A user in none of them cannot sign in.
     pub roles: BTreeMap<Role, Vec<String>>,
 }
 
@@ -98,19 +99,19 @@ fn session_hours() -> f64 {
     4.0
 }
 
-/// Why signing in by the provider does not work.
+/// Why sign-in with the provider fails.
 #[derive(Debug, thiserror::Error)]
 pub enum OidcError {
-    /// The configuration is not right.
-    #[error("[oidc] is not right: {0}")]
+    /// The configuration is invalid.
+    #[error("[oidc] is invalid: {0}")]
     Config(String),
-    /// The provider does not answer, or not as OpenID Connect asks.
-    #[error("the identity provider could not be asked: {0}; try again, and tell the administrator if it stays so")]
+    /// The provider does not answer, or not as OpenID Connect requires.
+    #[error("the identity provider cannot be reached: {0}; try again, and notify the administrator if it persists")]
     Provider(String),
-    /// The answer is not one to our question, or not to be trusted.
-    #[error("the answer of the identity provider does not hold: {0}; sign in again")]
+    /// The answer is not one to our request, or cannot be trusted.
+    #[error("the answer of the identity provider is not valid: {0}; sign in again")]
     Answer(String),
-    /// The name that the provider gives cannot be the name of a principal.
+    /// The provider's name for the user cannot be the name of a principal.
     #[error(
         "the identity provider calls you by a name that cannot be used here: {refused} (an administrator can name another claim of the \
          ID token as `name-claim` in [oidc]; now it is `{claim}`)"
@@ -121,10 +122,10 @@ pub enum OidcError {
         /// What is wrong with the name.
         refused: clawback_model::NameRefused,
     },
-    /// The provider knows them, but they are nobody here.
+    /// The provider knows the user, but none of the groups has a role here.
     #[error("{name} is in none of the groups that [oidc.roles] lists; an administrator of the provider can add them")]
     NoRole {
-        /// What the provider calls them.
+        /// The provider's name for the user.
         name: String,
     },
 }
@@ -172,7 +173,7 @@ pub struct Oidc {
     secret: Option<ClientSecret>,
     redirect: RedirectUrl,
     http: Http,
-    /// What it said of itself, or why it did not.
+    /// Its cached metadata, or why it could not be read.
     provider: Mutex<Option<(Instant, Result<CoreProviderMetadata, String>)>>,
 }
 
@@ -182,11 +183,11 @@ pub(crate) struct PendingSignIn {
     state: String,
     nonce: String,
     verifier: String,
-    /// Where they were going.
+    /// The address that was requested before the sign-in.
     pub(crate) next: String,
 }
 
-/// Who came back from the provider.
+/// The user whom the provider has signed in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     pub(crate) issuer: String,
@@ -196,7 +197,7 @@ pub(crate) struct Identity {
 }
 
 impl Oidc {
-    /// Reads the files that the configuration names; the provider is first asked when somebody signs in.
+    /// Reads the files that the configuration names. The provider is first contacted at a sign-in.
     pub fn new(config: OidcConfig, public_url: &PublicUrl) -> Result<Self, OidcError> {
         let wrong = |said: String| OidcError::Config(said);
         let issuer = IssuerUrl::new(config.issuer.clone()).map_err(|error| wrong(format!("issuer: {error}")))?;
@@ -205,7 +206,7 @@ impl Oidc {
             return Err(wrong("issuer must start with https:// (plain http only to this machine)".to_owned()));
         }
         if config.roles.values().all(Vec::is_empty) {
-            return Err(wrong("nobody could come in: list groups in [oidc.roles], as approver = [\"soc\"]".to_owned()));
+            return Err(wrong("nobody could sign in: list groups in [oidc.roles], as approver = [\"soc\"]".to_owned()));
         }
         if !SESSION_HOURS.contains(&config.session_hours) {
             let (least, most) = (SESSION_HOURS.start(), SESSION_HOURS.end());
@@ -234,22 +235,22 @@ impl Oidc {
         &self.config.name_claim
     }
 
-    /// How long a session lasts that begins at the provider.
+    /// How long a session lasts that began at the provider.
     pub(crate) fn session(&self) -> Duration {
         Duration::from_secs_f64(self.config.session_hours * 3_600.0)
     }
 
-    /// The provider's machine, for people.
+    /// The host name of the provider, for people.
     pub(crate) fn host(&self) -> &str {
         self.issuer.url().host_str().unwrap_or("the identity provider")
     }
 
-    /// Whether the provider answers as one.
+    /// Checks that the provider answers with its metadata.
     pub async fn check(&self) -> Result<(), OidcError> {
         self.client().await.map(drop)
     }
 
-    /// The address to send the browser to, and what it keeps meanwhile.
+    /// The address to redirect the browser to, and what it keeps meanwhile.
     pub(crate) async fn begin(&self, next: &str) -> Result<(String, PendingSignIn), OidcError> {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let client = self.client().await?;
@@ -269,7 +270,7 @@ impl Oidc {
         Ok((url.into(), pending))
     }
 
-    /// Who came back with this code and state.
+    /// The identity of the user who returned with this code and state.
     pub(crate) async fn finish(&self, pending: PendingSignIn, code: &str, state: &str) -> Result<Identity, OidcError> {
         if state != pending.state {
             return Err(OidcError::Answer("it belongs to another attempt".to_owned()));
@@ -294,7 +295,8 @@ impl Oidc {
             claims.additional_claims(),
         );
         let mut groups = self.groups(claims.additional_claims());
-        // Many providers put into the ID token only who it is, and tell the rest when asked (section 5.4).
+        // Many providers put only the identity into the ID token, and the rest into the UserInfo response (section
+        // 5.4).
         if (name.is_none() || groups.is_none())
             && let Ok(request) = client.user_info(tokens.access_token().clone(), Some(subject.clone()))
         {
@@ -331,7 +333,7 @@ impl Oidc {
         .map(str::to_owned)
     }
 
-    /// None if the claim is not there. One group alone may come as a plain string.
+    /// The groups in the claims; `None` if the claim is missing. A single group may be a plain string.
     fn groups(&self, claims: &Claims) -> Option<BTreeSet<String>> {
         match claims.0.get(&self.config.groups_claim)? {
             Value::String(group) => Some(BTreeSet::from([group.clone()])),
@@ -345,7 +347,7 @@ impl Oidc {
         self.config.roles.iter().filter(|(_, wanted)| has(wanted)).map(|(role, _)| *role).collect()
     }
 
-    /// A client of the provider as it describes itself (OpenID Connect Discovery 1.0).
+    /// A client of the provider as its metadata describes it (OpenID Connect Discovery 1.0).
     async fn client(&self) -> Result<Discovered, OidcError> {
         let mut provider = self.provider.lock().await;
         let lasts = |found: &Result<_, String>| if found.is_ok() { FRESH } else { AGAIN };
@@ -365,7 +367,7 @@ impl Oidc {
     }
 }
 
-/// Our own client: no redirects, no endless answers.
+/// Our own client: no redirects, a limit for answers.
 #[derive(Debug, Clone)]
 struct Http(reqwest::Client);
 
@@ -380,7 +382,7 @@ impl<'c> AsyncHttpClient<'c> for Http {
 
 async fn call(client: reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Unreachable> {
     let (head, body) = request.into_parts();
-    let url = head.uri.to_string().parse().map_err(|_| Unreachable("its address is none".to_owned()))?;
+    let url = head.uri.to_string().parse().map_err(|_| Unreachable("its address is not valid".to_owned()))?;
     let mut request = reqwest::Request::new(head.method, url);
     *request.headers_mut() = head.headers;
     *request.body_mut() = Some(body.into());

@@ -1,4 +1,5 @@
-//! Passwords of local accounts: Argon2id with the parameters of RFC 9106, section 4 as OWASP narrows them (19 MiB, two passes).
+//! Passwords of local accounts: Argon2id with the parameters of RFC 9106, section 4 as OWASP narrows them (19 MiB, two
+//! passes).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,12 +10,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::Problem;
 
-/// A password is refused under this many characters: NIST SP 800-63B, section 3.1.1.2, for one that stands alone.
+/// Fewest characters of a password: NIST SP 800-63B, section 3.1.1.2, for one that is the only factor.
 const SHORTEST: usize = 15;
-/// More than anybody types; hashing costs time with length.
+/// Largest password in bytes, as hashing costs time with length.
 const LONGEST: usize = 1_024;
 
-/// The hash of a new password in PHC form, or why it is none.
+/// The hash of a new password in PHC form, or why the password is refused.
 pub fn hash_password(password: &str) -> Result<String, String> {
     let length = password.chars().count();
     if length < SHORTEST || password.len() > LONGEST {
@@ -26,7 +27,8 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     Ok(hash.map_err(|error| format!("the password could not be hashed: {error}"))?.to_string())
 }
 
-/// Passwords that are looked at at once: each takes some 20 ms of a processor, and memory that is taken once and kept.
+/// A limit on passwords checked at once: each takes some 20 ms of a processor, and memory that is allocated once and
+/// kept.
 #[derive(Debug, Clone)]
 pub(crate) struct Turns {
     free: Arc<Semaphore>,
@@ -34,7 +36,7 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// So many at once.
+    /// Allows this many checks at once.
     pub(crate) fn new(at_once: usize) -> Self {
         Self { free: Arc::new(Semaphore::new(at_once)), memory: Arc::default() }
     }
@@ -46,7 +48,8 @@ impl Turns {
     }
 }
 
-/// The right to look at one password. It ends when it is dropped: with the work, not with whoever waits for it.
+/// The right to check one password. It moves into the work, so that it is released when the work ends, not when the
+/// caller goes away.
 #[derive(Debug)]
 pub(crate) struct Turn {
     turns: Turns,
@@ -54,7 +57,7 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Does the work on a thread that may take its time, to its end, whether or not anybody waits for it.
+    /// Does the work on a blocking thread, to its end, whether or not the caller still waits.
     async fn work<T: Send + 'static>(
         self,
         work: impl FnOnce(&mut Vec<Block>) -> T + Send + 'static,
@@ -72,21 +75,22 @@ impl Turn {
         self.turns.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is the password of this hash; with the turn, which the caller keeps until the answer has been counted.
+    /// Whether it is the password of this hash. Also returns the turn, which the caller keeps until the result has been
+    /// counted.
     pub(crate) async fn compare(self, password: String, hash: Option<String>) -> Result<(bool, Self), Problem> {
         self.work(move |blocks| is_right(&password, hash.as_deref(), blocks)).await
     }
 }
 
-/// The same as [`hash_password`] for somebody who waits for it, at their turn.
+/// The same as [`hash_password`], within the limit.
 pub(crate) async fn hashed(turns: &Turns, password: String) -> Result<String, Problem> {
     let turn = turns.next().await?;
     let (hashed, _) = turn.work(move |_| hash_password(&password)).await?;
     hashed.map_err(|said| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "password", said))
 }
 
-/// Whether it is the password of this hash. Without a hash the same work is done for nothing, so that the time tells nobody
-/// which accounts there are.
+/// Whether it is the password of this hash. Without a hash the same work is done, so that the time does not reveal
+/// which accounts exist.
 fn is_right(password: &str, hash: Option<&str>, blocks: &mut Vec<Block>) -> bool {
     if password.len() > LONGEST {
         return false;
@@ -105,7 +109,7 @@ fn is_right(password: &str, hash: Option<&str>, blocks: &mut Vec<Block>) -> bool
     derive(&argon2, password, &salt, blocks).is_some_and(|output| output == expected)
 }
 
-/// The salt of an account that nobody has.
+/// The salt for a name without an account.
 const NO_SALT: &str = "bm9ib2R5IGhhcyBpdA";
 
 fn derive(argon2: &Argon2<'_>, password: &str, salt: &Salt, blocks: &mut Vec<Block>) -> Option<Output> {
@@ -131,7 +135,7 @@ mod tests {
         for wrong in ["", "correct horse batterx", "Correct horse battery", "correct horse battery "] {
             assert!(!is_right(wrong, Some(&hash)), "{wrong}");
         }
-        assert!(is_right("correct horse battery", Some(&hash)), "what the memory held before does not matter");
+        assert!(is_right("correct horse battery", Some(&hash)), "earlier contents of the memory have no effect");
         assert!(!is_right("correct horse battery", None));
         assert!(!is_right("correct horse battery", Some("no hash")));
         // Of an account that was made with other parameters.
@@ -142,20 +146,20 @@ mod tests {
     }
 
     #[test]
-    fn short_and_endless_passwords_are_refused() {
+    fn short_and_overlong_passwords_are_refused() {
         assert!(hash_password("fourteen chars").is_err());
         assert!(hash_password(&"a".repeat(LONGEST + 1)).is_err());
     }
 
     #[tokio::test]
-    async fn a_turn_ends_with_the_work_and_not_with_who_waits() {
+    async fn a_turn_ends_with_the_work_and_not_with_the_caller() {
         let turns = Turns::new(1);
         let (go, waits) = std::sync::mpsc::channel::<()>();
         let turn = turns.next().await.unwrap();
         let mut work = Box::pin(turn.work(move |_| waits.recv()));
         assert!(futures::poll!(&mut work).is_pending());
         drop(work);
-        assert!(futures::poll!(Box::pin(turns.next())).is_pending(), "the hash goes on, and so does its turn");
+        assert!(futures::poll!(Box::pin(turns.next())).is_pending(), "the hash continues and keeps its turn");
         go.send(()).unwrap();
         turns.next().await.unwrap();
         assert_eq!(turns.memory.lock().unwrap().len(), 1, "memory is kept for the next");

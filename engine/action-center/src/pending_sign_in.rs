@@ -1,4 +1,5 @@
-//! A sign-in that is pending at the identity provider: the browser keeps it in a cookie, so that any node can complete it.
+//! A sign-in that is pending at the identity provider: the browser keeps it in a cookie, so that any node can complete
+//! it.
 
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use crate::center::Center;
 use crate::cookies::{cookie, set_cookie};
 use crate::oidc::PendingSignIn;
 
-/// Nobody is longer at the identity provider.
+/// The time limit of a pending sign-in.
 const LONGEST: Duration = Duration::from_mins(10);
 
-/// The name of the cookie that is kept while somebody is at the identity provider.
+/// The name of the cookie.
 fn name(center: &Center) -> &'static str {
     if center.settings().secure { "__Host-clawback-oidc" } else { "clawback-oidc" }
 }
@@ -23,7 +24,7 @@ pub(crate) fn keep(center: &Center, pending: &PendingSignIn) -> HeaderValue {
     set_cookie(center, name(center), &BASE64URL_NOPAD.encode(&text), LONGEST.as_secs())
 }
 
-/// The pending sign-in that these headers come back from, if they are from one.
+/// The pending sign-in in these headers, if there is one.
 pub(crate) fn find(center: &Center, headers: &HeaderMap) -> Option<PendingSignIn> {
     let text = BASE64URL_NOPAD.decode(cookie(headers, name(center))?.as_bytes()).ok()?;
     serde_json::from_slice(&text).ok()

@@ -1,4 +1,4 @@
-//! Errors as the API gives them: problem details (RFC 9457) with a stable code.
+//! Errors as the API returns them: problem details (RFC 9457) with a stable code.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use utoipa::ToSchema;
 use crate::error_chain::chain;
 use crate::oidc::OidcError;
 
-/// What went wrong, for programs and for people.
+/// An error, for programs and for people.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Problem {
     /// HTTP status.
     pub status: u16,
-    /// Stable code, to be acted on: `not-found`, `two-step`, `halted`, and so on.
+    /// Stable code, for programs: `not-found`, `two-step`, `halted`, and so on.
     pub code: &'static str,
     /// One sentence with what to do next.
     pub detail: String,
@@ -48,21 +48,21 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is nothing at this address; see /api/v1/openapi.json")
     }
 
-    /// A body that is too large, or did not come to its end.
+    /// The problem of a body that is too large, or was not sent completely.
     pub(crate) fn unread(error: &(dyn std::error::Error + 'static), what: &str, most: usize) -> Self {
         let said = chain(error);
         if said.contains("length limit") {
             let detail = format!("{what} is larger than {} MiB", most >> 20);
             return Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body", detail);
         }
-        Self::new(StatusCode::REQUEST_TIMEOUT, "body", format!("{what} was not sent to its end: {said}"))
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body", format!("{what} was not sent completely: {said}"))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// Whether the caller was refused by a rule, rather than mistaken or unlucky.
+    /// Whether a rule refused the caller, as opposed to an invalid or failed request.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.status, 401 | 403 | 429)
     }
@@ -91,14 +91,14 @@ impl From<Error> for Problem {
         if status.is_server_error() {
             tracing::error!(error = chain(&error), "A request failed.");
         }
-        // What the database said is for the log; the caller gets the sentence.
+        // The database's own message is for the log; the caller gets the sentence.
         let detail = without_places(&error);
         Self { error: Some(Arc::new(error)), ..Self::new(status, code, detail) }
     }
 }
 
-/// The error behind an answer of [`Center::local_router`](crate::Center::local_router): with its causes and with the paths of this
-/// machine, which the answer leaves out. `None` for a success, and for what the API refuses by itself.
+/// The error behind an answer of [`Center::local_router`](crate::Center::local_router): with its causes and with the
+/// paths of this machine, which the answer leaves out. `None` for a success, and for a refusal without a typed error.
 pub fn error_behind(response: &Response) -> Option<&Error> {
     response.extensions().get::<Problem>()?.error.as_deref()
 }
@@ -122,7 +122,7 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// What an error says to whoever may read, which is not where things lie on the machine that serves.
+/// The text of an error without paths of the machine that serves.
 fn without_places(error: &Error) -> String {
     match error {
         Error::UnknownPlaybook { name, known, .. } => format!("no playbook `{name}`; known are {known}"),
@@ -135,7 +135,7 @@ fn without_places(error: &Error) -> String {
     }
 }
 
-/// The one table of codes.
+/// The only table of codes.
 fn classify(error: &Error) -> (StatusCode, &'static str) {
     use clawback_model::VoteRefused;
     match error {

@@ -1,4 +1,5 @@
-//! What is refused is noted: who asked for what, and why not. A flood of refusals is counted and written down a few times a second.
+//! Records refused requests: who asked for what, and why it was refused. A flood of refusals is counted and written a
+//! few times a second.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use crate::center::Center;
 use crate::error_chain::chain;
 use crate::refusals::Refused;
 
-/// When what was only counted is written down.
+/// When refusals that were only counted are written.
 const LATER: Duration = Duration::from_secs(1);
 
-/// Notes a refusal. One that cannot be noted is at least logged.
+/// Records a refusal. One that cannot be recorded is logged.
 pub(crate) async fn note(center: &Center, refused: &Refused<'_>) {
     let now = center.now();
     let at_once = center.refusals().count(refused, now);
@@ -25,7 +26,7 @@ pub(crate) async fn note(center: &Center, refused: &Refused<'_>) {
     }
 }
 
-/// Writes down what has only been counted. Whoever has the turn writes for all.
+/// Writes the refusals that have only been counted. The holder of the turn writes for all.
 pub(crate) async fn write(center: &Center) {
     let refusals = center.refusals();
     let _turn = refusals.turn.lock().await;
@@ -35,6 +36,6 @@ pub(crate) async fn write(center: &Center) {
     }
     match center.site().history.note_refusals(&noted).await {
         Ok(rows) => refusals.keep(keys, rows, &noted),
-        Err(error) => tracing::error!(error = chain(&error), "{} refusals not noted.", noted.len()),
+        Err(error) => tracing::error!(error = chain(&error), "{} refusals not recorded.", noted.len()),
     }
 }

@@ -1,5 +1,5 @@
-//! What has been refused at this node and is not written down yet. A flood of refusals is counted, and what strangers are refused
-//! again and again stands in one row for each address and reason.
+//! The refusals at this node that are not written yet. A flood of refusals is counted, and repeated refusals of
+//! strangers share one row for each address and reason.
 
 use std::collections::HashMap;
 use std::mem::take;
@@ -16,19 +16,19 @@ use crate::source::Source;
 
 /// Longest text that is kept of a request or a reason.
 const LONGEST: usize = 200;
-/// How often refusals are written down at once when they come; the rest is written later.
+/// How often refusals are written immediately; the rest is written later.
 const WRITES: Rate = Rate { burst: 20, every: Duration::from_millis(500) };
-/// A row counts refusals for so long; then a new one begins.
+/// How long a row counts refusals; then a new one begins.
 const COUNTED: Duration = Duration::from_hours(1);
-/// Rows that are counted on, and refusals that wait to be written.
+/// Limit of rows that are counted on, and of refusals that wait to be written.
 const MOST: usize = 1_024;
-/// Names that one address may have noted by themselves; beyond, all names it gives are counted as one.
+/// Names of one address that are counted separately; all further names of it are counted as one.
 const NAMES: Rate = Rate { burst: 16, every: Duration::from_mins(10) };
 
-/// A refusal that is about to be noted.
+/// A refusal that is about to be recorded.
 #[derive(Debug)]
 pub(crate) struct Refused<'a> {
-    /// The principal who has shown that they are it.
+    /// The principal, if authenticated.
     pub(crate) known: Option<&'a str>,
     /// The name that a stranger gave.
     pub(crate) named: Option<&'a str>,
@@ -38,22 +38,23 @@ pub(crate) struct Refused<'a> {
     pub(crate) problem: &'a Problem,
 }
 
-/// Refusals that are the same: of a principal in all that is kept of it, of a stranger in the address, the reason and the name.
+/// Refusals with the same key are counted together: of a principal by everything that is kept, of a stranger by the
+/// address, the reason and the name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     known: Option<String>,
     named: Option<String>,
     source: Source,
     code: &'static str,
-    /// Only of a principal: a stranger may make up as many as they like.
+    /// Only of a principal: a stranger may make up any number of texts.
     text: Option<(String, String)>,
 }
 
-/// What has been refused at this node.
+/// The refusals at this node.
 #[derive(Debug)]
 pub(crate) struct Refusals {
     inner: Mutex<Inner>,
-    /// Held by whoever writes them down.
+    /// Held while they are written.
     pub(crate) turn: tokio::sync::Mutex<()>,
     names: Limiter<Source>,
 }
@@ -78,7 +79,7 @@ impl Refusals {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a refusal; whether it is to be written at once.
+    /// Counts a refusal. Returns whether it is to be written at once.
     pub(crate) fn count(&self, refused: &Refused<'_>, now: Timestamp) -> bool {
         let refusal = described(refused, now);
         let mut key = Key {
@@ -98,7 +99,7 @@ impl Refusals {
             tracing::warn!(principal, source, request, reason, "Refused.");
         }
         if inner.waiting.len() >= MOST && !inner.waiting.contains_key(&key) {
-            // From too many places at once to tell them apart.
+            // Too many different ones at once to be counted separately.
             key = Key { known: None, named: None, source: Source::default(), code: key.code, text: None };
         }
         let unnamed = key.known.is_none() && key.named.is_none();
@@ -116,17 +117,17 @@ impl Refusals {
         }
     }
 
-    /// Whether the caller is to write later.
+    /// Whether the caller is to write later; true for one caller at a time.
     pub(crate) fn begins_later(&self) -> bool {
         !std::mem::replace(&mut self.inner().is_due_later, true)
     }
 
-    /// The caller that was to write later does so now.
+    /// Marks that the caller that was to write later does so now.
     pub(crate) fn ends_later(&self) {
         self.inner().is_due_later = false;
     }
 
-    /// What waits, each with its row if it has one.
+    /// Takes what is not written yet, each with its row if it has one.
     pub(crate) fn take(&self, now: Timestamp) -> (Vec<Key>, Vec<(Option<i64>, Refusal)>) {
         let mut inner = self.inner();
         let waiting = take(&mut inner.waiting);
@@ -147,7 +148,7 @@ impl Refusals {
 }
 
 fn described(refused: &Refused<'_>, now: Timestamp) -> Refusal {
-    // Without the query: it may hold what should not be kept.
+    // Without the query, which may hold what should not be kept.
     let request = visible_line(&format!("{} {}", refused.method, refused.uri.path()), LONGEST);
     let name = refused.known.or(refused.named).filter(|name| !name.is_empty());
     Refusal {

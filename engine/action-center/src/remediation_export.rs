@@ -1,5 +1,5 @@
-//! All that is known of one remediation, with the hashes that prove it, or the same in the words of a schema that other products
-//! read; or the text of its plan. Lines, streamed, so that two million messages need no memory.
+//! Exports of one remediation: all records with the hashes that prove them, the same in a schema that other products
+//! read, or the text of its plan. Lines are streamed, so that memory use does not depend on the number of messages.
 
 use clawback_model::{
     AirRecord, Investigation, OcsfEvent, Outcome, PlanDigest, PlanHasher, PlanHeader, PublicUrl, Remediation, Target,
@@ -15,11 +15,11 @@ use tokio::sync::mpsc::{Sender, channel};
 use crate::export_format::ExportFormat;
 use crate::json::{AlertJson, ApprovalJson, CredentialJson, InvestigationJson, MessageJson, RemediationJson};
 
-/// Rows read at once: what somebody who takes them slowly holds in memory.
+/// Rows read at once, and held in memory for a slow receiver.
 const PAGE: u32 = 1_000;
 /// Messages in one record of the Office 365 schema: some 200 KB.
 const OF_A_RECORD: usize = 500;
-/// Pieces that are ready while the receiver still takes an earlier one.
+/// Pieces that are prepared while the receiver still takes an earlier one.
 const AHEAD: usize = 1;
 
 /// The lines, in pieces of whole lines.
@@ -32,8 +32,8 @@ pub(crate) fn export(
     stream(history, remediation, url, What::Records(format))
 }
 
-/// The text of a plan: what its digest is the digest of, as `clawback_model`'s plan digest describes it. The stream ends with an
-/// error where what is stored hashes to another digest than the one that was planned.
+/// The text of a plan, over which its digest is computed, as `clawback_model`'s plan digest describes it. The stream
+/// ends with an error if the stored text has another digest than the one that was planned.
 pub async fn export_plan(
     history: &Store,
     remediation: Remediation,
@@ -140,7 +140,7 @@ impl Source {
         Ok(records)
     }
 
-    /// The plan's digest and its header; none before there is one.
+    /// The plan's digest and its header; `None` before there is a plan.
     async fn header(&self) -> Result<Option<(PlanDigest, PlanHeader)>, StoreError> {
         let Some(plan) = &self.remediation.plan else { return Ok(None) };
         Ok(self.history.plan_header(&self.remediation.id).await?.map(|header| (plan.digest, header)))
@@ -165,7 +165,7 @@ impl Source {
         Ok(())
     }
 
-    /// One record for each change of the investigation, then its messages, some hundred in each record.
+    /// One record for each change of the investigation, then its messages, [`OF_A_RECORD`] in each record.
     async fn o365_air(&self) -> Result<(), StoreError> {
         let investigation = self.investigation().await?;
         let mut events = Vec::new();
@@ -210,7 +210,7 @@ impl Source {
         self.history.investigation(&self.remediation.request.investigation_id).await
     }
 
-    /// Gives on what `each` makes of the messages, page by page.
+    /// Sends what `each` makes of the messages, page by page.
     async fn pages(&self, mut each: impl FnMut(&mut Vec<u8>, &[(Target, Option<Outcome>)])) -> Result<(), StoreError> {
         let mut after = None;
         loop {
@@ -225,7 +225,7 @@ impl Source {
         }
     }
 
-    /// False if nobody takes any more.
+    /// Sends a piece. Returns false if the receiver has gone away.
     async fn give(&self, lines: Vec<u8>) -> bool {
         lines.is_empty() || self.send.send(Ok(lines)).await.is_ok()
     }

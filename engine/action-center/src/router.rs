@@ -1,4 +1,4 @@
-//! The routes of the Action Center in their layers, and how it is served. What is refused is answered as JSON under `/api/`, and as
+//! The routes of the Action Center in their layers, and the server. A refusal is answered as JSON under `/api/`, and as
 //! a page everywhere else.
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,9 +18,9 @@ use crate::problem::Problem;
 use crate::server::Bounds;
 use crate::{api, headers, idempotency, pages, refusal_log, server};
 
-/// Largest body: a hundred picked messages are far below it.
+/// Largest body, in bytes: a hundred picked messages are far below it.
 const LARGEST_BODY: usize = 1 << 20;
-/// A request that takes longer is given up; a search of many mailboxes is the longest.
+/// The time limit of a request; a search of many mailboxes takes longest.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 
 impl Center {
@@ -43,9 +43,9 @@ impl Center {
             .with_state(center)
     }
 
-    /// The API for a caller in this process, who has the site open and shares it with nobody: a request may take any time and have a
-    /// body of any size, and comes from the loopback address. It passes the same authentication and authorization. Requests are not
-    /// repeated, so `Idempotency-Key` is not read.
+    /// The API for a caller in this process. A request passes the same authentication and authorization, has no time-out
+    /// and no limit of its body, and comes from the loopback address. Requests are not repeated, so `Idempotency-Key` is
+    /// not read.
     pub fn local_router(&self) -> Router {
         let center = self.clone();
         let (api, _) = api::router().split_for_parts();
@@ -58,10 +58,10 @@ impl Center {
             .with_state(center)
     }
 
-    /// Serves until `stop` completes, within these bounds; requests under way are answered first. Refusals that were only counted are
-    /// written down in the end.
+    /// Serves until `stop` completes, within these limits; requests under way are answered first. Refusals that were
+    /// only counted are written at the end.
     pub async fn serve(&self, listener: TcpListener, bounds: Bounds, stop: impl Future<Output = ()>) {
-        // A proxy that nobody named, and all behind it, have one address.
+        // A proxy that is not configured, and all clients behind it, have one address.
         let by_address = if self.settings().secure && self.settings().proxies.is_empty() {
             bounds.connections
         } else {
@@ -73,7 +73,7 @@ impl Center {
     }
 }
 
-/// Lets through whom `access` admits, and answers everybody else.
+/// Passes on requests that `access` admits, and answers all others.
 async fn authenticate(State(center): State<Center>, request: Request, next: Next) -> Response {
     let uri = request.uri().clone();
     match access::authenticate(&center, request, next).await {
@@ -86,7 +86,7 @@ async fn patience(request: Request, next: Next) -> Response {
     if let Ok(response) = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         return response;
     }
-    let detail = "the answer took too long; narrow the search, or look again in a while";
+    let detail = "the answer took too long; narrow the search, or try again later";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "time-out", detail).into_response()
 }
 
@@ -104,12 +104,12 @@ async fn nothing(request: Request) -> Response {
 }
 
 async fn not_so(request: Request) -> Response {
-    let detail = format!("{} is not done here; see /api/v1/openapi.json", request.method());
+    let detail = format!("{} is not supported here; see /api/v1/openapi.json", request.method());
     let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail);
     answer(request.uri(), request.extensions().get(), &problem)
 }
 
-/// A problem as JSON where a program asks, and as a page where a person does.
+/// A problem as JSON for the API, and as a page elsewhere.
 fn answer(uri: &Uri, caller: Option<&Caller>, problem: &Problem) -> Response {
     if access::is_api(uri) {
         return problem.clone().into_response();

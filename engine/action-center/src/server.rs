@@ -1,5 +1,5 @@
-//! HTTP on a listener, bounded: connections in all and of one address, the time that a client takes to send a request and to
-//! take its answer, and the memory of each connection.
+//! HTTP on a listener, with limits: connections in total and per address, the time in which a client must send a
+//! request and take its answer, and the memory of each connection.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -21,37 +21,38 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::connections::{Connections, Slot};
 use crate::slow::{Answered, InTime, Unstalled};
 
-/// Bytes that are held of a connection, in either direction; a request's head must fit in.
+/// Bytes that are buffered for a connection, in either direction; the head of a request must fit.
 const BUFFER: usize = 32 << 10;
-/// Wait after an error that a connection did not cause, such as a table of descriptors that is full.
+/// Wait after an error that a connection did not cause, such as a full table of descriptors.
 const AFTER_ERROR: Duration = Duration::from_millis(50);
 
-/// What a server grants.
+/// The limits of a server.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// Connections at once.
     pub connections: usize,
-    /// Connections at once of one address: an IPv4 address, or the first 64 bits of one of IPv6.
+    /// Connections at once of one address: an IPv4 address, or the first 64 bits of an IPv6 address.
     pub by_address: usize,
-    /// Addresses that may have all of them: proxies.
+    /// Addresses without a limit of their own: proxies.
     pub proxies: Vec<IpAddr>,
-    /// The head of a request must have come after this, and the next request of a connection must have begun.
+    /// The time limit for the head of a request, and for a connection without one.
     pub head: Duration,
-    /// The body of a request must have come after this.
+    /// The time limit for the body of a request.
     pub body: Duration,
-    /// A client that takes no byte of its answer for this has left.
+    /// A client that takes no byte of its answer for this time is disconnected.
     pub stall: Duration,
 }
 
 impl Bounds {
-    /// So many connections, half of them for one address, and half a minute for each part of a request.
+    /// Limits with this many connections, half of them for one address, and half a minute for each part of a request.
     pub fn of(connections: usize) -> Self {
         let patience = Duration::from_secs(30);
         let by_address = (connections / 2).max(1);
         Self { connections, by_address, proxies: Vec::new(), head: patience, body: patience, stall: patience }
     }
 
-    /// Descriptors that they take at most: those that are closing to make room have theirs for a moment longer, an eighth more.
+    /// The descriptors that connections take at most: those that are closing hold theirs for a moment longer, an eighth
+    /// more.
     fn descriptors(&self) -> usize {
         self.connections + self.connections / 8 + 1
     }
@@ -59,9 +60,8 @@ impl Bounds {
 
 /// Serves until `stop` completes. Then requests under way are answered, and all other connections are closed at once.
 ///
-/// Where the limit is reached, a newcomer takes the place of another connection: a stranger's before that of a known caller, and
-/// the one that was quiet longest.
-/// What befalls one connection, or passes, ends nothing else.
+/// At the limit, a new connection takes the place of another: a stranger's before that of a known caller, and the one
+/// that was quiet longest. An error of one connection, or a passing one, ends nothing else.
 pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: impl Future<Output = ()>) {
     let server = Arc::new(Server::new(router, bounds));
     let (stopping, told) = watch::channel(false);
@@ -76,7 +76,7 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
                 }
             };
             if let Some(place) = server.place(peer.ip()).await {
-                // From now on it can make room for the next, whether or not its task has begun.
+                // From here on it can be closed to make room for the next, whether or not its task has begun.
                 let slot = server.connections.add(peer.ip());
                 tokio::spawn(Arc::clone(&server).connection(stream, peer, slot, place, told.clone()));
             }
@@ -113,7 +113,7 @@ impl Server {
         }
     }
 
-    /// A place for a connection from this address. None where all places are taken by requests that are under way.
+    /// A place for a connection from this address; `None` if all places are taken by requests that are under way.
     async fn place(&self, peer: IpAddr) -> Option<OwnedSemaphorePermit> {
         let is_proxy = self.bounds.proxies.contains(&peer.to_canonical());
         if !is_proxy && self.connections.of(peer) >= self.bounds.by_address && !self.connections.close_one(Some(peer)) {
@@ -122,7 +122,7 @@ impl Server {
         if self.connections.open() >= self.bounds.connections && !self.connections.close_one(None) {
             return None;
         }
-        // Waits only where very many are closing: each has its descriptor until its task has run.
+        // Waits only if very many are closing: each holds its descriptor until its task has run.
         Arc::clone(&self.places).acquire_owned().await.ok()
     }
 
@@ -142,7 +142,7 @@ impl Server {
         let mut is_ending = false;
         loop {
             tokio::select! {
-                // What goes wrong is the client's: it left, was late, or spoke no HTTP.
+                // An error here is the client's: it left, was late, or spoke no HTTP.
                 _ = connection.as_mut() => return,
                 () = slot.told_to_close() => return,
                 _ = stopping.wait_for(|stop| *stop), if !is_ending => {
@@ -156,7 +156,7 @@ impl Server {
         }
     }
 
-    /// Answers a request, which knows who is at the other end of its connection, and the place of that.
+    /// Answers a request, with the peer's address and the slot of its connection as extensions.
     fn answer(
         &self,
         request: hyper::Request<Incoming>,

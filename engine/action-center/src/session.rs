@@ -1,7 +1,8 @@
-//! Sessions of browsers. A cookie has two random parts, known to the database only by their digests: one stays, finds the session
-//! and gives its forms their token; the other is a secret that is replaced while the session is in use. A secret that was replaced
-//! holds until the browser has shown the new one, and a moment longer; whoever shows it after that has it from elsewhere, or the
-//! new one is with somebody else, so the session ends for both (RFC 9700, section 4.14.2, says the same of refresh tokens).
+//! Sessions of browsers. A cookie has two random parts, of which the database has only the digests: one stays, finds
+//! the session and gives its forms their token; the other is a secret that is replaced while the session is in use. A
+//! replaced secret is valid until the browser has used the new one, and a moment longer. If it is used after that,
+//! somebody else has a copy of one of the two, so the session ends for both (RFC 9700, section 4.14.2, says the same of
+//! refresh tokens).
 
 use std::time::Duration;
 
@@ -14,21 +15,22 @@ use crate::center::Center;
 use crate::cookies::{cookie, set_cookie};
 use crate::error_chain::chain;
 
-/// A session ends after this, however busy.
+/// The longest time that a session lasts.
 const LONGEST: Duration = Duration::from_hours(12);
-/// And after this without a request.
+/// The longest time that it lasts without a request.
 const IDLE: Duration = Duration::from_hours(1);
-/// A secret is replaced once it is so old,
+/// The age at which a secret is replaced.
 const REPLACED: Duration = Duration::from_mins(10);
-/// or older by up to this, each session by its own time: a thousand which began together do not write together.
+/// The age is longer by up to this, for each session by its own time, so that a thousand that began together do not
+/// write together.
 const SPREAD: Duration = Duration::from_mins(5);
-/// A secret that was replaced holds for this once the new one has been used: for requests under way. A new one that is not used
-/// within it is taken for lost.
+/// How long a replaced secret stays valid once the new one has been used, for requests under way. A new one that is not
+/// used within this time counts as lost.
 const GRACE: Duration = Duration::from_mins(1);
-/// Use is noted no more often than this.
+/// The shortest time between two records of the use of a session.
 const NOTED: Duration = Duration::from_mins(1);
 
-/// The name of the cookie; browsers take a `__Host-` cookie only over TLS, for the whole host, from this host itself.
+/// The name of the cookie. Browsers accept a `__Host-` cookie only over TLS, for the whole host, from that host.
 fn name(center: &Center) -> &'static str {
     if center.settings().secure { "__Host-clawback" } else { "clawback" }
 }
@@ -38,11 +40,11 @@ fn name(center: &Center) -> &'static str {
 pub(crate) enum Place {
     /// With an account of this site.
     Here,
-    /// At the identity provider, which is asked again after this for who they are and what they may do.
+    /// At the identity provider, which determines identity and roles again after this time.
     Provider(Duration),
 }
 
-/// Begins a session and gives the cookie to set.
+/// Begins a session, and returns the cookie to set.
 pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Result<HeaderValue, StoreError> {
     let (id, secret) = (NewToken::generate(center.site().random), NewToken::generate(center.site().random));
     let now = center.now();
@@ -57,7 +59,7 @@ pub(crate) async fn begin(center: &Center, principal: &str, place: Place) -> Res
     Ok(session_cookie(center, id.reveal(), &secret, expires, at_provider))
 }
 
-/// The session of these headers, with its cookie.
+/// The session of these headers.
 pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, StoreError> {
     let Some(cookie) = cookie(headers, name(center)) else { return Ok(Found::None) };
     let Some((id, secret)) = cookie.split_once('.') else { return Ok(Found::Invalid) };
@@ -78,7 +80,7 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
         && secrets.earlier_until.is_none()
         && let Err(error) = history.expire_earlier_secret(&key, &shown, now.plus(GRACE)).await
     {
-        tracing::warn!(error = chain(&error), "The use of a new secret was not noted.");
+        tracing::warn!(error = chain(&error), "The use of a new secret was not recorded.");
     }
     if now.since(session.seen_at) > NOTED {
         center.uses().note(history, key, now).await;
@@ -93,16 +95,16 @@ pub(crate) async fn find(center: &Center, headers: &HeaderMap) -> Result<Found, 
     Ok(Found::Good { form_token: form_token(id), who: Box::new(session.principal), due })
 }
 
-/// Which of a session's secrets a browser has shown.
+/// Which of a session's secrets a browser has sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Which {
     Current,
-    /// The one before it, which still holds.
+    /// The one before it, which is still valid.
     Earlier,
 }
 
 impl Which {
-    /// None: one that does not hold, or never did.
+    /// `None` for a secret that is no longer valid, or never was.
     fn of(secrets: &Secrets, shown: &Digest, now: Timestamp) -> Option<Self> {
         if *shown == secrets.current {
             return Some(Self::Current);
@@ -132,8 +134,8 @@ pub(crate) struct Due {
     at_provider: bool,
 }
 
-/// Replaces the secret of a session, and gives the cookie to set. None if another request has done so: the browser gets it from that
-/// one.
+/// Replaces the secret of a session, and returns the cookie to set. Returns `None` if another request has replaced it:
+/// the browser gets the new one from that request.
 pub(crate) async fn renew(center: &Center, due: &Due) -> Option<HeaderValue> {
     let secret = NewToken::generate(center.site().random);
     let id = Digest::of(due.id.as_bytes());
@@ -149,34 +151,34 @@ pub(crate) async fn renew(center: &Center, due: &Due) -> Option<HeaderValue> {
 }
 
 fn session_cookie(center: &Center, id: &str, secret: &NewToken, expires: Timestamp, at_provider: bool) -> HeaderValue {
-    // Kept a while longer, to know by it that the session has expired by its age: see `Found::Expired`.
+    // Kept longer, so that a session that has expired by its age can be recognized: see `Found::Expired`.
     let expires = if at_provider { expires.plus(IDLE) } else { expires };
     let seconds = expires.since(center.now()).as_secs();
     set_cookie(center, name(center), &format!("{id}.{}", secret.reveal()), seconds)
 }
 
-/// What stands behind the cookie of a request.
+/// The session of a request's cookie.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// There is none.
+    /// There is no cookie.
     None,
     /// It is forged, expired, or ended.
     Invalid,
-    /// It holds a secret that was replaced and no longer holds. The session has ended with it.
+    /// It holds a replaced secret that is no longer valid. The session has been ended.
     Replayed {
         /// Whose it was.
         principal: String,
     },
-    /// A session that began at the identity provider, was in use until now or shortly before, and has expired by its age alone. The
-    /// browser may be sent there at once, but no more than once: this is the session to end before.
+    /// A session that began at the identity provider, was in use until now or shortly before, and has expired by its
+    /// age alone. The browser may be redirected to the provider, but only once, so this session is to be ended first.
     Expired(Digest),
-    /// A session that holds.
+    /// A valid session.
     Good {
-        /// What its forms must send along.
+        /// The token that its forms must carry.
         form_token: String,
-        /// Who.
+        /// The principal.
         who: Box<Principal>,
-        /// Its secret is to be replaced.
+        /// Set if its secret is to be replaced.
         due: Option<Due>,
     },
 }
@@ -186,7 +188,7 @@ pub(crate) async fn forget(center: &Center, session: &Digest) -> Result<(), Stor
     center.site().history.end_session(session).await
 }
 
-/// Ends the session of these headers, and gives the cookie that removes it.
+/// Ends the session of these headers, and returns the cookie that removes it.
 pub(crate) async fn end(center: &Center, headers: &HeaderMap) -> Result<HeaderValue, StoreError> {
     if let Some((id, _)) = cookie(headers, name(center)).as_deref().and_then(|cookie| cookie.split_once('.')) {
         center.site().history.end_session(&Digest::of(id.as_bytes())).await?;
@@ -194,8 +196,8 @@ pub(crate) async fn end(center: &Center, headers: &HeaderMap) -> Result<HeaderVa
     Ok(set_cookie(center, name(center), "", 0))
 }
 
-/// Only who knows the part of the cookie that stays can know it, and it does not give that away. So a form outlives the secret it
-/// was loaded with.
+/// The token of a session's forms. Only the part of the cookie that stays gives it, and it does not reveal that part.
+/// So a form outlives the secret with which it was loaded.
 fn form_token(id: &str) -> String {
     Digest::of(format!("form token of {id}").as_bytes()).to_string()
 }

@@ -1,4 +1,4 @@
-//! Clients that are slow on purpose: a body that comes too late, and an answer that nobody takes.
+//! Clients that are slow on purpose: limits for a body that is sent too slowly, and for an answer that is not taken.
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use crate::connections::UnderWay;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of a request, which must have come within a time.
+/// The body of a request, with a time limit.
 pub(crate) struct InTime {
     body: Incoming,
     within: Duration,
@@ -52,7 +52,7 @@ impl HttpBody for InTime {
     }
 }
 
-/// The body of an answer, with which its request ends.
+/// The body of an answer; its request ends with it.
 pub(crate) struct Answered {
     body: Body,
     _under_way: UnderWay,
@@ -81,7 +81,7 @@ impl HttpBody for Answered {
     }
 }
 
-/// A stream that fails when what is written to it is not taken for a time.
+/// A stream whose writes fail if the peer takes nothing for a time.
 pub(crate) struct Unstalled<S> {
     stream: S,
     longest: Duration,
@@ -93,7 +93,7 @@ impl<S> Unstalled<S> {
         Self { stream, longest, end: None }
     }
 
-    /// A result that may keep somebody waiting, but not for ever.
+    /// Passes a result on, and fails if it has been pending for too long.
     fn watched<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.end = None;
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_client_that_takes_nothing_is_given_up() {
+    async fn a_client_that_reads_nothing_is_disconnected() {
         let (ours, _theirs) = tokio::io::duplex(16);
         let mut stream = Unstalled::new(ours, Duration::from_millis(20));
         stream.write_all(&[0; 16]).await.unwrap();

@@ -1,18 +1,18 @@
-//! Where a request comes from, as far as limits ask.
+//! The origin of a request, for limits.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::http::HeaderMap;
 
-/// What counts as one place: an IPv4 address, or a network of IPv6, of which whoever has one has 2^64 addresses. None where
-/// nobody knows.
+/// The unit of limits: an IPv4 address, or a network of IPv6, of which one client can have 2^64 addresses. `None` if
+/// unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Source(pub(crate) Option<IpAddr>);
 
 impl Source {
-    /// Of a request that came over a connection from `peer`. A proxy that is trusted says in `X-Forwarded-For` whom it stands for:
-    /// the last address there that is not a trusted proxy's; what stands before it is whatever the client wrote.
+    /// The source of a request over a connection from `peer`. For a trusted proxy it is in `X-Forwarded-For`: the last
+    /// address there that is not a trusted proxy's. What precedes it was written by the client.
     pub(crate) fn of(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpAddr]) -> Self {
         let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return Self(None) };
         if !proxies.contains(&peer) {
@@ -35,7 +35,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// An IPv4 address as it is, of IPv6 the first 64 bits.
+/// An IPv4 address as it is; of IPv6, the first 64 bits.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_trusted_proxy_says_whom_it_stands_for() {
+    fn only_a_trusted_proxy_names_its_client() {
         let proxies: Vec<IpAddr> = ["127.0.0.1", "10.0.0.5"].map(|proxy| proxy.parse().unwrap()).into();
         let from = |peer: &str, forwarded: &[&str]| {
             let mut headers = HeaderMap::new();

@@ -1,4 +1,4 @@
-//! The use of sessions, noted for many of them at once.
+//! The use of sessions, recorded for many of them at once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,8 +7,8 @@ use clawback_store::Store;
 
 use crate::error_chain::chain;
 
-/// Sessions whose use is to be noted. Whoever has the turn writes down all that have come meanwhile, so that a thousand readers who
-/// began together cost a few transactions a minute, not a thousand at once.
+/// Sessions whose use is to be recorded. The holder of the turn writes all that have arrived meanwhile, so that a
+/// thousand readers who began together cost a few transactions a minute, not a thousand at once.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
     waiting: Mutex<Vec<Digest>>,
@@ -16,7 +16,8 @@ pub(crate) struct Uses {
 }
 
 impl Uses {
-    /// Comes back once it is written, by whomever. What cannot be written now is with the next request.
+    /// Returns once it has been written, by this or another caller. A write that fails is left to the session's next
+    /// request.
     pub(crate) async fn note(&self, history: &Store, session: Digest, now: Timestamp) {
         self.waiting().push(session);
         let _turn = self.turn.lock().await;
@@ -24,7 +25,7 @@ impl Uses {
         if !all.is_empty()
             && let Err(error) = history.touch_sessions(&all, now).await
         {
-            tracing::warn!(error = chain(&error), "The use of sessions was not noted.");
+            tracing::warn!(error = chain(&error), "The use of sessions was not recorded.");
         }
     }
 

@@ -1,4 +1,4 @@
-//! [`Api`]: a site, and who may ask what of it.
+//! [`Api`]: a site, and the authorization of its callers.
 
 use std::sync::Arc;
 
@@ -20,23 +20,23 @@ impl Api {
         Self { site }
     }
 
-    /// What lies beneath, for reading.
+    /// The site, for reading.
     pub fn site(&self) -> &Arc<Site> {
         &self.site
     }
 
-    /// Whose token this is.
+    /// The principal with this token.
     pub async fn authenticate(&self, secret: &str) -> Result<Principal, Error> {
         let found = self.site.history.principal_by_token(&token_digest(secret), self.site.now()).await?;
         found.ok_or(Error::Unauthenticated)
     }
 
-    /// Refuses a principal who may not carry remediations on.
+    /// Refuses a principal who may not advance remediations.
     pub fn may_work(&self, who: &Principal) -> Result<(), Error> {
         allow(who, Permission::Control)
     }
 
-    /// What was refused to whom, the newest first: for administrators.
+    /// Refused requests, newest first: for administrators.
     pub async fn refusals(&self, who: &Principal, most: u32) -> Result<Vec<Refusal>, Error> {
         allow(who, Permission::Administer)?;
         Ok(self.site.history.refusals(most).await?)

@@ -9,26 +9,26 @@ use clawback_runtime::{Error, planning};
 use crate::api::Api;
 use crate::authorization::allow_action;
 
-/// Bytes of a signature with all that belongs to it: those of large RSA keys take some 2,000.
+/// Limit of a signature with its data, in bytes: those of large RSA keys take some 2,000.
 const LONGEST_SIGNATURE: usize = 16_000;
 
 /// A vote as it is cast.
 #[derive(Debug, Clone)]
 pub struct Ballot {
-    /// Yes or no.
+    /// Approve or reject.
     pub decision: Decision,
-    /// The plan that the voter looked at; without it the vote is for the plan as it stands when the vote is cast.
+    /// The plan that the voter was shown; without it the vote is for the plan at the time of the vote.
     pub digest: Option<PlanDigest>,
-    /// Why, in the voter's words.
+    /// The reason, in the voter's words.
     pub comment: Option<String>,
-    /// When what the voter looked at was last changed: the vote is refused if it changed since.
+    /// When the state that the voter was shown was last changed: the vote is refused if it changed since.
     pub seen: Option<Timestamp>,
     /// The signature of the voter's key.
     pub signature: Option<VoteSignature>,
 }
 
 impl Api {
-    /// Votes on a pending plan, as it stands then unless a digest is given.
+    /// Votes on a pending plan: the current one, unless a digest is given.
     pub async fn decide(
         &self,
         who: &Principal,

@@ -1,4 +1,4 @@
-//! Remediations under way: paused, resumed, cancelled, planned anew.
+//! Controls of remediations: pause, resume, cancel, replan.
 
 use clawback_model::{Event, IllegalTransition, Permission, Principal, Remediation, RemediationId, Status};
 use clawback_runtime::{Error, planning};
@@ -7,16 +7,16 @@ use crate::api::Api;
 use crate::authorization::{allow, allow_action};
 
 impl Api {
-    /// Asks a running remediation to stop for now.
+    /// Asks a running remediation to pause.
     pub async fn pause(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         self.control(who, id, &Event::PauseRequested { by: who.name.clone() }).await
     }
 
-    /// Lets a paused remediation go on, if there is room for it; while the site is halted, once it is no more. What a guard paused
-    /// is let go on by an approver who did not ask for it.
+    /// Resumes a paused remediation, if there is capacity for it; while the site is halted, once the halt ends. If a
+    /// guard paused it, an approver who did not ask for it must resume it.
     pub async fn resume(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
-        // Whoever lets it go on asks for it as much as whoever submitted it.
+        // Resuming needs the same permission as submitting.
         allow_action(who, self.site().history.load(id).await?.request.action)?;
         let header = self.site().history.plan_header(id).await?;
         let admission = planning::admission(self.site(), header.as_ref().and_then(|header| header.terms.as_ref()));
@@ -25,12 +25,12 @@ impl Api {
         resumed.map_err(|error| advised(id, error))
     }
 
-    /// Calls a remediation off; what is open becomes `cancelled`.
+    /// Cancels a remediation; what is open becomes `cancelled`.
     pub async fn cancel(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         self.control(who, id, &Event::CancelRequested { by: who.name.clone() }).await
     }
 
-    /// Makes the plan of a pending remediation anew; votes so far are void.
+    /// Makes the plan of a pending remediation again; votes so far are void.
     pub async fn replan(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         self.control(who, id, &Event::ReplanRequested).await
     }
@@ -42,34 +42,34 @@ impl Api {
     }
 }
 
-/// What a person can do where what was asked for does not fit where the remediation stands.
+/// Adds what a person can do if the request does not fit the remediation's status.
 fn advised(id: &RemediationId, error: Error) -> Error {
     let Error::Transition(IllegalTransition { status, event }) = error else { return error };
     let advice = match (status, event) {
         (Status::Queued | Status::Planning | Status::Approved | Status::InProgress, "resumed") => {
-            "only what is paused can be resumed; it goes on by itself with a `clawback worker`, or with `clawback run` and its ID"
+            "only a paused remediation can be resumed; a `clawback worker` continues it, or `clawback run` and its ID"
         }
         (Status::PendingApproval, "resumed" | "pause-requested") => {
             "it waits for votes: `clawback approve` or `clawback reject`, or `clawback cancel`"
         }
         (Status::Queued | Status::Planning, "pause-requested") => {
-            "there is no plan to pause yet; `clawback cancel` calls it off"
+            "there is no plan to pause yet; `clawback cancel` cancels it"
         }
         (Status::Paused, "pause-requested") => {
-            "it is resumed with `clawback resume`, or called off with `clawback cancel`"
+            "it is resumed with `clawback resume`, or cancelled with `clawback cancel`"
         }
         (Status::Paused, "resumed") => "its cancel is under way",
         (Status::Failed, "resumed") => {
             "a plan that was refused is not resumed; change what its stop reason names, and submit it again"
         }
-        (_, "replan-requested") => "only a plan that waits for votes can be made anew",
-        (status, _) if status.is_final() => "it has ended; `clawback show` and its ID tell its story",
+        (_, "replan-requested") => "only a plan that waits for votes can be made again",
+        (status, _) if status.is_final() => "it has ended; `clawback show` and its ID show its history",
         _ => return Error::Transition(IllegalTransition { status, event }),
     };
     Error::WrongStatus { id: id.clone(), status, advice }
 }
 
-/// What a guard stopped is weighed by a second person: somebody who decides on plans, and never whoever asked for it.
+/// A guard's stop must be lifted by a second person: one who may decide on plans, and not the requester.
 fn lifts(who: &Principal, paused: &Remediation) -> Result<(), Error> {
     match paused.stop.as_ref().filter(|_| !paused.may_be_resumed_by(who)) {
         Some(reason) => Err(Error::GuardStands { id: paused.id.clone(), name: who.name.clone(), rule: reason.rule() }),

@@ -1,4 +1,4 @@
-//! Evidence that somebody reads or checks.
+//! Reading and checking evidence.
 
 use clawback_model::{Digest, Permission, Principal, RemediationId};
 use clawback_runtime::{Error, EvidenceReport, verify_evidence};
@@ -8,13 +8,14 @@ use crate::api::Api;
 use crate::authorization::allow;
 
 impl Api {
-    /// The message that was kept under a digest, byte for byte. Who reads it is noted in the history first.
+    /// Returns the message that was kept under a digest, byte for byte. The reader is recorded in the history first.
     pub async fn examine(&self, who: &Principal, digest: &Digest) -> Result<Vec<u8>, Error> {
         allow(who, Permission::Examine)?;
         self.give(who, &self.site().history.evidence_by_digest(digest).await?).await
     }
 
-    /// What was kept of a message, by its number in the plan of its remediation. Who reads it is noted in the history first.
+    /// Returns what was kept of a message, by its number in the plan of its remediation. The reader is recorded in the
+    /// history first.
     pub async fn examine_message(&self, who: &Principal, id: &RemediationId, seq: u32) -> Result<Vec<u8>, Error> {
         allow(who, Permission::Examine)?;
         self.give(who, &self.site().history.evidence_of(id, seq).await?).await
@@ -28,7 +29,7 @@ impl Api {
         Ok(raw)
     }
 
-    /// Hashes every message that was kept, and compares it with what the history says.
+    /// Hashes every kept message and compares it with the history.
     pub async fn verify_evidence(&self) -> Result<EvidenceReport, Error> {
         verify_evidence(self.site()).await
     }

@@ -9,7 +9,7 @@ use crate::api::Api;
 use crate::authorization::{allow, allow_action};
 
 impl Api {
-    /// A new remediation that puts back what `id` moved.
+    /// Submits a remediation that puts back what `id` moved.
     pub async fn undo(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         let old = self.site().history.load(id).await?;
@@ -43,7 +43,7 @@ impl Api {
         Ok(())
     }
 
-    /// A new remediation with what failed in `id`, under the same approval while that is valid.
+    /// Submits a remediation with what failed in `id`, under the same approval while that is valid.
     pub async fn retry(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         let old = self.site().history.load(id).await?;
@@ -51,7 +51,7 @@ impl Api {
         if !matches!(old.status, Status::PartiallyCompleted | Status::Failed | Status::Cancelled) {
             let advice = match old.status {
                 Status::Completed | Status::NothingToDo => {
-                    "no message of it failed; what was moved meanwhile is taken where it lies by running the playbook again"
+                    "no message of it failed; to act on messages that were moved meanwhile, run the playbook again"
                 }
                 Status::Rejected | Status::Expired => "nothing of it was tried; submit it again",
                 _ => "only what has ended can be retried",
@@ -62,7 +62,7 @@ impl Api {
         if old.counts.failed == 0 {
             return Err(Error::NothingTo { id: id.clone(), what: "failed message", verb: "retry" });
         }
-        // However often it is retried: the approval is that of the first.
+        // The approval is that of the first, however many retries there were.
         let root = planning::root(self.site(), old.clone()).await?;
         let valid = root.approval.as_ref().map_or(ApprovalRule::default().expires, |approval| approval.rule.expires);
         if self.site().now().since(root.created_at) > valid {

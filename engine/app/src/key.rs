@@ -1,4 +1,4 @@
-//! Idempotency keys: a request under one is noted with what it files.
+//! Idempotency keys: what a request files is recorded with its key.
 
 use clawback_store::RequestKey;
 
@@ -7,7 +7,7 @@ tokio::task_local! {
     static KEY: RequestKey;
 }
 
-/// Carries out a request under its idempotency key: what it files is noted beside the key, in the transaction that files it.
+/// Carries out a request under its idempotency key: what it files is recorded with the key, in the same transaction.
 pub async fn under_key<F: Future>(key: RequestKey, request: F) -> F::Output {
     KEY.scope(key, request).await
 }

@@ -1,5 +1,5 @@
-//! The application layer: everything that a person or a program may ask of a site, behind one authorization. The command line and
-//! the Action Center know the engine through it.
+//! The application layer: every request of a person or a program to a site, with one authorization. The command line
+//! and the Action Center use the engine through it.
 //!
 //! **Invariant:** every method that takes a principal checks what their roles allow before it reads or writes for them.
 

@@ -1,4 +1,4 @@
-//! Who may act, as administrators see and change it: principals, their roles, passwords and tokens.
+//! Principals, their roles, passwords and tokens, as administrators see and change them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::authorization::allow;
 
 /// Characters of the longest label.
 const LONGEST: usize = 200;
-/// Days that a token with an end lasts at most.
+/// Longest time that a token that expires lasts, in days.
 const LONGEST_DAYS: u32 = 3_650;
 
 /// What a new token is for.
@@ -19,32 +19,32 @@ const LONGEST_DAYS: u32 = 3_650;
 pub struct TokenOrder {
     /// Unique among its owner's tokens; empty: the time at which it is made.
     pub label: String,
-    /// Days until it ends by itself; none: never.
+    /// Days until it expires; `None`: never.
     pub days: Option<u32>,
-    /// The only ones of its owner's roles that it brings; empty: all of them.
+    /// The subset of its owner's roles that it has; empty: all of them.
     pub roles: Vec<Role>,
 }
 
 /// A token that was just made.
 pub struct MadeToken {
-    /// The secret; nothing that is kept can give it again.
+    /// The secret; it cannot be recovered from what is kept.
     pub secret: NewToken,
     /// Its label.
     pub label: String,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires: Option<Timestamp>,
     /// Its owner's roles that wait for a second administrator, since they took over what another issued.
     pub pending: Option<PendingRoles>,
 }
 
 impl Api {
-    /// Everybody, by name: whoever asks for an approval wants to know who can give it.
+    /// All principals, by name. Every reader may see them, as requesters need to know who can approve.
     pub async fn principals(&self, who: &Principal) -> Result<Vec<Principal>, Error> {
         allow(who, Permission::Read)?;
         Ok(self.site().history.principals().await?)
     }
 
-    /// Adds a person, or a program that a person owns.
+    /// Adds a person, or a service that a person owns.
     pub async fn add_principal(&self, who: &Principal, mut new: Principal) -> Result<Principal, Error> {
         allow(who, Permission::Administer)?;
         new.roles = unique(new.roles);
@@ -66,7 +66,7 @@ impl Api {
         }
     }
 
-    /// Gives somebody these roles in place of those they have. Gives what waits for a second administrator.
+    /// Replaces the roles of a principal. Returns those that wait for a second administrator.
     pub async fn change_roles(
         &self,
         who: &Principal,
@@ -84,7 +84,7 @@ impl Api {
         Ok(None)
     }
 
-    /// Gives somebody the roles that another administrator asked for.
+    /// Confirms roles that another administrator asked for.
     pub async fn confirm_roles(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
         let pending = self.site().history.principal(name).await?.pending;
@@ -105,13 +105,13 @@ impl Api {
         Err(Error::LastAdministrator { name: name.to_owned() })
     }
 
-    /// Refuses whoever may not manage principals; before something costly is done for them.
+    /// Refuses a caller who may not manage principals, before costly work is done for them.
     pub fn may_administer(&self, who: &Principal) -> Result<(), Error> {
         allow(who, Permission::Administer)
     }
 
-    /// Sets the password that somebody signs in with, by its hash; their sessions end. For administrators, whosever it is: a password
-    /// outlives every token and brings every role, so no token of less may become one.
+    /// Sets the password of a principal, by its hash, and ends their sessions. For administrators. A password outlives
+    /// every token and has every role, so a token with fewer roles cannot set its owner's.
     pub async fn set_password(&self, who: &Principal, name: &str, hash: &str) -> Result<(), Error> {
         allow(who, Permission::Administer)?;
         if name == who.name {
@@ -120,17 +120,17 @@ impl Api {
         Ok(self.site().history.set_password(name, hash, who, self.site().now()).await?)
     }
 
-    /// The same for whoever has just shown that they know their own password: it is their own from now on.
+    /// The same for a caller who has just shown their own password: the new one is then issued by its owner.
     pub async fn set_own_password(&self, who: &Principal, hash: &str) -> Result<(), Error> {
         let second = self.site().second_administrator;
         self.site().history.take_over(who, hash, None, second, self.site().now()).await?;
         Ok(())
     }
 
-    /// The same, with a first token of their own, by which they may vote.
+    /// The same, with a first token of their own, which may vote.
     pub async fn take_over(&self, who: &Principal, hash: &str, order: TokenOrder) -> Result<MadeToken, Error> {
         let now = self.site().now();
-        // The one that they were given may have been made in the same second.
+        // The token that they were given may have been made in the same second.
         let label = if order.label.is_empty() { format!("taken over {now}") } else { order.label };
         let Made { mut token, scope, at } = self.check_order(TokenOrder { label, ..order })?;
         let terms = TokenTerms { label: &token.label, expires: token.expires, scope: scope.as_deref() };
@@ -139,7 +139,7 @@ impl Api {
         Ok(token)
     }
 
-    /// Refuses a token of less than all the roles of its owner.
+    /// Refuses a token with fewer than all the roles of its owner.
     async fn brings_all(&self, who: &Principal) -> Result<(), Error> {
         if self.site().history.principal(&who.name).await?.roles == who.roles {
             return Ok(());
@@ -158,8 +158,8 @@ impl Api {
         Ok(tokens)
     }
 
-    /// Makes a token: anybody for themselves, administrators for anybody. One for themselves brings no more than that by which they
-    /// ask.
+    /// Makes a token: anybody for themselves, administrators for anybody. A token for the caller has no more roles than
+    /// the token that makes it.
     pub async fn make_token(&self, who: &Principal, name: &str, order: TokenOrder) -> Result<MadeToken, Error> {
         if name != who.name {
             allow(who, Permission::Administer)?;
@@ -174,7 +174,7 @@ impl Api {
             None => self.site().history.principal(name).await?.roles,
         };
         let deciding = [Role::Approver, Role::Purger];
-        may_give(who, &brings, &deciding, "make a token that brings the role approver or purger")?;
+        may_give(who, &brings, &deciding, "make a token that has the role approver or purger")?;
         let Made { token, scope, at } = made;
         let terms = TokenTerms { label: &token.label, expires: token.expires, scope: scope.as_deref() };
         self.site().history.add_token(name, &token.secret.digest(), terms, who, at).await?;
@@ -196,8 +196,8 @@ impl Api {
         Ok(Made { token: MadeToken { secret, label, expires, pending: None }, scope, at: now })
     }
 
-    /// Makes a token void, at once and for good. Anybody may give up their own, with all the roles that they have: a token of less
-    /// ends no other.
+    /// Revokes a token, at once and for good. Anybody may revoke their own, but only with all the roles that they have:
+    /// a token with fewer ends no other.
     pub async fn revoke_token(&self, who: &Principal, name: &str, label: &str) -> Result<(), Error> {
         if who.name != name || self.site().history.principal(name).await?.roles != who.roles {
             allow(who, Permission::Administer)?;
@@ -213,7 +213,7 @@ struct Made {
     at: Timestamp,
 }
 
-/// What gives somebody a say is not given by a credential that is not one's own.
+/// Refuses to give roles that decide with a credential that somebody else issued.
 fn may_give(who: &Principal, roles: &[Role], deciding: &[Role], what: &'static str) -> Result<(), Error> {
     if roles.iter().any(|role| deciding.contains(role)) {
         who.own_credential(what)?;
@@ -221,7 +221,7 @@ fn may_give(who: &Principal, roles: &[Role], deciding: &[Role], what: &'static s
     Ok(())
 }
 
-/// One line that reads as it is, and that can be a part of a path.
+/// Whether it is one line without hidden characters that can be part of a path.
 fn is_a_label(text: &str) -> bool {
     let deceives = |character: char| character == '/' || character.is_control() || is_deceptive(character);
     let fits = (1..=LONGEST).contains(&text.chars().count()) && text.trim() == text;

@@ -1,4 +1,5 @@
-//! Reading what somebody wrote: a right of its own, and an event of the history before anything is given.
+//! Reads the content of messages: needs a permission of its own, and is recorded as an event of the history before
+//! anything is returned.
 
 use clawback_connectors::MailStore as _;
 use clawback_model::{Digest, Permission, Principal, RemediationId, Target};
@@ -8,7 +9,8 @@ use crate::api::Api;
 use crate::authorization::allow;
 
 impl Api {
-    /// A message of a remediation, byte for byte, from where it lies now; from the evidence, if it is gone for good.
+    /// Returns a message of a remediation, byte for byte, from its current place; from the evidence, if it was deleted
+    /// for good.
     pub async fn read_message(
         &self,
         who: &Principal,

@@ -1,4 +1,4 @@
-//! Forgetting by policy: goes through what has ended long enough ago, a bounded step at a time.
+//! Retention: removes the messages of remediations that ended long enough ago, in bounded steps.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use clawback_store::Expired;
 use crate::api::Api;
 use crate::authorization::allow;
 
-/// Remediations looked up at once.
+/// Remediations read at once.
 const PAGE: u32 = 200;
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct Forgotten {
     pub remediations: u64,
     pub messages: u64,
 }
 
 impl Api {
-    /// Removes the messages of every remediation that ended longer ago than `age`; `seen` is told of each before. A dry run only
-    /// tells. Interrupted, it goes on where it was when it is run again.
+    /// Removes the messages of every remediation that ended longer ago than `age`; `seen` is called with each before. A
+    /// dry run removes nothing. After an interruption, the next run continues.
     pub async fn forget(
         &self,
         who: &Principal,

@@ -8,35 +8,35 @@ use crate::api::Api;
 use crate::authorization::allow;
 
 impl Api {
-    /// Every schedule, as the playbooks say it now.
+    /// Every schedule, as the playbooks define it now.
     pub async fn schedules(&self, who: &Principal) -> Result<Vec<Schedule>, Error> {
         allow(who, Permission::Read)?;
         clock::sync_schedules(self.site()).await?;
         Ok(self.site().history.schedules().await?)
     }
 
-    /// What became of the newest slots of a schedule.
+    /// The results of the newest slots of a schedule.
     pub async fn slots(&self, who: &Principal, name: &str, most: u32) -> Result<Vec<Slot>, Error> {
         allow(who, Permission::Read)?;
         self.known_schedule(name).await?;
         Ok(self.site().history.slots(name, most).await?)
     }
 
-    /// Stops a schedule until it is resumed.
+    /// Pauses a schedule until it is resumed.
     pub async fn pause_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Control)?;
         self.known_schedule(name).await?;
         Ok(self.site().history.pause_schedule(name, who, self.site().now()).await?)
     }
 
-    /// Lets a paused schedule go on; the slots of the pause are left out.
+    /// Resumes a paused schedule; the slots of the pause are left out.
     pub async fn resume_schedule(&self, who: &Principal, name: &str) -> Result<(), Error> {
         allow(who, Permission::Control)?;
         self.known_schedule(name).await?;
         Ok(self.site().history.resume_schedule(name, who, self.site().now()).await?)
     }
 
-    /// Submits the playbook of a schedule now, in the name of whoever asks: no slot, and overlap does not look at it.
+    /// Submits the playbook of a schedule now, for the caller: it is no slot, and the overlap rule does not count it.
     pub async fn run_schedule(&self, who: &Principal, name: &str) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         self.known_schedule(name).await?;

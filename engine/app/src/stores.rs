@@ -1,4 +1,4 @@
-//! Mail stores as somebody looks at them: whether one answers now.
+//! The check of whether a mail store answers.
 
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use clawback_runtime::Error;
 use crate::api::Api;
 use crate::authorization::allow;
 
-/// How long a store may take to show that it is there.
+/// The time limit of a store's check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Api {
-    /// Opens the first mailbox of a store and looks for a message that does not exist: what it saw, or why it saw nothing.
+    /// Opens the first mailbox of a store and searches for a message that does not exist. Returns what it found, or why
+    /// it failed.
     pub async fn check_store(&self, who: &Principal, name: &str) -> Result<Result<Probe, String>, Error> {
         allow(who, Permission::Control)?;
         let store = self.site().store(name)?;

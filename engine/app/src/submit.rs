@@ -1,4 +1,4 @@
-//! New remediations: checked, planned for show, submitted and suggested.
+//! New remediations: checked, planned as a dry run, submitted and suggested.
 
 use clawback_model::{ActionSource, Permission, Principal, Remediation, Request};
 use clawback_playbooks::Playbook;
@@ -9,7 +9,7 @@ use crate::authorization::{allow, allow_action};
 use crate::key::key;
 
 impl Api {
-    /// Checks a playbook, all of it.
+    /// Checks a playbook completely.
     pub fn check(&self, name: &str) -> Result<Playbook, Error> {
         let (path, source) = self.site().library.playbook_source(name)?;
         intake::load(self.site(), &path, &source)
@@ -21,14 +21,14 @@ impl Api {
         intake::load(self.site(), name, source)
     }
 
-    /// Writes down a remediation, with its alert and investigation. Nothing is searched yet.
+    /// Records a remediation, with its alert and investigation. Nothing is searched yet.
     pub async fn submit(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         allow(who, Permission::Submit)?;
         self.file_new(who, submission).await
     }
 
-    /// The same for what a detector found: the right to suggest is enough. Whether the playbook takes the suggestion is for the
-    /// caller to see.
+    /// The same for what a detector found: the permission to suggest is enough. The caller checks whether the playbook
+    /// accepts the suggestion.
     pub async fn suggest(&self, who: &Principal, submission: Submission) -> Result<Remediation, Error> {
         allow(who, Permission::Suggest)?;
         self.file_new(who, Submission { source: ActionSource::Air, ..submission }).await
@@ -46,7 +46,7 @@ impl Api {
         Ok(filing.remediation)
     }
 
-    /// Makes a plan and forgets it; the first `sample` targets are kept to show.
+    /// Makes a plan and discards it; the first `sample` targets are kept to be shown.
     pub async fn dry_run(
         &self,
         who: &Principal,
@@ -60,7 +60,7 @@ impl Api {
         planning::dry_run(self.site(), request, sample, observer).await
     }
 
-    /// Searches as a plan of this submission would, for `most` messages.
+    /// Searches as a plan of this submission would, for at most `most` messages.
     pub async fn look(
         &self,
         who: &Principal,

@@ -1,4 +1,4 @@
-//! Sweeps that somebody ends.
+//! Ends sweeps.
 
 use clawback_model::{Origin, Permission, Principal, Remediation, RemediationId, SweepEnd};
 use clawback_runtime::Error;
@@ -7,7 +7,7 @@ use crate::api::Api;
 use crate::authorization::allow;
 
 impl Api {
-    /// Stops looking for late copies of what a remediation took.
+    /// Stops the search for late copies of what a remediation acted on.
     pub async fn stop_sweep(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
         allow(who, Permission::Control)?;
         let history = &self.site().history;

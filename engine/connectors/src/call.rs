@@ -1,6 +1,6 @@
-//! One call of a connector: a fresh instance, a bounded run, and a name for whatever went wrong.
+//! One call of a connector: a fresh instance, a run under limits, and a typed error for every failure.
 //!
-//! An instance is never used twice, so nothing leaks from one mailbox into the next, and a trap costs one call.
+//! An instance is never reused, so no data leaks from one mailbox into the next, and a trap affects only one call.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::mail_store::CallError;
 use crate::meter::Turns;
 use crate::throttle::Throttle;
 
-/// The state of one call, which may answer with at most `answer_bytes`. The component is instantiated in it within
-/// [`run`], as it may run code of its own for that.
+/// Creates the state of one call, which may answer with at most `answer_bytes`. [`run`] instantiates the component in
+/// it, because instantiation may run the component's code.
 pub(crate) fn store(
     engine: &Engine,
     grants: &Arc<Grants>,
@@ -32,25 +32,25 @@ pub(crate) fn store(
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(answer_bytes);
     store.set_epoch_deadline(1);
-    // Yielding at every tick lets the calls that share this thread go on beside a busy guest.
+    // Yields at every tick, so that a busy guest does not block other calls on this thread.
     store.epoch_deadline_callback(|mut store| {
         Ok(if store.data_mut().cpu.may_go_on() { UpdateDeadline::Yield(1) } else { UpdateDeadline::Interrupt })
     });
     store
 }
 
-/// Whether what a call took in or handed over was too much of it.
+/// Whether the input or the output of a call was too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Size {
     Fits,
     TooLarge,
 }
 
-/// A call that ended without the connector's own answer.
+/// A call that ended without an answer of the connector.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) error: CallError,
-    /// Whether the same question in smaller parts could be answered.
+    /// Whether the same request in smaller parts could be answered.
     pub(crate) size: Size,
 }
 
@@ -66,16 +66,16 @@ impl From<Ended> for CallError {
     }
 }
 
-/// How a bounded run ended.
+/// The result of a run under limits.
 pub(crate) enum Ran<R> {
-    /// With an answer or a trap.
+    /// It ended with an answer or a trap.
     Ended(wasmtime::Result<R>),
-    /// It was given up.
+    /// It exceeded its time-out and was cancelled.
     TimedOut(Duration),
 }
 
-/// Instantiates and calls a guest, which is what `answer` does, until the wall-clock limit. Counts the time that its
-/// thread gives to it.
+/// Instantiates and calls a guest by polling `answer`, up to the wall-clock limit. Counts the processor time that its
+/// thread spends on it.
 pub(crate) async fn run<R>(
     timeout: Duration,
     turns: Turns,
@@ -87,7 +87,7 @@ pub(crate) async fn run<R>(
     }
 }
 
-/// The answer, or a fault or time-out. What the guest renamed is on disk before its answer counts.
+/// Returns the answer, or a fault or time-out. Renames of the guest are synced to disk before its answer is returned.
 pub(crate) async fn finish<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R, Trouble), Ended> {
     let grants = Arc::clone(&store.data().grants);
     let label = &grants.label;
@@ -111,12 +111,12 @@ pub(crate) async fn finish<R>(mut store: Store<Guest>, ran: Ran<R>) -> Result<(R
     }
 }
 
-/// What a connector's own error means.
+/// Maps a connector's own error.
 pub(crate) fn refused(label: &Label, mailbox: &str, error: wit::Error, trouble: Trouble, most: usize) -> CallError {
     let store = Arc::clone(&label.store);
     let detail = |text: String| visible_line(&text, most);
-    // The contract cannot say that the server refused a connection for being one too many, or that its certificate is not
-    // the one that is meant; the host saw it.
+    // The contract cannot express that the server refused a connection because there were too many, or that its
+    // certificate is not the expected one; the host saw both.
     if let Some(why) = trouble.untrusted {
         return CallError::Untrusted { store, detail: detail(why) };
     }
@@ -158,8 +158,8 @@ fn fault(label: &Label, detail: String) -> CallError {
     error
 }
 
-/// What the guest did, in words, and whether a smaller question could be answered. Several limits end in the same trap, so
-/// the meters are asked first.
+/// Describes the end of the guest, and whether a smaller request could be answered. Several limits end in the same
+/// trap, so the meters are checked first.
 fn describe(error: &wasmtime::Error, guest: &Guest) -> (String, Size) {
     let limits = &guest.grants.limits;
     if guest.cpu.exhausted() {
@@ -171,7 +171,7 @@ fn describe(error: &wasmtime::Error, guest: &Guest) -> (String, Size) {
             format!("asked for more than its {most} MiB of memory; `limits.memory-mib` of the store allows more");
         return (said, Size::TooLarge);
     }
-    // wasmtime keeps the type of this error to itself.
+    // The type of this error is private to wasmtime.
     if error.downcast_ref::<Trap>().is_none() && format!("{error:#}").contains("fuel allocated for hostcalls") {
         return (format!("handed over more than {} MiB at once", limits.answer_bytes >> 20), Size::TooLarge);
     }

@@ -1,8 +1,8 @@
-//! Compiled components on disk, so that a start need not compile them again.
+//! Compiled components on disk, so that they need not be compiled again at each start.
 //!
-//! **Invariant:** compiled code is machine code that nobody can check, so only what this node wrote is run: each file begins
-//! with a MAC of its name and contents, by a key that stands outside of the folder. The code is taken from memory, after the
-//! MAC was checked there.
+//! **Invariant:** compiled code is machine code that cannot be verified, so only what this node wrote is run: each file
+//! begins with a MAC of its name and contents, by a key that is stored outside the folder. The code is loaded from
+//! memory, after the MAC was checked there.
 
 use std::fs;
 use std::io::Write as _;
@@ -14,16 +14,16 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Bytes of the MAC (HMAC-SHA256) at the start of a file, and of its key.
+/// The bytes of the MAC (HMAC-SHA256) at the start of a file, and of its key.
 const MAC_BYTES: usize = 32;
 
-/// A folder of compiled components, and the key of this node beside it: `cache` and `cache.key`.
+/// A folder of compiled components, and the key of this node next to it: `cache` and `cache.key`.
 pub(crate) struct Cache {
     folder: PathBuf,
     key_file: PathBuf,
 }
 
-/// Why a compiled component is not kept.
+/// Why a compiled component is not stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CacheError {
     #[error(transparent)]
@@ -43,7 +43,7 @@ impl Cache {
         Self { folder, key_file: key_file.into() }
     }
 
-    /// The component of this name; none if it is not there, or not as this node wrote it.
+    /// Returns the component of this name; `None` if it does not exist or is not as this node wrote it.
     pub(crate) fn load(&self, engine: &Engine, name: &str) -> Option<Component> {
         let file = self.folder.join(name);
         let kept = fs::read(&file).ok()?;
@@ -61,7 +61,7 @@ impl Cache {
         }
     }
 
-    /// Keeps a component under this name.
+    /// Stores a component under this name.
     pub(crate) fn keep(&self, component: &Component, name: &str) -> Result<(), CacheError> {
         files::create_folder(&self.folder)?;
         let key = match self.key() {
@@ -90,7 +90,7 @@ impl Cache {
         let mut file = files::replace(&self.key_file)?;
         file.write_all(&bytes).map_err(|error| wrong(&self.key_file, error))?;
         file.commit()?;
-        // Of two processes that start together, both use the key of the one that came last.
+        // Of two processes that start together, both use the key that was written last.
         self.key()
     }
 }
@@ -99,13 +99,14 @@ fn wrong(path: &Path, source: std::io::Error) -> FileError {
     FileError::Unwritable { path: path.to_owned(), source }
 }
 
-/// What the MAC is of. A name has a fixed length, so nothing of the code can be taken for a part of it.
+/// Returns the bytes that the MAC covers. A name has a fixed length, so no part of the code can be taken for a part of
+/// it.
 fn signed(name: &str, code: &[u8]) -> Vec<u8> {
     [name.as_bytes(), code].concat()
 }
 
 #[expect(unsafe_code, reason = "compiled code cannot be checked; see the comment")]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: these are the bytes that this node wrote under this name: the caller checked their MAC.
+    // SAFETY: this node wrote these bytes under this name: the caller has checked their MAC.
     unsafe { Component::deserialize(engine, code) }
 }

@@ -1,4 +1,4 @@
-//! The engine, and components made ready to run: checked against the contract, compiled once, linked once.
+//! The engine, and components that are ready to run: checked against the contract, compiled once, linked once.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,7 +15,7 @@ use crate::imports::bindings::{MailStore, MailStorePre};
 use crate::imports::guest::Guest;
 use crate::limits::{STACK_BYTES, TICK};
 
-/// Interfaces of this package, at this compatible version, are all that a component may import.
+/// The interfaces of this package, at this compatible version, that a component may import.
 const IMPORTS: [&str; 7] = ["types", "settings", "log", "clock", "mail-stream", "folder", "http"];
 const PACKAGE: &str = "clawback:mail-store/";
 const VERSION: &str = "@0.2.";
@@ -31,10 +31,10 @@ pub enum ComponentError {
         /// The name of the import.
         import: String,
     },
-    /// Not a component, or not of this contract.
+    /// It is not a component, or not of this contract.
     #[error("it is not a connector of clawback:mail-store@0.2: {detail}")]
     Invalid {
-        /// What is wrong.
+        /// The mistake.
         detail: String,
     },
 }
@@ -46,7 +46,7 @@ pub(crate) struct Ready {
     pub(crate) pre: MailStorePre<Guest>,
 }
 
-/// The one engine, its linker, and what it has compiled.
+/// The engine, its linker, and the components that it has compiled.
 pub(crate) struct Compiler {
     engine: Engine,
     linker: Linker<Guest>,
@@ -108,7 +108,8 @@ impl Compiler {
         Ok(component)
     }
 
-    /// Component, wasmtime and every setting that shapes the code: a change of any is another file.
+    /// Returns a name from the component, wasmtime and every setting that affects the code: a change of any makes
+    /// another file.
     fn file_name(&self, digest: &Digest) -> String {
         let mut hash = DefaultHasher::new();
         self.engine.precompile_compatibility_hash().hash(&mut hash);
@@ -152,7 +153,7 @@ mod tests {
         let compiler = Compiler::new(None).unwrap();
         assert!(matches!(compiler.prepare(b"not wasm"), Err(ComponentError::Invalid { .. })));
         let text = br#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#;
-        // The text format is for people; only binaries are taken.
+        // The text format is refused; only binaries are accepted.
         assert!(compiler.prepare(text).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! `[stores.NAME]` of the configuration, as written. [`crate::granted::grants`] makes grants of it.
+//! `[stores.NAME]` of the configuration, as written. [`crate::granted::grants`] derives grants from it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,13 +16,13 @@ use crate::duration;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("store `{store}`: `{key}`: {problem}; {help}")]
 pub struct ConfigError {
-    /// Which store.
+    /// The store.
     pub store: String,
-    /// Which key, beneath `[stores.NAME]`.
+    /// The key, below `[stores.NAME]`.
     pub key: String,
-    /// What is wrong with it.
+    /// The mistake.
     pub problem: String,
-    /// What to do.
+    /// The next step.
     pub help: String,
 }
 
@@ -32,34 +32,34 @@ pub struct ConfigError {
 pub struct StoreConfig {
     /// `"imap"`, `"maildir"`, or `{ path = "...", sha256 = "..." }`.
     pub connector: ConnectorChoice,
-    /// What the connector may read through `settings`. Never a credential.
+    /// Settings that the connector may read through `settings`. Never a credential.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
     /// The mailboxes of the store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mailboxes: Vec<String>,
-    /// The same from a file, one per line; `#` begins a comment.
+    /// The same from a file with one mailbox per line; `#` begins a comment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mailboxes_file: Option<PathBuf>,
     /// The mail server: grants `mail-stream`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<ServerConfig>,
-    /// How to log in to it.
+    /// The login at the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<AuthConfig>,
-    /// A directory: grants `folder` beneath it.
+    /// A directory: grants `folder` below it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<PathBuf>,
-    /// Endpoints of the connector's manifest: each grants `http` to one origin.
+    /// Endpoints of the connector's manifest, each of which grants `http` to one origin.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, EndpointConfig>,
-    /// How much at once, and how long.
+    /// The limits on concurrency, rate and time.
     #[serde(default)]
     pub limits: StoreLimits,
 }
 
 impl StoreConfig {
-    /// Where credentials and mail of this store go in the clear over a network, as it allows: `host` or origin.
+    /// Returns the `host` or origins to which credentials and mail of this store may go unencrypted over a network.
     pub fn in_the_clear(&self) -> Vec<String> {
         let server = self
             .server
@@ -74,17 +74,17 @@ impl StoreConfig {
     }
 }
 
-/// Which component speaks to the store.
+/// The component that accesses the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", untagged)]
 pub enum ConnectorChoice {
-    /// One that is built into the binary.
+    /// A component that is built into the binary.
     Named(String),
-    /// One of the operator's own.
+    /// A component of the operator.
     File {
-        /// The component; its manifest is the file beside it that ends in `.toml`.
+        /// The component; its manifest is the file next to it that ends in `.toml`.
         path: PathBuf,
-        /// Its sha256 in hexadecimal. Another file is refused.
+        /// Its sha256 in hexadecimal. A file with another digest is refused.
         sha256: String,
     },
 }
@@ -119,47 +119,47 @@ impl<'de> Deserialize<'de> for ConnectorChoice {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ServerConfig {
-    /// Name or address. An address written here is granted as it is, a private one too.
+    /// A name or address. An address is granted even if it is private.
     pub host: String,
-    /// Default: 993 for `implicit`, else 143.
+    /// The port; default: 993 for `implicit`, otherwise 143.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
-    /// How the connection is protected.
+    /// The protection of the connection.
     #[serde(default)]
     pub tls: TlsMode,
-    /// PEM file of the authorities to trust instead of the system's. A certificate in it is also trusted as it is, where
-    /// it is the very one that the server shows.
+    /// PEM file of the authorities to trust instead of the system's. A certificate in it is also trusted directly, if
+    /// the server presents exactly this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// sha256 in hexadecimal of the server's certificate, or of its public key (SPKI). Nothing else is taken then, and
-    /// neither authority, name nor date are looked at. One, or a list for a change of certificates.
+    /// sha256 in hexadecimal of the server's certificate, or of its public key (SPKI). Only these are then accepted;
+    /// authority, name and date are not checked. One, or a list for a change of certificates.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_more")]
     pub pin_sha256: Vec<String>,
-    /// PEM file of the certificate, and its chain, that is shown to the server.
+    /// PEM file of the client certificate and its chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_cert_file: Option<PathBuf>,
     /// PEM file of its private key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_key_file: Option<PathBuf>,
-    /// The name that the certificate must have, where it is not `host`.
+    /// The name that the certificate must have, if it is not `host`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
     /// Whether `host` may be a name of a private, loopback or link-local address.
     #[serde(default)]
     pub allow_private_network: bool,
-    /// Whether credentials and mail may go to another machine in the clear, with `tls = "none"`.
+    /// Whether credentials and mail may go to another machine unencrypted, with `tls = "none"`.
     #[serde(default)]
     pub allow_cleartext: bool,
 }
 
 impl ServerConfig {
-    /// The port, or the one that goes with the protection.
+    /// Returns the port, or the default of the protection.
     pub(crate) fn port_or_default(&self) -> u16 {
         self.port.unwrap_or(if self.tls == TlsMode::Implicit { 993 } else { 143 })
     }
 }
 
-/// How a connection to a mail server is protected.
+/// The protection of a connection to a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TlsMode {
@@ -168,16 +168,16 @@ pub enum TlsMode {
     Implicit,
     /// Plain until `STARTTLS`, which must succeed.
     Starttls,
-    /// None: credentials and mail in the clear. To this machine only, unless `allow-cleartext` says otherwise.
+    /// None: credentials and mail are unencrypted. Only to this machine, unless `allow-cleartext` is set.
     None,
 }
 
-/// How to log in to a mail server for a mailbox.
+/// The login at a mail server for a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum AuthConfig {
-    /// `user` logs in, the mailbox is the identity to act as: by SASL SCRAM-SHA-256, SCRAM-SHA-1 or PLAIN, the strongest
-    /// that the server offers.
+    /// `user` logs in, and the mailbox is the identity to act as: by SASL SCRAM-SHA-256, SCRAM-SHA-1 or PLAIN, the
+    /// strongest that the server offers.
     Plain {
         /// The account that may act for others.
         user: String,
@@ -188,11 +188,11 @@ pub enum AuthConfig {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         password_env: Option<String>,
     },
-    /// Log in as `MAILBOX{separator}user`, as Dovecot's master users do.
+    /// Logs in as `MAILBOX{separator}user`, as with Dovecot's master users.
     MasterUser {
         /// The master user.
         user: String,
-        /// Default `*`.
+        /// The separator; default `*`.
         #[serde(default = "default_separator")]
         separator: String,
         /// File of its password.
@@ -207,11 +207,12 @@ pub enum AuthConfig {
         /// File of lines `mailbox:password`.
         password_file: PathBuf,
     },
-    /// The client certificate (`server.client-cert-file`) logs in, the mailbox is the identity to act as: SASL EXTERNAL.
+    /// The client certificate (`server.client-cert-file`) logs in, and the mailbox is the identity to act as: SASL
+    /// EXTERNAL.
     External {},
     /// `XOAUTH2` or `OAUTHBEARER` with a bearer token.
     Xoauth2 {
-        /// The user name; `{mailbox}` stands for the mailbox.
+        /// The user name; `{mailbox}` is replaced by the mailbox.
         #[serde(default = "default_user")]
         user: String,
         /// File of the token; read at each login, so another program may renew it.
@@ -248,7 +249,7 @@ fn default_user() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct EndpointConfig {
-    /// `https://host[:port]`, without a path. Must be the manifest's origin where that names one.
+    /// `https://host[:port]`, without a path. Must be the manifest's origin if the manifest gives one.
     pub url: String,
     /// File of a bearer token; read at each request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -262,38 +263,39 @@ pub struct EndpointConfig {
     /// Whether the host may be a name of a private, loopback or link-local address.
     #[serde(default)]
     pub allow_private_network: bool,
-    /// Whether the token and mail may go to another machine in the clear, with `http://`.
+    /// Whether the token and mail may go to another machine unencrypted, with `http://`.
     #[serde(default)]
     pub allow_cleartext: bool,
 }
 
-/// How much at once, and how long.
+/// The limits on concurrency, rate and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StoreLimits {
-    /// Calls on the whole store at a time, and connections that a node keeps open to the server, those at rest included.
+    /// The most concurrent calls on the store, and the most connections that a node keeps open to the server, including
+    /// idle ones.
     pub connections: u32,
-    /// Calls on one mailbox at a time; never more than the connector says it can take.
+    /// The most concurrent calls on one mailbox; never more than the connector supports.
     pub connections_per_mailbox: u32,
-    /// Calls on the whole store in a second, over all nodes; as many as it takes if nothing is given.
+    /// The most calls on the store per second, over all nodes; `None` means no limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calls_per_second: Option<u32>,
-    /// Memory of one call, in MiB; 64 if nothing is given. A Maildir folder of 250,000 files needs more.
+    /// The memory of one call, in MiB; 64 by default. A Maildir folder of 250,000 files needs more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u32>,
-    /// One call, everything included.
+    /// The time-out of one call, everything included.
     #[serde(with = "duration")]
     pub call_timeout: Duration,
-    /// To connect, and for the TLS handshake.
+    /// The time-out of a connection and its TLS handshake.
     #[serde(with = "duration")]
     pub connect_timeout: Duration,
-    /// One read or write on a connection, and one HTTP request.
+    /// The time-out of one read or write on a connection, and of one HTTP request.
     #[serde(with = "duration")]
     pub io_timeout: Duration,
-    /// How long a connection is kept for the next call.
+    /// How long an idle connection is kept.
     #[serde(with = "duration")]
     pub idle_timeout: Duration,
-    /// How many are kept for the next call, in all. They count among `connections`, and give way to a call that needs one.
+    /// The most idle connections, in all. They count among `connections`, and are closed when a call needs one.
     pub idle_connections: u32,
 }
 

@@ -1,15 +1,15 @@
-//! What a connector promised, checked on every answer: the right number of outcomes, in order, about what was asked; pages
-//! no larger than asked; cursors that move. A breach is a [`Breach`] and ends the call, as nothing in such an answer can be
-//! trusted.
+//! The contract of a connector, checked on every answer: the right number of outcomes, in order, for the requested
+//! messages; pages no larger than requested; cursors that advance. A violation is a [`Breach`] and ends the call,
+//! because nothing in such an answer can be trusted.
 //!
-//! What the sender of a message chooses (its Message-ID, subject, addresses) is not the connector's fault and passes.
+//! What the sender of a message chooses (its Message-ID, subject, addresses) is not a violation.
 
 use clawback_model::visible_line;
 
 use crate::imports::bindings::clawback::mail_store::types as wit;
 use crate::limits::SandboxLimits;
 
-/// A promise that was broken.
+/// A violation of the contract.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Breach {
     #[error("answered {given} messages on a page of at most {most}")]
@@ -32,7 +32,7 @@ pub(crate) enum Breach {
     Location { why: &'static str },
     #[error("answered {given} bytes where at most {most} were asked for")]
     RawTooLarge { given: usize, most: u64 },
-    #[error("says of itself that {what}")]
+    #[error("describes itself wrongly: {what}")]
     Capabilities { what: &'static str },
     #[error("claims a success without saying where the message is now")]
     ReceiptWithoutPlace,

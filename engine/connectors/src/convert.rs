@@ -1,4 +1,5 @@
-//! Between the model and the contract. Answers are moved, never cloned; questions are copied once, as the guest needs its own.
+//! Conversions between the model and the contract. Answers are moved, never cloned; requests are copied once, because
+//! the guest needs its own copy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +145,7 @@ pub(crate) fn message(message: wit::Message, store: &Arc<str>, mailbox: &Arc<str
     }
 }
 
-/// The reason is bounded and made visible; names come from the store and are shown through `visible` like all of it.
+/// Converts a gap. The reason is truncated and escaped; names come from the store and are shown through `visible`.
 pub(crate) fn gap(gap: &wit::Gap, most: usize) -> Gap {
     let text = |text: &str| visible_line(text, most);
     Gap { folder: text(&gap.folder), item: text(&gap.item), reason: text(&gap.reason) }

@@ -1,4 +1,4 @@
-//! What a connector says of itself.
+//! The self-description of a connector.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,30 +11,30 @@ use crate::imports::bindings::clawback::mail_store::types as wit;
 use crate::mail_store::CallError;
 use crate::{call, contract};
 
-/// What `clawback connectors list` shows of one connector.
+/// The description of a connector in `clawback connectors list`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectorInfo {
     /// Its name.
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Digest of the component, in hexadecimal.
+    /// The digest of the component, in hexadecimal.
     pub sha256: String,
     /// The interfaces that it imports.
     pub imports: Vec<String>,
-    /// Actions it can do.
+    /// The actions that it supports.
     pub actions: Vec<Action>,
-    /// Query fields that its store searches itself.
+    /// The query fields that its store can search.
     pub search_fields: Vec<String>,
-    /// Its settings: name, and what it is for.
+    /// Its settings, each with its description.
     pub settings: Vec<(String, String)>,
-    /// Most targets in one call.
+    /// The most targets in one call.
     pub largest_batch: u32,
-    /// Most calls on one mailbox at a time.
+    /// The most concurrent calls on one mailbox.
     pub calls_per_mailbox: u32,
 }
 
-/// What a component says of itself.
+/// Returns the self-description of a component.
 pub(crate) async fn describe(
     ready: &Ready,
     grants: &Arc<Grants>,

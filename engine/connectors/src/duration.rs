@@ -1,4 +1,4 @@
-//! Time-outs as configuration writes them: `500ms`, `60s`, `2m`, `1h`, `1m30s`.
+//! Time-outs as written in the configuration: `500ms`, `60s`, `2m`, `1h`, `1m30s`.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
-//! The connectors inside the binary. Their digests are committed beside them; a binary whose components do not have them
-//! was put together wrongly and refuses them.
+//! The connectors inside the binary. Their digests are committed next to them; a binary with other components was built
+//! incorrectly and refuses them.
 
-/// One connector of the house.
+/// A built-in connector.
 #[derive(Debug)]
 pub(crate) struct Embedded {
     pub(crate) name: &'static str,
@@ -9,7 +9,7 @@ pub(crate) struct Embedded {
     pub(crate) manifest: &'static str,
 }
 
-/// All of them.
+/// All built-in connectors.
 pub(crate) const EMBEDDED: [Embedded; 2] = [
     Embedded {
         name: "imap",
@@ -25,7 +25,7 @@ pub(crate) const EMBEDDED: [Embedded; 2] = [
 
 const SUMS: &str = include_str!("../../../plugins/dist/SHA256SUMS");
 
-/// The digest that this connector must have, in hexadecimal.
+/// Returns the digest that this connector must have, in hexadecimal.
 pub(crate) fn pinned(name: &str) -> Option<&'static str> {
     let file = format!("{name}.wasm");
     SUMS.lines().find_map(|line| line.split_once("  ").filter(|(_, known)| *known == file).map(|(digest, _)| digest))

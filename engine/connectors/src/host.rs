@@ -1,4 +1,4 @@
-//! The host of all connectors of a node: one engine, and what the binary brought along.
+//! The host of all connectors of a node, with one engine and the built-in connectors.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,12 +36,12 @@ impl Host {
         Ok(Self { options, compiler: Arc::new(compiler) })
     }
 
-    /// Loads the store `name`. Reads its credentials once, to find mistakes now; connects to nothing.
+    /// Loads the store `name`. Reads its credentials once, to detect mistakes; does not connect.
     pub async fn load(&self, name: &str, config: &StoreConfig) -> Result<Arc<dyn MailStore>, LoadError> {
         Ok(Arc::new(load::load(&self.options, &self.compiler, name, config).await?))
     }
 
-    /// The connectors inside the binary.
+    /// Returns the built-in connectors.
     pub async fn builtin_connectors(&self) -> Result<Vec<ConnectorInfo>, LoadError> {
         let mut all = Vec::with_capacity(EMBEDDED.len());
         for known in &EMBEDDED {
@@ -50,7 +50,7 @@ impl Host {
         Ok(all)
     }
 
-    /// What a connector says of itself. It is granted nothing for that.
+    /// Returns the self-description of a connector, which gets no grants for it.
     pub async fn describe(&self, connector: &ConnectorChoice) -> Result<ConnectorInfo, LoadError> {
         load::info(&self.options, &self.compiler, connector).await
     }

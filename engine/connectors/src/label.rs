@@ -1,8 +1,8 @@
-//! The name of a store and its connector, as errors and log lines give it.
+//! The name of a store and its connector, for errors and log lines.
 
 use std::sync::{Arc, OnceLock};
 
-/// Who is meant, in every error and log line.
+/// The store and the connector that every error and log line names.
 #[derive(Debug)]
 pub(crate) struct Label {
     pub(crate) store: Arc<str>,

@@ -1,7 +1,7 @@
-//! Mail stores and the host of the WebAssembly components that speak to them.
+//! Mail stores, and the host of the WebAssembly components that access them.
 //!
-//! **Invariant:** the only crate that knows wasmtime, and the only one that holds a credential. A connector gets what the
-//! operator granted to its store and nothing else; whatever it does, the node goes on.
+//! **Invariant:** the only crate that uses wasmtime, and the only one that holds a credential. A connector gets what
+//! the operator granted to its store and nothing else; whatever it does, the node continues.
 
 mod call;
 mod compiled;

@@ -1,61 +1,62 @@
-//! Every limit that a connector runs under, in one place. Each has a test that obeys it and one that breaks it.
+//! All limits on connectors. Each has a test that stays within it and one that exceeds it.
 
 use std::time::Duration;
 
-/// What a record of an answer (a header field, a directory entry) counts beside its texts: about what it takes in memory.
+/// What a record of an answer (a header field, a directory entry) counts in addition to its texts: about its size in
+/// memory.
 pub(crate) const RECORD_BYTES: usize = 64;
 
-/// How often running guests are looked at: the grain of the processor budget.
+/// The interval at which running guests are checked: the granularity of the processor limit.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
-/// Stack of a guest. The fiber that it runs on is twice as large, as host calls run on it too.
+/// The stack of a guest. Its fiber is twice as large, because host calls run on it, too.
 pub(crate) const STACK_BYTES: usize = 512 * 1024;
 
-/// What one call of a connector may use.
+/// The limits on one call of a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SandboxLimits {
-    /// Linear memory of all of its memories together.
+    /// The linear memory of all its memories together, in bytes.
     pub memory_bytes: usize,
-    /// Elements of all of its tables together.
+    /// The elements of all its tables together.
     pub table_elements: usize,
-    /// Memories. Each reserves 4 GiB of the address space of the process, however small it is.
+    /// The memories. Each reserves 4 GiB of the process's address space, however small it is.
     pub memories: usize,
-    /// Tables.
+    /// The tables.
     pub tables: usize,
-    /// Instances of modules and components inside of the component.
+    /// The instances of modules and components inside the component.
     pub instances: usize,
-    /// Processor time of instantiation and call; waiting for a host call is free.
+    /// The processor time of instantiation and call; waiting for a host call does not count.
     pub cpu: Duration,
-    /// Time on the clock on the wall for instantiation and call, unless the store's configuration says otherwise.
+    /// The wall-clock time of instantiation and call, unless the store's configuration sets another.
     pub call_timeout: Duration,
-    /// Bytes copied out of the guest at once: an answer, or the arguments of a host call.
+    /// The bytes copied out of the guest at once: an answer, or the arguments of a host call.
     pub answer_bytes: usize,
-    /// Bytes of one message in `fetch-raw`.
+    /// The bytes of one message in `fetch-raw`.
     pub raw_bytes: u64,
-    /// Messages or mailboxes in a page.
+    /// The messages or mailboxes in a page.
     pub page: u32,
-    /// Bytes of a locator; the contract says 1,024.
+    /// The bytes of a locator; 1,024 by the contract.
     pub locator_bytes: usize,
-    /// Bytes of a cursor.
+    /// The bytes of a cursor.
     pub cursor_bytes: usize,
-    /// Bytes of a folder path in a location.
+    /// The bytes of a folder path in a location.
     pub path_bytes: usize,
-    /// Log lines; what comes after is counted, not written.
+    /// The log lines; further ones are counted but not written.
     pub log_lines: u32,
-    /// Characters of a log line and of an error text.
+    /// The characters of a log line and of an error text.
     pub text_chars: usize,
-    /// Mail connections open at once.
+    /// The mail connections that are open at once.
     pub connections: usize,
-    /// Bytes of one `read` of a stream or a file.
+    /// The bytes of one `read` of a stream or a file.
     pub read_bytes: u32,
-    /// Entries of one listed directory. They may take as many bytes as the guest has memory.
+    /// The entries of one listed directory. Together they may have as many bytes as the guest has memory.
     pub directory_entries: usize,
-    /// Bytes of all heads in one `read-heads`, and of all answers in one `send-many`, header fields included. Each record
-    /// counts 64 bytes beside its texts.
+    /// The bytes of all heads in one `read-heads`, and of all responses in one `send-many`, including header fields.
+    /// Each record counts 64 bytes in addition to its texts.
     pub bulk_bytes: usize,
-    /// HTTP requests.
+    /// The HTTP requests.
     pub http_requests: usize,
-    /// Requests of one `send-many` that run at once.
+    /// The requests of one `send-many` that run concurrently.
     pub http_parallel: usize,
 }
 

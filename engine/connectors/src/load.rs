@@ -1,5 +1,5 @@
-//! From a store's configuration to a store that can be called: find the component, pin it, check what it imports, grant,
-//! ask it what it can do.
+//! Loads a store from its configuration: finds the component, compares its digest, checks its imports, grants, and
+//! reads its self-description.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,66 +25,66 @@ use crate::wasm_store::WasmStore;
 /// Why a store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The operator's mistake.
+    /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The component cannot be read.
     #[error("store `{store}`: cannot read connector `{path}`; check `connector.path`")]
     Unreadable {
-        /// Which store.
+        /// The store.
         store: String,
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Not the file that the operator pinned.
+    /// The file is not the one that the operator pinned.
     #[error(
         "store `{store}`: connector {connector} has the sha256 {found}, but {pinned} is pinned; if the new file is meant, pin that"
     )]
     Digest {
-        /// Which store.
+        /// The store.
         store: String,
-        /// Which connector.
+        /// The connector.
         connector: String,
-        /// What it has.
+        /// The digest of the file.
         found: String,
-        /// What it should have.
+        /// The pinned digest.
         pinned: String,
     },
-    /// Not a connector that this host takes.
+    /// The component is not a connector that this host can run.
     #[error("store `{store}`: connector {connector} cannot be used")]
     Component {
-        /// Which store.
+        /// The store.
         store: String,
-        /// Which connector.
+        /// The connector.
         connector: String,
-        /// Why.
+        /// The cause.
         source: ComponentError,
     },
-    /// The manifest beside it cannot be read.
+    /// The manifest next to the component cannot be read.
     #[error("store `{store}`: the manifest of connector {connector} is not valid: {detail}")]
     Manifest {
-        /// Which store.
+        /// The store.
         store: String,
-        /// Which connector.
+        /// The connector.
         connector: String,
-        /// Why.
+        /// The cause.
         detail: String,
     },
-    /// It did not say what it can do.
+    /// The connector's self-description failed.
     #[error("store `{store}`: the connector does not describe itself")]
     Describe {
-        /// Which store.
+        /// The store.
         store: String,
-        /// Why.
+        /// The cause.
         source: CallError,
     },
 }
 
-/// A call error is what a load ends with if the connector fails to describe itself.
+/// A load ends with a call error if the connector fails to describe itself.
 impl LoadError {
-    /// The call that failed, if one did.
+    /// Returns the call that failed, if one did.
     pub fn call(&self) -> Option<&CallError> {
         match self {
             Self::Describe { source, .. } => Some(source),
@@ -93,7 +93,7 @@ impl LoadError {
     }
 }
 
-/// A component's bytes, with what stands beside them.
+/// The bytes of a component, with its digest and manifest.
 struct Source {
     name: String,
     bytes: Vec<u8>,
@@ -191,7 +191,7 @@ fn file(store: &str, path: &Path, pinned: Digest) -> Result<Source, LoadError> {
         let (found, pinned) = (found.to_string(), pinned.to_string());
         return Err(LoadError::Digest { store: store.to_owned(), connector: name, found, pinned });
     }
-    // No digest pins it, and it decides what the grants are in force for.
+    // No digest pins the manifest, and it determines which grants are in force.
     let manifest = match clawback_files::read_policy(&path.with_extension("toml")) {
         Ok(text) => manifest(store, &name, &text)?,
         Err(error) if error.is_missing() => Manifest::default(),
@@ -219,11 +219,11 @@ async fn prepare(
     let compiler = Arc::clone(compiler);
     let prepared = tokio::task::spawn_blocking(move || compiler.prepare(&bytes)).await;
     let prepared =
-        prepared.unwrap_or_else(|_| Err(ComponentError::Invalid { detail: "compiling was given up".into() }));
+        prepared.unwrap_or_else(|_| Err(ComponentError::Invalid { detail: "the compilation was cancelled".into() }));
     prepared.map_err(|source| LoadError::Component { store: store.to_owned(), connector: connector.to_owned(), source })
 }
 
-/// What a connector says of itself, with no grant at all.
+/// Returns the self-description of a connector, without any grant.
 pub(crate) async fn info(
     options: &HostOptions,
     compiler: &Arc<Compiler>,

@@ -1,4 +1,4 @@
-//! What the engine asks of a mail store: of a wasm connector, or a store inside the process (tests, benches).
+//! The interface of a mail store: a wasm connector, or a store inside the process (tests, benchmarks).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,147 +6,147 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clawback_model::{Action, Effect, Former, Gap, Grant, Located, Location, Message, MessageRef, Query};
 
-/// What a connector says of itself, and what the host knows of it.
+/// The capabilities of a store: the connector's self-description, and what the host knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// `imap`, `maildir`.
+    /// The name of the connector, such as `imap` or `maildir`.
     pub connector: String,
-    /// Semantic version.
+    /// Its semantic version.
     pub version: String,
-    /// sha256 of the component in hexadecimal; `built-in` for a store inside the process.
+    /// The sha256 of the component in hexadecimal; `built-in` for a store inside the process.
     pub digest: String,
-    /// Actions it can do.
+    /// The actions that it supports.
     pub actions: Vec<Action>,
-    /// Fields of [`Query`] that the store searches by itself, in kebab case.
+    /// The fields of [`Query`] that the store can search, in kebab case.
     pub search_fields: Vec<String>,
-    /// Most targets in one [`MailStore::apply`].
+    /// The most targets in one [`MailStore::apply`].
     pub largest_batch: u32,
-    /// Most calls on one mailbox at a time.
+    /// The most concurrent calls on one mailbox.
     pub calls_per_mailbox: u32,
-    /// Most calls on the whole store at a time.
+    /// The most concurrent calls on the store.
     pub calls: u32,
-    /// Most calls on the whole store in a second, if that is known.
+    /// The most calls on the store per second, if limited.
     pub calls_per_second: Option<u32>,
-    /// What it may touch.
+    /// What it may access.
     pub grant: Grant,
 }
 
-/// One page of an answer; `next` continues.
+/// One page of an answer; `next` continues it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// What it holds.
+    /// The items of the page.
     pub items: Vec<T>,
-    /// Opaque; none at the end.
+    /// An opaque cursor; `None` at the end.
     pub next: Option<String>,
-    /// What could not be looked at for it.
+    /// What could not be read for it.
     pub gaps: Vec<Gap>,
 }
 
-/// Whether an action could be done in one mailbox, as far as the store tells before it is done.
+/// Whether an action could be done in one mailbox, as far as the store can determine in advance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
-    /// Which action.
+    /// The action.
     pub action: Action,
-    /// Why the store would refuse it; none where nothing is known against it.
+    /// Why the store would refuse it; `None` if no obstacle is known.
     pub obstacle: Option<String>,
-    /// The folder that would be made for it, by path.
+    /// The path of the folder that would be created for it.
     pub creates: Option<String>,
-    /// The destination, where the owner of the mailbox can open it although the action is meant to hide mail.
+    /// The destination, if the owner of the mailbox can open it although the action is meant to hide mail.
     pub visible: Option<String>,
 }
 
 /// One message to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActionTarget {
-    /// Which.
+    /// The message.
     pub reference: MessageRef,
-    /// Where the plan saw it.
+    /// Where the plan found it.
     pub location: Location,
-    /// What a restore goes back to.
+    /// The state that a restore goes back to.
     pub former: Option<Former>,
 }
 
 /// Why a call failed. The scheduler acts on the variant, never on the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// Too fast.
+    /// The store throttled the call.
     #[error(
         "store `{store}` throttles{}{}",
         after.map_or(String::new(), |after| format!(" and asks to wait {after:?}")),
         said(detail.as_deref()),
     )]
     Throttled {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
-        /// What the store asked for (Retry-After).
+        /// The wait that the store requested (Retry-After).
         after: Option<Duration>,
-        /// What it said, where it used words.
+        /// The store's words, if it used any.
         detail: Option<String>,
     },
-    /// May work later.
+    /// The call may succeed later.
     #[error("store `{store}` did not answer: {detail}")]
     Transient {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
-        /// What happened.
+        /// The failure.
         detail: String,
     },
-    /// No call was made: a stop was asked for while it waited for its turn.
-    #[error("store `{store}` was not called: a stop was asked for")]
+    /// No call was made, because a stop was requested while it waited for a permit.
+    #[error("store `{store}` was not called: a stop was requested")]
     Stopped {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
     },
-    /// Will not work again as it is.
+    /// The call will not succeed without a change.
     #[error("store `{store}` refused: {detail}")]
     Permanent {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
-        /// What happened.
+        /// The failure.
         detail: String,
     },
-    /// The server is not proven to be the one that is meant: nothing was sent to it.
+    /// The server's identity was not verified: nothing was sent to it.
     #[error("store `{store}` gives no trusted connection: {detail}")]
     Untrusted {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
-        /// Why, and what to do.
+        /// The reason, and the next step.
         detail: String,
     },
-    /// No right to this mailbox or folder, or wrong credentials.
+    /// Access to this mailbox or folder was denied, or the credentials are wrong.
     #[error("store `{store}` denies access: {detail}")]
     Denied {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
-        /// What happened.
+        /// The failure.
         detail: String,
     },
     /// The mailbox does not exist.
     #[error("store `{store}` has no mailbox `{mailbox}`{}", said(detail.as_deref()))]
     NotFound {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
-        /// Which mailbox.
+        /// The mailbox.
         mailbox: String,
-        /// What is missing, if the connector says so.
+        /// What is missing, if the connector reports it.
         detail: Option<String>,
     },
-    /// The connector trapped, ran out of a limit, or broke its contract. Names connector and version.
+    /// The connector trapped, exceeded a limit, or violated its contract. Names connector and version.
     #[error("connector {connector} {version} of store `{store}`: {detail}")]
     Fault {
-        /// Which store.
+        /// The store.
         store: Arc<str>,
-        /// Which connector.
+        /// The connector.
         connector: String,
         /// Its version.
         version: String,
-        /// What it did.
+        /// The fault.
         detail: String,
     },
 }
 
 impl CallError {
-    /// Whether the same call may do later, which leaves what it was to do open.
+    /// Returns whether the same call may succeed later, so that its work remains open.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Transient { .. } | Self::Stopped { .. })
     }
@@ -156,20 +156,20 @@ fn said(detail: Option<&str>) -> String {
     detail.map_or(String::new(), |detail| format!(": {detail}"))
 }
 
-/// A mail store. Calls may run at once, within [`Capabilities::calls`] and [`Capabilities::calls_per_mailbox`], which the
-/// caller keeps.
+/// A mail store. Calls may run concurrently, within [`Capabilities::calls`] and [`Capabilities::calls_per_mailbox`],
+/// which the caller enforces.
 #[async_trait]
 pub trait MailStore: Send + Sync {
-    /// The configured name of the store.
+    /// Returns the configured name of the store.
     fn name(&self) -> &Arc<str>;
 
-    /// What it can do; known since it was loaded.
+    /// Returns its capabilities, which are known since it was loaded.
     fn capabilities(&self) -> &Capabilities;
 
-    /// All mailboxes, a page at a time, in a stable order.
+    /// Returns all mailboxes, a page at a time, in a stable order.
     async fn mailboxes(&self, cursor: Option<String>, most: u32) -> Result<Page<Arc<str>>, CallError>;
 
-    /// Messages of one mailbox that may match; the caller checks each against its predicate again.
+    /// Returns messages of one mailbox that may match; the caller checks each against its predicate again.
     async fn search(
         &self,
         mailbox: &Arc<str>,
@@ -178,16 +178,16 @@ pub trait MailStore: Send + Sync {
         most: u32,
     ) -> Result<Page<Message>, CallError>;
 
-    /// Where these messages are now. One answer per reference, in order.
+    /// Returns where these messages are now: one answer per reference, in order.
     async fn locate(&self, mailbox: &str, references: &[MessageRef]) -> Result<Vec<Located>, CallError>;
 
-    /// Acts. One effect per target, in order.
+    /// Acts on the targets. Returns one effect per target, in order.
     async fn apply(&self, mailbox: &str, action: Action, targets: &[ActionTarget]) -> Result<Vec<Effect>, CallError>;
 
-    /// The message as stored, at most `most` bytes of it.
+    /// Returns the message as stored, at most `most` bytes of it.
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError>;
 
-    /// What is known against each action before it is done. Changes nothing.
+    /// Returns what is known about each action in advance. Changes nothing.
     async fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, CallError> {
         Ok(Vec::new())
     }

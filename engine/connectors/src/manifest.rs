@@ -1,11 +1,11 @@
-//! The file beside a component that says what it wants. What it wants is in force only where the operator granted it, and
-//! what it does not want is not in force although granted.
+//! The manifest of a component, the file next to it that lists what it needs. A need is in force only if the operator
+//! granted it, and a grant only if the component needs it.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// `NAME.toml` beside `NAME.wasm`.
+/// The content of `NAME.toml` next to `NAME.wasm`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Manifest {
@@ -15,25 +15,26 @@ pub(crate) struct Manifest {
     /// Its version.
     #[serde(default)]
     pub(crate) version: String,
-    /// The contract.
+    /// The version of the contract.
     #[serde(default)]
     pub(crate) wit: String,
-    /// The imports that need a grant: `mail-stream`, `folder`, `http`. None without a manifest: then whatever is granted.
+    /// The imports that need a grant: `mail-stream`, `folder`, `http`. `None` without a manifest: every grant is then
+    /// in force.
     #[serde(default)]
     pub(crate) imports: Option<Vec<String>>,
-    /// Settings by name, with what they are for.
+    /// The settings by name, with their descriptions.
     #[serde(default)]
     pub(crate) settings: BTreeMap<String, String>,
-    /// Endpoints by the name that the component uses.
+    /// The endpoints by the name that the component uses.
     #[serde(default)]
     pub(crate) endpoints: BTreeMap<String, Endpoint>,
 }
 
-/// One origin.
+/// An endpoint of one origin.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct Endpoint {
-    /// `https://host[:port]`; none where every site has its own, and only the operator can name it.
+    /// `https://host[:port]`; `None` if it differs between sites, so that only the operator can name it.
     #[serde(default)]
     pub(crate) url: Option<String>,
 }
@@ -43,12 +44,12 @@ impl Manifest {
         toml::from_str(text)
     }
 
-    /// Whether a grant of this interface would have any effect.
+    /// Returns whether a grant of this interface would have an effect.
     pub(crate) fn wants(&self, interface: &str) -> bool {
         self.imports.as_ref().is_none_or(|imports| imports.iter().any(|import| import == interface))
     }
 
-    /// Whether the connector is of no use without a grant of this interface.
+    /// Returns whether the connector needs a grant of this interface to work.
     pub(crate) fn insists_on(&self, interface: &str) -> bool {
         self.imports.as_ref().is_some_and(|imports| imports.iter().any(|import| import == interface))
     }

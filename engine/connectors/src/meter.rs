@@ -1,4 +1,4 @@
-//! What one call has used up, and whether it was refused more.
+//! The resources that one call has used, and whether it was refused more.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,7 +10,7 @@ use wasmtime::ResourceLimiter;
 use crate::label::Label;
 use crate::limits::SandboxLimits;
 
-/// Counts memory and tables. Remembers a refusal, because the guest's allocator turns it into an anonymous trap.
+/// Counts memory and tables. Records a refusal, because the guest's allocator turns it into an anonymous trap.
 #[derive(Debug)]
 pub(crate) struct MemoryMeter {
     most_bytes: usize,
@@ -74,20 +74,20 @@ impl ResourceLimiter for MemoryMeter {
     }
 }
 
-/// The processor time of one call: what its thread spends on it, in turns. A guest that waits for the host has no turn; what
-/// the host does for it on its own thread is the guest's, as copying an answer into its memory is.
+/// The processor time of one call: the time of its thread during its turns. A guest that waits for the host has no
+/// turn; work of the host on its thread, such as copying an answer into its memory, counts.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Turns(Arc<Mutex<Turn>>);
 
 #[derive(Debug, Default)]
 struct Turn {
     used: Duration,
-    /// The thread's time at the start of the turn that is under way.
+    /// The thread's time at the start of the current turn.
     since: Option<Duration>,
 }
 
 impl Turns {
-    /// Runs a future and counts its turns.
+    /// Polls a future and counts its turns.
     pub(crate) async fn count<F: Future>(&self, future: F) -> F::Output {
         let mut future = pin!(future);
         poll_fn(|context| {
@@ -120,7 +120,7 @@ impl Turns {
     }
 }
 
-/// The processor time of this thread so far. A machine with too many threads makes no guest older.
+/// Returns the processor time of this thread so far. It does not grow while other threads run.
 #[cfg(unix)]
 fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
@@ -147,12 +147,12 @@ impl CpuMeter {
         Self { most: limits.cpu, turns: Turns::default(), exhausted: false }
     }
 
-    /// What counts the turns of this call.
+    /// Returns the counter of this call's turns.
     pub(crate) fn turns(&self) -> Turns {
         self.turns.clone()
     }
 
-    /// Whether the guest may go on.
+    /// Returns whether the guest may continue.
     pub(crate) fn may_go_on(&mut self) -> bool {
         self.exhausted |= self.turns.used(thread_time()) >= self.most;
         !self.exhausted
@@ -163,12 +163,12 @@ impl CpuMeter {
     }
 }
 
-/// Lines of one call so far.
+/// The log lines of one call so far.
 #[derive(Debug, Default)]
 pub(crate) struct LogMeter {
     written: u32,
     dropped: u32,
-    /// The last error line: the SDK writes the text of a panic there, which the trap itself has lost.
+    /// The last error line: the SDK writes the text of a panic there, because the trap itself does not carry it.
     last_error: Option<String>,
 }
 
@@ -177,7 +177,7 @@ impl LogMeter {
         self.last_error.as_deref()
     }
 
-    /// Says how many lines were left out; once, when the call is over.
+    /// Logs how many lines were left out, once, at the end of the call.
     pub(crate) fn close(&self, label: &Label) {
         if self.dropped > 0 {
             tracing::warn!(
@@ -190,14 +190,14 @@ impl LogMeter {
         }
     }
 
-    /// Counts a line. Whether it may be written: as many as `most` may.
+    /// Counts a line; returns whether it may be written, which the first `most` may.
     pub(crate) fn may_write(&mut self, most: u32) -> bool {
         let may = self.written < most;
         *if may { &mut self.written } else { &mut self.dropped } += 1;
         may
     }
 
-    /// Keeps an error line, also one that may not be written: it may be the text of the panic that comes next.
+    /// Keeps an error line, even one that may not be written: it may be the text of the panic that follows.
     pub(crate) fn keep_error(&mut self, line: String) {
         self.last_error = Some(line);
     }
@@ -221,7 +221,7 @@ mod tests {
     fn waiting_is_free_and_every_turn_counts() {
         let turns = Turns::default();
         let at = Duration::from_millis;
-        // Short turns between long waits: none of them is lost.
+        // Short turns between long waits: each of them is counted.
         for turn in 0..100 {
             turns.begin(at(turn * 1_000));
             turns.end(at(turn * 1_000 + 9));

@@ -1,4 +1,4 @@
-//! What the host of a node is started with.
+//! The options of a node's host.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,16 +9,17 @@ use clawback_model::Clock;
 use crate::granted::clock::SystemClock;
 use crate::limits::SandboxLimits;
 
-/// What a host needs to know. [`HostOptions::default`] is right for a node, less the folders.
+/// The options of a host. [`HostOptions::default`] is suitable for a node, except for the folders.
 #[derive(Clone)]
 pub struct HostOptions {
-    /// Folder for compiled components; none compiles at each start (tens of milliseconds each). Made with mode 0700.
+    /// The folder for compiled components; `None` compiles at each start (tens of milliseconds each). Created with mode
+    /// 0700.
     pub cache: Option<PathBuf>,
-    /// Where relative paths of store configurations start: the folder of the configuration file.
+    /// The base of relative paths in store configurations: the folder of the configuration file.
     pub base: PathBuf,
-    /// What a call may use.
+    /// The limits on a call.
     pub limits: SandboxLimits,
-    /// The time that connectors are given.
+    /// The clock of the connectors.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -1,5 +1,5 @@
-//! A look at a store, for `clawback connectors check` and `clawback doctor`: can it be reached, does the login work, does it
-//! answer, and what is known against each action.
+//! Probes of a store, for `clawback connectors check` and `clawback doctor`: whether it can be reached, the login
+//! works, it answers, and which obstacles are known for each action.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,29 +9,29 @@ use futures::StreamExt as _;
 
 use crate::mail_store::{CallError, MailStore, Readiness};
 
-/// Mailboxes that are looked at where nobody says which.
+/// The number of mailboxes that are probed by default.
 const SAMPLE: usize = 5;
-/// Mailboxes that are looked at together.
+/// The mailboxes that are probed concurrently.
 const AT_ONCE: usize = 4;
-/// Mailbox names asked for at once.
+/// The mailbox names per page.
 const PAGE: u32 = 1_000;
 
-/// What a probe saw.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// The mailbox that was opened; none if the store has none.
+    /// The mailbox that was opened; `None` if the store has none.
     pub mailbox: Option<Arc<str>>,
-    /// How long its inbox took to answer, login included.
+    /// The time until its inbox answered, login included.
     pub took: Duration,
 }
 
-/// What a probe failed at.
+/// The failure of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{source}", mailbox.as_ref().map_or(String::new(), |mailbox| format!("mailbox `{mailbox}`: ")))]
 pub struct ProbeError {
-    /// The mailbox that it was about; none where the store was asked for its mailboxes.
+    /// The mailbox; `None` if listing the mailboxes failed.
     pub mailbox: Option<Arc<str>>,
-    /// Why. It is part of the words of this error.
+    /// The cause. It is part of this error's message.
     pub source: CallError,
 }
 
@@ -41,7 +41,7 @@ impl From<CallError> for ProbeError {
     }
 }
 
-/// Opens the first mailbox and asks for one message that does not exist.
+/// Opens the first mailbox and searches for one message that does not exist.
 pub async fn check(store: &dyn MailStore) -> Result<Probe, ProbeError> {
     let first = store.mailboxes(None, 1).await?.items.into_iter().next();
     let began = Instant::now();
@@ -61,7 +61,7 @@ async fn look(store: &dyn MailStore, mailbox: &Arc<str>) -> Result<(), ProbeErro
     looked.map(drop).map_err(|source| ProbeError { mailbox: Some(Arc::clone(mailbox)), source })
 }
 
-/// Which mailboxes of a store are looked at.
+/// The mailboxes of a store to probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
     /// The first, the last, and some in between.
@@ -72,29 +72,29 @@ pub enum Which {
     Named(Vec<String>),
 }
 
-/// One mailbox that was looked at.
+/// A probed mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Visit {
-    /// Which.
+    /// The mailbox.
     pub mailbox: Arc<str>,
-    /// How long its inbox took to answer, login included.
+    /// The time until its inbox answered, login included.
     pub took: Duration,
-    /// What is known of each action, or why the mailbox could not be opened.
+    /// What is known about each action, or why the mailbox could not be opened.
     pub seen: Result<Vec<Readiness>, ProbeError>,
 }
 
-/// A store, looked at through several mailboxes.
+/// The results of probing several mailboxes of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
-    /// How many mailboxes it has.
+    /// The number of its mailboxes.
     pub mailboxes: usize,
-    /// Mailboxes whose names could not be given.
+    /// Mailboxes whose names could not be returned.
     pub gaps: Vec<Gap>,
-    /// What was seen, in the order of the mailboxes.
+    /// The probed mailboxes, in order.
     pub visits: Vec<Visit>,
 }
 
-/// Logs in to several mailboxes and asks each what is known against each action. Changes nothing.
+/// Logs in to several mailboxes and returns what is known about each action in each. Changes nothing.
 pub async fn survey(store: &dyn MailStore, which: &Which) -> Result<Survey, ProbeError> {
     let (mut all, mut gaps, mut cursor) = (Vec::new(), Vec::new(), None);
     loop {
@@ -130,7 +130,7 @@ async fn visit(store: &dyn MailStore, mailbox: Arc<str>) -> Visit {
     Visit { mailbox, took, seen }
 }
 
-/// The first, the last, and others at even distances.
+/// Returns the first, the last, and others at equal distances.
 fn sample(all: &[Arc<str>], most: usize) -> Vec<Arc<str>> {
     if all.len() <= most || most < 2 {
         return all.iter().take(most).cloned().collect();

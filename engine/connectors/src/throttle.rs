@@ -1,18 +1,18 @@
-//! What a server says when there is too much of us: too many connections, or too many requests. Some servers have response
-//! codes for it, others only words.
+//! Responses of a server to too many connections or requests. Some servers have response codes for it, others only
+//! texts.
 
 use std::time::Duration;
 
-/// A server that asks to wait.
+/// A server's request to wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Throttle {
-    /// In the server's words, made visible.
+    /// The server's text, escaped.
     pub(crate) why: String,
-    /// How long, if it says so.
+    /// The time to wait, if given.
     pub(crate) after: Option<Duration>,
 }
 
-/// Codes (RFC 5530, RFC 9051) and words (Dovecot, Courier, Cyrus, Exchange, Gmail, Yahoo) of servers, in upper case.
+/// Codes (RFC 5530, RFC 9051) and texts (Dovecot, Courier, Cyrus, Exchange, Gmail, Yahoo) of servers, in upper case.
 const SIGNS: [&str; 13] = [
     "[LIMIT]",
     "[THROTTLED]",
@@ -29,17 +29,17 @@ const SIGNS: [&str; 13] = [
     "BACKOFF TIME",
 ];
 
-/// The longest wait that is believed.
+/// The longest wait that is accepted.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// Whether a refusal is one for being too many or too fast.
+/// Returns the throttle if a refusal means too many connections or requests.
 pub(crate) fn of(text: &str) -> Option<Throttle> {
     let upper = text.to_ascii_uppercase();
     let is_throttled = SIGNS.iter().any(|sign| upper.contains(sign));
     is_throttled.then(|| Throttle { why: clawback_model::visible_line(text.trim(), 200), after: wait(&upper) })
 }
 
-/// The time in `Suggested Backoff Time: 5000 milliseconds`, `try again in 30 seconds`.
+/// Parses the time in `Suggested Backoff Time: 5000 milliseconds`, `try again in 30 seconds`.
 fn wait(upper: &str) -> Option<Duration> {
     let from = ["BACKOFF TIME", "AGAIN IN", "RETRY IN", "RETRY AFTER", "WAIT"]
         .iter()

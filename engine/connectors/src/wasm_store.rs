@@ -16,12 +16,12 @@ use crate::imports::guest::{Guest, Trouble};
 use crate::mail_store::{ActionTarget, CallError, Capabilities, MailStore, Page, Readiness};
 use crate::{contract, convert};
 
-/// One configured store, spoken to by a component.
+/// A configured store that is accessed by a component.
 pub(crate) struct WasmStore {
     pub(crate) component: MailStorePre<Guest>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) capabilities: Capabilities,
-    /// Mailboxes that the operator listed; then the connector is not asked.
+    /// The mailboxes that the operator listed, if any; the connector is then not asked.
     pub(crate) mailboxes: Option<Vec<Arc<str>>>,
     pub(crate) seats: Semaphore,
     pub(crate) call_timeout: Duration,
@@ -30,7 +30,7 @@ pub(crate) struct WasmStore {
 /// The connector's own result, and what the host saw.
 type Answered<T> = (Result<T, wit::Error>, Trouble);
 
-/// Calls one export in a fresh instance and gives back the connector's own result and what the host saw.
+/// Calls one export in a fresh instance and returns the connector's own result and what the host saw.
 macro_rules! ask {
     ($self:ident, $mailbox:expr, $bytes:expr, $fresh:expr, $export:ident $(, $argument:expr)*) => {{
         let engine = $self.component.engine();
@@ -53,7 +53,8 @@ macro_rules! ask {
     }};
 }
 
-/// The same for exports that change nothing: repeated once on fresh connections where a pooled one had died unnoticed.
+/// Like `ask!`, for exports that change nothing: repeated once on fresh connections if a pooled one was closed
+/// unnoticed.
 macro_rules! ask_again {
     ($self:ident, $mailbox:expr, $bytes:expr, $export:ident $(, $argument:expr)*) => {{
         let (answer, trouble): (Result<_, wit::Error>, Trouble) =
@@ -72,7 +73,7 @@ impl WasmStore {
         self.seats.acquire().await.map_err(closed)
     }
 
-    /// One page, which may be too large.
+    /// Returns one page, which may be too large.
     async fn search_once(
         &self,
         mailbox: &Arc<str>,
@@ -91,7 +92,7 @@ impl WasmStore {
     ) -> Result<Answered<Vec<wit::Located>>, Ended> {
         let bytes = self.grants.limits.answer_bytes;
         let (answer, trouble) = ask_again!(self, mailbox, bytes, call_locate, mailbox, refs);
-        // Counted part by part, so that no part can answer for another.
+        // Counted part by part, so that one part cannot answer for another.
         if let Ok(located) = &answer
             && located.len() != refs.len()
         {

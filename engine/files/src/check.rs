@@ -1,16 +1,16 @@
-//! Who can change a file, and who can read a secret. Access control lists are not looked at.
+//! Checks of who can change a file, and who can read a secret. Access control lists are not checked.
 
 use std::fs::{self, Metadata};
 use std::path::Path;
 
 use crate::error::FileError;
 
-/// What a file is for.
+/// The purpose of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// It decides what is done: others may read it.
+    /// It determines what is done: other users may read it.
     Policy,
-    /// It is known to its owner alone.
+    /// Only its owner may read it.
     Secret,
 }
 
@@ -19,7 +19,7 @@ pub fn check_policy(path: &Path) -> Result<(), FileError> {
     check(path, Use::Policy)
 }
 
-/// The same of a secret, which others may not read either.
+/// Like [`check_policy`] for a secret, which other users may not read, either.
 pub fn check_secret(path: &Path) -> Result<(), FileError> {
     check(path, Use::Secret)
 }
@@ -29,11 +29,11 @@ fn check(path: &Path, kind: Use) -> Result<(), FileError> {
     check_found(path, &meta, kind)
 }
 
-/// Checks a file that was found, and the folders above it.
+/// Checks an existing file and the folders above it.
 #[cfg(unix)]
 pub(crate) fn check_found(path: &Path, meta: &Metadata, kind: Use) -> Result<(), FileError> {
     use std::os::unix::fs::MetadataExt as _;
-    // A pipe from another program has no place that could be changed.
+    // A pipe from another program has no path that could be changed.
     if !meta.is_file() && !meta.is_dir() {
         return Ok(());
     }
@@ -43,12 +43,12 @@ pub(crate) fn check_found(path: &Path, meta: &Metadata, kind: Use) -> Result<(),
     if mode & 0o022 != 0 {
         return Err(FileError::OthersWrite { path: path.to_owned(), mode });
     }
-    // As with ssh: root may hand a secret to a group.
+    // As with ssh: root may give a group access to a secret.
     let readers = if meta.uid() == runs_as { 0o077 } else { 0o007 };
     if kind == Use::Secret && mode & readers != 0 {
         return Err(FileError::OthersRead { path: path.to_owned(), mode });
     }
-    // Where the file really is: whoever can change a folder above it can replace it.
+    // The real path: a user who can change a folder above it can replace the file.
     let real = fs::canonicalize(path).map_err(|source| FileError::Unreadable { path: path.to_owned(), source })?;
     for folder in real.ancestors().skip(1) {
         let unreadable = |source| FileError::Unreadable { path: folder.to_owned(), source };
@@ -68,7 +68,7 @@ pub(crate) fn check_found(_: &Path, _: &Metadata, _: Use) -> Result<(), FileErro
     Ok(())
 }
 
-/// Root may look after the files of every user.
+/// Refuses a file that another user owns, unless either user is root.
 #[cfg(unix)]
 fn check_owner(path: &Path, meta: &Metadata, runs_as: u32) -> Result<(), FileError> {
     use std::os::unix::fs::MetadataExt as _;
@@ -131,10 +131,10 @@ mod tests {
         set(&inner, 0o777);
         let refused = check_policy(&path).unwrap_err().to_string();
         assert!(refused.contains("inner` can be changed"), "{refused}");
-        // Nobody replaces another's file where the sticky bit is set, as in /tmp.
+        // The sticky bit prevents that users replace the files of others, as in /tmp.
         set(&inner, 0o1777);
         check_policy(&path).unwrap();
-        // A link is judged by where it leads.
+        // A link is checked by its target.
         set(&inner, 0o777);
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&path, &link).unwrap();

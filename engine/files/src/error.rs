@@ -1,31 +1,31 @@
-//! Why a file is not read or written.
+//! Errors of reading and writing files.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a file is not read or written. Each names the file, and says what to do.
+/// An error of reading or writing a file. Each names the file and the next step.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// It is not there, or this user may not read it.
+    /// The file does not exist, or this user may not read it.
     #[error("`{path}` cannot be read: {source}")]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// It cannot be made or written.
+    /// The file cannot be created or written.
     #[error("`{path}` cannot be written: {source}")]
     Unwritable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Other users may change it, or replace what is in it.
+    /// Other users may change the file, or replace files in the folder.
     #[error("`{path}` can be changed by other users of this machine (mode {mode:o}); run `chmod go-w {path}`")]
     OthersWrite {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -33,33 +33,33 @@ pub enum FileError {
     /// Other users may read a secret.
     #[error("`{path}` can be read by other users of this machine (mode {mode:o}); run `chmod 600 {path}`")]
     OthersRead {
-        /// Which file.
+        /// The file.
         path: PathBuf,
         /// Its mode.
         mode: u32,
     },
-    /// Its owner is neither root nor whoever runs this.
+    /// The owner is neither root nor the current user.
     #[error("`{path}` belongs to another user (uid {owner}), who can change it; run `chown {runs_as} {path}`")]
     Foreign {
-        /// Which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Whose it is.
+        /// The user ID of the owner.
         owner: u32,
-        /// Who runs this.
+        /// The user ID of the current user.
         runs_as: u32,
     },
-    /// Far larger than any file of its kind.
+    /// The file is far larger than any file of its kind.
     #[error("`{path}` is larger than {} MiB, which no such file is", most >> 20)]
     TooLarge {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Most bytes.
+        /// The limit in bytes.
         most: u64,
     },
 }
 
 impl FileError {
-    /// Why, where the file is named already.
+    /// Returns the cause without the name of the file, for a message that already names it.
     pub fn reason(&self) -> String {
         match self {
             Self::Unreadable { source, .. } | Self::Unwritable { source, .. } => source.to_string(),
@@ -67,7 +67,7 @@ impl FileError {
         }
     }
 
-    /// Whether there is no such file.
+    /// Returns whether the file does not exist.
     pub fn is_missing(&self) -> bool {
         matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }

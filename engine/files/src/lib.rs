@@ -1,8 +1,9 @@
-//! Files that decide what is done (configuration, playbooks, scripts, trust anchors) and files that hold a secret.
+//! Files that determine what is done (configuration, playbooks, scripts, trust anchors), and files that contain a
+//! secret.
 //!
-//! **Invariant:** what other users of the machine could have written is not read, as with ssh: neither the file nor a folder
-//! above it may be writable by others. A secret may not be readable by them either. What is written here is its owner's alone
-//! whatever the umask, and a link at its place is never followed.
+//! **Invariant:** as with ssh, a file is not read if other users of the machine can write it or a folder above it, and
+//! a secret is not read if they can read it. Written files are accessible only to their owner, whatever the umask, and
+//! a link in their place is never followed.
 
 mod check;
 mod error;

@@ -1,4 +1,4 @@
-//! Reads files that were checked.
+//! Reads files after a check.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -7,25 +7,25 @@ use std::path::Path;
 use crate::check::{Use, check_found};
 use crate::error::FileError;
 
-/// Most bytes of a file. Real ones have a few kilobytes; a list of a million mailboxes has 30 MB.
+/// The largest file, in bytes. Real files have a few kilobytes; a list of a million mailboxes has 30 MB.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// The text of a file that decides what is done. Refused where other users can change it.
+/// Reads a file that determines what is done. Refuses it if other users can change it.
 pub fn read_policy(path: &Path) -> Result<String, FileError> {
     text(path, read(path, Use::Policy)?)
 }
 
-/// The same for a file that is no text.
+/// Like [`read_policy`], for bytes.
 pub fn read_policy_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
     read(path, Use::Policy)
 }
 
-/// The text of a file that holds a secret. Refused where other users can read or change it.
+/// Reads a file that contains a secret. Refuses it if other users can read or change it.
 pub fn read_secret(path: &Path) -> Result<String, FileError> {
     text(path, read(path, Use::Secret)?)
 }
 
-/// The same for a file that is no text.
+/// Like [`read_secret`], for bytes.
 pub fn read_secret_bytes(path: &Path) -> Result<Vec<u8>, FileError> {
     read(path, Use::Secret)
 }
@@ -39,7 +39,7 @@ fn text(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
 
 fn read(path: &Path, kind: Use) -> Result<Vec<u8>, FileError> {
     let unreadable = |source| FileError::Unreadable { path: path.to_owned(), source };
-    // Opened first: what is checked is what is read.
+    // Opened first, so that the file that is checked is the file that is read.
     let file = File::open(path).map_err(unreadable)?;
     check_found(path, &file.metadata().map_err(unreadable)?, kind)?;
     let mut bytes = Vec::new();

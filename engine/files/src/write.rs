@@ -1,4 +1,4 @@
-//! Writes files of their owner alone, and follows no link.
+//! Writes files that only their owner can access, and follows no links.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::check::check_policy;
 use crate::error::FileError;
 
-/// Names that are tried for an unfinished file.
+/// The most names that are tried for a temporary file.
 const TRIES: u32 = 100;
 
-/// Makes a new, empty file. One that is there already is not touched, and neither is what a link leads to.
+/// Creates a new, empty file. An existing file is not changed, and neither is the target of a link.
 pub fn create(path: &Path) -> Result<File, FileError> {
     open_new(path).map_err(|source| FileError::Unwritable { path: path.to_owned(), source })
 }
@@ -23,7 +23,7 @@ fn open_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes a folder, and those above it. One that is there already is kept, and refused where other users can change it.
+/// Creates a folder and its parents. An existing folder is kept, and refused if other users can change it.
 pub fn create_folder(path: &Path) -> Result<(), FileError> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -33,7 +33,7 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
     check_policy(path)
 }
 
-/// Begins a file that takes the place of `path` once it is whole; until then, and if it never is, `path` stays as it was.
+/// Begins a file that replaces `path` once it is complete; until then, or if it never is, `path` does not change.
 pub fn replace(path: &Path) -> Result<Replacement, FileError> {
     let unwritable = |source| FileError::Unwritable { path: path.to_owned(), source };
     let Some(name) = path.file_name() else {
@@ -56,10 +56,10 @@ pub fn replace(path: &Path) -> Result<Replacement, FileError> {
             Err(error) => return Err(unwritable(error)),
         }
     }
-    Err(unwritable(io::Error::new(io::ErrorKind::AlreadyExists, "there are too many unfinished files beside it")))
+    Err(unwritable(io::Error::new(io::ErrorKind::AlreadyExists, "there are too many temporary files next to it")))
 }
 
-/// An unfinished file, which is removed if it is dropped.
+/// A temporary file, which is removed if it is dropped.
 #[derive(Debug)]
 pub struct Replacement {
     file: io::BufWriter<File>,
@@ -69,7 +69,7 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    /// Brings it to disk and puts it in its place. A link there is replaced, not followed.
+    /// Syncs the file and moves it into place. A link in its place is replaced, not followed.
     pub fn commit(mut self) -> Result<(), FileError> {
         let done = self
             .file
@@ -132,7 +132,7 @@ mod tests {
         let victim = folder.path().join("victim");
         fs::write(&victim, "precious").unwrap();
         let path = folder.path().join("out");
-        // At every name that could be written to.
+        // At every name that could be written.
         symlink(&victim, &path).unwrap();
         symlink(&victim, folder.path().join("out.part")).unwrap();
         symlink(&victim, folder.path().join(format!("out.{}-0.part", std::process::id()))).unwrap();

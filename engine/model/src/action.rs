@@ -1,59 +1,36 @@
-//! What is done to a message, how grave it is, and who thought of it.
+//! The actions on a message, the severity of a threat, and the source of a remediation.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::location::LocationKind;
-use crate::unknown_word::UnknownWord;
 
-/// What a remediation does to each message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The action of a remediation on each message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// Into the junk folder.
+    /// Moves the message to the junk folder.
     MoveToJunk,
-    /// Into the inbox.
+    /// Moves the message to the inbox.
     MoveToInbox,
-    /// Into deleted items (the trash), where the owner sees it.
+    /// Moves the message to deleted items (the trash), where the owner sees it.
     MoveToDeletedItems,
-    /// Into recoverable items: out of the owner's sight, restorable.
+    /// Moves the message to recoverable items: hidden from the owner, restorable.
     SoftDelete,
-    /// Gone for good.
+    /// Deletes the message permanently.
     HardDelete,
-    /// Into the hidden quarantine folder.
+    /// Moves the message to the hidden quarantine folder.
     MoveToQuarantine,
-    /// Back to where a former remediation took it from.
+    /// Moves the message back to where an earlier remediation took it from.
     Restore,
 }
 
+words!(Action, "action");
+
 impl Action {
-    /// Every action.
-    pub const ALL: [Self; 7] = [
-        Self::MoveToJunk,
-        Self::MoveToInbox,
-        Self::MoveToDeletedItems,
-        Self::SoftDelete,
-        Self::HardDelete,
-        Self::MoveToQuarantine,
-        Self::Restore,
-    ];
-
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::MoveToJunk => "move-to-junk",
-            Self::MoveToInbox => "move-to-inbox",
-            Self::MoveToDeletedItems => "move-to-deleted-items",
-            Self::SoftDelete => "soft-delete",
-            Self::HardDelete => "hard-delete",
-            Self::MoveToQuarantine => "move-to-quarantine",
-            Self::Restore => "restore",
-        }
-    }
-
-    /// Where the message lies afterwards; none where that differs per message or there is nothing left.
+    /// Returns where the message is afterwards; `None` if that differs per message or nothing is left.
     pub const fn destination(self) -> Option<LocationKind> {
         match self {
             Self::MoveToJunk => Some(LocationKind::Junk),
@@ -65,30 +42,29 @@ impl Action {
         }
     }
 
-    /// Whether what it did can be undone from its receipts.
+    /// Returns whether the action can be undone from its receipts.
     pub const fn is_reversible(self) -> bool {
         !matches!(self, Self::HardDelete)
     }
 }
 
-impl FromStr for Action {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|action| action.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("action", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// How grave the threat is; orders the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// The severity of a threat. The queue is ordered by it.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Severity {
@@ -98,87 +74,28 @@ pub enum Severity {
     High,
 }
 
-impl Severity {
-    /// Every severity, lowest first.
-    pub const ALL: [Self; 4] = [Self::Informational, Self::Low, Self::Medium, Self::High];
+words!(Severity, "severity");
 
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Informational => "informational",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-        }
-    }
-}
-
-impl FromStr for Severity {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|severity| severity.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("severity", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Where a remediation came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The source of a remediation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum ActionSource {
     /// A person picked messages or a playbook.
     Manual,
     /// A person submitted a whole search result.
     Explorer,
-    /// A program of a SOC engineer.
+    /// A program of a SOC engineer submitted it.
     Script,
-    /// A schedule of a playbook.
+    /// A schedule of a playbook fired.
     Schedule,
-    /// A suggestion of an automated investigation.
+    /// An automated investigation suggested it.
     Air,
-    /// Another system through the API.
+    /// Another system submitted it through the API.
     Api,
 }
 
-impl ActionSource {
-    /// Every source.
-    pub const ALL: [Self; 6] = [Self::Manual, Self::Explorer, Self::Script, Self::Schedule, Self::Air, Self::Api];
-
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Explorer => "explorer",
-            Self::Script => "script",
-            Self::Schedule => "schedule",
-            Self::Air => "air",
-            Self::Api => "api",
-        }
-    }
-}
-
-impl FromStr for ActionSource {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|source| source.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("action source", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for ActionSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+words!(ActionSource, "action source");
 
 #[cfg(test)]
 mod tests {

@@ -1,20 +1,20 @@
-//! Who causes an event.
+//! The actor that causes an event.
 
 use crate::credential::{Credential, CredentialKind};
 use crate::principal::Principal;
 
-/// Who causes an event, as the event names them.
+/// The actor that causes an event, as the event records it.
 #[derive(Debug, Clone, Copy)]
 pub struct Actor<'a> {
     /// A principal's name, the issuer's URL of an identity provider, or `automation`.
     pub name: &'a str,
-    /// None: the program itself.
+    /// `None` for the program itself.
     pub credential: Option<&'a Credential>,
 }
 
 impl<'a> Actor<'a> {
-    /// Who is behind what the actor makes or sets for `owner`. What an owner makes by a credential that somebody else made is still
-    /// that other's.
+    /// Returns the principal who is responsible for what the actor issues to `owner`. What an owner issues with a
+    /// credential that another principal issued is attributed to that other principal.
     pub fn issues_as(self, owner: &str) -> &'a str {
         match self.credential {
             Some(credential) if self.name == owner && credential.kind != CredentialKind::Provider => {
@@ -25,8 +25,8 @@ impl<'a> Actor<'a> {
     }
 }
 
-/// The program itself, under the name of one of its loops. A principal is no text: whoever was authenticated is named with their
-/// credential.
+/// The program itself, by the name of one of its loops. There is no conversion from the name of a principal: an
+/// authenticated principal is recorded with their credential.
 impl<'a> From<&'a str> for Actor<'a> {
     fn from(name: &'a str) -> Self {
         Self { name, credential: None }
@@ -75,7 +75,7 @@ mod tests {
         );
         assert!(Principal::new("ben", PrincipalKind::Person, vec![]).own_credential("vote").is_err());
 
-        // What is made by it is no more one's own than it is.
+        // A credential made with another's credential is attributed to that other, too.
         let issues = |who: &Principal, owner: &str| Actor::from(who).issues_as(owner).to_owned();
         let unowned = by(CredentialKind::Token, "root");
         assert_eq!((issues(&unowned, "ben"), issues(&unowned, "eve")), ("root".into(), "ben".into()));

@@ -1,9 +1,9 @@
-//! An investigation in the shape of the Office 365 Management Activity API: records of automated investigation and response,
-//! of type 64 where a detector suggested the action, and 89 where an administrator asked for it.
+//! An investigation in the shape of the Office 365 Management Activity API: records of automated investigation and
+//! response, of type 64 if a detector suggested the action, and 89 if an administrator requested it.
 //!
-//! As there, one record is written at each change of the status. The messages follow in records of their own, a bounded number
-//! in each, so that a record stays readable and an export needs no memory; every one names the same investigation. `Actions`
-//! and `Data` are texts that hold JSON, as the schema has them.
+//! As there, one record is written at each change of the status. The messages follow in records of their own, a limited
+//! number in each, so that a record stays readable and an export needs constant memory; each record names the same
+//! investigation. `Actions` and `Data` are strings that contain JSON, as in the schema.
 
 use std::collections::BTreeMap;
 
@@ -26,12 +26,12 @@ use crate::vote::Decision;
 
 /// The source that clusters name.
 const SOURCE: &str = "Clawback";
-/// Characters of a name.
+/// The longest name, in characters.
 const LONGEST_NAME: usize = 200;
-/// There is no tenant.
+/// The organization ID of a site, which has no tenant.
 const NO_ORGANIZATION: &str = "00000000-0000-0000-0000-000000000000";
 
-/// One record. The names are the schema's.
+/// One record. Its field names are the schema's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 #[expect(missing_docs, reason = "the schema documents them")]
@@ -56,13 +56,13 @@ pub struct AirRecord {
     pub status: &'static str,
     #[serde(rename = "DeeplinkURL")]
     pub deeplink_url: String,
-    /// Each a JSON text.
+    /// The actions, each a JSON string.
     pub actions: Vec<String>,
-    /// A JSON text.
+    /// The data, a JSON string.
     pub data: String,
 }
 
-/// An action, as the schema has it.
+/// An action in the schema's form.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Recommended<'a> {
@@ -113,7 +113,7 @@ enum Entity<'a> {
         received_date: String,
         delivery_location: Option<&'static str>,
         latest_delivery_location: &'static str,
-        // Beside the schema's: the places themselves, as the other exports have them.
+        // In addition to the schema's fields: the locations, as in the other exports.
         store: &'a str,
         location_before: String,
         location_after: Option<String>,
@@ -126,13 +126,13 @@ enum Entity<'a> {
 type Messages = [(Target, Option<Outcome>)];
 
 impl AirRecord {
-    /// The record of a change: `remediation` as it was then.
+    /// Returns the record of a change, with `remediation` as it was at that time.
     pub fn of_change(remediation: &Remediation, investigation: &Investigation, url: Option<&PublicUrl>) -> Self {
         let part = format!("{}.{}", remediation.status, remediation.updated_at.0);
         Self::new(remediation, investigation, url, &part, &[])
     }
 
-    /// The record of some messages; the first of them makes its identifier.
+    /// Returns the record of some messages. Its identifier is derived from the first of them.
     pub fn of_messages(
         remediation: &Remediation,
         investigation: &Investigation,
@@ -193,7 +193,8 @@ impl AirRecord {
     }
 }
 
-/// The remediation as it was at each change that a record is written of: of its investigation's status, or of its action's.
+/// Returns the remediation after each change that needs a record: a change of its investigation's status or of its
+/// action's.
 pub fn changes(
     id: &RemediationId,
     events: impl IntoIterator<Item = (Event, Timestamp)>,
@@ -272,7 +273,7 @@ fn message<'a>(target: &'a Target, outcome: Option<&Outcome>) -> Entity<'a> {
     }
 }
 
-/// The names that the schema's records have for the statuses of an investigation; the product's own where it lists none.
+/// Returns the schema's name for the status of an investigation, or the product's own name where the schema lists none.
 pub(crate) const fn status(status: InvestigationStatus) -> &'static str {
     match status {
         InvestigationStatus::Starting => "Investigation Started",
@@ -282,7 +283,7 @@ pub(crate) const fn status(status: InvestigationStatus) -> &'static str {
     }
 }
 
-/// The statuses that the schema lists for actions. An action that was not carried out, whoever saw to that, has failed.
+/// Returns the schema's status for the action. An action that was not carried out has failed, whatever the cause.
 pub(crate) fn action_status(remediation: &Remediation) -> &'static str {
     match remediation.status {
         Status::Queued | Status::Planning | Status::PendingApproval | Status::Paused => "Pending",
@@ -325,7 +326,7 @@ const fn entity_status(kind: OutcomeKind) -> &'static str {
     }
 }
 
-/// The reference product's delivery locations.
+/// Returns the reference product's name of a delivery location.
 const fn place(kind: LocationKind) -> &'static str {
     match kind {
         LocationKind::Inbox | LocationKind::Folder | LocationKind::SentItems | LocationKind::Archive => "Inbox/folder",
@@ -348,12 +349,12 @@ fn delivery_status(original: Option<&Location>) -> &'static str {
     }
 }
 
-/// The schema has GUIDs where we have fingerprints: the same message has the same in every export.
+/// Derives the schema's GUID from the fingerprint, so that a message has the same GUID in every export.
 fn network_message_id(target: &Target) -> String {
     guid(&target.reference.fingerprint)
 }
 
-/// A GUID made of a text (RFC 9562, version 8).
+/// Derives a GUID from a text (RFC 9562, version 8).
 fn guid(text: &str) -> String {
     let mut bytes = Digest::of(text.as_bytes()).0;
     bytes[6] = bytes[6] & 0x0f | 0x80;
@@ -362,7 +363,7 @@ fn guid(text: &str) -> String {
     format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..32])
 }
 
-/// JSON in a text is shown as text by whoever reads the record, so nothing in it may deceive.
+/// Serializes JSON for a string field. Readers show it as text, so deceptive characters are escaped.
 fn json(value: &impl Serialize) -> String {
     ascii_where_deceptive(&serde_json::to_string(value).expect("texts and numbers serialize"))
 }

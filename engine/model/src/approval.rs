@@ -12,28 +12,28 @@ use crate::sha256::PlanDigest;
 use crate::vote::{Decision, Vote};
 use crate::vote_refused::VoteRefused;
 
-/// What a playbook or the site asks for before anything is touched.
+/// The votes that a playbook or the site requires before it acts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ApprovalRule {
-    /// How many different principals must approve. At least one.
+    /// The number of different principals who must approve. At least one.
     pub votes: u32,
     /// A vote counts if its principal has one of these roles.
     pub from: Vec<Role>,
-    /// Without a decision in this time the request is rejected by itself.
+    /// A request that is not decided within this time is rejected.
     pub expires: Duration,
     /// Two-step: the requester's own vote never counts, nor that of the owner of the service that asked.
     pub two_step: bool,
-    /// Those who were told are told again after this.
+    /// The approvers who were notified first are reminded after this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remind_after: Option<Duration>,
-    /// Others are told after this.
+    /// Others are notified after this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after: Option<Duration>,
 }
 
 impl Default for ApprovalRule {
-    /// One approver who is not the requester, within seven days.
+    /// Requires one approver who is not the requester, within seven days.
     fn default() -> Self {
         Self {
             votes: 1,
@@ -50,39 +50,39 @@ impl Default for ApprovalRule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Approval {
-    /// Shown to the requester.
+    /// The ID, which the requester gets.
     pub id: ApprovalId,
-    /// What is asked for.
+    /// The rule in force.
     pub rule: ApprovalRule,
     /// The plan that is voted on.
     pub digest: PlanDigest,
-    /// Who asked.
+    /// The requester.
     pub requester: String,
-    /// The person who owned the service that asked, when it did.
+    /// The owner, at the time of the request, of the service that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Not decided by then: rejected.
+    /// The time at which an undecided request is rejected.
     pub deadline: Timestamp,
-    /// Votes so far.
+    /// The votes so far.
     pub votes: Vec<Vote>,
 }
 
-/// What a vote brought about.
+/// The state of a request after a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// More votes are needed.
     Open {
-        /// How many.
+        /// The number of missing votes.
         missing: u32,
     },
-    /// Enough approved.
+    /// Enough voters approved.
     Approved,
-    /// One rejected.
+    /// A voter rejected.
     Rejected,
 }
 
 impl Approval {
-    /// Checks a vote against every rule and says where it leads. The caller appends it to `votes` if it counts.
+    /// Checks a vote against every rule and returns the resulting state. The caller appends a valid vote to `votes`.
     pub fn vote(&self, voter: &Principal, vote: &Vote) -> Result<Standing, VoteRefused> {
         if vote.at >= self.deadline {
             return Err(VoteRefused::Expired { deadline: self.deadline });
@@ -94,7 +94,7 @@ impl Approval {
             return Err(VoteRefused::Service { name: voter.name.clone() });
         }
         let own = voter.name == self.requester;
-        // Whoever asked may always take it back; only the yes must be another's.
+        // Requesters may always reject their own request; only an approval needs another principal.
         if own && self.rule.two_step && vote.decision == Decision::Approve {
             return Err(VoteRefused::RequesterExcluded { name: voter.name.clone() });
         }
@@ -118,8 +118,8 @@ impl Approval {
         Ok(if missing == 0 { Standing::Approved } else { Standing::Open { missing } })
     }
 
-    /// Who has approved and may not any more: their votes do not count at the start. `now` are the voters as they are by then,
-    /// without those that are gone.
+    /// Returns the voters who approved but are no longer allowed to: their votes do not count at the start. `now` holds
+    /// the voters as they are now, without those that were removed.
     pub fn lapsed(&self, action: Action, now: &[Principal]) -> Vec<String> {
         let stands = |vote: &Vote| {
             let voter = now.iter().find(|known| known.name == vote.by);
@@ -189,7 +189,7 @@ mod tests {
                 );
             }
         }
-        // Of an older history.
+        // As in an older history.
         open.votes = vec![vote("bot", Decision::Approve)];
         let bot = Principal::service("bot", vec![Role::Approver], "eve");
         assert_eq!(open.lapsed(Action::SoftDelete, &[bot]), ["bot"]);

@@ -1,30 +1,30 @@
-//! How long the texts may be that somebody gives: whatever is kept is shown in lists, and each list is an answer.
+//! Limits on texts that callers supply. What is stored is also shown in lists, and each list is one response.
 
 use crate::inputs::Inputs;
 use crate::pick::Picked;
 
-/// Characters of a name.
+/// The longest name, in characters.
 pub const LONGEST_NAME: usize = 200;
-/// Characters of a description, a comment or a reason.
+/// The longest description, comment or reason, in characters.
 pub const LONGEST_TEXT: usize = 4_000;
-/// Inputs that may be given, by their names.
+/// The most inputs, counted by name.
 const MOST_INPUTS: usize = 100;
-/// Values of all inputs.
+/// The most values of all inputs together.
 const MOST_VALUES: usize = 5_000;
-/// Bytes of all values of all inputs: two thousand addresses.
+/// The most bytes of all values of all inputs: two thousand addresses.
 const LARGEST_INPUTS: usize = 64 << 10;
 
-/// Something is longer or more than may be given.
+/// A text or a list that is over its limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} may have {most} {unit} at most, and {has} were given")]
 pub struct TooLong {
-    /// What, such as `the description`.
+    /// The name of the thing, such as `the description`.
     pub what: String,
-    /// What is counted.
+    /// The unit that is counted.
     pub unit: &'static str,
-    /// So many may be given.
+    /// The limit.
     pub most: usize,
-    /// So many were given.
+    /// The number that was given.
     pub has: usize,
 }
 
@@ -32,12 +32,12 @@ fn within(what: &str, unit: &'static str, most: usize, has: usize) -> Result<(),
     if has > most { Err(TooLong { what: what.to_owned(), unit, most, has }) } else { Ok(()) }
 }
 
-/// Refuses a text with more characters.
+/// Refuses a text of more than `most` characters.
 pub fn check_length(what: &str, most: usize, text: &str) -> Result<(), TooLong> {
     within(what, "characters", most, text.chars().count())
 }
 
-/// Refuses inputs with too much in them.
+/// Refuses inputs that are over a limit.
 pub fn check_inputs(inputs: &Inputs) -> Result<(), TooLong> {
     within("the inputs", "names", MOST_INPUTS, inputs.iter().count())?;
     within("the inputs", "values", MOST_VALUES, inputs.pairs().count())?;
@@ -45,7 +45,7 @@ pub fn check_inputs(inputs: &Inputs) -> Result<(), TooLong> {
     within("the inputs", "bytes", LARGEST_INPUTS, bytes)
 }
 
-/// Refuses picked messages with names that no message has.
+/// Refuses picked messages whose names are longer than any message's.
 pub fn check_picked(picked: &[Picked]) -> Result<(), TooLong> {
     for Picked { mailbox, message_id, fingerprint, locator } in picked {
         for text in [Some(mailbox), Some(message_id), fingerprint.as_ref(), locator.as_ref()].into_iter().flatten() {

@@ -1,5 +1,6 @@
-//! How much may be done without a vote: what one requester, service, playbook or sender may have in an hour and in a day, over
-//! all remediations of the site, so that nobody gets around the second person by asking in small pieces.
+//! Limits on what runs without a vote: how much one requester, service, playbook or sender may have in an hour and in a
+//! day, over all remediations of the site. They prevent that a large request is split into small ones to avoid the
+//! vote.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::stop_reason::StopReason;
 pub struct Amount {
     /// Messages.
     pub messages: u64,
-    /// Mailboxes, each once a remediation.
+    /// Mailboxes; each counts once per remediation.
     pub mailboxes: u64,
     /// Remediations.
     pub remediations: u64,
@@ -27,30 +28,30 @@ impl Amount {
     }
 }
 
-/// What one start would add to a count, and what the count has had in the hour and in the day before it.
+/// What one start would add to a count, and the sums of the hour and the day before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Used {
-    /// What it adds.
+    /// The amount to add.
     pub adds: Counted,
-    /// Had in the last hour.
+    /// The sum over the last hour.
     pub hour: Amount,
-    /// Had in the last day.
+    /// The sum over the last day.
     pub day: Amount,
 }
 
-/// `[without-a-vote]`: what may be done without a vote. A limit that is left out is the default.
+/// `[without-a-vote]`: the limits on what runs without a vote. A limit that is not set has its default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct WithoutAVote {
-    /// Whether it is limited at all, beside what playbooks ask.
+    /// Whether the limits apply at all. The votes that playbooks require are independent of this.
     pub limited: bool,
-    /// One person.
+    /// The limits of one person.
     pub requester: Windows,
-    /// One service, and the site's automation.
+    /// The limits of one service, and of the site's automation.
     pub service: Windows,
-    /// One playbook.
+    /// The limits of one playbook.
     pub playbook: Windows,
-    /// One sender of messages.
+    /// The limits of one sender of messages.
     pub sender: Windows,
 }
 
@@ -63,7 +64,7 @@ pub struct Windows {
     pub day: Limited,
 }
 
-/// Limits on one window; none: the default.
+/// Limits on one window; `None` means the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -81,14 +82,14 @@ impl Default for WithoutAVote {
 }
 
 impl WithoutAVote {
-    /// Nothing is limited, and nothing is counted.
+    /// Returns limits that are off: nothing is limited or counted.
     pub fn unlimited() -> Self {
         Self { limited: false, ..Self::default() }
     }
 
-    /// The limit on one count. By default a person may have in an hour what one plan of the shipped `remove-handpicked` may
-    /// have, in as many mailboxes, and three times that in a day; the site's automation what the shipped schedule takes in the same
-    /// times, and room beside it.
+    /// Returns the limit on one count. By default a person may have in an hour as many messages as one plan of the
+    /// shipped `remove-handpicked`, in as many mailboxes, and three times that in a day. The site's automation may have
+    /// what the shipped schedule takes in the same times, with a margin.
     pub fn limit(&self, by: CountedBy, window: Window, unit: Unit) -> u64 {
         let windows = match by {
             CountedBy::Requester => self.requester,
@@ -118,7 +119,7 @@ impl WithoutAVote {
         })
     }
 
-    /// The first limit that a start without a vote would break.
+    /// Returns the first limit that a start without a vote would exceed.
     pub fn check(&self, used: &[Used]) -> Option<StopReason> {
         if !self.limited {
             return None;
@@ -140,10 +141,10 @@ impl WithoutAVote {
         })
     }
 
-    /// The limits in words, a sentence for each count.
+    /// Returns the limits as sentences, one for each count.
     pub fn in_words(&self) -> Vec<String> {
         if !self.limited {
-            return vec!["without a limit beside what playbooks ask".to_owned()];
+            return vec!["no limit in addition to the votes that playbooks require".to_owned()];
         }
         let sentence = |by: CountedBy| {
             let windows = Window::ALL.map(|window| {

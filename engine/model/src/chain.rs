@@ -6,26 +6,27 @@ use crate::clock::Timestamp;
 use crate::outcome::Outcome;
 use crate::sha256::Digest;
 
-/// One entry of the history as it is hashed. `body` is the event's JSON exactly as stored: nothing is re-encoded to verify.
+/// One entry of the history as it is hashed. `body` is the event's JSON exactly as stored; verification does not
+/// re-encode it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Place in the chain, from 1, without gaps.
+    /// The position in the chain, from 1, without gaps.
     pub seq: i64,
     /// When it was recorded.
     pub at: Timestamp,
-    /// The remediation it belongs to; none for site events.
+    /// The remediation it belongs to; `None` for site events.
     pub remediation: Option<String>,
-    /// Who caused it: a principal's name, or `automation`.
+    /// The actor: a principal's name, or `automation`.
     pub actor: String,
     /// The event's kind.
     pub kind: String,
     /// The event as JSON.
     pub body: String,
-    /// Hash of the link before; zero for the first.
+    /// The hash of the previous link; zero for the first.
     pub previous: Digest,
 }
 
-/// The hash of a link: sha256 over every field, each preceded by its length.
+/// Returns the hash of a link: sha256 over every field, each preceded by its length.
 pub fn link_hash(link: &Link) -> Digest {
     let mut hash = Sha256::new();
     hash.update(b"clawback event 1");
@@ -39,7 +40,8 @@ pub fn link_hash(link: &Link) -> Digest {
     Digest(hash.finalize().into())
 }
 
-/// The digest of a batch's outcome rows, in order of `seq`, as the batch's event carries it. Changing any row breaks it.
+/// Returns the digest of a batch's outcome rows in order of `seq`, as the batch's event carries it. A change of any row
+/// changes it.
 pub fn fold_outcomes<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Digest {
     let mut hasher = OutcomeHasher::new();
     for outcome in outcomes {
@@ -55,7 +57,7 @@ pub fn fold_outcomes<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Dig
     hasher.finish()
 }
 
-/// Computes the digest of outcome rows while they stream by.
+/// Computes the digest of outcome rows as a stream.
 #[derive(Debug)]
 pub struct OutcomeHasher {
     hash: Sha256,
@@ -63,14 +65,15 @@ pub struct OutcomeHasher {
 }
 
 impl OutcomeHasher {
-    /// Of no rows yet.
+    /// Starts the digest with no rows.
     pub fn new() -> Self {
         let mut hash = Sha256::new();
         hash.update(b"clawback outcomes 1");
         Self { hash, line: Vec::with_capacity(512) }
     }
 
-    /// Adds a row as it is stored: `texts` are kind, reason, detail and receipt, the last two empty where there is none.
+    /// Adds a row as it is stored: `texts` are kind, reason, detail and receipt; the last two are empty if there is
+    /// none.
     pub fn add_row(&mut self, seq: u32, batch: Option<u32>, at: Timestamp, texts: [&str; 4]) {
         self.line.clear();
         self.line.extend_from_slice(&seq.to_be_bytes());
@@ -83,7 +86,7 @@ impl OutcomeHasher {
         self.hash.update(&self.line);
     }
 
-    /// The digest.
+    /// Returns the digest.
     pub fn finish(self) -> Digest {
         Digest(self.hash.finalize().into())
     }

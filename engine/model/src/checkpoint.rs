@@ -1,5 +1,6 @@
-//! Checkpoints of the log and the notes that carry them, in the formats of C2SP: a signed note (`c2sp.org/signed-note`) whose text
-//! is a checkpoint (`c2sp.org/tlog-checkpoint`). Only texts are made and read here: who signs and checks is given the bytes.
+//! Checkpoints of the log and the notes that carry them, in the formats of C2SP: a signed note (`c2sp.org/signed-note`)
+//! whose text is a checkpoint (`c2sp.org/tlog-checkpoint`). This module only formats and parses; the caller signs and
+//! checks the bytes.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +12,7 @@ use crate::sha256::Digest;
 
 /// The type of Ed25519 signatures of a log's own key (signed-note, "Signatures").
 const ED25519: u8 = 1;
-/// A note that is larger than this is not read.
+/// The largest note that is read, in bytes.
 const LARGEST: usize = 1 << 20;
 
 /// The size and the root of the log at one moment.
@@ -19,9 +20,9 @@ const LARGEST: usize = 1 << 20;
 pub struct Checkpoint {
     /// The name of the log.
     pub origin: String,
-    /// Events in it.
+    /// The number of events in it.
     pub size: u64,
-    /// The root of the tree over them.
+    /// The root of the tree over these events.
     pub root: Digest,
 }
 
@@ -32,7 +33,7 @@ impl fmt::Display for Checkpoint {
     }
 }
 
-/// A text that is no checkpoint, note or key.
+/// A text that is not a checkpoint, note or key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum NoteError {
@@ -48,7 +49,7 @@ pub enum NoteError {
 
 impl FromStr for Checkpoint {
     type Err = NoteError;
-    /// Lines behind the third are extensions, which are signed and not read.
+    /// Lines after the third are extensions; they are signed and ignored.
     fn from_str(text: &str) -> Result<Self, NoteError> {
         let mut lines = text.split('\n');
         let mut next = |missing| lines.next().filter(|line| !line.is_empty()).ok_or(NoteError::Malformed(missing));
@@ -62,16 +63,16 @@ impl FromStr for Checkpoint {
     }
 }
 
-/// A text with signatures under it.
+/// A text with its signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
-    /// What is signed, with its last line break.
+    /// The signed text, including its last line break.
     pub text: String,
-    /// The signatures: name, key ID, what follows the ID.
+    /// The signatures: name, key ID and the bytes after the ID.
     pub signatures: Vec<Signature>,
 }
 
-/// One line of signature.
+/// One signature line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     /// The name of the key.
@@ -83,7 +84,7 @@ pub struct Signature {
 }
 
 impl Note {
-    /// With the signatures of another note of the same text that are not under this one: none has two of one key.
+    /// Adds the signatures of another note of the same text that this one lacks: no note has two by one key.
     #[must_use]
     pub fn with_signatures_of(mut self, other: Self) -> Self {
         if self.text == other.text {
@@ -129,45 +130,47 @@ impl FromStr for Note {
     }
 }
 
-/// A public Ed25519 key by its name, as outsiders are given it.
+/// A public Ed25519 key with its name, as outsiders get it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerificationKey {
     /// The name of the log.
     pub name: String,
-    /// The key of RFC 8032.
+    /// The key (RFC 8032).
     pub key: [u8; 32],
 }
 
 impl VerificationKey {
-    /// A key by this name.
+    /// Creates a key with this name.
     pub fn new(name: &str, key: [u8; 32]) -> Result<Self, NoteError> {
         if is_name(name) { Ok(Self { name: name.to_owned(), key }) } else { Err(NoteError::Name) }
     }
 
-    /// The four bytes by which signatures name it: sha256 over name, line break, type and key.
+    /// Returns the four bytes by which signatures name the key: sha256 over name, line break, type and key.
     pub fn id(&self) -> [u8; 4] {
         key_id(&self.name, ED25519, &self.key)
     }
 
-    /// The signatures under a note that say they are of this key.
+    /// Returns the signatures of a note that claim to be by this key.
     pub fn of_note<'a>(&'a self, note: &'a Note) -> impl Iterator<Item = &'a Signature> {
         note.signatures.iter().filter(|one| one.name == self.name && one.id == self.id())
     }
 
-    /// A private key as it is kept: `PRIVATE+KEY+NAME+HASH+BASE64` over the seed, as Go's `sumdb/note` writes it.
+    /// Formats a private key as it is stored: `PRIVATE+KEY+NAME+HASH+BASE64` over the seed, as Go's `sumdb/note` writes
+    /// it.
     pub fn with_seed(&self, seed: &[u8; 32]) -> String {
         let kept = BASE64.encode(&[&[ED25519][..], seed].concat());
         format!("PRIVATE+KEY+{}+{}+{kept}", self.name, data_encoding::HEXLOWER.encode(&self.id()))
     }
 }
 
-/// Name, key ID and seed of a private key as [`VerificationKey::with_seed`] writes it. Whoever computes the public key compares the ID.
+/// Parses name, key ID and seed of a private key as [`VerificationKey::with_seed`] writes it. The caller computes the
+/// public key and compares the ID.
 pub fn read_private_key(text: &str) -> Option<(String, [u8; 4], [u8; 32])> {
     let (name, id, seed) = key_parts(text.trim().strip_prefix("PRIVATE+KEY+")?, ED25519)?;
     Some((name, id, seed))
 }
 
-/// The four bytes by which signatures name a key: sha256 over name, line break, type and key.
+/// Returns the four bytes by which signatures name a key: sha256 over name, line break, type and key.
 pub(crate) fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
     let mut hash = Sha256::new();
     hash.update(name);
@@ -176,7 +179,7 @@ pub(crate) fn key_id(name: &str, kind: u8, key: &[u8; 32]) -> [u8; 4] {
     *hash.finalize().first_chunk().expect("a hash has 32 bytes")
 }
 
-/// Name, key ID and key of `NAME+HASH+BASE64` of this type.
+/// Parses name, key ID and key from `NAME+HASH+BASE64` of this type.
 pub(crate) fn key_parts(text: &str, expected: u8) -> Option<(String, [u8; 4], [u8; 32])> {
     let mut parts = text.splitn(3, '+');
     let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);

@@ -12,26 +12,26 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The time `by` later; the far future at most.
+    /// Returns the time `by` later, at most the latest time that can be represented.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// The time `by` earlier.
+    /// Returns the time `by` earlier.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
         Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
-    /// The start of the `unit` of time that it lies in: of its second, of its hour.
+    /// Rounds down to a multiple of `unit`: to the start of the second, or of the hour.
     #[must_use]
     pub fn in_whole(self, unit: Duration) -> Self {
         let unit = i64::try_from(unit.as_micros()).unwrap_or(i64::MAX).max(1);
         Self(self.0.div_euclid(unit) * unit)
     }
 
-    /// How long it is from `earlier` to this; zero if it is not later.
+    /// Returns the time from `earlier` to this; zero if it is not later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -46,7 +46,7 @@ impl Timestamp {
     }
 }
 
-/// RFC 3339 in UTC with seconds.
+/// Formats as RFC 3339 in UTC with seconds.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match chrono::DateTime::from_timestamp_micros(self.0) {
@@ -56,9 +56,9 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Where time comes from.
+/// A source of time.
 pub trait Clock: Send + Sync {
-    /// The time now.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }
 
@@ -72,7 +72,7 @@ impl ManualClock {
         Self(AtomicI64::new(at.0))
     }
 
-    /// Moves on by `by`.
+    /// Advances the clock by `by`.
     pub fn advance(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
     }

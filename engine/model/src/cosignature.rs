@@ -1,6 +1,6 @@
-//! Cosignatures of witnesses (`c2sp.org/tlog-cosignature`): a witness has seen that a checkpoint continues every earlier one it saw,
-//! and signs it with the time. And what it is asked with (`c2sp.org/tlog-witness`, `add-checkpoint`). Only texts are made and read
-//! here: who signs and checks is given the bytes.
+//! Cosignatures of witnesses (`c2sp.org/tlog-cosignature`): a witness that has seen that a checkpoint continues every
+//! earlier one it saw signs it together with the time. Also the request to a witness (`c2sp.org/tlog-witness`,
+//! `add-checkpoint`). This module only formats and parses; the caller signs and checks the bytes.
 
 use std::fmt;
 use std::fmt::Write as _;
@@ -11,41 +11,41 @@ use data_encoding::BASE64;
 use crate::checkpoint::{Note, NoteError, Signature, is_name, key_id, key_parts};
 use crate::sha256::Digest;
 
-/// The type of keys that cosign (tlog-cosignature, "Format").
+/// The type of cosigning keys (tlog-cosignature, "Format").
 const COSIGNATURE: u8 = 4;
-/// Hashes of a proof, at most (tlog-witness, "add-checkpoint").
+/// The most hashes in a proof (tlog-witness, "add-checkpoint").
 pub const LONGEST_PROOF: usize = 63;
 
-/// The public Ed25519 key of a witness by its name.
+/// The public Ed25519 key of a witness, with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WitnessKey {
     /// The name of the witness.
     pub name: String,
-    /// The key of RFC 8032.
+    /// The key (RFC 8032).
     pub key: [u8; 32],
 }
 
 /// A signature with its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cosignature {
-    /// When it was made, in seconds since 1970 UTC.
+    /// When it was made, in seconds since 1970-01-01 UTC.
     pub time: u64,
     /// The signature over [`Cosignature::message`].
     pub bytes: [u8; 64],
 }
 
 impl WitnessKey {
-    /// A key by this name.
+    /// Creates a key with this name.
     pub fn new(name: &str, key: [u8; 32]) -> Result<Self, NoteError> {
         if is_name(name) { Ok(Self { name: name.to_owned(), key }) } else { Err(NoteError::Name) }
     }
 
-    /// The four bytes by which signatures name it.
+    /// Returns the four bytes by which signatures name the key.
     pub fn id(&self) -> [u8; 4] {
         key_id(&self.name, COSIGNATURE, &self.key)
     }
 
-    /// The cosignatures under a note that say they are of this key.
+    /// Returns the cosignatures of a note that claim to be by this key.
     pub fn of_note<'a>(&'a self, note: &'a Note) -> impl Iterator<Item = (&'a Signature, Cosignature)> {
         let id = self.id();
         let own = note.signatures.iter().filter(move |one| one.name == self.name && one.id == id);
@@ -71,24 +71,25 @@ impl FromStr for WitnessKey {
 }
 
 impl Cosignature {
-    /// From what follows the key's ID: eight bytes of time, then the signature.
+    /// Parses what follows the key's ID: eight bytes of time, then the signature.
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let (time, bytes) = bytes.split_first_chunk::<8>()?;
         Some(Self { time: u64::from_be_bytes(*time), bytes: bytes.try_into().ok()? })
     }
 
-    /// As it stands behind the key's ID.
+    /// Returns the bytes that follow the key's ID.
     pub fn to_bytes(&self) -> Vec<u8> {
         [&self.time.to_be_bytes()[..], &self.bytes].concat()
     }
 
-    /// What is signed (tlog-cosignature, "Signed message").
+    /// Returns the signed message (tlog-cosignature, "Signed message").
     pub fn message(time: u64, text: &str) -> String {
         format!("cosignature/v1\ntime {time}\n{text}")
     }
 }
 
-/// What stands before the checkpoint in the body of an `add-checkpoint` request: the size that is known, the proof, an empty line.
+/// Returns the beginning of the body of an `add-checkpoint` request, before the checkpoint: the size that is known, the
+/// proof, an empty line.
 pub fn old_and_proof(old: u64, proof: &[Digest]) -> String {
     let mut text = format!("old {old}\n");
     for hash in proof {

@@ -1,63 +1,44 @@
-//! What is counted of what runs without a vote: by whom, in which unit, over which time.
+//! The counts of what runs without a vote: by whom, in which unit, over which window.
 
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-/// What is counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The key by which starts are summed.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum CountedBy {
-    /// The person who asked.
+    /// The person who requested.
     Requester,
-    /// The service that asked; `automation` for what a schedule began.
+    /// The service that requested; `automation` for a run of a schedule.
     Service,
-    /// The playbook, whoever asked.
+    /// The playbook, for all requesters together.
     Playbook,
     /// The From address of the messages, in lower case.
     Sender,
 }
 
-impl CountedBy {
-    /// Every one, in the order in which they are asked.
-    pub const ALL: [Self; 4] = [Self::Requester, Self::Service, Self::Playbook, Self::Sender];
+words!(CountedBy, "count");
 
-    /// The word used in the configuration, JSON and SQL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Requester => "requester",
-            Self::Service => "service",
-            Self::Playbook => "playbook",
-            Self::Sender => "sender",
-        }
-    }
-}
-
-/// What is limited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A unit that is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Unit {
     /// Messages that are acted on.
     Messages,
-    /// Mailboxes with such messages, each once a remediation.
+    /// Mailboxes with such messages; each counts once per remediation.
     Mailboxes,
     /// Remediations that start.
     Remediations,
 }
 
-impl Unit {
-    /// Every one.
-    pub const ALL: [Self; 3] = [Self::Messages, Self::Mailboxes, Self::Remediations];
+words!(Unit, "unit");
 
-    /// The word used in the configuration and in sentences.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Messages => "messages",
-            Self::Mailboxes => "mailboxes",
-            Self::Remediations => "remediations",
-        }
-    }
-}
-
-/// A time over which is counted, back from a start.
+/// A window of time that ends at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -70,7 +51,7 @@ impl Window {
     /// Every one.
     pub const ALL: [Self; 2] = [Self::Hour, Self::Day];
 
-    /// How long it is.
+    /// Returns its length.
     pub const fn duration(self) -> std::time::Duration {
         match self {
             Self::Hour => std::time::Duration::from_hours(1),
@@ -90,9 +71,9 @@ impl Window {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Counted {
-    /// What it is counted by.
+    /// The key that it is counted by.
     pub by: CountedBy,
-    /// Which requester, service, playbook or sender.
+    /// The name of the requester, service, playbook or sender.
     pub name: String,
     /// Messages that are acted on.
     pub messages: u64,
@@ -100,7 +81,7 @@ pub struct Counted {
     pub mailboxes: u64,
 }
 
-/// What a start without a vote met, in words.
+/// Describes the limit that a start without a vote exceeds.
 pub(crate) fn in_words(name: &str, unit: Unit, limit: u64, window: Window, used: u64, adds: u64) -> String {
     let (unit, window) = (unit.as_str(), window.as_str());
     format!(

@@ -1,12 +1,13 @@
-//! Counts that always sum.
+//! Counts of messages whose sums always hold.
 
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::OutcomeKind;
 
-/// How many messages of a remediation stand where.
+/// The counts of a remediation's messages by their state.
 ///
-/// **Invariant:** `submitted = remediable + not_remediable`, and `remediable` is the sum of the other outcomes and `open`.
+/// **Invariant:** `submitted = remediable + not_remediable`, and `remediable` is the sum of the other outcomes and
+/// `open`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the names are the outcomes")]
@@ -20,17 +21,18 @@ pub struct Counts {
     pub moved_since: u64,
     pub failed: u64,
     pub cancelled: u64,
-    /// Remediable, and no outcome yet.
+    /// Remediable, without an outcome yet.
     pub open: u64,
 }
 
 impl Counts {
-    /// Of a fresh plan: everything remediable is open.
+    /// Returns the counts of a new plan, in which everything remediable is open.
     pub fn planned(remediable: u64, not_remediable: u64) -> Self {
         Self { submitted: remediable + not_remediable, remediable, not_remediable, open: remediable, ..Self::default() }
     }
 
-    /// Records `number` outcomes of one kind. Not-remediable ones are known at plan time and counted by [`Counts::planned`].
+    /// Records `number` outcomes of one kind. Those that are not remediable are known at plan time and counted by
+    /// [`Counts::planned`].
     pub fn record(&mut self, kind: OutcomeKind, number: u64) {
         let slot = match kind {
             OutcomeKind::Succeeded => &mut self.succeeded,
@@ -45,7 +47,7 @@ impl Counts {
         self.open = self.open.saturating_sub(number);
     }
 
-    /// Counts of several remediations or batches together.
+    /// Adds the counts of other remediations or batches.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -62,7 +64,7 @@ impl Counts {
         }
     }
 
-    /// Everything that sums to `submitted`, in words, in the order in which people read it.
+    /// Returns the parts of `submitted` with their words, in reading order.
     pub fn parts(&self) -> [(&'static str, u64); 8] {
         [
             ("succeeded", self.succeeded),
@@ -76,12 +78,12 @@ impl Counts {
         ]
     }
 
-    /// Remediable messages with an outcome.
+    /// Returns the number of remediable messages with an outcome.
     pub fn acted(&self) -> u64 {
         self.succeeded + self.already_in_destination + self.not_found + self.moved_since + self.failed + self.cancelled
     }
 
-    /// Whether the sums hold.
+    /// Returns whether the sums hold.
     pub fn is_consistent(&self) -> bool {
         self.submitted == self.remediable + self.not_remediable && self.remediable == self.acted() + self.open
     }
@@ -106,7 +108,7 @@ mod tests {
         }
     }
 
-    /// A different number in every place.
+    /// A different number in every field.
     fn each(number: u64) -> Counts {
         Counts {
             submitted: number,

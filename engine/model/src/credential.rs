@@ -1,14 +1,17 @@
-//! By what somebody who acts was known: a token or a session, who issued it, and when. Every event that a person or a service
-//! causes names it, in the field `credential` of its body.
+//! The credential by which an actor was authenticated: a token or a session, who issued it, and when. Every event that
+//! a person or a service causes names it in the field `credential` of its body.
 
 use std::fmt;
 
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::clock::Timestamp;
 
-/// What kind of credential it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The kind of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum CredentialKind {
     /// A session that began with a password of this site.
@@ -19,19 +22,7 @@ pub enum CredentialKind {
     Token,
 }
 
-impl CredentialKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Password, Self::Provider, Self::Token];
-
-    /// The word used in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "password",
-            Self::Provider => "provider",
-            Self::Token => "token",
-        }
-    }
-}
+words!(CredentialKind, "credential kind");
 
 /// The credential that a request was authenticated by.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,26 +30,28 @@ impl CredentialKind {
 pub struct Credential {
     /// Session or token.
     pub kind: CredentialKind,
-    /// The label of a token; of a session the first 12 hexadecimal digits of the digest that its event `signed-in` carries.
+    /// The label of a token; for a session, the first 12 hexadecimal digits of the digest that its event `signed-in`
+    /// carries.
     pub label: String,
-    /// The principal who made the token or set the password, or the issuer's URL of the identity provider. Empty: nothing tells.
+    /// The principal who made the token or set the password, or the issuer's URL of the identity provider. Empty if not
+    /// recorded.
     pub issued_by: String,
     /// When the token was made, or the session began.
     pub issued_at: Timestamp,
 }
 
 impl Credential {
-    /// The label of a session: enough of its digest to find its event `signed-in`.
+    /// Returns the label of a session: enough of its digest to find its event `signed-in`.
     pub fn session_label(digest: &crate::sha256::Digest) -> String {
         digest.to_string().chars().take(12).collect()
     }
 }
 
 impl fmt::Display for Credential {
-    /// One line, as it was given: made safe by whoever shows it.
+    /// Formats the credential as one line, unescaped; the caller escapes it for its output.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, label, issued_by, issued_at } = self;
-        let by = if issued_by.is_empty() { "nobody knows whom" } else { issued_by };
+        let by = if issued_by.is_empty() { "an unknown principal" } else { issued_by };
         match kind {
             CredentialKind::Token => write!(f, "token `{label}`, made by {by} at {issued_at}"),
             CredentialKind::Password => {
@@ -69,7 +62,8 @@ impl fmt::Display for Credential {
     }
 }
 
-/// A credential that its principal has not taken over: somebody else could know it, so it decides nothing.
+/// A credential that another principal issued and its owner has not replaced. Another may know it, so it must not
+/// decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "rule own-credential: {}, so it cannot {what}; {name} takes over first, with the command `clawback take-over` or on the page \
@@ -77,16 +71,16 @@ impl fmt::Display for Credential {
     of(name, credential.as_deref())
 )]
 pub struct Unowned {
-    /// Who was authenticated.
+    /// The principal that was authenticated.
     pub name: String,
-    /// By what; none: by nothing.
+    /// The credential; `None` if there was none.
     pub credential: Option<Box<Credential>>,
-    /// What was asked for.
+    /// The permission that was requested.
     pub what: &'static str,
 }
 
 impl Unowned {
-    /// Who issued the credential. Empty: nothing tells.
+    /// Returns who issued the credential; empty if not recorded.
     pub fn issued_by(&self) -> &str {
         self.credential.as_ref().map_or("", |credential| &credential.issued_by)
     }
@@ -94,7 +88,7 @@ impl Unowned {
 
 fn of(name: &str, credential: Option<&Credential>) -> String {
     let Some(credential) = credential else { return format!("{name} was not authenticated") };
-    let by = if credential.issued_by.is_empty() { "nobody knows whom" } else { &credential.issued_by };
+    let by = if credential.issued_by.is_empty() { "an unknown principal" } else { &credential.issued_by };
     match credential.kind {
         CredentialKind::Token => format!("the token `{}` of {name} was made by {by}", credential.label),
         CredentialKind::Password | CredentialKind::Provider => {
@@ -103,10 +97,10 @@ fn of(name: &str, credential: Option<&Credential>) -> String {
     }
 }
 
-/// The body of an event with the credential in it. A body without one stays as it is.
+/// Adds the credential to the body of an event. Without one the body is unchanged.
 pub fn with_credential(mut body: String, credential: Option<&Credential>) -> String {
     let Some(credential) = credential else { return body };
-    // Every event is an object with its kind in it at least.
+    // Every event is an object with at least its kind.
     if body.pop() == Some('}') {
         body.push_str(",\"credential\":");
         body.push_str(&serde_json::to_string(credential).expect("texts and a number serialize"));
@@ -115,7 +109,7 @@ pub fn with_credential(mut body: String, credential: Option<&Credential>) -> Str
     body
 }
 
-/// The credential that the body of an event names.
+/// Returns the credential that the body of an event names.
 pub fn credential_of(body: &str) -> Option<Credential> {
     #[derive(Deserialize)]
     struct Named {

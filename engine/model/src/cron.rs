@@ -1,12 +1,14 @@
-//! When a schedule fires: cron expressions of six fields, seconds first, in a time zone of the IANA database.
+//! The times at which a schedule fires: cron expressions of six fields, seconds first, in a time zone of the IANA
+//! database.
 //!
-//! The `cron` crate says which times of a wall clock fit. What a wall clock does when the zone changes its offset is decided
-//! here, as cron(8) decides it:
+//! The `cron` crate decides which wall-clock times match. This module decides, as cron(8) does, what happens when the
+//! zone changes its offset:
 //!
-//! - An expression with a **fixed** hour and minute means "once at that time of the day". A time that the clocks skip fires at
-//!   the first instant behind the gap (several such times: once). A time that comes twice fires the first time it comes.
-//! - An expression with `*` or a step in its hour or minute field means "in such intervals". It fires on elapsed time: a time
-//!   that is skipped is left out, as the next one is near, and a time that comes twice fires twice.
+//! - An expression with a **fixed** hour and minute means "once at that time of the day". A time that the clocks skip
+//!   fires at the first instant after the gap (several such times: once). A time that occurs twice fires the first
+//!   time.
+//! - An expression with `*` or a step in its hour or minute field means "at such intervals". It fires on elapsed time:
+//!   a time that is skipped does not fire, as the next one is near, and a time that occurs twice fires twice.
 
 use std::str::FromStr as _;
 use std::time::Duration;
@@ -21,11 +23,11 @@ use crate::clock::Timestamp;
 pub struct Cron {
     fields: cron::Schedule,
     zone: Tz,
-    /// It counts elapsed time; else it means times of the day.
+    /// Whether it counts elapsed time; otherwise it means times of the day.
     by_interval: bool,
 }
 
-/// Why an expression or a time zone is none.
+/// An invalid expression or time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum InvalidCron {
@@ -43,20 +45,21 @@ pub enum InvalidCron {
 }
 
 const SECOND: TimeDelta = TimeDelta::seconds(1);
-/// Longer than any zone ever skipped (a day, at the date line), shorter than the time between two changes of an offset.
+/// Longer than any zone has ever skipped (a day, at the date line), shorter than the time between two changes of an
+/// offset.
 const AROUND_A_GAP: TimeDelta = TimeDelta::hours(36);
 
 impl Cron {
-    /// Reads an expression and the name of a time zone.
+    /// Parses an expression and the name of a time zone.
     pub fn parse(expression: &str, time_zone: &str) -> Result<Self, InvalidCron> {
         let zone = Tz::from_str(time_zone).map_err(|_| InvalidCron::Zone)?;
         let words: Vec<&str> = expression.split_whitespace().collect();
-        // The crate also takes seven, and five would be read as something else than the author means.
+        // The crate also accepts seven fields, and it would read five in another way than the author means.
         let &[_, minute, hour, _, _, weekday] = words.as_slice() else {
             return Err(InvalidCron::Fields(words.len()));
         };
         let fields = cron::Schedule::from_str(expression).map_err(|error| {
-            // The crate draws its own caret; its last line says what is wrong.
+            // The crate's message contains a caret drawing; its last line states the error.
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
             InvalidCron::Expression(last.trim().trim_end_matches('.').to_owned())
@@ -68,12 +71,12 @@ impl Cron {
         }
         let by_interval = [minute, hour].iter().any(|field| field.contains(['*', '?', '/']));
         let cron = Self { fields, zone, by_interval };
-        // A leap day comes in every eight years.
+        // A leap day occurs in any eight years.
         cron.next_after(Timestamp(0)).ok_or(InvalidCron::Never)?;
         Ok(cron)
     }
 
-    /// The first slot later than `after`; none once the calendar of the crate ends, in 2100.
+    /// Returns the first slot later than `after`; `None` after 2100, where the calendar of the crate ends.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         let mut from = DateTime::from_timestamp(after.0.div_euclid(1_000_000), 0)?.with_timezone(&self.zone);
         let mut wall = from.naive_local();
@@ -81,7 +84,7 @@ impl Cron {
             && let LocalResult::Ambiguous(first, second) = self.zone.from_local_datetime(&wall)
             && first == from
         {
-            // The clocks will be put back over times that have passed already: these are looked at once more.
+            // The clocks will be put back over times that have already passed: these are searched again.
             let put_back = offset_change(first, second);
             match self.first_match(wall, from) {
                 Some(next) if next < put_back => return Some(timestamp(next)),
@@ -91,24 +94,24 @@ impl Cron {
         self.first_match(wall, from).map(timestamp)
     }
 
-    /// Every slot later than `after`, in order.
+    /// Returns every slot later than `after`, in order.
     pub fn slots_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
         std::iter::successors(self.next_after(after), |last| self.next_after(*last))
     }
 
-    /// A slot as a clock on the wall of the zone shows it, with the offset.
+    /// Formats a slot as the wall clock of the zone shows it, with the offset.
     pub fn local(&self, slot: Timestamp) -> String {
         let time = DateTime::from_timestamp_micros(slot.0).map(|time| time.with_timezone(&self.zone));
         time.map_or_else(|| slot.to_string(), |time| time.format("%a %Y-%m-%d %H:%M:%S %:z").to_string())
     }
 
-    /// The first instant later than `from` whose wall time fits and is later than `wall`.
+    /// Returns the first instant later than `from` whose wall-clock time matches and is later than `wall`.
     fn first_match(&self, wall: NaiveDateTime, from: DateTime<Tz>) -> Option<DateTime<Tz>> {
         let walls = self.fields.after(&wall.and_utc()).map(|wall| wall.naive_utc());
         walls.flat_map(|wall| self.instants(wall)).flatten().find(|instant| *instant > from)
     }
 
-    /// The instants at which a wall time fires.
+    /// Returns the instants at which a wall-clock time fires.
     fn instants(&self, wall: NaiveDateTime) -> [Option<DateTime<Tz>>; 2] {
         match (self.zone.from_local_datetime(&wall), self.by_interval) {
             (LocalResult::Single(instant), _) => [Some(instant), None],
@@ -123,7 +126,7 @@ impl Cron {
     }
 }
 
-/// The first instant behind `before` at which its offset holds no more; at `after` it does not.
+/// Returns the first instant after `before` at which its offset no longer applies; at `after` it does not apply.
 fn offset_change(before: DateTime<Tz>, after: DateTime<Tz>) -> DateTime<Tz> {
     let offset = before.offset().fix();
     let (mut low, mut high) = (before, after);
@@ -161,7 +164,7 @@ mod tests {
         );
         // 2026-10-25: 03:00 becomes 02:00 (01:00 UTC); the first 02:30 is 00:30 UTC.
         assert_eq!(slots("0 30 2 * * *", "Europe/Berlin", "2026-10-24T12:00:00Z", 2), ["10-25T00:30", "10-26T01:30"]);
-        // Two times in the gap, and the one behind it, are one.
+        // Two times in the gap and the one after it fire once.
         assert_eq!(
             slots("0 0,30 2,3 * * *", "Europe/Berlin", "2026-03-29T00:00:00Z", 3),
             ["03-29T01:00", "03-29T01:30", "03-30T00:00"]
@@ -178,7 +181,7 @@ mod tests {
             slots("0 */30 * * * *", "Europe/Berlin", "2026-03-29T00:00:00Z", 3),
             ["03-29T00:30", "03-29T01:00", "03-29T01:30"]
         );
-        // Half an hour is put back on Lord Howe Island (2026-04-05, 02:00 becomes 01:30 at 15:00 UTC).
+        // The clocks go back by half an hour on Lord Howe Island (2026-04-05, 02:00 becomes 01:30 at 15:00 UTC).
         assert_eq!(
             slots("0 */15 1 * * *", "Australia/Lord_Howe", "2026-04-04T14:00:00Z", 6),
             ["04-04T14:15", "04-04T14:30", "04-04T14:45", "04-04T15:00", "04-04T15:15", "04-05T14:30"]
@@ -187,7 +190,8 @@ mod tests {
 
     #[test]
     fn the_second_pass_is_seen_also_when_the_next_match_is_a_year_away() {
-        // 2026-10-25 at 02:45 the first time: the second 02:30 is still to come, the next 25 October a year off.
+        // 2026-10-25 at 02:45 for the first time: the second 02:30 is still to come; the next 25 October is a year
+        // away.
         assert_eq!(
             slots("0 */30 2 25 10 *", "Europe/Berlin", "2026-10-25T00:45:00Z", 3),
             ["10-25T01:00", "10-25T01:30", "10-25T00:00"]

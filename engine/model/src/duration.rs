@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-/// Every unit and its milliseconds, the longest first.
+/// Every unit and its milliseconds, longest first.
 const UNITS: [(&str, u64); 6] =
     [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// Longer than any mail is kept; keeps arithmetic on times far from its ends.
+/// The longest duration: longer than mail is kept, and short enough that arithmetic on times does not overflow.
 const LONGEST: Duration = Duration::from_hours(100 * 366 * 24);
 
-/// Reads `90s`, `15m`, `48h`, `7d`, `2w` and sums of them such as `1d12h`.
+/// Parses `90s`, `15m`, `48h`, `7d`, `2w` and sums of them such as `1d12h`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     sum(text.trim(), &UNITS[..5])
 }
 
-/// Reads a time-out: `500ms`, `60s`, `2m`, `1h` and sums of them such as `1m30s`. Days are no time to wait for an answer.
+/// Parses a time-out: `500ms`, `60s`, `2m`, `1h` and sums of them such as `1m30s`. Days are not accepted.
 pub fn parse_timeout(text: &str) -> Option<Duration> {
     sum(text, &UNITS[2..])
 }
 
-/// The sum of numbers with units, which has at least one.
+/// Parses a sum of one or more numbers with units.
 fn sum(text: &str, units: &[(&str, u64)]) -> Option<Duration> {
     if text.is_empty() {
         return None;
@@ -37,14 +37,14 @@ fn sum(text: &str, units: &[(&str, u64)]) -> Option<Duration> {
     (duration <= LONGEST).then_some(duration)
 }
 
-/// The shortest way to write it that [`parse_duration`] reads back; parts of a second are dropped.
+/// Returns the shortest form that [`parse_duration`] reads back; fractions of a second are dropped.
 pub fn show_duration(duration: Duration) -> String {
     let mut left = duration.as_millis();
     if left < 1_000 {
         return "0s".to_owned();
     }
     let mut text = String::new();
-    // Weeks are for reading only: `7d` says more than `1w`.
+    // Weeks are only parsed: `7d` is clearer than `1w`.
     for (unit, factor) in &UNITS[1..5] {
         let factor = u128::from(*factor);
         if left >= factor {

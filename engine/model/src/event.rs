@@ -1,4 +1,4 @@
-//! What is asked for, and what happens: the entries of the action history.
+//! Requests and events: the entries of the action history.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,32 +19,32 @@ use crate::vote::Vote;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub enum Origin {
-    /// For itself.
+    /// It was requested on its own.
     Fresh,
-    /// To take back what another did.
+    /// It reverses another remediation.
     Undo {
-        /// The other.
+        /// The other remediation.
         of: RemediationId,
     },
-    /// To try again what failed in another.
+    /// It retries what failed in another remediation.
     Retry {
-        /// The other.
+        /// The other remediation.
         of: RemediationId,
     },
-    /// To take copies that arrived after another had ended.
+    /// It acts on copies that arrived after another remediation had ended.
     Sweep {
-        /// The first of the family, never a follow-up.
+        /// The first remediation of the family, never a follow-up.
         of: RemediationId,
     },
 }
 
 impl Origin {
-    /// Whether its targets are searched for; those of the others come from the history.
+    /// Returns whether its targets are searched for; the targets of the others come from the history.
     pub const fn is_searched(&self) -> bool {
         matches!(self, Self::Fresh | Self::Sweep { .. })
     }
 
-    /// The remediation that it follows; none for one that stands for itself.
+    /// Returns the remediation that it follows; `None` for a fresh one.
     pub const fn of(&self) -> Option<&RemediationId> {
         match self {
             Self::Fresh => None,
@@ -52,7 +52,7 @@ impl Origin {
         }
     }
 
-    /// The word used in JSON and on pages.
+    /// Returns the word used in JSON and on pages.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Fresh => "fresh",
@@ -63,48 +63,49 @@ impl Origin {
     }
 }
 
-/// What was asked for.
+/// A request for a remediation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Request {
-    /// Unique by habit, not by force.
+    /// A name for people; not necessarily unique.
     pub name: String,
-    /// Orders the queue.
+    /// The severity, which orders the queue.
     pub severity: Severity,
     /// Free text.
     pub description: String,
-    /// What to do.
+    /// The action.
     pub action: Action,
-    /// On soft delete: also the copy in the sent items of senders who have a mailbox in the same stores.
+    /// On soft delete: also delete the copy in the sent items of senders who have a mailbox in the same stores.
     pub delete_senders_copy: bool,
-    /// Who thought of it.
+    /// The source of the request.
     pub source: ActionSource,
-    /// How the messages were selected.
+    /// The mode of selection.
     pub mode: SelectionMode,
     /// Name of the playbook that runs.
     pub playbook: String,
-    /// The playbook's source text, frozen at submit: a later edit of the file changes nothing.
+    /// The playbook's source text, frozen at submit: later edits of the file have no effect.
     pub playbook_source: String,
-    /// Inputs by name, as text; the values of a list are the text of a JSON array. In older histories the values of a list
-    /// stand between commas instead.
+    /// Inputs by name, as text; the values of a list are the text of a JSON array. In older histories the values of a
+    /// list are separated by commas instead.
     pub inputs: std::collections::BTreeMap<String, String>,
-    /// Messages picked by hand, or left out.
+    /// Messages that were picked or excluded by hand.
     pub picked: Vec<Picked>,
     /// The selection in words, as it was understood at submit. Empty in older histories.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub in_words: String,
-    /// Who asked.
+    /// The requester.
     pub requested_by: String,
-    /// The person who owned the service that asked, when it did. None: a person asked, or a service of an older history.
+    /// The owner, at the time of the request, of the service that made it. `None` for a person, and for a service of an
+    /// older history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Fresh, undo, retry or sweep.
     pub origin: Origin,
-    /// What `now` means in the playbook: the slot of a schedule, or the submission of the first of a family. None: the time
-    /// at which the plan is made.
+    /// The meaning of `now` in the playbook: the slot of a schedule, or the submission of the first remediation of a
+    /// family. `None` means the time at which the plan is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<Timestamp>,
-    /// The approval, shown at submit.
+    /// The ID of the approval, shown at submit.
     pub approval_id: ApprovalId,
     /// The investigation.
     pub investigation_id: InvestigationId,
@@ -113,7 +114,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The selection in words.
+    /// Returns the selection in words.
     pub fn selection_in_words(&self) -> String {
         match &self.origin {
             Origin::Undo { of } => format!("messages that {of} moved"),
@@ -129,8 +130,8 @@ impl Request {
         }
     }
 
-    /// What makes two requests the same selection: playbook, inputs, action and picked messages. None of those that repeat on
-    /// purpose: an undo, a retry, a schedule.
+    /// Returns a digest that is the same for requests of the same selection: playbook, inputs, action and picked
+    /// messages. `None` for requests that repeat intentionally: an undo, a retry, a schedule.
     pub fn selection(&self) -> Option<Digest> {
         if self.origin != Origin::Fresh || self.source == ActionSource::Schedule {
             return None;
@@ -143,30 +144,30 @@ impl Request {
         Some(Digest::of(text.as_bytes()))
     }
 
-    /// The remediation that this one undoes or tries again.
+    /// Returns the remediation that this one undoes or retries.
     pub fn follows(&self) -> Option<&RemediationId> {
         self.origin.of()
     }
 }
 
-/// What a person asked of a running remediation; the worker obeys between two calls.
+/// A control request to a running remediation; the worker carries it out between two calls.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Asked {
-    /// Stop for now.
+    /// Pause.
     Pause {
-        /// Who.
+        /// The person.
         by: String,
     },
-    /// Stop for good.
+    /// Cancel.
     Cancel {
-        /// Who.
+        /// The person.
         by: String,
     },
 }
 
 impl std::fmt::Display for Asked {
-    /// For a person who waits for it: what comes after the calls under way.
+    /// Describes the request to a person who waits for it: it takes effect after the calls under way.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Pause { by } => write!(f, "pausing after the current call, as {by} asked"),
@@ -175,7 +176,7 @@ impl std::fmt::Display for Asked {
     }
 }
 
-/// Something that happened to a remediation. The list of these is the action history.
+/// An event of a remediation. The list of these is the action history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -191,7 +192,7 @@ pub enum Event {
         verify: bool,
         approval: Option<ApprovalRule>,
         decided_by: Option<String>,
-        /// The remediation whose votes this one runs under, where it has none of its own.
+        /// The remediation whose votes cover this one, if it has none of its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         under: Option<RemediationId>,
     },
@@ -203,16 +204,16 @@ pub enum Event {
         vote: Vote,
     },
     Expired,
-    /// Votes that stood no more when it was to start: their voters may not decide by now. It waits for votes again.
+    /// Some votes no longer counted at the start: their voters may no longer decide. It waits for votes again.
     VotesVoided {
         voters: Vec<String>,
     },
-    /// It would start without a vote, and a limit of the site says that it needs one.
+    /// A limit of the site requires a vote for a remediation that would start without one.
     VoteRequired {
         reason: StopReason,
         approval: ApprovalRule,
     },
-    /// It is about to start without a vote: what counts towards the limits of the site.
+    /// It is about to start without a vote: the amounts that count towards the limits of the site.
     Counted {
         counted: Vec<Counted>,
     },
@@ -233,11 +234,11 @@ pub enum Event {
     Paused {
         reason: StopReason,
     },
-    /// It cannot go on for a reason that passes by itself.
+    /// It waits for a condition that clears without a person.
     Held {
         reason: StopReason,
     },
-    /// The reason has passed.
+    /// The condition has cleared.
     Released,
     Resumed {
         by: String,

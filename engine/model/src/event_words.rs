@@ -1,4 +1,4 @@
-//! What an event says, for every face: the words beside its kind.
+//! The text of an event, the same in every front end: what is shown next to its kind.
 
 use crate::counted::Counted;
 use crate::counts::Counts;
@@ -6,8 +6,8 @@ use crate::event::Event;
 use crate::vote::{Decision, Vote};
 
 impl Event {
-    /// What happened, in one line, beside who did it and the kind; empty where the kind says it all. Comments and reasons are as
-    /// they were given, and made safe by whoever shows them.
+    /// Describes the event in one line, without its actor and kind; empty if the kind says everything. Comments and
+    /// reasons are unescaped; the caller escapes them for its output.
     pub fn in_words(&self) -> String {
         match self {
             Self::Submitted { request } => format!("{}: {}", request.action, request.selection_in_words()),
@@ -15,8 +15,8 @@ impl Event {
                 let asks = match (approval, decided_by) {
                     (Some(rule), _) if rule.votes == 1 => "asks for 1 vote".to_owned(),
                     (Some(rule), _) => format!("asks for {} votes", rule.votes),
-                    (None, Some(by)) => format!("asks for no vote; decided by {by}"),
-                    (None, None) => "asks for no vote".to_owned(),
+                    (None, Some(by)) => format!("needs no vote; decided by {by}"),
+                    (None, None) => "needs no vote".to_owned(),
                 };
                 let counts = &plan.counts;
                 let (all, open) = (counts.submitted, counts.remediable);
@@ -47,7 +47,7 @@ impl Event {
             }
             Self::PauseRequested { by } | Self::Resumed { by } | Self::CancelRequested { by } => format!("by {by}"),
             Self::Cancelled { by, targets, .. } => format!("{targets} messages were open; by {by}"),
-            Self::VotesVoided { voters } => format!("votes that stand no more: {}", voters.join(", ")),
+            Self::VotesVoided { voters } => format!("votes that no longer count: {}", voters.join(", ")),
             Self::Verified { confirmed, unconfirmed, .. } => format!("{confirmed} confirmed, {unconfirmed} not"),
             Self::PlanningStarted
             | Self::ReplanRequested
@@ -68,14 +68,14 @@ fn voted(vote: &Vote) -> String {
         Some(signature) => format!("plan {}, signed by {}", vote.digest, signature.made),
         None => format!("plan {}", vote.digest),
     };
-    // The comment first: a table has no room for all of it behind a digest.
+    // The comment comes first, because a table may cut off what follows a digest.
     match &vote.comment {
         Some(comment) => format!("{decision}: {comment} ({plan})"),
         None => format!("{decision} ({plan})"),
     }
 }
 
-/// What is not zero.
+/// Returns the counts that are not zero.
 fn counted(counts: &Counts) -> String {
     let parts = counts.parts().into_iter().filter(|(_, number)| *number > 0);
     parts.map(|(name, number)| format!("{number} {name}")).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! One remediation with a message of every outcome, for the tests of what is written about it.
+//! One remediation with a message of every outcome, for the tests of exports and records.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ pub(crate) fn request(action: Action, source: ActionSource) -> Request {
     }
 }
 
-/// From submission to end, a minute between two events.
+/// Returns the events from submission to end, one minute apart.
 pub(crate) fn events(action: Action) -> Vec<(Event, Timestamp)> {
     let digest = Digest([7; 32]);
     let plan = PlanSummary { digest, counts: Counts::planned(6, 1), facts: PlanFacts::default() };
@@ -91,14 +91,14 @@ pub(crate) fn events(action: Action) -> Vec<(Event, Timestamp)> {
     (0_u32..).zip(events).map(|(minute, event)| (event, NOON.plus(Duration::from_mins(minute.into())))).collect()
 }
 
-/// The remediation after these events.
+/// Returns the remediation after these events.
 pub(crate) fn fold(events: &[(Event, Timestamp)]) -> Remediation {
     let Some((Event::Submitted { request }, at)) = events.first() else { panic!("begins with a submission") };
     let first = Remediation::submitted(RemediationId::from_random(9), request.clone(), *at);
     events.iter().skip(1).fold(first, |known, (event, at)| known.apply(event, *at).expect("the events fit"))
 }
 
-/// A message of every outcome.
+/// Returns a message of every outcome.
 pub(crate) fn messages() -> Vec<(Target, Outcome)> {
     (0_u32..).zip(OutcomeKind::ALL).map(|(seq, kind)| (target(seq), outcome(seq, kind))).collect()
 }

@@ -1,15 +1,15 @@
-//! What a search was asked about and could not look at.
+//! The parts of a mailbox that a search could not read.
 
 use std::fmt;
 
-/// Something that was not looked at: what was not looked at is never clean, so each is counted, named and shown.
+/// A part that a search could not read. It is not known to be clean, so each is counted, named and shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
-    /// The folder by path; empty where it is the whole mailbox.
+    /// The path of the folder; empty for the whole mailbox.
     pub folder: String,
-    /// The message or file in it, as the store names it; empty where it is the whole folder.
+    /// The message or file in the folder, as the store names it; empty for the whole folder.
     pub item: String,
-    /// Why, for people.
+    /// The reason, for people.
     pub reason: String,
 }
 

@@ -1,4 +1,4 @@
-//! Guards: what stops a remediation before it does more harm than good.
+//! Guards: the rules that stop a remediation before it does more harm than good.
 
 use std::time::Duration;
 
@@ -8,40 +8,42 @@ use crate::counts::Counts;
 use crate::stop_reason::StopReason;
 use crate::unseen::{self, LeftOut, Unseen, UnseenKind};
 
-/// A batch of one fixed size shrinks to no less than this under throttling.
+/// Throttling shrinks a batch of fixed size to no less than this.
 const SMALLEST_BATCH: u32 = 50;
-/// More than one in so many throttled: the next batch is smaller.
+/// If more than one target in this many was throttled, the next batch is smaller.
 const THROTTLED_SHARE: u64 = 10;
-/// More than one in so many failed: so it is where batches grow.
+/// If batches grow and more than one target in this many failed, the next batch is smaller.
 const FAILED_SHARE: u64 = 100;
 
-/// How a remediation is cut up, when it stops, and what is kept of what it deletes.
+/// The batch sizes of a remediation, its stop rules, and whether messages are kept as evidence before deletion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Guards {
-    /// Targets per batch, at most.
+    /// The most targets in a batch.
     pub batch: u32,
-    /// Targets in the first batch, where batches grow: each that went well doubles the next, up to `batch`. None: `batch` from
-    /// the start.
+    /// The targets in the first batch, if batches grow: each successful batch doubles the next, up to `batch`. `None`
+    /// means `batch` from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grows_from: Option<u32>,
-    /// Targets in the first batch; 0: no canary.
+    /// The targets in the canary batch; 0 means no canary.
     pub canary: u32,
-    /// Stop rules.
+    /// The stop rules.
     pub stop_when: StopWhen,
-    /// Keep each message before it is deleted for good; what cannot be kept is not deleted. None: as the site says.
+    /// Keeps each message before it is deleted permanently; a message that cannot be kept is not deleted. `None` means
+    /// the site's setting.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_evidence: Option<bool>,
 }
 
 impl Guards {
-    /// Targets in the first batch behind the canary.
+    /// Returns the targets in the first batch after the canary.
     pub fn first_batch(&self) -> u32 {
         self.grows_from.unwrap_or(self.batch).min(self.batch).max(1)
     }
 
-    /// Targets in the batch after one of `size` that met `report`. Throttling halves it. Where batches grow, failures do so,
-    /// too, and only one without any doubles it; it never falls below the first.
+    /// Returns the targets in the batch after one of `size` with this `report`. Throttling halves the size. If batches
+    /// grow, more than 1 % of failures halve it, too, and only a batch without failures doubles it; it never falls
+    /// below the first size.
     pub fn size_after(&self, size: u32, report: &BatchReport) -> u32 {
         let acted = report.counts.acted();
         let throttled = report.throttled * THROTTLED_SHARE > acted;
@@ -70,33 +72,33 @@ impl Default for Guards {
     }
 }
 
-/// Stop rules. Ratios are between 0 and 1 and are tested after each batch over all that was acted on; the time is tested while
-/// a batch runs, too; the others are tested on the plan, and `vips` again whenever a worker begins, on the list as it is by
-/// then.
+/// Stop rules. Ratios are between 0 and 1 and are checked after each batch over everything acted on so far. The time is
+/// also checked while a batch runs. The other rules are checked on the plan; `vips` is checked again whenever a worker
+/// begins, with the current list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct StopWhen {
-    /// Share of failed targets.
+    /// The share of failed targets.
     pub failed_ratio: Option<f64>,
-    /// Share of targets whose call was throttled at least once.
+    /// The share of targets whose call was throttled at least once.
     pub throttled_ratio: Option<f64>,
-    /// More messages in the plan than this.
+    /// The most messages in the plan.
     pub targets: Option<u64>,
-    /// More mailboxes in the plan than this.
+    /// The most mailboxes in the plan.
     pub mailboxes: Option<u64>,
-    /// More messages in mailboxes of VIPs than this.
+    /// The most messages in mailboxes of VIPs.
     pub vips: Option<u64>,
-    /// More than this share of the plan in one mailbox (of plans of 100 messages and more).
+    /// The largest share of the plan in one mailbox (for plans of 100 messages and more).
     pub mailbox_share: Option<f64>,
-    /// Longer in progress than this, since the start or the last resume.
+    /// The longest time in progress, since the start or the last resume.
     pub running_longer_than: Option<Duration>,
-    /// More mailboxes than this of which nothing could be searched, or any exclusion that excluded nothing: the plan asks for a vote,
-    /// whatever the playbook says. None: 0.
+    /// The most mailboxes of which nothing could be searched. Above it, or if any exclusion excluded nothing, the plan
+    /// needs a vote, even if the playbook requires none. `None` means 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsearched: Option<u64>,
 }
 
-/// What is known when a plan is frozen.
+/// The facts that are known when a plan is frozen.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlanFacts {
@@ -104,23 +106,23 @@ pub struct PlanFacts {
     pub vips: u64,
     /// Mailboxes with at least one target.
     pub mailboxes: u64,
-    /// The mailbox with most targets, and how many.
+    /// The mailbox with the most targets, and their number.
     pub largest: Option<(String, u64)>,
-    /// Mailboxes that were searched, in whole or in part. None in plans of before 0.2, which are judged as they were then:
-    /// by their outcomes alone.
+    /// Mailboxes that were searched, in whole or in part. `None` in plans made before 0.2, which are judged by their
+    /// outcomes alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched: Option<u64>,
-    /// Mailboxes that could not be searched, in whole or in part: the plan does not speak for them.
+    /// Mailboxes that could not be searched, in whole or in part: the plan does not cover them.
     pub unsearched: u64,
-    /// Those of them that were searched in part.
+    /// Those that were searched in part.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub searched_in_part: u64,
-    /// The first of these, each with the error.
+    /// The first of the unsearched mailboxes, each with the error.
     pub unsearched_sample: Vec<(String, String)>,
-    /// Whatever else could not be looked at.
+    /// Everything else that could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Unseen>,
-    /// What scripts left out of the plan, and why.
+    /// What scripts left out of the plan, with the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
 }
@@ -131,7 +133,7 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl PlanFacts {
-    /// Mailboxes of which nothing was searched.
+    /// Returns the number of mailboxes of which nothing was searched.
     fn unsearched_whole(&self) -> u64 {
         self.unsearched.saturating_sub(self.searched_in_part)
     }
@@ -142,7 +144,7 @@ impl PlanFacts {
         unseen::keep(&mut self.unsearched_sample, mailbox.to_owned(), why);
     }
 
-    /// Counts `count` more of something that could not be looked at.
+    /// Counts `count` more of something that could not be read.
     pub fn unseen(&mut self, kind: UnseenKind, count: u64, which: String, why: String) {
         unseen::note(&mut self.unseen, kind, count, which, why);
     }
@@ -152,7 +154,7 @@ impl PlanFacts {
         unseen::leave_out(&mut self.left_out, by, reason, 1);
     }
 
-    /// Takes in what the search of one more mailbox could not look at.
+    /// Adds what the search of another mailbox could not read.
     pub fn absorb(&mut self, other: Self) {
         self.searched = Some(self.searched.unwrap_or(0) + other.searched.unwrap_or(0));
         self.unsearched += other.unsearched;
@@ -168,17 +170,19 @@ impl PlanFacts {
         }
     }
 
-    /// How many of one kind could not be looked at.
+    /// Returns how many of one kind could not be read.
     pub fn count_unseen(&self, kind: UnseenKind) -> u64 {
         self.unseen.iter().filter(|known| known.kind == kind).map(|known| known.count).sum()
     }
 
-    /// Whether all that was asked for was looked at. The one rule of it: a result over anything else is partial.
+    /// Returns whether the search covered everything that was requested. This is the only definition: any other result
+    /// is partial.
     pub fn is_complete(&self) -> bool {
         self.searched.is_none() || (self.unsearched == 0 && self.unseen.is_empty())
     }
 
-    /// What was not looked at, a sentence for each kind. Every face shows these; texts of mail in them are hostile.
+    /// Returns a sentence for each kind of gap, for every front end. The sentences contain text from mail, which is
+    /// untrusted.
     pub fn not_looked_at(&self) -> Vec<String> {
         let whole = self.unsearched_whole();
         let mailboxes = (whole > 0).then(|| {
@@ -189,7 +193,7 @@ impl PlanFacts {
     }
 }
 
-/// What one batch met.
+/// The results of one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BatchReport {
@@ -200,7 +204,7 @@ pub struct BatchReport {
 }
 
 impl StopWhen {
-    /// The first rule that a plan breaks.
+    /// Returns the first rule that a plan breaks.
     pub fn check_plan(&self, counts: &Counts, facts: &PlanFacts) -> Option<StopReason> {
         let planned = counts.submitted;
         if let Some(limit) = self.targets.filter(|limit| planned > *limit) {
@@ -220,12 +224,12 @@ impl StopWhen {
         None
     }
 
-    /// Whether so much was not searched that a person must look at the plan before it is acted on.
+    /// Returns whether so much was not searched that the plan needs a vote.
     pub fn asks_for_a_person(&self, facts: &PlanFacts) -> bool {
         facts.unsearched_whole() > self.unsearched.unwrap_or(0) || facts.count_unseen(UnseenKind::Exclusion) > 0
     }
 
-    /// The first rule that the work so far breaks.
+    /// Returns the first rule that the results so far break.
     pub fn check_progress(&self, so_far: &BatchReport) -> Option<StopReason> {
         let acted = so_far.counts.acted();
         let failed = so_far.counts.failed;

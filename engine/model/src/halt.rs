@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-/// A halt that stands: nothing is planned, started or acted on until somebody takes it back.
+/// A halt in force: nothing is planned, started or acted on until an administrator lifts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Halt {
-    /// Who.
+    /// The person who halted the site.
     pub by: String,
-    /// Why, in their words.
+    /// The reason, in their words.
     pub reason: String,
-    /// Since when.
+    /// The time of the halt.
     pub since: Timestamp,
 }
 

@@ -1,4 +1,4 @@
-//! Identifiers: short enough to read over a telephone, random enough never to repeat.
+//! Identifiers, short enough to read over a telephone and random enough to be unique.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Crockford's base 32: no I, L, O or U, so that nothing is misread.
+/// Crockford's base 32: no I, L, O or U, which are easily misread.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 12;
 
-/// What an [`Id`] names; gives the letter it starts with.
+/// The kind of thing that an [`Id`] names, with the letter that the ID starts with.
 pub trait IdKind {
     /// First letter of the printed form.
     const PREFIX: char;
@@ -23,13 +23,13 @@ pub trait IdKind {
 #[serde(try_from = "String", into = "String", bound = "")]
 pub struct Id<K: IdKind>(String, PhantomData<fn() -> K>);
 
-/// Names a remediation.
+/// The ID of a remediation.
 pub type RemediationId = Id<kinds::Remediation>;
-/// Names an approval; shown to the requester at submit.
+/// The ID of an approval; shown to the requester at submit.
 pub type ApprovalId = Id<kinds::Approval>;
-/// Names an investigation.
+/// The ID of an investigation.
 pub type InvestigationId = Id<kinds::Investigation>;
-/// Names an alert.
+/// The ID of an alert.
 pub type AlertId = Id<kinds::Alert>;
 
 /// The kinds of identifier.
@@ -67,7 +67,7 @@ pub(crate) mod kinds {
     }
 }
 
-/// A text that is not an identifier of the kind asked for.
+/// A text that is not an identifier of the expected kind.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{given}` is not {noun} ID: expected {prefix}- and {LENGTH} letters or digits, as shown by `clawback history`", noun = article(.noun))]
 pub struct InvalidId {
@@ -94,7 +94,7 @@ impl<K: IdKind> Id<K> {
         Self(text, PhantomData)
     }
 
-    /// The printed form.
+    /// Returns the printed form.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -103,7 +103,7 @@ impl<K: IdKind> Id<K> {
 impl<K: IdKind> FromStr for Id<K> {
     type Err = InvalidId;
 
-    /// Accepts either case.
+    /// Accepts upper and lower case.
     fn from_str(given: &str) -> Result<Self, InvalidId> {
         let text = given.trim().to_ascii_uppercase();
         let wrong = || InvalidId { given: given.chars().take(40).collect(), noun: K::NOUN, prefix: K::PREFIX };
@@ -141,7 +141,7 @@ impl<K: IdKind> fmt::Debug for Id<K> {
     }
 }
 
-// Derives would ask the same of K, which is only a marker.
+// A derive would require the trait of K, which is only a marker.
 impl<K: IdKind> Clone for Id<K> {
     fn clone(&self) -> Self {
         Self(self.0.clone(), PhantomData)

@@ -1,11 +1,11 @@
-//! What a person gives to the inputs of a playbook: each value as it was typed.
+//! The values that a caller gives to the inputs of a playbook, each as it was typed.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Values by the name of their input, in the order in which they were given. Several values of one name are several values;
-/// nothing in a text makes two of it. In JSON and TOML: a text, or a list of texts.
+/// Values by the name of their input, in the order in which they were given. A name may have several values; a text is
+/// never split into several. In JSON and TOML, a value is a text or a list of texts.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Inputs(BTreeMap<String, Given>);
@@ -27,7 +27,7 @@ impl Given {
 }
 
 impl Inputs {
-    /// Adds a value, behind those that the name has.
+    /// Adds a value after the existing values of the name.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
         let (name, value) = (name.into(), value.into());
         let given = match self.0.remove(&name) {
@@ -41,22 +41,22 @@ impl Inputs {
         self.0.insert(name, given);
     }
 
-    /// The values of a name; none if it was not given.
+    /// Returns the values of a name; `None` if it was not given.
     pub fn get(&self, name: &str) -> Option<&[String]> {
         self.0.get(name).map(Given::values)
     }
 
-    /// Names with their values.
+    /// Returns the names with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0.iter().map(|(name, given)| (name.as_str(), given.values()))
     }
 
-    /// Each name with each of its values.
+    /// Returns each name with each of its values.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value.as_str())))
     }
 
-    /// Whether nothing was given.
+    /// Returns whether nothing was given.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

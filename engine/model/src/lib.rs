@@ -1,7 +1,7 @@
 //! The vocabulary of Clawback and every decision it makes.
 //!
-//! **Invariant:** pure. No I/O, no async, no clock reads, no randomness: time and random bits come in as arguments, so every
-//! rule here can be tested by a table. The crates around this one fetch, store and show; they do not decide.
+//! **Invariant:** pure. No I/O, no async, no clock reads, no randomness: time and random bits are arguments, so every
+//! rule here can be tested with a table. The other crates fetch, store and show; they do not decide.
 
 mod action;
 mod actor;
@@ -47,6 +47,7 @@ mod remediation;
 mod reminder;
 mod schedule;
 mod second_administrator;
+mod selection;
 mod sha256;
 mod statement;
 mod status;
@@ -106,6 +107,7 @@ pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, SlotReason, Standing as ScheduleStanding, Timetable};
 pub use second_administrator::{NotASecond, check_second, until_confirmed};
+pub use selection::Selection;
 pub use sha256::{Digest, InvalidDigest, PlanDigest};
 pub use statement::{SignedVotes, VOTE_NAMESPACE, VoteStatement};
 pub use status::Status;
@@ -117,4 +119,3 @@ pub use unknown_word::UnknownWord;
 pub use unseen::{LeftOut, Unseen, UnseenKind};
 pub use vote::{Decision, Signed, Vote, VoteSignature};
 pub use vote_refused::VoteRefused;
-pub use words::Selection;

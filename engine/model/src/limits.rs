@@ -1,55 +1,25 @@
-//! How much one remediation may select, and in which way it was selected.
+//! The limits on one remediation's selection, and the mode of selection.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-use crate::unknown_word::UnknownWord;
-
-/// How the messages were selected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The mode in which messages are selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectionMode {
     /// One by one.
     Handpicked,
-    /// Everything a query finds.
+    /// Everything that a query finds.
     Query,
-    /// Everything a query finds, less some.
+    /// Everything that a query finds, with exclusions.
     QueryWithExclusions,
 }
 
-impl SelectionMode {
-    /// Every mode.
-    pub const ALL: [Self; 3] = [Self::Handpicked, Self::Query, Self::QueryWithExclusions];
+words!(SelectionMode, "selection mode");
 
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Handpicked => "handpicked",
-            Self::Query => "query",
-            Self::QueryWithExclusions => "query-with-exclusions",
-        }
-    }
-}
-
-impl FromStr for SelectionMode {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|mode| mode.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("selection mode", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for SelectionMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Largest selections and batches. The defaults are the reference product's.
+/// The largest selections and batches. The defaults are the reference product's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Limits {
@@ -80,15 +50,15 @@ pub struct LimitExceeded {
     pub key: String,
     /// The limit in force.
     pub limit: u64,
-    /// What was asked for, or how many were found when the search stopped.
+    /// The number requested, or the number found when the search stopped.
     pub count: u64,
-    /// The search stopped there: more may match.
+    /// Whether the search stopped at this count: more may match.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stopped: bool,
 }
 
 impl LimitExceeded {
-    /// The same of a search that stopped at the limit, and so knows no more than that there are so many.
+    /// Marks the count as a lower bound, because the search stopped at the limit.
     #[must_use]
     pub fn by_search(self) -> Self {
         Self { stopped: true, ..self }
@@ -124,13 +94,13 @@ impl LimitExceeded {
 }
 
 impl Limits {
-    /// Refuses more than `count` messages in this mode.
+    /// Refuses more messages than the limit of this mode.
     pub fn check_messages(&self, mode: SelectionMode, count: u64) -> Result<(), LimitExceeded> {
         let limit = self.messages(mode);
         within(mode.as_str(), limit, count)
     }
 
-    /// The most messages in this mode.
+    /// Returns the most messages in this mode.
     pub fn messages(&self, mode: SelectionMode) -> u64 {
         match mode {
             SelectionMode::Handpicked => self.handpicked,
@@ -144,7 +114,7 @@ impl Limits {
         within("exclusions", self.exclusions, count)
     }
 
-    /// Refuses too large a batch, and an empty one.
+    /// Refuses a batch that is too large or empty.
     pub fn check_batch(&self, size: u32) -> Result<(), LimitExceeded> {
         within("batch", u64::from(self.batch), u64::from(size))
     }

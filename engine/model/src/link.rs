@@ -1,4 +1,4 @@
-//! Links to the pages of this site, as they stand in exports and notifications.
+//! Links to the pages of this site, for exports and notifications.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,32 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::RemediationId;
 
-/// Where people reach the Action Center: `https://clawback.example`, with a path if it stands under one.
+/// The public address of the Action Center: `https://clawback.example`, with a path if it is served under one.
 ///
-/// **Invariant:** holds nothing that could end the address where it is quoted: no space, quote, bracket, query or control.
+/// **Invariant:** contains nothing that could end the address where it is quoted: no space, quote, bracket, query or
+/// control.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicUrl(String);
 
-/// A text that is no public address.
+/// A text that is not a public address.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is not a public address: write it like https://clawback.example, without user, query or fragment")]
 pub struct InvalidPublicUrl(String);
 
 impl PublicUrl {
-    /// The page of a remediation, where whoever is signed in may look and decide. Never more than a page: a link that
-    /// approves would be followed by every scanner of mail.
+    /// Returns the page of a remediation, where a signed-in user can read and decide. It is never a link that approves,
+    /// because mail scanners follow every link.
     pub fn remediation(&self, id: &RemediationId) -> String {
         self.page(&format!("/remediations/{id}"))
     }
 
-    /// The name or the address of its host, without a port.
+    /// Returns the name or the address of its host, without a port.
     pub fn host(&self) -> &str {
         let rest = self.0.split_once("://").map_or("", |(_, rest)| rest);
         host_of(rest.split('/').next().unwrap_or_default())
     }
 
-    /// A page by its path, which begins with `/`.
+    /// Returns the address of a page by its path, which begins with `/`.
     pub fn page(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
@@ -67,7 +68,8 @@ impl fmt::Display for PublicUrl {
     }
 }
 
-/// The host of an authority (RFC 3986, section 3.2): without a port, and an IPv6 address without its brackets.
+/// Returns the host of an authority (RFC 3986, section 3.2) without the port and without the brackets of an IPv6
+/// address.
 pub fn host_of(authority: &str) -> &str {
     if let Some((address, _)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         return address;
@@ -75,7 +77,8 @@ pub fn host_of(authority: &str) -> &str {
     authority.rsplit_once(':').map_or(authority, |(host, _)| host)
 }
 
-/// Whether a host, with or without the brackets of an IPv6 address, is this machine, whatever names are resolved to.
+/// Returns whether a host, with or without the brackets of an IPv6 address, is this machine, independent of name
+/// resolution.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

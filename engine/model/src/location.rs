@@ -1,14 +1,31 @@
-//! Delivery locations: where a message was put, and where it is.
+//! Delivery locations: the place to which a message was delivered, and the place where it is.
 
 use std::fmt;
 use std::str::FromStr;
 
+use crate::words;
 use serde::{Deserialize, Serialize, Serializer};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::unknown_word::UnknownWord;
 
 /// The kind of place a message is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the field's own terms")]
 pub enum LocationKind {
@@ -17,7 +34,7 @@ pub enum LocationKind {
     DeletedItems,
     SentItems,
     Archive,
-    /// Hidden from the owner; where a soft delete puts mail.
+    /// Hidden from the owner; the destination of a soft delete.
     RecoverableItems,
     /// Hidden from the owner; for review.
     Quarantine,
@@ -29,60 +46,12 @@ pub enum LocationKind {
     Unknown,
 }
 
+words!(LocationKind, "location");
+
 impl LocationKind {
-    /// Every kind, in the order of the enum.
-    pub const ALL: [Self; 12] = [
-        Self::Inbox,
-        Self::Junk,
-        Self::DeletedItems,
-        Self::SentItems,
-        Self::Archive,
-        Self::RecoverableItems,
-        Self::Quarantine,
-        Self::Folder,
-        Self::OnPremisesExternal,
-        Self::Failed,
-        Self::Dropped,
-        Self::Unknown,
-    ];
-
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbox => "inbox",
-            Self::Junk => "junk",
-            Self::DeletedItems => "deleted-items",
-            Self::SentItems => "sent-items",
-            Self::Archive => "archive",
-            Self::RecoverableItems => "recoverable-items",
-            Self::Quarantine => "quarantine",
-            Self::Folder => "folder",
-            Self::OnPremisesExternal => "on-premises-external",
-            Self::Failed => "failed",
-            Self::Dropped => "dropped",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    /// Whether a message there lies in a mailbox that a connector can reach.
+    /// Returns whether a message at the location is in a mailbox that a connector can reach.
     pub const fn is_remediable(self) -> bool {
         !matches!(self, Self::OnPremisesExternal | Self::Failed | Self::Dropped | Self::Unknown)
-    }
-}
-
-impl FromStr for LocationKind {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("location", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for LocationKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -90,14 +59,14 @@ impl fmt::Display for LocationKind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Location {
-    /// What kind of place.
+    /// The kind of place.
     pub kind: LocationKind,
-    /// The folder in the store's own spelling; empty if not known. Attacker-free, but the owner's to choose.
+    /// The folder in the store's own spelling; empty if not known. Chosen by the owner of the mailbox, not by a sender.
     pub path: String,
 }
 
 impl Location {
-    /// A location of this kind and path.
+    /// Creates a location of this kind and path.
     pub fn new(kind: LocationKind, path: impl Into<String>) -> Self {
         Self { kind, path: path.into() }
     }

@@ -1,10 +1,10 @@
-//! The Merkle tree over the events of the history: RFC 6962, section 2.1 (the same as RFC 9162, section 2.1). The leaf of event
-//! `n` is the hash of its link, at index `n - 1`. A tree of a given size has one root, so a root that somebody noted fixes every
-//! event up to its size, and a proof of some 24 hashes shows that an event is one of ten million.
+//! The Merkle tree over the events of the history: RFC 6962, section 2.1 (the same as RFC 9162, section 2.1). The leaf
+//! of event `n` is the hash of its link, at index `n - 1`. A tree of a given size has one root, so a recorded root
+//! fixes every event up to its size, and a proof of some 24 hashes shows that an event is one of ten million.
 //!
-//! What is stored are the tiles of C2SP's tlog-tiles: tile `n` of level `l` holds the hashes of up to 256 neighbouring subtrees of
-//! `256^l` leaves each. Hashes between two levels are computed from a tile. An append touches one tile, and every 256th a second
-//! one; a proof of one event in ten million reads six tiles at most.
+//! The tree is stored as the tiles of C2SP's tlog-tiles: tile `n` of level `l` holds the hashes of up to 256
+//! neighbouring subtrees of `256^l` leaves each. Hashes between two levels are computed from a tile. An append writes
+//! one tile, and every 256th append a second one; a proof of one event in ten million reads six tiles at most.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::sha256::Digest;
 
-/// Hashes in a full tile.
+/// The number of hashes in a full tile.
 pub const TILE_WIDTH: u64 = 256;
 /// The logarithm of [`TILE_WIDTH`].
 const TILE_HEIGHT: u32 = 8;
 
-/// The hash of a leaf (RFC 6962, section 2.1: a zero byte goes before it).
+/// Returns the hash of a leaf (RFC 6962, section 2.1: prefixed with a zero byte).
 pub fn leaf_hash(event: &Digest) -> Digest {
     let mut hash = Sha256::new();
     hash.update([0]);
@@ -25,7 +25,7 @@ pub fn leaf_hash(event: &Digest) -> Digest {
     Digest(hash.finalize().into())
 }
 
-/// The hash of a node over its two halves (a one byte goes before them).
+/// Returns the hash of a node over its two halves (prefixed with a one byte).
 fn node_hash(left: &Digest, right: &Digest) -> Digest {
     let mut hash = Sha256::new();
     hash.update([1]);
@@ -34,35 +34,35 @@ fn node_hash(left: &Digest, right: &Digest) -> Digest {
     Digest(hash.finalize().into())
 }
 
-/// A subtree all of whose leaves are there: `2^height` leaves, the first of them at `index * 2^height`. It never changes.
+/// A complete subtree: `2^height` leaves, the first of them at `index * 2^height`. It never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Perfect {
     height: u32,
     index: u64,
 }
 
-/// Where a tile lies.
+/// The position of a tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TileAt {
-    /// 0 holds leaves; each level above, subtrees 256 times as large.
+    /// Level 0 holds leaves; each level above holds subtrees 256 times as large.
     pub level: u32,
-    /// Place among the tiles of its level.
+    /// The position among the tiles of its level.
     pub number: u64,
 }
 
 impl TileAt {
-    /// Where mirrors have it, as far as it holds `width` hashes: `tile/LEVEL/NUMBER`, and `.p/WIDTH` behind it unless it is full
-    /// (C2SP tlog-tiles, "Merkle Tree").
+    /// Returns the path at which mirrors serve the tile when it holds `width` hashes: `tile/LEVEL/NUMBER`, followed by
+    /// `.p/WIDTH` unless it is full (C2SP tlog-tiles, "Merkle Tree").
     pub fn path(&self, width: usize) -> String {
         format!("tile/{}/{}", self.level, number_path(self.number, width))
     }
 
-    /// The same of the entries beneath a tile of the lowest level (C2SP tlog-tiles, "Log Entries").
+    /// Returns the path of the entries below a tile of the lowest level (C2SP tlog-tiles, "Log Entries").
     pub fn entries_path(&self, width: usize) -> String {
         format!("tile/entries/{}", number_path(self.number, width))
     }
 
-    /// Every tile of a tree of this size, level by level, and how many hashes it holds.
+    /// Returns every tile of a tree of this size, level by level, with the number of hashes in each.
     pub fn all(size: u64) -> impl Iterator<Item = (Self, usize)> {
         LogEdge::tiles(size).into_iter().flat_map(|(edge, width)| {
             let full = (0..edge.number).map(move |number| (Self { level: edge.level, number }, small(TILE_WIDTH)));
@@ -71,7 +71,7 @@ impl TileAt {
     }
 }
 
-/// Three digits to a folder, an `x` before all but the last: 1234067 is `x001/x234/067`.
+/// Formats a number as groups of three digits, with an `x` before all but the last: 1234067 is `x001/x234/067`.
 fn number_path(number: u64, width: usize) -> String {
     let mut path = format!("{:03}", number % 1_000);
     let mut rest = number / 1_000;
@@ -83,7 +83,7 @@ fn number_path(number: u64, width: usize) -> String {
 }
 
 impl Perfect {
-    /// The tile that it is computed from, and where in it: first entry and number of entries.
+    /// Returns the tile that it is computed from, with the first entry and the number of entries.
     fn place(self) -> (TileAt, usize, usize) {
         let (level, height) = (self.height / TILE_HEIGHT, self.height % TILE_HEIGHT);
         let first = self.index << height;
@@ -92,8 +92,8 @@ impl Perfect {
     }
 }
 
-/// The perfect subtrees that a range of leaves is made of, from left to right. `from` must be a multiple of the largest power
-/// of two that is not above the length, as it is for every range of a proof.
+/// Returns the complete subtrees that a range of leaves consists of, from left to right. `from` must be a multiple of
+/// the largest power of two that is not above the length, which holds for every range of a proof.
 fn perfect(from: u64, to: u64) -> Vec<Perfect> {
     let (mut found, mut at) = (Vec::new(), from);
     while at < to {
@@ -108,12 +108,12 @@ fn perfect(from: u64, to: u64) -> Vec<Perfect> {
 /// A range of leaves whose hash is one step of a proof.
 type Range = (u64, u64);
 
-/// The largest power of two below `size`; `size` is 2 or more.
+/// Returns the largest power of two below `size`; `size` is 2 or more.
 const fn split(size: u64) -> u64 {
     1 << (size - 1).ilog2()
 }
 
-/// The subtrees beside the way from a leaf to the root, the lowest first (RFC 6962, section 2.1.1).
+/// Returns the sibling subtrees on the path from a leaf to the root, lowest first (RFC 6962, section 2.1.1).
 fn inclusion(index: u64, size: u64) -> Vec<Range> {
     let (mut from, mut to, mut beside) = (0, size, Vec::new());
     while to - from > 1 {
@@ -130,7 +130,7 @@ fn inclusion(index: u64, size: u64) -> Vec<Range> {
     beside
 }
 
-/// The subtrees that show that the tree of `size` continues the one of `old` (RFC 6962, section 2.1.2).
+/// Returns the subtrees that show that the tree of `size` continues the one of `old` (RFC 6962, section 2.1.2).
 fn consistency(old: u64, size: u64) -> Vec<Range> {
     if old == 0 || old == size {
         return Vec::new();
@@ -153,23 +153,23 @@ fn consistency(old: u64, size: u64) -> Vec<Range> {
     beside
 }
 
-/// What is asked of the log.
+/// A query to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogQuestion {
     /// The root of the tree of this size.
     Root(u64),
-    /// That the leaf is in the tree.
+    /// A proof that the leaf is in the tree.
     Inclusion {
-        /// Place of the leaf, from 0.
+        /// The index of the leaf, from 0.
         index: u64,
-        /// Of the tree; larger than `index`.
+        /// The size of the tree; larger than `index`.
         size: u64,
     },
-    /// That the larger tree continues the smaller.
+    /// A proof that the larger tree continues the smaller.
     Consistency {
-        /// Size of the smaller tree.
+        /// The size of the smaller tree.
         old: u64,
-        /// Size of the larger one.
+        /// The size of the larger tree.
         size: u64,
     },
 }
@@ -183,18 +183,19 @@ impl LogQuestion {
         }
     }
 
-    /// The tiles that it is answered from.
+    /// Returns the tiles that the answer needs.
     pub fn tiles(self) -> BTreeSet<TileAt> {
         self.ranges().into_iter().flat_map(|(from, to)| perfect(from, to)).map(|one| one.place().0).collect()
     }
 
-    /// The hashes of the answer: one for a root, else those of the proof in order. None if a tile is missing or too short.
+    /// Returns the hashes of the answer: one for a root, otherwise those of the proof in order. `None` if a tile is
+    /// missing or too short.
     pub fn answer(self, tiles: &BTreeMap<TileAt, Vec<Digest>>) -> Option<Vec<Digest>> {
         self.ranges().into_iter().map(|(from, to)| range_hash(from, to, tiles)).collect()
     }
 }
 
-/// The hash of a range: its perfect subtrees, joined from the right.
+/// Returns the hash of a range: its complete subtrees, joined from the right.
 fn range_hash(from: u64, to: u64, tiles: &BTreeMap<TileAt, Vec<Digest>>) -> Option<Digest> {
     let hashes: Option<Vec<Digest>> = perfect(from, to)
         .into_iter()
@@ -206,7 +207,7 @@ fn range_hash(from: u64, to: u64, tiles: &BTreeMap<TileAt, Vec<Digest>>) -> Opti
     Some(join(&hashes?))
 }
 
-/// The hash over a power of two of hashes.
+/// Returns the hash over hashes whose number is a power of two.
 fn fold_perfect(hashes: &[Digest]) -> Digest {
     let mut level = hashes.to_vec();
     while level.len() > 1 {
@@ -215,13 +216,14 @@ fn fold_perfect(hashes: &[Digest]) -> Digest {
     level[0]
 }
 
-/// The hash over perfect subtrees that grow smaller to the right; sha256 of nothing for none (RFC 6962, section 2.1).
+/// Returns the hash over complete subtrees of decreasing size; sha256 of the empty string for none (RFC 6962, section
+/// 2.1).
 fn join(hashes: &[Digest]) -> Digest {
     let Some((last, left)) = hashes.split_last() else { return Digest::of(b"") };
     left.iter().rev().fold(*last, |right, left| node_hash(left, &right))
 }
 
-/// The growing edge of the tiles: the last one of each level, as far as it is not full.
+/// The growing edge of the tiles: the last tile of each level, if it is not full.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogEdge {
     size: u64,
@@ -229,7 +231,7 @@ pub struct LogEdge {
 }
 
 impl LogEdge {
-    /// The tiles that the edge of a tree of this size is made of, with the number of hashes in each.
+    /// Returns the tiles that form the edge of a tree of this size, with the number of hashes in each.
     pub fn tiles(size: u64) -> Vec<(TileAt, usize)> {
         let levels = (0..u64::BITS / TILE_HEIGHT).map(|level| (level, size >> (TILE_HEIGHT * level)));
         levels
@@ -238,17 +240,17 @@ impl LogEdge {
             .collect()
     }
 
-    /// The edge of a tree of this size, from tiles as [`LogEdge::tiles`] names them.
+    /// Creates the edge of a tree of this size from the tiles that [`LogEdge::tiles`] names.
     pub fn new(size: u64, edge: Vec<Vec<Digest>>) -> Self {
         Self { size, edge }
     }
 
-    /// Leaves in the tree.
+    /// Returns the number of leaves in the tree.
     pub const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Adds an event. Gives each tile that became full by it: where it lies and its hashes.
+    /// Adds an event. Returns each tile that became full: its position and its hashes.
     pub fn append(&mut self, event: &Digest) -> Vec<(TileAt, Vec<Digest>)> {
         let mut full = Vec::new();
         let mut hash = leaf_hash(event);
@@ -269,13 +271,13 @@ impl LogEdge {
         full
     }
 
-    /// The tiles of the edge that hold anything, beside those that are full.
+    /// Returns the tiles of the edge that are neither empty nor full.
     pub fn partial(&self) -> Vec<(TileAt, &[Digest])> {
         let tiles = Self::tiles(self.size).into_iter().map(|(at, _)| at).zip(self.edge.iter().map(Vec::as_slice));
         tiles.filter(|(_, hashes)| !hashes.is_empty()).collect()
     }
 
-    /// The root of the tree as it stands.
+    /// Returns the current root of the tree.
     pub fn root(&self) -> Digest {
         let mut hashes = Vec::new();
         for tile in self.edge.iter().rev() {
@@ -290,7 +292,7 @@ impl LogEdge {
     }
 }
 
-/// Whether a proof shows that the leaf is in the tree with this root (RFC 9162, section 2.1.3.2).
+/// Returns whether a proof shows that the leaf is in the tree with this root (RFC 9162, section 2.1.3.2).
 pub fn is_included(leaf: &Digest, index: u64, size: u64, proof: &[Digest], root: &Digest) -> bool {
     if index >= size {
         return false;
@@ -313,7 +315,7 @@ pub fn is_included(leaf: &Digest, index: u64, size: u64, proof: &[Digest], root:
     last == 0 && hash == *root
 }
 
-/// Whether a proof shows that the larger tree continues the smaller (RFC 9162, section 2.1.4.2).
+/// Returns whether a proof shows that the larger tree continues the smaller (RFC 9162, section 2.1.4.2).
 pub fn is_continued(old: (u64, &Digest), new: (u64, &Digest), proof: &[Digest]) -> bool {
     let ((first, old_root), (second, new_root)) = (old, new);
     if first == 0 || first == second {
@@ -362,7 +364,7 @@ mod tests {
         Digest::of(&number.to_be_bytes())
     }
 
-    /// The definition of RFC 6962, section 2.1, word by word.
+    /// The definition of RFC 6962, section 2.1, written out literally.
     fn naive(leaves: &[Digest]) -> Digest {
         match leaves {
             [] => Digest::of(b""),
@@ -374,7 +376,7 @@ mod tests {
         }
     }
 
-    /// All tiles of a tree, full ones and those of the edge.
+    /// Returns all tiles of a tree, both the full ones and those of the edge.
     fn grown(leaves: &[Digest]) -> (LogEdge, BTreeMap<TileAt, Vec<Digest>>) {
         let (mut edge, mut tiles) = (LogEdge::default(), BTreeMap::new());
         for leaf in leaves {
@@ -386,7 +388,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_an_empty_tree_and_of_one_empty_leaf_are_those_of_the_standard() {
-        // Of certificate-transparency-go, `merkletree_test.go`, for the empty tree; a leaf here is always a digest.
+        // The empty tree is from certificate-transparency-go, `merkletree_test.go`; a leaf here is always a digest.
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(LogEdge::default().root().to_string(), empty);
         assert_eq!(leaf_hash(&event(1)), Digest::of(&[&[0][..], &event(1).0].concat()));

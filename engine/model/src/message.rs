@@ -1,4 +1,4 @@
-//! One message as a mail store shows it.
+//! One message as a mail store reports it.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::location::Location;
 
-/// How to find one message again. The Message-ID alone is the attacker's to choose, so the fingerprint goes with it.
+/// The reference by which a message is found again. The sender chooses the Message-ID, so the fingerprint accompanies
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MessageRef {
@@ -15,68 +16,68 @@ pub struct MessageRef {
     pub locator: String,
     /// Message-ID (RFC 5322 3.6.4) with angle brackets, or empty.
     pub message_id: String,
-    /// Digest over what does not change when the message moves.
+    /// A digest over what stays the same when the message moves.
     pub fingerprint: String,
 }
 
-/// A message in a mailbox. Every text in it comes from outside and is hostile on every output: show it through
+/// A message in a mailbox. All of its texts come from outside and must be escaped on every output: show them through
 /// [`crate::visible`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Name of the store it is in.
+    /// The name of its store.
     pub store: Arc<str>,
-    /// The mailbox it is in, an address as a rule.
+    /// Its mailbox, usually an address.
     pub mailbox: Arc<str>,
-    /// How to find it again.
+    /// The reference by which it is found again.
     pub reference: MessageRef,
-    /// Where it is now: its latest delivery location, read from the store.
+    /// Its latest delivery location, read from the store.
     pub location: Location,
-    /// Where it was first delivered, if anyone knows.
+    /// Where it was first delivered, if known.
     pub original_location: Option<Location>,
     /// Decoded subject.
     pub subject: String,
-    /// The sender to show: the first From address, lower case.
+    /// The sender to show: the first From address, in lower case.
     pub from_address: String,
     /// Decoded display name.
     pub from_name: String,
-    /// Every other address that a mail client could show as the sender, lower case.
+    /// Every other address that a mail client could show as the sender, in lower case.
     pub also_from: Vec<String>,
     /// To and Cc addresses.
     pub to: Vec<String>,
     /// When the store received it.
     pub received_at: Timestamp,
-    /// Bytes.
+    /// The size in bytes.
     pub size: u64,
     /// Flags and keywords in IMAP spelling.
     pub flags: Vec<String>,
-    /// File names of attachments, if they were asked for.
+    /// File names of attachments, if they were requested.
     pub attachments: Vec<String>,
-    /// The header fields that were asked for, names in lower case.
+    /// The header fields that were requested, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What is given in part only because it is too long: `subject`, `to`, `from`, `attachments`, `header NAME`.
+    /// The fields that were truncated because they are too long: `subject`, `to`, `from`, `attachments`, `header NAME`.
     pub cut: Vec<String>,
 }
 
 impl Message {
-    /// Every address that a mail client could show as the sender, the shown one first. None where there is none.
+    /// Returns every address that a mail client could show as the sender, the shown one first.
     pub fn senders(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.from_address.as_str())
             .filter(|one| !one.is_empty())
             .chain(self.also_from.iter().map(String::as_str))
     }
 
-    /// The domain of the From address; empty if it has none.
+    /// Returns the domain of the From address; empty if it has none.
     pub fn from_domain(&self) -> &str {
         domain_of(&self.from_address)
     }
 
-    /// The first value of a header field, by its lower-case name.
+    /// Returns the first value of a header field, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// What stands behind the last `@`; empty where there is none.
+/// Returns the part after the last `@`; empty if there is none.
 pub(crate) fn domain_of(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }

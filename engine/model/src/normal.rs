@@ -1,20 +1,20 @@
-//! The one normalisation by which texts are compared: two texts are the same if a person could not tell them apart on a
+//! The one normalisation by which texts are compared: two texts are equal if a person could not distinguish them on a
 //! screen that shows neither invisible characters nor the width of a blank.
 //!
-//! In this order: NFKC (Unicode Standard Annex 15), invisible characters removed, case folded (Unicode 3.13, D144), NFKC
-//! again, every run of white space one space, none at the ends. The host decides every match by it; the connectors' SDK
-//! compiles this very file, so that a connector which narrows a search never answers less.
+//! In this order: NFKC (Unicode Standard Annex 15), invisible characters removed, case folded (Unicode 3.13, D144),
+//! NFKC again, each run of white space made one space and trimmed. The host decides every match by it; the connectors'
+//! SDK compiles this file, too, so that a connector that narrows a search never returns too little.
 
 use caseless::Caseless as _;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The text as it is compared. Normalising twice changes nothing.
+/// Returns the text as it is compared. The function is idempotent.
 pub fn normalise(text: &str) -> String {
     if text.is_ascii() {
         return fold_white_space(text.chars().map(|c| c.to_ascii_lowercase()));
     }
-    // Each step can make work for the one before: folding `ŉ` makes a sequence that NFKC composes, and composing joins
-    // what an invisible character kept apart. A second round settles it.
+    // Each step can undo the one before: folding `ŉ` makes a sequence that NFKC composes, and composing joins what an
+    // invisible character separated. After a second round the text is stable.
     let round =
         |text: &str| -> String { text.nfkc().filter(|c| !is_invisible(*c)).default_case_fold().nfkc().collect() };
     let mut folded = round(text);
@@ -28,8 +28,8 @@ pub fn normalise(text: &str) -> String {
     fold_white_space(folded.chars())
 }
 
-/// Whether a character leaves no mark on a screen and is no white space: controls, format characters, fillers, variation
-/// selectors and tags (Unicode `Default_Ignorable_Code_Point` and `Cc`).
+/// Returns whether a character leaves no mark on a screen and is not white space: controls, format characters, fillers,
+/// variation selectors and tags (Unicode `Default_Ignorable_Code_Point` and `Cc`).
 pub const fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{8}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}' | '\u{ad}' | '\u{34f}'
@@ -39,7 +39,7 @@ pub const fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Every run of white space is one space, none at the ends; invisible characters are left out.
+/// Replaces every run of white space by one space, removes it at the ends, and drops invisible characters.
 fn fold_white_space(characters: impl Iterator<Item = char>) -> String {
     let mut folded = String::new();
     let mut is_space_due = false;

@@ -1,9 +1,9 @@
-//! A remediation in the words of the Open Cybersecurity Schema Framework: events of the class Remediation Activity (7001).
+//! A remediation as events of the Open Cybersecurity Schema Framework: class Remediation Activity (7001).
 //!
-//! There is one event a message, when it has its outcome, since a message and a mailbox are what an analyst pivots on; and one
-//! for the whole remediation once it has ended, with its counts. All carry the same `command_uid`. The schema has no class for
-//! the remediation of mail, so what it has no attribute for stands under `unmapped`, the message in the shape of its Email
-//! object, and the observables point there.
+//! There is one event per message, once it has its outcome, because analysts pivot on messages and mailboxes, and one
+//! event for the whole remediation once it has ended, with its counts. All carry the same `command_uid`. The schema has
+//! no class for the remediation of mail: fields without an attribute are under `unmapped`, the message in the shape of
+//! its Email object, and the observables point there.
 
 use std::collections::BTreeMap;
 
@@ -24,10 +24,10 @@ pub const OCSF_VERSION: &str = "1.6.0";
 
 const CATEGORY: u32 = 7;
 const CLASS: u32 = 7001;
-/// Characters of a name in text for people.
+/// The longest name in text for people, in characters.
 const LONGEST: usize = 200;
 
-/// One event of the class Remediation Activity. The names are the schema's.
+/// One event of the class Remediation Activity. The field names are the schema's.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "the schema documents them")]
 pub struct OcsfEvent {
@@ -46,7 +46,7 @@ pub struct OcsfEvent {
     pub status_code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status_detail: Option<String>,
-    /// Milliseconds since 1970, as all times here.
+    /// Milliseconds since 1970, as all times in the event.
     pub time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_time: Option<i64>,
@@ -69,7 +69,7 @@ pub struct Countermeasure {
     pub d3f_technique: Entity,
 }
 
-/// Something of D3FEND.
+/// An entity of D3FEND.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Entity {
     pub name: &'static str,
@@ -83,7 +83,7 @@ pub struct Description {
     pub desc: String,
 }
 
-/// Who wrote the event, and which one it is.
+/// The producer and the ID of the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Metadata {
     pub version: &'static str,
@@ -94,7 +94,7 @@ pub struct Metadata {
     pub original_time: String,
 }
 
-/// This program.
+/// The product that wrote the event: this program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Product {
     pub name: &'static str,
@@ -109,11 +109,11 @@ pub struct Observable {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub type_id: u32,
-    /// As it is, hostile or not: it is data to compare.
+    /// The value unescaped, even if it is hostile: it is data for comparison.
     pub value: String,
 }
 
-/// What the class has no attribute for.
+/// The fields that the class has no attribute for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unmapped {
     pub action: &'static str,
@@ -124,7 +124,7 @@ pub struct Unmapped {
     pub decided_by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan_digest: Option<String>,
-    /// What the plan was made under, by path.
+    /// The terms of the plan, by path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub plan: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,7 +135,7 @@ pub struct Unmapped {
     pub email: Option<Email>,
 }
 
-/// What became of one message, in our words.
+/// The outcome of one message, in the words of this program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageOutcome {
     pub kind: &'static str,
@@ -145,11 +145,11 @@ pub struct MessageOutcome {
     pub original_location: Option<String>,
     pub location_before: String,
     pub location_after: Option<String>,
-    /// sha256 of the kept message.
+    /// The sha256 of the kept message.
     pub evidence: Option<String>,
 }
 
-/// The schema's Email object, as far as a plan knows it.
+/// The schema's Email object, with the fields that a plan knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Email {
     pub from: String,
@@ -162,7 +162,7 @@ pub struct Email {
 }
 
 impl OcsfEvent {
-    /// The event of one message that has its outcome.
+    /// Returns the event of one message that has its outcome.
     pub fn of_message(remediation: &Remediation, target: &Target, outcome: &Outcome) -> Self {
         let (status_id, status) = message_status(outcome.kind);
         let email = Email {
@@ -202,7 +202,7 @@ impl OcsfEvent {
         }
     }
 
-    /// The event of a remediation that has ended; none before. `header` is what its plan was made under.
+    /// Returns the event of a remediation that has ended; `None` before that. `header` is the header of its plan.
     pub fn of_end(remediation: &Remediation, header: Option<&PlanHeader>) -> Option<Self> {
         let (status_id, status) = end_status(remediation.status)?;
         let counts = &remediation.counts;
@@ -231,14 +231,14 @@ impl OcsfEvent {
     }
 }
 
-/// Why it ended so: the reason of a stop, and what was not looked at.
+/// Returns why it ended with this status: the stop reason, and what could not be read.
 fn end_detail(remediation: &Remediation) -> Option<String> {
     let gaps = remediation.plan.iter().flat_map(|plan| plan.facts.not_looked_at());
     let details: Vec<String> = remediation.stop.iter().map(ToString::to_string).chain(gaps).collect();
     (!details.is_empty()).then(|| visible(&details.join("; ")))
 }
 
-/// What every event of a remediation has in common.
+/// Returns what all events of a remediation have in common.
 fn base(remediation: &Remediation) -> OcsfEvent {
     let request = &remediation.request;
     let (activity_id, activity_name, technique) = activity(request.action);
@@ -301,7 +301,7 @@ fn metadata(remediation: &Remediation, uid: &str, at: Timestamp) -> Metadata {
     }
 }
 
-/// Types of observables: 5 an address, 40 a subject, 41 the identifier of a message, 42 its Message-ID.
+/// Returns the observables. Types: 5 an address, 40 a subject, 41 the identifier of a message, 42 its Message-ID.
 fn observables(email: &Email) -> Vec<Observable> {
     let all = [
         ("unmapped.email.message_uid", "Message UID", 42, &email.message_uid),
@@ -314,7 +314,7 @@ fn observables(email: &Email) -> Vec<Observable> {
     present.map(|(name, kind, type_id, value)| Observable { name, kind, type_id, value: value.clone() }).collect()
 }
 
-/// D3FEND's tactic and technique: mail is taken out of its reader's sight, or brought back.
+/// Returns D3FEND's tactic and technique: the action removes mail from its reader's sight, or brings it back.
 const fn activity(action: Action) -> (u32, &'static str, Entity) {
     match action {
         Action::MoveToJunk
@@ -335,7 +335,7 @@ const fn severity(severity: Severity) -> (u32, &'static str) {
     }
 }
 
-/// What its owner moved was left alone, so the command did not reach its aim there.
+/// Returns the status. A message that its owner moved was left alone, so the command was not effective for it.
 const fn message_status(kind: OutcomeKind) -> (u32, &'static str) {
     match kind {
         OutcomeKind::Succeeded | OutcomeKind::AlreadyInDestination => (1, "Success"),

@@ -1,109 +1,69 @@
-//! What became of each target.
+//! The outcome of each target.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::clock::Timestamp;
 use crate::location::Location;
 use crate::message::MessageRef;
 use crate::sha256::Digest;
-use crate::unknown_word::UnknownWord;
 
 /// The one outcome of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum OutcomeKind {
     /// Done, and the store confirmed it.
     Succeeded,
-    /// It lay there already.
+    /// The message was already in the destination.
     AlreadyInDestination,
-    /// It is nowhere in the mailbox.
+    /// The message is not in the mailbox.
     NotFound,
-    /// Its owner moved it after the plan; left alone.
+    /// The owner moved the message after the plan; it was left alone.
     MovedSince,
-    /// Known at plan time: nothing can be done to it.
+    /// The plan already knew that the message cannot be acted on.
     NotRemediable,
-    /// Tried and refused, or given up.
+    /// The store refused, or the attempts were given up.
     Failed,
-    /// A person cancelled before its turn.
+    /// A person cancelled the remediation before the message was acted on.
     Cancelled,
 }
 
-impl OutcomeKind {
-    /// Every outcome.
-    pub const ALL: [Self; 7] = [
-        Self::Succeeded,
-        Self::AlreadyInDestination,
-        Self::NotFound,
-        Self::MovedSince,
-        Self::NotRemediable,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+words!(OutcomeKind, "outcome");
 
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "succeeded",
-            Self::AlreadyInDestination => "already-in-destination",
-            Self::NotFound => "not-found",
-            Self::MovedSince => "moved-since",
-            Self::NotRemediable => "not-remediable",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl FromStr for OutcomeKind {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("outcome", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for OutcomeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Why a target has its outcome, as a stable code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The reason of an outcome, as a stable code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
-    /// The store confirmed the act.
+    /// The store confirmed the action.
     Confirmed,
-    /// The act had been done before a restart; the message was found where it belongs.
+    /// The action had been done before a restart; the message was found in the destination.
     ConfirmedAfterRestart,
-    /// It lay in the destination before the act.
+    /// The message was in the destination before the action.
     AlreadyThere,
-    /// It is not in the mailbox.
+    /// The message is not in the mailbox.
     Gone,
-    /// It lies in another folder than planned.
+    /// The message is in another folder than planned.
     MovedByOwner,
     /// Its location cannot be reached (external, failed, dropped, unknown).
     LocationNotRemediable,
-    /// The connector cannot do this action.
+    /// The connector does not support this action.
     ActionNotSupported,
     /// A filter script failed on it.
     ScriptError,
     /// The store refused this message.
     StoreRefused,
-    /// No right to the mailbox or folder.
+    /// Access to the mailbox or folder was denied.
     Denied,
-    /// The mailbox does not exist (any more).
+    /// The mailbox does not exist, or no longer exists.
     MailboxNotFound,
     /// The store did not answer in spite of retries.
     StoreUnavailable,
-    /// The store kept throttling past the time allowed.
+    /// The store throttled the call for longer than the allowed time.
     ThrottledTooLong,
-    /// The connector broke its contract or crashed.
+    /// The connector violated its contract or crashed.
     ConnectorFault,
     /// The message could not be kept as evidence, and so it was not deleted.
     EvidenceNotKept,
@@ -111,67 +71,9 @@ pub enum Reason {
     CancelledByPerson,
 }
 
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Self; 16] = [
-        Self::Confirmed,
-        Self::ConfirmedAfterRestart,
-        Self::AlreadyThere,
-        Self::Gone,
-        Self::MovedByOwner,
-        Self::LocationNotRemediable,
-        Self::ActionNotSupported,
-        Self::ScriptError,
-        Self::StoreRefused,
-        Self::Denied,
-        Self::MailboxNotFound,
-        Self::StoreUnavailable,
-        Self::ThrottledTooLong,
-        Self::ConnectorFault,
-        Self::EvidenceNotKept,
-        Self::CancelledByPerson,
-    ];
+words!(Reason, "reason");
 
-    /// The code used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::ConfirmedAfterRestart => "confirmed-after-restart",
-            Self::AlreadyThere => "already-there",
-            Self::Gone => "gone",
-            Self::MovedByOwner => "moved-by-owner",
-            Self::LocationNotRemediable => "location-not-remediable",
-            Self::ActionNotSupported => "action-not-supported",
-            Self::ScriptError => "script-error",
-            Self::StoreRefused => "store-refused",
-            Self::Denied => "denied",
-            Self::MailboxNotFound => "mailbox-not-found",
-            Self::StoreUnavailable => "store-unavailable",
-            Self::ThrottledTooLong => "throttled-too-long",
-            Self::ConnectorFault => "connector-fault",
-            Self::EvidenceNotKept => "evidence-not-kept",
-            Self::CancelledByPerson => "cancelled-by-person",
-        }
-    }
-}
-
-impl FromStr for Reason {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("reason", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// What a message was like before an act; enough to undo it.
+/// The state of a message before an action; enough to undo it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Former {
@@ -181,37 +83,37 @@ pub struct Former {
     pub flags: Vec<String>,
 }
 
-/// Proof of an act, and what undo needs.
+/// The proof of an action, with what an undo needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Receipt {
-    /// Before.
+    /// The state before the action.
     pub former: Former,
-    /// The message after the act; none where it is gone for good.
+    /// The message after the action; `None` if it was deleted permanently.
     pub now: Option<MessageRef>,
-    /// Where it is after the act.
+    /// Where it is after the action.
     pub location: Option<Location>,
-    /// sha256 of the raw message, where it was kept before it was deleted.
+    /// The sha256 of the raw message, if it was kept before deletion.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Digest>,
 }
 
-/// What a connector answers for one target.
+/// A connector's answer for one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Done and confirmed.
     Succeeded(Receipt),
-    /// It lay there before.
+    /// The message was already in the destination.
     AlreadyInDestination,
-    /// It is nowhere in the mailbox.
+    /// The message is not in the mailbox.
     NotFound,
-    /// It lies elsewhere; nothing was done.
+    /// The message is elsewhere; nothing was done.
     MovedSince(Location),
-    /// The store refused it; why.
+    /// The store refused, for this reason.
     Failed(String),
 }
 
-/// Where a message was found by `locate`.
+/// A place where `locate` found a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sighting {
     /// Its handle there.
@@ -222,12 +124,12 @@ pub struct Sighting {
     pub flags: Vec<String>,
 }
 
-/// The answer to one question of `locate`: no sighting means that it is nowhere in the mailbox.
+/// The answer to one query of `locate`; no sighting means that the message is not in the mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Located {
     /// The locator asked for.
     pub locator: String,
-    /// Every place it was found in.
+    /// Every place where it was found.
     pub sightings: Vec<Sighting>,
 }
 
@@ -236,22 +138,23 @@ pub struct Located {
 pub struct Outcome {
     /// The target's number in the plan.
     pub seq: u32,
-    /// What became of it.
+    /// The kind of outcome.
     pub kind: OutcomeKind,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// More about why, for people; may quote the store, so hostile on output.
+    /// Further detail for people; may quote the store, so it is escaped on output.
     pub detail: Option<String>,
-    /// What undo needs, where something was done.
+    /// What an undo needs, if something was done.
     pub receipt: Option<Receipt>,
-    /// The batch it was acted on in; none where it never came to that.
+    /// The batch in which it was acted on; `None` if it was not acted on.
     pub batch: Option<u32>,
     /// When it was recorded.
     pub recorded_at: Timestamp,
 }
 
 impl Outcome {
-    /// Where a message planned to be at `planned` lies after this; none where it is gone for good, and where nobody looked.
+    /// Returns where a message planned at `planned` is after this outcome; `None` if it was deleted permanently or its
+    /// location is not known.
     pub fn location_after<'a>(&'a self, planned: &'a Location) -> Option<&'a Location> {
         match (&self.receipt, self.kind) {
             (Some(receipt), _) => receipt.location.as_ref(),

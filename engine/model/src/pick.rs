@@ -1,4 +1,4 @@
-//! Messages that a person names one by one.
+//! Messages that a caller names individually.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,40 +6,41 @@ use crate::limits::SelectionMode;
 use crate::message::Message;
 use crate::text::visible_line;
 
-/// One message named by a person: by its mailbox and at least one of the others, all that are given must hold. The fingerprint
-/// names the mail, and with it every copy in the mailbox; the locator names one copy; the Message-ID is the sender's to choose.
+/// One message named by its mailbox and at least one of the other fields; all fields that are given must match. The
+/// fingerprint names the mail, and with it every copy in the mailbox; the locator names one copy; the Message-ID is
+/// chosen by the sender.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Picked {
     /// Its mailbox.
     pub mailbox: String,
-    /// Its Message-ID, with angle brackets; empty: not given.
+    /// Its Message-ID, with angle brackets; empty if not given.
     pub message_id: String,
-    /// Its fingerprint, if the person gave it.
+    /// Its fingerprint, if given.
     pub fingerprint: Option<String>,
-    /// The store's handle of this one copy, if the person gave it.
+    /// The store's handle of this one copy, if given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locator: Option<String>,
 }
 
-/// Picked messages that do not say which messages are meant.
+/// Picked messages that do not identify which messages are meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PickError {
-    /// One that nothing names.
+    /// A picked message without any name.
     #[error("a picked message of mailbox `{}` has neither Message-ID, fingerprint nor locator; `clawback plan --dry-run --format json` prints them", visible_line(.mailbox, 60))]
     NamesNothing {
         /// The mailbox that was given.
         mailbox: String,
     },
-    /// Picked, and everything is to be taken.
+    /// Messages are picked, but the mode takes everything that the query finds.
     #[error(
         "{count} messages are picked, and the selection is all that the query finds: choose `handpicked` to take only the picked ones, `query-with-exclusions` to leave them out, or pick none"
     )]
     Contradicts {
-        /// How many are picked.
+        /// The number of picked messages.
         count: usize,
     },
-    /// Nothing is picked, and only what is picked is to be taken.
+    /// No message is picked, but the mode takes only picked messages.
     #[error("the selection is `handpicked`, and no message is picked")]
     Missing,
 }
@@ -54,7 +55,7 @@ impl Picked {
         Err(PickError::NamesNothing { mailbox: self.mailbox.clone() })
     }
 
-    /// Whether it is this message.
+    /// Returns whether it names this message.
     pub fn names(&self, message: &Message) -> bool {
         let reference = &message.reference;
         self.check().is_ok()
@@ -64,13 +65,13 @@ impl Picked {
             && self.locator.as_ref().is_none_or(|locator| *locator == reference.locator)
     }
 
-    /// Whether only the Message-ID is given, which two different mails of a mailbox may share.
+    /// Returns whether only the Message-ID is given, which two different mails in a mailbox may share.
     pub const fn is_by_message_id(&self) -> bool {
         self.fingerprint.is_none() && self.locator.is_none()
     }
 }
 
-/// Refuses picked messages that contradict the way in which messages are selected.
+/// Refuses picked messages that contradict the mode of selection.
 pub fn check_picks(mode: SelectionMode, picked: &[Picked]) -> Result<(), PickError> {
     match mode {
         SelectionMode::Query if !picked.is_empty() => Err(PickError::Contradicts { count: picked.len() }),
@@ -79,7 +80,7 @@ pub fn check_picks(mode: SelectionMode, picked: &[Picked]) -> Result<(), PickErr
     }
 }
 
-/// Whether two addresses, domains or flags are the same but for case, which beyond ASCII is that of Unicode.
+/// Returns whether two addresses, domains or flags are equal without case; beyond ASCII, case is Unicode's.
 pub fn is_same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }

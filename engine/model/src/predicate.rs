@@ -1,4 +1,4 @@
-//! Declarative conditions on a message: evaluated natively, and pushed down into a connector's search where it can be.
+//! Declarative conditions on a message: evaluated natively, and pushed down into a connector's search where possible.
 
 use crate::clock::Timestamp;
 use crate::location::LocationKind;
@@ -7,10 +7,10 @@ use crate::normal::normalise;
 use crate::pick::is_same;
 use crate::query::Query;
 
-/// One condition. Parts of texts are kept as [`normalise`] makes them; within a list one is enough.
+/// One condition. Texts to search for are normalised by [`normalise`]; in a list, one match is enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// Exact address of a sender: the one that is shown, or any other that a mail client could show.
+    /// Exact address of a sender: the shown one, or any other that a mail client could show.
     From(Vec<String>),
     /// Exact domain of such an address.
     FromDomain(Vec<String>),
@@ -36,9 +36,9 @@ pub enum Condition {
     Folder(Vec<String>),
     /// Mailbox; exact.
     Mailbox(Vec<String>),
-    /// Larger than so many bytes.
+    /// Larger than this many bytes.
     LargerThan(u64),
-    /// Smaller than so many bytes.
+    /// Smaller than this many bytes.
     SmallerThan(u64),
     /// Carries one of these flags.
     Flag(Vec<String>),
@@ -51,42 +51,43 @@ pub enum Condition {
 /// Conditions that must all hold. Empty matches everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Predicate {
-    /// As they are compared, cheapest first.
+    /// The conditions as they are compared, cheapest first.
     compared: Vec<Condition>,
-    /// As they were given, in the same order.
+    /// The conditions as they were given, in the same order.
     said: Vec<Condition>,
 }
 
 impl Predicate {
-    /// All of these must hold. Normalises what is compared and puts the cheap tests first.
+    /// Creates a predicate of which all conditions must hold. Normalises what is compared and puts cheap tests first.
     pub fn all(conditions: impl IntoIterator<Item = Condition>) -> Self {
         let mut said: Vec<_> = conditions.into_iter().collect();
         said.sort_by_key(cost);
         Self { compared: said.iter().cloned().map(normal).collect(), said }
     }
 
-    /// The conditions as they were given, for people.
+    /// Returns the conditions as they were given, for people.
     pub(crate) fn said(&self) -> &[Condition] {
         &self.said
     }
 
-    /// The conditions, cheapest first.
+    /// Returns the conditions, cheapest first.
     pub fn conditions(&self) -> &[Condition] {
         &self.compared
     }
 
-    /// Whether the message meets every condition.
+    /// Returns whether the message meets every condition.
     pub fn matches(&self, message: &Message) -> bool {
         self.compared.iter().all(|condition| condition.holds(message))
     }
 
-    /// These and those together.
+    /// Combines both: the conditions of each must hold.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self::all(self.said.iter().chain(&other.said).cloned())
     }
 
-    /// Whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or `header NAME`.
+    /// Returns whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or
+    /// `header NAME`.
     pub fn reads(&self, text: &str) -> bool {
         self.compared.iter().any(|condition| match condition {
             Condition::From(_) | Condition::FromDomain(_) => text == "from",
@@ -100,7 +101,7 @@ impl Predicate {
         })
     }
 
-    /// What a store can search for by itself; never narrower than the predicate.
+    /// Returns what a store can search for; never narrower than the predicate.
     pub fn push_down(&self) -> Query {
         let mut query = Query::default();
         for condition in &self.compared {
@@ -110,7 +111,7 @@ impl Predicate {
         query
     }
 
-    /// Header fields and attachment names must be fetched wherever a condition reads them, under `not` and `any` too.
+    /// Requests the header fields and attachment names that any condition reads, also under `not` and `any`.
     fn ask_for_fields(&self, query: &mut Query) {
         for condition in &self.compared {
             match condition {
@@ -156,7 +157,8 @@ impl Condition {
         }
     }
 
-    /// A condition that stands twice is pushed once: both hold, so either narrows rightly, and the other is checked here.
+    /// Adds the condition to the query. Of two conditions on one field only one is pushed: each narrows correctly, and
+    /// the other is checked here.
     fn push_into(&self, query: &mut Query) {
         match self {
             Self::From(any) => put(&mut query.from_address, any),
@@ -174,7 +176,7 @@ impl Condition {
                 query.header_contains.push((name.clone(), part.clone()));
             }
             Self::AttachmentName(any) => put(&mut query.attachment_name, any),
-            // `locations` and `folders` widen each other in a query, so only one of them may be pushed.
+            // In a query, `locations` and `folders` widen each other, so only one of them may be pushed.
             Self::LatestLocation(any) if query.folders.is_empty() => put(&mut query.locations, any),
             Self::Folder(any) if query.locations.is_empty() => put(&mut query.folders, any),
             _ => {}
@@ -203,8 +205,8 @@ fn normal(condition: Condition) -> Condition {
     }
 }
 
-/// Addresses or domains in lower case, each with an international domain in both of its spellings (RFC 5891): a person gives
-/// one of them, and a message may have the other.
+/// Returns addresses or domains in lower case, each with an international domain in both of its spellings (RFC 5891):
+/// the condition may use one of them and the message the other.
 fn both_spellings(any: &[String]) -> Vec<String> {
     let mut spelt: Vec<String> = Vec::with_capacity(any.len());
     for one in any {
@@ -238,8 +240,8 @@ fn cost(condition: &Condition) -> u8 {
     }
 }
 
-/// Whether `text` contains `part`, which is normalised already. Nothing contains the empty part: who gives only invisible
-/// characters has named nothing. Does not allocate for plain ASCII.
+/// Returns whether `text` contains `part`, which is already normalised. Nothing contains the empty part, which remains
+/// of a condition that has only invisible characters. Does not allocate for plain ASCII.
 fn contains(text: &str, part: &str) -> bool {
     let Some(first) = part.bytes().next() else { return false };
     let is_plain = |bytes: &[u8]| {

@@ -1,18 +1,31 @@
-//! Who acts, and what they may do.
+//! Principals, their roles and permissions.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::credential::{Credential, CredentialKind, Unowned};
-use crate::unknown_word::UnknownWord;
 
-/// A role. One principal may have several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// A role. A principal may have several.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    EnumCount,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Reads history.
+    /// Reads the history.
     Viewer,
     /// Submits remediations.
     Analyst,
@@ -20,50 +33,17 @@ pub enum Role {
     Approver,
     /// Manages principals, and halts the site.
     Admin,
-    /// Reads what messages say, where they lie and as evidence.
+    /// Reads the content of messages, in mailboxes and as evidence.
     Examiner,
-    /// With the role of an analyst, asks for hard deletes; with that of an approver, approves them.
+    /// With the role analyst, requests hard deletes; with the role approver, approves them.
     Purger,
     /// Suggests remediations, as a detector does.
     Suggester,
 }
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 7] =
-        [Self::Viewer, Self::Analyst, Self::Approver, Self::Admin, Self::Examiner, Self::Purger, Self::Suggester];
+words!(Role, "role");
 
-    /// The word used in playbooks, JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Analyst => "analyst",
-            Self::Approver => "approver",
-            Self::Admin => "admin",
-            Self::Examiner => "examiner",
-            Self::Purger => "purger",
-            Self::Suggester => "suggester",
-        }
-    }
-}
-
-impl FromStr for Role {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("role", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Something a principal may be allowed to do.
+/// An operation that a principal may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Permission {
     /// Read remediations and history.
@@ -74,18 +54,18 @@ pub enum Permission {
     Decide,
     /// Pause, resume and cancel.
     Control,
-    /// Manage principals and tokens, throw the kill switch and take it back.
+    /// Manage principals and tokens, halt the site and lift the halt.
     Administer,
-    /// Read what messages say, where they lie and as evidence.
+    /// Read the content of messages, in mailboxes and as evidence.
     Examine,
-    /// Ask for a hard delete, and approve one: both beside what asks for these.
+    /// Request a hard delete, and approve one; required in addition to the permission to submit or decide.
     Purge,
     /// Suggest remediations from outside; for services.
     Suggest,
 }
 
 impl Permission {
-    /// The role that grants it, for error messages.
+    /// Returns the role that grants it, for error messages.
     pub const fn role(self) -> Role {
         match self {
             Self::Read => Role::Viewer,
@@ -100,7 +80,8 @@ impl Permission {
 }
 
 /// A person or a program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum PrincipalKind {
@@ -108,62 +89,51 @@ pub enum PrincipalKind {
     Service,
 }
 
-impl PrincipalKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Person, Self::Service];
+words!(PrincipalKind, "principal kind");
 
-    /// The word used in JSON and SQL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Person => "person",
-            Self::Service => "service",
-        }
-    }
-}
-
-/// The roles that a principal gets once another administrator confirms them.
+/// The roles that a principal gets when another administrator confirms them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingRoles {
-    /// All roles of then.
+    /// All roles after the confirmation.
     pub roles: Vec<Role>,
-    /// The administrator who gave them, or whose credential the principal took over. Empty: nothing tells.
+    /// The administrator who gave them, or whose credential the principal took over. Empty if not recorded.
     pub asked_by: String,
 }
 
-/// Who acts. Always found by a token, never by a name that the caller gives.
+/// A principal. It is always found by a credential, never by a name that the caller gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// Unique name, as it stands in the history.
+    /// Unique name, as recorded in the history.
     pub name: String,
     /// Person or program.
     pub kind: PrincipalKind,
-    /// What it may do.
+    /// The roles it has.
     pub roles: Vec<Role>,
-    /// The person who answers for a service, and never approves what it asks for. None for people, and for services of older
-    /// histories.
+    /// The person who is responsible for a service, and who never approves what it requests. `None` for people, and for
+    /// services of older histories.
     pub owner: Option<String>,
     /// Roles that wait for a second administrator.
     pub pending: Option<PendingRoles>,
-    /// By what it was authenticated; none for one that is only shown, and for the program itself.
+    /// The credential by which it was authenticated; `None` for one that is only shown, and for the program itself.
     pub credential: Option<Credential>,
 }
 
 impl Principal {
-    /// One that was not authenticated: to add, or to show.
+    /// Creates a principal that was not authenticated, to add or to show.
     pub fn new(name: impl Into<String>, kind: PrincipalKind, roles: Vec<Role>) -> Self {
         Self { name: name.into(), kind, roles, owner: None, pending: None, credential: None }
     }
 
-    /// A service of this owner.
+    /// Creates a service with this owner.
     pub fn service(name: impl Into<String>, roles: Vec<Role>, owner: impl Into<String>) -> Self {
         Self { owner: Some(owner.into()), ..Self::new(name, PrincipalKind::Service, roles) }
     }
 
-    /// Refuses whoever acts by a credential that is not their own. Their own are a session from the identity provider, a session
-    /// by a password that they set themselves, and a token that they made by one of these.
+    /// Refuses a principal who acts with a credential that another issued. Their own are a session from the identity
+    /// provider, a session by a password that they set themselves, and a token that they made with one of these.
     ///
     /// # Errors
-    /// Names who made the credential, and how it is taken over.
+    /// Names who issued the credential, and how to replace it.
     pub fn own_credential(&self, what: &'static str) -> Result<(), Unowned> {
         let owned = self
             .credential
@@ -175,13 +145,13 @@ impl Principal {
         Err(Unowned { name: self.name.clone(), credential: self.credential.clone().map(Box::new), what })
     }
 
-    /// Whether it is a service that nobody owns: it was added before services had owners.
+    /// Returns whether it is a service without an owner, added before services had owners.
     pub fn lacks_owner(&self) -> bool {
         self.kind == PrincipalKind::Service && self.owner.is_none()
     }
 
-    /// Whether one of the roles allows it. An admin may do everything but decide, delete for good and read other people's
-    /// mail: these ask for the roles of their own.
+    /// Returns whether one of the roles allows it. An admin may do everything except decide, delete permanently and
+    /// read other people's mail, which require roles of their own.
     pub fn may(&self, permission: Permission) -> bool {
         self.roles.iter().any(|role| match permission {
             Permission::Read => true,

@@ -1,5 +1,5 @@
-//! Names of principals. A name stands in the history, in lists of names and in front of every voter, so it must read as itself and
-//! as no other name.
+//! Names of principals. A name is shown in the history, in lists and to every voter, so it must not be mistaken for
+//! another name.
 
 use unicode_security::confusable_detection::skeleton;
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _};
@@ -7,12 +7,12 @@ use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _};
 use crate::normal::normalise;
 use crate::text::{is_deceptive, visible_line};
 
-/// Characters of the longest name of a principal.
+/// The longest name of a principal, in characters.
 pub const LONGEST_PRINCIPAL: usize = 200;
 
-/// Names by which the history speaks of the program, or of nobody.
+/// Names that the history uses for the program, or for nobody.
 const RESERVED: [&str; 5] = ["automation", "clawback", "init", "nobody", "system"];
-/// Characters that stand between names, or between the parts of a path.
+/// Characters that separate names, or the parts of a path.
 const SEPARATORS: [char; 3] = [',', ';', '/'];
 
 /// Why a text cannot be the name of a principal.
@@ -32,7 +32,7 @@ pub enum NameRefused {
     #[error("`{0}` cannot be a name: it means a folder in a path; choose another name")]
     Path(String),
     #[error(
-        "`{name}` cannot be a name: it reads as `{reserved}`, which stands for the program or for nobody; choose another name"
+        "`{name}` cannot be a name: it reads as `{reserved}`, which is reserved for the program or for nobody; choose another name"
     )]
     Reserved { name: String, reserved: &'static str },
     #[error("`{0}` cannot be a name: its letters are of scripts that are not written together; choose another name")]
@@ -41,12 +41,13 @@ pub enum NameRefused {
     LooksLike { name: String, known: String },
 }
 
-/// Whether this can be the name of a new principal beside those that are `known`. Names are compared without case and by their
-/// skeletons (Unicode Technical Standard 39, section 4); scripts may be mixed up to its level Highly Restrictive (section 5.2).
-/// A name that is one of the `known` to the letter is not refused here: that it exists is the caller's to say.
+/// Checks whether this can be the name of a new principal next to the `known` ones. Names are compared without case and
+/// by their skeletons (Unicode Technical Standard 39, section 4); scripts may be mixed up to its level Highly
+/// Restrictive (section 5.2). A name that is equal to a `known` one is not refused here: the caller reports that it
+/// exists.
 ///
 /// # Errors
-/// Names the text, made safe to show, and what is wrong with it.
+/// Returns the text, escaped for display, and the rule that it breaks.
 pub fn check_principal_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Result<(), NameRefused> {
     let shown = || visible_line(name, LONGEST_PRINCIPAL);
     if !(1..=LONGEST_PRINCIPAL).contains(&name.chars().count()) {
@@ -79,7 +80,7 @@ pub fn check_principal_name<'a>(name: &str, known: impl IntoIterator<Item = &'a 
     Ok(())
 }
 
-/// The skeletons of a name. A skeleton tells `I` from `i` and not from `l`, so case is folded before and after.
+/// The skeletons of a name. A skeleton distinguishes `I` from `i` but not from `l`, so case is folded before and after.
 struct Looks {
     folded_first: String,
     folded_last: String,
@@ -178,7 +179,7 @@ mod tests {
             let expected = NameRefused::LooksLike { name: name.to_owned(), known: known.to_owned() };
             assert_eq!(check_principal_name(name, KNOWN), Err(expected));
         }
-        // Every letter of another script, so it mixes none.
+        // All letters are of another script, so no scripts are mixed.
         assert!(matches!(check_principal_name("аре", ["ape"]), Err(NameRefused::LooksLike { .. })));
     }
 }

@@ -1,12 +1,12 @@
-//! What a connector is asked to look for.
+//! The query that a connector gets.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::location::LocationKind;
 
-/// A search that a connector may push down to its store. All conditions hold at once; within a list one is enough; an empty
-/// list is no condition. A connector may answer with more; [`crate::Predicate::matches`] has the last word.
+/// A search that a connector may push down to its store. All conditions must hold; in a list, one match is enough; an
+/// empty list is no condition. A connector may return more messages than match: [`crate::Predicate::matches`] decides.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Query {
@@ -28,12 +28,12 @@ pub struct Query {
     pub header_contains: Vec<(String, String)>,
     /// Part of an attachment's file name.
     pub attachment_name: Vec<String>,
-    /// Kinds of location to look in; empty: all but the hidden ones.
+    /// Kinds of location to search; empty means all except the hidden ones.
     pub locations: Vec<LocationKind>,
-    /// Folders by path, beside `locations`.
+    /// Folders by path, searched in addition to `locations`.
     pub folders: Vec<String>,
     /// Header fields to return, names in lower case.
     pub want_headers: Vec<String>,
-    /// Whether attachment names are wanted.
+    /// Whether to return attachment names.
     pub want_attachments: bool,
 }

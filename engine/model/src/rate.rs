@@ -1,23 +1,23 @@
-//! How often something may happen: some at once, then one at a time.
+//! A rate limit: a burst, then one at a time.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
 
-/// A rate, as the generic cell rate algorithm (ITU-T I.371) states it: its whole state is one time.
+/// A rate as defined by the generic cell rate algorithm (ITU-T I.371): its whole state is one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// So many at once; at least one.
+    /// The largest burst; at least one.
     pub burst: u32,
-    /// After that, one in this time.
+    /// After a burst, one per this interval.
     pub every: Duration,
 }
 
 impl Rate {
-    /// Counts one more. `full_at` is what the last call returned, or any past time at first.
+    /// Counts one event. `full_at` is the result of the last call, or any past time at first.
     ///
     /// # Errors
-    /// The limit is reached: how long until the next is allowed. Nothing was counted.
+    /// If the limit is reached, returns the time until the next event is allowed. Nothing is counted.
     pub fn take(&self, full_at: Timestamp, now: Timestamp) -> Result<Timestamp, Duration> {
         let next = full_at.max(now).plus(self.every);
         let most = self.every.saturating_mul(self.burst);
@@ -25,7 +25,7 @@ impl Rate {
         if wait.is_zero() { Ok(next) } else { Err(wait) }
     }
 
-    /// Takes back one that was counted.
+    /// Reverts one counted event.
     #[must_use]
     pub fn give_back(&self, full_at: Timestamp) -> Timestamp {
         full_at.minus(self.every)
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(RATE.take(state, second(104)), Err(Duration::from_secs(6)));
         state = RATE.take(state, second(110)).unwrap();
         assert_eq!(RATE.take(state, second(110)), Err(Duration::from_secs(10)));
-        // Whoever waits has all of it again.
+        // After waiting, the whole burst is available again.
         for _ in 0..3 {
             state = RATE.take(state, second(1_000)).unwrap();
         }

@@ -1,9 +1,8 @@
-//! The records that stand beside a remediation: the alert that it raised and the investigation behind it.
+//! The records that accompany a remediation: the alert that it raised and the investigation behind it.
 
-use std::fmt;
-use std::str::FromStr;
-
+use crate::words;
 use serde::{Deserialize, Serialize};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::action::{Action, ActionSource, Severity};
 use crate::clock::Timestamp;
@@ -12,12 +11,11 @@ use crate::id::{AlertId, InvestigationId, RemediationId};
 use crate::remediation::Remediation;
 use crate::status::Status;
 use crate::stop_reason::StopReason;
-use crate::unknown_word::UnknownWord;
 
 /// The name of the alert that an action of a person raises.
 pub const ADMIN_ACTION_ALERT: &str = "Administrative action submitted by an Administrator";
 
-/// Something that people should know of.
+/// An alert for people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alert {
@@ -27,21 +25,21 @@ pub struct Alert {
     pub name: String,
     /// Informational for an administrative action.
     pub severity: Severity,
-    /// Who acted.
+    /// The actor.
     pub actor: String,
-    /// What they asked for.
+    /// The action that was requested.
     pub action: Action,
     /// The remediation.
     pub remediation_id: RemediationId,
     /// The investigation.
     pub investigation_id: InvestigationId,
-    /// When.
+    /// When it was raised.
     pub created_at: Timestamp,
 }
 
 impl Alert {
-    /// The alert of a request. What nobody submitted by hand, as a detector or a schedule thought of it or a sweep found it, has
-    /// the title and severity of the remediation itself.
+    /// Creates the alert of a request. A request that nobody submitted by hand, from a detector, a schedule or a sweep,
+    /// has the title and severity of the remediation.
     pub fn of(request: &Request, remediation_id: &RemediationId, actor: &str, created_at: Timestamp) -> Self {
         let by_itself = matches!(request.source, ActionSource::Air | ActionSource::Schedule)
             || matches!(request.origin, Origin::Sweep { .. });
@@ -59,40 +57,21 @@ impl Alert {
 }
 
 /// Manual or automated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 pub enum InvestigationKind {
-    /// A person had analysed already; nothing more is analysed.
+    /// A person has already analysed it; no automated analysis follows.
     Admin,
     /// Automated investigation and response.
     Air,
 }
 
-impl InvestigationKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Admin, Self::Air];
+words!(InvestigationKind, "investigation kind");
 
-    /// The word used in JSON, SQL and on pages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Admin => "admin",
-            Self::Air => "air",
-        }
-    }
-}
-
-impl FromStr for InvestigationKind {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("investigation kind", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-/// Where an investigation stands, derived from its remediation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The status of an investigation, derived from its remediation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names are the reference product's")]
 pub enum InvestigationStatus {
@@ -108,8 +87,10 @@ pub enum InvestigationStatus {
     TerminatedByUser,
 }
 
+words!(InvestigationStatus, "investigation status");
+
 impl InvestigationStatus {
-    /// What the remediation says about its investigation.
+    /// Returns the status that follows from the remediation.
     pub const fn of(remediation: &Remediation) -> Self {
         let waits_for_room =
             matches!(remediation.stop, Some(StopReason::InProgress { .. } | StopReason::ExclusiveAbove { .. }));
@@ -129,21 +110,7 @@ impl InvestigationStatus {
         }
     }
 
-    /// Every status.
-    pub const ALL: [Self; 10] = [
-        Self::Starting,
-        Self::QueuedByThrottling,
-        Self::Running,
-        Self::PendingAction,
-        Self::Remediated,
-        Self::PartiallyRemediated,
-        Self::NoThreatsFound,
-        Self::Failed,
-        Self::TerminatedBySystem,
-        Self::TerminatedByUser,
-    ];
-
-    /// The reference product's name for it, as people read it.
+    /// Returns the reference product's name for it, as shown to people.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Starting => "Starting",
@@ -158,31 +125,9 @@ impl InvestigationStatus {
             Self::TerminatedByUser => "Terminated by User",
         }
     }
-
-    /// The word used in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Starting => "starting",
-            Self::QueuedByThrottling => "queued-by-throttling",
-            Self::Running => "running",
-            Self::PendingAction => "pending-action",
-            Self::Remediated => "remediated",
-            Self::PartiallyRemediated => "partially-remediated",
-            Self::NoThreatsFound => "no-threats-found",
-            Self::Failed => "failed",
-            Self::TerminatedBySystem => "terminated-by-system",
-            Self::TerminatedByUser => "terminated-by-user",
-        }
-    }
 }
 
-impl fmt::Display for InvestigationStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The record behind a remediation.
+/// The investigation behind a remediation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Investigation {
@@ -194,14 +139,14 @@ pub struct Investigation {
     pub alert_id: AlertId,
     /// The remediation that it led to.
     pub remediation_id: RemediationId,
-    /// What the remediation was asked to act on: the selection in words.
+    /// The object of the remediation: the selection in words.
     pub entity: String,
     /// When it was opened.
     pub created_at: Timestamp,
 }
 
 impl Investigation {
-    /// The investigation of a request.
+    /// Creates the investigation of a request.
     pub fn of(request: &Request, remediation_id: &RemediationId, created_at: Timestamp) -> Self {
         Self {
             id: request.investigation_id.clone(),

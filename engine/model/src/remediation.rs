@@ -1,5 +1,6 @@
-//! The remediation state machine: what happened is a list of events, where it stands is their fold, what comes next is a
-//! pure function of that and the time. The worker that recovers a crashed run asks the same question as the one that started it.
+//! The remediation state machine: the history is a list of events, the state is their fold, and the next step is a pure
+//! function of the state and the time. The worker that recovers a crashed run evaluates the same function as the one
+//! that started it.
 
 pub(crate) mod replay;
 
@@ -18,50 +19,50 @@ use crate::status::Status;
 use crate::stop_reason::StopReason;
 use crate::vote::{Decision, Vote};
 
-/// How far the batches are.
+/// The progress of the batches.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Progress {
-    /// The first target that no batch has covered.
+    /// The first target that no batch has covered yet.
     pub next_seq: u32,
-    /// Number of the next batch, from 0.
+    /// The number of the next batch, from 0.
     pub next_batch: u32,
-    /// The batch that is under way: number, first target, number of targets.
+    /// The open batch: number, first target, number of targets.
     pub open_batch: Option<(u32, u32, u32)>,
-    /// Size of the next batch, by [`Guards::size_after`].
+    /// The size of the next batch, by [`Guards::size_after`].
     pub batch_size: u32,
-    /// Outcomes and throttles since the start or the last resume. A person who resumes after a guard has seen its reason:
-    /// it trips again only on what is new.
+    /// Outcomes and throttles since the start or the last resume. A person who resumes after a guard has seen its
+    /// reason, so the guard counts only what is new.
     pub since_resumed: BatchReport,
-    /// Set when a verification ran: confirmed and not.
+    /// The result of the verification, once it ran: confirmed and not confirmed.
     pub verified: Option<(u64, u64)>,
-    /// When it started, or was last resumed.
+    /// When it started or was last resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_since: Option<Timestamp>,
-    /// Messages of VIPs that a person who resumed knew of.
+    /// The number of messages of VIPs that the person who resumed it knew of.
     #[serde(default)]
     pub vips_accepted: u64,
 }
 
-/// An event that cannot happen in this status.
+/// An event that is not allowed in this status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a remediation that is {status} cannot take the event {event}; `clawback show` tells its story")]
+#[error("a remediation that is {status} cannot take the event {event}; `clawback show` lists its events")]
 pub struct IllegalTransition {
-    /// The status it has.
+    /// The current status.
     pub status: Status,
-    /// The event.
+    /// The kind of the event.
     pub event: &'static str,
 }
 
-/// One remediation: the fold of its events.
+/// One remediation, as the fold of its events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Remediation {
     /// Its ID.
     pub id: RemediationId,
-    /// What was asked for.
+    /// The request.
     pub request: Request,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// When it was submitted.
     pub created_at: Timestamp,
@@ -69,31 +70,31 @@ pub struct Remediation {
     pub updated_at: Timestamp,
     /// The frozen plan, once there is one.
     pub plan: Option<PlanSummary>,
-    /// How it is cut up and when it stops.
+    /// Its batch sizes and stop rules.
     pub guards: Guards,
     /// Whether the playbook asks for verification.
     pub verify: bool,
-    /// The request for votes, where one was needed.
+    /// The request for votes, if one was needed.
     pub approval: Option<Approval>,
-    /// The remediation whose votes it runs under, where it has none of its own.
+    /// The remediation whose votes cover it, if it has none of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<RemediationId>,
-    /// Who decided: names, or `automation`.
+    /// Who decided: names of principals, or `automation`.
     pub decided_by: Option<String>,
-    /// When it was decided that it may run.
+    /// When it was approved to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_at: Option<Timestamp>,
-    /// Counts of outcomes.
+    /// The counts of outcomes.
     pub counts: Counts,
-    /// How far the batches are.
+    /// The progress of the batches.
     pub progress: Progress,
-    /// What a person asked for and the worker has not done yet.
+    /// A control request that the worker has not carried out yet.
     pub asked: Option<Asked>,
     /// Why it is paused or held, or why the plan was refused.
     pub stop: Option<StopReason>,
 }
 
-/// What to do next. `Run` covers both a fresh batch and one that a crash left open.
+/// The next step. `Run` covers both a new batch and one that a crash left open.
 #[derive(Debug, Clone, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Next {
@@ -113,7 +114,7 @@ pub enum Next {
 }
 
 impl Remediation {
-    /// A remediation begins with its submission.
+    /// Creates a remediation from its submission.
     pub fn submitted(id: RemediationId, request: Request, at: Timestamp) -> Self {
         Self {
             id,
@@ -135,7 +136,7 @@ impl Remediation {
         }
     }
 
-    /// The remediation after `event`. The only place where a status changes.
+    /// Returns the remediation after `event`. This is the only place where a status changes.
     pub fn apply(&self, event: &Event, at: Timestamp) -> Result<Self, IllegalTransition> {
         use Status::{Approved, Cancelled, Expired, Failed, InProgress, Paused, PendingApproval, Planning, Queued};
         let mut next = Self { updated_at: at, ..self.clone() };
@@ -168,7 +169,7 @@ impl Remediation {
             }
             (PendingApproval, Event::Voted { vote }) => next.count(vote),
             (PendingApproval, Event::Expired) => next.status = Expired,
-            // Before the first batch: what has begun is not taken back.
+            // Only before the first batch: work that has begun is not reverted.
             (Approved | Paused, Event::VotesVoided { voters }) if self.progress.next_batch == 0 => {
                 next.void(voters);
             }
@@ -195,7 +196,7 @@ impl Remediation {
                 next.progress.next_batch = number + 1;
                 next.progress.next_seq = first + targets;
             }
-            // A pause may leave a batch half done; a cancel then closes it with what there is.
+            // A pause may leave a batch half done; a cancel then closes it with the outcomes so far.
             (InProgress | Paused, Event::BatchFinished { report, .. }) => next.finish_batch(report),
             (Approved | InProgress, Event::PauseRequested { by }) => {
                 next.asked = self.cancel_asked().or_else(|| Some(Asked::Pause { by: by.clone() }));
@@ -224,7 +225,7 @@ impl Remediation {
             (InProgress, Event::Verified { confirmed, unconfirmed, .. }) => {
                 next.progress.verified = Some((*confirmed, *unconfirmed));
             }
-            // Every remediable target has its outcome, or it is not finished.
+            // It can only finish when every remediable target has its outcome.
             (InProgress, Event::Finished) if self.counts.open == 0 => next.status = self.result(),
             (status, event) => return Err(IllegalTransition { status, event: event.kind() }),
         }
@@ -234,19 +235,19 @@ impl Remediation {
         Ok(next)
     }
 
-    /// Whether it cannot go on for a reason that passes by itself.
+    /// Returns whether it waits for a condition that clears without a person.
     pub fn is_held(&self) -> bool {
         !self.status.is_final() && self.stop.as_ref().is_some_and(StopReason::passes)
     }
 
-    /// Whether it is yet to begin, and no vote covers it.
+    /// Returns whether it has not begun and no vote covers it.
     pub fn runs_uncovered(&self) -> bool {
         self.approval.is_none() && self.under.is_none() && self.progress.running_since.is_none()
     }
 
-    /// Whether this principal may let it go on where it is paused, of those who may control remediations at all. What a guard
-    /// stopped is weighed by a second person: one who decides on plans, and never whoever asked for it, nor the owner of the
-    /// service that did.
+    /// Returns whether this principal may resume it where it is paused, given that they may control remediations at
+    /// all. A stop by a guard needs a second person: one who may decide on plans, and who is neither the requester nor
+    /// the owner of the service that requested it.
     pub fn may_be_resumed_by(&self, who: &Principal) -> bool {
         let guarded = self.stop.as_ref().is_some_and(StopReason::is_guard);
         let asked = who.name == self.request.requested_by || self.request.owner.as_ref() == Some(&who.name);
@@ -254,7 +255,7 @@ impl Remediation {
         !guarded || (second && who.may(Permission::Decide))
     }
 
-    /// Messages that it moved and none of its `undos` has put back.
+    /// Returns the number of messages that it moved and none of its `undos` has put back.
     pub fn left_to_undo(&self, undos: &[Self]) -> u64 {
         if !self.request.action.is_reversible() {
             return 0;
@@ -263,21 +264,21 @@ impl Remediation {
         self.counts.succeeded.saturating_sub(back)
     }
 
-    /// The rule on its time in progress, once it is broken.
+    /// Returns the rule on its time in progress, if that is exceeded.
     pub fn overdue(&self, now: Timestamp) -> Option<StopReason> {
         let (limit, since) = (self.guards.stop_when.running_longer_than?, self.progress.running_since?);
         let overdue = self.status == Status::InProgress && now.since(since) > limit;
         overdue.then_some(StopReason::RunningLongerThan { limit })
     }
 
-    /// Whether a plan with so many messages in mailboxes of VIPs, as listed now, must not go on unasked.
+    /// Returns the rule that a plan with this many messages in mailboxes of currently listed VIPs breaks.
     pub fn touches_vips(&self, planned: u64) -> Option<StopReason> {
-        // Who puts back or tries again has been through this.
+        // An undo or a retry acts on targets that were checked before.
         let limit = self.guards.stop_when.vips.filter(|_| self.request.follows().is_none())?;
         (planned > limit.max(self.progress.vips_accepted)).then_some(StopReason::VipsNow { limit, planned })
     }
 
-    /// What to do now.
+    /// Returns the next step.
     pub fn next(&self, now: Timestamp) -> Next {
         if self.status.is_final() {
             return Next::Nothing;
@@ -299,7 +300,7 @@ impl Remediation {
         }
     }
 
-    /// A cancel stands until it is carried out, whatever else is asked.
+    /// Returns a cancel request. It remains until it is carried out, whatever else is requested.
     fn cancel_asked(&self) -> Option<Asked> {
         self.asked.clone().filter(|asked| matches!(asked, Asked::Cancel { .. }))
     }
@@ -410,13 +411,13 @@ impl Remediation {
         progress.open_batch = None;
         progress.since_resumed.counts = progress.since_resumed.counts.plus(report.counts);
         progress.since_resumed.throttled += report.throttled;
-        // A canary says that it may begin, not how much at once.
+        // A canary decides whether the rest may begin, not how large its batches are.
         if !canary {
             progress.batch_size = self.guards.size_after(progress.batch_size, report);
         }
     }
 
-    /// How it ended: by its counts, and by whether all was looked at.
+    /// Returns the final status, by the counts and by whether the search was complete.
     fn result(&self) -> Status {
         let counts = &self.counts;
         let incomplete = self.plan.as_ref().is_some_and(|plan| !plan.facts.is_complete());
@@ -430,10 +431,10 @@ impl Remediation {
     }
 }
 
-/// What becomes of a plan.
+/// Returns the status after a plan was made.
 fn planned(plan: &PlanSummary, approval: Option<&ApprovalRule>) -> Status {
     match (plan.counts.remediable, approval) {
-        // Nothing was found, but not everything was looked at: that is no all-clear.
+        // Nothing was found, but the search was incomplete: the mailboxes are not known to be clean.
         (0, _) if !plan.facts.is_complete() => Status::PartiallyCompleted,
         (0, _) => Status::NothingToDo,
         (_, Some(_)) => Status::PendingApproval,

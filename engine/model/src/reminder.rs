@@ -1,4 +1,4 @@
-//! When approvers are told again that a plan waits for them.
+//! The times at which approvers are reminded of a plan that waits for them.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::approval::{Approval, ApprovalRule};
 use crate::clock::Timestamp;
 
-/// A further word about a plan that still waits.
+/// A further notification of a plan that still waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reminder {
-    /// To those who were told first.
+    /// To the approvers who were notified first.
     Again,
-    /// To others, as those have not decided.
+    /// To others, because the first ones have not decided.
     Escalation,
 }
 
 impl Reminder {
-    /// The word used in JSON and logs.
+    /// Returns the word used in JSON and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Again => "reminder",
@@ -28,7 +28,7 @@ impl Reminder {
 }
 
 impl ApprovalRule {
-    /// The rule with reminders after these shares of the time that it gives; a share of 0 is none.
+    /// Sets reminders after these shares of the time limit; a share of 0 means no reminder.
     #[must_use]
     pub fn reminding(mut self, again: f64, escalation: f64) -> Self {
         let after = |share: f64| (share > 0.0 && share < 1.0).then(|| self.expires.mul_f64(share));
@@ -38,7 +38,7 @@ impl ApprovalRule {
 }
 
 impl Approval {
-    /// Every reminder with its time, in their order.
+    /// Returns every reminder with its time, in order.
     fn reminders(&self) -> Vec<(Timestamp, Reminder)> {
         let asked_at = self.deadline.minus(self.rule.expires);
         let at = |after: Option<Duration>, reminder| after.map(|after| (asked_at.plus(after), reminder));
@@ -48,13 +48,13 @@ impl Approval {
         reminders
     }
 
-    /// When the next one is due, after so many; none after the last.
+    /// Returns when the next reminder is due, after this many; `None` after the last.
     pub fn next_reminder(&self, told: usize) -> Option<Timestamp> {
         self.reminders().get(told).map(|(at, _)| *at)
     }
 
-    /// The last one that is due after so many, and how many are told with it: when no node was up for a while, nobody is told
-    /// twice at once.
+    /// Returns the last due reminder, after this many, and how many it covers: if no node was up for a while, several
+    /// due reminders are sent as one.
     pub fn due_reminder(&self, told: usize, now: Timestamp) -> Option<(Reminder, usize)> {
         let reminders = self.reminders();
         let due = reminders.iter().take_while(|(at, _)| *at <= now).count();

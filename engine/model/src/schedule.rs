@@ -1,67 +1,67 @@
-//! What becomes of each slot of a schedule: it fires, waits, or is left out for a reason. Every slot meets exactly one of
-//! these fates, whatever nodes, clocks and approvals did meanwhile.
+//! The fate of each slot of a schedule: it fires, waits, or is skipped for a reason. Every slot has exactly one fate,
+//! whatever nodes, clocks and approvals did meanwhile.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
+use crate::words;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::clock::Timestamp;
 use crate::cron::{Cron, InvalidCron};
-use crate::unknown_word::UnknownWord;
 
-/// What happens to a slot while an earlier run of the schedule has not ended.
+/// The policy for a slot while an earlier run of the schedule has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Overlap {
-    /// It is left out.
+    /// The slot is skipped.
     Skip,
-    /// It waits for the end. One waits at most; a further one is left out.
+    /// The slot waits until the run ends. At most one slot waits; a further one is skipped.
     Queue,
-    /// The earlier run is cancelled, and this one runs.
+    /// The earlier run is cancelled, and the slot fires.
     Replace,
 }
 
-/// What happens to slots at which no node was up.
+/// The policy for slots at which no node was up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Misfire {
-    /// They are left out.
+    /// The slots are skipped.
     Skip,
-    /// One run makes up for all of them.
+    /// One run replaces all of them.
     RunOnce,
-    /// The last so many of them run.
+    /// The last this many of them fire.
     Backfill(u32),
 }
 
-/// When a playbook runs by itself.
+/// The timetable of a playbook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Timetable {
     /// Six fields, seconds first.
     pub cron: String,
-    /// Name in the IANA database.
+    /// The name of a time zone in the IANA database.
     pub time_zone: String,
-    /// A slot fires up to this much later, so that not everything starts at the full hour.
+    /// A slot fires up to this much later, so that schedules do not all start at the full hour.
     pub jitter: Duration,
-    /// What to do if the last run is not done.
+    /// The policy for overlapping runs.
     pub overlap: Overlap,
-    /// What to do about missed slots.
+    /// The policy for missed slots.
     pub misfire: Misfire,
 }
 
-/// Why a slot did not become a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Why a slot did not fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum SlotReason {
-    /// No node was up and reached the database, and the policy lets it go.
+    /// No node was up and reached the database, and the policy skips missed slots.
     Missed,
-    /// No node was up, and a later slot made up for it.
+    /// No node was up, and the run of a later slot replaces it.
     MadeUp,
     /// An earlier run had not ended.
     Overlapped,
-    /// The schedule was paused, or its playbook was away.
+    /// The schedule was paused, or its playbook was missing.
     Paused,
     /// The playbook could not be submitted.
     Refused,
@@ -69,46 +69,14 @@ pub enum SlotReason {
     Waiting,
 }
 
-impl SlotReason {
-    /// Every reason.
-    pub const ALL: [Self; 6] =
-        [Self::Missed, Self::MadeUp, Self::Overlapped, Self::Paused, Self::Refused, Self::Waiting];
+words!(SlotReason, "slot reason");
 
-    /// The word used in JSON and SQL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missed => "missed",
-            Self::MadeUp => "made-up",
-            Self::Overlapped => "overlapped",
-            Self::Paused => "paused",
-            Self::Refused => "refused",
-            Self::Waiting => "waiting",
-        }
-    }
-}
-
-impl FromStr for SlotReason {
-    type Err = UnknownWord;
-    fn from_str(given: &str) -> Result<Self, UnknownWord> {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == given)
-            .ok_or_else(|| UnknownWord::new("slot reason", given, Self::ALL.map(Self::as_str)))
-    }
-}
-
-impl fmt::Display for SlotReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Where a schedule stands.
+/// The state of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Every slot up to here has its fate.
+    /// Every slot up to this time has its fate.
     pub decided_to: Timestamp,
-    /// Slots up to here fell into a pause.
+    /// Slots up to this time fall into a pause.
     pub paused_to: Option<Timestamp>,
     /// The slot that waits for a run to end.
     pub waiting: Option<Timestamp>,
@@ -116,55 +84,56 @@ pub struct Standing {
     pub busy: bool,
 }
 
-/// What becomes of a slot.
+/// The fate of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It runs.
+    /// It fires.
     Fire,
-    /// It does not; or not yet ([`SlotReason::Waiting`]).
+    /// It does not fire, or not yet ([`SlotReason::Waiting`]).
     Skip(SlotReason),
 }
 
-/// The fate of one slot, or of several that follow each other.
+/// The fate of one slot, or of several consecutive ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decided {
     /// The first slot.
     pub first: Timestamp,
-    /// The last one; the same if it is one.
+    /// The last slot; the same for a single one.
     pub last: Timestamp,
-    /// How many they are.
+    /// The number of slots.
     pub slots: u64,
-    /// What becomes of each.
+    /// The fate of each of them.
     pub fate: Fate,
 }
 
-/// Everything that is decided at one time.
+/// All decisions made at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Round {
-    /// The fates, in order. The slot that waited may be among them again.
+    /// The fates, in order. May contain the slot that waited before.
     pub decided: Vec<Decided>,
-    /// Every slot up to here has its fate now.
+    /// Every slot up to this time now has its fate.
     pub decided_to: Timestamp,
     /// The slot that waits from now on.
     pub waiting: Option<Timestamp>,
-    /// Whether earlier runs are to be cancelled.
+    /// Whether earlier runs must be cancelled.
     pub replaces: bool,
-    /// When to look again; none if there is no further slot.
+    /// When to decide again; `None` if there is no further slot.
     pub next_at: Option<Timestamp>,
 }
 
-/// A slot that fires no later than this is in time; workers look every second, and one may be busy.
+/// The largest delay with which a slot is in time. Workers check every second, and one may be busy.
 const IN_TIME: Duration = Duration::from_mins(1);
-/// Slots that one round decides; after a long outage the rest follows at the next look.
+/// The most slots that one round decides; after a long outage the rest follows in the next round.
 const MOST_AT_ONCE: usize = 20_000;
 
 impl Timetable {
-    /// The expression, parsed.
+    /// Parses the expression.
     pub fn cron(&self) -> Result<Cron, InvalidCron> {
         Cron::parse(&self.cron, &self.time_zone)
     }
 
-    /// When a slot of the schedule `name` fires: jitter comes from both, so every node says the same.
+    /// Returns when a slot of the schedule `name` fires. The jitter is derived from both, so it is the same on every
+    /// node.
     pub fn due(&self, name: &str, slot: Timestamp) -> Timestamp {
         let seconds = self.jitter.as_secs();
         if seconds == 0 {
@@ -179,7 +148,7 @@ impl Timetable {
         slot.plus(Duration::from_secs(bits % (seconds + 1)))
     }
 
-    /// Decides on every slot of the schedule `name` that is due now.
+    /// Decides on every slot of the schedule `name` that is due.
     pub fn decide(&self, name: &str, cron: &Cron, standing: &Standing, now: Timestamp) -> Round {
         let mut round = Round {
             decided: Vec::new(),
@@ -199,20 +168,20 @@ impl Timetable {
         let late = open.partition_point(|slot| now.since(slot.due) > IN_TIME);
         let (missed, in_time) = open.split_at(late);
         if rest.cut && late > 0 {
-            // Nobody knows yet which are the last of the missed ones.
+            // It is not yet known which are the last of the missed slots.
             self.missed(&mut round, missed, true);
         } else {
             let fires = self.missed(&mut round, missed, !in_time.is_empty());
             self.fire(&mut round, &[fires, in_time].concat(), standing.busy);
         }
         if round.waiting.is_some() {
-            // Whether the run has ended is asked at every look.
+            // Each round checks whether the run has ended.
             round.next_at = Some(now);
         }
         round
     }
 
-    /// The slots that are due, and what is behind them. None overtakes the one before it, whatever the jitter.
+    /// Returns the slots that are due, and what follows them. The jitter does not change their order.
     fn due_slots(&self, name: &str, cron: &Cron, after: Timestamp, now: Timestamp) -> (Vec<Slot>, Rest) {
         let (mut slots, mut latest) = (Vec::new(), Timestamp(i64::MIN));
         for at in cron.slots_after(after) {
@@ -228,7 +197,8 @@ impl Timetable {
         (slots, Rest { at: None, cut: false })
     }
 
-    /// Lets go of missed slots as the policy says; gives those that fire all the same. `made_up` says that a later slot runs.
+    /// Skips missed slots by the policy; returns those that still fire. `made_up` means that a later slot fires for
+    /// them.
     fn missed<'a>(&self, round: &mut Round, missed: &'a [Slot], made_up: bool) -> &'a [Slot] {
         let (reason, kept) = match self.misfire {
             Misfire::Skip => (SlotReason::Missed, 0),
@@ -272,16 +242,16 @@ struct Slot {
     due: Timestamp,
 }
 
-/// What is behind the slots that are due.
+/// What follows the slots that are due.
 struct Rest {
-    /// When the next one is.
+    /// The time of the next slot.
     at: Option<Timestamp>,
-    /// More are due than one round takes.
+    /// Whether more slots are due than one round decides.
     cut: bool,
 }
 
 impl Round {
-    /// Leaves out slots that follow each other, as one.
+    /// Skips consecutive slots with one record.
     fn skip(&mut self, slots: &[Slot], reason: SlotReason) {
         let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return };
         let fate = Fate::Skip(reason);

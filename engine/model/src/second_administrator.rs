@@ -1,10 +1,11 @@
-//! Which roles wait for a second administrator, and who that is. One administrator alone makes no approver: neither by a role for
-//! a person who was made up, nor by a password for a person who has the role.
+//! The roles that wait for a second administrator, and who may confirm them. A single administrator must not be able to
+//! create an approver, neither by giving the role to an invented person nor by setting the password of a person who has
+//! it.
 
 use crate::credential::Unowned;
 use crate::principal::{PendingRoles, Principal, PrincipalKind, Role};
 
-/// Why somebody cannot confirm pending roles.
+/// Why an administrator cannot confirm pending roles.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum NotASecond {
@@ -20,11 +21,11 @@ pub enum NotASecond {
     Unowned(#[from] Unowned),
 }
 
-/// Whether this administrator is a second one for the roles of `name` that wait. `owner` owns the one who asked, where that is a
-/// service.
+/// Checks whether this administrator is a second one for the pending roles of `name`. `owner` is the owner of the
+/// requester, if that is a service.
 ///
 /// # Errors
-/// Names the rule.
+/// Returns the rule that is broken.
 pub fn check_second(
     pending: &PendingRoles,
     name: &str,
@@ -44,8 +45,9 @@ pub fn check_second(
     Ok(who.own_credential("confirm roles")?)
 }
 
-/// The roles that a principal has until a second administrator confirms the change; none, if the change waits for nobody. Giving the
-/// roles approver and admin waits, and so does taking the role admin: whoever took it from the others would be alone.
+/// Returns the roles that a principal has until a second administrator confirms the change; `None` if no confirmation
+/// is needed. Giving the roles approver or admin needs one, and so does taking the role admin away: otherwise one
+/// administrator could remove all others.
 pub fn until_confirmed(before: &[Role], after: &[Role]) -> Option<Vec<Role>> {
     let gains = |role: &Role| after.contains(role) && !before.contains(role);
     let waits = |role: &Role| matches!(role, Role::Approver | Role::Admin) && gains(role);

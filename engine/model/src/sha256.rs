@@ -13,12 +13,12 @@ use sha2::{Digest as _, Sha256};
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// Of these bytes.
+    /// Returns the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The first 12 digits, for people.
+    /// Returns the first 12 digits, for people.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
     }

@@ -1,7 +1,7 @@
-//! Votes that are signed: what an approver's key signs, and the signature as it stands in the history.
+//! Signed votes: the statement that an approver's key signs, and the signature as recorded in the history.
 //!
-//! Whoever can write the database can write a vote. Whoever reads a signature beside it can tell whether the voter's key made
-//! it, for this plan, this decision and this number of votes.
+//! Anyone who can write to the database can insert a vote. The signature proves that the voter's key made it, for this
+//! plan, this decision and this number of votes.
 
 use std::fmt;
 
@@ -17,11 +17,11 @@ use crate::vote::Decision;
 /// The namespace of SSH signatures of votes (OpenSSH, `PROTOCOL.sshsig`, section 2).
 pub const VOTE_NAMESPACE: &str = "clawback-vote";
 
-/// Which votes a site asks a signature of.
+/// The votes that must be signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SignedVotes {
-    /// None: a vote may be signed.
+    /// None; a vote may still be signed.
     #[default]
     Optional,
     /// Approvals of hard deletes.
@@ -31,7 +31,7 @@ pub enum SignedVotes {
 }
 
 impl SignedVotes {
-    /// Whether approvals of this action must be signed.
+    /// Returns whether approvals of this action must be signed.
     pub fn asks(self, action: Action) -> bool {
         match self {
             Self::Optional => false,
@@ -41,22 +41,22 @@ impl SignedVotes {
     }
 }
 
-/// What a voter signs: one fact a line, names as JSON texts.
+/// The statement that a voter signs: one fact per line, names as JSON strings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VoteStatement<'a> {
     /// The remediation.
     pub remediation: &'a RemediationId,
-    /// Its plan.
+    /// The digest of its plan.
     pub plan: PlanDigest,
     /// Yes or no.
     pub decision: Decision,
-    /// How many votes were asked for: nobody can ask for fewer afterwards.
+    /// The number of votes that was required, so that nobody can lower it afterwards.
     pub votes: u32,
-    /// Who asked for it.
+    /// The requester.
     pub requester: &'a str,
-    /// Who votes.
+    /// The voter.
     pub voter: &'a str,
-    /// When it is signed, in whole seconds.
+    /// The time of signing, in whole seconds.
     pub at: Timestamp,
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for VoteStatement<'_> {
 }
 
 impl Approval {
-    /// What `voter` signs to decide on this.
+    /// Returns what `voter` signs to decide on this request.
     pub fn statement<'a>(
         &'a self,
         remediation: &'a RemediationId,

@@ -11,7 +11,7 @@ use crate::halt::Halt;
 use crate::id::RemediationId;
 use crate::limits::LimitExceeded;
 
-/// Why a remediation was stopped. Stored, and shown in history.
+/// Why a remediation was stopped. Stored, and shown in the history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "rule", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 #[expect(missing_docs, reason = "the names are those of the rules")]
@@ -38,7 +38,7 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// The rule, as stored and shown.
+    /// Returns the rule, as stored and shown.
     pub const fn rule(&self) -> &'static str {
         match self {
             Self::FailedRatio { .. } => "failed-ratio",
@@ -63,13 +63,14 @@ impl StopReason {
         }
     }
 
-    /// Whether it passes by itself: who is held by it goes on without anybody asking for it.
+    /// Returns whether the reason clears without a person: a remediation held by it then continues.
     pub const fn passes(&self) -> bool {
         matches!(self, Self::InProgress { .. } | Self::ExclusiveAbove { .. } | Self::Halted { .. })
     }
 
-    /// Whether a rule stopped it that somebody must weigh before it goes on, and not whoever asked for it. What is not as it was
-    /// approved is no such rule: it is compared again before each step, and nobody can let it pass.
+    /// Returns whether a rule stopped it that a person other than the requester must weigh before it continues. A plan
+    /// that is not as it was approved is not such a rule: it is compared again before each step, and nobody can
+    /// override it.
     pub const fn is_guard(&self) -> bool {
         match self {
             Self::FailedRatio { .. }
@@ -95,7 +96,7 @@ impl StopReason {
     }
 }
 
-/// The rule, then what it met: limit and count.
+/// Formats the rule, then the limit and the count that exceeded it.
 impl fmt::Display for StopReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.rule())?;

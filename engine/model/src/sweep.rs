@@ -1,5 +1,6 @@
-//! Sweeps: after a remediation the same selection keeps being looked for, and copies that arrive late are taken by follow-up
-//! remediations. Which look is due, what a follow-up is covered by and what is no news is decided here.
+//! Sweeps: after a remediation its selection is searched repeatedly, and follow-up remediations act on copies that
+//! arrive late. This module decides which look is due, which votes cover a follow-up, and which messages are already
+//! handled.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -18,48 +19,48 @@ use crate::remediation::Remediation;
 use crate::status::Status;
 use crate::stop_reason::StopReason;
 
-/// Under whose approval late copies are taken.
+/// The approval under which follow-ups act on late copies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SweepApproval {
-    /// That of the first remediation, as far as `at-most` allows.
+    /// The approval of the first remediation, up to `at-most` copies.
     Same,
-    /// The playbook's `approve` step is asked about each follow-up.
+    /// A new approval of each follow-up, by the playbook's `approve` step.
     New,
 }
 
-/// How a playbook sweeps.
+/// The sweep settings of a playbook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Sweep {
-    /// Time between two looks.
+    /// The time between two looks.
     pub every: Duration,
-    /// How long it goes on, from the end of the first remediation.
+    /// The duration of the sweep, from the end of the first remediation.
     pub lasts: Duration,
-    /// Under whose approval.
+    /// The approval of follow-ups.
     pub approval: SweepApproval,
-    /// Late copies, in all, that the first approval covers.
+    /// The most late copies, in all, that the first approval covers.
     pub at_most: u64,
 }
 
-/// Why a sweep goes on no more.
+/// Why a sweep ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum SweepEnd {
-    /// Its time is over.
+    /// Its duration is over.
     Over,
-    /// The first remediation ended in a way that nothing follows from.
+    /// The first remediation ended in a status that has no follow-up.
     FirstEnded { status: Status },
     /// A person rejected or cancelled a follow-up, or its plan was refused by a limit or a stop rule.
     FollowUpEnded { id: RemediationId, status: Status },
-    /// The `when` of the step does not hold for the first plan.
+    /// The `when` condition of the step does not hold for the first plan.
     NotAskedFor,
-    /// The playbook cannot be read any more, or has no such step.
+    /// The playbook can no longer be read, or has no such step.
     Broken { detail: String },
-    /// An undo began to put back what was moved: the selection is no threat.
+    /// An undo began to put the messages back: the selection is not a threat.
     PutBack { undo: RemediationId },
-    /// A person asked for an undo. In older histories alone: by now a sweep ends when the undo begins.
+    /// A person requested an undo. Only in older histories: now a sweep ends when the undo begins.
     Undone { by: String },
     /// A person stopped it.
     Stopped { by: String },
@@ -80,22 +81,22 @@ impl fmt::Display for SweepEnd {
     }
 }
 
-/// What to do at a look.
+/// The result of a look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SweepStep {
-    /// Not yet: the first remediation, or the last follow-up, has not ended.
+    /// The first remediation, or the last follow-up, has not ended yet.
     Wait,
-    /// Search.
+    /// A search is due.
     Look {
-        /// It is the last time.
+        /// Whether it is the last one.
         last: bool,
     },
-    /// Never again.
+    /// The sweep is over.
     End(SweepEnd),
 }
 
 impl Sweep {
-    /// What to do now, given the first remediation and the newest follow-up.
+    /// Returns what to do now, given the first remediation and the newest follow-up.
     pub fn next(&self, first: &Remediation, newest: Option<&Remediation>, now: Timestamp) -> SweepStep {
         if !first.status.is_final() {
             return SweepStep::Wait;
@@ -106,7 +107,7 @@ impl Sweep {
         if let Some(newest) = newest {
             let refused = match newest.status {
                 Status::Rejected | Status::Cancelled => true,
-                // A store that was away is looked at again; a limit stays a limit.
+                // After a store that could not be reached the sweep continues; after a limit it ends.
                 Status::Failed => !matches!(newest.stop, None | Some(StopReason::PlanFailed { .. })),
                 _ => false,
             };
@@ -120,41 +121,41 @@ impl Sweep {
         SweepStep::Look { last: now >= self.until(first) }
     }
 
-    /// When it is over, once the first remediation has ended.
+    /// Returns when the sweep is over, once the first remediation has ended.
     pub fn until(&self, first: &Remediation) -> Timestamp {
         first.updated_at.plus(self.lasts)
     }
 
-    /// Whether the first approval covers `more` late copies beside the `taken` ones.
+    /// Returns whether the first approval covers `more` late copies in addition to the `taken` ones.
     pub fn covers(&self, taken: u64, more: u64) -> bool {
         self.approval == SweepApproval::Same && taken.saturating_add(more) <= self.at_most
     }
 }
 
-/// The messages that a family of remediations is done with, each by the place where it was left. Kept as digests: 16 bytes for
-/// each, however many there are.
+/// The messages that a family of remediations has handled, each with the place where it was left. Stored as digests of
+/// 16 bytes each.
 #[derive(Debug, Default)]
 pub struct DoneWith(HashSet<[u8; 16]>);
 
 impl DoneWith {
-    /// Notes what came of a target.
+    /// Records the outcome of a target.
     pub fn note(&mut self, target: &Target, outcome: &Outcome) {
         let left_at = match (outcome.kind, &outcome.receipt) {
-            // Its owner has taken it into their hands: it is left alone wherever it is.
+            // The owner has moved it: it is left alone wherever it is.
             (OutcomeKind::MovedSince, _) => None,
             (_, Some(receipt)) => match &receipt.location {
                 Some(location) => Some(location),
-                // Deleted for good: whatever is found is another copy.
+                // Deleted permanently: a message that is found is another copy.
                 None => return,
             },
-            // It was to be gone, so whatever is found is another copy.
+            // It was to be deleted, so a message that is found is another copy.
             (OutcomeKind::NotFound, None) => return,
             (_, None) => Some(&target.location),
         };
         self.0.insert(key(&target.store, &target.mailbox, &target.reference.fingerprint, left_at));
     }
 
-    /// Whether this message was dealt with and lies where it was left.
+    /// Returns whether this message was handled and is where it was left.
     pub fn contains(&self, message: &Message) -> bool {
         let known = |place| {
             let fingerprint = &message.reference.fingerprint;
@@ -263,14 +264,14 @@ mod tests {
             let known = |place: &Location| done.contains(&found(&target, place));
             let expected = match outcome.kind {
                 OutcomeKind::Succeeded => (false, true, false),
-                // Its owner has taken it in hand.
+                // The owner has moved it.
                 OutcomeKind::MovedSince => (true, true, true),
                 OutcomeKind::NotFound => (false, false, false),
                 _ => (true, true, false),
             };
             let left_at = moved_to.as_ref().unwrap_or(&target.location);
             assert_eq!((known(&target.location), known(left_at), known(&elsewhere)), expected, "{}", outcome.kind);
-            // Other mailboxes, stores and messages are not meant.
+            // Other mailboxes, stores and messages are not covered.
             for change in [
                 |mail: &mut Message| mail.mailbox = "other".into(),
                 |mail: &mut Message| mail.store = "other".into(),

@@ -1,9 +1,11 @@
-//! Hostile text made safe to show. Mail is written by attackers; nothing from it reaches a terminal or a spreadsheet as it is.
+//! Untrusted text made safe to show. Attackers write mail, so no text from it reaches a terminal or a spreadsheet
+//! unescaped.
 
 use std::fmt::Write as _;
 
-/// Whether a character can deceive: those that can reorder, hide or fake what a person reads: controls, bidi overrides and isolates, zero-width and
-/// other invisible format characters, line and paragraph separators, private use, and unassigned "tag" characters.
+/// Returns whether a character can reorder, hide or fake what a person reads: controls, bidi overrides and isolates,
+/// zero-width and other invisible format characters, line and paragraph separators, private use, and unassigned "tag"
+/// characters.
 pub const fn is_deceptive(c: char) -> bool {
     matches!(c,
         '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
@@ -13,7 +15,7 @@ pub const fn is_deceptive(c: char) -> bool {
         | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// The text with every deceptive character written as `\u{..}`, so that a reader sees that it was there.
+/// Returns the text with every deceptive character written as `\u{..}`, so that readers see that it was there.
 pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -22,7 +24,8 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
-/// [`visible`], cut to `most` characters with `…` at the end. Looks no further than it must: a subject may be a megabyte.
+/// Like [`visible`], truncated to `most` characters with `…` at the end. Reads no more than it needs: a subject may be
+/// a megabyte.
 pub fn visible_line(text: &str, most: usize) -> String {
     let mut cut: String = text.chars().take(most + 1).collect();
     if cut.chars().count() > most {
@@ -32,7 +35,7 @@ pub fn visible_line(text: &str, most: usize) -> String {
     visible(&cut)
 }
 
-/// [`visible`], and with a `'` before anything that a spreadsheet would take for a formula (OWASP, CSV injection).
+/// Like [`visible`], with a `'` before anything that a spreadsheet would read as a formula (OWASP, CSV injection).
 pub fn csv_safe(text: &str) -> String {
     let shown = visible(text);
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '|', '%']) || shown.starts_with(['＝', '＋', '－', '＠'])
@@ -43,8 +46,8 @@ pub fn csv_safe(text: &str) -> String {
     }
 }
 
-/// JSON text with every deceptive character in a string written as `\u....`: the same value, safe to look at. Outside of
-/// strings JSON is ASCII, so each such character but the line break stands in one.
+/// Returns JSON text with every deceptive character in a string written as `\u....`: the same value, safe to show.
+/// Outside of strings JSON is ASCII, so each such character except the line break is in a string.
 pub fn ascii_where_deceptive(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,5 +1,5 @@
-//! Throttles of the whole site: how much may run at once, how a plan must be spread, and what is not run twice. The defaults
-//! are the reference product's.
+//! Throttles of the whole site: how much may run at once, how a plan must be spread over mailboxes, and which
+//! selections are not repeated. The defaults are the reference product's.
 
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ use crate::stop_reason::StopReason;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Throttles {
-    /// Remediations in progress at once; a further one waits for its turn.
+    /// The most remediations in progress at once; a further one waits.
     pub in_progress: u64,
-    /// While a remediation of more messages than this is in progress, no other starts.
+    /// While a remediation of more messages than this is in progress, no other one starts.
     pub exclusive_above: u64,
-    /// A plan must have at least this share of recipients (mailboxes) to messages, between 0 and 1, or else keep
+    /// The least share of recipients (mailboxes) to messages in a plan, between 0 and 1. A plan below it must keep
     /// [`Throttles::messages_to_one`].
     pub recipients_ratio: f64,
-    /// Most messages to one recipient in a plan with fewer recipients than [`Throttles::recipients_ratio`] asks for.
+    /// The most messages to one recipient in a plan below [`Throttles::recipients_ratio`].
     pub messages_to_one: u64,
-    /// Minutes in which the same selection is not run twice; 0: it may.
+    /// The minutes in which the same selection does not run again; 0 means no limit.
     pub same_selection_minutes: u32,
 }
 
@@ -41,19 +41,19 @@ impl Default for Throttles {
     }
 }
 
-/// The other remediations of the site, at the moment at which one wants to start.
+/// The load of the site by other remediations when one is about to start.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SiteLoad {
-    /// How many are in progress.
+    /// The number of remediations in progress.
     pub in_progress: u64,
-    /// The largest of these that is above the limit, and its messages.
+    /// The largest of these that is above the limit, with the number of its messages.
     pub exclusive: Option<(RemediationId, u64)>,
-    /// One with the same selection that was approved within the time given, and when.
+    /// A remediation of the same selection that was approved within the time, with the time of its approval.
     pub same: Option<(RemediationId, Timestamp)>,
 }
 
 impl Throttles {
-    /// What becomes of an approved remediation: it starts, waits for capacity, or is left to a person.
+    /// Decides on an approved remediation: it starts, waits for capacity, or is paused for a person.
     pub fn start(&self, load: &SiteLoad) -> Event {
         if let Some((other, approved_at)) = load.same.clone() {
             let minutes = self.same_selection_minutes;
@@ -65,7 +65,7 @@ impl Throttles {
         }
     }
 
-    /// Why no further remediation may be in progress now.
+    /// Returns why no further remediation may be in progress now.
     pub fn room(&self, load: &SiteLoad) -> Option<StopReason> {
         if let Some((remediation, messages)) = load.exclusive.clone() {
             return Some(StopReason::ExclusiveAbove { limit: self.exclusive_above, remediation, messages });
@@ -74,7 +74,7 @@ impl Throttles {
         (running >= limit).then_some(StopReason::InProgress { limit, running })
     }
 
-    /// Whether a plan is too much to too few.
+    /// Returns the rule that a plan with too many messages to too few mailboxes breaks.
     pub fn check_plan(&self, counts: &Counts, facts: &PlanFacts) -> Option<StopReason> {
         let (planned, limit) = (counts.submitted, self.messages_to_one);
         let (mailbox, messages) = facts.largest.clone().filter(|(_, messages)| *messages > limit)?;
@@ -89,7 +89,7 @@ impl Throttles {
         })
     }
 
-    /// The time in which the same selection is not run twice.
+    /// Returns the time in which the same selection does not run again.
     pub fn same_selection(&self) -> Duration {
         Duration::from_mins(self.same_selection_minutes.into())
     }

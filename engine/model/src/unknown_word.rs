@@ -1,4 +1,4 @@
-//! A word that stands for nothing.
+//! The error for a word that is not in a vocabulary.
 
 /// A word that is not in the vocabulary.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct UnknownWord {
 }
 
 impl UnknownWord {
-    /// Says which words would have been right.
+    /// Creates the error, which lists the valid words.
     pub fn new<const N: usize>(noun: &'static str, given: &str, known: [&str; N]) -> Self {
         Self { noun, given: given.chars().take(60).collect(), known: known.join(", ") }
     }

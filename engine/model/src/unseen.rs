@@ -1,11 +1,12 @@
-//! What a plan does not speak for. What was not looked at is never clean: it is counted, named and makes the result partial.
+//! The gaps of a plan: what could not be read is not known to be clean, so it is counted and named, and the result is
+//! partial.
 
 use serde::{Deserialize, Serialize};
 
-/// Most examples that are kept of one kind.
+/// The most examples that are kept of one kind.
 const EXAMPLES: usize = 20;
 
-/// What could not be looked at, beside whole mailboxes, which [`PlanFacts::unsearched`](crate::PlanFacts) counts.
+/// The kind of a gap. Whole mailboxes are counted separately, by [`PlanFacts::unsearched`](crate::PlanFacts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnseenKind {
@@ -13,18 +14,18 @@ pub enum UnseenKind {
     Store,
     /// A folder, file or message in a mailbox that was searched.
     Part,
-    /// A message that a script failed on.
+    /// A message on which a script failed.
     ScriptFault,
-    /// A message that was judged by a part of a text only, since the text is too long.
+    /// A message that was judged by the beginning of a text only, because the text is too long.
     CutText,
-    /// A picked message that no searched mailbox has.
+    /// A picked message that is in none of the searched mailboxes.
     Pick,
-    /// An exclusion that excluded nothing.
+    /// An exclusion that matched nothing.
     Exclusion,
 }
 
 impl UnseenKind {
-    /// What is counted, in words that follow a number.
+    /// Returns the words that follow a number.
     const fn words(self, one: bool) -> &'static str {
         match (self, one) {
             (Self::Store, true) => "store could not be searched",
@@ -43,32 +44,33 @@ impl UnseenKind {
     }
 }
 
-/// One kind of what was not looked at: how many, and the first of them, each with the reason.
+/// The gaps of one kind: their number and the first of them, each with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Unseen {
-    /// What was not looked at.
+    /// The kind of gap.
     pub kind: UnseenKind,
-    /// How many.
+    /// The number of gaps.
     pub count: u64,
-    /// The first of these: which, and why.
+    /// The first of them, each with its name and the reason.
     pub examples: Vec<(String, String)>,
 }
 
 impl Unseen {
+    /// Returns the sentence, such as
     /// `3 picked messages were not found, such as ann@corp.example <1@x>: no message of that name`.
     pub fn in_words(&self) -> String {
         in_words(self.count, self.kind.words(self.count == 1), self.examples.first())
     }
 }
 
-/// The sentence for any such count.
+/// Returns the sentence for any such count.
 pub(crate) fn in_words(count: u64, what: &str, example: Option<&(String, String)>) -> String {
     let example = example.map_or(String::new(), |(which, why)| format!(", such as {which}: {why}"));
     format!("{count} {what}{example}")
 }
 
-/// Counts `count` more of one kind and keeps the first examples.
+/// Counts `count` more gaps of one kind and keeps the first examples.
 pub(crate) fn note(all: &mut Vec<Unseen>, kind: UnseenKind, count: u64, which: String, why: String) {
     let found = all.iter().position(|known| known.kind == kind).unwrap_or_else(|| {
         all.push(Unseen { kind, count: 0, examples: Vec::new() });
@@ -78,7 +80,7 @@ pub(crate) fn note(all: &mut Vec<Unseen>, kind: UnseenKind, count: u64, which: S
     keep(&mut all[found].examples, which, why);
 }
 
-/// Counts what another search could not look at.
+/// Adds the gaps of another search.
 pub(crate) fn absorb(all: &mut Vec<Unseen>, more: Unseen) {
     match all.iter_mut().find(|known| known.kind == more.kind) {
         Some(known) => {
@@ -91,7 +93,7 @@ pub(crate) fn absorb(all: &mut Vec<Unseen>, more: Unseen) {
     }
 }
 
-/// Keeps an example while there is room; the same one once.
+/// Keeps an example up to the limit, each only once.
 pub(crate) fn keep(examples: &mut Vec<(String, String)>, which: String, why: String) {
     let example = (which, why);
     if examples.len() < EXAMPLES && !examples.contains(&example) {
@@ -99,27 +101,27 @@ pub(crate) fn keep(examples: &mut Vec<(String, String)>, which: String, why: Str
     }
 }
 
-/// Messages that a script left out of the plan, for one reason.
+/// The messages that a script left out of the plan, for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LeftOut {
     /// The script.
     pub by: String,
-    /// The reason that it gave; none if it gave none.
+    /// The reason that it gave, if any.
     pub reason: Option<String>,
-    /// How many messages.
+    /// The number of messages.
     pub count: u64,
 }
 
 impl LeftOut {
-    /// `12 messages by keep-newsletters.rhai: newsletter`.
+    /// Returns a text such as `12 messages by keep-newsletters.rhai: newsletter`.
     pub fn in_words(&self) -> String {
         let reason = self.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
         format!("{} {} by {}{reason}", self.count, if self.count == 1 { "message" } else { "messages" }, self.by)
     }
 }
 
-/// Most reasons that are kept apart; what comes after is counted under its script alone.
+/// The most reasons that are counted separately; further ones are counted under the script without a reason.
 const REASONS: usize = 100;
 
 /// Counts messages that a script left out.

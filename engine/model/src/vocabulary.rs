@@ -1,4 +1,4 @@
-//! Every word of the vocabulary: the same in Rust, JSON and text, and read as it is written.
+//! Every word of the vocabulary is the same in Rust, JSON and text, and is parsed as it is written.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::schedule::SlotReason;
 use crate::status::Status;
 use crate::unknown_word::UnknownWord;
 
-/// The word in JSON, which serde makes of the name in Rust.
+/// Returns the word in JSON, which serde derives from the name in Rust.
 fn in_json(one: impl Serialize) -> String {
     serde_json::to_value(one).unwrap().as_str().unwrap().to_owned()
 }
@@ -36,7 +36,7 @@ fn is_read_back<W: Copy + Debug + PartialEq + FromStr<Err = UnknownWord>>(all: &
     }
 }
 
-/// Written and shown as in JSON, and read back from it.
+/// Checks that the word is written and shown as in JSON, and is parsed back from it.
 fn is_one_word<W>(all: &[W], as_str: fn(W) -> &'static str)
 where
     W: Copy + Debug + PartialEq + Display + FromStr<Err = UnknownWord> + Serialize,

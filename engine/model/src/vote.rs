@@ -1,4 +1,4 @@
-//! Votes, and the signatures that may stand beside them.
+//! Votes and their signatures.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::sha256::PlanDigest;
 
-/// Yes or no.
+/// Approve or reject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -20,15 +20,15 @@ pub enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Vote {
-    /// Who.
+    /// The voter.
     pub by: String,
-    /// Yes or no.
+    /// The decision.
     pub decision: Decision,
-    /// The plan that was in front of them.
+    /// The digest of the plan that the voter saw.
     pub digest: PlanDigest,
-    /// Why, in their words.
+    /// The reason, in the voter's words.
     pub comment: Option<String>,
-    /// When.
+    /// The time of the vote.
     pub at: Timestamp,
     /// The signature of the voter's key, if it is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ pub struct Vote {
 pub struct VoteSignature {
     /// The time in the statement, in whole seconds.
     pub at: Timestamp,
-    /// Of which kind, and the signature itself.
+    /// The signature, by the kind of key.
     pub made: Signed,
 }
 
@@ -54,8 +54,8 @@ pub enum Signed {
         /// In the armoured form of OpenSSH (`PROTOCOL.sshsig`, section 1).
         signature: String,
     },
-    /// By a passkey: the answer of `navigator.credentials.get` (`WebAuthn` level 2, section 5.2.2), all parts in base64url without
-    /// padding. The challenge is the SHA-256 of the statement.
+    /// By a passkey: the answer of `navigator.credentials.get` (`WebAuthn` level 2, section 5.2.2), all parts in
+    /// base64url without padding. The challenge is the SHA-256 of the statement.
     Passkey {
         /// The ID of the credential.
         credential: String,
@@ -69,7 +69,7 @@ pub enum Signed {
 }
 
 impl fmt::Display for Signed {
-    /// The kind of the key, in words.
+    /// Formats the kind of the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ssh { .. } => "an SSH key",

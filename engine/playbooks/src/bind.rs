@@ -1,4 +1,4 @@
-//! A playbook with its inputs: what a planner asks.
+//! A playbook bound to its inputs: the queries and decisions that a planner needs.
 
 use std::collections::BTreeMap;
 
@@ -14,43 +14,43 @@ use crate::load::{Checked, Playbook};
 use crate::step::{Step, What};
 use crate::template::Template;
 
-/// Every reason why inputs do not fit a playbook.
+/// The reasons why inputs do not fit a playbook.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("playbook `{playbook}`: {}", .wrong.join("; "))]
 pub struct BindError {
     /// The playbook.
     pub playbook: String,
-    /// What is wrong, one sentence each.
+    /// The errors, one sentence each.
     pub wrong: Vec<String>,
 }
 
-/// What a playbook says about one message.
+/// The judgement of a playbook on one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judgement {
-    /// It goes into the plan.
+    /// The message goes into the plan.
     Keep {
         /// Reasons of the scripts that kept it, if they gave any.
         reason: Option<String>,
         /// The last tag that a script gave.
         tag: Option<String>,
     },
-    /// It does not meet the conditions.
+    /// The message does not meet the conditions.
     Unmatched {
-        /// Whose: `where` (which has taken in the matches before the first script) or `match`.
+        /// The failed key: `where` (which includes each `match` before the first script) or `match`.
         by: &'static str,
     },
-    /// A script left it out.
+    /// A script left the message out.
     Drop {
         /// The script.
         by: String,
-        /// Why, in the script's words.
+        /// The reason, in the script's words.
         reason: Option<String>,
     },
-    /// A script failed on it: it must not be acted on, and someone must know.
+    /// A script failed on the message: it must not be acted on, and the failure must be reported.
     Fault {
         /// The script.
         script: String,
-        /// Where and what.
+        /// The place and the fault.
         fault: ScriptFault,
     },
 }
@@ -71,22 +71,22 @@ pub struct Bound {
 #[derive(Debug)]
 struct Filter {
     matching: Predicate,
-    /// Number of the step, which has the script.
+    /// The number of the step that has the script.
     step: usize,
 }
 
 impl Playbook {
-    /// The inputs as a request keeps them: of a list the text of a JSON array, of anything else its value.
+    /// Returns the inputs as a request stores them: a list as the text of a JSON array, anything else as its value.
     pub fn stored_inputs(&self, inputs: &Inputs) -> BTreeMap<String, String> {
         input::to_stored(&self.0.inputs, inputs)
     }
 
-    /// The inputs that a request keeps. In older histories the values of a list stand between commas.
+    /// Returns the inputs that a request stores. In older histories the values of a list are separated by commas.
     pub fn inputs_of(&self, stored: &BTreeMap<String, String>) -> Inputs {
         input::from_stored(&self.0.inputs, stored)
     }
 
-    /// Checks the inputs and works out everything that depends on them.
+    /// Checks the inputs and evaluates everything that depends on them.
     pub fn bind(&self, inputs: &Inputs, now: Timestamp) -> Result<Bound, BindError> {
         let refuse = |wrong: Vec<String>| BindError { playbook: self.0.name.clone(), wrong };
         let inputs = input::bind(&self.0.inputs, inputs).map_err(refuse)?;
@@ -146,7 +146,7 @@ impl Playbook {
 }
 
 impl Checked {
-    /// The action, and whether the sender's copy goes too.
+    /// Returns the action, and whether the sender's copy is deleted, too.
     fn act(&self, vars: &Vars, wrong: &mut Vec<String>) -> (Option<Action>, bool) {
         let remediate = self.steps.iter().find_map(|step| match &step.what {
             What::Remediate { action, delete_senders_copy, .. } => Some((action, delete_senders_copy)),
@@ -171,7 +171,7 @@ impl Checked {
 }
 
 impl What {
-    /// Whether it is worked out before there is a plan.
+    /// Returns whether it is evaluated before there is a plan.
     fn is_planned_ahead(&self) -> bool {
         matches!(self, Self::Search { .. } | Self::Filter { .. } | Self::Script(_) | Self::Notify { .. })
     }
@@ -182,22 +182,22 @@ fn truth(expression: &Expression, vars: &Vars) -> Result<bool, ScriptFault> {
 }
 
 impl Bound {
-    /// The playbook.
+    /// Returns the playbook.
     pub fn playbook(&self) -> &Playbook {
         &self.playbook
     }
 
-    /// Inputs with their defaults, as text.
+    /// Returns the inputs with their defaults, as text.
     pub fn inputs(&self) -> BTreeMap<String, String> {
         self.context.inputs.iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
     }
 
-    /// The time it was bound at.
+    /// Returns the time at which it was bound.
     pub fn now(&self) -> Timestamp {
         self.context.now
     }
 
-    /// Stores to search; none: all.
+    /// Returns the stores to search; `None` means all.
     pub fn stores(&self) -> Option<&[String]> {
         self.find(|what| match what {
             What::Search { stores, .. } => Some(stores.as_deref()),
@@ -206,14 +206,14 @@ impl Bound {
         .flatten()
     }
 
-    /// Whether there is anything to search: false where the `when` of `search` is.
+    /// Returns whether there is anything to search: false if the `when` of `search` is false.
     pub fn searches(&self) -> bool {
         self.searches
     }
 
-    /// The selection in words, with so many messages picked or left out.
+    /// Returns the selection in words, with this many messages picked or excluded.
     pub fn in_words(&self, mode: SelectionMode, picked: usize) -> String {
-        // What stands before the first script is part of the predicate already.
+        // The conditions before the first script are part of the predicate already.
         let first = self.filters.iter().position(|filter| self.script(filter).is_some());
         let further: Vec<&Predicate> =
             self.filters.iter().skip(first.map_or(self.filters.len(), |at| at + 1)).map(|one| &one.matching).collect();
@@ -223,18 +223,19 @@ impl Bound {
         Selection { mode, picked, predicate, further: &further, scripts: &scripts, stores }.in_words()
     }
 
-    /// The conditions of `where` and of the filters before the first script.
+    /// Returns the conditions of `where` and of the filters before the first script.
     pub fn predicate(&self) -> &Predicate {
         &self.selection
     }
 
-    /// Whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or `header NAME`.
+    /// Returns whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or
+    /// `header NAME`.
     pub fn reads(&self, text: &str) -> bool {
         self.selection.reads(text) || self.filters.iter().any(|filter| filter.matching.reads(text))
     }
 
-    /// What to ask a store for: the predicate pushed down, with the header fields and attachment names that any condition or
-    /// script reads.
+    /// Returns the query for stores: the predicate pushed down, with the header fields and attachment names that any
+    /// condition or script reads.
     pub fn query(&self) -> Query {
         let mut query = self.selection.push_down();
         for filter in &self.filters {
@@ -251,7 +252,7 @@ impl Bound {
         query
     }
 
-    /// Begins to judge messages, on one thread.
+    /// Returns a judge of messages, for one thread.
     pub fn judge(&self) -> Judge<'_> {
         let session = |filter| {
             let script = self.script(filter)?;
@@ -260,28 +261,28 @@ impl Bound {
         Judge { bound: self, sessions: self.filters.iter().map(session).collect() }
     }
 
-    /// Judges messages, each against every condition and script.
+    /// Judges each message against every condition and script.
     pub fn filter(&self, messages: &[Message]) -> Vec<Judgement> {
         let mut judge = self.judge();
         messages.iter().map(|message| judge.message(message)).collect()
     }
 
-    /// What is done to each message.
+    /// Returns the action on each message.
     pub fn action(&self) -> Action {
         self.action
     }
 
-    /// Whether the sender's copy goes too.
+    /// Returns whether the sender's copy is deleted, too.
     pub fn delete_senders_copy(&self) -> bool {
         self.delete_senders_copy
     }
 
-    /// How severe the playbook says it is.
+    /// Returns the severity that the playbook declares.
     pub fn severity(&self) -> Severity {
         self.playbook.0.severity
     }
 
-    /// Batches and stop rules.
+    /// Returns the batches and stop rules.
     pub fn guards(&self) -> &Guards {
         self.find(|what| match what {
             What::Remediate { guards, .. } => Some(guards),
@@ -290,7 +291,7 @@ impl Bound {
         .expect("a checked playbook has a remediate step")
     }
 
-    /// What is asked for before anything is touched; none if the playbook has no `approve` step.
+    /// Returns the votes that the playbook requires; `None` if it has no `approve` step.
     pub fn approval_rule(&self) -> Option<&ApprovalRule> {
         self.find(|what| match what {
             What::Approve(rule) => Some(rule),
@@ -298,23 +299,23 @@ impl Bound {
         })
     }
 
-    /// Whether this plan needs votes. An expression that fails asks for them.
+    /// Returns whether this plan needs votes. It does if the expression fails.
     pub fn approval_needed(&self, facts: &PlanFacts, counts: &Counts) -> bool {
         self.step(|what| matches!(what, What::Approve(_))).is_some_and(|step| self.runs(step, facts, counts, true))
     }
 
-    /// Whether this plan is acted on: false where the `when` of `remediate` is, or fails.
+    /// Returns whether this plan is acted on: false if the `when` of `remediate` is false or fails.
     pub fn remediates(&self, facts: &PlanFacts, counts: &Counts) -> bool {
         self.step(|what| matches!(what, What::Remediate { .. }))
             .is_some_and(|step| self.runs(step, facts, counts, false))
     }
 
-    /// Whether this plan is verified.
+    /// Returns whether this plan is verified.
     pub fn verifies(&self, facts: &PlanFacts, counts: &Counts) -> bool {
         self.step(|what| matches!(what, What::Verify)).is_some_and(|step| self.runs(step, facts, counts, true))
     }
 
-    /// How late copies are looked for; none if the playbook has no `sweep` step.
+    /// Returns the sweep settings; `None` if the playbook has no `sweep` step.
     pub fn sweep(&self) -> Option<&Sweep> {
         self.find(|what| match what {
             What::Sweep(sweep) => Some(sweep),
@@ -322,17 +323,17 @@ impl Bound {
         })
     }
 
-    /// Whether late copies of this plan are looked for: false where the `when` of `sweep` is, or fails.
+    /// Returns whether a sweep follows this plan: false if the `when` of `sweep` is false or fails.
     pub fn sweeps(&self, facts: &PlanFacts, counts: &Counts) -> bool {
         self.step(|what| matches!(what, What::Sweep(_))).is_some_and(|step| self.runs(step, facts, counts, false))
     }
 
-    /// Whether `sweep` has a `when`. Where it has none, nothing follows from a plan without a message.
+    /// Returns whether `sweep` has a `when`. If it has none, no sweep follows a plan without messages.
     pub fn says_when_to_sweep(&self) -> bool {
         self.step(|what| matches!(what, What::Sweep(_))).is_some_and(|step| step.when.is_some())
     }
 
-    /// Notifiers to tell on an occasion: `pending`, `started`, `paused`, `finished` or `failed`.
+    /// Returns the notifiers for an occasion: `pending`, `started`, `paused`, `finished` or `failed`.
     pub fn notifiers(&self, occasion: &str, facts: &PlanFacts, counts: &Counts) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for step in &self.playbook.0.steps {
@@ -348,17 +349,17 @@ impl Bound {
         names
     }
 
-    /// sha256 of each script, by file name.
+    /// Returns the sha256 of each script, by file name.
     pub fn script_digests(&self) -> BTreeMap<String, Digest> {
         self.playbook.script_digests()
     }
 
-    /// The text of the playbook, and of each script.
+    /// Returns the text of the playbook, and of each script.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.playbook.source()).chain(self.playbook.script_sources())
     }
 
-    /// sha256 of the playbook's text.
+    /// Returns the sha256 of the playbook's text.
     pub fn digest(&self) -> Digest {
         self.playbook.0.digest
     }

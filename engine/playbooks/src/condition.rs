@@ -1,4 +1,5 @@
-//! `where`, `match`, `not` and `any`: read once with their expressions, turned into a predicate when inputs are known.
+//! `where`, `match`, `not` and `any`: parsed once with their expressions, and made a predicate when the inputs are
+//! known.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use crate::input::is_blank;
 use crate::template::{Template, Variables};
 use crate::yaml::Node;
 
-/// Conditions as they stand in the file.
+/// The conditions as written in the file.
 #[derive(Debug, Default)]
 pub(crate) struct Conditions(Vec<Unbound>);
 
@@ -22,7 +23,7 @@ enum Unbound {
     Any(Vec<Conditions>),
 }
 
-/// The type of a key's value.
+/// Returns the type of a key's value.
 fn kind(key: &str) -> Type {
     match key {
         "from" | "to" => Type::Address,
@@ -34,13 +35,13 @@ fn kind(key: &str) -> Type {
     }
 }
 
-/// Literals of these stay texts in the template and are read when bound.
+/// Returns whether literals of this key stay texts in the template and are parsed when bound.
 fn is_scalar(key: &str) -> bool {
     matches!(key, "received-after" | "received-before" | "larger-than" | "smaller-than")
 }
 
 impl Conditions {
-    /// Reads a map of conditions, whose shape has been checked.
+    /// Reads a map of conditions whose shape has been checked.
     pub(crate) fn read(node: Option<&Node>, variables: &Variables, report: &Report) -> Self {
         let mut conditions = Vec::new();
         for (name, value) in node.map(Node::entries).unwrap_or_default() {
@@ -73,8 +74,8 @@ impl Conditions {
         self.0.is_empty()
     }
 
-    /// The predicate. A condition that reads an input that was not given is left out; so is a `not` or a branch of
-    /// `any` with nothing left in it, which would otherwise match everything.
+    /// Returns the predicate. A condition on an input that was not given is omitted; so is a `not` or a branch of `any`
+    /// that is then empty, which would otherwise match everything.
     pub(crate) fn bind(&self, vars: &Vars, wrong: &mut Vec<String>) -> Vec<Condition> {
         let mut bound = Vec::new();
         for condition in &self.0 {
@@ -135,7 +136,7 @@ fn texts(key: &str, template: &Template, vars: &Vars, wrong: &mut Vec<String>) -
 fn make(key: &str, values: &[Value], wrong: &mut Vec<String>) -> Option<Condition> {
     let mut words = || -> Vec<String> {
         let texts: Vec<_> = values.iter().map(ToString::to_string).collect();
-        // Compared as it is, such a text is part of every text, or of none.
+        // Such a text would be a part of every text, or of none.
         if texts.iter().any(|text| is_blank(text)) {
             wrong.push(format!("`{key}` is empty: nothing in it can be seen"));
         }
@@ -186,7 +187,7 @@ fn size(key: &str, value: &Value, wrong: &mut Vec<String>) -> Option<u64> {
     size
 }
 
-/// Variables by dotted name, for expressions.
+/// Returns the variables for expressions, by dotted name.
 pub(crate) fn vars(now: Timestamp, inputs: &BTreeMap<String, Value>) -> Vars {
     let mut vars: Vars = inputs.iter().map(|(name, value)| (format!("inputs.{name}"), value.clone())).collect();
     vars.insert("now".to_owned(), Value::Timestamp(now));

@@ -1,4 +1,4 @@
-//! What is wrong with a playbook: every mistake at once, each with its place and what to do about it.
+//! The diagnostics of a playbook: all mistakes at once, each with its place and a hint.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,17 +11,17 @@ use serde_json::json;
 /// One mistake.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
-    /// Stable code, such as `unknown-key`.
+    /// A stable code, such as `unknown-key`.
     pub code: &'static str,
-    /// The file it is in: the playbook, or a script.
+    /// The file: the playbook, or a script.
     pub file: String,
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
-    /// What to do about it.
+    /// A hint on how to correct it.
     pub hint: Option<String>,
     label: String,
     span: Range<usize>,
@@ -55,10 +55,10 @@ impl miette::Diagnostic for Diagnostic {
     }
 }
 
-/// Mistakes of one playbook that are told; to say where each is takes time, and whoever mends these finds the others.
+/// The most mistakes of one playbook that are reported, because computing places takes time.
 const MOST: usize = 100;
 
-/// The mistakes of one playbook, in the order of the file, a hundred at most. Never empty.
+/// The mistakes of one playbook, in the order of the file, at most a hundred. Never empty.
 #[derive(Debug, Clone)]
 pub struct Diagnostics(Vec<Diagnostic>);
 
@@ -76,22 +76,22 @@ impl fmt::Display for Diagnostics {
 impl std::error::Error for Diagnostics {}
 
 impl Diagnostics {
-    /// The mistakes.
+    /// Returns the mistakes.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()
     }
 
-    /// How many.
+    /// Returns their number.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Never true of what `load` returns.
+    /// Returns whether there are none, which is never true of what `load` returns.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each mistake with the lines around it and a caret; in colour for terminals.
+    /// Renders each mistake with the lines around it and a caret; in colour for terminals.
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(100).with_context_lines(1);
@@ -105,7 +105,7 @@ impl Diagnostics {
         text
     }
 
-    /// A list of objects with code, file, line, column, message and hint.
+    /// Returns a list of objects with code, file, line, column, message and hint.
     pub fn to_json(&self) -> serde_json::Value {
         let object = |known: &Diagnostic| {
             json!({
@@ -126,7 +126,7 @@ pub(crate) struct Report {
     found: RefCell<Vec<Diagnostic>>,
 }
 
-/// A mistake that was just reported, to which a hint can be added; none if it was one too many.
+/// A mistake that was just reported, to which a hint can be added; `None` if it is over the limit.
 pub(crate) struct Reported<'a>(Option<&'a Report>);
 
 impl Reported<'_> {
@@ -160,7 +160,7 @@ impl Report {
             return Reported(None);
         }
         let (line, column) = place(&self.text, span.start);
-        // A block's span would paint half the file; its first line says where.
+        // The span of a block would mark half the file; its first line is enough.
         let first_line = self.text.get(span.clone()).and_then(|text| text.find('\n'));
         let span = first_line.map_or(span.clone(), |length| span.start..span.start + length);
         self.found.borrow_mut().push(Diagnostic {
@@ -177,7 +177,7 @@ impl Report {
         Reported(Some(self))
     }
 
-    /// A mistake inside a script, shown in the script's own text.
+    /// Reports a mistake inside a script, shown in the script's own text.
     pub(crate) fn script_error(&self, source: &str, error: &clawback_scripting::ScriptError) {
         let file = format!("scripts/{}", error.name);
         let start = offset(source, error.line, error.column);
@@ -201,7 +201,7 @@ impl Report {
         });
     }
 
-    /// The line of a byte, for a mistake that is about to be told; 0 where no more are.
+    /// Returns the line of a byte for the next mistake; 0 if no more are reported.
     pub(crate) fn line(&self, at: usize) -> usize {
         if self.found.borrow().len() < MOST { place(&self.text, at).0 } else { 0 }
     }
@@ -218,7 +218,7 @@ impl Report {
     }
 }
 
-/// Line and column of a byte, both from 1.
+/// Returns the line and column of a byte, both from 1.
 fn place(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..text.floor_char_boundary(at.min(text.len()))];
     let line = before.matches('\n').count() + 1;
@@ -226,7 +226,7 @@ fn place(text: &str, at: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// The byte of a line and column.
+/// Returns the byte of a line and column.
 pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
     let mut start = 0;
     for (number, known) in text.split_inclusive('\n').enumerate() {
@@ -240,7 +240,7 @@ pub(crate) fn offset(text: &str, line: usize, column: usize) -> usize {
     text.len()
 }
 
-/// The nearest of the known words, if it is near enough to be meant.
+/// Returns the nearest known word, if it is similar enough to be meant.
 pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (given.chars().count() / 3).clamp(1, 3);
     known
@@ -255,7 +255,7 @@ pub(crate) fn nearest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>)
 mod tests {
     use super::*;
 
-    /// Whoever writes seven thousand mistakes is told a hundred, and pays for a hundred.
+    /// Of seven thousand mistakes only a hundred are reported and computed.
     #[test]
     fn so_many_mistakes_are_told_and_no_more() {
         let report = Report::new("p.yaml", "a\nb\n");

@@ -13,19 +13,19 @@ use crate::yaml::Node;
 /// One declared input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// Its name, seen as `inputs.name`.
+    /// Its name, used as `inputs.name`.
     pub name: String,
     /// Its type.
     pub kind: Type,
-    /// Must be given.
+    /// Whether it must be given.
     pub required: bool,
-    /// Value if none is given.
+    /// The value if none is given.
     pub default: Option<Value>,
-    /// What it is for.
+    /// A description for people.
     pub description: String,
 }
 
-/// Reads `text`, `address`, ..., `list of address`.
+/// Parses `text`, `address`, ..., `list of address`.
 pub(crate) fn parse_type(text: &str) -> Option<Type> {
     Some(match text.trim() {
         "text" => Type::Text,
@@ -43,7 +43,7 @@ pub(crate) fn parse_type(text: &str) -> Option<Type> {
     })
 }
 
-/// Reads one value of a type that is no list. Text is taken as it is.
+/// Parses one value of a type that is not a list. A text is not changed.
 fn parse_value(kind: &Type, text: &str) -> Result<Value, String> {
     let shown = || visible_line(text, 60);
     let trimmed = text.trim();
@@ -70,12 +70,12 @@ fn parse_value(kind: &Type, text: &str) -> Result<Value, String> {
     }
 }
 
-/// Reads the values that were given to an input: one, or of a list any number. Nothing inside a value makes two of it.
+/// Parses the values of an input: exactly one, or any number for a list. A value is never split into several.
 fn parse_values(kind: &Type, values: &[String]) -> Result<Value, String> {
     let Type::List(item) = kind else {
         return match values {
             [value] => {
-                // A text that nothing searches for may be empty; where one searches for it, the condition refuses it.
+                // A text may be empty unless it is searched for; then the condition refuses it.
                 if value.trim().is_empty() && *kind != Type::Text {
                     return Err(format!("the value is empty; it is {}", kind.one()));
                 }
@@ -99,12 +99,12 @@ fn parse_values(kind: &Type, values: &[String]) -> Result<Value, String> {
     values.iter().map(read).collect::<Result<_, _>>().map(Value::List)
 }
 
-/// Whether nothing of a text is left to compare: blanks and invisible characters only.
+/// Returns whether a text consists only of blanks and invisible characters.
 pub(crate) fn is_blank(text: &str) -> bool {
     normalise(text).is_empty()
 }
 
-/// The inputs as a request keeps them: of a list the text of a JSON array, of anything else its value.
+/// Returns the inputs as a request stores them: a list as the text of a JSON array, anything else as its value.
 pub(crate) fn to_stored(declared: &[Input], given: &Inputs) -> BTreeMap<String, String> {
     let stored = |(name, values): (&str, &[String])| {
         let is_list =
@@ -118,7 +118,7 @@ pub(crate) fn to_stored(declared: &[Input], given: &Inputs) -> BTreeMap<String, 
     given.iter().map(stored).collect()
 }
 
-/// Reads what [`to_stored`] wrote, and what older versions did: of a list the values between commas.
+/// Parses what [`to_stored`] wrote, or what older versions did: the values of a list separated by commas.
 pub(crate) fn from_stored(declared: &[Input], stored: &BTreeMap<String, String>) -> Inputs {
     let mut given = Inputs::default();
     for (name, text) in stored {
@@ -183,7 +183,7 @@ pub(crate) fn read(node: Option<&Node>, report: &Report) -> Vec<Input> {
     inputs
 }
 
-/// Checks what was given against what is declared: values by name, or every mistake.
+/// Checks the given values against the declarations: returns the values by name, or every mistake.
 pub(crate) fn bind(declared: &[Input], given: &Inputs) -> Result<BTreeMap<String, Value>, Vec<String>> {
     let mut values = BTreeMap::new();
     let mut wrong = Vec::new();

@@ -1,5 +1,5 @@
-//! The language: every key, what may stand there, and what it means. The check, the JSON Schema and the test of the README
-//! read this table and nothing else.
+//! The language: every key, its possible values, and its meaning. The check, the JSON Schema and the test of the README
+//! are all derived from this table.
 
 use clawback_model::Timestamp;
 use clawback_scripting::parse_duration;
@@ -34,7 +34,7 @@ const LOCATIONS: &[&str] = &[
 ];
 const VERDICTS: &[&str] = &["malicious", "suspicious", "no-threats-found"];
 
-/// What a notifier can be told.
+/// The occasions of notifications.
 pub(crate) const OCCASIONS: &[&str] = &["pending", "started", "paused", "finished", "failed"];
 
 static DURATION: Form = Form {
@@ -73,7 +73,7 @@ static NAME: Form = Form {
 const PERIOD: Shape = Shape::Form(&DURATION);
 const SIZE: Shape = Shape::Integer(0, 1 << 40);
 
-/// Lower-case letters, digits and `-`, a letter first.
+/// Returns whether a text is lower-case letters, digits and `-`, with a letter first.
 pub(crate) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.len() <= 64
@@ -82,7 +82,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 const WHEN: Key = key("when", Shape::Expression, "a boolean expression; the step is skipped if it is false");
 
-/// Conditions of `where`, `match`, `not` and `any`: they hold conditions again.
+/// Returns the conditions of `where`, `match`, `not` and `any`, which can contain conditions again.
 pub(crate) fn conditions() -> &'static [Key] {
     CONDITIONS
 }
@@ -128,7 +128,7 @@ static STOP_WHEN: &[Key] = &[
     ),
 ];
 
-/// Steps by name.
+/// The steps, by name.
 pub(crate) static STEPS: &[Key] = &[
     key(
         "search",
@@ -209,14 +209,14 @@ pub(crate) static STEPS: &[Key] = &[
             must("to", Shape::OneOrMore(&Shape::Text), "names of notifiers in the configuration"),
             key("on", Shape::OneOrMore(&Shape::Word(OCCASIONS)), "occasions; finished if left out"),
         ]),
-        "tells people",
+        "sends notifications",
     ),
     key(
         "sweep",
         Shape::Map(&[
             WHEN,
             must("every", PERIOD, "time between two looks, from 1m to 7d"),
-            must("for", PERIOD, "how long it goes on after the end, at most 90d"),
+            must("for", PERIOD, "how long it continues after the end, at most 90d"),
             key(
                 "approval",
                 Shape::Word(&["same", "new"]),
@@ -276,7 +276,7 @@ static TRIGGERS: &[Key] = &[
                 "with misfire backfill: how many of the last ones run; 1 if left out",
             ),
         ]),
-        "it runs by itself",
+        "a schedule starts it",
     ),
 ];
 
@@ -284,7 +284,7 @@ static TRIGGERS: &[Key] = &[
 pub(crate) static PLAYBOOK: &[Key] = &[
     must("playbook", Shape::Form(&NAME), "the name; that of the file without `.yaml`"),
     key("description", Shape::Text, "what it is for"),
-    key("severity", Shape::Word(SEVERITIES), "how grave the threat is; medium if left out"),
+    key("severity", Shape::Word(SEVERITIES), "severity of the threat; medium if left out"),
     must("on", Shape::Map(TRIGGERS), "what starts it"),
     key("inputs", Shape::MapOf(&Shape::Map(INPUT)), "values that are given at submit"),
     must("steps", Shape::List(&Shape::OneOf(STEPS)), "what it does, in order"),

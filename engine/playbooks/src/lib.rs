@@ -1,6 +1,7 @@
-//! Playbooks: YAML in, a checked playbook out, with every mistake at once.
+//! Playbooks: parses YAML into a checked playbook, and reports every mistake at once.
 //!
-//! **Invariant:** nothing runs that was not checked in full. Pure: sources come in as text, and neither clock nor file is read.
+//! **Invariant:** only a completely checked playbook runs. Pure: sources are given as text; neither clock nor file is
+//! read.
 
 mod bind;
 mod case;

@@ -1,4 +1,4 @@
-//! From YAML to a checked playbook.
+//! Loads a checked playbook from YAML.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use crate::step::{Reader, Step, What};
 use crate::trigger::{self, Triggers};
 use crate::yaml::{self, Node};
 
-/// A playbook in which nothing is wrong. Cloning it shares it.
+/// A playbook without mistakes. Clones share the content.
 #[derive(Debug, Clone)]
 pub struct Playbook(pub(crate) Arc<Checked>);
 
-/// What is in it.
+/// The content of a playbook.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) name: String,
@@ -32,7 +32,7 @@ pub(crate) struct Checked {
 }
 
 impl Playbook {
-    /// Reads and checks a playbook. `path_name` is what diagnostics call it.
+    /// Parses and checks a playbook. `path_name` is its name in diagnostics.
     pub fn load(path_name: &str, source: &str, env: &Env) -> Result<Self, Diagnostics> {
         let report = Report::new(path_name, source);
         let playbook = read(source, env, &report);
@@ -42,32 +42,32 @@ impl Playbook {
         }
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What it is for.
+    /// Returns its description.
     pub fn description(&self) -> &str {
         &self.0.description
     }
 
-    /// How grave the threat is.
+    /// Returns the severity of the threat.
     pub fn severity(&self) -> Severity {
         self.0.severity
     }
 
-    /// What starts it.
+    /// Returns what starts it.
     pub fn triggers(&self) -> &Triggers {
         &self.0.triggers
     }
 
-    /// Its inputs, in the order of the file.
+    /// Returns its inputs, in the order of the file.
     pub fn inputs(&self) -> &[Input] {
         &self.0.inputs
     }
 
-    /// What it does to messages; none where an input says so.
+    /// Returns its action; `None` if an input determines it.
     pub fn action(&self) -> Option<Action> {
         self.0.steps.iter().find_map(|step| match &step.what {
             What::Remediate { action, .. } => action.literal()?.parse().ok(),
@@ -75,22 +75,22 @@ impl Playbook {
         })
     }
 
-    /// What it does, a line a step.
+    /// Returns its steps in words, one line each.
     pub fn steps_in_words(&self) -> Vec<String> {
         self.0.steps.iter().map(|step| step.what.in_words()).collect()
     }
 
-    /// The text it was read from.
+    /// Returns its source text.
     pub fn source(&self) -> &str {
         &self.0.source
     }
 
-    /// sha256 of that text.
+    /// Returns the sha256 of its source text.
     pub fn digest(&self) -> Digest {
         self.0.digest
     }
 
-    /// sha256 of each script that it runs, by file name.
+    /// Returns the sha256 of each script that it runs, by file name.
     pub fn script_digests(&self) -> BTreeMap<String, Digest> {
         let digest = |step: &Step| match &step.what {
             What::Filter { script: Some(script), .. } => Some((script.name().to_owned(), script.digest())),
@@ -100,7 +100,7 @@ impl Playbook {
         self.0.steps.iter().filter_map(digest).collect()
     }
 
-    /// The text of each script that it runs.
+    /// Returns the text of each script that it runs.
     pub fn script_sources(&self) -> impl Iterator<Item = &str> {
         self.0.steps.iter().filter_map(|step| match &step.what {
             What::Filter { script: Some(script), .. } => Some(script.source()),
@@ -131,7 +131,7 @@ fn read(source: &str, env: &Env, report: &Report) -> Option<Playbook> {
     Some(Playbook(Arc::new(checked)))
 }
 
-/// Nobody is there to give inputs to a scheduled run.
+/// Checks the triggers: nobody gives inputs to a scheduled run.
 fn check_triggers(root: &Node, triggers: &Triggers, inputs: &[Input], report: &Report) {
     let Some(node) = root.get("on") else { return };
     if node.entries().is_empty() {

@@ -1,11 +1,11 @@
-//! The JSON Schema of the language, from the same table as the check: editors then say what the loader says.
+//! The JSON Schema of the language, from the same table as the check, so that editors report what the loader reports.
 
 use serde_json::{Map, Value, json};
 
 use crate::language::{CONDITIONS, PLAYBOOK};
 use crate::shape::{Key, Shape};
 
-/// The schema as it is committed in `workflows/playbook.schema.json`.
+/// Returns the schema as it is committed in `workflows/playbook.schema.json`.
 pub fn schema() -> String {
     let mut root = map(PLAYBOOK);
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
@@ -72,7 +72,7 @@ fn shape(of: Shape) -> Value {
     }
 }
 
-/// Every key of the language, for the test of its documentation.
+/// Returns every key of the language, for the test of its documentation.
 pub fn keys() -> Vec<&'static str> {
     fn walk(of: Shape, names: &mut Vec<&'static str>) {
         match of {

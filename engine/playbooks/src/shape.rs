@@ -1,48 +1,48 @@
-//! Shapes: what may stand where in a playbook. One description gives the check of a file and the JSON Schema.
+//! Shapes: the allowed values in a playbook. The check of a file and the JSON Schema use the same description.
 
 use crate::diagnostic::{Report, nearest};
 use crate::yaml::{Kind, Node};
 
-/// Steps that are planned.
+/// Steps that are planned for later versions.
 const LATER: [(&str, &str); 2] =
     [("cluster", "it will widen the plan to similar messages"), ("wait", "it will hold the next step back for a time")];
 
-/// What may stand in one place.
+/// The allowed values of one place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
     /// Free text.
     Text,
     /// One of these words.
     Word(&'static [&'static str]),
-    /// A whole number between both.
+    /// A whole number in this range, both ends included.
     Integer(u64, u64),
     /// Above 0, at most 1.
     Ratio,
     Boolean,
-    /// A text with a form of its own.
+    /// A text of a certain form.
     Form(&'static Form),
     /// A boolean expression.
     Expression,
-    /// A value that may hold `${...}`, one or a list.
+    /// One or several values, each of which may contain `${...}`.
     Values(&'static Shape),
-    /// A value that may hold `${...}`.
+    /// A value that may contain `${...}`.
     Value(&'static Shape),
-    /// One or a list.
+    /// One value or a list.
     OneOrMore(&'static Shape),
     List(&'static Shape),
-    /// Known keys.
+    /// A map with known keys.
     Map(&'static [Key]),
-    /// Keys of the author's choosing.
+    /// A map whose keys the author chooses.
     MapOf(&'static Shape),
-    /// A map with one of these keys.
+    /// A map with exactly one of these keys.
     OneOf(&'static [Key]),
-    /// Known keys that a function gives: what holds the same keys again refers to itself.
+    /// A map with the keys that a function returns, so that a map can contain its own keys again.
     Keys(fn() -> &'static [Key]),
-    /// Any scalar or list, looked at elsewhere.
+    /// Any scalar or list, which is checked elsewhere.
     Anything,
 }
 
-/// A text with a form of its own.
+/// A text of a certain form.
 #[derive(Debug)]
 pub(crate) struct Form {
     pub(crate) noun: &'static str,
@@ -59,17 +59,17 @@ pub(crate) struct Key {
     pub(crate) shape: Shape,
 }
 
-/// An optional key.
+/// Returns an optional key.
 pub(crate) const fn key(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, about, required: false, shape }
 }
 
-/// A key that must be there.
+/// Returns a required key.
 pub(crate) const fn must(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key { name, about, required: true, shape }
 }
 
-/// Reports everything in which the node differs from the shape. `path` names the place in words.
+/// Reports every difference between the node and the shape. `path` names the place in words.
 pub(crate) fn check(node: &Node, shape: Shape, path: &str, report: &Report) {
     match shape {
         Shape::Anything => {}
@@ -168,7 +168,7 @@ fn check_leaf(node: &Node, shape: Shape, path: &str, report: &Report) {
 fn map<'a>(node: &'a Node, path: &str, report: &Report) -> Option<&'a [(Node, Node)]> {
     match &node.kind {
         Kind::Map(entries) => Some(entries),
-        // `verify:` and `verify: {}` are the same.
+        // `verify:` and `verify: {}` are equal.
         _ if node.is_null() => Some(&[]),
         _ => {
             wrong_type(node, path, "a map", "write `key: value` on lines of their own, or as { key: value }", report);

@@ -1,4 +1,4 @@
-//! Steps: read in order, each with the variables that are known by then.
+//! Steps: read in order, each with the variables that are known at that point.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// The step in one line.
+    /// Returns the step in one line.
     pub(crate) fn in_words(&self) -> String {
         match self {
             Self::Search { stores: None, .. } => "search all stores".to_owned(),
@@ -58,14 +58,14 @@ impl What {
     }
 }
 
-/// Nobody is asked for longer than this.
+/// The longest time to decide on a request for votes.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(90 * 24);
-/// A sweep looks no more often than this, and no less than [`RAREST_LOOK`].
+/// The shortest time between two looks of a sweep; [`RAREST_LOOK`] is the longest.
 const CLOSEST_LOOK: Duration = Duration::from_mins(1);
 const RAREST_LOOK: Duration = Duration::from_hours(7 * 24);
-/// A sweep goes on no longer than this.
+/// The longest duration of a sweep.
 const LONGEST_SWEEP: Duration = Duration::from_hours(90 * 24);
-/// Late copies that the first approval covers if the playbook does not say.
+/// The late copies that the first approval covers, unless the playbook sets a number.
 const COVERED_COPIES: u64 = 100;
 
 /// Reads steps one after the other.
@@ -78,7 +78,7 @@ pub(crate) struct Reader<'a> {
     seen: BTreeMap<&'static str, usize>,
 }
 
-/// How far the list of steps is; it never goes back.
+/// The phase that the list of steps has reached; it never goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     Start,
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
         Self { env, report, inputs, variables, phase: Phase::Start, seen: BTreeMap::new() }
     }
 
-    /// Reads them all and checks their order.
+    /// Reads all steps and checks their order.
     pub(crate) fn read(mut self, node: Option<&Node>) -> Vec<Step> {
         let Some(node) = node else { return Vec::new() };
         let mut steps = Vec::new();
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
             "sweep" => self.sweep(body),
             _ => Some(self.notify(body)),
         };
-        // Known once the messages are: the plan.
+        // Known from the plan on.
         if phase >= Phase::Approve && !self.variables.iter().any(|(name, _)| name == "plan.count") {
             for fact in ["plan.count", "plan.remediable", "plan.vips", "plan.mailboxes", "plan.unsearched"] {
                 self.variables.push((fact.to_owned(), Type::Integer));
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         Some(Step { when: condition, what: what? })
     }
 
-    /// Variables that a step's own `when` may use: not those that the step itself sets.
+    /// Returns the variables that a step's own `when` may use: not those that the step itself sets.
     fn before(&self, word: &str) -> Variables {
         let mut variables = self.variables.clone();
         if word == "script" {
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
                 .error("steps", at, format!("`{word}` comes before `remediate`"), nothing)
                 .help("put it after `remediate`");
         }
-        // A notifier may be named anywhere after the search: its occasions say when it speaks.
+        // A notifier may be named anywhere after the search: its occasions determine when it is used.
         if word != "notify" && !is_early_script {
             self.phase = self.phase.max(if word == "search" { Phase::Select } else { phase });
         }
@@ -360,7 +360,7 @@ impl<'a> Reader<'a> {
             body.get(key).and_then(Node::integer).map_or(default, |number| u32::try_from(number).unwrap_or(u32::MAX))
         };
         let limits = &self.env.limits;
-        // Who writes a size gets it. Otherwise batches begin at the usual one and grow.
+        // A size that is given is used. Otherwise batches begin with the default size and grow.
         let usual = Guards::default().batch.min(limits.batch);
         let batch = number("batch", limits.batch);
         let grows_from = body.get("batch").is_none().then_some(usual);

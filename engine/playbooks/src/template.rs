@@ -1,4 +1,4 @@
-//! Values with `${...}` in them.
+//! Values that contain `${...}`.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use clawback_scripting::{Expression, ScriptFault, Type, Value, Vars};
 use crate::diagnostic::Report;
 use crate::yaml::Node;
 
-/// Text and expressions in turn.
+/// Alternating text and expressions.
 #[derive(Debug)]
 pub(crate) struct Template(Vec<Part>);
 
@@ -17,12 +17,12 @@ enum Part {
     Expression(Expression),
 }
 
-/// What an expression may use at one place of a playbook.
+/// The variables that an expression may use at one place of a playbook.
 pub(crate) type Variables = Vec<(String, Type)>;
 
 impl Template {
-    /// Reads the text of a node. A value that is one `${...}` and nothing else keeps its type, which must be `wanted` or,
-    /// where `several`, a list of it; with text around it, it becomes text.
+    /// Reads the text of a node. A value that is exactly one `${...}` keeps its type, which must be `wanted` or, with
+    /// `several`, a list of it; with text around it, the result is text.
     pub(crate) fn read(
         node: &Node,
         wanted: &Type,
@@ -78,12 +78,7 @@ impl Template {
             parts => {
                 parts.iter().all(|part| match part {
                     Part::Expression(inner) if matches!(inner.result(), Some(Type::List(_)) | None) => {
-                        report.error(
-                            "expression",
-                            node.span.clone(),
-                            "a list cannot stand inside a text",
-                            "a list here",
-                        );
+                        report.error("expression", node.span.clone(), "a list cannot be inside a text", "a list here");
                         false
                     }
                     _ => true,
@@ -92,12 +87,12 @@ impl Template {
         }
     }
 
-    /// The text, if there is no expression in it.
+    /// Returns the text, if it contains no expression.
     pub(crate) fn literal(&self) -> Option<&str> {
         if let [Part::Text(text)] = self.0.as_slice() { Some(text) } else { None }
     }
 
-    /// Whether it reads an input that was not given and has no default.
+    /// Returns whether it reads an input that was not given and has no default.
     pub(crate) fn lacks_input(&self, vars: &Vars) -> bool {
         self.0.iter().any(|part| match part {
             Part::Text(_) => false,
@@ -107,7 +102,7 @@ impl Template {
         })
     }
 
-    /// The value for these variables.
+    /// Returns the value for these variables.
     pub(crate) fn eval(&self, vars: &Vars) -> Result<Value, ScriptFault> {
         match self.0.as_slice() {
             [Part::Expression(alone)] => alone.eval(vars),
@@ -125,7 +120,7 @@ impl Template {
     }
 }
 
-/// Compiles the text of an expression; a mistake is shown inside the node where its text stands there as it is.
+/// Compiles the text of an expression; a mistake is shown inside the node if the node contains the text literally.
 pub(crate) fn compile(text: &str, node: &Node, variables: &Variables, report: &Report) -> Option<Expression> {
     match Expression::compile(text, variables) {
         Ok(expression) => Some(expression),
@@ -175,7 +170,7 @@ fn inside(text: &str, node: &Node, line: usize, column: usize, report: &Report) 
     }
 }
 
-/// The `}` that closes an expression: not one inside a text or a map.
+/// Returns the `}` that closes an expression: not one inside a text or a map.
 fn end_of(text: &str) -> Option<usize> {
     let mut depth = 0_usize;
     let mut quote: Option<char> = None;

@@ -1,4 +1,4 @@
-//! What starts a playbook.
+//! The triggers of a playbook.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use clawback_scripting::parse_duration;
 use crate::diagnostic::Report;
 use crate::yaml::Node;
 
-/// Nothing is delayed by more than this to spread the load.
+/// The longest delay that spreads the load.
 const LONGEST_JITTER: Duration = Duration::from_hours(6);
 
-/// What starts a playbook.
+/// The triggers of a playbook.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Triggers {
-    /// A person may submit it.
+    /// Whether a person may submit it.
     pub manual: bool,
-    /// Verdicts of an investigation that suggest it.
+    /// Verdicts of an investigation for which it may be suggested.
     pub suggestion: Vec<String>,
-    /// When it runs by itself.
+    /// The timetable of its schedule.
     pub schedule: Option<Timetable>,
 }
 
-/// Whether a text is a schedule, and if not, why.
+/// Checks that a text is a cron expression; fails with the reason.
 pub(crate) fn check_cron(text: &str) -> Result<(), String> {
     Cron::parse(text, "UTC").map(|_| ()).map_err(|error| error.to_string())
 }
 
-/// Whether a text names a time zone.
+/// Checks that a text names a time zone.
 pub(crate) fn check_zone(text: &str) -> Result<(), String> {
     match Cron::parse("0 0 0 * * *", text) {
         Err(error @ InvalidCron::Zone) => Err(error.to_string()),
@@ -35,7 +35,7 @@ pub(crate) fn check_zone(text: &str) -> Result<(), String> {
     }
 }
 
-/// Reads the `on:` of a playbook, whose shape has been checked.
+/// Reads the `on:` of a playbook whose shape has been checked.
 pub(crate) fn read(node: Option<&Node>, report: &Report) -> Triggers {
     let Some(node) = node else { return Triggers::default() };
     let verdicts = node.get("suggestion").and_then(|body| body.get("verdict")).map(Node::items).unwrap_or_default();

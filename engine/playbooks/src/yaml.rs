@@ -1,6 +1,7 @@
-//! YAML as a tree whose every node knows its place, read under bounds.
+//! YAML as a tree of nodes with their places, parsed under limits.
 //!
-//! Built from parser events rather than a ready-made tree: duplicate keys, aliases and depth are seen where they stand.
+//! Built from parser events rather than a ready-made tree, so that duplicate keys, aliases and depth are detected at
+//! once.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,24 +10,24 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use crate::diagnostic::Report;
 
-/// Bytes of a playbook.
+/// The largest playbook, in bytes.
 const LARGEST: usize = 1024 * 1024;
-/// Maps and lists within each other; the language needs eight.
+/// The deepest nesting of maps and lists; the language needs eight.
 const DEEPEST: usize = 24;
-/// Nodes in all.
+/// The most nodes of a file.
 const MOST: usize = 50_000;
 
 /// A value in the file.
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
-    /// Where it stands, in bytes.
+    /// The span in bytes.
     pub(crate) span: Range<usize>,
     pub(crate) kind: Kind,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
-    /// Text; `plain` if it is not in quotes, so that it may also be a number or a boolean.
+    /// Text; `plain` if it is not quoted, so that it may also be a number or a boolean.
     Scalar {
         text: String,
         plain: bool,
@@ -36,27 +37,27 @@ pub(crate) enum Kind {
 }
 
 impl Node {
-    /// The value of a key of a map.
+    /// Returns the value of a key of a map.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().find(|(known, _)| known.text() == Some(key)).map(|(_, value)| value)
     }
 
-    /// The entries of a map; none of anything else.
+    /// Returns the entries of a map; empty for anything else.
     pub(crate) fn entries(&self) -> &[(Self, Self)] {
         if let Kind::Map(entries) = &self.kind { entries } else { &[] }
     }
 
-    /// The items of a list, or the one value itself.
+    /// Returns the items of a list, or a single value as its only item.
     pub(crate) fn items(&self) -> &[Self] {
         if let Kind::List(items) = &self.kind { items } else { std::slice::from_ref(self) }
     }
 
-    /// The text of a scalar.
+    /// Returns the text of a scalar.
     pub(crate) fn text(&self) -> Option<&str> {
         if let Kind::Scalar { text, .. } = &self.kind { Some(text) } else { None }
     }
 
-    /// Nothing is written here, or `null`.
+    /// Returns whether the value is missing or `null`.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
     }
@@ -82,7 +83,7 @@ impl Node {
         }
     }
 
-    /// What it is, for error messages.
+    /// Returns a noun for the node, for error messages.
     pub(crate) fn noun(&self) -> &'static str {
         match &self.kind {
             Kind::Map(_) => "a map",
@@ -95,7 +96,7 @@ impl Node {
     }
 }
 
-/// Reads one document. None if there is nothing to go on with; what is wrong stands in the report.
+/// Parses one document. Returns `None` if nothing usable remains; the mistakes are in the report.
 pub(crate) fn parse(source: &str, report: &Report) -> Option<Node> {
     if source.len() > LARGEST {
         let message = format!("the playbook has {} bytes, and {LARGEST} are allowed", source.len());
@@ -206,8 +207,8 @@ impl<'a> Reader<'a> {
             if let Some(first) = seen.get(name) {
                 let line = self.report.line(*first);
                 self.report
-                    .error("duplicate-key", key.span.clone(), format!("the key `{name}` stands here twice"), "again")
-                    .help(format!("it stands in line {line} already"));
+                    .error("duplicate-key", key.span.clone(), format!("the key `{name}` occurs twice"), "again")
+                    .help(format!("the first one is in line {line}"));
                 continue;
             }
             seen.insert(name.to_owned(), key.span.start);
@@ -231,7 +232,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// From characters, which the parser counts, to bytes.
+/// Converts character offsets, which the parser counts, to byte offsets.
 struct Offsets {
     bytes: Option<Vec<usize>>,
     length: usize,

@@ -1,4 +1,4 @@
-//! Acting: batches, the lanes of each, the calls of a lane and their outcomes, and the look at it all afterwards.
+//! Acting: batches, their lanes, the calls of a lane with their outcomes, and the verification after the last batch.
 
 mod act;
 pub(crate) mod batch;

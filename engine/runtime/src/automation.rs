@@ -1,4 +1,4 @@
-//! The program itself, as history names it.
+//! The principal under which the history records what the program does on its own.
 
 use clawback_model::{Event, Principal, PrincipalKind, Remediation, Role};
 use clawback_store::Lease;
@@ -6,15 +6,15 @@ use clawback_store::Lease;
 use crate::error::Error;
 use crate::site::Site;
 
-/// Who is written down for what nobody asked for in person.
+/// The name that is recorded for decisions and steps that no person asked for.
 pub(crate) const AUTOMATION: &str = "automation";
 
-/// Who asks for what nobody asked for in person: a program that may submit and nothing else. It has no token.
+/// The principal that submits what no person asked for: a service that may submit and nothing else. It has no token.
 pub(crate) fn automation() -> Principal {
     Principal::new(AUTOMATION, PrincipalKind::Service, vec![Role::Analyst])
 }
 
-/// Records what the holder of a lease has done.
+/// Records an event of the holder of a lease.
 pub(crate) async fn record(site: &Site, lease: &Lease, event: &Event) -> Result<Remediation, Error> {
     Ok(site.history.record(&lease.remediation, Some(lease), AUTOMATION, event, site.now()).await?)
 }

@@ -1,5 +1,5 @@
-//! A bucket of an S3 server as the place for evidence. Keys are read at each use, so that they can be changed without a
-//! restart, and only from a file of its owner alone or from the environment.
+//! A bucket of an S3 server as the place for evidence. The keys are read at each use, so that they can be changed
+//! without a restart, and only from a file that is private to its owner or from the environment.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::http;
 
-/// A whole message goes in one request.
+/// The time limit of a request, which may carry a whole message.
 const TIME_OUT: Duration = Duration::from_mins(1);
 const CONNECT: Duration = Duration::from_secs(10);
 /// Bytes of the largest message that can be kept: what a connector gives in one answer. A larger one is not deleted.
 pub const LARGEST_EVIDENCE: u64 = (15 << 20) - 1;
-/// Nothing larger than a message is ever asked for.
+/// The limit of an answer: nothing larger than a message is requested.
 #[expect(clippy::cast_possible_truncation, reason = "fifteen mebibytes")]
 const LARGEST_ANSWER: usize = LARGEST_EVIDENCE as usize;
-/// A mailbox waits meanwhile, and what could not be kept can be retried.
+/// Number and total time of retries. The mailbox waits meanwhile, and what could not be kept can be retried.
 const RETRIES: (usize, Duration) = (3, Duration::from_secs(20));
-/// Where a server has none, any name will do; this is what most expect.
+/// The default region. A server without regions accepts any name; this one is the usual.
 const REGION: &str = "us-east-1";
 
 /// `[evidence.bucket]` in the configuration.
@@ -35,7 +35,7 @@ const REGION: &str = "us-east-1";
 pub struct BucketConfig {
     /// `s3://BUCKET` or `s3://BUCKET/PREFIX`.
     pub url: String,
-    /// `https://…`, or `http://…` on this machine; default: Amazon's of the region.
+    /// `https://…`, or `http://…` on this machine; default: Amazon's endpoint of the region.
     pub endpoint: Option<String>,
     /// Whether messages may go to an `http://` endpoint on another machine.
     #[serde(default)]
@@ -44,12 +44,12 @@ pub struct BucketConfig {
     pub region: Option<String>,
     /// File in the format of `~/.aws/credentials`; default: the variables `AWS_ACCESS_KEY_ID` and so on.
     pub credentials_file: Option<PathBuf>,
-    /// Certificates to trust besides the system's.
+    /// Certificates to trust in addition to the system's.
     pub ca_file: Option<PathBuf>,
 }
 
 impl BucketConfig {
-    /// The endpoint, where messages go to it in the clear over a network.
+    /// The endpoint, if messages go to it over a network without encryption.
     pub fn in_the_clear(&self) -> Option<&str> {
         let endpoint = self.endpoint.as_deref().filter(|endpoint| endpoint.starts_with("http://"))?;
         let host = reqwest::Url::parse(endpoint).ok().and_then(|url| url.host_str().map(str::to_owned));
@@ -66,7 +66,7 @@ impl BucketConfig {
     }
 }
 
-/// The bucket. Nothing is asked of the server yet.
+/// Opens the bucket. Makes no request yet.
 pub(crate) fn open(config: &BucketConfig) -> Result<Arc<dyn ObjectStore>, Error> {
     let wrong = |detail| config.wrong(detail);
     let place = config.url.strip_prefix("s3://").filter(|place| !place.contains(['?', '#', '@']));
@@ -131,7 +131,7 @@ impl HttpService for Client {
     }
 }
 
-/// What is tried again: all but an answer that makes no sense.
+/// The kind of an error, which decides whether it is retried: all are but an answer that cannot be decoded.
 fn failed(error: reqwest::Error) -> HttpError {
     let kind = if error.is_timeout() {
         HttpErrorKind::Timeout
@@ -142,7 +142,7 @@ fn failed(error: reqwest::Error) -> HttpError {
     } else {
         HttpErrorKind::Interrupted
     };
-    // The address is named by whoever asked.
+    // The caller's error names the address.
     HttpError::new(kind, error.without_url())
 }
 
@@ -185,12 +185,12 @@ impl Keys {
     }
 }
 
-/// A file of keys: refused if other users may read it.
+/// Reads a file of keys. Refused if other users may read it.
 fn private(path: &Path) -> Result<String, String> {
     clawback_files::read_secret(path).map_err(|error| format!("credentials-file {error}"))
 }
 
-/// A value of the profile `default`, which what stands before any profile belongs to.
+/// A value of the profile `default`. Values before the first profile belong to it.
 fn in_profile(text: &str, name: &str) -> Option<String> {
     let mut ours = true;
     let mut found = None;

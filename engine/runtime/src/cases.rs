@@ -1,4 +1,4 @@
-//! Cases of playbooks and scripts: `NAME.cases/*.toml` beside `NAME.yaml` or `NAME.rhai`.
+//! Cases of playbooks and scripts: `NAME.cases/*.toml` in the folder of `NAME.yaml` or `NAME.rhai`.
 
 use std::path::{Path, PathBuf};
 
@@ -14,21 +14,21 @@ use crate::library::{Library, unreadable};
 pub struct CaseRun {
     /// Its file.
     pub path: PathBuf,
-    /// The playbook or script, by the name of its file.
+    /// The file name of the playbook or script.
     pub of: String,
     /// Whether it passed, and why not.
     pub result: Result<(), CaseError>,
 }
 
-/// What a case is about: the name of the file, and its text.
+/// What a case tests: the name of the file, and its text.
 enum Subject {
     Playbook(String, String),
     Script(String, String),
 }
 
 impl Library {
-    /// Runs the cases at these places: a case, a folder of cases, a playbook or script whose cases stand beside it, or a folder
-    /// of any of these. No place: the folders of playbooks and of scripts.
+    /// Runs the cases at these places: a case, a folder of cases, a playbook or script that has a folder of cases, or a
+    /// folder of any of these. Without places: the folders of playbooks and of scripts.
     pub fn run_cases(&self, places: &[PathBuf], limits: Limits) -> Result<Vec<CaseRun>, Error> {
         let own = [&self.workflows, &self.scripts].map(Clone::clone);
         let mut files = Vec::new();
@@ -59,14 +59,14 @@ impl Library {
                 (name, result)
             }
             None => {
-                let why = format!("neither {stem}.yaml nor {stem}.rhai stands beside {}", folder.display());
+                let why = format!("neither {stem}.yaml nor {stem}.rhai is in the folder of {}", folder.display());
                 (stem, Err(CaseError::Broken(why)))
             }
         };
         Ok(CaseRun { path, of, result })
     }
 
-    /// What stands beside the folder of cases; else what is shipped under its name.
+    /// The playbook or script in the folder that holds the folder of cases; else the shipped one of that name.
     fn subject(&self, beside: &Path, stem: &str) -> Result<Option<Subject>, Error> {
         let (playbook, script) = (format!("{stem}.yaml"), format!("{stem}.rhai"));
         if let Some(source) = read(&beside.with_file_name(&playbook))? {
@@ -80,7 +80,7 @@ impl Library {
     }
 }
 
-/// The text of a file; none if there is no such file.
+/// The text of a file; `None` if there is no such file.
 fn read(path: &Path) -> Result<Option<String>, Error> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -97,7 +97,7 @@ fn found(place: &Path) -> Result<Vec<PathBuf>, Error> {
         return if cases.is_dir() { found(&cases) } else { Ok(Vec::new()) };
     }
     if !place.is_dir() {
-        // Whatever it is called: reading it says whether it is there.
+        // Returned whatever its name is: reading it reports whether it exists.
         return Ok(vec![place.to_owned()]);
     }
     let mut files = Vec::new();

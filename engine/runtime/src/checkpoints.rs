@@ -1,5 +1,5 @@
-//! Where the history stands, for others: signed checkpoints, who keeps and cosigns them, proofs of events, and the proof of the
-//! whole history.
+//! Checkpoints: signed checkpoints of the history, where they are kept and cosigned, proofs of events, and the check of
+//! the whole history.
 
 mod audit;
 mod heads;

@@ -1,4 +1,4 @@
-//! What happens because of the time: schedules fire, and sweeps look.
+//! Work that is due at a time: schedules fire, and sweeps look.
 
 mod looks;
 mod schedules;

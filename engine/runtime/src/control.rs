@@ -1,4 +1,4 @@
-//! Keeps a lease alive while work goes on, and sees when a person wants it to stop.
+//! Renews a lease while work is under way, and detects when the work must stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -10,27 +10,28 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::site::Site;
 
-/// What the heartbeat found.
+/// The result of the heartbeat.
 struct Stop {
     asked: AtomicBool,
     lost: AtomicBool,
-    /// The lease holds until then, in microseconds.
+    /// When the lease expires, in microseconds.
     until: AtomicI64,
 }
 
 impl Stop {
-    /// Whether no further step may begin: a person asked, its time is over, the site is halted, or the lease is lost.
+    /// Whether no further step may begin: a person asked for a stop, the remediation's time is over, the site is
+    /// halted, or the lease is lost.
     fn must_stop(&self, now: Timestamp) -> bool {
         self.asked.load(Ordering::Relaxed) || self.lost(now)
     }
 
-    /// Whether the lease is gone, or has run out: another node may work on it now.
+    /// Whether the lease was lost or has expired: another node may advance the remediation now.
     fn lost(&self, now: Timestamp) -> bool {
         self.lost.load(Ordering::Relaxed) || now.0 >= self.until.load(Ordering::Relaxed)
     }
 }
 
-/// Held while a worker works on one remediation; dropping it ends the heartbeat.
+/// The heartbeat of a lease. Dropping it ends the heartbeat.
 pub(crate) struct Control {
     stop: Arc<Stop>,
     task: JoinHandle<()>,
@@ -45,22 +46,22 @@ impl Control {
         Self { stop, task }
     }
 
-    /// Whether no further step may begin: a person asked, or the lease is lost.
+    /// Whether no further step may begin: a person asked for a stop, or the lease is lost.
     pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
         self.stop.must_stop(now)
     }
 
-    /// Whether the lease is gone.
+    /// Whether the lease is lost.
     pub(crate) fn lost(&self, now: Timestamp) -> bool {
         self.stop.lost(now)
     }
 
-    /// Forgets a request that has been obeyed.
+    /// Clears a request for a stop that has been carried out.
     pub(crate) fn clear(&self) {
         self.stop.asked.store(false, Ordering::Relaxed);
     }
 
-    /// Returns when it must stop: for work that has no lanes.
+    /// Returns when the work must stop, for steps that have no lanes.
     pub(crate) async fn stopped(&self, site: &Site) {
         while !self.must_stop(site.now()) {
             tokio::time::sleep(site.tuning.control).await;
@@ -91,7 +92,7 @@ async fn beat(site: Arc<Site>, lease: Lease, stop: Arc<Stop>) {
                     stop.lost.store(true, Ordering::Relaxed);
                     return;
                 }
-                // Passing trouble of the database: tried again until the lease has run out.
+                // A passing database error: retried until the lease expires.
                 Ok(Err(error)) => tracing::warn!(remediation.id = %lease.remediation, %error, "Lease not extended."),
                 Err(_) => tracing::warn!(remediation.id = %lease.remediation, "Lease not extended in time."),
             }

@@ -1,4 +1,4 @@
-//! What can go wrong on the way from a request to its history. Each message says what to do next.
+//! The errors between a request and its history. Each message says what to do next.
 
 use clawback_connectors::CallError;
 use clawback_model::{
@@ -13,7 +13,7 @@ use crate::vote_rules::UnsignedVote;
 
 /// A request that could not be carried out.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum Error {
     #[error("the action history could not be read or written")]
     History(#[source] StoreError),
@@ -21,7 +21,7 @@ pub enum Error {
     LaneWorker(#[source] std::sync::Arc<Error>),
     #[error("this node stopped working on lanes after a defect (see the log); another node takes over")]
     LaneWorkerEnded,
-    /// The history is in order; what was asked for is not there, or cannot happen now.
+    /// The history is consistent, but what was asked for does not exist or cannot happen now.
     #[error(transparent)]
     Refused(StoreError),
     #[error(transparent)]
@@ -38,7 +38,9 @@ pub enum Error {
     Limit(#[from] LimitExceeded),
     #[error(transparent)]
     Unowned(#[from] Unowned),
-    #[error("this token brings only {brings}, so it makes none for {name} that brings more; name roles of these")]
+    #[error(
+        "this token has only the roles {brings}, so it cannot make a token for {name} that has more; name roles of these"
+    )]
     MoreThanItBrings { name: String, brings: String },
     #[error(transparent)]
     Vote(#[from] VoteRefused),
@@ -56,7 +58,7 @@ pub enum Error {
     UnknownStore { name: String, known: String },
     #[error("{name} may not do this: it needs the role {}, which an administrator can give", permission.role())]
     Forbidden { name: String, permission: Permission },
-    #[error("`{label}` is no label for a token: one line of up to 200 characters that reads as it is, without `/`")]
+    #[error("`{label}` is no label for a token: use one line of up to 200 visible characters, without `/`")]
     Label { label: String },
     #[error("{name} is the last administrator; give somebody else the role first")]
     LastAdministrator { name: String },
@@ -66,7 +68,7 @@ pub enum Error {
     NoOwner { name: String },
     #[error("{owner} cannot own {name}: only a service is owned, and only by a person")]
     Owner { name: String, owner: String },
-    #[error("a token that ends lasts 1 to {most} days, not {days}")]
+    #[error("a token that expires lasts 1 to {most} days, not {days}")]
     TokenDays { days: u32, most: u32 },
     #[error("{name} is a person, and only a service may submit with action source `{source_given}`")]
     NotAService { name: String, source_given: clawback_model::ActionSource },
@@ -76,23 +78,23 @@ pub enum Error {
         "the token is unknown, expired or revoked; ask an administrator for a new one (`clawback principals token NAME`)"
     )]
     Unauthenticated,
-    #[error("{id} is {status} and not waiting for approval; `clawback show {id}` tells its story")]
+    #[error("{id} is {status} and not waiting for approval; `clawback show {id}` shows its history")]
     NotPending { id: RemediationId, status: Status },
-    #[error("{id} changed since you looked; look again, then decide")]
+    #[error("{id} has changed since you opened it; review it again, then decide")]
     Changed { id: RemediationId },
-    #[error("{id} cannot be approved as it stands: {reason}; `clawback replan {id}` makes its plan anew")]
+    #[error("{id} cannot be approved in its current state: {reason}; `clawback replan {id}` plans it again")]
     NotAsPlanned { id: RemediationId, reason: StopReason },
     #[error("{id} is {status}: {advice}")]
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
     #[error("{id} has no message {seq}; its page lists them")]
     NoMessage { id: RemediationId, seq: u32 },
-    #[error("message {seq} of {id} was deleted for good, and not kept as evidence; what it was is in its row")]
+    #[error("message {seq} of {id} was deleted for good, and not kept as evidence; its row in the plan describes it")]
     Gone { id: RemediationId, seq: u32 },
     #[error("the messages of {id} were removed by the site's retention, and only its events are left")]
     MessagesRemoved { id: RemediationId },
     #[error("{id} did `{action}`, which cannot be undone")]
     Irreversible { id: RemediationId, action: clawback_model::Action },
-    #[error("what {id} moved has been put back by {by}; `clawback undo` and that ID takes it away again")]
+    #[error("the messages that {id} moved were put back by {by}; `clawback undo` and that ID moves them again")]
     Undone { id: RemediationId, by: RemediationId },
     #[error("{id} has no {what} to {verb}")]
     NothingTo { id: RemediationId, what: &'static str, verb: &'static str },
@@ -102,10 +104,10 @@ pub enum Error {
     ApprovalTooOld { id: RemediationId, days: u64 },
     #[error("the site is {0}; nothing is planned, started or acted on before `clawback unhalt`")]
     Halted(Halt),
-    #[error("there is no room for it now: {0}; try again when one of those in progress has ended")]
+    #[error("there is no capacity for it now: {0}; try again when a remediation in progress has ended")]
     NoRoom(StopReason),
     #[error(
-        "{id} was paused by the rule {rule}, and {name} may not let it go on: that takes a person with the role approver who did not ask for it"
+        "{id} was paused by the rule {rule}, and {name} may not resume it: that takes a person with the role approver who did not ask for it"
     )]
     GuardStands { id: RemediationId, name: String, rule: &'static str },
     #[error("nothing could be searched: {detail}")]

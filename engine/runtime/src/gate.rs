@@ -1,10 +1,10 @@
-//! The limits of a mail store, over all nodes: [`Gated`] is a store whose every call first takes a [`Permit`]: a seat and,
-//! where the store has a rate, a token. Seats and tokens are rows of the history; a node holds its share of them while it
-//! makes calls.
+//! The limits of a mail store, over all nodes. [`Gated`] is a store whose every call first takes a [`Permit`]: a seat
+//! and, if the store has a rate, a token. Seats and tokens are rows of the history; a node holds its share of them
+//! while it makes calls.
 //!
-//! Whoever waits for a permit holds nothing, and asks the database nothing: a task of the gate does both
-//! ([`keeper`]). A future that is dropped while it waits therefore leaves nothing behind. A stop is asked about after the
-//! wait and before the call, and wakes whoever waits.
+//! A future that waits for a permit holds nothing and makes no database query; tasks of the gate do that ([`keeper`]).
+//! Dropping it while it waits therefore leaves nothing behind. A stop is checked after the wait and before the call,
+//! and wakes every future that waits.
 
 mod call_limiter;
 mod gated;

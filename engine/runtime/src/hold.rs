@@ -1,5 +1,5 @@
-//! What keeps a worker from the next step though the remediation itself would go on: the site is halted, or there are other
-//! VIPs by now.
+//! The reasons of the site that keep a worker from a remediation's next step: the site is halted, or the list of VIPs
+//! has changed.
 
 use clawback_model::{Event, Remediation, Status, StopReason};
 use clawback_store::Lease;
@@ -13,8 +13,8 @@ pub async fn refuse_if_halted(site: &Site) -> Result<(), Error> {
     site.history.halted().await?.map_or(Ok(()), |halt| Err(Error::Halted(halt)))
 }
 
-/// What keeps this remediation from its next step, written down: the site is halted, or, for one that was just claimed, the
-/// list of VIPs has changed since its plan.
+/// Checks whether the remediation may take its next step, and records why not: the site is halted, or, if it was just
+/// claimed, the list of VIPs has changed since its plan.
 pub(crate) async fn look(
     site: &Site,
     remediation: &Remediation,
@@ -23,7 +23,7 @@ pub(crate) async fn look(
 ) -> Result<Option<Remediation>, Error> {
     let event = match site.history.halted().await? {
         Some(halt) => {
-            // One that is paused or asks for votes is not held by it; nor is it told twice.
+            // A paused remediation, or one that asks for votes, is not held in addition; nor is a hold recorded twice.
             let reason = StopReason::Halted { halt };
             let told = remediation.stop.as_ref() == Some(&reason);
             if told || matches!(remediation.status, Status::Paused | Status::PendingApproval) {
@@ -40,8 +40,9 @@ pub(crate) async fn look(
     Ok(Some(record(site, lease, &event).await?))
 }
 
-/// Whether the plan has more messages of VIPs than allowed, by the list as it is now: whoever became one while it waited for
-/// votes, or for a person, is not touched unasked. A list changes only with the configuration, which a process reads once.
+/// Whether the plan has more messages of VIPs than allowed by the current list: a mailbox that became a VIP's while the
+/// plan waited for votes or for a person is not acted on without a decision. A list changes only with the
+/// configuration, which a process reads once.
 async fn vips_now(site: &Site, remediation: &Remediation) -> Result<Option<StopReason>, Error> {
     let runs = matches!(remediation.status, Status::Approved | Status::InProgress) && remediation.asked.is_none();
     let Some(vips) = site.library.lists.get("vips").filter(|_| runs && remediation.touches_vips(u64::MAX).is_some())

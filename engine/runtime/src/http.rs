@@ -1,4 +1,4 @@
-//! What all requests over HTTP share: our own client, and how much of an answer is read.
+//! What all HTTP requests share: our own client, and limits for answers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, Response};
 
-/// A client that goes nowhere but where it is sent, and trusts the certificates of this file besides the system's.
+/// A client that follows no redirects, and trusts the certificates of `ca_file` in addition to the system's.
 pub fn client(time_out: Duration, ca_file: Option<&Path>) -> Result<ClientBuilder, String> {
     let mut builder = reqwest::Client::builder().redirect(Policy::none()).timeout(time_out);
     if let Some(path) = ca_file {
@@ -27,15 +27,15 @@ pub enum Broken {
     /// There is none, or it broke off.
     #[error(transparent)]
     Http(#[from] reqwest::Error),
-    /// It is larger than whoever asks can use.
+    /// It is larger than the caller's limit.
     #[error("the answer is larger than {most} bytes")]
     TooLarge {
-        /// The bound.
+        /// The limit, in bytes.
         most: usize,
     },
 }
 
-/// Reads an answer to its end, within a bound.
+/// Reads an answer to its end, up to `most` bytes.
 pub async fn body(answer: &mut Response, most: usize) -> Result<Vec<u8>, Broken> {
     let mut body = Vec::new();
     while let Some(part) = answer.chunk().await? {
@@ -47,9 +47,9 @@ pub async fn body(answer: &mut Response, most: usize) -> Result<Vec<u8>, Broken>
     Ok(body)
 }
 
-/// A URL that something is posted to: of https, or of this machine.
+/// Parses a URL that is posted to: https, or http to this machine.
 pub fn endpoint(text: &str) -> Result<reqwest::Url, String> {
-    let url: reqwest::Url = text.parse().map_err(|error| format!("the URL is none: {error}"))?;
+    let url: reqwest::Url = text.parse().map_err(|error| format!("it is no valid URL: {error}"))?;
     let loopback = url.host_str().is_some_and(is_loopback);
     if url.scheme() != "https" && !(url.scheme() == "http" && loopback) {
         return Err("the URL must start with https:// (plain http only to this machine)".to_owned());
@@ -57,7 +57,7 @@ pub fn endpoint(text: &str) -> Result<reqwest::Url, String> {
     Ok(url)
 }
 
-/// Whether a host of a URL is this machine: what is sent there may be plain.
+/// Whether a host of a URL is this machine, to which requests may be unencrypted.
 pub fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "[::1]" | "::1" | "localhost")
 }

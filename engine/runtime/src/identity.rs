@@ -1,16 +1,16 @@
-//! Tokens: who calls is always found by a secret, never by a name that the caller gives.
+//! Tokens: a caller is always identified by a secret, never by a name that the caller gives.
 
 use clawback_model::Digest;
 use data_encoding::BASE32_NOPAD;
 
-/// Starts every token, so that secret scanners find a leaked one.
+/// The start of every token, so that secret scanners find a leaked one.
 const PREFIX: &str = "cbk_";
 
-/// A fresh token. Shown once; the database keeps only its digest.
+/// A new token. Shown once; the database keeps only its digest.
 pub struct NewToken(String);
 
 impl NewToken {
-    /// 256 random bits.
+    /// Generates 256 random bits.
     pub fn generate(random: fn() -> u64) -> Self {
         let bits: Vec<u8> = (0..4).flat_map(|_| random().to_be_bytes()).collect();
         Self(format!("{PREFIX}{}", BASE32_NOPAD.encode(&bits).to_ascii_lowercase()))

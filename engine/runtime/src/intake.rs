@@ -1,5 +1,5 @@
-//! Intake: binds a playbook, makes a request of it, and files that as a new remediation. The clock, suggestions and the
-//! application layer all come through here.
+//! Intake: binds a playbook, makes a request of it, and files the request as a new remediation. Schedules, suggestions
+//! and the application layer all use it.
 
 mod filing;
 mod playbook;

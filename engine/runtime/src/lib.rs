@@ -1,7 +1,8 @@
 //! The engine at work: intake, planning, acting, the clock, notifications, evidence and checkpoints.
 //!
-//! **Invariant:** the only crate with loops. It decides nothing: it asks [`clawback_model::Remediation::next`], does the I/O,
-//! and records the result in one transaction. A crash needs no recovery code: whoever claims the lease next asks again.
+//! **Invariant:** the only crate with loops. It decides nothing: it asks [`clawback_model::Remediation::next`], does
+//! the I/O, and records the result in one transaction. A crash needs no recovery code: the next holder of the lease
+//! asks again.
 
 mod acting;
 mod automation;

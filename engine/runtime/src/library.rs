@@ -1,4 +1,4 @@
-//! Where playbooks and scripts come from: folders of the operator, with the shipped ones behind them.
+//! Where playbooks and scripts come from: the operator's folders, with the shipped ones as defaults.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,18 @@ use clawback_scripting::Lists;
 
 use crate::error::Error;
 
-/// Bytes of a playbook's file name without its ending; with it, what every file system takes.
+/// Longest file name of a playbook without its extension, in bytes; with it, every file system accepts the name.
 const LONGEST_STEM: usize = 240;
 
-/// Playbooks, scripts and lists as they are on disk now. Read anew at every use, so that an edit needs no restart; what a
-/// remediation runs is frozen: the playbook at submit, the effect of the scripts with the plan.
+/// Playbooks, scripts and lists as they are on disk now. They are read at every use, so that an edit needs no restart.
+/// What a remediation runs is frozen: the playbook at submit, the effect of the scripts with the plan.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
     /// Folder of playbooks (`*.yaml`).
     pub workflows: PathBuf,
     /// Folder of scripts (`*.rhai`).
     pub scripts: PathBuf,
-    /// Shipped playbooks by name, used where the folder has none of that name.
+    /// Shipped playbooks by name, used if the folder has none of that name.
     pub shipped_workflows: BTreeMap<String, String>,
     /// Shipped scripts by file name.
     pub shipped_scripts: BTreeMap<String, String>,
@@ -33,7 +33,7 @@ pub struct Library {
 pub struct Scripts {
     /// Their sources, by file name.
     pub sources: BTreeMap<String, String>,
-    /// Those that cannot be read (no rights, not UTF-8), by file name, with the reason.
+    /// Those that cannot be read (no permission, not UTF-8), by file name, with the reason.
     pub unreadable: BTreeMap<String, String>,
 }
 
@@ -41,12 +41,12 @@ impl Library {
     /// The source text of a playbook, and the path to show in diagnostics.
     pub fn playbook_source(&self, name: &str) -> Result<(String, String), Error> {
         let stem = name.strip_suffix(".yaml").unwrap_or(name);
-        // The folder is the operator's; a path would let whoever submits bring rules of their own.
+        // The folder is the operator's; with a path a submitter could bring rules of their own.
         if stem.contains(['/', '\\']) || stem.starts_with('.') {
             let folder = self.workflows.display().to_string();
             return Err(Error::PlaybookPath { name: name.to_owned(), folder });
         }
-        // What cannot name a file names none.
+        // A name that no file can have is not looked up.
         let is_name = stem.len() <= LONGEST_STEM && !stem.contains(char::is_control);
         let path = self.workflows.join(format!("{stem}.yaml"));
         match is_name.then(|| clawback_files::read_policy(&path)) {
@@ -77,7 +77,7 @@ impl Library {
         names
     }
 
-    /// All scripts by file name: the shipped ones, and over them those of the folder.
+    /// All scripts by file name: the shipped ones, replaced by those of the folder.
     pub fn scripts(&self) -> Result<Scripts, Error> {
         let mut scripts = Scripts { sources: self.shipped_scripts.clone(), unreadable: BTreeMap::new() };
         let entries = match std::fs::read_dir(&self.scripts) {
@@ -93,7 +93,7 @@ impl Library {
                 match clawback_files::read_policy(&path) {
                     Ok(source) => _ = scripts.sources.insert(name.to_owned(), source),
                     Err(error) => {
-                        // The shipped one of that name is not what the operator means.
+                        // The operator does not mean the shipped script of that name.
                         scripts.sources.remove(name);
                         scripts.unreadable.insert(name.to_owned(), error.reason());
                     }
@@ -103,7 +103,7 @@ impl Library {
         Ok(scripts)
     }
 
-    /// Checks a playbook against these surroundings; without stores or notifiers, any names will do.
+    /// Checks a playbook. Without stores or notifiers, any names are accepted.
     pub fn check(
         &self,
         path: &str,
@@ -116,14 +116,14 @@ impl Library {
         Ok(Playbook::load(path, source, &env)?)
     }
 
-    /// What a playbook is checked against where any stores and notifiers will do.
+    /// What a playbook is checked against if any stores and notifiers are accepted.
     pub fn env(&self, limits: clawback_model::Limits) -> Result<Env, Error> {
         let Scripts { sources: scripts, unreadable } = self.scripts()?;
         Ok(Env { scripts, unreadable, limits, lists: self.lists.clone(), ..Env::default() })
     }
 }
 
-/// A file of a folder of the site, as mistakes in it name it: whoever may run playbooks need not know where they lie.
+/// A file's name and folder, as errors show it: a user who may run playbooks need not know the whole path.
 fn shown(path: &Path) -> String {
     let mut names: Vec<_> = path.iter().rev().take(2).map(|name| name.to_string_lossy()).collect();
     names.reverse();

@@ -1,4 +1,4 @@
-//! What a node counts. Names and units are those of Prometheus; nothing here is about a single message, mailbox or person.
+//! The metrics of a node. Names and units follow Prometheus; no metric is about a single message, mailbox or person.
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
@@ -14,7 +14,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use tokio::time::Instant;
 
-/// The counts and times of one node, and the gauges of the site that it reads when it is asked.
+/// The counters and durations of one node, and the gauges of the site, which are read for each scrape.
 pub struct Metrics {
     registry: Registry,
     outcomes: Family<OutcomeLabels, Counter>,
@@ -60,7 +60,8 @@ struct StatusLabels {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("clawback");
-        // Batches take from a blink to the patience with a store that throttles; votes from minutes to a week.
+        // A batch takes from milliseconds to the longest wait for a store that throttles; a vote from minutes to a
+        // week.
         let new = Self {
             outcomes: Family::default(),
             throttles: Family::default(),
@@ -80,7 +81,7 @@ impl Default for Metrics {
         registry.register("stops", "Remediations paused, held or refused, by rule", new.stops.clone());
         registry.register(
             "notices",
-            "Tries to tell of a change of status, by notifier and result",
+            "Tries to notify of a change of status, by notifier and result",
             new.notices.clone(),
         );
         let seconds = || Unit::Seconds;
@@ -94,7 +95,7 @@ impl Default for Metrics {
         registry.register_with_unit("queue_age", help, seconds(), new.queue_age.clone());
         let help = "Remediations of the site that have not ended, by status";
         registry.register("remediations", help, new.remediations.clone());
-        let help = "Notices of the site that have not been told yet";
+        let help = "Notifications of the site that have not been delivered yet";
         registry.register("notices_waiting", help, new.notices_waiting.clone());
         registry.register("halted", "1 while the site is halted", new.halted.clone());
         Self { registry, ..new }
@@ -108,39 +109,39 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Outcomes that were written.
+    /// Counts outcomes that were written.
     pub fn recorded(&self, outcomes: &[Outcome]) {
         for outcome in outcomes {
             self.outcome(outcome.kind, outcome.reason, 1);
         }
     }
 
-    /// A call that a store throttled.
+    /// Counts a call that a store throttled.
     pub fn throttled(&self, store: &str) {
         self.throttles.get_or_create(&StoreLabels { store: store.to_owned() }).inc();
     }
 
-    /// A batch begins; the answer goes into [`Metrics::batch_ended`].
+    /// Marks the start of a batch; the result goes into [`Metrics::batch_ended`].
     pub fn batch_began(&self) -> Instant {
         Instant::now()
     }
 
-    /// A batch has ended.
+    /// Observes the duration of a batch that has ended.
     pub fn batch_ended(&self, began: Instant) {
         self.batch_duration.observe(began.elapsed().as_secs_f64());
     }
 
-    /// A remediation that a rule paused, held or refused.
+    /// Counts a remediation that a rule paused, held or refused.
     pub fn stopped(&self, rule: &'static str) {
         self.stops.get_or_create(&RuleLabels { rule }).inc();
     }
 
-    /// A try to tell of a change of status: `told`, `failed`, or `given-up` for the last that failed.
+    /// Counts a try to deliver a notification: `told`, `failed`, or `given-up` for the last that failed.
     pub fn notice(&self, notifier: &str, result: &'static str) {
         self.notices.get_or_create(&NoticeLabels { notifier: notifier.to_owned(), result }).inc();
     }
 
-    /// One step of a remediation: from what it was to what it is.
+    /// Counts one step of a remediation, from its state `before` to its state `after`.
     pub fn stepped(&self, before: &Remediation, after: &Remediation) {
         if let Some(reason) = after.stop.as_ref().filter(|_| before.stop != after.stop) {
             self.stopped(reason.rule());
@@ -157,7 +158,7 @@ impl Metrics {
         }
     }
 
-    /// Takes over what the site's database says at `now`.
+    /// Sets the gauges to what the site's database says at `now`.
     pub fn site(&self, queue: &Queue, now: Timestamp) {
         self.lanes_ready.set(i64::try_from(queue.lanes_ready).unwrap_or(i64::MAX));
         self.queue_age.set(queue.oldest_due.map_or(Duration::ZERO, |due| now.since(due)).as_secs_f64());
@@ -170,7 +171,7 @@ impl Metrics {
         self.halted.set(i64::from(queue.halted));
     }
 
-    /// All of it in the text format that Prometheus reads.
+    /// All metrics in the text format that Prometheus reads.
     pub fn exposition(&self) -> String {
         let mut text = String::new();
         text::encode(&mut text, &self.registry).expect("a String takes any text");

@@ -1,5 +1,6 @@
-//! Tells people and programs: a line in the log, a signed webhook, a mail, a message in a chat. Numbers, names and a link to the
-//! page where one signs in and decides; never the content of a message, and never a link that decides by itself.
+//! Notifications to people and programs: a line in the log, a signed webhook, a mail, a message in a chat. They carry
+//! numbers, names and a link to the page where one signs in and decides; never the content of a message, and never a
+//! link that decides when it is opened.
 
 pub(crate) mod approvals;
 mod chat;

@@ -1,6 +1,6 @@
-//! The outbox: tells of every change of status, beside the work and never in its way. Changes are rows; see
-//! [`clawback_store::Change`]. Each notifier has its own, tries and waits of its own, and of each remediation it hears in order:
-//! one that does not answer delays nobody else.
+//! The outbox: sends notifications of every change of status, independently of the work. Changes are rows; see
+//! [`clawback_store::Change`]. Each notifier has its own rows and retries, and gets the changes of a remediation in
+//! order: one that does not answer delays no other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,42 +19,42 @@ use crate::notifying;
 use crate::site::Site;
 use crate::task::{Task, spawn};
 
-/// Waits behind the first tries that fail, and behind every other.
+/// Waits after the first tries that fail, and after every later one.
 const WAITS: [Duration; 4] =
     [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10)];
 const THEN: Duration = Duration::from_hours(1);
-/// A notice is tried for so long; the try at the end of it is the last.
+/// How long a notification is retried; the try at the end of this time is the last.
 const TRIED_FOR: Duration = Duration::from_hours(24);
-/// How long others leave alone what a node has taken: longer than any try.
+/// How long other nodes leave a delivery alone that a node has taken: longer than any try.
 const TAKEN_FOR: Duration = Duration::from_mins(1);
-/// Remediations that one notifier is told of at once by one node.
+/// Remediations of which one node notifies one notifier at once.
 const AT_ONCE: u32 = 8;
 /// Changes addressed in one transaction.
 const PAGE: u32 = 100;
-/// Wait between two looks.
+/// Wait between two queries for what is due.
 const IDLE: Duration = Duration::from_secs(1);
-/// Time between two looks at the checkpoints of the history.
+/// Time between two runs over the checkpoints of the history.
 const HEADS: Duration = Duration::from_mins(1);
-/// Wait after trouble with the database.
+/// Wait after an error of the database.
 const AFTER_TROUBLE: Duration = Duration::from_secs(2);
 
-/// Tells of changes of status, and reminds of what waits for votes.
+/// Sends notifications of changes of status, and reminders of what waits for votes.
 #[derive(Clone)]
 pub struct Outbox {
     site: Arc<Site>,
-    /// The only remediation that it tells of, if it is not all of them.
+    /// The only remediation that it notifies of; `None` means all of them.
     of: Option<RemediationId>,
     stopping: Arc<AtomicBool>,
 }
 
-/// An outbox at work; dropping it ends every try at once.
+/// An outbox that runs; dropping it ends every try at once.
 pub struct OutboxTask {
     stop: oneshot::Sender<()>,
     task: Task<()>,
 }
 
 impl OutboxTask {
-    /// Lets the tries under way end; what is left is told by whoever looks next.
+    /// Lets the tries under way end; what is left is sent by the next node that reads it.
     pub async fn end(self) {
         drop(self.stop);
         self.task.await;
@@ -67,8 +67,8 @@ impl Outbox {
         Self { site, of: None, stopping: Arc::default() }
     }
 
-    /// Tells whatever is due, each with one try, all notifiers at once. Failing to tell fails nothing else: it is logged, and
-    /// tried again in its time, by whichever node.
+    /// Sends everything that is due, each with one try, all notifiers at once. A failed try fails nothing else: it is
+    /// logged and retried later, by any node.
     pub async fn tell_due(&self) {
         if self.of.is_none() {
             Box::pin(tend(Arc::clone(&self.site))).await;
@@ -76,20 +76,21 @@ impl Outbox {
         logged(Box::pin(self.turn()).await);
     }
 
-    /// The same, and nothing but the changes of one remediation: for a command in the foreground, which may be all that runs.
+    /// The same for the changes of one remediation only: for a command in the foreground, which may be the only
+    /// process.
     pub async fn tell_of(&self, id: &RemediationId) {
         Self { of: Some(id.clone()), ..self.clone() }.tell_due().await;
     }
 
-    /// Tells of everything, beside whatever else is done, until it is ended.
+    /// Sends everything in a task of its own until it is ended.
     pub fn spawn(self) -> OutboxTask {
         let (stop, stopped) = oneshot::channel();
-        // A flag of its own: what is ended is this, and not whatever else the outbox is asked for.
+        // A flag of its own, so that ending the task stops no other use of the outbox.
         let served = Self { stopping: Arc::default(), ..self };
         OutboxTask { stop, task: spawn(served.serve(stopped)) }
     }
 
-    /// Tells of one remediation until it is ended, and then of its last changes.
+    /// Sends the changes of one remediation until it is ended, and then the last of them.
     pub(crate) fn spawn_for(self, id: &RemediationId) -> OutboxTask {
         Self { of: Some(id.clone()), ..self }.spawn()
     }
@@ -106,7 +107,7 @@ impl Outbox {
     }
 
     async fn serve(self, mut stop: oneshot::Receiver<()>) {
-        // Each notifier has a task, so that one that does not answer keeps none of the others waiting; reminders have one too.
+        // Each notifier has a task, so that one that does not answer delays no other; reminders have one too.
         let mut tasks = JoinSet::new();
         let mut busy: BTreeMap<Option<String>, AbortHandle> = BTreeMap::new();
         let mut tending: Option<(Timestamp, AbortHandle)> = None;
@@ -144,7 +145,7 @@ impl Outbox {
         }
     }
 
-    /// Who is to be told of something; none stands for whoever is to be reminded.
+    /// The notifiers for which something is due; `None` among them means the reminders.
     async fn due(&self) -> Result<Vec<Option<String>>, Error> {
         let (history, now) = (&self.site.history, self.site.now());
         if !history.notices_due(now).await? {
@@ -162,7 +163,7 @@ impl Outbox {
         });
     }
 
-    /// Looks up whom to tell of what has changed. Nobody is told here.
+    /// Determines the recipients of new changes. Sends nothing.
     async fn resolve_recipients(&self) -> Result<(), Error> {
         let history = &self.site.history;
         loop {
@@ -186,14 +187,14 @@ impl Outbox {
         match self.site.history.as_of(change).await {
             Ok(remediation) => Ok(notifying::recipients(&self.site, &remediation)),
             Err(error) if is_broken(&error) => {
-                tracing::error!(remediation.id = %change.remediation, %error, "Nobody told of a change that cannot be read.");
+                tracing::error!(remediation.id = %change.remediation, %error, "No notification of a change that cannot be read.");
                 Ok(Vec::new())
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Tells a notifier until nothing is due for it.
+    /// Sends to a notifier until nothing is due for it.
     #[tracing::instrument(name = "outbox.tell", skip_all, fields(notifier.name = name))]
     async fn channel(&self, name: &str) -> Result<(), Error> {
         while !self.stopping.load(Ordering::Relaxed) {
@@ -209,14 +210,14 @@ impl Outbox {
         Ok(())
     }
 
-    /// One try.
+    /// Makes one try.
     async fn deliver(&self, delivery: &Delivery) -> Result<(), Error> {
         let (site, history) = (&self.site, &self.site.history);
         let Delivery { change, notifier, tries, since } = delivery;
         let remediation = match history.as_of(change).await {
             Ok(remediation) => remediation,
             Err(error) if is_broken(&error) => {
-                tracing::error!(remediation.id = %change.remediation, %error, "Nobody told of a change that cannot be read.");
+                tracing::error!(remediation.id = %change.remediation, %error, "No notification of a change that cannot be read.");
                 return Ok(history.delivered(delivery, site.now()).await?);
             }
             Err(error) => return Err(error.into()),
@@ -231,28 +232,28 @@ impl Outbox {
             site.metrics.notice(notifier, "failed");
             tracing::warn!(
                 remediation.id = %id, remediation.status = %status, notifier.name = notifier, tries, next = %next, %error,
-                "Nobody told; it is tried again."
+                "Notification not delivered; it is retried."
             );
             history.put_off(delivery, next).await?;
         } else {
             site.metrics.notice(notifier, "given-up");
             tracing::warn!(
                 remediation.id = %id, remediation.status = %status, notifier.name = notifier, tries, %error,
-                "Nobody told, and it is given up."
+                "Notification not delivered; no further retry."
             );
             history.delivered(delivery, site.now()).await?;
         }
         Ok(())
     }
 
-    /// Reminds of what waits, until nothing is due.
+    /// Sends reminders until none is due.
     async fn remind(&self) -> Result<(), Error> {
         while !self.stopping.load(Ordering::Relaxed) && notifying::tell_reminders(&self.site).await? {}
         Ok(())
     }
 }
 
-/// Whether no other look could help.
+/// Whether a retry could not help.
 fn is_broken(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. } | StoreError::Illegal(_) | StoreError::NotFound { .. })
 }
@@ -260,11 +261,11 @@ fn is_broken(error: &StoreError) -> bool {
 fn logged(told: Result<(), Error>) {
     if let Err(error) = told {
         let error: &dyn std::error::Error = &error;
-        tracing::error!(error, "Notices cannot be read or ticked off; it is tried again.");
+        tracing::error!(error, "Notifications cannot be read or marked as delivered; it is retried.");
     }
 }
 
-/// When it is tried again that failed for the `tries`th time; not at all once it was tried long enough.
+/// The time of the next try after the `tries`th has failed; `None` once it was retried for long enough.
 fn next_try(since: Timestamp, tries: i64, now: Timestamp) -> Option<Timestamp> {
     let last = since.plus(TRIED_FOR);
     let wait = usize::try_from(tries).ok().and_then(|tries| WAITS.get(tries.checked_sub(1)?)).unwrap_or(&THEN);
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_could_try_for_days_is_tried_once() {
+    fn a_delivery_that_is_days_late_is_tried_once() {
         assert_eq!(next_try(Timestamp(0), 1, Timestamp(0).plus(TRIED_FOR * 3)), None);
         assert_eq!(next_try(Timestamp(0), 0, Timestamp(0)), Some(Timestamp(0).plus(THEN)), "no count is out of bounds");
     }

@@ -1,4 +1,4 @@
-//! Planning: from a request to the frozen list of what is acted on, and what approvers are asked and shown.
+//! Planning: from a request to the frozen list of targets, with the votes that it needs and what approvers are shown.
 
 mod approval;
 mod builder;

@@ -1,25 +1,25 @@
-//! What a watcher may see while work goes on: numbers only, so that a progress bar can never show hostile text.
+//! What an observer sees while work is under way: numbers only, so that a progress bar can never show hostile text.
 
 use std::sync::Arc;
 
 use clawback_model::Status;
 
-/// One thing to show.
+/// A step of progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub enum Seen {
     Searching {
         mailboxes: u64,
         found: u64,
     },
     Status(Status),
-    /// `done` of all `submitted` have an outcome.
+    /// `done` of all `submitted` targets have an outcome.
     BatchStarted {
         number: u32,
         done: u64,
         submitted: u64,
     },
-    /// So many outcomes more.
+    /// The number of further outcomes.
     Recorded {
         outcomes: u64,
     },
@@ -33,7 +33,7 @@ pub enum Seen {
 /// Called from worker tasks; must be quick.
 pub type Observer = Arc<dyn Fn(Seen) + Send + Sync>;
 
-/// An observer that looks away.
+/// An observer that does nothing.
 pub fn silent() -> Observer {
     Arc::new(|_| {})
 }

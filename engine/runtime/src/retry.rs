@@ -1,4 +1,4 @@
-//! How often a call is tried, and how long it is waited for in between. The one policy of reads and acts.
+//! How often a call is tried, and how long to wait between tries. The same policy holds for reads and acts.
 
 use std::time::Duration;
 
@@ -20,13 +20,13 @@ impl<'a> RetryPolicy<'a> {
         Self { tuning, tries: 0, failures: 0, waited: Duration::ZERO }
     }
 
-    /// How long to wait after this error before the next try; none where no further try is worth it.
+    /// How long to wait after this error before the next try; `None` if no further try is worthwhile.
     pub(crate) fn wait(&mut self, error: &CallError) -> Option<Duration> {
         self.tries += 1;
         let wait = backoff(self.tuning.backoff, self.tries);
         match error {
             CallError::Throttled { after, .. } => {
-                // A store that says "at once" is not believed.
+                // A store that asks for no wait is not taken at its word.
                 let wait = after.unwrap_or_default().max(wait);
                 self.waited += wait;
                 (self.waited <= self.tuning.throttle_patience).then_some(wait)
@@ -40,8 +40,8 @@ impl<'a> RetryPolicy<'a> {
     }
 }
 
-/// Tries a read again after a passing error, as patiently as an act: a store that throttles is waited for as long as it
-/// asks, and that is no try.
+/// Retries a read after a passing error, with the policy of acts: a wait that a throttling store asks for does not
+/// count as a try.
 pub(crate) async fn with_retries<T, F>(site: &Site, mut call: impl FnMut() -> F) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,
@@ -59,7 +59,7 @@ where
     }
 }
 
-/// Locates messages of one mailbox, no more in a call than the store takes.
+/// Locates messages of one mailbox, with no more in a call than the store accepts.
 pub(crate) async fn locate_all(
     site: &Site,
     store: &dyn MailStore,
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_throttle_is_no_failed_try() {
+    fn a_throttle_does_not_count_as_a_try() {
         let tuning = Tuning { attempts: 2, throttle_patience: Duration::from_secs(10), ..Tuning::default() };
         let throttled = |seconds| CallError::Throttled {
             store: "s".into(),
@@ -93,9 +93,13 @@ mod tests {
         let silent = CallError::Transient { store: "s".into(), detail: String::new() };
         let mut retries = RetryPolicy::new(&tuning);
         assert_eq!(retries.wait(&throttled(4)), Some(Duration::from_secs(4)));
-        assert_eq!(retries.wait(&throttled(0)), Some(tuning.backoff * 2), "a store that says at once is not believed");
+        assert_eq!(
+            retries.wait(&throttled(0)),
+            Some(tuning.backoff * 2),
+            "a store that asks for no wait still causes one"
+        );
         assert!(retries.wait(&silent).is_some());
         assert_eq!(retries.wait(&silent), None);
-        assert_eq!(retries.wait(&throttled(9)), None, "no longer than the patience in all");
+        assert_eq!(retries.wait(&throttled(9)), None, "no longer than the limit in all");
     }
 }

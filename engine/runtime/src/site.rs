@@ -1,4 +1,4 @@
-//! Everything one node works with, put together once at start and passed down.
+//! Everything that one node works with, assembled once at start and passed down.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::notifying::approvals::Approvals;
 use crate::notifying::notifier::Notifier;
 use crate::vote_rules::VoteRules;
 
-/// One node's surroundings.
+/// The surroundings of one node.
 pub struct Site {
     /// The action history.
     pub history: Store,
@@ -25,17 +25,17 @@ pub struct Site {
     pub stores: BTreeMap<Arc<str>, Arc<Gated>>,
     /// Playbooks, scripts and lists.
     pub library: Library,
-    /// Whom to tell, by name.
+    /// Notifiers by their configured names.
     pub notifiers: BTreeMap<String, Notifier>,
-    /// Whom to tell of what waits for votes.
+    /// Who is notified of what waits for votes.
     pub approvals: Approvals,
     /// Which votes must be signed, and whose keys count.
     pub vote_rules: VoteRules,
-    /// Who is told where the history stands.
+    /// Who receives checkpoints of the history.
     pub checkpoints: Option<Checkpoints>,
     /// The key that checkpoints of this history are signed with, as far as this node knows it.
     pub signer: Option<VerificationKey>,
-    /// Where links lead.
+    /// The base of links.
     pub public_url: Option<PublicUrl>,
     /// Where messages are kept before they are deleted for good.
     pub evidence: Option<Evidence>,
@@ -47,45 +47,45 @@ pub struct Site {
     pub without_a_vote: WithoutAVote,
     /// Whether giving the roles approver and admin takes two administrators, once there are two.
     pub second_administrator: bool,
-    /// Whether a suggestion from outside may run without one, where its playbook asks for none.
+    /// Whether a suggestion from outside may run without a vote, if its playbook asks for none.
     pub suggestions_without_a_vote: bool,
-    /// The time.
+    /// The source of the current time.
     pub clock: Arc<dyn Clock>,
     /// Random bits for identifiers.
     pub random: fn() -> u64,
-    /// This node's name, as it stands on leases.
+    /// This node's name, as recorded in leases.
     pub node: String,
-    /// Waits and bounds.
+    /// Waits and limits.
     pub tuning: Tuning,
-    /// What this node counts.
+    /// The metrics of this node.
     pub metrics: Metrics,
 }
 
-/// Waits and bounds of the scheduler. The defaults suit a server on the same network.
+/// Waits and limits of the scheduler. The defaults suit a server on the same network.
 #[derive(Debug, Clone)]
 pub struct Tuning {
     /// Messages in one page of a search.
     pub page: u32,
     /// Outcomes written in one transaction.
     pub flush: usize,
-    /// An outcome waits no longer than this for its flush.
+    /// The longest time that an outcome waits for its transaction.
     pub flush_after: Duration,
-    /// Tries of one call that fails in passing, the first included.
+    /// Tries of one call that fails with a passing error, including the first.
     pub attempts: u32,
-    /// Wait before the second try; doubles each time.
+    /// Wait before the second try; it doubles for each further one.
     pub backoff: Duration,
-    /// Longest time one chunk of a lane waits for a store that throttles.
+    /// Longest time that one chunk of a lane waits for a store that throttles.
     pub throttle_patience: Duration,
     /// How long a lane is left alone whose store did not answer in any of the tries.
     pub outage_pause: Duration,
-    /// How often that may happen to a lane on a node that serves, before its targets fail. Where a person waits for one
-    /// remediation it never does: they see the failure, and can retry.
+    /// How often a lane may be left alone on a node that serves, before its targets fail. For a command in the
+    /// foreground it never is: the person sees the failure, and can retry.
     pub outage_pauses: u64,
-    /// How long a lease holds without a heartbeat.
+    /// How long a lease lasts without a heartbeat.
     pub lease: Duration,
-    /// How often a running worker looks for a pause or a cancel.
+    /// How often a running worker checks for a pause or a cancel.
     pub control: Duration,
-    /// Sweeps that look at once.
+    /// Looks of sweeps that may be under way at once.
     pub looks: usize,
 }
 
@@ -116,7 +116,7 @@ impl Site {
         })
     }
 
-    /// The time now.
+    /// The current time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -1,4 +1,4 @@
-//! Whether calls may begin: what lanes ask after each wait and before each call, and what wakes those that wait.
+//! Requests to stop: lanes check for one after each wait and before each call, and it wakes those that wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,16 +6,16 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use clawback_model::Timestamp;
 use tokio::sync::watch;
 
-/// One side of a stop: raised once, never lowered. Dropped, it counts as raised.
+/// The sending side of a request to stop. It is raised once and never lowered; dropping it raises it.
 pub(crate) struct Flag(watch::Sender<bool>);
 
 impl Flag {
-    /// A flag that is down.
+    /// A flag that is not raised.
     pub(crate) fn new() -> Self {
         Self(watch::Sender::new(false))
     }
 
-    /// Lets no further call begin, and wakes whoever waits to begin one.
+    /// Lets no further call begin, and wakes the futures that wait to begin one.
     pub(crate) fn raise(&self) {
         self.0.send_replace(true);
     }
@@ -25,14 +25,14 @@ impl Flag {
         *self.0.borrow()
     }
 
-    /// Whether anybody looks at it.
+    /// Whether it has a reader.
     pub(crate) fn is_seen(&self) -> bool {
         self.0.receiver_count() > 0
     }
 }
 
-/// What lanes look at: the flag of their remediation, the flag of their lane worker, and until when the lane worker has promised to be
-/// alive.
+/// What lanes check: the flag of their remediation, the flag of their lane worker, and the expiry of the lane worker's
+/// lease.
 #[derive(Clone)]
 pub(crate) struct Stop {
     asked: watch::Receiver<bool>,
@@ -42,12 +42,13 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// A stop that either flag brings about, or the end of the promise.
+    /// A stop that is requested by either flag, or by the expiry of the lease.
     pub(crate) fn new(asked: &Flag, over: &Flag, alive_until: Arc<AtomicI64>) -> Self {
         Self { asked: asked.0.subscribe(), over: over.0.subscribe(), alive_until }
     }
 
-    /// Whether no further call may begin: a person asked, the node is leaving, or others may take it for dead.
+    /// Whether no further call may begin: a person asked for a stop, the node shuts down, or the lane worker's lease
+    /// has expired.
     pub(crate) fn must_stop(&self, now: Timestamp) -> bool {
         let raised = |flag: &watch::Receiver<bool>| *flag.borrow() || flag.has_changed().is_err();
         raised(&self.asked) || raised(&self.over) || now.0 >= self.alive_until.load(Ordering::Relaxed)
@@ -74,7 +75,7 @@ mod tests {
         let (asked, over) = (Flag::new(), Flag::new());
         let stop = Stop::new(&asked, &over, Arc::new(AtomicI64::new(10)));
         assert!(!stop.must_stop(Timestamp(9)));
-        assert!(stop.must_stop(Timestamp(10)), "others may take it for dead");
+        assert!(stop.must_stop(Timestamp(10)), "its lease has expired");
         let waiting = tokio::spawn({
             let stop = stop.clone();
             async move { stop.raised().await }
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flag_that_is_gone_counts_as_raised() {
+    async fn a_dropped_flag_counts_as_raised() {
         let (asked, over) = (Flag::new(), Flag::new());
         let stop = Stop::new(&asked, &over, Arc::new(AtomicI64::new(10)));
         drop(over);

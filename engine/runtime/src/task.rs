@@ -1,4 +1,5 @@
-//! Tasks that end with whoever waits for them: work that was given up (a halt, a pause, a lost lease) makes no further call.
+//! Tasks that end with the future that waits for them: work that was given up (a halt, a pause, a lost lease) makes no
+//! further call.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-/// A task of its own; aborted when this is dropped.
+/// A spawned task that is aborted when this is dropped.
 pub(crate) struct Task<T>(JoinHandle<T>);
 
 /// Runs a future on any core, in the span of the caller.
@@ -20,13 +21,13 @@ where
 impl<T> Future for Task<T> {
     type Output = T;
 
-    /// A panic in the task is a panic here.
+    /// A panic in the task is resumed here.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match std::task::ready!(Pin::new(&mut self.0).poll(context)) {
             Ok(output) => Poll::Ready(output),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // Aborted because the runtime shuts down: nobody will ask again.
+                // Aborted because the runtime shuts down: nothing polls this again.
                 Err(_) => Poll::Pending,
             },
         }
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_nobody_waits_for_any_more_ends() {
+    async fn a_task_without_a_waiter_ends() {
         assert_eq!(spawn(async { 7 }).await, 7);
         let (begun, held) = (Arc::new(Notify::new()), Arc::new(()));
         let (tell, inside) = (Arc::clone(&begun), Arc::clone(&held));

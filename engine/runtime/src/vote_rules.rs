@@ -1,5 +1,5 @@
-//! Signed votes at this site: what a vote that is cast must bring, what is looked at before anything is acted on, and what the
-//! history must show afterwards.
+//! The site's rules for signed votes: what a vote must carry when it is cast, what is checked before anything is acted
+//! on, and what the history must prove afterwards.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -10,32 +10,32 @@ use clawback_model::{
 };
 use clawback_votes::{Approvers, ApproversError, SignatureError};
 
-/// A signature may be so much older or younger than the vote that it comes with.
+/// Largest difference between the time of a signature and the time of its vote.
 const APART: Duration = Duration::from_mins(15);
 
 /// Which votes must be signed, and whose keys count: `[signed-votes]` in the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct VoteRules {
-    /// Which must be signed.
+    /// Which votes must be signed.
     pub required: SignedVotes,
-    /// Since when: what started before is not asked for signatures by `verify`.
+    /// Remediations that started before this time are not required by `verify` to have signatures.
     pub since: Option<Timestamp>,
-    /// The file of keys. It is read anew each time, so that a key that is taken out counts no more.
+    /// The file of keys. It is read at each use, so that a removed key counts no more.
     pub keys: Option<PathBuf>,
 }
 
-/// A vote whose signature does not do.
+/// Why the signature of a vote is not accepted.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum UnsignedVote {
     #[error(
         "this site asks for signed votes: `clawback approve {id} --key FILE` signs with an SSH key, the page of {id} with a passkey"
     )]
     Needed { id: RemediationId },
-    #[error("the vote was signed at {signed} and came at {now}, more than 15 minutes apart; sign it anew")]
+    #[error("the vote was signed at {signed} and came at {now}, more than 15 minutes apart; sign it again")]
     Apart { signed: Timestamp, now: Timestamp },
     #[error(
-        "the vote is signed, and this site keeps no keys of approvers: `keys` under [signed-votes] names their file"
+        "the vote is signed, but this site has no keys of approvers: set `keys` under [signed-votes] to their file"
     )]
     NoKeys,
     #[error(transparent)]
@@ -45,12 +45,12 @@ pub enum UnsignedVote {
 }
 
 impl VoteRules {
-    /// The keys that count now; none where no file is named.
+    /// The keys that count now; none if no file is configured.
     pub fn approvers(&self) -> Result<Approvers, ApproversError> {
         self.keys.as_deref().map_or_else(|| Ok(Approvers::default()), Approvers::read)
     }
 
-    /// Checks a vote as it is cast, by the keys that count then.
+    /// Checks a vote as it is cast, with the keys that count then.
     pub fn check_cast(
         &self,
         approvers: &Approvers,
@@ -77,7 +77,7 @@ impl VoteRules {
         self.required == SignedVotes::Optional && self.keys.is_none()
     }
 
-    /// Why a remediation must not be acted on: its votes are not signed, or not by those who are said to have voted.
+    /// Why a remediation must not be acted on: its votes are not signed, or not by the recorded voters.
     pub(crate) fn refuse(&self, remediation: &Remediation) -> Option<StopReason> {
         if self.is_off() {
             return None;
@@ -89,7 +89,7 @@ impl VoteRules {
         fault.map(|detail| StopReason::NotAsApproved { detail })
     }
 
-    /// What is wrong with the approvals of a remediation. That there are enough of them is asked only of one that begins.
+    /// What is wrong with the approvals of a remediation. Their number is checked only for one that begins.
     pub(crate) fn fault(&self, approvers: &Approvers, remediation: &Remediation, begins: bool) -> Option<String> {
         let required = self.required.asks(remediation.request.action);
         let Some(approval) = &remediation.approval else {
@@ -116,7 +116,7 @@ impl VoteRules {
         }
         let (signed, wanted) = (signers.len(), approval.rule.votes.max(1));
         (required && begins && signed < wanted as usize)
-            .then(|| format!("{signed} of {wanted} votes are signed by others than who asked for it"))
+            .then(|| format!("{signed} of {wanted} votes are signed by principals other than the requester"))
     }
 }
 

@@ -1,4 +1,5 @@
-//! The loop that carries a remediation from wherever it stands to where it must wait or has ended: ask, do, record, repeat.
+//! The loop that advances a remediation until it must wait or has ended: ask for the next step, do it, record it,
+//! repeat.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,21 +20,21 @@ use crate::progress::{Observer, Seen};
 use crate::site::Site;
 use crate::{checkpoints, hold, node};
 
-/// How long a remediation that could not go on is left alone by workers that look for work.
+/// How long workers do not claim a remediation that could not continue.
 const AFTER_ERROR: Duration = Duration::from_mins(1);
-/// Remediations that one node sees through at once.
+/// Remediations that one node advances at once.
 const MOST_AT_ONCE: usize = 64;
-/// Wait between two looks at an empty queue.
+/// Wait between two queries of an empty queue.
 const IDLE: Duration = Duration::from_secs(1);
-/// Wait after trouble with the database, so that it is not hammered.
+/// Wait after an error of the database, so that it is not flooded.
 const AFTER_TROUBLE: Duration = Duration::from_secs(2);
 
-/// A lease that is given back, whatever becomes of the future that holds it.
+/// A lease that is released even if the future that holds it is dropped.
 struct Held {
     site: Arc<Site>,
     lease: Lease,
     is_given_back: bool,
-    /// Kept until it is given back: who waits for that sees the channel close.
+    /// Kept until the lease is released: the receiver sees the channel close.
     going: Option<mpsc::Sender<Infallible>>,
 }
 
@@ -42,12 +43,13 @@ impl Held {
         Self { site: Arc::clone(site), lease, is_given_back: false, going }
     }
 
-    /// Gives it back. After an error the remediation is not due again at once: one that cannot go on must not keep the others
-    /// waiting.
+    /// Releases the lease. After an error the remediation is not due again at once, so that one that cannot continue
+    /// does not delay the others.
     async fn give_back(mut self, result: &Result<Remediation, Error>) {
         let history = &self.site.history;
         let given = match result {
-            // Trouble with the database or with this node's lanes is not the remediation's: the next node goes on at once.
+            // An error of the database or of this node's lanes is not the remediation's: the next node continues at
+            // once.
             Ok(_) | Err(Error::LaneWorker(_) | Error::LaneWorkerEnded) => history.release(&self.lease).await,
             Err(Error::History(error)) if error.is_passing() => history.release(&self.lease).await,
             Err(_) => history.postpone(&self.lease, self.site.now().plus(AFTER_ERROR)).await,
@@ -70,7 +72,7 @@ impl Drop for Held {
     }
 }
 
-/// How far to go.
+/// How far to advance a remediation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Goal {
     /// Until there is a plan.
@@ -79,11 +81,11 @@ enum Goal {
     Settled,
 }
 
-/// Who works on the lanes of a remediation that this worker sees through.
+/// Who works on the lanes of a remediation that this worker advances.
 enum LaneWorkerSource {
     /// The lane worker of the whole node, which may be replaced.
     Node(Arc<Mutex<Arc<LaneWorker>>>),
-    /// One for this remediation alone; none before it is needed.
+    /// One for this remediation alone; `None` before it is needed.
     Own(Option<Arc<LaneWorker>>),
 }
 
@@ -108,7 +110,7 @@ impl LaneWorkerSource {
     }
 }
 
-/// What a worker knows of the remediation that it sees through.
+/// What a worker knows of the remediation that it advances.
 #[derive(Default)]
 struct Going {
     /// The batch that it has just begun.
@@ -118,8 +120,8 @@ struct Going {
 }
 
 impl Going {
-    /// Proves that what is about to be done is what was approved, here; or why it must not be done. The whole plan is read once,
-    /// before the first step; after it the parts that are acted on are, by whoever acts.
+    /// Proves that the next step does what was approved, on this node. Returns the reason if it must not be done. The
+    /// whole plan is read once, before the first step; after that, each part is proven where it is acted on.
     async fn prove(&mut self, site: &Site, remediation: &Remediation) -> Result<Option<StopReason>, Error> {
         let (history, id) = (&site.history, &remediation.id);
         let proven = match &self.proven {
@@ -139,7 +141,7 @@ impl Going {
     }
 }
 
-/// Works on remediations of one site.
+/// Works on the remediations of one site.
 #[derive(Clone)]
 pub struct Worker {
     site: Arc<Site>,
@@ -152,13 +154,13 @@ impl Worker {
         Self { site, observer }
     }
 
-    /// Works on one remediation until it waits for a person, or has ended, and tells whoever wants to know of it.
+    /// Advances one remediation until it waits for a person or has ended, and sends its notifications.
     pub async fn run(&self, id: &RemediationId) -> Result<Remediation, Error> {
         self.run_until(id, std::future::pending()).await
     }
 
     /// The same until `stop` completes. Then every call under way is ended and recorded, and the rest handed back: the
-    /// remediation is given as it stands, and any worker goes on with it.
+    /// remediation is returned in its current state, and any worker can continue it.
     pub async fn run_until(&self, id: &RemediationId, stop: impl Future<Output = ()>) -> Result<Remediation, Error> {
         let site = &self.site;
         let remediation = site.history.load(id).await?;
@@ -170,13 +172,13 @@ impl Worker {
         self.run_with_notifications(remediation, held, Goal::Settled, stop).await
     }
 
-    /// Whether [`Worker::run`] could take it now: nobody holds it, or whoever did is dead.
+    /// Whether [`Worker::run`] could take it now: no node holds it, or the holder is dead.
     pub async fn is_free(&self, id: &RemediationId) -> Result<bool, Error> {
         let holder = self.site.history.holder(id).await?;
         Ok(holder.is_none_or(|(node, until)| until <= self.site.now() || node::is_dead(&node)))
     }
 
-    /// Works on the most urgent remediation that is due, if there is one. Telling of it is left to an [`Outbox`].
+    /// Advances the most urgent remediation that is due, if there is one. Its notifications are left to an [`Outbox`].
     pub async fn run_next(&self) -> Result<Option<Remediation>, Error> {
         match self.claim_due(None).await? {
             Some((remediation, held)) => {
@@ -186,12 +188,12 @@ impl Worker {
         }
     }
 
-    /// Makes the plan of one remediation, and no more, and tells whoever wants to know of it.
+    /// Makes the plan of one remediation, and no more, and sends its notifications.
     pub async fn plan_only(&self, id: &RemediationId) -> Result<Remediation, Error> {
         self.plan_until(id, std::future::pending()).await
     }
 
-    /// The same until `stop` completes; a plan that is half made then is begun anew by whoever goes on.
+    /// The same until `stop` completes; the next worker then starts an unfinished plan again.
     pub async fn plan_until(&self, id: &RemediationId, stop: impl Future<Output = ()>) -> Result<Remediation, Error> {
         let remediation = self.site.history.load(id).await?;
         if !matches!(remediation.status, Status::Queued | Status::Planning) {
@@ -202,9 +204,9 @@ impl Worker {
         self.run_with_notifications(remediation, held, Goal::Planned, stop).await
     }
 
-    /// Works on whatever is due, many remediations at once, and on the lanes of every node's batches, until `stop` completes.
-    /// Then every call under way is ended and recorded, and the rest handed back. Gives each remediation, or the error that
-    /// stopped it, to `told`.
+    /// Advances the remediations that are due, many at once, and works on the lanes of every node's batches, until
+    /// `stop` completes. Then every call under way is ended and recorded, and the rest handed back. Passes each
+    /// remediation, or the error that stopped it, to `told`.
     pub async fn serve(
         &self,
         stop: impl Future<Output = ()>,
@@ -234,7 +236,7 @@ impl Worker {
             tokio::select! {
                 () = &mut stop => break,
                 Some(ended) = directors.join_next() => told(ended.unwrap_or(Err(Error::LaneWorkerEnded))),
-                // What another node began may have lanes for this one.
+                // A batch that another node has opened may have lanes for this one.
                 () = watch.changed(wait) => locked(&lane_worker).wake(),
             }
             let broken = locked(&lane_worker).failure();
@@ -244,7 +246,8 @@ impl Worker {
                 match self.start_lane_worker().await {
                     Ok(fresh) => {
                         let broken = std::mem::replace(&mut *locked(&lane_worker), Arc::new(fresh));
-                        // Beside: it may wait for calls under way. What it leaves is the new one's at once.
+                        // In a task, as it may wait for calls under way. The new one may claim the lanes that it leaves
+                        // at once.
                         tokio::spawn(async move { broken.leave().await });
                     }
                     Err(error) => told(Err(error)),
@@ -254,7 +257,7 @@ impl Worker {
         directors.shutdown().await;
         let lane_worker = Arc::clone(&locked(&lane_worker));
         lane_worker.leave().await;
-        // Until every lease is given back.
+        // Waits until every lease is released.
         drop(going);
         let _ = gone.recv().await;
         outbox.end().await;
@@ -265,7 +268,7 @@ impl Worker {
         LaneWorker::start(Arc::clone(&self.site), Arc::clone(&self.observer), None).await
     }
 
-    /// Sees one remediation through, with the node's lane worker.
+    /// Advances one remediation, with the node's lane worker.
     async fn direct(
         self,
         remediation: Remediation,
@@ -275,7 +278,7 @@ impl Worker {
         Box::pin(self.advance(remediation, held, Goal::Settled, &mut LaneWorkerSource::Node(lane_worker))).await
     }
 
-    /// Sees one remediation through, with a lane worker of its own, or hands it back when `stop` completes.
+    /// Advances one remediation, with a lane worker of its own, or hands it back when `stop` completes.
     async fn run_alone(
         &self,
         remediation: Remediation,
@@ -292,7 +295,7 @@ impl Worker {
             () = stop => None,
         };
         source.leave().await;
-        // Until the lease is given back.
+        // Waits until the lease is released.
         let _ = gone.recv().await;
         match ended {
             Some(result) => result,
@@ -300,7 +303,7 @@ impl Worker {
         }
     }
 
-    /// The same, and its changes are told meanwhile: there may be no other node.
+    /// The same, and sends its notifications meanwhile, as there may be no other node.
     async fn run_with_notifications(
         &self,
         remediation: Remediation,
@@ -314,7 +317,7 @@ impl Worker {
         result
     }
 
-    /// Takes the lease of the most urgent remediation that is due. Dropped on the way, it gives back what it took.
+    /// Takes the lease of the most urgent remediation that is due. If the future is dropped, the lease is released.
     async fn claim_due(&self, going: Option<mpsc::Sender<Infallible>>) -> Result<Option<(Remediation, Held)>, Error> {
         let site = Arc::clone(&self.site);
         see_through(async move {
@@ -324,7 +327,7 @@ impl Worker {
         .await
     }
 
-    /// Takes the lease; from a process of this machine that has died, at once. Dropped on the way, it gives back what it took.
+    /// Takes the lease; from a dead process of this machine, at once. If the future is dropped, the lease is released.
     async fn claim(&self, id: &RemediationId) -> Result<(Remediation, Held), Error> {
         let (site, id) = (Arc::clone(&self.site), id.clone());
         see_through(async move {
@@ -360,7 +363,7 @@ impl Worker {
         let control = Control::start(Arc::clone(&self.site), lease.clone());
         let mut going = Going::default();
         let mut just_claimed = true;
-        // Whatever its state says is done only if its events say it, too.
+        // The state is acted on only if the events prove it.
         if let Err(error) = self.site.history.prove_state(&held.lease.remediation).await {
             let refused = Err(error.into());
             held.give_back(&refused).await;
@@ -397,7 +400,7 @@ impl Worker {
                         break Ok(remediation);
                     }
                 }
-                // Halted since the last look; the next one holds it.
+                // Halted since the last check; the next one holds the remediation.
                 Err(Error::Halted(_)) => {}
                 Err(error) => break Err(error),
             }
@@ -407,7 +410,7 @@ impl Worker {
         result
     }
 
-    /// Does one thing and records it.
+    /// Does one step and records it.
     async fn step(
         &self,
         remediation: &Remediation,
@@ -445,7 +448,7 @@ impl Worker {
                 record(site, lease, &Event::BatchStarted { number, first, targets }).await
             }
             Next::Run { number, first, targets } => {
-                // A batch that this very worker did not begin may wait since before an upgrade.
+                // A batch that this worker did not begin may have waited since before an upgrade.
                 let fresh = going.fresh_batch.take() == Some(number);
                 if !fresh && let Some(reason) = going.prove(site, remediation).await? {
                     return record(site, lease, &Event::Paused { reason }).await;
@@ -457,7 +460,7 @@ impl Worker {
             }
             Next::Pause { reason } => record(site, lease, &Event::Paused { reason }).await,
             Next::Cancel { by } => match remediation.progress.open_batch {
-                // What it had done must be known before the rest is called off.
+                // What the batch has done must be known before the rest is cancelled.
                 Some((number, ..)) => {
                     batch::stand_still(site, remediation, control).await?;
                     let done = batch::look(site, remediation, number).await?;
@@ -482,7 +485,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A lease that cannot be given back runs out by itself.
+/// Logs a lease that could not be released; it expires.
 fn given_back(lease: &Lease, result: Result<(), StoreError>) {
     if let Err(error) = result {
         tracing::debug!(remediation.id = %lease.remediation, %error, "Lease not released.");

@@ -1,8 +1,8 @@
-//! The body of `keep`, taken out of its function: a session evaluates it as statements, message after message.
+//! The body of `keep`, taken out of its function: a session evaluates it as statements, once for each message.
 //!
-//! A call from outside makes a scope, a state and an empty cache of resolved functions for each message, and that cost more
-//! than most scripts. Here they live as long as the session; what a script could change in them is put back before each
-//! message, so it still remembers nothing.
+//! A call from outside would create a scope, a state and an empty cache of resolved functions for each message, which
+//! costs more than most scripts. Here they live as long as the session. What a script could change in them is reset
+//! before each message, so a script keeps no state between messages.
 
 use rhai::{AST, ASTNode, Caches, Dynamic, Engine, EvalAltResult, Expr, FnCallExpr, FnCallHashes, GlobalRuntimeState};
 use rhai::{Module, Scope, Shared, Stmt, StmtBlock};
@@ -17,13 +17,13 @@ pub(crate) struct Body {
     functions: Shared<Module>,
 }
 
-/// Resolved functions that a session holds on to. A script names a few dozen; computed names could go on for ever.
+/// The most resolved functions that a session keeps. A script names a few dozen; computed names could be unlimited.
 const MOST_RESOLVED: usize = 1_024;
 
 impl Body {
     /// Takes the body out of a script that has one `keep` with one argument.
     pub(crate) fn of_keep(ast: &AST) -> Self {
-        // Not `clone_functions_only_filtered`: it takes every function, whatever the filter says.
+        // Not `clone_functions_only_filtered`: it returns every function, regardless of the filter.
         let mut only = ast.clone_functions_only();
         only.retain_functions(|_, _, name, arguments| name == "keep" && arguments == 1);
         let mut statements = Vec::new();
@@ -33,7 +33,8 @@ impl Body {
             }
             true
         });
-        // Without functions of its own, a script calls only ours: rhai then need not look for others first.
+        // A script without functions of its own calls only registered ones: rhai then skips the search for script
+        // functions.
         if ast.iter_functions().count() == 1 {
             statements.iter_mut().for_each(statement);
         }
@@ -41,7 +42,7 @@ impl Body {
         Self { statements, parameter: parameter.unwrap_or_default(), functions: ast.shared_lib().clone() }
     }
 
-    /// Begins a session; `scope` holds what the body sees besides the message.
+    /// Begins a session; `scope` contains what the body sees in addition to the message.
     pub(crate) fn runner(&self, mut scope: Scope<'static>, message: Current) -> Runner<'_> {
         let engine = engine::strict();
         scope.push(self.parameter.as_str(), message);
@@ -51,12 +52,12 @@ impl Body {
     }
 }
 
-/// What a session keeps between messages.
+/// The state that a session keeps between messages.
 pub(crate) struct Runner<'script> {
     body: &'script Body,
     engine: &'static Engine,
     scope: Scope<'static>,
-    /// Length of the scope before the body adds its own variables.
+    /// The length of the scope before the body adds its own variables.
     kept: usize,
     global: GlobalRuntimeState,
     caches: Caches,
@@ -75,7 +76,7 @@ impl Runner<'_> {
         answer
     }
 
-    /// How many functions are resolved.
+    /// Returns the number of resolved functions.
     #[cfg(test)]
     pub(crate) fn resolved(&mut self) -> usize {
         self.caches.fn_resolution_cache_mut().dict.len()
@@ -96,7 +97,8 @@ impl Runner<'_> {
     }
 }
 
-/// Marks calls as calls of ours. What is not looked into keeps its meaning and only costs a little more.
+/// Marks calls as calls of registered functions. Statements that are not visited keep their meaning and are only
+/// slower.
 fn statement(one: &mut Stmt) {
     match one {
         Stmt::If(flow, _) => {
@@ -178,9 +180,9 @@ mod tests {
         Lists::new([ours("vips", "boss@contoso.example"), ours("secops_mailboxes", "soc@fabrikam.example")]).unwrap()
     }
 
-    /// What a session says to the same message three times: the third time from its cache.
+    /// Judges the same message three times with one session: the third time from its cache.
     fn thrice(source: &str) -> String {
-        // A mistake that holds for every message is found when the script is loaded, in the same place.
+        // A mistake that holds for every message is found when the script is loaded, at the same place.
         let script = match FilterScript::compile("test.rhai", source, &lists()) {
             Ok(script) => script,
             Err(error) => return format!("line {}, column {}: {}", error.line, error.column, error.message),

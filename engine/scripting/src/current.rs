@@ -1,4 +1,4 @@
-//! The message that is being judged on this thread, and the handle by which a script has it.
+//! The message that is being judged on this thread, and the handle that a script gets.
 
 use clawback_model::{Message, Timestamp};
 use rhai::EvalAltResult;
@@ -6,13 +6,13 @@ use scoped_tls::scoped_thread_local;
 
 scoped_thread_local!(static MESSAGE: Message);
 
-/// Stands for the message; carries the time of the run for `age_hours`.
+/// A handle of the message, with the time of the run for `age_hours`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Current {
     pub(crate) now: Timestamp,
 }
 
-/// Runs `judge` with `message` as the one that getters read.
+/// Runs `judge` with `message` as the message that getters read.
 pub(crate) fn judging<R>(message: &Message, judge: impl FnOnce() -> R) -> R {
     MESSAGE.set(message, judge)
 }

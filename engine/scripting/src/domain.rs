@@ -1,20 +1,20 @@
-//! Domains, addresses of the network and links, as far as a filter needs them: no name is ever looked up.
+//! Domains, network addresses and links, as far as a filter needs them: no name is ever resolved.
 
 use std::net::IpAddr;
 
-/// Second-level labels under which others register, under a country's top level.
+/// Second-level labels of country domains below which names are registered.
 const SHARED_SECOND_LEVEL: [&str; 11] = ["co", "com", "org", "net", "gov", "edu", "ac", "or", "ne", "go", "gob"];
 
-/// The part after the last `@`, or nothing.
+/// Returns the part after the last `@`, or the empty text.
 pub fn domain_of(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'))
 }
 
-/// The name that somebody registered: the last two labels, or three under `co.uk` and its like. A rule of thumb, not the
-/// public suffix list: good enough to compare look-alikes, not to set cookies.
+/// Returns the registered name: the last two labels, or three under `co.uk` and the like. A heuristic, not the public
+/// suffix list: sufficient to compare look-alikes, not to set cookies.
 pub fn registrable_domain(domain: &str) -> &str {
     let domain = domain.trim_end_matches('.');
-    // A plain loop: domains are short.
+    // A simple loop: domains are short.
     let mut dots = domain.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
     let (Some(last), Some(second)) = (dots.next(), dots.next()) else { return domain };
     let is_shared = domain.len() - last - 1 == 2 && SHARED_SECOND_LEVEL.contains(&&domain[second + 1..last]);
@@ -22,7 +22,7 @@ pub fn registrable_domain(domain: &str) -> &str {
     cut.map_or(domain, |at| &domain[at + 1..])
 }
 
-/// The host of a link, lower case; nothing if there is none.
+/// Returns the host of a link in lower case; the empty text if there is none.
 pub(crate) fn url_domain(url: &str) -> String {
     let rest = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or("");
@@ -35,7 +35,8 @@ pub(crate) fn url_domain(url: &str) -> String {
     host.trim_end_matches('.').to_lowercase()
 }
 
-/// Whether the network (`10.0.0.0/8`, `2001:db8::/32` or a single address) contains the address. Not an address: no.
+/// Returns whether the network (`10.0.0.0/8`, `2001:db8::/32` or a single address) contains the address. False for a
+/// text that is not an address.
 pub(crate) fn cidr_contains(network: &str, address: &str) -> Result<bool, String> {
     let wrong = || format!("`{}` is not a network such as 10.0.0.0/8", clawback_model::visible_line(network, 60));
     let (base, length) = match network.split_once('/') {
@@ -53,7 +54,7 @@ pub(crate) fn cidr_contains(network: &str, address: &str) -> Result<bool, String
     if length > width {
         return Err(wrong());
     }
-    // A shift by the whole width is not defined, and a network of length 0 contains everything.
+    // A shift by the whole width is undefined, and a network of length 0 contains everything.
     Ok(length == 0 || (base ^ address) >> (width - length) == 0)
 }
 

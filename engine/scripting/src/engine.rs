@@ -1,4 +1,4 @@
-//! The engine: what scripts can call, and what they cannot exceed.
+//! The engine: the functions that scripts can call, and the limits on scripts.
 
 use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
@@ -15,23 +15,23 @@ use crate::registry::Registry;
 use crate::scan;
 use crate::subject::{levenshtein, normalise_subject};
 
-/// A script takes some fifty operations a message; a loop that was meant may take a thousand times that.
+/// The most operations per message. A script takes some fifty; a loop may take a thousand times that.
 pub(crate) const OPERATIONS: u64 = 50_000;
-/// Bytes of a text. Getters give at most a quarter of it.
+/// The largest text, in bytes. Getters return at most a quarter of it.
 const STRING: usize = 64 * 1024;
-/// Items of an array or map.
+/// The most items of an array or map.
 const ITEMS: usize = 10_000;
-/// Calls within calls.
+/// The deepest nesting of calls.
 const CALLS: usize = 16;
-/// Expressions within expressions, outside and inside functions.
+/// The deepest nesting of expressions, outside and inside functions.
 const DEPTH: usize = 48;
-/// Time for one message. Operations are bounded already: this is for work inside one operation.
+/// The most time for one message. Operations have their own limit: this one is for work inside one operation.
 const WALL_CLOCK: Duration = Duration::from_millis(100);
-/// The clock is read once in so many operations, so never by a script of ordinary length.
+/// The clock is read once per this many operations, so never by a script of ordinary length.
 const CLOCK_EVERY: u64 = 1_024;
-/// Bytes of a script's source.
+/// The largest source of a script, in bytes.
 pub(crate) const SOURCE: usize = 256 * 1024;
-/// Lines that one run may print, and bytes of each.
+/// The most lines that one run may print, and the most bytes of each.
 const PRINTED_LINES: usize = 20;
 const PRINTED_LINE: usize = 200;
 
@@ -40,24 +40,24 @@ thread_local! {
     static PRINTED: Cell<Vec<String>> = const { Cell::new(Vec::new()) };
 }
 
-/// Engines differ only in whether a variable must be known when the text is compiled.
+/// Returns the engine that requires variables to be known at compile time; otherwise equal to [`loose`].
 pub(crate) fn strict() -> &'static Engine {
     static ENGINE: LazyLock<Engine> = LazyLock::new(|| build(true).engine);
     &ENGINE
 }
 
-/// For the top level of a script, whose constants `keep` sees only afterwards.
+/// Returns the engine for the top level of a script, whose constants `keep` sees only afterwards.
 pub(crate) fn loose() -> &'static Engine {
     static ENGINE: LazyLock<Engine> = LazyLock::new(|| build(false).engine);
     &ENGINE
 }
 
-/// Begins a run on this thread: the clock starts anew.
+/// Begins a run on this thread and restarts its clock.
 pub(crate) fn begin() {
     STARTED.set(None);
 }
 
-/// What the runs on this thread printed since the last call.
+/// Returns what the runs on this thread printed since the last call.
 pub(crate) fn printed() -> Vec<String> {
     PRINTED.take()
 }
@@ -82,7 +82,7 @@ pub(crate) fn build(strict: bool) -> Registry {
         .set_max_variables(64)
         .set_max_functions(32)
         .set_strict_variables(strict)
-        // Off, so that our refusals to compare a number with a text come before rhai's own silent `false`.
+        // Off, so that our refusals to compare a number with a text precede rhai's own silent `false`.
         .set_fast_operators(false)
         .set_fail_on_invalid_map_property(true)
         .disable_symbol("eval")
@@ -114,7 +114,7 @@ pub(crate) fn build(strict: bool) -> Registry {
 fn sets(to: &mut Registry) {
     to.engine.register_type_with_name::<Arc<TextSet>>("List");
     to.overload("contains", |set: &mut Arc<TextSet>, text: &str| set.contains(text));
-    // Rhai's own compares every item through the call machinery.
+    // Rhai's own function compares every item through dynamic calls.
     to.overload("contains", |items: &mut Array, text: ImmutableString| {
         items.iter().any(|item| item.as_immutable_string_ref().is_ok_and(|item| *item == text))
     });
@@ -256,7 +256,7 @@ fn times(to: &mut Registry) {
     never::<bool, i64>(to, "yes or no with a number");
 }
 
-/// Rhai calls values of two types unequal and says no more; in a filter that is a mistake that keeps or drops everything.
+/// Refuses a comparison of two types. Rhai silently calls them unequal, a mistake that would keep or drop everything.
 fn never<A: rhai::Variant + Clone, B: rhai::Variant + Clone>(to: &mut Registry, what: &'static str) {
     for operator in ["<", "<=", ">", ">=", "==", "!="] {
         to.overload(operator, move |_: A, _: B| refuse(what));
@@ -282,7 +282,7 @@ fn compare<T: rhai::Variant + Clone + Ord>(to: &mut Registry) {
     to.overload("!=", |one: T, other: T| one != other);
 }
 
-/// Where rhai gives no place, the first letter is the place.
+/// Returns the first letter as the position if rhai gives none.
 pub(crate) fn somewhere(at: Position) -> Position {
     if at.is_none() { Position::new(1, 1) } else { at }
 }

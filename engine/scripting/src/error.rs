@@ -1,20 +1,20 @@
-//! What can be wrong with a script: an error when it is compiled, a fault when it runs.
+//! Errors of scripts: a script error at compile time, a fault at run time.
 
 use rhai::{EvalAltResult, ParseError, Position};
 
-/// A script or an expression that cannot be used, with the place of the mistake.
+/// A script or an expression that cannot be used, with the position of the mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}:{line}:{column}: {message}")]
 pub struct ScriptError {
-    /// Name of the script, or the text of the expression.
+    /// The name of the script, or the text of the expression.
     pub name: String,
-    /// Line, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The mistake.
     pub message: String,
-    /// What to do about it.
+    /// A hint on how to correct it.
     pub hint: Option<String>,
 }
 
@@ -40,7 +40,7 @@ fn hint_for(message: &str) -> Option<String> {
     let hint = if message.contains("'eval'") {
         "scripts cannot run text as code; write the condition out"
     } else if message.contains("'import'") || message.contains("'export'") {
-        "scripts stand alone; shared values belong into [lists] of the configuration"
+        "scripts cannot import others; put shared values into [lists] of the configuration"
     } else if message.contains("Undefined variable") || message.contains("Variable not found") {
         "known are `message`, `inputs`, `now` and the lists of the configuration"
     } else if message.contains("too complex") || message.contains("maximum") {
@@ -61,19 +61,19 @@ pub(crate) fn lower_first(text: &str) -> String {
     }
 }
 
-/// A script that failed on one message. The message stays out of the plan's reach: a fault is an outcome of its own.
+/// A script that failed on one message. The message is not acted on: a fault is an outcome of its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {text}")]
 pub struct ScriptFault {
-    /// Line, from 1; 0 if unknown.
+    /// The line, from 1; 0 if unknown.
     pub line: usize,
-    /// Column in characters, from 1; 0 if unknown.
+    /// The column in characters, from 1; 0 if unknown.
     pub column: usize,
-    /// What happened.
+    /// The failure.
     pub text: String,
 }
 
-/// Texts of faults end in logs and history: a script may put a whole subject into one.
+/// The longest text of a fault. It is written to logs and the history, and a script may put a whole subject into it.
 const LONGEST_FAULT: usize = 300;
 
 impl ScriptFault {

@@ -1,8 +1,8 @@
-//! Expressions of playbooks: what stands in `${...}` and in `when:`.
+//! Expressions of playbooks, in `${...}` and in `when:`.
 //!
-//! An expression is checked by running it on a sample of every variable, with `&&` and `||` testing both sides: an unknown
-//! variable, a wrong operand and a wrong result are then errors at load. `if` and blocks are not part of the language, so no
-//! part stays untested.
+//! An expression is checked by evaluating it on a sample of every variable, with `&&` and `||` evaluating both sides:
+//! an unknown variable, a wrong operand and a wrong result are then errors at load. `if` and blocks are not part of the
+//! language, so that no part remains unchecked.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::filter::check_uses;
 use crate::scan;
 use crate::value::{Type, Value};
 
-/// Values of variables, by dotted name: `now`, `inputs.sender`, `plan.count`.
+/// The values of variables, by dotted name: `now`, `inputs.sender`, `plan.count`.
 pub type Vars = BTreeMap<String, Value>;
 
 /// A checked expression.
@@ -32,11 +32,11 @@ impl fmt::Debug for Expression {
     }
 }
 
-/// Longest expression, in bytes.
+/// The longest expression, in bytes.
 const LONGEST: usize = 4_096;
 
 impl Expression {
-    /// Checks the text against the variables it may use.
+    /// Checks the text against the variables that it may use.
     pub fn compile(text: &str, variables: &[(String, Type)]) -> Result<Self, ScriptError> {
         let start = Position::new(1, 1);
         if text.len() > LONGEST {
@@ -65,22 +65,22 @@ impl Expression {
         Ok(Self { text: text.to_owned(), ast, result: sample.kind(), inputs })
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The type of the result; none for an empty list.
+    /// Returns the type of the result; `None` for an empty list.
     pub fn result(&self) -> Option<&Type> {
         self.result.as_ref()
     }
 
-    /// Inputs that it reads.
+    /// Returns the inputs that it reads.
     pub fn inputs(&self) -> &[String] {
         &self.inputs
     }
 
-    /// The value for these variables.
+    /// Returns the value for these variables.
     pub fn eval(&self, vars: &Vars) -> Result<Value, ScriptFault> {
         let mut scope = scope(vars);
         engine::begin();
@@ -92,7 +92,7 @@ impl Expression {
     }
 }
 
-/// `inputs.sender` becomes a member of the map `inputs`.
+/// Makes `inputs.sender` a member of the map `inputs`.
 fn scope(vars: &Vars) -> Scope<'static> {
     let mut scope = Scope::new();
     let mut maps: BTreeMap<&str, Map> = BTreeMap::new();
@@ -110,7 +110,7 @@ fn scope(vars: &Vars) -> Scope<'static> {
     scope
 }
 
-/// Says what would have been right where a name is wrong.
+/// Adds the correct name to the error about a wrong one.
 fn hinted(error: ScriptError, variables: &[(String, Type)]) -> ScriptError {
     let (mut error, found) = with_operator(error);
     if found {
@@ -134,14 +134,14 @@ fn hinted(error: ScriptError, variables: &[(String, Type)]) -> ScriptError {
     error
 }
 
-/// Hints at the operator where the word of another language stands for it; whether one does.
+/// Adds the operator to the error if a word of another language is used for it; returns whether one is.
 fn with_operator(mut error: ScriptError) -> (ScriptError, bool) {
     let operator = operator_at(&error);
     error.hint = operator.map(|operator| format!("write `{operator}`")).or(error.hint);
     (error, operator.is_some())
 }
 
-/// What the word at the mistake, or the one before it, is called here: `and`, `or` and `not` are words of other languages.
+/// Returns the operator for the word at the mistake, or before it: `and`, `or` and `not` are words of other languages.
 fn operator_at(error: &ScriptError) -> Option<&'static str> {
     let line = error.name.lines().nth(error.line.saturating_sub(1))?;
     let at: String = line.chars().skip(error.column.saturating_sub(1)).collect();

@@ -1,4 +1,4 @@
-//! Filters: `fn keep(message)`, compiled once, asked for every message.
+//! Filters: `fn keep(message)`, compiled once and called for every message.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,16 +18,16 @@ use crate::table::{SYNTAX, function_table};
 use crate::value::Value;
 use crate::verdict::{Verdict, verdict};
 
-/// What a run knows besides the message.
+/// The context of a run, in addition to the message.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// Inputs of the playbook, seen as `inputs.name`.
+    /// The inputs of the playbook, used as `inputs.name`.
     pub inputs: BTreeMap<String, Value>,
     /// The time of the run.
     pub now: Timestamp,
 }
 
-/// A compiled filter. Cheap to share: it holds no state between messages.
+/// A compiled filter. Cheap to share: it has no state between messages.
 pub struct FilterScript {
     name: String,
     body: Body,
@@ -44,7 +44,7 @@ impl fmt::Debug for FilterScript {
 }
 
 impl FilterScript {
-    /// Compiles the source and runs its top level once, under all limits. `keep` must be there and take one message.
+    /// Compiles the source and runs its top level once, under all limits. It must define `keep` with one argument.
     pub fn compile(name: &str, source: &str, lists: &Lists) -> Result<Self, ScriptError> {
         if source.len() > engine::SOURCE {
             let message = format!("the script has {} bytes, and {} are allowed", source.len(), engine::SOURCE);
@@ -63,37 +63,37 @@ impl FilterScript {
         Ok(Self { name: name.to_owned(), body, constants, uses, source: source.to_owned(), digest })
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text that it was compiled from.
+    /// Returns its source text.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// sha256 of its source.
+    /// Returns the sha256 of its source text.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// Header fields that it reads, lower case: the search must ask for them.
+    /// Returns the header fields that it reads, in lower case: the search must request them.
     pub fn headers(&self) -> &[String] {
         &self.uses.headers
     }
 
-    /// Whether it reads attachment names: the search must ask for them.
+    /// Returns whether it reads attachment names: the search must request them.
     pub fn reads_attachments(&self) -> bool {
         self.uses.attachments
     }
 
-    /// Inputs that it reads, with line and column.
+    /// Returns the inputs that it reads, with line and column.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
         self.uses.inputs.iter().map(|(name, at)| (name.as_str(), at.line().unwrap_or(1), at.position().unwrap_or(1)))
     }
 
-    /// Begins a run: inputs and time are set once, then each message is asked about.
+    /// Begins a run: inputs and time are set once, then each message is judged.
     pub fn session(&self, context: &Context) -> Session<'_> {
         let mut scope = self.constants.clone();
         let inputs: Map = context.inputs.iter().map(|(name, value)| (name.into(), value.to_dynamic())).collect();
@@ -131,13 +131,13 @@ impl Session<'_> {
         self.runner.resolved()
     }
 
-    /// What the script printed since the last call: at most 20 lines.
+    /// Returns what the script printed since the last call: at most 20 lines.
     pub fn take_printed(&mut self) -> Vec<String> {
         engine::printed()
     }
 }
 
-/// Compiles without minding unknown variables and runs the top level: its constants are what `keep` may see.
+/// Compiles without checking variables and runs the top level, whose constants `keep` may use.
 fn top_level(name: &str, source: &str, lists: &Lists) -> Result<(Scope<'static>, Uses), ScriptError> {
     let mut scope = Scope::new();
     for (list, set) in lists.iter() {

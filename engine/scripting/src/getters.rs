@@ -1,6 +1,7 @@
-//! The message that a script sees: a handle without data, whose getters read the message that is being judged on this thread.
+//! The message that a script gets: a handle without data, whose getters read the message that is being judged on this
+//! thread.
 //!
-//! Nothing is copied that a script does not ask for: a filter that drops by location never touches the subject.
+//! Only what a script reads is copied: a filter on locations never reads the subject.
 
 use clawback_model::{LocationKind, Message, is_same};
 use rhai::{Array, Dynamic, ImmutableString, Map};
@@ -10,9 +11,9 @@ use crate::domain::domain_of;
 use crate::lists::TextSet;
 use crate::registry::Registry;
 
-/// Scripts see at most so much of one text: an attacker's subject of a megabyte is no reason for a fault.
+/// The longest text that scripts see: a subject of a megabyte must not cause a fault.
 const LONGEST_TEXT: usize = 16 * 1024;
-/// Scripts see at most so many recipients, flags, attachments or header fields.
+/// The most recipients, flags, attachments or header fields that scripts see.
 const LONGEST_LIST: usize = 1_000;
 
 fn shown(text: &str) -> ImmutableString {
@@ -25,13 +26,13 @@ fn list(texts: &[String]) -> Array {
 
 fn place(kind: LocationKind) -> ImmutableString {
     thread_local! {
-        // One text per kind and thread: a getter then costs a reference count.
+        // One text per kind and thread: a getter then only increments a reference count.
         static WORDS: [ImmutableString; 12] = LocationKind::ALL.map(|kind| kind.as_str().into());
     }
     WORDS.with(|words| words[kind as usize].clone())
 }
 
-/// Whether `text` contains `part`, without case.
+/// Returns whether `text` contains `part`, without case.
 pub(crate) fn has(text: &str, part: &str) -> bool {
     let (Some(first), Some(last)) = (part.bytes().next(), text.len().checked_sub(part.len())) else {
         return part.is_empty();
@@ -47,7 +48,7 @@ fn any(parts: &Array, test: impl Fn(&str) -> bool) -> bool {
     parts.iter().any(|part| part.as_immutable_string_ref().is_ok_and(|part| test(&part)))
 }
 
-/// Registers the message and all that can be asked of it.
+/// Registers the message with its getters and methods.
 pub(crate) fn register(to: &mut Registry) {
     to.engine.register_type_with_name::<Current>("Message");
     texts(to);

@@ -1,4 +1,4 @@
-//! Look-alikes: texts that differ to a computer and not to a person.
+//! Look-alikes: texts that differ for a computer but not for a person.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use crate::domain::registrable_domain;
 use crate::words::Words;
 
-/// Letters beyond ASCII that pass for an ASCII letter in common fonts.
+/// Letters beyond ASCII that look like an ASCII letter in common fonts.
 const CONFUSABLES: [(char, &str); 26] = [
     ('a', "аɑαàáâãäåāăąǎ"),
     ('b', "ЬƅВв"),
@@ -36,11 +36,11 @@ const CONFUSABLES: [(char, &str); 26] = [
     ('z', "ᴢźżž"),
 ];
 
-/// A domain is at most this long on the wire; more is looked at by nobody.
+/// The longest text that is compared: longer than any domain on the wire.
 const LONGEST: usize = 512;
 
-/// The text as a hurried reader sees it: lower case, twins of ASCII letters replaced, `rn` as `m`, `vv` as `w`, punycode
-/// labels decoded. Two texts with the same skeleton look alike.
+/// Returns the text as a person reads it at a glance: lower case, confusable letters replaced by ASCII, `rn` by `m`,
+/// `vv` by `w`, punycode labels decoded. Two texts with the same skeleton look alike.
 pub(crate) fn skeleton(text: &str) -> String {
     let decoded = if text.contains("--") { decode(text) } else { Cow::Borrowed(text) };
     let mut plain = String::with_capacity(decoded.len().min(LONGEST));
@@ -58,7 +58,7 @@ pub(crate) fn skeleton(text: &str) -> String {
     plain
 }
 
-/// Adds a letter; two that look like one become one.
+/// Adds a letter; a pair that looks like one letter is merged.
 fn push_merged(plain: &mut String, c: char) {
     let merged = match (plain.as_bytes().last(), c) {
         (Some(b'r'), 'n') => 'm',
@@ -87,7 +87,7 @@ fn twin(c: char) -> char {
         '0' => 'o',
         '5' => 's',
         '\0'..='\x7f' => c,
-        // Fullwidth forms are ASCII moved.
+        // Fullwidth forms are ASCII at an offset.
         '\u{ff01}'..='\u{ff5e}' => {
             char::from_u32(u32::from(c) - 0xfee0).map_or(c, |plain| twin(plain.to_ascii_lowercase()))
         }
@@ -95,18 +95,18 @@ fn twin(c: char) -> char {
     }
 }
 
-/// How the domains of a list look.
+/// An index of the domains of a list by their looks.
 #[derive(Debug, Default)]
 pub(crate) struct SkeletonIndex {
-    /// Registrable domains as they are written.
+    /// The registrable domains, as written.
     domains: Words,
     /// Their skeletons.
     skeletons: Words,
-    /// Skeletons of names long enough that one letter more, less or other is meant; with their length in letters.
+    /// The skeletons of names that are long enough for a match with one wrong letter, with their length in letters.
     long: Vec<(String, usize)>,
 }
 
-/// Letters of a name, without its top level, from which on one wrong letter is no chance.
+/// The letters of a name, without its top level, from which a match with one wrong letter is not a coincidence.
 const LONG_NAME: usize = 5;
 
 impl SkeletonIndex {
@@ -120,12 +120,12 @@ impl SkeletonIndex {
         Self { domains, skeletons, long }
     }
 
-    /// Whether this registrable domain is none of them, and would be taken for one.
+    /// Returns whether this registrable domain is not in the list, but looks like one in it.
     pub(crate) fn mislead(&self, domain: &str) -> bool {
         !self.domains.has(domain) && with_skeleton(domain, |look| self.take_in(look))
     }
 
-    /// Whether a text with this skeleton would be taken for one of them.
+    /// Returns whether a text with this skeleton looks like one in the list.
     fn take_in(&self, look: &str) -> bool {
         if self.skeletons.has(look) {
             return true;
@@ -135,8 +135,8 @@ impl SkeletonIndex {
     }
 }
 
-/// Asks about the skeleton of a domain. Scripts ask of several lists whether one domain looks like theirs, and the mails of
-/// a campaign come one after the other: the last skeleton is kept.
+/// Calls `ask` with the skeleton of a domain. The last skeleton is cached: scripts check one domain against several
+/// lists, and the mails of a campaign are consecutive.
 fn with_skeleton<R>(domain: &str, ask: impl FnOnce(&str) -> R) -> R {
     thread_local! {
         static LAST: RefCell<(String, String)> = const { RefCell::new((String::new(), String::new())) };
@@ -153,7 +153,7 @@ fn with_skeleton<R>(domain: &str, ask: impl FnOnce(&str) -> R) -> R {
     })
 }
 
-/// Whether one letter more, less or other makes one text the other.
+/// Returns whether one inserted, removed or replaced letter makes the texts equal.
 fn is_near(one: &str, other: &str) -> bool {
     let (mut one, mut other) = (one.chars(), other.chars());
     loop {
@@ -166,7 +166,7 @@ fn is_near(one: &str, other: &str) -> bool {
     }
 }
 
-/// RFC 3492, decoding only. None where the label is no punycode.
+/// Decodes punycode (RFC 3492). Returns `None` if the label is not valid punycode.
 fn punycode(label: &str) -> Option<String> {
     let (base, digits) = label.rsplit_once('-').unwrap_or(("", label));
     let mut output: Vec<char> = base.chars().collect();

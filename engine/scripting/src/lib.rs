@@ -1,7 +1,8 @@
-//! Rhai scripts over messages: compiled once, bounded always, a message in and a verdict or a value out.
+//! Rhai scripts over messages: compiled once, run under limits, with a message as input and a verdict or a value as
+//! result.
 //!
-//! **Invariant:** the only crate that knows rhai. Scripts get values, never handles: nothing here does I/O, and a fault is a
-//! value with line and column, never a panic.
+//! **Invariant:** the only crate that uses rhai. Scripts get values, never handles: nothing here does I/O, and a fault
+//! is a value with line and column, never a panic.
 
 mod body;
 mod current;

@@ -1,4 +1,4 @@
-//! Lists of the configuration (`[lists]`) as sets that scripts can ask.
+//! Lists of the configuration (`[lists]`) as sets for scripts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -9,10 +9,10 @@ use crate::domain::registrable_domain;
 use crate::homoglyph::SkeletonIndex;
 use crate::words::{Words, after_last, lower_case};
 
-/// Lists that exist even where the configuration has none of them, so that shipped scripts load everywhere.
+/// Lists that exist even if the configuration does not define them, so that shipped scripts always load.
 const ALWAYS: [&str; 3] = ["vips", "secops_mailboxes", "simulation_senders"];
 
-/// Words that scripts use otherwise.
+/// Words that have another meaning in scripts.
 const TAKEN: [&str; 5] = ["message", "inputs", "now", "plan", "this"];
 
 /// A set of texts, compared without case.
@@ -23,18 +23,18 @@ pub struct TextSet {
 }
 
 impl TextSet {
-    /// A set of these texts.
+    /// Creates a set of these texts.
     pub fn new(entries: impl IntoIterator<Item = String>) -> Self {
         let entries = entries.into_iter().map(|entry| entry.trim().to_lowercase()).filter(|entry| !entry.is_empty());
         Self { entries: entries.collect(), looks: OnceLock::new() }
     }
 
-    /// Whether the text is in the set.
+    /// Returns whether the text is in the set.
     pub fn contains(&self, text: &str) -> bool {
         !self.is_empty() && self.entries.has(&lower_case(text))
     }
 
-    /// Whether the address, its domain or a domain above it is in the set.
+    /// Returns whether the address, its domain or a parent domain is in the set.
     pub fn covers(&self, address: &str) -> bool {
         if self.is_empty() {
             return false;
@@ -55,7 +55,7 @@ impl TextSet {
         }
     }
 
-    /// What is in one set or the other.
+    /// Returns the union of the sets.
     pub(crate) fn and(&self, other: &Self) -> Self {
         Self {
             entries: self.entries.iter().chain(other.entries.iter()).map(str::to_owned).collect(),
@@ -63,42 +63,43 @@ impl TextSet {
         }
     }
 
-    /// The texts in order, a line each.
+    /// Returns the texts in order, one per line.
     pub fn lines(&self) -> String {
         let mut entries: Vec<&str> = self.entries.iter().collect();
         entries.sort_unstable();
         entries.into_iter().flat_map(|entry| [entry, "\n"]).collect()
     }
 
-    /// sha256 of [`Self::lines`].
+    /// Returns the sha256 of [`Self::lines`].
     pub fn digest(&self) -> Digest {
         Digest::of(self.lines().as_bytes())
     }
 
-    /// How many texts.
+    /// Returns the number of texts.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Whether the domain would be taken for one of the set without being it or lying beneath it: the same skeleton, or one letter
-    /// off in a name long enough to mean it.
+    /// Returns whether the domain looks like one of the set without being in it or below it: it has the same skeleton,
+    /// or differs by one letter in a sufficiently long name.
     pub(crate) fn has_look_alike_of(&self, domain: &str) -> bool {
         if self.is_empty() || domain.is_empty() {
             return false;
         }
         let lower = lower_case(domain);
         let looks = self.looks.get_or_init(|| SkeletonIndex::of(self.entries.iter()));
-        // What the list covers almost always has its registrable domain in the list: the rest of the proof is for last.
+        // If the list covers the domain, its registrable domain is almost always in the list: the full check comes
+        // last.
         looks.mislead(registrable_domain(&lower)) && !self.covers(domain)
     }
 }
 
-/// A name that no list can have.
+/// A name that a list cannot have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` cannot name a list: {why}")]
 pub struct InvalidListName {
@@ -111,7 +112,7 @@ pub struct InvalidListName {
 pub struct Lists(BTreeMap<String, Arc<TextSet>>);
 
 impl Lists {
-    /// sha256 of each list's texts, by name.
+    /// Returns the sha256 of each list's texts, by name.
     pub fn digests(&self) -> BTreeMap<String, Digest> {
         self.0.iter().map(|(name, list)| (name.clone(), list.digest())).collect()
     }
@@ -124,7 +125,7 @@ impl Default for Lists {
 }
 
 impl Lists {
-    /// The lists of `[lists]`; `vips`, `secops_mailboxes` and `simulation_senders` are there in any case.
+    /// Creates the lists of `[lists]`; `vips`, `secops_mailboxes` and `simulation_senders` always exist.
     pub fn new(given: impl IntoIterator<Item = (String, Vec<String>)>) -> Result<Self, InvalidListName> {
         let mut lists = Self::default();
         for (name, entries) in given {
@@ -141,12 +142,12 @@ impl Lists {
         Ok(lists)
     }
 
-    /// The list of this name.
+    /// Returns the list of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<TextSet>> {
         self.0.get(name)
     }
 
-    /// Every list, by name.
+    /// Returns every list, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<TextSet>)> {
         self.0.iter().map(|(name, set)| (name.as_str(), set))
     }

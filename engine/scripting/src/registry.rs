@@ -1,17 +1,17 @@
-//! An engine that is being filled, and the table of what scripts can call of it.
+//! An engine under construction, and the table of what scripts can call in it.
 
 use rhai::{Engine, EvalAltResult, RhaiNativeFunc, Variant};
 
 use crate::current::Current;
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind {
     /// Read as `message.name`.
     Getter,
-    /// Called.
+    /// Called as a function.
     Function,
-    /// Of rhai's own library.
+    /// A function of rhai's own library.
     Standard,
 }
 
@@ -20,15 +20,15 @@ pub enum EntryKind {
 pub struct Entry {
     /// The name.
     pub name: &'static str,
-    /// Getter or function.
+    /// Whether it is a getter or a function.
     pub kind: EntryKind,
-    /// How it is called, or the type of a getter.
+    /// The form of a call, or the type of a getter.
     pub signature: &'static str,
-    /// What it gives.
+    /// A description of the result.
     pub about: &'static str,
 }
 
-/// An engine that is being filled, and the table of what is in it.
+/// An engine under construction, and the table of its entries.
 pub(crate) struct Registry {
     pub(crate) engine: Engine,
     pub(crate) entries: Vec<Entry>,
@@ -57,7 +57,7 @@ impl Registry {
         self.entries.push(Entry { name, kind: EntryKind::Function, signature, about });
     }
 
-    /// The same function for other arguments.
+    /// Registers the same function for other arguments.
     pub(crate) fn overload<A: 'static, const N: usize, const X: bool, R: Variant + Clone, const F: bool>(
         &mut self,
         name: &'static str,

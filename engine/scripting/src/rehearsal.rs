@@ -1,10 +1,10 @@
-//! Mistakes of type, found when a script is loaded: a getter that does not exist, an argument that is missing or of the wrong
-//! type, a comparison that cannot be, an answer that is none.
+//! Type checks when a script is loaded: a getter that does not exist, a missing argument or one of the wrong type, an
+//! invalid comparison, an invalid result.
 //!
-//! Rhai resolves calls when they run, so a mistake in a branch shows on the first message that gets there. Every expression
-//! of `keep` is therefore evaluated once, by itself, on a made-up message, whatever branch it stands in; and `keep` as a
-//! whole, for its answer. What reads a variable of the script itself is judged only where `keep` gets there. Only mistakes that hold for every message count: what depends on values (an absent header field, a
-//! division) does not.
+//! Rhai resolves calls at run time, so a mistake in a branch would be found on the first message that reaches it.
+//! Therefore every expression of `keep` is evaluated once on a sample message, in every branch, and `keep` as a whole
+//! for its result. An expression that reads a variable of the script itself is checked only if `keep` reaches it. Only
+//! mistakes that hold for every message count: what depends on values (an absent header field, a division) does not.
 
 use clawback_model::{Location, LocationKind, Message, MessageRef, Timestamp};
 use rhai::{AST, ASTNode, Caches, Dynamic, EvalAltResult, Expr, Map, Scope, Stmt};
@@ -14,7 +14,7 @@ use crate::engine;
 use crate::error::{ScriptError, ScriptFault};
 use crate::verdict::verdict;
 
-/// The first mistake, if there is one. `known` holds the constants and lists of the script.
+/// Returns the first mistake, if there is one. `known` contains the constants and lists of the script.
 pub(crate) fn rehearse(name: &str, ast: &AST, known: &Scope<'static>) -> Result<(), ScriptError> {
     let message = sample();
     let mut scope = known.clone();
@@ -40,13 +40,13 @@ pub(crate) fn rehearse(name: &str, ast: &AST, known: &Scope<'static>) -> Result<
     })
 }
 
-/// The expression that a path ends in, if it means something by itself: a call, a chain of getters, an operator.
+/// Returns the expression that a path ends in, if it can be evaluated alone: a call, a chain of getters, an operator.
 fn stands_alone<'a>(path: &[ASTNode<'a>]) -> Option<&'a Expr> {
     let (ASTNode::Expr(expression), above) = path.split_last()? else { return None };
     if !matches!(expression, Expr::FnCall(..) | Expr::Dot(..) | Expr::And(..) | Expr::Or(..)) {
         return None;
     }
-    // What stands right of a dot is said of what stands left of it.
+    // The right side of a dot depends on its left side.
     let is_behind_a_dot = matches!(above.last(), Some(ASTNode::Expr(Expr::Dot(pair, ..) | Expr::Index(pair, ..)))
         if !std::ptr::eq(&raw const pair.lhs, *expression));
     (!is_behind_a_dot).then_some(expression)
@@ -56,7 +56,7 @@ fn evaluate(ast: &AST, scope: &Scope<'static>, expression: &Expr, message: &Mess
     run(ast, scope, &[Stmt::Expr(Box::new(expression.clone()))], message).err().and_then(|error| of_type(&error))
 }
 
-/// What `keep` answers, where it can be told.
+/// Checks the result of `keep`, if it can be determined.
 fn answer(ast: &AST, scope: &Scope<'static>, message: &Message) -> Option<ScriptFault> {
     let mut scope = scope.clone();
     let current = Current { now: Timestamp::default() };
@@ -79,7 +79,7 @@ fn run(
     let engine = engine::loose();
     let mut global = engine.new_global_runtime_state();
     global.lib.push(ast.shared_lib().clone());
-    // An expression out of its place finds its variables by name, not by where they would be.
+    // An expression outside its scope finds its variables by name, not by index.
     global.always_search_scope = true;
     judging(message, || {
         engine::begin();
@@ -88,12 +88,12 @@ fn run(
     })
 }
 
-/// The fault, if it is a mistake of type that holds for every message.
+/// Returns the fault, if it is a type mistake that holds for every message.
 fn of_type(error: &EvalAltResult) -> Option<ScriptFault> {
     let inner = error.unwrap_inner();
     let text = inner.to_string();
     let is_mistake = match inner {
-        // Without a value there is no function for it: that depends on the message.
+        // With a missing value there is no matching function: that depends on the message.
         EvalAltResult::ErrorFunctionNotFound(signature, _) => !signature.contains("()"),
         EvalAltResult::ErrorMismatchDataType(..) | EvalAltResult::ErrorDotExpr(..) => true,
         EvalAltResult::ErrorPropertyNotFound(..) => text.contains("Message"),
@@ -103,7 +103,7 @@ fn of_type(error: &EvalAltResult) -> Option<ScriptFault> {
     is_mistake.then(|| ScriptFault::of(error))
 }
 
-/// A message with something in every field.
+/// Returns a message with a value in every field.
 fn sample() -> Message {
     Message {
         store: "corp".into(),

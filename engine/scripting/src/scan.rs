@@ -1,28 +1,28 @@
-//! What a script uses, read from its tokens while it is compiled: functions, inputs and header fields.
+//! The names that a script uses, collected from its tokens during compilation: functions, inputs and header fields.
 //!
-//! Rhai finds a function when it is called, so a misspelt one would only show as a fault on the first message that gets
-//! there; and a store must be asked for header fields before the script runs. Both are known from the text.
+//! Rhai finds a function when it is called, so a misspelt one would only cause a fault on the first message that
+//! reaches it; and a store must be asked for header fields before the script runs. Both are known from the tokens.
 
 use std::cell::RefCell;
 
 use rhai::{Position, Token};
 
-/// What the tokens of one script say.
+/// The names in the tokens of one script.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
-    /// Functions that are called, with their places.
+    /// Functions that are called, with their positions.
     pub(crate) calls: Vec<(String, Position)>,
     /// Functions that the script defines.
     pub(crate) defined: Vec<String>,
-    /// Members of `inputs`, with their places.
+    /// Members of `inputs`, with their positions.
     pub(crate) inputs: Vec<(String, Position)>,
-    /// Literal names of header fields, lower case.
+    /// Literal names of header fields, in lower case.
     pub(crate) headers: Vec<String>,
-    /// Calls of `header` whose name is no literal.
+    /// Calls of `header` whose name is not a literal.
     pub(crate) computed_headers: Vec<Position>,
     /// Whether attachment names are read.
     pub(crate) attachments: bool,
-    /// Whether `&&` and `||` are to test both sides, so that a sample run sees every part of an expression.
+    /// Whether `&&` and `||` evaluate both sides, so that a sample run reaches every part of an expression.
     eager: bool,
     before: [Option<(Token, Position)>; 3],
     open_header: Option<Pending>,
@@ -31,7 +31,7 @@ pub(crate) struct Uses {
 #[derive(Debug)]
 struct Pending {
     at: Position,
-    /// `header(message, "x")` rather than `message.header("x")`.
+    /// Whether the call is `header(message, "x")` rather than `message.header("x")`.
     skip_first: bool,
     literal: Option<String>,
     spoiled: bool,
@@ -41,14 +41,14 @@ thread_local! {
     static USES: RefCell<Option<Uses>> = const { RefCell::new(None) };
 }
 
-/// Runs `compile` and says what the text it compiled uses.
+/// Runs `compile` and returns the names that the compiled text uses.
 pub(crate) fn watch<R>(eager: bool, compile: impl FnOnce() -> R) -> (R, Uses) {
     USES.set(Some(Uses { eager, ..Uses::default() }));
     let result = compile();
     (result, USES.take().unwrap_or_default())
 }
 
-/// Called by the engine for each token; gives the token to use.
+/// Handles a token from the engine; returns the token to use.
 pub(crate) fn token(token: Token, at: Position) -> Token {
     USES.with_borrow_mut(|uses| match uses {
         Some(uses) => uses.take(token, at),
@@ -93,7 +93,7 @@ impl Uses {
         }
     }
 
-    /// Reads the name of a header field out of `header("list-id")`, the token after the bracket or after the first comma.
+    /// Reads the name of a header field from `header("list-id")`: the token after the bracket or after the first comma.
     fn follow_header(&mut self, token: &Token) {
         let Some(pending) = &mut self.open_header else { return };
         match token {

@@ -1,9 +1,9 @@
-//! Subjects compared as people see them: without the prefixes that replies, forwards and gateways put in front.
+//! Subjects as people compare them: without the prefixes that replies, forwards and gateways add.
 
-/// Reply and forward prefixes of common mail programs.
+/// The reply and forward prefixes of common mail programs.
 const PREFIXES: [&str; 14] = ["re", "fw", "fwd", "aw", "wg", "tr", "rv", "sv", "vs", "antw", "ref", "rif", "i", "r"];
 
-/// The subject in lower case, without reply prefixes and `[tags]`, with single spaces.
+/// Returns the subject in lower case, without reply prefixes and `[tags]`, with single spaces.
 pub(crate) fn normalise_subject(subject: &str) -> String {
     let lower = subject.to_lowercase();
     let mut rest = lower.trim_start();
@@ -30,19 +30,19 @@ pub(crate) fn normalise_subject(subject: &str) -> String {
     plain
 }
 
-/// `re`, `Re[2]` and `RE (3)` alike.
+/// Returns whether a text is a prefix such as `re`, `Re[2]` or `RE (3)`.
 fn is_prefix(prefix: &str) -> bool {
     let word = prefix.trim_end_matches(|c: char| c.is_ascii_digit() || " []()".contains(c));
     PREFIXES.contains(&word)
 }
 
-/// How many letters must be changed to turn one text into the other.
+/// Returns the number of letters to change to turn one text into the other.
 pub(crate) fn levenshtein(one: &str, other: &str) -> i64 {
     let cut = |text: &str| text.chars().take(LONGEST_COMPARED).collect::<String>();
     i64::try_from(strsim::levenshtein(&cut(one), &cut(other))).unwrap_or(i64::MAX)
 }
 
-/// The work grows with the product of both lengths, and one call is one operation for the limits.
+/// The most letters that are compared. The work grows with the product of both lengths, but counts as one operation.
 const LONGEST_COMPARED: usize = 256;
 
 #[cfg(test)]

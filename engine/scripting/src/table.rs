@@ -1,11 +1,11 @@
-//! The table of what scripts can call: it checks spelling, and it is what the README is tested against.
+//! The table of what scripts can call: spelling is checked against it, and the README is tested against it.
 
 use std::sync::OnceLock;
 
 use crate::engine;
 use crate::registry::{Entry, EntryKind};
 
-/// What scripts may use of rhai's own library.
+/// The functions of rhai's own library that scripts may use.
 pub(crate) const STANDARD: [&str; 62] = [
     "abs",
     "all",
@@ -71,10 +71,10 @@ pub(crate) const STANDARD: [&str; 62] = [
     "values",
 ];
 
-/// Words that look like calls and are not.
+/// Words that look like calls but are not.
 pub(crate) const SYNTAX: [&str; 8] = ["if", "while", "switch", "return", "throw", "Fn", "type_of", "is_def_fn"];
 
-/// Every getter and function that scripts can use, in the order in which they are documented.
+/// Returns every getter and function that scripts can use, in the order of the documentation.
 pub fn function_table() -> &'static [Entry] {
     static TABLE: OnceLock<Vec<Entry>> = OnceLock::new();
     TABLE.get_or_init(|| {

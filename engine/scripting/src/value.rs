@@ -1,4 +1,4 @@
-//! Values that go into expressions and come out of them.
+//! The values of expressions.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub enum Type {
     Location,
     /// A whole number.
     Integer,
-    /// Yes or no.
+    /// A boolean.
     Boolean,
     /// A length of time.
     Duration,
@@ -46,13 +46,13 @@ impl fmt::Display for Type {
 }
 
 impl Type {
-    /// With its article: `an integer`.
+    /// Returns the type with its article: `an integer`.
     pub fn one(&self) -> String {
         let article = if matches!(self, Self::Integer | Self::Address) { "an" } else { "a" };
         format!("{article} {self}")
     }
 
-    /// What scripts see: addresses, domains and locations are texts.
+    /// Returns the type that scripts see: addresses, domains and locations are texts.
     #[must_use]
     pub fn plain(&self) -> Self {
         match self {
@@ -62,7 +62,7 @@ impl Type {
         }
     }
 
-    /// A value of this type that stands for all of them when an expression is checked.
+    /// Returns a value that represents this type when an expression is checked.
     pub(crate) fn sample(&self) -> Value {
         match self {
             Self::Text => Value::Text("text".into()),
@@ -85,13 +85,13 @@ pub enum Value {
     Text(String),
     /// A whole number.
     Integer(i64),
-    /// Yes or no.
+    /// A boolean.
     Boolean(bool),
     /// A length of time.
     Duration(Duration),
     /// A point in time.
     Timestamp(Timestamp),
-    /// Several.
+    /// A list of values.
     List(Vec<Self>),
 }
 
@@ -128,7 +128,7 @@ impl Value {
         }
     }
 
-    /// None where the value is of a type that playbooks do not have.
+    /// Converts a value; `None` if playbooks have no such type.
     pub(crate) fn from_dynamic(value: Dynamic) -> Option<Self> {
         if let Some(time) = value.clone().try_cast::<Timestamp>() {
             return Some(Self::Timestamp(time));
@@ -149,7 +149,7 @@ impl Value {
         items.into_iter().map(Self::from_dynamic).collect::<Option<_>>().map(Self::List)
     }
 
-    /// The type; none for an empty list, which is of every list type.
+    /// Returns the type; `None` for an empty list, which is of every list type.
     pub fn kind(&self) -> Option<Type> {
         Some(match self {
             Self::Text(_) => Type::Text,

@@ -30,7 +30,7 @@ impl fmt::Debug for VariableScript {
 }
 
 impl VariableScript {
-    /// Compiles the source; the map that `variables()` returns must have what `sets` names, of these types.
+    /// Compiles the source; the map that `variables()` returns must contain the names in `sets`, with these types.
     pub fn compile(name: &str, source: &str, lists: &Lists, sets: BTreeMap<String, Type>) -> Result<Self, ScriptError> {
         if source.len() > engine::SOURCE {
             let message = format!("the script has {} bytes, and {} are allowed", source.len(), engine::SOURCE);
@@ -54,27 +54,27 @@ impl VariableScript {
         Ok(Self { name: name.to_owned(), ast, lists: lists.clone(), sets, source: source.to_owned(), digest })
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text that it was compiled from.
+    /// Returns its source text.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// sha256 of its source.
+    /// Returns the sha256 of its source text.
     pub fn digest(&self) -> Digest {
         self.digest
     }
 
-    /// What it sets.
+    /// Returns the variables that it sets, with their types.
     pub fn sets(&self) -> &BTreeMap<String, Type> {
         &self.sets
     }
 
-    /// Runs it.
+    /// Runs the script.
     pub fn run(&self, context: &Context) -> Result<BTreeMap<String, Value>, ScriptFault> {
         let mut scope = scope(&self.lists, context);
         engine::begin();

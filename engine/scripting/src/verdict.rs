@@ -1,24 +1,24 @@
-//! What a filter says about one message.
+//! The verdict of a filter on one message.
 
 use rhai::{Dynamic, Map};
 
 use crate::error::ScriptFault;
 
-/// Longest reason or tag that is kept.
+/// The longest reason or tag that is kept.
 const LONGEST_REASON: usize = 200;
 
-/// What a filter says about one message.
+/// The verdict of a filter on one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// Whether the message stays in the plan.
     pub keep: bool,
-    /// Why, in the script's words.
+    /// The reason, in the script's words.
     pub reason: Option<String>,
-    /// A word to group by.
+    /// The tag for grouping.
     pub tag: Option<String>,
 }
 
-/// Reads the answer of `keep`.
+/// Converts the result of `keep`.
 pub(crate) fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
     if let Ok(keep) = answer.as_bool() {
         return Ok(Verdict { keep, reason: None, tag: None });
@@ -37,7 +37,7 @@ pub(crate) fn verdict(answer: Dynamic) -> Result<Verdict, ScriptFault> {
         None => Ok(None),
         Some(value) if value.is_unit() => Ok(None),
         Some(value) => match value.into_immutable_string() {
-            // Bytes are never fewer than characters, and almost every text is short.
+            // A text has at least as many bytes as characters, and almost every text is short.
             Ok(text) if text.len() <= LONGEST_REASON => Ok(Some(text.as_str().to_owned())),
             Ok(text) => Ok(Some(text.chars().take(LONGEST_REASON).collect())),
             Err(found) => Err(ScriptFault::plain(format!("`{name}` must be a text, not a {found}"))),

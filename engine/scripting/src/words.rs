@@ -1,4 +1,4 @@
-//! Sets of short texts that are asked about for every message, almost always in vain.
+//! Sets of short texts that are searched for every message, almost always without a match.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -8,13 +8,13 @@ use std::hash::{BuildHasherDefault, Hasher};
 #[derive(Debug, Default)]
 pub(crate) struct Words {
     all: HashSet<String, BuildHasherDefault<Quick>>,
-    /// A bit for each length that a word has: most texts have another, and are then not hashed.
+    /// One bit for each length of a word: texts of other lengths, which are most, are not hashed.
     lengths: u64,
     longest: usize,
 }
 
 impl Words {
-    /// Whether the text, which must be in lower case, is one of them.
+    /// Returns whether the text, which must be in lower case, is in the set.
     pub(crate) fn has(&self, lower: &str) -> bool {
         self.lengths & length_bit(lower) != 0 && lower.len() <= self.longest && self.all.contains(lower)
     }
@@ -45,8 +45,8 @@ fn length_bit(text: &str) -> u64 {
     1 << text.len().min(63)
 }
 
-/// The words are those of the configuration: a stranger can ask for any text, but cannot put one in, so nobody can fill one
-/// slot of the table on purpose and the hash need not be keyed.
+/// A hasher for the words of the configuration. Senders can look up any text but cannot insert one, so they cannot
+/// cause collisions and the hash need not be keyed.
 #[derive(Debug, Default)]
 struct Quick(u64);
 
@@ -66,19 +66,20 @@ impl Hasher for Quick {
     }
 
     fn finish(&self) -> u64 {
-        // The high half is the good one after a product, and a table takes its slot from the low one.
+        // After a product the high half is well mixed, and a table uses the low half for its slot.
         self.0 ^ self.0 >> 32
     }
 }
 
-/// The text in lower case, which addresses and domains almost always are already.
+/// Returns the text in lower case, which addresses and domains almost always are already.
 pub(crate) fn lower_case(text: &str) -> Cow<'_, str> {
-    // No early end: the loop then goes over many bytes at once.
+    // No early exit, so that the loop is vectorised.
     let is_lower = text.bytes().fold(true, |lower, byte| lower & byte.is_ascii() & !byte.is_ascii_uppercase());
     if is_lower { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }
 
-/// What follows the last of these ASCII letters; all of it if there is none. In short texts a plain loop is the fastest.
+/// Returns the part after the last of these ASCII letters; the whole text if there is none. A simple loop is the
+/// fastest for short texts.
 pub(crate) fn after_last(text: &str, letter: u8) -> &str {
     text.bytes().rposition(|byte| byte == letter).map_or(text, |at| &text[at + 1..])
 }
@@ -105,7 +106,7 @@ mod tests {
             hasher.finish() & 1_023
         };
         let slots: HashSet<_> = (0..1_024).map(slot).collect();
-        // By chance alone 63 in 100 slots are taken.
+        // Random hashing fills 63 of 100 slots.
         assert!(slots.len() > 550, "{}", slots.len());
     }
 }

@@ -1,5 +1,5 @@
-//! The event log: one hash chain over the whole site. An event is appended in the transaction that does what it tells of, and
-//! never changes. One transaction at a time appends, so that the numbers have no gaps: a gap is a deleted event.
+//! The event log: one hash chain over the whole site. An event is appended in the transaction that makes the change,
+//! and never changes. Appends are serialized, so that the numbers have no gaps: a gap is a deleted event.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,17 @@ use crate::error::StoreError;
 use crate::rows::digest;
 use crate::store::Store;
 
-/// One event as it stands in the chain.
+/// One event of the chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// What is hashed: number, time, remediation, actor, kind, body, hash of the entry before.
+    /// The hashed fields: number, time, remediation, actor, kind, body, hash of the previous entry.
     pub link: Link,
     /// The stored hash.
     pub hash: Digest,
 }
 
 impl Entry {
-    /// The event of a remediation; none for an event of the site.
+    /// Returns the event of a remediation; `None` for an event of the site.
     pub fn event(&self) -> Result<Option<Event>, StoreError> {
         if self.link.remediation.is_none() {
             return Ok(None);
@@ -31,7 +31,8 @@ impl Entry {
         parsed.map(Some).map_err(|_| StoreError::corrupt("events", "body", self.link.seq))
     }
 
-    /// By what the actor was known; none for the program itself, an identity provider, and events of older versions.
+    /// Returns the credential of the actor; `None` for the program itself, an identity provider, and events of older
+    /// versions.
     pub fn credential(&self) -> Option<Credential> {
         credential_of(&self.link.body)
     }
@@ -41,7 +42,7 @@ impl Entry {
 const COLUMNS: &str = "seq, remediation_id, recorded_at, actor, kind, body, previous, hash";
 
 impl Store {
-    /// The events of one remediation, oldest first.
+    /// Returns the events of one remediation, oldest first.
     #[tracing::instrument(name = "store.events", skip_all, fields(remediation.id = %id))]
     pub async fn events(&self, id: &RemediationId) -> Result<Vec<Entry>, StoreError> {
         let mut tx = self.read().await?;
@@ -52,32 +53,32 @@ impl Store {
         Ok(found)
     }
 
-    /// Events of the whole site after number `after`, oldest first.
+    /// Returns events of the whole site after number `after`, oldest first.
     #[tracing::instrument(name = "store.chain", skip_all)]
     pub async fn chain(&self, after: i64, most: u32) -> Result<Vec<Entry>, StoreError> {
         page(&mut self.read().await?, after, most).await
     }
 }
 
-/// Events after number `after`.
+/// Returns the events after number `after`.
 pub(crate) async fn page(tx: &mut Tx, after: i64, most: u32) -> Result<Vec<Entry>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE seq > $1 ORDER BY seq LIMIT $2");
     tx.rows(sql, &[after.into(), most.into()]).await?.iter().map(read).collect()
 }
 
-/// Every event of a remediation.
+/// Returns every event of a remediation.
 pub(crate) async fn of_remediation(tx: &mut Tx, id: &str) -> Result<Vec<Entry>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE remediation_id = $1 ORDER BY seq");
     tx.rows(sql, &[id.into()]).await?.iter().map(read).collect()
 }
 
-/// The events of a remediation up to this number.
+/// Returns the events of a remediation up to this number.
 pub(crate) async fn until(tx: &mut Tx, id: &str, last: i64) -> Result<Vec<Entry>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM events WHERE remediation_id = $1 AND seq <= $2 ORDER BY seq");
     tx.rows(sql, &[id.into(), last.into()]).await?.iter().map(read).collect()
 }
 
-/// Appends an event, with the credential of its actor in its body; gives its number.
+/// Appends an event, with the credential of its actor in its body; returns its number.
 #[tracing::instrument(name = "store.events.append", skip_all, fields(event.kind = kind))]
 pub(crate) async fn append(
     tx: &mut Tx,
@@ -120,11 +121,11 @@ pub(crate) async fn append(
     Ok(seq)
 }
 
-/// Locks the chain until the commit: no other transaction appends meanwhile. Always taken after the row of a remediation, so that
-/// no two transactions wait for each other.
+/// Locks the chain until the commit, so that no other transaction appends. Always taken after the row of a remediation,
+/// so that no two transactions deadlock.
 pub(crate) async fn lock_chain(tx: &mut Tx) -> Result<(), StoreError> {
     if let Tx::Postgres(_) = tx {
-        // Locks are per database; the number is only ours.
+        // Advisory locks are per database; the number is used by this program only.
         tx.execute("SELECT pg_advisory_xact_lock(7241306)", &[]).await?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The two databases: how they are reached, their schema, and the one small face that everything else sees of them.
+//! The two databases: connections, schema, and the small interface that the rest of the crate uses.
 
 pub(crate) mod access;
 pub(crate) mod bulk;

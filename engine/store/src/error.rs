@@ -1,11 +1,11 @@
-//! What can go wrong in the store. Each variant is a sentence that names the thing and the next step, and callers that act on
-//! the difference (try again, give up the lease, stop the node) match on the variant, never on text.
+//! The errors of the store. Each variant is a sentence that names the thing and the next step. Callers that act on the
+//! difference (retry, give up the lease, stop the node) match on the variant, never on text.
 
 use clawback_model::{Halt, IllegalTransition, NameRefused, NotASecond, RemediationId};
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::migrate::MigrateError;
 
-/// A read or write of the history that failed. Nothing of it was written.
+/// A read or write of the history that failed. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum StoreError {
@@ -13,7 +13,7 @@ pub enum StoreError {
     NotFound { noun: &'static str, id: String },
     #[error("{noun} `{id}` exists already; choose another name")]
     Exists { noun: &'static str, id: String },
-    #[error("{what}: expected {expected}, found {found}; it changed meanwhile, so load it again and decide anew")]
+    #[error("{what}: expected {expected}, found {found}; it changed meanwhile, so load it again and decide again")]
     Conflict { what: String, expected: String, found: String },
     #[error("the lease on {remediation} is lost: another node has taken over, and nothing was written")]
     LeaseLost { remediation: RemediationId },
@@ -26,11 +26,11 @@ pub enum StoreError {
     )]
     Corrupt { table: &'static str, column: &'static str, id: String },
     #[error(
-        "what the history holds of {remediation} is not what was recorded: {detail}. Somebody else has written to the database. Nothing is acted on; run `clawback verify`, and restore a backup or cancel it and submit it again"
+        "the stored rows of {remediation} are not those that were recorded: {detail}. The database was changed from outside. Nothing is acted on; run `clawback verify`, and restore a backup or cancel it and submit it again"
     )]
     Altered { remediation: RemediationId, detail: String },
     #[error(
-        "what the history holds of {remediation} is not what its events tell: {detail}. Somebody else has written to the database. Nothing is done with it; run `clawback verify` and restore a backup"
+        "the stored state of {remediation} differs from its events: {detail}. The database was changed from outside. Nothing is done with it; run `clawback verify` and restore a backup"
     )]
     NotItsEvents { remediation: RemediationId, detail: String },
     #[error(transparent)]
@@ -51,14 +51,14 @@ pub enum StoreError {
     TooNew { found: i64 },
     #[error("the database's schema cannot be brought up to date")]
     Migration(#[source] MigrateError),
-    #[error("`{url}` is no database: expected a file path, sqlite:PATH or postgres://USER@HOST/NAME")]
+    #[error("`{url}` is not a database: expected a file path, sqlite:PATH or postgres://USER@HOST/NAME")]
     BadUrl { url: String },
     #[error("PostgreSQL has its own tools for backups: `pg_dump --format=custom`, and `pg_restore` to go back")]
     NoBackup,
     #[error("the database file {path} cannot be created")]
     File { path: String, source: std::io::Error },
     #[error(
-        "the database server `{host}` is another machine, and `sslmode={mode}` does not make it prove who it is; write `sslmode=verify-full`, with `sslrootcert=FILE` for an authority of your own (`database-allow-cleartext = true` allows it nevertheless)"
+        "the database server `{host}` is another machine, and `sslmode={mode}` does not verify its certificate; write `sslmode=verify-full`, with `sslrootcert=FILE` for an authority of your own (`database-allow-cleartext = true` allows it nevertheless)"
     )]
     Cleartext { host: String, mode: &'static str },
     #[error(
@@ -75,18 +75,18 @@ pub enum StoreError {
     Database(#[source] sqlx::Error),
 }
 
-/// Where those that there are can be seen.
+/// Returns the command that lists the existing ones.
 fn lists(noun: &str) -> &'static str {
     match noun {
-        "principal" => "`clawback principals list` names those that there are",
+        "principal" => "`clawback principals list` shows the existing ones",
         "token" => "`clawback principals tokens` and the name of its owner lists them",
-        "schedule" => "`clawback schedules list` names those that there are",
-        _ => "`clawback history` lists what there is",
+        "schedule" => "`clawback schedules list` shows the existing ones",
+        _ => "`clawback history` shows the existing ones",
     }
 }
 
 impl StoreError {
-    /// Whether the same call may succeed later without anybody changing the request.
+    /// Returns whether the same call may succeed later without a change.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Unavailable(_))
     }
@@ -109,13 +109,13 @@ impl StoreError {
         Self::NotItsEvents { remediation: remediation.clone(), detail }
     }
 
-    /// Turns a broken unique constraint into [`StoreError::Exists`].
+    /// Maps a violated unique constraint to [`StoreError::Exists`].
     #[expect(clippy::needless_pass_by_value, reason = "callers pass numbers and references alike")]
     pub(crate) fn exists(self, noun: &'static str, id: impl ToString) -> Self {
         if self.is_unique_violation() { Self::Exists { noun, id: id.to_string() } } else { self }
     }
 
-    /// Whether a row was there already.
+    /// Returns whether a row already existed.
     pub(crate) fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.kind() == ErrorKind::UniqueViolation)
     }
@@ -156,11 +156,11 @@ fn error_is_postgres(error: &dyn DatabaseError) -> bool {
     error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>().is_some()
 }
 
-/// By primary result code (<https://www.sqlite.org/rescode.html>).
+/// Classifies by primary result code (<https://www.sqlite.org/rescode.html>).
 fn sqlite(error: &dyn DatabaseError) -> fn(sqlx::Error) -> StoreError {
     let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or(0);
     match code & 0xff {
-        // On a full disk a file of shared memory that cannot grow is an I/O error of its own (SQLITE_IOERR_SHMSIZE).
+        // On a full disk, a shared-memory file that cannot grow is a separate I/O error (SQLITE_IOERR_SHMSIZE).
         13 => StoreError::Full,
         10 if code == 4874 => StoreError::Full,
         11 | 26 => StoreError::Damaged,
@@ -171,14 +171,15 @@ fn sqlite(error: &dyn DatabaseError) -> fn(sqlx::Error) -> StoreError {
     }
 }
 
-/// By SQLSTATE class (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+/// Classifies by SQLSTATE class (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
 fn postgres(error: &dyn DatabaseError) -> fn(sqlx::Error) -> StoreError {
     let code = error.code().unwrap_or_default();
     match code.get(..2).unwrap_or_default() {
         _ if code == "53100" => StoreError::Full,
         _ if code == "25006" => StoreError::ReadOnly,
         "XX" if code != "XX000" => StoreError::Damaged,
-        // Connection, resources, operator intervention (with time-outs), deadlock and serialization, object in use.
+        // Connection, resources, operator intervention (including time-outs), deadlock and serialization, object in
+        // use.
         "08" | "53" | "57" | "40" | "55" => StoreError::Unavailable,
         _ => StoreError::Database,
     }

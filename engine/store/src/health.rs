@@ -1,4 +1,4 @@
-//! Whether the database is fit for work: asked by `clawback doctor`, and how its backup is made.
+//! The health of the database, for `clawback doctor`, and its backup.
 
 use std::path::Path;
 
@@ -10,23 +10,23 @@ use crate::database::schema;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// What the database says of itself.
+/// The state of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    /// `SQLite 3.50.2`, `PostgreSQL 15.14`.
+    /// For example `SQLite 3.50.2` or `PostgreSQL 15.14`.
     pub database: String,
     /// Whether the version is one that Clawback is tested with: PostgreSQL 15 or later.
     pub supported: bool,
     /// The last step of the schema.
     pub schema: i64,
-    /// Whether the connection is protected by TLS; none where there is no connection.
+    /// Whether the connection is protected by TLS; `None` if there is no connection.
     pub tls: Option<bool>,
-    /// The time on the database's clock; none where it is this machine's.
+    /// The time of the database's clock; `None` if it is this machine's.
     pub clock: Option<Timestamp>,
 }
 
 impl Store {
-    /// Asks, and writes, without leaving anything behind.
+    /// Reads the state and tests a write, without leaving anything behind.
     #[tracing::instrument(name = "store.health", skip_all)]
     pub async fn health(&self) -> Result<Health, StoreError> {
         let mut tx = self.write().await?;
@@ -59,16 +59,17 @@ impl Store {
         Ok(health)
     }
 
-    /// Writes a copy of a SQLite history, as it is at one moment, to a new file of its owner alone. Work goes on meanwhile.
+    /// Writes a copy of a SQLite history, as of one moment, to a new file for its owner alone. Does not block other
+    /// work.
     #[tracing::instrument(name = "store.backup", skip_all)]
     pub async fn back_up(&self, path: &Path) -> Result<(), StoreError> {
         let Pool::Sqlite { readers, .. } = self.pool() else { return Err(StoreError::NoBackup) };
-        // SQLite takes over an empty file, and keeps its rights.
+        // SQLite uses the empty file, with its mode.
         let file = clawback_files::create(path)?;
         let copied =
             sqlx::query(AssertSqlSafe("VACUUM INTO $1")).bind(path.display().to_string()).execute(readers).await;
         if let Err(error) = copied {
-            // What is not whole must not be taken for a backup.
+            // An incomplete file must not be mistaken for a backup.
             let _ = std::fs::remove_file(path);
             return Err(error.into());
         }

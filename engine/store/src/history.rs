@@ -1,4 +1,5 @@
-//! What is recorded of remediations, and the reading of it: each event is a transition, written with all that follows from it.
+//! The records of remediations and the queries on them: each event is a transition, written with everything that
+//! follows from it.
 
 pub(crate) mod batches;
 pub(crate) mod budgets;

@@ -7,11 +7,11 @@ use crate::error::StoreError;
 /// The right to work on one remediation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// On what.
+    /// The remediation.
     pub remediation: RemediationId,
-    /// Who holds it.
+    /// The node that holds it.
     pub node: String,
-    /// Number of the claim; a later one makes this one void.
+    /// The number of the claim; a later claim invalidates this one.
     pub fence: i64,
 }
 

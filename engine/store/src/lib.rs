@@ -1,27 +1,28 @@
-//! The action history in SQL, and the only crate that knows SQL: SQLite by default, PostgreSQL where several nodes share it.
+//! The action history in SQL, and the only crate that knows SQL: SQLite by default, PostgreSQL where several nodes
+//! share it.
 //!
-//! Every method of [`Store`] is one transaction: it either happened in full or not at all, also when the process is killed.
-//! What a remediation went through is a list of events, appended to one hash chain over the whole site; the row of the
-//! remediation is their fold, kept so that nobody has to fold to read. Targets and outcomes are rows of their own, written in
-//! bulk and covered by digests that stand in the events.
+//! Every method of [`Store`] is one transaction: it has either taken effect completely or not at all, even if the
+//! process is killed. The history of a remediation is a list of events, appended to one hash chain over the whole site;
+//! the row of the remediation caches their fold. Targets and outcomes are rows of their own, written in bulk and
+//! covered by digests in the events.
 //!
-//! **Invariant:** SQL text is composed of fixed pieces only; whatever comes from outside is bound as a value.
+//! **Invariant:** SQL text is composed of constant pieces only; all external values are bound.
 //!
-//! There is no trait over the two databases and no `sqlx::Any`, which reaches neither `COPY` nor a bulk write inside a
-//! transaction: a small enum knows both, a statement is written once with `$1` placeholders, and a second text exists only
-//! where the databases differ (locks and bulk writes, in `database`).
+//! There is no trait over the two databases and no `sqlx::Any`, which supports neither `COPY` nor a bulk write inside a
+//! transaction. A small enum covers both, a statement is written once with `$1` placeholders, and a second text exists
+//! only where the databases differ (locks and bulk writes, in `database`).
 //!
-//! Rooms, from the lowest up; a file imports from its own room and from those before it:
+//! Rooms, lowest first; a file imports only from its own room and from those before it:
 //!
-//! - `database`: the two databases, their schema, transactions, rows and values. On it stand the handle [`Store`], the codecs of
-//!   columns (`rows`), the hash chain (`chain`) and the events of the site (`site_events`).
+//! - `database`: the two databases, their schema, transactions, rows and values. The handle [`Store`], the codecs of
+//!   columns (`rows`), the hash chain (`chain`) and the events of the site (`site_events`) build on it.
 //! - `people`: principals, tokens, roles, accounts, sessions, wrong passwords, idempotency keys, refusals.
 //! - `search_index`: the index behind the filters of the history, and the search in it.
 //! - `notifying`: notifications and reminders that are still to be sent.
-//! - `history`: transitions of remediations with all that is written with them; plans, messages, batches, evidence, retention, and
-//!   the Merkle tree over the events.
+//! - `history`: transitions of remediations with all that is written with them; plans, messages, batches, evidence,
+//!   retention, and the Merkle tree over the events.
 //! - `work`: leases, lanes, outcomes, admission, schedules, sweeps, and the limits of mail stores.
-//! - `verify`: whether the history is what was written, as a whole and for one plan.
+//! - `verify`: the check that the history is what was written, as a whole and for one plan.
 
 mod chain;
 mod database;

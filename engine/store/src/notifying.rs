@@ -1,4 +1,4 @@
-//! What people and services are still to be notified of: changes of status, and plans that wait for votes.
+//! Pending notifications: changes of status, and plans that wait for votes.
 
 pub(crate) mod notices;
 pub(crate) mod reminders;

@@ -1,4 +1,4 @@
-//! Opening a history: connects, brings the schema up to date, and builds what is missing of the index.
+//! Opens a history: connects, brings the schema up to date, and builds missing parts of the index.
 
 use std::path::Path;
 
@@ -11,16 +11,17 @@ use crate::error::StoreError;
 use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
-/// The step of the schema since which events of the site tell of sweeps and schedules.
+/// The step of the schema since which events of the site record sweeps and schedules.
 const TOLD_SINCE: i64 = 17;
 
 impl Store {
-    /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to date.
+    /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to
+    /// date.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         Self::open_with(url, Access::default()).await
     }
 
-    /// The same where more is known of the way to a database of PostgreSQL.
+    /// Like [`Store::open`], with settings for a PostgreSQL database.
     #[tracing::instrument(name = "store.open", skip_all)]
     pub async fn open_with(url: &str, access: Access) -> Result<Self, StoreError> {
         let store = Self::new(connect(url, access).await?);
@@ -29,8 +30,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Brings the schema up to date. A history that is older than the events that tell of sweeps and schedules notes where they
-    /// begin, so that `verify` asks for none before it.
+    /// Brings the schema up to date. In a history that is older than the events of sweeps and schedules, records where
+    /// these begin, so that `verify` expects none before.
     async fn upgrade(&self) -> Result<(), StoreError> {
         if schema::reached(self.pool()).await?.is_some_and(|reached| reached < TOLD_SINCE) {
             let mut tx = self.write().await?;
@@ -45,7 +46,7 @@ impl Store {
     }
 }
 
-/// Connects.
+/// Connects to the database.
 async fn connect(url: &str, access: Access) -> Result<Pool, StoreError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(Pool::Postgres(postgres::connect(url, access).await?));

@@ -1,4 +1,4 @@
-//! People and services: who they are, what shows it, and what they asked for.
+//! People and services: their names, their credentials, and their requests.
 
 pub(crate) mod accounts;
 pub(crate) mod answers;

@@ -1,11 +1,11 @@
-//! A remediation as its events tell of it.
+//! A remediation as the fold of its stored events.
 
 use clawback_model::{Remediation, RemediationId, ReplayError};
 
 use crate::chain::Entry;
 use crate::error::StoreError;
 
-/// What these events of a remediation add up to.
+/// Returns the fold of these events of a remediation.
 pub(crate) fn fold(id: &RemediationId, entries: &[Entry]) -> Result<Remediation, StoreError> {
     let mut replay = Remediation::replay(id.clone());
     for entry in entries {
@@ -19,7 +19,8 @@ pub(crate) fn fold(id: &RemediationId, entries: &[Entry]) -> Result<Remediation,
     replay.end().ok_or_else(|| StoreError::not_found("remediation", id))
 }
 
-/// Whether a stored state is what the events add up to. Two times were not kept before step 4 of the schema.
+/// Returns whether a stored state is equal to the fold of the events. Two times were not stored before step 4 of the
+/// schema.
 pub(crate) fn is_fold(stored: &Remediation, fold: &Remediation) -> bool {
     let mut then = fold.clone();
     then.approved_at = then.approved_at.filter(|_| stored.approved_at.is_some());

@@ -28,7 +28,7 @@ pub(crate) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("the model's types are texts, numbers and maps by text")
 }
 
-/// The word of an enum that has no `as_str`.
+/// Returns the word of an enum that has no `as_str`.
 pub(crate) fn word(value: &impl Serialize) -> String {
     json(value).trim_matches('"').to_owned()
 }
@@ -51,13 +51,13 @@ pub(crate) fn remediation_id(row: &Row, column: usize) -> Result<RemediationId, 
     id.parse().map_err(|_| StoreError::corrupt("remediations", "id", id))
 }
 
-/// The number of a remediation.
+/// Returns the number of a remediation.
 pub(crate) async fn number_of(tx: &mut Tx, id: &RemediationId) -> Result<i64, StoreError> {
     let row = tx.row("SELECT number FROM remediations WHERE id = $1", &[id.as_str().into()]).await?;
     row.ok_or_else(|| StoreError::not_found("remediation", id))?.int(0)
 }
 
-/// `($2, $3, $4)`: so many placeholders from the first on.
+/// Returns `count` placeholders from `first` on, such as `($2, $3, $4)`.
 pub(crate) fn places(first: usize, count: usize) -> String {
     let places: Vec<_> = (first..first + count).map(|place| format!("${place}")).collect();
     format!("({})", places.join(", "))

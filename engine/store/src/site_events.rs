@@ -1,4 +1,4 @@
-//! The events of the site: what happens to the site itself rather than to a remediation.
+//! The events of the site that do not belong to a remediation.
 
 use clawback_model::{Actor, Digest, PrincipalKind, RemediationId, Role, Sweep, SweepEnd, Timestamp, Timetable};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::database::dialect::Tx;
 use crate::error::StoreError;
 use crate::rows::json;
 
-/// What happens to the site itself rather than to a remediation.
+/// An event of the site that does not belong to a remediation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 pub(crate) enum SiteEvent {
@@ -16,7 +16,7 @@ pub(crate) enum SiteEvent {
         name: String,
         kind: PrincipalKind,
         roles: Vec<Role>,
-        /// Of a service; left out in older histories.
+        /// The owner of a service; missing in older histories.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         owner: Option<String>,
     },
@@ -24,7 +24,7 @@ pub(crate) enum SiteEvent {
         name: String,
         roles: Vec<Role>,
     },
-    /// Roles that wait for a second administrator, and those that the principal has until then.
+    /// Roles that wait for a second administrator, and the roles that the principal has until then.
     RolesAsked {
         name: String,
         roles: Vec<Role>,
@@ -38,7 +38,7 @@ pub(crate) enum SiteEvent {
         expires_at: Option<Timestamp>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Vec<Role>>,
-        /// Left out in older histories: the actor.
+        /// Missing in older histories: the actor.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         issued_by: Option<String>,
     },
@@ -49,7 +49,7 @@ pub(crate) enum SiteEvent {
     PasswordSet {
         principal: String,
         digest: Digest,
-        /// Left out in older histories: the actor.
+        /// Missing in older histories: the actor.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         password_by: Option<String>,
     },
@@ -85,7 +85,7 @@ pub(crate) enum SiteEvent {
         expires_at: Timestamp,
         at_provider: bool,
     },
-    /// Written once over a history that is older than the events of this step of the schema.
+    /// Recorded once in a history that is older than the events of this step of the schema.
     Upgraded {
         schema: i64,
     },
@@ -136,7 +136,7 @@ impl SiteEvent {
     }
 }
 
-/// Appends an event of the site; gives its number.
+/// Appends an event of the site; returns its number.
 pub(crate) async fn append(tx: &mut Tx, event: &SiteEvent, actor: Actor<'_>, at: Timestamp) -> Result<i64, StoreError> {
     chain::append(tx, None, actor, event.kind(), json(event), at).await
 }

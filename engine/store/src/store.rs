@@ -1,4 +1,4 @@
-//! The handle that everything else is a method of.
+//! The handle of the action history.
 
 use crate::database::dialect::{Pool, Tx};
 use crate::error::StoreError;
@@ -14,7 +14,7 @@ impl Store {
         Self { pool }
     }
 
-    /// Closes every connection; calls after it fail. SQLite folds its write-ahead log into the file.
+    /// Closes every connection; later calls fail. SQLite merges its write-ahead log into the file.
     pub async fn close(&self) {
         match &self.pool {
             Pool::Sqlite { writer, readers } => {
@@ -30,7 +30,7 @@ impl Store {
     }
 
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
-        // The state of a connection that has to be made first, with its TLS handshake, is large.
+        // The future of a new connection, with its TLS handshake, is large.
         Box::pin(self.pool.write()).await
     }
 

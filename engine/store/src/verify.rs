@@ -1,9 +1,9 @@
-//! The proof that the history is what was written: every link of the chain, and then everything that the chain vouches for.
-//! The cached state of a remediation must be the fold of its events, its plan must have the digest that was approved, every
-//! batch must have the outcomes that its event counted. The first thing that does not fit is named.
+//! The verification of the history: every link of the chain, and everything that the chain covers. The cached state of
+//! a remediation must be the fold of its events, its plan must have the digest that was approved, and every batch must
+//! have the outcomes that its event counted. The first mismatch is reported.
 //!
-//! What the chain alone cannot show is a tail that was cut off, or a history that was written anew from its beginning: whoever
-//! noted the head or a checkpoint elsewhere passes it in.
+//! The chain alone cannot prove that its end was not cut off, or that the history was not rewritten from its beginning.
+//! For that the caller passes in a head or a checkpoint that was noted elsewhere.
 
 mod beside;
 pub(crate) mod columns;

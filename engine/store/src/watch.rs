@@ -1,5 +1,6 @@
-//! Wakes who waits for work: PostgreSQL notifies, SQLite counts the commits of others. Only a wake-up: what there is to do is
-//! always asked of the tables, and whoever is not woken looks by himself after a while.
+//! Wake-ups for loops that wait for work: PostgreSQL notifies, SQLite counts the commits of others. A wake-up carries
+//! no data: what there is to do is always read from the tables, and a loop that gets no wake-up polls them after a
+//! while.
 
 use std::time::Duration;
 
@@ -14,10 +15,10 @@ use crate::store::Store;
 
 /// The channel of PostgreSQL.
 const CHANNEL: &str = "clawback";
-/// How often SQLite's counter is looked at. It lies in shared memory: a look takes some microseconds.
+/// The poll interval of SQLite's counter. It is in shared memory: reading it takes some microseconds.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Sees when others have written.
+/// Detects commits of others.
 #[derive(Debug)]
 pub struct Watch(Kind);
 
@@ -28,7 +29,7 @@ enum Kind {
 }
 
 impl Store {
-    /// Begins to watch for work that others make.
+    /// Begins to watch for work from others.
     #[tracing::instrument(name = "store.watch", skip_all)]
     pub async fn watch(&self) -> Result<Watch, StoreError> {
         Ok(Watch(match self.pool() {
@@ -47,7 +48,8 @@ impl Store {
 }
 
 impl Watch {
-    /// Returns once there may be work, and after `most` at the latest; also where nobody can be asked, so that callers look.
+    /// Returns once there may be work, and after `most` at the latest; also if the database cannot be reached, so that
+    /// callers poll.
     pub async fn changed(&mut self, most: Duration) {
         match &mut self.0 {
             Kind::Sqlite { connection, version: known } => {
@@ -67,7 +69,7 @@ impl Watch {
             Kind::Postgres(listener) => match timeout(most, listener.recv()).await {
                 Ok(Ok(_)) | Err(_) => {}
                 Ok(Err(error)) => {
-                    tracing::debug!(%error, "Not listening; looking now and then.");
+                    tracing::debug!(%error, "Not listening for notifications; polling instead.");
                     sleep(most).await;
                 }
             },
@@ -75,12 +77,14 @@ impl Watch {
     }
 }
 
-/// Changes when another connection commits (<https://www.sqlite.org/pragma.html#pragma_data_version>).
+/// Returns a number that changes when another connection commits
+/// (<https://www.sqlite.org/pragma.html#pragma_data_version>).
 async fn version(connection: &mut PoolConnection<Sqlite>) -> Result<i64, sqlx::Error> {
     sqlx::query("PRAGMA data_version").fetch_one(&mut **connection).await?.try_get(0)
 }
 
-/// Wakes whoever watches, once this commits. Each such commit waits for the others: for runs and batches, not for messages.
+/// Wakes all watchers when this commits. Each such commit waits for the others, so it is used for runs and batches, not
+/// for messages.
 pub(crate) async fn wake(tx: &mut Tx) -> Result<(), StoreError> {
     if matches!(tx, Tx::Postgres(_)) {
         tx.execute(format!("NOTIFY {CHANNEL}"), &[]).await?;

@@ -1,4 +1,4 @@
-//! Work: what is due, what may start, who holds it, and what became of it.
+//! Work: what is due, what may start, who holds it, and its outcomes.
 
 pub(crate) mod admission;
 pub(crate) mod claims;

@@ -10,13 +10,13 @@ use crate::line::{Key, Line};
 use crate::passkey::Assertion;
 use crate::ssh;
 
-/// The keys of those who may sign votes.
+/// The keys of the principals who may sign votes.
 #[derive(Debug, Clone, Default)]
 pub struct Approvers {
     lines: Vec<Line>,
 }
 
-/// A file of keys that cannot be used.
+/// An invalid file of keys.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum ApproversError {
@@ -26,7 +26,7 @@ pub enum ApproversError {
     Line { path: PathBuf, line: usize, detail: String },
 }
 
-/// A signature that does not count.
+/// An invalid signature.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum SignatureError {
@@ -43,7 +43,7 @@ impl Approvers {
         Self::parse(&text).map_err(|(line, detail)| ApproversError::Line { path: path.to_owned(), line, detail })
     }
 
-    /// Reads a text; or the number of a line and what is wrong with it.
+    /// Parses a text; fails with the number of a line and the mistake in it.
     pub fn parse(text: &str) -> Result<Self, (usize, String)> {
         let mut lines: Vec<Line> = Vec::new();
         for (number, text) in (1..).zip(text.lines()) {
@@ -52,7 +52,7 @@ impl Approvers {
                 continue;
             }
             let line = Line::read(text).map_err(|detail| (number, detail.to_owned()))?;
-            // Two votes by one key are those of one person.
+            // Two votes by one key would be those of one person.
             if let Some(other) = lines.iter().find(|other| is_same(&other.key, &line.key) && other.name != line.name) {
                 return Err((
                     number,
@@ -64,12 +64,12 @@ impl Approvers {
         Ok(Self { lines })
     }
 
-    /// Whoever has a key that holds at this time.
+    /// Returns the principals who have a valid key at this time.
     pub fn people(&self, at: Timestamp) -> BTreeSet<&str> {
         self.lines.iter().filter(|line| line.holds_at(at)).map(|line| line.name.as_str()).collect()
     }
 
-    /// Host and ID of the passkeys of this person that hold at this time.
+    /// Returns host and ID of the passkeys of this person that are valid at this time.
     pub fn passkeys<'a>(&'a self, name: &'a str, at: Timestamp) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.of(name, at).filter_map(|key| match key {
             Key::Passkey(passkey) => Some((passkey.host.as_str(), passkey.credential.as_str())),
@@ -77,7 +77,7 @@ impl Approvers {
         })
     }
 
-    /// Checks that a key of the voter signed the statement when its time says.
+    /// Checks that the statement is signed by a key of the voter that is valid at the time of the signature.
     pub fn check(&self, statement: &VoteStatement<'_>, signed: &Signed) -> Result<(), SignatureError> {
         let (name, at) = (statement.voter, statement.at);
         let text = statement.to_string();

@@ -1,7 +1,7 @@
-//! Signed votes: the keys of approvers, which a file of each node holds, and the check of a vote's signature by one of them.
+//! Signed votes: the keys of approvers, which are in a file on each node, and the check of a vote's signature.
 //!
-//! The file stands beside the configuration and not in the database, so that neither whoever can write the database nor an
-//! administrator of the site makes an approver.
+//! The file is next to the configuration and not in the database, so that neither write access to the database nor the
+//! role of an administrator is enough to add an approver.
 
 mod approvers;
 mod line;

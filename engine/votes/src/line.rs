@@ -1,5 +1,5 @@
-//! One line of the approvers' file: the form of OpenSSH's `allowed_signers` (ssh-keygen(1), ALLOWED SIGNERS), and lines for
-//! passkeys beside it.
+//! One line of the approvers' file: the form of OpenSSH's `allowed_signers` (ssh-keygen(1), ALLOWED SIGNERS), or a line
+//! for a passkey.
 
 use clawback_model::{Timestamp, VOTE_NAMESPACE};
 use ssh_key::PublicKey;
@@ -25,12 +25,12 @@ pub(crate) enum Key {
 }
 
 impl Line {
-    /// Whether what was signed at this time counts.
+    /// Returns whether a signature of this time counts.
     pub(crate) fn holds_at(&self, at: Timestamp) -> bool {
         self.valid_after.is_none_or(|after| at >= after) && self.valid_before.is_none_or(|before| at < before)
     }
 
-    /// Reads a line that is neither empty nor a comment.
+    /// Parses a line that is neither empty nor a comment.
     pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
         let (name, rest) = match text.strip_prefix('"') {
             Some(quoted) => quoted.split_once('"'),
@@ -49,7 +49,7 @@ impl Line {
     }
 }
 
-/// What the options in front of a key say of its time, and the key.
+/// Parses the validity times in the options before a key; returns them and the key.
 fn options(rest: &str) -> Result<(Option<Timestamp>, Option<Timestamp>, &str), &'static str> {
     let (mut valid_after, mut valid_before) = (None, None);
     let (first, behind) = rest.split_once(' ').ok_or("the key is missing")?;
@@ -86,7 +86,8 @@ fn ssh(text: &str) -> Result<PublicKey, &'static str> {
     }
 }
 
-/// `YYYYMMDDZ` or `YYYYMMDDHHMM[SS]Z`. OpenSSH reads times without `Z` as local ones, which differ from node to node.
+/// Parses `YYYYMMDDZ` or `YYYYMMDDHHMM[SS]Z`. OpenSSH reads times without `Z` as local ones, which differ between
+/// nodes.
 fn time(text: &str) -> Result<Timestamp, &'static str> {
     const WRONG: &str = "times are in UTC: `YYYYMMDDZ` or `YYYYMMDDHHMM[SS]Z`";
     let digits =

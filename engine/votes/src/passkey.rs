@@ -1,5 +1,6 @@
-//! Signatures by passkeys (`WebAuthn` level 2). What a browser gives is checked as section 7.2 asks: type, challenge, origin, relying
-//! party, presence and verification of the user, signature. The counter is not: whoever keeps the file of keys keeps no state.
+//! Signatures by passkeys (`WebAuthn` level 2). The response of a browser is checked as section 7.2 requires: type,
+//! challenge, origin, relying party, presence and verification of the user, signature. The counter is not checked,
+//! because the file of keys has no state.
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
@@ -10,15 +11,15 @@ use serde::Deserialize;
 use spki::der::Decode as _;
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 
-/// The user was present, and was verified (section 6.1).
+/// The flags for a user who was present and verified (section 6.1).
 const PRESENT_AND_VERIFIED: u8 = 0b101;
-/// Bytes of the authenticator data in front of what extensions add.
+/// The bytes of the authenticator data before the extensions.
 const DATA: usize = 37;
 
 /// A passkey.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Passkey {
-    /// The relying party: the name of the host of the Action Center.
+    /// The relying party: the host name of the Action Center.
     pub(crate) host: String,
     /// The ID of the credential.
     pub(crate) credential: String,
@@ -26,7 +27,7 @@ pub(crate) struct Passkey {
     key: Vec<u8>,
 }
 
-/// The answer of an authenticator, as it stands in a vote.
+/// The response of an authenticator, as stored in a vote.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Assertion<'a> {
     pub(crate) authenticator_data: &'a str,
@@ -47,13 +48,13 @@ struct ClientData<'a> {
     cross_origin: bool,
 }
 
-/// The challenge for the statement of a vote, in base64url.
+/// Returns the challenge for the statement of a vote, in base64url.
 pub fn challenge(statement: &str) -> String {
     BASE64URL_NOPAD.encode(digest(&SHA256, statement.as_bytes()).as_ref())
 }
 
 impl Passkey {
-    /// Reads `HOST CREDENTIAL KEY`.
+    /// Parses `HOST CREDENTIAL KEY`.
     pub(crate) fn read(text: &str) -> Result<Self, &'static str> {
         let mut parts = text.split_ascii_whitespace();
         let (Some(host), Some(credential), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
@@ -70,7 +71,7 @@ impl Passkey {
         Ok(passkey)
     }
 
-    /// Whether this passkey made this assertion for this statement.
+    /// Returns whether this passkey made this assertion for this statement.
     pub(crate) fn made(&self, assertion: &Assertion<'_>, statement: &str) -> bool {
         self.check(assertion, statement).is_some()
     }
@@ -91,7 +92,7 @@ impl Passkey {
         UnparsedPublicKey::new(algorithm, key).verify(&signed, &decoded(assertion.signature)?).ok()
     }
 
-    /// A page of the relying party or of a host below it.
+    /// Returns whether the origin is a page of the relying party or of a host below it.
     fn is_origin(&self, origin: &str) -> bool {
         let Some((scheme, host)) = origin.split_once("://") else { return false };
         let host = host
@@ -102,7 +103,7 @@ impl Passkey {
         is_host && (scheme == "https" || (scheme == "http" && host == "localhost"))
     }
 
-    /// How signatures of this key are checked, and the key as it is taken for that (RFC 5480, RFC 8410, RFC 8017).
+    /// Returns the algorithm of this key, and the key in the form it takes (RFC 5480, RFC 8410, RFC 8017).
     fn algorithm(&self) -> Option<(&'static dyn VerificationAlgorithm, &[u8])> {
         const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
         const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");

@@ -1,4 +1,4 @@
-//! Signatures by SSH keys (OpenSSH, `PROTOCOL.sshsig`), also by keys that a security key holds (`PROTOCOL.u2f`).
+//! Signatures by SSH keys (OpenSSH, `PROTOCOL.sshsig`), including those of security keys (`PROTOCOL.u2f`).
 
 use clawback_model::VOTE_NAMESPACE;
 use ring::digest::{SHA256, digest};
@@ -6,17 +6,17 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED, ED25519, UnparsedPublicKey, Verif
 use ssh_key::public::KeyData;
 use ssh_key::{Algorithm, EcdsaCurve, Mpint, PublicKey, SshSig};
 
-/// Bytes of the flags and of the counter behind a signature of a security key.
+/// The bytes of the flags and the counter after a signature of a security key.
 const TRAILER: usize = 5;
-/// Somebody has touched the security key.
+/// The flag for a touch of the security key.
 const PRESENT: u8 = 1;
 
-/// A signature in its armour.
+/// Parses an armoured signature.
 pub(crate) fn read(armoured: &str) -> Option<SshSig> {
     SshSig::from_pem(armoured.trim_end()).ok().filter(|signature| signature.namespace() == VOTE_NAMESPACE)
 }
 
-/// Whether this key made this signature of this text.
+/// Returns whether this key made this signature of this text.
 pub(crate) fn is_by(signature: &SshSig, key: &PublicKey, text: &str) -> bool {
     if signature.public_key() != key.key_data() || signature.algorithm() != key.algorithm() {
         return false;
@@ -44,7 +44,8 @@ fn is_good(algorithm: &'static dyn VerificationAlgorithm, key: &[u8], text: &[u8
     UnparsedPublicKey::new(algorithm, key).verify(text, signature).is_ok()
 }
 
-/// What a security key signs: the hash of its application, flags, counter, the hash of the text; and the bare signature.
+/// Returns what a security key signs (the hash of its application, flags, counter, the hash of the text), and the bare
+/// signature.
 fn with_trailer<'a>(application: &str, text: &[u8], bytes: &'a [u8]) -> Option<(Vec<u8>, &'a [u8])> {
     let (signature, trailer) = bytes.split_at_checked(bytes.len().checked_sub(TRAILER)?)?;
     if trailer.first()? & PRESENT == 0 {
@@ -54,7 +55,7 @@ fn with_trailer<'a>(application: &str, text: &[u8], bytes: &'a [u8]) -> Option<(
     Some(([application.as_ref(), trailer, digest(&SHA256, text).as_ref()].concat(), signature))
 }
 
-/// Two numbers as OpenSSH writes them (RFC 5656, section 3.1.2), each in 32 bytes.
+/// Converts two numbers as OpenSSH writes them (RFC 5656, section 3.1.2) to 32 bytes each.
 fn fixed(mut bytes: &[u8]) -> Option<[u8; 64]> {
     let mut both = [0; 64];
     for half in both.chunks_exact_mut(32) {

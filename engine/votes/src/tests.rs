@@ -1,5 +1,5 @@
-//! Keys and signatures made here with the cryptography that checks them elsewhere: those of security keys and of passkeys, which no
-//! program makes without the device. Signatures of `ssh-keygen` are checked by the integration tests.
+//! Keys and signatures of security keys and passkeys, which no program creates without the device; they are made here
+//! with the same cryptography. Signatures of `ssh-keygen` are checked by the integration tests.
 
 use clawback_model::{Decision, Digest, RemediationId, Signed, Timestamp, VOTE_NAMESPACE, VoteStatement};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
@@ -27,19 +27,19 @@ fn statement(id: &RemediationId) -> VoteStatement<'_> {
     }
 }
 
-/// A text or number as SSH writes it (RFC 4251, section 5).
+/// Encodes a text or number as SSH does (RFC 4251, section 5).
 fn field(bytes: &[u8]) -> Vec<u8> {
     [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
 }
 
-/// Half of a signature as SSH writes it: with a zero in front where the first bit is set, and none otherwise.
+/// Encodes half of a signature as SSH does: with a zero in front if the first bit is set.
 fn number(bytes: &[u8]) -> Vec<u8> {
     let short: Vec<u8> = bytes.iter().copied().skip_while(|byte| *byte == 0).collect();
     let sign: &[u8] = if short.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
     field(&[sign, &short].concat())
 }
 
-/// An SSH signature of a text by a security key: `sign` signs what the device does.
+/// Makes an SSH signature of a text by a security key: `sign` signs what the device would.
 fn by_security_key(kind: &str, key: &[u8], flags: u8, text: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> (String, Signed) {
     let application = b"ssh:";
     let public = [field(kind.as_bytes()), key.to_vec(), field(application)].concat();
@@ -100,7 +100,7 @@ fn security_keys_sign_where_somebody_touched_them() {
     }
 }
 
-/// A passkey, with what its authenticator and browser say.
+/// A passkey, with the responses of its authenticator and browser.
 struct Passkey {
     key: EcdsaKeyPair,
     host: &'static str,
@@ -118,7 +118,7 @@ impl Passkey {
         Self { key, host: "soc.example", flags: 5, client }
     }
 
-    /// `SubjectPublicKeyInfo` of a point on P-256 (RFC 5480, section 2).
+    /// Encodes `SubjectPublicKeyInfo` of a point on P-256 (RFC 5480, section 2).
     fn line(&self) -> String {
         let head = "3059301306072a8648ce3d020106082a8648ce3d030107034200";
         let head = data_encoding::HEXLOWER.decode(head.as_bytes()).unwrap();
@@ -159,10 +159,10 @@ fn a_passkey_signs_on_its_own_pages_for_a_user_that_it_knows() {
     }
     assert!(!is_good(&say("https:", "http:")));
     assert!(!is_good(&say("webauthn.get", "webauthn.create")));
-    assert!(!is_good(&say("false", "true")), "in a frame of somebody else");
+    assert!(!is_good(&say("false", "true")), "in a frame of another origin");
     assert!(!is_good(&|it| it.host = "evil.example"), "for another relying party");
-    assert!(!is_good(&|it| it.flags = 1), "nobody has looked who it is");
-    assert!(!is_good(&|it| it.flags = 4), "nobody was there");
+    assert!(!is_good(&|it| it.flags = 1), "the user was not verified");
+    assert!(!is_good(&|it| it.flags = 4), "the user was not present");
     assert!(!is_good(&|it| it.key = ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING)), "another key");
     assert!(!is_good(&|it| it.client = Passkey::new("another text").client));
 }

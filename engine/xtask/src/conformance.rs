@@ -1,12 +1,12 @@
-//! `cargo xtask conformance NAME`: the contract of connectors, over one of them.
+//! `cargo xtask conformance NAME`: the contract tests of connectors, run with one of them.
 
 use std::error::Error;
 use std::process::{Command, ExitCode};
 
-/// Which connector.
+/// The connector.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// imap, maildir or fake; all of them if left out
+    /// imap, maildir or fake; all of them by default
     #[arg(default_value = "")]
     connector: String,
 }
@@ -14,7 +14,7 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["test", "--package", "clawback-tests", "--test", "it", "--"]);
-    // The names of the tests say which connector they are about.
+    // The names of the tests contain the connector.
     cargo.arg(match options.connector.as_str() {
         "" => "connectors::conformance::".to_owned(),
         "fake" => "connectors::conformance::the_store".to_owned(),

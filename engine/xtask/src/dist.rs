@@ -1,7 +1,7 @@
-//! What is handed out: the program, a bill of materials of it, and checksums of both.
+//! The release files: the program, its bill of materials, and checksums of both.
 //!
-//! The bill of materials is `CycloneDX` 1.5, made of `cargo metadata` and the locks. It has no time and no random number, so
-//! the same source gives the same bytes.
+//! The bill of materials is `CycloneDX` 1.5, derived from `cargo metadata` and the lock files. It contains no time and
+//! no random number, so the same source gives the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -27,10 +27,10 @@ const GUESTS: (&str, &[&str], Option<&str>) =
 /// Options of `cargo xtask dist`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Where to; default: target/dist
+    /// The destination; default: target/dist
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Build no program
+    /// Do not build the program
     #[arg(long)]
     bom_only: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     fs::write(folder.join(BOM), format!("{:#}\n", bill_of_materials(&root)?))?;
     if !options.bom_only {
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        // Of the whole workspace: with the features of one package alone, every dependency would be built again.
+        // With the whole workspace: with the features of one package alone, every dependency would be built again.
         cargo.current_dir(&root).args(["build", "--release", "--locked", "--workspace", "--bin", PROGRAM]);
         if !cargo.status()?.success() {
             return Err("the program does not build".into());
@@ -65,18 +65,18 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One part, by its reference.
+/// A component of the bill of materials, by its reference.
 struct Part {
     described: Value,
     needs: BTreeSet<String>,
 }
 
-/// What the program is made of, the connectors inside of it included.
+/// Returns the bill of materials of the program, including the connectors inside it.
 fn bill_of_materials(root: &Path) -> Result<Value, Box<dyn Error>> {
     let mut parts = BTreeMap::new();
-    let program = add(root, ENGINE, &mut parts)?.pop_first().ok_or("the program is no package")?;
+    let program = add(root, ENGINE, &mut parts)?.pop_first().ok_or("the program is not a package")?;
     let inside = add(root, GUESTS, &mut parts)?;
-    let whole = parts.get_mut(&program).ok_or("the program is no part of itself")?;
+    let whole = parts.get_mut(&program).ok_or("the program is missing from its bill of materials")?;
     whole.needs.extend(inside);
     let described = whole.described.clone();
     let needs: Vec<Value> =
@@ -93,7 +93,7 @@ fn bill_of_materials(root: &Path) -> Result<Value, Box<dyn Error>> {
     }))
 }
 
-/// Adds the packages of a workspace that these need to run, and answers the references of these.
+/// Adds the packages of a workspace that these need at run time, and returns their references.
 fn add(
     root: &Path,
     (folder, packages, target): (&str, &[&str], Option<&str>),
@@ -137,7 +137,7 @@ fn metadata(folder: &Path, target: Option<&str>) -> Result<Value, Box<dyn Error>
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
-/// The machine that the program is built for.
+/// Returns the target that the program is built for.
 fn host() -> Result<String, Box<dyn Error>> {
     let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into())).arg("-vV").output()?;
     let said = String::from_utf8(output.stdout)?;
@@ -145,7 +145,7 @@ fn host() -> Result<String, Box<dyn Error>> {
     Ok(host.to_owned())
 }
 
-/// sha256 of the packages of a lock, by name and version. Our own have none.
+/// Returns the sha256 of the packages in a lock file, by name and version. Our own packages have none.
 fn hashes(lock: &Path) -> Result<BTreeMap<(String, String), String>, Box<dyn Error>> {
     let lock: toml::Table = toml::from_str(&fs::read_to_string(lock)?)?;
     let packages = lock.get("package").and_then(toml::Value::as_array).ok_or("the lock names no package")?;
@@ -156,7 +156,7 @@ fn hashes(lock: &Path) -> Result<BTreeMap<(String, String), String>, Box<dyn Err
     Ok(pinned.collect())
 }
 
-/// The package URL, which is the reference too.
+/// Returns the package URL, which is also the reference.
 fn reference(package: &Value) -> String {
     format!("pkg:cargo/{}@{}", text(&package["name"]), text(&package["version"]).replace('+', "%2B"))
 }
@@ -169,7 +169,7 @@ fn describe(package: &Value, hashes: &BTreeMap<(String, String), String>) -> Val
         "type": kind, "bom-ref": reference, "name": name, "version": version, "purl": reference,
     });
     if let Some(license) = package["license"].as_str() {
-        // The old spelling of `OR`.
+        // `/` is the old spelling of `OR`.
         part["licenses"] = json!([{ "expression": license.replace('/', " OR ") }]);
     }
     if let Some(hash) = hashes.get(&(name.to_owned(), version.to_owned())) {

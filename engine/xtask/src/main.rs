@@ -5,7 +5,6 @@ mod conformance;
 mod dist;
 mod mutants;
 mod plugins;
-mod schema;
 mod test;
 mod unpack;
 
@@ -17,19 +16,17 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 enum Command {
-    /// Measure against peers, on data that the bench makes itself.
+    /// Measure against peers, on data that the benchmark creates.
     #[command(subcommand)]
     Bench(bench::Bench),
     /// Run the contract suite over a connector: imap, maildir, fake.
     Conformance(conformance::Options),
-    /// Build what is handed out into target/dist: the program, what it is made of (`CycloneDX`), and checksums.
+    /// Build the release files into target/dist: the program, its bill of materials (`CycloneDX`), and checksums.
     Dist(dist::Options),
-    /// Change engine/model in small ways, and count how many of these its unit tests notice.
+    /// Change engine/model in small ways, and count how many changes its unit tests detect.
     Mutants(mutants::Options),
-    /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
+    /// Build the connectors into plugins/dist, or check that plugins/dist matches the source.
     Plugins(plugins::Options),
-    /// Write the JSON Schema of playbooks, or check that the committed one is up to date.
-    Schema(schema::Options),
     /// Install what the tests need, build, and run everything.
     Test(test::Options),
 }
@@ -41,7 +38,6 @@ fn main() -> ExitCode {
         Command::Dist(options) => dist::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::Plugins(options) => plugins::run(&options),
-        Command::Schema(options) => schema::run(&options),
         Command::Test(options) => test::run(&options),
     };
     match result {

@@ -1,7 +1,7 @@
-//! `cargo xtask mutants`: how many small changes to `engine/model` the unit tests of that crate notice.
+//! `cargo xtask mutants`: how many small changes to `engine/model` the unit tests of that crate detect.
 //!
-//! cargo-mutants makes the changes, one at a time, in a copy of the tree, and runs the unit tests on each. The crate is built
-//! alone, in a target folder of its own, so that the build of the workspace stays as it is.
+//! cargo-mutants makes the changes, one at a time, in a copy of the tree, and runs the unit tests on each. The crate is
+//! built alone, in a separate target folder, so that the build of the workspace is not invalidated.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use crate::test::{root, say};
 
 const VERSION: &str = "27.1.0";
 const PACKAGE: &str = "clawback-model";
-/// The shortest time after which a test counts as one that never ends; the tests together take about a second.
+/// The shortest time after which a test counts as endless; the tests together take about a second.
 const TIMEOUT_SECONDS: &str = "20";
-/// What cargo-mutants exits with when it has tried all: all noticed, some missed, some never ended.
+/// The exit codes of cargo-mutants when it has tried all changes: all detected, some missed, some endless.
 const TRIED: [i32; 3] = [0, 2, 3];
 
-/// What to try, and how much must be noticed.
+/// The changes to try, and the share that must be detected.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Fail below this share of noticed changes, in percent
+    /// Fail below this share of detected changes, in percent
     #[arg(long, default_value_t = 95.0, value_name = "PERCENT")]
     at_least: f64,
     /// Only changes to this file, such as engine/model/src/guard.rs; may be given several times
@@ -29,12 +29,12 @@ pub(crate) struct Options {
     /// Only changes to lines that differ from this revision of git
     #[arg(long, value_name = "REVISION")]
     since: Option<String>,
-    /// How many changes are tried at once
+    /// How many changes are tried concurrently
     #[arg(long, short, default_value_t = 1)]
     jobs: u16,
 }
 
-/// What became of the changes that could be compiled.
+/// The results of the changes that could be compiled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Score {
     noticed: usize,
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
         .env("CARGO_TARGET_DIR", folder.join("build"))
         .env("CARGO_PROFILE_DEV_DEBUG", "false")
         .env("CARGO_INCREMENTAL", "1")
-        // A snapshot that differs is a change that was noticed, not one to write.
+        // A snapshot that differs is a detected change; it must not be updated.
         .env("INSTA_UPDATE", "no");
     for file in &options.file {
         mutants.args(["--file", file]);
@@ -69,12 +69,12 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     }
     let score = Score::read(&folder.join("mutants.out"))?;
     for survivor in &score.survivors {
-        say(&format!("not noticed: {survivor}"));
+        say(&format!("not detected: {survivor}"));
     }
     say(&format!("==> {}", score.in_words()));
     if score.percent() < options.at_least {
         return Err(format!(
-            "{:.1} % is less than {} %: add a unit test that fails for each change that was not noticed, or, where a change \
+            "{:.1} % is less than {} %: add a unit test that fails for each change that was not detected, or, where a change \
              changes nothing, leave it out with the reason in .cargo/mutants.toml",
             score.percent(),
             options.at_least
@@ -84,7 +84,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where cargo-mutants is; builds it into `target/tools` unless this version is there.
+/// Returns the path of cargo-mutants; builds it into `target/tools` unless this version is there.
 fn install(root: &Path, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let tools = root.join("target/tools");
     let tool = tools.join("bin/cargo-mutants");
@@ -103,7 +103,7 @@ fn install(root: &Path, folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     Ok(tool)
 }
 
-/// What differs in the crate from a revision, as a file.
+/// Writes the difference of the crate from a revision to a file.
 fn diff(root: &Path, folder: &Path, revision: &str) -> Result<PathBuf, Box<dyn Error>> {
     let output = Command::new("git").current_dir(root).args(["diff", revision, "--", "engine/model"]).output()?;
     if !output.status.success() {
@@ -116,8 +116,8 @@ fn diff(root: &Path, folder: &Path, revision: &str) -> Result<PathBuf, Box<dyn E
 }
 
 impl Score {
-    /// Reads the lists that cargo-mutants leaves. A change that makes a test run for ever is noticed; one that does not
-    /// compile is none.
+    /// Reads the lists that cargo-mutants writes. A change that makes a test endless is detected; one that does not
+    /// compile does not count.
     fn read(folder: &Path) -> Result<Self, Box<dyn Error>> {
         let lines = |name: &str| -> Result<Vec<String>, Box<dyn Error>> {
             let path = folder.join(name);
@@ -132,14 +132,14 @@ impl Score {
         self.noticed + self.survivors.len()
     }
 
-    /// All of nothing is all.
+    /// Returns the share of detected changes; none of none counts as all.
     #[expect(clippy::cast_precision_loss, reason = "there are thousands at most")]
     fn percent(&self) -> f64 {
         if self.tried() == 0 { 100.0 } else { self.noticed as f64 * 100.0 / self.tried() as f64 }
     }
 
     fn in_words(&self) -> String {
-        format!("{} of {} changes were noticed: {:.1} %", self.noticed, self.tried(), self.percent())
+        format!("{} of {} changes were detected: {:.1} %", self.noticed, self.tried(), self.percent())
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
         }
         let score = Score::read(folder.path()).unwrap();
         assert_eq!(score, Score { noticed: 3, survivors: vec!["d".to_owned()] });
-        assert_eq!(score.in_words(), "3 of 4 changes were noticed: 75.0 %");
+        assert_eq!(score.in_words(), "3 of 4 changes were detected: 75.0 %");
         fs::remove_file(folder.path().join("missed.txt")).unwrap();
         assert!(Score::read(folder.path()).unwrap_err().to_string().contains("missed.txt"));
     }

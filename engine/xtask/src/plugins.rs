@@ -1,7 +1,7 @@
-//! Builds the connectors, and proves that the committed ones are what the source gives.
+//! Builds the connectors, and verifies that the committed ones match the source.
 //!
-//! `plugins/dist` is committed so that a fresh machine needs no WebAssembly target. Nobody has to trust those bytes:
-//! the build is reproducible, and `--verify` repeats it in an empty folder and compares.
+//! `plugins/dist` is committed so that a new machine needs no WebAssembly target. The bytes need not be trusted: the
+//! build is reproducible, and `--verify` repeats it in an empty folder and compares.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Package of the guests' workspace, its library's file, and its place in `plugins/dist`.
+/// The package in the guests' workspace, the file of its library, and its place in `plugins/dist`.
 const GUESTS: [(&str, &str, &str); 3] = [
     ("clawback-connector-imap", "clawback_connector_imap.wasm", "imap.wasm"),
     ("clawback-connector-maildir", "clawback_connector_maildir.wasm", "maildir.wasm"),
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// Build in an empty folder and compare with plugins/dist instead of writing it; exit 1 if anything differs.
     #[arg(long)]
     verify: bool,
-    /// How many compilers run at once.
+    /// How many compilers run concurrently.
     #[arg(long, short, default_value_t = 2)]
     jobs: u16,
 }
@@ -43,7 +43,7 @@ enum Error {
     Cargo(#[source] io::Error),
     #[error("cargo could not build the guests; is the target there? (`rustup target add {TARGET}`)")]
     Build,
-    #[error("`{guest}` is no component: {why}")]
+    #[error("`{guest}` is not a component: {why}")]
     Encode { guest: &'static str, why: String },
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn std::error::Err
     Ok(ExitCode::SUCCESS)
 }
 
-/// All components, by their place in `dist`.
+/// Builds all components, by their place in `dist`.
 fn build(plugins: &Path, target: &Path, jobs: u16) -> Result<BTreeMap<&'static str, Vec<u8>>, Error> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
@@ -88,12 +88,12 @@ fn build(plugins: &Path, target: &Path, jobs: u16) -> Result<BTreeMap<&'static s
         .collect()
 }
 
-/// Panic messages carry source paths: these make them the same on every machine.
+/// Returns the options that make source paths in panic messages the same on every machine.
 fn remaps(plugins: &Path) -> Result<Vec<String>, Error> {
     let mut remaps = vec![format!("--remap-path-prefix={}=/src", plugins.display())];
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
     let registry = home.unwrap_or_default().join("registry/src");
-    // Cargo makes this folder at its first download; without it there is nothing to map.
+    // Cargo creates this folder at its first download; without it there is nothing to remap.
     if registry.is_dir() {
         let entries = fs::read_dir(&registry).map_err(|source| io_error("list", &registry, source))?;
         for entry in entries {
@@ -143,7 +143,7 @@ fn verify(dist: &Path, components: &BTreeMap<&'static str, Vec<u8>>) -> Result<E
     Ok(if same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// As `sha256sum` writes and checks it.
+/// Returns the checksums in the format of `sha256sum`.
 fn sums(components: &BTreeMap<&'static str, Vec<u8>>) -> String {
     components.iter().fold(String::new(), |sums, (place, bytes)| format!("{sums}{}  {place}\n", digest(bytes)))
 }

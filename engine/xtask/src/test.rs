@@ -1,7 +1,7 @@
-//! `cargo xtask test`: everything, on a machine that has cargo and nothing else of ours.
+//! `cargo xtask test`: runs everything, on a machine that has only cargo.
 //!
-//! The tests use real servers. What is missing is installed from Debian's packages, or named with the exact command when
-//! this user may not install. **Invariant:** nothing is skipped; a server that cannot be had is a failure.
+//! The tests use real servers. Missing ones are installed from Debian's packages, or reported with the exact command if
+//! this user may not install. **Invariant:** nothing is skipped; a server that is not available is a failure.
 
 use std::error::Error;
 use std::io::{BufRead as _, BufReader};
@@ -11,7 +11,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-/// A program that tests start, and Debian's package that has it.
+/// The programs that tests start, each with its Debian package.
 const NEEDED: [(&str, &str); 17] = [
     ("chromium", "chromium"),
     ("chromedriver", "chromium-driver"),
@@ -32,7 +32,7 @@ const NEEDED: [(&str, &str); 17] = [
     ("go", "golang-golang-x-mod-dev"),
 ];
 
-/// What tests use that comes from npm and from PyPI, with all that it needs, each by its hash.
+/// The packages from npm and PyPI that tests use, with all dependencies, each pinned by its hash.
 const TOOLS: &str = "tests/tools";
 
 /// What to run.
@@ -40,15 +40,15 @@ const TOOLS: &str = "tests/tools";
 pub(crate) struct Options {
     /// Only tests whose name contains this
     filter: Option<String>,
-    /// Install what is missing, and end
+    /// Install what is missing, and exit
     #[arg(long)]
     install_only: bool,
-    /// How many compilers run at once; default: one a core
+    /// How many compilers run concurrently; default: one per core
     #[arg(long, short)]
     jobs: Option<u16>,
 }
 
-/// What the test programs said of themselves.
+/// The totals that the test programs report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     programs: u64,
@@ -68,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let root = root()?;
     let started = Instant::now();
     let mut tally = Tally::default();
-    // The binaries first, in the same build as the tests: some tests run them.
+    // The binaries are built first, in the same build as the tests, because some tests run them.
     let built = step("build", &mut tally, &mut cargo(&root, options, &["build", "--workspace", "--all-targets"]))?;
     if !built {
         return Ok(ExitCode::FAILURE);
@@ -91,7 +91,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Makes sure that every needed program is there.
+/// Installs the needed programs that are missing.
 fn install() -> Result<(), Box<dyn Error>> {
     let missing = missing();
     if missing.is_empty() {
@@ -116,12 +116,12 @@ fn install() -> Result<(), Box<dyn Error>> {
     };
     say(&format!("==> install {}", packages(&missing).join(" ")));
     let apt = |arguments: &[&str]| {
-        // By env, since sudo passes no environment on.
+        // With env, because sudo does not pass the environment on.
         let mut words = prefix.iter().chain(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]);
         let mut command = Command::new(words.next().expect("env is always there"));
         command.args(words).args(arguments).status()
     };
-    // Old lists name versions that the mirrors no longer have.
+    // Old package lists name versions that the mirrors no longer have.
     let updated = apt(&["update"])?.success();
     let installed = apt(&[install.as_slice(), &packages(&missing)].concat())?.success();
     let left = self::missing();
@@ -132,7 +132,7 @@ fn install() -> Result<(), Box<dyn Error>> {
     Err(format!("{why} {by_hand}").into())
 }
 
-/// Puts what comes from npm into `target/tools`, unless it is there.
+/// Installs the npm packages into `target/tools`, unless they are there.
 fn install_from_npm() -> Result<(), Box<dyn Error>> {
     let (root, lock) = (root()?, "package-lock.json");
     let folder = root.join("target/tools");
@@ -146,7 +146,7 @@ fn install_from_npm() -> Result<(), Box<dyn Error>> {
     for file in ["package.json", lock] {
         fs::copy(root.join(TOOLS).join(file), folder.join(file))?;
     }
-    // Compares every package with the hash in the lock.
+    // Compares every package with the hash in the lock file.
     let mut npm = Command::new("npm");
     npm.args(["ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&folder);
     if !npm.status()?.success() {
@@ -155,7 +155,7 @@ fn install_from_npm() -> Result<(), Box<dyn Error>> {
     Ok(fs::write(done, wanted)?)
 }
 
-/// Puts what comes from PyPI into an environment of its own, `target/tools/python`, unless it is there.
+/// Installs the PyPI packages into a separate environment, `target/tools/python`, unless it is there.
 fn install_from_pypi() -> Result<(), Box<dyn Error>> {
     let root = root()?;
     let (folder, lock) = (root.join("target/tools/python"), root.join(TOOLS).join("pip.txt"));
@@ -176,7 +176,7 @@ fn install_from_pypi() -> Result<(), Box<dyn Error>> {
     Ok(fs::write(done, wanted)?)
 }
 
-/// What is not there. A Python may be there without what makes environments.
+/// Returns the missing programs. Python may be installed without its module for environments.
 fn missing() -> Vec<(&'static str, &'static str)> {
     let is_there = |program: &str| match program {
         "python3" => Command::new(program)
@@ -195,7 +195,8 @@ fn packages(missing: &[(&'static str, &'static str)]) -> Vec<&'static str> {
     packages
 }
 
-/// Servers are not in every user's PATH, and Debian keeps PostgreSQL's programs in a folder a version.
+/// Finds a program. Servers are not in every user's PATH, and Debian installs PostgreSQL's programs in a folder per
+/// version.
 fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let versions =
@@ -204,7 +205,7 @@ fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// The top of the repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> Result<PathBuf, Box<dyn Error>> {
     Ok(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?)
 }
@@ -218,7 +219,7 @@ fn cargo(folder: &Path, options: &Options, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs one command, shows its output line by line, and counts what test programs report.
+/// Runs one command, shows its output line by line, and counts the results that test programs report.
 fn step(name: &str, tally: &mut Tally, command: &mut Command) -> Result<bool, Box<dyn Error>> {
     say(&format!("==> {name}"));
     let started = Instant::now();

@@ -1,6 +1,6 @@
-//! Mail servers that tests start and that cannot be installed beside each other: Debian's packages conflict. They are
-//! downloaded and unpacked under `target/tools/servers`, with the libraries that this machine does not have. Nothing is
-//! configured, no user is made, no service starts.
+//! Mail servers for tests that cannot be installed together, because Debian's packages conflict. They are downloaded
+//! and unpacked under `target/tools/servers`, with the libraries that this machine lacks. Nothing is configured, no
+//! user is created, no service is started.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// A server and the packages that it is made of; libraries follow from these.
+/// A server and its packages; the libraries follow from these.
 const SERVERS: [(&str, &[&str]); 2] = [
     (
         "courier",
@@ -24,11 +24,11 @@ const SERVERS: [(&str, &[&str]); 2] = [
     ),
     ("cyrus", &["cyrus-common", "cyrus-imapd", "sasl2-bin", "libsasl2-modules", "libsasl2-modules-db"]),
 ];
-/// Kinds of `apt-cache depends` that are no needs.
+/// Relations of `apt-cache depends` that are not dependencies.
 const NO_NEEDS: [&str; 6] =
     ["--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances"];
 
-/// Unpacks every server beneath `tools`, unless it is there.
+/// Unpacks every server below `tools`, unless it is there.
 pub(crate) fn install(tools: &Path) -> Result<(), Box<dyn Error>> {
     for (name, packages) in SERVERS {
         let folder = tools.join("servers").join(name);
@@ -38,7 +38,8 @@ pub(crate) fn install(tools: &Path) -> Result<(), Box<dyn Error>> {
             continue;
         }
         crate::test::say(&format!("==> unpack {wanted}"));
-        // The new one grows beside the old one's place, so that an interrupted download leaves nothing that looks whole.
+        // The new folder is built next to its final place, so that an interrupted download leaves nothing that looks
+        // complete.
         let _ = fs::remove_dir_all(&folder);
         unpack(&folder, packages)?;
         fs::write(done, wanted)?;
@@ -51,7 +52,7 @@ fn unpack(folder: &Path, packages: &[&str]) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(&downloads)?;
     let wanted = with_libraries(packages)?;
     if !download(&downloads, &wanted)? {
-        // Old lists name versions that the mirrors no longer have.
+        // Old package lists name versions that the mirrors no longer have.
         let _ = Command::new("apt-get").args(["--quiet", "update"]).status()?;
         if !download(&downloads, &with_libraries(packages)?)? {
             let names = packages.join(" ");
@@ -67,7 +68,7 @@ fn unpack(folder: &Path, packages: &[&str]) -> Result<(), Box<dyn Error>> {
     Ok(fs::remove_dir_all(&downloads)?)
 }
 
-/// The packages and every library that they need, directly or through another library, and that is not installed here.
+/// Returns the packages and every library that they need, directly or indirectly, and that is not installed here.
 fn with_libraries(packages: &[&str]) -> Result<BTreeSet<String>, Box<dyn Error>> {
     let mut all: BTreeSet<String> = packages.iter().map(|name| (*name).to_owned()).collect();
     let mut next: Vec<String> = all.iter().cloned().collect();
@@ -80,7 +81,7 @@ fn with_libraries(packages: &[&str]) -> Result<BTreeSet<String>, Box<dyn Error>>
     Ok(all)
 }
 
-/// The libraries in an answer of `apt-cache depends`; names in angle brackets are no packages.
+/// Returns the libraries in the output of `apt-cache depends`; names in angle brackets are virtual packages.
 fn libraries(answer: &str) -> BTreeSet<String> {
     answer
         .lines()
@@ -97,7 +98,7 @@ fn is_installed(package: &str) -> bool {
 
 fn download(into: &Path, packages: &BTreeSet<String>) -> Result<bool, Box<dyn Error>> {
     let mut apt = Command::new("apt-get");
-    // As this user, who alone may write to the folder.
+    // As this user, because only this user may write to the folder.
     apt.current_dir(into).args(["--quiet", "--option", "APT::Sandbox::User=root", "download"]).args(packages);
     Ok(apt.status()?.success())
 }

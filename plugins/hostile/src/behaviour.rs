@@ -1,4 +1,4 @@
-//! The misdeeds. Each says what the host must make of it.
+//! The violations. Each states what the host must do about it.
 
 use std::hint::black_box;
 
@@ -9,49 +9,49 @@ use clawback_connector_sdk::{
 
 use crate::benign;
 
-/// One misdeed.
+/// A violation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
-    /// None.
+    /// No violation.
     Benign,
     /// `loop`: `search` never returns. The deadline ends it.
     Loop,
     /// `loop-in-describe`: `describe` never returns.
     LoopInDescribe,
-    /// `loop-in-start`: the component never gets started.
+    /// `loop-in-start`: the component never finishes its start.
     LoopInStart,
-    /// `wait-in-start`: the same, but it waits for the host most of the time: it lists its directory again and again.
+    /// `wait-in-start`: the same, but it mostly waits for the host: it lists its directory in a loop.
     WaitInStart,
-    /// `huge-headers`: `search` sends as many requests to the endpoint `flood`, all at once, as the setting `requests` says.
-    /// The page's one message tells in its subject how many were answered.
+    /// `huge-headers`: `search` sends as many concurrent requests to the endpoint `flood` as the setting `requests`
+    /// says. The subject of the page's one message contains the number of responses.
     HugeHeaders,
-    /// `memory`: `search` takes memory until it is refused.
+    /// `memory`: `search` allocates memory until it is refused.
     Memory,
-    /// `panic`: `search` panics; the text arrives in the log.
+    /// `panic`: `search` panics; the text appears in the log.
     Panic,
-    /// `trap`: `search` hits an unreachable instruction, `describe` too.
+    /// `trap`: `search` and `describe` reach an unreachable instruction.
     Trap,
-    /// `recursion`: `search` fills its stack.
+    /// `recursion`: `search` overflows its stack.
     Recursion,
-    /// `oversized-page`: more messages than asked for, and above 16 MiB.
+    /// `oversized-page`: more messages than requested, and above 16 MiB.
     OversizedPage,
-    /// `too-many`: one message more than asked for.
+    /// `too-many`: one message more than requested.
     TooMany,
-    /// `forbidden-host`: HTTP to an endpoint that no manifest names, and a mail connection without a grant. The page's
-    /// one message tells in its subject what the host answered.
+    /// `forbidden-host`: HTTP to an endpoint that no manifest names, and a mail connection without a grant. The subject
+    /// of the page's one message contains the host's responses.
     ForbiddenHost,
-    /// `forbidden-file`: paths outside of the granted directory. Answers like `forbidden-host`; the setting `path` adds
-    /// a path to try (a symbolic link that the test made).
+    /// `forbidden-file`: paths outside the granted directory. Answers like `forbidden-host`; the setting `path` adds a
+    /// path to try (a symbolic link that the test made).
     ForbiddenFile,
-    /// `fewer-outcomes`, in `apply` and `locate`: one answer less than asked.
+    /// `fewer-outcomes`, in `apply` and `locate`: one answer less than requested.
     FewerOutcomes,
     /// `more-outcomes`: one answer too many.
     MoreOutcomes,
-    /// `other-locators`: answers about something else.
+    /// `other-locators`: answers for other locators than requested.
     OtherLocators,
-    /// `endless-cursor`: `next` never ends, and stays the same.
+    /// `endless-cursor`: `next` is always given, and always the same.
     EndlessCursor,
-    /// `garbage`: control characters and bidi overrides wherever text is.
+    /// `garbage`: control characters and bidi overrides in all texts.
     Garbage,
     /// `noisy`: a hundred thousand log lines.
     Noisy,

@@ -1,4 +1,4 @@
-//! The answers of a connector that behaves, made up.
+//! The made-up answers of a well-behaved connector.
 
 use clawback_connector_sdk::{
     place,
@@ -24,7 +24,7 @@ pub(crate) fn mailboxes() -> MailboxPage {
     MailboxPage { mailboxes: vec!["one@example.test".into(), "two@example.test".into()], next: None, gaps: Vec::new() }
 }
 
-/// A page of as many messages as the setting `records` says (none: 3), numbered on from the cursor.
+/// Returns a page of as many messages as the setting `records` says (default: 3), numbered from the cursor on.
 pub(crate) fn search(cursor: Option<&str>, most: u32) -> MessagePage {
     let records: u32 = crate::setting("records").and_then(|text| text.parse().ok()).unwrap_or(3);
     let from: u32 = cursor.and_then(|text| text.parse().ok()).unwrap_or(0);

@@ -1,8 +1,8 @@
-//! Does what a connector must not, one thing at a time, for the tests of the host.
+//! Violates the contract in one way at a time, for the tests of the host.
 //!
-//! The setting `hostile` picks the behaviour, else the name of the mailbox up to its `@`. Without either it behaves:
-//! `search` makes up the number of messages that the setting `records` names, and `apply` succeeds on everything. That
-//! mode measures the border between host and guest.
+//! The setting `hostile` selects the behaviour, otherwise the name of the mailbox up to its `@`. Without either, the
+//! connector is well-behaved: `search` makes up as many messages as the setting `records` says, and `apply` succeeds on
+//! everything. That mode is used to measure the cost of calls between host and guest.
 
 mod behaviour;
 mod benign;
@@ -21,7 +21,7 @@ use crate::behaviour::Behaviour;
 #[derive(Debug)]
 pub struct Hostile;
 
-/// What a component runs when it is instantiated, before any call.
+/// Runs when the component is instantiated, before any call.
 #[cfg(target_arch = "wasm32")]
 #[expect(unsafe_code, reason = "the name by which it is found")]
 #[unsafe(export_name = "_initialize")]

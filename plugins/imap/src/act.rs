@@ -1,8 +1,8 @@
-//! Acting on messages. Check, act, confirm; the check and the act are in one selection of the folder, so that no UID
-//! can change its meaning between them.
+//! Actions on messages: check, act, confirm. The check and the act use one selection of the folder, so that no UID can
+//! change its meaning between them.
 //!
-//! Only a proof counts: `COPYUID` and an absent UID for a move, an absent UID for a delete, asked after the server
-//! answered the act. What is not proven is looked for.
+//! Only a proof counts: `COPYUID` and an absent UID for a move, an absent UID for a delete, requested after the server
+//! answered the act. Messages without a proof are searched for.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -29,21 +29,21 @@ use crate::{
     uids::sets,
 };
 
-/// One message to act on, where it was last seen.
+/// A message to act on, with its last known place.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// Its place in the list of targets.
+    /// Its index in the list of targets.
     pub(crate) at: usize,
     pub(crate) locator: Locator,
 }
 
-/// Messages of one folder that go to the same place; to none for good.
+/// Messages of one folder with the same destination; `None` deletes them permanently.
 type Group = (Option<MailFolder>, Vec<Checked>);
 
-/// Messages of one folder that go to this one.
+/// Messages of one folder with this destination.
 pub(crate) type Order = (MailFolder, Vec<Checked>);
 
-/// A message that was checked: it is the one that is meant, and in its place.
+/// A message that was checked: it is the intended one, and in its place.
 #[derive(Debug, Clone)]
 pub(crate) struct Checked {
     pub(crate) job: Job,
@@ -51,15 +51,15 @@ pub(crate) struct Checked {
     pub(crate) message: Fetched,
 }
 
-/// What the check of one message came to.
+/// The result of checking one message.
 enum Judgement {
-    /// It goes there; nowhere if it is deleted for good.
+    /// It moves to this folder; `None` if it is deleted permanently.
     Go(Option<MailFolder>),
-    /// Nothing is to be done.
+    /// Nothing must be done.
     Over(Effect),
 }
 
-/// The whole call.
+/// The state of one call.
 pub(crate) struct Run<'a, S, H> {
     pub(crate) session: &'a mut Session<S>,
     pub(crate) host: &'a H,
@@ -68,22 +68,22 @@ pub(crate) struct Run<'a, S, H> {
     pub(crate) effects: Vec<Option<Effect>>,
     pub(crate) folders: Option<Folders>,
     pub(crate) mover: Mover,
-    /// UIDs that belong to a target, so that a twin of the same content is not taken for it.
+    /// UIDs that belong to a target, so that another message with the same content is not taken for it.
     pub(crate) claimed: HashSet<(String, u32)>,
     missing: Vec<usize>,
     again: Vec<Job>,
-    /// What the server said it did; it is looked up when all is done.
+    /// What the server reported as done; it is verified at the end.
     pub(crate) acted: Vec<Acted>,
     pub(crate) unproven: Vec<Acted>,
-    /// Copies that belong to a target by now, where the server cannot move.
+    /// Copies that are assigned to a target, on a server without MOVE.
     pub(crate) copies: HashSet<(String, u32)>,
-    /// Where the numbers of all folders stood before anything was deleted.
+    /// The UIDNEXT of all folders before anything was deleted.
     pub(crate) marks: BTreeMap<String, Mark>,
-    /// Those to restore that lie in their former place already, with the flags that they have there.
+    /// Messages to restore that are already in their former place, with the flags that they have there.
     pub(crate) home: Vec<(usize, Locator, Vec<String>)>,
 }
 
-/// One outcome per target, in order.
+/// Returns one outcome per target, in order.
 pub(crate) fn apply<S: MailStream, H: Host>(
     session: &mut Session<S>,
     host: &H,
@@ -139,7 +139,7 @@ pub(crate) fn apply<S: MailStream, H: Host>(
 }
 
 impl<S: MailStream, H: Host> Run<'_, S, H> {
-    /// Checks and acts, folder by folder. The next folder's check goes out with this folder's act.
+    /// Checks and acts, folder by folder. The check of the next folder is sent with the act of this one.
     fn round(&mut self, jobs: Vec<Job>, batch: Batch) -> Result<(), Error> {
         let mut groups: BTreeMap<String, Vec<Job>> = BTreeMap::new();
         for job in jobs {
@@ -184,7 +184,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 return Err(error);
             }
         }
-        // On such a folder some servers answer a move with OK, and copy.
+        // On a read-only folder some servers answer a move with OK but copy.
         let is_read_only = || replies.iter().flat_map(Reply::all_codes).any(|code| matches!(code, Code::ReadOnly));
         let refused = if !opened.is_ok() {
             Some(refusal::text(opened))
@@ -211,7 +211,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 continue;
             };
             let message = message.clone();
-            // Two targets cannot be one message.
+            // Two targets cannot be the same message.
             messages.remove(&job.locator.uid);
             self.claimed.insert((wire.to_owned(), job.locator.uid));
             match self.judge(job.at, &folder) {
@@ -233,7 +233,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(ready)
     }
 
-    /// What to do with a message that is in this folder.
+    /// Decides what to do with a message that is in this folder.
     fn judge(&self, at: usize, now: &MailFolder) -> Judgement {
         let target = &self.targets[at];
         let destination = match self.destination(target) {
@@ -259,10 +259,10 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         }
     }
 
-    /// Acts on the checked messages and sends `next` along. The answers to `next`.
+    /// Acts on the checked messages and sends `next` with it. Returns the answers to `next`.
     fn act(&mut self, ready: Vec<Group>, batch: Batch, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let is_delete = self.action == Action::HardDelete;
-        // Asked before a folder is made or a message copied: a copy whose original cannot be removed would stay.
+        // Checked before a folder is created or a message copied: a copy whose original cannot be removed would remain.
         if let Some(one) = ready.iter().find_map(|(_, checked)| checked.first())
             && (is_delete || !self.mover.has_move)
             && let Some(why) = readiness::against_removal(self.session, &one.from)?
@@ -293,7 +293,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
 
     fn delete(&mut self, checked: Vec<Checked>, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let uids: Vec<u32> = checked.iter().map(|one| one.job.locator.uid).collect();
-        // What stands in the other folders before is needed to see what the server puts there.
+        // The state of the other folders before the act is needed to detect what the server puts there.
         let unknown: Vec<String> = self
             .folders()?
             .all
@@ -304,7 +304,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             .collect();
         let unknown = if uids.is_empty() { Vec::new() } else { unknown };
         let asks = unknown.iter().map(|wire| Mark::command(wire)).collect();
-        // In a flight of its own: some servers answer STATUS before a STORE that was sent earlier.
+        // In a separate flight: some servers answer STATUS before a STORE that was sent earlier.
         let told = self.session.flight(asks)?;
         self.marks
             .extend(unknown.into_iter().zip(&told).filter_map(|(wire, reply)| Some((wire, Mark::of_status(reply)?))));
@@ -344,8 +344,8 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             || self.effects.iter().any(|effect| matches!(effect, Some(Effect::Succeeded(_))))
     }
 
-    /// The error of a look-up is told of the targets that are open; what is known of the others is not thrown away.
-    /// It ends the call where nothing was done yet, and with a lost connection: the host looks itself then.
+    /// Assigns the error of a look-up to the open targets; the known results of the others are kept. The error ends the
+    /// call if nothing was done yet, and with a lost connection: the host then locates the messages.
     pub(crate) fn concede(&mut self, open: &[usize], has_acted: bool, error: Error) -> Result<(), Error> {
         let is_later = matches!(error, Error::Transient(_) | Error::Throttled(_));
         let is_all = open.len() == self.targets.len();
@@ -354,7 +354,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             return Err(error);
         }
         for at in open {
-            self.effects[*at] = Some(Effect::Failed(format!("it could not be looked for: {}", refusal::why(&error))));
+            self.effects[*at] = Some(Effect::Failed(format!("it could not be searched for: {}", refusal::why(&error))));
         }
         Ok(())
     }
@@ -365,12 +365,12 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         }
     }
 
-    /// What was not carried: it failed, or is tried again.
+    /// Handles a message that was not moved: it failed, or is tried again.
     pub(crate) fn settle(&mut self, one: Checked, to: &MailFolder, fate: Fate) {
         match fate {
             Fate::Failed(why) => self.effects[one.job.at] = Some(Effect::Failed(why)),
             Fate::NoFolder => {
-                // Somebody deleted it since it was listed: it is made in the second round.
+                // The folder was deleted since it was listed: it is created in the second round.
                 if let Some(folders) = &mut self.folders {
                     folders.all.retain(|folder| folder.wire != to.wire);
                 }
@@ -380,7 +380,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         }
     }
 
-    /// Makes the folder if it is missing. The inner error is one message's, not the call's.
+    /// Creates the folder if it is missing. The inner error concerns one message, not the call.
     fn ensure(&mut self, to: &MailFolder) -> Result<Result<(), String>, Error> {
         if self.folders()?.get(&to.wire).is_some() {
             return Ok(Ok(()));
@@ -402,7 +402,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(Ok(()))
     }
 
-    /// Looks for the missing ones. Those that lie where the plan saw them, under another number, are jobs again.
+    /// Searches for the missing messages. Those that are where the plan saw them, with another UID, are jobs again.
     fn relocate(&mut self) -> Result<Vec<Job>, Error> {
         let missing = std::mem::take(&mut self.missing);
         let refs: Vec<&MessageRef> = missing.iter().map(|at| &self.targets[*at].ref_).collect();
@@ -422,7 +422,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             let is_home = |place: &&Sight| destination.as_ref().is_some_and(|to| place.folder.wire == to.wire);
             if places.iter().any(|place| is_home(&place)) {
                 self.effects[at] = Some(Effect::AlreadyInDestination);
-                // Of twins each gets its own flags.
+                // Of equal messages, each gets its own flags.
                 let is_free = |place: &&Sight| self.home.iter().all(|(_, known, _)| *known != place.locator);
                 if let Some(place) = places.into_iter().find(|place| is_home(&place) && is_free(&place)) {
                     self.home.push((at, place.locator, place.message.flags));
@@ -445,7 +445,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
     }
 }
 
-/// Whether two locations are one: by path where the plan has one, else by kind.
+/// Returns whether two locations are equal: by path if the plan has one, otherwise by kind.
 fn is_there(planned: &Location, now: &Location) -> bool {
     if planned.path.is_empty() { planned.kind == now.kind } else { planned.path == now.path }
 }

@@ -1,4 +1,4 @@
-//! Which messages of which folders are hits: one flight asks all folders, those that refuse the way of asking again.
+//! Searches folders for hits: one flight searches all of them; folders that refuse the search keys are searched again.
 
 use clawback_connector_sdk::{
     host::MailStream,
@@ -22,30 +22,30 @@ use crate::{
 pub(crate) struct Hits {
     pub(crate) folder: MailFolder,
     pub(crate) validity: u32,
-    /// Rising.
+    /// In ascending order.
     pub(crate) uids: Vec<u32>,
-    /// All of them, also those beyond `uids`.
+    /// All hits, including those beyond `uids`.
     pub(crate) all: Uids,
 }
 
-/// The answers of several folders.
+/// The results of several folders.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) hits: Vec<Hits>,
-    /// Why a folder gave no answer, of those that gave none.
+    /// The reason of a folder that could not be searched, if any.
     pub(crate) closed: Option<Error>,
 }
 
-/// A folder that gave no answer.
+/// A folder that could not be searched.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) folder: MailFolder,
     pub(crate) error: Error,
-    /// Asking again will most likely not help: the folder costs only itself.
+    /// A retry will most likely fail, too: only this folder is affected.
     pub(crate) is_lasting: bool,
 }
 
-/// The answers of each folder.
+/// The results of each folder.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
     pub(crate) hits: Vec<Hits>,
@@ -55,21 +55,21 @@ pub(crate) struct Answers {
 impl Answers {
     fn refuse(&mut self, folder: &MailFolder, error: Error, reply: Option<&Reply>) {
         let is_later = matches!(error, Error::Transient(_) | Error::Throttled(_));
-        // A server says so of a folder that is broken on its disk, today and tomorrow.
+        // A server reports this for a folder that is permanently broken on its disk.
         let is_broken =
             reply.is_some_and(|reply| matches!(refusal::code(reply).as_str(), "SERVERBUG" | "CONTACTADMIN"));
         self.refused.push(Refused { folder: folder.clone(), error, is_lasting: !is_later || is_broken });
     }
 
-    /// Of several reasons the one that says to try again later.
+    /// Returns the reason; of several, one that says to retry later.
     pub(crate) fn closed(&self) -> Option<Error> {
         let is_later = |one: &&Refused| matches!(one.error, Error::Transient(_) | Error::Throttled(_));
         self.refused.iter().find(is_later).or(self.refused.first()).map(|one| one.error.clone())
     }
 }
 
-/// Asks these folders in one flight, and again, wider, those that refuse the way of asking. At most `most` UIDs of
-/// each, the lowest. Folders that show messages of other ones are not asked.
+/// Searches these folders in one flight, and again with wider keys those that refuse them. Returns at most `most` UIDs
+/// of each, the lowest. Folders that show messages of other folders are not searched.
 pub(crate) fn ask<S: MailStream>(
     session: &mut Session<S>,
     folders: &[MailFolder],
@@ -82,7 +82,7 @@ pub(crate) fn ask<S: MailStream>(
     Ok(Asked { closed: answers.closed(), hits: answers.hits })
 }
 
-/// The answers of each of these folders. The one that the cursor names is searched behind it, up to its first border.
+/// Returns the results of each folder. The cursor's folder is searched from the cursor on, up to its first border.
 pub(crate) fn ask_each<S: MailStream>(
     session: &mut Session<S>,
     folders: &[MailFolder],
@@ -148,7 +148,7 @@ pub(crate) fn ask_each<S: MailStream>(
     Ok(asked)
 }
 
-/// The part of its folder that a cursor goes on with.
+/// Returns the UID range of its folder with which a cursor continues.
 fn range(after: &Cursor) -> String {
     let from = after.after.saturating_add(1);
     match after.borders.first() {
@@ -157,7 +157,7 @@ fn range(after: &Cursor) -> String {
     }
 }
 
-/// A server that found nothing may say nothing but OK.
+/// Reads the hits of one folder. A server without results may send only OK.
 fn read_hits(
     folder: &MailFolder,
     opened: &Reply,
@@ -178,13 +178,13 @@ fn read_hits(
         all.extend(&reply.found);
     }
     let after = after.filter(|after| after.folder == folder.wire && after.validity == validity);
-    // `n:*` always has the last message in it, even below n.
+    // `n:*` always contains the last message, even if it is below n.
     let all = all.sorted().above(after.map_or(0, |after| after.after));
     let uids = all.iter().take(most).collect();
     Ok(Hits { folder: folder.clone(), validity, uids, all })
 }
 
-/// A folder that cannot be opened is no folder without hits, unless it was deleted since it was listed: then `None`.
+/// Returns the reason for a folder that cannot be opened; `None` only if it was deleted since it was listed.
 fn explain<S: MailStream>(session: &mut Session<S>, folder: &MailFolder, error: Error) -> Result<Option<Error>, Error> {
     if matches!(error, Error::Denied(_) | Error::Transient(_) | Error::Throttled(_)) {
         return Ok(Some(error));

@@ -1,9 +1,9 @@
-//! Names of attachments from BODYSTRUCTURE, which spares fetching the message, and from the fields of its parts.
+//! Names of attachments from BODYSTRUCTURE, without fetching the message, and from the header fields of its parts.
 //!
-//! A structure has only what the server could parse: Dovecot ends an unquoted name at its first blank and does not look
-//! into an attached message in base64. So the fields of parts that may have names are also read as they were written.
-//! They lie between the bodies of the parts. The sizes of the bodies are known, the places are known to within the
-//! bytes that belong to no body: such [`windows`] of the message are fetched, and the bodies mostly are not.
+//! A structure contains only what the server could parse: Dovecot ends an unquoted name at its first blank and does not
+//! parse an attached message in base64. So the raw fields of parts that may have names are read, too. They are between
+//! the bodies of the parts. The sizes of the bodies are known, and the positions except for the bytes that belong to no
+//! body: such [`windows`] of the message are fetched, and mostly not the bodies.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -22,21 +22,21 @@ use crate::{
     session::{Access, Session},
 };
 
-/// Bytes of one message that are read for names; what lies behind them is known from the structure only.
+/// The bytes of one message that are read for names; later names are known from the structure only.
 const LARGEST: u64 = 4 * 1024 * 1024;
-/// Bytes that one flight asks for: bounds what is held at a time.
+/// The bytes that one flight requests, which limits memory.
 const A_FLIGHT: u64 = 8 * 1024 * 1024;
-/// A window is wider by this at both ends, as some servers count line ends differently. Windows closer than this are one.
+/// The bytes added to a window at both ends, as some servers count line ends differently. Closer windows are merged.
 const SLACK: u64 = 512;
-/// Parameters of a text that say how it is shown.
+/// The parameters of a text part that describe its display.
 const OF_TEXT: [&[u8]; 4] = [b"charset", b"format", b"delsp", b"reply-type"];
 
-/// How deep a structure is followed; the codec bounds it too.
+/// The deepest structure that is read; the codec has a limit, too.
 const DEEPEST: usize = 16;
 
 type Parameters<'a> = [(IString<'a>, IString<'a>)];
 
-/// The names, decoded as those of a whole message would be.
+/// Returns the names, decoded like those of a whole message.
 pub(crate) fn names(structure: &BodyStructure<'_>) -> Vec<String> {
     let mut found = Vec::new();
     collect(structure, DEEPEST, &mut found);
@@ -58,7 +58,7 @@ fn collect(structure: &BodyStructure<'_>, depth: usize, found: &mut Vec<String>)
     }
 }
 
-/// Writes the parameters as the header they came from, so that one parser decodes the names of every store.
+/// Writes the parameters as a header again, so that one parser decodes the names for every store.
 fn name_of_part(content_type: &Parameters<'_>, disposition: &Parameters<'_>) -> Vec<String> {
     let mut header = b"Content-Type: application/octet-stream".to_vec();
     write_parameters(&mut header, content_type);
@@ -89,8 +89,8 @@ fn write_parameters(header: &mut Vec<u8>, parameters: &Parameters<'_>) {
     }
 }
 
-/// The parts of a message of this size that hold the fields of its parts, and the attached messages that the server did
-/// not look into. None where no part may have a name.
+/// Returns the ranges of a message of this size that contain the fields of its parts, and the attached messages that
+/// the server did not parse. Empty if no part may have a name.
 pub(crate) fn windows(structure: &BodyStructure<'_>, size: u64) -> Vec<Range<u64>> {
     let mut bodies = Bodies::default();
     bodies.add(structure, DEEPEST);
@@ -98,7 +98,7 @@ pub(crate) fn windows(structure: &BodyStructure<'_>, size: u64) -> Vec<Range<u64
         return Vec::new();
     }
     let known: u64 = bodies.sizes.iter().sum();
-    // Sizes that contradict each other say nothing.
+    // Contradictory sizes are ignored.
     let Some(others) = size.checked_sub(known) else { return std::iter::once(0..LARGEST).collect() };
     let mut windows: Vec<Range<u64>> = Vec::new();
     let (mut before, mut room) = (0, LARGEST);
@@ -118,7 +118,7 @@ pub(crate) fn windows(structure: &BodyStructure<'_>, size: u64) -> Vec<Range<u64
     windows
 }
 
-/// The bodies in which no fields of parts are, in the order of the message.
+/// The bodies without fields of parts, in the order of the message.
 #[derive(Default)]
 struct Bodies {
     sizes: Vec<u64>,
@@ -147,7 +147,7 @@ impl Bodies {
     }
 }
 
-/// Whether the fields of a part may have a name, whatever the server read of them.
+/// Returns whether the fields of a part may contain a name, regardless of how the server parsed them.
 fn may_have_name(body: &Body<'_>, extension: Option<&SinglePartExtensionData<'_>>) -> bool {
     let has_disposition =
         extension.and_then(|data| data.tail.as_ref()).is_some_and(|disposition| disposition.disposition.is_some());
@@ -163,15 +163,15 @@ fn is_one_of(text: &IString<'_>, all: &[&[u8]]) -> bool {
     all.iter().any(|one| text.as_ref().eq_ignore_ascii_case(one))
 }
 
-/// One message of which windows are fetched: its place among the hits, and its UID.
+/// A message of which windows are fetched: its index among the hits, and its UID.
 struct Wanted {
     at: usize,
     uid: u32,
     windows: Vec<Range<u64>>,
 }
 
-/// Adds the names that the structures do not tell, for all messages that need it in one flight, or in a few where that
-/// is much. The names of a message whose fields do not come are not known.
+/// Adds the names that are missing in the structures, for all messages in one flight, or in several if they are large.
+/// If the fields of a message are not returned, its names are unknown.
 pub(crate) fn read_hidden<S: MailStream>(
     session: &mut Session<S>,
     hits: &[Hits],
@@ -186,7 +186,7 @@ pub(crate) fn read_hidden<S: MailStream>(
             }
         }
     }
-    // The folder that is open comes first and is not opened again.
+    // The open folder comes first and is not opened again.
     let opened = session.selected.as_ref().map(|(wire, _)| wire.clone());
     wanted.sort_by_key(|one| opened.as_ref() != Some(&hits[one.at].folder.wire));
     let mut rest = wanted.as_slice();
@@ -235,7 +235,7 @@ fn read_some<S: MailStream>(
         rest = after;
         let at = of_folder[0].at;
         is_open = opened.iter().all(|reply| reply.is_ok() && reply.uid_validity() == Some(hits[at].validity));
-        // Servers answer early: what was asked of a message may stand with the answer to another command.
+        // Servers answer early: the data of a message may arrive with the answer to another command.
         let mut parts: BTreeMap<u32, Vec<&[u8]>> = BTreeMap::new();
         for (uid, part) in answers.iter().flat_map(fetch::raws) {
             parts.entry(uid).or_default().push(part);
@@ -275,7 +275,7 @@ mod tests {
         IString::try_from(value.to_owned()).unwrap()
     }
 
-    /// The windows of a message with this structure.
+    /// Returns the windows of a message with this structure.
     fn windows_of(structure: &str, size: u64) -> Vec<Range<u64>> {
         let line = format!("* 1 FETCH (BODYSTRUCTURE {structure})\r\n");
         let Ok((_, Response::Data(Data::Fetch { items, .. }))) = ResponseCodec::default().decode(line.as_bytes())
@@ -305,10 +305,10 @@ mod tests {
             windows_of(&mixed(&[text, file]), 1_001_000),
             [0..1_000 + SLACK, 1_000_100 - SLACK..1_001_000 + SLACK]
         );
-        // An attached message that is not encoded is looked into by the server, another one is read.
+        // The server parses an attached message without an encoding; another one is read.
         assert_eq!(windows_of(&inner("7bit"), 2_001_000), [0..1_000 + SLACK, 2_000_000 - SLACK..2_001_000 + SLACK]);
         assert_eq!(windows_of(&inner("base64"), 2_001_000), std::iter::once(0..2_001_000 + SLACK).collect::<Vec<_>>());
-        // Nothing is believed of sizes that cannot be, and nothing is read without a bound.
+        // Impossible sizes are ignored, and the read is always limited.
         assert_eq!(windows_of(file, 999), std::iter::once(0..LARGEST).collect::<Vec<_>>());
         assert_eq!(windows_of(file, u64::MAX / 2), std::iter::once(0..LARGEST).collect::<Vec<_>>());
     }

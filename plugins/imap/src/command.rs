@@ -1,20 +1,20 @@
-//! Commands as bytes. Text that somebody else wrote goes through [`Command::text`] and can never become syntax.
+//! Commands as bytes. Text from outside goes through [`Command::text`] and can never become syntax.
 //!
-//! Written here and not with the codec's types, as those have no `LIST .. RETURN` and no `SEARCH RETURN`.
+//! Not the codec's types, because those have no `LIST .. RETURN` and no `SEARCH RETURN`.
 
-/// Longer text is sent as a literal; servers limit the length of a line.
+/// Longer texts are sent as literals, because servers limit the length of a line.
 const LONGEST_QUOTED: usize = 500;
-/// Up to here a server with `LITERAL-` takes a literal without being asked (RFC 7888).
+/// Up to this size a server with `LITERAL-` accepts a literal without a continuation request (RFC 7888).
 const LITERAL_MINUS: usize = 4096;
 
-/// How the server takes literals.
+/// Which literals the server accepts without a continuation request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Literals {
-    /// It must be asked for each.
+    /// None.
     Asked,
-    /// Short ones need no asking.
+    /// Short ones.
     Minus,
-    /// None needs asking.
+    /// All.
     Plus,
 }
 
@@ -26,9 +26,9 @@ pub(crate) struct Command {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
-    /// Syntax, written by us.
+    /// Syntax from this program.
     Raw(String),
-    /// A string argument, written by anybody.
+    /// A string argument of any origin.
     Text(Vec<u8>),
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum Part {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Encoded {
     pub(crate) bytes: Vec<u8>,
-    /// Offsets at which the server must be asked to go on.
+    /// The offsets at which to wait for a continuation request.
     pub(crate) waits: Vec<usize>,
 }
 
@@ -88,7 +88,7 @@ fn encode_text(text: &[u8], literals: Literals, encoded: &mut Encoded) {
         encoded.bytes.push(b'"');
         return;
     }
-    // A literal may not hold NUL; nothing that a server stores as text does.
+    // A literal may not contain NUL; nothing that a server stores as text does.
     let text: Vec<u8> = text.iter().copied().filter(|byte| *byte != 0).collect();
     let is_asked = match literals {
         Literals::Asked => true,

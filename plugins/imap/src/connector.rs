@@ -10,7 +10,7 @@ use clawback_connector_sdk::{
 
 use crate::{act, locate, raw, readiness, refusal, search, session::Session};
 
-/// What can be done to messages.
+/// The supported actions.
 const ACTIONS: [Action; 7] = [
     Action::MoveToJunk,
     Action::MoveToInbox,
@@ -21,20 +21,20 @@ const ACTIONS: [Action; 7] = [
     Action::Restore,
 ];
 
-/// The connector, over what its host grants.
+/// The connector, on top of its host's grants.
 #[derive(Debug, Clone, Default)]
 pub struct Imap<H> {
     host: H,
 }
 
 impl<H: Host + MailServer> Imap<H> {
-    /// With the grants of this host.
+    /// Creates a connector with the grants of this host.
     pub fn new(host: H) -> Self {
         Self { host }
     }
 
-    /// Opens a connection, does it, gives the connection back. After an error it is dropped, and so closed: nobody
-    /// knows what is still on its way.
+    /// Opens a connection, runs `task` on it, and returns the connection to the host. After an error it is dropped and
+    /// so closed, because unread data may remain.
     fn with_session<T>(
         &self,
         mailbox: &str,
@@ -74,7 +74,7 @@ where
         }
     }
 
-    /// IMAP cannot list mailboxes: they are the addresses that the setting `mailboxes` names.
+    /// Returns the addresses of the setting `mailboxes`, because IMAP cannot list mailboxes.
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error> {
         let Some(setting) = self.host.setting("mailboxes") else {
             return Err(Error::Permanent(

@@ -1,9 +1,9 @@
-//! Moving on a server that cannot move: mark, copy, know where the copy is, remove the original, take the mark off.
+//! Moves on a server without MOVE: mark, copy, locate the copy, remove the original, remove the mark.
 //!
-//! A connection may be lost in between, and the next call knows nothing of it but the mark. It is a keyword, and goes
-//! along with a copy: so a marked message whose marked copy lies in the destination is not copied again, and a twin that
-//! came there by itself is never taken for a copy. Where the connection is lost after the originals were removed, the mark
-//! stays on the copies until they are looked for.
+//! The connection may be lost in between, and the next call knows only the mark. It is a keyword, and is copied with
+//! the message: a marked message whose marked copy is in the destination is not copied again, and an equal message that
+//! was delivered there is never taken for a copy. If the connection is lost after the originals were removed, the mark
+//! stays on the copies until they are searched for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,15 +26,15 @@ use crate::{
     uids::sets,
 };
 
-/// The keyword of a message whose copying was begun.
+/// The keyword of a message whose copy was begun.
 pub(crate) const MARK: &str = "$ClawbackCopying";
 
-/// Those that were copied, and what became of the others.
+/// The copied messages, and the results of the others.
 type Copied = (Vec<Acted>, Vec<(Checked, MailFolder, Fate)>);
 
 impl<S: MailStream, H: Host> Run<'_, S, H> {
-    /// Copies the messages of the selected folder, removes the originals of those whose copy is known, and sends `next`
-    /// when that is over. The answers to `next`.
+    /// Copies the messages of the selected folder, removes the originals whose copy is known, and then sends `next`.
+    /// Returns the answers to `next`.
     pub(crate) fn copy(&mut self, orders: Vec<Order>, batch: Batch, next: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let first = orders.iter().flat_map(|(_, checked)| checked).next().map(|one| one.job.locator.clone());
         let Some(origin) = first else { return self.session.flight(next) };
@@ -70,7 +70,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         self.session.flight(next)
     }
 
-    /// Those that an earlier call copied, and the others.
+    /// Returns the messages that an earlier call copied, and the others.
     fn known_copies(&mut self, orders: Vec<Order>, origin: &Locator) -> Result<(Vec<Acted>, Vec<Order>), Error> {
         if !orders.iter().flat_map(|(_, checked)| checked).any(|one| one.message.is_begun) {
             return Ok((Vec::new(), orders));
@@ -97,7 +97,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 match copy {
                     Some(copy) => {
                         self.copies.insert((to.wire.clone(), copy.locator.uid));
-                        // What the call that was cut off did to the flags of the original came after the copy.
+                        // The interrupted call changed the flags of the original after the copy.
                         one.message.flags = copy.message.flags;
                         let now = Some(copy.locator);
                         copied.push(Acted { now, ..Acted::new(one, Some(to.clone())) });
@@ -120,7 +120,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(is_open)
     }
 
-    /// Copies, and looks for the copies of which the server does not say where they are.
+    /// Copies, and searches for the copies whose place the server did not report.
     fn make_copies(&mut self, orders: Vec<Order>, batch: Batch, origin: &Locator) -> Result<Copied, Error> {
         let (mut copied, mut left) = (Vec::new(), Vec::new());
         if orders.is_empty() {
@@ -128,7 +128,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         }
         let asks = orders.iter().map(|(to, _)| Mark::command(&to.wire)).collect();
         let marks: Vec<Option<Mark>> = self.session.flight(asks)?.iter().map(Mark::of_status).collect();
-        // A server that keeps no keywords refuses it: then a copy that is cut off is made again.
+        // A server without keywords refuses the mark: an interrupted copy is then made again.
         let all: Vec<u32> = orders.iter().flat_map(|(_, checked)| checked).map(|one| one.job.locator.uid).collect();
         self.session.flight(sets(&all).iter().map(|set| mark(set, '+')).collect())?;
         let uids: Vec<(String, Vec<u32>)> = orders
@@ -181,8 +181,8 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                         let why = match &arrived {
                             Some(_) => "the server answered OK but copied nothing".to_owned(),
                             None => format!(
-                                "the server answered OK but does not tell where the copy is, and folder `{path}` cannot be \
-                                 looked into: the original was left, and a copy may be there"
+                                "the server answered OK but does not say where the copy is, and folder `{path}` cannot be \
+                                 searched: the original was left, and a copy may be there"
                             ),
                         };
                         left.push((one, to.clone(), Fate::Failed(why)));
@@ -195,22 +195,22 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok((copied, left))
     }
 
-    /// Takes the mark off messages of the selected folder. A server that refuses it kept no mark.
+    /// Removes the mark from messages of the selected folder. A server that refuses this never stored a mark.
     pub(crate) fn unmark_copying(&mut self, uids: &[u32]) -> Result<(), Error> {
         self.session.flight(sets(uids).iter().map(|set| mark(set, '-')).collect()).map(|_| ())
     }
 
-    /// Takes the mark off the copies of messages that are where they were to go.
+    /// Removes the mark from the copies of messages that arrived at their destination.
     pub(crate) fn unmark_copies(&mut self, arrived: &[Locator]) -> Result<(), Error> {
         unmark(self.session, arrived)
     }
 
-    /// Takes the mark off the copies of twins that an earlier call removed: it stayed on them for as long as the originals
-    /// of these targets were in their place.
+    /// Removes the mark from the copies of equal messages that an earlier call removed: it remained on them while the
+    /// originals of these targets were in their place.
     pub(crate) fn unmark_twins(&mut self, resumed: &[usize]) -> Result<(), Error> {
         let refs: Vec<&MessageRef> = resumed.iter().map(|at| &self.targets[*at].ref_).collect();
         let Some(folders) = &self.folders else { return Ok(()) };
-        // A mark that is left does no harm to what is proven by now.
+        // A remaining mark does not affect what is proven.
         match find(self.session, folders, &refs) {
             Ok(found) if found.closed.is_none() => unmark_finished(self.session, &found.places),
             Err(error) if self.session.is_broken() => Err(error),
@@ -219,14 +219,14 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
     }
 }
 
-/// Takes the mark off copies whose originals are gone: a call that lost its connection after it removed the originals
+/// Removes the mark from copies whose originals are gone: a call that lost its connection after removing the originals
 /// leaves it on them. `lost` has all places of each message that is not where it was.
 pub(crate) fn unmark_finished<S: MailStream>(session: &mut Session<S>, lost: &[Vec<Sight>]) -> Result<(), Error> {
     unmark(session, lost.iter().flat_map(|places| finished(places)))
 }
 
-/// An original and its copy never lie in one folder. So marked messages in two folders may be a twin's, whose original
-/// still needs the mark of its copy.
+/// Returns the copies whose mark can be removed. Marks in two folders may belong to an original and its copy, which are
+/// never in the same folder, of an equal message that still needs them.
 fn finished(places: &[Sight]) -> Vec<&Locator> {
     let begun: Vec<&Locator> =
         places.iter().filter(|place| place.message.is_begun).map(|place| &place.locator).collect();
@@ -238,7 +238,7 @@ fn unmark<'l, S: MailStream>(
     session: &mut Session<S>,
     copies: impl IntoIterator<Item = &'l Locator>,
 ) -> Result<(), Error> {
-    // Twins have their places in common.
+    // Equal messages share their places.
     let mut folders: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     for copy in copies {
         folders.entry(&copy.folder).or_default().insert(copy.uid);

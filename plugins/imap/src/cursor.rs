@@ -1,30 +1,30 @@
-//! Where a search goes on: `p2:UIDVALIDITY:UID:BORDERS:FOLDER`.
+//! The position at which a search continues: `p2:UIDVALIDITY:UID:BORDERS:FOLDER`.
 //!
-//! The UID is the last one that was looked at. The borders are the UIDs at which the next pages end, so that a page of a
-//! large folder searches its own part of it and not the whole again. Borders are told as the distance from the one
-//! before, to the base of 36, joined by dots.
+//! The UID is the last one that was checked. The borders are the UIDs at which the next pages end, so that each page of
+//! a large folder searches only its own part. A border is written as the distance from the previous one in base 36, and
+//! borders are joined by dots.
 
 use std::fmt::Write as _;
 
 use crate::locator::Locator;
 
-/// Bytes of the borders of one cursor; the host takes cursors of 16 KiB.
+/// The most bytes of the borders in one cursor; the host accepts cursors of 16 KiB.
 const LONGEST: usize = 12 * 1024;
 
 /// A parsed cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) validity: u32,
-    /// The last UID that was looked at.
+    /// The last UID that was checked.
     pub(crate) after: u32,
-    /// Rising, all of them above `after`.
+    /// In ascending order, all above `after`.
     pub(crate) borders: Vec<u32>,
-    /// As the server spells it.
+    /// In the server's spelling.
     pub(crate) folder: String,
 }
 
 impl Cursor {
-    /// `None` for a text that is no cursor of ours. One without borders may also be a locator.
+    /// Parses a cursor; `None` for any other text. A cursor without borders may also be a locator.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let Some(text) = text.strip_prefix("p2:") else {
             let locator = Locator::parse(text)?;
@@ -50,7 +50,7 @@ impl Cursor {
 }
 
 impl Cursor {
-    /// The same, from this UID on.
+    /// Returns the same cursor, continued from this UID.
     pub(crate) fn after(&self, uid: u32) -> Self {
         let borders = self.borders.iter().copied().filter(|border| *border > uid).collect();
         Self { after: uid, borders, ..self.clone() }

@@ -1,8 +1,8 @@
-//! What is fetched of a message, and how the answers become one record each.
+//! The items that are fetched of a message, and the record made from the answers.
 //!
-//! Nobody bounds the header of a message but its sender, so each section is asked for up to [`SECTION`] bytes. The
-//! fields under the fingerprint are a section of their own, which is cut at the same place whoever asks; the fields of
-//! a message that was cut are then asked for one by one, up to [`FIELD`] bytes each.
+//! Only the sender limits the size of a header, so at most [`SECTION`] bytes of each section are requested. The fields
+//! of the fingerprint are a separate section, which is always cut at the same place; the fields of a message that was
+//! cut are then requested one by one, up to [`FIELD`] bytes each.
 
 use std::{collections::BTreeMap, ops::Range};
 
@@ -21,61 +21,61 @@ use imap_codec::{
 
 use crate::{attachment, copies, line::Fetch, session::Reply};
 
-/// Bytes of one section of header fields.
+/// The most bytes of one section of header fields.
 const SECTION: usize = 16 * 1024;
-/// Bytes of fields that are only looked at.
+/// The most bytes of fields that are only compared.
 pub(crate) const LOOK: usize = 4 * 1024;
-/// Bytes of one field of a message whose header was cut. Postfix takes fields of 100 kB.
+/// The most bytes of one field of a message whose header was cut. Postfix accepts fields of 100 kB.
 const FIELD: usize = 128 * 1024;
 
-/// One message as the server told it.
+/// One message as the server reported it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fetched {
     pub(crate) flags: Vec<String>,
-    /// Whether it has the mark of a copy that was begun, which is none of its flags.
+    /// Whether it has the mark of a copy that was begun, which is not one of its flags.
     pub(crate) is_begun: bool,
-    /// INTERNALDATE in microseconds since 1970 UTC; none where the server told one that is no date.
+    /// INTERNALDATE in microseconds since 1970-01-01 UTC; `None` if the server sent an invalid date.
     pub(crate) date: Option<i64>,
     pub(crate) size: u64,
-    /// The header fields that were asked for.
+    /// The requested header fields.
     pub(crate) header: Vec<u8>,
-    /// The header under the fingerprint, where `header` holds more of it.
+    /// The fields of the fingerprint, if `header` contains more.
     identity: Option<Vec<u8>>,
-    /// A section of the header is longer than what was asked for.
+    /// Whether a section of the header is longer than requested.
     pub(crate) is_cut: bool,
-    /// The structure, not yet read.
+    /// The unparsed structure.
     structure: Option<Vec<u8>>,
     pub(crate) attachments: Option<Vec<String>>,
-    /// The parts of the message where names may be that the structure does not tell.
+    /// The ranges of the message that may contain names which are missing in the structure.
     pub(crate) windows: Vec<Range<u64>>,
-    /// Part of the whole message, if that was asked for.
+    /// Part of the raw message, if requested.
     pub(crate) raw: Vec<u8>,
-    /// Fields that are longer than [`FIELD`], by their names.
+    /// The names of fields that are longer than [`FIELD`].
     long: Vec<String>,
 }
 
 impl Fetched {
-    /// Whether this is the message with that fingerprint.
+    /// Returns whether this is the message with that fingerprint.
     pub(crate) fn is(&self, stored: &str) -> bool {
         fingerprint::is_of(stored, self.identity(), self.size)
     }
 
-    /// Its fingerprint.
+    /// Returns its fingerprint.
     pub(crate) fn fingerprint(&self) -> String {
         fingerprint::fingerprint(self.identity())
     }
 
-    /// Its fingerprints, to compare it with many.
+    /// Returns its fingerprints, to compare it with many.
     pub(crate) fn fingerprints(&self) -> Fingerprints {
         Fingerprints::of(self.identity(), self.size)
     }
 
-    /// The header under the fingerprint.
+    /// Returns the fields of the fingerprint.
     fn identity(&self) -> &[u8] {
         self.identity.as_ref().unwrap_or(&self.header)
     }
 
-    /// Puts the fields that were fetched one by one in the place of the header that was cut.
+    /// Replaces the header that was cut by the fields that were fetched one by one.
     pub(crate) fn complete(&mut self, whole: &Fetch, fields: &[String]) {
         let mut header = Vec::new();
         for (name, section) in fields.iter().zip(&whole.headers) {
@@ -88,7 +88,7 @@ impl Fetched {
         self.is_cut = false;
     }
 
-    /// What of the message is not whole, in the words of the contract.
+    /// Returns the names of the incomplete parts of the message, as the contract defines them.
     pub(crate) fn cut(&self) -> Vec<String> {
         let told = self.long.iter().filter_map(|name| match name.as_str() {
             "from" | "subject" | "to" => Some(name.clone()),
@@ -100,38 +100,38 @@ impl Fetched {
     }
 }
 
-/// The items that tell whether a message is the one that is meant.
+/// Returns the items that identify a message.
 pub(crate) fn identity_items() -> String {
     format!("(UID FLAGS INTERNALDATE RFC822.SIZE {})", section(&fingerprint::FIELDS.map(str::to_owned), SECTION))
 }
 
-/// The items of a search: also the header fields `more`, and the item `last`.
+/// Returns the items of a search, with the further header fields `more` and the item `last`.
 pub(crate) fn search_items(more: &[String], last: &str) -> String {
     let space = if last.is_empty() { "" } else { " " };
     format!("(UID FLAGS INTERNALDATE RFC822.SIZE {}{space}{last})", sections(more))
 }
 
-/// The items of a message whose line could not be read: the fewest that a search needs.
+/// Returns the items of a message whose line could not be read: the fewest that a search needs.
 pub(crate) fn fewest_items(more: &[String]) -> String {
     format!("(UID INTERNALDATE RFC822.SIZE {})", sections(more))
 }
 
-/// The items that give each field of a message on its own, in this order.
+/// Returns the items for each field of a message separately, in this order.
 pub(crate) fn field_items(fields: &[String]) -> String {
     let sections: Vec<String> = fields.iter().map(|field| section(std::slice::from_ref(field), FIELD)).collect();
     format!("(UID {})", sections.join(" "))
 }
 
-/// Only some fields, up to [`LOOK`] bytes of them, for a look at many messages.
+/// Returns the item for some fields, up to [`LOOK`] bytes, to compare many messages.
 pub(crate) fn only(fields: &[String]) -> String {
     format!("(UID {})", section(fields, LOOK))
 }
 
-/// All fields of a search: those that the SDK reads, and those that the query names.
+/// Returns all fields of a search: those that the SDK reads, and those that the query names.
 pub(crate) fn fields(more: &[String]) -> Vec<String> {
     let mut fields: Vec<String> = fingerprint::FIELDS.map(str::to_owned).to_vec();
     for name in header::FIELDS.iter().map(|name| (*name).to_owned()).chain(more.iter().cloned()) {
-        // What is no field name cannot be in a message either.
+        // An invalid field name cannot be in a message, either.
         let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !b":\"\\".contains(&byte));
         if is_name && !fields.iter().any(|field| field.eq_ignore_ascii_case(&name)) {
             fields.push(name);
@@ -158,7 +158,7 @@ fn section(fields: &[String], most: usize) -> String {
     format!("BODY.PEEK[HEADER.FIELDS ({})]<0.{most}>", fields.iter().map(quote).collect::<Vec<_>>().join(" "))
 }
 
-/// The messages that these answers tell of, by UID. Only those whose header came: flag changes of others arrive too.
+/// Returns the messages in these answers, by UID. Only those with a header: flag changes of others arrive, too.
 pub(crate) fn read<'a>(replies: impl Iterator<Item = &'a Reply>) -> BTreeMap<u32, Fetched> {
     let mut found: BTreeMap<u32, (bool, Fetched)> = BTreeMap::new();
     for fetch in replies.flat_map(|reply| &reply.fetches) {
@@ -187,7 +187,7 @@ pub(crate) fn read<'a>(replies: impl Iterator<Item = &'a Reply>) -> BTreeMap<u32
     whole.map(|(uid, (_, fetched))| (uid, fetched)).collect()
 }
 
-/// Puts the fields of one section behind those of another.
+/// Appends the fields of one section to those of another.
 fn add_section(header: &mut Vec<u8>, section: &[u8]) {
     while header.ends_with(b"\r\n\r\n") || header.ends_with(b"\n\n") {
         let end = if header.ends_with(b"\r\n") { 2 } else { 1 };
@@ -202,7 +202,7 @@ fn add_section(header: &mut Vec<u8>, section: &[u8]) {
 }
 
 impl Fetched {
-    /// Reads the names of attachments from the structure. Nothing where nobody can read it.
+    /// Reads the names of attachments from the structure. Does nothing if it cannot be parsed.
     pub(crate) fn read_structure(&mut self) {
         let Some(structure) = self.structure.take() else { return };
         let line = [b"* 1 FETCH (BODYSTRUCTURE ", structure.as_slice(), b")\r\n"].concat();
@@ -217,18 +217,18 @@ impl Fetched {
     }
 }
 
-/// The part of a message that was fetched alone.
+/// Returns the part of a message that was fetched alone.
 pub(crate) fn raw(reply: &Reply, uid: u32) -> Vec<u8> {
     let mut fetches = reply.fetches.iter().filter(|fetch| fetch.uid == Some(uid));
     fetches.find_map(|fetch| fetch.raw.clone()).unwrap_or_default()
 }
 
-/// The parts of messages that were fetched alone, each with the UID of its message.
+/// Returns the parts of messages that were fetched alone, each with the UID of its message.
 pub(crate) fn raws(reply: &Reply) -> impl Iterator<Item = (u32, &[u8])> {
     reply.fetches.iter().filter_map(|fetch| Some((fetch.uid?, fetch.raw.as_deref()?)))
 }
 
-/// Whether this is a flag of the message: `\Recent` and our own mark are none.
+/// Returns whether this is a flag of the message, unlike `\Recent` and our own mark.
 pub(crate) fn is_own(flag: &str) -> bool {
     !flag.eq_ignore_ascii_case("\\Recent") && !is_mark(flag)
 }

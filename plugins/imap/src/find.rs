@@ -1,5 +1,5 @@
-//! Messages that are no longer where their locator says: every folder is asked for their Message-IDs, and what answers
-//! is compared by fingerprint, as senders repeat and forge Message-IDs.
+//! Messages that are no longer where their locator says: every folder is searched for their Message-IDs, and the
+//! results are compared by fingerprint, because senders repeat and forge Message-IDs.
 
 use clawback_connector_sdk::{
     host::MailStream,
@@ -15,7 +15,7 @@ use crate::{
     session::Session,
 };
 
-/// Candidates read in one folder at most; more messages with one Message-ID are a flood, not a message that moved.
+/// The most candidates that are read in one folder; more messages with one Message-ID are a flood, not a move.
 const CANDIDATES: usize = 20_000;
 
 /// One place where a message is.
@@ -33,17 +33,17 @@ impl Sight {
     }
 }
 
-/// Where messages were found.
+/// The places of the messages.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// For each message.
+    /// The places of each message.
     pub(crate) places: Vec<Vec<Sight>>,
-    /// Why a folder could not be looked into: what was not found may be there.
+    /// Why a folder could not be searched: messages that were not found may be there.
     pub(crate) closed: Option<Error>,
 }
 
-/// Every place of each message, in any folder, hidden ones too. Virtual folders are none of [`Folders::all`], so none is
-/// ever the place of a message.
+/// Returns every place of each message, in any folder, including hidden ones. Virtual folders are not in
+/// [`Folders::all`], so none of them is ever the place of a message.
 pub(crate) fn find<S: MailStream>(
     session: &mut Session<S>,
     folders: &Folders,
@@ -52,7 +52,7 @@ pub(crate) fn find<S: MailStream>(
     find_in(session, &folders.all, refs)
 }
 
-/// Every place of each message in these folders.
+/// Returns every place of each message in these folders.
 pub(crate) fn find_in<S: MailStream>(
     session: &mut Session<S>,
     folders: &[MailFolder],

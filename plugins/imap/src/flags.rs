@@ -1,14 +1,14 @@
-//! Flags to put back.
+//! Flags to restore.
 
-/// The list to store so that a message with the flags `now` has `wanted` again; `None` where it has.
+/// Returns the list to store so that a message with the flags `now` has `wanted` again; `None` if it has them.
 ///
-/// Anything that is no flag is left out: the list becomes part of a command.
+/// Texts that are not flags are omitted, because the list becomes part of a command.
 pub(crate) fn to_store(wanted: &[String], now: &[String]) -> Option<String> {
     let wanted = normal(wanted);
     (wanted != normal(now)).then(|| format!("({})", wanted.join(" ")))
 }
 
-/// Those of the flags `wanted` that are not among `now`.
+/// Returns the flags of `wanted` that are not in `now`.
 pub(crate) fn missing(wanted: &[String], now: &[String]) -> Vec<String> {
     let has = |flag: &String| now.iter().any(|known| known.eq_ignore_ascii_case(flag));
     normal(wanted).into_iter().filter(|flag| !has(flag)).collect()

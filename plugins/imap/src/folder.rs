@@ -1,4 +1,4 @@
-//! The owner's folders: which there are, what they are for, and how to make a missing one.
+//! The owner's folders: their names, their uses, and the creation of missing ones.
 
 use clawback_connector_sdk::{
     host::{Host, MailStream},
@@ -19,25 +19,25 @@ use crate::{
 /// One folder that can be selected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MailFolder {
-    /// As the server spells it.
+    /// In the server's spelling.
     pub(crate) wire: String,
     pub(crate) location: Location,
-    /// The name without its prefix, in a second namespace of the owner's: it may show other folders again.
+    /// The name without its prefix, in a second namespace of the owner, which may show other folders again.
     pub(crate) aside: Option<String>,
 }
 
-/// All folders of the owner, the inbox last, so that it is still selected when the search is over and mail is fetched.
+/// All folders of the owner, the inbox last, so that it is still selected when mail is fetched after the search.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     pub(crate) all: Vec<MailFolder>,
-    /// Folders that no search looks into, and why.
+    /// Folders that are never searched, with the reasons.
     pub(crate) left_out: Vec<LeftOut>,
-    /// Folders whose names nobody can use.
+    /// Folders whose names cannot be used.
     pub(crate) gaps: Vec<Gap>,
     names: Names,
 }
 
-/// A folder that no search looks into.
+/// A folder that is never searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct LeftOut {
     pub(crate) path: String,
@@ -45,13 +45,13 @@ pub(crate) struct LeftOut {
     pub(crate) reason: &'static str,
 }
 
-/// The commands that tell the folders; their answers go to [`Folders::read`].
+/// Returns the commands that list the folders; [`Folders::read`] reads their answers.
 pub(crate) fn commands<S: MailStream>(session: &Session<S>) -> Vec<Command> {
     let mut commands = Vec::new();
     if session.can("NAMESPACE") {
         commands.push(Command::new("NAMESPACE"));
     }
-    // RETURN is of LIST-EXTENDED (RFC 5258); a server that has only SPECIAL-USE tells the uses unasked.
+    // RETURN is part of LIST-EXTENDED (RFC 5258); a server with only SPECIAL-USE sends the uses without it.
     let has_return = session.can("SPECIAL-USE") && (session.can("LIST-EXTENDED") || session.can("IMAP4REV2"));
     commands.push(Command::new(if has_return { r#"LIST "" "*" RETURN (SPECIAL-USE)"# } else { r#"LIST "" "*""# }));
     commands
@@ -70,7 +70,7 @@ impl Folders {
             replies.iter().flat_map(|reply| &reply.data).any(|data| matches!(data, Data::Namespace { .. }));
         let unreadable: usize = replies.iter().map(|reply| reply.unreadable).sum();
         if unreadable > 0 && replies.len() > 1 && replies[0].is_ok() && !has_namespaces {
-            // Without them a folder of somebody else's would pass for the owner's.
+            // Without the namespaces, another user's folder would be taken for the owner's.
             return Err(Error::Permanent("the server's namespaces cannot be read".into()));
         }
         let namespaces = Namespaces::read(replies);
@@ -99,7 +99,7 @@ impl Folders {
             }
             let reason = match () {
                 () if namespaces.is_foreign(&wire) => Some("it belongs to a shared namespace or to another user"),
-                // Virtual folders show messages of other folders a second time. Gmail's \All is where archived mail lies.
+                // Virtual folders show messages of other folders again. On Gmail, archived mail is in \All.
                 () if is("\\flagged") || (is("\\all") && !is_gmail) => Some("it shows messages of other folders"),
                 () if folders.names.is_ignored(&path) && wire != "INBOX" => {
                     Some("the setting `ignore-folders` leaves it out")
@@ -118,7 +118,7 @@ impl Folders {
             let aside = namespaces.aside(&wire).map(str::to_owned);
             folders.all.push(MailFolder { wire, location, aside });
         }
-        // A name makes a folder special only where no folder has that use by the server's own word.
+        // A name makes a folder special only if the server reports that use for no folder.
         for (at, name) in named_only {
             if let Some(kind) = place::kind_of_name(&name).filter(|kind| *kind != LocationKind::Inbox)
                 && folders.names.named(kind).is_none()
@@ -139,7 +139,7 @@ impl Folders {
         self.gaps.push(Gap { folder: folder.to_owned(), item: String::new(), reason: reason.to_owned() });
     }
 
-    /// The operator's word goes before the server's.
+    /// Returns the configured kind, otherwise the server's.
     fn told_kind(&self, path: &str, is: &impl Fn(&str) -> bool) -> Option<LocationKind> {
         self.names.kind_of(path).or_else(|| {
             Some(match () {
@@ -152,16 +152,16 @@ impl Folders {
         })
     }
 
-    /// The folder with this wire name.
+    /// Returns the folder with this wire name.
     pub(crate) fn get(&self, wire: &str) -> Option<&MailFolder> {
         self.all.iter().find(|folder| folder.wire == wire)
     }
 
-    /// The folder that has this kind, or would have it if it were made.
+    /// Returns the folder of this kind, or the one that would be created for it.
     pub(crate) fn of_kind(&self, kind: LocationKind) -> MailFolder {
         let named = self.names.named(kind);
         let at_name = self.all.iter().find(|folder| named.as_ref().is_some_and(|path| *path == folder.location.path));
-        // A folder that a setting names is made, even where the server has another one for this use.
+        // A folder that a setting names is created even if the server has another one for this use.
         let of_kind = || self.all.iter().find(|folder| named.is_none() && folder.location.kind == kind);
         if let Some(folder) = at_name.or_else(of_kind) {
             return folder.clone();
@@ -170,12 +170,12 @@ impl Folders {
         MailFolder { wire: utf7::encode(&path), location: Location { kind, path }, aside: None }
     }
 
-    /// Whether this folder was listed.
+    /// Returns whether this folder was listed.
     pub(crate) fn has(&self, folder: &MailFolder) -> bool {
         self.get(&folder.wire).is_some()
     }
 
-    /// The folder at a path, whether it exists or not.
+    /// Returns the folder at a path, whether it exists or not.
     pub(crate) fn at(&self, location: &Location) -> MailFolder {
         if location.path.is_empty() {
             return self.of_kind(location.kind);
@@ -187,24 +187,24 @@ impl Folders {
 }
 
 impl MailFolder {
-    /// The order of search; a cursor depends on it.
+    /// Returns the order of search, which cursors depend on.
     pub(crate) fn order(&self) -> (bool, &str) {
         (self.location.kind == LocationKind::Inbox, &self.wire)
     }
 
-    /// Whether the search that this cursor goes on with is over this folder.
+    /// Returns whether the search that this cursor continues is past this folder.
     pub(crate) fn is_before(&self, cursor: &Cursor) -> bool {
         let at = (cursor.folder.eq_ignore_ascii_case("inbox"), cursor.folder.as_str());
         let own = (self.wire.eq_ignore_ascii_case("inbox"), self.wire.as_str());
         if cursor.after == u32::MAX { own <= at } else { own < at }
     }
 
-    /// The cursor behind this folder.
+    /// Returns the cursor after this folder.
     pub(crate) fn end(&self) -> Cursor {
         Cursor { validity: 0, after: u32::MAX, borders: Vec::new(), folder: self.wire.clone() }
     }
 
-    /// The command that makes this folder. Never SUBSCRIBE: hidden folders stay out of the owner's sight.
+    /// Returns the command that creates this folder. Without SUBSCRIBE, so that clients do not show hidden folders.
     pub(crate) fn create<S: MailStream>(&self, session: &Session<S>) -> Command {
         let use_of = match self.location.kind {
             LocationKind::Junk => Some("\\Junk"),
@@ -221,7 +221,7 @@ impl MailFolder {
     }
 }
 
-/// The folder with this wire name, if it is one whose kind no list of folders can change.
+/// Returns the folder with this wire name if its kind does not depend on the list of folders.
 pub(crate) fn fixed<H: Host>(host: &H, wire: &str) -> Option<MailFolder> {
     let path = utf7::decode(wire);
     let kind = Names::read(host, &Namespaces::default()).kind_of(&path);

@@ -1,5 +1,5 @@
-//! What was done by half: the original would not go. The mark of deletion is taken off it again, and the copy of it that
-//! this call made is removed. What cannot be taken back is said in the outcome.
+//! Messages whose original could not be removed after the copy. The deletion flag is removed from the original again,
+//! and the copy that this call made is removed. The outcome names what cannot be reverted.
 
 use std::collections::BTreeMap;
 
@@ -21,13 +21,13 @@ use crate::{
     uids::sets,
 };
 
-/// A message that is still in its place, with the flags that it has there.
+/// A message that is still in its place, with its flags there.
 type Stayed = (Acted, Vec<String>);
 
 const DELETED: &str = "\\Deleted";
 
 impl<S: MailStream, H: Host> Run<'_, S, H> {
-    /// Takes back what was done to messages that are still in their place, which have these flags now.
+    /// Reverts what was done to messages that are still in their place; these are their current flags.
     pub(crate) fn take_back(&mut self, stay: Vec<Stayed>) -> Result<(), Error> {
         let mut folders: BTreeMap<(String, u32), Vec<Stayed>> = BTreeMap::new();
         for (one, flags) in stay {
@@ -62,8 +62,8 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(())
     }
 
-    /// Looks at them again, each by its content, and takes the mark off. Those that are gone after all are looked for;
-    /// of the others, why they failed.
+    /// Checks each of them again by its content, and removes the flag. Messages that are gone are searched for; for the
+    /// others, returns why they failed.
     fn unmark(&mut self, wire: &str, validity: u32, stay: Vec<Stayed>) -> Result<Vec<(Acted, String)>, Error> {
         let uids: Vec<u32> = stay.iter().map(|(one, _)| one.job.locator.uid).collect();
         let items = fetch::identity_items();
@@ -109,7 +109,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(told)
     }
 
-    /// Removes copies that this call made. Why each that is left could not be removed.
+    /// Removes copies that this call made. Returns why each remaining one could not be removed.
     fn remove_copies(&mut self, wire: &str, validity: u32, uids: &[u32]) -> Result<BTreeMap<u32, String>, Error> {
         let all = |why: &str| uids.iter().map(|uid| (*uid, why.to_owned())).collect();
         if !self.mover.has_uidplus {
@@ -121,7 +121,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             return Ok(all(&refusal::text(&opened)));
         }
         if opened.uid_validity() != Some(validity) {
-            return Ok(all("the folder was numbered anew"));
+            return Ok(all("the folder has a new UIDVALIDITY"));
         }
         let refused = mover::remove(self.session, uids, true)?;
         let looks = sets(uids).iter().map(|set| Command::new(format!("UID FETCH {set} (UID FLAGS)"))).collect();

@@ -1,50 +1,50 @@
-//! A query as search keys. A key may find too much, never too little: every hit is read and checked again.
+//! A query as search keys. A key may match too much, never too little: every hit is read and checked again.
 //!
-//! A server compares with what it decoded itself, which is other than what mail programs show. Seen with Dovecot 2.3 and
+//! A server compares with its own decoding, which differs from that of mail programs. Observed with Dovecot 2.3 and
 //! Cyrus 3.6:
 //!
-//! - `FROM` compares addresses as the server's parser wrote them anew: `ceo@own <x@evil>` has no `x@evil` for Dovecot.
-//!   `HEADER From` compares with the decoded field. Only that is asked, for each word of an address on its own: blanks,
-//!   comments and quotes may stand between them. Both cannot be asked together: Dovecot takes `FROM x` for the answer
-//!   to a `HEADER From x` behind it.
-//! - Encoded words of an unknown character set or with a language tag are compared by Dovecot as they are with a key in
-//!   capitals, so that no small letter in them is ever found; Cyrus puts U+FFFD there. Broken base64, split characters
-//!   and raw 8-bit bytes are read by each in its own way.
+//! - `FROM` compares addresses as the server's parser rewrote them: `ceo@own <x@evil>` has no `x@evil` for Dovecot.
+//!   `HEADER From` compares with the decoded field. Only this is used, for each word of an address separately, because
+//!   blanks, comments and quotes may be between them. Both cannot be combined: Dovecot uses the result of `FROM x` for
+//!   a later `HEADER From x`, too.
+//! - Dovecot compares encoded words with an unknown character set or a language tag undecoded with a key in capitals,
+//!   so that small letters in them never match; Cyrus replaces them by U+FFFD. Broken base64, split characters and raw
+//!   8-bit bytes are decoded differently by each server.
 //!
-//! For addresses the messages that the server could not decode are few and can be named: fields in which it sees `=?`,
-//! U+FFFD, a backslash or no vowel are asked for beside the words. What an address in such an encoded word hides behind
-//! another one that is visible is not found on Dovecot.
+//! For addresses, the messages that the server could not decode are few and can be selected: fields in which it sees
+//! `=?`, U+FFFD, a backslash or no vowel match in addition to the words. An address in such an encoded word that is
+//! hidden behind a visible one is not found on Dovecot.
 //!
-//! For subjects and other texts they cannot be named, as the words that are searched for may be the ones that the server
-//! does not see. No text is a key therefore. Where other conditions leave many messages, [`crate::scan`] reads that
-//! one field of each: a server does the same work for it as for its own search, and its answer is about 100 bytes a
-//! message.
+//! For subjects and other texts they cannot be selected, because the words that are searched for may be the ones that
+//! the server does not see. So no text is used as a key. If other conditions leave many messages, [`crate::scan`] reads
+//! that one field of each: the server does the same work for it as for its own search, and its answer is about 100
+//! bytes per message.
 //!
-//! Cyrus compares `FROM`, `HEADER From` and the like with the last of several fields of one name. Addresses are no keys
-//! there: [`crate::scan`] reads their fields. A Message-ID is also compared with the header as it was sent, which Cyrus
-//! 3.6 has under the name `rawheaders`; other versions find nothing by that name.
+//! Cyrus compares `FROM`, `HEADER From` and the like with the last of several fields of one name. So addresses are not
+//! used as keys there: [`crate::scan`] reads their fields. A Message-ID is also compared with the raw header, which
+//! Cyrus 3.6 has under the name `rawheaders`; other versions find nothing by that name.
 
 use chrono::{DateTime, Days, NaiveDate};
 use clawback_connector_sdk::{host::MailStream, types::Query};
 
 use crate::{command::Part, session::Session};
 
-/// Values of one condition in one SEARCH; lines have a limit.
+/// The values of one condition in one SEARCH, because the length of lines is limited.
 const A_SEARCH: usize = 50;
-/// Hardly an address has none of these.
+/// Almost every address contains one of these.
 const VOWELS: [&str; 4] = ["a", "e", "i", "o"];
-/// Words of one half of an address; more make a search slower and hardly narrower.
+/// The words of one half of an address; more make a search slower and hardly more selective.
 const WORDS: usize = 3;
 
 /// One search key, or several that must all hold.
 type Key = Vec<Part>;
 
-/// Ways to ask the same, each wider than the one before, for servers that refuse one. Each is a list of searches whose
-/// results are added up.
+/// Alternative searches, each wider than the one before, for servers that refuse one. Each is a list of searches whose
+/// results are merged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ways(pub(crate) Vec<Vec<Key>>);
 
-/// Of several fields of one name in a message, those that the server compares.
+/// Which of several fields of one name the server compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Compared {
     Every,
@@ -52,14 +52,14 @@ pub(crate) enum Compared {
 }
 
 impl Compared {
-    /// Of this server: Cyrus has capabilities that no other server has.
+    /// Detects the server: Cyrus has capabilities that no other server has.
     pub(crate) fn by<S: MailStream>(session: &Session<S>) -> Self {
         let is_cyrus = session.can("X-REPLICATION") || session.can("ANNOTATE-EXPERIMENT-1");
         if is_cyrus { Self::Last } else { Self::Every }
     }
 }
 
-/// How to search for what the query wants. `has_literals`: text beyond ASCII costs no round trip.
+/// Returns the searches for a query. `has_literals`: text beyond ASCII needs no round trip.
 pub(crate) fn of(query: &Query, has_literals: bool, compared: Compared) -> Ways {
     let mut ways = Vec::new();
     let way = |is_utf8, has_text| searches(query, is_utf8, has_text, compared);
@@ -71,14 +71,14 @@ pub(crate) fn of(query: &Query, has_literals: bool, compared: Compared) -> Ways 
     Ways(ways)
 }
 
-/// How to search for messages of which only these Message-IDs are known.
+/// Returns the searches for messages of which only these Message-IDs are known.
 pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>, compared: Compared) -> Ways {
     let mut keys = Vec::new();
     let (mut has_nameless, mut has_hidden) = (false, false);
     for id in ids {
         match longest_run(id) {
             Some(run) => keys.push(message_id(run, compared)),
-            // The server decodes it, and nothing of it can be told to be left.
+            // The server decodes it, and what remains of it is unknown.
             None if id.contains("=?") => has_hidden = true,
             None => has_nameless = true,
         }
@@ -87,7 +87,7 @@ pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>, compared: C
     keys.dedup();
     let everything = vec![vec![Part::Raw("ALL".into())]];
     if has_nameless {
-        // A Message-ID without a dot-atom in it is unusual enough to read all of those.
+        // A Message-ID without a dot-atom is unusual enough to read all of these.
         keys.push(vec![Part::Raw("NOT HEADER Message-ID ".into()), Part::Text(b"@".to_vec())]);
     }
     if has_hidden {
@@ -96,7 +96,7 @@ pub(crate) fn of_message_ids<'a>(ids: impl Iterator<Item = &'a str>, compared: C
     Ways(vec![keys.chunks(A_SEARCH).map(|keys| any(keys.to_vec())).collect(), everything])
 }
 
-/// The fields whose text no key asks for, so that it can only be judged from the field itself.
+/// Returns the fields whose text is not used as a key, so that it must be compared after fetching the field.
 pub(crate) fn unasked(query: &Query, compared: Compared) -> Vec<String> {
     let mut fields: Vec<String> = query.header_contains.iter().map(|(name, _)| name.clone()).collect();
     if !query.subject_contains.is_empty() {
@@ -131,7 +131,7 @@ fn searches(query: &Query, is_utf8: bool, has_text: bool, compared: Compared) ->
         let key = |value: &String| longest_run(value).map(|run| message_id(run, compared));
         push(&mut lists, &query.message_id, key, Vec::new);
     }
-    // One list may need several searches; a second one that is too long is not asked for.
+    // One list may need several searches; a second list that is too long is not used.
     lists.sort_by_key(|list| std::cmp::Reverse(list.len()));
     let mut lists = lists.into_iter();
     let longest = lists.next().unwrap_or_default();
@@ -144,8 +144,8 @@ fn searches(query: &Query, is_utf8: bool, has_text: bool, compared: Compared) ->
     searches
 }
 
-/// Adds a condition, unless one of its values cannot be asked for: then the others would find too little. With it goes
-/// what the server could not decode.
+/// Adds a condition, unless one of its values cannot be a key: the others would then match too little. Also adds the
+/// messages that the server could not decode.
 fn push<T>(lists: &mut Vec<Vec<Key>>, values: &[T], key: impl Fn(&T) -> Option<Key>, undecoded: impl Fn() -> Vec<Key>) {
     if let Some(keys) = values.iter().map(key).collect::<Option<Vec<Key>>>().filter(|keys| !keys.is_empty()) {
         let undecoded = undecoded();
@@ -153,20 +153,20 @@ fn push<T>(lists: &mut Vec<Vec<Key>>, values: &[T], key: impl Fn(&T) -> Option<K
     }
 }
 
-/// Messages in which the server could not read this field of addresses, as far as a search can name them.
+/// Returns keys for messages whose field of addresses the server could not decode, as far as keys can select them.
 fn undecoded(name: &str, is_utf8: bool) -> Vec<Key> {
     let mut keys = vec![header(name, "=?"), header(name, "\\")];
     if is_utf8 {
         keys.push(header(name, "\u{fffd}"));
     }
     let no_vowel = VOWELS.iter().map(|vowel| [vec![Part::Raw("NOT ".into())], header(name, vowel)].concat());
-    // Many messages name nobody they go to.
+    // Many messages have no recipients.
     let has_field = (name != "From").then(|| header(name, ""));
     keys.push(all(has_field.into_iter().chain(no_vowel).collect()));
     keys
 }
 
-/// Both halves of an address.
+/// Returns keys for both halves of an address.
 fn address(value: &str, key: &dyn Fn(&str) -> Key) -> Option<Key> {
     let (local, domain_of) = value.rsplit_once('@').unwrap_or(("", value));
     let local = words(local.split(|character: char| !character.is_ascii_alphanumeric()), key);
@@ -174,14 +174,14 @@ fn address(value: &str, key: &dyn Fn(&str) -> Key) -> Option<Key> {
     (!keys.is_empty()).then(|| all(keys))
 }
 
-/// The labels of a domain. One that has a spelling beyond ASCII may stand in the field in either.
+/// Returns keys for the labels of a domain. A label beyond ASCII may have either spelling in the field.
 fn domain(value: &str, key: &dyn Fn(&str) -> Key) -> Option<Key> {
     let is_same = |label: &&str| !label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
     let labels = value.split('.').filter(is_same);
     words(labels.flat_map(|label| label.split(|character: char| !character.is_ascii_graphic())), key)
 }
 
-/// The longest of these words, each on its own. `None` if nothing can be asked.
+/// Returns keys for the longest of these words. `None` if none can be a key.
 fn words<'a>(words: impl Iterator<Item = &'a str>, key: &dyn Fn(&str) -> Key) -> Option<Key> {
     let mut words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     words.sort_by_key(|word| std::cmp::Reverse(word.len()));
@@ -189,8 +189,8 @@ fn words<'a>(words: impl Iterator<Item = &'a str>, key: &dyn Fn(&str) -> Key) ->
     (!words.is_empty()).then(|| all(words.into_iter().map(key).collect()))
 }
 
-/// The longest part of a Message-ID that is plain text; senders put anything there. What looks like an encoded word, a
-/// server may decode.
+/// Returns the longest part of a Message-ID that is plain text, because senders put anything there. A server may decode
+/// what looks like an encoded word.
 fn longest_run(id: &str) -> Option<&str> {
     let (before, after) = match (id.find("=?"), id.rfind("?=")) {
         (Some(start), Some(end)) => (&id[..start], id.get(end + 2..).unwrap_or_default()),
@@ -215,7 +215,7 @@ fn header(name: &str, text: &str) -> Key {
     ]
 }
 
-/// INTERNALDATE is compared by its day, in whichever time zone: a day more on either side.
+/// Returns keys for the time. INTERNALDATE is compared by day, in any time zone: one more day on both sides.
 fn dates(query: &Query) -> Vec<Key> {
     let day = |micros: i64| DateTime::from_timestamp_micros(micros).map(|time| time.date_naive());
     let key = |name: &str, date: NaiveDate| vec![Part::Raw(format!("{name} {}", date.format("%-d-%b-%Y")))];
@@ -237,7 +237,7 @@ fn all(mut keys: Vec<Key>) -> Key {
     }
 }
 
-/// OR takes two; halves keep the nesting low.
+/// Combines keys by OR, which takes two; halving keeps the nesting low.
 fn any(mut keys: Vec<Key>) -> Key {
     match keys.len() {
         0 => Vec::new(),
@@ -254,7 +254,7 @@ fn any(mut keys: Vec<Key>) -> Key {
     }
 }
 
-/// Whether a search must name its character set.
+/// Returns whether a search must name its character set.
 pub(crate) fn needs_charset(key: &[Part]) -> bool {
     key.iter().any(|part| matches!(part, Part::Text(text) if !text.is_ascii()))
 }
@@ -279,7 +279,7 @@ mod tests {
         of(&query, false, Compared::Every).0.iter().map(|searches| searches.iter().map(show).collect()).collect()
     }
 
-    /// The key of one word of a sender.
+    /// Returns the key of one word of a sender.
     fn from(word: &str) -> String {
         format!("HEADER 'From' '{word}'")
     }
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(ways(|query| query.header_contains = vec![("x".into(), "y".into())]), [["ALL"]]);
         let query = Query { subject_contains: vec!["x".into()], ..everything() };
         assert_eq!(unasked(&query, Compared::Every), ["Subject"]);
-        // A value that cannot be asked for takes its whole condition along.
+        // If a value cannot be a key, the whole condition is omitted.
         let found = ways(|query| query.from_domain = vec!["m\u{fc}".into(), "x".into()]);
         assert_eq!(found[0], [format!("OR ({}) (OR ({}) ({HIDDEN}))", from("m"), from("x"))]);
         assert_eq!(ways(|query| query.from_domain = vec!["\u{fc}".into(), "x".into()]), [["ALL"]]);

@@ -1,12 +1,12 @@
 //! The IMAP connector.
 //!
-//! The host hands over an authenticated stream; everything after login is in here, without any I/O of its own. Cost
-//! is counted in round trips, so commands go out in flights: three for a search, three to act on one folder's messages,
-//! one to see that they are where they were moved to. Commands whose results depend on each other never share a flight.
+//! The host provides an authenticated stream; everything after login is in here, without any other I/O. The cost is
+//! counted in round trips, so commands are sent in flights: three for a search, three to act on one folder's messages,
+//! one to verify their destination. Commands whose results depend on each other never share a flight.
 //!
-//! What it trusts: UIDVALIDITY and UID name a message; `COPYUID` and a UID that is gone afterwards prove a move; a UID
-//! that is gone afterwards proves a delete. What it does not: `OK`, a Message-ID, a folder that fell silent, and anything
-//! a sender wrote.
+//! Trusted: UIDVALIDITY and UID identify a message; `COPYUID` and a UID that is gone afterwards prove a move; a UID
+//! that is gone afterwards proves a delete. Not trusted: `OK`, a Message-ID, a folder without an answer, and anything a
+//! sender wrote.
 
 mod act;
 mod ask;

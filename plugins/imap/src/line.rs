@@ -1,45 +1,45 @@
 //! `FETCH` and `LIST` lines, item by item.
 //!
-//! A sender, a mail program or a server can put into such a line what the grammar does not allow: a keyword with a
-//! bracket, a date that is none, a NUL, a name with a tab. One odd item costs only itself: the others of its line are
-//! read, and the line says what is missing. Structures of messages are left to the codec.
+//! A sender, a mail program or a server can put into such a line what the grammar forbids: a keyword with a bracket, an
+//! invalid date, a NUL, a name with a tab. An invalid item affects only itself: the other items are read, and the line
+//! records what is missing. The codec parses the structures of messages.
 
 use chrono::DateTime;
 
-/// Bytes of one value, and where the text goes on behind it.
+/// The bytes of one value, and the text after it.
 type Value<'a> = (Vec<u8>, &'a [u8]);
 
-/// One message as one line tells it.
+/// One message as one line reports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fetch {
     pub(crate) uid: Option<u32>,
     pub(crate) flags: Option<Vec<String>>,
-    /// INTERNALDATE in microseconds since 1970 UTC; none also where it is no date.
+    /// INTERNALDATE in microseconds since 1970-01-01 UTC; `None` also if it is invalid.
     pub(crate) date: Option<i64>,
     pub(crate) size: Option<u64>,
-    /// Header fields that were asked for, a section after the other.
+    /// The requested header fields, one section after the other.
     pub(crate) headers: Vec<Vec<u8>>,
     /// Part of the whole message.
     pub(crate) raw: Option<Vec<u8>>,
-    /// The structure, as it stood in the line.
+    /// The structure, unparsed.
     pub(crate) structure: Option<Vec<u8>>,
-    /// Dovecot's `X-MAILBOX`: the folder that a message of a virtual folder lies in.
+    /// Dovecot's `X-MAILBOX`: the folder that contains a message of a virtual folder.
     pub(crate) origin: Option<String>,
-    /// The line broke off, or an item in it cannot be told from the next.
+    /// The line ended early, or an item in it cannot be separated from the next.
     pub(crate) is_broken: bool,
 }
 
-/// One folder as one line tells it.
+/// One folder as one line reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// Lower case.
+    /// In lower case.
     pub(crate) attributes: Vec<String>,
     pub(crate) delimiter: Option<char>,
-    /// As the server spells it. `Err`: with bytes that are no UTF-8, so that no command can name it.
+    /// In the server's spelling. `Err` if it has bytes that are not UTF-8, so that no command can name it.
     pub(crate) name: Result<String, String>,
 }
 
-/// Reads an answer `* N FETCH (..)`. `None` if it is another one.
+/// Parses an answer `* N FETCH (..)`. `None` for any other answer.
 pub(crate) fn fetch(line: &[u8]) -> Option<Fetch> {
     let rest = line.strip_prefix(b"* ")?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -66,7 +66,7 @@ pub(crate) fn fetch(line: &[u8]) -> Option<Fetch> {
     Some(fetch)
 }
 
-/// Reads one item and says where the next begins.
+/// Parses one item and returns the text after it.
 fn item<'a>(text: &'a [u8], fetch: &mut Fetch) -> Option<&'a [u8]> {
     let end = text.iter().position(|byte| matches!(byte, b' ' | b'[' | b'(' | b')' | b'\r' | b'\n'))?;
     let name = text[..end].to_ascii_uppercase();
@@ -118,7 +118,7 @@ fn item<'a>(text: &'a [u8], fetch: &mut Fetch) -> Option<&'a [u8]> {
             if section.is_empty() {
                 fetch.raw = Some(bytes);
             } else if section.get(..13).is_some_and(|start| start.eq_ignore_ascii_case(b"HEADER.FIELDS")) {
-                // NUL is in no header that anybody may send, and in no text that the host takes.
+                // NUL is not allowed in a header, and the host accepts it in no text.
                 fetch.headers.push(bytes.into_iter().filter(|byte| *byte != 0).collect());
             }
             Some(after)
@@ -127,7 +127,7 @@ fn item<'a>(text: &'a [u8], fetch: &mut Fetch) -> Option<&'a [u8]> {
     }
 }
 
-/// Reads an answer `* LIST (..) "/" name`. `None` if it is another one; an error if it cannot be read.
+/// Parses an answer `* LIST (..) "/" name`. `None` for any other answer; an error if it is invalid.
 pub(crate) fn list(line: &[u8]) -> Option<Result<Listed, ()>> {
     let rest = word(line.strip_prefix(b"* ")?, "LIST")?;
     Some(listed(rest).ok_or(()))
@@ -144,9 +144,9 @@ fn listed(rest: &[u8]) -> Option<Listed> {
     let rest = rest.strip_prefix(b" ").unwrap_or(rest);
     let bare = trim_line_end(rest);
     let name = match rest.first() {
-        // What stands behind a name belongs to LIST-EXTENDED.
+        // What follows a name belongs to LIST-EXTENDED.
         Some(b'"' | b'{') => value(rest)?.0,
-        // A name that should be quoted and is not goes on to the end of the line.
+        // A name that should be quoted but is not extends to the end of the line.
         _ if !bare.is_empty() => bare.to_vec(),
         _ => return None,
     };
@@ -156,13 +156,13 @@ fn listed(rest: &[u8]) -> Option<Listed> {
     Some(Listed { attributes, delimiter, name })
 }
 
-/// What follows this word and a blank.
+/// Returns what follows this word and a blank.
 fn word<'a>(text: &'a [u8], wanted: &str) -> Option<&'a [u8]> {
     let start = text.get(..wanted.len())?;
     start.eq_ignore_ascii_case(wanted.as_bytes()).then(|| text[wanted.len()..].strip_prefix(b" "))?
 }
 
-/// The bracket that ends a section; one in quotes does not.
+/// Returns the bracket that ends a section, ignoring those in quotes.
 fn end_of_section(text: &[u8]) -> Option<usize> {
     let (mut is_quoted, mut is_escaped) = (false, false);
     text.iter().position(|byte| match byte {
@@ -180,7 +180,7 @@ fn end_of_section(text: &[u8]) -> Option<usize> {
     })
 }
 
-/// One value: a quoted text, a literal, a list in parentheses as it stands, or everything up to the next blank.
+/// Parses one value: a quoted text, a literal, a list in parentheses unparsed, or everything up to the next blank.
 fn value(text: &[u8]) -> Option<Value<'_>> {
     match text.first()? {
         b'"' => quoted(text),
@@ -241,7 +241,7 @@ fn list_in_parentheses(text: &[u8]) -> Option<Value<'_>> {
     }
 }
 
-/// Flags or attributes: names between blanks, in which servers put what no atom may hold. None has a parenthesis.
+/// Parses flags or attributes: names between blanks, which may contain what an atom may not, except parentheses.
 fn flags(text: &[u8]) -> Option<(Vec<String>, &[u8])> {
     let rest = text.strip_prefix(b"(")?;
     let close = rest.iter().position(|byte| *byte == b')')?;
@@ -310,7 +310,7 @@ mod tests {
         assert_eq!((read.uid, read.is_broken), (Some(3), false));
         let read = line("BODY[HEADER.FIELDS (X)] {5}\r\na\0b\0c");
         assert_eq!((read.uid, read.headers), (Some(3), vec![b"abc".to_vec()]));
-        // What cannot be told from the next item is told, with what came before it.
+        // An item that cannot be separated from the next is reported, with the items before it.
         let read = fetch(b"* 1 FETCH (UID 9 BODYSTRUCTURE ((((x)\r\n").unwrap();
         assert_eq!((read.uid, read.is_broken), (Some(9), true));
         assert_eq!(fetch(b"* 1 EXISTS\r\n"), None);

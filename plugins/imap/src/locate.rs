@@ -1,5 +1,5 @@
-//! Where messages are now. Most lie where their locator says, which one flight tells; only the others are looked for in
-//! every folder.
+//! The current places of messages. Most are where their locator says, which one flight checks; only the others are
+//! searched for in every folder.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use crate::{
     uids::sets,
 };
 
-/// One answer per message, in order.
+/// Returns one answer per message, in order.
 pub(crate) fn locate<S: MailStream, H: Host>(
     session: &mut Session<S>,
     host: &H,
@@ -33,7 +33,7 @@ pub(crate) fn locate<S: MailStream, H: Host>(
             asked.entry(locator.folder.clone()).or_default().push((locator, at));
         }
     }
-    // What a folder is for need not be asked if its name says it.
+    // The use of a folder need not be requested if its name determines it.
     let needs_list = asked.is_empty() || asked.keys().any(|wire| folder::fixed(host, wire).is_none());
     let mut commands = if needs_list { folder::commands(session) } else { Vec::new() };
     let listing = commands.len();
@@ -51,7 +51,7 @@ pub(crate) fn locate<S: MailStream, H: Host>(
     for ((wire, wanted), length) in asked.iter().zip(lengths) {
         let (answers, after) = rest.split_at(length);
         rest = after;
-        // A refusal that says "later" is no absence: what is seen elsewhere would be taken for where the message went.
+        // A refusal that says "later" is not an absence: a copy elsewhere would pass for the new place of the message.
         if let Some(refused) = answers.iter().find(|reply| refusal::ends_call(reply)) {
             return Err(refusal::of(refused, &utf7::decode(wire)));
         }
@@ -81,12 +81,12 @@ pub(crate) fn locate<S: MailStream, H: Host>(
             None => crate::search::list(session, host)?,
         };
         let found = find(session, &folders, &lost.iter().map(|at| &refs[*at]).collect::<Vec<_>>())?;
-        // A folder that cannot be looked into may have an original that still needs the mark of its copy.
+        // A folder that cannot be searched may contain an original that still needs the mark of its copy.
         if found.closed.is_none() {
             copies::unmark_finished(session, &found.places)?;
         }
         for (at, places) in lost.into_iter().zip(found.places) {
-            // It is not known to be nowhere if one folder cannot be looked into.
+            // Its absence is not proven if one folder cannot be searched.
             if let Some(error) = found.closed.as_ref().filter(|_| places.is_empty()) {
                 return Err(error.clone());
             }

@@ -5,12 +5,12 @@
 pub(crate) struct Locator {
     pub(crate) validity: u32,
     pub(crate) uid: u32,
-    /// As the server spells it.
+    /// In the server's spelling.
     pub(crate) folder: String,
 }
 
 impl Locator {
-    /// `None` for a handle that is not one of ours.
+    /// Parses a handle; `None` if it is not one of this connector.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut parts = text.splitn(3, ':');
         let (validity, uid) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);

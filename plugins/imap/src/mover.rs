@@ -1,5 +1,5 @@
-//! How a server takes messages out of the selected folder, and what it says of each. Whether they are gone is looked up
-//! later, by commands of their own.
+//! Moves or deletes of messages in the selected folder, and the server's reports on each. Separate commands later
+//! verify that they are gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,38 +16,38 @@ use crate::{
     uids::{Uids, sets},
 };
 
-/// How many messages one command moves.
+/// The number of messages that one command moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Batch {
-    /// As many as a line holds.
+    /// As many as fit in a line.
     Together,
-    /// One, so that one that is refused holds up no other.
+    /// One, so that a refusal affects no other message.
     OneByOne,
 }
 
-/// What the server said of one message.
+/// The server's report on one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// Where it is now, or its copy.
+    /// The new place of the message, or of its copy.
     Moved { validity: u32, uid: u32 },
-    /// OK and nothing more.
+    /// OK without further information.
     Unproven,
     /// The server refused it.
     Failed(String),
-    /// It was refused among others: to be tried alone.
+    /// It was refused among others: it is retried alone.
     Again,
-    /// The destination is not there.
+    /// The destination does not exist.
     NoFolder,
 }
 
-/// What the server offers.
+/// The features of the server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Mover {
     pub(crate) has_move: bool,
     pub(crate) has_uidplus: bool,
 }
 
-/// The fate of each UID, by order, and the answers to the commands that went along.
+/// The result of each UID, by order, and the answers to the commands that were sent with it.
 type Carried = (Vec<BTreeMap<u32, Fate>>, Vec<Reply>);
 
 impl Mover {
@@ -56,15 +56,15 @@ impl Mover {
         Self { has_move: session.can("MOVE") || is_revision_2, has_uidplus: session.can("UIDPLUS") || is_revision_2 }
     }
 
-    /// Why nothing can be taken out of a folder; `None` where it can.
+    /// Returns why nothing can be removed from a folder; `None` if it can.
     pub(crate) fn obstacle(self, is_delete: bool) -> Option<&'static str> {
         // A bare EXPUNGE would also remove what the owner marked as deleted.
         (!self.has_uidplus && (is_delete || !self.has_move))
             .then_some("the server offers no UIDPLUS: nothing can be removed without touching other messages")
     }
 
-    /// Moves, or copies where the server cannot move, to each destination these UIDs of the selected folder, with the
-    /// commands `next` behind them, whose answers do not depend on it.
+    /// Moves (or copies, if the server cannot move) these UIDs of the selected folder to each destination, followed by
+    /// the commands `next`, whose answers do not depend on it.
     pub(crate) fn carry<S: MailStream>(
         self,
         session: &mut Session<S>,
@@ -74,7 +74,7 @@ impl Mover {
     ) -> Result<Carried, Error> {
         let word = if self.has_move { "MOVE" } else { "COPY" };
         let mut commands = Vec::new();
-        // For each command its order, and its set of UIDs.
+        // For each command: its order, and its set of UIDs.
         let mut plan: Vec<(usize, Vec<u32>)> = Vec::new();
         for (at, (to, uids)) in orders.iter().enumerate() {
             for (set, uids) in split(uids, batch) {
@@ -95,8 +95,8 @@ impl Mover {
     }
 }
 
-/// Marks these UIDs of the selected folder and expunges exactly them. Why the server refused it, by UID. EXPUNGE depends
-/// on STORE, so it waits for its OK.
+/// Marks these UIDs of the selected folder and expunges exactly them. Returns the server's refusals by UID. EXPUNGE
+/// depends on STORE, so it waits for its OK.
 pub(crate) fn remove<S: MailStream>(
     session: &mut Session<S>,
     uids: &[u32],
@@ -110,8 +110,8 @@ pub(crate) fn remove<S: MailStream>(
     Ok(refused)
 }
 
-/// One command for these UIDs, in sets; the UIDs of a set that is refused are tried one by one, so that one of them holds
-/// up no other. The UIDs for which it was OK.
+/// Runs one command for these UIDs, in sets; the UIDs of a refused set are retried one by one, so that one of them does
+/// not affect others. Returns the UIDs for which it was OK.
 pub(crate) fn each<S: MailStream>(
     session: &mut Session<S>,
     uids: &[u32],
@@ -146,7 +146,7 @@ pub(crate) fn each<S: MailStream>(
     Ok(done)
 }
 
-/// Where the server says each message is now. Only what was asked for counts.
+/// Returns the new place of each message as the server reports it. Only requested messages count.
 fn receipts(replies: &[Reply], plan: &[(usize, Vec<u32>)]) -> BTreeMap<u32, Fate> {
     let asked: BTreeSet<u32> = plan.iter().flat_map(|(_, uids)| uids).copied().collect();
     let mut receipts = BTreeMap::new();
@@ -167,7 +167,7 @@ fn moved(reply: &Reply, uids: &[u32], receipts: &BTreeMap<u32, Fate>) -> Result<
     let mut fates: BTreeMap<u32, Fate> = uids.iter().filter_map(receipt).collect();
     if fates.is_empty() && refusal::ends_call(reply) {
         let error = refusal::of(reply, "the messages cannot be moved");
-        // What went with other commands of this flight is done; the call goes on for the sake of it.
+        // Other commands of this flight were successful; the call continues with their results.
         if receipts.is_empty() || matches!(error, Error::Throttled(_)) {
             return Err(error);
         }

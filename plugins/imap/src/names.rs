@@ -1,11 +1,11 @@
-//! What folders are called: by the operator's settings, by the server's namespaces, and by default.
+//! The names of folders: by the operator's settings, by the server's namespaces, and by default.
 
 use clawback_connector_sdk::{host::Host, place, types::LocationKind};
 use imap_codec::imap_types::{core::QuotedChar, extensions::namespace::Namespace, response::Data};
 
 use crate::session::Reply;
 
-/// The settings that name a folder, and what it is for.
+/// The settings that name a folder, with its use.
 const SETTINGS: [(&str, LocationKind); 6] = [
     ("recoverable-folder", LocationKind::RecoverableItems),
     ("quarantine-folder", LocationKind::Quarantine),
@@ -15,7 +15,7 @@ const SETTINGS: [(&str, LocationKind); 6] = [
     ("sent-folder", LocationKind::SentItems),
 ];
 
-/// Where the server keeps whose folders. Without an answer to `NAMESPACE` everything is the owner's.
+/// The prefixes of the server's namespaces. Without an answer to `NAMESPACE` all folders are the owner's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Namespaces {
     /// Prefixes of the owner's namespaces, the one for new folders first.
@@ -37,22 +37,22 @@ impl Namespaces {
                 namespaces.foreign.extend(other.iter().chain(shared).map(text));
             }
         }
-        // One namespace may be told as two kinds; the owner's own always counts.
+        // One namespace may be reported as two kinds; the owner's takes precedence.
         let Self { personal, foreign, .. } = &mut namespaces;
         foreign.retain(|prefix| !personal.contains(prefix));
         if personal.is_empty() {
-            // A server that tells only of others' folders has the owner's everywhere else.
+            // If a server reports only others' namespaces, all other folders are the owner's.
             foreign.retain(|prefix| !prefix.is_empty());
         }
         namespaces
     }
 
-    /// What stands before the owner's folders.
+    /// Returns the prefix of the owner's folders.
     pub(crate) fn prefix(&self) -> &str {
         self.personal.first().map_or("", String::as_str)
     }
 
-    /// Whether the folder with this wire name is somebody else's, or of everybody: the longest prefix decides.
+    /// Returns whether the folder with this wire name is another user's or shared: the longest prefix decides.
     pub(crate) fn is_foreign(&self, wire: &str) -> bool {
         let longest = |prefixes: &[String]| {
             prefixes.iter().filter(|prefix| wire.starts_with(prefix.as_str())).map(String::len).max()
@@ -60,8 +60,8 @@ impl Namespaces {
         wire != "INBOX" && longest(&self.foreign) > longest(&self.personal)
     }
 
-    /// The name without its prefix, for a folder of the owner's that is not in the first namespace. There some servers
-    /// show other folders a second time.
+    /// Returns the name without its prefix, for a folder of the owner that is not in the first namespace. There some
+    /// servers show other folders again.
     pub(crate) fn aside<'a>(&self, wire: &'a str) -> Option<&'a str> {
         let own = self.personal.iter().filter(|prefix| wire.starts_with(prefix.as_str()));
         let (at, prefix) = own.enumerate().max_by_key(|(_, prefix)| prefix.len())?;
@@ -74,7 +74,7 @@ impl Namespaces {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Names {
     configured: Vec<(LocationKind, String)>,
-    /// Decoded.
+    /// The decoded prefix.
     prefix: String,
     delimiter: Option<char>,
     ignored: Vec<String>,
@@ -95,7 +95,7 @@ impl Names {
         }
     }
 
-    /// The path of the folder that a setting names for this use, or the name that the hidden folders have without one.
+    /// Returns the path of the folder that a setting names for this use, or the default name of a hidden folder.
     pub(crate) fn named(&self, kind: LocationKind) -> Option<String> {
         let configured = self.configured.iter().find(|(one, _)| *one == kind).map(|(_, name)| name.as_str());
         let default = match kind {
@@ -106,7 +106,7 @@ impl Names {
         configured.or(default).map(|name| self.with_prefix(name))
     }
 
-    /// The path of the folder that would be made for this use.
+    /// Returns the path of the folder that would be created for this use.
     pub(crate) fn to_make(&self, kind: LocationKind) -> String {
         match kind {
             LocationKind::Inbox => "INBOX".into(),
@@ -114,7 +114,7 @@ impl Names {
         }
     }
 
-    /// The use of the folder at this path, by the settings.
+    /// Returns the use of the folder at this path, by the settings.
     pub(crate) fn kind_of(&self, path: &str) -> Option<LocationKind> {
         if path.eq_ignore_ascii_case("inbox") {
             return Some(LocationKind::Inbox);
@@ -122,7 +122,7 @@ impl Names {
         SETTINGS.iter().map(|(_, kind)| *kind).find(|kind| self.named(*kind).as_deref() == Some(path))
     }
 
-    /// The name of a folder as far as well-known names go: without what stands before all folders of the owner.
+    /// Returns the name of a folder to compare with well-known names: without the prefix of the owner's folders.
     pub(crate) fn leaf<'a>(&self, path: &'a str) -> &'a str {
         let inbox = self.delimiter.map(|delimiter| format!("INBOX{delimiter}")).unwrap_or_default();
         let prefixes = [self.prefix.as_str(), inbox.as_str()];
@@ -133,7 +133,7 @@ impl Names {
         leaf.unwrap_or(path)
     }
 
-    /// Whether the setting `ignore-folders` names this folder: whole, with or without the prefix, or up to a `*`.
+    /// Returns whether `ignore-folders` names this folder: whole, with or without the prefix, or up to a `*`.
     pub(crate) fn is_ignored(&self, path: &str) -> bool {
         self.ignored.iter().any(|name| match name.strip_suffix('*') {
             Some(start) => path.starts_with(start) || self.leaf(path).starts_with(start),

@@ -1,4 +1,4 @@
-//! What a folder's numbers say: what came into it after a moment, and whether a message is still in it.
+//! The UIDs of a folder: the messages that arrived after a moment, and whether a message is still in it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     session::{Access, Reply, Session},
 };
 
-/// Where the numbers of a folder stood at a moment: what comes later has a UID from `next` on.
+/// The UIDs of a folder at a moment: a later message has a UID from `next` on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) validity: u32,
@@ -24,12 +24,12 @@ pub(crate) struct Mark {
 }
 
 impl Mark {
-    /// The command that asks for it; not for the folder that is selected.
+    /// Returns the command that requests it, except for the selected folder.
     pub(crate) fn command(wire: &str) -> Command {
         Command::new("STATUS ").text(wire).raw(" (UIDNEXT UIDVALIDITY)")
     }
 
-    /// What STATUS answered; `None` where it was refused or says it in part.
+    /// Reads the answer to STATUS; `None` if it was refused or is incomplete.
     pub(crate) fn of_status(reply: &Reply) -> Option<Self> {
         let items = reply.data.iter().find_map(|data| match data {
             Data::Status { items, .. } => Some(items.as_ref()),
@@ -46,7 +46,7 @@ impl Mark {
         Some(Self { validity, next })
     }
 
-    /// What SELECT or EXAMINE answered.
+    /// Reads the answer to SELECT or EXAMINE.
     pub(crate) fn of_opened(reply: &Reply) -> Option<Self> {
         let next = reply.all_codes().find_map(|code| match code {
             Code::UidNext(next) => Some(next.get()),
@@ -56,7 +56,7 @@ impl Mark {
     }
 }
 
-/// The messages that came into this folder since the mark, by UID; `None` if the folder does not tell. Opens it.
+/// Returns the messages that arrived in this folder since the mark, by UID; `None` if unknown. Opens the folder.
 pub(crate) fn since<S: MailStream>(
     session: &mut Session<S>,
     wire: &str,
@@ -65,7 +65,7 @@ pub(crate) fn since<S: MailStream>(
     read(session, wire, Some(mark))
 }
 
-/// All messages of this folder, as [`since`].
+/// Returns all messages of this folder, like [`since`].
 pub(crate) fn whole<S: MailStream>(
     session: &mut Session<S>,
     wire: &str,
@@ -84,19 +84,19 @@ fn read<S: MailStream>(
         session.flight(vec![open(wire, Access::Examine), Command::new(format!("UID FETCH {next}:* {items}"))])?;
     session.selected = replies.first().filter(|opened| opened.is_ok()).map(|_| (wire.to_owned(), Access::Examine));
     if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
-        return Err(refusal::of(refused, "the copies cannot be looked for"));
+        return Err(refusal::of(refused, "the copies cannot be searched for"));
     }
     if replies.iter().any(|reply| !reply.is_ok())
         || mark.is_some_and(|mark| replies[0].uid_validity() != Some(mark.validity))
     {
         return Ok(None);
     }
-    // `n:*` always has the last message in it, even below n.
+    // `n:*` always contains the last message, even if it is below n.
     let messages = fetch::read(replies.iter()).into_iter().filter(|(uid, _)| *uid >= next);
     Ok(Some(messages.collect()))
 }
 
-/// The flags of each message that these answers tell of, by UID; none where they say that it exists and no more.
+/// Returns the flags of each message in these answers, by UID; none for answers without flags.
 pub(crate) fn flags(replies: &[Reply]) -> BTreeMap<u32, Vec<String>> {
     let mut found: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for fetch in replies.iter().flat_map(|reply| &reply.fetches) {

@@ -1,5 +1,5 @@
-//! The look after the act. One flight, sent when everything that was ordered is answered, asks each folder that messages
-//! left whether they are gone, and each folder that they went to whether they are there.
+//! The verification of acts. After all orders were answered, one flight checks in each source folder whether the
+//! messages are gone, and in each destination whether they are there.
 
 use std::collections::BTreeMap;
 
@@ -23,15 +23,15 @@ use crate::{
     uids::sets,
 };
 
-/// One message that the server says it acted on.
+/// A message that the server reported as acted on.
 #[derive(Debug, Clone)]
 pub(crate) struct Acted {
     pub(crate) job: Job,
     pub(crate) from: MailFolder,
     pub(crate) message: Fetched,
-    /// Where it was to go; none if it was deleted for good.
+    /// Its destination; `None` if it was deleted permanently.
     pub(crate) to: Option<MailFolder>,
-    /// Where it is, or its copy, as far as known.
+    /// The place of it or its copy, as far as known.
     pub(crate) now: Option<Locator>,
     /// Why the server refused to remove the original.
     pub(crate) refused: Option<String>,
@@ -44,11 +44,11 @@ impl Acted {
     }
 }
 
-/// The messages that a folder still has, with their flags; `None` where it did not tell.
+/// The messages that are still in a folder, with their flags; `None` if unknown.
 type Left = Option<BTreeMap<u32, Vec<String>>>;
 
 impl<S: MailStream, H: Host> Run<'_, S, H> {
-    /// Looks up everything that was acted on, and takes back what was done by half.
+    /// Verifies everything that was acted on, and reverts what was only done in part.
     pub(crate) fn look(&mut self) -> Result<(), Error> {
         let acted = std::mem::take(&mut self.acted);
         if acted.is_empty() {
@@ -64,11 +64,11 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         } else {
             Vec::new()
         };
-        // The folders that are asked for their numbers are never the one that is open.
+        // STATUS is never sent for the folder that is open.
         let first = origins.keys().next().filter(|_| !others.is_empty());
         let mut commands: Vec<Command> = first.iter().map(|(wire, _)| open(wire, Access::Examine)).collect();
         commands.extend(others.iter().map(|wire| Mark::command(wire)));
-        // A server may make the folder in which it keeps what is deleted with the first message that it keeps.
+        // A server may create the folder in which it keeps deleted mail together with the first message in it.
         let listing = commands.len();
         let is_listed = self.action == Action::HardDelete;
         commands.extend(is_listed.then(|| folder::commands(self.session)).into_iter().flatten());
@@ -83,7 +83,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         let replies = self.session.flight(commands)?;
         self.session.selected = None;
         if let Some(refused) = replies.iter().find(|reply| refusal::ends_call(reply)) {
-            let error = refusal::of(refused, "it could not be looked up whether the messages are gone");
+            let error = refusal::of(refused, "it could not be checked whether the messages are gone");
             if matches!(error, Error::Throttled(_)) {
                 return Err(error);
             }
@@ -127,7 +127,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
                 let known = places.get(&(at.folder.clone(), at.validity)).and_then(Option::as_ref);
                 known.map(|known| known.get(&at.uid).cloned())
             };
-            // A destination that does not tell leaves the word of COPYUID standing.
+            // If the destination gives no answer, COPYUID is trusted.
             let has_arrived = one.now.as_ref().is_none_or(|now| of(&there, now).is_none_or(|seen| seen.is_some()));
             match of(&left, &one.job.locator) {
                 Some(Some(flags)) => stay.push((one, flags)),
@@ -156,7 +156,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         self.take_back(stay)
     }
 
-    /// The folders of this listing that were not there when the call began. They are folders of the call from here on.
+    /// Returns the folders of this listing that are new since the call began. From here on the call includes them.
     fn made_meanwhile(&mut self, listing: &[Reply]) -> Vec<MailFolder> {
         let Some(folders) = &mut self.folders else { return Vec::new() };
         match Folders::read(self.host, listing, self.session.can("X-GM-EXT-1")) {
@@ -167,15 +167,15 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
             Err(error) => {
                 let why = refusal::why(&error);
-                let text = format!("new folders are not looked into for copies of what was deleted: {why}");
+                let text = format!("new folders are not searched for copies of what was deleted: {why}");
                 self.host.log(Level::Warn, &text);
                 Vec::new()
             }
         }
     }
 
-    /// Where messages that were deleted turned up again meanwhile, by target: some servers keep what is expunged, in a
-    /// folder that grew or in one that they made.
+    /// Returns the places where deleted messages reappeared, by target: some servers keep what is expunged, in a folder
+    /// that grew or in a new one.
     fn new_copies(
         &mut self,
         gone: &[Acted],
@@ -214,7 +214,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Ok(copies)
     }
 
-    /// A server that keeps what leaves a folder in the folder for recoverable items puts it there a second time.
+    /// Warns of a server that keeps removed messages in the folder for recoverable items: they are then there twice.
     fn warn_of_second_copies(&mut self, wire: &str, share: &[Reply], gone: &[Acted]) -> Result<(), Error> {
         let kind = self.folders.as_ref().and_then(|folders| folders.get(wire)).map(|folder| folder.location.kind);
         if kind != Some(LocationKind::RecoverableItems) {
@@ -250,7 +250,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
         Effect::Succeeded(Receipt { former, now, location })
     }
 
-    /// Looks in every folder for those of which the server did not say where they are, or said what is not so.
+    /// Searches every folder for messages whose new place the server did not report or reported wrongly.
     pub(crate) fn prove(&mut self) -> Result<(), Error> {
         let unproven = std::mem::take(&mut self.unproven);
         let refs: Vec<&MessageRef> = unproven.iter().map(|one| &self.targets[one.job.at].ref_).collect();
@@ -296,7 +296,7 @@ fn add(places: &mut BTreeMap<(String, u32), Vec<u32>>, at: &Locator) {
     places.entry((at.folder.clone(), at.validity)).or_default().push(at.uid);
 }
 
-/// What the answers to EXAMINE and FETCH say of a folder with this numbering.
+/// Reads the answers to EXAMINE and FETCH for a folder with this UIDVALIDITY.
 fn left(validity: u32, share: &[Reply]) -> Left {
     let opened = share.first()?;
     let is_told = share.iter().all(|reply| reply.is_ok() && reply.unreadable == 0);

@@ -1,4 +1,4 @@
-//! The message as it is stored.
+//! The raw message.
 
 use clawback_connector_sdk::{
     host::{Host, MailStream},
@@ -15,12 +15,12 @@ use crate::{
     session::{Access, Session},
 };
 
-/// Bytes of one FETCH: the answer is held several times while it is read.
+/// The bytes of one FETCH: several copies of the answer are held while it is read.
 const CHUNK: u64 = 4 * 1024 * 1024;
-/// No more than this is given, whatever is asked: a component's memory is bounded.
+/// The most bytes that are returned, because a component's memory is limited.
 const LARGEST: u64 = 15 * 1024 * 1024;
 
-/// Up to `most` bytes of the message, wherever it is now.
+/// Returns up to `most` bytes of the message, wherever it is now.
 pub(crate) fn fetch<S: MailStream, H: Host>(
     session: &mut Session<S>,
     host: &H,

@@ -1,4 +1,4 @@
-//! The messages of hits: one flight for all folders, and once more for what of it could not be read.
+//! Reads the messages of hits: one flight for all folders, and a second one for what could not be read.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +14,22 @@ use crate::{
     uids::sets,
 };
 
-/// A message whose structure nobody can read is itself read up to here for its attachments.
+/// The most bytes that are read for attachments of a message whose structure cannot be parsed.
 const LARGEST: u32 = 4 * 1024 * 1024;
-/// Messages whose fields are fetched one by one, in one flight: each may have several large ones.
+/// Messages whose fields are fetched one by one, per flight: each may have several large ones.
 const AT_ONCE: usize = 4;
 
-/// What was read of the hits in one folder. Messages that are gone are in neither list.
+/// The result of reading the hits in one folder. Messages that are gone are in neither list.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Read {
     pub(crate) messages: BTreeMap<u32, Fetched>,
-    /// Messages that are there and cannot be read, and why.
+    /// Messages that exist but cannot be read, with the reasons.
     pub(crate) lost: Vec<(u32, String)>,
-    /// Why nothing of the folder could be read.
+    /// Why nothing in the folder could be read.
     pub(crate) refused: Option<Error>,
 }
 
-/// Fetches these items of all hits in one flight. What cannot be read ends the call.
+/// Fetches these items of all hits in one flight. A message that cannot be read ends the call.
 pub(crate) fn fetch_all<S: MailStream>(
     session: &mut Session<S>,
     hits: &[Hits],
@@ -49,8 +49,8 @@ pub(crate) fn fetch_all<S: MailStream>(
     Ok(all)
 }
 
-/// Fetches these items of all hits in one flight. The folder that is open comes first and is not opened again. Messages
-/// whose lines cannot be read are fetched alone, with the fields `more` and without what may have spoiled the line.
+/// Fetches these items of all hits in one flight. The open folder comes first and is not opened again. Messages whose
+/// lines cannot be read are fetched alone, with the fields `more` and without items that may have caused it.
 pub(crate) fn fetch_each<S: MailStream>(
     session: &mut Session<S>,
     hits: &[Hits],
@@ -93,7 +93,7 @@ pub(crate) fn fetch_each<S: MailStream>(
     Ok(all)
 }
 
-/// What the answers of one folder say. In `lost` is what should have come and did not.
+/// Reads the answers of one folder. `lost` has the messages that were expected but missing.
 fn read_folder(hits: &Hits, opened: Option<&Reply>, answers: &[Reply]) -> Result<Read, Error> {
     let path = &hits.folder.location.path;
     let mut read = Read::default();
@@ -106,7 +106,7 @@ fn read_folder(hits: &Hits, opened: Option<&Reply>, answers: &[Reply]) -> Result
             return Ok(read);
         }
         if opened.uid_validity() != Some(hits.validity) {
-            return Err(Error::Transient(format!("folder `{path}` was numbered anew meanwhile")));
+            return Err(Error::Transient(format!("folder `{path}` has a new UIDVALIDITY")));
         }
     }
     read.messages = fetch::read(answers.iter());
@@ -121,7 +121,7 @@ fn read_folder(hits: &Hits, opened: Option<&Reply>, answers: &[Reply]) -> Result
     Ok(read)
 }
 
-/// Fetches alone what was lost among others.
+/// Fetches the lost messages alone.
 fn read_alone<S: MailStream>(
     session: &mut Session<S>,
     hits: &Hits,
@@ -140,7 +140,7 @@ fn read_alone<S: MailStream>(
         return Ok(());
     }
     for ((uid, _), reply) in lost.into_iter().zip(&answers) {
-        // Servers answer early: what was told of a message may stand with another one.
+        // Servers answer early: the data of a message may arrive with another one.
         match fetch::read(answers.iter()).remove(&uid) {
             Some(message) => {
                 read.messages.insert(uid, message);
@@ -153,7 +153,7 @@ fn read_alone<S: MailStream>(
     Ok(())
 }
 
-/// Fetches the fields of messages whose headers were cut, each on its own.
+/// Fetches the fields of messages whose headers were cut, each separately.
 pub(crate) fn complete<S: MailStream>(
     session: &mut Session<S>,
     hits: &Hits,
@@ -181,8 +181,8 @@ pub(crate) fn complete<S: MailStream>(
     Ok(())
 }
 
-/// Reads the names of attachments. A structure that nobody can read hides its message: senders can make such. The
-/// attachments of those are read from the message itself.
+/// Reads the names of attachments. Senders can make a structure that cannot be parsed. The attachments of such messages
+/// are read from the message itself.
 pub(crate) fn read_attachments<S: MailStream>(
     session: &mut Session<S>,
     hits: &Hits,
@@ -208,13 +208,13 @@ pub(crate) fn read_attachments<S: MailStream>(
     Ok(())
 }
 
-/// The command that opens the folder, unless it is open.
+/// Returns the command that opens the folder, unless it is open.
 fn reopen<S: MailStream>(session: &Session<S>, hits: &Hits) -> Vec<Command> {
     let is_open = session.selected.as_ref().is_some_and(|(wire, _)| *wire == hits.folder.wire);
     if is_open { Vec::new() } else { vec![open(&hits.folder.wire, Access::Examine)] }
 }
 
-/// Whether the folder is open now, with the numbers that the hits have.
+/// Returns whether the folder is open now, with the UIDVALIDITY of the hits.
 fn is_reopened<S: MailStream>(session: &mut Session<S>, hits: &Hits, opened: Option<&Reply>) -> bool {
     let is_it = opened.is_none_or(|opened| opened.is_ok() && opened.uid_validity() == Some(hits.validity));
     session.selected = is_it.then(|| (hits.folder.wire.clone(), Access::Examine));

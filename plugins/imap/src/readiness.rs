@@ -1,5 +1,5 @@
-//! What is known against each action before it is done, from what the server says of itself, of its folders and of our
-//! rights in them. Nothing is changed: no folder is made, none is even opened.
+//! Known obstacles for each action, from the server's capabilities, its folders and our rights in them. Nothing is
+//! changed: no folder is created, and none is opened.
 
 use clawback_connector_sdk::{
     host::{Host, Level, MailStream},
@@ -14,10 +14,10 @@ use crate::{
     session::{Reply, Session},
 };
 
-/// Rights (RFC 4314) that take messages out of a folder, and the one of RFC 2086 that stands for both.
+/// The rights (RFC 4314) to remove messages from a folder, and the one of RFC 2086 that includes both.
 const REMOVE: [(char, &str); 2] = [('t', "mark messages as deleted"), ('e', "remove messages")];
 
-/// What is known against each of these actions.
+/// Returns the known obstacles for each of these actions.
 pub(crate) fn check<S: MailStream, H: Host>(
     session: &mut Session<S>,
     host: &H,
@@ -33,7 +33,7 @@ pub(crate) fn check<S: MailStream, H: Host>(
     let destinations: Vec<Option<MailFolder>> = actions
         .iter()
         .map(|action| match action {
-            // It goes back to where it came from, which is the inbox as a rule.
+            // The message goes back to where it came from, usually the inbox.
             Action::Restore => Some(inbox.clone()),
             _ => place::destination(*action).map(|kind| folders.of_kind(kind)),
         })
@@ -58,14 +58,14 @@ pub(crate) fn check<S: MailStream, H: Host>(
             action: *action,
             obstacle,
             creates: path.as_ref().filter(|_| is_made).map(|(_, path)| path.clone()),
-            // IMAP has no folder that its owner cannot open: only clients that show subscribed folders hide it.
+            // In IMAP the owner can open every folder: only clients that show subscribed folders hide it.
             visible: path.filter(|(is_hidden, _)| *is_hidden).map(|(_, path)| path),
         }
     });
     Ok(readiness.collect())
 }
 
-/// Why nothing can be taken out of this folder, where the server tells our rights in it. It stays the open one.
+/// Returns why nothing can be removed from this folder, if the server reports our rights. The folder stays open.
 pub(crate) fn against_removal<S: MailStream>(
     session: &mut Session<S>,
     folder: &MailFolder,
@@ -79,7 +79,7 @@ pub(crate) fn against_removal<S: MailStream>(
     Ok(rights.against_removal(folder))
 }
 
-/// Our rights in folders, where the server tells them.
+/// Our rights in folders, if the server reports them.
 struct Rights(Vec<(String, String)>);
 
 impl Rights {
@@ -97,7 +97,7 @@ impl Rights {
         wires.dedup();
         let commands = wires.iter().map(|wire| Command::new("MYRIGHTS ").text(wire.as_str())).collect();
         let replies = session.flight(commands)?;
-        // A server may answer a command early, but tells the folders in the order asked.
+        // A server may answer a command early, but reports the folders in the order of the commands.
         let told = replies.iter().filter(|reply| reply.is_ok()).flat_map(rights_in);
         let asked = wires.into_iter().zip(&replies).filter(|(_, reply)| reply.is_ok()).map(|(wire, _)| wire);
         Ok(Self(asked.zip(told).collect()))
@@ -109,7 +109,7 @@ impl Rights {
 
     fn against_removal(&self, folder: &MailFolder) -> Option<String> {
         let rights = self.of(folder)?;
-        // RFC 2086 had one letter for both, which newer servers still tell along with those that they grant.
+        // RFC 2086 had one letter for both, which newer servers still report in addition to the granted ones.
         let is_old = !rights.contains(['t', 'e', 'x', 'k']);
         let has = |letter: char| rights.contains(letter) || (is_old && rights.contains('d'));
         let missing = REMOVE.iter().find(|(letter, _)| !has(*letter))?;
@@ -126,7 +126,7 @@ fn missing_right(folder: &MailFolder, (letter, what): (char, &str)) -> String {
     format!("the right `{letter}` ({what}) is missing on folder `{}`", folder.location.path)
 }
 
-/// `* MYRIGHTS INBOX lrswipkxte`: the last word of each.
+/// Returns the last word of each `* MYRIGHTS INBOX lrswipkxte`.
 fn rights_in(reply: &Reply) -> impl Iterator<Item = String> {
     let lines =
         reply.others.iter().filter(|line| line.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("MYRIGHTS ")));

@@ -1,12 +1,12 @@
-//! What a server's refusal means to the host. Response codes decide. Of the text only the words in which servers without
-//! a code ask to wait count; the rest is repeated.
+//! The meaning of a server's refusal for the host. Response codes decide. In the text, only the phrases count by which
+//! servers without a code ask to wait; the rest is passed on.
 
 use clawback_connector_sdk::{host::StreamError, types::Error};
 use imap_codec::imap_types::response::Code;
 
 use crate::session::{Reply, Verdict};
 
-/// Words by which Microsoft, Gmail, Yahoo and other servers say that it goes too fast.
+/// Phrases of Microsoft, Gmail, Yahoo and other servers for throttling.
 const THROTTLING: [&str; 13] = [
     "request is throttled",
     "backoff time",
@@ -22,10 +22,10 @@ const THROTTLING: [&str; 13] = [
     "throttled",
     "slow down",
 ];
-/// What stands before the time to wait.
+/// Phrases before the time to wait.
 const WAITS: [&str; 4] = ["backoff time:", "retry after", "try again in", "retry in"];
 
-/// The error of a command that was not answered with OK.
+/// Returns the error of a command that was not answered with OK.
 pub(crate) fn of(reply: &Reply, what: &str) -> Error {
     let text = format!("{what}: {}", reply.text);
     let code = code(reply);
@@ -45,24 +45,24 @@ pub(crate) fn of(reply: &Reply, what: &str) -> Error {
     }
 }
 
-/// The error of a connection that the server ended with these words.
+/// Returns the error of a connection that the server ended with this text.
 pub(crate) fn of_bye(text: &str) -> Error {
     throttling(text).unwrap_or_else(|| Error::Transient(format!("the server ended the connection: {text}")))
 }
 
-/// Whether the words of a refusal with this code count. A code that names something else is believed.
+/// Returns whether the text of a refusal with this code counts. A code with another meaning takes precedence.
 fn may_throttle(code: &str) -> bool {
     ["", "LIMIT", "THROTTLED", "OVERQUOTA", "UNAVAILABLE", "SERVERBUG", "INUSE", "CONTACTADMIN", "ALERT"]
         .contains(&code)
 }
 
-/// Throttling in words, with the time to wait if it is told.
+/// Returns throttling that is only in the text, with the time to wait if given.
 fn throttling(text: &str) -> Option<Error> {
     let text = text.to_lowercase();
     THROTTLING.iter().any(|words| text.contains(words)).then(|| Error::Throttled(wait(&text)))
 }
 
-/// Milliseconds to wait, from words such as `Suggested Backoff Time: 299961 milliseconds`.
+/// Parses the milliseconds to wait from a text such as `Suggested Backoff Time: 299961 milliseconds`.
 fn wait(text: &str) -> Option<u64> {
     let rest = WAITS.iter().find_map(|words| text.split_once(words))?.1.trim_start();
     let end = rest.find(|character: char| !character.is_ascii_digit()).unwrap_or(rest.len());
@@ -76,12 +76,12 @@ fn wait(text: &str) -> Option<u64> {
     number.checked_mul(factor)
 }
 
-/// Whether the whole call should end: what the server says is not about this message or folder.
+/// Returns whether the whole call should end, because the refusal does not concern this message or folder.
 pub(crate) fn ends_call(reply: &Reply) -> bool {
     reply.verdict != Verdict::Ok && matches!(of(reply, ""), Error::Transient(_) | Error::Throttled(_))
 }
 
-/// The text of an error, for an outcome or the log.
+/// Returns the text of an error, for an outcome or the log.
 pub(crate) fn why(error: &Error) -> &str {
     match error {
         Error::Transient(why) | Error::Denied(why) | Error::NotFound(why) | Error::Permanent(why) => why,
@@ -89,7 +89,7 @@ pub(crate) fn why(error: &Error) -> &str {
     }
 }
 
-/// Why one message failed, for its outcome.
+/// Returns why one message failed, for its outcome.
 pub(crate) fn text(reply: &Reply) -> String {
     match code(reply).as_str() {
         "" => reply.text.clone(),
@@ -97,8 +97,8 @@ pub(crate) fn text(reply: &Reply) -> String {
     }
 }
 
-/// Why one message failed by a refusal of the act itself. Missing rights are named as such, as the outcome of one
-/// message has no case of its own for them.
+/// Returns why one message failed by a refusal of the act itself. Missing rights are named in the text, because the
+/// outcome of one message has no case for them.
 pub(crate) fn of_message(reply: &Reply) -> String {
     match code(reply).as_str() {
         "NOPERM" | "EXPIRED" => format!("denied: {}", text(reply)),
@@ -106,7 +106,7 @@ pub(crate) fn of_message(reply: &Reply) -> String {
     }
 }
 
-/// The response code of a refusal, upper case, without arguments.
+/// Returns the response code of a refusal in upper case, without arguments.
 pub(crate) fn code(reply: &Reply) -> String {
     match &reply.code {
         Some(Code::Other(other)) => {
@@ -121,7 +121,7 @@ pub(crate) fn code(reply: &Reply) -> String {
     }
 }
 
-/// The error of a stream that failed.
+/// Maps the error of a stream.
 pub(crate) fn of_stream(error: StreamError) -> Error {
     match error {
         StreamError::Denied(why) | StreamError::Unauthorized(why) => Error::Denied(why),

@@ -1,4 +1,4 @@
-//! The flags of restored messages. A restore promises them as they were: one that lacks them says so.
+//! The flags of restored messages. A restore sets the former flags; the outcome says so if some are missing.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{
     act::Run, command::Command, flags, locator::Locator, numbers, refusal, search::open, session::Access, uids::sets,
 };
 
-/// Flags to put back on one message.
+/// The flags to set on one message.
 struct Wanted {
     at: usize,
     uid: u32,
@@ -21,9 +21,9 @@ struct Wanted {
 }
 
 impl<S: MailStream, H: Host> Run<'_, S, H> {
-    /// Gives restored messages their flags back, where the move did not keep them as they were before, or an earlier
-    /// call did not come to it. A lost connection is the call's error: the host sees that they lack their flags then, and
-    /// asks again.
+    /// Sets the former flags of restored messages, if the move did not keep them or an earlier call was interrupted
+    /// before. A lost connection is an error of the call: the host then sees that the flags are missing and repeats the
+    /// call.
     pub(crate) fn restore_flags(&mut self) -> Result<(), Error> {
         let mut wanted: BTreeMap<(String, u32), Vec<Wanted>> = BTreeMap::new();
         let mut want = |at: usize, locator: Locator, flags: &[String], now: &[String]| {
@@ -44,12 +44,12 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
         }
         for ((wire, validity), wanted) in wanted {
-            // Flags of a folder numbered anew would go to other messages: so the answer is read before they are set.
+            // After a change of UIDVALIDITY the flags would be set on other messages, so the answer is read first.
             let opened = self.session.run(open(&wire, Access::Select))?;
             self.session.selected = opened.is_ok().then(|| (wire.clone(), Access::Select));
             let obstacle = match &opened {
                 opened if !opened.is_ok() => Some(refusal::text(opened)),
-                opened if opened.uid_validity() != Some(validity) => Some("the folder was numbered anew".into()),
+                opened if opened.uid_validity() != Some(validity) => Some("the folder has a new UIDVALIDITY".into()),
                 _ => None,
             };
             if let Some(why) = obstacle {
@@ -73,7 +73,7 @@ impl<S: MailStream, H: Host> Run<'_, S, H> {
             }
             self.lacks_flags(one.at, &refusal::of_message(reply));
         }
-        // A server may answer OK and keep no keyword.
+        // A server may answer OK but store no keyword.
         let uids: Vec<u32> = wanted.iter().map(|one| one.uid).collect();
         let looks = sets(&uids).iter().map(|set| Command::new(format!("UID FETCH {set} (UID FLAGS)"))).collect();
         let told = numbers::flags(&self.session.flight(looks)?);

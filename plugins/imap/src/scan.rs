@@ -1,7 +1,7 @@
-//! Messages judged by the text of single fields, where a server's own search cannot be relied on (see [`crate::keys`]).
+//! Compares the text of single fields of messages, where a server's own search is not reliable (see [`crate::keys`]).
 //!
-//! Many messages that all other conditions leave are narrowed by fetching just those fields and comparing them here. A
-//! few are not worth it: they are fetched whole and judged then.
+//! If the other conditions leave many messages, only these fields are fetched and compared here. A few messages are
+//! fetched whole and compared then.
 
 use clawback_connector_sdk::{
     header,
@@ -12,18 +12,18 @@ use clawback_connector_sdk::{
 
 use crate::{ask::Hits, fetch, keys, read::fetch_each, session::Session, uids::Uids};
 
-/// Up to so many messages are read whole at once.
+/// Up to this many messages are read whole at once.
 const FEW: u64 = 100;
-/// Messages of one flight: bounds what is held at a time.
+/// The messages of one flight, which limits memory.
 const A_FLIGHT: usize = 2_000;
-/// Messages of one call; a page then ends, with a cursor.
+/// The messages of one call; the page then ends, with a cursor.
 const A_CALL: usize = 20_000;
 
-/// A folder, by its place in the list, and a UID in it.
+/// A folder, by its index in the list, and a UID in it.
 type Place = (usize, u32);
 
-/// Leaves in the hits those whose fields match, `most` of them at least if there are so many. `None`: all were looked
-/// at. Else the folder and the last UID that was looked at in it.
+/// Keeps the hits whose fields match, until there are `most` of them. `None` if all were checked, otherwise the folder
+/// and the last UID that was checked in it.
 pub(crate) fn narrow<S: MailStream>(
     session: &mut Session<S>,
     query: &Query,
@@ -48,7 +48,7 @@ pub(crate) fn narrow<S: MailStream>(
         text.to_address.clone_from(&query.to_address);
     }
     let found = std::mem::take(hits);
-    // The UIDs of all folders in one row, so that many small folders go into one flight.
+    // The UIDs of all folders in one sequence, so that many small folders share a flight.
     let mut row = found.iter().enumerate().flat_map(|(at, one)| one.all.iter().map(move |uid| (at, uid))).peekable();
     let mut kept: Vec<Place> = Vec::new();
     let (mut looked, mut end) = (0, None::<Place>);
@@ -61,7 +61,7 @@ pub(crate) fn narrow<S: MailStream>(
         for ((at, one), read) in places.iter().zip(&groups).zip(read) {
             let is_match = |uid: u32| match read.messages.get(&uid) {
                 Some(message) => message.header.len() >= fetch::LOOK || has_text(&text, &message.header),
-                // What could not be read here is read whole, or becomes a gap there.
+                // A message that could not be read here is read whole, or becomes a gap there.
                 None => read.refused.is_some() || read.lost.iter().any(|(lost, _)| *lost == uid),
             };
             kept.extend(one.uids.iter().filter(|uid| is_match(**uid)).map(|uid| (*at, *uid)));
@@ -72,7 +72,7 @@ pub(crate) fn narrow<S: MailStream>(
     Ok(end.filter(|_| is_more).map(|(at, uid)| (found[at].clone(), uid)))
 }
 
-/// Whether the conditions on texts hold for a message with these fields.
+/// Returns whether the text conditions hold for a message with these fields.
 fn has_text(text: &Query, fields: &[u8]) -> bool {
     let stored = header::Stored {
         locator: String::new(),
@@ -84,7 +84,7 @@ fn has_text(text: &Query, fields: &[u8]) -> bool {
     matching::matches(text, &header::describe(stored, fields, text), fields)
 }
 
-/// UIDs by their folders.
+/// Groups UIDs by their folders.
 fn group(found: &[Hits], uids: &[Place]) -> Vec<(usize, Hits)> {
     let mut groups: Vec<(usize, Hits)> = Vec::new();
     for (at, uid) in uids {

@@ -1,7 +1,7 @@
-//! A search: one flight lists the folders, one asks all of them, one fetches the headers of the hits.
+//! A search: one flight lists the folders, one searches all of them, one fetches the headers of the hits.
 //!
-//! What cannot be looked at costs only itself: a folder that cannot be searched and a message that cannot be read are
-//! gaps of the page. Only what the server itself calls passing ends the call, so that the host asks again.
+//! Failures are limited to their part: a folder that cannot be searched and a message that cannot be read are gaps of
+//! the page. Only what the server itself reports as temporary ends the call, so that the host retries it.
 
 use clawback_connector_sdk::{
     attachment, header,
@@ -31,14 +31,14 @@ pub(crate) use crate::{
     read::fetch_all,
 };
 
-/// Messages of one page at most, whatever the host asks for: a page must fit into one call.
+/// The most messages of one page, whatever the host requests: a page must fit into one call.
 const A_PAGE: usize = 1_000;
-/// Messages of one flight: bounds what is held at a time.
+/// The messages of one flight, which limits memory.
 const A_FLIGHT: usize = 250;
-/// Borders of one cursor at most; more do not fit.
+/// The most borders of one cursor; more do not fit.
 const BORDERS: usize = 8 * 1024;
 
-/// One page.
+/// Returns one page.
 pub(crate) fn search<S: MailStream, H: Host>(
     session: &mut Session<S>,
     host: &H,
@@ -66,7 +66,7 @@ pub(crate) fn search<S: MailStream, H: Host>(
         gaps: Vec::new(),
     };
     let next = page.fill(session, found.hits)?.or(found.next);
-    // A folder behind the end of this page is asked again on a later one.
+    // A folder after the end of this page is searched again for a later page.
     let is_over = |folder: &MailFolder| next.as_ref().is_none_or(|next| folder.is_before(next));
     gaps.extend(found.refused.into_iter().filter(|one| is_over(&one.folder)).map(|one| Gap {
         folder: one.folder.location.path,
@@ -77,19 +77,19 @@ pub(crate) fn search<S: MailStream, H: Host>(
     Ok(MessagePage { messages: page.messages, next: next.map(|next| next.to_string()), gaps })
 }
 
-/// The folders of the mailbox, in one flight.
+/// Returns the folders of the mailbox, in one flight.
 pub(crate) fn list<S: MailStream, H: Host>(session: &mut Session<S>, host: &H) -> Result<Folders, Error> {
     let commands = folder::commands(session);
     let replies = session.flight(commands)?;
     Folders::read(host, &replies, session.can("X-GM-EXT-1"))
 }
 
-/// Opens a folder.
+/// Returns the command that opens a folder.
 pub(crate) fn open(folder: &str, access: Access) -> Command {
     Command::new(if access == Access::Select { "SELECT " } else { "EXAMINE " }).text(folder)
 }
 
-/// The folders that the query wants, from the one on where the cursor is.
+/// Returns the folders that the query wants, from the one of the cursor on.
 fn wanted<S: MailStream>(
     session: &mut Session<S>,
     folders: &Folders,
@@ -106,7 +106,7 @@ fn wanted<S: MailStream>(
     views::without(session, &wanted)
 }
 
-/// What the query asks about and no search looks at.
+/// Returns the folders that the query wants but no search covers.
 fn unseen(folders: &Folders, query: &Query, wanted: &[MailFolder]) -> Vec<Gap> {
     let gap = |folder: &str, reason: &str| Gap { folder: folder.into(), item: String::new(), reason: reason.into() };
     let mut gaps = folders.gaps.clone();
@@ -122,7 +122,7 @@ fn unseen(folders: &Folders, query: &Query, wanted: &[MailFolder]) -> Vec<Gap> {
     gaps
 }
 
-/// The hits of one page, and where the next one begins.
+/// The hits of one page, and the start of the next one.
 struct Found {
     hits: Vec<Hits>,
     refused: Vec<Refused>,
@@ -140,13 +140,13 @@ fn find_hits<S: MailStream>(
     let ways = keys::of(query, has_literals, keys::Compared::by(session));
     let Answers { mut hits, mut refused } = Answers::default();
     let (mut count, mut asked) = (0, 0);
-    // The first page asks all folders at once. A later one most likely ends in the folder where it starts.
+    // The first page searches all folders at once. A later one most likely ends in the folder where it starts.
     let mut at_once = if cursor.is_some() { 1 } else { wanted.len().max(1) };
     let mut border = None;
     while asked < wanted.len() && count <= most && border.is_none() {
         let some = &wanted[asked..wanted.len().min(asked + at_once)];
         let mut answers = ask_each(session, some, &ways, cursor, most + 1)?;
-        // Numbers of a folder that was numbered anew say nothing: it is searched from its start.
+        // After a change of UIDVALIDITY the cursor's UIDs are meaningless: the folder is searched from its start.
         if let Some(cursor) = cursor
             && let Some(at) = answers.hits.iter().position(|one| one.folder.wire == cursor.folder)
         {
@@ -183,7 +183,7 @@ fn find_hits<S: MailStream>(
     Ok(Found { hits, refused, next })
 }
 
-/// Keeps the first `most` hits; the last of them if any are left.
+/// Keeps the first `most` hits; returns the last of them if any are left.
 fn cut(hits: &mut Vec<Hits>, most: usize) -> Option<(Hits, u32)> {
     let (mut room, mut last, mut is_cut) = (most, None, false);
     for one in hits.iter_mut() {
@@ -198,7 +198,7 @@ fn cut(hits: &mut Vec<Hits>, most: usize) -> Option<(Hits, u32)> {
     last.filter(|_| is_cut)
 }
 
-/// The cursor behind this hit. In the part of a folder that a cursor with borders named, its borders go on.
+/// Returns the cursor after this hit. In the part of a folder with borders from a cursor, the borders are kept.
 fn cursor_at(hits: &Hits, uid: u32, cursor: Option<&Cursor>, most: usize) -> Cursor {
     let step = u32::try_from(most).unwrap_or(u32::MAX);
     let known =
@@ -214,7 +214,7 @@ fn cursor_at(hits: &Hits, uid: u32, cursor: Option<&Cursor>, most: usize) -> Cur
     )
 }
 
-/// The page that is being filled.
+/// The page under construction.
 struct Page<'a> {
     query: &'a Query,
     most: usize,
@@ -225,8 +225,8 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Fetches the hits, some at a time, until there is no more room: then the cursor behind the last one. Messages that
-    /// are gone are left out: they are no hits any more.
+    /// Fetches the hits in portions until the page is full; then returns the cursor after the last one. Messages that
+    /// are gone are omitted: they are no longer hits.
     fn fill<S: MailStream>(&mut self, session: &mut Session<S>, hits: Vec<Hits>) -> Result<Option<Cursor>, Error> {
         let names: Vec<String> = self
             .query
@@ -258,7 +258,7 @@ impl Page<'_> {
         Ok(None)
     }
 
-    /// Puts the messages of one folder into the page. The last one's UID, if the page is full and there are more.
+    /// Adds the messages of one folder to the page. Returns the last UID if the page is full and there are more.
     fn take(&mut self, hits: &Hits, read: Read, is_last: bool) -> Option<u32> {
         let folder = &hits.folder.location.path;
         if let Some(error) = read.refused {
@@ -292,7 +292,7 @@ impl Page<'_> {
     }
 }
 
-/// The hits in portions of one flight each.
+/// Returns the hits in portions of one flight each.
 fn flights(hits: Vec<Hits>) -> Vec<Vec<Hits>> {
     let (mut flights, mut room): (Vec<Vec<Hits>>, usize) = (Vec::new(), 0);
     for one in hits {
@@ -313,18 +313,18 @@ fn flights(hits: Vec<Hits>) -> Vec<Vec<Hits>> {
     flights
 }
 
-/// Whether a message is what the query wants.
+/// Whether a message matches the query.
 enum Judgement {
     Match(Box<Message>),
     No,
-    /// It cannot be told, and why.
+    /// It is unknown, for this reason.
     Unknown(&'static str),
 }
 
 fn judge(query: &Query, hits: &Hits, uid: u32, fetched: Fetched) -> Judgement {
     let has_range = query.received_after.is_some() || query.received_before.is_some();
     if fetched.date.is_none() && has_range {
-        return Judgement::Unknown("the server tells no date of receipt that can be read");
+        return Judgement::Unknown("the server sends no valid date of receipt");
     }
     let stored = header::Stored {
         locator: Locator { validity: hits.validity, uid, folder: hits.folder.wire.clone() }.to_string(),
@@ -335,7 +335,7 @@ fn judge(query: &Query, hits: &Hits, uid: u32, fetched: Fetched) -> Judgement {
     };
     let mut message = header::describe(stored, &fetched.header, query);
     message.ref_.fingerprint = fetched.fingerprint();
-    // What is not known cannot be judged; what is known is judged before it is bounded.
+    // A text that is missing cannot be compared; a known text is compared before it is truncated.
     let mut cut = fetched.cut();
     if fetched.attachments.is_none() && matching::needs_attachments(query) {
         cut.push("attachments".into());
@@ -351,7 +351,7 @@ fn judge(query: &Query, hits: &Hits, uid: u32, fetched: Fetched) -> Judgement {
     if is_match { Judgement::Match(Box::new(message)) } else { Judgement::No }
 }
 
-/// The query without the conditions on what was cut: the host counts messages of which they cannot be judged.
+/// Returns the query without the conditions on truncated texts: the host counts messages that cannot be judged.
 fn judgeable(query: &Query, cut: &[String]) -> Query {
     let mut query = query.clone();
     for what in cut {
@@ -364,7 +364,7 @@ fn judgeable(query: &Query, cut: &[String]) -> Query {
             "to" => query.to_address.clear(),
             "attachments" => query.attachment_name.clear(),
             name if name.starts_with("header ") => query.header_contains.clear(),
-            // Nothing is asked about the others.
+            // The query has no conditions on the others.
             _ => {}
         }
     }

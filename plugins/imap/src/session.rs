@@ -1,11 +1,11 @@
-//! One authenticated connection: commands out in flights, answers in.
+//! One authenticated connection: commands are sent in flights, answers are read.
 //!
-//! A flight writes all its commands before it waits, but never has more unanswered bytes on the way than a server's
-//! input buffer holds: else both ends would wait for the other to read.
+//! A flight writes its commands before it reads, but never has more unanswered bytes in transit than fit into a
+//! server's input buffer: otherwise both ends could wait for the other to read.
 //!
-//! Untagged answers are filed under the first command that is not answered. A server may answer the next command of the
-//! same selection early (Dovecot does, with FETCH), so what several commands of one selection say is read together;
-//! opening a folder is the border that no answer crosses.
+//! Untagged answers are assigned to the first unanswered command. A server may answer the next command of the same
+//! selection early (Dovecot does, with FETCH), so the answers to several commands of one selection are read together;
+//! no answer moves across the command that opens a folder.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -26,14 +26,14 @@ use crate::{
     uids::Uids,
 };
 
-/// Unanswered bytes on the way; smaller than any server's buffers.
+/// The unanswered bytes in transit; less than any server's buffers.
 const WINDOW: usize = 8 * 1024;
-/// Bytes of one read.
+/// The bytes of one read.
 const READ: u32 = 64 * 1024;
-/// Largest single answer: a message fetched whole, with room to spare, and far below the memory of a component.
+/// The largest single answer: a message fetched whole, with a margin, and far below the memory of a component.
 const LARGEST_ANSWER: u32 = 24 * 1024 * 1024;
 
-/// Answers to one command that are kept though nobody here reads them.
+/// The answers to one command that are kept although nothing here reads them.
 const MOST_OTHERS: usize = 100;
 
 /// The connection.
@@ -43,11 +43,11 @@ pub(crate) struct Session<S> {
     capabilities: BTreeSet<String>,
     incoming: Fragmentizer,
     commands: u32,
-    /// A flight was not answered in full: nothing more can be asked.
+    /// Whether a flight was not answered completely: the connection cannot be used further.
     is_broken: bool,
-    /// Wire name of the folder that is selected, and how.
+    /// The wire name of the selected folder, and how it was opened.
     pub(crate) selected: Option<(String, Access)>,
-    /// Folders that show messages of other folders, as far as they were asked.
+    /// Folders known to show, or not to show, messages of other folders.
     pub(crate) views: BTreeMap<String, bool>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) enum Access {
     Select,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Ok,
@@ -76,14 +76,14 @@ pub(crate) struct Reply {
     /// The codes of untagged answers, in order.
     pub(crate) codes: Vec<Code<'static>>,
     pub(crate) data: Vec<Data<'static>>,
-    /// What was told of messages, and of folders.
+    /// The data of messages, and of folders.
     pub(crate) fetches: Vec<Fetch>,
     pub(crate) lists: Vec<Listed>,
-    /// What searches found. Some servers say nothing where nothing was found.
+    /// The results of searches. Some servers send none if nothing matches.
     pub(crate) found: Uids,
     /// Untagged answers that the codec does not know, without their `* `.
     pub(crate) others: Vec<String>,
-    /// Untagged answers to what was asked that nobody can read.
+    /// The number of requested untagged answers that cannot be parsed.
     pub(crate) unreadable: usize,
 }
 
@@ -107,12 +107,12 @@ impl Reply {
         self.verdict == Verdict::Ok
     }
 
-    /// All codes, that of the tagged answer last.
+    /// Returns all codes, that of the tagged answer last.
     pub(crate) fn all_codes(&self) -> impl Iterator<Item = &Code<'static>> {
         self.codes.iter().chain(&self.code)
     }
 
-    /// UIDVALIDITY of the folder that this answer opened. Without one, UIDs mean nothing beyond the connection.
+    /// Returns the UIDVALIDITY of the opened folder. Without it, UIDs are meaningless after the connection.
     pub(crate) fn uid_validity(&self) -> Option<u32> {
         self.all_codes().find_map(|code| match code {
             Code::UidValidity(validity) => Some(validity.get()),
@@ -121,13 +121,13 @@ impl Reply {
     }
 }
 
-/// A command on the way.
+/// A command in transit.
 struct Pending {
     tag: String,
     length: usize,
 }
 
-/// What one answer was.
+/// The kind of an answer.
 enum Incoming {
     Untagged,
     Continue,
@@ -145,25 +145,25 @@ impl<S: MailStream> Session<S> {
         self.capabilities.contains(capability)
     }
 
-    /// Whether the connection is of no more use.
+    /// Returns whether the connection can no longer be used.
     pub(crate) fn is_broken(&self) -> bool {
         self.is_broken
     }
 
-    /// Gives the connection back, if all flights were answered in full.
+    /// Returns the connection to the host, if all flights were answered completely.
     pub(crate) fn release(mut self) {
         if !self.is_broken {
             self.stream.release();
         }
     }
 
-    /// One command.
+    /// Runs one command.
     pub(crate) fn run(&mut self, command: Command) -> Result<Reply, Error> {
         let mut replies = self.flight(vec![command])?;
         replies.pop().ok_or_else(|| Error::Permanent("a flight of one command has one answer".into()))
     }
 
-    /// Sends all commands and takes all answers, in order.
+    /// Sends all commands and returns all answers, in order.
     pub(crate) fn flight(&mut self, commands: Vec<Command>) -> Result<Vec<Reply>, Error> {
         let replies = self.exchange(commands);
         self.is_broken |= replies.is_err();
@@ -186,7 +186,7 @@ impl<S: MailStream> Session<S> {
             let on_the_way: usize = pending.iter().map(|one| one.length).sum();
             if !pending.is_empty() && on_the_way + encoded.bytes.len() > WINDOW {
                 self.send(&mut buffer)?;
-                // Down to half, so that the next write is worth its while.
+                // Down to half, so that the next write is worthwhile.
                 while pending.iter().map(|one| one.length).sum::<usize>() > WINDOW / 2 {
                     self.receive(&mut pending, &mut replies, &mut done)?;
                 }
@@ -227,7 +227,7 @@ impl<S: MailStream> Session<S> {
         Ok(())
     }
 
-    /// Takes one answer and files it under the first unanswered command. `done` counts the answered ones.
+    /// Reads one answer and assigns it to the first unanswered command. `done` counts the answered ones.
     fn receive(
         &mut self,
         pending: &mut VecDeque<Pending>,
@@ -286,7 +286,7 @@ impl<S: MailStream> Session<S> {
         Ok(finish(body, pending, reply, done))
     }
 
-    /// Reads until one whole answer is there.
+    /// Reads until one answer is complete.
     fn complete(&mut self) -> Result<(), Error> {
         loop {
             match self.incoming.progress() {
@@ -320,7 +320,7 @@ fn finish(body: StatusBody<'static>, pending: &mut VecDeque<Pending>, reply: &mu
     Incoming::Tagged(answered)
 }
 
-/// What the codec does not read: `ESEARCH`, which it does not know, and what is broken.
+/// Handles what the codec does not parse: `ESEARCH`, which it does not know, and invalid answers.
 fn unreadable(
     bytes: &[u8],
     pending: &mut VecDeque<Pending>,
@@ -340,7 +340,7 @@ fn unreadable(
         return Ok(Incoming::Untagged);
     }
     if let Some(rest) = text.strip_prefix("* ") {
-        // What a server tells of its own accord may be anything; what was asked for must not be lost.
+        // Unsolicited answers may be anything; a requested answer must not be lost.
         let is_asked = |word: &str| ["SEARCH", "NAMESPACE"].iter().any(|one| word.eq_ignore_ascii_case(one));
         reply.unreadable += usize::from(rest.split(' ').take(1).any(is_asked));
         if reply.others.len() < MOST_OTHERS {
@@ -368,7 +368,7 @@ fn unreadable(
     Ok(Incoming::Tagged(*done - 1))
 }
 
-/// `(TAG "c1") UID ALL 1:3,5`: no ALL means that nothing was found.
+/// Parses `(TAG "c1") UID ALL 1:3,5`; without ALL nothing was found.
 fn esearch(text: &str) -> Option<Uids> {
     let text = match text.strip_prefix('(') {
         Some(rest) => rest.split_once(')')?.1,

@@ -1,16 +1,16 @@
-//! Sets of UIDs as servers tell them, which may be anything: ranges stay ranges, so that none fills the memory.
+//! Sets of UIDs from servers, which may be arbitrary: ranges stay ranges, so that none exhausts the memory.
 
 use std::fmt::Write as _;
 
-/// UIDs in the order they were told.
+/// UIDs in the order of the answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Uids(Vec<(u32, u32)>);
 
-/// UIDs in one set of a command at most: servers limit the length of a line.
+/// The most UIDs in one set of a command: servers limit the length of a line.
 const A_SET: usize = 400;
 
 impl Uids {
-    /// Reads a sequence set without `*`. `None` if it is not one.
+    /// Parses a sequence set without `*`. `None` if it is invalid.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         text.split(',')
             .map(|part| {
@@ -30,27 +30,27 @@ impl Uids {
         self.0.extend_from_slice(&other.0);
     }
 
-    /// One by one, in the order told, which is what `COPYUID` pairs by.
+    /// Returns them one by one, in the order of the answer, by which `COPYUID` pairs them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> {
         self.0.iter().flat_map(|(from, to)| *from..=*to)
     }
 
-    /// How many there are, each as often as it was told.
+    /// Returns their number, with repetitions.
     pub(crate) fn count(&self) -> u64 {
         self.0.iter().map(|(from, to)| u64::from(to - from) + 1).sum()
     }
 
-    /// Those of a sorted set that are above this UID.
+    /// Returns those of a sorted set that are above this UID.
     pub(crate) fn above(&self, uid: u32) -> Self {
         let above = self.0.iter().filter(|(_, to)| *to > uid);
         Self(above.map(|(from, to)| ((*from).max(uid.saturating_add(1)), *to)).collect())
     }
 
-    /// Every UID of a sorted set that has a multiple of `step` of them up to itself; at most `most`. The set may be
-    /// as large as a server likes to say.
+    /// Returns every `step`-th UID of a sorted set, at most `most`. The set may be as large as a server
+    /// claims.
     pub(crate) fn borders(&self, step: u32, most: usize) -> Vec<u32> {
         let (step, mut borders) = (u64::from(step.max(1)), Vec::new());
-        // How many came since the last border.
+        // The number since the last border.
         let mut since: u64 = 0;
         for (from, to) in &self.0 {
             let mut at = u64::from(*from);
@@ -67,7 +67,7 @@ impl Uids {
         borders
     }
 
-    /// Each once, rising.
+    /// Returns each once, in ascending order.
     pub(crate) fn sorted(mut self) -> Self {
         self.0.sort_unstable();
         let mut merged: Vec<(u32, u32)> = Vec::with_capacity(self.0.len());
@@ -81,7 +81,7 @@ impl Uids {
     }
 }
 
-/// The UIDs as sets for commands, none too long, each rising.
+/// Returns the UIDs as sets for commands, each of limited length and in ascending order.
 pub(crate) fn sets(uids: &[u32]) -> Vec<String> {
     let mut uids = uids.to_vec();
     uids.sort_unstable();

@@ -1,9 +1,9 @@
-//! Folders that show the messages of other folders a second time: a namespace that is an alias of another, and the
-//! folders of Dovecot's virtual plugin. A message that is seen in both is one, and only the real folder can be saved to.
+//! Folders that show the messages of other folders again: a namespace that is an alias of another, and the folders of
+//! Dovecot's virtual plugin. A message in both is the same, and only the real folder accepts messages.
 //!
-//! Such folders lie in a second namespace of the owner's, so only servers that tell of one are asked. An alias has the
-//! UIDVALIDITY, UIDNEXT and number of messages of the folder with the same name in another namespace. Dovecot says with
-//! `X-MAILBOX` which folder a message of a virtual one lies in; other servers refuse the question, and have no such
+//! Such folders are in a second namespace of the owner, so only servers that report one are asked. An alias has the
+//! UIDVALIDITY, UIDNEXT and number of messages of the folder with the same name in another namespace. Dovecot reports
+//! with `X-MAILBOX` which folder a message of a virtual one is in; other servers refuse the item, and have no such
 //! folders.
 
 use clawback_connector_sdk::{host::MailStream, types::Error};
@@ -16,7 +16,7 @@ use crate::{
     session::{Access, Reply, Session},
 };
 
-/// Without the folders that show messages of other ones.
+/// Removes the folders that show messages of other folders.
 pub(crate) fn without<S: MailStream>(
     session: &mut Session<S>,
     folders: &[MailFolder],
@@ -30,7 +30,7 @@ pub(crate) fn without<S: MailStream>(
     Ok(folders.iter().filter(|folder| !is_view(folder)).cloned().collect())
 }
 
-/// STATUS has a flight of its own: Dovecot answers it before a FETCH of a virtual folder that was sent earlier.
+/// Detects views. STATUS has its own flight: Dovecot answers it before an earlier FETCH of a virtual folder.
 fn ask<S: MailStream>(session: &mut Session<S>, folders: &[&MailFolder]) -> Result<(), Error> {
     const EACH: usize = 2;
     let status = |wire: &str| Command::new("STATUS ").text(wire).raw(" (MESSAGES UIDNEXT UIDVALIDITY)");
@@ -55,7 +55,7 @@ fn ask<S: MailStream>(session: &mut Session<S>, folders: &[&MailFolder]) -> Resu
     Ok(())
 }
 
-/// UIDVALIDITY, UIDNEXT and the number of messages, if all three were told.
+/// Returns UIDVALIDITY, UIDNEXT and the number of messages, if all three were reported.
 fn numbers(reply: &Reply) -> Option<[u32; 3]> {
     let items = reply.data.iter().find_map(|data| match data {
         Data::Status { items, .. } => Some(items.as_ref()),

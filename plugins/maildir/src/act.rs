@@ -1,4 +1,4 @@
-//! Acting on messages: check that each is what the plan saw, rename or remove it, tell what became of it.
+//! Actions on messages: check that each is as in the plan, rename or remove it, and report the outcome.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ struct Found {
     head: Vec<u8>,
 }
 
-/// One outcome per target, in order.
+/// Returns one outcome per target, in order.
 pub(crate) fn apply<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     action: Action,
@@ -52,8 +52,8 @@ pub(crate) fn apply<H: Folder + Host>(
         .map(|(target, found)| {
             let effect = match found {
                 None => match &closed {
-                    // It may lie where nobody could look.
-                    Some(why) => Effect::Failed(format!("it was not found, and not all could be looked at: {why:?}")),
+                    // It may be in a part that could not be read.
+                    Some(why) => Effect::Failed(format!("it was not found, and not everything could be read: {why:?}")),
                     None => Effect::NotFound,
                 },
                 Some(found) => one(mailbox, action, target, found, &folders, &mut ready)?,
@@ -63,9 +63,9 @@ pub(crate) fn apply<H: Folder + Host>(
         .collect()
 }
 
-/// Whether two locations are one: by path where the plan has one, else by kind.
+/// Returns whether two locations are equal: by path if the plan has one, otherwise by kind.
 pub(crate) fn is_there(planned: &Location, now: &Location) -> bool {
-    // A folder may call itself INBOX.
+    // A folder may be named INBOX.
     let is_inbox = |location: &Location| location.kind == LocationKind::Inbox;
     if planned.path.is_empty() {
         planned.kind == now.kind
@@ -88,7 +88,7 @@ fn at_their_locators<H: Folder + Host>(
     let mut found: Vec<Option<Found>> = targets.iter().map(|_| None).collect();
     for folder in folders {
         let Some(wanted) = by_dir.get(folder.dir.as_str()) else { continue };
-        // One that cannot be listed is told of where its messages are not found.
+        // A folder that cannot be listed is reported if its messages are not found.
         let Ok(index) = mailbox.files(folder) else { continue };
         let there: Vec<(usize, &File)> =
             wanted.iter().filter_map(|(at, unique)| index.get(*unique).map(|file| (*at, file))).collect();
@@ -152,15 +152,15 @@ fn one<H: Folder + Host>(
     })
 }
 
-/// The file in its new folder. It stays in `new` or `cur` as it was, so that unread mail is still new to its owner;
-/// only flags to restore need `cur`.
+/// Returns the file in its new folder. It stays in `new` or `cur`, so that unread mail is still new to its owner; only
+/// flags to restore need `cur`.
 fn landed(file: &File, flags: Option<&[String]>) -> File {
     let name = flags.map_or_else(|| file.name.clone(), |flags| name::with_flags(&file.name, flags));
     let sub = if name == file.name { file.sub } else { "cur" };
     File { sub, name, ..file.clone() }
 }
 
-/// Where this target goes; `None` for a hard delete.
+/// Returns the destination of this target; `None` for a hard delete.
 fn destination<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     action: Action,
@@ -177,7 +177,7 @@ fn destination<H: Folder + Host>(
     folder.map(Some).map_err(|error| format!("{error:?}"))
 }
 
-/// Does it to the file, and once more if its flags changed in between. The file as it was when it worked.
+/// Acts on the file, and again if its flags changed in between. Returns the file as it was when it worked.
 fn renamed_once<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     found: &Found,

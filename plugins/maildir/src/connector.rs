@@ -17,7 +17,7 @@ use crate::{
     tree::{Mailbox, NOT_FOLLOWED, refused},
 };
 
-/// What can be done to a message in a Maildir.
+/// The supported actions.
 const ACTIONS: [Action; 7] = [
     Action::MoveToJunk,
     Action::MoveToInbox,
@@ -28,14 +28,14 @@ const ACTIONS: [Action; 7] = [
     Action::Restore,
 ];
 
-/// The connector, over what its host grants.
+/// The connector, on top of its host's grants.
 #[derive(Debug, Clone, Default)]
 pub struct Maildir<H> {
     host: H,
 }
 
 impl<H> Maildir<H> {
-    /// With the grants of this host.
+    /// Creates a connector with the grants of this host.
     pub fn new(host: H) -> Self {
         Self { host }
     }
@@ -95,7 +95,7 @@ impl<H: Folder + Host> Connector for Maildir<H> {
         let mailbox = Mailbox::open(&self.host, mailbox)?;
         let folders = mailbox.folders()?;
         let found = find(&mailbox, &folders.all, &refs.iter().collect::<Vec<_>>())?;
-        // "Nowhere" is said only where all could be looked at.
+        // An absence is reported only if everything could be read.
         if let (Some(why), true) = (found.closed, found.of.iter().any(Vec::is_empty)) {
             return Err(why);
         }

@@ -14,16 +14,16 @@ use crate::{
     tree::{File, MailFolder, Mailbox},
 };
 
-/// Where messages were found.
+/// The places of messages.
 #[derive(Debug)]
 pub(crate) struct Places {
-    /// Every place of each message, in the order asked.
+    /// Every place of each message, in the order of the request.
     pub(crate) of: Vec<Vec<(MailFolder, File)>>,
-    /// What could not be looked at, if anything: a message without a place may be there.
+    /// What could not be read, if anything: a message without a place may be there.
     pub(crate) closed: Option<Error>,
 }
 
-/// Every place in the mailbox where each of these messages is, by unique name, or else by what its header says.
+/// Returns every place of each of these messages in the mailbox, by unique name, otherwise by its header.
 pub(crate) fn find<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     folders: &[MailFolder],
@@ -52,7 +52,7 @@ pub(crate) fn find<H: Folder + Host>(
             true
         })?;
     }
-    // A mail program that copies gives a new name: then only reading every head tells.
+    // A mail program that copies gives a new name: then every head must be read.
     let missing: HashMap<&str, Vec<usize>> =
         (0..refs.len()).filter(|at| places.of[*at].is_empty()).fold(HashMap::new(), |mut missing, at| {
             missing.entry(refs[at].fingerprint.as_str()).or_default().push(at);
@@ -77,7 +77,7 @@ pub(crate) fn find<H: Folder + Host>(
 }
 
 impl Places {
-    /// The head, or a note that there is none to look at.
+    /// Returns the head, or records that there is none to read.
     fn look(&mut self, folder: &MailFolder, file: &File, head: Head) -> Option<Vec<u8>> {
         if let Head::Unread(why) = &head {
             let text = format!("`{}` in folder `{}`: {why}", file.name.escape_debug(), folder.location.path);
@@ -87,12 +87,12 @@ impl Places {
     }
 }
 
-/// Whether a file with this head is the message that was asked for.
+/// Returns whether a file with this head is the requested message.
 pub(crate) fn is_same(wanted: &MessageRef, head: &[u8], file: &File) -> bool {
     fingerprint::is_of(&wanted.fingerprint, head, file.size)
 }
 
-/// The reference to a message as it lies now.
+/// Returns the reference to a message in its current place.
 pub(crate) fn reference(folder: &MailFolder, file: &File, head: &[u8]) -> MessageRef {
     header::reference(crate::tree::locator(folder, crate::name::unique(&file.name)), head)
 }

@@ -1,11 +1,11 @@
-//! What a search could not look at, collected for one page.
+//! The gaps of a search, collected for one page.
 
 use clawback_connector_sdk::types::Gap;
 
-/// Items that are named one by one for each reason in each folder; further ones are counted.
+/// The items that are named individually for each reason in each folder; further ones are counted.
 const NAMED: usize = 20;
 
-/// Gaps of one page, in the order in which they were met.
+/// The gaps of one page, in the order in which they were found.
 #[derive(Debug, Default)]
 pub(crate) struct Gaps {
     named: Vec<Gap>,
@@ -20,12 +20,12 @@ struct Counted {
 }
 
 impl Gaps {
-    /// A whole folder.
+    /// Adds a whole folder.
     pub(crate) fn folder(&mut self, folder: &str, reason: impl Into<String>) {
         self.named.push(Gap { folder: folder.to_owned(), item: String::new(), reason: reason.into() });
     }
 
-    /// One file in a folder.
+    /// Adds one file in a folder.
     pub(crate) fn item(&mut self, folder: &str, item: &str, reason: &str) {
         let at = self.counted.iter().position(|one| one.folder == folder && one.reason == reason);
         let known = if let Some(at) = at {
@@ -41,12 +41,12 @@ impl Gaps {
         }
     }
 
-    /// Takes in what another part of the search met.
+    /// Adds the gaps of another part of the search.
     pub(crate) fn extend(&mut self, gaps: Vec<Gap>) {
         self.named.extend(gaps);
     }
 
-    /// All of them, those that are only counted as one for each reason.
+    /// Returns all gaps; items that are only counted are one gap for each reason.
     pub(crate) fn into_list(mut self) -> Vec<Gap> {
         for one in self.counted.into_iter().filter(|one| one.count > NAMED) {
             let reason = format!("{} more files: {}", one.count - NAMED, one.reason);

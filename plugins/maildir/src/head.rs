@@ -1,4 +1,4 @@
-//! Heads of messages: the header block of a file, or why there is none.
+//! Heads of messages: the header block of a file, or why it could not be read.
 
 use clawback_connector_sdk::{
     host::{Folder, FolderError, Host},
@@ -7,30 +7,30 @@ use clawback_connector_sdk::{
 
 use crate::tree::{File, MailFolder, Mailbox, refused, why};
 
-/// Files whose heads are read in one call: with [`HEAD`] it stays far below what a call may carry.
+/// The files whose heads are read in one call: with [`HEAD`] this is far below the limit of a call.
 pub(crate) const BATCH: usize = 400;
-/// Nearly every header fits; the few that do not are read on, one file after the other.
+/// Nearly every header fits; the rest of longer ones is read file by file.
 pub(crate) const HEAD: u32 = 8 * 1024;
-/// Bytes in one read; hosts give no more at once.
+/// The bytes of one read; hosts return no more at once.
 const CHUNK: u32 = 1024 * 1024;
-/// No more of a header is read than this.
+/// The most bytes of a header that are read.
 const LONGEST: usize = 8 * 1024 * 1024;
 
-/// What a file's head is.
+/// The head of a file, as far as it could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Head {
     /// The header block, and perhaps some of the body.
     Read(Vec<u8>),
-    /// The start of a header block that is longer than anything reads.
+    /// The start of a header block that is longer than the limit.
     Start(Vec<u8>),
-    /// The file is no longer there.
+    /// The file no longer exists.
     Gone,
-    /// The file cannot be read; why.
+    /// The file cannot be read, for this reason.
     Unread(String),
 }
 
 impl Head {
-    /// What was read of the header.
+    /// Returns what was read of the header.
     pub(crate) fn bytes(self) -> Option<Vec<u8>> {
         match self {
             Self::Read(bytes) | Self::Start(bytes) => Some(bytes),
@@ -39,7 +39,7 @@ impl Head {
     }
 }
 
-/// Hands the heads of these files of one folder to `each`, in order and one at a time, until it answers `false`.
+/// Passes the heads of these files of one folder to `each`, in order and one at a time, until it returns `false`.
 pub(crate) fn heads<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     folder: &MailFolder,
@@ -52,7 +52,7 @@ pub(crate) fn heads<H: Folder + Host>(
         let read = mailbox.host.read_heads(&paths, HEAD).map_err(|error| refused("a message", error))?;
         for (at, (file, head)) in batch.iter().zip(read).enumerate() {
             let mut head = whole(mailbox, &paths[at], head);
-            // A flag changed under us: the name is another, its unique part is not.
+            // A flag changed concurrently: the name is another, but its unique part is not.
             if head == Head::Gone {
                 let fresh = match &index {
                     Some(index) => index,
@@ -71,7 +71,7 @@ pub(crate) fn heads<H: Folder + Host>(
     Ok(())
 }
 
-/// The head of one file.
+/// Returns the head of one file.
 pub(crate) fn head<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     folder: &MailFolder,
@@ -85,7 +85,7 @@ pub(crate) fn head<H: Folder + Host>(
     Ok(found)
 }
 
-/// Reads on until the header ends.
+/// Reads further until the header ends.
 fn whole<H: Folder + Host>(mailbox: &Mailbox<'_, H>, path: &str, head: Result<Vec<u8>, FolderError>) -> Head {
     let mut head = match head {
         Ok(head) => head,
@@ -115,7 +115,7 @@ fn has_end(head: &[u8]) -> bool {
     head.split_inclusive(|byte| *byte == b'\n').skip(1).any(|line| matches!(line, b"\n" | b"\r\n"))
 }
 
-/// Why a file says nothing of the message in it, where it starts as such files do.
+/// Returns why a file cannot be parsed as a message, if it starts like a compressed or encrypted file.
 pub(crate) fn sealed(head: &[u8]) -> Option<&'static str> {
     let starts: [(&[u8], &str); 6] = [
         (b"\x1f\x8b", "the file is compressed (gzip)"),

@@ -1,34 +1,34 @@
-//! How folders are spelled as directories: Maildir++ (`.Archive.2026`) and Dovecot's LAYOUT=fs (`Archive/2026`).
+//! Folder names as directories: Maildir++ (`.Archive.2026`) and Dovecot's LAYOUT=fs (`Archive/2026`).
 
 use clawback_connector_sdk::utf7;
 
-/// Directories of a Maildir that are no folders.
+/// Directories of a Maildir that are not folders.
 pub(crate) const OWN: [&str; 3] = ["cur", "new", "tmp"];
 
-/// The spelling of a mailbox's folders.
+/// The layout of a mailbox's folders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Layout {
-    /// One directory for each folder, with a leading dot and dots between the names.
+    /// One directory per folder, with a leading dot and dots between the names.
     #[default]
     Dots,
-    /// Directories within directories.
+    /// Nested directories.
     Directories,
 }
 
-/// The path of the folder in this directory, which is not the inbox's.
+/// Returns the path of the folder in this directory, which is not the inbox's.
 pub(crate) fn path(dir: &str) -> String {
     let (name, border) = dir.strip_prefix('.').map_or((dir, '/'), |name| (name, '.'));
     name.split(border).map(utf7::decode).collect::<Vec<_>>().join("/")
 }
 
-/// The directory of a path that is not the inbox's; none where no directory can have such a name.
+/// Returns the directory of a path that is not the inbox's; `None` if no directory can have such a name.
 pub(crate) fn dir(path: &str, layout: Layout) -> Option<String> {
     let parts: Vec<String> = path.split('/').map(spell).collect();
     if parts.iter().any(|part| part.is_empty() || part.contains('\0')) {
         return None;
     }
     match layout {
-        // A dot would be read as a border between two folders.
+        // A dot would be read as a separator of folders.
         Layout::Dots if parts.iter().any(|part| part.contains('.')) => None,
         Layout::Dots => Some(format!(".{}", parts.join("."))),
         Layout::Directories if parts.iter().any(|part| part.starts_with('.') || OWN.contains(&part.as_str())) => None,
@@ -36,7 +36,7 @@ pub(crate) fn dir(path: &str, layout: Layout) -> Option<String> {
     }
 }
 
-/// Modified UTF-7, but for the characters by which the host spells bytes that are no text: those are bytes on disk too.
+/// Encodes in modified UTF-7, except the characters by which the host encodes non-text bytes: those are bytes on disk.
 fn spell(part: &str) -> String {
     let is_byte = |c: char| c >= '\u{10ff80}';
     let mut spelled = String::with_capacity(part.len());

@@ -1,15 +1,15 @@
 //! The Maildir connector.
 //!
-//! A mailbox is a directory of the granted one; its Maildir is that directory, or the one beneath it that the setting
+//! A mailbox is a directory in the granted one; its Maildir is that directory, or the one below it that the setting
 //! `maildir` names. Sub-folders are Maildir++ (`.Archive.2026` is `Archive/2026`) or, as with Dovecot's `LAYOUT=fs`,
-//! directories within directories. A message is known by the unique part of its file name, which flag changes and moves
-//! keep; moving is one rename, with the flags in the name.
+//! nested directories. A message is identified by the unique part of its file name, which flag changes and moves keep;
+//! a move is one rename, with the flags in the name.
 //!
-//! What cannot be looked at is a gap of the search and costs only itself: links, folders and files without rights, files
+//! What cannot be read is a gap of the search and affects only itself: links, folders and files without rights, files
 //! that are compressed or encrypted.
 //!
-//! Never touched: `tmp`, Dovecot's index files, `maildirfolder`. The server sees renames at its next look, as Maildir
-//! was made for.
+//! Never changed: `tmp`, Dovecot's index files, `maildirfolder`. The server detects renames at its next scan, as
+//! Maildir intends.
 
 mod act;
 mod connector;

@@ -1,6 +1,6 @@
-//! File names of Maildir: a unique part, and flags behind `:2,` (or `;2,` where the file system has no colons).
+//! File names of Maildir: a unique part, and flags after `:2,` (or `;2,` if the file system allows no colons).
 
-/// Letters of the standard, and what IMAP calls them; sorted, as the letters in a name must be.
+/// The letters of the standard with their IMAP flags; sorted, as the letters in a name must be.
 const LETTERS: [(char, &str); 6] = [
     ('D', "\\Draft"),
     ('F', "\\Flagged"),
@@ -10,18 +10,18 @@ const LETTERS: [(char, &str); 6] = [
     ('T', "\\Deleted"),
 ];
 
-/// The part of a name that stays when flags change: what stands before the info. Any info ends it, standard or not.
+/// Returns the part of a name that stays when flags change: what precedes the info. Any info ends it, standard or not.
 pub(crate) fn unique(name: &str) -> &str {
     split(name).0
 }
 
-/// The flags in IMAP spelling. Lower-case letters are keywords that only the server can name; they are not told.
+/// Returns the flags in IMAP spelling. Lower-case letters are keywords that only the server can name; they are omitted.
 pub(crate) fn flags(name: &str) -> Vec<String> {
     let letters = letters(name);
     LETTERS.iter().filter(|(letter, _)| letters.contains(*letter)).map(|(_, flag)| (*flag).to_owned()).collect()
 }
 
-/// The name with exactly these flags; keyword letters stay. The same name where nothing changes.
+/// Returns the name with exactly these flags; keyword letters stay. The same name if nothing changes.
 pub(crate) fn with_flags(name: &str, wanted: &[String]) -> String {
     let is_wanted = |flag: &str| wanted.iter().any(|one| one.eq_ignore_ascii_case(flag));
     let upper: String = LETTERS.iter().filter(|(_, flag)| is_wanted(flag)).map(|(letter, _)| *letter).collect();

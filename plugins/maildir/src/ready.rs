@@ -1,4 +1,4 @@
-//! What is known against each action before it is done.
+//! Known obstacles for each action.
 
 use clawback_connector_sdk::{
     host::{EntryKind, Folder, FolderError, Host},
@@ -8,10 +8,10 @@ use clawback_connector_sdk::{
 
 use crate::tree::{Folders, MailFolder, Mailbox, NOT_FOLLOWED, why};
 
-/// One answer for each action, in order.
+/// Returns one answer for each action, in order.
 pub(crate) fn check<H: Folder + Host>(mailbox: &Mailbox<'_, H>, actions: &[Action]) -> Result<Vec<Readiness>, Error> {
     let folders = mailbox.folders()?;
-    // Every message leaves a folder; that of most is the inbox.
+    // Every message leaves a folder, usually the inbox.
     let inbox = closed(mailbox, &mailbox.folder(String::new()));
     Ok(actions.iter().map(|action| one(mailbox, *action, &folders, inbox.as_ref())).collect())
 }
@@ -36,7 +36,7 @@ fn one<H: Folder + Host>(
         }
     };
     let path = folder.location.path.clone();
-    // A server shows its owner every folder of a Maildir, and so does a program that reads the files.
+    // Servers and programs that read the files show the owner every folder of a Maildir.
     readiness.visible = place::is_hidden(kind).then(|| path.clone());
     let obstacle = match mailbox.host.stat(&mailbox.dir(&folder)) {
         Ok(entry) if entry.kind == EntryKind::Dir => closed(mailbox, &folder),
@@ -53,7 +53,7 @@ fn one<H: Folder + Host>(
     readiness
 }
 
-/// Why mail cannot be moved into or out of this folder.
+/// Returns why mail cannot be moved into or out of this folder.
 fn closed<H: Folder + Host>(mailbox: &Mailbox<'_, H>, folder: &MailFolder) -> Option<String> {
     let dir = mailbox.dir(folder);
     ["new", "cur"].iter().find_map(|sub| {
@@ -62,7 +62,7 @@ fn closed<H: Folder + Host>(mailbox: &Mailbox<'_, H>, folder: &MailFolder) -> Op
     })
 }
 
-/// Why no name can be added to this directory. One that is missing is made when it is needed.
+/// Returns why no name can be added to this directory. A missing one is created when it is needed.
 fn is_closed<H: Folder + Host>(mailbox: &Mailbox<'_, H>, dir: &str) -> Option<String> {
     match mailbox.host.is_writable(dir) {
         Ok(true) | Err(FolderError::NotFound) => None,

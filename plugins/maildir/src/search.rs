@@ -1,4 +1,4 @@
-//! A search: names and times first, heads of what remains, whole messages only for attachment names.
+//! A search: names and times first, then heads of what remains, whole messages only for attachment names.
 
 use clawback_connector_sdk::{
     attachment, header,
@@ -16,29 +16,29 @@ use crate::{
     tree::{File, MailFolder, Mailbox, NOT_FOLLOWED, locator, refused},
 };
 
-/// Heads read for one page at most, so that a call on a huge mailbox with few hits ends in time.
+/// The most heads that are read for one page, so that a call on a huge mailbox with few hits ends in time.
 const HEADS_A_PAGE: usize = 20_000;
-/// Bytes of long headers read for one page at most, for the same reason.
+/// The most bytes of long headers that are read for one page, for the same reason.
 const LONG_BYTES_A_PAGE: usize = 32 * 1024 * 1024;
-/// Messages longer than this are read for attachment names up to here.
+/// The most bytes that are read of a message for attachment names.
 const LARGEST: u64 = 12 * 1024 * 1024;
-/// Bytes in one read; hosts give no more at once.
+/// The bytes of one read; hosts return no more at once.
 const CHUNK: u32 = 1024 * 1024;
-/// Bytes of a locator; the contract's.
+/// The most bytes of a locator, by the contract.
 const LONGEST_LOCATOR: usize = 1_024;
 
-/// One page in the making.
+/// The page under construction.
 struct Page<'q> {
     query: &'q Query,
     most: usize,
     messages: Vec<Message>,
     budget: Budget,
-    /// Bytes of long headers that were looked at.
+    /// The bytes of long headers that were read.
     long_bytes: usize,
     gaps: Gaps,
 }
 
-/// One page. The cursor is the locator of the last message that was looked at.
+/// Returns one page. The cursor is the locator of the last message that was checked.
 pub(crate) fn search<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     query: &Query,
@@ -113,7 +113,7 @@ impl Page<'_> {
         MessagePage { messages: self.messages, next, gaps: self.gaps.into_list() }
     }
 
-    /// Looks at one message. `false`: it is the last of this page.
+    /// Checks one message. Returns `false` if it is the last of this page.
     fn look<H: Folder + Host>(
         &mut self,
         mailbox: &Mailbox<'_, H>,
@@ -154,7 +154,7 @@ impl Page<'_> {
             match read(mailbox, folder, file, LARGEST) {
                 Ok(raw) => {
                     let names = attachment::names(&raw);
-                    // What was not read to its end may have the name further on: the host decides.
+                    // The unread rest may contain the name: the host decides.
                     let is_cut = file.size > LARGEST;
                     if !is_cut && !matching::matches_attachments(self.query, &names) {
                         return goes_on;
@@ -193,7 +193,7 @@ fn hit(query: &Query, folder: &MailFolder, unique: &str, file: &File, head: &[u8
     matching::matches(query, &message, head).then_some(message)
 }
 
-/// The first `most` bytes of a message. One that is gone is empty.
+/// Returns the first `most` bytes of a message; empty if it is gone.
 pub(crate) fn read<H: Folder + Host>(
     mailbox: &Mailbox<'_, H>,
     folder: &MailFolder,

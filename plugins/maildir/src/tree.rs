@@ -1,4 +1,4 @@
-//! The folders of one mailbox and the files in them.
+//! The folders of one mailbox and their files.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use crate::{
     name,
 };
 
-/// Why a link or a device is not looked at.
+/// The reason for skipping a link or a device.
 pub(crate) const NOT_FOLLOWED: &str = "it is a link or a special file, which is not followed";
-/// How deep folders are looked for where they are directories within directories.
+/// The deepest nested directory that is searched for folders.
 const DEEPEST: usize = 12;
-/// Directories that are looked into for folders.
+/// The most directories that are searched for folders.
 const MOST: usize = 20_000;
 
-/// One mailbox, found.
+/// An existing mailbox.
 pub(crate) struct Mailbox<'h, H> {
     pub(crate) host: &'h H,
     /// The Maildir, relative to the granted directory.
@@ -31,18 +31,18 @@ pub(crate) struct Mailbox<'h, H> {
 /// The folders of one mailbox.
 #[derive(Debug, Default)]
 pub(crate) struct Folders {
-    /// The inbox first, the others by directory.
+    /// The inbox first, then the others by directory.
     pub(crate) all: Vec<MailFolder>,
-    /// What is no folder that can be looked at.
+    /// What cannot be read as a folder.
     pub(crate) gaps: Vec<Gap>,
-    /// How a new one is spelled.
+    /// The layout of new folders.
     layout: Layout,
 }
 
 /// One folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MailFolder {
-    /// Empty for the inbox, else the directory beneath the Maildir.
+    /// Empty for the inbox, otherwise the directory below the Maildir.
     pub(crate) dir: String,
     pub(crate) location: Location,
 }
@@ -54,7 +54,7 @@ pub(crate) struct File {
     pub(crate) sub: &'static str,
     pub(crate) name: String,
     pub(crate) size: u64,
-    /// Microseconds since 1970 UTC; what mail servers show as the time of receipt.
+    /// Microseconds since 1970-01-01 UTC; mail servers show it as the time of receipt.
     pub(crate) modified: i64,
 }
 
@@ -62,7 +62,7 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
     /// Finds the mailbox's Maildir.
     pub(crate) fn open(host: &'h H, mailbox: &str) -> Result<Self, Error> {
         if mailbox.is_empty() || mailbox.starts_with('.') || mailbox.contains(['/', '\\', '\0']) {
-            return Err(Error::NotFound(format!("`{}` is no name of a mailbox directory", mailbox.escape_debug())));
+            return Err(Error::NotFound(format!("`{}` is not a mailbox directory name", mailbox.escape_debug())));
         }
         let below = host.setting("maildir").unwrap_or_default();
         let below = below.trim_matches('/');
@@ -80,7 +80,7 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         Ok(Self { host, root, named: Named::read(host) })
     }
 
-    /// All folders that can be looked at, in either layout.
+    /// Returns all folders that can be read, in either layout.
     pub(crate) fn folders(&self) -> Result<Folders, Error> {
         let entries = self.host.list(&self.root).map_err(|error| refused("the mailbox", error))?;
         let mut found = Folders::default();
@@ -111,11 +111,11 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         Ok(found)
     }
 
-    /// Folders that are directories within directories.
+    /// Collects folders that are nested directories.
     fn nested(&self, dir: &str, depth: usize, looked: &mut usize, dirs: &mut Vec<String>, gaps: &mut Vec<Gap>) {
         *looked += 1;
         if depth > DEEPEST || *looked > MOST {
-            gaps.push(gap(&layout::path(dir), "it lies too deep, or among too many directories, to be looked for"));
+            gaps.push(gap(&layout::path(dir), "it is too deep, or among too many directories, to be searched"));
             return;
         }
         let entries = match self.host.list(&format!("{}/{dir}", self.root)) {
@@ -142,24 +142,24 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         }
     }
 
-    /// The folder in this directory.
+    /// Returns the folder in this directory.
     pub(crate) fn folder(&self, dir: String) -> MailFolder {
         if dir.is_empty() {
             return MailFolder { dir, location: Location { kind: LocationKind::Inbox, path: "INBOX".into() } };
         }
         let path = layout::path(&dir);
-        // Only the inbox itself is the inbox, whatever a folder calls itself.
+        // Only the inbox itself is the inbox, whatever the name of a folder.
         let kind = self.named.kind(&path).or_else(|| place::kind_of_name(&path));
         let kind = kind.filter(|kind| *kind != LocationKind::Inbox).unwrap_or(LocationKind::Folder);
         MailFolder { dir, location: Location { kind, path } }
     }
 
-    /// The folder at a place, by the path that it has or would have.
+    /// Returns the folder at a place, by the path that it has or would have.
     pub(crate) fn folder_at(&self, place: &Location, folders: &Folders) -> Result<MailFolder, Error> {
         if place.kind == LocationKind::Inbox {
             return Ok(self.folder(String::new()));
         }
-        // A folder may be spelled another way on disk than we would spell it, or as we would refuse to.
+        // A folder on disk may have another encoding than ours, or one that we would refuse.
         if let Some(known) = folders.all.iter().find(|one| !one.dir.is_empty() && one.location.path == place.path) {
             return Ok(known.clone());
         }
@@ -169,7 +169,7 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         Ok(self.folder(dir))
     }
 
-    /// The folder that has this kind, or would have it.
+    /// Returns the folder of this kind, or the one that would have it.
     pub(crate) fn folder_of(&self, kind: LocationKind, folders: &Folders) -> Result<MailFolder, Error> {
         let known = || folders.all.iter().find(|folder| folder.location.kind == kind);
         let path = match (self.named.path(kind), known()) {
@@ -180,7 +180,7 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         self.folder_at(&Location { kind, path: path.to_owned() }, folders)
     }
 
-    /// Makes the folder if it is missing.
+    /// Creates the folder if it is missing.
     pub(crate) fn ensure(&self, folder: &MailFolder) -> Result<(), Error> {
         let dir = self.dir(folder);
         let above = folder.dir.match_indices('/').map(|(at, _)| format!("{}/{}", self.root, &folder.dir[..at]));
@@ -194,15 +194,15 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         Ok(())
     }
 
-    /// The messages of one folder by the unique part of their names. A folder that is gone has none.
+    /// Returns the messages of one folder by the unique part of their names; empty for a folder that is gone.
     pub(crate) fn files(&self, folder: &MailFolder) -> Result<HashMap<String, File>, Error> {
         Ok(self.listing(folder)?.0)
     }
 
-    /// The messages, and the names in their place that are no files.
+    /// Returns the messages, and the names among them that are not files.
     pub(crate) fn listing(&self, folder: &MailFolder) -> Result<(HashMap<String, File>, Vec<String>), Error> {
         let (mut files, mut others) = (HashMap::new(), Vec::new());
-        // `new` before `cur`: a message goes from the one to the other, so this order never misses it.
+        // `new` before `cur`: a message moves from the one to the other, so this order never misses it.
         for sub in ["new", "cur"] {
             let entries = match self.host.list(&format!("{}/{sub}", self.dir(folder))) {
                 Ok(entries) => entries,
@@ -224,18 +224,18 @@ impl<'h, H: Folder + Host> Mailbox<'h, H> {
         Ok((files, others))
     }
 
-    /// The folder's directory, relative to the granted one.
+    /// Returns the folder's directory, relative to the granted one.
     pub(crate) fn dir(&self, folder: &MailFolder) -> String {
         if folder.dir.is_empty() { self.root.clone() } else { format!("{}/{}", self.root, folder.dir) }
     }
 
-    /// The path of one file.
+    /// Returns the path of one file.
     pub(crate) fn path(&self, folder: &MailFolder, file: &File) -> String {
         format!("{}/{}/{}", self.dir(folder), file.sub, file.name)
     }
 }
 
-/// The handle of a message: where it is and the unique part of its name, which has no slash.
+/// Returns the handle of a message: its place and the unique part of its name, which has no slash.
 pub(crate) fn locator(folder: &MailFolder, unique: &str) -> String {
     format!("{}/{unique}", folder.dir)
 }
@@ -244,7 +244,7 @@ fn gap(folder: &str, reason: &str) -> Gap {
     Gap { folder: folder.to_owned(), item: String::new(), reason: reason.to_owned() }
 }
 
-/// Why a folder or file cannot be looked at, for people.
+/// Returns why a folder or file cannot be read, for people.
 pub(crate) fn why(error: FolderError) -> String {
     match error {
         FolderError::NotFound => "it is not there".to_owned(),
@@ -253,7 +253,7 @@ pub(crate) fn why(error: FolderError) -> String {
     }
 }
 
-/// What a folder's error is to the caller.
+/// Maps the error of a folder.
 pub(crate) fn refused(what: &str, error: FolderError) -> Error {
     match error {
         FolderError::NotFound => Error::NotFound(format!("{what} is not there")),

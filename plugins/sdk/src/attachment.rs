@@ -1,16 +1,16 @@
 //! Names of attachments, from a raw message.
 //!
-//! The structure is mail-parser's; the names are read from the fields as they were written, all of them: a part may have
-//! several, and which one a client offers is the client's choice.
+//! mail-parser parses the structure; the names are read from all raw fields: a part may have several names, and clients
+//! differ in the one they offer.
 
 use mail_parser::{HeaderName, Message, MessageParser, PartType};
 
 use crate::{bound, parameter, types};
 
-/// How deep messages within messages are followed.
+/// The deepest nesting of attached messages that is read.
 const DEEPEST: usize = 8;
 
-/// The file names of all parts, decoded, attached messages included; none twice in a part.
+/// Returns the file names of all parts, decoded, including attached messages; each name once per part.
 pub fn names(raw: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(message) = MessageParser::default().parse(raw) {
@@ -19,7 +19,7 @@ pub fn names(raw: &[u8]) -> Vec<String> {
     found
 }
 
-/// Puts names into a message record, as many as it may hold; `cut` says so where that is not all.
+/// Adds names to a message record, up to its limit; `cut` says so if that is not all.
 pub fn put(message: &mut types::Message, names: Vec<String>) {
     let (names, is_cut) = bound::list(names, bound::ATTACHMENTS);
     message.attachments = names;

@@ -1,4 +1,4 @@
-//! Generated from `plugins/wit`, which is where the documentation of everything in here stands.
+//! Generated from `plugins/wit`, which contains the documentation of all items here.
 #![allow(clippy::allow_attributes, missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated")]
 
 wit_bindgen::generate!({

@@ -1,28 +1,28 @@
-//! How much of each text a message record gives. What is cut is named in `message.cut`; a match is judged on the whole.
+//! The limits on texts in a message record. `message.cut` names what is truncated; matches use the whole text.
 
 /// Bytes of a subject.
 pub(crate) const SUBJECT: usize = 8 * 1024;
 /// Bytes of a display name.
 pub(crate) const NAME: usize = 1024;
-/// Senders beside the one that is shown.
+/// Senders in addition to the one that is shown.
 pub(crate) const SENDERS: usize = 200;
-/// Addresses of To and Cc, and their bytes in all.
+/// Addresses of To and Cc, and their total bytes.
 pub(crate) const RECIPIENTS: (usize, usize) = (1_000, 64 * 1024);
-/// Bytes of a To or Cc field that are read for that list.
+/// The bytes of a To or Cc field that are read for that list.
 pub(crate) const LISTED: usize = 2 * RECIPIENTS.1;
-/// Values of one header field, and the bytes of each field's values in all.
+/// Values of one header field, and the total bytes of each field's values.
 pub(crate) const HEADER: (usize, usize) = (100, 32 * 1024);
-/// Names of attachments, and their bytes in all.
+/// Names of attachments, and their total bytes.
 pub(crate) const ATTACHMENTS: (usize, usize) = (500, 64 * 1024);
-/// Bytes of a Message-ID; the standard's lines have 998.
+/// Bytes of a Message-ID; lines have 998 by the standard.
 pub(crate) const MESSAGE_ID: usize = 4 * 1024;
-/// Bytes of one field that are read at all.
+/// The bytes of one field that are read at all.
 pub(crate) const FIELD: usize = 1024 * 1024;
-/// How far back a cut looks for a good place.
+/// How far back a suitable place to cut is searched for.
 const BACK: usize = 256;
 
-/// The text up to `most` bytes, and whether that is less than all of it. It ends where the rest starts with a character
-/// that never joins the one before, so the part, normalised, is a part of the whole, normalised.
+/// Returns the text up to `most` bytes, and whether it was truncated. The rest starts with a character that never joins
+/// the one before, so that the normalised part is a part of the normalised whole.
 pub(crate) fn text(mut text: String, most: usize) -> (String, bool) {
     if text.len() <= most {
         return (text, false);
@@ -34,7 +34,7 @@ pub(crate) fn text(mut text: String, most: usize) -> (String, bool) {
     (text, true)
 }
 
-/// The texts that fit, and whether they are all.
+/// Returns the texts that fit, and whether these are all.
 pub(crate) fn list(all: impl IntoIterator<Item = String>, (most, bytes): (usize, usize)) -> (Vec<String>, bool) {
     let (mut kept, mut left) = (Vec::new(), bytes);
     for one in all {

@@ -1,14 +1,14 @@
-//! Bytes to text where the charset is told, told wrongly, or not at all.
+//! Decoding of bytes with a declared charset, a wrong one, or none.
 
 use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use mail_parser::decoders::charsets::map::charset_decoder;
 
-/// Bytes of a text that a guess looks at.
+/// The bytes of a text that are used to guess.
 const SAMPLE: usize = 8 * 1024;
 
-/// Text in a named charset; of one that nobody knows, a guess.
+/// Decodes text in a named charset; guesses if the name is unknown.
 pub(crate) fn decode(charset: &str, bytes: &[u8]) -> String {
     let is_utf8 = charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8");
     match charset_decoder(charset.as_bytes()) {
@@ -18,8 +18,8 @@ pub(crate) fn decode(charset: &str, bytes: &[u8]) -> String {
     }
 }
 
-/// Raw bytes of a header, which by the standards are ASCII or UTF-8: UTF-8 where they nearly are, else the charset that
-/// they most look like, as mail clients do.
+/// Decodes raw bytes of a header, which by the standards are ASCII or UTF-8: as UTF-8 if they nearly are, otherwise in
+/// the most likely charset, as mail clients do.
 pub(crate) fn guess(bytes: &[u8]) -> Cow<'_, str> {
     let invalid = match std::str::from_utf8(bytes) {
         Ok(text) => return Cow::Borrowed(text),
@@ -27,7 +27,7 @@ pub(crate) fn guess(bytes: &[u8]) -> Cow<'_, str> {
     };
     let valid: usize =
         bytes.utf8_chunks().map(|chunk| chunk.valid().chars().filter(|c| !c.is_ascii()).take(SAMPLE).count()).sum();
-    // One broken character in a text of UTF-8 does not make it another charset; in others, few sequences are valid.
+    // A single invalid character does not exclude UTF-8; in other charsets, few sequences are valid UTF-8.
     if valid >= 4 * invalid {
         return String::from_utf8_lossy(bytes);
     }

@@ -1,34 +1,34 @@
-//! What a connector implements, and the glue that makes it a component.
+//! The trait of connectors, and the glue that makes one a component.
 
 use crate::types::{
     Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
 };
 
-/// One kind of mail store. The methods are those of the interface `connector` in `plugins/wit/mail-store.wit`, where
-/// each is specified.
+/// A kind of mail store. The methods are those of the interface `connector` in `plugins/wit/mail-store.wit`, which
+/// specifies each.
 ///
-/// A connector keeps nothing between calls: the host makes a new instance for each.
+/// A connector keeps no state between calls: the host creates a new instance for each.
 pub trait Connector {
-    /// What this connector can do.
+    /// Returns what this connector supports.
     fn describe(&self) -> Capabilities;
-    /// All mailboxes of the store, a page at a time.
+    /// Returns all mailboxes of the store, a page at a time.
     fn mailboxes(&self, cursor: Option<&str>, most: u32) -> Result<MailboxPage, Error>;
-    /// Messages of one mailbox that match: more than asked is allowed, fewer never.
+    /// Returns messages of one mailbox that match: more than match is allowed, fewer never.
     fn search(&self, mailbox: &str, query: &Query, cursor: Option<&str>, most: u32) -> Result<MessagePage, Error>;
-    /// Where these messages are now, one answer per ref, in order.
+    /// Returns where these messages are now, one answer per ref, in order.
     fn locate(&self, mailbox: &str, refs: &[MessageRef]) -> Result<Vec<Located>, Error>;
-    /// Checks, acts, confirms; one outcome per target, in order.
+    /// Checks, acts and confirms; returns one outcome per target, in order.
     fn apply(&self, mailbox: &str, action: Action, targets: &[Target]) -> Result<Vec<Outcome>, Error>;
-    /// The message as stored, up to `most` bytes.
+    /// Returns the message as stored, up to `most` bytes.
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error>;
-    /// What is known against each action before it is done. Changes nothing.
+    /// Returns the known obstacles for each action. Changes nothing.
     fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error>;
 }
 
 /// Makes a component of a connector: `export!(Imap::new(Granted))` at the top of the crate.
 ///
-/// The expression is evaluated once per call, as every call has an instance of its own. Outside of WebAssembly the
-/// macro expands to nothing.
+/// The expression is evaluated once per call, because every call has its own instance. Outside WebAssembly the macro
+/// expands to nothing.
 #[macro_export]
 macro_rules! export {
     ($connector:expr) => {

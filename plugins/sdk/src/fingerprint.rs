@@ -1,34 +1,34 @@
-//! The digest by which a message is known again after it moved.
+//! The digest by which a message is identified after a move.
 //!
-//! It covers what every store keeps through a move or a copy and can tell without reading the body: the fields of
-//! [`FIELDS`] as they were delivered. The size is left out, as servers correct it; `INTERNALDATE` and modification times
-//! are left out, as servers may set them anew on a copy. All of it is the sender's to choose, so a fingerprint never
-//! names a message alone: the locator does, and the fingerprint says whether the locator still tells the truth.
+//! It covers what every store keeps in a move or a copy and can return without reading the body: the fields of
+//! [`FIELDS`] as delivered. The size is excluded, because servers correct it; `INTERNALDATE` and modification times are
+//! excluded, because servers may change them on a copy. The sender chooses all of it, so a fingerprint never identifies
+//! a message alone: the locator does, and the fingerprint shows whether the locator is still correct.
 //!
-//! Histories hold digests of an older kind, over fewer fields and the size. [`is_of`] knows both by their length.
+//! Histories contain digests of an older kind, over fewer fields and the size. [`is_of`] knows both by their length.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-/// The fields under the digest, in their order, lower case.
+/// The fields under the digest, in order, in lower case.
 pub const FIELDS: [&str; 7] = ["message-id", "date", "from", "to", "subject", "cc", "content-type"];
 
 /// How many of [`FIELDS`] the older kind covers.
 const SIZED_FIELDS: usize = 5;
-/// Bytes of a digest, and of one of the older kind. The two lengths tell the kinds apart.
+/// The bytes of a digest, and of one of the older kind. The two lengths distinguish the kinds.
 const LENGTH: usize = 20;
 const SIZED_LENGTH: usize = 16;
 
-/// 40 lower-case hexadecimal characters over the fields of [`FIELDS`] in `header`.
+/// Returns 40 lower-case hexadecimal characters over the fields of [`FIELDS`] in `header`.
 ///
-/// `header` may hold other fields too. Folding, line ends and runs of blanks do not count, as servers differ in them.
+/// `header` may contain other fields. Folding, line ends and runs of blanks are ignored, as servers differ in them.
 pub fn fingerprint(header: &[u8]) -> String {
     hex(&over(header, &FIELDS).finalize()[..LENGTH])
 }
 
-/// Whether `stored` is the fingerprint of the message with this header: of the kind that [`fingerprint`] makes, or of
-/// the older kind, which covers `size` too.
+/// Returns whether `stored` is the fingerprint of the message with this header: of the kind that [`fingerprint`] makes,
+/// or of the older kind, which also covers `size`.
 pub fn is_of(stored: &str, header: &[u8], size: u64) -> bool {
     if stored.len() == SIZED_LENGTH * 2 { stored == sized(header, size) } else { stored == fingerprint(header) }
 }
@@ -41,23 +41,23 @@ pub struct Fingerprints {
 }
 
 impl Fingerprints {
-    /// Those of the message with this header and this size.
+    /// Returns those of the message with this header and this size.
     pub fn of(header: &[u8], size: u64) -> Self {
         Self { now: fingerprint(header), sized: sized(header, size) }
     }
 
-    /// The same as [`is_of`].
+    /// Like [`is_of`].
     pub fn has(&self, stored: &str) -> bool {
         stored == self.now || stored == self.sized
     }
 
-    /// Every text that may stand for this message in a history.
+    /// Returns every fingerprint that a history may contain for this message.
     pub fn all(&self) -> [&str; 2] {
         [&self.now, &self.sized]
     }
 }
 
-/// The older kind: 32 characters over the first fields and the size.
+/// Returns the older kind: 32 characters over the first fields and the size.
 fn sized(header: &[u8], size: u64) -> String {
     let mut digest = over(header, &FIELDS[..SIZED_FIELDS]);
     digest.update(size.to_be_bytes());
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn histories_of_the_older_kind_are_still_read() {
-        // What versions up to 0.1.0 wrote for HEADER and 10 bytes.
+        // The fingerprint that versions up to 0.1.0 wrote for HEADER and 10 bytes.
         let stored = "1fd0b723b11297d4007ac92e40cf357a";
         assert!(is_of(stored, HEADER, 10));
         assert!(!is_of(stored, HEADER, 11), "that kind covers the size");

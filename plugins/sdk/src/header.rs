@@ -1,4 +1,4 @@
-//! Header bytes to text. The bytes are an attacker's: whatever they are, this yields something and never stops.
+//! Header bytes to text. An attacker may choose the bytes: every input yields a result, and none blocks.
 
 use crate::{
     bound,
@@ -7,17 +7,17 @@ use crate::{
     words,
 };
 
-/// The fields that [`describe`] reads, beside those that a query wants.
+/// The fields that [`describe`] reads, in addition to those that a query wants.
 pub const FIELDS: [&str; 6] = ["From", "To", "Cc", "Subject", "Date", "Message-ID"];
 
-/// What the store itself knows of a message, beside its header.
+/// What the store knows of a message, in addition to its header.
 #[derive(Debug, Clone)]
 pub struct Stored {
     /// The connector's own handle.
     pub locator: String,
-    /// Where it lies.
+    /// Where the message is.
     pub location: Location,
-    /// Microseconds since 1970 UTC.
+    /// Microseconds since 1970-01-01 UTC.
     pub received_at: i64,
     /// Bytes of the whole message.
     pub size: u64,
@@ -25,9 +25,9 @@ pub struct Stored {
     pub flags: Vec<String>,
 }
 
-/// The fields of a header block, in order: name and everything behind the colon, folds and line ends included.
+/// Returns the fields of a header block, in order: the name and everything after the colon, with folds and line ends.
 ///
-/// Ends at the first empty line. A line that is neither a field nor a fold is passed over, as mail clients do.
+/// Ends at the first empty line. A line that is neither a field nor a fold is ignored, as by mail clients.
 pub fn raw_fields(block: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut fields: Vec<(&[u8], &[u8])> = Vec::new();
     let mut open: Option<(usize, usize)> = None;
@@ -53,9 +53,9 @@ pub fn raw_fields(block: &[u8]) -> Vec<(&[u8], &[u8])> {
     fields
 }
 
-/// The message as the contract describes it, with the headers that `query` wants and no attachment names.
+/// Returns the message as the contract describes it, with the headers that `query` wants and no attachment names.
 ///
-/// Texts are bounded, so that a message never fills a page; `cut` names what is given in part.
+/// Texts are limited, so that a message never fills a page; `cut` names those that are truncated.
 pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
     let fields = raw_fields(header);
     let mut cut = Vec::new();
@@ -71,11 +71,11 @@ pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
     let shown = from.shown().cloned().unwrap_or_default();
     let (also_from, is_cut) = others(&from, &shown.address);
     note(is_cut || is_unread(&fields, &["from"]), "from");
-    // No condition reads the name, so that a long one leaves the senders judged.
+    // No condition reads the name, so a long one does not affect the conditions on senders.
     let (from_name, is_cut) = bound::text(shown.name, bound::NAME);
     note(is_cut, "from-name");
 
-    // Recipients are only listed here: more than the list holds is not read.
+    // Recipients are only listed here: no more are read than fit in the list.
     let mut to = Senders::default();
     for value in ["to", "cc"].iter().flat_map(|name| values(&fields, name)) {
         note(value.len() > bound::LISTED, "to");
@@ -112,7 +112,7 @@ pub fn describe(stored: Stored, header: &[u8], query: &Query) -> Message {
     }
 }
 
-/// The senders beside the one that is shown, none twice.
+/// Returns the senders in addition to the one that is shown, each once.
 fn others(from: &Senders, shown: &str) -> (Vec<String>, bool) {
     let mut others: Vec<String> = Vec::new();
     for address in from.addresses() {
@@ -128,12 +128,12 @@ fn others(from: &Senders, shown: &str) -> (Vec<String>, bool) {
     (others, is_cut)
 }
 
-/// The reference to a message, from its header block.
+/// Returns the reference to a message, from its header block.
 pub fn reference(locator: String, header: &[u8]) -> MessageRef {
     MessageRef { locator, message_id: message_id(header), fingerprint: crate::fingerprint::fingerprint(header) }
 }
 
-/// The Message-ID with its angle brackets; what stands in the field where it has none, nothing where it is missing.
+/// Returns the Message-ID with its angle brackets; the content of a field without them; empty if there is no field.
 pub fn message_id(header: &[u8]) -> String {
     let fields = raw_fields(header);
     let Some((_, value)) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"message-id")) else {
@@ -148,7 +148,7 @@ pub fn message_id(header: &[u8]) -> String {
     bound::text(text, bound::MESSAGE_ID).0
 }
 
-/// The mailboxes and addresses of these fields, in the order of the names.
+/// Returns the mailboxes and addresses of these fields, in the order of the names.
 pub fn addresses(fields: &[(&[u8], &[u8])], names: &[&str]) -> Senders {
     let mut found = Senders::default();
     for name in names {
@@ -157,12 +157,12 @@ pub fn addresses(fields: &[(&[u8], &[u8])], names: &[&str]) -> Senders {
     found
 }
 
-/// The text of every field of this name, unfolded and decoded.
+/// Returns the text of every field of this name, unfolded and decoded.
 pub fn texts<'a>(fields: &'a [(&'a [u8], &'a [u8])], name: &'a str) -> impl Iterator<Item = String> + 'a {
     values(fields, name).map(words::text)
 }
 
-/// Whether a field of one of these names is so long that it is not read to its end: what is asked of it cannot be judged.
+/// Returns whether a field of these names is too long to be read to its end: conditions on it cannot be checked.
 pub fn is_unread(fields: &[(&[u8], &[u8])], names: &[&str]) -> bool {
     fields.iter().any(|(field, value)| {
         value.len() > bound::FIELD && names.iter().any(|name| field.eq_ignore_ascii_case(name.as_bytes()))

@@ -1,4 +1,4 @@
-//! What the host grants, as traits: [`Granted`] is the real thing, tests bring their own.
+//! The host's grants as traits: [`Granted`] is the real implementation, tests have their own.
 
 use crate::bindings::clawback::mail_store::{clock, folder as wit_folder, log, mail_stream, settings};
 pub use crate::bindings::clawback::mail_store::{
@@ -9,11 +9,11 @@ pub use crate::bindings::clawback::mail_store::{
 
 /// Settings and log lines, which every connector has.
 pub trait Host {
-    /// A non-secret setting of this store, as the operator wrote it.
+    /// Returns a non-secret setting of this store, as the operator wrote it.
     fn setting(&self, key: &str) -> Option<String>;
-    /// A line in the node's log. Never message content: attackers write that.
+    /// Writes a line to the node's log. Never message content, because attackers write that.
     fn log(&self, level: Level, text: &str);
-    /// Microseconds since 1970 UTC.
+    /// Returns the time in microseconds since 1970-01-01 UTC.
     fn now(&self) -> i64;
 }
 
@@ -21,39 +21,39 @@ pub trait Host {
 pub trait MailServer {
     /// The stream that it opens.
     type Stream: MailStream;
-    /// A connection that is logged in for `mailbox`.
+    /// Returns a connection that is logged in for `mailbox`.
     fn open(&self, mailbox: &str) -> Result<Self::Stream, StreamError>;
 }
 
 /// One authenticated byte stream. Dropping it without [`release`](MailStream::release) closes the connection.
 pub trait MailStream {
-    /// What the server said after login.
+    /// Returns the capabilities that the server sent after login.
     fn capabilities(&self) -> Vec<String>;
-    /// At least one byte, at most `most`.
+    /// Returns at least one byte, at most `most`.
     fn read(&mut self, most: u32) -> Result<Vec<u8>, StreamError>;
-    /// All of it.
+    /// Writes all bytes.
     fn write(&mut self, bytes: &[u8]) -> Result<(), StreamError>;
-    /// The protocol is at rest: the host may keep the connection for the next call.
+    /// Releases an idle connection: the host may keep it for the next call.
     fn release(&mut self);
 }
 
 /// One granted directory; the methods are those of the interface `folder`.
 pub trait Folder {
-    /// The entries of one directory.
+    /// Returns the entries of one directory.
     fn list(&self, path: &str) -> Result<Vec<Entry>, FolderError>;
-    /// The first `most` bytes of each file.
+    /// Returns the first `most` bytes of each file.
     fn read_heads(&self, paths: &[String], most: u32) -> Result<Vec<Result<Vec<u8>, FolderError>>, FolderError>;
-    /// Part of one file.
+    /// Returns part of one file.
     fn read(&self, path: &str, offset: u64, most: u32) -> Result<Vec<u8>, FolderError>;
-    /// One entry.
+    /// Returns one entry.
     fn stat(&self, path: &str) -> Result<Entry, FolderError>;
-    /// Never replaces.
+    /// Renames a file; never replaces one.
     fn rename(&self, from: &str, to: &str) -> Result<(), FolderError>;
-    /// One directory; its parent exists.
+    /// Creates one directory; its parent exists.
     fn create_dir(&self, path: &str) -> Result<(), FolderError>;
-    /// One file.
+    /// Removes one file.
     fn remove_file(&self, path: &str) -> Result<(), FolderError>;
-    /// Whether names can be added to this directory and taken from it.
+    /// Returns whether names can be added to this directory and removed from it.
     fn is_writable(&self, path: &str) -> Result<bool, FolderError>;
 }
 
@@ -135,7 +135,7 @@ impl Folder for Granted {
     }
 }
 
-/// Sends panic messages to the log before the trap, which on this target carries no text. The glue calls it.
+/// Sends panic messages to the log before the trap, which on this target has no text. Called by the glue.
 pub fn report_panics() {
     std::panic::set_hook(Box::new(|panic| log::emit(Level::Error, &panic.to_string())));
 }

@@ -1,12 +1,12 @@
 //! The guest side of the contract in `plugins/wit`.
 //!
-//! A connector is a plain struct that implements [`Connector`]; [`export!`](crate::export) turns it into a component.
-//! All its input and output goes through the traits of [`host`], which the imports implement in a component and which
-//! a test implements natively, so the whole logic of a connector runs under `cargo test` without any WebAssembly.
+//! A connector is a struct that implements [`Connector`]; [`export!`](crate::export) makes it a component. All its
+//! input and output uses the traits of [`host`], which the imports implement in a component and a test implements
+//! natively, so the whole logic of a connector runs under `cargo test` without WebAssembly.
 //!
-//! The rest is what connectors must not each decide on their own: the [`fingerprint`] of a message, which folder names
-//! are special ([`place`]), what a query means ([`matching`]), how hostile headers become text ([`header`]), who sent a message ([`sender`]), and how
-//! much one page holds ([`page`]).
+//! The other modules are what connectors must not decide individually: the [`fingerprint`] of a message, special folder
+//! names ([`place`]), the meaning of a query ([`matching`]), hostile headers as text ([`header`]), the sender of a
+//! message ([`sender`]), and the size of a page ([`page`]).
 
 pub mod attachment;
 mod bindings;
@@ -17,7 +17,7 @@ pub mod fingerprint;
 pub mod header;
 pub mod host;
 pub mod matching;
-/// How texts are compared: the host's own file, so that no connector compares by another rule.
+/// The comparison of texts: the host's own file, so that all connectors compare by the same rule.
 #[path = "../../../engine/model/src/normal.rs"]
 pub mod normal;
 pub mod page;
@@ -32,7 +32,7 @@ pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
 pub use bindings::exports;
 pub use connector::Connector;
 
-/// The guide's code is compiled.
+/// Compiles the code of the guide.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Guide;

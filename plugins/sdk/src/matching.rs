@@ -1,6 +1,6 @@
-//! What a query means. A store's own search only narrows; this decides what a connector returns.
+//! The meaning of a query. A store's own search only narrows; this module decides what a connector returns.
 //!
-//! The host checks every condition again, so this may let too much pass, never too little.
+//! The host checks every condition again, so this may accept too much, never too little.
 
 use crate::{
     header::{addresses, is_unread, raw_fields, texts},
@@ -9,7 +9,7 @@ use crate::{
     types::{Message, Query},
 };
 
-/// A query without conditions.
+/// Returns a query without conditions.
 pub fn everything() -> Query {
     Query {
         from_address: Vec::new(),
@@ -29,21 +29,21 @@ pub fn everything() -> Query {
     }
 }
 
-/// Whether the time of receipt is in the query's range.
+/// Returns whether the time of receipt is in the query's range.
 pub fn is_in_time(query: &Query, received_at: i64) -> bool {
     query.received_after.is_none_or(|after| received_at >= after)
         && query.received_before.is_none_or(|before| received_at < before)
 }
 
-/// Whether attachment names must be known to answer the query.
+/// Returns whether attachment names must be known to answer the query.
 pub fn needs_attachments(query: &Query) -> bool {
     query.want_attachments || !query.attachment_name.is_empty()
 }
 
-/// Whether all conditions hold, but for folders and attachment names. `header` is the block that `message` came from.
+/// Returns whether all conditions hold, except folders and attachment names. `header` is the source block of `message`.
 ///
-/// Judged on the whole texts, also where `message` has only a part of them. A condition on a field that is too long to be
-/// read holds: the host decides.
+/// Uses the whole texts, even if they are truncated in `message`. A condition on a field that is too long to be read
+/// holds: the host decides.
 pub fn matches(query: &Query, message: &Message, header: &[u8]) -> bool {
     if !is_in_time(query, message.received_at) || !any(&query.message_id, |wanted| message.ref_.message_id == *wanted) {
         return false;
@@ -70,7 +70,7 @@ pub fn matches(query: &Query, message: &Message, header: &[u8]) -> bool {
         })
 }
 
-/// Whether the conditions on senders hold. `fields`: the message has only a part of its senders.
+/// Returns whether the conditions on senders hold. `fields` is set if the message has only a part of its senders.
 fn from_matches(query: &Query, message: &Message, fields: Option<&[(&[u8], &[u8])]>) -> bool {
     if query.from_address.is_empty() && query.from_domain.is_empty() {
         return true;
@@ -91,7 +91,7 @@ fn from_matches(query: &Query, message: &Message, fields: Option<&[(&[u8], &[u8]
     })
 }
 
-/// Whether the condition on attachment names holds.
+/// Returns whether the condition on attachment names holds.
 pub fn matches_attachments(query: &Query, names: &[String]) -> bool {
     any(&query.attachment_name, |wanted| names.iter().any(|name| contains(name, wanted)))
 }

@@ -1,17 +1,17 @@
-//! How much one page of a search holds.
+//! The size of one page of a search.
 //!
-//! A page crosses from the component to the host in one piece, and the host bounds that piece. A page of messages with
-//! large headers therefore ends early: it has fewer messages and a cursor, as the contract allows.
+//! A page passes from the component to the host at once, and the host limits its size. So a page of messages with large
+//! headers ends early: it has fewer messages and a cursor, as the contract allows.
 
 use crate::types::Message;
 
-/// Bytes of one page after which it ends. A message is bounded by [`crate::header::describe`], so a page is never much
+/// The bytes after which a page ends. [`crate::header::describe`] limits the size of a message, so a page is never much
 /// larger.
 pub const BYTES: usize = 4 * 1024 * 1024;
-/// What a text or a list costs beside its bytes.
+/// The overhead of a text or a list in addition to its bytes.
 const EACH: usize = 16;
 
-/// The room that is left in one page.
+/// The remaining room in one page.
 ///
 /// ```
 /// # use clawback_connector_sdk::{page::Budget, types::{Message, MessagePage}};
@@ -39,7 +39,7 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Counts a message that goes into the page. `false`: the page is full, and this message is its last.
+    /// Counts a message that goes into the page. Returns `false` if the page is full with it as its last.
     ///
     /// A message is never refused, so every page makes progress.
     #[must_use]
@@ -48,13 +48,13 @@ impl Budget {
         self.left > 0
     }
 
-    /// Whether the page has no room for another message.
+    /// Returns whether the page has no room for another message.
     pub fn is_spent(&self) -> bool {
         self.left == 0
     }
 }
 
-/// About what a message takes in an answer.
+/// Returns the approximate size of a message in an answer.
 pub fn bytes(message: &Message) -> usize {
     let text = |text: &String| text.len() + EACH;
     let texts = |all: &[String]| all.iter().map(text).sum::<usize>();

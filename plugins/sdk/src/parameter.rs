@@ -1,12 +1,12 @@
-//! Parameters of Content-Type and Content-Disposition, as lenient as the clients that open attachments.
+//! Parameters of Content-Type and Content-Disposition, parsed as leniently as by clients that open attachments.
 
 use crate::{
     charset,
     words::{self, from_hex},
 };
 
-/// Every file name that a field could give: of `filename` and `name`, plain, encoded (RFC 2231, RFC 2047) and continued,
-/// each as often as it stands there.
+/// Returns every file name that a field could mean: from `filename` and `name`, plain, encoded (RFC 2231, RFC 2047) and
+/// continued, each occurrence once.
 pub(crate) fn names(value: &[u8]) -> Vec<String> {
     let text = words::unfold(value);
     let mut found: Vec<String> = Vec::new();
@@ -37,8 +37,8 @@ pub(crate) fn names(value: &[u8]) -> Vec<String> {
     found
 }
 
-/// Key in lower case and value of each parameter. A value without quotes goes on to the next semicolon, blanks and all;
-/// one whose quote nothing closes goes on to the end.
+/// Returns the lower-case key and the value of each parameter. A value without quotes extends to the next semicolon,
+/// including blanks; one with an unclosed quote extends to the end.
 fn parameters(text: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut rest = text;
@@ -56,7 +56,7 @@ fn parameters(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// One value, and what follows it.
+/// Returns one value, and what follows it.
 fn value(text: &str) -> (String, &str) {
     let mut value = String::new();
     let mut characters = text.char_indices();
@@ -66,7 +66,7 @@ fn value(text: &str) -> (String, &str) {
             '"' => is_quoted = !is_quoted,
             ';' if !is_quoted => return (value, &text[at..]),
             '\\' if is_quoted => match characters.next() {
-                // A path of Windows is no escape.
+                // A Windows path contains no escapes.
                 Some((_, next)) if matches!(next, '"' | '\\') => value.push(next),
                 Some((_, next)) => value.extend(['\\', next]),
                 None => {}
@@ -77,7 +77,7 @@ fn value(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// `charset'language'percent-encoded`; without the first two, what it says in UTF-8.
+/// Decodes `charset'language'percent-encoded`; without the first two, decodes it as UTF-8.
 fn percent(value: &str) -> String {
     let mut parts = value.splitn(3, '\'');
     let (charset, text) = match (parts.next(), parts.next(), parts.next()) {
@@ -97,7 +97,7 @@ fn percent(value: &str) -> String {
             _ => bytes.push(*byte),
         }
     }
-    // What was no percent sign is UTF-8 already, whatever the charset says.
+    // Characters that are not percent-encoded are UTF-8 already, whatever the charset.
     if charset.is_empty() || !text.is_ascii() {
         charset::guess(&bytes).into_owned()
     } else {

@@ -1,6 +1,6 @@
-//! Which folders are special, where the store itself does not say.
+//! Special folders, if the store itself does not report them.
 //!
-//! A store's own word (SPECIAL-USE) always wins; these names are the fallback, and the names that new folders get.
+//! A store's own report (SPECIAL-USE) always wins; these names are the fallback, and the names of new folders.
 
 use crate::{
     host::Host,
@@ -8,17 +8,17 @@ use crate::{
     types::{Action, LocationKind},
 };
 
-/// The folder of a soft delete, unless the setting `recoverable-folder` says otherwise.
+/// The folder of a soft delete, unless the setting `recoverable-folder` names another.
 pub const RECOVERABLE: &str = "Recoverable Items";
-/// The folder of `move-to-quarantine`, unless the setting `quarantine-folder` says otherwise.
+/// The folder of `move-to-quarantine`, unless the setting `quarantine-folder` names another.
 pub const QUARANTINE: &str = "Quarantine";
 
-/// Bytes of a path; the contract's.
+/// The most bytes of a path, by the contract.
 const LONGEST_PATH: usize = 4_096;
 
-/// Why no record can hold this path of a folder, if none can: the host refuses the whole answer for one that does.
+/// Returns why no record can contain this path of a folder, if so: the host would refuse the whole answer.
 ///
-/// A connector leaves the folder out and tells it as a gap.
+/// A connector omits the folder and reports it as a gap.
 pub fn unspeakable(path: &str) -> Option<&'static str> {
     if path.contains(['\0', '\r', '\n']) {
         return Some("its name holds a line break or a NUL, so no plan can name it");
@@ -26,7 +26,7 @@ pub fn unspeakable(path: &str) -> Option<&'static str> {
     (path.len() > LONGEST_PATH).then_some("its path is too long")
 }
 
-/// Settings that name the folder of a kind, where neither the store nor the folder's name says it.
+/// Settings that name the folder of a kind, if neither the store nor the folder's name determines it.
 pub const SETTINGS: [(&str, LocationKind); 6] = [
     ("recoverable-folder", LocationKind::RecoverableItems),
     ("quarantine-folder", LocationKind::Quarantine),
@@ -41,7 +41,7 @@ pub const SETTINGS: [(&str, LocationKind); 6] = [
 pub struct Named(Vec<(LocationKind, String)>);
 
 impl Named {
-    /// As the settings of this store say.
+    /// Reads the settings of this store.
     pub fn read(host: &impl Host) -> Self {
         let named = SETTINGS.iter().filter_map(|(setting, kind)| {
             let name = host.setting(setting).filter(|name| !name.is_empty());
@@ -55,18 +55,18 @@ impl Named {
         Self(named.collect())
     }
 
-    /// The kind that the settings give to the folder at this path.
+    /// Returns the kind that the settings give to the folder at this path.
     pub fn kind(&self, path: &str) -> Option<LocationKind> {
         self.0.iter().find(|(_, named)| named == path).map(|(kind, _)| *kind)
     }
 
-    /// The path of the folder that has this kind by the settings.
+    /// Returns the path of the folder that has this kind by the settings.
     pub fn path(&self, kind: LocationKind) -> Option<&str> {
         self.0.iter().find(|(named, _)| *named == kind).map(|(_, path)| path.as_str())
     }
 }
 
-/// Names of special folders in the languages that mail programs make them in, as [`normalise`] makes them.
+/// Names of special folders in the languages in which mail programs create them, as [`normalise`] makes them.
 const NAMES: [(LocationKind, &str); 5] = [
     (LocationKind::Inbox, "inbox"),
     (
@@ -98,13 +98,13 @@ const NAMES: [(LocationKind, &str); 5] = [
     ),
 ];
 
-/// The kind of a top-level folder with this name, whatever language it is in. `None`: nothing special.
+/// Returns the kind of a top-level folder with this name in any language. `None` for an ordinary folder.
 pub fn kind_of_name(name: &str) -> Option<LocationKind> {
     let name = normalise(name);
     NAMES.iter().find(|(_, names)| names.split('|').any(|one| one == name)).map(|(kind, _)| *kind)
 }
 
-/// The name that a missing special folder is created with.
+/// Returns the name with which a missing special folder is created.
 pub fn name_of_kind(kind: LocationKind) -> Option<&'static str> {
     Some(match kind {
         LocationKind::Inbox => "INBOX",
@@ -116,7 +116,7 @@ pub fn name_of_kind(kind: LocationKind) -> Option<&'static str> {
     })
 }
 
-/// Where an action puts mail. `None`: nowhere (hard delete), or where each message came from (restore).
+/// Returns the destination of an action. `None` for a hard delete, and for a restore, where each message has its own.
 pub fn destination(action: Action) -> Option<LocationKind> {
     match action {
         Action::MoveToJunk => Some(LocationKind::Junk),
@@ -128,12 +128,12 @@ pub fn destination(action: Action) -> Option<LocationKind> {
     }
 }
 
-/// Whether the owner must not stumble over mail there, so that a search looks only when asked.
+/// Returns whether the owner must not see mail there, so that a search includes it only on request.
 pub fn is_hidden(kind: LocationKind) -> bool {
     matches!(kind, LocationKind::RecoverableItems | LocationKind::Quarantine)
 }
 
-/// Whether a query wants a folder: by kind, by path, or by naming neither.
+/// Returns whether a query wants a folder: by kind, by path, or by naming neither.
 pub fn is_wanted(query: &crate::types::Query, kind: LocationKind, path: &str) -> bool {
     if query.locations.is_empty() && query.folders.is_empty() {
         return !is_hidden(kind);

@@ -1,8 +1,8 @@
-//! The one reader of address fields: From, To and Cc as mail clients show them, also where they are broken on purpose.
+//! The only parser of address fields: From, To and Cc as mail clients show them, even if they are broken on purpose.
 //!
-//! Clients differ in how they read a broken field, and who writes one counts on that. So there is one address to show,
-//! which most clients show, and beside it every other that any of them would. An address that stands only in a display
-//! name that is quoted or encoded is a name: it counts only where the field has no other address.
+//! Clients differ in how they read a broken field, and attackers rely on that. So there is one address to show, which
+//! most clients show, and in addition every other that any client would show. An address that is only in a quoted or
+//! encoded display name is a name: it counts only if the field has no other address.
 
 mod lex;
 
@@ -12,15 +12,15 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{normal::is_invisible, words};
 
-/// Bytes of one address. Longer ones are kept from their end, where the domain is.
+/// The most bytes of one address. Longer ones are truncated at the start, because the domain is at the end.
 pub(crate) const LONGEST: usize = 1_000;
 
-/// What one field, or several of one name, say.
+/// The content of one field, or of several of one name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Senders {
-    /// Display name and address of each mailbox, in order; the first one with an address is what to show.
+    /// The display name and address of each mailbox, in order; the first one with an address is the one to show.
     pub mailboxes: Vec<Mailbox>,
-    /// Every other address that a client could show, in order, none twice.
+    /// Every other address that a client could show, in order, each once.
     pub also: Vec<String>,
 }
 
@@ -29,12 +29,12 @@ pub struct Senders {
 pub struct Mailbox {
     /// The display name, decoded.
     pub name: String,
-    /// The address, lower case, without invisible characters.
+    /// The address in lower case, without invisible characters.
     pub address: String,
 }
 
 impl Senders {
-    /// Reads one more field.
+    /// Reads a further field.
     pub fn read(&mut self, value: &[u8]) {
         let text = words::unfold(value);
         if let Some(mailbox) = usual(&text) {
@@ -43,7 +43,7 @@ impl Senders {
         }
         let (mut found, is_paired) = Field::of(&text);
         if !found.has_address() {
-            // No address in plain sight: it may be encoded.
+            // No visible address: it may be encoded.
             let decoded = words::decode(&text);
             if decoded != text {
                 found = Field::of(&decoded).0;
@@ -55,7 +55,7 @@ impl Senders {
                 }
             }
         } else if !is_paired {
-            // Where quotes do not come in pairs, nobody can say what is in them.
+            // If quotes are unbalanced, it is unknown what is inside them.
             let bare = Field::of(&without_quotes(&text)).0;
             found.also.extend(bare.mailboxes.into_iter().map(|mailbox| mailbox.address));
             found.also.extend(bare.also);
@@ -64,7 +64,7 @@ impl Senders {
         self.also.extend(found.also);
     }
 
-    /// The mailbox to show: the first that has an address.
+    /// Returns the mailbox to show: the first that has an address.
     pub fn shown(&self) -> Option<&Mailbox> {
         let is_address = |mailbox: &&Mailbox| mailbox.address.contains('@');
         let is_there = |mailbox: &&Mailbox| !mailbox.address.is_empty();
@@ -75,14 +75,14 @@ impl Senders {
             .or(self.mailboxes.first())
     }
 
-    /// Every address, in order; some may be there twice.
+    /// Returns every address, in order, possibly repeated.
     pub fn addresses(&self) -> impl Iterator<Item = &str> {
         let mailboxes = self.mailboxes.iter().map(|mailbox| &mailbox.address);
         mailboxes.chain(&self.also).map(String::as_str).filter(|address| !address.is_empty())
     }
 }
 
-/// `Name <a@b>`, `"Name" <a@b>`, `<a@b>` and `a@b`, which nearly all mail has, at little cost.
+/// Parses `Name <a@b>`, `"Name" <a@b>`, `<a@b>` and `a@b`, the forms of nearly all mail, at little cost.
 fn usual(text: &str) -> Option<Mailbox> {
     let (name, address) = match text.strip_suffix('>') {
         Some(open) => open.split_once('<')?,
@@ -112,12 +112,12 @@ fn usual(text: &str) -> Option<Mailbox> {
     Some(Mailbox { name: tidy(&words::decode(inner)), address: address.to_ascii_lowercase() })
 }
 
-/// What one field says in one reading.
+/// The content of one field in one reading.
 #[derive(Debug, Default)]
 struct Field {
     mailboxes: Vec<Mailbox>,
     also: Vec<String>,
-    /// Words of a name that a comma cut off.
+    /// Words of a name that a comma separated.
     name: String,
 }
 
@@ -130,7 +130,7 @@ impl Field {
         }
         let name = tidy(&std::mem::take(&mut field.name));
         if !field.has_address() && !field.also.is_empty() {
-            // What stands where a group's name should is all there is.
+            // The text in place of a group's name is the only content.
             let address = field.also.remove(0);
             field.mailboxes.push(Mailbox { name, address });
         } else if field.mailboxes.is_empty() && !name.is_empty() {
@@ -143,7 +143,7 @@ impl Field {
         self.mailboxes.iter().any(|mailbox| mailbox.address.contains('@'))
     }
 
-    /// What stands between two commas.
+    /// Reads what is between two commas.
     fn segment(&mut self, pieces: &[Piece]) {
         let (mut all, mut comments): (Vec<Joined>, String) = Default::default();
         let (mut run, mut angles): (Vec<&Piece>, Vec<&str>) = Default::default();
@@ -166,7 +166,7 @@ impl Field {
         let mut inner: Vec<String> = angles.iter().flat_map(|inner| in_brackets(inner)).collect();
         // The last brackets count, and in them the first reading.
         let last = angles.iter().rev().find_map(|inner| in_brackets(inner).into_iter().next());
-        // An address that stands bare is no name, but in front of brackets it is.
+        // A bare address is not a name, except before brackets.
         let mut name = name_of(all.iter().filter(|word| last.is_some() || bare.is_empty() || word.address().is_none()));
         let shown = last.or_else(|| bare.last().cloned());
         let Some(shown) = shown else {
@@ -202,7 +202,7 @@ impl Field {
         self.mailboxes.push(Mailbox { name, address: shown_as });
     }
 
-    /// The other ways in which this address could be shown.
+    /// Adds the other ways in which this address could be shown.
     fn put_others(&mut self, address: &str, shown: &str) {
         let mut put = |other: String| {
             if other != shown && !other.is_empty() && self.also.last() != Some(&other) {
@@ -213,7 +213,7 @@ impl Field {
         put(clean.clone());
         put(in_plain_letters(&clean));
         put(end_of(address.trim().to_lowercase()));
-        // `a@b@c`, `a@b<NUL>@c`: some read the first two parts, some the last two.
+        // `a@b@c`, `a@b<NUL>@c`: some clients read the first two parts, some the last two.
         let parts: Vec<&str> = address.split('@').collect();
         if parts.len() > 2 && !clean.starts_with('"') && !clean.contains(':') {
             for pair in parts.windows(2).take(16) {
@@ -227,8 +227,8 @@ impl Field {
     }
 }
 
-/// The address with its domain as IDNA maps it, which is where a client sends (UTS 46): full-width letters and ideographic
-/// dots are the plain ones.
+/// Returns the address with its domain as IDNA maps it, which is where a client sends (UTS 46): full-width letters and
+/// ideographic dots become plain ones.
 fn in_plain_letters(address: &str) -> String {
     match address.rsplit_once('@') {
         Some((local, domain)) if !domain.is_ascii() => {
@@ -239,7 +239,7 @@ fn in_plain_letters(address: &str) -> String {
     }
 }
 
-/// What these words say as a display name.
+/// Returns these words as a display name.
 fn name_of<'a>(all: impl Iterator<Item = &'a Joined>) -> String {
     let mut name = String::new();
     for word in all {
@@ -248,33 +248,33 @@ fn name_of<'a>(all: impl Iterator<Item = &'a Joined>) -> String {
     words::decode(&name).into_owned()
 }
 
-/// Pieces that make one word together.
+/// Pieces that form one word together.
 #[derive(Debug, Default)]
 struct Joined {
-    /// As an address, with what must be quoted there.
+    /// As an address, with the necessary quotes.
     text: String,
     /// As a part of a name.
     shown: String,
-    /// An `@` stands outside of quotes and encoded words.
+    /// Whether an `@` is outside quotes and encoded words.
     has_at: bool,
 }
 
 impl Joined {
-    /// The address that this is, if it is one: something before an `@` and something behind it.
+    /// Returns the address that this is, if it is one: something before an `@` and something after it.
     fn address(&self) -> Option<String> {
         if !self.has_at {
             return None;
         }
         let decoded = words::decode(&self.text);
         let is_quoted = decoded.starts_with('"');
-        // What a decoded word brings along: `Boss <x@y`.
+        // A decoded word may contain more: `Boss <x@y`.
         let is_border = |c: char| c == '<' || c.is_whitespace();
         let behind = decoded.trim_end_matches(|c: char| c == '>' || c.is_whitespace()).rsplit(is_border).next();
         let address = if is_quoted { &decoded } else { behind.unwrap_or_default() };
         let is_around = |c: char| {
             c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '{' | '}' | ',' | ';' | ':' | '`' | '@' | '.')
         };
-        // One pass over all of them: what one of them hides, as in `a@b@]`, is around the address as well.
+        // One pass over all of them: what one of them hides, as in `a@b@]`, is around the address, too.
         let address = address.trim_start_matches(|c: char| c == '[' || is_around(c));
         let is_literal = address.contains('[');
         let address = address.trim_end_matches(|c: char| (c == ']' && !is_literal) || is_around(c));
@@ -283,7 +283,7 @@ impl Joined {
     }
 }
 
-/// Joins what is glued together, and what only blanks around an `@` keep apart.
+/// Joins adjacent pieces, and those that only blanks around an `@` separate.
 fn joined(run: &[&Piece]) -> Vec<Joined> {
     let mut all: Vec<Joined> = Vec::new();
     let is_at = |piece: Option<&&Piece>, test: fn(&str) -> bool| matches!(piece.map(|piece| &piece.kind), Some(Kind::Word(word)) if test(word));
@@ -314,7 +314,7 @@ fn joined(run: &[&Piece]) -> Vec<Joined> {
                 last.has_at |= word.contains('@');
                 last.text.push_str(word);
             }
-            // Neighbours among encoded words are decoded together.
+            // Adjacent encoded words are decoded together.
             Kind::Encoded(word) => last.text.push_str(word),
             Kind::Quoted(word) if is_dot_atom(word) => last.text.push_str(word),
             Kind::Quoted(word) => {
@@ -329,7 +329,7 @@ fn joined(run: &[&Piece]) -> Vec<Joined> {
     all
 }
 
-/// Two encoded words, which are decoded together.
+/// Returns whether both are encoded words, which are decoded together.
 fn is_pair(before: Option<&&Piece>, piece: &Piece) -> bool {
     matches!((before.map(|piece| &piece.kind), &piece.kind), (Some(Kind::Encoded(_)), Kind::Encoded(_)))
 }
@@ -338,7 +338,7 @@ fn is_quoted(piece: Option<&&Piece>) -> bool {
     matches!(piece.map(|piece| &piece.kind), Some(Kind::Quoted(_)))
 }
 
-/// Whether a word could be a domain, so that a lone `@` in front of it makes an address and not a decoration.
+/// Returns whether a word could be a domain, so that a lone `@` before it makes an address and not a decoration.
 fn is_domain(piece: Option<&&Piece>) -> bool {
     match piece.map(|piece| &piece.kind) {
         Some(Kind::Word(word)) => word.trim_matches('.').contains('.'),
@@ -354,13 +354,13 @@ fn is_dot_atom(text: &str) -> bool {
         && !text.chars().any(|c| c.is_whitespace() || c.is_control() || "\"\\<>()[],;:@".contains(c))
 }
 
-/// The addresses in one pair of brackets, the likeliest first; none where nothing in it has an `@`.
+/// Returns the addresses in one pair of brackets, most likely first; empty if nothing in it has an `@`.
 fn in_brackets(inner: &str) -> Vec<String> {
     let decoded = words::decode(inner.trim());
     if !decoded.contains('@') {
         return Vec::new();
     }
-    // A route (`@a,@b:c@d`), a scheme (`mailto:c@d`): the address stands behind the last colon.
+    // A route (`@a,@b:c@d`) or a scheme (`mailto:c@d`): the address follows the last colon.
     let is_literal = decoded.rsplit_once('@').is_some_and(|(_, domain)| domain.trim_start().starts_with('['));
     let address = match decoded.rsplit_once(':') {
         Some((_, address)) if !is_literal && !decoded.starts_with('"') && address.contains('@') => address.trim(),
@@ -385,7 +385,7 @@ fn in_brackets(inner: &str) -> Vec<String> {
     found
 }
 
-/// The address as it is compared and shown: lower case, no invisible characters, no dot behind the domain.
+/// Returns the address as it is compared and shown: lower case, no invisible characters, no dot after the domain.
 fn cleaned(address: &str) -> String {
     let address: String = address.chars().filter(|c| !is_invisible(*c)).collect();
     let address = address.trim();
@@ -393,7 +393,7 @@ fn cleaned(address: &str) -> String {
     end_of(unquoted.unwrap_or(address).trim_end_matches('.').to_lowercase())
 }
 
-/// As much of it as an address may be long, from its end.
+/// Returns the end of an address, up to the longest allowed length.
 fn end_of(mut address: String) -> String {
     let mut start = address.len().saturating_sub(LONGEST);
     while !address.is_char_boundary(start) {
@@ -402,7 +402,7 @@ fn end_of(mut address: String) -> String {
     address.split_off(start)
 }
 
-/// Quotes and parentheses as blanks: what is in them counts like the rest.
+/// Replaces quotes and parentheses by blanks, so that their content counts like the rest.
 fn without_quotes(text: &str) -> String {
     text.chars().map(|c| if matches!(c, '"' | '(' | ')' | '\\') { ' ' } else { c }).collect()
 }
@@ -418,7 +418,7 @@ fn add_name(name: &mut String, words: &str) {
     add(name, words.trim());
 }
 
-/// A display name: white space folded, without the comma that only a missing part left.
+/// Returns a display name with folded white space, without a comma that only a missing part left.
 fn tidy(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ").trim_matches([',', ' ']).to_owned()
 }

@@ -1,10 +1,10 @@
-//! Modified UTF-7 (RFC 3501, 5.1.3): how IMAP and Maildir++ spell folder names.
+//! Modified UTF-7 (RFC 3501, 5.1.3): the encoding of folder names in IMAP and Maildir++.
 //!
-//! Written here because names come from mailboxes and must never stop a call: what is not valid stays as it is.
+//! Written here because names come from mailboxes and must never fail a call: invalid sequences are kept.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
-/// The name in UTF-8. A shift sequence that is not valid is kept as it was written.
+/// Decodes a name to UTF-8. An invalid shift sequence is kept unchanged.
 pub fn decode(name: &str) -> String {
     let mut decoded = String::with_capacity(name.len());
     let mut rest = name;
@@ -35,7 +35,7 @@ pub fn decode(name: &str) -> String {
     decoded
 }
 
-/// The name as the store spells it.
+/// Encodes a name as the store writes it.
 pub fn encode(name: &str) -> String {
     let mut encoded = String::with_capacity(name.len());
     let mut pending = Vec::new();
@@ -66,7 +66,7 @@ fn decode_sequence(sequence: &str) -> Option<String> {
             bits &= (1 << held) - 1;
         }
     }
-    // What is left over is padding: fewer bits than a character of base64 has, all zero.
+    // The rest must be padding: fewer bits than a base64 character has, all zero.
     if held >= 6 || bits != 0 {
         return None;
     }

@@ -4,22 +4,22 @@ use std::borrow::Cow;
 
 use crate::charset;
 
-/// One encoded word, taken apart.
+/// One encoded word, split into its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Word<'a> {
     charset: &'a str,
     is_base64: bool,
     data: &'a str,
-    /// Bytes of the whole word.
+    /// The bytes of the whole word.
     length: usize,
 }
 
-/// The text of a field as mail clients show it: unfolded, decoded, without white space at its ends.
+/// Returns the text of a field as mail clients show it: unfolded, decoded, trimmed.
 pub(crate) fn text(value: &[u8]) -> String {
     decode(&unfold(value)).trim().to_owned()
 }
 
-/// The value in one line, in the charset that it is or that it most looks like.
+/// Returns the value on one line, decoded in its most likely charset.
 pub(crate) fn unfold(value: &[u8]) -> Cow<'_, str> {
     let raw = charset::guess(value.trim_ascii());
     if !raw.bytes().any(|byte| matches!(byte, b'\r' | b'\n')) {
@@ -31,7 +31,7 @@ pub(crate) fn unfold(value: &[u8]) -> Cow<'_, str> {
     for part in parts {
         let part = part.trim_start_matches([' ', '\t']);
         if !part.is_empty() {
-            // The blank that makes the fold is one blank, however wide it is.
+            // The white space of a fold is one blank, however wide it is.
             line.truncate(line.trim_end_matches([' ', '\t']).len());
             line.push(' ');
             line.push_str(part);
@@ -40,8 +40,8 @@ pub(crate) fn unfold(value: &[u8]) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// Decodes the encoded words in a text. White space between two of them goes; the bytes of neighbours in one charset are
-/// joined before they are decoded, so a character that is split over them survives. What is no valid word stays.
+/// Decodes the encoded words in a text. White space between two of them is removed; adjacent words in one charset are
+/// joined before decoding, so that characters split over them survive. Invalid words are kept.
 pub(crate) fn decode(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find("=?") else { return Cow::Borrowed(text) };
     let mut decoded = String::with_capacity(text.len());
@@ -86,8 +86,8 @@ fn close(open: &mut Option<(&str, Vec<u8>)>, decoded: &mut String) {
     }
 }
 
-/// Bytes of the encoded word that `text` starts with, if it could stand in an address field: without blanks and without
-/// characters that have a meaning there.
+/// Returns the bytes of the encoded word at the start of `text`, if it is valid in an address field: without blanks and
+/// without characters that have a meaning there.
 pub(crate) fn length_of_atom(text: &str) -> Option<usize> {
     let word = Word::at(text)?;
     let is_plain = |byte: u8| !byte.is_ascii_whitespace() && !b"<>()\",;\\".contains(&byte);
@@ -95,10 +95,10 @@ pub(crate) fn length_of_atom(text: &str) -> Option<usize> {
 }
 
 impl<'a> Word<'a> {
-    /// Longest charset name, language tag included.
+    /// The longest charset name, including a language tag.
     const LONGEST_CHARSET: usize = 64;
 
-    /// The word that `text` starts with.
+    /// Returns the encoded word at the start of `text`.
     fn at(text: &'a str) -> Option<Self> {
         let inner = text.strip_prefix("=?")?;
         let charset = inner.bytes().take(Self::LONGEST_CHARSET).position(|byte| byte == b'?')?;
@@ -121,13 +121,13 @@ impl<'a> Word<'a> {
         })
     }
 
-    /// The bytes it stands for; none where its base64 is none.
+    /// Returns the decoded bytes; `None` if its base64 is invalid.
     fn bytes(&self) -> Option<Vec<u8>> {
         if self.is_base64 { from_base64(self.data.as_bytes()) } else { Some(from_q(self.data.as_bytes())) }
     }
 }
 
-/// Where the data of a word ends. A word that another one begins in has no end of its own, so a look never goes far twice.
+/// Returns the end of a word's data. A word that contains the start of another has no end, so that scans stay short.
 fn end_of(data: &[u8]) -> Option<usize> {
     (0..data.len().saturating_sub(1)).find_map(|at| match &data[at..] {
         [b'?', b'=', ..] => Some(Some(at)),
@@ -137,7 +137,7 @@ fn end_of(data: &[u8]) -> Option<usize> {
     })?
 }
 
-/// Padding may be missing or too much, as clients accept that; other characters may not be there.
+/// Decodes base64. Padding may be missing or excessive, as clients accept that; other characters are invalid.
 fn from_base64(data: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(data.len() / 4 * 3 + 3);
     let (mut bits, mut held) = (0_u32, 0_u32);
@@ -160,7 +160,7 @@ fn from_base64(data: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// An `=` without two hexadecimal digits stands for itself.
+/// Decodes Q encoding. An `=` without two hexadecimal digits is kept.
 fn from_q(data: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(data.len());
     let mut at = 0;
@@ -178,7 +178,7 @@ fn from_q(data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The byte that two hexadecimal digits stand for.
+/// Returns the byte of two hexadecimal digits.
 pub(crate) fn from_hex(digits: &[u8]) -> Option<u8> {
     let [high, low] = digits else { return None };
     let digit = |byte: &u8| char::from(*byte).to_digit(16);

@@ -1,4 +1,4 @@
-//! Who a message is from, in the forms that real and hostile mail has.
+//! The sender of a message, in the forms of real and hostile mail.
 
 use clawback_connector_sdk::{
     header::{Stored, describe},
@@ -11,7 +11,7 @@ use proptest::prelude::*;
 type Form = (&'static [u8], &'static str, &'static str, &'static [&'static str]);
 
 const FORMS: &[Form] = &[
-    // As the standard has it.
+    // As in the standard.
     (b"From: eve@evil.example", "eve@evil.example", "", &[]),
     (b"From: <eve@evil.example>", "eve@evil.example", "", &[]),
     (b"From: Eve <Eve@Evil.Example>", "eve@evil.example", "Eve", &[]),
@@ -60,14 +60,14 @@ const FORMS: &[Form] = &[
     (b"From: <ceo@acme.test> <x1@evil.example>", "x1@evil.example", "", &["ceo@acme.test"]),
     (b"From: <x1@evil.example> ceo@acme.test", "x1@evil.example", "ceo@acme.test", &["ceo@acme.test"]),
     (b"From: Eve @ Evil <x1@evil.example>", "x1@evil.example", "Eve @ Evil", &[]),
-    // Commas where they may not be.
+    // Commas in wrong places.
     (b"From: Account team ,_<no-reply@evil.example>", "no-reply@evil.example", "Account team, _", &[]),
     (b"From: Voucher, <service@evil.example>", "service@evil.example", "Voucher", &[]),
     (b"From: \"Approved !\", <info@ml.evil.example>", "info@ml.evil.example", "Approved !", &[]),
     (b"From: Doe, John <j@evil.example>", "j@evil.example", "Doe, John", &[]),
     (b"From: Gift, <a@evil2.example.>, Gift,\r\n\t<a@evil2.example>", "a@evil2.example", "Gift", &["a@evil2.example."]),
     (b"From: , , <eve@evil.example>,", "eve@evil.example", "", &[]),
-    // Brackets, quotes and dots that do not fit.
+    // Unbalanced brackets, quotes and dots.
     (b"From: \"Eve\" <x14@evil.example", "x14@evil.example", "Eve", &[]),
     (b"From: Eve <<x15@evil.example>>", "x15@evil.example", "Eve", &[]),
     (b"From: Eve <x15@evil.example>>", "x15@evil.example", "Eve", &[]),
@@ -101,7 +101,7 @@ const FORMS: &[Form] = &[
     (b"From: [eve@evil.example]", "eve@evil.example", "", &[]),
     (b"From: eve@evil.example@]", "eve@evil.example", "", &[]),
     (b"From: [@.eve@evil.example].]", "eve@evil.example", "", &[]),
-    // Nothing but a quoted, commented or encoded address.
+    // Only a quoted, commented or encoded address.
     (b"From: \"eve@evil.example\"", "eve@evil.example", "", &[]),
     (b"From: (eve@evil.example)", "eve@evil.example", "", &[]),
     (b"From: \"Eve\" (eve@evil.example)", "eve@evil.example", "Eve", &[]),
@@ -113,7 +113,7 @@ const FORMS: &[Form] = &[
     (b"From: x4@=?utf-8?Q?evil.example?=", "x4@evil.example", "", &[]),
     (b"From: =?utf-8?Q?Boss_=3C?=x4@evil.example>", "x4@evil.example", "", &[]),
     (b"From: =?utf-8?Q?Boss <x4@evil.example>?=", "x4@evil.example", "Boss", &[]),
-    // What a decoder may stop at.
+    // Input that may stop a decoder.
     (
         b"From: =?utf-8?b?Y2VvQGFjbWUudGVzdA==?==?utf-8?Q?=00?=@evil.example",
         "ceo@acme.test@evil.example",
@@ -250,12 +250,12 @@ fn hostile_lengths_take_no_time() {
         let header = [b"From: ".as_slice(), piece.repeat((1 << 17) / piece.len()).as_bytes(), b"\r\n\r\n"].concat();
         let began = std::time::Instant::now();
         assert!(is_found(&header, |_| ()));
-        // Linear work takes a fraction of a second, also on a busy machine; quadratic work takes minutes.
+        // Linear work takes a fraction of a second, even on a busy machine; quadratic work takes minutes.
         assert!(began.elapsed().as_secs() < 30, "{piece}");
     }
 }
 
-/// Pieces that fields are broken with.
+/// Pieces that break fields.
 fn piece() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "a@b.example",
@@ -311,7 +311,7 @@ proptest! {
         prop_assert!(is_found(header, |query| query.subject_contains = vec![found.subject.clone()]));
         let (_, shown) = &found.headers[0];
         prop_assert!(is_found(header, |query| query.header_contains = vec![("x-a".into(), shown.clone())]));
-        // Where anything looks like an address, something is shown.
+        // If anything looks like an address, one is shown.
         if ["a@b.example", "ceo@own.example"].iter().any(|one| pieces.contains(one)) {
             prop_assert!(found.from_address.contains('@'), "{:?}", text);
         }

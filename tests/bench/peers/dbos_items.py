@@ -1,5 +1,5 @@
-"""A peer of the engine: `dbos_items.py steps|queue URL ITEMS` does so many items that cost nothing in DBOS on an empty PostgreSQL,
-each durable by itself, checks in the database that they are recorded, and prints the seconds from the first to the last."""
+"""A peer of the engine: `dbos_items.py steps|queue URL ITEMS` runs items without cost in DBOS on an empty PostgreSQL,
+each durable separately, checks in the database that they are recorded, and prints the seconds from the first to the last."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-//! Every route with every role: what is allowed and what is not, and that nothing answers to nobody.
+//! Every route with every role: what is allowed and what is not, and that no route answers without a credential.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::desk;
 
-/// Who may reach an address: everybody, whoever has a role, or whoever has one of these.
+/// The callers of an address: everybody, those with any role, or those with one of these.
 #[derive(Clone, Copy)]
 enum May {
     Anybody,
@@ -117,7 +117,7 @@ async fn every_route_allows_and_denies_by_role() {
         paths.iter().flat_map(methods).collect()
     };
     let known = TABLE.iter().map(|(method, path, _)| ((*method).to_owned(), (*path).to_owned())).collect();
-    assert_eq!(described, known, "every route stands in the table of this test");
+    assert_eq!(described, known, "every route is in the table of this test");
 
     let mut callers = vec![("nobody", None, String::new()), ("no-role", Some(None), String::new())];
     callers[1].2 = desk.center.add("no-role", PrincipalKind::Person, &[]).await;
@@ -151,7 +151,8 @@ async fn every_route_allows_and_denies_by_role() {
             };
             let (mut real, mut sent) = (real.clone(), body(path).filter(|_| method != "get" && method != "delete"));
             if matches!(path.rsplit('/').next(), Some("approve" | "reject")) {
-                // One vote ends it: everybody gets one of their own to vote on, with a message that nobody has taken yet.
+                // One vote ends it, so each caller votes on a remediation of their own, with a message that no other
+                // has selected.
                 desk.store.deliver("u3@corp.example", super::SENDER, "Salary", super::NOON);
                 let (id, digest) = desk.pending().await;
                 real = path.replace("{id}", &id);
@@ -168,7 +169,7 @@ async fn every_route_allows_and_denies_by_role() {
 }
 
 #[tokio::test]
-async fn what_is_unknown_answers_to_nobody() {
+async fn unknown_addresses_need_authentication() {
     let desk = desk().await;
     for path in ["/api/v1/nothing", "/api/v2/remediations", "/api/", "/api/v1/remediations/../halt"] {
         assert_eq!(desk.center.call("", "GET", path, None).await.status, 401, "{path}");
@@ -182,7 +183,7 @@ async fn what_is_unknown_answers_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_void_token_is_refused_and_noted() {
+async fn a_revoked_token_is_refused_and_recorded() {
     let desk = desk().await;
     desk.center.api.site().history.revoke_token("ben", "test", "test", super::NOON).await.unwrap();
     for token in [desk.ben.as_str(), "cbk_forged", "\u{e9}"] {

@@ -1,4 +1,4 @@
-//! Every page in Chromium, light and dark, wide and narrow: axe-core finds nothing that would keep somebody out.
+//! Every page in Chromium, light and dark, wide and narrow: axe-core finds no barrier.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::desk;
 use super::served::{Served, seed};
 
-/// axe-core on the page that is open, after its own text: the driver runs it, whatever the page's policy.
+/// Runs axe-core on the open page, after its own text: the driver runs it, whatever the page's policy.
 const LOOK: &str = "
 const done = arguments[arguments.length - 1];
 axe.run(document).then(
@@ -28,7 +28,7 @@ async fn no_page_keeps_anybody_out() {
     let look = format!("{axe}{LOOK}");
     let desk = desk().await;
     let seeds = seed(&desk).await;
-    // Everything that a page may show is shown to whoever may do all of it.
+    // A caller with all roles sees everything that a page may show.
     let eve = desk.center.add("eve", PrincipalKind::Person, &Role::ALL).await;
     desk.center.password("eve").await;
     let served = Served::start(&desk).await;
@@ -69,13 +69,13 @@ async fn no_page_keeps_anybody_out() {
         browser.sees("Take action").await;
         let reason = serde_json::json!({ "reason": "a test" });
         assert_eq!(desk.center.call(&eve, "POST", "/api/v1/halt", Some(reason)).await.status, 200);
-        // The pages of another node than the one that was told look once a second.
+        // The pages of another node than the one that carried out the change read the state once a second.
         tokio::time::sleep(Duration::from_millis(1_100)).await;
         browser.go(&at("/pending")).await;
         browser.sees("The site is halted").await;
         found += &violations(&browser, &look, &format!("/pending, halted, {shape}")).await;
         assert_eq!(desk.center.call(&eve, "DELETE", "/api/v1/halt", None).await.status, 200);
-        // What finds nothing anywhere might not look.
+        // Checks that axe-core finds a planted barrier.
         browser.run("document.querySelector('h1').innerHTML = '<img src=\"/assets/icon.svg\">'").await;
         let planted = violations(&browser, &look, "planted").await;
         assert!(planted.contains("image-alt"), "it does not see an image without a text: {planted}");

@@ -1,10 +1,11 @@
-//! The API: from submit to undo, two-step whichever way it is tried, votes that cross, requests that are sent twice.
+//! The API: from submit to undo, every way to evade two-step approval, concurrent votes, repeated requests.
 
 use std::time::Duration;
 
 use clawback_app::under_key;
 use clawback_model::{Digest, PrincipalKind, Role};
 use clawback_store::{Earlier, RequestKey};
+use clawback_tests::committed;
 use clawback_tests::site::{person, submission};
 use serde_json::{Value, json};
 
@@ -46,7 +47,7 @@ async fn a_remediation_goes_from_submit_to_undo() {
 }
 
 #[tokio::test]
-async fn the_requester_finds_no_way_round_the_second_person() {
+async fn the_requester_cannot_evade_the_second_person() {
     let desk = desk().await;
     let (center, ann) = (&desk.center, &desk.ann);
     center.password("ann").await;
@@ -81,7 +82,7 @@ async fn the_requester_finds_no_way_round_the_second_person() {
 }
 
 #[tokio::test]
-async fn votes_that_cross_do_not_overwrite_each_other() {
+async fn concurrent_votes_do_not_overwrite_each_other() {
     let desk = desk().await;
     let center = &desk.center;
     let cas = center.add("cas", PrincipalKind::Person, &[Role::Approver]).await;
@@ -116,21 +117,21 @@ async fn the_same_key_submits_once() {
     let other = json!({ "playbook": "purge", "inputs": { "sender": "x@evil.example" } });
     let other = center.call_with(ann, "POST", "/api/v1/remediations", Some(other), &key).await;
     assert_eq!((other.status, other.json()["code"].as_str()), (422, Some("key-used")));
-    // A token of the same owner that brings fewer roles is not told what this one was.
+    // A token of the same owner with fewer roles does not get the answer to this one.
     let less = clawback_runtime::NewToken::generate(clawback_tests::site::random);
     let terms =
         clawback_store::TokenTerms { scope: Some(&[Role::Viewer]), ..clawback_store::TokenTerms::labelled("less") };
     center.api.site().history.add_token("ann", &less.digest(), terms, "test", super::NOON).await.unwrap();
     let told = center.call_with(less.reveal(), "POST", "/api/v1/remediations", body(), &key).await;
     assert_eq!((told.status, told.json()["code"].as_str()), (422, Some("key-used")));
-    // Somebody else's key of the same name is another key.
+    // The same key of another principal is another key.
     assert_eq!(center.call_with(&desk.ben, "POST", "/api/v1/remediations", body(), &key).await.status, 202);
     let all = center.call(ann, "GET", "/api/v1/remediations", None).await.json();
     assert_eq!(all["items"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn a_key_whose_node_died_tells_what_was_filed_or_is_free() {
+async fn a_key_of_a_dead_node_returns_what_was_filed_or_is_free() {
     let desk = desk().await;
     let (center, ann) = (&desk.center, &desk.ann);
     let body = || Some(json!({ "playbook": "purge", "inputs": { "sender": SENDER } }));
@@ -154,12 +155,12 @@ async fn a_key_whose_node_died_tells_what_was_filed_or_is_free() {
     center.clock.advance(Duration::from_secs(20));
     history.hold_key(&of, center.api.site().now()).await.unwrap();
     center.clock.advance(Duration::from_secs(20));
-    assert_eq!(post().await.status, 409, "it says that it is");
+    assert_eq!(post().await.status, 409, "it reports that it is");
     center.clock.advance(Duration::from_secs(11));
     let again = post().await;
     assert_eq!((again.status, again.json()["id"].as_str()), (202, Some(filed.id.as_str())), "{}", again.text);
 
-    // Another dies before it has filed anything: the key is free, for one.
+    // Another dies before it has filed anything: one caller can take the key.
     history.keep_answer(&of.principal, &of.key, None).await.unwrap();
     assert_eq!(take().await, Earlier::None);
     center.clock.advance(Duration::from_secs(31));
@@ -172,7 +173,7 @@ async fn a_key_whose_node_died_tells_what_was_filed_or_is_free() {
 }
 
 #[tokio::test]
-async fn the_secret_of_a_token_is_told_once() {
+async fn the_secret_of_a_token_is_returned_once() {
     let desk = desk().await;
     let center = &desk.center;
     let root = center.add("root", PrincipalKind::Person, &[Role::Admin]).await;
@@ -190,7 +191,7 @@ async fn the_secret_of_a_token_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_token_of_less_reads_and_does_no_more() {
+async fn a_token_with_fewer_roles_reads_and_does_no_more() {
     let desk = desk().await;
     let center = &desk.center;
     let root = center.add("root", PrincipalKind::Person, &[Role::Admin]).await;
@@ -247,7 +248,7 @@ async fn a_caller_who_goes_away_finds_the_answer_later() {
     for (number, key) in keys.iter().enumerate() {
         let key = [("idempotency-key", key.as_str())];
         let asked = center.call_with(ann, "POST", "/api/v1/remediations", body(), &key);
-        // Gone at another point each time, from before the key is taken until after the answer.
+        // Disconnects at another point each time, from before the key is taken until after the answer.
         let _ = tokio::time::timeout(Duration::from_micros(number as u64 * 250), asked).await;
         let mut status = 409;
         for _ in 0..200 {
@@ -277,7 +278,7 @@ async fn a_detector_suggests_and_a_person_cannot_pose_as_one() {
     let shown =
         center.call(&air, "GET", &format!("/api/v1/remediations/{}", made.json()["id"].as_str().unwrap()), None).await;
     assert_eq!(shown.json()["remediation"]["status"], "pending-approval");
-    // The records beside it, by themselves and by the filters of the history.
+    // The related records, by their IDs and by the filters of the history.
     for (list, id, expected) in [
         ("investigations", &shown.json()["investigation"]["id"], ("status", "pending-action")),
         ("alerts", &shown.json()["alert"]["id"], ("action", "soft-delete")),
@@ -343,7 +344,7 @@ async fn bad_requests_are_named() {
         let answer = center.call(ann, method, path, body).await;
         assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
         assert!(answer.text.len() < 1_000, "{} bytes", answer.text.len());
-        // Where things lie on the machine that serves is nobody's business.
+        // An error must not contain paths of the server.
         assert!(!answer.text.contains("/tmp") && !answer.text.contains(".yaml"), "{}", answer.text);
         assert_eq!(answer.header("content-type"), "application/problem+json");
         assert!(answer.json()["detail"].as_str().unwrap().contains(says), "{method} {path}: {}", answer.text);
@@ -354,11 +355,6 @@ async fn bad_requests_are_named() {
 
 #[test]
 fn the_description_is_the_one_that_is_committed() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/action-center/openapi.json");
     let now = serde_json::to_string_pretty(&clawback_action_center::openapi()).unwrap() + "\n";
-    let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    if committed != now {
-        std::fs::write(&path, &now).unwrap();
-        panic!("{} was not up to date and is written: look at the change, then commit it", path.display());
-    }
+    committed::check("engine/action-center/openapi.json", &now);
 }

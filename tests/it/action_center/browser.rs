@@ -1,5 +1,5 @@
-//! The whole job in a real browser, with hostile mail: search, submit, a second person approves, progress by itself, history,
-//! undo. A script of an attacker that ran would open a dialog, and a dialog fails the test.
+//! A whole remediation in a real browser, with hostile mail: search, submit, approval by a second person, live
+//! progress, history, undo. An attacker's script that ran would open a dialog, and a dialog fails the test.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,7 +11,8 @@ use clawback_tests::served::Served;
 
 const PASSWORD: &str = "correct horse battery";
 
-/// Five mailboxes with every payload as a subject, a name, a field of the header, a text in HTML and the name of a file.
+/// Fills five mailboxes with every payload as a subject, a name, a field of the header, a text in HTML and the name of
+/// a file.
 fn deliver(folder: &Path) {
     let hex = |text: &str, mark: char| {
         text.bytes().fold(String::new(), |mut text, byte| {
@@ -46,13 +47,13 @@ async fn sign_in(browser: &Chromium, address: &str, name: &str) {
     browser.sees("Sign out").await;
 }
 
-/// Nothing on the page that mail could have put there.
+/// Checks that the page contains nothing that mail could have put there.
 async fn is_clean(browser: &Chromium) {
     let foreign = browser
         .run("return [...document.querySelectorAll('script,img,iframe,base,object,embed,form[action^=\"//\"],a[href^=javascript],[onload],[onerror],[onclick],[onmouseover],[onfocus],[ontoggle]')].map(e => e.outerHTML)")
         .await;
     let foreign = foreign.as_array().unwrap();
-    assert_eq!(foreign.len(), 1, "only our own script stands on the page: {foreign:?}");
+    assert_eq!(foreign.len(), 1, "only our own script is on the page: {foreign:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,7 +65,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     write_secret(&password, PASSWORD).unwrap();
     for (name, role) in [("ann", "analyst"), ("ben", "approver"), ("eva", "examiner")] {
         let _ = admin.add(name, role);
-        // Whoever votes has a password of their own.
+        // Voters have a password of their own.
         if role != "approver" {
             admin.ok(&["principals", "password", name, "--from", password.to_str().unwrap()]);
         }
@@ -99,7 +100,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.sees("Your vote on plan").await;
     browser.set("comment", "<script>alert(2)</script>").await;
     browser.press("Approve").await;
-    // By itself: nobody loads the page again.
+    // The page is refreshed without being reloaded.
     browser.sees("completed since").await;
     browser.sees(&format!("{messages} succeeded")).await;
     browser.sees("verified").await;
@@ -123,7 +124,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.sees("pending-approval").await;
     browser.press("Sign out").await;
 
-    // What every payload says, to whoever may read it.
+    // The content of every payload, to a reader who may see it.
     sign_in(&browser, address, "eva").await;
     browser.go(&format!("{address}/history?name=script&status=completed&decided_by=ben")).await;
     browser.click("tbody a").await;

@@ -1,4 +1,4 @@
-//! The columns of the history: the reference product's, or those that an address chooses, on the page and in the file.
+//! The columns of the history: the reference product's, or those that the address chooses, on the page and in the file.
 
 use super::desk;
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::served::{Served, seed};
 use super::{Desk, SENDER, desk};
 
-/// The tags of every form that sends something, from its start to its end.
+/// The text of every form that sends something, from its start to its end.
 fn forms(page: &str) -> impl Iterator<Item = &str> {
     page.split("<form").skip(1).filter_map(|rest| rest.split("</form>").next()).filter(|form| {
         let tag = form.split('>').next().unwrap_or_default();
@@ -63,7 +63,7 @@ async fn no_form_has_a_first_button_that_decides() {
             assert!(is_guarded(form), "{page}: Enter presses the first button of\n<form{form}");
         }
     }
-    assert!(seen > 40, "only {seen} forms were looked at");
+    assert!(seen > 40, "only {seen} forms were checked");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,7 +98,7 @@ async fn enter_on_a_tick_decides_nothing() {
     served.stop().await;
 }
 
-/// The values of the boxes of a search, as the form sends them.
+/// The values of a search's boxes, as the form sends them.
 fn boxes(page: &str) -> Vec<String> {
     let values = page.split("name=\"pick\" value=\"").skip(1).filter_map(|rest| rest.split('"').next());
     let plain = values
@@ -108,7 +108,7 @@ fn boxes(page: &str) -> Vec<String> {
 
 const MANUAL: &str = include_str!("../../../workflows/manual.yaml");
 
-/// A desk on which a person may ask for anything by hand.
+/// A desk with the playbook `manual`.
 async fn with_manual() -> Desk {
     let Desk { store, .. } = desk().await;
     let folder = tempfile::tempdir().unwrap();
@@ -121,7 +121,7 @@ async fn with_manual() -> Desk {
 }
 
 #[tokio::test]
-async fn ticks_decide_and_a_contradiction_is_refused() {
+async fn ticks_select_messages_and_a_contradiction_is_refused() {
     let desk = with_manual().await;
     let center = &desk.center;
     let cookie = center.sign_in("ann").await;
@@ -139,7 +139,7 @@ async fn ticks_decide_and_a_contradiction_is_refused() {
     assert_eq!(refused.status, 400);
     assert!(refused.text.contains("1 messages are ticked, and all of them are chosen"), "{}", refused.text);
     assert_eq!(send("&mode=handpicked".to_owned()).await.status, 400, "nothing is ticked");
-    // The choice that the page comes with.
+    // The default choice of the page.
     let checked = page.text.split("checked").next().unwrap().rsplit("value=\"").next().unwrap();
     assert!(checked.starts_with("handpicked"), "{checked}");
     let accepted = send(format!("&mode=handpicked&pick={one}&pick={other}")).await;
@@ -159,7 +159,7 @@ async fn ticks_decide_and_a_contradiction_is_refused() {
     let body =
         json!({ "playbook": "purge", "inputs": { "sender": SENDER }, "messages": [{ "mailbox": "u1@corp.example" }] });
     let refused = center.call(&desk.ann, "POST", "/api/v1/remediations", Some(body)).await;
-    assert_eq!(refused.status, 422, "a pick that names nothing: {}", refused.text);
+    assert_eq!(refused.status, 422, "a pick that matches nothing: {}", refused.text);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! Attackers' text on every page and in every file: escaped, and nothing in it hidden. In a browser the same is tested in
-//! `browser`: there a script that runs would show.
+//! Attackers' text on every page and in every file is escaped, with hidden characters made visible. `browser` tests the
+//! same in a browser, where a script that runs would be detected.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::store::harness::Database;
 
-/// Bytes of the largest subject, and more.
+/// More bytes than the longest subject that is kept.
 const LARGE: usize = 1 << 20;
 const PLAYBOOK: &str = "playbook: all
 description: Everything.
@@ -30,7 +30,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
     let history = database.store.clone();
     let store = Arc::new(FakeStore::new("corp"));
     for payload in PAYLOADS {
-        // A header is one line; what breaks it is tested on real messages.
+        // A header is one line; payloads with line breaks are tested on real messages.
         let line = payload.replace(['\r', '\n'], " ");
         store.deliver("u1@corp.example", "eve@evil.example", &line, NOON);
         store.deliver("u2@corp.example", &format!("\"{line}\"@evil.example"), "An address", NOON);
@@ -67,7 +67,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         "/audit",
         "/search?from_domain=evil.example",
     ];
-    // The first takes every message; the others find none, and show only their names.
+    // The first selects every message; the others find none, and show only their names.
     let detail = format!("/remediations/{}", first.unwrap());
     let clusters = format!("{detail}/clusters");
     let token = center.page(&cookie, &detail).await.form_token();
@@ -80,7 +80,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         };
         assert_eq!(page.status, 200, "{path}: {}", page.text);
         for broken in ["<script>", "<img", "<svg onload", "<iframe", "=\"javascript:alert(1)", "\" onmouseover=\""] {
-            // The value of a field goes nowhere but back here.
+            // The value of a field is only returned to the user who sent it.
             let text = page.text.replace(&format!("value{broken}"), "");
             assert!(!text.contains(broken), "{path} holds {broken}");
         }

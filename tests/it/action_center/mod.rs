@@ -1,4 +1,4 @@
-//! The Action Center: API, pages, sign-in. What a browser does with them is tested in `browser`, with a browser.
+//! The Action Center: API, pages, sign-in. `browser` tests them in a real browser.
 
 mod access;
 mod accessibility;
@@ -36,7 +36,7 @@ steps:
   - remediate: { action: soft-delete }
 ";
 
-/// A site of two mailboxes with three messages of [`SENDER`], and everybody who matters.
+/// A site of two mailboxes with three messages of [`SENDER`], and principals with the usual roles.
 struct Desk {
     center: TestCenter,
     store: Arc<FakeStore>,
@@ -59,7 +59,7 @@ async fn desk() -> Desk {
 }
 
 impl Desk {
-    /// Submits the purge as ann and plans it; gives its ID and its plan's digest.
+    /// Submits the purge as ann and plans it. Returns its ID and its plan's digest.
     async fn pending(&self) -> (String, String) {
         let body = serde_json::json!({ "playbook": "purge", "inputs": { "sender": SENDER } });
         let submitted = self.center.call(&self.ann, "POST", "/api/v1/remediations", Some(body)).await;

@@ -1,4 +1,4 @@
-//! Signing in at a real identity provider: who comes in, with which roles, and who does not.
+//! Sign-in with a real identity provider: who can sign in, with which roles, and who cannot.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::{Desk, desk};
 
 const SITE: &str = "https://clawback.example";
 
-/// A desk whose people sign in at a provider.
+/// A desk with sign-in at a provider.
 async fn signed_in_by(provider: &Provider, secret: &str) -> Desk {
     let mut desk = desk().await;
     let oidc = oidc(provider, secret, "").unwrap();
@@ -23,7 +23,7 @@ async fn signed_in_by(provider: &Provider, secret: &str) -> Desk {
     desk
 }
 
-/// The provider as it is configured, with more lines.
+/// The provider's configuration, with more lines.
 fn oidc(provider: &Provider, secret: &str, more: &str) -> Result<Oidc, OidcError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let roles = "viewer = ['staff']\nanalyst = ['soc']\napprover = ['soc-leads']";
@@ -43,7 +43,7 @@ fn provider(claims: Claims) -> Provider {
     provider
 }
 
-/// Leaves for the provider: gives where to, and the cookie of the errand.
+/// Starts a sign-in. Returns the provider's address and the cookie of the pending sign-in.
 async fn leave(desk: &Desk, next: &str) -> (String, String) {
     let left = desk.center.page("", &format!("/sign-in/oidc?next={next}")).await;
     assert_eq!(left.status, 303, "{}", left.text);
@@ -54,7 +54,7 @@ fn first_cookie(header: &str) -> String {
     header.split(';').next().unwrap().to_owned()
 }
 
-/// The whole way; gives the answer to the browser that comes back.
+/// A whole sign-in. Returns the answer to the browser that comes back.
 async fn sign_in(desk: &Desk, provider: &Provider, who: &str) -> Answer {
     let (url, errand) = leave(desk, "/history").await;
     let back = provider.sign_in(&url, who, SITE).await;
@@ -67,13 +67,13 @@ fn session(answer: &Answer) -> String {
     answer.cookie("clawback").expect("a session begins")
 }
 
-/// A page as a browser goes to it.
+/// Navigates to a page as a browser does.
 async fn go(desk: &Desk, cookie: &str, path: &str) -> Answer {
     let request = Request::get(path).header("cookie", cookie).header("sec-fetch-mode", "navigate");
     desk.center.send(request.body(Body::empty()).unwrap()).await
 }
 
-/// Keeps the session in use for this long; gives the cookie at its end.
+/// Keeps the session in use for this long. Returns the last cookie.
 async fn stays(desk: &Desk, mut cookie: String, minutes: u64) -> String {
     for _ in 0..minutes / 10 {
         desk.center.clock.advance(Duration::from_mins(10));
@@ -85,7 +85,7 @@ async fn stays(desk: &Desk, mut cookie: String, minutes: u64) -> String {
 }
 
 #[tokio::test]
-async fn after_some_hours_the_provider_says_anew_who_may_what() {
+async fn after_some_hours_the_provider_determines_the_roles_again() {
     let provider = provider(Claims::InIdToken);
     let desk = signed_in_by(&provider, SECRET).await;
     desk.center.password("ann").await;
@@ -93,18 +93,18 @@ async fn after_some_hours_the_provider_says_anew_who_may_what() {
     let cookie = stays(&desk, cookie, 230).await;
     desk.center.clock.advance(Duration::from_mins(10));
 
-    // Four hours. What is not a page that somebody goes to is not led elsewhere, and uses nothing up.
+    // Four hours. A request that is no navigation is not redirected to the provider, and does not use up the redirect.
     let fetched = desk.center.page(&cookie, "/history?name=a").await;
     assert_eq!((fetched.status, fetched.header("location")), (303, "/sign-in?next=/history%3Fname%3Da"));
     assert_eq!(desk.center.page(&cookie, "/api/v1/remediations").await.status, 401);
     let posted = desk.center.form(&cookie, "/connectors", "").await;
     assert_eq!((posted.status, posted.header("location")), (303, "/sign-in"));
-    // Somebody who goes on working is sent to the provider, once.
+    // A user who keeps working is redirected to the provider, once.
     let gone = go(&desk, &cookie, "/history?name=a").await;
     assert_eq!((gone.status, gone.header("location")), (303, "/sign-in/oidc?next=/history%3Fname%3Da"));
     let again = go(&desk, &cookie, "/history?name=a").await;
     assert_eq!((again.status, again.header("location")), (303, "/sign-in?next=/history%3Fname%3Da"));
-    // Meanwhile she has lost a role; and she comes back to where she was.
+    // Meanwhile she has lost a role; and she is redirected back to the requested address.
     provider.people(&json!({ "s-cara": { "preferred_username": "cara", "groups": "staff" } }));
     let (url, errand) = leave(&desk, "/history%3Fname%3Da").await;
     let back = provider.sign_in(&url, "s-cara", SITE).await;
@@ -113,11 +113,11 @@ async fn after_some_hours_the_provider_says_anew_who_may_what() {
     let cookie = session(&answer);
     let page = desk.center.page(&cookie, "/connectors").await;
     assert!(page.status == 200 && !page.text.contains("Check now"), "{}", page.text);
-    // A local account's session is not shorter for it.
+    // The session of a local account is not shortened.
     let ann = stays(&desk, desk.center.sign_in("ann").await, 300).await;
     assert_eq!(go(&desk, &ann, "/history").await.status, 200);
 
-    // Whoever left the browser alone, signed out, or shows an old copy of the cookie signs in as anybody does.
+    // A user who was idle, signed out, or sends an old copy of the cookie signs in as usual.
     let goes_to_sign_in = async |cookie: &str| {
         let answer = go(&desk, cookie, "/history").await;
         assert_eq!((answer.status, answer.header("location")), (303, "/sign-in?next=/history"));
@@ -157,7 +157,7 @@ async fn the_hours_of_a_session_are_configured() {
 }
 
 #[tokio::test]
-async fn people_come_in_by_their_groups_wherever_the_claims_stand() {
+async fn users_sign_in_by_their_groups_wherever_the_claims_are() {
     for claims in [Claims::InIdToken, Claims::AtUserInfo] {
         let provider = provider(claims);
         let desk = signed_in_by(&provider, SECRET).await;
@@ -175,7 +175,8 @@ async fn people_come_in_by_their_groups_wherever_the_claims_stand() {
         };
         assert_eq!(roles().await, [Role::Analyst, Role::Approver]);
 
-        // She changes desks: the next time she signs in, her roles are those of her groups then, in the old session too.
+        // Her groups change: at the next sign-in her roles are those of her groups at that time, in the old session
+        // too.
         assert!(desk.center.page(&cookie, "/connectors").await.text.contains("Check now"));
         provider.people(&json!({ "s-cara": { "preferred_username": "cara", "groups": "staff" } }));
         session(&sign_in(&desk, &provider, "s-cara").await);
@@ -185,7 +186,7 @@ async fn people_come_in_by_their_groups_wherever_the_claims_stand() {
             403
         );
 
-        // And leaves.
+        // She loses her last group with a role.
         provider.people(&json!({ "s-cara": { "preferred_username": "cara", "groups": ["choir"] } }));
         let answer = sign_in(&desk, &provider, "s-cara").await;
         assert_eq!(answer.status, 403);
@@ -219,7 +220,7 @@ async fn nobody_becomes_a_local_principal_by_what_a_provider_calls_them() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_forged_replayed_or_anothers_lets_nobody_in() {
+async fn a_forged_replayed_or_foreign_answer_signs_nobody_in() {
     let provider = provider(Claims::InIdToken);
     let desk = signed_in_by(&provider, SECRET).await;
     let altered = |errand: &str, field: &str| {
@@ -234,7 +235,7 @@ async fn an_answer_that_is_forged_replayed_or_anothers_lets_nobody_in() {
         let back = provider.sign_in(&url, "s-cara", SITE).await;
         let answer = desk.center.page(&altered(&errand, field), &back).await;
         assert_eq!(answer.status, 403, "{field}: {}", answer.text);
-        assert!(answer.text.contains("does not hold"), "{}", answer.text);
+        assert!(answer.text.contains("is not valid"), "{}", answer.text);
     }
     let (url, errand) = leave(&desk, "/").await;
     let back = provider.sign_in(&url, "s-cara", SITE).await;
@@ -268,7 +269,7 @@ async fn a_provider_that_is_down_or_refuses_the_site_is_named() {
     provider.stop();
     let answer = desk.center.page("", "/sign-in/oidc").await;
     assert_eq!(answer.status, 502);
-    assert!(answer.text.contains("identity provider could not be asked"), "{}", answer.text);
+    assert!(answer.text.contains("identity provider cannot be reached"), "{}", answer.text);
     // Local accounts still work.
     desk.center.password("ann").await;
     desk.center.sign_in("ann").await;

@@ -1,11 +1,11 @@
-//! The page of people: whom to ask, for everybody; roles and tokens, for administrators.
+//! The page of people: all callers see whom to ask; administrators see and change roles and tokens.
 
 use clawback_model::{PrincipalKind, Role};
 
 use super::desk;
 
 #[tokio::test]
-async fn an_administrator_lets_people_in_and_out() {
+async fn an_administrator_adds_people_and_changes_their_access() {
     let desk = desk().await;
     let center = &desk.center;
     for (name, role) in [("root", Role::Admin), ("vic", Role::Viewer)] {
@@ -24,7 +24,7 @@ async fn an_administrator_lets_people_in_and_out() {
     assert_eq!(send("/people", "name=x&kind=robot").await.status, 400, "no kind");
     assert_eq!(send("/people", "name=x&kind=person&role=king").await.status, 400, "no role");
 
-    assert_eq!(send("/people/roles", "name=root&role=viewer").await.status, 409, "nobody else administers");
+    assert_eq!(send("/people/roles", "name=root&role=viewer").await.status, 409, "there is no other administrator");
     assert_eq!(send("/people/tokens", "name=siem&label=").await.status, 400, "loaded again it would make another");
 
     let made = send("/people/tokens", "name=siem&label=prod&days=30&role=viewer").await;
@@ -35,11 +35,11 @@ async fn an_administrator_lets_people_in_and_out() {
     assert!(page.contains("prod") && !page.contains(&secret), "{page}");
 
     assert_eq!(send("/people/roles", "name=siem").await.status, 303);
-    assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 403, "nothing is left of its role");
+    assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 403, "the role is removed");
     assert_eq!(send("/people/revoke", "name=siem&label=prod").await.status, 303);
     assert_eq!(center.call(&secret, "GET", "/api/v1/me", None).await.status, 401);
 
-    // Whoever is no administrator sees names and roles, their own tokens, and no form but for those.
+    // A caller who is no administrator sees names and roles, their own tokens, and forms for these only.
     let cookie = center.sign_in("vic").await;
     let page = center.page(&cookie, "/people").await;
     assert!(page.text.contains("siem") && page.text.contains("Revoke test of vic"), "{}", page.text);
@@ -64,7 +64,7 @@ async fn an_administrator_lets_people_in_and_out() {
 }
 
 #[tokio::test]
-async fn whoever_knows_a_password_changes_it() {
+async fn a_principal_changes_their_password_with_the_current_one() {
     let desk = desk().await;
     let center = &desk.center;
     center.password("ann").await;

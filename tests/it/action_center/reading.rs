@@ -1,11 +1,12 @@
-//! Reading what a message says: by a right of its own, noted before it is given, and never as markup.
+//! Reading the content of a message: needs a permission of its own, is recorded before anything is returned, and is
+//! never markup.
 
 use clawback_model::{PrincipalKind, Role};
 
 use super::desk;
 
 #[tokio::test]
-async fn content_is_for_examiners_and_each_look_is_an_event() {
+async fn content_is_for_examiners_and_each_read_is_an_event() {
     let desk = desk().await;
     let center = &desk.center;
     let (id, _) = desk.pending().await;
@@ -28,7 +29,7 @@ async fn content_is_for_examiners_and_each_look_is_an_event() {
     assert_eq!(missing.status, 404, "{}", missing.text);
 
     let cookie = center.sign_in("eva").await;
-    assert_eq!(events().await, before + 2, "that somebody signs in is an event too");
+    assert_eq!(events().await, before + 2, "a sign-in is an event too");
     let page = center.page(&cookie, &format!("/remediations/{id}")).await;
     let address = format!("/remediations/{id}/messages/{seq}");
     assert!(page.text.contains(&address), "{}", page.text);

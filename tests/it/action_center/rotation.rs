@@ -1,4 +1,4 @@
-//! The secret of a session is replaced while it is in use: what of it still holds, and what ends the session.
+//! The secret of a session is replaced while it is in use: which secrets stay valid, and what ends the session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,9 @@ use clawback_tests::center::{Answer, TestCenter};
 
 use super::{Desk, desk};
 
-/// Every session's secret is replaced by now.
+/// After this time every session's secret is due to be replaced.
 const DUE: Duration = Duration::from_mins(16);
-/// What was replaced holds no longer.
+/// After this time a replaced secret is no longer valid.
 const AFTER_GRACE: Duration = Duration::from_secs(61);
 
 /// Ann's desk, and the cookie of her session.
@@ -20,7 +20,7 @@ async fn signed_in() -> (Desk, String) {
     (desk, cookie)
 }
 
-/// Whether a page is shown for this cookie, and no new one given.
+/// Whether a page is shown for this cookie, without a new one.
 async fn holds(center: &TestCenter, cookie: &str) -> bool {
     let answer = center.page(cookie, "/pending").await;
     assert!(new(&answer).is_none(), "a new one was given");
@@ -31,7 +31,7 @@ fn new(answer: &Answer) -> Option<String> {
     answer.cookie("clawback")
 }
 
-/// A page when it is time: gives the new cookie.
+/// Loads a page when the secret is due. Returns the new cookie.
 async fn renewed(center: &TestCenter, cookie: &str) -> String {
     let answer = center.page(cookie, "/pending").await;
     assert_eq!(answer.status, 200);
@@ -46,7 +46,7 @@ async fn a_secret_is_replaced_and_holds_a_moment_longer() {
     center.clock.advance(Duration::from_mins(9));
     assert!(holds(center, &old).await, "it is not time yet");
     center.clock.advance(Duration::from_mins(7));
-    // Only a page gives a new one: a form and the API do not.
+    // Only a page sets a new cookie: a form and the API do not.
     let post = center.form(&old, "/connectors", &format!("form_token={form_token}")).await;
     assert_eq!((post.status, new(&post)), (200, None));
     let api = center.page(&old, "/api/v1/remediations").await;
@@ -63,8 +63,8 @@ async fn a_secret_is_replaced_and_holds_a_moment_longer() {
 
     assert!(holds(center, &old).await && holds(center, &fresh).await && holds(center, &old).await);
     center.clock.advance(Duration::from_secs(59));
-    assert!(holds(center, &old).await, "a tab that is slow");
-    // A form that was loaded before is still good, and so is one that was loaded after.
+    assert!(holds(center, &old).await, "a slow tab");
+    // A form that was loaded before is still valid, and so is one that was loaded after.
     assert_eq!(center.page(&fresh, "/pending").await.form_token(), form_token);
     assert_eq!(center.form(&fresh, "/connectors", &format!("form_token={form_token}")).await.status, 200);
     assert!(center.refusals().await.is_empty());
@@ -81,8 +81,8 @@ async fn a_secret_is_replaced_and_holds_a_moment_longer() {
 }
 
 #[tokio::test]
-async fn of_two_with_the_same_cookie_one_ends_the_session() {
-    // Whoever has the new secret first, the other one shows the earlier after the grace.
+async fn the_second_use_of_a_copied_cookie_ends_the_session() {
+    // Whichever browser gets the new secret first, the other sends the earlier one after the grace period.
     let (desk, stolen) = signed_in().await;
     desk.center.clock.advance(DUE);
     let taken = renewed(&desk.center, &stolen).await;
@@ -91,7 +91,7 @@ async fn of_two_with_the_same_cookie_one_ends_the_session() {
     assert!(!holds(&desk.center, &stolen).await);
     assert!(!holds(&desk.center, &taken).await);
 
-    // A part that was guessed ends nothing.
+    // A guessed part ends nothing.
     let cookie = desk.center.sign_in("ann").await;
     let (_, secret) = cookie.split_once('.').unwrap();
     for forged in ["clawback=", "clawback=.", "clawback=x.y", &format!("clawback=cbk_x.{secret}"), "clawback=a.b.c"] {
@@ -101,7 +101,7 @@ async fn of_two_with_the_same_cookie_one_ends_the_session() {
 }
 
 #[tokio::test]
-async fn a_new_secret_that_was_lost_on_its_way_ends_nothing() {
+async fn a_lost_new_secret_does_not_end_the_session() {
     let (desk, old) = signed_in().await;
     let center = &desk.center;
     center.clock.advance(DUE);
@@ -111,13 +111,13 @@ async fn a_new_secret_that_was_lost_on_its_way_ends_nothing() {
     let second = renewed(center, &old).await;
     assert!(holds(center, &second).await);
     assert!(center.refusals().await.is_empty());
-    // If it was not lost but taken, it is worth nothing, and its use is noticed.
+    // If it was not lost but stolen, it is invalid, and its use ends the session.
     assert!(!holds(center, &lost).await);
     assert!(!holds(center, &second).await);
 }
 
 #[tokio::test]
-async fn requests_at_the_moment_of_it_and_a_second_node_do_not_end_the_session() {
+async fn concurrent_requests_and_a_second_node_do_not_end_the_session() {
     let (desk, old) = signed_in().await;
     let nodes = [Arc::new(desk.center.twin()), Arc::new(desk.center.twin())];
     let mut cookie = old;
@@ -136,7 +136,7 @@ async fn requests_at_the_moment_of_it_and_a_second_node_do_not_end_the_session()
         }
         assert_eq!(given.len(), 1, "one of them replaces it");
         let old = std::mem::replace(&mut cookie, given.remove(0));
-        // What was under way comes after the new one has been used, at the other node.
+        // A request that was under way arrives after the new secret has been used, at the other node.
         assert!(holds(&nodes[0], &cookie).await && holds(&nodes[1], &old).await, "round {round}");
     }
     assert!(desk.center.refusals().await.is_empty());
@@ -159,7 +159,7 @@ async fn signing_out_ends_every_secret() {
 }
 
 #[tokio::test]
-async fn a_session_is_not_longer_for_being_renewed() {
+async fn renewing_a_session_does_not_extend_it() {
     let (desk, mut cookie) = signed_in().await;
     for _ in 0..44 {
         desk.center.clock.advance(DUE);

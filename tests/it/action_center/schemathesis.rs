@@ -1,6 +1,6 @@
-//! The API against its own description: Schemathesis sends it thousands of requests, right and wrong, as each role. No answer may be
-//! a server's error, have an undocumented status or media type, or differ from its schema; and what the description does not
-//! allow must be refused.
+//! The API against its own description: Schemathesis sends it thousands of valid and invalid requests, as each role. No
+//! answer may be a server error, have an undocumented status or media type, or differ from its schema; and what the
+//! description does not allow must be refused.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,14 +16,15 @@ use super::{SENDER, desk};
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,negative_data_rejection,\
                       unsupported_method,ignored_auth";
-/// Requests to each address of the fuzzing phase, beside the some thousand of the phase that walks the edges of each field.
+/// Requests to each address of the fuzzing phase, in addition to some thousand of the phase that tests the limits of
+/// each field.
 const EXAMPLES: &str = "40";
-/// More than it ever takes: a request that hangs would hold the run up for good.
+/// More than a run takes, so that a request that hangs fails the run.
 const RUN_TIMEOUT: Duration = Duration::from_mins(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_gets_what_is_described() {
-    // Programs that detect look and suggest.
+    // Detectors read and suggest.
     drive("viewer", &[Role::Viewer, Role::Suggester]).await;
 }
 
@@ -59,26 +60,26 @@ async fn drive(name: &str, roles: &[Role]) {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(RUN_TIMEOUT, run).await.expect("it comes to an end").unwrap();
+    let output = tokio::time::timeout(RUN_TIMEOUT, run).await.expect("the run ends").unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     served.stop().await;
-    // Requests that only ever miss would pass every check.
+    // Requests that match nothing would pass every check.
     let path = format!("/api/v1/remediations/{}", seeds[0].id);
     let shown = desk.center.call(&desk.ben, "GET", &path, None).await.json();
     let voted = if roles.contains(&Role::Approver) { json!(name) } else { Value::Null };
     assert_eq!(shown["remediation"]["decided_by"], voted, "{shown}");
-    assert!(desk.center.api.site().history.verify(None, |_| {}).await.is_ok(), "the history holds after all of it");
+    assert!(desk.center.api.site().history.verify(None, |_| {}).await.is_ok(), "the history verifies after all of it");
 }
 
-/// Where `cargo xtask test` puts it.
+/// Where `cargo xtask test` installs it.
 fn program() -> PathBuf {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/python/bin/st");
     assert!(program.is_file(), "Schemathesis is not installed: `cargo xtask test --install-only`");
     program
 }
 
-/// The description, with what there is on this site as examples, and as values among all others.
+/// The description, with objects of this site as examples and as values.
 fn description(seeds: &[Seed]) -> Value {
     let mut description = serde_json::to_value(clawback_action_center::openapi()).unwrap();
     let any_or = |known: &[&str]| json!({ "anyOf": [{ "enum": known }, { "type": "string" }] });
@@ -98,7 +99,7 @@ fn description(seeds: &[Seed]) -> Value {
                 };
             }
             let Some(Value::Array(parameters)) = operation.get_mut("parameters") else { continue };
-            // A minute of waiting for what nobody carries out while the site is halted would be a minute a request.
+            // A wait for what no worker carries out while the site is halted would take a minute per request.
             parameters.retain(|parameter| parameter["name"] != "wait");
             for parameter in parameters.iter_mut().filter(|parameter| parameter["in"] == "path") {
                 let by_name = parameter["name"] == "name";

@@ -1,4 +1,4 @@
-//! The Action Center on a port of the loopback, over a desk on which work lies in every state, with a worker beside it.
+//! The Action Center on a port of the loopback, over a desk with remediations in every state, and with a worker.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Seed {
     pub(super) digest: String,
 }
 
-/// Remediations in each state that an address asks for: nobody guesses an ID.
+/// Creates remediations in each state that an address needs, as IDs cannot be guessed.
 pub(super) async fn seed(desk: &Desk) -> Vec<Seed> {
     let mut seeds = Vec::new();
     for (address, then) in [
@@ -48,7 +48,7 @@ pub(super) async fn seed(desk: &Desk) -> Vec<Seed> {
     seeds
 }
 
-/// A running one.
+/// A running Action Center.
 pub(super) struct Served {
     pub(super) address: SocketAddr,
     stop: oneshot::Sender<()>,
@@ -78,7 +78,7 @@ impl Served {
         Self { address, stop, server, stopped, worker }
     }
 
-    /// Whatever was begun is finished; a worker that failed fails the test.
+    /// Stops it after all started work; an error of the worker fails the test.
     pub(super) async fn stop(self) {
         self.stopped.store(true, Ordering::Relaxed);
         self.worker.await.unwrap();

@@ -1,4 +1,4 @@
-//! Sessions and forms: passwords, lockout, forged and replayed cookies, forms from elsewhere. All that is refused is noted.
+//! Sessions and forms: passwords, lockout, forged and replayed cookies, cross-site forms. All refusals are recorded.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn a_wrong_password_and_an_unknown_name_look_the_same_and_lock() {
     for _ in 0..4 {
         desk.center.form("", "/sign-in", "name=ann&password=wrong").await;
     }
-    // Even the right one is not looked at now.
+    // Now even the right one is not checked.
     let locked = desk.center.form("", "/sign-in", "name=ann&password=correct+horse+battery").await;
     assert_eq!(locked.status, 429);
     assert!(locked.text.contains("try again in 30 s"), "{}", locked.text);
@@ -31,11 +31,11 @@ async fn a_wrong_password_and_an_unknown_name_look_the_same_and_lock() {
 }
 
 #[tokio::test]
-async fn a_series_of_wrong_passwords_does_not_tell_which_names_there_are() {
+async fn a_series_of_wrong_passwords_does_not_reveal_which_names_exist() {
     let desk = desk().await;
     desk.center.password("ann").await;
     desk.center.add("robot", PrincipalKind::Service, &[Role::Analyst]).await;
-    // Somebody with a password, without one, a service, nobody, and what is no name.
+    // A principal with a password, one without, a service, an unknown name, and invalid names.
     let names = ["ann", "ben", "robot", "nobody", "", "ann%00", "no+body%E2%80%AE%27"];
     let mut waits = Vec::new();
     for round in 0..24 {
@@ -59,7 +59,7 @@ async fn a_series_of_wrong_passwords_does_not_tell_which_names_there_are() {
         }
     }
     assert_eq!(waits, [30, 15, 60, 30, 15, 120, 60, 30, 15, 240, 120, 60, 30, 15, 480]);
-    // Forgotten is all of it at the same time too.
+    // The counts of all names are forgotten at the same time.
     desk.center.clock.advance(Duration::from_hours(25));
     for name in ["ann", "ben", "nobody"] {
         for _ in 0..4 {
@@ -70,7 +70,7 @@ async fn a_series_of_wrong_passwords_does_not_tell_which_names_there_are() {
     }
 }
 
-/// The cookies that a sign-in sets: of the session, and of the browser.
+/// The cookies that a sign-in sets: of the session, and of the device.
 fn cookies(answer: &Answer) -> (String, String) {
     assert_eq!(answer.status, 303, "{}", answer.text);
     (answer.cookie("clawback").unwrap(), answer.cookie("clawback-device").unwrap())
@@ -82,7 +82,7 @@ const OWNER: &str = "198.51.100.7";
 const STRANGER: &str = "192.0.2.66";
 
 #[tokio::test]
-async fn a_stranger_keeps_no_owner_out() {
+async fn a_stranger_cannot_lock_an_owner_out() {
     let desk = desk().await;
     let center = &desk.center;
     center.password("ann").await;
@@ -96,19 +96,19 @@ async fn a_stranger_keeps_no_owner_out() {
         assert!(matches!(answer.status, 403 | 429));
     }
     assert_eq!(center.form_from(STRANGER, "", "/sign-in", RIGHT).await.status, 429, "the stranger waits");
-    // From where she is, and from her own browser even behind the address of the stranger.
+    // From her own address, and from her own browser even at the address of the stranger.
     cookies(&center.form_from(OWNER, "", "/sign-in", RIGHT).await);
     let (_, same) = cookies(&center.form_from(STRANGER, &browser, "/sign-in", RIGHT).await);
     assert_eq!(same, browser, "it stays the same browser");
 
-    // Whoever has her browser may guess no more often than anybody, and costs nobody else anything.
+    // Her browser has the usual number of tries, and does not affect any other.
     for _ in 0..5 {
         assert_eq!(center.form_from(OWNER, &browser, "/sign-in", WRONG).await.status, 403);
     }
     assert_eq!(center.form_from(OWNER, &browser, "/sign-in", RIGHT).await.status, 429);
     cookies(&center.form_from("198.51.100.8", "", "/sign-in", RIGHT).await);
 
-    // A browser is known for the password that it was shown with, for that name, and not if it says so itself.
+    // A device cookie is valid for the password and the name that it was issued for, and cannot be forged.
     center.password("ben").await;
     let forged = format!("{}f", &browser[..browser.len() - 1]);
     let other = if forged == browser { format!("{}0", &browser[..browser.len() - 1]) } else { forged };
@@ -139,7 +139,7 @@ async fn an_address_cannot_try_all_names() {
     assert_eq!(refused.status, 429);
     assert!(refused.text.contains("too many sign-ins from this address; try again in 30 s"), "{}", refused.text);
     assert!(!refused.header("set-cookie").contains("clawback="));
-    // Nobody else waits, and right ones do not count.
+    // Other names do not wait, and right passwords do not count.
     for _ in 0..40 {
         cookies(&center.form_from(OWNER, "", "/sign-in", RIGHT).await);
     }
@@ -148,7 +148,7 @@ async fn an_address_cannot_try_all_names() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_tried_from_everywhere_waits_for_strangers() {
+async fn a_name_that_is_tried_from_many_addresses_waits_for_strangers_only() {
     let desk = desk().await;
     let center = &desk.center;
     center.password("ann").await;
@@ -173,9 +173,9 @@ async fn a_name_that_is_tried_from_everywhere_waits_for_strangers() {
     }
     assert_eq!(center.form_from("203.0.113.1", "", "/sign-in", RIGHT).await.status, 429);
     cookies(&center.form_from(OWNER, &browser, "/sign-in", RIGHT).await);
-    // That was the right one, which ends it for everybody.
+    // That was the right password, which ends the wait for all.
     cookies(&center.form_from("203.0.113.1", "", "/sign-in", RIGHT).await);
-    // A new password is not kept waiting by what was tried with the old one.
+    // Tries with the old password do not delay the new one.
     for _ in 0..5 {
         center.form_from(STRANGER, "", "/sign-in", WRONG).await;
     }
@@ -185,7 +185,7 @@ async fn a_name_that_is_tried_from_everywhere_waits_for_strangers() {
 }
 
 #[tokio::test]
-async fn strangers_cannot_push_out_what_was_refused_to_somebody() {
+async fn strangers_cannot_evict_the_refusals_of_principals() {
     let desk = desk().await;
     let center = &desk.center;
     let admin = center.add("zoe", PrincipalKind::Person, &[Role::Admin]).await;
@@ -198,7 +198,7 @@ async fn strangers_cannot_push_out_what_was_refused_to_somebody() {
         assert_eq!(center.call(&format!("cbk_{number}"), "GET", &path, None).await.status, 401);
     }
     for number in 0..40 {
-        // As many names from one address as it likes: some are noted by themselves, the others together.
+        // Any number of names from one address: some are recorded separately, the others together.
         center.form_from(&format!("2001:db8::{number:x}"), "", "/sign-in", &format!("name=n{number}&password=x")).await;
     }
     let listed = center.call(&admin, "GET", "/api/v1/refusals", None).await.json();
@@ -249,7 +249,7 @@ async fn a_session_ends_when_it_is_idle_old_signed_out_or_has_a_new_password() {
 }
 
 #[tokio::test]
-async fn a_refusal_takes_no_more_room_than_a_line() {
+async fn a_recorded_refusal_has_a_limit_of_length() {
     let desk = desk().await;
     let name = "n".repeat(10_000);
     assert_eq!(desk.center.form("", "/sign-in", &format!("name={name}&password=wrong")).await.status, 403);
@@ -267,7 +267,7 @@ async fn the_cookie_is_for_the_browser_alone() {
     let cookie = answer.header("set-cookie");
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
     assert_eq!(answer.header("location"), "/");
-    // What no header can hold is no way back either.
+    // A text that no header can hold is no return path either.
     for next in ["/%0b/x", "/%c3%bc", "/%20"] {
         let fields = format!("name=ann&password=correct+horse+battery&next={next}");
         let answer = desk.center.form("", "/sign-in", &fields).await;
@@ -277,12 +277,12 @@ async fn the_cookie_is_for_the_browser_alone() {
     let policy = page.header("content-security-policy");
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     assert_eq!((page.header("x-frame-options"), page.header("cache-control")), ("DENY", "no-store"));
-    // A second signing-in gives a second cookie: one that was planted beforehand is worth nothing.
+    // A second sign-in sets another cookie: one that was planted beforehand is worthless.
     assert_ne!(desk.center.sign_in("ann").await, desk.center.sign_in("ann").await);
 }
 
 #[tokio::test]
-async fn forms_from_elsewhere_are_refused_and_noted() {
+async fn cross_site_forms_are_refused_and_recorded() {
     let desk = desk().await;
     desk.center.password("ben").await;
     let (id, digest) = desk.pending().await;
@@ -306,7 +306,7 @@ async fn forms_from_elsewhere_are_refused_and_noted() {
         request.headers_mut().insert(name, value.parse().unwrap());
         assert_eq!(desk.center.send(request).await.status, 403, "{name}: {value}");
     }
-    // The API takes no cookie for a change, so no form elsewhere can make one.
+    // The API accepts no cookie for a change, so no cross-site form can make one.
     let request = Request::post(format!("/api/v1/remediations/{id}/cancel")).header("cookie", &cookie);
     assert_eq!(desk.center.send(request.body(Body::empty()).unwrap()).await.status, 403);
     assert_eq!(desk.center.refusals().await.len(), 6);

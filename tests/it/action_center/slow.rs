@@ -1,4 +1,5 @@
-//! Clients that take their time, over sockets: what does not come in time is not waited for, and nobody delays the end.
+//! Slow clients, over sockets: the server does not wait beyond its limits, and a slow client does not delay the
+//! shutdown.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::desk;
 
-/// What the server waits for, here.
+/// The server's limits in these tests.
 const SOON: Duration = Duration::from_millis(200);
 
 async fn send(server: SocketAddr, text: &str) -> TcpStream {
@@ -22,7 +23,7 @@ async fn send(server: SocketAddr, text: &str) -> TcpStream {
     stream
 }
 
-/// Everything until the server closes the connection.
+/// Reads until the server closes the connection.
 async fn rest(mut stream: TcpStream) -> String {
     let mut text = Vec::new();
     let _ = stream.read_to_end(&mut text).await;
@@ -30,7 +31,7 @@ async fn rest(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test]
-async fn what_does_not_come_in_time_is_not_waited_for() {
+async fn late_requests_are_not_waited_for() {
     let desk = desk().await;
     let bounds = Bounds { head: SOON, body: SOON, ..Bounds::of(16) };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -41,7 +42,7 @@ async fn what_does_not_come_in_time_is_not_waited_for() {
         let answer = rest(send(server, begins).await).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "`{begins}`: {answer}");
     }
-    // A connection that was of use and then is not.
+    // A connection that was used and is then idle.
     let answer = rest(send(server, "GET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n").await).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let head = "Host: localhost\r\nContent-Length: 1000\r\nContent-Type:";
@@ -69,7 +70,7 @@ async fn what_does_not_come_in_time_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn connections_that_wait_for_nothing_do_not_delay_the_end() {
+async fn idle_connections_do_not_delay_the_shutdown() {
     let (begun, mut begins) = mpsc::unbounded_channel();
     let go = Arc::new(Notify::new());
     let goes = Arc::clone(&go);

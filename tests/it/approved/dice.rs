@@ -1,10 +1,10 @@
-//! Draws a change of one column of one row.
+//! Draws a random change of one column of one row.
 
 use clawback_model::Remediation;
 
 use crate::store::harness::Database;
 
-/// `SplitMix64` (<https://prng.di.unimi.it/splitmix64.c>): the same seed draws the same.
+/// `SplitMix64` (<https://prng.di.unimi.it/splitmix64.c>): the same seed gives the same numbers.
 pub(super) struct Dice(u64);
 
 impl Dice {
@@ -34,9 +34,9 @@ impl Dice {
 pub(super) struct Change {
     pub(super) table: &'static str,
     pub(super) column: &'static str,
-    #[expect(dead_code, reason = "for whoever reads a failure")]
+    #[expect(dead_code, reason = "for the reader of a failure")]
     sql: String,
-    /// Takes it back.
+    /// The SQL that reverts it.
     pub(super) back: String,
 }
 
@@ -121,7 +121,7 @@ const TABLES: [(&str, &[&str], &str, &[&str]); 11] = [
     ("principals", &["name"], "name IN ('ann', 'ben')", &["kind", "roles"]),
 ];
 
-/// Draws until the database takes a change.
+/// Draws until the database accepts a change.
 pub(super) async fn change(database: &Database, dice: &mut Dice, of: &Remediation) -> Change {
     let number = database.lines(&format!("SELECT CAST(number AS TEXT) FROM remediations WHERE id = '{}'", of.id)).await;
     let fill = |text: &str| {
@@ -158,7 +158,7 @@ pub(super) async fn change(database: &Database, dice: &mut Dice, of: &Remediatio
         };
         let now = if old == "\u{1}" { "NULL".to_owned() } else { value(&old, is_number) };
         let sql = format!("UPDATE {table} SET {column} = {new} WHERE {here}");
-        // Its key may be what was changed.
+        // The changed column may be part of the key.
         let there = if key.contains(&column) {
             let at = key.iter().position(|name| *name == column).unwrap();
             let mut values: Vec<&str> = keys[chosen].split('\t').collect();
@@ -167,7 +167,7 @@ pub(super) async fn change(database: &Database, dice: &mut Dice, of: &Remediatio
         } else {
             here.clone()
         };
-        // What the program has written over meanwhile stays.
+        // A value that the program has overwritten meanwhile stays.
         let back = format!("UPDATE {table} SET {column} = {now} WHERE {there} AND {column} = {new}");
         if new != now && database.force(&sql).await {
             return Change { table, column, sql, back };

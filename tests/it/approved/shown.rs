@@ -1,4 +1,4 @@
-//! Approvers see all that a plan's digest covers, and what of it is not as they know it.
+//! Approvers see all that a plan's digest covers, and how it differs from what they know.
 
 use clawback_model::{Digest, PrincipalKind, is_deceptive};
 use clawback_scripting::Lists;
@@ -19,7 +19,7 @@ steps:
   - remediate: { action: soft-delete, batch: 3, canary: 2 }
 ";
 const SCRIPT: &str = "// Keeps everything.\nfn keep(message) { true }\n";
-/// With text that would be markup, or hide.
+/// With markup and hidden characters.
 const OTHER: &str =
     "// Keeps <script>alert(1)</script>\u{202e} everything.\nfn keep(message) { message.subject != \"\" }\n";
 
@@ -86,7 +86,7 @@ async fn the_approver_sees_what_the_digest_covers_and_what_is_not_as_it_was_appr
         assert!(difference("keep.rhai").as_str().unwrap().contains("\n-fn keep(message) { true }\n"));
         assert!(difference("vips").as_str().unwrap().ends_with(" boss@corp.example\n+ivy@corp.example\n"));
 
-        // The texts of then are kept, though no file holds them any more.
+        // The earlier texts are kept, though no file has them any more.
         let text = format!("/api/v1/texts/{}", Digest::of(SCRIPT.as_bytes()));
         assert_eq!(after.call(&token, "GET", &text, None).await.text, SCRIPT);
         assert_eq!(after.call("", "GET", &text, None).await.status, 401);
@@ -109,7 +109,7 @@ async fn the_approver_sees_what_the_digest_covers_and_what_is_not_as_it_was_appr
         assert!(!page.contains("<script>alert") && !page.chars().any(|c| is_deceptive(c) && c != '\n'));
         database.store.verify(None, |_| {}).await.unwrap();
 
-        // A header that is not the one that was planned is not shown as if it were.
+        // A header that is not the one that was planned is not shown as such.
         assert!(database.force("UPDATE plans SET header = replace(header, 'ivy@evil', 'hr@corp')").await);
         let shown = terms(&after, &token, &second).await;
         assert!(shown["problem"].as_str().unwrap().contains("its plan hashes to"), "{shown}");
@@ -119,7 +119,7 @@ async fn the_approver_sees_what_the_digest_covers_and_what_is_not_as_it_was_appr
     }
 }
 
-/// The export has the header, and each text under the sha256 that stands in it.
+/// Checks that the export has the header, and each text under its sha256 in the header.
 async fn exported(center: &TestCenter, token: &str, id: &RemediationId) {
     let export = center.call(token, "GET", &format!("/api/v1/remediations/{id}/export"), None).await.text;
     let records: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -19,7 +19,8 @@ fn store(directory: &str, settings: &str) -> String {
     format!("connector = \"maildir\"\ndirectory = \"{directory}\"\nsettings = {{ {settings} }}\n")
 }
 
-/// A plan on one configuration, then another; gives what the approver and the worker say of it.
+/// Makes a plan under one configuration, then changes it. Returns the answers of the approver's command and of the
+/// worker.
 fn planned_then(changed: &str) -> (String, serde_json::Value) {
     let folder = tempfile::tempdir().unwrap();
     let mail = |name: &str| folder.path().join(name);
@@ -40,7 +41,7 @@ fn planned_then(changed: &str) -> (String, serde_json::Value) {
     with(changed);
     let said = ben.fails(1, &["approve", id]);
 
-    // Voted on before, it is the worker that finds out.
+    // If it was voted on before the change, the worker detects it.
     let text = std::fs::read_to_string(&configuration).unwrap();
     std::fs::write(&configuration, text.replace(changed, &as_planned)).unwrap();
     ben.ok(&["approve", "--no-run", id]);

@@ -1,4 +1,4 @@
-//! The text of a plan, from which anybody computes the digest that was voted on.
+//! The text of a plan, from which anybody can compute the digest that was voted on.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ use futures::TryStreamExt as _;
 
 use super::*;
 
-/// As the README says it.
+/// The procedure in the README.
 const PROCEDURE: &str = "{ sed -n 1,2p plan; tail -n +3 plan | split -l 64 --filter='sha256sum | cut -c1-64'; \
     echo $(($(wc -l <plan) - 2)); } | sha256sum | cut -c1-64";
 
@@ -21,7 +21,7 @@ fn verifier(file: &Path, digest: &str) -> Output {
     Command::new("python3").arg(script).arg(file).arg(digest).output().expect("python3 is there")
 }
 
-/// A plan of 150 messages, of which some have texts that would break lines; and a reader's token.
+/// A plan of 150 messages, some with texts that would break lines; and a reader's token.
 async fn planned(database: &Database) -> (TestCenter, RemediationId, String) {
     let store = Arc::new(FakeStore::new("corp"));
     for letter in 0..150 {
@@ -62,7 +62,7 @@ async fn anybody_computes_the_digest_again_from_the_text_of_a_plan() {
         let lines: Vec<&str> = answer.text.split_inclusive('\n').collect();
         for at in 0..lines.len() {
             let mut other: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-            // A digit of the version or of a number; both lines stay what they are otherwise.
+            // Changes a digit of the version or of a number; both lines keep their form.
             let digit = other[at].rfind(|letter: char| letter.is_ascii_digit()).unwrap();
             let new = if &other[at][digit..=digit] == "7" { "8" } else { "7" };
             other[at].replace_range(digit..=digit, new);
@@ -78,7 +78,7 @@ async fn anybody_computes_the_digest_again_from_the_text_of_a_plan() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_not_the_one_that_was_planned_is_not_given_whole() {
+async fn an_altered_plan_text_is_not_exported_completely() {
     for database in Database::all().await {
         let (center, id, token) = planned(&database).await;
         let worker = Worker::new(Arc::clone(center.api.site()), silent());
@@ -87,7 +87,7 @@ async fn a_text_that_is_not_the_one_that_was_planned_is_not_given_whole() {
         let pieces = export_plan(&database.store, planned.clone()).await.unwrap();
         let error = pieces.try_collect::<Vec<_>>().await.unwrap_err();
         assert!(matches!(error, StoreError::Altered { .. }), "{error}");
-        // A header that is another is found before anything is given.
+        // A changed header is detected before anything is returned.
         assert!(database.force("UPDATE plans SET header = replace(header, 'evil', 'good')").await);
         assert!(export_plan(&database.store, planned).await.is_err());
         let path = format!("/api/v1/remediations/{id}/plan");

@@ -1,4 +1,4 @@
-//! What a component may not take: time before its first call, address space, and the host's own memory.
+//! Limits of a component: time before its first call, address space, and the host's own memory.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use clawback_tests::binary::Clawback;
 
 use super::{config, dist, host};
 
-/// A connector of its own in a folder, with the manifest beside it.
+/// Writes a connector to a folder, with its manifest.
 fn connector(folder: &Path, bytes: &[u8], manifest: &str) -> String {
     let path = folder.join("own.wasm");
     std::fs::write(&path, bytes).unwrap();
@@ -46,7 +46,7 @@ async fn a_component_that_never_gets_started_is_ended_within_the_limits_of_a_cal
     let by_processor = SandboxLimits { cpu: Duration::from_millis(200), ..SandboxLimits::default() };
     let error = refused(by_processor, &with("loop-in-start")).await;
     assert!(error.to_string().contains("ran past its deadline of 200ms of processor time"), "{error}");
-    // It waits most of the time, so the processor's limit alone would let it go on for minutes.
+    // It waits most of the time, so the limit of processor time alone would allow minutes.
     let by_clock = SandboxLimits { cpu: Duration::from_mins(10), ..SandboxLimits::default() };
     for misdeed in ["wait-in-start", "loop-in-start"] {
         let error = refused(by_clock, &with(misdeed)).await;
@@ -55,7 +55,7 @@ async fn a_component_that_never_gets_started_is_ended_within_the_limits_of_a_cal
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
-/// The top level of a component: how many core modules it holds.
+/// The number of core modules at the top level of a component.
 fn core_modules(mut sections: &[u8]) -> usize {
     const HEADER: usize = 8;
     const CORE_MODULE: u8 = 1;
@@ -82,7 +82,7 @@ fn leb128(mut number: usize) -> Vec<u8> {
     }
 }
 
-/// The same component with so many instances more of a core module that is nothing but `section`.
+/// The same component with `many` more instances of a core module that consists of `section`.
 fn with_instances(mut component: Vec<u8>, section: &[u8], many: usize) -> Vec<u8> {
     let module = leb128(core_modules(&component));
     let bytes = [b"\0asm\x01\0\0\0", section].concat();
@@ -108,14 +108,14 @@ async fn memories_tables_and_instances_have_limits() {
     for (section, many, said) in cases {
         let folder = tempfile::tempdir().unwrap();
         let own = connector(folder.path(), &with_instances(hostile_bytes(), section, 2), "");
-        host(SandboxLimits::default()).load("corp", &config(&own)).await.expect("two more are no harm");
+        host(SandboxLimits::default()).load("corp", &config(&own)).await.expect("two more are allowed");
         let own = connector(folder.path(), &with_instances(hostile_bytes(), section, many), "");
         let error = refused(SandboxLimits::default(), &config(&own)).await;
         assert!(matches!(error, CallError::Fault { .. }) && error.to_string().contains(said), "{error}");
     }
 }
 
-/// Answers every request with 360 kB of header fields. Its port, and how often it was asked.
+/// Answers every request with 360 kB of header fields. Returns its port, and the number of requests.
 fn padded_server() -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -141,7 +141,7 @@ fn padded_server() -> (u16, Arc<AtomicUsize>) {
     (port, asked)
 }
 
-/// The most memory that a process ever had, in MiB (`VmHWM` of proc(5)), and what it printed.
+/// The peak memory of a process in MiB (`VmHWM` of proc(5)), and its output.
 fn peak(mut child: Child) -> (u64, String) {
     let status = PathBuf::from(format!("/proc/{}/status", child.id()));
     let mut most = 0;

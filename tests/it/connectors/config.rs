@@ -1,4 +1,4 @@
-//! Mistakes in `[stores.NAME]`: each names the store, the key and what to do.
+//! Mistakes in `[stores.NAME]`: each error names the store, the key and what to do.
 
 use clawback_connectors::{LoadError, SandboxLimits, StoreConfig};
 
@@ -16,7 +16,7 @@ async fn refused(config: &StoreConfig) -> String {
 }
 
 #[tokio::test]
-async fn mistakes_name_store_key_and_cure() {
+async fn mistakes_name_store_key_and_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let open = folder.path().join("open");
     std::fs::write(&open, "hunter2").unwrap();
@@ -79,7 +79,7 @@ fn unknown_keys_and_inline_secrets_are_refused() {
 }
 
 #[test]
-fn configuration_is_written_as_it_is_read() {
+fn configuration_is_serialized_as_it_is_parsed() {
     let text = "connector = \"imap\"\n[server]\nhost = \"a\"\ntls = \"starttls\"\n[auth]\nkind = \"xoauth2\"\ntoken-env = \"T\"\n\
                 [limits]\ncall-timeout = \"90s\"\n";
     let read = config(text);
@@ -88,7 +88,7 @@ fn configuration_is_written_as_it_is_read() {
 }
 
 #[tokio::test]
-async fn what_imports_more_than_the_contract_is_refused() {
+async fn a_component_that_imports_more_than_the_contract_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     // (component (import "wasi:cli/environment@0.2.0" (instance)))
     let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
@@ -124,7 +124,7 @@ async fn compiled_code_is_kept_for_the_next_start_in_a_private_folder() {
     let key = folder.path().join("cache.key");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
-    // A damaged file is compiled over, not trusted.
+    // A damaged file is replaced, not trusted.
     std::fs::write(&files[0], b"damaged").unwrap();
     assert_eq!(load().await, first);
     assert_ne!(std::fs::read(&files[0]).unwrap(), b"damaged");
@@ -150,7 +150,7 @@ async fn compiled_code_that_this_node_did_not_write_under_this_name_is_not_run()
     let planted = std::fs::read(compiled("ours", &bad.sha256)).unwrap();
     std::fs::write(compiled("ours", &good.sha256), &planted).unwrap();
     assert_eq!(describe("ours", maildir.clone()).await, good);
-    // That of the right name, which another node wrote.
+    // The right code, written by another node.
     describe("theirs", hostile).await;
     let theirs = describe("theirs", maildir.clone()).await;
     std::fs::copy(compiled("theirs", &bad.sha256), compiled("ours", &good.sha256)).unwrap();

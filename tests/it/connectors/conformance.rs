@@ -1,4 +1,4 @@
-//! One contract, three stores.
+//! One contract for three stores.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn seed(mailbox: &str) -> Seed {
     Seed { mailbox: mailbox.into(), subject: "Your parcel waits".into(), messages: 5 }
 }
 
-/// A file of credentials as the host wants it.
+/// A file of credentials as the host expects it.
 pub(super) fn secret(folder: &Path, text: &str) -> String {
     let path = folder.join("password");
     fs::write(&path, text).unwrap();

@@ -1,5 +1,5 @@
-//! A connector that does everything a connector must not. Each misdeed ends its own call, with the connector named; the
-//! call after it works.
+//! A connector that does everything that a connector must not. Each violation ends its own call, with an error that
+//! names the connector; the next call works.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ async fn page(store: &dyn MailStore, misdeed: &str, cursor: Option<&str>) -> Res
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_misdeed_is_a_fault_with_a_name_and_the_next_call_works() {
+async fn each_violation_is_a_fault_with_a_name_and_the_next_call_works() {
     let store = store("").await;
     for (misdeed, said) in [
         ("loop", "ran past its deadline of 200ms"),
@@ -49,7 +49,7 @@ async fn an_answer_above_sixteen_mebibytes_is_refused() {
     let store = store("").await;
     let mailbox = "oversized-page@example.test".into();
     let error = store.search(&mailbox, &Query::default(), None, 1_000).await.unwrap_err().to_string();
-    // 1,000 were too large; then it answers, and one more than it was asked for.
+    // Pages of 1,000 are too large; then it answers with one more message than requested.
     assert!(error.contains("answered 501 messages on a page of at most 500"), "{error}");
     let reference = MessageRef { locator: "x".into(), message_id: String::new(), fingerprint: "00".into() };
     let error = store.fetch_raw("oversized-page", &reference, 100).await.unwrap_err().to_string();
@@ -57,7 +57,7 @@ async fn an_answer_above_sixteen_mebibytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_busy_guest_does_not_hold_up_the_others() {
+async fn a_busy_guest_does_not_delay_the_others() {
     let limits = SandboxLimits { cpu: Duration::from_secs(2), ..SandboxLimits::default() };
     let store = host(limits).load("corp", &hostile("")).await.unwrap();
     let busy = tokio::spawn({
@@ -69,13 +69,13 @@ async fn a_busy_guest_does_not_hold_up_the_others() {
     for _ in 0..5 {
         page(&*store, "well-behaved", None).await.unwrap();
     }
-    // One thread for all of it: without yields the first page would come after two seconds.
+    // One thread for all: without yields the first page would come after two seconds.
     assert!(began.elapsed() < Duration::from_millis(1_500) && !busy.is_finished(), "{:?}", began.elapsed());
     assert!(busy.await.unwrap().is_err());
 }
 
 #[tokio::test]
-async fn limits_obeyed_are_no_limits() {
+async fn answers_within_the_limits_are_complete() {
     let tight = SandboxLimits { memory_bytes: 4 << 20, answer_bytes: 1 << 20, ..limits() };
     let store = host(tight).load("corp", &hostile("settings = { records = \"1000\" }")).await.unwrap();
     let all = store.search(&"fine".into(), &Query::default(), None, 1_000).await.unwrap();
@@ -151,11 +151,11 @@ async fn lying_about_outcomes_is_a_fault() {
     }
     assert_eq!(store.apply("fine", Action::SoftDelete, &aims()).await.unwrap().len(), 3);
     let error = store.apply("fine", Action::MoveToQuarantine, &aims()).await.unwrap_err();
-    assert!(matches!(error, CallError::Permanent { .. }), "an action it cannot do is not tried: {error}");
+    assert!(matches!(error, CallError::Permanent { .. }), "an unsupported action is not tried: {error}");
 }
 
 #[tokio::test]
-async fn typed_errors_pass_the_border() {
+async fn typed_errors_pass_from_guest_to_host() {
     let store = store("").await;
     let throttled = page(&*store, "throttled", None).await.unwrap_err();
     assert_eq!(
@@ -203,7 +203,7 @@ async fn a_connector_that_cannot_describe_itself_is_not_loaded() {
 }
 
 #[tokio::test]
-async fn a_noisy_connector_is_cut_short() {
+async fn a_noisy_connector_does_not_fail_its_call() {
     let store =
         host(SandboxLimits { cpu: Duration::from_secs(20), ..limits() }).load("corp", &hostile("")).await.unwrap();
     assert_eq!(page(&*store, "noisy", None).await.unwrap().len(), 3);

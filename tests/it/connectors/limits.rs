@@ -1,4 +1,4 @@
-//! Connections that are counted as a server counts them: on servers with the limits that distributions set.
+//! The number of connections, as a server counts them: on servers with the limits that distributions set.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ async fn store(users: usize, server: &str, limits: &str) -> Arc<dyn MailStore> {
     host(SandboxLimits::default()).load("corp", &config(&text)).await.unwrap()
 }
 
-/// Every mailbox, as many at once as the store takes; what failed.
+/// Opens every mailbox, as many at once as the store allows. Returns the errors.
 async fn round(store: &Arc<dyn MailStore>, users: usize) -> Vec<CallError> {
     let looks: tokio::task::JoinSet<_> = (1..=users)
         .map(|number| {
@@ -36,7 +36,7 @@ async fn round(store: &Arc<dyn MailStore>, users: usize) -> Vec<CallError> {
 }
 
 #[tokio::test]
-async fn connections_at_rest_count_and_give_way() {
+async fn idle_connections_count_and_are_closed_first() {
     let server = Dovecot::start(&dovecot::Options { users: 12, ..dovecot::Options::default() });
     let network = Proxy::start(server.plain(), Options::default()).unwrap();
     let plain = format!("port = {}\ntls = \"none\"", network.address().port());
@@ -78,7 +78,7 @@ async fn stock_logins_over_tls_leave_room_for_others() {
     let network = Proxy::start(server.imaps(), Options::default()).unwrap();
     let tls = |port: u16| format!("port = {port}\nca-file = {:?}", server.authority());
     let store = store(USERS, &tls(network.address().port()), "").await;
-    // Somebody else's logins, one after the other, past the proxy.
+    // Logins of another client, one after the other, without the proxy.
     let other = self::store(USERS + 1, &tls(server.imaps().port()), "connections = 1\nidle-connections = 0").await;
     let ended = Arc::new(AtomicBool::new(false));
     let is_over = Arc::clone(&ended);

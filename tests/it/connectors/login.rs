@@ -11,7 +11,8 @@ use tokio::net::TcpListener;
 use super::conformance::secret;
 use super::{config, host};
 
-/// A server that says its lines: the greeting, then one for each line that it hears. `$` stands for the tag. Keeps what it heard.
+/// A server with scripted lines: the greeting, then one for each line that it receives. `$` is replaced by the tag.
+/// Keeps what it received.
 pub(super) async fn scripted(lines: &'static [&'static str]) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -125,7 +126,7 @@ async fn no_credential_before_tls() {
         &["* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi\r\n", "$ OK\r\n"],
         &["* OK hi\r\n", "$ BAD no\r\n"],
         &["* PREAUTH [CAPABILITY IMAP4rev1] welcome\r\n"],
-        // An injected answer behind the one to STARTTLS.
+        // An injected answer after the one to STARTTLS.
         &["* OK [CAPABILITY STARTTLS] hi\r\n", "$ OK go\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR\r\n"],
     ];
     for lines in cases {
@@ -200,14 +201,14 @@ async fn a_real_server_its_certificate_and_its_tokens() {
     search(good).await.unwrap();
     let wrong = load("not-a-token".to_owned(), TOKEN, tls.clone()).await;
     assert!(matches!(search(wrong).await, Err(CallError::Denied { .. })));
-    // Another name than the certificate's, and authorities that did not sign it.
+    // A name that is not the certificate's, and authorities that did not sign it.
     for line in [format!("{tls}\nserver-name = \"mail.example\""), tls.replace("ca-file", "# ca-file")] {
         let store = load(dovecot::ADMIN_PASSWORD.to_owned(), PLAIN, line).await;
         let error = search(store).await.unwrap_err();
         let said = error.to_string();
         assert!(matches!(error, CallError::Untrusted { .. }) && said.contains("is not trusted"), "{said}");
     }
-    // A name of a loopback address needs the operator's word.
+    // A name that resolves to a loopback address must be allowed by the operator.
     let named = tls.replace("127.0.0.1", "localhost");
     let store = load(dovecot::ADMIN_PASSWORD.to_owned(), PLAIN, named).await;
     let error = search(store).await.unwrap_err();

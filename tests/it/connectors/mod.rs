@@ -1,6 +1,6 @@
-//! The connectors behind the host: the contract on every store, and connectors that break it.
+//! The connectors in the host: the contract on every store, and connectors that break it.
 
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail as a test does")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests panic like tests")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Connections at rest: used again, given up when dead, and never a reason for a call to fail.
+//! Idle connections: used again, dropped when dead, and never a reason for a call to fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn the_second_round_logs_in_no_more() {
     network.cut();
     tokio::time::sleep(Duration::from_millis(50)).await;
     round(&*store).await;
-    assert_eq!(network.connections(), 6, "the dead were noticed and replaced");
+    assert_eq!(network.connections(), 6, "dead connections were detected and replaced");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! SASL mechanisms: the strongest that both sides know, against scripts and against Dovecot.
+//! SASL mechanisms: the strongest that both sides support, against scripts and against Dovecot.
 
 use clawback_connectors::{CallError, SandboxLimits};
 use clawback_model::Query;
@@ -9,7 +9,7 @@ use super::login::{OWN, PLAIN, TOKEN, fails};
 use super::{config, host};
 
 #[tokio::test]
-async fn login_is_spoken_where_nothing_else_is_offered() {
+async fn login_is_used_if_nothing_else_is_offered() {
     let (_, heard) = fails(
         &[
             "* OK [CAPABILITY IMAP4rev1 AUTH=LOGIN LOGINDISABLED] hi\r\n",
@@ -42,7 +42,7 @@ async fn a_refused_scram_gives_way_to_plain() {
 }
 
 #[tokio::test]
-async fn a_server_that_skips_its_proof_is_not_believed() {
+async fn a_server_that_skips_its_proof_is_refused() {
     let lines: &[&str] = &["* OK [CAPABILITY IMAP4rev1 AUTH=SCRAM-SHA-256 SASL-IR] hi\r\n", "$ OK in\r\n"];
     let (error, _) = fails(lines, "none", PLAIN).await;
     assert!(matches!(error, CallError::Untrusted { .. }), "{error}");
@@ -57,7 +57,7 @@ async fn the_error_says_what_the_server_offers() {
 }
 
 #[tokio::test]
-async fn dovecot_takes_each_mechanism() {
+async fn dovecot_accepts_each_mechanism() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let users = folder.path().join("users");

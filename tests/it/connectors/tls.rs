@@ -1,4 +1,4 @@
-//! Whom the host believes to be the server, and how it shows who it is itself.
+//! How the host authenticates the server, and itself to the server.
 
 use std::path::Path;
 use std::process::Command;
@@ -17,7 +17,7 @@ fn openssl(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// A folder that servers can read, with what `openssl req -x509` makes: a certificate that is its own authority.
+/// A folder that servers can read, with the result of `openssl req -x509`: a certificate that is its own authority.
 fn self_signed(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -73,7 +73,7 @@ async fn a_self_signed_certificate_is_trusted_by_file_or_by_pin() {
 }
 
 #[tokio::test]
-async fn the_wrong_door_is_named_quickly() {
+async fn the_wrong_tls_mode_is_reported_quickly() {
     let server = Dovecot::start(&dovecot::Options { users: 1, ..dovecot::Options::default() });
     let began = Instant::now();
     let ca = format!("ca-file = {:?}", server.authority());

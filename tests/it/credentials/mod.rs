@@ -1,4 +1,4 @@
-//! By what somebody acts: each event names it, and what somebody else made does not vote.
+//! The credentials of actors: each event names one, and a credential that somebody else issued does not vote.
 
 mod named;
 mod second_administrator;
@@ -27,7 +27,7 @@ steps:
   - remediate: { action: soft-delete }
 ";
 
-/// A site on one database, with the tokens of an administrator and of an analyst, which are their own.
+/// A site on one database, with the tokens of an administrator and of an analyst, which they made themselves.
 struct World {
     center: TestCenter,
     store: Arc<FakeStore>,
@@ -52,14 +52,14 @@ impl World {
         if answer.text.is_empty() { Value::Null } else { answer.json() }
     }
 
-    /// A token that the administrator makes for somebody.
+    /// A token that the administrator makes for another principal.
     async fn token_by_root(&self, name: &str, label: &str) -> String {
         let order = json!({ "label": label });
         let made = self.call(&self.root, "POST", &format!("principals/{name}/tokens"), order, 201).await;
         made["token"].as_str().unwrap().to_owned()
     }
 
-    /// A plan that waits for a vote; its ID and its digest.
+    /// A plan that waits for a vote. Returns its ID and its digest.
     async fn pending(&self) -> (String, String) {
         self.store.deliver("u1@corp.example", SENDER, "Salary", NOON);
         let body = json!({ "playbook": "purge", "inputs": { "sender": SENDER } });

@@ -8,19 +8,19 @@ use super::World;
 use crate::store::harness::Database;
 
 #[tokio::test]
-async fn every_event_names_by_what_its_actor_was_known() {
+async fn every_event_names_the_credential_of_its_actor() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let center = &world.center;
         let ben = center.add("ben", PrincipalKind::Person, &[Role::Approver]).await;
         center.password("ben").await;
-        // What the test itself writes past the API, it writes as nobody.
+        // What the test itself writes without the API has no credential.
         let before = database.store.head().await.unwrap().seq;
         let laptop = world.token_by_root("ben", "laptop").await;
         center.clock.advance(std::time::Duration::from_mins(1));
         let cookie = center.sign_in("ben").await;
 
-        // By the token that the administrator made, by his own, and by a session.
+        // With the token that the administrator made, with his own, and with a session.
         let (id, _) = world.pending().await;
         let path = format!("remediations/{id}");
         world.call(&laptop, "POST", &format!("{path}/replan"), Value::Null, 200).await;
@@ -54,7 +54,7 @@ async fn every_event_names_by_what_its_actor_was_known() {
         assert_eq!((&session["kind"], &session["issued_by"]), (&json!("password"), &json!("ben")));
         assert_eq!(session["issued_at"], Timestamp(NOON.0 + 60_000_000).to_string());
 
-        // Those of the site name it too, and the session's label leads to its own event.
+        // Events of the site name it too, and the session's label refers to its own event.
         let chain = database.store.chain(before, 100).await.unwrap();
         let of = |kind: &str| chain.iter().rfind(|entry| entry.link.kind == kind).unwrap();
         let made = of("token-added");
@@ -65,7 +65,7 @@ async fn every_event_names_by_what_its_actor_was_known() {
         assert!(signed_in.link.body.contains(&format!("\"session\":\"{label}")), "{}", signed_in.link.body);
         for entry in &chain {
             let person = ["ann", "ben", "root"].contains(&entry.link.actor.as_str());
-            // A worker carries out what was asked for with a credential before.
+            // A worker carries out what was requested with a credential before.
             let asked = entry.link.kind != "cancelled";
             assert_eq!(entry.credential().is_some(), person && asked, "{:?}", entry.link);
         }

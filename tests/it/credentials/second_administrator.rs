@@ -1,5 +1,5 @@
-//! One administrator alone makes nobody an approver once there are two: neither by a role for somebody made up, nor by a password for
-//! somebody who has the role.
+//! Once there are two administrators, one alone cannot make an approver: neither with a role for an invented principal,
+//! nor with a password for a principal who has the role.
 
 use clawback_model::{PrincipalKind, Role};
 use clawback_tests::center::PASSWORD;
@@ -16,7 +16,8 @@ impl World {
         self.center.add("zoe", PrincipalKind::Person, &[Role::Admin]).await
     }
 
-    /// What an administrator does to be somebody: sets a password, makes a token, and takes over in their place.
+    /// The steps with which an administrator impersonates a principal: sets a password, makes a token, and takes over
+    /// the account.
     async fn impersonate(&self, by: &str, name: &str) -> (String, Value) {
         self.call(by, "PUT", &format!("principals/{name}/password"), json!({ "password": PASSWORD }), 204).await;
         let order = json!({ "label": "lent" });
@@ -45,7 +46,7 @@ async fn an_administrator_who_is_alone_gives_every_role() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         world.give(&world.root, "ann", &["analyst", "approver"], 204).await;
-        // A second one who has only what the first made for them is no second yet.
+        // A second administrator who has only what the first made for them does not count yet.
         let new = json!({ "name": "zoe", "kind": "person", "roles": ["admin"] });
         world.call(&world.root, "POST", "principals", new, 201).await;
         world.give(&world.root, "ann", &["analyst"], 204).await;
@@ -56,7 +57,7 @@ async fn an_administrator_who_is_alone_gives_every_role() {
 }
 
 #[tokio::test]
-async fn with_two_of_them_a_role_waits_for_the_other() {
+async fn with_two_administrators_a_role_waits_for_the_other() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let zoe = world.second().await;
@@ -78,10 +79,10 @@ async fn with_two_of_them_a_role_waits_for_the_other() {
         assert_eq!(world.shown("ann").await["roles"], json!(["analyst", "approver"]));
         assert_eq!(world.confirm(&zoe, "ann", 409).await["code"], "nothing-pending");
 
-        // What a service asked for is not for its owner to confirm.
+        // The owner of a service cannot confirm what the service asked for.
         world.give(&bot, "ann", &["analyst", "admin"], 202).await;
         assert_eq!(world.confirm(&world.root, "ann", 403).await["code"], "second-administrator");
-        // Roles that are given anew are in place of those that wait.
+        // Roles that are set replace those that wait.
         world.give(&world.root, "ann", &["analyst"], 204).await;
         assert_eq!(world.shown("ann").await["pending"], Value::Null);
         // Nor does one administrator take the role from the other.
@@ -93,7 +94,7 @@ async fn with_two_of_them_a_role_waits_for_the_other() {
 }
 
 #[tokio::test]
-async fn an_approver_who_was_made_up_does_not_vote() {
+async fn an_invented_approver_cannot_vote() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let zoe = world.second().await;
@@ -124,7 +125,7 @@ async fn a_new_password_makes_nobody_an_approver_or_a_second_administrator() {
         assert_eq!(pending, json!({ "roles": ["approver"], "asked_by": "root" }));
         world.call(&ben, "POST", &format!("remediations/{id}/approve"), vote, 403).await;
 
-        // The other administrator is no way around it, and neither is being alone then.
+        // Impersonating the other administrator does not evade the rule, and neither does being the only one then.
         let (taken, pending) = world.impersonate(&world.root, "zoe").await;
         assert_eq!(pending, json!({ "roles": ["admin"], "asked_by": "root" }));
         assert_eq!(world.confirm(&taken, "ben", 403).await["code"], "forbidden");

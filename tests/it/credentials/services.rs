@@ -1,4 +1,4 @@
-//! Services: a person owns each, and neither it nor its owner is the second person for what it asks for.
+//! Services: each is owned by a person, and neither it nor its owner can be the second person for what it asks for.
 
 use clawback_model::{Principal, PrincipalKind, Role};
 use clawback_store::Store;
@@ -57,7 +57,7 @@ async fn neither_a_service_nor_its_owner_is_the_second_person() {
         let air = center.add_service("air", &[Role::Suggester], "ben").await;
         let bot = center.add_service("bot", &[Role::Analyst, Role::Approver], "ann").await;
 
-        // The right to suggest is enough for suggestions, and for nothing else.
+        // The permission to suggest is enough for suggestions, and for nothing else.
         world.store.deliver("u1@corp.example", SENDER, "Salary", NOON);
         let run = json!({ "playbook": "purge", "inputs": { "sender": SENDER } });
         let refused = world.call(&air, "POST", "remediations", run, 403).await;
@@ -81,7 +81,7 @@ async fn neither_a_service_nor_its_owner_is_the_second_person() {
         assert!(refused["detail"].as_str().unwrap().starts_with(said), "{refused}");
         world.call(&eve, "POST", &format!("{path}/approve"), vote, 200).await;
 
-        // The owner stands in the history, so that nothing that happens later makes another.
+        // The history records the owner, so that later changes have no effect on it.
         let submitted = database.store.chain(0, 100).await.unwrap();
         let submitted = submitted.iter().find(|entry| entry.link.kind == "submitted").unwrap();
         let body: Value = serde_json::from_str(&submitted.link.body).unwrap();
@@ -91,7 +91,7 @@ async fn neither_a_service_nor_its_owner_is_the_second_person() {
 }
 
 #[tokio::test]
-async fn a_service_of_before_goes_on_and_doctor_names_it() {
+async fn an_existing_service_without_an_owner_works_and_doctor_names_it() {
     let folder = tempfile::tempdir().unwrap();
     maildirs::write(&folder.path().join("mail"), &maildirs::Options::default()).unwrap();
     let store = "connector = \"maildir\"\ndirectory = \"mail/acme.test\"\nsettings = { maildir = \"Maildir\" }\n";

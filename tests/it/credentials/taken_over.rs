@@ -1,4 +1,5 @@
-//! What an administrator made for somebody does everything but decide, until its owner has taken over.
+//! Credentials that an administrator made for a principal can do everything but vote, until the principal has taken
+//! over.
 
 use clawback_model::{CredentialKind, Digest, PrincipalKind, Role};
 use clawback_store::NewSession;
@@ -34,7 +35,7 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
         let vote = json!({ "plan_digest": digest });
         let path = format!("remediations/{id}");
 
-        // By a token of theirs, whichever way.
+        // With such a token, in every way.
         for verb in ["approve", "reject"] {
             let refused = world.call(&laptop, "POST", &format!("{path}/{verb}"), vote.clone(), 403).await;
             assert_eq!(refused["code"], "own-credential", "{refused}");
@@ -44,7 +45,7 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
                 "{said}"
             );
         }
-        // By a password of theirs, and by what is made with either.
+        // With such a password, and with what is made with either.
         let cookie = center.sign_in("ben").await;
         let page = center.page(&cookie, &format!("/remediations/{id}")).await;
         let (token, seen) = (page.form_token(), page.text.split("name=\"seen\" value=\"").nth(1).unwrap());
@@ -60,7 +61,7 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
         world.call(&laptop, "POST", "principals/ben/tokens", order, 201).await;
         world.call(&laptop, "GET", &path, Value::Null, 200).await;
 
-        // A token alone takes nothing over; with the password that was set, both become his own.
+        // A token alone takes nothing over; together with the password that was set, both are replaced by his own.
         world.call(&laptop, "PUT", "take-over", with("a wrong password"), 403).await;
         let same_label = json!({ "password": PASSWORD, "new_password": OWN, "token": { "label": "laptop" } });
         world.call(&laptop, "PUT", "take-over", same_label, 409).await;
@@ -81,7 +82,8 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
             (Some(json!("root")), Some(json!("ben")), Some(json!("root")))
         );
 
-        // From then on he votes by the page too, and makes tokens that vote; until somebody sets his password again.
+        // From then on he can vote on the page too, and make tokens that vote; until somebody else sets his password
+        // again.
         let signed = center.form("", "/sign-in", &format!("name=ben&password={}", OWN.replace(' ', "+"))).await;
         let cookie = signed.header("set-cookie").split(';').next().unwrap().to_owned();
         let token = center.page(&cookie, "/people").await.form_token();
@@ -97,7 +99,7 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
 }
 
 #[tokio::test]
-async fn an_administrator_by_what_another_made_gives_nobody_a_say() {
+async fn an_administrator_with_a_credential_that_another_issued_gives_no_deciding_role() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         world.center.add("zoe", PrincipalKind::Person, &[Role::Admin]).await;
@@ -121,7 +123,7 @@ async fn an_administrator_by_what_another_made_gives_nobody_a_say() {
 }
 
 #[tokio::test]
-async fn a_token_of_less_becomes_nothing_of_more() {
+async fn a_token_with_fewer_roles_gains_none() {
     for database in Database::all().await {
         let world = World::new(&database).await;
         let all = world.center.add("zoe", PrincipalKind::Person, &[Role::Analyst, Role::Admin]).await;
@@ -140,11 +142,11 @@ async fn a_token_of_less_becomes_nothing_of_more() {
 }
 
 #[tokio::test]
-async fn a_session_from_the_identity_provider_is_ones_own() {
+async fn a_session_from_the_identity_provider_is_an_own_credential() {
     for database in Database::all().await {
         let (store, issuer) = (&database.store, "https://id.example");
         store.principal_of_identity(issuer, "s-1", "ben", &[Role::Approver], NOON).await.unwrap();
-        // An administrator may have set a password beside it.
+        // An administrator may have set a password in addition.
         store.set_password("ben", "$argon2id$x", "root", NOON).await.unwrap();
         for (id, at_provider, kind, issued_by) in
             [(b"p", true, CredentialKind::Provider, issuer), (b"h", false, CredentialKind::Password, "root")]

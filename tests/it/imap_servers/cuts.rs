@@ -1,5 +1,5 @@
-//! Connections that are lost when the server has done a thing and before the client hears of it: nothing is done twice,
-//! nothing is left undone, and undo finds everything.
+//! Connections that are lost after the server has carried out a command and before the client gets the answer: nothing
+//! is done twice, nothing is left undone, and undo finds everything.
 
 use clawback_model::Status;
 use clawback_tests::access::Access;
@@ -15,7 +15,7 @@ async fn cut_after(access: Access, names: Names, command: &str) {
     let direct = access.address;
     let seeded = seed(&access, names);
     let mut world = World::new(Access { address: proxy.address(), ..access }).await;
-    // The truth is read without the proxy.
+    // The mailboxes are read without the proxy.
     world.access.address = direct;
     let all = seeded.each * world.access.mailboxes.len() as u64;
     let before = world.snapshot(&[]);
@@ -35,7 +35,7 @@ async fn cut_after(access: Access, names: Names, command: &str) {
     assert_eq!((undone.status, undone.counts.succeeded), (Status::Completed, all), "{told}");
     assert_eq!(proxy.cuts(), 2, "{:?}", proxy.heard());
 
-    // Each time: no act succeeds, but none may add a copy either, and a later one does the rest.
+    // Cut each time: no act succeeds, but none may add a copy either, and a later one completes the rest.
     proxy.cut_after(command, u32::MAX);
     let broken = world.act("soft-delete").await;
     proxy.cut_after(command, 0);

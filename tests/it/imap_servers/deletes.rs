@@ -1,4 +1,4 @@
-//! Many scattered messages in one folder are deleted for good: each outcome equals the truth at the server.
+//! Many scattered messages of one folder are deleted for good: each outcome matches the server.
 
 use clawback_model::{OutcomeKind, Status};
 use clawback_tests::access::Access;
@@ -7,15 +7,15 @@ use clawback_tests::line_proxy::LineProxy;
 
 use super::{SENDER, World, raw};
 
-/// Messages of the campaign in the inbox; as many of others lie between them.
+/// Messages of the campaign in the inbox, with as many others between them.
 const MANY: usize = 2_000;
 
 fn fill(server: &Dovecot, campaign: usize) {
     let access = server.access();
-    // As files: the inbox of a Maildir is read when it is opened.
+    // Written as files: the inbox of a Maildir is read when it is opened.
     let new = server.maildir(&access.mailboxes[0]).join("cur");
     let owner = dovecot::Owner::of_servers().unwrap();
-    // The server makes the folders.
+    // The server creates the folders.
     drop(access.session(&access.mailboxes[0]).folders());
     access.session(&access.mailboxes[0]).ok("SELECT INBOX");
     for number in 0..campaign * 2 {
@@ -26,7 +26,7 @@ fn fill(server: &Dovecot, campaign: usize) {
     }
 }
 
-/// How many messages of the campaign, and of others, are left; none of them may carry `\Deleted`.
+/// The number of messages of the campaign, and of others, that are left; none of them may have `\Deleted`.
 fn left(world: &World) -> (usize, usize) {
     let mut session = world.access.session(&world.access.mailboxes[0]);
     let messages = session.messages("INBOX");
@@ -59,13 +59,13 @@ fn without_rights(without: Vec<&'static str>) -> Dovecot {
 }
 
 #[tokio::test]
-async fn two_thousand_are_told_as_they_are() {
+async fn outcomes_of_two_thousand_deletes_match_the_server() {
     let server = Dovecot::start(&dovecot::Options { users: 1, ..Default::default() });
     told_and_true(&server, server.access(), MANY, 0).await;
 }
 
 #[tokio::test]
-async fn two_thousand_without_the_rights_are_told_as_left() {
+async fn two_thousand_deletes_without_the_rights_leave_all() {
     for without in [vec![], vec!["MOVE"]] {
         let server = without_rights(without);
         told_and_true(&server, server.access(), MANY, MANY).await;

@@ -1,5 +1,5 @@
-//! What is shown of a message finds that message: a thousand hostile headers on three kinds of store; and headers that are
-//! too large to be read at once.
+//! A search by what is shown of a message finds it: a thousand hostile headers on three kinds of store; and headers
+//! that are too large to be read at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,7 +20,7 @@ const MANY: usize = 1_000;
 /// Values of one search.
 const TOGETHER: usize = 25;
 
-/// Which messages a search by `condition` of `values` finds, by Message-ID.
+/// The Message-IDs of the messages that a search by `condition` of `values` finds.
 async fn found(
     store: &dyn MailStore,
     mailbox: &Arc<str>,
@@ -38,7 +38,7 @@ async fn found(
     values.iter().filter(is_found).map(|(id, _)| (*id).to_owned()).collect()
 }
 
-/// Every message is shown with a sender and a subject, and each of these, given back, finds it.
+/// Checks that every message is shown with a sender and a subject, and that a search by each of these finds it.
 async fn shown_is_found(store: &dyn MailStore, mailbox: &Arc<str>, written: &[Hostile]) {
     let shown = contract::search(store, mailbox, &Query::default(), 500).await;
     assert_eq!(shown.len(), written.len(), "every message is shown");
@@ -95,7 +95,7 @@ fn mails() -> Vec<Hostile> {
 async fn what_dovecot_shows_is_found() {
     let server = Dovecot::start(&dovecot::Options { users: 1, ..Default::default() });
     let mails = mails();
-    // The server makes the folder above.
+    // The server creates the folder above.
     drop(server.access().session(&dovecot::user(1)).messages("INBOX"));
     into_maildir(&server.maildir(&dovecot::user(1)), mails.iter().map(|mail| mail.raw.clone()));
     let world = World::new(server.access()).await;

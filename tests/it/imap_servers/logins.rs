@@ -1,4 +1,4 @@
-//! How many connections a site asks of a server, on servers that limit them as their packages do.
+//! The number of connections that a site makes to a server, on servers that limit them as their packages do.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{Names, World, raw, seed};
 /// Mailboxes of a site that is larger than a stock server's limits.
 const MAILBOXES: usize = 250;
 
-/// Puts two messages of the campaign into each mailbox, as files: the server need not be logged in to.
+/// Puts two messages of the campaign into each mailbox, as files, without a login to the server.
 fn deliver(server: &Dovecot) {
     let owner = dovecot::Owner::of_servers().unwrap();
     for user in (1..=MAILBOXES).map(dovecot::user) {
@@ -59,7 +59,7 @@ async fn two_hundred_and_fifty_mailboxes_over_tls_lock_nobody_out_of_a_stock_ser
     let (is_over, tried, refused) = (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(0));
     let other = dovecot::user(MAILBOXES + 1);
     let done = std::thread::scope(|scope| {
-        // Somebody else's mail program, which logs in now and then all the while.
+        // Another mail program, which logs in now and then.
         scope.spawn(|| {
             while !is_over.load(Ordering::SeqCst) {
                 tried.fetch_add(1, Ordering::SeqCst);
@@ -70,7 +70,7 @@ async fn two_hundred_and_fifty_mailboxes_over_tls_lock_nobody_out_of_a_stock_ser
                 std::thread::sleep(Duration::from_millis(50));
             }
         });
-        // Also when the act panics: the scope waits for the thread.
+        // Also if the act panics: the scope waits for the thread.
         let _over = Over(&is_over);
         tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(world.act("soft-delete")))
     });
@@ -81,7 +81,7 @@ async fn two_hundred_and_fifty_mailboxes_over_tls_lock_nobody_out_of_a_stock_ser
     assert!(tried.load(Ordering::SeqCst) > 0);
     assert_eq!(refused.load(Ordering::SeqCst), 0, "of {tried:?} logins of somebody else");
     let most = proxy.most_at_once();
-    // The proxy counts one that its client has just closed for a moment more.
+    // The proxy still counts a connection for a moment after its client has closed it.
     assert!(most <= 32 + CLOSING, "{most} connections at once, and `limits.connections` is 32");
     let dropped = server.log().lines().filter(|line| line.contains("process_limit")).count();
     assert_eq!(dropped, 0, "the server dropped connections: {}", server.log());

@@ -1,4 +1,5 @@
-//! A real mail program (isync's `mbsync`) that keeps a copy of a mailbox in step while the campaign goes and comes back.
+//! A real mail program (isync's `mbsync`) keeps a copy of a mailbox synchronized while the campaign is removed and put
+//! back.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +10,7 @@ use clawback_tests::dovecot::{self, ADMIN, ADMIN_PASSWORD, Dovecot};
 
 use super::{Names, World, assert_same, seed};
 
-/// Times that the campaign goes and comes back.
+/// Times that the campaign is removed and put back.
 const ROUNDS: usize = 3;
 
 fn configuration(folder: &Path, server: &Dovecot, user: &str) -> String {
@@ -30,11 +31,11 @@ fn sync(configuration: &Path) -> Result<(), String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mail_program_that_syncs_all_the_while_loses_and_doubles_nothing() {
+async fn a_syncing_mail_program_loses_and_duplicates_nothing() {
     let server = Dovecot::start(&dovecot::Options { users: 1, ..Default::default() });
     let seeded = seed(&server.access(), Names::FLAT.with_plainer_names());
     let world = World::new(server.access()).await;
-    // A program that expunges what its owner marked: none of it may be marked here.
+    // This program expunges what its owner marked, so none of it may be marked here.
     let mut session = world.access.session(&world.access.mailboxes[0]);
     for folder in session.folders() {
         if !session.messages(&folder).is_empty() {
@@ -54,7 +55,7 @@ async fn a_mail_program_that_syncs_all_the_while_loses_and_doubles_nothing() {
     std::thread::scope(|scope| {
         let syncing = scope.spawn(|| {
             while !is_over.load(Ordering::SeqCst) {
-                // A message that goes while it is copied is an error to mbsync, which the next round mends.
+                // A message that is moved while it is copied is an error to mbsync, which the next round corrects.
                 let _ = sync(&file);
                 syncs.fetch_add(1, Ordering::SeqCst);
             }
@@ -63,7 +64,7 @@ async fn a_mail_program_that_syncs_all_the_while_loses_and_doubles_nothing() {
             tokio::task::block_in_place(|| {
                 tokio::runtime::Handle::current().block_on(async {
                     for round in 0.. {
-                        // A quick machine has several rounds in one sync.
+                        // A fast machine does several rounds in one sync.
                         if round >= ROUNDS && syncs.load(Ordering::SeqCst) >= ROUNDS {
                             return;
                         }
@@ -90,7 +91,7 @@ async fn a_mail_program_that_syncs_all_the_while_loses_and_doubles_nothing() {
             std::panic::resume_unwind(panic);
         }
     });
-    // Once more, so that the copy is in step; then the server is as it was, and so is the copy.
+    // A second sync, so that the copy is complete; then the server is as it was, and so is the copy.
     sync(&file).unwrap();
     sync(&file).unwrap();
     assert_same(&before, &world.snapshot(&[]), "after the last sync");

@@ -1,5 +1,6 @@
-//! The whole way on IMAP servers as they are: what is found, what each action does, what it says of it, and what undo makes
-//! of it, against what a client of the tests' own reads at the server. The table in tests/README.md follows these tests.
+//! Whole remediations on real IMAP servers: what is found, what each action does and reports, and what undo does with
+//! it, compared with what an independent client reads from the server. The table in tests/README.md follows these
+//! tests.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -39,7 +40,7 @@ steps:
   - remediate: { action: \"${inputs.action}\", canary: 0 }
   - verify: {}
 ";
-/// What a person without receipts gives back.
+/// Puts mail back without receipts.
 const RESTORE: &str = "playbook: give-back
 description: A sender's mail from where it was hidden to the inbox.
 severity: low
@@ -68,7 +69,7 @@ impl World {
         Self::of(folder, access, &config).await
     }
 
-    /// A site with a store of Maildirs; it has no server.
+    /// A site with a store of Maildirs, without a server.
     async fn of_maildirs(directory: &Path) -> Self {
         let nowhere = Access::new(([127, 0, 0, 1], 1).into(), Login::Own { password: String::new() }, Vec::new());
         let config = format!("connector = \"maildir\"\ndirectory = \"{}\"", directory.display());
@@ -80,7 +81,7 @@ impl World {
         let store: Arc<dyn MailStore> = host().load("corp", &config).await.unwrap();
         let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
         let mut site = site(history, vec![Arc::clone(&store)], &[("act", PLAYBOOK), ("give-back", RESTORE)], noon());
-        // The same selection again and again, and many messages in few mailboxes.
+        // The same selection repeatedly, and many messages in few mailboxes.
         site.throttles = Throttles { same_selection_minutes: 0, recipients_ratio: 0.0, ..Throttles::default() };
         let ann = person("ann", &[Role::Analyst, Role::Purger]);
         Self { access, store, api: api(site), ann, _folder: folder }
@@ -97,7 +98,7 @@ impl World {
         done
     }
 
-    /// Does `action` to all of the campaign.
+    /// Runs `action` on all of the campaign.
     async fn act(&self, action: &str) -> Remediation {
         self.run("act", &[("action", action), ("sender", SENDER)]).await
     }
@@ -107,7 +108,7 @@ impl World {
         self.finish(&submitted).await
     }
 
-    /// How many messages a dry run of `action` counts, or why it refuses.
+    /// The number of messages that a dry run of `action` counts, or why it refuses.
     async fn counted(&self, action: &str) -> Result<u64, String> {
         let asked = submission("act", &[("action", action), ("sender", SENDER)]);
         let dry = self.api.dry_run(&self.ann, asked, 0, &silent()).await.map_err(|error| error.to_string())?;
@@ -119,7 +120,7 @@ impl World {
         messages.into_iter().filter_map(|(_, outcome)| outcome).collect()
     }
 
-    /// The first of what was told of single messages, for a failed test.
+    /// The first details of single messages, for a failed test.
     async fn told(&self, of: &Remediation) -> String {
         let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
         for outcome in self.outcomes(of).await {
@@ -128,7 +129,7 @@ impl World {
         format!("{:?} {:?} {:?} {kinds:#?}", of.status, of.stop, of.counts)
     }
 
-    /// Everything in every mailbox, but for folders whose name begins with one of `without`.
+    /// Everything in every mailbox, except folders whose name begins with one of `without`.
     fn snapshot(&self, without: &[&str]) -> Vec<Snapshot> {
         let mailboxes = self.access.mailboxes.iter();
         mailboxes.map(|mailbox| self.access.session(mailbox).snapshot_without(without)).collect()
@@ -161,28 +162,28 @@ impl Names {
     const FLAT: Self = Self { prefix: "", delimiter: '/', odd: ODD };
     const BENEATH_INBOX: Self = Self { prefix: "INBOX.", delimiter: '.', odd: ODD };
 
-    /// For servers that refuse stranger names.
+    /// For servers that refuse the unusual names.
     fn with_plainer_names(self) -> Self {
         Self { odd: PLAINER, ..self }
     }
 
-    /// A folder's whole name; `/` stands for the delimiter.
+    /// A folder's full name; `/` is replaced by the delimiter.
     fn of(self, folder: &str) -> String {
         let inner = folder.replace('/', &self.delimiter.to_string());
         if folder == "INBOX" { inner } else { format!("{}{inner}", self.prefix) }
     }
 }
 
-/// Folders with names that a protocol stumbles over.
+/// Folder names that are hard for the protocol.
 const ODD: [&str; 5] =
     ["Projects/2026", "Quotes \"and\" back\\slash {5}", "100% & *more*", "Entwürfe ☃", " (blanks) at both ends "];
-/// Odd ones of letters that every server takes.
+/// Unusual names of letters that every server accepts.
 const PLAINER: [&str; 5] = ["Projects/2026", "Plus + and = #1", "Fish & Chips", "Entwürfe ☃", "7:8:INBOX"];
 
-/// What lies in each mailbox: the campaign in the inbox and in every odd folder, a message without Message-ID, twins, and
-/// mail that nobody may touch beside each, some of it marked for deletion by its owner.
+/// The content of each mailbox: the campaign in the inbox and in every odd folder, a message without Message-ID,
+/// identical copies, and mail that must not change in each folder, some of it marked for deletion by its owner.
 struct Seeded {
-    /// The subjects' starts of the campaign, by which [`Kept`] knows it.
+    /// The beginning of the campaign's messages, by which [`Kept`] identifies them.
     marker: &'static str,
     /// The campaign's messages in one mailbox.
     each: u64,
@@ -193,7 +194,7 @@ impl Seeded {
         kept.start.contains(self.marker)
     }
 
-    /// The mailboxes after the whole campaign went into one folder.
+    /// The mailboxes after the whole campaign was moved into one folder.
     fn moved(&self, before: &[Snapshot], folder: &str) -> Vec<Snapshot> {
         let moved = |kept: &Kept| Kept {
             folder: if self.is_campaign(kept) { folder.to_owned() } else { kept.folder.clone() },

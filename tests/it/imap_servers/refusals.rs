@@ -1,4 +1,5 @@
-//! Servers that cannot do a verb: each says so before the act, and of each message after it, and nothing is changed.
+//! Servers that do not support a verb: each says so before the act and for each message after it, and nothing is
+//! changed.
 
 use clawback_model::{Action, OutcomeKind, Status};
 use clawback_tests::access::Access;
@@ -8,15 +9,15 @@ use clawback_tests::dovecot::{self, Dovecot, Plugin};
 
 use super::{Names, World, assert_same, seed};
 
-/// Verbs that take a message away from where it is.
+/// Verbs that take a message away from its folder.
 const TAKING: [&str; 5] = ["soft-delete", "move-to-junk", "move-to-deleted-items", "move-to-quarantine", "hard-delete"];
 
-/// Every verb is announced as impossible, fails for every message, and leaves every message as it was.
+/// Checks that every verb is announced as impossible, fails for every message, and leaves every message as it was.
 async fn nothing_can_be_taken(access: Access, names: Names, verbs: &[&str], why: &[&str]) {
     let seeded = seed(&access, names);
     let world = World::new(access).await;
     let all = seeded.each * world.access.mailboxes.len() as u64;
-    // Folders that the server makes at the first login are there before.
+    // Folders that the server creates at the first login exist before.
     let before = world.snapshot(&[]);
     let is_why = |text: &str| why.iter().any(|word| text.contains(word));
     for action in verbs {
@@ -43,12 +44,13 @@ async fn nothing_can_be_taken(access: Access, names: Names, verbs: &[&str], why:
     }
 }
 
-/// Everything but marking for deletion (`t`) and removing for good (`e`), or but one of them.
+/// All rights except marking for deletion (`t`) and expunging (`e`), or except one of them.
 fn rights(owner: &str) -> Vec<String> {
     vec![format!("* owner {owner}")]
 }
 
-/// What a server with MOVE refuses under these rights: it asks for the one to remove (`e`), and not for the one to mark (`t`).
+/// What a server with MOVE refuses under these rights: it needs the right to expunge (`e`), but not the one to mark
+/// (`t`).
 fn refused_beside_move(rights: &str) -> &'static [&'static str] {
     if rights.contains('e') { &["hard-delete"] } else { &TAKING }
 }
@@ -125,7 +127,7 @@ fn lazy() -> Dovecot {
 }
 
 #[tokio::test]
-async fn what_a_server_keeps_when_it_is_moved_is_no_second_copy_of_ours() {
+async fn copies_that_a_server_keeps_after_a_move_are_not_counted() {
     let server = lazy();
     let seeded = seed(&server.access(), Names::FLAT);
     let world = World::new(server.access()).await;
@@ -139,7 +141,7 @@ async fn what_a_server_keeps_when_it_is_moved_is_no_second_copy_of_ours() {
 }
 
 #[tokio::test]
-async fn what_a_server_keeps_when_it_is_deleted_for_good_is_told() {
+async fn copies_that_a_server_keeps_after_a_hard_delete_are_reported() {
     let server = lazy();
     let seeded = seed(&server.access(), Names::FLAT);
     let world = World::new(server.access()).await;

@@ -1,4 +1,4 @@
-//! Every verb on servers that can do it.
+//! Every verb on servers that support it.
 
 use clawback_model::{Remediation, Status};
 use clawback_tests::access::Access;
@@ -18,7 +18,7 @@ const PLACES: [(&str, &str); 4] = [
     ("soft-delete", "Recoverable Items"),
 ];
 
-/// Finds, moves by each verb, undoes, restores and deletes; at each step the server's truth is what was told.
+/// Finds, moves by each verb, undoes, restores and deletes; at each step the mailboxes match what was reported.
 async fn every_verb(access: Access, names: Names, without: &[&str]) {
     let seeded = seed(&access, names);
     let world = World::new(access).await;
@@ -87,7 +87,7 @@ async fn dovecot_without_special_use() {
 }
 
 #[tokio::test]
-async fn dovecot_whose_folders_lie_beneath_the_inbox() {
+async fn dovecot_with_folders_below_the_inbox() {
     for without in [vec![], vec!["SPECIAL-USE"]] {
         let server = dovecot(dovecot::Options { prefix: Some("INBOX."), without, ..Default::default() });
         Box::pin(every_verb(server.access(), Names::BENEATH_INBOX, &[])).await;

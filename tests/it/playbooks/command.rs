@@ -1,4 +1,4 @@
-//! `clawback test` and `clawback record` through the real binary.
+//! `clawback test` and `clawback record` with the real binary.
 
 use clawback_tests::binary::Clawback;
 use clawback_tests::mail::{CAMPAIGN_SENDER, CAMPAIGN_SUBJECT};
@@ -23,7 +23,7 @@ fn record<'a>(sender: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 }
 
 #[test]
-fn a_recorded_case_passes_until_the_playbook_does_something_else() {
+fn a_recorded_case_passes_until_the_playbook_changes_its_result() {
     let folder = tempfile::tempdir().unwrap();
     maildirs::write(&folder.path().join("mail"), &maildirs::Options::default()).unwrap();
     let admin = Clawback::init(folder.path(), MAILDIR);
@@ -46,7 +46,7 @@ fn a_recorded_case_passes_until_the_playbook_does_something_else() {
     assert!(again.contains("recorded.toml exists") && again.contains("--case"), "{again}");
     assert!(admin.fails(2, &record(&sender, &["--case", "../x"])).contains("not paths"));
 
-    // Conditions on the subject hold where subjects are kept, and it is told where they do not.
+    // Conditions on the subject match where subjects are kept; where they are not, the command reports it.
     let blind = admin.json(&record(&sender, &["-i", &subject, "--case", "blind"]));
     assert!(blind["messages"].as_u64().unwrap() > 5 && blind["judged_otherwise"] == blind["messages"], "{blind}");
     let seeing = admin.json(&record(&sender, &["-i", &subject, "--case", "seeing", "--with-subjects"]));

@@ -1,11 +1,12 @@
-//! What can be written stands in the READMEs, and the schema is what the table says.
+//! The READMEs document everything that can be written, and the schema matches the table.
 
 use clawback_scripting::{EntryKind, function_table};
+use clawback_tests::committed;
 
 use super::{read, root};
 
 #[test]
-fn every_function_and_getter_stands_in_the_readme() {
+fn every_function_and_getter_is_in_the_readme() {
     let readme = read(&root("scripts/README.md"));
     let missing = |kind: EntryKind, name: &str| match kind {
         EntryKind::Getter => !readme.contains(&format!("`message.{name}`")),
@@ -17,7 +18,7 @@ fn every_function_and_getter_stands_in_the_readme() {
 }
 
 #[test]
-fn every_key_stands_in_the_readme() {
+fn every_key_is_in_the_readme() {
     let readme = read(&root("workflows/README.md"));
     let missing: Vec<_> =
         clawback_playbooks::keys().into_iter().filter(|key| !readme.contains(&format!("`{key}`"))).collect();
@@ -25,7 +26,6 @@ fn every_key_stands_in_the_readme() {
 }
 
 #[test]
-fn the_schema_is_up_to_date() {
-    let committed = read(&root("workflows/playbook.schema.json"));
-    assert!(committed == clawback_playbooks::schema(), "run `cargo xtask schema`");
+fn the_schema_is_the_one_that_is_committed() {
+    committed::check("workflows/playbook.schema.json", &clawback_playbooks::schema());
 }

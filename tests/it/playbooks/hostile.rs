@@ -1,4 +1,4 @@
-//! Scripts that mean harm, or are merely wrong, end with an error or a fault, soon and with a place.
+//! Scripts that are hostile, or just wrong, end with an error or a fault, soon and with a position.
 
 use std::time::{Duration, Instant};
 

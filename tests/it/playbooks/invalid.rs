@@ -1,4 +1,4 @@
-//! `tests/data/playbooks-invalid/CASE/playbook.yaml`, with scripts beside it, and the diagnostic in full.
+//! `tests/data/playbooks-invalid/CASE/playbook.yaml`, with its scripts, and the full diagnostic.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A message as any other.
+//! An ordinary message.
 
 use clawback_model::{Location, LocationKind, Message, MessageRef, Timestamp};
 

@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 
 use clawback_playbooks::Env;
 
-/// A place in the repository.
+/// A path in the repository.
 fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
-/// The folders or files in a folder, in the order of their names.
+/// The folders or files in a folder, sorted by name.
 fn entries(path: &str) -> Vec<PathBuf> {
     let mut found: Vec<_> = fs::read_dir(root(path)).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
@@ -45,7 +45,7 @@ fn env() -> Env {
     Env { scripts: scripts(), ..Env::default() }
 }
 
-/// Compares with the file, which is written if it is missing; the test then fails once, so that somebody looks at it.
+/// Compares with the file. Writes it if it is missing, and then fails once, so that a person reviews it.
 fn expect(path: &Path, found: &str) -> Result<(), String> {
     match fs::read_to_string(path) {
         Ok(expected) if expected == found => Ok(()),

@@ -1,5 +1,5 @@
-//! Searches of sweeps run beside the clockwork: a store that does not answer delays no schedule and no other sweep, and a look
-//! that is dropped is due again.
+//! Searches of sweeps run independently of the timers: a store that does not answer delays no schedule and no other
+//! sweep, and a look that is dropped is due again.
 
 use std::time::Duration;
 
@@ -25,13 +25,13 @@ steps:
   - remediate: { action: soft-delete }
 ";
 
-/// The same under another name: twice the same selection would wait for a person.
+/// The same under another name: the same selection twice would wait for a person.
 fn other() -> String {
     SWEEPING.replace("sweeping", "other")
 }
 
 impl World {
-    /// Submits what will be swept, and does it.
+    /// Submits a remediation with a sweep, and carries it out.
     async fn swept(&self, playbook: &str) -> Remediation {
         let now = clawback_model::Clock::now(&*self.clock);
         self.store.deliver("ann@corp.example", "eve@evil.example", "Invoice", now);
@@ -56,7 +56,7 @@ async fn a_store_that_does_not_answer_delays_no_schedule() {
         world.store.hang_searches();
         let before = world.store.searches();
         world.pass(60);
-        // The six slots of this hour fell into no outage, but nobody ticked; the next ones are in their time.
+        // The six slots of this hour passed without a tick; the next ones are in time.
         world.timers.tick().await.unwrap();
         world.searching(before + 1).await;
         for _ in 0..6 {
@@ -104,7 +104,7 @@ async fn a_look_that_is_dropped_is_due_again() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_hinders_nothing_else() {
+async fn unreadable_rows_delay_no_other_schedule_or_sweep() {
     for mut world in World::both(&[("sweeping", SWEEPING), ("other", &other()), ("ticking", TICKING)]).await {
         turn(&mut world.timers).await;
         let (first, other) = (world.swept("sweeping").await, world.swept("other").await);
@@ -157,7 +157,7 @@ async fn a_script_that_cannot_be_read_stops_only_what_uses_it() {
 }
 
 #[tokio::test]
-async fn who_replaces_runs_locks_their_rows_before_the_chain() {
+async fn replacing_runs_locks_their_rows_before_the_chain() {
     let url = clawback_tests::postgres::database().await;
     let mut world = World::on(url.clone(), &[("ticking", TICKING)], NOON).await;
     turn(&mut world.timers).await;
@@ -167,7 +167,7 @@ async fn who_replaces_runs_locks_their_rows_before_the_chain() {
     let open = world.history().open_runs("ticking").await.unwrap();
     assert_eq!(open.len(), 2, "nobody works");
 
-    // Somebody records an event of the older run: the row is theirs, and next they take the chain's turn.
+    // A transaction records an event of the older run: it holds the row, and then needs the lock of the chain.
     let mut recording = sqlx::PgConnection::connect(&url).await.unwrap();
     let mut held = recording.begin().await.unwrap();
     sqlx::query("SELECT id FROM remediations WHERE id = $1 FOR UPDATE")
@@ -183,10 +183,10 @@ async fn who_replaces_runs_locks_their_rows_before_the_chain() {
         while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watching).await.unwrap() == 0 {
             tokio::task::yield_now().await;
         }
-        // The turn is free: whoever holds the row can take it.
+        // The lock is free: the holder of the row can take it.
         let filed = tokio::time::timeout(Duration::from_secs(5), api.run_schedule(&ann(), "ticking")).await;
         held.rollback().await.unwrap();
-        filed.expect("the chain's turn is not held by who waits for a row").unwrap();
+        filed.expect("a transaction that waits for a row does not hold the chain's lock").unwrap();
     };
     let (fired, ()) = tokio::join!(world.timers.tick(), others);
     assert_eq!(fired.unwrap(), 1);
@@ -194,7 +194,7 @@ async fn who_replaces_runs_locks_their_rows_before_the_chain() {
 }
 
 #[tokio::test]
-async fn a_slot_that_finds_nothing_makes_no_row_but_what_was_not_searched_does() {
+async fn a_run_that_finds_nothing_is_not_listed_but_an_incomplete_one_is() {
     for mut world in World::both(&[("ticking", TICKING)]).await {
         let now = clawback_model::Clock::now(&*world.clock);
         world.store.deliver("ann@corp.example", "bob@corp.example", "Lunch", now);
@@ -221,14 +221,14 @@ async fn a_slot_that_finds_nothing_makes_no_row_but_what_was_not_searched_does()
         let result = slot.result.unwrap();
         assert_eq!((result.status, result.searched, result.counts.submitted), (Status::NothingToDo, Some(2), 0));
 
-        // Not everything could be looked at: that is not nothing.
+        // A run that could not search a mailbox is listed.
         world.store.deny("ben@corp.example");
         world.pass(10);
         world.timers.tick().await.unwrap();
         let partial = world.work().await.remove(0);
         assert_eq!(partial.status, Status::PartiallyCompleted);
         assert_eq!(listed(tidy()).await, [partial.id]);
-        // Nor is what a person asked for.
+        // A run that a person asked for is listed too.
         world.store.deliver("ben@corp.example", "bob@corp.example", "Lunch", now);
         let by_hand = world.api.run_schedule(&ann(), "ticking").await.unwrap();
         assert!(listed(tidy()).await.contains(&by_hand.id));

@@ -1,4 +1,4 @@
-//! `clawback schedules` and `clawback sweeps`, as they are typed.
+//! `clawback schedules` and `clawback sweeps` as commands.
 
 use clawback_tests::binary::Clawback;
 use clawback_tests::maildirs;
@@ -11,11 +11,11 @@ steps:
   - remediate: { action: soft-delete }
   - sweep: { every: 1h, for: 1d }
 ";
-/// Each try starts a process, and a slot comes every second.
+/// Each try starts a process, and a slot is due every second.
 const TRIES: u32 = 100;
 
 #[test]
-fn schedules_and_sweeps_are_seen_and_steered() {
+fn schedules_and_sweeps_are_listed_and_controlled() {
     let folder = tempfile::tempdir().unwrap();
     maildirs::write(&folder.path().join("mail"), &maildirs::Options::default()).unwrap();
     let clawback = Clawback::init(folder.path(), MAILDIR);
@@ -39,7 +39,7 @@ fn schedules_and_sweeps_are_seen_and_steered() {
     assert_eq!(shown["remediation"]["status"], "nothing-to-do");
     assert_eq!((&shown["sweep"]["first"], &shown["sweep"]["looks"]), (&remediation.as_str().into(), &0.into()));
 
-    // It searched everything and found nothing: the slot says so, and the lists have no row of it.
+    // It searched everything and found nothing: the slot records it, and the lists have no row of it.
     let slots = clawback.ok(&["schedules", "slots", "watch"]);
     assert!(slots.contains(&format!("{remediation}: nothing found in ")), "{slots}");
     let rows = |arguments: &[&str]| vic.json(arguments)["items"].as_array().unwrap().len();

@@ -1,10 +1,10 @@
-//! Slots as we compute them beside those of the `croner` crate, over whole years with changes of the clock. Both read cron(8)'s
-//! rule for these in their own way, and where they differ the difference is exactly this:
+//! Our slots compared with those of the `croner` crate, over whole years with changes of the clock. Both interpret
+//! cron(8)'s rule for these in their own way, and where they differ the difference is exactly this:
 //!
-//! - croner takes an expression for one of fixed times only if second, minute and hour are one number each. We ask only
-//!   whether minute and hour are without `*` and step: `0 0,30 2 * * *` means two times of the day.
-//! - So for lists and ranges croner leaves out skipped times and repeats repeated ones; ours fire once behind the gap, and
-//!   only the first time.
+//! - croner treats an expression as one of fixed times only if second, minute and hour are one number each. We only
+//!   require minute and hour to be without `*` and step: `0 0,30 2 * * *` means two times of the day.
+//! - So for lists and ranges croner leaves out skipped times and repeats repeated ones; ours fire once after the gap,
+//!   and only the first time.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ const EXPRESSIONS: [&str; 26] = [
     "0 5 * * * SUN",
     "*/20 * 2 * * SUN",
     "0 10-50/20 2 * * *",
-    // From here on fixed for us, and an interval for croner.
+    // From here on fixed times for us, and an interval for croner.
     "0 0,30 1,2 * * *",
     "0 10-12 2 * * *",
     "0 0 1-3 * * *",
@@ -59,7 +59,7 @@ fn ours(expression: &str, zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> B
     slots.take_while(|slot| *slot <= to.timestamp()).collect()
 }
 
-/// What croner finds, changed by what is told above.
+/// The slots of croner, changed by the differences above.
 fn expected(expression: &str, zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> BTreeSet<i64> {
     let parser = CronParser::builder().seconds(Seconds::Required).year(Year::Disallowed).dom_and_dow(true).build();
     let cron = parser.parse(expression).unwrap();
@@ -71,7 +71,7 @@ fn expected(expression: &str, zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) 
     if !fixed_for_us || fixed_for_croner {
         return slots;
     }
-    // croner on a wall without changes says which times of a gap are meant.
+    // croner in a zone without changes gives the times of a gap that are meant.
     let meant = |from: NaiveDateTime, to: NaiveDateTime| {
         cron.iter_after(from.and_utc() - TimeDelta::seconds(1)).next().is_some_and(|time| time.naive_utc() < to)
     };
@@ -88,7 +88,8 @@ fn expected(expression: &str, zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) 
     slots
 }
 
-/// Every change of the offset: when, and the offsets before and after. Found by looking at every minute of a day that has one.
+/// Every change of the offset: when, and the offsets before and after. Found by checking every minute of a day that has
+/// one.
 fn changes(zone: Tz, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<(DateTime<Utc>, TimeDelta, TimeDelta)> {
     let offset = |at: DateTime<Utc>| {
         TimeDelta::seconds(zone.offset_from_utc_datetime(&at.naive_utc()).fix().local_minus_utc().into())
@@ -144,7 +145,7 @@ fn years_of_slots_are_those_of_another_cron() {
 fn random_expressions_agree_around_every_change_of_the_clock() {
     let mut state = 7_u64;
     let mut pick = |most: u64| {
-        // xorshift64: any spread will do, the same in each run.
+        // xorshift64: any distribution is sufficient, the same in each run.
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;

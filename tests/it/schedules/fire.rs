@@ -1,4 +1,4 @@
-//! Schedules at work, on both databases: once over all nodes, paused, edited, overlapping, and never silently left out.
+//! Schedules, on both databases: once over all nodes, paused, edited, overlapping, and never left out without a record.
 
 use clawback_model::{ActionSource, SlotReason, Status, Timestamp};
 use clawback_runtime::Error;
@@ -7,7 +7,7 @@ use clawback_tests::site::{NOON, person};
 
 use super::{World, ann, ben, statuses};
 
-/// Every ten minutes, with these words in the schedule.
+/// A playbook with a schedule of every ten minutes and these further settings.
 fn playbook(words: &str, approve: &str) -> String {
     format!(
         "playbook: tidy
@@ -24,7 +24,7 @@ const ASK: &str = "  - approve: { expires: 2d }\n";
 async fn worlds(settings: &str, approve: &str) -> [World; 2] {
     let mut worlds = World::both(&[("tidy", &playbook(settings, approve))]).await;
     for world in &mut worlds {
-        assert_eq!(world.timers.tick().await.unwrap(), 0, "noon was before anybody knew of it");
+        assert_eq!(world.timers.tick().await.unwrap(), 0, "noon was before the schedule existed");
     }
     worlds
 }
@@ -42,7 +42,7 @@ async fn a_slot_becomes_a_remediation_of_the_service() {
         assert_eq!(world.tick_after(9).await, 0);
         assert_eq!(world.tick_after(1).await, 1);
         assert_eq!(world.timers.tick().await.unwrap(), 0, "once");
-        // It is late: `now` in the playbook is the slot all the same.
+        // It is late, but `now` in the playbook is still the slot.
         world.pass(5);
         let done = world.work().await.remove(0);
         assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 1), "the old one is out of the window");
@@ -57,7 +57,7 @@ async fn a_slot_becomes_a_remediation_of_the_service() {
 }
 
 #[tokio::test]
-async fn nodes_that_look_at_once_fire_a_slot_once() {
+async fn nodes_that_tick_at_the_same_time_fire_a_slot_once() {
     for mut world in worlds("", "").await {
         let (mut two, mut three) = (world.another().await, world.another().await);
         for slot in 1..=12 {
@@ -74,7 +74,7 @@ async fn nodes_that_look_at_once_fire_a_slot_once() {
 }
 
 #[tokio::test]
-async fn an_outage_is_told_in_one_row_and_made_good_as_asked() {
+async fn an_outage_is_one_row_and_handled_by_the_misfire_rule() {
     for (words, expected) in [
         ("", vec!["10-110 missed", "120 ran"]),
         (", misfire: run-once", vec!["10-110 made-up", "120 ran"]),
@@ -86,11 +86,11 @@ async fn an_outage_is_told_in_one_row_and_made_good_as_asked() {
     }
     let [mut world, _] = worlds(", misfire: run-once", "").await;
     world.tick_after(125).await;
-    assert_eq!(world.slots("tidy").await, ["10-110 made-up", "120 ran"], "nothing is in time: the last makes up");
+    assert_eq!(world.slots("tidy").await, ["10-110 made-up", "120 ran"], "nothing is in time: the last slot runs once");
 }
 
 #[tokio::test]
-async fn a_run_that_has_not_ended_is_respected_as_asked() {
+async fn a_run_that_has_not_ended_is_handled_by_the_overlap_rule() {
     for mut world in worlds("", ASK).await {
         world.store.deliver("ann@corp.example", "eve@evil.example", "New", NOON);
         world.tick_after(10).await;
@@ -158,7 +158,7 @@ async fn the_table_follows_the_playbooks_and_keeps_a_pause() {
         assert_eq!((schedule.paused, schedule.timetable.time_zone.as_str()), (true, "Europe/Berlin"));
         world.api.resume_schedule(&ann(), "tidy").await.unwrap();
 
-        // Half saved: kept, and its slots say why they do not run.
+        // Half saved: the schedule is kept, and its slots record why they do not run.
         world.write("tidy", "playbook: tidy\non: { schedule: ");
         assert_eq!(world.tick_after(8).await, 0);
         let slot = world.history().slots("tidy", 1).await.unwrap().remove(0);
@@ -178,7 +178,7 @@ async fn the_table_follows_the_playbooks_and_keeps_a_pause() {
 }
 
 #[tokio::test]
-async fn a_shipped_schedule_waits_until_somebody_wants_it() {
+async fn a_shipped_schedule_is_paused_until_it_is_resumed() {
     let mut world = World::new(&[]).await;
     let text = playbook("", "");
     let mut site = super::node(
@@ -202,11 +202,11 @@ async fn a_shipped_schedule_waits_until_somebody_wants_it() {
 }
 
 #[tokio::test]
-async fn a_run_by_hand_is_a_persons_and_takes_no_slot() {
+async fn a_run_by_hand_is_submitted_by_the_person_and_takes_no_slot() {
     let mut world = worlds("", "").await.into_iter().next().unwrap();
     let by_hand = world.api.run_schedule(&ann(), "tidy").await.unwrap();
     assert_eq!((by_hand.request.source, by_hand.request.requested_by.as_str()), (ActionSource::Manual, "ann"));
-    assert_eq!(world.tick_after(10).await, 1, "overlap does not look at it");
+    assert_eq!(world.tick_after(10).await, 1, "the overlap rule does not count it");
     assert_eq!(world.slots("tidy").await, ["10 ran"]);
 }
 

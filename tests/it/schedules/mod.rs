@@ -1,4 +1,4 @@
-//! What happens because of the time: slots against another cron, firing on both databases, sweeps, and a month in seconds.
+//! Timers: slots compared with another cron, firing on both databases, sweeps, and a month in seconds.
 
 mod beside;
 mod commands;
@@ -20,7 +20,7 @@ use clawback_tests::fake_store::FakeStore;
 use clawback_tests::site::{NOON, person, random, site};
 use sqlx::Connection as _;
 
-/// A site with a folder of playbooks and a clock that the test moves.
+/// A site with a folder of playbooks and a clock that the test sets.
 pub(crate) struct World {
     pub(crate) store: Arc<FakeStore>,
     pub(crate) clock: Arc<ManualClock>,
@@ -40,9 +40,9 @@ impl World {
         Self::on(String::new(), playbooks, NOON).await
     }
 
-    /// On a database; a new SQLite file if none is named.
+    /// On a database; an empty URL means a new SQLite file.
     pub(crate) async fn on(url: String, playbooks: &[(&str, &str)], at: Timestamp) -> Self {
-        // Memory if there is some to be had: a month has many commits.
+        // In memory if possible: a month has many commits.
         let memory = std::path::Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let url = if url.is_empty() { format!("sqlite:{}", folder.path().join("test.db").display()) } else { url };
@@ -84,7 +84,7 @@ impl World {
         self.clock.advance(Duration::from_mins(minutes));
     }
 
-    /// Ticks after so many minutes; gives how many remediations began.
+    /// Ticks after this many minutes. Returns the number of remediations that began.
     pub(crate) async fn tick_after(&mut self, minutes: u64) -> u64 {
         self.pass(minutes);
         turn(&mut self.timers).await
@@ -130,7 +130,7 @@ impl World {
         told.collect()
     }
 
-    /// Runs SQL past the store, as an intruder would.
+    /// Runs SQL without the store, as an intruder would.
     pub(crate) async fn sql(&self, sql: &'static str) {
         if self.url.starts_with("sqlite") {
             let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
@@ -146,7 +146,7 @@ impl World {
     }
 }
 
-/// Does all that is due, and gives how many remediations began.
+/// Does all that is due. Returns the number of remediations that began.
 pub(crate) async fn turn(timers: &mut Timers) -> u64 {
     Box::pin(timers.tick()).await.unwrap() + timers.looked().await.unwrap()
 }
@@ -165,7 +165,7 @@ pub(crate) async fn node(
     site.library.scripts.clone_from(playbooks);
     site.tuning.backoff = Duration::from_micros(1);
     site.random = random;
-    // One look after the other, so that a seed tells everything.
+    // One look after the other, so that the seed determines everything.
     site.tuning.looks = 1;
     site
 }

@@ -1,5 +1,5 @@
-//! A month in seconds: schedules, approvals that somebody gives or nobody does, stores that go away, nodes that are off for
-//! days. Time is set by hand and chance is seeded, so the same seed is the same month, hash for hash.
+//! A month in seconds: schedules, approvals that are given or not, stores that are down, nodes that are off for days.
+//! The test sets the time, and randomness is seeded, so the same seed gives the same month, hash for hash.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const START: Timestamp = Timestamp(1_791_590_400_000_000);
 const MINUTE: u64 = 60;
 const EVE: &str = "eve@evil.example";
 
-/// Name, cron, zone, jitter in minutes, overlap, misfire, and what its words in the playbook are.
+/// Name, cron, zone, jitter in minutes, overlap, misfire, and the same as text of the playbook.
 fn schedules() -> Vec<(&'static str, Timetable, &'static str)> {
     let table = |cron: &str, zone: &str, jitter: u64, overlap, misfire| Timetable {
         cron: cron.into(),
@@ -114,9 +114,9 @@ struct Month {
     _alone: Option<tokio::sync::MutexGuard<'static, ()>>,
     nodes: [Timers; 2],
     chance: Chance,
-    /// Whether the nodes tick at the same time; then who wins is not seeded.
+    /// Whether the nodes tick at the same time; the seed then does not determine which one is first.
     race: bool,
-    /// What approvers will say; none: nothing, ever.
+    /// The votes of approvers; `None`: no vote.
     verdicts: HashMap<RemediationId, Option<Decision>>,
     /// The hour in which a person submitted something last.
     submitted: Option<u64>,
@@ -178,7 +178,7 @@ impl Month {
             self.world.work().await;
             Box::pin(self.people()).await;
         }
-        // Whatever is open ends by itself: approvals run out, sweeps are over.
+        // Everything that is open ends with time: approvals expire, sweeps end.
         for _ in 0..35 {
             self.world.clock.advance(Duration::from_hours(6));
             let now = self.world.clock.now();
@@ -237,7 +237,8 @@ impl Month {
         }
     }
 
-    /// Every slot has one fate, every remediation of a schedule one slot, every count sums, the history verifies.
+    /// Checks that every slot has one fate, every remediation of a schedule one slot, that every count sums, and that
+    /// the history verifies.
     async fn check(&self) -> (Head, BTreeMap<String, u64>) {
         let mut told = BTreeMap::new();
         let all = self.world.all().await;
@@ -277,7 +278,7 @@ impl Month {
                     other => panic!("{} {}: {other:?}", schedule.name, row.first),
                 }
             }
-            assert_eq!(expected.next(), None, "{} has passed a slot over", schedule.name);
+            assert_eq!(expected.next(), None, "{} has skipped a slot without a record", schedule.name);
         }
         assert!(runs.is_empty(), "no slot for {:?}", runs.keys());
         let succeeded: u64 = all.iter().map(|remediation| remediation.counts.succeeded).sum();
@@ -296,7 +297,7 @@ async fn the_same_seed_is_the_same_month() {
         let (head, told) = month.check().await;
         let needed =
             ["ran", "missed", "made-up", "overlapped", "completed", "nothing-to-do", "rejected", "expired", "sweep"];
-        assert!(needed.iter().all(|needed| told.contains_key(*needed)), "not everything was met: {told:?}");
+        assert!(needed.iter().all(|needed| told.contains_key(*needed)), "not every case occurred: {told:?}");
         heads.push(head);
     }
     assert_eq!(heads[0], heads[1]);

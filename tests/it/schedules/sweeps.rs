@@ -1,5 +1,5 @@
-//! Sweeps, on both databases: late copies under the old approval as far as it goes, under a new one beyond; nothing twice;
-//! ended by time, by people, and by an undo.
+//! Sweeps, on both databases: late copies under the earlier approval as far as it covers them, under a new one beyond;
+//! nothing twice; ended by time, by people, and by an undo.
 
 use clawback_connectors::CallError;
 use clawback_model::{
@@ -32,7 +32,7 @@ impl World {
         self.store.deliver(&format!("user{mailbox}@corp.example"), EVE, subject, now);
     }
 
-    /// Submits, and decides if it is asked.
+    /// Submits, and votes if a vote is needed.
     async fn first(&self) -> Remediation {
         let submitted = self.api.submit(&ann(), submission("purge", &[])).await.unwrap();
         let mut done = self.work().await.remove(0);
@@ -48,7 +48,7 @@ impl World {
     }
 }
 
-/// A first remediation of three, approved by ben.
+/// A first remediation of three messages, approved by ben.
 async fn worlds(action: &str, sweep: &str) -> Vec<(World, Remediation)> {
     let mut ready = Vec::new();
     for world in World::both(&[("purge", &playbook(action, sweep))]).await {
@@ -61,7 +61,7 @@ async fn worlds(action: &str, sweep: &str) -> Vec<(World, Remediation)> {
 }
 
 #[tokio::test]
-async fn late_copies_go_under_the_same_approval_as_far_as_it_goes() {
+async fn late_copies_are_covered_by_the_same_approval_up_to_its_limit() {
     for (mut world, first) in worlds("soft-delete", "approval: same, at-most: 3").await {
         assert_eq!(world.tick_after(60).await, 0, "a look that finds nothing leaves no trace but its time");
         assert_eq!(world.history().sweep(&first.id).await.unwrap().unwrap().looks, 1);
@@ -84,7 +84,7 @@ async fn late_copies_go_under_the_same_approval_as_far_as_it_goes() {
         assert_eq!(world.tick_after(60).await, 0, "one follow-up at a time");
         let pending = world.all().await.pop().unwrap();
         let own = world.api.decide(&ann(), &pending.id, Decision::Approve, None, None).await.unwrap_err();
-        assert!(own.to_string().contains("ann"), "whoever asked for the first may not: {own}");
+        assert!(own.to_string().contains("ann"), "the requester of the first may not: {own}");
         world.api.decide(&ben(), &pending.id, Decision::Approve, None, None).await.unwrap();
         world.work().await;
         assert_eq!(world.tick_after(60).await, 1);
@@ -96,7 +96,7 @@ async fn late_copies_go_under_the_same_approval_as_far_as_it_goes() {
 }
 
 #[tokio::test]
-async fn a_new_approval_counts_the_whole_family() {
+async fn a_new_approval_is_evaluated_on_the_whole_family() {
     for world in World::both(&[("purge", &playbook("soft-delete", "approval: new"))]).await {
         let mut world = world;
         (0..2).for_each(|mailbox| world.arrives(mailbox, "Invoice"));
@@ -120,11 +120,11 @@ async fn a_new_approval_counts_the_whole_family() {
 }
 
 #[tokio::test]
-async fn what_lies_where_it_was_left_is_no_news() {
+async fn messages_left_in_place_are_no_news() {
     for (mut world, first) in worlds("move-to-junk", "approval: same, at-most: 50").await {
         // The selection covers junk, where they were put.
         assert_eq!(world.tick_after(60).await, 0);
-        // One is taken out again by its owner: it is a threat in the inbox again.
+        // The owner moves one back: it is a threat in the inbox again.
         let moved = world.store.messages("user0@corp.example").remove(0);
         let back = Location::new(LocationKind::Inbox, "INBOX");
         world.store.move_by_owner("user0@corp.example", &moved.reference.fingerprint, back);
@@ -133,7 +133,7 @@ async fn what_lies_where_it_was_left_is_no_news() {
         assert_eq!((again.counts.submitted, again.counts.succeeded), (1, 1));
         assert_eq!(world.tick_after(60).await, 0);
 
-        // One is moved by its owner between plan and act: left alone then, and ever after.
+        // The owner moves one between plan and act: it is not acted on, then or later.
         world.arrives(1, "Late");
         turn(&mut world.timers).await;
         assert_eq!(world.tick_after(60).await, 1);
@@ -153,7 +153,7 @@ async fn what_lies_where_it_was_left_is_no_news() {
 }
 
 #[tokio::test]
-async fn it_ends_with_its_time_after_one_last_look() {
+async fn a_sweep_ends_with_its_time_after_one_last_look() {
     for (mut world, first) in worlds("soft-delete", "approval: same").await {
         let end = first.updated_at.plus(std::time::Duration::from_hours(24));
         world.tick_after(23 * 60 + 30).await;
@@ -170,11 +170,11 @@ async fn it_ends_with_its_time_after_one_last_look() {
 }
 
 #[tokio::test]
-async fn people_end_it_and_an_undo_is_not_taken_back() {
+async fn people_end_a_sweep_and_an_undo_is_not_reverted() {
     for (mut world, first) in worlds("soft-delete", "approval: same").await {
         let undo = world.api.undo(&ann(), &first.id).await.unwrap();
         assert_eq!(statuses(&world.work().await), [Status::PendingApproval], "the votes of the first");
-        assert_eq!(world.ended(&first).await, None, "asking for an undo puts nothing back");
+        assert_eq!(world.ended(&first).await, None, "requesting an undo puts nothing back");
         world.api.decide(&ben(), &undo.id, Decision::Approve, None, None).await.unwrap();
         assert_eq!(world.ended(&first).await, None, "nor does a vote");
         assert_eq!(statuses(&world.work().await), [Status::Completed]);
@@ -186,7 +186,7 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
         world.arrives(0, "Late");
         world.tick_after(60).await;
         let late = world.work().await.remove(0);
-        // The approval of a follow-up is that of the first; so is its undo's.
+        // The approval of the first covers a follow-up, and its undo.
         let undo = world.api.undo(&ann(), &late.id).await.unwrap();
         assert_eq!(statuses(&world.work().await), [Status::PendingApproval]);
         world.api.decide(&ben(), &undo.id, Decision::Approve, None, None).await.unwrap();
@@ -206,7 +206,7 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
         let other = world.api.undo(&ann(), &first.id).await.unwrap();
         world.api.cancel(&ann(), &other.id).await.unwrap();
         world.work().await;
-        assert_eq!(world.ended(&first).await, None, "what was called off leaves the sweep as it was");
+        assert_eq!(world.ended(&first).await, None, "a cancelled undo leaves the sweep as it was");
         world.arrives(1, "Late");
         assert_eq!(world.tick_after(60).await, 1);
         assert_eq!(world.work().await[0].counts.succeeded, 1);
@@ -227,7 +227,7 @@ async fn people_end_it_and_an_undo_is_not_taken_back() {
 async fn it_survives_restarts_outages_and_other_nodes() {
     for (world, first) in worlds("soft-delete", "approval: same").await {
         world.arrives(0, "Late");
-        // A new process knows what the old one knew: rows.
+        // A new process knows what the old one knew, as everything is in rows.
         let (mut one, mut two) = (world.another().await, world.another().await);
         world.pass(60);
         let away = || CallError::Denied { store: "corp".into(), detail: "no right".into() };
@@ -258,7 +258,7 @@ async fn nothing_follows_from_what_was_rejected() {
 }
 
 #[tokio::test]
-async fn nothing_is_swept_for_after_nothing_unless_the_playbook_says_so() {
+async fn an_empty_plan_starts_no_sweep_unless_the_playbook_says_so() {
     for (when, goes_on) in [("", false), (", when: plan.count == 0", true)] {
         let text = playbook("soft-delete", &format!("approval: same{when}"));
         for mut world in World::both(&[("purge", &text)]).await {
@@ -276,7 +276,7 @@ async fn nothing_is_swept_for_after_nothing_unless_the_playbook_says_so() {
 }
 
 #[tokio::test]
-async fn a_script_that_has_changed_asks_for_a_vote() {
+async fn a_changed_script_needs_a_vote() {
     let text = playbook("soft-delete", "approval: same, at-most: 50")
         .replace("  - approve", "  - filter: { script: keep.rhai }\n  - approve");
     for mut world in World::both(&[("purge", &text)]).await {
@@ -286,12 +286,16 @@ async fn a_script_that_has_changed_asks_for_a_vote() {
         assert_eq!((first.status, first.decided_by.as_deref()), (Status::Completed, Some("ben")));
         world.arrives(0, "Late");
         assert_eq!(world.tick_after(60).await, 1);
-        assert_eq!(statuses(&world.work().await), [Status::Completed], "the same script, the same approval");
+        assert_eq!(statuses(&world.work().await), [Status::Completed], "an unchanged script keeps the approval");
 
         std::fs::write(world.script("keep.rhai"), "fn keep(message) { message.subject != \"x\" }").unwrap();
         world.arrives(1, "Later");
         assert_eq!(world.tick_after(60).await, 1);
-        assert_eq!(statuses(&world.work().await), [Status::PendingApproval], "nobody has approved what this one keeps");
+        assert_eq!(
+            statuses(&world.work().await),
+            [Status::PendingApproval],
+            "the messages of this one were not approved"
+        );
 
         std::fs::write(world.script("keep.rhai"), "fn keep(message) { true }").unwrap();
         world.verify().await;

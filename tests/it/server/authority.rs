@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::site;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_authority_of_ones_own_is_named_by_a_file() {
+async fn a_private_authority_is_configured_by_a_file() {
     let site = site();
     let served = Served::start(&site.admin, &["--no-worker", "--behind-tls"]);
     let folder = site.folder.path();
@@ -38,7 +38,7 @@ async fn an_authority_of_ones_own_is_named_by_a_file() {
     asked.await.unwrap();
 }
 
-/// Takes TLS off, as a proxy in front of `clawback serve` does.
+/// Terminates TLS, as a proxy in front of `clawback serve` does.
 async fn front(folder: &Path, behind: SocketAddr) -> SocketAddr {
     let chain: Vec<_> = CertificateDer::pem_file_iter(folder.join("server.pem")).unwrap().map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_file(folder.join("server.key")).unwrap();

@@ -1,5 +1,5 @@
-//! `clawback --server`: the whole job over a running server, with nothing but its address and a token; the same output, mistakes
-//! and exit codes as on the machine of the site.
+//! `clawback --server`: whole remediations over a running server, with only its address and a token; the same output,
+//! errors and exit codes as on the machine of the site.
 
 mod authority;
 mod site;
@@ -29,7 +29,7 @@ steps:
   - remediate: { action: soft-delete }
   - verify: {}
 ";
-/// Goes to and fro so slowly that a connection can be cut with the answer on its way.
+/// So slow that a connection can be cut while the answer is under way.
 const SLOW: proxy::Options =
     proxy::Options { round_trip: Duration::from_secs(4), cut_after_bytes: None, cut_after: None, at_most: None };
 
@@ -41,7 +41,8 @@ struct Site {
 
 fn site() -> Site {
     let folder = tempfile::tempdir().unwrap();
-    // The folder of soft deletes is there already, so that keywords, which are letters to a Maildir, mean the same in it.
+    // The folder of soft deletes is created beforehand, so that keywords, which are letters to a Maildir, mean the same
+    // in it.
     let options = maildirs::Options { empty: vec!["Recoverable Items".to_owned()], ..Default::default() };
     let truth = maildirs::write(&folder.path().join("mail"), &options).unwrap();
     let admin = Clawback::init(folder.path(), MAILDIR);
@@ -108,7 +109,7 @@ fn two_people_do_the_whole_job_over_a_server() {
     assert_eq!(site.admin.through(served.url()).json(&["verify", "--head", &head])["head"], head.as_str());
 }
 
-/// What is looked at is the same here and there: as a table, as CSV and as JSON.
+/// Checks that the output is the same locally and over the server: as a table, as CSV and as JSON.
 fn same(here: &Clawback, served: &Served, id: &str) {
     let there = here.through(served.url());
     for arguments in [
@@ -139,7 +140,7 @@ fn same(here: &Clawback, served: &Served, id: &str) {
 }
 
 #[test]
-fn work_is_steered_over_a_server() {
+fn work_is_controlled_over_a_server() {
     let site = site();
     let (ann, ben) = (site.admin.add("ann", "analyst"), site.admin.add("ben", "approver"));
     let served = Served::start(&site.admin, &[]);
@@ -239,7 +240,7 @@ fn mistakes_are_named_as_they_are_on_the_machine_itself() {
     ] {
         let (here, there) = (site.admin.run(arguments), there.run(arguments));
         let said = |output: &Output| String::from_utf8_lossy(&output.stderr).into_owned();
-        // Whoever asks from elsewhere is told no paths of the server.
+        // A remote caller gets no paths of the server.
         let folder = site.folder.path().display();
         let here_said = said(&here).replace(&format!(" in {folder}/workflows"), "").replace(&format!("{folder}/"), "");
         assert_eq!((here.status.code(), here_said), (there.status.code(), said(&there)), "{arguments:?}");
@@ -259,14 +260,14 @@ async fn what_a_command_is_refused_on_the_machine_itself_is_listed_too() {
     assert_eq!(listed, [(Some("ann"), "127.0.0.1", "POST /api/v1/halt")]);
 }
 
-/// A server that answers every request with another address.
+/// A server that redirects every request to another address.
 fn sends_elsewhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            // The head of the request comes in one piece, and has no body.
+            // The head of the request arrives in one piece, and has no body.
             let _ = stream.read(&mut [0; 4096]).unwrap();
             let answer =
                 "HTTP/1.1 307 Temporary Redirect\r\nlocation: https://evil.example/\r\ncontent-length: 0\r\n\r\n";
@@ -277,11 +278,11 @@ fn sends_elsewhere() -> String {
 }
 
 #[test]
-fn servers_and_tokens_that_are_not_right_are_named() {
+fn invalid_servers_and_tokens_are_named() {
     let site = site();
     let served = Served::start(&site.admin, &["--no-worker"]);
     let there = site.admin.through(served.url());
-    // Without a token, with one that is none, and with the administrator's: the address from the environment.
+    // Without a token, with an invalid one, and with the administrator's; the address is in the environment.
     let token = std::fs::read_to_string(site.folder.path().join("admin.token")).unwrap();
     for (token, code, says) in [
         (None, 2, "a server asks for a token, and none is named"),

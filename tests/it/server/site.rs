@@ -1,5 +1,5 @@
-//! What stands beside remediations, over a server: principals and tokens, exports, stores, playbooks that are checked. (Evidence is
-//! asked for over a server in `evidence`.)
+//! Commands about the site over a server: principals and tokens, exports, stores, checks of playbooks. (`evidence`
+//! tests evidence over a server.)
 
 use std::path::Path;
 
@@ -71,7 +71,7 @@ fn principals_and_tokens_are_managed_over_a_server() {
     let own = ann.json(&["principals", "tokens"]);
     assert!(own["items"].as_array().unwrap().iter().all(|one| one["principal"] == "ann"), "{own}");
 
-    // No secret is left where answers are kept for requests that come again.
+    // Answers that are kept for repeated requests contain no secret.
     let bytes = std::fs::read(site.folder.path().join("clawback.db")).unwrap();
     let wal = std::fs::read(site.folder.path().join("clawback.db-wal")).unwrap_or_default();
     for secret in [std::fs::read_to_string(file).unwrap().trim(), PASSWORD] {
@@ -83,7 +83,7 @@ fn principals_and_tokens_are_managed_over_a_server() {
 }
 
 #[test]
-fn stores_are_looked_at_and_exports_are_taken_over_a_server() {
+fn stores_are_checked_and_exports_made_over_a_server() {
     let site = site();
     let served = Served::start(&site.admin, &[]);
     let admin = site.admin.through(served.url());
@@ -143,7 +143,7 @@ fn playbooks_are_checked_against_what_a_server_has() {
 }
 
 #[test]
-fn somebody_is_let_in_from_afar_and_approves() {
+fn a_principal_is_added_over_a_server_and_approves() {
     let site = site();
     let served = Served::start(&site.admin, &[]);
     let admin = site.admin.through(served.url());
@@ -158,7 +158,7 @@ fn somebody_is_let_in_from_afar_and_approves() {
     assert_eq!((&done["status"], &done["decided_by"]), (&"completed".into(), &"ben".into()));
 }
 
-/// These commands say the same here and there, in each of these formats, and end well.
+/// Checks that these commands have the same output locally and over the server, in each of these formats, and succeed.
 fn same(here: &Clawback, there: &Clawback, commands: &[&[&str]], formats: &[&str]) {
     for arguments in commands {
         for format in formats {

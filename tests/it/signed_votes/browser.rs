@@ -32,7 +32,7 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
     let id = pending["id"].as_str().unwrap();
 
     let served = Served::start(&admin, &[]);
-    // A passkey belongs to a name: an address has none.
+    // A passkey belongs to a host name, so an address cannot be used.
     let address = served.url().replace("127.0.0.1", "localhost");
     let browser = Chromium::start(1280, 900).await;
     browser.plug_in_authenticator();
@@ -47,7 +47,7 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
     let buttons = "return [...document.querySelectorAll('button[name=decision]')].map(e => e.value)";
     assert_eq!(browser.run(buttons).await, serde_json::json!(["reject"]), "only what can be used is there");
 
-    // Whoever has a session can send the form all the same.
+    // With a session the form can be sent nevertheless.
     let forged = "const form = document.querySelector('form[action$=decide]'); const field = document.createElement('input'); \
                   field.name = 'decision'; field.value = 'approve'; form.append(field); \
                   HTMLFormElement.prototype.submit.call(form);";
@@ -60,7 +60,7 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
     browser.sees("ben passkey localhost ").await;
     browser.picture("passkey").await;
     let line = browser.run("return document.querySelector('#passkey').textContent").await;
-    // Until its line is in the file, nobody has a passkey.
+    // A passkey counts only once its line is in the file.
     browser.go(&format!("{address}/passkey")).await;
     browser.sees("No passkey of ben").await;
     write_secret(&keys, line.as_str().unwrap()).unwrap();
@@ -74,7 +74,7 @@ async fn an_approver_makes_a_passkey_and_signs_with_it() {
     browser.sees("completed").await;
     drop(served);
     admin.ok(&["verify"]);
-    // A signature is of one plan and one decision: the same for another is refused.
+    // A signature is valid for one plan and one decision: it is refused for another.
     let events = admin.json(&["show", id, "--events"]);
     assert!(events.to_string().contains("signed by a passkey"), "{events}");
 }

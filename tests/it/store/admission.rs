@@ -1,4 +1,5 @@
-//! Who may be in progress: places are never given twice, whoever asks at the same time, and who waits is woken.
+//! Admission: a place is never given twice, however many callers ask at the same time, and a remediation that waits is
+//! woken.
 
 use std::sync::LazyLock;
 
@@ -54,7 +55,7 @@ async fn the_last_place_is_given_once() {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
+async fn a_held_remediation_is_recorded_once_and_woken_when_a_place_is_free() {
     for database in Database::all().await {
         let store = &database.store;
         let (first, running) = approved(&database, 1).await;
@@ -67,7 +68,7 @@ async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
         let told = store.events(&second).await.unwrap().into_iter().filter(|entry| entry.link.kind == "held").count();
         assert_eq!(told, 1);
         store.release(&waiting).await.unwrap();
-        assert!(store.claim_due("b", NOW, TTL).await.unwrap().is_none(), "it is not asked for again and again");
+        assert!(store.claim_due("b", NOW, TTL).await.unwrap().is_none(), "it is not claimed repeatedly");
         let paused = Event::Paused { reason: StopReason::Person { by: "ann".into() } };
         store.record(&first, Some(&running), "automation", &paused, NOW).await.unwrap();
         let (woken, lease) = store.claim_due("b", NOW, TTL).await.unwrap().unwrap();
@@ -75,7 +76,7 @@ async fn who_waits_is_told_once_and_woken_when_a_place_is_free() {
         let started = store.start(&lease, &only(&throttles(1)), "automation", NOW).await.unwrap();
         assert_eq!((started.status, started.stop), (Status::InProgress, None));
 
-        // Now there is no room for the first.
+        // Now there is no capacity for the first.
         let refused = store.resume::<Error>(&first, &only(&throttles(1)), "ann", NOW, |_| Ok(())).await.unwrap_err();
         assert!(matches!(refused, Error::NoRoom(StopReason::InProgress { limit: 1, running: 1 })), "{refused:?}");
         let resumed = store.resume::<Error>(&first, &only(&throttles(2)), "ann", NOW, |_| Ok(())).await.unwrap();
@@ -97,7 +98,7 @@ async fn the_same_selection_is_found_while_it_counts() {
         let again = store.start(&lease, &only(&site), "automation", at(59)).await.unwrap();
         let Some(StopReason::SameSelection { other, minutes: 60, .. }) = &again.stop else { panic!("{again:?}") };
         assert_eq!((other, again.status), (&first, Status::Paused));
-        // Paused before it began, the second is no reason for the third, and the first is too old by now.
+        // Paused before it began, the second does not count for the third, and the first is too old by now.
         let (_, lease) = database.planned(3, &targets(8), None).await;
         let later = store.start(&lease, &only(&site), "automation", at(61)).await.unwrap();
         assert_eq!(later.status, Status::InProgress, "{}: {:?}", database.name, later.stop);
@@ -106,7 +107,7 @@ async fn the_same_selection_is_found_while_it_counts() {
 }
 
 #[tokio::test]
-async fn what_was_taken_back_may_run_again() {
+async fn a_selection_that_was_undone_may_run_again() {
     for database in Database::all().await {
         let store = &database.store;
         let site = Throttles::default();
@@ -122,9 +123,9 @@ async fn what_was_taken_back_may_run_again() {
         database.plan(&undo, &undoing, &targets(8), None).await;
         let (_, lease) = database.planned(3, &targets(8), None).await;
         let before = store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
-        assert_eq!(before.status, Status::Paused, "the undo has not begun");
+        assert_eq!(before.status, Status::Paused, "the undo has not started");
         let undone = store.start(&undoing, &only(&site), "automation", NOW).await.unwrap();
-        assert_eq!(undone.status, Status::InProgress, "what takes back is never the same");
+        assert_eq!(undone.status, Status::InProgress, "an undo is never the same selection");
         let (_, lease) = database.planned(4, &targets(8), None).await;
         let after = store.start(&lease, &only(&site), "automation", NOW).await.unwrap();
         assert_eq!(after.status, Status::InProgress, "{}: {:?}", database.name, after.stop);
@@ -133,7 +134,7 @@ async fn what_was_taken_back_may_run_again() {
 }
 
 #[tokio::test]
-async fn a_very_large_one_keeps_the_others_waiting() {
+async fn a_very_large_remediation_holds_the_others() {
     for database in Database::all().await {
         let store = &database.store;
         let site = Throttles { exclusive_above: 7, ..Throttles::default() };

@@ -14,13 +14,13 @@ fn wrong(name: &str, is_account: bool, at: i64) -> Wrong {
     Wrong { name: Digest::of(name.as_bytes()), is_account, at: Timestamp(at), forget_before, most: MOST }
 }
 
-/// A second for each.
+/// A wait of one second per failure.
 fn seconds(failures: u32) -> Duration {
     Duration::from_secs(failures.into())
 }
 
 #[tokio::test]
-async fn names_that_nobody_has_are_kept_up_to_a_bound_and_accounts_beside_them() {
+async fn counts_of_unknown_names_are_bounded_and_accounts_are_kept_separately() {
     for database in Database::all().await {
         let store = &database.store;
         let until = async |name: &str| store.locked_until(&Digest::of(name.as_bytes())).await.unwrap().0;
@@ -32,14 +32,14 @@ async fn names_that_nobody_has_are_kept_up_to_a_bound_and_accounts_beside_them()
         for number in 0..3 * MOST {
             store.count_wrong(&wrong(&format!("made up {number}"), false, 4), seconds).await.unwrap();
         }
-        assert_eq!(until("ann").await, 3_000_003, "{}: an account's wait stands", database.name);
+        assert_eq!(until("ann").await, 3_000_003, "{}: an account's wait remains", database.name);
         assert_eq!(until("nobody").await, 0, "{}", database.name);
         let last = format!("made up {}", 3 * MOST - 1);
         assert_eq!(until(&last).await, 1_000_004, "{}", database.name);
         let rows = database.lines("SELECT name FROM attempts").await.len();
         assert!(rows <= MOST as usize + 2, "{}: {rows} rows", database.name);
 
-        // After a while all are forgotten alike.
+        // After a while all are forgotten, in the same way.
         store.count_wrong(&wrong("zoe", false, 2_000_000_000), seconds).await.unwrap();
         assert_eq!((until("ann").await, until(&last).await), (0, 0));
         store.count_right(&Digest::of(b"zoe")).await.unwrap();

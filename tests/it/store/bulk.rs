@@ -1,4 +1,4 @@
-//! Plans and outcomes by the thousand: written once each, found again after a crash, in linear time.
+//! Plans and outcomes by the thousand: written once each, complete after a crash, in linear time.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ async fn a_plan_that_was_begun_again_has_only_its_own_targets() {
         let gap = store.append_targets(&id, &lease, &[target(51)]).await.unwrap_err();
         assert!(gap.to_string().contains("expected 50, found 51"), "{gap}");
 
-        // As after a crash: from the start, in pages that cut through mailboxes.
+        // As after a crash: from the start, in pages that divide mailboxes.
         store.begin_plan(&id, &lease).await.unwrap();
         for page in targets(30).chunks(7) {
             store.append_targets(&id, &lease, page).await.unwrap();

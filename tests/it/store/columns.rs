@@ -1,5 +1,5 @@
-//! `verify` covers every table and the schema: each column of each table is changed by hand on both databases, and each change is
-//! named or listed as without effect, with the reason.
+//! `verify` covers every table and the schema: each column of each table is changed by hand on both databases, and each
+//! change is named or listed as without effect, with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -81,7 +81,7 @@ async fn history(database: &Database) {
     store.keep_head(size, &note, at(2_000_950)).await.unwrap();
 }
 
-/// Waits for votes, with reminders to come.
+/// Adds a remediation that waits for votes, with reminders to come.
 async fn waiting(database: &Database) {
     let store = &database.store;
     let id = database.submit_as(3, |request| request.in_words = "from eve".into()).await;
@@ -97,7 +97,7 @@ async fn waiting(database: &Database) {
     store.freeze_plan(&id, &lease, (&header(), parts.as_ref()), "automation", &event, at(2_000_200)).await.unwrap();
 }
 
-/// In the middle of a batch: lanes are done, claimed and free.
+/// Adds one in the middle of a batch: with lanes that are done, claimed and free.
 async fn running(database: &Database) {
     let store = &database.store;
     let (id, lease) = database.planned(4, &targets(24), Some(1)).await;
@@ -111,7 +111,7 @@ async fn running(database: &Database) {
     store.stop_lanes(&id, false).await.unwrap();
 }
 
-/// Counts towards the limits on what is done without a vote.
+/// Adds one that counts towards the limits of what is done without a vote.
 async fn started_without_a_vote(database: &Database) {
     let (id, lease) = database.planned(90, &targets(4), None).await;
     let by = |by, name: &str| Counted { by, name: name.into(), messages: 4, mailboxes: 1 };
@@ -121,7 +121,7 @@ async fn started_without_a_vote(database: &Database) {
     }
 }
 
-/// Deleted for good, and kept before.
+/// Adds one whose messages were deleted for good, and kept before.
 async fn kept(database: &Database) {
     let store = &database.store;
     let id = database.submit_as(6, |request| request.action = Action::HardDelete).await;
@@ -151,7 +151,7 @@ async fn kept(database: &Database) {
     store.record(&id, Some(&lease), "automation", &Event::Finished, at(2_000_600)).await.unwrap();
 }
 
-/// A schedule with a run, slots that were left out, and one that is gone.
+/// Adds a schedule with a run, slots that were left out, and one that was removed.
 async fn scheduled(database: &Database) {
     let store = &database.store;
     let timetable = Timetable {
@@ -185,7 +185,7 @@ async fn scheduled(database: &Database) {
     assert!(store.decide_slots(&schedule, &round, &records, &[], at(10)).await.unwrap());
 }
 
-/// Sweeps: one that goes on, and one that has ended and has a follow-up.
+/// Adds sweeps: one that is under way, and one that has ended and has a follow-up.
 async fn swept(database: &Database) {
     let store = &database.store;
     let every = Duration::from_secs(1);
@@ -204,12 +204,12 @@ async fn swept(database: &Database) {
     assert!(store.end_sweep(&due.first, &why, "ann", at(2_600_000)).await.unwrap());
 }
 
-/// Whether `verify` finds anything; and in which words.
+/// The finding of `verify`, if there is one.
 async fn found(database: &Database) -> Option<String> {
     let noted = Noted { now: Some(NOW), ..Noted::default() };
     match database.store.verify(noted, |_| {}).await {
         Ok(_) => None,
-        // What cannot be read is named by its table and column.
+        // A value that cannot be read is named by its table and column.
         Err(error @ (VerifyError::Broken(_) | VerifyError::Store(clawback_store::StoreError::Corrupt { .. }))) => {
             Some(error.to_string())
         }
@@ -217,7 +217,7 @@ async fn found(database: &Database) -> Option<String> {
     }
 }
 
-/// Columns of a table: name, whether it holds integers, whether it may be empty.
+/// Columns of a table: name, whether it holds integers, whether it may be null.
 async fn columns(database: &Database, table: &str) -> Vec<(String, bool, bool)> {
     let sql = if database.name == "sqlite" {
         format!(
@@ -237,7 +237,7 @@ async fn columns(database: &Database, table: &str) -> Vec<(String, bool, bool)> 
     lines.iter().map(column).collect()
 }
 
-/// The first, the middle and the last row of a table, each as the condition that finds it.
+/// The first, the middle and the last row of a table, each as the condition that selects it.
 async fn rows(database: &Database, table: &str) -> Vec<String> {
     let keys = if database.name == "sqlite" {
         format!("SELECT name FROM pragma_table_info('{table}') WHERE pk > 0 ORDER BY pk")
@@ -258,7 +258,7 @@ async fn rows(database: &Database, table: &str) -> Vec<String> {
     some.into_iter().map(|place| all[place].clone()).collect()
 }
 
-/// What may stand in a column instead; the database may refuse some of it.
+/// Other values for a column; the database may refuse some of them.
 fn variants(column: &str, integer: bool, nullable: bool) -> Vec<String> {
     let other = match column {
         "severity" => Some("'high'"),
@@ -306,7 +306,7 @@ async fn each_column_of_each_table_is_named_or_listed() {
                         if database.lines(&differs).await.is_empty() {
                             continue;
                         }
-                        // What the database itself refuses is as good as named: its constraints are compared too.
+                        // A change that the database itself refuses counts as found: its constraints are compared too.
                         changed += 1;
                         if !database.force(&format!("UPDATE {table} SET {column} = {value} WHERE {row}")).await {
                             continue;
@@ -315,7 +315,7 @@ async fn each_column_of_each_table_is_named_or_listed() {
                         database.put_back(std::slice::from_ref(table)).await;
                         if found.is_none() {
                             *unnoticed.entry((table.clone(), column.clone())).or_default() += 1;
-                            // An empty text says as little as none, and has the same digest.
+                            // An empty text is equivalent to null, and has the same digest.
                             let same =
                                 (table.as_str(), column.as_str(), value.as_str()) == ("outcomes", "detail", "''");
                             let open = table == "outcomes"
@@ -360,7 +360,7 @@ fn the_list_is_the_one_that_people_read() {
 }
 
 #[tokio::test]
-async fn rows_that_are_planted_or_removed_are_named() {
+async fn rows_that_are_inserted_or_removed_are_named() {
     for database in Database::all().await {
         history(&database).await;
         database.keep().await;
@@ -370,7 +370,7 @@ async fn rows_that_are_planted_or_removed_are_named() {
             ("approvals", "DELETE FROM approvals", "the request for votes on"),
             ("approvals", "UPDATE approvals SET votes_required = 0", "the request for votes on"),
             ("reminders", "DELETE FROM reminders", "the reminder of"),
-            ("sweeps", "DELETE FROM sweeps WHERE ended IS NULL", "late copies"),
+            ("sweeps", "DELETE FROM sweeps WHERE ended IS NULL", "the sweep settings of"),
             ("sweeps", "DELETE FROM sweeps WHERE ended IS NOT NULL", "sweep of"),
             ("follow_ups", "DELETE FROM follow_ups", "whose follow-up"),
             ("schedules", "DELETE FROM schedules WHERE name = 'tidy'", "schedule `tidy`"),
@@ -394,7 +394,7 @@ async fn rows_that_are_planted_or_removed_are_named() {
             (
                 "sweeps",
                 "INSERT INTO sweeps (first_id, sweep, next_at) SELECT id, '{}', 1 FROM remediations WHERE number = 1",
-                "late copies",
+                "the sweep settings of",
             ),
             (
                 "reminders",

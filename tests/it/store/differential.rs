@@ -120,7 +120,7 @@ async fn dump(database: &Database) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn both_databases_tell_the_same_story() {
+async fn both_databases_hold_the_same_rows() {
     for seed in [1, 20_261_123, 0xC1A3_BACC] {
         let [one, other] = Database::all().await;
         assert_eq!(live(&one, seed).await, live(&other, seed).await, "seed {seed}");

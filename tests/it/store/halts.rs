@@ -6,13 +6,13 @@ use clawback_store::{Store, StoreError};
 use super::harness::{Database, TTL, targets};
 
 #[tokio::test]
-async fn a_halt_stands_until_it_is_taken_back() {
+async fn a_halt_lasts_until_it_is_ended() {
     for database in Database::all().await {
         let store = &database.store;
         assert_eq!(store.halted().await.unwrap(), None);
         let halt = Halt { by: "ann".into(), reason: "wrong campaign".into(), since: Timestamp(7) };
         assert_eq!(store.halt("wrong campaign", "ann", Timestamp(7)).await.unwrap(), halt);
-        assert_eq!(store.halt("me too", "ben", Timestamp(8)).await.unwrap(), halt, "the first one stands");
+        assert_eq!(store.halt("me too", "ben", Timestamp(8)).await.unwrap(), halt, "the first one remains");
         let restarted = Store::open(&database.url).await.unwrap();
         assert_eq!(restarted.halted().await.unwrap(), Some(halt.clone()));
         assert_eq!(restarted.unhalt("ben", Timestamp(9)).await.unwrap(), Some(halt));
@@ -25,7 +25,7 @@ async fn a_halt_stands_until_it_is_taken_back() {
 }
 
 #[tokio::test]
-async fn nothing_is_claimed_or_begun_while_it_stands() {
+async fn nothing_is_claimed_or_begun_during_a_halt() {
     for database in Database::all().await {
         let store = &database.store;
         let queued = database.submit(1).await;

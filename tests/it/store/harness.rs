@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 pub(crate) const TTL: Duration = Duration::from_mins(1);
 
-/// A fresh database of one kind.
+/// A new database of one kind.
 pub(crate) struct Database {
     pub(crate) name: &'static str,
     pub(crate) url: String,
@@ -30,7 +30,7 @@ impl Database {
     }
 
     pub(crate) async fn sqlite() -> Self {
-        // Memory if there is some to be had: tests have many commits.
+        // In memory if possible: tests have many commits.
         let memory = std::path::Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let url = format!("sqlite:{}", folder.path().join("history.db").display());
@@ -44,7 +44,7 @@ impl Database {
         Self { name: "postgres", url, store, _folder: None }
     }
 
-    /// Runs SQL past the store, as an intruder would.
+    /// Runs SQL without the store, as an intruder would.
     pub(crate) async fn sql(&self, sql: &str) {
         let sql = sqlx::AssertSqlSafe(sql.to_owned());
         if self.name == "sqlite" {
@@ -58,7 +58,7 @@ impl Database {
         }
     }
 
-    /// Locks a table of PostgreSQL for as long as what is given back lives.
+    /// Locks a table of PostgreSQL for as long as the returned connection lives.
     pub(crate) async fn locked(&self, table: &str) -> sqlx::PgConnection {
         let mut connection = sqlx::PgConnection::connect(&self.url).await.unwrap();
         let sql = sqlx::AssertSqlSafe(format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
@@ -75,13 +75,13 @@ impl Database {
         connection.close().await.unwrap();
     }
 
-    /// Runs SQL as an intruder with the database's rights would, who takes the rows' own protection away and puts it back.
-    /// False if the database refused it all the same.
+    /// Runs SQL as an intruder with the database's rights would, who removes the triggers that protect rows and
+    /// restores them. Returns false if the database refused it nevertheless.
     pub(crate) async fn force(&self, sql: &str) -> bool {
         self.force_after("", sql).await
     }
 
-    /// The same after a statement that cannot stand in a transaction of SQLite.
+    /// The same after a statement that cannot be part of a transaction of SQLite.
     async fn force_after(&self, before: &str, sql: &str) -> bool {
         if self.name == "sqlite" {
             let mut connection = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
@@ -104,7 +104,7 @@ impl Database {
         }
     }
 
-    /// Every table but that of the schema's steps, by name.
+    /// Every table except that of the migrations, by name.
     pub(crate) async fn tables(&self) -> Vec<String> {
         self.lines(if self.name == "sqlite" {
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> '_sqlx_migrations' \
@@ -116,11 +116,11 @@ impl Database {
         .await
     }
 
-    /// Copies every row to where the program does not look: another schema, or another file.
+    /// Copies every row to a place that the program does not read: another schema, or another file.
     pub(crate) async fn keep(&self) -> Vec<String> {
         let tables = self.tables().await;
         if self.name == "sqlite" {
-            // An empty file is an empty database; a missing one is not made.
+            // An empty file is an empty database; a missing one is not created.
             std::fs::File::create_new(format!("{}.kept", self.url.trim_start_matches("sqlite:"))).ok();
         }
         let copies = tables.iter().map(|table| match self.name {
@@ -184,7 +184,7 @@ impl Database {
         self.store.claim(id, "node-1", Timestamp(2_000_000), TTL).await.unwrap().unwrap().1
     }
 
-    /// Submits, claims and plans a remediation; asks for `votes`, if any.
+    /// Submits, claims and plans a remediation with `votes` needed, if any.
     pub(crate) async fn planned(&self, number: u64, plan: &[Target], votes: Option<u32>) -> (RemediationId, Lease) {
         let id = self.submit(number).await;
         let lease = self.claim(&id).await;
@@ -233,7 +233,7 @@ impl Database {
         claimed.map_or(Vec::new(), |claimed| claimed.lanes)
     }
 
-    /// Reports an outcome for every target of some lanes. Gives the claims that were void.
+    /// Reports an outcome for every target of some lanes. Returns the claims that were void.
     pub(crate) async fn report(
         &self,
         node: &str,
@@ -305,7 +305,7 @@ pub(crate) fn records(remediation: &Remediation) -> (Alert, Investigation) {
     (Alert::of(request, id, &request.requested_by, at), Investigation::of(request, id, at))
 }
 
-/// Four to a mailbox; every seventh cannot be acted on. Texts are as mail may have them.
+/// Four to a mailbox; every seventh cannot be acted on. Texts are such as mail may have.
 pub(crate) fn targets(count: u32) -> Vec<Target> {
     (0..count).map(target).collect()
 }

@@ -11,7 +11,7 @@ async fn names(database: &Database, filter: HistoryFilter) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_filter_lets_its_own_through() {
+async fn each_filter_matches_its_own() {
     for database in Database::all().await {
         database.finished(1, 20).await;
         let (id, _) = database.planned(2, &targets(5), Some(1)).await;
@@ -104,7 +104,7 @@ async fn messages_and_batches_are_read_back() {
 }
 
 #[tokio::test]
-async fn who_touched_a_mailbox_or_a_message_is_found() {
+async fn remediations_are_found_by_mailbox_and_message() {
     for database in Database::all().await {
         database.finished(1, 20).await;
         database.planned(2, &targets(5), Some(1)).await;
@@ -149,7 +149,7 @@ async fn messages_are_found_by_outcome_reason_and_mailbox() {
         };
         let failed = MessageFilter { outcomes: vec![Some(OutcomeKind::Failed)], ..all() };
         assert_eq!(found(&id, &failed, None, 100).await, [9, 19, 29, 39], "{}", database.name);
-        assert_eq!(found(&id, &failed, Some(9), 2).await, [19, 29], "pages go on behind the last");
+        assert_eq!(found(&id, &failed, Some(9), 2).await, [19, 29], "pages continue after the last");
         let kinds = vec![Some(OutcomeKind::Failed), Some(OutcomeKind::NotRemediable)];
         assert_eq!(found(&id, &MessageFilter { outcomes: kinds, ..all() }, None, 4).await, [6, 9, 13, 19]);
         let reasons = vec![Reason::LocationNotRemediable, Reason::ScriptError];

@@ -1,4 +1,4 @@
-//! Who works on which mailbox, and how many calls a store takes.
+//! Which node works on which mailbox, and how many calls a store gets.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::harness::{Database, TTL, outcome, target, targets};
 
 const NOW: Timestamp = Timestamp(2_000_400);
 
-/// A remediation in whose one batch all targets are.
+/// A remediation with all targets in one open batch.
 async fn opened(database: &Database, number: u64, plan: &[Target], severity: Severity) -> (RemediationId, Lease) {
     let id = database.submit_as(number, |request| request.severity = severity).await;
     let lease = database.claim(&id).await;
@@ -43,7 +43,7 @@ async fn a_mailbox_is_held_once_whatever_the_remediations() {
 }
 
 #[tokio::test]
-async fn the_gravest_goes_first_and_equals_take_turns() {
+async fn the_highest_severity_is_first_and_equals_alternate() {
     for database in Database::all().await {
         let store = &database.store;
         for (number, severity) in [(1, Severity::Low), (2, Severity::Low), (3, Severity::High)] {
@@ -109,7 +109,7 @@ async fn a_batch_is_summed_up_as_far_as_nothing_is_open() {
         let mut sum = BatchSum::new(0, 0, 40);
         database.report("a", &held[4..7], 0, LaneEnd::Done).await.unwrap();
         assert!(!store.sum_batch(&id, &mut sum).await.unwrap());
-        assert_eq!(sum.left(), 40, "the first lane is open, whatever comes behind it");
+        assert_eq!(sum.left(), 40, "the first lane is open, whatever follows it");
         database.report("a", &held[..4], 0, LaneEnd::Done).await.unwrap();
         assert!(!store.sum_batch(&id, &mut sum).await.unwrap());
         assert_eq!(sum.left(), 12);
@@ -123,7 +123,7 @@ async fn a_batch_is_summed_up_as_far_as_nothing_is_open() {
 }
 
 #[tokio::test]
-async fn a_claim_has_no_more_targets_than_can_be_read_in_a_blink() {
+async fn a_claim_has_a_limit_of_targets() {
     for database in Database::all().await {
         let same = |number: u32, target: Target| Target {
             mailbox: format!("{}@corp.example", number / 1_500).into(),
@@ -137,7 +137,7 @@ async fn a_claim_has_no_more_targets_than_can_be_read_in_a_blink() {
 }
 
 #[tokio::test]
-async fn a_node_that_was_thought_dead_writes_nothing() {
+async fn a_node_whose_lease_expired_writes_nothing() {
     for database in Database::all().await {
         let (id, lease) = opened(&database, 1, &targets(8), Severity::Low).await;
         let store = &database.store;
@@ -179,14 +179,14 @@ async fn nodes_that_died_long_ago_are_forgotten_a_hundred_at_a_time() {
         assert_eq!(left, ["holder", "young"], "one holds lanes until they are taken from it");
         store.reap_lanes(&[], later).await.unwrap();
         assert_eq!(store.forget_nodes(later).await.unwrap(), 1);
-        // One that wakes up is known again.
+        // A node that wakes up is recorded again.
         store.node_alive("holder", later.plus(TTL)).await.unwrap();
         assert_eq!(store.nodes().await.unwrap().len(), 2);
     }
 }
 
 #[tokio::test]
-async fn a_stopped_batch_gives_out_no_lanes_and_its_doubts_are_known() {
+async fn a_stopped_batch_has_no_free_lanes_and_its_doubtful_targets_are_known() {
     for database in Database::all().await {
         let (id, _) = opened(&database, 1, &targets(40), Severity::Low).await;
         let store = &database.store;
@@ -232,7 +232,7 @@ async fn seats_never_sum_to_more_than_the_store_allows() {
 }
 
 #[tokio::test]
-async fn a_store_that_asked_to_be_left_alone_is_left_alone_by_every_node() {
+async fn every_node_waits_for_a_store_that_asked_to_wait() {
     for database in Database::all().await {
         let store = &database.store;
         let until = NOW.plus(Duration::from_secs(30));
@@ -244,7 +244,7 @@ async fn a_store_that_asked_to_be_left_alone_is_left_alone_by_every_node() {
         store.hold_store("corp", until).await.unwrap();
         store.hold_store("corp", NOW.plus(Duration::from_secs(10))).await.unwrap();
         store.hold_store("other", NOW.plus(TTL)).await.unwrap();
-        assert_eq!((held_until("a").await, held_until("b").await), (until, until), "the latest time stands");
+        assert_eq!((held_until("a").await, held_until("b").await), (until, until), "the latest time counts");
     }
 }
 
@@ -267,19 +267,19 @@ async fn lanes_that_a_node_does_not_know_of_are_handed_back() {
 }
 
 #[tokio::test]
-async fn a_bucket_gives_out_its_rate_to_all_nodes_together() {
+async fn all_nodes_together_get_the_rate_of_a_token_bucket() {
     for database in Database::all().await {
         let store = &database.store;
-        // The bucket is full at the start: two calls. The rest are promised, 10 ms apart, whoever takes them.
+        // The bucket is full at the start: two calls. The rest are promised, 10 ms apart, in any order of nodes.
         for number in 0..200_u64 {
             let wait = store.take_tokens("corp", 100, 1, NOW).await.unwrap();
             assert_eq!(wait, Duration::from_millis(10 * number.saturating_sub(1)), "{number}");
         }
-        // A lot waits for its last call; a clock that is behind fills nothing.
+        // A lot waits for its last call; a clock that is behind adds no tokens.
         let later = NOW.plus(Duration::from_secs(2));
         assert_eq!(store.take_tokens("corp", 100, 4, later).await.unwrap(), Duration::from_millis(20));
         assert_eq!(store.take_tokens("corp", 100, 1, NOW).await.unwrap(), Duration::from_millis(30));
-        // Having been idle is worth no more than a full bucket.
+        // Idle time adds no more than a full bucket.
         let much_later = NOW.plus(Duration::from_hours(1));
         assert_eq!(store.take_tokens("corp", 100, 3, much_later).await.unwrap(), Duration::from_millis(10));
     }

@@ -1,4 +1,4 @@
-//! Who works on what.
+//! Leases: which node advances which remediation.
 
 use clawback_model::{Decision, Event, Severity, Timestamp};
 use clawback_store::StoreError;
@@ -6,7 +6,7 @@ use clawback_store::StoreError;
 use super::harness::{Database, TTL, targets};
 
 #[tokio::test]
-async fn the_gravest_and_then_the_oldest_is_claimed_and_nothing_twice() {
+async fn the_highest_severity_and_then_the_oldest_is_claimed_and_nothing_twice() {
     for database in Database::all().await {
         let low = database.submit_as(1, |request| request.severity = Severity::Low).await;
         let high = database.submit_as(2, |request| request.severity = Severity::High).await;
@@ -32,7 +32,7 @@ async fn nodes_that_claim_at_once_share_the_work() {
             let store = database.store.clone();
             tokio::spawn(async move {
                 let mut claimed = Vec::new();
-                // A node may find nothing free for a moment while others hold their choice.
+                // A node may find nothing free for a moment while other claims are uncommitted.
                 for _ in 0..40 {
                     if let Some((remediation, _)) = store.claim_due(node, Timestamp(2_000_000), TTL).await.unwrap() {
                         claimed.push(remediation.id.to_string());

@@ -1,4 +1,4 @@
-//! The history's filters over several blocks of it: the answers are those of a walk over everything, and no statement walks.
+//! The history's filters over several blocks: the answers are those of a full scan, and no statement scans.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -11,17 +11,17 @@ use sqlx::{Connection as _, Row as _};
 
 use super::harness::Database;
 
-/// Three blocks of 4,096, the last begun.
+/// Three blocks of 4,096, the last not full.
 const COUNT: u32 = 9_000;
 
-/// A database with a past that was written before it was opened, as after an upgrade.
+/// A database with a history that was written before it was opened, as after an upgrade.
 async fn with_a_past(database: &Database) -> (Store, Vec<Remediation>) {
     let mut all = Vec::new();
     past::write(&database.url, COUNT, |made| all.push(made.remediation)).await;
     (Store::open(&database.url).await.unwrap(), all)
 }
 
-/// Every subset of nine conditions, each with a value that is common, rare, absent, or never met by another.
+/// Every subset of nine conditions, each with a value that is common, rare, absent, or never combined with another.
 fn filters(all: &[Remediation]) -> Vec<HistoryFilter> {
     let names = ["PURGE", "zanzibar", "Überweisung", "q", "7 (z", "notice: parcel", "no such name"];
     let statuses = [Status::Completed, Status::Paused, Status::Rejected, Status::Queued];
@@ -62,14 +62,14 @@ fn filters(all: &[Remediation]) -> Vec<HistoryFilter> {
 }
 
 #[tokio::test]
-async fn every_combination_of_filters_gives_what_a_walk_would() {
+async fn every_combination_of_filters_matches_a_full_scan() {
     for database in Database::all().await {
         let (store, all) = with_a_past(&database).await;
         let waiting = all.iter().filter(|one| matches!(one.status, Status::PendingApproval | Status::Paused)).count();
         assert_eq!(store.pending(usize::MAX).await.unwrap(), waiting);
         assert_eq!(store.pending(10).await.unwrap(), waiting.min(10));
         for (place, filter) in filters(&all).iter().enumerate() {
-            // One in fifteen, another on each database.
+            // One in fifteen, different ones on each database.
             if place % 15 != database.name.len() % 15 {
                 continue;
             }
@@ -108,7 +108,7 @@ async fn pages_go_through_every_block_to_the_end() {
     }
 }
 
-/// Names and votes may hold anything.
+/// Names and votes may contain anything.
 #[tokio::test]
 async fn the_index_follows_every_event_and_drift_is_found() {
     for database in Database::all().await {
@@ -146,7 +146,7 @@ async fn the_index_follows_every_event_and_drift_is_found() {
             assert!(found.to_string().contains("remediations 0 to 4095"), "{}: {change}: {found}", database.name);
             database.put_back(&tables).await;
         }
-        // A block that is gone is built again by the next event, and when the database is opened.
+        // A block that is missing is built again by the next event, and when the database is opened.
         database.sql("DELETE FROM history_blocks; DELETE FROM history_words").await;
         database.store.close().await;
         let store = Store::open(&database.url).await.unwrap();
@@ -154,7 +154,7 @@ async fn the_index_follows_every_event_and_drift_is_found() {
     }
 }
 
-/// Where the store's statements are written to.
+/// Captures the store's statements.
 #[derive(Clone, Default)]
 struct Told(Arc<Mutex<Vec<u8>>>);
 
@@ -168,7 +168,7 @@ impl Write for Told {
     }
 }
 
-/// The statements that the filters lead to, as the store sends them.
+/// The statements for these filters, as the store sends them.
 async fn statements(store: &Store, filters: &[HistoryFilter]) -> BTreeSet<String> {
     let told = Told::default();
     let writer = told.clone();
@@ -179,7 +179,7 @@ async fn statements(store: &Store, filters: &[HistoryFilter]) -> BTreeSet<String
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
     for filter in filters {
-        // Other tests use the store's log lines at the same time with nobody listening, which switches them off for all.
+        // Other tests use the store's log lines at the same time without a subscriber, which disables them for all.
         tracing::callsite::rebuild_interest_cache();
         store.history(filter, None, 20).await.unwrap();
     }
@@ -191,7 +191,7 @@ async fn statements(store: &Store, filters: &[HistoryFilter]) -> BTreeSet<String
 }
 
 #[tokio::test]
-async fn no_combination_of_filters_walks_a_table() {
+async fn no_combination_of_filters_scans_a_table() {
     for database in Database::all().await {
         let (store, all) = with_a_past(&database).await;
         let mut asked: Vec<_> = filters(&all).into_iter().step_by(3).collect();

@@ -1,7 +1,7 @@
-//! Old histories: what an earlier version wrote is brought up to date, and everything of it can be read and verified.
+//! Old histories: what an earlier version wrote is migrated, and all of it can be read and verified.
 //!
-//! `tests/data/histories/NNNN.sql` is a little history as the version with schema NNNN wrote it. That of the newest schema is
-//! written when it is missing, and the test fails once.
+//! `tests/data/histories/NNNN.sql` is a small history as the version with schema NNNN wrote it. That of the newest
+//! schema is written if it is missing, and the test then fails once.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name)
 }
 
-/// The steps of the schema up to this one.
+/// The migrations of the schema up to this one.
 async fn steps(database: &str, last: i64) -> Migrator {
     let mut all = Migrator::new(folder("engine/store/migrations").join(database)).await.unwrap();
     all.migrations = all.migrations.iter().filter(|step| step.version <= last).cloned().collect();
@@ -48,7 +48,7 @@ async fn what_every_earlier_version_wrote_is_read_and_verified() {
     for kind in ["sqlite", "postgres"] {
         let versions: Vec<i64> = steps(kind, i64::MAX).await.migrations.iter().map(|step| step.version).collect();
         for (written, sql) in &histories {
-            // As a database that stood still at each version between then and now.
+            // As a database that was migrated to each version between then and now.
             for reached in versions.iter().filter(|version| *version >= written) {
                 check(kind, *written, sql, *reached).await;
             }
@@ -56,10 +56,10 @@ async fn what_every_earlier_version_wrote_is_read_and_verified() {
     }
 }
 
-/// The step that the program takes itself, as it notes in the chain what is older.
+/// The migration that the program completes itself, as it notes in the chain what is older.
 const NOTED: i64 = 17;
 
-/// Makes a database of schema `written`, fills it, brings it to `reached`, and then opens it with this program.
+/// Makes a database of schema `written`, fills it, migrates it to `reached`, and then opens it with this program.
 async fn check(kind: &str, written: i64, sql: &str, reached: i64) {
     let reached = if written < NOTED { reached.min(NOTED - 1) } else { reached };
     let place = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ async fn check(kind: &str, written: i64, sql: &str, reached: i64) {
         assert_eq!(found, std::slice::from_ref(remediation), "{said}");
     }
     assert!(store.principal_by_token(&Digest::of(b"secret"), Timestamp(5)).await.unwrap().is_some(), "{said}");
-    // And it goes on from there.
+    // It can be continued from there.
     let pending = store.by_approval(&approval_id(2)).await.unwrap();
     let event = Event::CancelRequested { by: "ann".into() };
     store.record(&pending.id, None, "ann", &event, Timestamp(9_000_000)).await.unwrap();
@@ -117,7 +117,7 @@ fn head(sql: &str) -> Head {
     Head { seq: seq.parse().unwrap(), hash: hash.parse().unwrap() }
 }
 
-/// A little history as this version writes it: finished, waiting, called off, just submitted; a principal with a token.
+/// A small history as this version writes it: finished, waiting, cancelled, just submitted; a principal with a token.
 async fn dump() -> String {
     let database = Database::sqlite().await;
     let store = &database.store;
@@ -135,7 +135,7 @@ async fn dump() -> String {
     let head = store.head().await.unwrap();
     let mut sql = format!("-- head {}:{}\n", head.seq, head.hash);
     let mut connection = sqlx::SqliteConnection::connect(&database.url).await.unwrap();
-    // In the order in which they were made, so that what is referred to comes first.
+    // In the order of their creation, so that referenced tables come first.
     let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\' \
                   AND name NOT LIKE 'sqlite%' ORDER BY rowid";
     for table in sqlx::query(tables).fetch_all(&mut connection).await.unwrap() {

@@ -6,7 +6,7 @@ use clawback_store::{StoreError, TokenTerms};
 use super::harness::Database;
 
 #[tokio::test]
-async fn of_names_that_read_alike_one_is_added() {
+async fn only_one_of_confusable_names_is_added() {
     for database in Database::all().await {
         let add = |name: &'static str| {
             let store = database.store.clone();
@@ -15,7 +15,7 @@ async fn of_names_that_read_alike_one_is_added() {
                 store.add_principal(&principal, "root", Timestamp(1)).await
             })
         };
-        // At once, so that none sees another before its own transaction.
+        // Concurrently, so that none sees another before its own transaction.
         let mut added = 0;
         for adding in ["ben", "Ben", "BEN", "ｂｅｎ", "bеn", "Ьen"].map(add) {
             match adding.await.unwrap() {
@@ -35,7 +35,7 @@ async fn of_names_that_read_alike_one_is_added() {
 }
 
 #[tokio::test]
-async fn a_token_stands_for_its_principal_while_it_is_good() {
+async fn a_valid_token_authenticates_its_principal() {
     for database in Database::all().await {
         let store = &database.store;
         let eve = Principal::new("eve", PrincipalKind::Person, vec![Role::Approver]);

@@ -1,5 +1,5 @@
-//! The Merkle tree over the events: its checkpoints and proofs as outsiders check them, with verifiers that share no code with
-//! this program.
+//! The Merkle tree over the events: its checkpoints and proofs as outsiders check them, with verifiers that share no
+//! code with this program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -41,7 +41,7 @@ fn key(seed: u8) -> SiteKey {
     SiteKey::generate("corp.example/clawback", &[seed; 32]).unwrap().0
 }
 
-/// The next of a fixed row of numbers (xorshift64*).
+/// A fixed pseudo-random sequence (xorshift64*).
 struct Dice(u64);
 
 impl Dice {
@@ -53,7 +53,7 @@ impl Dice {
     }
 }
 
-/// Another letter in the place of one of a text.
+/// Replaces one letter of a text.
 fn other_letter(text: &str, dice: &mut Dice) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     let at = dice.below(letters.len());
@@ -61,7 +61,7 @@ fn other_letter(text: &str, dice: &mut Dice) -> String {
     letters.into_iter().collect()
 }
 
-/// One bit of a hash or signature in base64.
+/// Flips one bit of a hash or signature in base64.
 fn other_bit(text: &str, dice: &mut Dice) -> String {
     let mut bytes = data_encoding::BASE64.decode(text.as_bytes()).unwrap();
     let at = dice.below(bytes.len());
@@ -69,7 +69,7 @@ fn other_bit(text: &str, dice: &mut Dice) -> String {
     data_encoding::BASE64.encode(&bytes)
 }
 
-/// Its name, and what it does to the file's JSON by chance.
+/// A name, and a random change of the file's JSON.
 type Mutation = (&'static str, fn(&mut Value, &mut Dice));
 
 /// Ways to change a proof.
@@ -208,7 +208,7 @@ async fn every_event_of_every_remediation_is_proven_on_both_databases() {
 fn go(arguments: &[&str]) -> Output {
     let cache = tempfile::tempdir().unwrap();
     let mut go = Command::new("go");
-    // Debian's packages of Go libraries lie in a GOPATH.
+    // Debian's packages of Go libraries are in a GOPATH.
     go.env("GOPATH", "/usr/share/gocode").env("GO111MODULE", "off").env("GOFLAGS", "").env("GOCACHE", cache.path());
     go.arg("run").arg(of_tests("verify_log.go")).args(arguments);
     go.output().expect("go is there (Debian: golang-go, golang-golang-x-mod-dev)")
@@ -239,7 +239,7 @@ async fn gos_own_verifier_reads_checkpoints_and_checks_proofs() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_was_kept_shows_what_was_cut_off_or_written_anew() {
+async fn a_kept_checkpoint_detects_a_truncated_or_rewritten_history() {
     for database in Database::all().await {
         database.finished(1, 16).await;
         let before = database.store.grow_log().await.unwrap();
@@ -308,7 +308,7 @@ async fn a_kept_checkpoint_that_the_sites_key_did_not_sign_is_named() {
         let signature = note.trim_end().rsplit(' ').next().unwrap();
         let mut changed: Vec<String> =
             (0..20).map(|_| note.replace(signature, &other_bit(signature, &mut dice))).collect();
-        // By another key, by another name, and nothing but a line of the same shape.
+        // With another key, with another name, and just a line of the same shape.
         changed.push(key(2).sign(size, checkpoint.root).to_string());
         let other = SiteKey::generate("corp.example/other", &[1; 32]).unwrap().0;
         changed
@@ -374,7 +374,7 @@ async fn the_commands_sign_prove_and_notice() {
     let entries = std::fs::read(at("mirror/tile/entries/000")).unwrap();
     assert_eq!((entries.len(), &entries[..2]), (256 * 34, &[0, 32][..]));
 
-    // A history that somebody wrote anew: another one in the place of the first.
+    // A rewritten history: another one in the place of the first.
     let other = Database::sqlite().await;
     for number in 5..=8 {
         other.finished(number, 16).await;
@@ -388,7 +388,7 @@ async fn the_commands_sign_prove_and_notice() {
     assert!(said.contains("the history was rewritten"), "{said}");
     let said = forged.fails(1, &["mirror", &mirror]);
     assert!(said.contains("its end was cut off"), "{said}");
-    // A checkpoint that another key signed says nothing.
+    // A checkpoint that another key signed proves nothing.
     std::fs::remove_file(at("forged/site.key")).unwrap();
     forged.ok(&["key", "make", "--name", "forged"]);
     let said = forged.fails(1, &["verify", "--checkpoint", &path("old.txt")]);

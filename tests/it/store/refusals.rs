@@ -1,4 +1,4 @@
-//! What was refused: kept of each by itself, and counted where it is the same.
+//! Refusals: kept separately for each principal, and counted if they are the same.
 
 use clawback_model::Timestamp;
 use clawback_store::Refusal;
@@ -19,7 +19,7 @@ fn refusal(known: Option<&str>, at: i64) -> Refusal {
 }
 
 #[tokio::test]
-async fn nobody_pushes_out_what_was_refused_to_another() {
+async fn refusals_of_one_principal_do_not_evict_those_of_another() {
     for database in Database::all().await {
         let store = &database.store;
         store.note_refusals(&[(None, refusal(Some("ann"), 1))]).await.unwrap();
@@ -40,7 +40,7 @@ async fn nobody_pushes_out_what_was_refused_to_another() {
 }
 
 #[tokio::test]
-async fn the_same_again_is_counted_in_its_row() {
+async fn a_repeated_refusal_is_counted_in_its_row() {
     for database in Database::all().await {
         let store = &database.store;
         let rows = store.note_refusals(&[(None, refusal(None, 1)), (None, refusal(Some("ann"), 2))]).await.unwrap();
@@ -49,7 +49,7 @@ async fn the_same_again_is_counted_in_its_row() {
         let all = store.refusals(10).await.unwrap();
         let first = Refusal { last_at: Timestamp(9), times: 42, ..refusal(None, 1) };
         assert_eq!(all, [first, refusal(Some("ann"), 2)], "{}", database.name);
-        // A row that was pushed out begins anew.
+        // A row that was evicted begins again.
         database.sql("DELETE FROM refusals").await;
         let new = store.note_refusals(&[(Some(rows[0]), refusal(None, 11))]).await.unwrap();
         assert_ne!(new, [rows[0]]);

@@ -30,7 +30,7 @@ async fn what_is_submitted_is_read_back() {
 }
 
 #[tokio::test]
-async fn an_event_that_does_not_fit_changes_nothing() {
+async fn an_event_that_does_not_fit_the_status_changes_nothing() {
     for database in Database::all().await {
         let id = database.submit(1).await;
         let refused = database.store.record(&id, None, "ann", &Event::Finished, Timestamp(9)).await.unwrap_err();
@@ -40,7 +40,7 @@ async fn an_event_that_does_not_fit_changes_nothing() {
     }
 }
 
-/// What a caller of `record_if` may return.
+/// The errors of the closure of `record_if`.
 #[derive(Debug)]
 enum Refused {
     Vote(VoteRefused),
@@ -54,11 +54,11 @@ impl From<StoreError> for Refused {
 }
 
 #[tokio::test]
-async fn votes_are_decided_on_the_fresh_state() {
+async fn votes_are_decided_on_the_current_state() {
     for database in Database::all().await {
         let (id, _) = database.planned(1, &targets(10), Some(2)).await;
         let store = &database.store;
-        // Everyone votes twice at the same time: each counts once, and two make it approved.
+        // All vote twice at the same time: each counts once, and two votes approve it.
         let digest = store.load(&id).await.unwrap().plan.unwrap().digest;
         let cast = |by: &'static str| {
             let (store, id) = (store.clone(), id.clone());

@@ -1,4 +1,4 @@
-//! Slots and sweeps as rows: written with their remediation or not at all, and once whoever writes.
+//! Slots and sweeps as rows: written with their remediation or not at all, and once over all nodes.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn wanted() -> WantedSchedule {
     WantedSchedule { name: "s".into(), timetable, starts_paused: false }
 }
 
-/// Filed a little later than the slot was looked at, as it is with a real clock.
+/// Filed a little later than the slot was decided, as with a real clock.
 fn scheduled(number: u64) -> Filing {
     let mut asked = request(number);
     asked.source = ActionSource::Schedule;
@@ -49,12 +49,12 @@ async fn a_slot_is_written_once_with_its_remediation() {
         assert!(
             store.decide_slots(&schedule, &round(minute), &[runs(minute, 1)], &[], Timestamp(minute)).await.unwrap()
         );
-        // Another node that had looked before comes late: nothing of it is written.
+        // A node that read the schedule before is late: nothing of it is written.
         assert!(
             !store.decide_slots(&schedule, &round(minute), &[runs(minute, 2)], &[], Timestamp(minute)).await.unwrap()
         );
         assert!(matches!(store.load(&Id::from_random(2)).await, Err(StoreError::NotFound { .. })));
-        // And even with a newer look the slot itself is taken.
+        // Even with a newer read of the schedule, the slot itself is taken.
         let newer = store.schedules().await.unwrap().remove(0);
         let again = store.decide_slots(&newer, &round(minute), &[runs(minute, 3)], &[], Timestamp(minute)).await;
         assert!(matches!(again, Err(StoreError::Exists { noun: "slot", .. })), "{again:?}");
@@ -66,7 +66,7 @@ async fn a_slot_is_written_once_with_its_remediation() {
 }
 
 #[tokio::test]
-async fn a_slot_that_waits_may_run_and_one_that_was_left_out_may_not() {
+async fn a_waiting_slot_may_run_and_one_left_out_may_not() {
     for database in Database::all().await {
         let store = &database.store;
         store.sync_schedules(&[wanted()], &[], "automation", Timestamp(0)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Opening: new files, old files, files of others; and the plans of the statements that must not scan.
+//! Opening: new files, old files, files of others; and the query plans of statements that must not scan.
 
 use clawback_store::{Store, StoreError};
 
@@ -34,14 +34,14 @@ async fn the_file_is_its_owners_alone() {
     let path = folder.path().join("history.db");
     let _store = Store::open(path.to_str().unwrap()).await.unwrap();
     let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(Result::unwrap).collect();
-    assert!(files.len() >= 2, "the write-ahead log lies beside it");
+    assert!(files.len() >= 2, "there is a write-ahead log");
     for file in files {
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
     }
 }
 
 #[tokio::test]
-async fn what_is_no_database_is_named() {
+async fn a_file_that_is_no_database_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("letter.txt");
     std::fs::write(&path, "Dear Ann, this is not a database at all. ".repeat(200)).unwrap();
@@ -55,7 +55,7 @@ async fn what_is_no_database_is_named() {
     assert!(away.is_passing(), "{away:?}");
 }
 
-/// The statements that run over many rows, as SQLite plans them: by key, never by scan.
+/// Checks that SQLite runs the statements over large tables by key, never with a scan.
 #[tokio::test]
 async fn wide_tables_are_read_by_key() {
     let database = Database::sqlite().await;

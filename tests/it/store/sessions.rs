@@ -39,7 +39,7 @@ async fn one_request_renews_a_session_and_the_earlier_secret_no_more_once_the_ne
         assert_eq!((found.current, found.since), (won[0], Timestamp(20)));
         assert_eq!((found.earlier, found.earlier_until), (Some(first), None));
 
-        // Lost on its way: it is replaced by one more.
+        // Lost on its way: one more replaces it.
         let second = Digest::of(b"second");
         let lost = Renewal { id, shown: first, current: won[0], new: second };
         assert!(store.renew_session(&lost, Timestamp(30)).await.unwrap());

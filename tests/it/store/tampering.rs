@@ -1,4 +1,4 @@
-//! Everything that somebody with rights on the database could change by hand is found and named.
+//! Every change by hand of somebody with rights on the database is found and named.
 
 use clawback_model::{Decision, Digest, Event, Principal, PrincipalKind, Role, Timestamp};
 use clawback_store::{Found, Head, TokenTerms, VerifyError};
@@ -43,7 +43,7 @@ async fn a_sound_history_is_verified() {
     }
 }
 
-/// What is done by hand, and whether the finding names it.
+/// A change by hand, and whether the finding names it.
 type Change = (&'static str, fn(&Found) -> bool);
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn each_change_by_hand_is_named() {
 }
 
 #[tokio::test]
-async fn an_end_that_was_cut_off_shows_beside_a_noted_head() {
+async fn a_truncated_history_is_detected_by_a_noted_head() {
     for database in Database::all().await {
         database.submit(1).await;
         let before = database.store.head().await.unwrap();

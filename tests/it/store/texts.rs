@@ -31,14 +31,14 @@ async fn a_text_is_kept_once_and_while_a_plan_refers_to_it() {
         assert_eq!(kept(&database).await, ["a", "b", "c"], "{}", database.name);
         assert_eq!(store.text(&Digest::of(b"b")).await.unwrap().as_deref(), Some("b"));
 
-        // A plan that is made anew refers to what it is made with now.
+        // A plan that is made again refers to its new texts.
         let (id, lease) = &held[1];
         store.begin_plan(id, lease).await.unwrap();
         assert_eq!(kept(&database).await, ["a", "b"], "{}", database.name);
         store.keep_texts(id, lease, &texts(["b", "d"])).await.unwrap();
         store.keep_texts(id, lease, &texts(["b", "d"])).await.unwrap();
 
-        // Retention leaves what others refer to.
+        // Retention leaves texts that other plans refer to.
         let (id, lease) = &held[0];
         let reason = StopReason::PlanFailed { detail: "a test".into() };
         store
@@ -48,7 +48,7 @@ async fn a_text_is_kept_once_and_while_a_plan_refers_to_it() {
         assert!(store.remove_messages(id, Timestamp(9_000_000), "root", Timestamp(9)).await.unwrap());
         assert_eq!(kept(&database).await, ["b", "d"], "{}", database.name);
 
-        // Another text under its name is not taken for it.
+        // A changed text is not accepted under the old digest.
         assert!(database.force("UPDATE texts SET body = 'x' WHERE body = 'b'").await);
         assert_eq!(store.text(&Digest::of(b"b")).await.unwrap(), None);
         let said = store.verify(None, |_| {}).await.unwrap_err().to_string();

@@ -1,4 +1,5 @@
-//! One node in a process of its own, on a remote store: what storms kill and benches count. It works until it is told to stop.
+//! One node in a process of its own, on a remote store: storm tests kill it and benches count it. It works until it
+//! gets a signal.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ async fn main() {
     };
     let NodeOptions { address, rules, mailboxes, each, largest_batch, .. } = options;
     let store = Arc::new(RemoteStore::new(address, rules, mailboxes, each, largest_batch));
-    // As if it ran on a machine of its own: nobody can see that it died, its leases have to run out.
+    // As if on another machine: other nodes cannot detect its death, so its leases have to expire.
     let name = format!("node-{:x}", site::random());
     let site = site::site_of(history, vec![store], &[], Arc::new(SystemClock), &name, options.lease);
     let worker = Worker::new(Arc::new(site), silent());

@@ -1,4 +1,4 @@
-//! `dovecot.conf` of an instance: what every instance has, and the parts in which installations differ.
+//! `dovecot.conf` of an instance: the common part, and the parts in which installations differ.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,12 +9,12 @@ use std::{fs, iter};
 
 use super::{Folders, Format, Logins, Options, Owner, Plugin};
 
-/// What the server offers after login, less COMPRESS, which hides the bytes from a proxy.
+/// The capabilities of the server after login, without COMPRESS, which would hide the bytes from a proxy.
 const CAPABILITIES: &str = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE SORT SORT=DISPLAY THREAD=REFERENCES \
     THREAD=REFS THREAD=ORDEREDSUBJECT MULTIAPPEND URL-PARTIAL CATENATE UNSELECT CHILDREN NAMESPACE UIDPLUS LIST-EXTENDED \
     I18NLEVEL=1 CONDSTORE QRESYNC ESEARCH ESORT SEARCHRES WITHIN CONTEXT=SEARCH LIST-STATUS BINARY MOVE SNIPPET=FUZZY \
     PREVIEW=FUZZY PREVIEW STATUS=SIZE SAVEDATE LITERAL+ NOTIFY SPECIAL-USE";
-/// Services of a tuned instance: limits for more than a thousand sessions, and no penalty that slows the next test down.
+/// Services of a tuned instance: limits for more than a thousand sessions, and no penalty that delays the next test.
 const TUNED: &str = "mail_max_userip_connections = 5000
 auth_failure_delay = 0
 service anvil {
@@ -148,7 +148,7 @@ service stats {{
     )
 }
 
-/// What the server says that it can do.
+/// The capabilities that the server announces.
 fn capabilities(options: &Options) -> String {
     let has_acl = options.plugins.iter().any(|plugin| matches!(plugin, Plugin::Rights(_)));
     let offered = CAPABILITIES.split(' ').chain(has_acl.then_some("ACL"));
@@ -203,7 +203,7 @@ fn plugins(folder: &str, plugins: &[Plugin]) -> String {
     )
 }
 
-/// Writes what the plugins read.
+/// Writes the files that the plugins read.
 pub(super) fn write_plugins(folder: &Path, options: &Options, owner: &Owner) -> io::Result<()> {
     for plugin in &options.plugins {
         match plugin {

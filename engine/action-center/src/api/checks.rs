@@ -1,4 +1,4 @@
-//! Whether a playbook is right, before anybody runs it.
+//! The check of a playbook before it is run.
 
 use std::sync::Arc;
 
@@ -14,12 +14,13 @@ use crate::center::Center;
 use crate::json::{CheckJson, CheckedJson};
 use crate::problem::Problem;
 
-/// Every mistake names it.
+/// Longest name of a playbook to check, as every mistake repeats it.
 const LONGEST_NAME: usize = 200;
-/// Of a playbook; those that are shipped have some 2 KiB.
+/// Largest text of a playbook to check, in bytes; those that are shipped have some 2 KiB.
 const LARGEST_SOURCE: usize = 64 << 10;
 
-/// Checks a playbook against the scripts, stores and limits of this site, and gives every mistake at once. Runs and keeps nothing.
+/// Checks a playbook against the scripts, stores and limits of this site, and returns every mistake at once. Runs and
+/// keeps nothing.
 #[utoipa::path(post, path = "/api/v1/checks", tag = "site", request_body = CheckJson,
     responses((status = 200, body = CheckedJson), Problems))]
 pub(crate) async fn check(
@@ -33,7 +34,8 @@ pub(crate) async fn check(
             format!("a name has at most {LONGEST_NAME} characters, and a playbook at most {LARGEST_SOURCE} bytes");
         return Err(Problem::bad_request(detail));
     }
-    // Some milliseconds of a processor; other requests go on meanwhile. The turn ends with the work, not with whoever waits for it.
+    // Takes some milliseconds of a processor, so other requests continue meanwhile. The permit is released when the
+    // work ends, even if the caller has gone away.
     let turn = Arc::clone(center.checks()).acquire_owned().await.map_err(|_| Problem::internal())?;
     let checked = tokio::task::spawn_blocking(move || {
         let _turn = turn;

@@ -1,4 +1,4 @@
-//! Decisions and controls: approve, reject, pause, resume, cancel, plan anew.
+//! Decisions and controls: approve, reject, pause, resume, cancel, replan.
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -59,7 +59,7 @@ async fn decide(
     detail(center, &voted).await
 }
 
-/// Stops a running remediation for now; calls under way are ended and recorded.
+/// Pauses a running remediation; calls under way are ended and recorded.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/pause", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn pause(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
@@ -67,7 +67,7 @@ pub(crate) async fn pause(center: State<Center>, id: Path<String>, caller: Calle
     detail(&center, &center.api().pause(&caller.who, &found.id).await?).await
 }
 
-/// Lets a paused remediation go on.
+/// Resumes a paused remediation.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/resume", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn resume(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
@@ -75,7 +75,7 @@ pub(crate) async fn resume(center: State<Center>, id: Path<String>, caller: Call
     detail(&center, &center.api().resume(&caller.who, &found.id).await?).await
 }
 
-/// Calls a remediation off; what is open becomes `cancelled`.
+/// Cancels a remediation; what is open becomes `cancelled`.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/cancel", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn cancel(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
@@ -83,7 +83,7 @@ pub(crate) async fn cancel(center: State<Center>, id: Path<String>, caller: Call
     detail(&center, &center.api().cancel(&caller.who, &found.id).await?).await
 }
 
-/// Makes the plan of a pending remediation anew; votes so far are void.
+/// Makes the plan of a pending remediation again; votes so far are void.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/replan", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn replan(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {

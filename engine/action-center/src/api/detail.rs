@@ -1,4 +1,4 @@
-//! The answer that tells all of one remediation, with the tag that says which state of it.
+//! The full description of one remediation, with an entity tag for its state.
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -9,19 +9,19 @@ use crate::center::Center;
 use crate::json::DetailJson;
 use crate::problem::Problem;
 
-/// The answer that tells all of one remediation.
+/// The full description of one remediation.
 pub(super) async fn detail(center: &Center, remediation: &Remediation) -> Result<Response, Problem> {
     let body = DetailJson::load(center.site(), remediation).await?;
     let tag = HeaderValue::try_from(etag(remediation)).map_err(|_| Problem::not_found())?;
     Ok(([(header::ETAG, tag)], Json(body)).into_response())
 }
 
-/// Changes with every event.
+/// The entity tag, which changes with every event.
 fn etag(remediation: &Remediation) -> String {
     format!("\"{}\"", remediation.updated_at.0)
 }
 
-/// What the caller looked at, by `If-Match`.
+/// The state that the caller has seen, from `If-Match`.
 pub(super) fn seen(headers: &HeaderMap) -> Result<Option<Timestamp>, Problem> {
     let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let number = tag.to_str().ok().and_then(|tag| tag.trim_matches('"').parse().ok());

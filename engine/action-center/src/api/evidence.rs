@@ -17,7 +17,7 @@ use crate::lookup::{find, page_size};
 use crate::message_file::message_file;
 use crate::problem::Problem;
 
-/// Which kept messages.
+/// Selects kept messages.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -31,7 +31,7 @@ pub(crate) struct EvidenceQuery {
     limit: Option<u32>,
 }
 
-/// What was kept, in the order of the history.
+/// Lists kept messages, in the order of the history.
 #[utoipa::path(get, path = "/api/v1/evidence", tag = "evidence", params(EvidenceQuery),
     responses((status = 200, body = Page<KeptJson>), Problems))]
 pub(crate) async fn list(
@@ -47,7 +47,8 @@ pub(crate) async fn list(
     Ok(Json(Page { items: found.iter().map(KeptJson::from).collect(), next: next.map(|next| next.to_string()) }))
 }
 
-/// A kept message, byte for byte, by its digest. Asks for the role `examiner`, and is an event of the history.
+/// Returns a kept message by its digest, byte for byte. Requires the role `examiner`, and is recorded as an event of
+/// the history.
 #[utoipa::path(get, path = "/api/v1/evidence/{digest}", tag = "evidence", params(("digest" = String, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Problems))]
 pub(crate) async fn get(
@@ -60,7 +61,8 @@ pub(crate) async fn get(
     Ok(message_file(&digest.to_string(), raw))
 }
 
-/// What was kept of a message of a remediation, byte for byte. Asks for the role `examiner`, and is an event of the history.
+/// Returns the kept message of a remediation, byte for byte. Requires the role `examiner`, and is recorded as an event
+/// of the history.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/messages/{seq}/evidence", tag = "evidence",
     params(("id" = String, Path), ("seq" = u32, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Problems))]
@@ -75,7 +77,7 @@ pub(crate) async fn of_message(
     Ok(message_file(&format!("{id}-{seq}"), raw))
 }
 
-/// Hashes every message that was kept, and compares it with the history. This may take long; the answer begins with white space
+/// Hashes every kept message and compares it with the history. This may take long; the answer begins with white space
 /// meanwhile.
 #[utoipa::path(get, path = "/api/v1/verify/evidence", tag = "evidence",
     responses((status = 200, body = EvidenceReportJson), Problems))]

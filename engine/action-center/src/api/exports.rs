@@ -1,4 +1,4 @@
-//! All that is known of one remediation, streamed.
+//! Exports of one remediation, streamed.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -16,18 +16,18 @@ use crate::lookup::find;
 use crate::problem::Problem;
 use crate::remediation_export::{export as records, export_plan};
 
-/// In whose words.
+/// The format of an export.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
-    /// `clawback` if nothing is said.
+    /// Default: `clawback`.
     #[param(schema_with = crate::json::words::export_format)]
     format: Option<String>,
 }
 
-/// A remediation as lines of JSON: with its alert, investigation, approval, playbook, events with their hashes, and messages; or, as
-/// `ocsf` or `o365-air`, what became of it and of every message in the words of that schema.
+/// Exports a remediation as lines of JSON: its alert, investigation, approval, playbook, events with their hashes, and
+/// messages; or, as `ocsf` or `o365-air`, the result for it and for every message in that schema.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/export", tag = "remediations",
     params(ExportQuery, ("id" = String, Path)),
     responses((status = 200, body = String, content_type = "application/x-ndjson"), Problems))]
@@ -45,8 +45,9 @@ pub(crate) async fn export(
         .into_response())
 }
 
-/// The text of a plan: what its digest, which is voted on, is computed over. Two lines of header and a line for each message;
-/// `tests/plan_digest.py` and the README say how to compute the digest. What is stored and hashes to another breaks the answer off.
+/// Returns the text of a plan, over which the digest that is voted on is computed: two lines of header and a line for
+/// each message. `tests/plan_digest.py` and the README say how to compute the digest. If the stored text has another
+/// digest, the answer is broken off.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/plan", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = String, content_type = "text/plain"), Problems))]
 pub(crate) async fn plan(State(center): State<Center>, Path(id): Path<String>) -> Result<Response, Problem> {
@@ -57,7 +58,7 @@ pub(crate) async fn plan(State(center): State<Center>, Path(id): Path<String>) -
     Ok(([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, disposition)], body).into_response())
 }
 
-/// A text that a plan was made with, by its sha256: a playbook, a script, or a list with an entry a line.
+/// Returns a text that a plan was made with, by its sha256: a playbook, a script, or a list with an entry per line.
 #[utoipa::path(get, path = "/api/v1/texts/{sha256}", tag = "remediations", params(("sha256" = String, Path)),
     responses((status = 200, body = String, content_type = "text/plain"), Problems))]
 pub(crate) async fn text(State(center): State<Center>, Path(sha256): Path<String>) -> Result<Response, Problem> {

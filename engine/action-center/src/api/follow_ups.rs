@@ -21,11 +21,11 @@ use crate::problem::Problem;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SuggestionJson {
-    /// The playbook that is to decide what is done: it must take suggestions of this verdict (`on: suggestion`).
+    /// The playbook that decides what is done. It must accept suggestions of this verdict (`on: suggestion`).
     playbook: String,
-    /// What the detector says of the messages: `malicious`, `suspicious`, or another word that playbooks name.
+    /// The detector's verdict on the messages: `malicious`, `suspicious`, or another word that playbooks name.
     verdict: String,
-    /// From 0 to 1; stands in the description.
+    /// From 0 to 1; becomes part of the description.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 1)]
     confidence: Option<f64>,
@@ -46,7 +46,7 @@ pub(crate) struct SuggestionJson {
     description: Option<String>,
 }
 
-/// Puts back what this remediation moved: a new one, planned and approved like any other.
+/// Puts back what this remediation moved, by a new remediation that is planned and approved like any other.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/undo", tag = "remediations", params(("id" = String, Path)),
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn undo(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
@@ -54,7 +54,7 @@ pub(crate) async fn undo(center: State<Center>, id: Path<String>, caller: Caller
     Ok(accepted(&center, &center.api().undo(&caller.who, &found.id).await?))
 }
 
-/// Tries what failed once more: a new remediation under the same approval, while that is valid.
+/// Retries what failed, by a new remediation under the same approval while that is valid.
 #[utoipa::path(post, path = "/api/v1/remediations/{id}/retry", tag = "remediations", params(("id" = String, Path)),
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn retry(center: State<Center>, id: Path<String>, caller: Caller) -> Result<Response, Problem> {
@@ -62,10 +62,10 @@ pub(crate) async fn retry(center: State<Center>, id: Path<String>, caller: Calle
     Ok(accepted(&center, &center.api().retry(&caller.who, &found.id).await?))
 }
 
-/// The intake of automated investigations: a suggestion becomes a remediation, and waits for votes if the playbook says so.
-/// Only a service may suggest; the role `suggester` is enough.
+/// Accepts a suggestion of an automated investigation: it becomes a remediation, and waits for votes if the playbook
+/// says so. Only a service may suggest; the role `suggester` is enough.
 #[utoipa::path(post, path = "/api/v1/suggestions", tag = "remediations", request_body = SuggestionJson,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again: submitted once.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A request that is repeated with the same key is carried out once.")),
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn suggest(
     State(center): State<Center>,

@@ -1,4 +1,4 @@
-//! The JSON API under `/api/v1`. Each address stands in the OpenAPI description that is made from the same code.
+//! The JSON API under `/api/v1`. Each address is in the OpenAPI description that is made from the same code.
 
 mod checks;
 mod decisions;
@@ -114,7 +114,7 @@ pub fn openapi() -> Description {
     description
 }
 
-/// This description. It asks for no token.
+/// Returns this description. Requires no token.
 #[utoipa::path(get, path = "/api/v1/openapi.json", tag = "site", security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub(crate) async fn description() -> Response {

@@ -1,4 +1,4 @@
-//! Who may act: principals, their roles, passwords and tokens.
+//! Principals, their roles, passwords and tokens.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -17,7 +17,7 @@ use crate::json::{
 use crate::password::hashed;
 use crate::problem::Problem;
 
-/// Everybody, by name.
+/// Lists all principals, by name.
 #[utoipa::path(get, path = "/api/v1/principals", tag = "principals",
     responses((status = 200, body = Vec<PrincipalJson>), Problems))]
 pub(crate) async fn list(center: State<Center>, caller: Caller) -> Result<Json<Vec<PrincipalJson>>, Problem> {
@@ -25,7 +25,8 @@ pub(crate) async fn list(center: State<Center>, caller: Caller) -> Result<Json<V
     Ok(Json(found.into_iter().map(PrincipalJson::from).collect()))
 }
 
-/// Adds a person, or a program with the person who owns it. Neither can do anything before they have a token or a password.
+/// Adds a person, or a service with the person who owns it. Neither can do anything before they have a token or a
+/// password.
 #[utoipa::path(post, path = "/api/v1/principals", tag = "principals", request_body = PrincipalJson,
     responses((status = 201, body = PrincipalJson), Problems))]
 pub(crate) async fn add(
@@ -37,11 +38,11 @@ pub(crate) async fn add(
     Ok((StatusCode::CREATED, Json(PrincipalJson::from(added))).into_response())
 }
 
-/// Gives somebody these roles in place of those they have. Giving approver or admin, and taking admin, waits for a second administrator
-/// once there are two.
+/// Replaces the roles of a principal. Once there are two administrators, giving approver or admin, and taking admin,
+/// waits for a second one.
 #[utoipa::path(put, path = "/api/v1/principals/{name}/roles", tag = "principals", request_body = RolesJson,
     params(("name" = String, Path)),
-    responses((status = 204, description = "They have them."),
+    responses((status = 204, description = "The roles are set."),
         (status = 202, description = "Some wait for another administrator."), Problems))]
 pub(crate) async fn roles(
     center: State<Center>,
@@ -53,7 +54,7 @@ pub(crate) async fn roles(
     Ok(if pending.is_some() { StatusCode::ACCEPTED } else { StatusCode::NO_CONTENT })
 }
 
-/// Gives somebody the roles that another administrator asked for.
+/// Confirms roles that another administrator asked for.
 #[utoipa::path(post, path = "/api/v1/principals/{name}/roles/confirm", tag = "principals",
     params(("name" = String, Path)), responses((status = 204), Problems))]
 pub(crate) async fn confirm(center: State<Center>, name: Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
@@ -61,7 +62,7 @@ pub(crate) async fn confirm(center: State<Center>, name: Path<String>, caller: C
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Sets the password that somebody signs in with; their sessions end. For administrators: their own, people change on the page.
+/// Sets the password of a principal and ends their sessions. For administrators; people change their own on the page.
 #[utoipa::path(put, path = "/api/v1/principals/{name}/password", tag = "principals", request_body = PasswordJson,
     params(("name" = String, Path)), responses((status = 204), Problems))]
 pub(crate) async fn password(
@@ -76,7 +77,7 @@ pub(crate) async fn password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Tokens without their secrets: all of them for administrators, their own for everybody else.
+/// Lists tokens without their secrets: all of them for administrators, their own for everybody else.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "principals",
     responses((status = 200, body = Vec<TokenJson>), Problems))]
 pub(crate) async fn tokens(center: State<Center>, caller: Caller) -> Result<Json<Vec<TokenJson>>, Problem> {
@@ -84,7 +85,8 @@ pub(crate) async fn tokens(center: State<Center>, caller: Caller) -> Result<Json
     Ok(Json(found.into_iter().map(TokenJson::from).collect()))
 }
 
-/// Makes a token: anybody for themselves, administrators for anybody. One that somebody else made casts no vote. Its secret stands in this answer and nowhere else: sent again under the same key, the request is refused.
+/// Makes a token: anybody for themselves, administrators for anybody. A token that somebody else made casts no vote.
+/// The secret is in this answer only: the same request under the same key is refused.
 #[utoipa::path(post, path = "/api/v1/principals/{name}/tokens", tag = "principals", request_body = TokenOrderJson,
     params(("name" = String, Path)), responses((status = 201, body = MadeTokenJson), Problems))]
 pub(crate) async fn token(
@@ -104,8 +106,9 @@ pub(crate) async fn token(
     Ok(response)
 }
 
-/// Changes one's own password, and makes a first token: both are one's own from now on, and cast votes. Asks for the password that
-/// somebody else set, so that a token alone, which they may have kept, takes nothing over.
+/// Changes the caller's own password, and makes a first token. Both are then issued by their owner, and cast votes.
+/// Requires the password that somebody else set, so that a token alone, which its issuer may have kept, does not take
+/// over the account.
 #[utoipa::path(put, path = "/api/v1/take-over", tag = "principals", request_body = TakeOverJson,
     responses((status = 200, body = MadeTokenJson),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "Too many wrong passwords."),
@@ -129,7 +132,8 @@ pub(crate) async fn take_over(
     Ok(Json(MadeTokenJson::from(&made)))
 }
 
-/// Makes a token void, at once and for good. Anybody may give up their own, but not with a token of less than all their roles.
+/// Revokes a token, at once and for good. Anybody may revoke their own, but not with a token of less than all their
+/// roles.
 #[utoipa::path(post, path = "/api/v1/principals/{name}/revoke", tag = "principals", request_body = RevocationJson,
     params(("name" = String, Path)), responses((status = 204), Problems))]
 pub(crate) async fn revoke(

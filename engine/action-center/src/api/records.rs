@@ -1,4 +1,4 @@
-//! Alerts and investigations: what stands beside each remediation.
+//! The alert and the investigation of each remediation.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -11,7 +11,7 @@ use crate::json::{AlertJson, InvestigationJson, Page};
 use crate::lookup::HistoryQuery;
 use crate::problem::Problem;
 
-/// Investigations, by the filters of the history, the newest first.
+/// Lists investigations by the filters of the history, newest first.
 #[utoipa::path(get, path = "/api/v1/investigations", tag = "records", params(HistoryQuery),
     responses((status = 200, body = Page<InvestigationJson>), Problems))]
 pub(crate) async fn investigations(
@@ -24,7 +24,7 @@ pub(crate) async fn investigations(
     Ok(Json(Page { items: pairs.map(|(record, of)| InvestigationJson::new(record, of, url)).collect(), next }))
 }
 
-/// One investigation.
+/// Returns one investigation.
 #[utoipa::path(get, path = "/api/v1/investigations/{id}", tag = "records", params(("id" = String, Path)),
     responses((status = 200, body = InvestigationJson), Problems))]
 pub(crate) async fn investigation(
@@ -37,7 +37,7 @@ pub(crate) async fn investigation(
     Ok(Json(InvestigationJson::new(&record, &remediation, center.site().public_url.as_ref())))
 }
 
-/// Alerts, by the filters of the history, the newest first.
+/// Lists alerts by the filters of the history, newest first.
 #[utoipa::path(get, path = "/api/v1/alerts", tag = "records", params(HistoryQuery),
     responses((status = 200, body = Page<AlertJson>), Problems))]
 pub(crate) async fn alerts(
@@ -50,7 +50,7 @@ pub(crate) async fn alerts(
     Ok(Json(Page { items: pairs.map(|(record, of)| AlertJson::new(record, of, url)).collect(), next }))
 }
 
-/// One alert.
+/// Returns one alert.
 #[utoipa::path(get, path = "/api/v1/alerts/{id}", tag = "records", params(("id" = String, Path)),
     responses((status = 200, body = AlertJson), Problems))]
 pub(crate) async fn alert(State(center): State<Center>, Path(id): Path<String>) -> Result<Json<AlertJson>, Problem> {

@@ -1,4 +1,4 @@
-//! Remediations: submit, list, look, and what they are made of.
+//! Remediations: submit, list, show, and their parts.
 
 use std::time::Duration;
 
@@ -26,12 +26,12 @@ use crate::problem::Problem;
 
 /// The word for a message without an outcome.
 const OPEN: &str = "open";
-/// Longest time that a caller may wait for a change.
+/// Longest time that a caller may wait for a change, in seconds.
 const LONGEST_WAIT: u64 = 60;
-/// Between two looks while somebody waits.
+/// Time between two reads while a caller waits.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Checks a submission word by word.
+/// Checks the words of a submission.
 fn checked(given: SubmissionJson) -> Result<Submission, Problem> {
     let mode = match stated("selection", given.selection.as_deref())? {
         None if given.messages.is_empty() => SelectionMode::Query,
@@ -50,7 +50,7 @@ fn checked(given: SubmissionJson) -> Result<Submission, Problem> {
     })
 }
 
-/// Waiting for a change.
+/// A wait for a change.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -60,24 +60,25 @@ pub(crate) struct Wait {
     wait: Option<u64>,
 }
 
-/// How much of a preview is shown.
+/// How much of a preview is returned.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Sample {
-    /// The first so many messages, at most 1,000; 50 if nothing is said.
+    /// Number of messages, at most 1,000; default 50.
     #[param(minimum = 0, maximum = 1000)]
     sample: Option<u32>,
 }
 
-/// A page of messages.
+/// Selects messages of a plan.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct MessagesQuery {
-    /// Only messages with this outcome, or `open` for those without one; several between commas, for any of them.
+    /// Only messages with this outcome, or `open` for those without one; several, separated by commas, select any of
+    /// them.
     outcome: Option<String>,
-    /// Only messages with this reason; several between commas, for any of them.
+    /// Only messages with this reason; several, separated by commas, select any of them.
     reason: Option<String>,
     /// Only messages of this mailbox.
     mailbox: Option<String>,
@@ -100,7 +101,7 @@ impl MessagesQuery {
     }
 }
 
-/// History and pending: remediations, the last submitted first.
+/// Lists remediations, of the history or pending, last submitted first.
 #[utoipa::path(get, path = "/api/v1/remediations", tag = "remediations", params(HistoryQuery),
     responses((status = 200, body = Page<RemediationJson>), Problems))]
 pub(crate) async fn list(
@@ -112,9 +113,9 @@ pub(crate) async fn list(
     Ok(Json(Page { items: remediations.iter().map(|found| RemediationJson::from(found).linked(url)).collect(), next }))
 }
 
-/// Submits a remediation. It is planned and, once it may, carried out by a worker; `?wait` on it tells how it goes.
+/// Submits a remediation. A worker plans it and, once it may, carries it out; `?wait` on it reports the progress.
 #[utoipa::path(post, path = "/api/v1/remediations", tag = "remediations", request_body = SubmissionJson,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key again: submitted once.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A request that is repeated with the same key is carried out once.")),
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn submit(
     State(center): State<Center>,
@@ -129,7 +130,7 @@ pub(crate) async fn submit(
     Ok(([(header::LOCATION, place)], answer).into_response())
 }
 
-/// What a submission would select, without keeping anything.
+/// Returns what a submission would select, without keeping anything.
 #[utoipa::path(post, path = "/api/v1/previews", tag = "remediations", request_body = SubmissionJson, params(Sample),
     responses((status = 200, body = PreviewJson), Problems))]
 pub(crate) async fn preview(
@@ -145,7 +146,8 @@ pub(crate) async fn preview(
     Ok(Json(center.preview(&caller.who, checked(body)?, sample as usize).await?.into()))
 }
 
-/// One remediation, by its own ID, its approval's, its investigation's or its alert's. The `ETag` goes with a decision.
+/// Returns one remediation, by its own ID, its approval's, its investigation's or its alert's. The `ETag` goes with a
+/// decision.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}", tag = "remediations", params(Wait, ("id" = String, Path)),
     responses((status = 200, body = DetailJson), Problems))]
 pub(crate) async fn show(
@@ -166,7 +168,7 @@ pub(crate) async fn show(
     detail(&center, &remediation).await
 }
 
-/// Messages of the plan with their outcomes, in the plan's order.
+/// Lists messages of the plan with their outcomes, in the plan's order.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/messages", tag = "remediations",
     params(MessagesQuery, ("id" = String, Path)), responses((status = 200, body = Page<MessageJson>), Problems))]
 pub(crate) async fn messages(
@@ -186,8 +188,8 @@ pub(crate) async fn messages(
     Ok(Json(Page { items: pairs.iter().map(item).collect(), next }))
 }
 
-/// A message as it was sent, byte for byte, from where it lies now or from the evidence. Asks for the role `examiner`, and is
-/// an event of the history.
+/// Returns a message as it was sent, byte for byte, from its current place or from the evidence. Requires the role
+/// `examiner`, and is recorded as an event of the history.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/messages/{seq}/raw", tag = "remediations",
     params(("id" = String, Path), ("seq" = u32, Path)),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), Problems))]
@@ -202,7 +204,7 @@ pub(crate) async fn raw(
     Ok(message_file(&format!("{id}-{seq}"), raw))
 }
 
-/// What happened, event by event, with the hashes of the chain.
+/// Lists its events, with the hashes of the chain.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/events", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = Vec<EventJson>), Problems))]
 pub(crate) async fn events(
@@ -213,7 +215,7 @@ pub(crate) async fn events(
     Ok(Json(center.site().history.events(&id).await?.into_iter().map(EventJson::from).collect()))
 }
 
-/// Its batches, with what came of each.
+/// Lists its batches, with the result of each.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/batches", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = Vec<BatchJson>), Problems))]
 pub(crate) async fn batches(

@@ -1,4 +1,4 @@
-//! Schedules: playbooks that run by themselves.
+//! Schedules: playbooks that run at given times.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -15,17 +15,17 @@ use crate::json::{RemediationJson, ScheduleJson, SlotJson};
 use crate::lookup::page_size;
 use crate::problem::Problem;
 
-/// How many slots.
+/// Selects slots.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SlotsQuery {
-    /// The newest so many, 1 to 1,000; 50 if nothing is said.
+    /// Number of the newest slots, 1 to 1,000; default 50.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<u32>,
 }
 
-/// Every schedule.
+/// Lists every schedule.
 #[utoipa::path(get, path = "/api/v1/schedules", tag = "site",
     responses((status = 200, body = Vec<ScheduleJson>), Problems))]
 pub(crate) async fn list(center: State<Center>, caller: Caller) -> Result<Json<Vec<ScheduleJson>>, Problem> {
@@ -36,7 +36,7 @@ pub(crate) async fn list(center: State<Center>, caller: Caller) -> Result<Json<V
     Ok(Json(items))
 }
 
-/// What became of past slots, the newest first: the remediation, or why there is none.
+/// Lists the results of past slots, newest first: the remediation, or why there is none.
 #[utoipa::path(get, path = "/api/v1/schedules/{name}/slots", tag = "site", params(SlotsQuery, ("name" = String, Path)),
     responses((status = 200, body = Vec<SlotJson>), Problems))]
 pub(crate) async fn slots(
@@ -49,7 +49,7 @@ pub(crate) async fn slots(
     Ok(Json(center.api().slots(&caller.who, &name, limit).await?.iter().map(SlotJson::from).collect()))
 }
 
-/// Fires no more until it is resumed.
+/// Pauses a schedule until it is resumed.
 #[utoipa::path(post, path = "/api/v1/schedules/{name}/pause", tag = "site", params(("name" = String, Path)),
     responses((status = 204), Problems))]
 pub(crate) async fn pause(center: State<Center>, name: Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
@@ -57,7 +57,7 @@ pub(crate) async fn pause(center: State<Center>, name: Path<String>, caller: Cal
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Fires again, from its next time on.
+/// Resumes a schedule from its next time on.
 #[utoipa::path(post, path = "/api/v1/schedules/{name}/resume", tag = "site", params(("name" = String, Path)),
     responses((status = 204), Problems))]
 pub(crate) async fn resume(center: State<Center>, name: Path<String>, caller: Caller) -> Result<StatusCode, Problem> {
@@ -65,7 +65,7 @@ pub(crate) async fn resume(center: State<Center>, name: Path<String>, caller: Ca
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Runs it now, beside its times.
+/// Runs a schedule's playbook now, in addition to its times.
 #[utoipa::path(post, path = "/api/v1/schedules/{name}/run", tag = "site", params(("name" = String, Path)),
     responses((status = 202, body = RemediationJson), Problems))]
 pub(crate) async fn run(center: State<Center>, name: Path<String>, caller: Caller) -> Result<Response, Problem> {

@@ -1,4 +1,4 @@
-//! The site itself: who calls, playbooks, the kill switch, the proof of the history.
+//! The site: the caller, playbooks, nodes, the kill switch, the check of the history.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -14,7 +14,7 @@ use crate::center::Center;
 use crate::json::{HaltJson, HaltedJson, MeJson, NodeJson, PlaybookJson, VerifiedJson};
 use crate::problem::Problem;
 
-/// A head that was noted down earlier.
+/// A head of the chain that was noted earlier.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
@@ -26,42 +26,42 @@ pub(crate) struct Noted {
 /// A refusal.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RefusalJson {
-    /// When first.
+    /// The time of the first.
     at: String,
-    /// When last.
+    /// The time of the last.
     last_at: String,
-    /// How often.
+    /// How often it was repeated.
     times: u64,
-    /// To whom; of a stranger the name that they gave.
+    /// The principal who was refused; of a stranger, the name that they gave.
     principal: Option<String>,
-    /// Whether they had shown that they are it, by a token or a session.
+    /// Whether a token or a session proved the principal.
     known: bool,
-    /// The address that it came from; of IPv6 the network.
+    /// The address that it came from; of IPv6, the network.
     source: Option<String>,
     request: String,
     reason: String,
 }
 
-/// Whoever the token belongs to.
+/// Returns the owner of the token.
 #[utoipa::path(get, path = "/api/v1/me", tag = "site", responses((status = 200, body = MeJson), Problems))]
 pub(crate) async fn me(caller: Caller) -> Json<MeJson> {
     Json(MeJson { name: caller.who.name, roles: caller.who.roles })
 }
 
-/// Names of all playbooks.
+/// Lists the names of all playbooks.
 #[utoipa::path(get, path = "/api/v1/playbooks", tag = "site", responses((status = 200, body = Vec<String>), Problems))]
 pub(crate) async fn playbooks(center: State<Center>) -> Json<Vec<String>> {
     Json(center.site().library.playbook_names())
 }
 
-/// One playbook, checked.
+/// Returns one playbook, checked.
 #[utoipa::path(get, path = "/api/v1/playbooks/{name}", tag = "site", params(("name" = String, Path)),
     responses((status = 200, body = PlaybookJson), Problems))]
 pub(crate) async fn playbook(center: State<Center>, name: Path<String>) -> Result<Json<PlaybookJson>, Problem> {
     Ok(Json((&center.api().check(&name)?).into()))
 }
 
-/// Nodes that work, or worked until lately. Nothing is planned or acted on while none is alive.
+/// Lists the nodes that run, or ran within the last day. Nothing is planned or acted on while none is alive.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "site", responses((status = 200, body = Vec<NodeJson>), Problems))]
 pub(crate) async fn nodes(center: State<Center>) -> Result<Json<Vec<NodeJson>>, Problem> {
     let now = center.now();
@@ -69,13 +69,13 @@ pub(crate) async fn nodes(center: State<Center>) -> Result<Json<Vec<NodeJson>>, 
     Ok(Json(nodes.into_iter().map(|(name, until)| NodeJson { name, alive: until > now }).collect()))
 }
 
-/// Whether the site is halted.
+/// Returns whether the site is halted.
 #[utoipa::path(get, path = "/api/v1/halt", tag = "site", responses((status = 200, body = HaltedJson), Problems))]
 pub(crate) async fn halted(center: State<Center>) -> Result<Json<HaltedJson>, Problem> {
     Ok(Json(center.site().history.halted().await?.into()))
 }
 
-/// Throws the kill switch: within a second nothing is planned, started or acted on, on any node.
+/// Halts the site: within a second nothing is planned, started or acted on, on any node.
 #[utoipa::path(post, path = "/api/v1/halt", tag = "site", request_body = HaltJson,
     responses((status = 200, body = HaltedJson), Problems))]
 pub(crate) async fn halt(
@@ -86,14 +86,14 @@ pub(crate) async fn halt(
     Ok(Json(Some(center.api().halt(&caller.who, &body.reason).await?).into()))
 }
 
-/// Takes the kill switch back; tells of the halt that stood until then.
+/// Ends the halt of the site, and returns it.
 #[utoipa::path(delete, path = "/api/v1/halt", tag = "site", responses((status = 200, body = HaltedJson), Problems))]
 pub(crate) async fn unhalt(center: State<Center>, caller: Caller) -> Result<Json<HaltedJson>, Problem> {
     Ok(Json(HaltedJson::taken_back(center.api().unhalt(&caller.who).await?)))
 }
 
-/// Walks the whole chain and compares it with every table. On a large history this takes a while; the answer begins with white
-/// space meanwhile.
+/// Checks the whole chain against every table. On a large history this takes long; the answer begins with white space
+/// meanwhile.
 #[utoipa::path(get, path = "/api/v1/verify", tag = "site", params(Noted),
     responses((status = 200, body = VerifiedJson), Problems))]
 pub(crate) async fn verify(State(center): State<Center>, Params(noted): Params<Noted>) -> Result<Response, Problem> {
@@ -101,7 +101,7 @@ pub(crate) async fn verify(State(center): State<Center>, Params(noted): Params<N
     slowly(async move { Ok(VerifiedJson::from(center.verified(head).await?)) }).await
 }
 
-/// What was refused to whom, the newest first.
+/// Lists refused requests, newest first.
 #[utoipa::path(get, path = "/api/v1/refusals", tag = "site", responses((status = 200, body = Vec<RefusalJson>), Problems))]
 pub(crate) async fn refusals(center: State<Center>, caller: Caller) -> Result<Json<Vec<RefusalJson>>, Problem> {
     crate::refusal_log::write(&center).await;

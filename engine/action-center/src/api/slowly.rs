@@ -1,4 +1,5 @@
-//! Answers that take longer than a connection may be silent: they begin with white space, which JSON allows (RFC 8259, section 2).
+//! Answers that take longer than a connection may be silent. They begin with white space, which JSON allows (RFC 8259,
+//! section 2).
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,12 +13,13 @@ use serde::Serialize;
 
 use crate::problem::Problem;
 
-/// An answer that is there by then is an answer like any other, with a status of its own.
+/// An answer that is ready by then is an ordinary answer, with a status of its own.
 const SOON: Duration = Duration::from_secs(5);
-/// Silence in front of one that is not.
+/// Time between two spaces that are sent until the answer is ready.
 const BEAT: Duration = Duration::from_secs(10);
 
-/// The answer of work of any length. If the caller goes away, the work ends with the connection. What fails late breaks the answer off.
+/// Returns the answer of work of any length. If the caller goes away, the work ends with the connection. A late failure
+/// breaks the answer off.
 pub(crate) async fn slowly<T: Serialize + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
@@ -65,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn silence_is_broken_until_the_answer_is_there() {
+    async fn spaces_are_sent_until_the_answer_is_ready() {
         let problem = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database", "away");
         assert_eq!(told(Duration::ZERO, Err(problem())).await.unwrap_err().code, "database");
         let quick = told(Duration::ZERO, Ok(7)).await.unwrap().into_body();
@@ -74,6 +76,6 @@ mod tests {
         let slow = to_bytes(slow, 100).await.unwrap();
         assert!(slow.starts_with(b"  ") && serde_json::from_slice::<u32>(&slow).unwrap() == 7, "{slow:?}");
         let broken = told(MOMENT * 5, Err(problem())).await.unwrap().into_body();
-        assert!(to_bytes(broken, 100).await.is_err(), "what fails late is no whole answer");
+        assert!(to_bytes(broken, 100).await.is_err(), "a late failure breaks the answer off");
     }
 }

@@ -11,13 +11,13 @@ use crate::error_chain::chain;
 use crate::json::{ConnectorJson, StoreCheckJson, StoreJson};
 use crate::problem::Problem;
 
-/// Connectors that are built in, with the stores that use them.
+/// Lists the built-in connectors, with the stores that use them.
 #[utoipa::path(get, path = "/api/v1/connectors", tag = "stores",
     responses((status = 200, body = Vec<ConnectorJson>), Problems))]
 pub(crate) async fn connectors(center: State<Center>) -> Result<Json<Vec<ConnectorJson>>, Problem> {
     let Some(host) = &center.settings().host else { return Ok(Json(Vec::new())) };
     let built_in = host.builtin_connectors().await.map_err(|error| {
-        tracing::error!(error = chain(&error), "A connector that is built in does not say what it is.");
+        tracing::error!(error = chain(&error), "A built-in connector does not describe itself.");
         Problem::internal()
     })?;
     let item = |connector: clawback_connectors::ConnectorInfo| {
@@ -29,21 +29,21 @@ pub(crate) async fn connectors(center: State<Center>) -> Result<Json<Vec<Connect
     Ok(Json(built_in.into_iter().map(item).collect()))
 }
 
-/// Every store, with what its connector can do.
+/// Lists every store, with the capabilities of its connector.
 #[utoipa::path(get, path = "/api/v1/stores", tag = "stores", responses((status = 200, body = Vec<StoreJson>), Problems))]
 pub(crate) async fn list(center: State<Center>) -> Json<Vec<StoreJson>> {
     let stores = center.site().stores.iter();
     Json(stores.map(|(name, store)| StoreJson::new(name, store.capabilities())).collect())
 }
 
-/// What the connector of one store can do.
+/// Returns the capabilities of one store's connector.
 #[utoipa::path(get, path = "/api/v1/stores/{name}", tag = "stores", params(("name" = String, Path)),
     responses((status = 200, body = StoreJson), Problems))]
 pub(crate) async fn show(center: State<Center>, name: Path<String>) -> Result<Json<StoreJson>, Problem> {
     Ok(Json(StoreJson::new(&name, center.site().store(&name)?.capabilities())))
 }
 
-/// Logs in to a store and looks, without touching anything.
+/// Logs in to a store and searches it, without changing anything.
 #[utoipa::path(post, path = "/api/v1/stores/{name}/check", tag = "stores", params(("name" = String, Path)),
     responses((status = 200, body = StoreCheckJson), Problems))]
 pub(crate) async fn check(

@@ -11,20 +11,20 @@ use utoipa::ToSchema;
 pub struct ApprovalJson {
     /// The approval ID.
     pub id: String,
-    /// What is asked for.
+    /// The rule of the approval.
     pub rule: ApprovalRuleJson,
     /// The plan that is voted on.
     #[schema(value_type = String)]
     pub digest: Digest,
-    /// Who asked.
+    /// The requester.
     pub requester: String,
-    /// Not decided by then: expired.
+    /// If not decided by then, it expires.
     pub deadline: String,
     /// Votes so far.
     pub votes: Vec<CastVoteJson>,
 }
 
-/// What is asked for before anything is touched.
+/// The votes that are required before anything is acted on.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct ApprovalRuleJson {
     /// How many different principals must approve.
@@ -32,36 +32,36 @@ pub struct ApprovalRuleJson {
     /// A vote counts if its principal has one of these roles.
     #[schema(value_type = Vec<String>)]
     pub from: Vec<Role>,
-    /// The requester's own vote never counts.
+    /// Whether the requester's own vote never counts.
     pub two_step: bool,
-    /// Without a decision in this time it expires.
+    /// Seconds after which it expires without a decision.
     pub expires_seconds: u64,
-    /// Those who were told are told again after this.
+    /// Seconds after which those who were notified are reminded.
     pub remind_after_seconds: Option<u64>,
-    /// Others are told after this.
+    /// Seconds after which others are notified.
     pub escalate_after_seconds: Option<u64>,
 }
 
 /// A vote that was cast.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct CastVoteJson {
-    /// Who.
+    /// The voter.
     pub by: String,
     /// `approve` or `reject`.
     #[schema(value_type = String)]
     pub decision: Decision,
-    /// The plan that was in front of them.
+    /// The plan that the voter was shown.
     #[schema(value_type = String)]
     pub digest: Digest,
-    /// Why, in their words.
+    /// The reason, in the voter's words.
     pub comment: Option<String>,
-    /// When.
+    /// When it was cast.
     pub at: String,
     /// The signature of the voter's key, if it is signed.
     pub signature: Option<VoteSignatureJson>,
 }
 
-/// The signature of a vote. What is signed is a text of these lines, each with a line feed at its end: `clawback vote 1`,
+/// The signature of a vote. The signed text has these lines, each with a line feed at its end: `clawback vote 1`,
 /// `remediation ID`, `plan DIGEST`, `decision approve` or `decision reject`, `votes N` (of the rule), `requester NAME`,
 /// `voter NAME`, `at TIME` (in UTC with whole seconds); names as JSON texts.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]

@@ -42,18 +42,18 @@ impl From<&KeptMessage> for KeptJson {
     }
 }
 
-/// What a look at every kept message found.
+/// The result of a check of every kept message.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct EvidenceReportJson {
-    /// All of it is as it was kept.
+    /// Whether everything is as it was kept.
     pub ok: bool,
-    /// Messages whose bytes are what their digest says.
+    /// Messages whose bytes match their digest.
     pub sound: u64,
     /// Their bytes together.
     pub bytes: u64,
     /// What is missing or changed, a sentence each.
     pub problems: Vec<String>,
-    /// What could not be asked for, a sentence each: nobody knows whether it is sound. `ok` is false then.
+    /// What could not be read, a sentence each: whether it is unchanged is unknown. `ok` is false then.
     #[serde(default)]
     pub unavailable: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! The facts of a plan under the names that JSON has everywhere: the history hashes them under names with hyphens, and what is
-//! hashed never changes.
+//! The facts of a plan under the names that JSON uses everywhere: the history hashes them under names with hyphens, and
+//! what is hashed never changes.
 
 use clawback_model::PlanFacts;
 use serde::de::Error as _;
@@ -20,7 +20,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     serde_json::from_value(renamed(value, &|key| key.replace('_', "-"))).map(Some).map_err(D::Error::custom)
 }
 
-/// Every key is the name of a field here: facts have no maps.
+/// Renames every key; each is the name of a field, as facts have no maps.
 fn renamed(value: Value, name: &impl Fn(&str) -> String) -> Value {
     match value {
         Value::Object(fields) => fields.into_iter().map(|(key, value)| (name(&key), renamed(value, name))).collect(),

@@ -1,4 +1,4 @@
-//! Playbooks, and what is wrong with them.
+//! Playbooks, and the mistakes in them.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ pub struct PlaybookJson {
     pub name: String,
     pub description: String,
     pub severity: Cow<'static, str>,
-    /// What it does to messages; null where an input says so.
+    /// The action on messages; null if an input gives it.
     pub action: Option<String>,
     /// What starts it: `manual`, `suggestion`, `schedule`.
     pub triggers: Vec<String>,
@@ -74,18 +74,19 @@ fn triggers(playbook: &Playbook) -> Vec<String> {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckJson {
-    /// Its name, or what to call it.
+    /// Its name.
     #[schema(max_length = 200)]
     pub name: String,
-    /// Its text, for one that the site does not have, or not like this; at most 64 KiB. Left out: the site's own.
+    /// Its text, at most 64 KiB, if the site does not have the playbook, or has another version. Default: the site's
+    /// own.
     #[serde(default)]
     pub source: Option<String>,
 }
 
-/// What is wrong with a playbook.
+/// The result of a check of a playbook.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct CheckedJson {
-    /// Nothing is.
+    /// Whether it has no mistakes.
     pub ok: bool,
     /// Every mistake: code, file, line, column, message, hint.
     pub diagnostics: Vec<serde_json::Value>,
@@ -94,7 +95,8 @@ pub struct CheckedJson {
 }
 
 impl CheckedJson {
-    /// What came of a check; `text` says for people what is wrong. An error that is no mistake in the playbook stays one.
+    /// The result of a check; `text` formats the mistakes for people. An error that is no mistake in the playbook is
+    /// returned as one.
     pub fn new(checked: Result<Playbook, Error>, text: impl Fn(&Diagnostics) -> String) -> Result<Self, Error> {
         match checked {
             Ok(_) => Ok(Self { ok: true, ..Self::default() }),

@@ -1,4 +1,4 @@
-//! Who may act, and with what.
+//! Principals and their credentials.
 
 use clawback_app::{MadeToken, TokenOrder};
 use clawback_model::{Credential, CredentialKind, PendingRoles, Principal, PrincipalKind, Role};
@@ -6,23 +6,24 @@ use clawback_store::Token;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Somebody who acts: a person, or a program.
+/// A principal: a person, or a service.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PrincipalJson {
     /// Unique.
     #[schema(min_length = 1, max_length = 200)]
     pub name: String,
-    /// A program may submit what a detector suggests.
+    /// Only a service may submit what a detector suggests.
     #[schema(schema_with = crate::json::words::principal_kind)]
     pub kind: PrincipalKind,
-    /// What they may do.
+    /// The roles.
     #[schema(schema_with = crate::json::words::roles)]
     pub roles: Vec<Role>,
-    /// The person who answers for a service, and never approves what it asks for. Needed for a new service; null for people.
+    /// The person who answers for a service, and never approves what it asks for. Needed for a new service; null for
+    /// people.
     #[serde(default)]
     pub owner: Option<String>,
-    /// Roles that wait for a second administrator; null where none do. Given in answers, not taken.
+    /// Roles that wait for a second administrator; null if none do. Only in answers.
     #[serde(default)]
     pub pending: Option<PendingRolesJson>,
 }
@@ -31,7 +32,7 @@ pub struct PrincipalJson {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PendingRolesJson {
-    /// All roles of then.
+    /// All roles after the change.
     #[schema(schema_with = crate::json::words::roles)]
     pub roles: Vec<Role>,
     /// The administrator who asked, or whose credential the principal took over: somebody else confirms.
@@ -57,15 +58,15 @@ impl From<PrincipalJson> for Principal {
     }
 }
 
-/// By what the actor of an event was known.
+/// The credential of an event's actor.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct CredentialJson {
     /// A token, or a session that began with a password or at the identity provider.
     #[schema(schema_with = crate::json::words::credential_kind)]
     pub kind: CredentialKind,
-    /// The label of a token; of a session the first 12 digits of the digest in its event `signed-in`.
+    /// The label of a token; of a session, the first 12 digits of the digest in its event `signed-in`.
     pub label: String,
-    /// Who made the token or set the password, or the issuer's URL; empty: nothing tells.
+    /// Who made the token or set the password, or the issuer's URL; empty if unknown.
     pub issued_by: String,
     /// When the token was made, or the session began.
     pub issued_at: String,
@@ -85,7 +86,7 @@ impl From<Credential> for CredentialJson {
     }
 }
 
-/// Roles in place of those that somebody has.
+/// The new roles of a principal.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RolesJson {
@@ -103,33 +104,33 @@ pub struct PasswordJson {
     pub password: String,
 }
 
-/// What is taken over, and with what.
+/// A request to replace credentials that somebody else issued.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeOverJson {
     /// The password that somebody else set.
     #[schema(format = Password)]
     pub password: String,
-    /// One's own in its place: at least 15 characters, at most 1,024 bytes.
+    /// The new password: at least 15 characters, at most 1,024 bytes.
     #[schema(format = Password)]
     pub new_password: String,
-    /// The first token of one's own.
+    /// The first token that the principal makes.
     #[serde(default)]
     pub token: TokenOrderJson,
 }
 
 /// A token without its secret.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct TokenJson {
     pub principal: String,
     pub label: String,
     pub created_at: String,
     pub expires_at: Option<String>,
     pub revoked_at: Option<String>,
-    /// Who made it; empty: nothing tells.
+    /// Who made it; empty if unknown.
     pub issued_by: String,
-    /// The only ones of the principal's roles that it brings; null: all of them.
+    /// The subset of the principal's roles that it has; null: all of them.
     #[schema(schema_with = crate::json::words::roles_or_null)]
     pub roles: Option<Vec<Role>>,
 }
@@ -152,13 +153,13 @@ impl From<Token> for TokenJson {
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenOrderJson {
-    /// What it is for; unique among its owner's tokens. Left out: the time at which it is made.
+    /// What it is for; unique among its owner's tokens. Default: the time at which it is made.
     #[schema(max_length = 200)]
     pub label: String,
-    /// Days until it ends by itself; left out: never.
+    /// Days until it expires; default: never.
     #[schema(minimum = 1, maximum = 3650)]
     pub days: Option<u32>,
-    /// The only ones of its owner's roles that it brings; none: all of them.
+    /// The subset of its owner's roles that it has; empty: all of them.
     #[schema(schema_with = crate::json::words::roles)]
     pub roles: Vec<Role>,
 }
@@ -178,13 +179,14 @@ impl From<TokenOrder> for TokenOrderJson {
 /// A token that was just made.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub struct MadeTokenJson {
-    /// The secret: shown this once.
+    /// The secret: shown only here.
     pub token: String,
     /// Its label.
     pub label: String,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires_at: Option<String>,
-    /// Its owner's roles that wait for a second administrator, since they took over what another issued; null otherwise.
+    /// Its owner's roles that wait for a second administrator, since they took over what another issued; null
+    /// otherwise.
     #[serde(default)]
     pub pending: Option<PendingRolesJson>,
 }
@@ -200,7 +202,7 @@ impl From<&MadeToken> for MadeTokenJson {
     }
 }
 
-/// The token that is to be void.
+/// The token that is to be revoked.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevocationJson {

@@ -1,4 +1,4 @@
-//! The records beside a remediation, with the fields of the reference product.
+//! The alert and the investigation of a remediation, with the fields of the reference product.
 
 use clawback_model::{
     Action, Alert, Investigation, InvestigationKind, InvestigationStatus, PublicUrl, Remediation, Severity, Status,
@@ -6,7 +6,7 @@ use clawback_model::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// An investigation: manual where a person acted, automated where a detector suggested.
+/// An investigation: manual if a person acted, automated if a detector suggested.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct InvestigationJson {
     /// Its ID.
@@ -30,21 +30,21 @@ pub struct InvestigationJson {
     pub remediation_id: String,
     /// The approval of that remediation.
     pub approval_id: String,
-    /// Where the remediation stands.
+    /// The status of the remediation.
     #[schema(schema_with = crate::json::words::status)]
     pub remediation_status: Status,
     /// Who decided.
     pub decided_by: Option<String>,
     /// When it was opened.
     pub created_at: String,
-    /// When anything of it last changed.
+    /// When any part of it last changed.
     pub updated_at: String,
-    /// Its page; null where the site has no `public-url`.
+    /// Its page; null if the site has no `public-url`.
     pub url: Option<String>,
 }
 
 impl InvestigationJson {
-    /// Of an investigation and its remediation.
+    /// The investigation of a remediation.
     pub fn new(investigation: &Investigation, remediation: &Remediation, site: Option<&PublicUrl>) -> Self {
         Self {
             id: investigation.id.to_string(),
@@ -75,26 +75,26 @@ pub struct AlertJson {
     /// Informational for an administrative action.
     #[schema(schema_with = crate::json::words::severity)]
     pub severity: Severity,
-    /// Who acted.
+    /// The principal who acted.
     pub actor: String,
-    /// What they asked for.
+    /// The requested action.
     #[schema(schema_with = crate::json::words::action)]
     pub action: Action,
     /// The remediation.
     pub remediation_id: String,
     /// The investigation.
     pub investigation_id: String,
-    /// Where that stands.
+    /// The status of the investigation.
     #[schema(schema_with = crate::json::words::investigation_status)]
     pub investigation_status: InvestigationStatus,
-    /// When.
+    /// When it was raised.
     pub created_at: String,
-    /// The page of its investigation; null where the site has no `public-url`.
+    /// The page of its investigation; null if the site has no `public-url`.
     pub url: Option<String>,
 }
 
 impl AlertJson {
-    /// Of an alert and its remediation.
+    /// The alert of a remediation.
     pub fn new(alert: &Alert, remediation: &Remediation, site: Option<&PublicUrl>) -> Self {
         Self {
             id: alert.id.to_string(),

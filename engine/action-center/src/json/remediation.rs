@@ -16,7 +16,7 @@ use super::principal::CredentialJson;
 use super::record::{AlertJson, InvestigationJson};
 use super::terms::TermsJson;
 
-/// Sweeps under way that are listed at most.
+/// Largest number of sweeps under way that are listed.
 const MOST_SWEEPS: u32 = 1_000;
 
 /// A remediation.
@@ -46,15 +46,15 @@ pub struct RemediationJson {
     pub plan_digest: Option<String>,
     pub requested_by: String,
     pub decided_by: Option<String>,
-    /// When the approval that was asked for expires; null where none was.
+    /// When the approval that was asked for expires; null if none was.
     pub deadline: Option<String>,
     pub created_at: String,
     pub updated_at: String,
     pub stop_rule: Option<Cow<'static, str>>,
     pub stop_reason: Option<String>,
-    /// It cannot go on for a reason that passes by itself.
+    /// Whether it waits for a condition that ends without a person.
     pub held: bool,
-    /// What a person asked for and is not done yet, in words: it pauses, or is cancelled, after the current call.
+    /// A person's request that is not carried out yet, in words: it pauses, or is cancelled, after the current call.
     pub asked: Option<String>,
     /// The batch under way.
     pub batch: Option<u32>,
@@ -64,15 +64,15 @@ pub struct RemediationJson {
     #[serde(with = "super::facts")]
     #[schema(value_type = Option<Object>)]
     pub facts: Option<PlanFacts>,
-    /// Null before, and where the playbook asks for none.
+    /// Null before, and if the playbook asks for none.
     pub verified: Option<VerificationJson>,
-    /// Its page; null where the site has no `public-url`.
+    /// Its page; null if the site has no `public-url`.
     pub url: Option<String>,
 }
 
-/// What was found when moved messages were looked for again.
+/// The result of the search for moved messages after the last batch.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct VerificationJson {
     pub confirmed: u64,
     pub unconfirmed: u64,
@@ -118,25 +118,25 @@ impl From<&Remediation> for RemediationJson {
 }
 
 impl RemediationJson {
-    /// With the address of its page, where the site has one.
+    /// Adds the address of its page, if the site has one.
     #[must_use]
     pub fn linked(self, site: Option<&PublicUrl>) -> Self {
         Self { url: site.map(|site| site.page(&format!("/remediations/{}", self.id))), ..self }
     }
 }
 
-/// One remediation with what stands beside it.
+/// One remediation with its related records.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct DetailJson {
-    /// Itself.
+    /// The remediation.
     pub remediation: RemediationJson,
-    /// It has ended, or waits for a person: nothing more happens by itself.
+    /// Whether it has ended, or waits for a person: nothing more happens without one.
     pub settled: bool,
-    /// Votes asked for and cast; null where none was needed.
+    /// Votes asked for and cast; null if none was needed.
     pub approval: Option<ApprovalJson>,
-    /// What people were told.
+    /// The alert.
     pub alert: AlertJson,
-    /// What it came from.
+    /// The investigation.
     pub investigation: InvestigationJson,
     /// Derived from the remediation.
     #[schema(schema_with = crate::json::words::investigation_status)]
@@ -156,7 +156,7 @@ pub struct DetailJson {
 pub struct UndoJson {
     /// Its ID.
     pub id: String,
-    /// Where it stands.
+    /// Its status.
     #[schema(schema_with = crate::json::words::status)]
     pub status: Status,
     /// Messages that it has put back.
@@ -164,7 +164,7 @@ pub struct UndoJson {
 }
 
 impl UndoJson {
-    /// Of the undos of one remediation those that put messages back, or may yet.
+    /// Those undos of one remediation that put messages back, or may yet.
     pub fn of(undos: &[Remediation]) -> Vec<Self> {
         let counts = undos.iter().filter(|undo| !undo.status.is_final() || undo.counts.succeeded > 0);
         let item = |undo: &Remediation| Self {
@@ -182,7 +182,7 @@ impl UndoJson {
 }
 
 impl DetailJson {
-    /// Reads what stands beside a remediation, and what is recorded of its open batch.
+    /// Reads the related records of a remediation, and what is recorded of its open batch.
     pub async fn load(site: &Site, remediation: &Remediation) -> Result<Self, Error> {
         let (history, url) = (&site.history, site.public_url.as_ref());
         let counted = history.with_open_batch(remediation.clone()).await?;
@@ -204,7 +204,7 @@ impl DetailJson {
     }
 }
 
-/// Ended, or waiting for a person.
+/// Whether it has ended, or waits for a person.
 pub(crate) fn is_settled(remediation: &Remediation, now: Timestamp) -> bool {
     matches!(remediation.next(now), Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing)
 }
@@ -229,7 +229,7 @@ pub struct SweepJson {
 }
 
 impl SweepJson {
-    /// Of what the history holds.
+    /// Built from the records of the history.
     fn new(sweep: &SweepState, first: &Remediation, follow_ups: &[Remediation]) -> Self {
         let settings = &sweep.sweep;
         Self {
@@ -275,7 +275,7 @@ impl SweepJson {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names are those of the history")]
 pub struct MessageJson {
-    /// Its number in the plan, by which its content is asked for.
+    /// Its number in the plan, with which its content is requested.
     pub seq: u32,
     pub store: String,
     pub mailbox: String,
@@ -288,10 +288,10 @@ pub struct MessageJson {
     pub original_delivery_location: Option<String>,
     /// Where it was when the plan was made.
     pub location_before: String,
-    /// Where it lies after its outcome; null where it has none yet, where it is gone, and where nobody looked.
+    /// Where it is after its outcome; null if it has none yet, if it is gone, and if it was not located.
     pub location_after: Option<String>,
-    /// Where it was last seen: `location_after` once it has its outcome, `location_before` until then. Null where it is not
-    /// there any more and its place is not known.
+    /// Where it was last seen: `location_after` once it has its outcome, `location_before` until then. Null if it is no
+    /// longer there and its place is not known.
     pub latest_delivery_location: Option<String>,
     #[schema(schema_with = crate::json::words::action)]
     pub action: Cow<'static, str>,
@@ -310,7 +310,7 @@ pub struct MessageJson {
 }
 
 impl MessageJson {
-    /// Of what the history holds.
+    /// Built from the records of the history.
     pub fn new(remediation: &Remediation, target: &Target, outcome: Option<&Outcome>) -> Self {
         let receipt = outcome.and_then(|outcome| outcome.receipt.as_ref());
         let after = outcome.and_then(|outcome| outcome.location_after(&target.location)).map(ToString::to_string);
@@ -348,7 +348,7 @@ pub struct EventJson {
     pub seq: i64,
     pub at: String,
     pub actor: String,
-    /// By what the actor was known; null for the program itself, an identity provider, and events of older versions.
+    /// The actor's credential; null for the program itself, an identity provider, and events of older versions.
     pub credential: Option<CredentialJson>,
     pub event: String,
     /// What it says, in words: the vote and its comment, counts, the reason.
@@ -370,7 +370,7 @@ impl From<Entry> for EventJson {
     }
 }
 
-/// What an event says; nothing of one that cannot be read, which `verify` is to report.
+/// What an event says; empty for one that cannot be read, which `verify` reports.
 pub(crate) fn event_in_words(entry: &Entry) -> String {
     entry.event().ok().flatten().map(|event| event.in_words()).unwrap_or_default()
 }

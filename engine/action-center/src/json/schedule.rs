@@ -7,7 +7,7 @@ use clawback_store::{Schedule, Slot, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A schedule, and what came of its last slot.
+/// A schedule, and the result of its last slot.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names are those of a playbook's schedule")]
 pub struct ScheduleJson {
@@ -27,7 +27,7 @@ pub struct ScheduleJson {
 }
 
 impl ScheduleJson {
-    /// With its last slot.
+    /// Reads the schedule's last slot.
     pub async fn load(history: &Store, schedule: Schedule) -> Result<Self, StoreError> {
         let last = history.slots(&schedule.name, 1).await?;
         Ok(Self {
@@ -55,7 +55,7 @@ impl ScheduleJson {
     }
 }
 
-/// Where a schedule stands.
+/// The state of a schedule.
 pub(crate) const fn state(schedule: &Schedule) -> &'static str {
     match (schedule.removed, schedule.paused) {
         (true, _) => "removed",
@@ -64,7 +64,7 @@ pub(crate) const fn state(schedule: &Schedule) -> &'static str {
     }
 }
 
-/// What became of a slot, or of several that follow each other.
+/// The result of a slot, or of several consecutive ones.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names are those of the history")]
 pub struct SlotJson {
@@ -72,7 +72,7 @@ pub struct SlotJson {
     pub last_slot: String,
     pub slots: u64,
     pub remediation: Option<String>,
-    /// Where the remediation stands.
+    /// The status of the remediation.
     #[serde(default)]
     pub status: Option<Cow<'static, str>>,
     /// Mailboxes that it searched.
@@ -108,7 +108,7 @@ impl From<&Slot> for SlotJson {
 }
 
 impl SlotJson {
-    /// What became of it: what its run found, or why it has none.
+    /// The result in words: what its run found, or why it has none.
     pub fn in_words(&self) -> String {
         if let Some(remediation) = &self.remediation {
             let (status, found) = (self.status.as_deref().unwrap_or("removed"), self.submitted.unwrap_or_default());

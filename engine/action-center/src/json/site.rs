@@ -1,25 +1,25 @@
-//! The site itself: who calls, nodes, the kill switch, the proof of the history.
+//! The site: the caller, nodes, the kill switch, the check of the history.
 
 use clawback_model::{Halt, Role, Timestamp};
 use clawback_store::Verified;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Whoever calls.
+/// The caller.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are self-explanatory")]
 pub struct MeJson {
     pub name: String,
     #[schema(value_type = Vec<String>)]
     pub roles: Vec<Role>,
 }
 
-/// A node that works, or worked until lately.
+/// A node that runs, or ran within the last day.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct NodeJson {
     /// Its name.
     pub name: String,
-    /// Whether it said so within its lease.
+    /// Whether its lease is current.
     pub alive: bool,
 }
 
@@ -27,30 +27,30 @@ pub struct NodeJson {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HaltJson {
-    /// In the words of whoever throws the switch.
+    /// The reason, in the words of the administrator.
     pub reason: String,
 }
 
-/// Whether the site stands still.
+/// Whether the site is halted.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct HaltedJson {
-    /// It does.
+    /// Whether it is.
     pub halted: bool,
-    /// Who threw the switch. Of a halt that was just taken back too, as are the next two.
+    /// The administrator who halted the site. Also given, like the next two, for a halt that was just ended.
     pub by: Option<String>,
-    /// In their words.
+    /// The reason, in their words.
     pub reason: Option<String>,
-    /// When.
+    /// Since when.
     pub since: Option<String>,
 }
 
 impl HaltedJson {
-    /// A halt that was just taken back, if there was one.
+    /// The answer after a halt was ended, with that halt if there was one.
     pub fn taken_back(halt: Option<Halt>) -> Self {
         Self { halted: false, ..halt.into() }
     }
 
-    /// The halt that it tells of.
+    /// The halt in it, if there is one.
     pub fn halt(&self) -> Option<Halt> {
         let since = Timestamp::parse(self.since.as_deref()?)?;
         Some(Halt { by: self.by.clone()?, reason: self.reason.clone()?, since })
@@ -66,22 +66,22 @@ impl From<Option<Halt>> for HaltedJson {
     }
 }
 
-/// Whether the history holds together.
+/// Whether the history is consistent.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct VerifiedJson {
-    /// It does. If not, `broken` says where it does not, and the others are null.
+    /// Whether it is. If not, `broken` names the first fault, and the others are null.
     pub holds: bool,
     /// Events of the chain.
     pub events: Option<u64>,
-    /// Remediations that are as the events say.
+    /// Remediations that match their events.
     pub remediations: Option<u64>,
     /// Messages of their plans.
     pub targets: Option<u64>,
     /// Outcomes of these.
     pub outcomes: Option<u64>,
-    /// Where the chain ends, as `SEQ:HASH`. Noted down elsewhere, it proves later that nothing was cut off.
+    /// The end of the chain, as `SEQ:HASH`. Noted elsewhere, it proves later that nothing was cut off.
     pub head: Option<String>,
-    /// The first link that is broken.
+    /// The first fault.
     pub broken: Option<String>,
 }
 

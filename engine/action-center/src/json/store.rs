@@ -4,7 +4,7 @@ use clawback_connectors::{Capabilities, ConnectorInfo, Probe};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A connector that is built in.
+/// A built-in connector.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ConnectorJson {
     /// Its name.
@@ -22,7 +22,7 @@ pub struct ConnectorJson {
 }
 
 impl ConnectorJson {
-    /// Of a connector and the names of its stores.
+    /// Built from a connector and the names of its stores.
     pub fn new(connector: ConnectorInfo, stores: Vec<String>) -> Self {
         let ConnectorInfo { name, version, sha256, imports, settings, .. } = connector;
         let settings = settings.into_iter().map(|(name, _)| name).collect();
@@ -30,7 +30,7 @@ impl ConnectorJson {
     }
 }
 
-/// What a store's connector can do.
+/// The capabilities of a store's connector.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[expect(missing_docs, reason = "the names are those of the connector interface")]
 pub struct StoreJson {
@@ -40,9 +40,9 @@ pub struct StoreJson {
     /// Digest of the component.
     pub sha256: String,
     pub actions: Vec<String>,
-    /// Fields of a query that the store searches by itself.
+    /// Fields of a query that the store itself can search.
     pub search_fields: Vec<String>,
-    /// Messages in one call at most.
+    /// Largest number of messages in one call.
     pub largest_batch: u32,
     pub calls_per_mailbox: u32,
     /// Calls at once over all mailboxes.
@@ -50,7 +50,7 @@ pub struct StoreJson {
 }
 
 impl StoreJson {
-    /// Of a store.
+    /// Built from a store's capabilities.
     pub fn new(name: &str, can: &Capabilities) -> Self {
         Self {
             store: name.to_owned(),
@@ -66,14 +66,14 @@ impl StoreJson {
     }
 }
 
-/// Whether a store answers now.
+/// Whether a store answers.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct StoreCheckJson {
-    /// It does.
+    /// Whether it does.
     pub ok: bool,
-    /// The mailbox that was opened; null where there is none, or no answer.
+    /// The mailbox that was opened; null if there is none, or no answer.
     pub mailbox: Option<String>,
-    /// How long that took, login included.
+    /// How long it took, login included.
     pub milliseconds: Option<u64>,
     /// Why it does not answer.
     pub problem: Option<String>,

@@ -1,4 +1,4 @@
-//! What is asked for: submissions and votes, and what a submission would select.
+//! Submissions and votes, and what a submission would select.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,9 +14,9 @@ use super::approval::{ApprovalRuleJson, VoteSignatureJson};
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VoteJson {
-    /// The plan that the voter looked at.
+    /// The plan that the voter was shown.
     pub plan_digest: String,
-    /// Why, in the voter's words.
+    /// The reason, in the voter's words.
     #[serde(default)]
     pub comment: Option<String>,
     /// The signature of the voter's key.
@@ -24,19 +24,20 @@ pub struct VoteJson {
     pub signature: Option<VoteSignatureJson>,
 }
 
-/// A picked message, or an exclusion: named by its mailbox and at least one of the others; all that are given must hold.
+/// A picked message, or an exclusion: named by its mailbox and at least one of the others; all that are given must
+/// match.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PickedJson {
-    /// Whose.
+    /// Its mailbox.
     pub mailbox: String,
     /// With its angle brackets. Two different messages of a mailbox may share it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message_id: String,
-    /// Names the mail; every copy of it in the mailbox is meant.
+    /// Names the mail; every copy of it in the mailbox is selected.
     #[serde(default)]
     pub fingerprint: Option<String>,
-    /// Names one copy of it, as long as that lies where it lay.
+    /// Names one copy of it, as long as that is not moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locator: Option<String>,
 }
@@ -61,21 +62,21 @@ impl From<Picked> for PickedJson {
 pub struct SubmissionJson {
     /// The playbook; `manual` takes any action and conditions.
     pub playbook: String,
-    /// Its inputs. Several values of one input are a list; a comma in a text is a comma.
+    /// Its inputs. Several values of one input are a list; a comma in a text does not separate values.
     #[serde(default)]
     #[schema(schema_with = crate::json::words::inputs, required = false)]
     pub inputs: Inputs,
-    /// Name of the remediation; the playbook's if none is given.
+    /// Name of the remediation; default: the playbook's.
     #[serde(default)]
     pub name: Option<String>,
-    /// The playbook's if none is given.
+    /// Default: the playbook's.
     #[serde(default)]
     #[schema(schema_with = crate::json::words::severity_or_null, required = false)]
     pub severity: Option<String>,
-    /// The playbook's if none is given.
+    /// Default: the playbook's.
     #[serde(default)]
     pub description: Option<String>,
-    /// Where it comes from; `api` if nothing is said.
+    /// Where it comes from; default: `api`.
     #[serde(default)]
     #[schema(schema_with = crate::json::words::action_source_or_null, required = false)]
     pub action_source: Option<String>,
@@ -123,16 +124,16 @@ pub struct PreviewJson {
     #[serde(with = "super::facts")]
     #[schema(value_type = Option<Object>)]
     pub facts: Option<PlanFacts>,
-    /// Votes that would be asked for; null if none.
+    /// Votes that would be needed; null if none.
     pub approval: Option<ApprovalRuleJson>,
     /// Messages by latest delivery location.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub by_location: BTreeMap<LocationKind, u64>,
-    /// Messages of the selection in the folders that "any folder" leaves out, by location; null where it leaves none out, or
-    /// where they could not be counted in a moment.
+    /// Messages of the selection in the folders that "any folder" leaves out, by location; null if it leaves none out,
+    /// or if they could not be counted in time.
     #[schema(value_type = Option<BTreeMap<String, u64>>)]
     pub left_out: Option<BTreeMap<LocationKind, u64>>,
-    /// What is known, in the first mailboxes of the plan, against doing the action.
+    /// What the stores say against the action, for the first mailboxes of the plan.
     pub obstacles: Vec<String>,
     /// Messages by the hour of their arrival.
     pub by_hour: BTreeMap<String, u64>,
@@ -147,7 +148,7 @@ pub struct SampleJson {
     pub mailbox: String,
     pub message_id: String,
     pub fingerprint: String,
-    /// Names this one copy, as long as it lies where it lies now.
+    /// Names this one copy, as long as it is not moved.
     pub locator: String,
     pub subject: String,
     pub from: String,

@@ -6,13 +6,13 @@ use clawback_store::StoreError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What the digest of a plan covers beside its messages, and what of it is not as approvers know it.
+/// What the digest of a plan covers in addition to its messages, and how it differs from what approvers know.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct TermsJson {
     /// Every part of the plan's header, by path.
     pub parts: Vec<PartJson>,
-    /// `approved`: the last plan of this playbook and action that was approved. `shipped`: what the program ships. Null where
-    /// there is neither.
+    /// `approved`: the last plan of this playbook and action that was approved. `shipped`: what the program ships. Null
+    /// if there is neither.
     pub compared_with: Option<String>,
     /// The remediation whose plan it is compared with.
     pub approved: Option<String>,
@@ -29,18 +29,18 @@ pub struct TermsJson {
 pub struct PartJson {
     /// Its path, such as `connectors.corp` or `terms.grants.corp.directory`.
     pub what: String,
-    /// What it is.
+    /// Its value.
     pub now: String,
 }
 
-/// A part of a header that is not what it was.
+/// A part of a header that differs.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DifferenceJson {
     /// Its path.
     pub what: String,
-    /// What it was; null where there was none.
+    /// Its earlier value; null if there was none.
     pub then: Option<String>,
-    /// What it is; null where there is none.
+    /// Its value; null if there is none.
     pub now: Option<String>,
 }
 
@@ -55,12 +55,12 @@ pub struct TextJson {
     pub sha256: String,
     /// Whether it is kept.
     pub kept: bool,
-    /// What differs, as a unified diff; null where nothing does, or one of both texts is not known.
+    /// The difference as a unified diff; null if there is none, or if one of the texts is not known.
     pub difference: Option<String>,
 }
 
 impl TermsJson {
-    /// Of the plan of a remediation; none before it has one.
+    /// The terms of a remediation's plan; `None` before it has one.
     pub async fn load(site: &Site, remediation: &Remediation) -> Result<Option<Self>, Error> {
         match PlanTerms::load(site, remediation).await {
             Ok(terms) => Ok(terms.as_ref().map(Self::from)),

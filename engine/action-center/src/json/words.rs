@@ -1,4 +1,4 @@
-//! The words of the model as the description of the API lists them, which the model itself knows nothing of.
+//! The words of the model as the description of the API lists them; the model itself does not know of OpenAPI.
 
 use clawback_model::{
     Action, ActionSource, CredentialKind, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode,

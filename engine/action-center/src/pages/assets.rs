@@ -1,4 +1,4 @@
-//! Style sheet, script and icon, embedded. They are the same for everybody and name nobody.
+//! Style sheet, script and icon, embedded. They are the same for all callers and contain no names.
 
 use axum::extract::Path;
 use axum::http::{StatusCode, header};

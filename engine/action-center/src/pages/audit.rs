@@ -1,4 +1,4 @@
-//! Audit: the proof of the history, what was refused, and the kill switch.
+//! Audit: the check of the history, refused requests, and the kill switch.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
@@ -22,7 +22,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
     show(&center, &frame, None).await
 }
 
-/// Walks the whole chain.
+/// Checks the whole chain.
 pub(crate) async fn verify(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let result = center.verified(None).await?;
@@ -32,8 +32,8 @@ pub(crate) async fn verify(State(center): State<Center>, caller: Caller) -> Show
 async fn show(center: &Center, frame: &Frame, result: Option<Result<Verified, String>>) -> Shown {
     let head = center.site().history.head().await?;
     let body = html! {
-        p { "Every event is chained to the one before by its hash, and outcomes stand under digests in the chain. Note down the head "
-            "of the chain elsewhere from time to time: what is cut off at its end can be seen by nothing else." }
+        p { "Every event is chained to the one before by its hash, and the chain has the digests of outcomes. Note down the head "
+            "of the chain elsewhere from time to time: nothing else shows that the end of the chain was cut off." }
         (layout::facts(&[
             ("Events", html! { (head.seq) }),
             ("Head of the chain", html! { code .digest { (head.hash) } }),
@@ -58,9 +58,9 @@ fn switch(frame: &Frame) -> Markup {
         form method="post" action="/halt" {
             (layout::form_token(frame))
             @if frame.halted.is_some() {
-                button name="verb" value="unhalt" { "Let the site go on" }
+                button name="verb" value="unhalt" { "End the halt" }
             } @else {
-                p { "Within a second nothing is planned, started or acted on, on any node, until it is taken back." }
+                p { "Within a second nothing is planned, started or acted on, on any node, until the halt is ended." }
                 label { "Reason" input type="text" name="reason" required maxlength="500"; }
                 div .row { button .danger name="verb" value="halt" { "Halt the site" } }
             }
@@ -85,7 +85,7 @@ async fn refusals(center: &Center, frame: &Frame) -> Result<Markup, Problem> {
         })
         .collect();
     Ok(html! {
-        h2 { "What was refused" }
+        h2 { "Refused requests" }
         (layout::table("Refusals", &["Last", "Times", "From", "To", "Request", "Why"], &rows, "Nothing was refused."))
     })
 }
@@ -94,7 +94,7 @@ pub(crate) async fn halt(State(center): State<Center>, caller: Caller, fields: F
     match fields.get("verb") {
         "halt" => _ = center.api().halt(&caller.who, fields.get("reason")).await?,
         "unhalt" => _ = center.api().unhalt(&caller.who).await?,
-        _ => return Err(Problem::bad_request("halt, or let the site go on?").into()),
+        _ => return Err(Problem::bad_request("verb: halt or unhalt?").into()),
     }
     Ok(Redirect::to("/audit").into_response())
 }

@@ -1,4 +1,4 @@
-//! Pictures, drawn as SVG on the server. Each says in words what it shows, and stands beside the numbers.
+//! Charts, drawn as SVG on the server. Each has a description in words, and is shown with its numbers.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,16 +13,16 @@ use super::layout;
 /// Width and height of a timeline, in its own units.
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 90.0;
-/// Bars of a timeline at most; hours are put together beyond that.
+/// Largest number of bars of a timeline; beyond that, hours are combined.
 const BARS: i64 = 72;
-/// A timeline is at least this many bars wide, so that one busy hour does not look like a wall.
+/// Smallest width of a timeline in bars, so that one busy hour does not fill it.
 const FEWEST: i64 = 24;
 const HOUR: i64 = 3_600_000_000;
 const SECOND: i64 = 1_000_000;
-/// The throughput of fewer batches is a number, no curve.
+/// The throughput of fewer batches is shown as a number, not as a curve.
 const FEWEST_BATCHES: usize = 3;
 
-/// One bar of all messages, a part for each outcome.
+/// One bar of all messages, with a part for each outcome.
 pub(crate) fn outcomes(counts: &Counts) -> Markup {
     let parts: Vec<_> = counts.parts().into_iter().filter(|(_, count)| *count > 0).collect();
     if parts.is_empty() {
@@ -53,12 +53,12 @@ fn share(count: u64, whole: u64) -> f64 {
     share
 }
 
-/// How many messages lie where.
+/// The number of messages per location.
 pub(crate) fn locations(counts: &BTreeMap<LocationKind, u64>) -> Markup {
     bars(counts.iter().map(|(kind, count)| (html! { (kind.as_str()) }, *count)).collect())
 }
 
-/// Which mailboxes have the most messages.
+/// The mailboxes with the most messages.
 pub(crate) fn mailboxes(counts: &BTreeMap<Arc<str>, u64>, most: usize) -> Markup {
     let mut largest: Vec<_> = counts.iter().collect();
     largest.sort_by_key(|(_, count)| Reverse(**count));
@@ -115,7 +115,7 @@ pub(crate) fn timeline(by_hour: &BTreeMap<Timestamp, u64>) -> Markup {
     }
 }
 
-/// Messages a second, batch by batch, from the first to the last that has ended. Pauses between batches are gaps.
+/// Messages per second, batch by batch, from the first to the last that has ended. Pauses between batches are gaps.
 pub(crate) fn throughput(batches: &[Batch]) -> Markup {
     let ended: Vec<Piece> = batches.iter().filter_map(Piece::of).collect();
     let (Some(first), Some(last)) = (ended.first(), ended.last()) else { return html! {} };
@@ -150,7 +150,7 @@ pub(crate) fn throughput(batches: &[Batch]) -> Markup {
     }
 }
 
-/// Messages of batches that followed each other.
+/// Messages of consecutive batches.
 #[derive(Clone, Copy)]
 struct Piece {
     start: i64,
@@ -173,7 +173,7 @@ impl Piece {
         u64::try_from(self.end - self.start).unwrap_or(0).max(1)
     }
 
-    /// Messages a second.
+    /// Messages per second.
     fn rate(&self) -> u64 {
         self.messages * SECOND.unsigned_abs() / self.micros()
     }
@@ -205,7 +205,7 @@ mod tests {
             shown.matches("<rect").count() <= 72 && shown.contains("7 messages/s from end to end, 7 at most"),
             "{shown}"
         );
-        // A clock that went back is no reason to fail.
+        // A clock that went back must not cause a panic.
         throughput(&[batch(1, 9, Some(3), 1), batch(2, 3, Some(3), 1), batch(3, 1, Some(0), 1)]);
     }
 }

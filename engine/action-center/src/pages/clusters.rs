@@ -1,5 +1,5 @@
-//! What the messages of a remediation have in common: by sender and subject, with where they were and where they are. A page of
-//! its own, since it reads all of them.
+//! The messages of a remediation grouped by sender and subject, with where they were and where they are. A page of its
+//! own, since it reads all of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::lookup::find;
 
 /// Messages read at once.
 const READ: u32 = 5_000;
-/// Clusters that are told apart; what comes later is counted as others.
+/// Clusters that are counted separately; later ones are counted as others.
 const TOLD_APART: usize = 10_000;
-/// Clusters and mailboxes that are shown, the largest first.
+/// Clusters and mailboxes that are shown, largest first.
 const SHOWN: usize = 50;
 
 /// Sender and subject.

@@ -1,4 +1,4 @@
-//! Connectors: the mail stores, what their connectors can do, and whether they answer now.
+//! Connectors: the mail stores, the capabilities of their connectors, and whether they answer.
 
 use axum::extract::State;
 use clawback_connectors::{MailStore as _, Probe};
@@ -18,7 +18,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
     Ok(show(&center, &frame, &[]))
 }
 
-/// Asks every store for its first mailbox.
+/// Opens the first mailbox of every store.
 pub(crate) async fn check(State(center): State<Center>, caller: Caller) -> Shown {
     let frame = Frame::load(&center, caller).await?;
     let (api, who) = (center.api(), &frame.who);

@@ -1,4 +1,4 @@
-//! Fields of a form or a query, in their order; the same name may stand in it more than once.
+//! Fields of a form or a query, in their order; a name may occur more than once.
 
 use axum::extract::{Form, FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
@@ -46,7 +46,7 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
     }
 }
 
-/// The query of an address.
+/// The query of the address.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Asked(pub(crate) Fields);
 

@@ -1,4 +1,5 @@
-//! What every page shows around its own: who is signed in, what waits, whether the site stands still.
+//! What every page shows in addition to its own content: who is signed in, how many remediations wait, whether the site
+//! is halted.
 
 use clawback_model::{Halt, Permission, Principal};
 
@@ -7,7 +8,7 @@ use crate::center::Center;
 use crate::last_look::{COUNTED, Look};
 use crate::problem::Problem;
 
-/// What stands around a page.
+/// The frame of a page.
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) who: Principal,
@@ -27,7 +28,7 @@ impl Frame {
         self.who.may(permission)
     }
 
-    /// The number beside the tab.
+    /// The number on the tab.
     pub(crate) fn pending_label(&self) -> Option<String> {
         match self.pending {
             0 => None,

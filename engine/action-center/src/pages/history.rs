@@ -1,4 +1,4 @@
-//! History: everything that was ever asked for, by any combination of filters. The address is the saved view.
+//! History: all remediations, by any combination of filters. The address is the saved view.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -19,30 +19,30 @@ use crate::center::Center;
 use crate::lookup::HistoryQuery;
 use crate::problem::Problem;
 
-/// Rows of a CSV file at most, as in the reference product's Explorer.
+/// Largest number of rows of a CSV file, as in the reference product's Explorer.
 const MOST_ROWS: usize = 200_000;
 /// Rows read at once for a CSV file.
 const READ: u32 = 1_000;
 /// Page sizes to choose from.
 const SIZES: [&str; 4] = ["25", "50", "100", "500"];
-/// The longest time that may be looked back, in days.
+/// Longest time range, in days.
 const MOST_DAYS: u64 = 36_500;
 /// The reference product's time filters, in days.
 const TIMES: [(&str, &str); 4] =
     [("1", "last day"), ("7", "last week"), ("30", "last 30 days"), ("182", "last 6 months")];
 /// A column of the history.
 struct Column {
-    /// As an address names it.
+    /// Its word in the address.
     word: &'static str,
     name: &'static str,
-    /// Shown on the page where nobody chooses.
+    /// Whether the page shows it by default.
     usual: bool,
-    /// In a file, and on the page unless `cell` says otherwise.
+    /// Its text in a file, and on the page unless there is a `cell`.
     text: fn(&Remediation) -> String,
     cell: Option<fn(&Remediation) -> Markup>,
 }
 
-/// The columns of the reference product, and what else a file has.
+/// The columns of the reference product, and further ones of a file.
 const COLUMNS: [Column; 18] = [
     column("name", "Remediation", |it| it.request.name.clone()).shown_as(layout::link),
     column("status", "Status", |it| it.status.to_string()).shown_as(|it| layout::status(it.status)),
@@ -92,7 +92,7 @@ fn investigation(remediation: &Remediation) -> Markup {
     html! { a href={ "/investigations/" (id) } { code { (id) } } }
 }
 
-/// The columns that an address chooses; none if it chooses none.
+/// The columns that the address chooses; empty if it chooses none.
 fn chosen(query: &Fields) -> Vec<&'static Column> {
     COLUMNS.iter().filter(|column| query.all("column").any(|word| word == column.word)).collect()
 }
@@ -112,7 +112,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
     let view = query.query_without(&["after"]);
     let body = html! {
         (filters(&query))
-        (layout::table("History", &names, &rows, "No remediation matches. Take a filter away."))
+        (layout::table("History", &names, &rows, "No remediation matches. Remove a filter."))
         div .row {
             @if let Some(next) = found.next { a .button href={ "/history?" (view) "&after=" (next) } { "Older" } }
             @if query.filled("after").is_some() { a href={ "/history?" (view) } { "Newest" } }
@@ -122,7 +122,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
     Ok(layout::page(&frame, "/history", "History", &body))
 }
 
-/// The filter that the query asks for, and the rows of a page.
+/// The filter in the query, and the rows of a page.
 fn filter(center: &Center, query: &Fields) -> Result<(HistoryFilter, u32), Problem> {
     let text = |name: &str| query.filled(name).map(str::to_owned);
     let asked = HistoryQuery {
@@ -224,7 +224,7 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
     Ok(attachment("history.csv", Body::from_stream(pieces)))
 }
 
-/// A file to keep.
+/// A file to download.
 pub(crate) fn attachment(name: &str, body: Body) -> Response {
     let disposition = format!("attachment; filename=\"{name}\"");
     ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)

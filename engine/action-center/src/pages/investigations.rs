@@ -1,4 +1,4 @@
-//! Investigations: the record behind each remediation, with the reference product's fields and statuses.
+//! Investigations: the record of each remediation with the reference product's fields and statuses.
 
 use axum::extract::{Path, State};
 use clawback_model::{Investigation, InvestigationId, InvestigationStatus, Remediation};

@@ -1,4 +1,4 @@
-//! The page around a page, and the pieces that several pages share.
+//! The frame of a page in HTML, and the parts that several pages share.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -9,7 +9,7 @@ use super::frame::Frame;
 use crate::access::Caller;
 use crate::problem::Problem;
 
-/// Longest text of mail in a table; the whole of it is in the export.
+/// Longest text of mail in a table; the export has the whole of it.
 const LONGEST: usize = 200;
 
 /// The tabs, in their order.
@@ -53,7 +53,7 @@ pub(crate) fn page(frame: &Frame, tab: &str, title: &str, body: &Markup) -> Resp
     whole(title, &inner)
 }
 
-/// A page for whoever is not signed in.
+/// A page for callers who are not signed in.
 pub(crate) fn plain(title: &str, body: &Markup) -> Response {
     whole(title, &html! { main #main .narrow { p .brand { "Clawback" } h1 { (title) } (body) } })
 }
@@ -86,26 +86,27 @@ pub(crate) fn fragment(markup: Markup) -> Response {
 pub(crate) fn error(caller: Option<&Caller>, problem: &Problem) -> Response {
     let body = html! {
         p .problem role="alert" { (visible(&problem.detail)) }
-        p { a href="/pending" { @if caller.is_some() { "To what is pending" } @else { "To the start page" } } }
+        p { a href="/pending" { @if caller.is_some() { "Pending remediations" } @else { "To the start page" } } }
     };
     let title = match problem.status {
         401 => "Please sign in",
         403 => "Not allowed",
         404 => "Nothing here",
-        409 | 412 => "Not as things stand now",
-        500.. => "Something failed",
-        _ => "That cannot be done",
+        409 | 412 => "Not possible in the current state",
+        500.. => "Server error",
+        _ => "Request not possible",
     };
     let mut response = plain(title, &body);
     *response.status_mut() = problem.status();
-    // Seen by the layer that notes refusals.
+    // For the layer that records refusals.
     response.extensions_mut().insert(problem.clone());
     response
 }
 
-/// What every form that does something begins with: a submit button that does nothing, and the hidden field without which no
-/// form is taken. Enter in a field or on a tick box presses the first submit button of a form that is not disabled (HTML,
-/// implicit submission); this one submits to a dialog, and there is none. So nothing is done but by the button that says it.
+/// The beginning of every form that changes something: a submit button that does nothing, and the hidden field without
+/// which no form is accepted. Enter in a field or on a tick box presses the first submit button of a form that is not
+/// disabled (HTML, implicit submission); this one submits to a dialog, and there is none. So only the button with the
+/// label of an action carries it out.
 pub(crate) fn form_token(frame: &Frame) -> Markup {
     html! {
         button type="submit" formmethod="dialog" formnovalidate hidden { "Nothing" }
@@ -113,15 +114,15 @@ pub(crate) fn form_token(frame: &Frame) -> Markup {
     }
 }
 
-/// A selection in words: what people typed, whole, with nothing in it hidden.
+/// A selection in words, as typed, in full, with hidden characters made visible.
 pub(crate) fn selection(words: &str) -> Markup {
     html! { bdi .selection { (visible(words)) } }
 }
 
-/// Text that may come from mail: on one line, cut, and nothing in it hidden.
+/// Text that may come from mail: on one line, cut, with hidden characters made visible.
 pub(crate) fn mail(text: &str) -> Markup {
     let shown = visible_line(text, LONGEST);
-    // Isolated, so that letters of another direction reorder nothing around them.
+    // Isolated, so that letters of another direction do not reorder the text around them.
     html! { bdi .mail { (shown) } }
 }
 
@@ -142,7 +143,7 @@ pub(crate) fn link(remediation: &Remediation) -> Markup {
     html! { a href={ "/remediations/" (remediation.id) } { (mail(&remediation.request.name)) } }
 }
 
-/// A table that scrolls by itself where the screen is narrow.
+/// A table that scrolls separately if the screen is narrow.
 pub(crate) fn table(caption: &str, columns: &[&str], rows: &[Markup], empty: &str) -> Markup {
     if rows.is_empty() {
         return html! { p .empty { (empty) } };
@@ -162,13 +163,13 @@ pub(crate) fn facts(pairs: &[(&str, Markup)]) -> Markup {
     html! { dl .facts { @for (name, value) in pairs { div { dt { (name) } dd { (value) } } } } }
 }
 
-/// What a plan does not speak for, and what scripts left out of it.
+/// What a plan did not search, and what scripts left out of it.
 pub(crate) fn not_looked_at(facts: &PlanFacts) -> Markup {
     let gaps = facts.not_looked_at();
     html! {
         @if !gaps.is_empty() {
             div .problem {
-                p { "Not everything was looked at. What was not is not clean." }
+                p { "Not everything was searched. What was not searched does not count as clean." }
                 ul { @for gap in &gaps { li { (mail(gap)) } } }
             }
         }
@@ -178,7 +179,7 @@ pub(crate) fn not_looked_at(facts: &PlanFacts) -> Markup {
     }
 }
 
-/// What the scripts of a playbook said of a message: the reason, and the word to group by.
+/// A playbook's script results for a message: the reason, and the word to group by.
 pub(crate) fn script_words(target: &Target) -> Markup {
     html! {
         @if let Some(reason) = &target.script_reason { (mail(reason)) }
@@ -198,7 +199,7 @@ pub(crate) fn choice(name: &str, label: &str, any: Option<&str>, words: &[&str],
     }
 }
 
-/// A line of text to fill in.
+/// A text field.
 pub(crate) fn text(name: &str, label: &str, value: &str, hint: &str) -> Markup {
     html! { label { (label) input type="text" name=(name) value=(value) placeholder=(hint) autocomplete="off"; } }
 }

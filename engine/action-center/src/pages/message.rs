@@ -1,5 +1,5 @@
-//! What somebody wrote: headers, text, attachments by name and digest. Never as HTML, never with a link that can be followed,
-//! and an event of the history each time.
+//! The content of a message: headers, text, attachments by name and digest. Never as HTML, never with a link that can
+//! be followed, and recorded as an event of the history each time.
 
 use axum::extract::{Path, State};
 use clawback_model::{Digest, visible};
@@ -16,7 +16,7 @@ use crate::lookup::find;
 use crate::message_file::message_file;
 use crate::problem::Problem;
 
-/// Characters that are shown of the text; the whole of it is in the file.
+/// Characters of the text that are shown; the file has the whole of it.
 const LONGEST_TEXT: usize = 200_000;
 /// Header fields that are shown.
 const FIELDS: usize = 200;
@@ -36,11 +36,11 @@ pub(crate) async fn read(
         return Ok(message_file(&format!("{id}-{seq}"), raw));
     }
     let frame = Frame::load(&center, caller).await?;
-    // Parsing takes as long as the sender likes, within the bound of its size.
+    // The sender determines how long parsing takes, within the limit of the message's size.
     let content = tokio::task::spawn_blocking(move || content(&raw)).await;
     let content = content.map_err(|_| Problem::bad_request("the message cannot be shown; download it"))?;
     let body = html! {
-        p .note { "You read this message as " (layout::mail(&frame.who.name)) ", and the history says so." }
+        p .note { "You read this message as " (layout::mail(&frame.who.name)) "; the history records it." }
         (layout::facts(&[
             ("Remediation", html! { a href={ "/remediations/" (id) } { code { (id) } } }),
             ("Mailbox", layout::mail(&target.mailbox)),
@@ -86,14 +86,14 @@ fn header_fields(message: &Message<'_>) -> Markup {
     layout::table("Header", &["Field", "As it was sent"], &rows, "It has none.")
 }
 
-/// Plain, whatever it was written in.
+/// The text body, converted from HTML if there is no other.
 fn text(message: &Message<'_>) -> String {
     let parts = (0..message.text_body_count()).filter_map(|part| message.body_text(part));
     let whole = parts.collect::<Vec<_>>().join("\n\n");
     lines(&whole, LONGEST_TEXT)
 }
 
-/// Each line as it may be shown: breaks of lines stay, whatever else hides is made visible.
+/// Keeps line breaks and makes all other hidden characters visible, for at most `most` characters.
 fn lines(text: &str, most: usize) -> String {
     let cut: String = text.chars().take(most).collect();
     let mut shown = cut.lines().map(visible).collect::<Vec<_>>().join("\n");

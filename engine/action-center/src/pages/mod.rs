@@ -1,6 +1,6 @@
-//! The pages. A file a page: what it shows, its handler, its forms. Every form is a POST that ends in a redirect, so that
-//! nothing is sent twice by loading a page again, and works without a script. One shows a page instead: reading a message, which
-//! is an event each time; and a new token, whose secret is shown once.
+//! The pages, one file for each: what it shows, its handler, its forms. Every form is a POST that ends in a redirect,
+//! so that reloading a page sends nothing twice, and works without a script. Two forms show a page instead: reading a
+//! message, which is recorded as an event each time; and a new token, whose secret is shown once.
 
 mod alerts;
 mod assets;

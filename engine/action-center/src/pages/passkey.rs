@@ -1,4 +1,4 @@
-//! Signing votes in the browser: the page that makes a passkey, and the form that votes with one.
+//! Signed votes in the browser: the page that makes a passkey, and the form that votes with one.
 
 use std::time::Duration;
 
@@ -44,12 +44,12 @@ fn keys(center: &Center) -> Result<clawback_votes::Approvers, Problem> {
 pub(super) struct ToSign {
     at: Timestamp,
     passkeys: Vec<(String, String)>,
-    /// A vote that is not signed does not count.
+    /// Whether an unsigned vote does not count.
     needed: bool,
 }
 
 impl ToSign {
-    /// What the caller needs to vote on this.
+    /// What the caller needs to vote on this remediation.
     pub(super) fn of(center: &Center, frame: &Frame, remediation: &Remediation) -> Result<Self, Problem> {
         let rules = &center.site().vote_rules;
         // Statements have whole seconds.
@@ -67,7 +67,7 @@ impl ToSign {
         !self.needed || !self.passkeys.is_empty()
     }
 
-    /// The passkeys of this host, each to be named to the browser.
+    /// The passkeys of this host, as the browser needs them.
     pub(super) fn passkeys(&self) -> Option<String> {
         let host = self.host()?;
         let here = self.passkeys.iter().filter(|(of, _)| of == host).map(|(_, id)| id.as_str());
@@ -102,7 +102,7 @@ impl ToSign {
         } }
     }
 
-    /// What to do where nothing can be signed here.
+    /// What to do if nothing can be signed here.
     pub(super) fn advice(&self, remediation: &Remediation) -> Markup {
         html! { @if !self.can_approve() {
             p .note.wait { "An approval of this must be signed. On the command line: "
@@ -111,7 +111,7 @@ impl ToSign {
     }
 }
 
-/// The signature that came with a form, if there is one.
+/// The signature in a form, if there is one.
 pub(super) fn signature(fields: &Fields) -> Result<Option<VoteSignature>, Problem> {
     let Some(signature) = fields.filled("signature") else { return Ok(None) };
     let text = |name: &str| fields.get(name).to_owned();

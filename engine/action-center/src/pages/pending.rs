@@ -1,4 +1,5 @@
-//! Pending: what waits for a person. One or many of the same action are decided at once, each on the plan that was shown.
+//! Pending: the remediations that wait for a person. One or many of the same action are decided at once, each on the
+//! plan that was shown.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
@@ -97,7 +98,7 @@ fn row(remediation: &Remediation) -> Markup {
     }
 }
 
-/// Votes on everything that is ticked. What cannot be decided is named; the rest is decided all the same.
+/// Votes on all that are ticked. Those that cannot be decided are listed; the rest is decided nevertheless.
 pub(crate) async fn decide(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let decision = match fields.get("decision") {
         "approve" => Decision::Approve,

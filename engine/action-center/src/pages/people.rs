@@ -1,4 +1,4 @@
-//! People: who may act, with which roles and tokens. Everybody sees whom to ask; administrators change it.
+//! People: the principals with their roles and tokens. All callers see whom to ask; administrators change them.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
@@ -67,7 +67,7 @@ fn waiting(frame: &Frame, one: &Principal, pending: &PendingRoles) -> Markup {
     let may = frame.may(Permission::Administer) && frame.who.name != pending.asked_by && reads_as_it_is(&one.name);
     html! { p .note {
         "Pending: " (words(&pending.roles)) ", asked for by " (layout::mail(&pending.asked_by))
-        ". Another administrator confirms it, who knows that this is the person. "
+        ". Another administrator, who knows that this is the person, confirms it. "
         @if may { form .inline method="post" action="/people/confirm" {
             (layout::form_token(frame))
             input type="hidden" name="name" value=(one.name);
@@ -87,7 +87,7 @@ fn token(frame: &Frame, one: &Token, is_over: bool) -> Markup {
         td { @match one.expires_at { Some(at) => (layout::time(at)), None => "never" } }
         td { @match &one.scope { Some(roles) => (words(roles)), None => "all roles" } }
         td { @match (one.revoked_at, is_over) {
-            (Some(at), _) => { "void since " (layout::time(at)) }
+            (Some(at), _) => { "revoked since " (layout::time(at)) }
             (None, true) => "over",
             (None, false) => {
                 "good "
@@ -127,10 +127,10 @@ fn making(frame: &Frame, people: &[Principal]) -> Markup {
         (layout::form_token(frame))
         fieldset {
             legend { "Make a token" }
-            p { "You vote by your own alone: one that you make for somebody else cannot, until they have made one themselves." }
+            p { "Only a token that its owner made can vote. With one that you make for somebody else they cannot, until they have made one themselves." }
             (layout::choice("name", "Whose", None, &names, ""))
             label { "Label" input type="text" name="label" required maxlength="200" placeholder="what it is for" autocomplete="off"; }
-            label { "Days until it ends" input type="number" name="days" min="1" max="3650" placeholder="never"; }
+            label { "Days until it expires" input type="number" name="days" min="1" max="3650" placeholder="never"; }
             fieldset { legend { "Only these of its owner's roles; all of them, if none is ticked" } (boxes(&[])) }
             div .row { button { "Make a token" } }
         }
@@ -150,7 +150,8 @@ fn own_password(frame: &Frame) -> Markup {
     } }
 }
 
-/// A name that an identity provider gave may hold what nobody sees; no form repeats that, and the command line is left for it.
+/// Whether a name contains no hidden characters. Names from an identity provider may; forms do not repeat those, and
+/// the command line handles them.
 fn reads_as_it_is(name: &str) -> bool {
     !name.chars().any(is_deceptive)
 }
@@ -196,7 +197,7 @@ pub(crate) async fn revoke(State(center): State<Center>, caller: Caller, fields:
     Ok(Redirect::to(TAB).into_response())
 }
 
-/// Whoever has found a session open does not know the password, and cannot keep the account with one of their own.
+/// Requires the current password, so that somebody who finds a session open cannot take over the account.
 pub(crate) async fn change_password(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     check(&center, &caller.who.name, fields.get("current"), &Trier::SignedIn).await?;
     let hash = password::hashed(&center.passwords().known, fields.get("password").to_owned()).await?;
@@ -204,8 +205,8 @@ pub(crate) async fn change_password(State(center): State<Center>, caller: Caller
     Ok(Redirect::to("/sign-in").into_response())
 }
 
-/// The one form that shows a page: a secret stands in no address, and is shown once. It asks for a label, so that sent again it is
-/// refused.
+/// The only form of this page that answers with a page: a secret must not be in an address, and is shown once. A label
+/// is required, so that the same form sent again is refused.
 pub(crate) async fn make_token(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     if fields.filled("label").is_none() {
         return Err(Problem::bad_request("label: what is the token for?").into());
@@ -223,7 +224,7 @@ pub(crate) async fn make_token(State(center): State<Center>, caller: Caller, fie
             "only this once, and the database keeps only its digest."
         }
         pre tabindex="0" role="region" aria-label="The token" { code { (made.secret.reveal()) } }
-        p { a href=(TAB) { "To everybody" } }
+        p { a href=(TAB) { "All principals" } }
     };
     Ok(layout::page(&frame, TAB, "A new token", &body))
 }

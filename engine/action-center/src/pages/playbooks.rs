@@ -39,7 +39,7 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown 
     Ok(layout::page(&frame, "/playbooks", "Playbooks", &body))
 }
 
-/// Of those that bear its name, as they do unless whoever submits gives another.
+/// The remediations with the playbook's name, which is the default name.
 async fn runs(center: &Center, name: &str) -> Result<Markup, Problem> {
     let filter = HistoryFilter { name: Some(name.to_owned()), without_empty: true, ..HistoryFilter::default() };
     let found = center.site().history.history(&filter, None, RUNS).await?;
@@ -56,7 +56,7 @@ async fn runs(center: &Center, name: &str) -> Result<Markup, Problem> {
     let rows: Vec<Markup> = found.remediations.iter().filter(|run| run.request.playbook == name).map(row).collect();
     let columns = ["Remediation", "Status", "Action source", "Messages", "Succeeded", "Submitted"];
     Ok(html! {
-        (layout::table("Last runs", &columns, &rows, "None that bears its name."))
+        (layout::table("Last runs", &columns, &rows, "No run has its name."))
         p { a href={ "/history?name=" (crate::access::encoded(name)) } { "All of this name in the history" } }
     })
 }

@@ -1,4 +1,4 @@
-//! One remediation: what was asked, what was approved, what happened, message by message, and what may be done now.
+//! One remediation: the request, the approval, its events, its messages, and the actions that are possible now.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -28,7 +28,7 @@ use crate::problem::Problem;
 
 /// Messages of a page.
 const PAGE: u32 = 100;
-/// All that is known of it as lines of JSON, in whose words.
+/// The formats of its export as lines of JSON.
 const EXPORTS: [(ExportFormat, &str); 3] = [
     (ExportFormat::Clawback, "Everything, with hashes"),
     (ExportFormat::Ocsf, "As OCSF events"),
@@ -64,7 +64,7 @@ pub(crate) async fn page(
         div data-live={ "/remediations/" (id) "/live" } data-more=(if goes_on(&found) { "yes" } else { "no" }) {
             (state(&center, &found).await?)
         }
-        @if goes_on(&found) { noscript { p { a href={ "/remediations/" (id) } { "Look again" } } } }
+        @if goes_on(&found) { noscript { p { a href={ "/remediations/" (id) } { "Refresh" } } } }
         (buttons(&frame, &found, found.left_to_undo(&undos)))
         @if let Some(approval) = &found.approval { (votes(&frame, &found, approval, &ToSign::of(&center, &frame, &found)?)) }
         (terms(&center, &found).await?)
@@ -109,7 +109,7 @@ pub(crate) async fn page(
     Ok(layout::page(&frame, "/history", &visible(&request.name), &body))
 }
 
-/// The part that changes by itself.
+/// The part of the page that is refreshed.
 pub(crate) async fn live(State(center): State<Center>, Path(id): Path<String>) -> Shown {
     let found = find(&center, &id).await?;
     let mut response = layout::fragment(state(&center, &found).await?);
@@ -156,7 +156,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
     })
 }
 
-/// What may be done now, by whom.
+/// The actions that are possible now, and for whom.
 fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) -> Markup {
     let mut verbs = Vec::new();
     if frame.may(Permission::Control) {
@@ -180,7 +180,7 @@ fn buttons(frame: &Frame, remediation: &Remediation, to_undo: u64) -> Markup {
     }
     let waits = remediation.status == Status::Paused && !remediation.may_be_resumed_by(&frame.who);
     html! {
-    @if waits { p .note.wait { "A rule paused it, so an approver who did not ask for it decides whether it goes on." } }
+    @if waits { p .note.wait { "A rule paused it, so an approver who did not ask for it decides whether it continues." } }
     @if !verbs.is_empty() { div .row { @for verb in verbs {
         form method="post" action={ "/remediations/" (remediation.id) "/" (verb) } {
             (layout::form_token(frame))
@@ -194,7 +194,7 @@ fn words(verb: &str) -> &'static str {
         "pause" => "Pause",
         "resume" => "Resume",
         "cancel" => "Cancel what is open",
-        "replan" => "Plan anew",
+        "replan" => "Plan again",
         "undo" => "Undo: put messages back",
         _ => "Retry what failed",
     }
@@ -335,7 +335,7 @@ async fn timeline(center: &Center, id: &RemediationId) -> Result<Markup, Problem
     ))
 }
 
-/// The buttons and votes of the page.
+/// Carries out the buttons and votes of the page.
 pub(crate) async fn act(
     State(center): State<Center>,
     Path((id, verb)): Path<(String, String)>,

@@ -1,4 +1,4 @@
-//! Schedules: what runs by itself, and when.
+//! Schedules: which playbooks run, and when.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect};
@@ -51,7 +51,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller) -> Shown 
     Ok(layout::page(&frame, "/schedules", "Schedules", &body))
 }
 
-/// When it was, and what became of it.
+/// The time of a slot, and its result.
 fn slot(slot: &Slot) -> Markup {
     let words = SlotJson::from(slot).in_words();
     html! {

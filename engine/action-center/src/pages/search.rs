@@ -1,5 +1,5 @@
-//! Search: build a query, see what it finds now, choose all of it, some of it, or all but some, and submit. The plan is made anew at
-//! submit and frozen then; what is shown here is the state of this moment.
+//! Search: build a query, see what it finds, choose all of it, some of it, or all but some, and submit. The plan is
+//! made again at submit and frozen then; this page shows the current state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,9 +22,9 @@ use crate::problem::Problem;
 /// Mailboxes in the chart of a search.
 const MAILBOXES: usize = 20;
 
-/// Messages that are shown to pick from: the limit of a query with exclusions.
+/// Messages to pick from: the limit of a query with exclusions.
 const SHOWN: usize = 1_000;
-/// Fields of the form: input of the playbook `manual`, label, example. Each text is taken as it is typed.
+/// Fields of the form: input of the playbook `manual`, label, example. Each text is used as typed.
 const FIELDS: [(&str, &str, &str); 14] = [
     ("from", "From address", "payroll@evil.example"),
     ("from_domain", "From domain", "evil.example"),
@@ -42,7 +42,7 @@ const FIELDS: [(&str, &str, &str); 14] = [
     ("flag", "Flag", "\\Seen"),
 ];
 
-/// Inputs that take one value. Of the others a field more is offered for each that is filled in.
+/// Inputs that take one value. For each of the others, an empty field is added after those that are filled in.
 const SINGLE: [&str; 5] = ["since", "received_after", "received_before", "list_id", "larger_than"];
 /// Locations to choose from.
 const LOCATIONS: [(&str, &str, &str); 2] = [
@@ -56,14 +56,14 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
     let found = if inputs.is_empty() {
         None
     } else {
-        // The action changes nothing of what is found; the plan is made for the one that is chosen.
+        // The action does not change what is found; the plan is made for the chosen one.
         let submission = submission(&query, inputs, Action::SoftDelete, SelectionMode::Query, Vec::new())?;
         Some(center.preview(&frame.who, submission, SHOWN).await?)
     };
     let body = html! {
         (form(&query))
         @match &found {
-            None => p .empty { "Say which messages you mean; every condition that is filled in must hold. Nothing is stored by looking." },
+            None => p .empty { "Say which messages you mean; every condition that is filled in must match. A search stores nothing." },
             Some(found) => (results(&frame, &query, found)),
         }
     };
@@ -103,7 +103,7 @@ fn labelled(label: &str, place: usize) -> String {
     if place == 0 { label.to_owned() } else { format!("or: {label}") }
 }
 
-/// The conditions that are filled in, each text as it was typed.
+/// The conditions that are filled in, each text as typed.
 fn inputs(query: &Fields) -> Inputs {
     let names = FIELDS.iter().map(|(name, ..)| *name).chain(LOCATIONS.map(|(name, ..)| name));
     let filled = |name| query.all(name).filter(|value| !value.trim().is_empty()).map(move |value| (name, value));
@@ -143,11 +143,11 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
     }
 }
 
-/// How many more there are where "any folder" does not look.
+/// How many more messages are in folders that "any folder" does not search.
 fn not_searched_for(left_out: &BTreeMap<LocationKind, u64>) -> Markup {
     let more: Vec<String> = left_out.iter().map(|(kind, number)| format!("{number} in {}", kind.as_str())).collect();
     html! { @if !more.is_empty() {
-        p .note.wait { "Not among them: " (more.join(", ")) ". Choose the location to select these." }
+        p .note.wait { "Not included: " (more.join(", ")) ". Choose the location to select these." }
     } }
 }
 
@@ -188,8 +188,8 @@ fn key(target: &Target) -> (&str, &str) {
     (&target.mailbox, &target.reference.fingerprint)
 }
 
-/// The value of a row's box. A message is named by its fingerprint, which it keeps when it is moved; one of several copies in a
-/// mailbox by its place as well.
+/// The value of a row's box. A message is named by its fingerprint, which stays when it is moved; one of several copies
+/// in a mailbox by its place as well.
 fn pick(target: &Target, is_twin: bool) -> String {
     let reference = &target.reference;
     let picked = PickedJson {
@@ -201,7 +201,7 @@ fn pick(target: &Target, is_twin: bool) -> String {
     serde_json::json!(picked).to_string()
 }
 
-/// What the reference product's side pane asks for.
+/// The fields of the reference product's side pane.
 fn pane(submitted: u64, found: &DryRun) -> Markup {
     let actions = Action::ALL.map(Action::as_str);
     let severities = Severity::ALL.map(Severity::as_str);
@@ -223,7 +223,7 @@ fn pane(submitted: u64, found: &DryRun) -> Markup {
             label { "Description" textarea name="description" maxlength="2000" {} }
         }
         @if let Some(rule) = &found.approval {
-            p .note.wait { "Asks for " (rule.votes) " approval" @if rule.votes > 1 { "s" } @if rule.two_step { " of somebody else" } " before anything is touched." }
+            p .note.wait { "Asks for " (rule.votes) " approval" @if rule.votes > 1 { "s" } @if rule.two_step { " of somebody else" } " before anything is acted on." }
         }
         div .row { button { "Submit" } }
     }
@@ -231,7 +231,7 @@ fn pane(submitted: u64, found: &DryRun) -> Markup {
 
 pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let action: Action = word("action", fields.get("action"))?;
-    // Ticks decide.
+    // The ticks select the messages.
     let mode = optional("mode", fields.filled("mode"))?.unwrap_or(SelectionMode::Handpicked);
     let picked = fields.all("pick").map(read_picked).collect::<Result<Vec<_>, _>>()?;
     let mut inputs = inputs(&fields);
@@ -254,15 +254,15 @@ pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields:
         SelectionMode::QueryWithExclusions => picked,
     };
     if inputs.is_empty() {
-        return Err(Problem::bad_request("nothing says which messages are meant; search first").into());
+        return Err(Problem::bad_request("no messages are selected; search first").into());
     }
     let submission = submission(&fields, inputs, action, mode, picked)?;
     let submitted = center.api().submit(&caller.who, submission).await?;
     Ok(Redirect::to(&format!("/remediations/{}?submitted=1", submitted.id)).into_response())
 }
 
-/// Picked messages are found by their own list; the mailboxes narrow the search and stand in the record. Hidden folders are
-/// searched only where they are named.
+/// Picked messages are found by their own list; the mailboxes narrow the search and are recorded. Hidden folders are
+/// searched only if they are named.
 fn of_picked(query: &Inputs, picked: &[Picked]) -> Inputs {
     let unique: BTreeSet<&str> = picked.iter().map(|one| one.mailbox.as_str()).collect();
     let mut inputs: Inputs = unique.into_iter().map(|mailbox| ("mailbox", mailbox)).collect();

@@ -1,4 +1,4 @@
-//! What a page is made of, and a problem as a page.
+//! The result type of a page, and a problem as a page.
 
 use axum::response::{IntoResponse, Response};
 
@@ -6,7 +6,7 @@ use super::layout;
 use crate::access::Caller;
 use crate::problem::Problem;
 
-/// What a page is made of, or a problem that is shown as a page.
+/// The content of a page, or a problem that is shown as a page.
 pub(crate) type Shown = Result<Response, PageProblem>;
 
 /// A problem on a page.
@@ -25,7 +25,7 @@ impl IntoResponse for PageProblem {
     }
 }
 
-/// A problem as a page, with a way on.
+/// A problem as a page, with a link to continue.
 pub(crate) fn error_page(caller: Option<&Caller>, problem: &Problem) -> Response {
     layout::error(caller, problem)
 }

@@ -1,5 +1,5 @@
-//! Signing in, with a local account or at the identity provider, and out again. A wrong password and an unknown name get the same answer, in the same time;
-//! how often is allowed, `attempts` says, whether or not anybody has the name.
+//! Sign-in, with a local account or at the identity provider, and sign-out. A wrong password and an unknown name get
+//! the same answer, in the same time; `attempts` limits the tries, whether or not the name exists.
 
 use std::time::Duration;
 
@@ -25,9 +25,9 @@ use crate::session::Place;
 use crate::source::Source;
 use crate::{pending_sign_in, refusal_log, session};
 
-/// Largest form that a stranger may send.
+/// Largest form that a stranger may send, in bytes.
 pub(super) const LARGEST_FORM: usize = 16 << 10;
-/// Characters that are shown of what an identity provider says of a failure.
+/// Characters of an identity provider's error that are shown.
 const LONGEST_ANSWER: usize = 200;
 
 pub(crate) async fn page(State(center): State<Center>, Asked(query): Asked) -> Shown {
@@ -55,9 +55,9 @@ fn form(next: &str, oidc: Option<&Oidc>, problem: Option<&str>, nobody: bool) ->
     }
 }
 
-/// Only a path of this site; anything else would make the page a signpost to other sites.
+/// Accepts only a path of this site, so that the page does not redirect to other sites.
 fn local(next: &str) -> &str {
-    // What a header cannot hold is no path either.
+    // A text that a header cannot hold is no path either.
     let is_plain = next.bytes().all(|byte| byte.is_ascii_graphic()) && !next.contains('\\');
     let is_path = next.starts_with('/') && !next.starts_with("//");
     if is_path && is_plain { next } else { "/" }
@@ -91,7 +91,7 @@ pub(crate) async fn submit(
     }
 }
 
-/// The principal whose name and password these are, and the browser that has shown them.
+/// The principal with this name and password, and the device cookie for the browser.
 async fn sign_in(
     center: &Center,
     name: &str,
@@ -121,7 +121,7 @@ pub(crate) async fn to_provider(State(center): State<Center>, Asked(query): Aske
     Ok(([(header::SET_COOKIE, pending_sign_in::keep(&center, &pending))], Redirect::to(&url)).into_response())
 }
 
-/// Takes back whom the identity provider has signed in.
+/// Completes the sign-in of a user whom the identity provider has authenticated.
 pub(crate) async fn from_provider(
     State(center): State<Center>,
     Extension(source): Extension<Source>,
@@ -145,20 +145,20 @@ pub(crate) async fn from_provider(
     }
 }
 
-/// Somebody whom the identity provider has signed in.
+/// A user whom the identity provider has authenticated.
 struct Returned {
     principal: String,
-    /// For so long.
+    /// How long the session lasts.
     lasts: Duration,
-    /// Where they were going.
+    /// The address that was requested before the sign-in.
     next: String,
 }
 
 async fn take_back(center: &Center, query: &Fields, headers: &HeaderMap) -> Result<Returned, Problem> {
     let oidc = center.settings().oidc.as_deref().ok_or_else(Problem::not_found)?;
     let refused = |said: String| Problem::from(OidcError::Answer(said));
-    let pending =
-        pending_sign_in::find(center, headers).ok_or_else(|| refused("this browser did not ask for it".to_owned()))?;
+    let pending = pending_sign_in::find(center, headers)
+        .ok_or_else(|| refused("this browser did not start this sign-in".to_owned()))?;
     if let Some(error) = query.filled("error") {
         let said = query.filled("error_description").unwrap_or(error);
         return Err(refused(format!("it says `{}`", visible_line(said, LONGEST_ANSWER))));
@@ -186,7 +186,7 @@ mod tests {
     use super::local;
 
     #[test]
-    fn the_way_back_stays_on_this_site() {
+    fn the_return_path_stays_on_this_site() {
         assert_eq!(local("/remediations/R-1?x=1"), "/remediations/R-1?x=1");
         for other in [
             "",

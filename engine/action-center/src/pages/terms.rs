@@ -1,4 +1,4 @@
-//! What a plan was made under, as approvers see it: every part of the header, and what of it is not as they know it.
+//! What a plan was made under, as approvers see it: every part of the header, and how it differs from what they know.
 
 use clawback_model::{Difference, Remediation, TextKind, visible};
 use clawback_runtime::{BoundText, Compared, Error, PlanTerms};
@@ -26,7 +26,7 @@ pub(super) async fn terms(center: &Center, remediation: &Remediation) -> Result<
     let changed = terms.texts.iter().filter(|text| text.difference.is_some());
     Ok(html! {
         h2 { "What the vote covers" }
-        p { "Beside the messages, the digest " code .digest { (terms.digest) } " covers this." }
+        p { "In addition to the messages, the digest " code .digest { (terms.digest) } " covers this." }
         (compared(&terms))
         @for text in changed { (difference(text)) }
         details { summary { "Every part of the plan's header" }
@@ -80,7 +80,7 @@ fn difference(text: &BoundText) -> Markup {
     }
 }
 
-/// The text itself, folded away; of a list its beginning.
+/// The text, folded; of a list, its beginning.
 fn text_of(text: &BoundText) -> Markup {
     let shown = |body: &str| {
         let most = if text.kind == TextKind::List { LONGEST } else { body.len() };

@@ -1,4 +1,4 @@
-//! The real clock, which connectors are given unless a host is started with another.
+//! The real clock, which connectors get unless a host is started with another.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

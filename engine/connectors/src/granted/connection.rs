@@ -1,4 +1,4 @@
-//! A connection that a call opened: the byte stream of a session that is logged in.
+//! A connection of a call: the byte stream of a logged-in session.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::granted::failure::StreamFailure;
 use crate::granted::login::Session;
 use crate::granted::pool::Pool;
 
-/// One open connection of one call.
+/// An open connection of one call.
 #[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct Connection {
     session: Option<Session>,
     mailbox: Arc<str>,
-    /// From the pool, and nothing was read from it yet.
+    /// It is from the pool, and nothing was read from it yet.
     unproven: bool,
-    /// It failed; it is not to be kept.
+    /// It failed and must not be kept.
     broken: bool,
 }
 
@@ -27,12 +27,12 @@ impl Connection {
         Self { session: Some(session), mailbox, unproven: is_pooled, broken: false }
     }
 
-    /// What the server said it can do.
+    /// Returns the capabilities that the server announced.
     pub(crate) fn capabilities(&self) -> Vec<String> {
         self.session.as_ref().map(|session| session.capabilities.clone()).unwrap_or_default()
     }
 
-    /// Ends it. The session is kept for the next call if nothing is left of this one in it.
+    /// Ends it. The session is kept for the next call if it contains no unread data of this one.
     pub(crate) fn release(&mut self, pool: &Pool) {
         if let Some(session) = self.session.take()
             && session.unread.is_empty()
@@ -42,7 +42,7 @@ impl Connection {
         }
     }
 
-    /// What is there, at least one byte: as much as has arrived, so that a guest asks once for many TLS records.
+    /// Returns at least one byte, and as much as has arrived, so that a guest reads many TLS records with one call.
     pub(crate) async fn read(&mut self, most: usize, io_timeout: Duration) -> Result<Vec<u8>, StreamFailure> {
         let Some(session) = &mut self.session else { return Err(released()) };
         if !session.unread.is_empty() {
@@ -62,7 +62,7 @@ impl Connection {
             bytes.reserve(16 << 10);
             match (&mut session.stream).take(room).read_buf(&mut bytes).now_or_never() {
                 Some(Ok(more)) if more > 0 => {}
-                // Not there yet; or an end or error, which the next read meets again.
+                // Not there yet; or an end or error, which the next read encounters again.
                 _ => break,
             }
         }
@@ -87,7 +87,7 @@ impl Connection {
         Err(failure)
     }
 
-    /// Whether this result says that a pooled connection had died unnoticed.
+    /// Returns whether this result means that a pooled connection was closed unnoticed.
     pub(crate) fn is_stale<R>(&self, result: &Result<R, StreamFailure>) -> bool {
         self.unproven && matches!(result, Err(StreamFailure::Closed(_)))
     }

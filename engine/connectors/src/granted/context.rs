@@ -1,4 +1,4 @@
-//! What grants are made of: a store's configuration, the manifest of its connector, and where relative paths start.
+//! The input for grants: a store's configuration, the manifest of its connector, and the base of relative paths.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,12 @@ use crate::granted::secret::SecretSource;
 use crate::limits::SandboxLimits;
 use crate::manifest::Manifest;
 
-/// A store's configuration, and what is needed beside it.
+/// A store's configuration with its context.
 pub(crate) struct GrantContext<'a> {
     pub(crate) store: &'a str,
     pub(crate) config: &'a StoreConfig,
     pub(crate) manifest: &'a Manifest,
-    /// Relative paths start here.
+    /// The base of relative paths.
     pub(crate) base: &'a Path,
     pub(crate) limits: SandboxLimits,
 }
@@ -26,7 +26,7 @@ impl GrantContext<'_> {
         self.base.join(path)
     }
 
-    /// The one source of a credential, read once now so that a mistake is found at the start.
+    /// Returns the source of a credential, and reads it once so that a mistake is found at the start.
     pub(crate) fn secret(
         &self,
         key: &str,

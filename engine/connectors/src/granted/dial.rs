@@ -1,4 +1,4 @@
-//! Dials a mail server: resolve, gate, connect, TLS. Gives a byte stream and nothing else.
+//! Dials a mail server: resolve, gate, connect, TLS. Returns only a byte stream.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,14 +18,14 @@ use crate::granted::failure::StreamFailure;
 use crate::granted::gate::{self, Reach};
 use crate::granted::trust::{self, NotTrusted};
 
-/// How long an address has before the next one is tried beside it.
+/// How long an address is tried before the next one is tried concurrently.
 const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A connection of any kind.
 pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// Where to, and how protected.
+/// The destination and its protection.
 pub(crate) struct Target {
     pub(crate) host: String,
     pub(crate) port: u16,
@@ -37,7 +37,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// A TCP connection to an address that passed the gate.
+    /// Opens a TCP connection to an address that passed the gate.
     pub(crate) async fn connect(&self) -> Result<TcpStream, StreamFailure> {
         let connect = async {
             let addresses = gate::resolve(&self.host, self.port, self.reach).await.map_err(|error| match error {
@@ -51,7 +51,7 @@ impl Target {
         timeout(self.connect_timeout, connect).await.map_err(|_| StreamFailure::TimedOut)?
     }
 
-    /// TLS over it. The certificate must be for the configured name.
+    /// Starts TLS on it. The certificate must be for the configured name.
     pub(crate) async fn protect(&self, stream: Box<dyn Duplex>) -> Result<Box<dyn Duplex>, StreamFailure> {
         let handshake = self.connector.connect(self.server_name.clone(), stream);
         match timeout(self.connect_timeout, handshake).await {
@@ -92,7 +92,7 @@ impl Target {
         format!("the certificate of {host}:{port} is not trusted: {why} (sha256 {sha256}); {cure}")
     }
 
-    /// Whether the port speaks TLS from the first byte. For a server that does not greet.
+    /// Returns whether the port uses TLS from the first byte, for a server that sends no greeting.
     pub(crate) async fn speaks_tls(&self) -> bool {
         let Ok(stream) = self.connect().await else { return false };
         match timeout(self.connect_timeout, self.connector.connect(self.server_name.clone(), stream)).await {
@@ -104,7 +104,7 @@ impl Target {
         }
     }
 
-    /// Why nothing came where a greeting in the clear was expected.
+    /// Returns the error for a port without an unencrypted greeting.
     pub(crate) fn expects_tls(&self) -> String {
         let mode = if self.tls == TlsMode::Starttls { "starttls" } else { "none" };
         format!(
@@ -123,8 +123,8 @@ impl Target {
     }
 }
 
-/// Connects to the first address that answers. The next is tried once one has failed, or has not answered for a moment; all of
-/// them go on until one is there (RFC 8305). So an address that swallows packets hides none behind it.
+/// Connects to the first address that answers. The next is tried once one has failed or has not answered for a moment;
+/// all attempts continue until one succeeds (RFC 8305). So an address that drops packets does not block the others.
 async fn first_of<T, F>(
     addresses: impl IntoIterator<Item = SocketAddr>,
     connect: impl Fn(SocketAddr) -> F,
@@ -150,12 +150,12 @@ where
     }
 }
 
-/// The reason of an error of TLS, rather than of the connection beneath it.
+/// Returns the TLS error inside an I/O error, if it is one rather than an error of the connection.
 pub(crate) fn of_tls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
-/// An address written by the operator is granted by being written; a name is not.
+/// Returns the reach: an address in the configuration is always granted; a name is not.
 pub(crate) fn reach(host: &str, allow_private: bool) -> Reach {
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if allow_private || bare.parse::<IpAddr>().is_ok() { Reach::Private } else { Reach::Public }
@@ -171,7 +171,7 @@ mod tests {
         SocketAddr::from(([192, 0, 2, last], 993))
     }
 
-    /// Addresses by their last number: 0 refuses at once, 1 swallows packets, and others answer with their number.
+    /// Simulates addresses by their last number: 0 refuses at once, 1 drops packets, others answer with their number.
     async fn answer(address: SocketAddr) -> io::Result<u8> {
         match address {
             SocketAddr::V4(address) if address.ip().octets()[3] == 0 => Err(io::ErrorKind::ConnectionRefused.into()),
@@ -191,7 +191,7 @@ mod tests {
             (vec![], None),
         ] {
             let found = first_of(addresses.iter().copied().map(address), answer);
-            let found = timeout(Duration::from_secs(10), found).await.expect("it goes on to the next");
+            let found = timeout(Duration::from_secs(10), found).await.expect("the next address is tried");
             assert_eq!(found.ok(), reached, "{addresses:?}");
         }
         let refused = first_of([address(0)], answer).await.unwrap_err();

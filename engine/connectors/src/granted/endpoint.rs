@@ -1,4 +1,4 @@
-//! The endpoints that the manifest names and the operator granted: where requests may go, and with which token.
+//! The endpoints that the manifest names and the operator granted, with their tokens.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,11 +15,11 @@ use crate::granted::gate::{self, Reach};
 use crate::granted::secret::SecretSource;
 use crate::granted::trust::Trust;
 
-/// What one store may reach: endpoints by the name in the manifest.
+/// The endpoints of one store, by the name in the manifest.
 #[derive(Default)]
 pub(crate) struct HttpGrants(BTreeMap<String, Arc<Endpoint>>);
 
-/// One origin, and how it is asked.
+/// One origin with its client.
 pub(crate) struct Endpoint {
     pub(crate) origin: Url,
     pub(crate) client: Client,
@@ -27,7 +27,7 @@ pub(crate) struct Endpoint {
 }
 
 impl HttpGrants {
-    /// The endpoints that both the manifest names and the operator grants.
+    /// Returns the endpoints that the manifest names and the operator grants.
     pub(crate) fn of(context: &GrantContext<'_>) -> Result<Self, ConfigError> {
         let wanted = &context.manifest.endpoints;
         let granted = context.config.endpoints.iter();
@@ -50,7 +50,7 @@ impl HttpGrants {
         endpoints.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The endpoint of this name, if it was granted.
+    /// Returns the endpoint of this name, if it was granted.
     pub(crate) fn get(&self, name: &str) -> Option<&Endpoint> {
         self.0.get(name).map(|endpoint| &**endpoint)
     }
@@ -95,7 +95,7 @@ fn endpoint(context: &GrantContext<'_>, key: &str, config: &EndpointConfig) -> R
     Ok(Endpoint { origin, client, token })
 }
 
-/// Scheme, host and port of a URL that has nothing else.
+/// Parses a URL that has only scheme, host and port.
 fn origin(url: &str, reach: Reach) -> Result<Url, String> {
     let shown = || clawback_model::visible_line(url, 200);
     let parsed = Url::parse(url).map_err(|error| format!("`{}` is not a URL: {error}", shown()))?;
@@ -114,14 +114,14 @@ fn origin(url: &str, reach: Reach) -> Result<Url, String> {
     Ok(parsed)
 }
 
-/// Resolves names through the gate, so that the checked address is the dialled one.
+/// Resolves names through the gate, so that the address that was checked is the one that is dialled.
 struct GatedResolver(Reach);
 
 impl Resolve for GatedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.0;
         Box::pin(async move {
-            // The client puts the port in.
+            // The client adds the port.
             let addresses: Vec<SocketAddr> = gate::resolve(name.as_str(), 0, reach).await?;
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
@@ -134,7 +134,7 @@ pub(crate) mod tests {
     use crate::limits::SandboxLimits;
     use crate::manifest::Manifest;
 
-    /// Grants of an endpoint of this machine.
+    /// Returns grants of an endpoint on this machine.
     pub(crate) fn grants(port: u16, folder: &std::path::Path, rest: &str) -> Result<HttpGrants, ConfigError> {
         let token = folder.join("token");
         std::fs::write(&token, "t0ken").unwrap();

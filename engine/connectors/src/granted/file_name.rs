@@ -1,17 +1,17 @@
-//! How a guest, whose texts are UTF-8, names a file whose name is not.
+//! The encoding of file names that are not UTF-8 for guests, whose texts are.
 //!
-//! A byte that is not UTF-8 is spelled as the private character U+10FF00 plus the byte; so are the four bytes of such a
-//! character itself. Each name thus has one spelling, and each spelling that the host gives names one file.
+//! A byte that is not UTF-8 is encoded as the private character U+10FF00 plus the byte; so are the four bytes of such a
+//! character itself. So each name has one encoding, and each encoding that the host returns names one file.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 
-/// The spelling of the byte 0x00; no byte below 0x80 is spelled.
+/// The encoding of the byte 0x00; bytes below 0x80 are not encoded.
 const BASE: u32 = 0x10_ff00;
-/// The characters that spell a byte.
+/// The characters that encode a byte.
 const SPELLING: std::ops::RangeInclusive<char> = '\u{10ff80}'..='\u{10ffff}';
 
-/// The spelling of a name that a guest gets. `None` where the system's names are no bytes and this one is no text.
+/// Encodes a name for a guest. `None` if the system's names are not bytes and this one is not a text.
 #[cfg_attr(unix, expect(clippy::unnecessary_wraps, reason = "elsewhere there may be no spelling"))]
 pub(crate) fn encode(name: &OsStr) -> Option<String> {
     if let Some(text) = name.to_str()
@@ -40,7 +40,7 @@ pub(crate) fn encode(name: &OsStr) -> Option<String> {
     None
 }
 
-/// The name that a guest means.
+/// Decodes a name from a guest.
 pub(crate) fn decode(name: &str) -> Cow<'_, OsStr> {
     if !cfg!(unix) || !name.contains(|c| SPELLING.contains(&c)) {
         return Cow::Borrowed(OsStr::new(name));

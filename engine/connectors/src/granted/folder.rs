@@ -1,7 +1,8 @@
-//! Files beneath one granted directory.
+//! Files below one granted directory.
 //!
-//! **Invariant:** no path leaves the directory, and no symbolic link is followed, at no place in a path: each directory on
-//! the way is opened from the one before it. A rename never replaces, and is on disk before the call that made it answers.
+//! **Invariant:** no path leaves the directory, and no symbolic link is followed in any part of a path: each directory
+//! is opened relative to the one before it. A rename never replaces a file, and is synced to disk before the call that
+//! made it returns.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -21,9 +22,9 @@ use crate::limits::{RECORD_BYTES, SandboxLimits};
 #[derive(Clone)]
 pub(crate) struct GrantedFolder {
     root: Arc<Dir>,
-    /// Entries of one listing.
+    /// The most entries of one listing.
     most_entries: usize,
-    /// Their bytes.
+    /// The most bytes of one listing.
     most_bytes: usize,
 }
 
@@ -33,7 +34,7 @@ pub(crate) struct Entry {
     pub(crate) name: String,
     pub(crate) kind: EntryKind,
     pub(crate) size: u64,
-    /// Microseconds since 1970 UTC.
+    /// Microseconds since 1970-01-01 UTC.
     pub(crate) modified: i64,
 }
 
@@ -53,15 +54,15 @@ pub(crate) enum FolderError {
     Other(String),
 }
 
-/// A directory whose names changed, by path.
+/// A directory in which names changed, with its path.
 type Changed = (String, Arc<Dir>);
 
-/// Directories whose names changed in this call, by path. One sync each, however many files moved.
+/// The directories in which names changed during this call, by path. Each is synced once, however many files moved.
 #[derive(Default)]
 pub(crate) struct Unsynced(BTreeMap<String, Arc<Dir>>);
 
 impl Unsynced {
-    /// Brings them to disk.
+    /// Syncs them to disk.
     pub(crate) async fn sync(self) -> io::Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -70,7 +71,7 @@ impl Unsynced {
         tokio::task::spawn_blocking(sync).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 
-    /// Adds directories to it.
+    /// Adds directories.
     pub(crate) fn extend(&mut self, changed: impl IntoIterator<Item = Changed>) {
         self.0.extend(changed);
     }
@@ -89,7 +90,7 @@ impl GrantedFolder {
         list(&self.walk(path)?, self.most_entries, self.most_bytes)
     }
 
-    /// The first `most` bytes of each file; in all no more than `most_in_all`.
+    /// Returns the first `most` bytes of each file, `most_in_all` in total at most.
     pub(crate) fn read_heads(
         &self,
         paths: &[String],
@@ -97,7 +98,7 @@ impl GrantedFolder {
         most_in_all: usize,
     ) -> Result<Vec<Result<Vec<u8>, FolderError>>, FolderError> {
         let mut left = most_in_all;
-        // Heads are asked for directory by directory: the last one stays open.
+        // Heads are requested directory by directory, so the last directory stays open.
         let mut last: Option<(&str, Dir)> = None;
         let mut heads = Vec::with_capacity(paths.len());
         for path in paths {
@@ -163,7 +164,7 @@ impl GrantedFolder {
         is_writable(&self.walk(path)?)
     }
 
-    /// The directory of a path; the root for an empty one.
+    /// Opens the directory of a path; the root for an empty path.
     fn walk(&self, path: &str) -> Result<Dir, FolderError> {
         let mut dir = self.root.try_clone().map_err(|error| refused(&error))?;
         for name in path.split('/').filter(|name| !(path.is_empty() || path == "." && *name == ".")) {
@@ -173,7 +174,7 @@ impl GrantedFolder {
         Ok(dir)
     }
 
-    /// The directory of a path, and the last name.
+    /// Returns the directory of a path, and the last name.
     #[expect(clippy::unused_self, reason = "reads as one of the steps")]
     fn split<'a>(&self, path: &'a str) -> Result<(&'a str, &'a str), FolderError> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -204,7 +205,7 @@ fn open(dir: &Dir, name: &str) -> Result<File, FolderError> {
     #[cfg(unix)]
     {
         use cap_std::fs::OpenOptionsExt as _;
-        // A named pipe in a mailbox must not hold us up.
+        // Opening a named pipe in a mailbox must not block.
         options.custom_flags(i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0));
     }
     let file = dir.open_with(&*decode(name), &options).map_err(|error| refused(&error))?;
@@ -228,7 +229,7 @@ fn list(dir: &Dir, most: usize, most_bytes: usize) -> Result<Vec<Entry>, FolderE
     let mut bytes = 0;
     for found in dir.entries().map_err(|error| refused(&error))? {
         let found = found.map_err(|error| refused(&error))?;
-        // A file that just went away is no longer there.
+        // A file that was removed concurrently is omitted.
         let (Some(name), Ok(meta)) = (encode(&found.file_name()), found.metadata()) else { continue };
         bytes += RECORD_BYTES + name.len();
         if bytes > most_bytes {
@@ -280,7 +281,7 @@ fn rename(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
     use rustix::fs::{RenameFlags, renameat_with};
     use rustix::io::Errno;
     match renameat_with(from, name, to, new, RenameFlags::NOREPLACE) {
-        // A file system that cannot do it in one step, NFS for one.
+        // A file system without atomic exclusive renames, such as NFS.
         Err(Errno::INVAL | Errno::NOSYS) => link_and_remove(from, name, to, new),
         done => Ok(done?),
     }
@@ -291,13 +292,13 @@ fn rename(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
     link_and_remove(from, name, to, new)
 }
 
-/// A link fails where the name is taken, as a rename would not.
+/// Renames by a link, which fails if the name exists; a plain rename would replace the file.
 fn link_and_remove(from: &Dir, name: &OsStr, to: &Dir, new: &OsStr) -> io::Result<()> {
     from.hard_link(name, to, new)?;
     from.remove_file(name)
 }
 
-/// Errors without the host's paths.
+/// Maps an error without the host's paths.
 fn refused(error: &io::Error) -> FolderError {
     match error.kind() {
         io::ErrorKind::NotFound => FolderError::NotFound,
@@ -309,7 +310,7 @@ fn refused(error: &io::Error) -> FolderError {
 }
 
 fn is_link(error: &io::Error) -> bool {
-    // ELOOP for a link as the last name; ENOTDIR for one that was to be walked through.
+    // ELOOP for a link as the last name; ENOTDIR for a link inside the path.
     matches!(error.raw_os_error(), Some(code) if code == rustix::io::Errno::LOOP.raw_os_error())
         || error.kind() == io::ErrorKind::NotADirectory
 }

@@ -1,19 +1,19 @@
-//! The outbound gate: which addresses may be dialled. Names are resolved first and the checked address is the one that is
-//! dialled, so a name that changes its mind in between gains nothing.
+//! The outbound gate: which addresses may be dialled. Names are resolved first and the checked address is the one that
+//! is dialled, so changing the resolution in between has no effect.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What was granted for one host.
+/// The addresses that are granted for one host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Public addresses only.
     Public,
-    /// Private ones too: the operator said so.
+    /// Private addresses, too: the operator allowed it.
     Private,
 }
 
-/// Why nothing was dialled.
+/// Why no address may be dialled.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GateError {
     #[error("cannot resolve `{host}`: {source}")]
@@ -21,14 +21,14 @@ pub(crate) enum GateError {
     #[error("`{host}` has no address")]
     NoAddress { host: String },
     #[error(
-        "`{host}` is {address}, which is not a public address; set `allow-private-network = true` beside it if that is meant"
+        "`{host}` is {address}, which is not a public address; set `allow-private-network = true` next to it if that is intended"
     )]
     NotPublic { host: String, address: IpAddr },
 }
 
-/// The addresses of a host that may be dialled.
+/// Returns the addresses of a host that may be dialled.
 pub(crate) async fn resolve(host: &str, port: u16, reach: Reach) -> Result<Vec<SocketAddr>, GateError> {
-    // An address that the operator wrote down is granted by being written down; that is decided by the caller.
+    // The caller decides about addresses, which are granted if the operator wrote them.
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     let found: Vec<SocketAddr> = match bare.parse::<IpAddr>() {
         Ok(address) => vec![SocketAddr::new(address, port)],
@@ -40,7 +40,7 @@ pub(crate) async fn resolve(host: &str, port: u16, reach: Reach) -> Result<Vec<S
     admit(host, found, reach)
 }
 
-/// Keeps what may be dialled; an error if nothing is left.
+/// Keeps the addresses that may be dialled; fails if none remains.
 pub(crate) fn admit(host: &str, mut found: Vec<SocketAddr>, reach: Reach) -> Result<Vec<SocketAddr>, GateError> {
     let Some(first) = found.first().map(SocketAddr::ip) else {
         return Err(GateError::NoAddress { host: host.to_owned() });
@@ -60,7 +60,7 @@ fn is_never_a_host(address: IpAddr) -> bool {
     address.is_unspecified() || address.is_multicast() || address == IpAddr::V4(Ipv4Addr::BROADCAST)
 }
 
-/// Whether an address is reached over the public internet. Everything else could be someone's inside.
+/// Returns whether an address is on the public internet. All others may be internal.
 pub(crate) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -86,7 +86,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 }
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
-    // Every way to write an IPv4 address in IPv6 is judged by that address.
+    // Every notation of an IPv4 address in IPv6 is judged by that address.
     let parts = address.segments();
     let v4 = |high: u16, low: u16| is_public_v4(Ipv4Addr::from((u32::from(high) << 16) | u32::from(low)));
     if parts[..5] == [0; 5] && (parts[5] == 0xffff || parts[5] == 0) {
@@ -98,7 +98,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     if parts[0] == 0x2002 {
         return v4(parts[1], parts[2]);
     }
-    // Only 2000::/3 is given out for the public internet; within it, not Teredo, documentation or benchmarks.
+    // Only 2000::/3 is assigned to the public internet; Teredo, documentation and benchmarks in it are excluded.
     (parts[0] & 0xe000) == 0x2000
         && !(parts[0] == 0x2001 && parts[1] < 0x200)
         && !(parts[0] == 0x2001 && parts[1] == 0xdb8)

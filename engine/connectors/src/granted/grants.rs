@@ -1,4 +1,5 @@
-//! What a store's connector may touch, made of the store's configuration. Every mistake names the store, the key and what to do.
+//! The grants of a store's connector, derived from the store's configuration. Every error names the store, the key and
+//! the next step.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,10 +24,10 @@ use crate::granted::trust::{self, Trust};
 use crate::label::Label;
 use crate::limits::SandboxLimits;
 
-/// `[stores.NAME.settings]`.
+/// The values of `[stores.NAME.settings]`.
 pub(crate) type Settings = BTreeMap<String, String>;
 
-/// What the operator granted to one store. Nothing is in force that stands only in a component.
+/// The grants of one store. What only the component requests has no effect.
 pub(crate) struct Grants {
     pub(crate) label: Label,
     pub(crate) limits: SandboxLimits,
@@ -38,7 +39,7 @@ pub(crate) struct Grants {
 }
 
 impl Grants {
-    /// Everything that this store's connector may touch.
+    /// Creates the grants of this store's connector.
     pub(crate) fn of(context: &GrantContext<'_>, connector: &str, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         check_limits(context)?;
         check_settings(context)?;
@@ -62,7 +63,7 @@ impl Grants {
     }
 }
 
-/// The mailboxes that the operator listed, if any.
+/// Returns the mailboxes that the operator listed, if any.
 pub(crate) fn mailboxes(context: &GrantContext<'_>) -> Result<Option<Vec<Arc<str>>>, ConfigError> {
     let mut all: Vec<Arc<str>> = context.config.mailboxes.iter().map(|name| name.trim().into()).collect();
     if let Some(file) = &context.config.mailboxes_file {
@@ -91,7 +92,7 @@ fn check_limits(context: &GrantContext<'_>) -> Result<(), ConfigError> {
             return Err(context.wrong(key, format!("{value} is out of range"), "write a number from 1 to 10000"));
         }
     }
-    // A component's memory ends at 4 GiB.
+    // The memory of a component is limited to 4 GiB.
     if limits.memory_mib.is_some_and(|memory| !(16..=4_095).contains(&memory)) {
         return Err(context.wrong("limits.memory-mib", "out of range", "write a number from 16 to 4095"));
     }

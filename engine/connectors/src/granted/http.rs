@@ -1,7 +1,8 @@
 //! Requests to granted endpoints.
 //!
-//! **Invariant:** the guest names an endpoint and a path, never an origin. The host adds the authorization after its checks;
-//! redirects are not followed, so no credential goes to another origin; nothing that could carry one comes back.
+//! **Invariant:** the guest names an endpoint and a path, never an origin. The host adds the authorization after its
+//! checks. Redirects are not followed, so no credential goes to another origin, and headers that could contain one are
+//! not returned.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,19 +14,19 @@ use crate::granted::gate;
 use crate::granted::secret::{Secret, SecretSource};
 use crate::limits::RECORD_BYTES;
 
-/// What a guest asks.
+/// A request of a guest.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// The name of an endpoint in the manifest.
     pub(crate) endpoint: String,
     pub(crate) method: String,
-    /// Path and query, from the first `/`.
+    /// The path and query, from the first `/`.
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-/// What the endpoint answers, whatever its status.
+/// The response of an endpoint, with any status.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -33,21 +34,21 @@ pub(crate) struct Response {
     pub(crate) body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HttpError {
     Denied(String),
     TimedOut,
-    /// The bytes that the answer has, as far as they are known.
+    /// The size of the response in bytes, as far as known.
     TooLarge(u64),
     Failed(String),
 }
 
-/// Header fields and their bytes in one request; real ones have a dozen.
+/// The most header fields of one request, and the most bytes of them; real requests have a dozen.
 const MOST_HEADERS: usize = 64;
 const MOST_HEADER_BYTES: usize = 32 << 10;
 
-/// What the guest may not set: the host's own, and what speaks to proxies and connections instead of the endpoint.
+/// The headers that a guest may not set: the host's own, and those for proxies and connections instead of the endpoint.
 const HOST_HEADERS: [&str; 15] = [
     "authorization",
     "connection",
@@ -67,11 +68,11 @@ const HOST_HEADERS: [&str; 15] = [
 ];
 const HOST_PREFIXES: [&str; 2] = ["proxy-", "x-forwarded-"];
 
-/// What the guest does not get to see.
+/// The headers that are hidden from the guest.
 const HIDDEN_HEADERS: [&str; 6] =
     ["authentication-info", "authorization", "set-cookie", "set-cookie2", "www-authenticate", "connection"];
 
-/// Bytes that answers may still take.
+/// The bytes that responses may still use.
 pub(crate) struct Room(AtomicUsize);
 
 impl Room {
@@ -79,14 +80,14 @@ impl Room {
         Self(AtomicUsize::new(bytes))
     }
 
-    /// Takes so many, or none.
+    /// Reserves this many bytes, or none.
     fn take(&self, bytes: usize) -> bool {
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }
 }
 
 impl HttpGrants {
-    /// Sends a request. The answer takes its bytes out of `room`.
+    /// Sends a request. The bytes of the response are reserved from `room`.
     pub(crate) async fn send(&self, request: Request, room: &Room) -> Result<Response, HttpError> {
         let shown = || clawback_model::visible_line(&request.endpoint, 60);
         let endpoint =
@@ -129,7 +130,7 @@ impl HttpGrants {
     }
 }
 
-/// What an answer takes in memory, less its body.
+/// Returns the memory of a response without its body.
 fn size(headers: &HeaderMap) -> usize {
     let fields = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + RECORD_BYTES);
     fields.sum::<usize>() + RECORD_BYTES
@@ -139,7 +140,7 @@ fn denied(why: String) -> HttpError {
     HttpError::Denied(why)
 }
 
-/// The path beneath the origin; it must not leave it.
+/// Returns the URL of a path below the origin; fails if the path leaves it.
 fn url(origin: &Url, path: &str) -> Result<Url, HttpError> {
     if !path.starts_with('/') || path.starts_with("//") || path.chars().any(char::is_control) || path.contains('\\') {
         return Err(denied("a path starts with one `/` and holds no control character or backslash".into()));
@@ -151,7 +152,7 @@ fn url(origin: &Url, path: &str) -> Result<Url, HttpError> {
     Ok(url)
 }
 
-/// The guest's header fields, less those that are the host's to set.
+/// Returns the guest's header fields without those that only the host may set.
 fn outgoing(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     let bytes: usize = given.iter().map(|(name, value)| name.len() + value.len()).sum();
     if given.len() > MOST_HEADERS || bytes > MOST_HEADER_BYTES {
@@ -170,7 +171,7 @@ fn outgoing(given: &[(String, String)]) -> Result<HeaderMap, HttpError> {
     Ok(headers)
 }
 
-/// The answer's header fields, less those that carry credentials.
+/// Returns the response's header fields without those that contain credentials.
 fn incoming(headers: &HeaderMap, token: Option<&Secret>) -> Vec<(String, String)> {
     headers
         .iter()
@@ -183,7 +184,7 @@ fn incoming(headers: &HeaderMap, token: Option<&Secret>) -> Vec<(String, String)
         .collect()
 }
 
-/// Without the URL, which may hold addresses.
+/// Maps an error without the URL, which may contain addresses.
 fn failed(error: &reqwest::Error) -> HttpError {
     if error.is_timeout() {
         return HttpError::TimedOut;
@@ -244,7 +245,7 @@ pub(crate) mod tests {
         assert_eq!(incoming(&headers, Some(&Secret::new("t0ken"))), [("etag".to_owned(), "e".to_owned())]);
     }
 
-    /// A server that says one thing to everyone and keeps what it heard.
+    /// Starts a server that always gives the same response and records what it receives.
     pub(crate) async fn serve(answer: &'static str) -> (u16, tokio::sync::mpsc::UnboundedReceiver<String>) {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

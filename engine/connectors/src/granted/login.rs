@@ -1,7 +1,7 @@
-//! The start of an IMAP session (RFC 9051 3, 6.2): greeting, STARTTLS, AUTHENTICATE. With SASL-IR and a capability list in
-//! the greeting this is one round trip after the greeting.
+//! The start of an IMAP session (RFC 9051 3, 6.2): greeting, STARTTLS, AUTHENTICATE. With SASL-IR and a capability list
+//! in the greeting this is one round trip after the greeting.
 //!
-//! **Invariant:** without `tls = "none"` no credential is sent before TLS, and nothing that came before TLS is believed
+//! **Invariant:** without `tls = "none"` no credential is sent before TLS, and data received before TLS is never used
 //! after it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,29 +19,30 @@ use crate::granted::scram::ScramError;
 use crate::granted::seats::Seat;
 use crate::throttle;
 
-/// Lines before the answer, and bytes of one line: servers say a few hundred bytes.
+/// The most lines before the response, and the most bytes of one line: servers send a few hundred bytes.
 const MOST_LINES: usize = 200;
 const MOST_LINE_BYTES: usize = 64 << 10;
-/// How long a greeting in the clear is waited for before it is asked whether the port speaks TLS.
+/// How long to wait for an unencrypted greeting before checking whether the port uses TLS.
 const SILENCE: Duration = Duration::from_secs(2);
-/// Challenges of one exchange: SCRAM has two, LOGIN two.
+/// The most challenges of one exchange: SCRAM has two, LOGIN two.
 const MOST_CHALLENGES: usize = 4;
 
 /// A logged-in session.
 pub(crate) struct Session {
     pub(crate) stream: Box<dyn Duplex>,
     pub(crate) capabilities: Vec<String>,
-    /// What came after the answer to the login.
+    /// The bytes after the response to the login.
     pub(crate) unread: Vec<u8>,
-    /// Its place among the connections of the store. The last field, so that it outlives the stream.
+    /// Its place among the connections of the store. The last field, so that it is dropped after the stream.
     #[cfg_attr(not(test), expect(dead_code, reason = "it counts while it is held"))]
     pub(crate) seat: Option<Seat>,
 }
 
-/// What is known of a server from earlier logins.
+/// What earlier logins have shown about a server.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    /// It offers SCRAM and refuses it, as where its passwords are kept by another hash, and takes the password itself.
+    /// The server offers SCRAM but refuses it (for example because it stores passwords with another hash), and accepts
+    /// the password itself.
     scram_fails: AtomicBool,
 }
 
@@ -82,7 +83,7 @@ struct Wire<'a> {
     server: (&'a str, u16),
 }
 
-/// The end of a command.
+/// The final response to a command.
 struct Answer {
     capabilities: Option<Vec<String>>,
     status: Status,
@@ -94,12 +95,12 @@ enum Status {
     Ok,
     No,
     Bad,
-    /// `+`: the server waits for more.
+    /// `+`: the server expects more data.
     Continue,
 }
 
 impl Wire<'_> {
-    /// The greeting. A port of implicit TLS says nothing to a client that waits for one in the clear.
+    /// Reads the greeting. A port with implicit TLS sends nothing to a client that waits for an unencrypted greeting.
     async fn first_greeting(&mut self, target: &Target) -> Result<Option<Vec<String>>, StreamFailure> {
         if target.tls == TlsMode::Implicit {
             return self.greeting().await;
@@ -111,7 +112,7 @@ impl Wire<'_> {
         }
     }
 
-    /// The capabilities in the greeting, if it has any.
+    /// Returns the capabilities in the greeting, if it has any.
     async fn greeting(&mut self) -> Result<Option<Vec<String>>, StreamFailure> {
         let line = self.line().await?;
         let lower = line.to_ascii_lowercase();
@@ -119,9 +120,9 @@ impl Wire<'_> {
             return Ok(capability_code(&line));
         }
         if lower.starts_with("* preauth") {
-            // Whoever this session belongs to, we did not choose it; and before TLS it would keep us from asking for it.
+            // A PREAUTH session belongs to an unknown user; and without TLS it would prevent STARTTLS.
             return Err(StreamFailure::Denied(
-                "the server logs in by itself (PREAUTH), so the mailbox is not ours to choose".into(),
+                "the server starts a session without a login (PREAUTH), so the mailbox cannot be chosen".into(),
             ));
         }
         if lower.starts_with("* bye") {
@@ -138,7 +139,7 @@ impl Wire<'_> {
         if answer.status != Status::Ok {
             return Err(no_starttls());
         }
-        // Bytes behind the answer may come from a man in the middle: they must not be read as if TLS had carried them.
+        // Remaining bytes may come from a man in the middle: they must not be read as if they had been sent over TLS.
         if !self.unread.is_empty() {
             return Err(StreamFailure::Denied(
                 "something was sent between STARTTLS and the handshake: the connection is tampered with".into(),
@@ -152,7 +153,7 @@ impl Wire<'_> {
         answer.capabilities.ok_or_else(|| StreamFailure::Closed("the server does not say what it can do".into()))
     }
 
-    /// The capabilities after login, if the server said them.
+    /// Returns the capabilities after login, if the server sent them.
     async fn authenticate(
         &mut self,
         identity: &Identity,
@@ -208,7 +209,7 @@ impl Wire<'_> {
                 Some(response) => self.send(response.expose()).await?,
                 None => match exchange.answer(&answer.text) {
                     Ok(response) => self.send(response.expose()).await?,
-                    // `*` ends the exchange (RFC 9051 6.2.2); the connection is closed anyway.
+                    // `*` cancels the exchange (RFC 9051 6.2.2); the connection is closed in any case.
                     Err(error) => return Err(distrusted(&error)),
                 },
             }
@@ -259,7 +260,7 @@ impl Wire<'_> {
                 return Ok(Answer { capabilities: None, status: Status::Continue, text });
             }
         }
-        Err(StreamFailure::Closed("the server talks without end instead of answering".into()))
+        Err(StreamFailure::Closed("the server keeps sending lines without a response to the command".into()))
     }
 
     async fn line(&mut self) -> Result<String, StreamFailure> {
@@ -287,7 +288,7 @@ impl Wire<'_> {
     }
 }
 
-/// `LOGIN`, for servers that do not offer the SASL mechanism. Only where the user acts as itself.
+/// Returns a `LOGIN` command, for servers that do not offer the SASL mechanism. Only if users act as themselves.
 fn login_command(identity: &Identity, offered: &[String]) -> Result<String, StreamFailure> {
     match identity {
         Identity::Plain { act_as, user, password } if act_as.is_empty() && !has(offered, "LOGINDISABLED") => {
@@ -302,7 +303,7 @@ fn login_command(identity: &Identity, offered: &[String]) -> Result<String, Stre
     }
 }
 
-/// A quoted string (RFC 9051 4.3), for what fits into one.
+/// Returns a quoted string (RFC 9051 4.3), if the text fits into one.
 fn quoted(text: &str) -> Option<String> {
     if text.bytes().any(|byte| !(0x20..0x7f).contains(&byte)) {
         return None;
@@ -310,7 +311,7 @@ fn quoted(text: &str) -> Option<String> {
     Some(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-/// What a `NO` or `BYE` means (RFC 9051 7.1, RFC 5530).
+/// Maps a `NO` or `BYE` response (RFC 9051 7.1, RFC 5530).
 fn refusal(text: &str) -> StreamFailure {
     if let Some(throttle) = throttle::of(text) {
         return StreamFailure::Throttled(throttle);
@@ -321,13 +322,13 @@ fn refusal(text: &str) -> StreamFailure {
         return StreamFailure::Closed(shown);
     }
     if text.starts_with(' ') && !upper.contains("AUTH") {
-        // A BYE, not the answer to a login: the server goes away for reasons of its own.
+        // A BYE that is not a response to a login: the server closes the connection for its own reasons.
         return StreamFailure::Closed(format!("the server said goodbye: {shown}"));
     }
     StreamFailure::Unauthorized(shown)
 }
 
-/// The end of a login.
+/// Interprets the final response to a login.
 fn logged_in(answer: Answer, command: &str) -> Result<Option<Vec<String>>, StreamFailure> {
     match answer.status {
         Status::Ok => Ok(answer.capabilities),
@@ -336,7 +337,7 @@ fn logged_in(answer: Answer, command: &str) -> Result<Option<Vec<String>>, Strea
             Some(throttle) => Err(StreamFailure::Throttled(throttle)),
             None => Err(StreamFailure::Closed(format!("the server did not understand {command}"))),
         },
-        Status::Continue => Err(StreamFailure::Closed(format!("the server asks without end in {command}"))),
+        Status::Continue => Err(StreamFailure::Closed(format!("the server sends too many challenges in {command}"))),
     }
 }
 
@@ -364,7 +365,7 @@ fn atoms(text: &str) -> Vec<String> {
     text.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
-/// The list in `[CAPABILITY ...]`.
+/// Returns the list in `[CAPABILITY ...]`.
 fn capability_code(line: &str) -> Option<Vec<String>> {
     let start = line.to_ascii_uppercase().find("[CAPABILITY ")? + "[CAPABILITY ".len();
     let end = line[start..].find(']')?;

@@ -1,4 +1,4 @@
-//! SASL mechanisms: which of those that the server offers is used, and what is said in it.
+//! SASL mechanisms: the choice among those that the server offers, and the messages of an exchange.
 
 use data_encoding::BASE64;
 
@@ -6,7 +6,7 @@ use crate::granted::sasl::Identity;
 use crate::granted::scram::{Hash, Scram, ScramError};
 use crate::granted::secret::Secret;
 
-/// A way to log in.
+/// A login mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mechanism {
     External,
@@ -19,7 +19,7 @@ pub(crate) enum Mechanism {
 }
 
 impl Mechanism {
-    /// Its name in `AUTH=`.
+    /// Returns its name in `AUTH=`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::External => "EXTERNAL",
@@ -32,15 +32,15 @@ impl Mechanism {
         }
     }
 
-    /// A challenge proves something of the server, or of the password without sending it.
+    /// Returns whether it is SCRAM, whose challenges prove the password without sending it, and verify the server.
     pub(crate) fn is_scram(self) -> bool {
         matches!(self, Self::ScramSha256 | Self::ScramSha1)
     }
 
-    /// What an identity can be proven by, the strongest first.
+    /// Returns the mechanisms for an identity, strongest first.
     pub(crate) fn of(identity: &Identity) -> &'static [Self] {
         match identity {
-            // LOGIN cannot say for whom one acts.
+            // LOGIN cannot name the identity to act as.
             Identity::Plain { act_as, .. } if act_as.is_empty() => {
                 &[Self::ScramSha256, Self::ScramSha1, Self::Plain, Self::Login]
             }
@@ -51,13 +51,13 @@ impl Mechanism {
     }
 }
 
-/// Those that both sides know, the strongest first.
+/// Returns the mechanisms that both sides support, strongest first.
 pub(crate) fn common(identity: &Identity, offered: &[String]) -> Vec<Mechanism> {
     let known = Mechanism::of(identity).iter().copied();
     known.filter(|mechanism| names(offered).any(|name| name.eq_ignore_ascii_case(mechanism.name()))).collect()
 }
 
-/// Why none is in common.
+/// Returns the error if both sides have none in common.
 pub(crate) fn none_in_common(identity: &Identity, offered: &[String]) -> String {
     let known = Mechanism::of(identity).iter().map(|mechanism| mechanism.name()).collect::<Vec<_>>().join(", ");
     let offered = names(offered).map(|name| clawback_model::visible_line(name, 40)).collect::<Vec<_>>().join(", ");
@@ -74,12 +74,12 @@ fn names(offered: &[String]) -> impl Iterator<Item = &str> {
 
 /// The client's side of one exchange.
 pub(crate) enum Exchange {
-    /// One message says all.
+    /// A single message.
     Once {
         first: Secret,
         on_refusal: &'static str,
     },
-    /// User and password, each when it is asked for.
+    /// User and password, each when requested.
     Login {
         left: Vec<Secret>,
     },
@@ -87,7 +87,7 @@ pub(crate) enum Exchange {
 }
 
 impl Exchange {
-    /// Begins. `server` is the host and port that are logged in to.
+    /// Begins an exchange. `server` is the host and port of the login.
     pub(crate) fn new(mechanism: Mechanism, identity: &Identity, server: (&str, u16)) -> Result<Self, ScramError> {
         let once = |first: String| Self::Once { first: Secret::new(first), on_refusal: "" };
         Ok(match (identity, mechanism) {
@@ -115,7 +115,7 @@ impl Exchange {
         })
     }
 
-    /// What is said first, in base64; none where the server speaks first.
+    /// Returns the initial response in base64; `None` if the server sends the first message.
     pub(crate) fn first(&self) -> Option<Secret> {
         match self {
             Self::Once { first, .. } => Some(encoded(first.expose())),
@@ -124,10 +124,11 @@ impl Exchange {
         }
     }
 
-    /// The answer to a challenge, both in base64.
+    /// Returns the response to a challenge, both in base64.
     pub(crate) fn answer(&mut self, challenge: &str) -> Result<Secret, ScramError> {
         match self {
-            // These put the reason of a refusal into a challenge, to be answered by nothing (RFC 7628 3.2.3: by ^A).
+            // These mechanisms send the reason of a refusal as a challenge, to be answered by an empty response (RFC
+            // 7628 3.2.3: by ^A).
             Self::Once { on_refusal, .. } => Ok(encoded(on_refusal)),
             Self::Login { left } => Ok(left.pop().map_or_else(|| Secret::new(""), |one| encoded(one.expose()))),
             Self::Scram(scram) => {
@@ -138,7 +139,7 @@ impl Exchange {
         }
     }
 
-    /// The server said that all is well.
+    /// Checks the exchange after the server reported success.
     pub(crate) fn finish(&self) -> Result<(), ScramError> {
         if let Self::Scram(scram) = self { scram.finish() } else { Ok(()) }
     }

@@ -1,6 +1,7 @@
-//! What a grant can do: requests, files, connections to a mail server, and the credentials and the trust behind them.
+//! The capabilities behind grants: requests, files, connections to a mail server, and their credentials and trust.
 //!
-//! **Invariant:** nothing here knows the runtime that connectors run in, so each capability can be used and tested without one.
+//! **Invariant:** nothing here uses the runtime of the connectors, so each capability can be used and tested without
+//! one.
 
 pub(crate) mod clock;
 pub(crate) mod connection;

@@ -1,9 +1,9 @@
-//! Connections at rest, by mailbox.
+//! The pool of idle connections, by mailbox.
 //!
-//! A plan goes over the mailboxes 1 to N, and the act goes over 1 to N again. With room for fewer than N, a pool that
-//! throws out the least recently used would have lost each connection just before its second use. So a full pool keeps
-//! what it has and turns the newcomer away; time-outs make the room. A connection at rest takes a seat of those that
-//! `limits.connections` allows, and gives it up, the oldest first, when a call needs one.
+//! A plan visits the mailboxes 1 to N, and the action then visits 1 to N again. With room for fewer than N, a pool that
+//! evicts the least recently used connection would evict each one just before its second use. So a full pool keeps its
+//! connections and rejects new ones; time-outs free places. An idle connection counts as a seat of
+//! `limits.connections`, and is closed, oldest first, when a call needs one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -20,7 +20,7 @@ pub(crate) struct Pool {
     most: usize,
     keep: Duration,
     idle: Mutex<Idle>,
-    /// All connections of the store, at rest or not.
+    /// All connections of the store, idle or not.
     pub(crate) seats: Arc<Seats>,
 }
 
@@ -31,7 +31,7 @@ struct Idle {
 }
 
 impl Pool {
-    /// A pool that closes what has rested for `keep`, until it is dropped.
+    /// Creates a pool that closes connections which were idle for `keep`, until it is dropped.
     pub(crate) fn new(most: usize, keep: Duration, seats: Arc<Seats>) -> Arc<Self> {
         let pool = Arc::new(Self { most, keep, idle: Mutex::default(), seats });
         if most > 0 && tokio::runtime::Handle::try_current().is_ok() {
@@ -40,7 +40,7 @@ impl Pool {
         pool
     }
 
-    /// A connection that is still alive, as far as this side can see.
+    /// Returns a connection that is still open, as far as this side can detect.
     pub(crate) fn take(&self, mailbox: &str) -> Option<Session> {
         loop {
             let (since, mut session) = {
@@ -59,19 +59,19 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection that is at rest, if there is room.
+    /// Keeps an idle connection, if there is room.
     pub(crate) fn put(&self, mailbox: Arc<str>, session: Session) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.count < self.most {
             idle.count += 1;
             idle.by_mailbox.entry(mailbox).or_default().push((Instant::now(), session));
             drop(idle);
-            // A call that waits for a seat can have this one's.
+            // A call that waits for a seat can use this one's.
             self.seats.freed.notify_waiters();
         }
     }
 
-    /// Closes the connection that has rested longest; whether there was one.
+    /// Closes the connection that was idle longest; returns whether there was one.
     pub(crate) fn close_oldest(&self) -> bool {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = idle
@@ -109,7 +109,7 @@ async fn close_rested(pool: Weak<Pool>, keep: Duration) {
     }
 }
 
-/// Nothing to read and no end: alive. A server that says something unasked to a resting session says goodbye.
+/// Returns whether a connection has neither data nor an end. A server that sends data to an idle session says goodbye.
 fn is_alive(session: &mut Session) -> bool {
     let mut byte = [0; 1];
     session.stream.read(&mut byte).now_or_never().is_none()

@@ -1,7 +1,7 @@
-//! The identity that a connection logs in with.
+//! The identity of a login.
 //!
-//! A mailbox name comes from outside (a file, a plan, an API call), so it is checked before it is put between separators:
-//! a NUL or the master separator in it would be another identity.
+//! A mailbox name comes from outside (a file, a plan, an API call), so it is checked before it is put between
+//! separators: with a NUL or the master separator it would be another identity.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use crate::granted::secret::{Secret, SecretError, SecretSource, read_private};
 
-/// How to log in, with everything but the credential itself, which is read when it is used.
+/// The settings of a login without the credential itself, which is read when it is used.
 #[derive(Debug)]
 pub(crate) enum Auth {
     Plain {
@@ -27,14 +27,14 @@ pub(crate) enum Auth {
         user: String,
         token: SecretSource,
     },
-    /// The client certificate of the connection proves who it is.
+    /// The client certificate of the connection proves the identity.
     External,
 }
 
-/// What is sent to a server for one mailbox.
+/// The data that is sent to a server to log in for one mailbox.
 #[derive(Debug, Clone)]
 pub(crate) enum Identity {
-    /// `act_as` is empty where the user is the mailbox.
+    /// `act_as` is empty if the user is the mailbox.
     Plain {
         act_as: String,
         user: String,
@@ -50,7 +50,7 @@ pub(crate) enum Identity {
     },
 }
 
-/// Why there is no identity for a mailbox.
+/// Why a mailbox has no identity.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdentityError {
     #[error("the mailbox name holds a control character, or the separator of the master user")]
@@ -62,7 +62,7 @@ pub(crate) enum IdentityError {
 }
 
 impl Auth {
-    /// The identity for a mailbox.
+    /// Returns the identity for a mailbox.
     pub(crate) fn identity(&self, mailbox: &str) -> Result<Identity, IdentityError> {
         if mailbox.is_empty() || mailbox.chars().any(char::is_control) {
             return Err(IdentityError::MailboxName);
@@ -90,7 +90,7 @@ impl Auth {
     }
 }
 
-/// Lines of `mailbox:password`, read again when the file has changed.
+/// The lines of `mailbox:password`, which are read again when the file has changed.
 #[derive(Debug)]
 pub(crate) struct PasswordFile {
     path: PathBuf,

@@ -1,4 +1,4 @@
-//! SCRAM (RFC 5802, RFC 7677): the server never learns the password, and proves that it knows it.
+//! SCRAM (RFC 5802, RFC 7677): the server does not receive the password, and proves that it knows a hash of it.
 
 use std::num::NonZeroU32;
 
@@ -9,10 +9,10 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::granted::secret::Secret;
 
-/// Rounds of the password's hash that are done: fewer protect nothing (RFC 7677), more hold this node up.
+/// The accepted iteration counts: fewer are insecure (RFC 7677), more would block this node.
 const ROUNDS: std::ops::RangeInclusive<u32> = 4_096..=1_000_000;
 
-/// The hash.
+/// The hash function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hash {
     Sha1,
@@ -39,14 +39,14 @@ impl Hash {
     }
 }
 
-/// What is wrong with a server's message.
+/// An invalid message of the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ScramError {
     #[error("the server's answer in SCRAM cannot be read")]
     Malformed,
-    #[error("the server's nonce in SCRAM does not continue ours: somebody repeats an old login")]
+    #[error("the server's nonce in SCRAM does not continue ours: an old login may have been replayed")]
     Nonce,
-    #[error("the server asks for {0} rounds in SCRAM; from {min} to {max} are done", min = ROUNDS.start(), max = ROUNDS.end())]
+    #[error("the server requires {0} iterations in SCRAM; {min} to {max} are accepted", min = ROUNDS.start(), max = ROUNDS.end())]
     Rounds(u32),
     #[error("the server does not prove in SCRAM that it knows the password")]
     Unproven,
@@ -66,7 +66,7 @@ pub(crate) struct Scram {
 
 enum State {
     First,
-    /// The proof was sent; this is what the server must answer it with.
+    /// The proof was sent; this is the expected signature of the server.
     Proven {
         server_key: hmac::Key,
         message: String,
@@ -86,7 +86,7 @@ impl Scram {
         Self { hash, act_as, user, password: Secret::new(prepared(password.expose())), nonce, state: State::First }
     }
 
-    /// The start of the header that says for whom this is, and that no channel is bound.
+    /// Returns the header, which names the identity to act as and says that there is no channel binding.
     fn header(&self) -> String {
         if self.act_as.is_empty() { "n,,".to_owned() } else { format!("n,a={},", self.act_as) }
     }
@@ -99,7 +99,7 @@ impl Scram {
         format!("{}{}", self.header(), self.bare())
     }
 
-    /// The answer to a challenge.
+    /// Returns the response to a challenge.
     pub(crate) fn answer(&mut self, challenge: &str) -> Result<String, ScramError> {
         if let Some(why) = challenge.strip_prefix("e=") {
             return Err(ScramError::Refused(clawback_model::visible_line(why, 80)));
@@ -143,18 +143,18 @@ impl Scram {
         Ok(format!("{unproven},p={}", BASE64.encode(&proof)))
     }
 
-    /// The server said that all is well: only one that proved itself is believed.
+    /// Checks the exchange after the server reported success: the server must have proven itself.
     pub(crate) fn finish(&self) -> Result<(), ScramError> {
         if matches!(self.state, State::Done) { Ok(()) } else { Err(ScramError::Unproven) }
     }
 }
 
-/// A name between commas.
+/// Escapes a name between commas.
 fn name(text: &str) -> String {
     prepared(text).replace('=', "=3D").replace(',', "=2C")
 }
 
-/// `SASLprep` (RFC 4013), less its prohibitions, which are the server's to know.
+/// Applies `SASLprep` (RFC 4013) without its prohibitions, which the server checks.
 fn prepared(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();

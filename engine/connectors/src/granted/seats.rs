@@ -1,28 +1,29 @@
-//! How many connections to one mail server are open, those at rest included, and how many it bears.
+//! The number of open connections to one mail server, including idle ones, and the number that it accepts.
 //!
-//! Servers limit connections in ways that they do not announce: processes, connections of one address, of one user. So
-//! the limit of the configuration is the most; each refusal lowers it to what was open then, and quiet raises it again.
+//! Servers limit connections in ways that they do not announce: processes, connections per address or per user. So the
+//! configured limit is the maximum. Each refusal lowers the limit to the number that was open then; a time without
+//! refusals raises it again.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// How long no login was refused before one more connection is tried.
+/// The time without refused logins after which the limit is raised by one.
 const CALM: Duration = Duration::from_secs(30);
 
 /// The connections of one store.
 #[derive(Debug)]
 pub(crate) struct Seats {
     count: Mutex<Count>,
-    /// A connection was closed, or came to rest.
+    /// Signals that a connection was closed or became idle.
     pub(crate) freed: Notify,
 }
 
-/// Connections beside one that was refused.
+/// The other connections at the time of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Others {
-    /// Logged in, or about to be.
+    /// Logged in, or in the process of it.
     pub(crate) open: usize,
     /// Logged in.
     pub(crate) established: usize,
@@ -32,10 +33,10 @@ pub(crate) struct Others {
 #[derive(Debug)]
 struct Count {
     most: usize,
-    /// What the server bears, as far as it is known.
+    /// The number that the server accepts, as far as known.
     ceiling: usize,
     lowered_at: Option<Instant>,
-    /// Open or about to be.
+    /// Open or being opened.
     open: usize,
     /// Logged in.
     established: usize,
@@ -49,7 +50,7 @@ impl Count {
     }
 
     fn refused(&mut self, now: Instant) {
-        // Where no login has succeeded, the server may be down, and says nothing of how many it bears.
+        // If no login has succeeded, the server may be down; this says nothing about its limit.
         if self.established == 0 {
             return;
         }
@@ -71,17 +72,17 @@ impl Seats {
         Arc::new(Self { count: Mutex::new(count), freed: Notify::new() })
     }
 
-    /// The right to open one connection, if there is room.
+    /// Returns the right to open one connection, if there is room.
     pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
         self.count().take().then(|| Seat { seats: Arc::clone(self), is_established: false })
     }
 
-    /// The server refused one connection more than are open now.
+    /// Records that the server refused one connection in addition to those that are open.
     pub(crate) fn refused(&self) {
         self.count().refused(Instant::now());
     }
 
-    /// The connections that there are now.
+    /// Returns the current connections.
     pub(crate) fn others(&self) -> Others {
         let count = self.count();
         Others { open: count.open, established: count.established }
@@ -92,7 +93,7 @@ impl Seats {
     }
 }
 
-/// One open connection; dropped after it is closed.
+/// The right to one open connection; dropped after it is closed.
 #[derive(Debug)]
 pub(crate) struct Seat {
     seats: Arc<Seats>,
@@ -100,7 +101,7 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// The login succeeded.
+    /// Records that the login succeeded.
     pub(crate) fn establish(mut self) -> Self {
         self.is_established = true;
         self.seats.count().established(Instant::now());

@@ -1,4 +1,4 @@
-//! Credentials: where they come from, and a type that does not show them.
+//! Credentials: their sources, and a type that does not show them.
 
 use std::path::{Path, PathBuf};
 use std::{env, fmt};
@@ -10,12 +10,12 @@ use clawback_files::FileError;
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes charge of a credential.
+    /// Wraps a credential.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The credential itself, for the one place that sends it.
+    /// Returns the credential itself, for the one place that sends it.
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
@@ -27,7 +27,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Where a credential is read from, at each use, so that it can be changed without a restart.
+/// The source of a credential, which is read at each use, so that it can be changed without a restart.
 #[derive(Debug, Clone)]
 pub(crate) enum SecretSource {
     File(PathBuf),
@@ -46,7 +46,7 @@ pub(crate) enum SecretError {
 }
 
 impl SecretSource {
-    /// The credential, without the line break at its end.
+    /// Reads the credential without the line break at its end.
     pub(crate) fn read(&self) -> Result<Secret, SecretError> {
         match self {
             Self::File(path) => {
@@ -65,7 +65,7 @@ impl SecretSource {
     }
 }
 
-/// A file of credentials: refused where other users can read or change it.
+/// Reads a file of credentials; refuses it if other users can read or change it.
 pub(crate) fn read_private(path: &Path) -> Result<Secret, SecretError> {
     Ok(Secret(clawback_files::read_secret(path)?))
 }

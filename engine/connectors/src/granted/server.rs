@@ -1,4 +1,4 @@
-//! The mail server of one store: its address, how to log in, and the connections at rest.
+//! The mail server of one store: its address, its login, and its idle connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use crate::granted::sasl::Auth;
 use crate::granted::seats::Seat;
 use crate::throttle::Throttle;
 
-/// Milliseconds between logins that a server refuses because of the connections that are open: it needs a moment to notice that
-/// one was closed.
+/// Milliseconds between logins that a server refuses because of open connections: it needs a moment to notice that one
+/// was closed.
 const PAUSES: [u64; 9] = [25, 50, 100, 200, 400, 800, 800, 800, 800];
 
 /// A granted mail server.
@@ -25,8 +25,8 @@ pub(crate) struct MailServer {
 }
 
 impl MailServer {
-    /// A session that is logged in for `mailbox`, and whether it comes from the pool. A call that has a connection already
-    /// (`may_wait` is false) waits for no other: two such calls could wait for each other.
+    /// Returns a session that is logged in for `mailbox`, and whether it comes from the pool. A call that already has a
+    /// connection (`may_wait` is false) does not wait for another: two such calls could deadlock.
     pub(crate) async fn open(
         &self,
         mailbox: &str,
@@ -60,7 +60,7 @@ impl MailServer {
         }
     }
 
-    /// A place among the connections of the store: connections at rest give theirs up, the oldest first.
+    /// Returns a seat among the connections of the store; closes idle connections for it, oldest first.
     async fn seat(&self, may_wait: bool) -> Result<Seat, StreamFailure> {
         let seats = &self.pool.seats;
         loop {

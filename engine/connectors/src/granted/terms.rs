@@ -1,5 +1,6 @@
-//! A store's grant in words, as plans keep it and approvers see it: whatever decides where a connector reaches and how it is
-//! trusted. Never a secret, and neither time-outs nor numbers of connections, which decide only how fast it is.
+//! A store's grant as text, as plans store it and approvers see it: everything that determines what a connector can
+//! access and how it is trusted. Contains neither secrets, time-outs nor numbers of connections, which only affect the
+//! speed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use clawback_model::{Digest, Grant};
 use crate::config::{AuthConfig, StoreConfig, TlsMode};
 use crate::granted::context::GrantContext;
 
-/// The grant of a store that reaches `mailboxes`, where the operator lists them.
+/// Returns the grant of a store with these `mailboxes`, if the operator lists them.
 pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> Grant {
     let StoreConfig {
         connector: _,
@@ -82,15 +83,15 @@ pub(crate) fn of(context: &GrantContext<'_>, mailboxes: Option<&[Arc<str>]>) -> 
     grant
 }
 
-/// The directory itself, whatever links lead to it. One beneath the configuration's folder is named from there: a site that is
-/// moved as a whole stays what it was.
+/// Returns the path of the directory with all links resolved. A directory below the configuration's folder is named
+/// relative to it, so that moving the whole site does not change the grant.
 fn real(base: &Path, directory: &Path) -> String {
     let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let (base, path) = (real(base), real(&base.join(directory)));
     path.strip_prefix(&base).unwrap_or(&path).display().to_string()
 }
 
-/// A file by what it holds: it can be another under the same name.
+/// Returns the sha256 of a file's content, because the content may change under the same name.
 fn content(path: &Path) -> String {
     match std::fs::read(path) {
         Ok(bytes) => format!("sha256 {}", Digest::of(&bytes)),
@@ -106,7 +107,7 @@ mod tests {
     use crate::limits::SandboxLimits;
     use crate::manifest::Manifest;
 
-    /// The grant that this configuration gives.
+    /// Returns the grant of this configuration.
     fn grant(config: &str, mailboxes: Option<&[Arc<str>]>) -> Grant {
         let config: StoreConfig = toml::from_str(config).unwrap();
         let manifest = Manifest::default();

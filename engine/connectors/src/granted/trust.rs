@@ -1,5 +1,4 @@
-//! Which server is believed to be the one that is meant: authorities, single certificates, pins; and the certificate by
-//! which this side shows who it is.
+//! The verification of a server's identity: authorities, single certificates, pins; and the client certificate.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,18 +15,18 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, 
 
 use crate::granted::secret;
 
-/// What the operator wrote about it.
+/// The settings of the operator.
 #[derive(Debug, Default)]
 pub(crate) struct Trust {
     /// PEM file of the authorities and single certificates that are trusted instead of the system's.
     pub(crate) ca_file: Option<PathBuf>,
-    /// sha256 of the only certificates, or of their public keys, that are taken.
+    /// The sha256 of the only certificates, or public keys, that are accepted.
     pub(crate) pins: Vec<Digest>,
-    /// PEM files of a certificate chain and its key.
+    /// PEM files of the client certificate chain and its key.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
 }
 
-/// Which key of the configuration is wrong, and why.
+/// The invalid key of the configuration, and the reason.
 #[derive(Debug)]
 pub(crate) struct TrustProblem {
     pub(crate) key: &'static str,
@@ -35,19 +34,19 @@ pub(crate) struct TrustProblem {
 }
 
 impl Trust {
-    /// Trust in the system's authorities, or in those of one file alone.
+    /// Returns the trust in the system's authorities, or only in those of one file.
     pub(crate) fn in_authorities(ca_file: Option<&Path>) -> Self {
         Self { ca_file: ca_file.map(Path::to_owned), ..Self::default() }
     }
 
-    /// The same as a configuration of TLS.
+    /// Returns the TLS configuration.
     pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, TrustProblem> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let own = match &self.ca_file {
             Some(path) => certificates(path).map_err(|problem| TrustProblem { key: "ca-file", problem })?,
             None => Vec::new(),
         };
-        // Where certificates are pinned, authorities have no say.
+        // If certificates are pinned, authorities are not checked.
         let by_authority = if self.pins.is_empty() { Some(self.authorities(&own, &provider)?) } else { None };
         let verifier = Verifier { by_authority, own, pins: self.pins.clone(), provider: Arc::clone(&provider) };
         let builder = ClientConfig::builder_with_provider(provider)
@@ -103,17 +102,17 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     Ok(read)
 }
 
-/// A pin as `openssl x509 -fingerprint -sha256` and `sha256sum` write it.
+/// Parses a pin as `openssl x509 -fingerprint -sha256` and `sha256sum` write it.
 pub(crate) fn pin(text: &str) -> Option<Digest> {
     text.trim().replace(':', "").to_ascii_lowercase().parse().ok()
 }
 
-/// A certificate that is not taken.
+/// A certificate that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NotTrusted {
-    /// In words.
+    /// The reason, in words.
     pub(crate) why: String,
-    /// Of the certificate that was shown.
+    /// The digest of the certificate that was presented.
     pub(crate) sha256: Digest,
     /// Whether certificates are pinned.
     pub(crate) is_pinned: bool,
@@ -129,9 +128,9 @@ impl std::error::Error for NotTrusted {}
 
 #[derive(Debug)]
 struct Verifier {
-    /// None where certificates are pinned.
+    /// `None` if certificates are pinned.
     by_authority: Option<Arc<WebPkiServerVerifier>>,
-    /// The certificates of `ca-file`: each is also trusted as it is, if it is the very one that the server shows.
+    /// The certificates of `ca-file`: each is also trusted directly, if the server presents exactly this one.
     own: Vec<CertificateDer<'static>>,
     pins: Vec<Digest>,
     provider: Arc<CryptoProvider>,
@@ -219,7 +218,7 @@ fn in_words(error: &rustls::Error) -> String {
     }
 }
 
-/// The certificate that was refused in a handshake that ended so.
+/// Returns the certificate that was refused in a handshake with this error.
 pub(crate) fn refused(error: &rustls::Error) -> Option<&NotTrusted> {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) => other.downcast_ref(),

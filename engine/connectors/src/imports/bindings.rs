@@ -1,4 +1,4 @@
-//! The contract as Rust: generated from `plugins/wit`, so that host and guests cannot drift apart.
+//! The contract in Rust, generated from `plugins/wit`, so that host and guests always agree.
 //!
 //! Imports are async (the guest waits on a fiber, the thread does not) and may trap.
 

@@ -1,4 +1,4 @@
-//! The import `folder`. File systems block, so each operation runs beside the tasks.
+//! The import `folder`. File systems block, so each operation runs on a blocking thread.
 
 use crate::granted::folder::{Entry, EntryKind, FolderError, GrantedFolder};
 use crate::imports::bindings::clawback::mail_store::folder;
@@ -60,7 +60,7 @@ impl Guest {
         };
         match tokio::task::spawn_blocking(move || operation(&folder)).await {
             Ok(done) => Ok(done?),
-            Err(_) => Err(folder::FolderError::Other("the operation was given up".into())),
+            Err(_) => Err(folder::FolderError::Other("the operation was cancelled".into())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The state beside one running guest: what it was granted, and what it has used. Made for a call, thrown away after it.
+//! The host's state of one running guest: its grants and its use of them. Created for a call, dropped after it.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -13,11 +13,11 @@ use crate::throttle::Throttle;
 /// The data of a wasmtime store.
 pub(crate) struct Guest {
     pub(crate) grants: Arc<Grants>,
-    /// The mailbox of the call: the only one that a connection may be opened for.
+    /// The mailbox of the call, the only one for which a connection may be opened.
     pub(crate) mailbox: Option<Arc<str>>,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
-    /// HTTP requests so far.
+    /// The number of HTTP requests so far.
     pub(crate) requests: AtomicUsize,
     pub(crate) memory: MemoryMeter,
     pub(crate) cpu: CpuMeter,
@@ -26,16 +26,16 @@ pub(crate) struct Guest {
     pub(crate) unsynced: Unsynced,
 }
 
-/// What the host knows of a failed stream and the contract cannot say.
+/// What the host knows of a failed stream but the contract cannot express.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Trouble {
-    /// The server said that there are too many connections or requests.
+    /// The server reported too many connections or requests.
     pub(crate) throttle: Option<Throttle>,
-    /// Why the server was not believed to be the one that is meant.
+    /// Why the server's identity was not verified.
     pub(crate) untrusted: Option<String>,
-    /// A pooled connection turned out dead before a byte of it was read.
+    /// A pooled connection was found closed before a byte of it was read.
     pub(crate) stale: bool,
-    /// The call may take no connection from the pool.
+    /// The call may not take a connection from the pool.
     pub(crate) fresh_only: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The import `http`: the requests of one call, of which several run at once.
+//! The import `http`: the requests of one call, several of which run concurrently.
 
 use std::sync::atomic::Ordering;
 
@@ -22,7 +22,7 @@ impl http::Host for Guest {
         requests: Vec<http::Request>,
     ) -> wasmtime::Result<Vec<Result<http::Response, http::HttpError>>> {
         let SandboxLimits { bulk_bytes, http_parallel, .. } = self.grants.limits;
-        // All answers together have to fit into the guest.
+        // All responses together must fit into the guest.
         let room = Room::of(bulk_bytes);
         let mut answers = Vec::with_capacity(requests.len());
         let mut waiting = requests.into_iter();
@@ -50,7 +50,7 @@ impl http::Host for Guest {
 }
 
 impl Guest {
-    /// Counts a request of this call.
+    /// Counts a request of this call; returns whether it may be sent.
     fn may_send(&self) -> bool {
         self.requests.fetch_add(1, Ordering::Relaxed) < self.grants.limits.http_requests
     }

@@ -1,4 +1,4 @@
-//! The import `log`: a connector's lines in the node's log, few, short, and harmless to a terminal.
+//! The import `log`: a connector's lines in the node's log, limited in number and length, and escaped for terminals.
 
 use clawback_model::visible_line;
 
@@ -39,7 +39,7 @@ impl log::Host for Guest {
     }
 }
 
-/// Line breaks become blanks: a panic has two lines, as a rule.
+/// Replaces line breaks by blanks: a panic usually has two lines.
 fn one_line(text: &str, most: usize) -> String {
     visible_line(&text.chars().take(most + 1).collect::<String>().replace(['\r', '\n'], " "), most)
 }

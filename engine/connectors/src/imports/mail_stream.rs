@@ -91,7 +91,7 @@ impl Guest {
         Ok(Connection::new(session, own, is_pooled))
     }
 
-    /// The contract's error. What it cannot say is remembered.
+    /// Returns the contract's error, and keeps what it cannot express.
     fn map_failure(&mut self, failure: StreamFailure) -> StreamError {
         match failure {
             StreamFailure::Denied(why) => StreamError::Denied(why),

@@ -1,4 +1,4 @@
-//! What a connector imports: the host's side of the contract, for one running guest.
+//! The imports of a connector: the host's side of the contract, for one running guest.
 
 pub(crate) mod bindings;
 mod clock;

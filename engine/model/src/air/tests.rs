@@ -1,4 +1,4 @@
-//! Every status has a name of the reference product, and records stay texts that hold JSON whatever stands in a subject.
+//! Each status maps to a name of the reference product, and records stay strings of JSON whatever a subject contains.
 
 use serde_json::Value;
 
@@ -120,7 +120,7 @@ fn only_a_person_whose_yes_counted_has_approved() {
     assert_eq!(approved_by(&ended), "ben");
     let by_rule = Remediation { approval: None, decided_by: Some("automation".into()), ..ended.clone() };
     assert_eq!(approved_by(&by_rule), Value::Null);
-    // One of two said yes, and then another no.
+    // One of two voters approved, then the other rejected.
     let rejected = Remediation { approved_at: None, decided_by: Some("eve".into()), ..ended };
     assert_eq!(approved_by(&rejected), Value::Null);
 }

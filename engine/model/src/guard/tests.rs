@@ -117,7 +117,7 @@ fn a_plan_is_stopped_by_vips_and_share() {
     assert!(matches!(rules.check_plan(&counts, &facts(0, 51)), Some(StopReason::MailboxShare { .. })));
 }
 
-/// One of each.
+/// One reason of each kind.
 fn reasons() -> Vec<StopReason> {
     let halt = Halt { by: "ann".into(), reason: "wrong campaign".into(), since: Timestamp(0) };
     let other = RemediationId::from_random(0);
@@ -222,7 +222,7 @@ fn what_searches_could_not_look_at_is_added_up() {
         facts.left_out.iter().map(LeftOut::in_words).collect::<Vec<_>>(),
         ["2 messages by keep.rhai: newsletter"]
     );
-    // Those that were searched in part are told by what was not looked at in them.
+    // Mailboxes that were searched in part are described by what could not be read in them.
     assert_eq!(facts.not_looked_at()[0], "2 mailboxes could not be searched, such as ann: no right");
     assert_eq!(facts.not_looked_at().len(), 3);
     let limit = |unsearched| StopWhen { unsearched: Some(unsearched), ..StopWhen::default() };

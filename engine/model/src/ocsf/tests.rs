@@ -1,4 +1,4 @@
-//! The events of every outcome, checked against what the class requires, and one of each kind as a snapshot.
+//! The events of every outcome, checked against the requirements of the class, and one of each kind as a snapshot.
 
 use serde_json::Value;
 
@@ -7,10 +7,11 @@ use crate::action::ActionSource;
 use crate::example::{HOSTILE, events, fold, messages, request};
 use crate::outcome::Reason;
 
-/// What version 1.6.0 requires of the class, and the values it lists.
+/// The attributes that version 1.6.0 requires of the class, and the values that it lists.
 const SCHEMA: &str = include_str!("remediation_activity.json");
 
-/// Checks an event against [`SCHEMA`]: required attributes, their types, listed values, and that no attribute is unknown.
+/// Checks an event against [`SCHEMA`]: required attributes, their types, listed values, and that no attribute is
+/// unknown.
 fn check(event: &OcsfEvent) -> Value {
     let schema: Value = serde_json::from_str(SCHEMA).unwrap();
     let event = serde_json::to_value(event).unwrap();

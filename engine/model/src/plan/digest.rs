@@ -1,14 +1,16 @@
 //! The digest of a plan.
 //!
-//! A plan of version 2 is a text: the line `clawback plan 2`, the header as JSON, and each target as JSON, a line each. 64 lines
-//! of targets are a part. The digest is the sha256 of the first two lines, the sha256 of each part in hexadecimal digits, a
-//! line each, and the number of targets in decimal digits, a line. Of the text in a file `plan`,
+//! A plan of version 2 is a text: the line `clawback plan 2`, the header as JSON on one line, and each target as JSON
+//! on one line. 64 lines of targets are a part. The digest is the sha256 of the first two lines, the sha256 of each
+//! part in hexadecimal digits on a line, and the number of targets in decimal digits on a line. For that text in a file
+//! `plan`,
 //!
 //! ```sh
 //! { sed -n 1,2p plan; tail -n +3 plan | split -l 64 --filter='sha256sum | cut -c1-64'; echo $(($(wc -l <plan) - 2)); } | sha256sum
 //! ```
 //!
-//! gives the digest. Any part can be checked by itself, once the digests of all parts were: who acts on a few targets reads no others.
+//! prints the digest. Once the digests of all parts are verified, each part can be verified alone: acting on a few
+//! targets reads no others.
 //!
 //! Version 1, of plans whose header has no terms, is one sha256 over everything, each text preceded by its length.
 
@@ -22,18 +24,18 @@ use crate::location::Location;
 use crate::outcome::{Former, Reason};
 use crate::sha256::{Digest, PlanDigest};
 
-/// Targets of a part.
+/// The number of targets in a part.
 pub const LINES_OF_A_PART: u32 = 64;
 
 /// The first line of a plan's text.
 const VERSION: &str = "clawback plan 2\n";
 
-/// What a plan hashes to.
+/// The digests of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hashed {
-    /// What approvers approve.
+    /// The digest that approvers approve.
     pub digest: PlanDigest,
-    /// What each part hashes to. None for version 1, which has no parts.
+    /// The digest of each part. `None` for version 1, which has no parts.
     pub parts: Option<PlanParts>,
 }
 
@@ -44,7 +46,7 @@ pub struct PlanParts {
     targets: u64,
 }
 
-/// Computes the digests of parts while targets stream by.
+/// Computes the digests of parts as targets stream by.
 #[derive(Debug, Default)]
 pub struct PartHasher {
     hash: Sha256,
@@ -52,7 +54,7 @@ pub struct PartHasher {
     parts: PlanParts,
 }
 
-/// Computes a plan's digest while its targets stream by.
+/// Computes a plan's digest as its targets stream by.
 #[derive(Debug)]
 pub struct PlanHasher(Version);
 
@@ -62,14 +64,14 @@ enum Version {
     Two { header: String, parts: PartHasher },
 }
 
-/// The first two lines of a plan's text.
+/// Returns the first two lines of a plan's text.
 pub fn header_line(header: &PlanHeader) -> String {
-    // Field order is the struct's, maps are sorted: the same header always gives the same bytes.
+    // Field order is the struct's and maps are sorted: the same header always gives the same bytes.
     let json = serde_json::to_string(header).expect("texts, numbers and maps by text serialize");
     format!("{VERSION}{json}\n")
 }
 
-/// A target as it stands in a plan's text.
+/// A target as it is written in a plan's text.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Line<'a> {
@@ -83,7 +85,7 @@ struct Line<'a> {
     original_location: Option<&'a Location>,
     subject: &'a str,
     from_address: &'a str,
-    /// Microseconds since 1970 UTC.
+    /// Microseconds since 1970-01-01 UTC.
     received_at: Timestamp,
     former: Option<&'a Former>,
     not_remediable: Option<Reason>,
@@ -91,7 +93,7 @@ struct Line<'a> {
     script_tag: Option<&'a str>,
 }
 
-/// The line of a target in a plan's text: JSON, every character of mail as it is, and a line break.
+/// Writes the line of a target in a plan's text: JSON with every character of mail unescaped, and a line break.
 pub fn target_line(target: &Target, into: &mut Vec<u8>) {
     let line = Line {
         seq: target.seq,
@@ -115,12 +117,12 @@ pub fn target_line(target: &Target, into: &mut Vec<u8>) {
 }
 
 impl PlanParts {
-    /// The number of targets.
+    /// Returns the number of targets.
     pub fn targets(&self) -> u64 {
         self.targets
     }
 
-    /// The digest of the plan with this header and these parts.
+    /// Returns the digest of the plan with this header and these parts.
     pub fn digest(&self, header: &PlanHeader) -> PlanDigest {
         self.under(&header_line(header))
     }
@@ -135,7 +137,8 @@ impl PlanParts {
         Digest(hash.finalize().into())
     }
 
-    /// The first part, counted from `first`, that is not the one of the plan, by the number of its first target.
+    /// Compares parts, counted from `first`, with those of the plan. Returns the number of the first target of the
+    /// first part that differs.
     pub fn first_other(&self, first: u32, found: &Self) -> Option<u32> {
         let at = |place: usize| u32::try_from(place).unwrap_or(u32::MAX).saturating_mul(LINES_OF_A_PART);
         let number = (first / LINES_OF_A_PART) as usize;
@@ -143,12 +146,12 @@ impl PlanParts {
         Some(at(other.0))
     }
 
-    /// As it is stored: the digests one behind the other.
+    /// Returns the stored form: the digests concatenated.
     pub fn to_hex(&self) -> String {
         self.digests.iter().map(ToString::to_string).collect()
     }
 
-    /// From what is stored; none if it is not that.
+    /// Parses the stored form; `None` if it is invalid.
     pub fn from_hex(text: &str, targets: u64) -> Option<Self> {
         let digests: Option<Vec<Digest>> = text
             .as_bytes()
@@ -172,7 +175,7 @@ impl PartHasher {
         }
     }
 
-    /// The parts, the last of them short perhaps.
+    /// Returns the parts, of which the last may be short.
     pub fn finish(mut self) -> PlanParts {
         if !self.parts.targets.is_multiple_of(LINES_OF_A_PART.into()) {
             self.parts.digests.push(Digest(self.hash.finalize().into()));
@@ -182,7 +185,7 @@ impl PartHasher {
 }
 
 impl PlanHasher {
-    /// Starts with the header, which says which version it is.
+    /// Starts with the header, which determines the version.
     pub fn new(header: &PlanHeader) -> Self {
         Self(match header.terms {
             None => Version::One(Box::new(First::new(header))),
@@ -198,7 +201,7 @@ impl PlanHasher {
         }
     }
 
-    /// The digest; the number of targets goes into it, so that a plan cannot be cut.
+    /// Returns the digests; the number of targets is included, so that a plan cannot be truncated.
     pub fn finish(self) -> Hashed {
         match self.0 {
             Version::One(first) => Hashed { digest: first.finish(), parts: None },
@@ -210,7 +213,7 @@ impl PlanHasher {
     }
 }
 
-/// Version 1.
+/// The hasher of version 1.
 #[derive(Debug)]
 struct First {
     hash: Sha256,
@@ -222,7 +225,7 @@ impl First {
     fn new(header: &PlanHeader) -> Self {
         let mut hasher = Self { hash: Sha256::new(), line: Vec::with_capacity(512), targets: 0 };
         hasher.put(b"clawback plan 1");
-        // Field order is the struct's, maps are sorted: the same header always gives the same bytes.
+        // Field order is the struct's and maps are sorted: the same header always gives the same bytes.
         hasher.put(&serde_json::to_vec(header).expect("a header of texts and maps serializes"));
         hasher.flush();
         hasher
@@ -246,7 +249,7 @@ impl First {
             self.put(former.flags.join(" ").as_bytes());
         }
         self.put(target.not_remediable.map_or("", Reason::as_str).as_bytes());
-        // Plans from before scripts' words were kept have the digest that they had.
+        // Plans that were made before scripts' reasons and tags were kept keep their digest.
         if target.script_reason.is_some() || target.script_tag.is_some() {
             for text in [&target.script_reason, &target.script_tag] {
                 self.line.push(u8::from(text.is_some()));
@@ -262,7 +265,7 @@ impl First {
         Digest(self.hash.finalize().into())
     }
 
-    /// Length first, so that no two lists of texts give the same bytes.
+    /// Hashes the length first, so that no two lists of texts give the same bytes.
     fn put(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).expect("texts of a target are far below 4 GiB");
         self.line.extend_from_slice(&length.to_be_bytes());
@@ -306,7 +309,7 @@ mod tests {
         }
     }
 
-    /// Of version 2.
+    /// A header of version 2.
     fn header() -> PlanHeader {
         PlanHeader { playbook: "purge".into(), terms: Some(Terms::default()), ..PlanHeader::default() }
     }
@@ -332,7 +335,7 @@ mod tests {
         Former { location: Location::new(LocationKind::Inbox, folder), flags }
     }
 
-    /// Each makes another plan of the header and targets 0 and 1.
+    /// Changes, each of which makes another plan of the header and targets 0 and 1.
     fn changes() -> [fn(&mut PlanHeader, &mut Vec<Target>); 27] {
         [
             |header, _| header.action = Action::HardDelete,
@@ -468,7 +471,7 @@ mod tests {
     fn digests_of_plans_stay_what_they_were() {
         let mut plan = [target(0), target(1)];
         assert_eq!(digest(&of_version_1(), &plan).short(), "70392c7fd405");
-        // Without words of scripts nothing is added, so plans of before they were kept have the digest that they had.
+        // Without reasons and tags of scripts nothing is added, so plans made before they were kept keep their digest.
         plan[1].script_reason = Some(String::new());
         assert_ne!(digest(&of_version_1(), &plan), digest(&of_version_1(), &[target(0), target(1)]));
         let of_version_2 = digest(&header(), &[target(0), target(1)]);

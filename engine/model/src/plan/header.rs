@@ -1,9 +1,11 @@
-//! What a plan was made under: everything beside its targets that decides what will happen.
+//! The header of a plan: everything except its targets that decides what will happen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::words;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use strum::{EnumCount, IntoStaticStr, VariantArray};
 
 use crate::action::Action;
 use crate::approval::ApprovalRule;
@@ -12,27 +14,27 @@ use crate::sha256::Digest;
 use crate::sweep::Sweep;
 use crate::throttle::Throttles;
 
-/// What a store's connector may touch and how: keys of `[stores.NAME]` with their values. Never a secret, and neither
-/// time-outs nor numbers of connections. Of files, the sha256 of what they hold.
+/// What a store's connector may access and how: keys of `[stores.NAME]` with their values. Contains neither secrets,
+/// time-outs nor numbers of connections; of files, it contains the sha256 of their content.
 pub type Grant = BTreeMap<String, String>;
 
-/// Everything beside the targets that decides what will happen. A change in any of it is another plan.
+/// Everything except the targets that decides what will happen. A change in any part makes another plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlanHeader {
-    /// What is done to each target.
+    /// The action on each target.
     pub action: Action,
     /// Name of the playbook.
     pub playbook: String,
     /// sha256 of the playbook's source text.
     pub playbook_digest: Digest,
-    /// The inputs it was given.
+    /// The inputs of the playbook.
     pub inputs: BTreeMap<String, String>,
     /// sha256 of each script's source text, by name.
     pub scripts: BTreeMap<String, Digest>,
     /// `connector version sha256` of each store, by store name.
     pub connectors: BTreeMap<String, String>,
-    /// What else it was made under. None in plans of version 1, whose digest does not cover it.
+    /// The further terms of the plan. `None` in plans of version 1, whose digest does not cover them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
 }
@@ -41,24 +43,25 @@ pub struct PlanHeader {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Terms {
-    /// What each store's connector may touch, by store name.
+    /// What each store's connector may access, by store name.
     pub grants: BTreeMap<String, Grant>,
-    /// sha256 of each list of the configuration, by name: its entries in order, a line each.
+    /// The sha256 of each list of the configuration, by name: its entries in order, one per line.
     pub lists: BTreeMap<String, Digest>,
-    /// How the plan is cut up, when it stops, and what is kept of what it deletes.
+    /// The batch sizes, the stop rules, and what is kept as evidence.
     pub guards: Guards,
-    /// The site's limits on what is done at once and on what it accepts.
+    /// The site's limits on what it does at once and on what it accepts.
     pub throttles: Throttles,
-    /// What the playbook asks of approvers, where it asks.
+    /// The votes that the playbook requires, if any.
     pub approval: Option<ApprovalRule>,
-    /// How late copies are looked for.
+    /// The sweep for late copies.
     pub sweep: Option<Sweep>,
-    /// Whether the copy in the sent items of senders goes too.
+    /// Whether the copy in the sent items of senders is deleted, too.
     pub delete_senders_copy: bool,
 }
 
-/// What a text that a plan was made with is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The kind of a text that a plan was made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum TextKind {
     /// The playbook.
     Playbook,
@@ -68,25 +71,16 @@ pub enum TextKind {
     List,
 }
 
-impl TextKind {
-    /// Its word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Playbook => "playbook",
-            Self::Script => "script",
-            Self::List => "list",
-        }
-    }
-}
+words!(TextKind, "kind of text");
 
-/// Something of a header that is not what it was.
+/// A part of a header that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// Which part, as a path into the header's JSON, for example `terms.grants.corp.directory`.
+    /// The part, as a path into the header's JSON, for example `terms.grants.corp.directory`.
     pub what: String,
-    /// What it was; none where there was none.
+    /// The earlier value; `None` if there was none.
     pub then: Option<String>,
-    /// What it is; none where there is none.
+    /// The current value; `None` if there is none.
     pub now: Option<String>,
 }
 
@@ -98,7 +92,7 @@ impl std::fmt::Display for Difference {
 }
 
 impl PlanHeader {
-    /// Every part of the header with its value, by its path: what approvers see of it.
+    /// Returns every part of the header with its value, by its path, as approvers see it.
     pub fn parts(&self) -> BTreeMap<String, String> {
         let mut parts = BTreeMap::new();
         let value = serde_json::to_value(self).expect("texts, numbers and maps by text serialize");
@@ -106,7 +100,7 @@ impl PlanHeader {
         parts
     }
 
-    /// The texts that the plan was made with, by kind and name: the sha256 of each.
+    /// Returns the sha256 of each text that the plan was made with, by kind and name.
     pub fn texts(&self) -> BTreeMap<(TextKind, &str), Digest> {
         let scripts = self.scripts.iter().map(|(name, digest)| ((TextKind::Script, name.as_str()), *digest));
         let lists = self.terms.iter().flat_map(|terms| &terms.lists);
@@ -115,7 +109,7 @@ impl PlanHeader {
         std::iter::once(playbook).chain(scripts).chain(lists).collect()
     }
 
-    /// What differs between the header of an earlier plan and this one.
+    /// Returns the differences between the header of an earlier plan and this one.
     pub fn differences(&self, then: &Self) -> Vec<Difference> {
         let (before, after) = (then.parts(), self.parts());
         let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -128,8 +122,8 @@ impl PlanHeader {
         differing.map(difference).collect()
     }
 
-    /// What differs in where the plan acts, and by which component. The rest of the header, and the list of mailboxes to search,
-    /// have decided on its targets before.
+    /// Returns a difference in where the plan acts and by which component. The rest of the header, and the list of
+    /// mailboxes to search, took effect when its targets were chosen.
     pub fn acts_otherwise(&self, then: &Self) -> Option<Difference> {
         let where_it_acts = |header: &Self| Self {
             terms: header.terms.clone().map(|terms| Terms { grants: terms.grants, ..Terms::default() }),
@@ -142,7 +136,7 @@ impl PlanHeader {
             // A plan of version 1 has no terms to compare.
             now.terms = None;
         }
-        // Stores that were added since are none of the plan's.
+        // Stores that were added since do not concern the plan.
         now.connectors.retain(|store, _| then.connectors.contains_key(store));
         if let (Some(then), Some(now)) = (&mut then.terms, &mut now.terms) {
             now.grants.retain(|store, _| then.grants.contains_key(store));
@@ -155,7 +149,7 @@ impl PlanHeader {
 }
 
 impl Default for PlanHeader {
-    /// Of a soft delete by no playbook.
+    /// The header of a soft delete without a playbook.
     fn default() -> Self {
         Self {
             action: Action::SoftDelete,
@@ -169,7 +163,7 @@ impl Default for PlanHeader {
     }
 }
 
-/// Leaves by their paths. A key with a dot in it keeps the dot: paths are for people and are never taken apart.
+/// Collects leaves by their paths. A key with a dot in it keeps the dot: paths are for people and are never parsed.
 fn flatten(path: String, value: &Value, into: &mut BTreeMap<String, String>) {
     let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
@@ -223,7 +217,7 @@ mod tests {
             (changed(|header, _| header.connectors.clear()), Some("connectors.corp")),
             (changed(|header, _| header.action = Action::HardDelete), Some("action")),
             (changed(|_, terms| terms.grants.clear()), Some("terms.grants.corp.directory")),
-            // A store that is new is none of the plan's; scripts and lists have done their work.
+            // A new store does not concern the plan; scripts and lists have taken effect already.
             (changed(|header, _| _ = header.connectors.insert("new".into(), String::new())), None),
             (changed(|_, terms| _ = terms.grants.insert("new".into(), Grant::from([("a".into(), "b".into())]))), None),
             (

@@ -1,4 +1,4 @@
-//! What approvers see of a frozen plan.
+//! The summary of a frozen plan that approvers see.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,14 +6,14 @@ use crate::counts::Counts;
 use crate::guard::PlanFacts;
 use crate::sha256::PlanDigest;
 
-/// What approvers see of a frozen plan.
+/// The summary of a frozen plan that approvers see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PlanSummary {
-    /// What they approve.
+    /// The digest that they approve.
     pub digest: PlanDigest,
-    /// Submitted, remediable and not.
+    /// The counts: submitted, remediable and not.
     pub counts: Counts,
-    /// Mailboxes, VIPs.
+    /// The facts, such as mailboxes and VIPs.
     pub facts: PlanFacts,
 }

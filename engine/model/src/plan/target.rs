@@ -16,24 +16,24 @@ pub struct Target {
     pub store: Arc<str>,
     /// Its mailbox.
     pub mailbox: Arc<str>,
-    /// How to find it.
+    /// The reference by which it is found again.
     pub reference: MessageRef,
     /// Where it was at plan time.
     pub location: Location,
     /// Where it was first delivered, if known.
     pub original_location: Option<Location>,
-    /// Decoded subject; hostile.
+    /// The decoded subject; untrusted.
     pub subject: String,
-    /// From address; hostile.
+    /// The From address; untrusted.
     pub from_address: String,
     /// When the store received it.
     pub received_at: Timestamp,
-    /// What a restore goes back to.
+    /// The state that a restore goes back to.
     pub former: Option<Former>,
-    /// Why nothing can be done to it; none if something can.
+    /// Why it cannot be acted on; `None` if it can.
     pub not_remediable: Option<Reason>,
-    /// Why the scripts kept it, in their words.
+    /// The reason for which the scripts kept it, in their words.
     pub script_reason: Option<String>,
-    /// The word that a script groups it by.
+    /// The tag by which a script groups it.
     pub script_tag: Option<String>,
 }

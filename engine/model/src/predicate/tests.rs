@@ -1,4 +1,4 @@
-//! Each condition beside a message that meets it and one that does not, and what stores are asked for.
+//! Each condition with a message that meets it and one that does not, and the queries to stores.
 
 use proptest::prelude::*;
 

@@ -1,27 +1,27 @@
-//! The replay of a remediation's events: the one way from what was recorded to where it stands.
+//! The replay of a remediation's events: the only way from the recorded events to its state.
 
 use super::{IllegalTransition, Remediation};
 use crate::clock::Timestamp;
 use crate::event::Event;
 use crate::id::RemediationId;
 
-/// Events that are replayed one after the other, the oldest first.
+/// A replay of events, oldest first.
 #[derive(Debug)]
 pub struct Replay {
     id: RemediationId,
     state: Option<Remediation>,
 }
 
-/// Why an event cannot be replayed. The replay stands where it stood.
+/// Why an event cannot be replayed. The replay stays in its earlier state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    /// It comes before the submission, with which every remediation begins.
+    /// It comes before the submission, which is the first event of every remediation.
     #[error("the event {event} comes before the submission")]
     NotSubmitted {
         /// The event.
         event: &'static str,
     },
-    /// It cannot happen in the status that the events before it lead to.
+    /// It is not allowed in the status that the events before it lead to.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
 }
@@ -34,7 +34,7 @@ impl Remediation {
 }
 
 impl Replay {
-    /// Replays the next event, recorded at this time. Gives the remediation after it.
+    /// Replays the next event, recorded at this time. Returns the remediation after it.
     pub fn add(&mut self, event: &Event, at: Timestamp) -> Result<&Remediation, ReplayError> {
         let next = match (&self.state, event) {
             (None, Event::Submitted { request }) => Remediation::submitted(self.id.clone(), request.clone(), at),
@@ -44,7 +44,7 @@ impl Replay {
         Ok(self.state.insert(next))
     }
 
-    /// The remediation after the last event; none if there was none.
+    /// Returns the remediation after the last event; `None` without events.
     pub fn end(self) -> Option<Remediation> {
         self.state
     }

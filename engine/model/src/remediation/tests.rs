@@ -67,7 +67,7 @@ fn by(name: &str) -> String {
     name.to_owned()
 }
 
-/// One of each kind, and both ways where an event leads to two.
+/// One event of each kind, and two where an event can lead to two states.
 fn events() -> Vec<Event> {
     vec![
         Event::PlanningStarted,
@@ -106,7 +106,7 @@ fn after(history: &[Event]) -> Remediation {
     history.iter().fold(fresh(), |state, event| state.apply(event, Timestamp(0)).unwrap())
 }
 
-/// A remediation in each status, by the shortest way there.
+/// A remediation in each status, by the shortest sequence of events.
 fn in_status(status: Status) -> Remediation {
     let approved = || vec![Event::PlanningStarted, planned(100, None)];
     let running = || [approved(), vec![Event::Started]].concat();
@@ -160,7 +160,7 @@ fn the_straight_line() {
     let mut state = after(&[Event::PlanningStarted, planned(100, Some(rule))]);
     let deadline = Timestamp(0).plus(Duration::from_hours(7 * 24));
     assert_eq!(state.next(Timestamp(0)), Next::AwaitApproval { until: deadline });
-    assert_eq!(state.next(deadline), Next::Expire, "an undecided request is rejected by itself");
+    assert_eq!(state.next(deadline), Next::Expire, "an undecided request expires");
     for event in [vote("ben", Decision::Approve), vote("eve", Decision::Approve), Event::Started] {
         state = state.apply(&event, Timestamp(1)).unwrap();
     }
@@ -271,7 +271,7 @@ fn the_time_in_progress_counts_from_the_start_and_from_each_resume() {
     assert!(matches!(state.next(within), Next::StartBatch { .. }));
     let Next::Pause { reason } = state.next(beyond) else { panic!("not stopped") };
     assert_eq!(reason.to_string(), "running-longer-than: it is in progress for more than 10 s");
-    // An open batch is no reason to go on.
+    // An open batch does not extend the time.
     let open = state.apply(&Event::BatchStarted { number: 0, first: 0, targets: 10 }, within).unwrap();
     assert_eq!(open.next(beyond), Next::Pause { reason: reason.clone() });
     let paused = open.apply(&Event::Paused { reason }, beyond).unwrap();
@@ -361,7 +361,7 @@ fn how_it_ends_is_a_matter_of_failures_confirmation_and_completeness() {
         }
         assert_eq!(step(&state, &Event::Finished).status, expected, "{failed} failed, {unconfirmed:?} unconfirmed");
     }
-    // Nothing was found in what could be searched.
+    // Nothing was found in the mailboxes that could be searched.
     let empty = PlanSummary { facts: unsearched, ..plan(0) };
     let (guards, verify, approval, decided_by) = (Guards::default(), true, None, None);
     let planned = Event::Planned { plan: empty, guards, verify, approval, decided_by, under: None };
@@ -405,12 +405,12 @@ fn a_canary_says_nothing_about_the_size_of_batches_that_grow() {
         state.progress.batch_size
     };
     assert_eq!((size(10, &[10]), size(10, &[10, 100]), size(10, &[10, 100, 200])), (100, 200, 400));
-    assert_eq!((size(0, &[100]), size(0, &[100, 200])), (200, 400), "without a canary the first batch tells");
+    assert_eq!((size(0, &[100]), size(0, &[100, 200])), (200, 400), "without a canary the first batch counts");
     let mut fixed = after(&[Event::PlanningStarted, planned(10_000, None), Event::Started]);
     fixed.guards.batch = 1_000;
     fixed.progress.batch_size = 100;
     fixed = step(&fixed, &Event::BatchStarted { number: 0, first: 0, targets: 10 });
-    assert_eq!(step(&fixed, &batch(10, 0, 0)).progress.batch_size, 125, "of one size, it tells too");
+    assert_eq!(step(&fixed, &batch(10, 0, 0)).progress.batch_size, 125, "so it does with a fixed size");
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn standing(decided_to: i64) -> Standing {
     Standing { decided_to: Timestamp(decided_to * MINUTE), paused_to: None, waiting: None, busy: false }
 }
 
-/// Slots in minutes, their number, and their fate; then where the next look is.
+/// Returns slots in minutes, their number and their fate, and the time of the next round.
 fn decide(timetable: &Timetable, standing: &Standing, now: i64) -> (Vec<(i64, i64, u64, String)>, Round) {
     let round = timetable.decide("s", &timetable.cron().unwrap(), standing, Timestamp(now * MINUTE));
     let told = round.decided.iter().map(|decided| {
@@ -44,7 +44,7 @@ fn a_slot_fires_once_and_the_next_look_is_at_the_next_slot() {
 #[test]
 fn missed_slots_go_as_the_policy_says() {
     for (misfire, now, expected) in [
-        // 60 is in time at 61, 50 and before are not.
+        // 60 is in time at 61; 50 and before are not.
         (Misfire::Skip, 61, told(&[(10, 50, 5, "missed"), (60, 60, 1, "fire")])),
         (Misfire::Skip, 65, told(&[(10, 60, 6, "missed")])),
         (Misfire::RunOnce, 61, told(&[(10, 50, 5, "made-up"), (60, 60, 1, "fire")])),
@@ -69,18 +69,18 @@ fn an_earlier_run_is_skipped_for_waited_for_or_replaced() {
     let (rows, round) = decide(&queue, &busy, 10);
     assert_eq!((rows, round.waiting), (told(&[(10, 10, 1, "waiting")]), Some(Timestamp(10 * MINUTE))));
     assert_eq!(round.next_at, Some(Timestamp(10 * MINUTE)), "it asks again at once");
-    // A second one does not wait behind the first.
+    // A second slot does not wait behind the first.
     let waiting = Standing { waiting: round.waiting, busy: true, ..standing(10) };
     let (rows, round) = decide(&queue, &waiting, 20);
     assert_eq!((rows, round.waiting), (told(&[(20, 20, 1, "overlapped")]), waiting.waiting));
-    // The run ends: the one that waited fires, however late it is.
+    // The run ends: the slot that waited fires, however late it is.
     let free = Standing { busy: false, ..Standing { decided_to: Timestamp(20 * MINUTE), ..waiting } };
     let (rows, round) = decide(&queue, &free, 29);
     assert_eq!(
         (rows, round.waiting, round.next_at),
         (told(&[(10, 10, 1, "fire")]), None, Some(Timestamp(30 * MINUTE)))
     );
-    // And the next one waits for it.
+    // The next slot waits for that run.
     let (rows, round) = decide(&queue, &free, 30);
     assert_eq!(rows, told(&[(10, 10, 1, "fire"), (30, 30, 1, "waiting")]));
     assert_eq!(round.waiting, Some(Timestamp(30 * MINUTE)));
@@ -112,7 +112,7 @@ fn a_long_outage_is_let_go_in_rounds() {
         }
         assert_eq!(round.next_at, Some(now), "there is more");
     };
-    // Those of the last minute are in time, three before them are made good.
+    // Those of the last minute are in time; of the ones before, 64 less those are backfilled.
     assert_eq!((skipped, fired), (3 * 3_600 - 64, 64));
 }
 
@@ -126,7 +126,7 @@ fn jitter_is_bounded_the_same_everywhere_and_keeps_the_order() {
     assert!(delays.iter().all(|delay| *delay <= table.jitter));
     assert!(delays.iter().collect::<std::collections::BTreeSet<_>>().len() > 100, "they differ");
     assert_ne!(table.due("s", slots[0]), table.due("another", slots[0]));
-    // A minute's schedule with five minutes of jitter: still every slot once, in its order.
+    // A schedule of every minute with five minutes of jitter: every slot still fires once, in order.
     let (cron, mut at, mut seen) = (table.cron().unwrap(), standing(0), Vec::new());
     for second in 0..4_000 {
         let round = table.decide("s", &cron, &at, Timestamp(second * 1_000_000));
@@ -138,7 +138,7 @@ fn jitter_is_bounded_the_same_everywhere_and_keeps_the_order() {
 }
 
 proptest! {
-    /// Whatever the policies, and whenever somebody looks: every slot has one fate in the end, and none is passed over.
+    /// With any policy and any time of the rounds, every slot gets exactly one fate.
     #[test]
     fn every_slot_meets_one_fate(
         overlap in prop::sample::select(vec![Overlap::Skip, Overlap::Queue, Overlap::Replace]),

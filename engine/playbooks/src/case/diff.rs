@@ -1,13 +1,13 @@
-//! Two texts, line by line.
+//! A line-by-line difference of two texts.
 
 use std::fmt::Write as _;
 
-/// Lines that are compared with each other; beyond so many, what differs is shown as one block.
+/// The most lines that are compared with each other; with more, the difference is shown as one block.
 const MOST: usize = 2_000;
-/// Equal lines that are shown around what differs.
+/// The equal lines that are shown around a difference.
 const AROUND: usize = 2;
 
-/// What differs: `- ` before what was expected, `+ ` before what was found, with a few equal lines around.
+/// Returns the difference: `- ` before what was expected, `+ ` before what was found, with a few equal lines around.
 pub fn difference(expected: &str, found: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (expected.trim().lines().collect(), found.trim().lines().collect());
     let before = old.iter().zip(&new).take_while(|(one, other)| one == other).count();
@@ -20,12 +20,12 @@ pub fn difference(expected: &str, found: &str) -> String {
     shown(&lines)
 }
 
-/// The shortest way from one to the other, by the longest common lines.
+/// Returns the shortest edit from one to the other, by the longest common subsequence of lines.
 fn middle<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<(char, &'a str)> {
     if old.len() > MOST || new.len() > MOST {
         return old.iter().map(|line| ('-', *line)).chain(new.iter().map(|line| ('+', *line))).collect();
     }
-    // `common[i][j]`: how many lines the rests behind i and j have in common.
+    // `common[i][j]`: the number of common lines after i and j.
     let mut common = vec![vec![0_u32; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
@@ -49,7 +49,7 @@ fn middle<'a>(old: &[&'a str], new: &[&'a str]) -> Vec<(char, &'a str)> {
     lines
 }
 
-/// Equal lines far from any change are left out.
+/// Drops equal lines far from any change.
 fn shown(lines: &[(char, &str)]) -> String {
     let mut text = String::new();
     let mut left_out = false;

@@ -1,24 +1,24 @@
-//! Why a case fails.
+//! Errors of cases.
 
 use super::diff::difference;
 
-/// Why a case fails.
+/// The error of a case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaseError {
-    /// It cannot be run: the case, the playbook or the script is wrong.
+    /// The case cannot be run: the case, the playbook or the script is invalid.
     #[error("{0}")]
     Broken(String),
-    /// Something else came of it.
+    /// The result differs from the expected one.
     #[error("{}", difference(.expected, .found))]
     Differs {
-        /// What the case says.
+        /// The expected result.
         expected: String,
-        /// What came of it.
+        /// The actual result.
         found: String,
     },
 }
 
-/// Fails where the two are not the same but for blanks around them.
+/// Fails if the two differ other than by white space around them.
 pub(super) fn compare(expected: &str, found: String) -> Result<(), CaseError> {
     if expected.trim() == found.trim() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Messages of cases, as TOML: what is left out has an ordinary value.
+//! Messages of cases, as TOML; fields that are not given have ordinary values.
 
 use clawback_model::{Location, Message, MessageRef, Timestamp, UnknownWord};
 use serde::Deserialize;
@@ -47,7 +47,7 @@ impl Default for Mail {
 }
 
 impl Mail {
-    /// As a store would give it; why not, if a place or a time is none.
+    /// Returns the message as a store would; fails with the reason if a location or a time is invalid.
     pub(crate) fn message(self) -> Result<Message, String> {
         let place = |text: String| text.parse::<Location>().map_err(|error: UnknownWord| error.to_string());
         let received_at = Timestamp::parse(&self.received_at).ok_or_else(|| {

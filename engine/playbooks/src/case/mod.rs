@@ -1,4 +1,5 @@
-//! Cases: messages with what a playbook or a script must make of them. They come in as text; whoever runs them reads the files.
+//! Cases: messages with the expected result of a playbook or a script. Cases are given as text; the caller reads the
+//! files.
 
 mod diff;
 mod error;

@@ -1,4 +1,4 @@
-//! A case of a playbook: inputs and messages, and the plan that must come of them.
+//! A case of a playbook: inputs, messages, and the expected plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -14,7 +14,7 @@ use crate::bind::{Bound, Judgement};
 use crate::env::Env;
 use crate::load::Playbook;
 
-/// Inputs and messages, and the plan that must come of them.
+/// The inputs, the messages, and the expected plan.
 #[derive(Debug)]
 pub struct PlaybookCase {
     expected: String,
@@ -39,7 +39,7 @@ struct Written {
 }
 
 impl PlaybookCase {
-    /// Reads the file of a case.
+    /// Parses the file of a case.
     pub fn parse(text: &str) -> Result<Self, CaseError> {
         let written: Written = toml::from_str(text).map_err(|error| CaseError::Broken(error.to_string()))?;
         let messages: Result<_, _> = written.message.into_iter().map(Mail::message).collect();
@@ -52,13 +52,13 @@ impl PlaybookCase {
         })
     }
 
-    /// Runs the playbook of this path and text on the messages. Of the surroundings its scripts count; the lists are the
-    /// case's own.
+    /// Runs the playbook of this path and text on the messages. Of `env` the scripts are used; the lists are the case's
+    /// own.
     pub fn run(&self, path: &str, source: &str, env: &Env) -> Result<(), CaseError> {
         compare(&self.expected, self.found(path, source, env)?)
     }
 
-    /// The plan in words: what becomes of each message, and what is done to those that stay.
+    /// Returns the plan in words: the judgement on each message, and the action on those that are kept.
     pub(super) fn found(&self, path: &str, source: &str, env: &Env) -> Result<String, CaseError> {
         let playbook = self.playbook(path, source, env)?;
         Ok(match playbook.bind(&self.inputs, self.now) {
@@ -70,7 +70,7 @@ impl PlaybookCase {
         })
     }
 
-    /// What becomes of each message; none where the inputs are refused.
+    /// Returns the judgement on each message; empty if the inputs are refused.
     pub(super) fn judgements(&self, path: &str, source: &str, env: &Env) -> Result<Vec<Judgement>, CaseError> {
         let bound = self.playbook(path, source, env)?.bind(&self.inputs, self.now);
         Ok(bound.map(|bound| bound.filter(&self.messages)).unwrap_or_default())
@@ -134,7 +134,7 @@ fn fate(judgement: &Judgement) -> String {
     }
 }
 
-/// What a plan of these messages would know, with every mailbox searched.
+/// Returns the facts of a plan of these messages, with every mailbox searched.
 fn facts(messages: &[Message], judgements: &[Judgement], lists: &Lists) -> (PlanFacts, Counts) {
     let (mut mailboxes, mut vips, mut remediable, mut not_remediable) = (BTreeSet::new(), 0, 0, 0);
     for (message, judgement) in messages.iter().zip(judgements) {
@@ -160,7 +160,7 @@ fn approval(bound: &Bound, facts: &PlanFacts, counts: &Counts) -> String {
     format!("{} from {roles}{others}, within {}", rule.votes, show_duration(rule.expires))
 }
 
-/// Batches, and the stop rules that there are.
+/// Returns the batches and the stop rules that are set.
 fn guards(bound: &Bound) -> String {
     let mut guards = serde_json::to_value(bound.guards()).expect("numbers serialize");
     if let Some(rules) = guards.get_mut("stop-when").and_then(serde_json::Value::as_object_mut) {
@@ -169,7 +169,7 @@ fn guards(bound: &Bound) -> String {
     json(&guards)
 }
 
-/// What stores are asked for, a line for each condition.
+/// Returns the query for stores, one line per condition.
 fn searched(query: &Query) -> Vec<String> {
     let times = [("received-after", query.received_after), ("received-before", query.received_before)];
     let times = times.into_iter().filter_map(|(name, time)| Some(format!("{name} {}", time?)));

@@ -1,13 +1,13 @@
-//! Names that stand for others: the same for the same within one case, and nothing that leads back.
+//! Pseudonyms: equal names get equal pseudonyms within one case, and a pseudonym does not lead back to the name.
 
 use clawback_model::{Digest, Location, LocationKind};
 
-/// Digits of a hash: 40 bits tell the names of one case apart.
+/// The digits of a hash: 40 bits distinguish the names of one case.
 const DIGITS: usize = 10;
-/// Longest ending of a file name that is kept.
+/// The longest file extension that is kept.
 const LONGEST_ENDING: usize = 8;
 
-/// Makes the names of one case. The key is thrown away with it, so nobody can try names until one fits.
+/// Makes the pseudonyms of one case. The key is discarded afterwards, so names cannot be found by trying.
 pub(super) struct Pseudonyms {
     key: [u8; 32],
 }
@@ -17,14 +17,15 @@ impl Pseudonyms {
         Self { key }
     }
 
-    /// Keyed twice, as NMAC does it.
+    /// Hashes with the key at both ends, as NMAC does.
     fn hash(&self, kind: &str, text: &str) -> String {
         let inner = Digest::of(&[&self.key[..], kind.as_bytes(), b"\0", text.as_bytes()].concat());
         let outer = Digest::of(&[&self.key[..], &inner.0[..]].concat()).to_string();
         format!("{kind}{}", &outer[..DIGITS])
     }
 
-    /// An address, or the name of a mailbox that is none: the part before the `@` and the domain each by itself.
+    /// Replaces an address, or a mailbox name that is not an address: the part before the `@` and the domain
+    /// separately.
     pub(super) fn address(&self, address: &str) -> String {
         match address.rsplit_once('@') {
             Some((local, domain)) => format!("{}@{}", self.local(local), self.domain(domain)),
@@ -36,7 +37,7 @@ impl Pseudonyms {
         if local.is_empty() { String::new() } else { self.hash("u", &local.to_lowercase()) }
     }
 
-    /// A domain label by label, but for the last one: what lies beneath another still does.
+    /// Replaces a domain label by label, except the last one: a subdomain remains a subdomain.
     pub(super) fn domain(&self, domain: &str) -> String {
         let domain = domain.to_lowercase();
         let labels: Vec<&str> = domain.split('.').collect();
@@ -49,7 +50,7 @@ impl Pseudonyms {
         labels.iter().enumerate().map(name).collect::<Vec<_>>().join(".")
     }
 
-    /// A Message-ID, in its brackets if it has them.
+    /// Replaces a Message-ID, in its brackets if it has them.
     pub(super) fn message_id(&self, id: &str) -> String {
         let bare = id.trim().trim_start_matches('<').trim_end_matches('>');
         if bare.is_empty() {
@@ -62,7 +63,7 @@ impl Pseudonyms {
         if id.trim().starts_with('<') { format!("<{name}>") } else { name }
     }
 
-    /// A folder that its owner made has a name of its owner's.
+    /// Replaces the name of a folder that the owner of the mailbox created.
     pub(super) fn location(&self, location: &Location) -> Location {
         if location.kind == LocationKind::Folder && !location.path.is_empty() {
             return Location::new(location.kind, self.hash("f", &location.path));
@@ -70,7 +71,7 @@ impl Pseudonyms {
         location.clone()
     }
 
-    /// A file's name, but for its ending.
+    /// Replaces the name of a file, except its extension.
     pub(super) fn attachment(&self, name: &str) -> String {
         let is_ending = |ending: &&str| {
             (1..=LONGEST_ENDING).contains(&ending.len()) && ending.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -81,7 +82,7 @@ impl Pseudonyms {
         }
     }
 
-    /// The value of a header field.
+    /// Replaces the value of a header field.
     pub(super) fn value(&self, value: &str) -> String {
         self.hash("h", value)
     }

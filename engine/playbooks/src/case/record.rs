@@ -1,4 +1,4 @@
-//! Makes a case of what a search found, with other names.
+//! Records a case from the results of a search, with pseudonyms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -13,34 +13,35 @@ use super::pseudonym::Pseudonyms;
 use crate::bind::{Bound, Judgement};
 use crate::env::Env;
 
-/// What a case is made of.
+/// The data from which a case is recorded.
 #[derive(Debug)]
 pub struct Recording<'a> {
     /// The playbook with its inputs, at the time of the search.
     pub bound: &'a Bound,
-    /// The inputs as they were given.
+    /// The inputs, as given.
     pub inputs: &'a Inputs,
-    /// What was found.
+    /// The messages that were found.
     pub messages: &'a [Message],
-    /// The lists of the configuration; of these the case gets the entries that its messages meet.
+    /// The lists of the configuration; the case gets those entries that its messages match.
     pub lists: &'a BTreeMap<String, Vec<String>>,
-    /// Random, and used for nothing else.
+    /// A random key that is used only for this case.
     pub key: [u8; 32],
-    /// Whether subjects, display names, names of attachments and values of header fields stay as they are.
+    /// Whether subjects, display names, names of attachments and values of header fields are kept.
     pub with_subjects: bool,
 }
 
-/// A case that was made.
+/// A recorded case.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Recorded {
-    /// The file.
+    /// The text of the file.
     pub text: String,
-    /// Messages that the playbook judges otherwise under their new names: conditions on what was replaced do not hold there.
+    /// The messages that the playbook judges differently with pseudonyms, because conditions on replaced texts do not
+    /// hold.
     pub judged_otherwise: usize,
 }
 
 impl Recording<'_> {
-    /// Writes the case; what the playbook makes of it under the new names is what it expects.
+    /// Writes the case; it expects the result of the playbook on the pseudonyms.
     pub fn write(&self, env: &Env) -> Result<Recorded, CaseError> {
         let names = Pseudonyms::new(self.key);
         let mails: Vec<Mail> = self.messages.iter().map(|message| self.mail(&names, message)).collect();
@@ -81,7 +82,7 @@ impl Recording<'_> {
         mail
     }
 
-    /// Everything but the plan.
+    /// Writes everything except the plan.
     fn body(&self, names: &Pseudonyms, mails: &[Mail]) -> String {
         let mut text = String::from("\n[inputs]\n");
         for (name, values) in self.inputs.iter() {
@@ -107,7 +108,7 @@ impl Recording<'_> {
         text
     }
 
-    /// A value under its new name: by the type of the input, and by its look where that is a text.
+    /// Replaces a value: by the type of the input, or by its form if that is a text.
     fn input(&self, names: &Pseudonyms, name: &str, value: &str) -> String {
         let declared = self.bound.playbook().inputs().iter().find(|input| input.name == name);
         let value = value.trim();
@@ -129,7 +130,7 @@ impl Recording<'_> {
         if entry.contains('@') || is_mailbox { names.address(entry) } else { names.domain(entry) }
     }
 
-    /// Every address of the messages, its domain, and each domain above.
+    /// Returns every address of the messages, its domain, and each parent domain.
     fn met(&self) -> BTreeSet<String> {
         let mut met = BTreeSet::new();
         for message in self.messages {
@@ -147,7 +148,7 @@ impl Recording<'_> {
     }
 }
 
-/// What became of a message, without words that may name it.
+/// Returns the judgement on a message, without texts that may name it.
 fn outline(judgement: &Judgement) -> (&'static str, String) {
     let by = match judgement {
         Judgement::Keep { .. } => "",
@@ -158,7 +159,7 @@ fn outline(judgement: &Judgement) -> (&'static str, String) {
     (word(judgement), by.to_owned())
 }
 
-/// What is written of a message, each value as TOML has it.
+/// Returns the fields that are written of a message, each value as TOML.
 fn fields(mail: &Mail) -> Vec<(&'static str, String)> {
     let mut fields = vec![
         ("store", quoted(&mail.store)),
@@ -192,7 +193,7 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", escaped(text))
 }
 
-/// A TOML text in which nothing deceives whoever opens the file.
+/// Returns a TOML string in which deceptive characters are escaped.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use super::error::{CaseError, compare};
 use super::mail::Mail;
 
-/// The time of a case that names none.
+/// The time of a case that gives none.
 const NOW: &str = "2026-11-23T12:00:00Z";
 
-/// A message and the verdict that the script must give on it.
+/// A message and the expected verdict of the script.
 #[derive(Debug)]
 pub struct ScriptCase {
     verdict: Verdict,
@@ -39,7 +39,7 @@ struct Written {
 }
 
 impl ScriptCase {
-    /// Reads the file of a case.
+    /// Parses the file of a case.
     pub fn parse(text: &str) -> Result<Self, CaseError> {
         let written: Written = toml::from_str(text).map_err(|error| CaseError::Broken(error.to_string()))?;
         Ok(Self {
@@ -64,7 +64,7 @@ impl ScriptCase {
     }
 }
 
-/// As a case is written.
+/// Returns the verdict as it is written in a case.
 fn in_words(verdict: &Verdict) -> String {
     let mut text = format!("keep = {}\n", verdict.keep);
     for (name, value) in [("reason", &verdict.reason), ("tag", &verdict.tag)] {
@@ -79,7 +79,7 @@ pub(super) fn lists(given: BTreeMap<String, Vec<String>>) -> Result<Lists, CaseE
     Lists::new(given).map_err(|error| CaseError::Broken(format!("[lists]: {error}")))
 }
 
-/// The `now` of a case, or the one that every case has.
+/// Returns the `now` of a case, or the default.
 pub(super) fn time(given: Option<&str>) -> Result<Timestamp, CaseError> {
     let text = given.unwrap_or(NOW);
     Timestamp::parse(text).ok_or_else(|| CaseError::Broken(format!("now: `{}` is no time; write {NOW}", visible(text))))

@@ -1,7 +1,7 @@
-//! Acts on the targets of one lane, a chunk at a time, and makes an outcome of whatever happens.
+//! Acts on the targets of one lane, one chunk per call, and makes an outcome of each target's result.
 //!
-//! The effect is at least once, the record exactly once: after any doubt (a restart, a lost connection) the messages are
-//! located before they are touched again.
+//! An effect happens at least once and is recorded exactly once: after a restart, a lost connection or any other doubt,
+//! the messages are located before they are acted on again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,16 +35,16 @@ pub(crate) struct BatchContext {
     pub(crate) observer: Observer,
 }
 
-/// What one chunk of a lane came to.
+/// The result of one chunk of a lane.
 pub(crate) struct Report {
     pub(crate) claim: LaneClaim,
     pub(crate) outcomes: Vec<Outcome>,
-    /// Whether it was throttled on the way.
+    /// Whether a call of the chunk was throttled.
     pub(crate) throttled: bool,
     pub(crate) end: LaneEnd,
 }
 
-/// Works through a lane until it is done or somebody asks to stop; says which in its last report.
+/// Works through a lane until it is done or a stop is requested. Its last report says which.
 pub(crate) async fn work(context: Arc<BatchContext>, store: Arc<Gated>, lane: Lane) {
     let known = store.capabilities();
     let size = usize::try_from(known.largest_batch.max(1)).unwrap_or(usize::MAX);
@@ -72,7 +72,7 @@ pub(crate) async fn work(context: Arc<BatchContext>, store: Arc<Gated>, lane: La
                 stopped = true;
                 back_at = context.site.now().plus(context.site.tuning.outage_pause);
             }
-            // Halved where a store or connector chokes, so that one bad message costs only itself.
+            // Halved when a store or connector fails on the chunk, so that one bad message fails alone.
             Rest::Halves(mut rest) => {
                 let other = rest.left.split_off(rest.left.len() / 2);
                 chunks.push(Chunk { left: other, in_doubt: true });
@@ -100,14 +100,14 @@ pub(crate) struct Place<'a> {
     pub(crate) may_wait: bool,
 }
 
-/// Targets of one call.
+/// The targets of one call.
 struct Chunk<'lane> {
     left: Vec<&'lane Target>,
-    /// Some of them may have been acted on.
+    /// Whether some of them may have been acted on already.
     in_doubt: bool,
 }
 
-/// What became of a chunk.
+/// The outcomes of a chunk, and what has none.
 #[derive(Default)]
 struct Acted<'lane> {
     outcomes: Vec<Outcome>,
@@ -115,20 +115,20 @@ struct Acted<'lane> {
     rest: Rest<'lane>,
 }
 
-/// What of a chunk has no outcome.
+/// The part of a chunk that has no outcome.
 #[derive(Default)]
 enum Rest<'lane> {
     #[default]
     None,
-    /// A stop was asked for.
+    /// A stop was requested.
     Stopped,
-    /// The store did not answer for so long that the lane had better wait.
+    /// The store did not answer within all retries, so the lane is to be handed back.
     StoreDown,
-    /// It is better to go on with halves.
+    /// The chunk is to be continued in halves.
     Halves(Chunk<'lane>),
 }
 
-/// Tries until every target has an outcome, or a stop is asked, or it is better to go on with halves.
+/// Retries until every target has an outcome, a stop is requested, or the chunk is to be halved.
 async fn act_on<'lane>(context: &BatchContext, place: Place<'_>, mut chunk: Chunk<'lane>) -> Acted<'lane> {
     let mut acted = Acted::default();
     let mut retries = RetryPolicy::new(&context.site.tuning);
@@ -171,8 +171,9 @@ async fn act_on<'lane>(context: &BatchContext, place: Place<'_>, mut chunk: Chun
     }
 }
 
-/// The last error stands. But what the calls did in spite of it is looked for once more, so that it is not called failed.
-/// Where a stop is asked for meanwhile nothing is called failed either.
+/// Fails the remaining targets with the last error. Targets on which a call took effect in spite of the error are
+/// located first, so that they are not recorded as failed. If a stop is requested meanwhile, nothing is recorded as
+/// failed.
 async fn give_up(
     context: &BatchContext,
     place: Place<'_>,
@@ -191,9 +192,9 @@ async fn give_up(
     Ok(())
 }
 
-/// What stands with a target that may or may not have been acted on.
+/// The detail of an outcome whose target may or may not have been acted on.
 fn unseen(error: impl std::fmt::Display) -> String {
-    format!("{error}; whether it was done could not be seen, a retry looks first")
+    format!("{error}; whether the action took effect could not be determined; a retry checks first")
 }
 
 fn reason(error: &CallError) -> Reason {
@@ -209,7 +210,7 @@ fn reason(error: &CallError) -> Reason {
     }
 }
 
-/// One try: settles what is in doubt, then applies the action to what is left.
+/// Makes one try: reconciles the targets in doubt, then applies the action to the rest.
 async fn call(
     context: &BatchContext,
     place: Place<'_>,
@@ -241,7 +242,7 @@ async fn call(
     Ok(())
 }
 
-/// Takes what was done already out of the chunk; the aims of the rest.
+/// Removes the targets that were acted on already from the chunk, and returns the action targets of the rest.
 async fn reconciled(
     context: &BatchContext,
     place: Place<'_>,
@@ -256,8 +257,8 @@ async fn reconciled(
     Ok(aims)
 }
 
-/// Looks, without touching anything, for what was done to targets of one mailbox before they were left. What cannot be seen by
-/// `deadline` has failed: whoever waits for the end of a cancel must not wait for a mailbox that never answers.
+/// Locates the targets of one mailbox that were left in doubt, without acting on them. A target that cannot be located
+/// by `deadline` has failed, so that a cancel does not wait for a mailbox that never answers.
 pub(crate) async fn look(
     site: &Site,
     action: Action,
@@ -317,12 +318,12 @@ fn aim(target: &Target) -> ActionTarget {
 }
 
 impl BatchContext {
-    /// Whether somebody asked to stop, this node may be taken for dead, or nobody records any more.
+    /// Whether a stop was requested, the lane worker's lease has expired, or the recorder has ended.
     fn must_stop(&self) -> bool {
         self.stop.must_stop(self.site.now()) || self.reports.is_closed()
     }
 
-    /// Sleeps, but no longer than until a stop is asked for.
+    /// Sleeps for `wait`, or until a stop is requested.
     async fn rest(&self, wait: Duration) {
         tokio::select! {
             () = tokio::time::sleep(wait) => {}

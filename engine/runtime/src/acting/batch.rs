@@ -1,4 +1,4 @@
-//! Sees a batch through: its lanes are worked on by any node; who holds the remediation waits until each target has its
+//! Runs a batch: any node works on its lanes; the holder of the remediation's lease waits until each target has its
 //! outcome, and closes it.
 
 use std::sync::Arc;
@@ -17,20 +17,21 @@ use crate::error::Error;
 use crate::planning::not_as_approved;
 use crate::site::Site;
 
-/// Looks at what other nodes have done.
+/// Time between two reads of what other nodes have recorded.
 const LOOK: Duration = Duration::from_millis(100);
-/// And that often when little is left of a batch: every node waits for its end.
+/// The same when little is left of a batch: every node waits for its end.
 const LAST_LOOKS: Duration = Duration::from_millis(15);
-/// And that seldom when nothing changes: its store is down, perhaps.
+/// The same while nothing changes, for example while its store is down.
 const SELDOM: Duration = Duration::from_secs(1);
-/// One target in so many is little.
+/// One target in this many counts as little.
 const LITTLE: u64 = 5;
-/// Mailboxes looked into at once before a batch is called off.
+/// Mailboxes inspected at once before a batch is cancelled.
 const LOOKS_AT_ONCE: usize = 16;
-/// And how long in all.
+/// The time limit of that inspection.
 const LOOKED_FOR: Duration = Duration::from_mins(2);
 
-/// Waits until the open batch is done, and closes it. Ends early, with the batch left open, if the control asks to stop.
+/// Waits until the open batch is done, and closes it. Returns early, with the batch left open, if the control requests
+/// a stop.
 pub(crate) async fn see_through(
     site: &Arc<Site>,
     lease: &Lease,
@@ -91,7 +92,7 @@ async fn pause(site: &Site, lease: &Lease, reason: StopReason) -> Result<Remedia
     record(site, lease, &Event::Paused { reason }).await
 }
 
-/// Has every node hand back its lanes of the open batch, and waits until they have.
+/// Makes every node hand back its lanes of the open batch, and waits until they have.
 pub(crate) async fn stand_still(site: &Arc<Site>, remediation: &Remediation, control: &Control) -> Result<(), Error> {
     site.history.stop_lanes(&remediation.id, true).await?;
     while site.history.lanes_left(&remediation.id).await?.held > 0 {
@@ -104,8 +105,8 @@ pub(crate) async fn stand_still(site: &Arc<Site>, remediation: &Remediation, con
     Ok(())
 }
 
-/// What a batch that was left open had done, without touching anything: before it is called off, what was moved must be known.
-/// Always ends: what cannot be seen has failed, and says so.
+/// Returns what an open batch has done, without acting on anything: before the batch is cancelled, it must be known
+/// which messages were moved. Always returns: a target that cannot be located has failed, and its detail says so.
 pub(crate) async fn look(site: &Arc<Site>, remediation: &Remediation, number: u32) -> Result<Vec<Outcome>, Error> {
     let targets = site.history.doubtful_targets(&remediation.id).await?;
     let same = |one: &Target, other: &Target| one.mailbox == other.mailbox && one.store == other.store;

@@ -1,6 +1,6 @@
-//! The lanes that one node works on: it claims them, many at a time, while there is room, has each worked through, and hands
-//! back what it may not finish. A lane worker is known by a name of its own; when it ends, or falls silent for longer than a lease,
-//! its lanes are others'.
+//! The lanes that one node works on. A lane worker claims many lanes at a time while it has capacity, runs a task for
+//! each, and hands back those that it may not finish. Each lane worker has a name of its own; once it ends, or gives no
+//! heartbeat for the time of a lease, other nodes take its lanes.
 
 mod hand;
 
@@ -30,17 +30,18 @@ use hand::Hand;
 
 /// Reports that may wait for the recorder before lanes wait for it.
 const WAITING_REPORTS: usize = 256;
-/// Lanes for each call that a store allows: enough to keep every seat busy while others wait, and few to hand back.
+/// Lanes claimed for each call that a store allows: enough to keep every seat busy while some lanes wait, and few to
+/// hand back.
 const LANES_PER_CALL: u32 = 4;
-/// How often free lanes are looked for while there were some a moment ago.
+/// Time between two searches for free lanes while there were some within the last [`MOMENT`].
 const BUSY: Duration = Duration::from_millis(25);
-/// And how often when there were none for a while.
+/// The same when there were none for longer.
 const IDLE: Duration = Duration::from_secs(1);
-/// Claims in a row that may fail because the database cannot be reached.
+/// Consecutive claims that may fail because the database cannot be reached.
 const MAX_CLAIM_FAILURES: u32 = 5;
-/// For how long a silent lane worker is remembered.
+/// How long a silent lane worker is remembered.
 const REMEMBERED: Duration = Duration::from_hours(24);
-/// That while.
+/// How long after the last claim lanes are searched for every [`BUSY`].
 const MOMENT: Duration = Duration::from_secs(3);
 
 struct Inner {
@@ -48,31 +49,31 @@ struct Inner {
     observer: Observer,
     only: Option<RemediationId>,
     name: String,
-    /// Raised when it is to end.
+    /// Raised when the lane worker is to end.
     over: Flag,
-    /// It has promised to be alive until then, in microseconds.
+    /// When the lane worker's lease expires, in microseconds.
     alive_until: Arc<AtomicI64>,
     hand: Mutex<Hand>,
-    /// Remediations with lanes in hand.
+    /// Remediations of which lanes are in hand.
     going: Mutex<HashMap<RemediationId, Going>>,
-    /// Remediations whose lanes this node leaves alone, with the reason where it holds for every node.
+    /// Remediations whose lanes this node does not claim, with the reason if it applies to every node.
     left: Mutex<HashMap<RemediationId, Option<StopReason>>>,
-    /// There may be lanes to claim.
+    /// Notified when there may be lanes to claim.
     wake: Notify,
-    /// Lanes ended.
+    /// Notified when lanes have ended.
     ended: Notify,
     failure: Mutex<Option<Arc<Error>>>,
 }
 
-/// A remediation with lanes in hand.
+/// A remediation of which lanes are in hand.
 struct Going {
     flag: Flag,
-    /// The batch that it was proven for.
+    /// The batch that `proven` was checked against.
     batch: u32,
     proven: Arc<PlanProof>,
 }
 
-/// The lanes of one node. Dropped, they are left as they are; [`LaneWorker::leave`] hands them back.
+/// The lanes of one node. Dropping it leaves them as they are; [`LaneWorker::leave`] hands them back.
 pub(crate) struct LaneWorker {
     inner: Arc<Inner>,
     alive: AbortHandle,
@@ -81,9 +82,9 @@ pub(crate) struct LaneWorker {
 }
 
 impl LaneWorker {
-    /// Begins to claim lanes: of all open batches, or of `only` one remediation.
+    /// Starts to claim lanes: of all open batches, or of `only` one remediation.
     pub(crate) async fn start(site: Arc<Site>, observer: Observer, only: Option<RemediationId>) -> Result<Self, Error> {
-        // A lane worker that ended badly may have left lanes under its name: each has its own.
+        // A lane worker that failed may have left lanes under its name, so each has its own.
         static CREWS: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}.{}", site.node, CREWS.fetch_add(1, Ordering::Relaxed));
         let until = site.now().plus(site.tuning.lease);
@@ -109,17 +110,17 @@ impl LaneWorker {
         Ok(Self { inner, alive, work: tokio::sync::Mutex::new(work), working })
     }
 
-    /// Says that there may be lanes to claim.
+    /// Wakes the lane worker, as there may be lanes to claim.
     pub(crate) fn wake(&self) {
         self.inner.wake.notify_one();
     }
 
-    /// Claims lanes of a remediation again though it left them alone: it was approved anew, or resumed.
+    /// Allows claims of a remediation's lanes again after they were refused: it was approved again, or resumed.
     pub(crate) fn welcome(&self, id: &RemediationId) {
         locked(&self.inner.left).remove(id);
     }
 
-    /// Why no node may act on the lanes of a remediation, as far as this one has found out.
+    /// Why no node may act on the lanes of a remediation, as far as this node knows.
     pub(crate) fn refused(&self, id: &RemediationId) -> Option<StopReason> {
         locked(&self.inner.left).get(id).cloned().flatten()
     }
@@ -129,14 +130,14 @@ impl LaneWorker {
         self.inner.ended.notified()
     }
 
-    /// Why it can record nothing more, if so.
+    /// The error by which it can record nothing more, if there is one.
     pub(crate) fn failure(&self) -> Option<Error> {
         let failure = locked(&self.inner.failure).clone();
         let ended = || self.working.is_finished().then_some(Error::LaneWorkerEnded);
         failure.map(Error::LaneWorker).or_else(ended)
     }
 
-    /// Ends every lane after its call, records what was done, and hands back the rest.
+    /// Ends every lane after its current call, records what was done, and hands back the rest.
     pub(crate) async fn leave(&self) {
         self.inner.over.raise();
         self.inner.wake.notify_one();
@@ -146,7 +147,7 @@ impl LaneWorker {
         self.alive.abort();
         let Inner { site, name, .. } = &*self.inner;
         if let Err(error) = site.history.node_leaves(name).await {
-            tracing::debug!(%error, "Lanes not handed back; they are others' once the lease has run out.");
+            tracing::debug!(%error, "Lanes not handed back; other nodes take them once the lease has expired.");
         }
     }
 }
@@ -160,7 +161,7 @@ impl Drop for LaneWorker {
 }
 
 impl Inner {
-    /// Keeps the promise to be alive, and sees who is to stop.
+    /// Renews the lane worker's lease, and stops the lanes that may not continue.
     async fn live(self: Arc<Self>) {
         let tuning = &self.site.tuning;
         let third = tuning.lease / 3;
@@ -170,15 +171,15 @@ impl Inner {
         loop {
             ticks.tick().await;
             let now = self.site.now();
-            // Others may take it for dead: what it has in hand is theirs, even if it is heard of again.
+            // Once the lease has expired, other nodes take the lanes in hand, even if the lane worker continues later.
             let is_late = now.0 >= self.alive_until.load(Ordering::Relaxed);
             if Timestamp(self.alive_until.load(Ordering::Relaxed)).since(now) <= third * 2 {
                 let until = now.plus(tuning.lease);
                 match timeout(third, self.site.history.node_alive(&self.name, until)).await {
                     Ok(Ok(())) => self.alive_until.store(until.0, Ordering::Relaxed),
-                    // Passing trouble of the database: tried again, and the lanes stop when the promise has run out.
-                    Ok(Err(error)) => tracing::warn!(%error, "Sign of life not given."),
-                    Err(_) => tracing::warn!("Sign of life not given in time."),
+                    // A passing database error: retried. The lanes stop when the lease expires.
+                    Ok(Err(error)) => tracing::warn!(%error, "Lease of the lane worker not renewed."),
+                    Err(_) => tracing::warn!("Lease of the lane worker not renewed in time."),
                 }
             }
             if is_late {
@@ -192,10 +193,10 @@ impl Inner {
             }
             if Instant::now() >= reap_at {
                 reap_at = Instant::now() + third;
-                // What another node sees through may have been put right, and resumed, since.
+                // A remediation that another node advances may have been corrected and resumed since.
                 locked(&self.left).retain(|_, reason| reason.is_none());
                 if let Err(error) = reap(&self.site, Some(&self.name)).await {
-                    tracing::warn!(%error, "Lanes of dead nodes not looked for.");
+                    tracing::warn!(%error, "Lanes of dead nodes could not be searched for.");
                 }
             }
         }
@@ -204,12 +205,12 @@ impl Inner {
     /// Stops the lanes in hand of some remediations.
     fn raise_where(&self, stopped: impl Fn(&RemediationId) -> bool) {
         let mut going = locked(&self.going);
-        // Without lanes in hand a flag is of no use.
+        // A flag without lanes in hand has no reader.
         going.retain(|_, going| going.flag.is_seen());
         going.iter().filter(|(id, _)| stopped(id)).for_each(|(_, going)| going.flag.raise());
     }
 
-    /// Claims lanes while there is room, and sees them through.
+    /// Claims lanes while there is capacity, and runs them.
     async fn work(self: Arc<Self>) {
         let (sender, receiver) = mpsc::channel(WAITING_REPORTS);
         let told = Arc::clone(&self);
@@ -268,13 +269,13 @@ impl Inner {
         self.ended.notify_waiters();
     }
 
-    /// The first failure is the one that is told.
+    /// Ends the lane worker; the first failure is the one that is reported.
     fn fail(&self, error: Error) {
         self.over.raise();
         locked(&self.failure).get_or_insert_with(|| Arc::new(error));
     }
 
-    /// The same after an error, by which lanes may be held that nobody here knows of.
+    /// The same after an error. First disowns lanes that the database gave to this lane worker without its knowing.
     async fn claim_after_trouble(
         &self,
         reports: &mpsc::Sender<Report>,
@@ -282,12 +283,12 @@ impl Inner {
     ) -> Result<bool, Error> {
         let known = locked(&self.hand).claims();
         let disowned = self.site.history.disown_lanes(&self.name, &known).await?;
-        tracing::info!(lanes = disowned, "The history answers again.");
+        tracing::info!(lanes = disowned, "The database answers again.");
         self.claim(reports, lanes).await
     }
 
-    /// Claims once for each store that has free lanes and room for them: what one store has in hand takes no room of another.
-    /// Gives whether there were any.
+    /// Claims once for each store that has free lanes and capacity for them: the lanes in hand of one store take no
+    /// capacity from another. Returns whether any were claimed.
     async fn claim(&self, reports: &mpsc::Sender<Report>, lanes: &mut JoinSet<()>) -> Result<bool, Error> {
         let mut any = false;
         let in_hand = locked(&self.hand).by_store();
@@ -343,9 +344,9 @@ impl Inner {
             reports: reports.clone(),
             observer: Arc::clone(&self.observer),
         });
-        // What a retry tries again may have been done by the first try.
+        // The first try may have acted on the targets of a retry already.
         let retried = matches!(remediation.request.origin, Origin::Retry { .. });
-        // A trace of its own: the remediation may be seen through by another node.
+        // A trace of its own, as another node may advance the remediation.
         let span = tracing::info_span!(
             parent: None, "lanes.work", remediation.id = %remediation.id, node.id = self.name, batch, lanes = lanes.len()
         );
@@ -362,7 +363,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Proves that lanes are work on what was approved. None where this node may not act on them; they are handed back then.
+    /// Proves that claimed lanes are part of what was approved. Returns `None` if this node may not act on them; they
+    /// are then handed back.
     async fn prove(&self, claimed: &Claimed) -> Result<Option<(Stop, Arc<PlanProof>)>, Error> {
         let id = &claimed.remediation;
         let known = self.going(id, claimed.batch);
@@ -372,7 +374,7 @@ impl Inner {
         };
         let proven = match proven.and_then(|proven| Ok((proven.covers(claimed)?, proven))) {
             Ok((true, proven)) => proven,
-            // Another batch is open by now.
+            // Another batch is open now.
             Ok((false, _)) => {
                 self.hand_back(&claimed.lanes).await?;
                 return Ok(None);
@@ -404,15 +406,16 @@ impl Inner {
         Ok(Some((stop, proven)))
     }
 
-    /// Leaves the lanes of a remediation alone until whoever sees it through has stopped it.
+    /// Does not claim the lanes of a remediation again until the holder of its lease has stopped it.
     fn refuse(&self, id: &RemediationId, reason: StopReason) {
         tracing::error!(remediation.id = %id, %reason, "Its lanes are not acted on.");
         locked(&self.left).insert(id.clone(), Some(reason));
         self.ended.notify_waiters();
     }
 
-    /// What is known of a remediation with lanes of this batch in hand. None where these are being handed back: a claim is made
-    /// only where nobody stops it, so that what was asked before does not hold for it.
+    /// What is known of a remediation of which lanes of this batch are in hand. Returns `None` while these are being
+    /// handed back: lanes are claimed only where no stop is requested, so the earlier stop does not apply to the new
+    /// claim.
     fn going(&self, id: &RemediationId, batch: u32) -> Option<(Stop, Arc<PlanProof>)> {
         let going = locked(&self.going);
         let known = going.get(id).filter(|going| going.batch == batch && !going.flag.is_raised())?;
@@ -431,8 +434,8 @@ impl Inner {
     }
 }
 
-/// How many of the free lanes of a store are one node's to claim at once: as many as its share of the seats, so that all nodes
-/// have some, and come to the end of a batch together; but one for each call that it may make. One that holds no seats yet
+/// The number of a store's free lanes that one node may claim at once: its share by its share of the seats, so that all
+/// nodes have some and finish a batch together, but at least one for each of its calls. A node that holds no seats yet
 /// does not know how many others there are.
 fn share(free: u64, seats: Option<u32>, calls: u32) -> u32 {
     let Some(seats) = seats else { return calls };
@@ -440,7 +443,7 @@ fn share(free: u64, seats: Option<u32>, calls: u32) -> u32 {
     u32::try_from(share).unwrap_or(u32::MAX).max(seats)
 }
 
-/// Makes the lanes of dead nodes free again; those of dead processes of this machine at once.
+/// Frees the lanes of dead nodes: after their lease, or at once for dead processes of this machine.
 pub(crate) async fn reap(site: &Site, me: Option<&str>) -> Result<(), StoreError> {
     let holders = site.history.lane_holders().await?;
     if holders.iter().any(|holder| Some(&**holder) != me) {
@@ -454,7 +457,7 @@ pub(crate) async fn reap(site: &Site, me: Option<&str>) -> Result<(), StoreError
     Ok(())
 }
 
-/// A panic in a lane is a panic of the lane worker: its targets have no outcome.
+/// Passes on a panic in a lane, as its targets have no outcome.
 fn over(lane: Result<(), tokio::task::JoinError>) {
     if let Err(error) = lane
         && error.is_panic()

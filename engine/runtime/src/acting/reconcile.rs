@@ -1,11 +1,11 @@
-//! After a crash or a lost connection: finds out what had been done already, before anything is done again.
+//! After a crash or a lost connection: determines what was done already, before anything is done again.
 
 use std::collections::HashSet;
 
 use clawback_connectors::{ActionTarget, CallError, MailStore};
 use clawback_model::{Action, Former, Located, Location, LocationKind, Receipt, Sighting, Target};
 
-/// Receipts of the targets that turn out to be done, by number; their aims are taken out of `aims`.
+/// Returns the receipts of the targets that were acted on already, by number, and removes them from `aims`.
 pub(crate) async fn reconcile(
     store: &dyn MailStore,
     mailbox: &str,
@@ -17,7 +17,7 @@ pub(crate) async fn reconcile(
     Ok(judged(store.locate(mailbox, &references).await?, action, targets, aims))
 }
 
-/// The same of targets that were located already.
+/// The same for targets that have been located.
 pub(crate) fn judged(
     located: Vec<Located>,
     action: Action,
@@ -26,7 +26,7 @@ pub(crate) fn judged(
 ) -> Vec<(u32, Receipt)> {
     let mut done = Vec::new();
     let mut open = Vec::with_capacity(aims.len());
-    // Twins are seen by each other's questions: a copy that was found serves one target.
+    // Identical copies appear in each other's answers; a copy that was found confirms one target only.
     let mut claimed = HashSet::new();
     for ((target, aim), found) in targets.iter().zip(aims.drain(..)).zip(located) {
         match judge(target, action, &found.sightings, &mut claimed) {
@@ -38,9 +38,9 @@ pub(crate) fn judged(
     done
 }
 
-/// The receipt of a target that was acted on; none if it is still to do, or if that cannot be told.
+/// The receipt of a target that was acted on. Returns `None` if it was not, or if that cannot be determined.
 fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut HashSet<String>) -> Option<Receipt> {
-    // By place: a store's handles may stay the same when a message moves, and then prove nothing.
+    // Compares places: a store's handles may stay the same when a message moves, and then prove nothing.
     let untouched = |seen: &Sighting| {
         seen.reference.locator == target.reference.locator && same_place(&seen.location, &target.location)
     };
@@ -61,7 +61,7 @@ fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut 
         (None, Some(kind)) => seen.location.kind == kind,
         (None, None) => false,
     };
-    // Its owner may have moved it, beside an older copy in the destination: then nothing is claimed.
+    // The mailbox's owner may have moved it while an older copy is in the destination: then nothing is confirmed.
     let elsewhere = |seen: &Sighting| !arrived(&seen) && !same_place(&seen.location, &target.location);
     if sightings.iter().any(elsewhere) {
         return None;
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arrived_is_done_and_what_is_still_there_is_not() {
+    fn a_message_in_the_destination_is_done_and_one_still_in_place_is_not() {
         let there = seen("in1", LocationKind::Inbox, "INBOX");
         let arrived = seen("r1", LocationKind::RecoverableItems, "R");
         assert!(verdict(Action::SoftDelete, std::slice::from_ref(&there)).is_none());
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_its_owner_moved_beside_an_older_copy_is_not_claimed() {
+    fn a_message_that_its_owner_moved_is_not_confirmed_by_an_older_copy() {
         let old = seen("r1", LocationKind::RecoverableItems, "R");
         let moved = seen("k1", LocationKind::Folder, "Keep");
         assert!(verdict(Action::SoftDelete, &[old, moved]).is_none());
     }
 
     #[test]
-    fn one_copy_serves_one_twin() {
+    fn one_copy_confirms_one_target() {
         let mut claimed = HashSet::new();
         let both = [seen("r1", LocationKind::RecoverableItems, "R"), seen("r2", LocationKind::RecoverableItems, "R")];
         let first = judge(&target("in1"), Action::SoftDelete, &both, &mut claimed).unwrap();

@@ -1,4 +1,4 @@
-//! Writes what lanes report as it comes, many reports in a transaction, none later than a blink.
+//! Writes the reports of lanes as they arrive, many in a transaction, none later than `Tuning::flush_after`.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ struct Waiting {
     ended: Vec<LaneClaim>,
 }
 
-/// Records for `node` until the channel closes. `in_hand` tells how many lanes it works on; `ended` is told which came to an end.
-/// On an error the channel is dropped, which stops the lanes: what they did and could not be written down is found by `locate` by whoever
-/// claims them next.
+/// Records for `node` until the channel closes. `in_hand` returns the number of lanes that the node works on; `ended`
+/// is called with those that have ended. After an error the channel is dropped, which stops the lanes; what they did
+/// and could not record is located by their next claim.
 pub(crate) async fn record(
     site: Arc<Site>,
     node: String,
@@ -47,7 +47,7 @@ pub(crate) async fn record(
         waiting.outcomes += report.outcomes.len();
         waiting.ended.extend((report.end != LaneEnd::Working).then_some(report.claim));
         waiting.reports.push(report);
-        // When every lane in hand has ended, nothing more comes, and somebody waits for the end of a batch.
+        // When every lane in hand has ended, no more reports come, and the end of a batch may depend on these.
         if waiting.outcomes >= site.tuning.flush || waiting.ended.len() >= in_hand() {
             flush(&site, &node, &mut waiting, &observer, &ended).await?;
             flush_at = None;
@@ -73,10 +73,7 @@ async fn flush(
         site.metrics.recorded(&report.outcomes);
     }
     if !lost.is_empty() {
-        tracing::warn!(
-            lanes = lost.len(),
-            "Another node has taken over lanes; what was done there it finds by itself."
-        );
+        tracing::warn!(lanes = lost.len(), "Another node has taken over lanes; it checks what was done there.");
     }
     observer(Seen::Recorded { outcomes: outcomes as u64 });
     ended(&lanes);

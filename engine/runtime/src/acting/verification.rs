@@ -1,4 +1,5 @@
-//! Looks again after the last batch: is every message that was moved where its receipt says, and every deleted one gone?
+//! Verification after the last batch: whether every moved message is where its receipt says, and every deleted one is
+//! gone.
 
 use std::sync::Arc;
 
@@ -72,7 +73,8 @@ fn calls_at_once(lanes: &std::vec::IntoIter<Lane>) -> usize {
     lanes.as_slice().first().map_or(0, |(store, ..)| usize::try_from(store.capabilities().calls.max(1)).unwrap_or(1))
 }
 
-/// What could not be asked is not confirmed: a mailbox that went away must not keep the rest from an end.
+/// Counts a target that cannot be located as unconfirmed, so that a mailbox that went away does not keep the
+/// remediation from ending.
 async fn check_lane(site: &Site, (store, mailbox, rows): Lane) -> (u64, Vec<u32>) {
     let references: Vec<MessageRef> = rows
         .iter()
@@ -93,7 +95,7 @@ async fn check_lane(site: &Site, (store, mailbox, rows): Lane) -> (u64, Vec<u32>
         let wanted = outcome.receipt.as_ref().and_then(|receipt| receipt.location.as_ref());
         let holds = match wanted {
             Some(place) => found.sightings.iter().any(|seen| seen.location == *place),
-            // A twin elsewhere is another message.
+            // An identical copy elsewhere is another message.
             None => found.sightings.iter().all(|seen| seen.reference.locator != target.reference.locator),
         };
         if holds { good += 1 } else { bad.push(target.seq) }

@@ -1,4 +1,4 @@
-//! The proof of a whole history: its events and every table, the checkpoints that are kept, the signatures of votes.
+//! The check of a whole history: its events and every table, the kept checkpoints, the signatures of votes.
 
 use clawback_model::{Event, RemediationId};
 use clawback_store::{Noted, Verified, VerifyError};
@@ -12,9 +12,9 @@ const VOTED: &str = "voted";
 /// Events read at once.
 const PAGE: u32 = 1_000;
 
-/// A history that does not hold.
+/// Why a history was not proven.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum Unproven {
     #[error(transparent)]
     History(#[from] VerifyError),
@@ -27,8 +27,8 @@ pub enum Unproven {
 }
 
 impl Site {
-    /// Proves everything that the history holds. Where the site's signer is not known, the signatures of kept checkpoints are not
-    /// looked at.
+    /// Proves everything that the history holds. If the site's signer is not known, the signatures of kept checkpoints
+    /// are not checked.
     pub async fn verify(&self, noted: impl Into<Noted>) -> Result<Verified, Unproven> {
         let verified = self.history.verify(noted, |_| {}).await?;
         if let Some(signer) = &self.signer {
@@ -39,7 +39,7 @@ impl Site {
     }
 }
 
-/// Checks the votes of everything that was voted on or has begun; `since` bounds it.
+/// Checks the votes of every remediation that was voted on or has started; `since` limits the check.
 async fn check_votes(site: &Site) -> Result<(), Unproven> {
     let rules = &site.vote_rules;
     if rules.is_off() {

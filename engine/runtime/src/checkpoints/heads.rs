@@ -1,6 +1,6 @@
-//! Checkpoints that leave the site: whoever keeps one elsewhere can tell later whether anything before it was changed, also by
-//! somebody who can write the database and the site's key. Each covers all that the earlier ones covered, so one that nobody took
-//! is not sent again: the next one is, sooner.
+//! Checkpoints that leave the site. With a copy elsewhere one can detect later that anything before it was changed,
+//! even by somebody who can write the database and has the site's key. Each covers all that earlier ones covered, so
+//! one that could not be delivered is not sent again: the next one is, sooner.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::error::Error;
 use crate::notifying::{self, Told};
 use crate::site::Site;
 
-/// Time between two checkpoints, while anything happens.
+/// Time between two checkpoints while events are recorded.
 const EVERY: Duration = Duration::from_hours(1);
-/// Steps in which one look brings the tree up to date; what is left is for the next.
+/// Steps in which one run brings the tree up to date; the rest is left to the next run.
 const STEPS: u32 = 64;
 
 /// Kept checkpoints read at once.
@@ -41,7 +41,7 @@ pub async fn check_heads(history: &Store, signer: &VerificationKey) -> Result<()
     }
 }
 
-/// Brings the tree up to date, and tells of it if the hour is over.
+/// Brings the tree up to date, and sends a checkpoint if the last is an hour old.
 pub(crate) async fn tend(site: Arc<Site>) {
     let tended = async {
         for _ in 0..STEPS {
@@ -58,11 +58,12 @@ pub(crate) async fn tend(site: Arc<Site>) {
     };
     if let Err(error) = tended.await {
         let error: &dyn std::error::Error = &error;
-        tracing::error!(error, "No checkpoint of the history is made; it is tried again.");
+        tracing::error!(error, "No checkpoint of the history was made; it is retried.");
     }
 }
 
-/// Tells where the history stands before messages are deleted for good. Whoever cannot be told keeps nothing from its work.
+/// Sends a checkpoint before messages are deleted for good. A recipient that cannot be reached does not delay the
+/// delete.
 pub(crate) async fn before_hard_delete(site: &Site) -> Result<(), Error> {
     match &site.checkpoints {
         Some(checkpoints) if site.history.head_due(site.now()).await? => tell(site, checkpoints).await,
@@ -70,8 +71,8 @@ pub(crate) async fn before_hard_delete(site: &Site) -> Result<(), Error> {
     }
 }
 
-/// A checkpoint of the whole history, signed by the key and by every witness that will, and kept. A witness that does not sign
-/// is named in the log; whether enough did is for the caller to say.
+/// Makes a checkpoint of the whole history, signed by the key and by every witness that agrees, and keeps it. A witness
+/// that does not sign is logged by name; the caller decides whether enough have signed.
 pub async fn make_checkpoint(
     site: &Site,
     key: &SiteKey,
@@ -105,7 +106,7 @@ pub async fn sign_tree(
             witness.name = name,
             log.size = events,
             error,
-            "A witness has not signed a checkpoint; it is asked for the next."
+            "A witness has not signed a checkpoint; it is asked again for the next."
         );
     }
     cosigned.note = site.history.keep_head(events, &cosigned.note, site.now()).await?;
@@ -131,7 +132,7 @@ async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
         let told = notifying::tell_checkpoint(site, name, checkpoint, note).await;
         site.metrics.notice(name, if told.is_ok() { "told" } else { "failed" });
         if let Err(error) = &told {
-            tracing::warn!(notifier.name = name, log.size = events, %error, "Nobody told of a checkpoint; the next one follows.");
+            tracing::warn!(notifier.name = name, log.size = events, %error, "Checkpoint not delivered; the next one follows.");
         }
         told.is_ok()
     });
@@ -140,7 +141,7 @@ async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
         let kept = bucket.keep(events, &note.note).await;
         site.metrics.notice("bucket", if kept.is_ok() { "told" } else { "failed" });
         if let Err(error) = &kept {
-            tracing::warn!(log.size = events, error, "The bucket has not taken a checkpoint; the next one follows.");
+            tracing::warn!(log.size = events, error, "Checkpoint not stored in the bucket; the next one follows.");
         }
         kept.is_ok()
     };

@@ -1,4 +1,4 @@
-//! Who is told where the history stands, and a bucket that keeps what it is told.
+//! The recipients of checkpoints, and a bucket that keeps them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use super::witness::Witnesses;
 use crate::bucket::{self, BucketConfig};
 use crate::error::Error;
 
-/// How long a bucket may take: a hard delete waits meanwhile.
+/// The time limit of a write to the bucket: a hard delete waits meanwhile.
 const KEPT_WITHIN: Duration = Duration::from_secs(10);
-/// Who is told where the history stands.
+/// The key and the recipients of checkpoints.
 #[derive(Debug)]
 pub struct Checkpoints {
     /// Signs them.
@@ -21,17 +21,17 @@ pub struct Checkpoints {
     pub notify: Vec<String>,
     /// A bucket that keeps each under its size.
     pub bucket: Option<HeadBucket>,
-    /// Who is asked to sign them too.
+    /// The witnesses that are asked for cosignatures.
     pub witnesses: Witnesses,
 }
 
-/// A bucket of an S3 server that keeps checkpoints: `checkpoints/SIZE`, with the size in twenty digits, so that the last of the
-/// names is the newest.
+/// A bucket of an S3 server that keeps checkpoints as `checkpoints/SIZE`, with the size in twenty digits, so that the
+/// last name is that of the newest.
 #[derive(Debug)]
 pub struct HeadBucket(Arc<dyn ObjectStore>);
 
 impl HeadBucket {
-    /// Nothing is asked of the server yet.
+    /// Opens the bucket. Makes no request yet.
     pub fn open(config: &BucketConfig) -> Result<Self, Error> {
         Ok(Self(bucket::open(config)?))
     }

@@ -1,8 +1,8 @@
-//! What proves the events of a remediation to somebody without this program, the database or a network: the events as they are
-//! hashed, for each the way to the root of the tree, and the root as a signed checkpoint.
+//! A proof of a remediation's events that can be checked without this program, the database or a network: the events as
+//! they are hashed, the path of each to the root of the tree, and the root as a signed checkpoint.
 //!
-//! It proves that each event in it stands in the history that was signed. That none is left out between them, only the whole
-//! history shows.
+//! It proves that each event in it is part of the signed history. Only the whole history shows that no event between
+//! them is left out.
 
 use clawback_model::{Digest, Note};
 use clawback_store::{Entry, Proven};
@@ -19,11 +19,11 @@ pub struct Proof {
     events: Vec<ProvenEvent>,
     #[serde(serialize_with = "as_text")]
     checkpoint: Note,
-    /// For convenience: whoever checks must have the key from elsewhere.
+    /// For convenience only: a check must use a key from another source.
     key: String,
 }
 
-/// What is hashed of an event, as [`clawback_model::link_hash`] says, and the hashes beside its way to the root in base64.
+/// What is hashed of an event, see [`clawback_model::link_hash`], and the hashes of its path to the root in base64.
 #[derive(Debug, Clone, Serialize)]
 struct ProvenEvent {
     seq: i64,
@@ -37,7 +37,7 @@ struct ProvenEvent {
 }
 
 impl Proof {
-    /// Puts the events beside the checkpoint of their tree, with every signature that it has.
+    /// Joins the events with the checkpoint of their tree and all its signatures.
     pub fn new(remediation: String, proven: Proven, checkpoint: Note, key: &SiteKey) -> Self {
         let events = proven.events.into_iter().map(|(entry, proof)| ProvenEvent::new(entry, &proof)).collect();
         Self { format: "clawback-proof/1", remediation, events, checkpoint, key: key.public().to_string() }

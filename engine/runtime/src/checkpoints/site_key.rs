@@ -1,5 +1,5 @@
-//! The key that checkpoints of the history are signed with: Ed25519 (RFC 8032), in a file of its own. Whoever can write the
-//! database but not read this file can make no checkpoint.
+//! The key that signs checkpoints of the history: Ed25519 (RFC 8032), in a file of its own. Write access to the
+//! database without read access to this file is not enough to make a checkpoint.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 /// A key that cannot be used, or a checkpoint that it did not sign.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum KeyError {
     #[error("the site's key: {0}; `clawback key make` makes one, and nodes of one site share it")]
     Unreadable(#[source] FileError),
@@ -36,14 +36,14 @@ impl std::fmt::Debug for SiteKey {
 }
 
 impl SiteKey {
-    /// A key by this name, and the text that its file holds.
+    /// Makes a key of this name, and returns it with the text of its file.
     pub fn generate(name: &str, seed: &[u8; 32]) -> Result<(Self, String), KeyError> {
         let key = Self::from_seed(name, seed).ok_or(NoteError::Name)?;
         let kept = key.public.with_seed(seed);
         Ok((key, kept))
     }
 
-    /// The key in this file, which only its owner may read.
+    /// Reads the key from this file, which only its owner may read.
     pub fn read(path: &Path) -> Result<Self, KeyError> {
         let text = clawback_files::read_secret(path).map_err(KeyError::Unreadable)?;
         let malformed = || KeyError::Malformed(path.to_owned());
@@ -57,12 +57,12 @@ impl SiteKey {
         Some(Self { pair, public })
     }
 
-    /// What outsiders check its signatures with.
+    /// The public key, with which outsiders check its signatures.
     pub const fn public(&self) -> &VerificationKey {
         &self.public
     }
 
-    /// The signed checkpoint of a tree.
+    /// Signs the checkpoint of a tree.
     pub fn sign(&self, size: u64, root: Digest) -> Note {
         let text = Checkpoint { origin: self.public.name.clone(), size, root }.to_string();
         let bytes = self.pair.sign(text.as_bytes()).as_ref().to_vec();
@@ -71,7 +71,7 @@ impl SiteKey {
     }
 }
 
-/// The checkpoint that a note carries, if it is of this key's log and signed by the key.
+/// The checkpoint in a note, if it is of this key's log and signed by the key.
 pub fn open_checkpoint(note: &str, key: &VerificationKey) -> Result<Checkpoint, KeyError> {
     let note: Note = note.parse()?;
     let public = UnparsedPublicKey::new(&ED25519, key.key);
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_key_signs_is_opened_and_nothing_else() {
+    fn only_checkpoints_of_the_key_are_opened() {
         let (key, kept) = SiteKey::generate("corp.example/clawback", &[3; 32]).unwrap();
         assert!(kept.starts_with("PRIVATE+KEY+corp.example/clawback+"));
         let note = key.sign(7, Digest::of(b"root")).to_string();
@@ -114,7 +114,7 @@ mod tests {
             "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".parse().unwrap();
         let note = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n\
                     \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
-        // It is signed, and no checkpoint.
+        // It is signed, but is no checkpoint.
         assert!(matches!(open_checkpoint(note, &key), Err(KeyError::Note(NoteError::Malformed(_)))));
     }
 }

@@ -1,6 +1,6 @@
-//! Witnesses: programs of others that sign a checkpoint once they have seen that it continues every earlier one they signed
-//! (`c2sp.org/tlog-witness`, `c2sp.org/tlog-cosignature`). Who trusts k of n of them need not trust the site: it cannot show one
-//! history to one and another to others.
+//! Witnesses: programs of others that sign a checkpoint once they have checked that it continues every earlier one that
+//! they signed (`c2sp.org/tlog-witness`, `c2sp.org/tlog-cosignature`). A reader who trusts k of n witnesses need not
+//! trust the site: it cannot show different histories to different readers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,12 +15,12 @@ use serde::Deserialize;
 
 use crate::http;
 
-/// For one request.
+/// The time limit of one request.
 const TIME_OUT: Duration = Duration::from_secs(10);
-/// Bytes of an answer: some lines of signature.
+/// The limit of an answer, in bytes: some lines of signature.
 const LARGEST: usize = 64 << 10;
 
-/// One of `[checkpoints] witnesses`.
+/// One entry of `[checkpoints] witnesses`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WitnessConfig {
@@ -46,10 +46,10 @@ struct Witness {
     last: AtomicU64,
 }
 
-/// What a round of witnesses brought.
+/// The result of a round of requests to witnesses.
 #[derive(Debug)]
 pub struct Cosigned {
-    /// The checkpoint with every cosignature that is good.
+    /// The checkpoint with every valid cosignature.
     pub note: Note,
     /// Names of the witnesses that did not sign, with the reason.
     pub missing: Vec<(String, WitnessError)>,
@@ -57,7 +57,7 @@ pub struct Cosigned {
 
 /// Why a witness did not sign a checkpoint.
 #[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "the messages say it")]
+#[expect(missing_docs, reason = "the messages document the variants")]
 pub enum WitnessError {
     #[error("it did not answer: {0}")]
     Http(String),
@@ -75,14 +75,14 @@ pub enum WitnessError {
     Inconsistent { old: u64 },
     #[error("its answer cannot be read: {0}")]
     Answer(&'static str),
-    #[error("no cosignature in its answer is of its key and of this checkpoint")]
+    #[error("its answer has no cosignature of its key for this checkpoint")]
     NotSigned,
     #[error(transparent)]
     History(#[from] StoreError),
 }
 
 impl Witnesses {
-    /// Checks the configuration. `quorum` of them must sign; all, if nothing is said.
+    /// Checks the configuration. `quorum` of the witnesses must sign; all, if it is not set.
     pub fn open(configs: &[WitnessConfig], quorum: Option<usize>) -> Result<Self, String> {
         let (found, quorum) = check(configs, quorum)?;
         if found.is_empty() {
@@ -119,7 +119,8 @@ impl Witnesses {
         self.signed(note).len() >= self.quorum
     }
 
-    /// Asks every witness that has not signed the checkpoint to do so, all at once. `note` is that of the tree of `size` events.
+    /// Asks every witness that has not signed the checkpoint to do so, all at once. `note` is that of the tree of
+    /// `size` events.
     pub async fn cosign(&self, history: &Store, mut note: Note, size: u64) -> Cosigned {
         let signed = self.signed(&note);
         let unsigned = self.all.iter().filter(|witness| !signed.contains(&witness.key.name.as_str()));
@@ -139,7 +140,7 @@ impl Witnesses {
 }
 
 impl Witness {
-    /// Asks for a cosignature; a second time where the witness says that it knows another size.
+    /// Asks for a cosignature, and a second time if the witness answers that it knows another size.
     async fn ask(
         &self,
         history: &Store,
@@ -175,7 +176,7 @@ impl Witness {
         }
     }
 
-    /// One request: the status, whether the answer says that it is a size, and the answer.
+    /// Makes one request. Returns the status, whether the content type says that the body is a size, and the body.
     async fn post(
         &self,
         history: &Store,
@@ -201,7 +202,7 @@ impl Witness {
         Ok((answer.status(), is_size, body))
     }
 
-    /// The cosignatures of an answer that are good. Those of other keys are left out, as the protocol says.
+    /// The valid cosignatures of an answer. Those of other keys are left out, as the protocol says.
     fn read(&self, note: &Note, body: &str) -> Result<Vec<clawback_model::Signature>, WitnessError> {
         let whole = format!("{}\n{body}", note.text);
         let answered: Note = whole.parse().map_err(|_| WitnessError::Answer("it has a line that is no signature"))?;
@@ -213,7 +214,7 @@ impl Witness {
     }
 }
 
-/// Where each witness is asked, and its key; and how many must sign.
+/// The URL and key of each witness, and how many must sign.
 fn check(configs: &[WitnessConfig], quorum: Option<usize>) -> Result<(Vec<(reqwest::Url, WitnessKey)>, usize), String> {
     let mut found: Vec<(reqwest::Url, WitnessKey)> = Vec::new();
     for WitnessConfig { url, key } in configs {
@@ -232,7 +233,7 @@ fn check(configs: &[WitnessConfig], quorum: Option<usize>) -> Result<(Vec<(reqwe
     Ok((found, quorum))
 }
 
-/// The cosignatures of this key under a note that are good.
+/// The valid cosignatures of this key under a note.
 fn good<'a>(key: &'a WitnessKey, note: &'a Note) -> impl Iterator<Item = &'a clawback_model::Signature> {
     let public = UnparsedPublicKey::new(&ED25519, key.key);
     let verified = move |cosignature: &Cosignature| {
@@ -242,7 +243,7 @@ fn good<'a>(key: &'a WitnessKey, note: &'a Note) -> impl Iterator<Item = &'a cla
     key.of_note(note).filter(move |(_, cosignature)| verified(cosignature)).map(|(line, _)| line)
 }
 
-/// A decimal number without leading zeroes, and a line break.
+/// Parses a decimal number without leading zeroes and a line break.
 fn read_size(body: &str) -> Option<u64> {
     let digits = body.strip_suffix('\n')?;
     digits.parse::<u64>().ok().filter(|number| number.to_string() == digits)
@@ -253,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_witness_is_refused() {
+    fn an_invalid_witness_is_refused() {
         let key = WitnessKey::new("witness.example/w1", [7; 32]).unwrap().to_string();
         let config = |url: &str, key: &str| WitnessConfig { url: url.to_owned(), key: key.to_owned() };
         let good = config("https://witness.example/", &key);

@@ -1,5 +1,5 @@
-//! The looks of a node that are under way: each is a task of its own, so that a search delays neither the clockwork nor the other
-//! sweeps. Of all nodes one looks: see [`clawback_store::Store::take_look`].
+//! The looks of a node that are under way. Each is a task of its own, so that a search delays neither the timers nor
+//! other sweeps. One node over all takes a look: see [`clawback_store::Store::take_look`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::sweeps;
 use crate::error::Error;
 use crate::site::Site;
 
-/// How long a sweep rests on a node that failed at it for another reason than its stores.
+/// How long a node leaves a sweep alone after its look failed for another reason than its stores.
 const REST: Duration = Duration::from_mins(1);
 
 /// The looks under way. Dropping it drops them.
@@ -23,7 +23,7 @@ pub(crate) struct Looks {
     stop: watch::Sender<bool>,
     tasks: JoinSet<(RemediationId, Result<u64, Error>)>,
     busy: HashMap<RemediationId, AbortHandle>,
-    /// Until when what failed is left alone.
+    /// Until when sweeps that failed are left alone.
     resting: HashMap<RemediationId, Timestamp>,
 }
 
@@ -33,7 +33,7 @@ impl Looks {
         Self { site, stop, tasks, busy: HashMap::new(), resting: HashMap::new() }
     }
 
-    /// Begins the looks that are due, as far as there is room for them. It waits for none.
+    /// Starts the looks that are due, as far as there is capacity. Waits for none of them.
     pub(crate) async fn begin(&mut self) -> Result<(), Error> {
         let (site, now) = (&self.site, self.site.now());
         let most = site.tuning.looks;
@@ -67,7 +67,7 @@ impl Looks {
         Ok(())
     }
 
-    /// Waits until none is under way; gives the number of follow-ups that began.
+    /// Waits until none is under way, and returns the number of follow-ups that were filed.
     pub(crate) async fn ended(&mut self) -> Result<u64, Error> {
         let (mut began, mut failed) = (0, None);
         while let Some(ended) = self.tasks.join_next().await {
@@ -80,7 +80,7 @@ impl Looks {
         failed.map_or(Ok(began), Err)
     }
 
-    /// Drops every search under way. The looks are due again for whoever is up.
+    /// Drops every search under way. The looks are due again for any node.
     pub(crate) async fn stop(&mut self) {
         self.stop.send_replace(true);
         logged(self.ended().await);
@@ -97,9 +97,9 @@ impl Looks {
                 self.resting.insert(first, now.plus(REST));
                 Err(error)
             }
-            // Its row was taken: the next look comes in its time.
+            // Its row was taken, so the next look takes place at its time.
             Err(panic) => {
-                tracing::error!(error = %panic, "A look ended by a defect.");
+                tracing::error!(error = %panic, "A look of a sweep panicked.");
                 Ok(0)
             }
         }
@@ -108,6 +108,6 @@ impl Looks {
 
 fn logged(result: Result<u64, Error>) {
     if let Err(error) = result {
-        tracing::error!(error = &error as &dyn std::error::Error, "A sweep could not look; it is tried again.");
+        tracing::error!(error = &error as &dyn std::error::Error, "A look of a sweep failed; it is retried.");
     }
 }

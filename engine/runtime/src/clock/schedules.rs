@@ -1,5 +1,5 @@
-//! Schedules: what the playbooks say is brought into the table, and slots that are due become remediations. The model decides
-//! what becomes of each slot; the store writes it once over all nodes.
+//! Schedules: copies what the playbooks say into the table, and makes remediations of the slots that are due. The model
+//! decides the fate of each slot; the store writes it once over all nodes.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::intake::{self, Submission};
 use crate::site::Site;
 
-/// Makes the table say what the playbooks say. One that ships with Clawback and was not edited is nobody's wish yet: its
-/// schedule is paused until somebody resumes it.
+/// Makes the table match the playbooks. The schedule of a shipped playbook that was not edited starts paused, until a
+/// person resumes it.
 pub async fn sync_schedules(site: &Arc<Site>) -> Result<(), Error> {
     let (mut wanted, mut kept) = (Vec::new(), Vec::new());
     for name in site.library.playbook_names() {
@@ -27,9 +27,10 @@ pub async fn sync_schedules(site: &Arc<Site>) -> Result<(), Error> {
                 let timetable = playbook.triggers().schedule.clone();
                 wanted.extend(timetable.map(|timetable| WantedSchedule { name, timetable, starts_paused }));
             }
-            // Half saved, perhaps. Its slots are refused until it is whole again, and history says so.
+            // The file may be half saved. Its slots are refused, and recorded as such, until the playbook is valid
+            // again.
             Err(error) => {
-                tracing::debug!(playbook = name, %error, "Schedule kept as it is: the playbook has mistakes.");
+                tracing::debug!(playbook = name, %error, "Schedule not changed: its playbook has mistakes.");
                 kept.push(name);
             }
         }
@@ -41,7 +42,7 @@ pub async fn sync_schedules(site: &Arc<Site>) -> Result<(), Error> {
 pub(crate) fn texts(site: &Site) -> Digest {
     let mut all = Vec::new();
     for name in site.library.playbook_names() {
-        // One that cannot be read is the same as another: it is told when it is used.
+        // All playbooks that cannot be read count as the same text; the error is reported when the playbook is used.
         let source = site.library.playbook_source(&name).map(|(_, source)| source).unwrap_or_default();
         all.extend([name, source]);
     }
@@ -50,13 +51,13 @@ pub(crate) fn texts(site: &Site) -> Digest {
     Digest::of(all.join("\0").as_bytes())
 }
 
-/// Decides on every slot that is due; gives the number of remediations that began.
+/// Decides on every slot that is due, and returns the number of remediations that were filed.
 pub(crate) async fn fire(site: &Arc<Site>) -> Result<u64, Error> {
     let (history, now) = (&site.history, site.now());
     let mut began = 0;
     let mut failed = None;
     for schedule in history.due_schedules(now).await? {
-        // One that cannot be read, or be written, must not keep the others waiting.
+        // A schedule that cannot be read or written must not delay the others.
         let schedule = match schedule {
             Ok(schedule) => schedule,
             Err(error) => {
@@ -78,12 +79,12 @@ async fn fire_one(site: &Arc<Site>, schedule: &Schedule, now: Timestamp) -> Resu
     let history = &site.history;
     let open = history.open_runs(&schedule.name).await?;
     let timetable = &schedule.timetable;
-    // It was checked when it was written; a newer version of the time zones may have dropped one since.
+    // The expression was checked when it was written; a newer time zone database may lack its zone.
     let cron = timetable.cron().map_err(|error| Error::Schedule { name: schedule.name.clone(), error })?;
     let round = timetable.decide(&schedule.name, &cron, &schedule.standing(!open.is_empty()), now);
     let records: Vec<SlotRecord> = round.decided.iter().map(|decided| record(site, schedule, decided)).collect();
     let began = records.iter().filter(|record| matches!(record.fate, SlotFate::Runs(_))).count() as u64;
-    // What cannot begin must not end what runs.
+    // A run that cannot begin must not end the one that runs.
     let replaced = if round.replaces && began > 0 { open.as_slice() } else { &[] };
     if !history.decide_slots(schedule, &round, &records, replaced, now).await? {
         return Ok(0);
@@ -97,7 +98,8 @@ async fn fire_one(site: &Arc<Site>, schedule: &Schedule, now: Timestamp) -> Resu
     Ok(began)
 }
 
-/// A slot that fires becomes a remediation; one whose playbook cannot be submitted is left out and says why.
+/// Makes a remediation of a slot that fires. A slot whose playbook cannot be submitted is recorded as left out, with
+/// the reason.
 fn record(site: &Arc<Site>, schedule: &Schedule, decided: &Decided) -> SlotRecord {
     let fate = match decided.fate {
         Fate::Skip(reason) => SlotFate::LeftOut { reason, detail: None },
@@ -121,7 +123,7 @@ fn filing(site: &Arc<Site>, playbook: &str, slot: Timestamp) -> Result<Filing, E
     intake::filing(site, request, &who, None)
 }
 
-/// What a playbook that has a schedule is submitted with.
+/// The submission of a playbook that has a schedule.
 pub fn submission(playbook: &str, source: ActionSource) -> Submission {
     Submission {
         playbook: playbook.to_owned(),

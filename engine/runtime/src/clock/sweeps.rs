@@ -1,5 +1,5 @@
-//! Sweeps: looks for late copies, and files a follow-up where there are any. A follow-up is a remediation like any other: it
-//! is planned, approved as the policy asks, run in batches, verified and undone.
+//! Sweeps: search for late copies, and file a follow-up if there are any. A follow-up is a remediation like any other:
+//! it is planned, approved as the policy asks, run in batches, verified and undone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use crate::planning::{self, PlanInput, Planned};
 use crate::progress::silent;
 use crate::site::Site;
 
-/// How often a node that looks says so.
+/// How often a node renews its claim of a look.
 const KEPT_EVERY: Duration = Duration::from_secs(20);
-/// How long others leave a sweep alone whose node last said so.
+/// How long other nodes leave a sweep alone after the last renewal.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
-/// Takes the look that is due, unless another node has; gives the number of follow-ups that began. The row is kept for as long
-/// as the search takes. Once `stop` says so the search is dropped, and the look is due again.
+/// Takes the look that is due, unless another node has, and returns the number of follow-ups that were filed. The row
+/// is kept for as long as the search takes. When `stop` becomes true, the search is dropped and the look is due again.
 pub(crate) async fn look(site: &Arc<Site>, due: SweepState, mut stop: watch::Receiver<bool>) -> Result<u64, Error> {
     let now = site.now();
     let history = &site.history;
@@ -51,18 +51,18 @@ pub(crate) async fn look(site: &Arc<Site>, due: SweepState, mut stop: watch::Rec
         let kept = taken.next_at.max(Some(site.now().plus(KEPT_FOR))).unwrap_or(next);
         match history.take_look(&taken, kept).await {
             Ok(Some(kept)) => taken = kept,
-            // A person stopped it, or this node was thought dead: whatever is found would not be written.
+            // A person stopped the sweep, or another node took the look: nothing that is found would be written.
             Ok(None) => return Ok(0),
-            Err(error) => tracing::warn!(remediation.id = %due.first, %error, "A look is not kept; trying again."),
+            Err(error) => tracing::warn!(remediation.id = %due.first, %error, "Look not renewed; trying again."),
         }
     };
     let filing = match searched {
         Ok(Search::Found(filing)) => filing,
         Ok(Search::Never(why)) => return end(site, &due.first, &why).await,
         Err(error @ Error::History(_)) => return Err(error),
-        // Stores are away, say. The next look sees what this one could not; the last one is tried again.
+        // For example, stores do not answer. The next look finds what this one could not; the last look is retried.
         Err(error) => {
-            tracing::warn!(remediation.id = %due.first, %error, "A sweep could not look.");
+            tracing::warn!(remediation.id = %due.first, %error, "A look of a sweep failed.");
             return Ok(0);
         }
     };
@@ -78,11 +78,11 @@ async fn end(site: &Site, first: &RemediationId, why: &SweepEnd) -> Result<u64, 
     Ok(0)
 }
 
-/// What a look brought.
+/// The result of a look.
 enum Search {
-    /// The follow-up, if there is any news.
+    /// The follow-up, if anything new was found.
     Found(Option<Box<Filing>>),
-    /// The sweep has no reason to go on.
+    /// The sweep is to end.
     Never(SweepEnd),
 }
 
@@ -91,7 +91,7 @@ async fn search(site: &Arc<Site>, first: &Remediation, last: bool) -> Result<Sea
     let request = request(site, first);
     let bound = match bind(site, &request) {
         Ok(bound) => Arc::new(bound),
-        // A script may be half saved: the next look asks again.
+        // A script may be half saved; the next look retries.
         Err(error) if last => return Ok(Search::Never(SweepEnd::Broken { detail: error.to_string() })),
         Err(error) => return Err(error),
     };
@@ -121,14 +121,14 @@ async fn search(site: &Arc<Site>, first: &Remediation, last: bool) -> Result<Sea
     Ok(Search::Found(filing))
 }
 
-/// What a follow-up asks for: the same selection, as it was meant when the first was submitted.
+/// The request of a follow-up: the same selection, with the times that it had when the first was submitted.
 fn request(site: &Arc<Site>, first: &Remediation) -> Request {
     let name = format!("Sweep {}", first.request.name);
     let origin = Origin::Sweep { of: first.id.clone() };
     let follow_up = intake::follow_up(site, &automation(), first, name, first.request.action, origin);
     Request {
         source: ActionSource::Schedule,
-        // Whoever asked for the first may not approve its follow-ups either.
+        // The requester of the first may not approve its follow-ups either.
         requested_by: first.request.requested_by.clone(),
         owner: first.request.owner.clone(),
         delete_senders_copy: first.request.delete_senders_copy,

@@ -1,5 +1,6 @@
-//! What happens because of the time: schedules fire, and sweeps look. Nothing is kept in memory but when the playbooks were read
-//! last and which looks are under way: every time is a row, so a restart loses none, and any number of nodes may tick at once.
+//! The timers of a node: schedules fire, and sweeps look. Only the time at which the playbooks were last read and the
+//! looks under way are in memory; every due time is a row, so a restart loses none, and any number of nodes may tick at
+//! once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,27 +12,27 @@ use super::schedules;
 use crate::error::Error;
 use crate::site::Site;
 
-/// How often the playbooks are read again: an edited schedule holds after this.
+/// How often the playbooks are read again; an edited schedule applies after this time.
 const SYNC: Duration = Duration::from_mins(1);
 
-/// The clockwork of one node. Dropping it drops the searches of its sweeps.
+/// The timers of one node. Dropping them drops the searches of their sweeps.
 pub struct Timers {
     site: Arc<Site>,
     synced_at: Option<Timestamp>,
-    /// What the playbooks and scripts were then: nothing is parsed again that has not changed.
+    /// The digest of the playbooks and scripts at that time: unchanged ones are not parsed again.
     texts: Option<Digest>,
     looks: Looks,
 }
 
 impl Timers {
-    /// The clockwork over a site.
+    /// The timers of a site.
     pub fn new(site: Arc<Site>) -> Self {
         Self { looks: Looks::new(Arc::clone(&site)), site, synced_at: None, texts: None }
     }
 
-    /// Fires the schedules that are due and gives the number of remediations that began. Begins the looks of sweeps that are
-    /// due, and waits for none of them: see [`Timers::looked`]. Idle, it asks the database one question. Calls may come at any
-    /// interval; a slot is in time within a minute, so a second is a good one.
+    /// Fires the schedules that are due, and returns the number of remediations that were filed. Starts the looks of
+    /// sweeps that are due, and waits for none of them: see [`Timers::looked`]. When idle, it makes one database query.
+    /// It may be called at any interval; a slot is in time within a minute, so a second is a good one.
     pub async fn tick(&mut self) -> Result<u64, Error> {
         let now = self.site.now();
         let synced = self.sync(now).await;
@@ -46,12 +47,12 @@ impl Timers {
         fired
     }
 
-    /// Waits until no look is under way; gives the number of follow-ups that began.
+    /// Waits until no look is under way, and returns the number of follow-ups that were filed.
     pub async fn looked(&mut self) -> Result<u64, Error> {
         self.looks.ended().await
     }
 
-    /// Begins no further look and drops the searches under way. Their looks are due again for other nodes.
+    /// Starts no further look and drops the searches under way. Their looks are due again for other nodes.
     pub async fn stop(&mut self) {
         self.looks.stop().await;
     }

@@ -11,13 +11,13 @@ use crate::bucket::LARGEST_EVIDENCE as LARGEST;
 use crate::error::Error;
 use crate::site::Site;
 
-/// Refuses what promises evidence where there is no place for it.
+/// Refuses a playbook that asks for evidence on a site that has no place for it.
 pub(crate) fn check(site: &Site, bound: &Bound) -> Result<(), Error> {
     let asked = bound.action() == Action::HardDelete && bound.guards().keep_evidence == Some(true);
     if asked && site.evidence.is_none() { Err(Error::NoEvidence) } else { Ok(()) }
 }
 
-/// The guards with the site's word where the playbook gives none, so that the plan's event says it for good.
+/// The guards with the site's setting where the playbook has none, so that the plan's event records it.
 pub(crate) fn resolve_guards(site: &Site, guards: &Guards) -> Guards {
     let always = site.evidence.as_ref().is_some_and(|evidence| evidence.always);
     Guards { keep_evidence: Some(guards.keep_evidence.unwrap_or(always)).filter(|keep| *keep), ..guards.clone() }
@@ -29,7 +29,7 @@ pub(crate) struct Keeper {
     id: RemediationId,
 }
 
-/// A target that must not be deleted, and the outcome that it has instead.
+/// A target that must not be deleted, and the outcome that it gets.
 pub(crate) struct Skipped {
     pub(crate) seq: u32,
     pub(crate) kind: OutcomeKind,
@@ -37,14 +37,14 @@ pub(crate) struct Skipped {
     pub(crate) detail: Option<String>,
 }
 
-/// Who keeps the messages of a remediation; nobody where nothing is kept.
+/// The keeper of a remediation's messages; `None` if it keeps none.
 pub(crate) fn keeper(site: &Arc<Site>, remediation: &Remediation) -> Option<Keeper> {
     let kept = remediation.request.action == Action::HardDelete && remediation.guards.keep_evidence == Some(true);
     kept.then(|| Keeper { site: Arc::clone(site), id: remediation.id.clone() })
 }
 
-/// Keeps every target that is about to be deleted, and takes those that could not be kept out of both lists. An error that may
-/// pass is given back: nothing was deleted, and all of it may be tried again.
+/// Keeps every target that is about to be deleted, and removes those that could not be kept from both lists. Returns an
+/// error that may pass: nothing was deleted, and the whole call may be retried.
 pub(crate) async fn keep(
     keeper: Option<&Keeper>,
     store: &dyn MailStore,
@@ -62,7 +62,7 @@ pub(crate) async fn keep(
         }
     }
     if let Err(error) = keeper.site.history.record_evidence(&keeper.id, &kept).await {
-        let detail = format!("the history could not note what was kept: {error}");
+        let detail = format!("the history could not record what was kept: {error}");
         return Err(CallError::Transient { store: Arc::clone(store.name()), detail });
     }
     let is_kept: Vec<bool> =
@@ -86,7 +86,7 @@ impl Keeper {
         let raw = match store.fetch_raw(mailbox, &target.reference, LARGEST + 1).await {
             Ok(raw) => raw,
             Err(error) if error.is_passing() => return Err(error),
-            // It may be gone: then there is nothing to keep, and nothing to delete.
+            // The message may be gone: then there is nothing to keep and nothing to delete.
             Err(error) => match store.locate(mailbox, std::slice::from_ref(&target.reference)).await {
                 Ok(located) if located.iter().all(|one| one.sightings.is_empty()) => {
                     return skipped(OutcomeKind::NotFound, Reason::Gone, None);

@@ -20,7 +20,8 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// In a folder, which is made if it is missing, for its owner alone. Every message is on the disk before it is deleted.
+    /// Keeps messages in a folder, which is created for its owner alone if it is missing. Every message is synced to
+    /// disk before it is deleted.
     pub fn folder(path: &Path, always: bool) -> Result<Self, Error> {
         let fail = |detail: String| Error::File { path: path.display().to_string(), detail };
         clawback_files::create_folder(path).map_err(|error| fail(error.to_string()))?;
@@ -28,12 +29,12 @@ impl Evidence {
         Ok(Self { objects: Arc::new(folder), always })
     }
 
-    /// In a bucket of an S3 server, which says that it has a message before that message is deleted.
+    /// Keeps messages in a bucket of an S3 server, which confirms each before that message is deleted.
     pub fn bucket(config: &BucketConfig, always: bool) -> Result<Self, Error> {
         Ok(Self { objects: bucket::open(config)?, always })
     }
 
-    /// Asks the place for something that it does not have, so that one that does not answer is known before it is needed.
+    /// Requests an object that does not exist, so that a place that does not answer is known before it is needed.
     pub async fn check(&self) -> Result<(), String> {
         match self.objects.get(&place(&Digest::default())).await {
             Err(object_store::Error::NotFound { source, .. }) if has_no_bucket(&source.to_string()) => {
@@ -44,18 +45,18 @@ impl Evidence {
         }
     }
 
-    /// Keeps these bytes. Again is no mistake, and mends what was damaged.
+    /// Stores these bytes. Storing them again is no error, and repairs a damaged copy.
     pub(super) async fn put(&self, raw: Vec<u8>) -> Result<Digest, object_store::Error> {
         let digest = Digest::of(&raw);
         self.objects.put(&place(&digest), raw.into()).await?;
         Ok(digest)
     }
 
-    /// The bytes, which are what the digest says.
+    /// Returns the bytes, checked against the digest.
     pub async fn get(&self, digest: &Digest) -> Result<Vec<u8>, Error> {
         let lost = |detail: String| Error::EvidenceLost { digest: *digest, detail };
         let place = place(digest);
-        // Of a message that grew beyond all bounds no byte is asked for.
+        // A stored message that is larger than the limit is not read.
         let size = self.objects.head(&place).await.map_err(|error| not_given(digest, &error))?.size;
         if size > LARGEST {
             return Err(lost(format!("its bytes were changed: there are {size} of them now")));
@@ -71,7 +72,8 @@ impl Evidence {
     }
 }
 
-/// Only who answers that there is no such message has lost it. No answer, no right or no such bucket says nothing of the message.
+/// Only the answer that there is no such message means that it is lost. No answer, no permission or no such bucket says
+/// nothing about the message.
 fn not_given(digest: &Digest, error: &object_store::Error) -> Error {
     let (digest, detail) = (*digest, error.to_string());
     match error {
@@ -84,7 +86,7 @@ fn has_no_bucket(detail: &str) -> bool {
     detail.contains("NoSuchBucket")
 }
 
-/// `sha256/ab/ab12…`: no folder gets too full.
+/// `sha256/ab/ab12…`, so that no folder gets too many files.
 fn place(digest: &Digest) -> Place {
     let digits = digest.to_string();
     Place::from(format!("sha256/{}/{digits}", &digits[..2]))

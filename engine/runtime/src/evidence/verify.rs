@@ -1,27 +1,27 @@
-//! Whether everything that was kept is still what it was.
+//! The check that every kept message is unchanged.
 
 use crate::error::Error;
 use crate::site::Site;
 
-/// Kept messages that are looked at in one page.
+/// Kept messages read in one page.
 const PAGE: u32 = 500;
-/// After so many messages one after the other that the place did not give, it is away: no more are asked for.
+/// Consecutive messages that the place did not give, after which it counts as unavailable and no more are requested.
 const AWAY: u32 = 3;
 
-/// What a look at all evidence found.
+/// The result of a check of all evidence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct EvidenceReport {
-    /// Messages whose bytes are what their digest says.
+    /// Messages whose bytes match their digest.
     pub sound: u64,
     /// Their bytes together.
     pub bytes: u64,
     /// What is missing or changed, a sentence each.
     pub problems: Vec<String>,
-    /// What could not be asked for, a sentence each: nobody knows whether it is sound.
+    /// What could not be read, a sentence each: whether it is unchanged is unknown.
     pub unavailable: Vec<String>,
 }
 
-/// Hashes every message that was kept, and compares it with what the history says.
+/// Hashes every kept message and compares it with the history.
 pub async fn verify_evidence(site: &Site) -> Result<EvidenceReport, Error> {
     let evidence = site.evidence.as_ref().ok_or(Error::NoEvidence)?;
     let (mut report, mut after) = (EvidenceReport::default(), None);
@@ -40,7 +40,7 @@ pub async fn verify_evidence(site: &Site) -> Result<EvidenceReport, Error> {
                 Err(error @ Error::EvidenceUnavailable { .. }) => report.unavailable.push(format!("{of}: {error}")),
                 Err(error) => report.problems.push(format!("{of}: {error}")),
                 Ok(_) if one.receipt.is_some_and(|receipt| receipt != one.kept.digest) => {
-                    report.problems.push(format!("{of}: its receipt names another digest than its row"));
+                    report.problems.push(format!("{of}: its receipt and its row name different digests"));
                 }
                 Ok(raw) => {
                     report.sound += 1;
@@ -60,7 +60,7 @@ pub async fn verify_evidence(site: &Site) -> Result<EvidenceReport, Error> {
     if let Some((remediation, seq)) = site.history.lost_evidence().await? {
         report
             .problems
-            .push(format!("message {seq} of {remediation}: its receipt says that it was kept, and no row does"));
+            .push(format!("message {seq} of {remediation}: its receipt says that it was kept, but it has no row"));
     }
     Ok(report)
 }

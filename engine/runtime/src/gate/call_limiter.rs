@@ -1,10 +1,10 @@
-//! How many calls a node makes to a store at once, and when it makes none: decided from its seats, its tokens, and from how
-//! calls went. No I/O; the time is given.
+//! How many calls a node makes to a store at once, and when it makes none: decided from its seats, its tokens, and the
+//! results of calls. No I/O; the time is an argument.
 //!
-//! A store that throttles or does not answer is called by fewer at once: half as many, then one more for each round that went
-//! well. A single mailbox that throttles holds nobody but itself: the store as a whole is held, and the number of calls
-//! halved, once a second mailbox reports trouble while the first still has it and less than a round of calls to others went
-//! well.
+//! A store that throttles or does not answer gets fewer calls at once: half as many, then one more for each round that
+//! succeeds. A single mailbox that throttles delays only itself. The store as a whole is held, and the number of calls
+//! halved, once a second mailbox reports trouble while the first still has it and less than a round of calls to others
+//! has succeeded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,23 +13,23 @@ use std::time::Duration;
 use clawback_connectors::CallError;
 use tokio::time::Instant;
 
-/// Time between two cuts of the calls at once.
+/// Minimum time between two cuts of the calls at once.
 const CALM: Duration = Duration::from_secs(1);
-/// How long trouble without a time of its own is remembered: longer than that, so that what lasts is cut again.
+/// How long trouble without a given time is remembered: longer than [`CALM`], so that lasting trouble cuts again.
 const SHARED: Duration = Duration::from_secs(2);
-/// Tokens that were not used for so long are given up: with every other node's they would be a burst.
+/// Age at which unused tokens are discarded: together with other nodes' they would make a burst.
 const FRESH: Duration = Duration::from_millis(100);
-/// The longest time that a store is believed when it asks to wait.
+/// Limit of the time that a store may ask to wait.
 const LONGEST: Duration = Duration::from_hours(1);
-/// Mailboxes that are remembered as held before those whose time has come are forgotten.
+/// Number of held mailboxes above which those whose time has passed are removed.
 const REMEMBERED: usize = 256;
 
 /// Whether a call may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// It may: its seat and token are taken.
+    /// The call may begin: its seat and token are taken.
     Now,
-    /// The store, or this mailbox, asked to be left alone until then.
+    /// The store, or this mailbox, asked for no calls until then.
     At(Instant),
     /// All seats are taken, or this node has none yet.
     NoSeat,
@@ -41,11 +41,11 @@ pub(super) enum Turn {
 #[derive(Debug)]
 struct Trouble {
     mailbox: Option<Arc<str>>,
-    /// Until when the same from another mailbox makes it the store's.
+    /// Until when trouble of another mailbox makes it the store's.
     counts_until: Instant,
-    /// Until when the store asked to be left alone.
+    /// Until when the store asked for no calls.
     asked: Option<Instant>,
-    /// Calls to other mailboxes that went well since.
+    /// Calls to other mailboxes that have succeeded since.
     went_well: u32,
 }
 
@@ -57,7 +57,7 @@ pub(super) struct CallLimiter {
     rated: bool,
     seats: u32,
     used: u32,
-    /// Calls at once that the store bears, as far as this node knows.
+    /// Estimate of the calls at once that the store can serve.
     most: f64,
     cut_at: Option<Instant>,
     held_until: Option<Instant>,
@@ -69,7 +69,7 @@ pub(super) struct CallLimiter {
 }
 
 impl CallLimiter {
-    /// Nobody calls yet. A call needs a token where the store has a rate.
+    /// A limiter without seats. A call needs a token if the store has a rate (`rated`).
     pub(super) fn new(total: u32, rated: bool) -> Self {
         Self {
             total,
@@ -86,7 +86,7 @@ impl CallLimiter {
         }
     }
 
-    /// Seats of this node; none before it has made a call, or after it has made none for a while.
+    /// Seats of this node; 0 before its first call, and after it has made none for a while.
     pub(super) fn seats(&self) -> u32 {
         self.seats
     }
@@ -115,17 +115,17 @@ impl CallLimiter {
         Turn::Now
     }
 
-    /// A call has ended, or was given up before it was made.
+    /// Frees the seat of a call that has ended, or was given up before it was made.
     pub(super) fn end(&mut self) {
         self.used -= 1;
     }
 
-    /// Whether somebody else could begin a call.
+    /// Whether another call could begin.
     pub(super) fn has_seat(&self) -> bool {
         self.used < self.seats && f64::from(self.used) < self.most.max(1.0)
     }
 
-    /// Whether there is a token; forgets those that are too old.
+    /// Whether there is a token. Discards tokens that are too old.
     pub(super) fn has_token(&mut self, now: Instant) -> bool {
         if self.filled_at.is_some_and(|at| now.saturating_duration_since(at) > FRESH) {
             self.tokens = 0;
@@ -138,23 +138,24 @@ impl CallLimiter {
         self.tokens
     }
 
-    /// Takes tokens in.
+    /// Adds tokens.
     pub(super) fn fill(&mut self, lot: u32, now: Instant) {
         self.tokens += lot;
         self.filled_at = Some(now);
     }
 
-    /// The seats are so many from now on.
+    /// Sets the number of seats.
     pub(super) fn seat(&mut self, seats: u32) {
         self.seats = seats;
     }
 
-    /// Another node was asked to leave the store alone until then.
+    /// Holds the store until then, as another node was asked to.
     pub(super) fn hold(&mut self, until: Instant) {
         self.held_until = self.held_until.max(Some(until));
     }
 
-    /// Learns from how a call went; gives until when the store is to be left alone by every node, where that is new.
+    /// Adjusts the limits to the result of a call. Returns until when every node is to make no calls to the store, if
+    /// that is new.
     pub(super) fn learn<T>(
         &mut self,
         mailbox: Option<&str>,
@@ -171,7 +172,7 @@ impl CallLimiter {
                 }
                 return None;
             }
-            // It answered: neither the one nor the other.
+            // The store answered, which is neither a success nor trouble.
             Err(_) => return None,
         };
         if let (Some(mailbox), Some(until)) = (mailbox, after) {
@@ -189,7 +190,7 @@ impl CallLimiter {
         if !shared {
             return None;
         }
-        // The calls that were under way at the same time tell of the same crowd: it is halved once.
+        // Calls that were under way at the same time report the same overload: it is halved once.
         if self.cut_at.is_none_or(|at| now.saturating_duration_since(at) >= CALM) {
             self.cut_at = Some(now);
             self.most = (self.most.min(f64::from(self.seats.max(1))) / 2.0).max(1.0);
@@ -260,20 +261,20 @@ mod tests {
     }
 
     #[test]
-    fn a_mailbox_that_throttles_holds_itself_alone() {
+    fn a_throttling_mailbox_delays_only_itself() {
         let (mut limiter, now) = seated(8);
         for _ in 0..5 {
             assert_eq!(limiter.learn(ANN, &throttled(30), now), None);
         }
         assert_eq!(limiter.begin(ANN, now), Turn::At(now + seconds(30)));
         assert_eq!(at_once(&mut limiter, now), 8);
-        // Long after, another mailbox: that is not the same trouble.
+        // Trouble of another mailbox long after the first is not the same trouble.
         assert_eq!(limiter.learn(BEN, &throttled(1), now + seconds(31)), None);
         assert_eq!(at_once(&mut limiter, now + seconds(31)), 8);
     }
 
     #[test]
-    fn two_mailboxes_that_throttle_while_a_round_of_others_goes_well_hold_themselves() {
+    fn throttling_mailboxes_delay_only_themselves_while_a_round_of_others_succeeds() {
         let (mut limiter, now) = seated(8);
         limiter.learn(ANN, &throttled(30), now);
         (0..8).for_each(|_| assert_eq!(limiter.learn(Some("other@corp.example"), &Ok(()), now), None));
@@ -283,14 +284,14 @@ mod tests {
     }
 
     #[test]
-    fn a_throttle_without_a_mailbox_is_the_stores() {
+    fn a_throttle_without_a_mailbox_holds_the_store() {
         let (mut limiter, now) = seated(8);
         assert_eq!(limiter.learn(None, &throttled(5), now), Some(now + seconds(5)));
         assert_eq!(at_once(&mut limiter, now + seconds(5)), 4);
     }
 
     #[test]
-    fn a_store_that_does_not_answer_is_called_by_fewer_and_then_by_more() {
+    fn a_store_that_does_not_answer_gets_fewer_calls_and_then_more() {
         let (mut limiter, now) = seated(8);
         limiter.learn(ANN, &silent(), now);
         assert_eq!(at_once(&mut limiter, now), 8);
@@ -308,13 +309,13 @@ mod tests {
     }
 
     #[test]
-    fn a_store_is_not_believed_when_it_asks_for_years() {
+    fn the_wait_that_a_store_asks_for_is_limited() {
         let (mut limiter, now) = seated(8);
         assert_eq!(limiter.learn(None, &throttled(u64::MAX / 4), now), Some(now + LONGEST));
     }
 
     #[test]
-    fn a_rate_takes_a_token_for_each_call_and_old_tokens_are_given_up() {
+    fn a_rate_takes_a_token_for_each_call_and_old_tokens_are_discarded() {
         let mut limiter = CallLimiter::new(4, true);
         let now = Instant::now();
         assert_eq!(limiter.begin(ANN, now), Turn::NoSeat);

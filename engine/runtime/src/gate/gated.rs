@@ -22,8 +22,8 @@ pub struct Gated {
 }
 
 impl Gated {
-    /// `store`, within its limits over all nodes that share `history`. `node` is this one; what it holds is others' if it
-    /// gives no sign of life for `lease`.
+    /// Puts `store` behind its limits over all nodes that share `history`. `node` is this node; other nodes take its
+    /// seats if it gives no heartbeat for `lease`.
     pub fn new(
         store: Arc<dyn MailStore>,
         history: Store,
@@ -52,12 +52,12 @@ impl Gated {
         Self { store, gate, stop: None }
     }
 
-    /// The same gate, at which no call begins once `stop` is asked for.
+    /// The same gate, at which no call begins after `stop` is requested.
     pub(crate) fn until(&self, stop: &Stop) -> Self {
         Self { stop: Some(stop.clone()), ..self.clone() }
     }
 
-    /// Calls that this node may make at once; not known before the first.
+    /// Calls that this node may make at once; `None` before the first.
     pub(crate) fn seats(&self) -> Option<u32> {
         Some(self.gate.state().limiter.seats()).filter(|seats| *seats > 0)
     }

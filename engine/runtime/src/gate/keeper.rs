@@ -1,5 +1,5 @@
-//! The tasks of a gate, which alone ask the database: one keeps this node's seats while there are calls, one fetches tokens.
-//! Each says by a guard that it has ended, whatever ends it.
+//! The tasks of a gate, the only ones that query the database: one renews this node's seats while there are calls, one
+//! fetches tokens. A guard of each marks it as ended, however it ends.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -11,20 +11,21 @@ use super::call_limiter::CallLimiter;
 use super::state::{Gate, Source};
 use crate::node;
 
-/// How often a node looks whether its share has changed.
+/// How often a node checks whether its share has changed.
 const REFRESH: Duration = Duration::from_millis(500);
-/// Looks without a call after which the seats are given back.
+/// Checks without a call after which the seats are given back.
 const QUIET: u32 = 4;
-/// Calls in a second from which on the next lot is fetched before the last is used up: below, nobody waits for the database.
+/// Calls per second from which the next lot is fetched before the last is used up. Below this rate, no call waits for
+/// the database.
 const FAST: u32 = 100;
 
-/// Begins to keep the seats of a gate, whose state says so already.
+/// Starts the task that renews the seats of a gate. The caller has marked it as running.
 pub(super) fn keep(gate: &Arc<Gate>) {
     let kept = Kept(Arc::downgrade(gate));
     tokio::spawn(async move { kept.run().await });
 }
 
-/// A gate whose seats are kept.
+/// Marks the task that renews a gate's seats as ended when it is dropped.
 struct Kept(Weak<Gate>);
 
 impl Drop for Kept {
@@ -34,7 +35,7 @@ impl Drop for Kept {
         state.limiter.seat(0);
         state.kept = false;
         drop(state);
-        // Whoever came meanwhile begins anew.
+        // Futures that began to wait meanwhile start the task again.
         gate.changed.notify_waiters();
     }
 }
@@ -55,15 +56,15 @@ impl Kept {
             }
             match gate.refresh().await {
                 Ok(()) => kept_at = Instant::now(),
-                // By now they are others'.
+                // Other nodes have taken the seats by now.
                 Err(error) if kept_at.elapsed() >= gate.source.lease => return gate.failed(&error),
-                Err(error) => tracing::warn!(store = %gate.store, %error, "Seats not kept."),
+                Err(error) => tracing::warn!(store = %gate.store, %error, "Seats not renewed."),
             }
         }
     }
 }
 
-/// Fetches the next tokens of a gate, whose state says so already.
+/// Starts the task that fetches the next tokens of a gate. The caller has marked it as running.
 pub(super) fn fill(gate: &Arc<Gate>) {
     let filling = Filling(Arc::clone(gate));
     tokio::spawn(async move { filling.run().await });
@@ -75,14 +76,14 @@ pub(super) fn is_early(gate: &Gate, limiter: &CallLimiter) -> bool {
     rate >= FAST && limiter.tokens() <= lot(gate, rate, limiter) / 2
 }
 
-/// Tokens fetched at once. Few, since what several nodes have taken and not used is a burst: a hundredth of a second's over
-/// all of them.
+/// Number of tokens fetched at once: a hundredth of a second's over all nodes. Few, since unused tokens of several
+/// nodes make a burst.
 fn lot(gate: &Gate, rate: u32, limiter: &CallLimiter) -> u32 {
     let (seats, calls) = (u64::from(limiter.seats()), u64::from(gate.capabilities.calls.max(1)));
     u32::try_from(u64::from(rate) * seats / calls / 100).unwrap_or(u32::MAX).max(1)
 }
 
-/// A gate whose next tokens are being fetched.
+/// Marks the task that fetches a gate's tokens as ended when it is dropped.
 struct Filling(Arc<Gate>);
 
 impl Drop for Filling {
@@ -108,7 +109,7 @@ impl Filling {
 }
 
 impl Gate {
-    /// Takes the first seats; those of dead processes of this machine are nobody's.
+    /// Takes the first seats, and frees those of dead processes of this machine.
     async fn take_first(&self) -> Result<(), StoreError> {
         let Source { history, node, .. } = &self.source;
         for holder in history.seat_holders(&self.store).await? {
@@ -119,7 +120,7 @@ impl Gate {
         self.refresh().await
     }
 
-    /// Takes this node's share of the seats; tells other nodes how long to leave the store alone, and learns it from them.
+    /// Takes this node's share of the seats, and exchanges with other nodes until when the store is held.
     async fn refresh(&self) -> Result<(), StoreError> {
         let Source { history, clock, node, lease } = &self.source;
         let (used, held_until) = {
@@ -148,7 +149,7 @@ impl Gate {
         state.limiter.used() > 0 || state.waiting > 0
     }
 
-    /// Gives the seats back, unless somebody has come meanwhile.
+    /// Gives the seats back, unless there is a call or a waiting future.
     async fn leave_unused(&self) -> bool {
         {
             let mut state = self.state();
@@ -159,7 +160,7 @@ impl Gate {
         }
         let Source { history, node, .. } = &self.source;
         if let Err(error) = history.leave_seats(node, &self.store).await {
-            tracing::debug!(store = %self.store, %error, "Seats not given back; they run out.");
+            tracing::debug!(store = %self.store, %error, "Seats not given back; they expire.");
         }
         true
     }

@@ -11,7 +11,7 @@ use super::state::Gate;
 use crate::stop::Stop;
 
 impl Gate {
-    /// Waits until a call to `mailbox` may begin. Fails with [`CallError::Stopped`] where a stop is asked for before that.
+    /// Waits until a call to `mailbox` may begin. Fails with [`CallError::Stopped`] if a stop is requested before that.
     pub(super) async fn permit(
         self: &Arc<Self>,
         mailbox: Option<&str>,
@@ -54,7 +54,7 @@ impl Gate {
         }
     }
 
-    /// Begins a call if it may begin, and sees to it that whatever is missing comes.
+    /// Begins a call if it may begin; otherwise starts the task that fetches what is missing.
     fn turn(self: &Arc<Self>, mailbox: Option<&str>, failures: u64) -> Result<Turn, CallError> {
         let now = Instant::now();
         let mut state = self.state();
@@ -63,8 +63,8 @@ impl Gate {
             return Err(CallError::Transient { store: Arc::clone(&self.store), detail });
         }
         let turn = state.limiter.begin(mailbox, now);
-        // Whoever leaves wakes one that waits. Where there is room for more, or this one has to wait for something of its own,
-        // it wakes the next.
+        // A permit that is dropped wakes one waiting future. That one wakes the next if there is more capacity, or if
+        // it has to wait for its own mailbox.
         if matches!(turn, Turn::Now | Turn::At(_)) && state.limiter.has_seat() {
             self.changed.notify_one();
         }
@@ -83,13 +83,13 @@ impl Gate {
         Ok(turn)
     }
 
-    /// Learns from how a call went, and has other nodes told where the store is to be left alone.
+    /// Adjusts the limits to the result of a call, and has other nodes notified if the store is to be held.
     pub(super) fn learn<T>(&self, mailbox: Option<&str>, result: &Result<T, CallError>) {
         let now = Instant::now();
         let mut state = self.state();
         if let Some(until) = state.limiter.learn(mailbox, result, now) {
             state.held_until = self.source.clock.now().plus(until - now);
-            tracing::info!(store = %self.store, until = %state.held_until, "The store asked to be left alone.");
+            tracing::info!(store = %self.store, until = %state.held_until, "The store asked for a pause of all calls.");
             drop(state);
             self.to_tell.notify_one();
         }
@@ -99,7 +99,7 @@ impl Gate {
 /// A future that waits for a permit.
 struct Waiting<'a> {
     gate: &'a Gate,
-    /// Failures that are not its own: it was not there yet.
+    /// The count of failures when it began to wait: earlier ones are not its own.
     failures: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What the gate of one store knows on one node.
+//! The state of one store's gate on one node.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub(super) struct Source {
     pub(super) history: Store,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) node: String,
-    /// How long seats are held without a sign of life.
+    /// How long seats are held without a heartbeat.
     pub(super) lease: Duration,
 }
 
@@ -23,13 +23,13 @@ pub(super) struct State {
     pub(super) limiter: CallLimiter,
     /// Futures that wait for a permit.
     pub(super) waiting: u32,
-    /// Whether a task keeps seats, and whether one fetches tokens.
+    /// Whether a task renews the seats, and whether one fetches tokens.
     pub(super) kept: bool,
     pub(super) filling: bool,
-    /// How often the limits could not be read, and why the last time.
+    /// How often the limits could not be read, and the last reason.
     pub(super) failures: u64,
     pub(super) failure: String,
-    /// Until when every node is to leave the store alone, as far as this one knows.
+    /// Until when no node is to call the store, as far as this one knows.
     pub(super) held_until: Timestamp,
 }
 
@@ -39,9 +39,9 @@ pub(super) struct Gate {
     pub(super) capabilities: Capabilities,
     pub(super) source: Source,
     pub(super) state: Mutex<State>,
-    /// A call may be able to begin.
+    /// Notified when a call may be able to begin.
     pub(super) changed: Notify,
-    /// The keeper has something to tell to other nodes.
+    /// Notified when the keeper has something to publish to other nodes.
     pub(super) to_tell: Notify,
 }
 

@@ -38,7 +38,7 @@ pub fn follow_up(
 pub fn filing(site: &Site, request: Request, who: &Principal, key: Option<RequestKey>) -> Result<Filing, Error> {
     let now = site.now();
     let id = RemediationId::from_random((site.random)());
-    // Picked messages are known by name: there are no others like them to wait for.
+    // Handpicked messages are named, so no late copies of them are searched for.
     let searches = request.origin == Origin::Fresh && request.mode != SelectionMode::Handpicked;
     let sweep = if searches { bind(site, &request)?.sweep().cloned() } else { None };
     let alert = Alert::of(&request, &id, &who.name, now);

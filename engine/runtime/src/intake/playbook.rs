@@ -15,9 +15,10 @@ pub fn load(site: &Site, path: &str, source: &str) -> Result<Playbook, Error> {
 
 /// The playbook of a request, from the text frozen with it, with its inputs.
 pub fn bind(site: &Site, request: &Request) -> Result<Bound, Error> {
-    // Checked against stores and notifiers when it was submitted; a session without stores must be able to read it too.
+    // It was checked against stores and notifiers when it was submitted; a session without stores must be able to read
+    // it too.
     let path = format!("{}.yaml", request.playbook);
     let playbook = site.library.check(&path, &request.playbook_source, None, None, site.limits)?;
-    // Times relative to now mean the time of the submission's plan; they are frozen with the plan's targets.
+    // Times relative to now are relative to the request's time; they are frozen with the plan's targets.
     Ok(playbook.bind(&playbook.inputs_of(&request.inputs), request.as_of.unwrap_or(site.now()))?)
 }

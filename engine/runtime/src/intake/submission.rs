@@ -1,4 +1,4 @@
-//! What is asked to be remediated, and the request that is made of it.
+//! A submission, and the request that is made of it.
 
 use clawback_model::{
     ActionSource, AlertId, ApprovalId, Inputs, InvestigationId, LONGEST_NAME, LONGEST_TEXT, Origin, Picked, Principal,
@@ -10,18 +10,18 @@ use crate::error::Error;
 use crate::evidence;
 use crate::site::Site;
 
-/// What a face asks to remediate.
+/// What a front end submits.
 #[derive(Debug, Clone)]
 pub struct Submission {
     /// Name of the playbook.
     pub playbook: String,
-    /// Its inputs, as they were given.
+    /// Its inputs, as given.
     pub inputs: Inputs,
-    /// Name of the remediation; the playbook's if none is given.
+    /// Name of the remediation; default: the playbook's.
     pub name: Option<String>,
-    /// The playbook's if none is given.
+    /// Default: the playbook's.
     pub severity: Option<Severity>,
-    /// The playbook's if none is given.
+    /// Default: the playbook's.
     pub description: Option<String>,
     /// Where it comes from.
     pub source: ActionSource,
@@ -31,14 +31,14 @@ pub struct Submission {
     pub picked: Vec<Picked>,
 }
 
-/// Checks a submission. In its playbook `now` means `as_of`, if given.
+/// Checks a submission and makes a request of it. In its playbook `now` means `as_of`, if given.
 pub fn request(
     site: &Site,
     who: &Principal,
     submission: Submission,
     as_of: Option<Timestamp>,
 ) -> Result<Request, Error> {
-    // History says `automation` of these; a person must not be able to.
+    // The history records these as `automation`, so a person must not be able to submit them.
     let automatic = matches!(submission.source, ActionSource::Schedule | ActionSource::Air);
     if automatic && who.kind != PrincipalKind::Service {
         return Err(Error::NotAService { name: who.name.clone(), source_given: submission.source });
@@ -78,7 +78,7 @@ pub fn request(
     })
 }
 
-/// What is kept of a submission is shown in lists.
+/// Limits the texts of a submission, which are shown in lists.
 fn check_lengths(submission: &Submission) -> Result<(), TooLong> {
     check_length("the name", LONGEST_NAME, submission.name.as_deref().unwrap_or_default())?;
     check_length("the description", LONGEST_TEXT, submission.description.as_deref().unwrap_or_default())?;

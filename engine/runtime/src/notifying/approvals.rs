@@ -1,18 +1,18 @@
-//! Whom to tell of what waits for votes.
+//! The recipients of notifications about plans that wait for votes.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-/// Whom to tell of what waits for votes: `[approvals]` in the configuration.
+/// The recipients of notifications about plans that wait for votes: `[approvals]` in the configuration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Approvals {
-    /// Notifiers that are told of every plan that waits, beside those that its playbook names.
+    /// Notifiers of every plan that waits, in addition to those that its playbook names.
     pub notify: Vec<String>,
-    /// They are told again after this share of the time for the decision; 0: never.
+    /// The share of the time for the decision after which they are reminded; 0: never.
     pub remind_at: f64,
-    /// Notifiers that are told once nobody has decided after a longer share.
+    /// Notifiers that are used if nobody has decided after a longer share.
     pub escalate_to: Vec<String>,
     /// This share; 0: never.
     pub escalate_at: f64,
@@ -25,7 +25,7 @@ impl Default for Approvals {
 }
 
 impl Approvals {
-    /// What is wrong with it, given the names of the notifiers that there are.
+    /// Checks the settings against the names of the notifiers.
     pub fn check(&self, known: impl Iterator<Item = String>) -> Result<(), String> {
         for (name, share) in [("remind-at", self.remind_at), ("escalate-at", self.escalate_at)] {
             if !(0.0..1.0).contains(&share) {

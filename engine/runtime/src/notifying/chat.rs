@@ -1,5 +1,5 @@
-//! Messages for chats. A name is the users' own, and chats give marks in a text a meaning: everything that was not written here
-//! goes where they have none, or has them escaped.
+//! Messages for chats. Chats interpret markup in texts, and names are chosen by users: every text that was not written
+//! here goes into a field without markup, or is escaped.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::delivery::{Undelivered, client, delivered};
 use super::notice::Notice;
 use crate::http::{endpoint, secret};
 
-/// Whose form it has.
+/// The format of the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Blocks.
@@ -41,7 +41,7 @@ impl Chat {
     }
 }
 
-/// `plain_text` has no marks; `text` is what a notification shows, and has.
+/// `plain_text` has no markup; `text`, which a notification shows, has.
 fn slack(notice: &Notice) -> Value {
     let plain = |text: &str| json!({ "type": "plain_text", "text": text, "emoji": false });
     let lines: Vec<_> = notice.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -51,19 +51,19 @@ fn slack(notice: &Notice) -> Value {
         json!({ "type": "section", "text": plain(&notice.hint) }),
     ];
     if let Some(link) = &notice.link {
-        // The one text with marks: a public address has none of its own.
+        // The only text with markup: a public address contains none.
         let link = format!("<{link}|Open {}>", notice.remediation_id);
         blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": link } }));
     }
     json!({ "text": slack_escaped(&notice.title), "blocks": blocks })
 }
 
-/// The three characters that Slack asks to be escaped: without them there is no link and no mention.
+/// Escapes the three characters that Slack asks to be escaped: without them there is no link and no mention.
 fn slack_escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Text runs have no Markdown, as text blocks and facts have.
+/// Text runs have no Markdown, while text blocks and facts have.
 fn teams(notice: &Notice) -> Value {
     let line = |runs: Value| json!({ "type": "RichTextBlock", "inlines": runs });
     let mut body =
@@ -118,7 +118,7 @@ mod tests {
         }
     }
 
-    /// Every text of a kind, wherever it stands.
+    /// Every text of a kind, at any depth.
     fn texts<'a>(value: &'a Value, kind: &str, found: &mut Vec<&'a str>) {
         if value["type"] == kind {
             found.extend(value["text"].as_str());

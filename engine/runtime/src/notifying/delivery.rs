@@ -1,11 +1,11 @@
-//! One try to tell somebody, and why it may fail.
+//! One try to deliver a notification, and why it may fail.
 
 use std::time::Duration;
 
-/// For one try.
+/// The time limit of one try.
 pub(super) const TIME_OUT: Duration = Duration::from_secs(10);
 
-/// Why somebody could not be told. Says nothing of where: the address of a chat is a secret.
+/// Why a notification was not delivered. Does not contain the address, as that of a chat is a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Undelivered {
     #[error("{0}")]
@@ -30,12 +30,12 @@ impl From<reqwest::Error> for Undelivered {
     }
 }
 
-/// Only a success is a delivery (Standard Webhooks): an answer of any other kind, a redirect too, is tried again.
+/// Accepts only a success as a delivery (Standard Webhooks): any other answer, also a redirect, is retried.
 pub(super) fn delivered(answer: &reqwest::Response) -> Result<(), Undelivered> {
     if answer.status().is_success() { Ok(()) } else { Err(Undelivered::Refused(answer.status())) }
 }
 
-/// What posts to a notifier.
+/// The client that posts to notifiers.
 pub(super) fn client() -> Result<reqwest::Client, String> {
     crate::http::client(TIME_OUT, None)?.build().map_err(|error| error.to_string())
 }
@@ -45,7 +45,7 @@ mod tests {
     use crate::http::endpoint;
 
     #[test]
-    fn a_url_is_encrypted_or_near() {
+    fn a_url_uses_tls_or_loopback() {
         for right in ["https://hooks.example/x", "http://127.0.0.1:8080/x", "http://[::1]/x"] {
             endpoint(right).unwrap();
         }

@@ -1,4 +1,4 @@
-//! Mails by SMTP, in plain text. A mail that a program wrote says so, and all about one remediation are one thread.
+//! Mails by SMTP, in plain text. They are marked as generated, and those of one remediation form one thread.
 
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,16 +21,16 @@ use crate::http::{is_loopback, secret};
 pub struct MailConfig {
     /// Name of the server.
     pub server: String,
-    /// 465 for `implicit`, 587 for `starttls`, 25 for `none`.
+    /// Default: 465 for `implicit`, 587 for `starttls`, 25 for `none`.
     #[serde(default)]
     pub port: Option<u16>,
-    /// How it is encrypted.
+    /// How the connection is encrypted.
     #[serde(default)]
     pub tls: MailTls,
-    /// Roots to trust beside the system's, PEM.
+    /// Roots to trust in addition to the system's, PEM.
     #[serde(default)]
     pub ca_file: Option<String>,
-    /// Who logs in; nobody if left out.
+    /// The user name; without it, no login.
     #[serde(default)]
     pub user: Option<String>,
     /// File with the password.
@@ -38,11 +38,11 @@ pub struct MailConfig {
     pub password_file: Option<String>,
     /// `Clawback <clawback@acme.example>`.
     pub from: String,
-    /// Everyone who gets it.
+    /// All recipients.
     pub to: Vec<String>,
 }
 
-/// How the way to the server is encrypted.
+/// How the connection to the server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MailTls {
@@ -55,7 +55,7 @@ pub enum MailTls {
     None,
 }
 
-/// A server, and who gets mail.
+/// A server, and the recipients of mail.
 pub(super) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
@@ -114,7 +114,7 @@ impl Mailer {
         for to in &self.to {
             builder = builder.to(to.clone());
         }
-        // RFC 3834: no vacation notice comes back.
+        // RFC 3834: keeps vacation notices from being sent back.
         marked(builder, "Auto-Submitted", "auto-generated").body(notice.text())
     }
 }
@@ -161,7 +161,7 @@ mod tests {
             kind: Kind::Changed,
             id: "R-1.pending-approval.7".into(),
             remediation_id: "R-1".into(),
-            // Nothing like this comes out of a notice; the second wall must stand alone.
+            // A notice never contains this; the mailer must be safe without relying on that.
             title: "x\r\nBcc: everyone@acme.example\r\n\r\n<b>body</b> \u{202e}ü".into(),
             facts: vec![("Name", "y".into())],
             hint: "Look.".into(),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused() {
+    fn an_unusable_configuration_is_refused() {
         let open = |config: MailConfig| Mailer::open(&config, Path::new("")).err().unwrap_or_default();
         assert!(open(MailConfig { server: "smtp.example".into(), ..config() }).contains("this machine"));
         assert!(open(MailConfig { to: vec![], ..config() }).contains("nobody"));

@@ -1,5 +1,5 @@
-//! What people read: a title, facts line by line, and a link. Names are the users' own, so everything is made visible here, once,
-//! and no channel sees the text as it was given.
+//! What people read: a title, facts line by line, and a link. Names are chosen by users, so every text is made visible
+//! here, once, and no channel gets the original.
 
 use std::fmt::Write as _;
 
@@ -9,24 +9,24 @@ use clawback_model::{Checkpoint, PublicUrl, Remediation, Reminder, Status, Times
 const LINE: usize = 200;
 const TITLE: usize = 80;
 
-/// A checkpoint as keepers are told it.
+/// A checkpoint as it is sent to its recipients.
 pub(crate) struct Told {
     /// As it was signed.
     pub(crate) note: String,
     /// Names of the witnesses that signed it.
     pub(crate) signed: Vec<String>,
-    /// How many must.
+    /// How many must sign.
     pub(crate) quorum: usize,
 }
 
-/// Why somebody is told.
+/// The reason of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The status is a new one.
+    /// The status has changed.
     Changed,
-    /// It is still the same, and waits.
+    /// The remediation still waits.
     Reminder(Reminder),
-    /// Where the history stands.
+    /// A checkpoint of the history.
     Checkpoint,
 }
 
@@ -42,20 +42,20 @@ impl Kind {
     }
 }
 
-/// One notice, the same on every channel and in every try.
+/// One notification, the same on every channel and in every try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notice {
     pub(super) kind: Kind,
-    /// Unique for what it tells of: the same notice sent twice has the same.
+    /// Unique for what is reported: a notification that is sent twice has the same.
     pub(super) id: String,
-    /// Of the remediation, for what belongs together.
+    /// That of the remediation, by which related notifications are grouped.
     pub(super) remediation_id: String,
     pub(super) title: String,
     pub(super) facts: Vec<(&'static str, String)>,
     /// What to do.
     pub(super) hint: String,
     pub(super) link: Option<String>,
-    /// When it happened; of a reminder, when it is told.
+    /// When it happened; of a reminder, when it is sent.
     pub(super) at: Timestamp,
 }
 
@@ -70,10 +70,10 @@ impl Notice {
         let link = url.map(|url| url.remediation(&remediation.id));
         let pending = remediation.status == Status::PendingApproval;
         let hint = match (&link, pending) {
-            (Some(_), true) => "Look at the plan, and decide, in the Action Center.".to_owned(),
-            (Some(_), false) => "Everything about it is in the Action Center.".to_owned(),
-            (None, true) => format!("Look at the plan with `clawback show {}`, and decide.", request.approval_id),
-            (None, false) => format!("Everything about it: `clawback show {}`.", remediation.id),
+            (Some(_), true) => "Review the plan and decide in the Action Center.".to_owned(),
+            (Some(_), false) => "Details are in the Action Center.".to_owned(),
+            (None, true) => format!("Review the plan with `clawback show {}`, and decide.", request.approval_id),
+            (None, false) => format!("Details: `clawback show {}`.", remediation.id),
         };
         Self {
             kind,
@@ -87,13 +87,13 @@ impl Notice {
         }
     }
 
-    /// A signed checkpoint, to be kept where whoever can change the history cannot.
+    /// A signed checkpoint, to be kept out of reach of those who can change the history.
     pub(super) fn checkpoint(checkpoint: &Checkpoint, told: &Told, at: Timestamp) -> Self {
         let Told { note, signed, quorum } = told;
         let mut facts = vec![("Log", visible_line(&checkpoint.origin, LINE)), ("Events", checkpoint.size.to_string())];
         if *quorum > 0 {
             let names = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };
-            let few = if signed.len() < *quorum { format!("; that is too few: {quorum} must") } else { String::new() };
+            let few = if signed.len() < *quorum { format!("; too few, {quorum} must cosign") } else { String::new() };
             facts.push(("Witnesses", visible_line(&format!("cosigned by {names}{few}"), LINE)));
         }
         Self {
@@ -110,7 +110,7 @@ impl Notice {
         }
     }
 
-    /// The whole of it as plain text.
+    /// The whole notification as plain text.
     pub(super) fn text(&self) -> String {
         let width = self.facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 2;
         let mut text = format!("{}\n\n", self.title);
@@ -144,7 +144,7 @@ fn facts(remediation: &Remediation) -> Vec<(&'static str, String)> {
         ("Status", remediation.status.to_string()),
         ("Action", request.action.to_string()),
         ("Severity", request.severity.to_string()),
-        ("Asked by", visible_line(&request.requested_by, LINE)),
+        ("Requested by", visible_line(&request.requested_by, LINE)),
     ];
     if let Some(plan) = &remediation.plan {
         let mailboxes = plan.facts.mailboxes;

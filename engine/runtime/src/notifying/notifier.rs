@@ -23,7 +23,7 @@ pub enum NotifierConfig {
         url: String,
         /// File with the secret: `whsec_` and base64.
         secret_file: String,
-        /// Told of every change of status of every remediation, whatever playbooks say.
+        /// Notified of every change of status of every remediation, whatever playbooks say.
         #[serde(default)]
         every_change: bool,
     },
@@ -41,7 +41,7 @@ pub enum NotifierConfig {
     },
 }
 
-/// Somebody to tell.
+/// A channel for notifications.
 pub struct Notifier(Channel);
 
 enum Channel {
@@ -77,7 +77,7 @@ impl Notifier {
         matches!(&self.0, Channel::Webhook(webhook) if webhook.every_change)
     }
 
-    /// Tries once; that it is tried again is for whoever has the row.
+    /// Makes one try; the holder of the delivery's row retries.
     pub(super) async fn tell(
         &self,
         notice: &Notice,
@@ -100,7 +100,7 @@ impl Notifier {
         }
     }
 
-    /// Tells where the history stands: a signed checkpoint.
+    /// Sends a signed checkpoint of the history.
     pub(super) async fn tell_checkpoint(
         &self,
         notice: &Notice,

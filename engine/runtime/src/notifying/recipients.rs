@@ -1,4 +1,4 @@
-//! Who is told of what.
+//! Who is notified of what.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use clawback_model::{Remediation, Status};
 use crate::intake::bind;
 use crate::site::Site;
 
-/// Who is told of a new status: whoever wants to know of each, whoever the playbook names, and, of what waits, the approvers.
+/// The notifiers of a new status: those that want every change, those that the playbook names, and, if it waits for
+/// votes, the approvers'.
 pub(crate) fn recipients(site: &Arc<Site>, remediation: &Remediation) -> Vec<String> {
     let every = site.notifiers.iter().filter(|(_, one)| one.wants_every_change()).map(|(name, _)| name.clone());
     let mut names: BTreeSet<String> = every.chain(of_playbook(site, remediation)).collect();
@@ -25,7 +26,7 @@ pub(crate) fn recipients(site: &Arc<Site>, remediation: &Remediation) -> Vec<Str
     names.into_iter().collect()
 }
 
-/// Whom the playbook names for this status.
+/// The notifiers that the playbook names for this status.
 pub(super) fn of_playbook(site: &Arc<Site>, remediation: &Remediation) -> Vec<String> {
     let occasion = match remediation.status {
         Status::PendingApproval => "pending",
@@ -38,7 +39,7 @@ pub(super) fn of_playbook(site: &Arc<Site>, remediation: &Remediation) -> Vec<St
     let bound = match bind(site, &remediation.request) {
         Ok(bound) => bound,
         Err(error) => {
-            tracing::warn!(remediation.id = %remediation.id, %error, "The playbook cannot be read any more: nobody it names is told.");
+            tracing::warn!(remediation.id = %remediation.id, %error, "The playbook cannot be read any more: its notifiers are not notified.");
             return Vec::new();
         }
     };

@@ -1,4 +1,4 @@
-//! Reminders of what waits for votes: taken by one node over all, told, and only then ticked off.
+//! Reminders of plans that wait for votes: taken by one node over all, sent, and only then marked as done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,12 +9,13 @@ use super::telling::remind;
 use crate::error::Error;
 use crate::site::Site;
 
-/// A reminder that nobody could be told is tried again after this; so is one whose node died with it.
+/// Time after which a reminder is retried that could not be sent, or whose node died.
 const AGAIN: Duration = Duration::from_mins(2);
-/// Reminders that are told at once.
+/// Reminders that are sent at once.
 const AT_ONCE: usize = 32;
 
-/// Tells of some that are due, all at once, so that somebody who does not answer holds up no other plan; false if none is.
+/// Sends some of the reminders that are due, all at once, so that a recipient that does not answer delays no other
+/// plan. Returns false if none is due.
 pub(crate) async fn tell(site: &Arc<Site>) -> Result<bool, Error> {
     let mut taken = Vec::new();
     while taken.len() < AT_ONCE {

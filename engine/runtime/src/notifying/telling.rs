@@ -1,4 +1,4 @@
-//! Tells notifiers of a site: of a new status, of what still waits, and where the history stands.
+//! Sends notifications of a site: of a new status, of what still waits, and of checkpoints.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::notice::{Kind, Notice, Told};
 use super::recipients::of_playbook;
 use crate::site::Site;
 
-/// Tells one notifier where the history stands: a signed checkpoint.
+/// Sends a signed checkpoint to one notifier.
 pub(crate) async fn tell_checkpoint(
     site: &Site,
     name: &str,
@@ -24,14 +24,16 @@ pub(crate) async fn tell_checkpoint(
     notifier.tell_checkpoint(&notice, checkpoint, told, now).await
 }
 
-/// Tells one notifier of a new status. The notice is the same in every try, so that a receiver can know it for the same.
+/// Notifies one notifier of a new status. The notification is the same in every try, so that a receiver can detect a
+/// duplicate.
 pub(crate) async fn tell_change(site: &Site, name: &str, remediation: &Remediation) -> Result<(), Undelivered> {
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let notice = Notice::new(Kind::Changed, remediation, site.public_url.as_ref(), remediation.updated_at);
     notifier.tell(&notice, remediation, site.now()).await
 }
 
-/// Tells of what still waits: those who were told first, or those above them. False if nobody could be told who should have been.
+/// Sends a reminder to those who were notified first, or to the next level. Returns false if none of the recipients
+/// could be reached.
 pub(crate) async fn remind(site: &Arc<Site>, remediation: &Remediation, reminder: Reminder) -> bool {
     let of_playbook = of_playbook(site, remediation);
     let names: BTreeSet<&str> = match reminder {
@@ -49,7 +51,7 @@ pub(crate) async fn remind(site: &Arc<Site>, remediation: &Remediation, reminder
             None => Err(Undelivered::Unknown),
         };
         if let Err(error) = &told {
-            tracing::warn!(remediation.id = %remediation.id, notifier.name = name, %error, "Nobody told.");
+            tracing::warn!(remediation.id = %remediation.id, notifier.name = name, %error, "Reminder not delivered.");
         }
         told.is_ok()
     });

@@ -1,4 +1,4 @@
-//! Webhooks as the Standard Webhooks specification says. The payload is for programs: stable fields, names as they were given.
+//! Webhooks as the Standard Webhooks specification says. The payload is for programs: stable fields, names as given.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ pub(super) struct Webhook {
     pub(super) every_change: bool,
 }
 
-/// What a webhook says. Stable fields.
+/// The payload of a webhook. Stable fields.
 #[derive(Serialize)]
 struct Payload<'a> {
     #[serde(rename = "type")]
@@ -66,7 +66,7 @@ impl Webhook {
         self.send(notice, body, now).await
     }
 
-    /// A signed checkpoint of the history.
+    /// Posts a signed checkpoint of the history.
     pub(super) async fn post_checkpoint(
         &self,
         notice: &Notice,
@@ -85,7 +85,7 @@ impl Webhook {
     }
 
     async fn send(&self, notice: &Notice, body: String, now: Timestamp) -> Result<(), Undelivered> {
-        // Of this try: receivers refuse what was signed long ago. What it tells of has its time in the body.
+        // The time of this try, as receivers refuse old signatures. The time of the event is in the body.
         let seconds = now.0 / 1_000_000;
         let answer = self
             .client

@@ -1,4 +1,5 @@
-//! What a plan goes under: votes of its own, those of another remediation, or none; and the rules of the site for its start.
+//! The decision that a plan needs: votes of its own, the votes of another remediation, or none; and the site's rules
+//! for its start.
 
 use clawback_model::{
     ActionSource, ApprovalRule, Origin, PlanSummary, Remediation, RemediationId, Request, StopReason, Terms,
@@ -12,17 +13,17 @@ use crate::automation::AUTOMATION;
 use crate::error::Error;
 use crate::site::Site;
 
-/// What a plan goes under.
+/// The decision that a plan needs.
 pub(crate) struct Decided {
     /// The votes that it needs, if any.
     pub(crate) rule: Option<ApprovalRule>,
-    /// Who has decided, if none.
+    /// Who has decided, if it needs none.
     pub(crate) by: Option<String>,
-    /// The remediation whose votes cover it, if some do.
+    /// The remediation whose votes cover it, if there is one.
     pub(crate) under: Option<RemediationId>,
 }
 
-/// Whether this plan needs votes, and who has decided if not.
+/// Determines whether this plan needs votes, and who has decided if not.
 pub(crate) async fn approval_for(
     site: &Site,
     request: &Request,
@@ -37,13 +38,13 @@ pub(crate) async fn approval_for(
         return Ok(Decided { rule: None, by: Some(requester), under: None });
     }
     let signed = site.vote_rules.required.asks(request.action);
-    // What was not searched is for a person to weigh, whatever the playbook says of the rest.
+    // A person decides on a plan that did not search everything, whatever the playbook says of what was searched.
     let incomplete = bound
         .guards()
         .stop_when
         .asks_for_a_person(&plan.facts)
         .then(|| bound.approval_rule().cloned().unwrap_or_default());
-    // Whoever suggests from outside is nobody here.
+    // A suggestion from outside does not count as a decision.
     let suggested = |source: ActionSource| {
         (source == ActionSource::Air && !site.suggestions_without_a_vote)
             .then(|| bound.approval_rule().cloned().unwrap_or_default())
@@ -58,7 +59,7 @@ pub(crate) async fn approval_for(
         Origin::Undo { of } => {
             let undone = site.history.load(of).await?;
             let mut decided = root(site, undone).await?;
-            // Late copies went under the approval of the first, unless they had one of their own.
+            // Late copies are covered by the approval of the first remediation, unless they had one of their own.
             if let (Origin::Sweep { of }, None) = (&decided.request.origin, &decided.approval) {
                 decided = site.history.load(of).await?;
             }
@@ -66,7 +67,7 @@ pub(crate) async fn approval_for(
         }
         Origin::Retry { of } => {
             let retried = site.history.load(of).await?;
-            // Calling off what a guard stopped, and trying it again, lifts no guard.
+            // A guard that stopped a remediation is not lifted by cancelling and retrying it.
             let stopped = retried.stop.as_ref().is_some_and(StopReason::is_guard);
             let decided = root(site, retried).await?;
             let now = header(site, request, bound)?;
@@ -80,7 +81,7 @@ pub(crate) async fn approval_for(
         }
         Origin::Sweep { .. } if incomplete.is_some() => incomplete,
         Origin::Sweep { of } => match family::approval(site, of, bound, plan).await? {
-            // Nobody has signed for the messages of this one.
+            // No vote was signed for the messages of this one.
             Covered::By(_) if signed => site.history.load(of).await?.approval.map(|approval| approval.rule),
             Covered::By(decided_by) => {
                 return Ok(Decided { rule: None, by: Some(decided_by), under: Some(of.clone()) });
@@ -91,17 +92,17 @@ pub(crate) async fn approval_for(
     };
     let rule = rule.or_else(|| signed.then(ApprovalRule::default));
     let decided_by = rule.is_none().then_some(requester);
-    // As the site says now, also where the rule is that of an older remediation.
+    // With the site's current reminders, also if the rule is that of an older remediation.
     Ok(Decided { rule: rule.map(|rule| reminding(site, rule)), by: decided_by, under: None })
 }
 
-/// The rules of the site for a start of what was planned under these terms.
+/// The site's rules for the start of a remediation that was planned under these terms.
 pub fn admission<'a>(site: &'a Site, terms: Option<&Terms>) -> Admission<'a> {
     let rule = terms.and_then(|terms| terms.approval.clone()).unwrap_or_default();
     Admission { throttles: &site.throttles, without_a_vote: &site.without_a_vote, approval: reminding(site, rule) }
 }
 
-/// A rule with the reminders that the site asks for.
+/// A rule with the site's reminders.
 fn reminding(site: &Site, rule: ApprovalRule) -> ApprovalRule {
     let approvals = &site.approvals;
     let escalate_at = if approvals.escalate_to.is_empty() { 0.0 } else { approvals.escalate_at };

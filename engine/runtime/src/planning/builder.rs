@@ -1,4 +1,4 @@
-//! A plan in the making: targets with their numbers, counts and digest, handed on in pages.
+//! Builds a plan: numbers its targets, counts and hashes them, and passes them on in pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use super::input::{Hit, PlanInput, Planned};
 use crate::error::Error;
 use crate::site::Site;
 
-/// Targets handed on at once.
+/// Targets of a page.
 const PAGE_OF_TARGETS: usize = 4_000;
-/// Bytes of a subject that a plan keeps. Senders write megabytes; the message has them.
+/// Bytes of a subject that a plan keeps. A sender can write megabytes; the message has the whole.
 const LONGEST_SUBJECT: usize = 2_000;
 
-/// Message-ID and subject of what was found, by sender.
+/// Message-ID and subject of the messages found, by sender.
 pub(crate) type Senders = BTreeMap<String, BTreeSet<(String, String)>>;
 
-/// A plan in the making.
+/// A plan that is being built.
 pub(crate) struct PlanBuilder<'a> {
     site: &'a Site,
     action: Action,
@@ -34,7 +34,7 @@ pub(crate) struct PlanBuilder<'a> {
     pages: mpsc::Sender<Vec<Target>>,
     /// The mailbox whose targets are being added, and how many it has.
     current: Option<(Arc<str>, u64)>,
-    /// What was found by sender, where the senders' copies are wanted.
+    /// The messages found by sender, if the senders' copies are to be added.
     pub(crate) senders: Option<Senders>,
 }
 
@@ -54,7 +54,7 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// The number that the next target gets.
+    /// The number of the next target.
     pub(crate) fn next_seq(&self) -> u32 {
         self.next_seq
     }
@@ -86,7 +86,7 @@ impl<'a> PlanBuilder<'a> {
             let sent = senders.entry(message.from_address.to_lowercase()).or_default();
             sent.insert((message.reference.message_id.clone(), message.subject.clone()));
         }
-        // Found by a search, not by an undo: what is known of its home is that it was mail, so it goes to the inbox.
+        // A search found it, so there is no earlier place on record, as for an undo: it is restored to the inbox.
         let former = (self.action == Action::Restore)
             .then(|| Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: message.flags });
         let target = Target {
@@ -142,7 +142,7 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// `excluded` were found as well, and count: the limit is on the query.
+    /// Whether the selection is over the limit of the query. `excluded` messages were found as well, and count.
     pub(crate) fn over_limit(&self, site: &Site, request: &Request, excluded: u64) -> Option<StopReason> {
         let found = self.counts.submitted + excluded;
         let exceeded = site.limits.check_messages(request.mode, found).err()?;
@@ -151,12 +151,13 @@ impl<'a> PlanBuilder<'a> {
 
     async fn send(&mut self) -> Result<(), Error> {
         let page = std::mem::replace(&mut self.page, Vec::with_capacity(PAGE_OF_TARGETS));
-        // The receiver ends early only with an error of its own, which its owner reports.
+        // The receiver ends early only with an error of its own, which its caller reports.
         let _ = self.pages.send(page).await;
         Ok(())
     }
 
-    /// A script that failed on every message that was found has judged none: there is no plan, and no all-clear.
+    /// Fails the plan if the filter script failed on every message that was found: otherwise it would look like a
+    /// search without hits.
     fn judged_nothing(&self) -> Option<StopReason> {
         let faults = self.facts.count_unseen(UnseenKind::ScriptFault);
         let (script, fault) =
@@ -186,7 +187,7 @@ impl<'a> PlanBuilder<'a> {
     }
 }
 
-/// The beginning of a subject, as far as a plan keeps it.
+/// Cuts a subject to the length that a plan keeps.
 fn bounded(mut subject: String) -> String {
     subject.truncate(subject.floor_char_boundary(LONGEST_SUBJECT));
     subject

@@ -27,7 +27,7 @@ pub(super) async fn senders_copies(
         while let Some(mailbox) = listed.next().await {
             let mailbox = match mailbox {
                 Ok(Listed::Mailbox(mailbox)) => mailbox,
-                // The search has met the same gap, and named it.
+                // The search has met the same gap and recorded it.
                 Ok(Listed::Gap(_)) => continue,
                 Err(error) => {
                     plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
@@ -53,7 +53,7 @@ pub(super) async fn senders_copies(
                 for gap in page.gaps {
                     plan.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
                 }
-                // A forged From with a known Message-ID must not take another message of the sender along.
+                // A forged From with a known Message-ID must not select another message of the sender.
                 let is_copy = |message: &Message| {
                     let named = (message.reference.message_id.clone(), message.subject.clone());
                     wanted.matches(message)

@@ -21,35 +21,35 @@ use crate::site::Site;
 /// A plan that was made and not kept.
 #[derive(Debug)]
 pub struct DryRun {
-    /// The digest that the plan would have, or why there would be none.
+    /// The summary that the plan would have, or why there would be none.
     pub plan: Result<PlanSummary, StopReason>,
     /// The selection in words.
     pub in_words: String,
     /// Mailboxes that were searched.
     pub searched: u64,
-    /// Messages of the selection that lie in folders which "any folder" leaves out. None: none are left out, or they could not
-    /// be counted in a moment.
+    /// Messages of the selection in folders that "any folder" leaves out. `None` if no such folder is left out, or if
+    /// they could not be counted in time.
     pub left_out: Option<BTreeMap<LocationKind, u64>>,
-    /// What is known, in the first mailboxes of the plan, against doing the action: a sentence for each.
+    /// What the stores say against the action, for the first mailboxes of the plan: a sentence each.
     pub obstacles: Vec<String>,
-    /// What would be asked of approvers.
+    /// The votes that it would need.
     pub approval: Option<ApprovalRule>,
     /// The first targets.
     pub sample: Vec<Target>,
-    /// All targets by where they lie now.
+    /// The number of targets by location.
     pub by_location: BTreeMap<LocationKind, u64>,
-    /// All targets by the hour in which they arrived.
+    /// The number of targets by the hour in which they arrived.
     pub by_hour: BTreeMap<Timestamp, u64>,
-    /// All targets by mailbox.
+    /// The number of targets by mailbox.
     pub by_mailbox: BTreeMap<Arc<str>, u64>,
 }
 
-/// The messages of a dry run are counted by it.
+/// The unit of [`DryRun::by_hour`].
 const HOUR: Duration = Duration::from_hours(1);
-/// Mailboxes of a dry run whose stores are asked what stands against the action.
+/// Mailboxes of a dry run whose stores are asked what prevents the action.
 const MAILBOXES_CHECKED: usize = 5;
 
-/// Makes a plan and forgets it; the first `sample` targets are kept to show.
+/// Makes a plan and discards it; the first `sample` targets are kept to be shown.
 pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer: &Observer) -> Result<DryRun, Error> {
     let bound = Arc::new(bind(site, &request)?);
     let header = header(site, &request, &bound)?;

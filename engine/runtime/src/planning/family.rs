@@ -1,4 +1,5 @@
-//! A sweep's family: the first remediation and its follow-ups. What it is done with, and what a follow-up goes under.
+//! A sweep's family: the first remediation and its follow-ups. Which messages it has dealt with, and which decision
+//! covers a follow-up.
 
 use clawback_model::{
     ApprovalRule, Counts, DoneWith, Origin, PlanFacts, PlanSummary, Remediation, RemediationId, SweepApproval,
@@ -11,9 +12,9 @@ use crate::site::Site;
 
 /// Rows read at once.
 const PAGE: u32 = 4_000;
-/// What a follow-up goes under.
+/// The decision that a follow-up needs.
 pub(crate) enum Covered {
-    /// The decision on the first remediation, by these.
+    /// The decision on the first remediation, made by these.
     By(String),
     /// A decision of its own.
     Asks(ApprovalRule),
@@ -21,7 +22,7 @@ pub(crate) enum Covered {
     NotNeeded,
 }
 
-/// What the family of a follow-up is done with; nothing for any other remediation.
+/// The messages that the family of a follow-up has dealt with; nothing for any other remediation.
 pub(crate) async fn done_with(site: &Site, origin: &Origin) -> Result<DoneWith, Error> {
     let mut done = DoneWith::default();
     let Origin::Sweep { of } = origin else { return Ok(done) };
@@ -42,8 +43,8 @@ pub(crate) async fn done_with(site: &Site, origin: &Origin) -> Result<DoneWith, 
     Ok(done)
 }
 
-/// What the late copies of `plan` go under. The playbook's `when` is asked about the whole family, so that a campaign which
-/// arrives in small parts is no way around the approval.
+/// The decision that the late copies of `plan` need. The playbook's `when` is evaluated on the whole family, so that a
+/// campaign that arrives in small parts does not evade the approval.
 pub(crate) async fn approval(
     site: &Site,
     of: &RemediationId,
@@ -72,7 +73,7 @@ pub(crate) async fn approval(
     Ok(if bound.approval_needed(&facts, &counts) { Covered::Asks(rule()) } else { Covered::NotNeeded })
 }
 
-/// Whether everything that the approval of the first plan covered, but its targets, is what it was.
+/// Whether everything that the approval of the first plan covered, except its targets, is unchanged.
 async fn is_as_approved(site: &Site, first: &Remediation, bound: &Bound) -> Result<bool, Error> {
     let Some(then) = site.history.plan_header(&first.id).await? else { return Ok(false) };
     let now = header(site, &first.request, bound)?;

@@ -13,7 +13,7 @@ use crate::site::Site;
 /// Rows read at once.
 const PAGE: u32 = 4_000;
 
-/// Sends the targets that `origin` calls for.
+/// Sends the targets that `origin` refers to.
 pub(crate) async fn targets(site: &Arc<Site>, origin: &Origin, pages: mpsc::Sender<Vec<Target>>) -> Result<(), Error> {
     match origin {
         Origin::Undo { of } => {
@@ -56,7 +56,7 @@ async fn stream(
     }
 }
 
-/// The plan of an undo or a retry: targets given, nothing searched.
+/// Makes the plan of an undo or a retry from given targets, without a search.
 pub(crate) async fn given(
     site: &Arc<Site>,
     input: &PlanInput<'_>,

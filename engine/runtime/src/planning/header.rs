@@ -1,4 +1,4 @@
-//! The header of a plan: everything beside its targets that its digest covers, as this node has it.
+//! The header of a plan: everything that its digest covers in addition to its targets, as this node has it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub(crate) fn header(site: &Site, request: &Request, bound: &Bound) -> Result<Pl
     })
 }
 
-/// The texts whose sha256 stand in the header, by it.
+/// The texts whose sha256 are in the header, by sha256.
 pub(crate) fn texts(site: &Site, bound: &Bound) -> BTreeMap<clawback_model::Digest, String> {
     let lists = site.library.lists.iter().map(|(_, list)| list.lines());
     let texts = bound.sources().map(str::to_owned).chain(lists);
@@ -52,13 +52,13 @@ pub(crate) fn connector(store: &dyn MailStore) -> String {
     format!("{} {} {}", known.connector, known.version, known.digest)
 }
 
-/// Why what the history holds of a plan is not acted on.
+/// The reason to stop when the history of a plan is not what was approved.
 pub(crate) fn not_as_approved(error: &StoreError) -> StopReason {
     StopReason::NotAsApproved { detail: error.to_string() }
 }
 
-/// What keeps a plan from being acted on here: this node has another connector for one of its stores, or grants it other things,
-/// than the plan was made and approved for.
+/// Why this node may not act on a plan: for one of its stores it has another connector, or grants it other things, than
+/// the plan was made and approved for.
 pub fn acts_otherwise(site: &Site, plan: &PlanHeader) -> Option<StopReason> {
     let mut now = PlanHeader { connectors: BTreeMap::new(), terms: Some(Terms::default()), ..plan.clone() };
     let grants = now.terms.as_mut().map(|terms| &mut terms.grants)?;

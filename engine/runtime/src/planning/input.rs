@@ -5,8 +5,8 @@ use std::sync::Arc;
 use clawback_model::{Message, PlanHeader, PlanParts, PlanSummary, Request, StopReason};
 use clawback_playbooks::Bound;
 
-/// How a search ended.
-#[expect(clippy::large_enum_variant, reason = "a search has one end")]
+/// The result of a search.
+#[expect(clippy::large_enum_variant, reason = "there is one value per search")]
 pub(crate) enum Planned {
     /// Frozen, with what its parts hash to.
     Plan(PlanSummary, Option<PlanParts>),
@@ -19,8 +19,8 @@ pub(crate) struct PlanInput<'a> {
     pub(crate) request: &'a Request,
     pub(crate) bound: Arc<Bound>,
     pub(crate) header: &'a PlanHeader,
-    /// How often a mailbox whose store does not answer is left alone for `Tuning::outage_pause` and asked
-    /// again. 0 where a person waits.
+    /// How many times mailboxes whose store does not answer are searched again after `Tuning::outage_pause`. 0 if a
+    /// person waits.
     pub(crate) outage_pauses: u64,
 }
 

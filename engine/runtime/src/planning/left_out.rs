@@ -1,4 +1,5 @@
-//! What a search of "any folder" leaves out: the same selection in the folders that are hidden from it, counted for a dry run.
+//! What a search of "any folder" leaves out: the same selection in the folders that it does not search, counted for a
+//! dry run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,14 +16,14 @@ use super::mailboxes::{Listed, mailboxes};
 use crate::error::Error;
 use crate::site::Site;
 
-/// Kinds of location that are searched only where they are named.
+/// Kinds of location that are searched only if they are named.
 const HIDDEN: [LocationKind; 2] = [LocationKind::RecoverableItems, LocationKind::Quarantine];
-/// Longest time that the count may take: it is a hint, and the dry run waits for it.
+/// The time limit of the count: it is a hint, and the dry run waits for it.
 const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Counted = BTreeMap<LocationKind, u64>;
 
-/// Counts them. None where nothing is left out, or where it cannot be said soon.
+/// Counts them. Returns `None` if nothing is left out, or if the count is not done in time.
 pub(crate) async fn count(site: &Arc<Site>, input: &PlanInput<'_>) -> Option<Counted> {
     let query = input.bound.query();
     if input.request.mode == SelectionMode::Handpicked || !query.locations.is_empty() || !query.folders.is_empty() {
@@ -50,7 +51,7 @@ async fn of_site(site: &Arc<Site>, input: &PlanInput<'_>, query: &Arc<Query>) ->
                 async move {
                     match mailbox? {
                         Listed::Mailbox(mailbox) => of_mailbox(&*store, &mailbox, &query, &bound, page).await,
-                        // The search names what it could not look at.
+                        // The search records the gap.
                         Listed::Gap(_) => Ok(Counted::new()),
                     }
                 }

@@ -1,4 +1,4 @@
-//! The search of one mailbox: what is looked for, and what was found.
+//! The search of one mailbox: what is searched for, and what was found.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use super::input::{Hit, PlanInput};
 use crate::retry::with_retries;
 use crate::site::Site;
 
-/// What is looked for in every mailbox.
+/// What is searched for in every mailbox.
 pub(super) struct Search {
     query: Query,
     bound: Arc<Bound>,
     /// Handpicked: only these. With exclusions: all but these.
     picked: Vec<Picked>,
     mode: SelectionMode,
-    /// More than this in one mailbox is more than the whole selection may have.
+    /// More hits than this in one mailbox exceed the limit of the whole selection.
     most: u64,
     /// What an earlier remediation of a sweep has dealt with.
     pub(super) done_with: DoneWith,
-    /// Messages of the query that were left out by name.
+    /// Messages of the query that were excluded by name.
     excluded: AtomicU64,
 }
 
@@ -39,7 +39,7 @@ impl Search {
         Self { query, bound, picked, mode: request.mode, most, done_with, excluded: AtomicU64::new(0) }
     }
 
-    /// Whether the selection has this message. Notes in `named` which picked messages or exclusions it is.
+    /// Whether the message is part of the selection. Adds to `named` which picked messages or exclusions it matches.
     fn wants(&self, message: &Message, named: &mut BTreeSet<usize>) -> bool {
         if self.done_with.contains(message) {
             return false;
@@ -63,7 +63,7 @@ impl Search {
         }
     }
 
-    /// Picked messages that no mailbox has, and exclusions that excluded nothing, are not passed over in silence.
+    /// Records picked messages that no mailbox has, and exclusions that excluded nothing.
     pub(super) fn note_unnamed(&self, named: &BTreeSet<usize>, facts: &mut PlanFacts) {
         let (kind, why) = match self.mode {
             SelectionMode::Query => return,
@@ -77,13 +77,13 @@ impl Search {
         }
     }
 
-    /// Messages of the query so far that were left out by name: the limit is on the query, before they are taken off.
+    /// Messages of the query so far that were excluded by name: the limit is on the query, before exclusions.
     pub(super) fn excluded(&self) -> u64 {
         self.excluded.load(Ordering::Relaxed)
     }
 
-    /// A Message-ID that names two different mails of these, told so that a person can pick again. Copies of one mail are no
-    /// such case: all of them are meant.
+    /// The refusal of a Message-ID that matches two different mails, so that a person can pick again. Copies of one
+    /// mail are no such case: all of them are selected.
     pub(super) fn ambiguous(&self, hits: &[Hit]) -> Option<StopReason> {
         if self.mode != SelectionMode::Handpicked {
             return None;
@@ -102,13 +102,13 @@ impl Search {
     }
 }
 
-/// The Message-IDs that narrow a search for picked messages; none where one of them was picked without.
+/// The Message-IDs that narrow a search for picked messages; empty if one of them was picked without.
 pub(super) fn message_ids(picked: &[Picked]) -> Vec<String> {
     let ids: BTreeSet<&str> = picked.iter().map(|one| one.message_id.trim()).collect();
     if ids.contains("") { Vec::new() } else { ids.into_iter().map(str::to_owned).collect() }
 }
 
-/// What the search of one mailbox found, and what it could not look at.
+/// What the search of one mailbox found, and what it could not inspect.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) hits: Vec<Hit>,
@@ -150,10 +150,10 @@ impl Found {
         match judgement {
             Judgement::Keep { reason, tag } => self.hits.push(Hit { message, script_failed: false, reason, tag }),
             Judgement::Unmatched { .. } => {
-                // The connector, which saw the whole text, may have found what is not in the part that it gives.
+                // The connector saw the whole text, and may have matched in the part that it does not return.
                 if let Some(field) = message.cut.iter().find(|field| search.bound.reads(field)) {
                     let which = format!("{} {}", message.mailbox, message.reference.message_id);
-                    self.facts.unseen(UnseenKind::CutText, 1, which, format!("its {field} is given in part only"));
+                    self.facts.unseen(UnseenKind::CutText, 1, which, format!("only part of its {field} is known"));
                 }
             }
             Judgement::Drop { by, reason } => self.facts.left_out(&by, reason),

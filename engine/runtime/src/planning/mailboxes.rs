@@ -11,15 +11,15 @@ use futures::stream;
 use crate::retry::with_retries;
 use crate::site::Site;
 
-/// What a store's list of mailboxes has in one place.
+/// An entry of a store's list of mailboxes.
 pub(crate) enum Listed {
     Mailbox(Arc<str>),
-    /// A mailbox whose name could not be told.
+    /// A mailbox whose name could not be read.
     Gap(Gap),
 }
 
-/// The mailboxes to search: all of the store, or of these the ones with picked messages. A mailbox that the store does not
-/// list is not reached by picking it, and each is spelt as the store spells it.
+/// The mailboxes to search: all of the store, or, for handpicked messages, those of them that have picked messages. A
+/// mailbox that the store does not list cannot be reached by picking it, and each is spelt as the store spells it.
 pub(crate) fn mailboxes(
     site: &Arc<Site>,
     store: Arc<dyn MailStore>,

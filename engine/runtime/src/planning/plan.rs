@@ -22,7 +22,7 @@ use crate::site::Site;
 /// Pages of targets between the search and the database.
 const WAITING_PAGES: usize = 2;
 
-/// Makes the plan of a remediation and freezes it; ends early, with nothing kept, if the control asks to stop.
+/// Makes the plan of a remediation and freezes it. Returns early, with nothing kept, if the control requests a stop.
 pub(crate) async fn plan(
     site: &Arc<Site>,
     observer: &Observer,
@@ -41,7 +41,7 @@ pub(crate) async fn plan(
     };
     match searched {
         Ok(planned) => Ok(planned),
-        // The history itself failing is no fault of the plan: the lease runs out and it is tried again.
+        // An error of the history is not the plan's: the lease expires and the plan is retried.
         Err(error @ Error::History(_)) => Err(error),
         Err(error) => {
             let reason = StopReason::PlanFailed { detail: error.to_string() };
@@ -63,7 +63,7 @@ async fn fill(
     site.history.keep_texts(&remediation.id, lease, &texts(site, &bound)).await?;
     let input = PlanInput { request, bound: Arc::clone(&bound), header: &header, outage_pauses };
     let (sender, mut pages) = mpsc::channel::<Vec<Target>>(WAITING_PAGES);
-    // Owns the receiving end: when writing fails, the search must not wait for room for ever.
+    // Owns the receiving end: if writing fails, the search must not wait for capacity forever.
     let writing = async move {
         while let Some(page) = pages.recv().await {
             site.history.append_targets(&remediation.id, lease, &page).await?;

@@ -1,5 +1,5 @@
-//! Makes a plan: searches mailboxes many at a time, filters, and streams the targets out in a stable order. Memory stays flat:
-//! no more than a few pages are held at once, whatever the size of the plan.
+//! Searches many mailboxes at a time, filters, and streams the targets in a stable order. Memory use does not depend on
+//! the size of the plan: no more than a few pages are held at once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::progress::{Observer, Seen};
 use crate::site::Site;
 use crate::task;
 
-/// Searches, and sends pages of targets to `pages` as they come.
+/// Searches, and sends pages of targets to `pages` as they are filled.
 pub(crate) async fn search(
     site: &Arc<Site>,
     input: &PlanInput<'_>,
@@ -62,20 +62,20 @@ pub(crate) async fn search(
     plan.finish(&rules, Some(&site.throttles)).await
 }
 
-/// The search of one store after the other.
+/// A search of the stores, one after the other.
 struct Round<'a> {
     site: &'a Arc<Site>,
     input: &'a PlanInput<'a>,
     search: &'a Arc<Search>,
     observer: &'a Observer,
-    /// Mailboxes that were asked for, searched or not.
+    /// Mailboxes that were to be searched, successfully or not.
     asked: u64,
     /// Numbers of the picked messages, or exclusions, that were found.
     named: BTreeSet<usize>,
 }
 
 impl Round<'_> {
-    /// Searches every mailbox of a store. Those whose store does not answer are asked again in the end.
+    /// Searches every mailbox of a store. Those whose store does not answer are searched again at the end.
     async fn store(
         &mut self,
         store: &Arc<dyn MailStore>,
@@ -92,7 +92,7 @@ impl Round<'_> {
             if silent.is_empty() {
                 break;
             }
-            tracing::info!(store.name = %store.name(), mailboxes = silent.len(), pause, "Search waits for the store.");
+            tracing::info!(store.name = %store.name(), mailboxes = silent.len(), pause, "The search waits for a store that does not answer.");
             tokio::time::sleep(self.site.tuning.outage_pause).await;
             let again = stream::iter(std::mem::take(&mut silent)).map(|(mailbox, _)| Ok(Listed::Mailbox(mailbox)));
             let refused = self.mailboxes(store, again.boxed(), plan, &mut silent).await?;
@@ -144,7 +144,7 @@ impl Round<'_> {
                     plan.facts.unsearched(&format!("store {}", store.name()), gap.to_string());
                     continue;
                 }
-                // The rest of its mailboxes is not known: the store as a whole was not searched.
+                // The rest of its mailboxes is unknown, so the store as a whole was not searched.
                 Err(error) => {
                     plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
                     continue;

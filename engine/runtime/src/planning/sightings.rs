@@ -1,4 +1,4 @@
-//! Searches for messages that a case of a playbook is made of, and stores nothing.
+//! Searches for messages of which a playbook's case is made, and stores nothing.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use crate::progress::{Observer, Seen};
 use crate::retry::with_retries;
 use crate::site::Site;
 
-/// What a search found, with everything that the playbook reads of it.
+/// The result of a search, with everything that the playbook reads of it.
 #[derive(Debug)]
 pub struct Sightings {
     /// The playbook with its inputs.
     pub bound: Arc<Bound>,
-    /// What stores gave: what the playbook keeps, and what it leaves out.
+    /// The messages that the stores returned: those that the playbook keeps, and those that it leaves out.
     pub messages: Vec<Message>,
-    /// What could not be looked at.
+    /// What could not be inspected.
     pub facts: PlanFacts,
-    /// The search stopped, as there are more messages than were asked for.
+    /// Whether the search stopped because there are more messages than were asked for.
     pub stopped: bool,
 }
 
-/// Searches as a plan of this request would, for `most` messages.
+/// Searches as a plan of this request would, for at most `most` messages.
 pub async fn look(site: &Arc<Site>, request: &Request, most: usize, observer: &Observer) -> Result<Sightings, Error> {
     let bound = Arc::new(bind(site, request)?);
     let search = Search { site, request, query: bound.query(), most, observer };

@@ -1,6 +1,6 @@
-//! What approvers are shown of a plan beside its messages: everything that its digest covers, and what of it is not as they
-//! know it. They know the last plan of the same playbook and action that was approved; where there is none, the playbook and the
-//! scripts that the program ships.
+//! What approvers are shown of a plan in addition to its messages: everything that its digest covers, and how it
+//! differs from what they know. That is the last plan of the same playbook and action that was approved, or, if there
+//! is none, the playbook and scripts that the program ships.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,23 +16,24 @@ use crate::site::Site;
 const PAGES: u32 = 4;
 /// Remediations of a page.
 const PAGE: u32 = 50;
-/// Longest time that two texts are compared; what comes out then is right, and longer than it could be.
+/// The time limit of a comparison of two texts; after it the difference is still correct, but may be longer than
+/// necessary.
 const DIFF_TIMEOUT: Duration = Duration::from_millis(200);
 /// Unchanged lines around a change.
 const AROUND: usize = 3;
 /// Bytes of a difference that are shown.
 const LONGEST: usize = 64 << 10;
 
-/// What a plan was made under, and what of it is not as it was.
+/// What a plan was made under, and how it differs from what approvers know.
 #[derive(Debug, Clone)]
 pub struct PlanTerms {
     /// The digest that covers all of it.
     pub digest: PlanDigest,
-    /// As it was frozen.
+    /// The header as it was frozen.
     pub header: PlanHeader,
-    /// What it is compared with; none where there is nothing.
+    /// What it is compared with; `None` if there is nothing to compare with.
     pub compared: Option<Compared>,
-    /// What of the header differs.
+    /// The differences between the headers.
     pub differences: Vec<Difference>,
     /// The texts that it was made with: the playbook, its scripts, every list of the site.
     pub texts: Vec<BoundText>,
@@ -50,32 +51,33 @@ pub enum Compared {
 /// A text that a plan was made with.
 #[derive(Debug, Clone)]
 pub struct BoundText {
-    /// What it is.
+    /// Whether it is a playbook, a script or a list.
     pub kind: TextKind,
     /// The name of the playbook, script or list.
     pub name: String,
-    /// Its sha256, as it stands in the header.
+    /// Its sha256, as in the header.
     pub sha256: Digest,
-    /// Itself; none where it is not kept: the plan is older than the table of texts, or retention has removed it.
+    /// The text. `None` if it is not kept: the plan is older than the table of texts, or retention has removed it.
     pub text: Option<String>,
-    /// What differs, as a unified diff; none where nothing does, or one of both texts is not known.
+    /// The difference as a unified diff; `None` if there is none, or if one of the texts is not known.
     pub difference: Option<String>,
 }
 
-/// A text that another is compared with.
+/// The text that another is compared with.
 enum Earlier {
-    /// The same one.
+    /// The same text.
     Same,
     /// There was none.
     Absent,
-    /// This one.
+    /// This text.
     Text(String),
     /// It is not known.
     Unknown,
 }
 
 impl PlanTerms {
-    /// Of the plan of a remediation; none before it has one. Fails where the header that is stored is not the one that was planned.
+    /// Loads the terms of a remediation's plan; `None` before it has one. Fails if the stored header is not the one
+    /// that was planned.
     pub async fn load(site: &Site, remediation: &Remediation) -> Result<Option<Self>, Error> {
         let Some(plan) = &remediation.plan else { return Ok(None) };
         let header = site.history.prove_header(&remediation.id).await?;
@@ -91,7 +93,7 @@ impl PlanTerms {
                 text.or_else(|| (kind == TextKind::Playbook).then(|| remediation.request.playbook_source.clone()));
             pairs.push((BoundText { kind, name: name.to_owned(), sha256, text, difference: None }, earlier));
         }
-        // Long lists take their time.
+        // A comparison of long lists takes time.
         let compared = tokio::task::spawn_blocking(|| pairs.into_iter().map(compare).collect());
         let texts: Vec<BoundText> =
             compared.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
@@ -102,8 +104,8 @@ impl PlanTerms {
     }
 }
 
-/// The last remediation of the same playbook and action that was submitted before this one and approved by votes, and what its
-/// plan was made under.
+/// The last remediation of the same playbook and action that was submitted before this one and approved by votes, and
+/// the header of its plan.
 async fn last_approved(site: &Site, remediation: &Remediation) -> Result<Option<(RemediationId, PlanHeader)>, Error> {
     let filter = HistoryFilter {
         playbook: Some(remediation.request.playbook.clone()),
@@ -115,7 +117,7 @@ async fn last_approved(site: &Site, remediation: &Remediation) -> Result<Option<
     for _ in 0..PAGES {
         let page = site.history.history(&filter, after, PAGE).await?;
         for found in page.remediations.iter().filter(|found| is_approved(found)) {
-            // What is not as it was planned is nothing that anybody knows.
+            // A stored header that is not the one that was planned is no basis for a comparison.
             if let Ok(header) = site.history.prove_header(&found.id).await {
                 return Ok(Some((found.id.clone(), header)));
             }
@@ -167,7 +169,7 @@ fn compare((bound, earlier): (BoundText, Earlier)) -> BoundText {
     BoundText { difference, ..bound }
 }
 
-/// The lines that differ, as a unified diff; none where none do.
+/// The lines that differ, as a unified diff; `None` if none do.
 fn difference(then: &str, now: &str) -> Option<String> {
     if then == now {
         return None;

@@ -1,22 +1,22 @@
-//! How a node reaches its database.
+//! The settings of a node's connection to its database.
 
 use std::time::Duration;
 
-/// Connections to PostgreSQL per node, unless its configuration says otherwise.
+/// The number of connections to PostgreSQL per node, unless configured.
 pub const CONNECTIONS: u32 = 16;
 
-/// With fewer, whoever works would wait for whoever waits for work.
+/// With fewer connections, work would wait for the connections of the loops that look for work.
 pub const FEWEST_CONNECTIONS: u32 = 4;
 
-/// How long a caller waits for a connection.
+/// The time-out for a connection from the pool.
 pub(crate) const ACQUIRE: Duration = Duration::from_secs(30);
 
-/// How a node reaches its database.
+/// The settings of a node's connection to its database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Access {
-    /// Connections to PostgreSQL at most. SQLite needs no such bound.
+    /// The most connections to PostgreSQL. SQLite needs no such limit.
     pub connections: u32,
-    /// Whether a server on another machine may be spoken to without TLS, or without a proof of who it is.
+    /// Whether a server on another machine may be used without TLS, or without verification of its certificate.
     pub allow_cleartext: bool,
 }
 
@@ -26,7 +26,7 @@ impl Default for Access {
     }
 }
 
-/// The URL for an error message.
+/// Returns the URL for an error message.
 pub(crate) fn without_password(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),

@@ -1,23 +1,24 @@
-//! Bulk inserts, the one write where the databases differ in kind: multi-row `VALUES` on SQLite, binary `COPY` on PostgreSQL.
-//! Either takes any number of rows; callers send 1,000 to 5,000 at once, beyond which nothing gets faster.
+//! Bulk inserts, the one write that differs between the databases: multi-row `VALUES` on SQLite, binary `COPY` on
+//! PostgreSQL. Both take any number of rows; callers send 1,000 to 5,000 at once, above which it does not get faster.
 
 use super::dialect::{Tx, Value, sqlite};
 use super::escape::escape;
 use crate::error::StoreError;
 
-/// Rows per statement on SQLite. Its limit is 32,766 values a statement; above some hundred rows nothing is gained.
+/// Rows per statement on SQLite. Its limit is 32,766 values per statement; above some hundred rows it does not get
+/// faster.
 const ROWS: usize = 250;
-/// Bytes sent to PostgreSQL at once.
+/// Bytes per message to PostgreSQL.
 const CHUNK: usize = 1 << 20;
 
-/// A table and the columns that are written, in the order of the values.
+/// A table and the columns to write, in the order of the values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Into {
     pub(crate) table: &'static str,
     pub(crate) columns: &'static [&'static str],
 }
 
-/// Inserts rows, given as one flat list of values.
+/// Inserts rows, given as a flat list of values.
 pub(crate) async fn insert(tx: &mut Tx, into: Into, values: &[Value<'_>]) -> Result<(), StoreError> {
     if values.is_empty() {
         return Ok(());
@@ -27,9 +28,9 @@ pub(crate) async fn insert(tx: &mut Tx, into: Into, values: &[Value<'_>]) -> Res
         Tx::Sqlite(tx) => {
             for chunk in values.chunks(ROWS * into.columns.len()) {
                 let rows = chunk.len() / into.columns.len();
-                // Placeholders without numbers: SQLite looks numbered ones up by name, one after the other.
+                // Placeholders without numbers: SQLite finds numbered ones by name with a linear search.
                 let query = sqlx::query_with(sqlx::AssertSqlSafe(statement(into, rows)), sqlite(chunk));
-                // A full chunk's statement is used again and again; those of remainders would push it out of the cache.
+                // The statement of a full chunk is reused; those of remainders would evict it from the statement cache.
                 query.persistent(rows == ROWS).execute(&mut **tx).await?;
             }
         }
@@ -63,7 +64,7 @@ fn statement(into: Into, rows: usize) -> String {
     sql
 }
 
-/// One tuple of <https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.4>.
+/// Encodes one tuple of <https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.4>.
 fn encode(bytes: &mut Vec<u8>, row: &[Value<'_>]) {
     bytes.extend_from_slice(&i16::try_from(row.len()).expect("tables have few columns").to_be_bytes());
     for value in row {

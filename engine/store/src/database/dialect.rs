@@ -1,5 +1,5 @@
-//! The two databases behind one small face: a transaction, values in, rows out. Nothing above this file asks which of the two
-//! it is, except the bulk writes and the schema.
+//! The two databases behind one small interface: transactions, values, rows. Nothing above this file distinguishes
+//! them, except the bulk writes and the schema.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -24,14 +24,14 @@ pub(crate) enum Pool {
     Postgres(PgPool),
 }
 
-/// A transaction. Dropped without [`Tx::commit`], nothing of it remains.
+/// A transaction. If it is dropped without [`Tx::commit`], it is rolled back.
 #[derive(Debug)]
 pub(crate) enum Tx {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
-/// A value that is bound to a statement. SQL knows texts and integers only; see the schema.
+/// A value that is bound to a statement. The schema uses only texts and integers.
 #[derive(Debug, Clone)]
 pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
@@ -40,17 +40,17 @@ pub(crate) enum Value<'a> {
     NoInt,
 }
 
-/// A row that was read; columns by place.
+/// A row that was read; columns are accessed by position.
 pub(crate) enum Row {
     Sqlite(SqliteRow),
     Postgres(PgRow),
 }
 
-/// A transaction is begun to its end, whatever becomes of the caller. Dropped between the statement and its answer, the connection
-/// would go back to the pool inside of a transaction that nobody knows of, and the next to write on it would be in one that only
-/// reads.
+/// Beginning a transaction always runs to its end, even if the caller is cancelled. If it were dropped between the
+/// statement and its response, the connection would return to the pool inside an unknown transaction, and the next
+/// writer on it could be in a read-only one.
 impl Pool {
-    /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail half-way.
+    /// Begins a transaction that writes. On SQLite it takes the write lock at once, so that it cannot fail later.
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         match self.clone() {
             Self::Sqlite { writer, .. } => {
@@ -60,7 +60,7 @@ impl Pool {
         }
     }
 
-    /// Begins a transaction that reads: every statement in it sees the same moment.
+    /// Begins a transaction that reads: all its statements see the same snapshot.
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         match self.clone() {
@@ -71,7 +71,7 @@ impl Pool {
 }
 
 impl Tx {
-    /// Commits.
+    /// Commits the transaction.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(tx) => tx.commit().await?,
@@ -89,7 +89,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Runs a statement and says how many rows it touched.
+    /// Runs a statement and returns the number of affected rows.
     pub(crate) async fn execute(
         &mut self,
         sql: impl Into<Cow<'static, str>>,
@@ -102,8 +102,8 @@ impl Tx {
         })
     }
 
-    /// Lets the commit return before the disk has it: for what may be lost when the database crashes. SQLite has this setting
-    /// for whole connections only.
+    /// Lets the commit return before the data is on disk, for data that may be lost if the database crashes. SQLite has
+    /// this setting per connection only.
     pub(crate) async fn async_commit(&mut self) -> Result<(), StoreError> {
         if let Self::Postgres(tx) = self {
             sqlx::query("SET LOCAL synchronous_commit = off").execute(&mut **tx).await?;
@@ -111,7 +111,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Every row of a query. Callers bound them by a `LIMIT` or by what they ask for.
+    /// Returns all rows of a query. Callers limit them with a `LIMIT` or by their condition.
     pub(crate) async fn rows(
         &mut self,
         sql: impl Into<Cow<'static, str>>,
@@ -130,7 +130,7 @@ impl Tx {
         })
     }
 
-    /// The first row of a query.
+    /// Returns the first row of a query.
     pub(crate) async fn row(
         &mut self,
         sql: impl Into<Cow<'static, str>>,
@@ -139,7 +139,7 @@ impl Tx {
         Ok(self.rows(sql, values).await?.into_iter().next())
     }
 
-    /// The `SELECT` with its rows locked until the commit. SQLite has one writer anyway.
+    /// Returns the `SELECT` with a lock on its rows until the commit. SQLite has one writer, so it needs none.
     pub(crate) fn for_update(&self, sql: &'static str) -> Cow<'static, str> {
         match self {
             Self::Sqlite(_) => Cow::Borrowed(sql),
@@ -147,7 +147,7 @@ impl Tx {
         }
     }
 
-    /// As [`Tx::for_update`], without the rows that another transaction has locked.
+    /// Like [`Tx::for_update`], but skips rows that another transaction has locked.
     pub(crate) fn for_update_skip_locked(&self, sql: &'static str) -> Cow<'static, str> {
         match self {
             Self::Sqlite(_) => Cow::Borrowed(sql),
@@ -156,14 +156,14 @@ impl Tx {
     }
 }
 
-/// Logs a statement before it is sent. It holds no values: whatever comes from outside is bound.
+/// Logs a statement before it is sent. It contains no values: all external values are bound.
 fn log_statement(sql: Cow<'static, str>) -> Cow<'static, str> {
     tracing::trace!(%sql, "statement");
     sql
 }
 
 impl Row {
-    /// An integer.
+    /// Reads an integer.
     pub(crate) fn int(&self, column: usize) -> Result<i64, StoreError> {
         Ok(match self {
             Self::Sqlite(row) => row.try_get(column)?,
@@ -171,7 +171,7 @@ impl Row {
         })
     }
 
-    /// An integer or nothing.
+    /// Reads an integer or NULL.
     pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
         Ok(match self {
             Self::Sqlite(row) => row.try_get(column)?,
@@ -179,7 +179,7 @@ impl Row {
         })
     }
 
-    /// A text.
+    /// Reads a text.
     pub(crate) fn text(&self, column: usize) -> Result<Cow<'_, str>, StoreError> {
         Ok(unescape(match self {
             Self::Sqlite(row) => row.try_get(column)?,
@@ -187,7 +187,7 @@ impl Row {
         }))
     }
 
-    /// A text or nothing.
+    /// Reads a text or NULL.
     pub(crate) fn opt_text(&self, column: usize) -> Result<Option<Cow<'_, str>>, StoreError> {
         let text: Option<&str> = match self {
             Self::Sqlite(row) => row.try_get(column)?,
@@ -196,17 +196,17 @@ impl Row {
         Ok(text.map(unescape))
     }
 
-    /// A text of its own.
+    /// Reads an owned text.
     pub(crate) fn string(&self, column: usize) -> Result<String, StoreError> {
         Ok(self.text(column)?.into_owned())
     }
 
-    /// A text that is shared.
+    /// Reads a shared text.
     pub(crate) fn shared(&self, column: usize) -> Result<Arc<str>, StoreError> {
         Ok(self.text(column)?.into())
     }
 
-    /// A time.
+    /// Reads a time.
     pub(crate) fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
         Ok(Timestamp(self.int(column)?))
     }

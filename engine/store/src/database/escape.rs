@@ -1,12 +1,13 @@
-//! Text as it can be stored. Mail may hold NUL characters, which PostgreSQL refuses and SQLite's functions trip over, and the
-//! plan's digest covers every character: so NUL is written as two harmless characters and read back as it was.
+//! The escaping of stored text. Mail may contain NUL characters, which PostgreSQL refuses and SQLite's functions
+//! mishandle. The plan's digest covers every character, so NUL is written as two harmless characters and restored on
+//! reading.
 
 use std::borrow::Cow;
 
-/// Announces an escape. A non-character that no mail should hold; where one does, it is escaped itself.
+/// Marks an escape. A non-character that mail should not contain; if it does, the mark itself is escaped.
 const MARK: char = '\u{10FFFF}';
 
-/// The text without NUL.
+/// Escapes NUL.
 pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(['\0', MARK]) {
         return Cow::Borrowed(text);
@@ -22,7 +23,7 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// The text as it was before [`escape`].
+/// Reverts [`escape`].
 pub(crate) fn unescape(stored: &str) -> Cow<'_, str> {
     if !stored.contains(MARK) {
         return Cow::Borrowed(stored);

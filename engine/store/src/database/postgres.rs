@@ -1,4 +1,4 @@
-//! The way to a PostgreSQL server: who must prove who they are, and who may bring the schema up to date.
+//! Connections to a PostgreSQL server: verification of the server, and the migration of the schema.
 
 use std::io;
 use std::str::FromStr as _;
@@ -11,10 +11,10 @@ use sqlx::{ConnectOptions as _, Connection as _, Row as _};
 use super::access::{ACQUIRE, Access, FEWEST_CONNECTIONS, without_password};
 use crate::error::StoreError;
 
-/// `insufficient_privilege`, PostgreSQL's appendix A.
+/// `insufficient_privilege` (PostgreSQL, appendix A).
 const NO_PRIVILEGE: &str = "42501";
 
-/// Connects.
+/// Connects to the server.
 pub(crate) async fn connect(url: &str, access: Access) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)
         .map_err(|_| StoreError::BadUrl { url: without_password(url) })?
@@ -23,21 +23,21 @@ pub(crate) async fn connect(url: &str, access: Access) -> Result<PgPool, StoreEr
             ("statement_timeout", "60s"),
             ("lock_timeout", "20s"),
             ("idle_in_transaction_session_timeout", "120s"),
-            // Every wide table is read by its key, page after page. On a table that grew since it was last analyzed the
-            // planner takes it for tiny and joins or sorts all of it for each page: measured 16 times slower.
+            // Every wide table is read by its key, page by page. On a table that grew since it was last analyzed, the
+            // planner assumes that it is tiny and joins or sorts all of it for each page: measured 16 times slower.
             ("enable_seqscan", "off"),
             ("enable_bitmapscan", "off"),
             ("enable_hashjoin", "off"),
             ("enable_mergejoin", "off"),
-            // The costs that say "off" would make it compile every statement.
+            // With the costs of disabled plans, JIT would compile every statement.
             ("jit", "off"),
         ]);
     let options = secured(options, access.allow_cleartext)?;
-    // The pool would try again until its time is up; a wrong address should be told at once.
+    // The pool would retry until its time-out; a wrong address should be reported at once.
     let host = || options.get_host().to_owned();
     let first = options.connect().await.map_err(|error| match error {
         sqlx::Error::Tls(source) => StoreError::Tls { host: host(), source },
-        // So a handshake ends, by a certificate that is not taken.
+        // A handshake fails with this error if the certificate is not accepted.
         sqlx::Error::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
             StoreError::Tls { host: host(), source: source.into() }
         }
@@ -48,15 +48,15 @@ pub(crate) async fn connect(url: &str, access: Access) -> Result<PgPool, StoreEr
     Ok(PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE).connect_with(options).await?)
 }
 
-/// The same options with a server on another machine that has to prove who it is. What is written nevertheless in the URL
-/// is refused, unless it is allowed.
+/// Returns the options with verification of a server on another machine. A URL that explicitly weakens it is refused,
+/// unless cleartext is allowed.
 fn secured(options: PgConnectOptions, allow_cleartext: bool) -> Result<PgConnectOptions, StoreError> {
     if is_here(&options) || allow_cleartext {
         return Ok(options);
     }
     let mode = match options.get_ssl_mode() {
         PgSslMode::VerifyFull | PgSslMode::VerifyCa => return Ok(options),
-        // The default of every client, which takes what it gets.
+        // The default of every client, which accepts any server.
         PgSslMode::Prefer => return Ok(options.ssl_mode(PgSslMode::VerifyFull)),
         PgSslMode::Require => "require",
         PgSslMode::Allow => "allow",
@@ -65,14 +65,14 @@ fn secured(options: PgConnectOptions, allow_cleartext: bool) -> Result<PgConnect
     Err(StoreError::Cleartext { host: options.get_host().to_owned(), mode })
 }
 
-/// Whether the server is on this machine, whatever names are resolved to.
+/// Returns whether the server is on this machine, independent of name resolution.
 fn is_here(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
     options.get_socket().is_some() || host.starts_with('/') || is_loopback(host)
 }
 
-/// Brings the schema up to date. Where it is already, nothing but a read is needed, so that a role which may not change the
-/// schema can work with it.
+/// Brings the schema up to date. An up-to-date schema is only read, so that a role that may not change the schema can
+/// use it.
 pub(crate) async fn migrate(pool: &PgPool, migrator: &Migrator) -> Result<(), StoreError> {
     if is_current(pool, migrator).await? {
         return Ok(());

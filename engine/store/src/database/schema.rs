@@ -1,5 +1,5 @@
-//! The schema and how it is brought up to date. Steps are embedded, numbered and only ever added: a released step is never
-//! edited, and a database with a step that this program does not know is refused.
+//! The schema and its migration. Steps are embedded, numbered and only ever added: a released step is never edited, and
+//! a database with a step that this program does not know is refused.
 
 use std::borrow::Cow;
 
@@ -60,10 +60,10 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (22, "pending_roles", include_str!("../../migrations/postgres/0022_pending_roles.sql")),
 ];
 
-/// `server_version_num` of the oldest PostgreSQL that is tested.
+/// The `server_version_num` of the oldest PostgreSQL that is tested.
 pub(crate) const OLDEST_POSTGRES: i64 = 150_000;
 
-/// The last step that a database has taken; none for one that is new.
+/// Returns the last step that was applied to a database; `None` for a new one.
 pub(crate) async fn reached(pool: &Pool) -> Result<Option<i64>, StoreError> {
     let mut tx = pool.read().await?;
     let known = match tx {
@@ -77,7 +77,7 @@ pub(crate) async fn reached(pool: &Pool) -> Result<Option<i64>, StoreError> {
     row.map_or(Ok(None), |row| row.opt_int(0))
 }
 
-/// Takes the steps that are missing.
+/// Applies the missing steps.
 pub(crate) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     match pool {
         Pool::Sqlite { writer, .. } => migrator(SQLITE).run(writer).await?,
@@ -86,7 +86,7 @@ pub(crate) async fn migrate(pool: &Pool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// An empty database in memory with every step taken: what a SQLite history looks like.
+/// Creates an in-memory database with every step applied: the expected schema of a SQLite history.
 pub(crate) async fn model_sqlite() -> Result<SqlitePool, StoreError> {
     let options = SqliteConnectOptions::new().in_memory(true);
     let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
@@ -94,7 +94,7 @@ pub(crate) async fn model_sqlite() -> Result<SqlitePool, StoreError> {
     Ok(pool)
 }
 
-/// The steps of a PostgreSQL history, as one text.
+/// Returns the steps of a PostgreSQL history as one text.
 pub(crate) fn steps_postgres() -> String {
     POSTGRES.iter().map(|(_, _, sql)| *sql).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! The way to a SQLite file: one writer, some readers, and a file that is its owner's alone.
+//! Connections to a SQLite file: one writer, several readers, and a file that only its owner can access.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -10,13 +10,13 @@ use super::access::ACQUIRE;
 use super::dialect::Pool;
 use crate::error::StoreError;
 
-/// How long a writer of SQLite waits for another process.
+/// How long a SQLite writer waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// Readers of SQLite; they share the disk, so more would only queue there.
+/// The number of SQLite readers; they share the disk, so more would only queue there.
 const READERS: u32 = 5;
 
-/// Connects, and creates the file where there is none.
+/// Connects, and creates the file if it does not exist.
 pub(crate) async fn connect(path: &Path) -> Result<Pool, StoreError> {
     create_private(path).map_err(|source| StoreError::File { path: path.display().to_string(), source })?;
     clawback_files::check_policy(path)?;
@@ -32,7 +32,8 @@ pub(crate) async fn connect(path: &Path) -> Result<Pool, StoreError> {
     Ok(Pool::Sqlite { writer, readers })
 }
 
-/// The history names people and their mail: the file is its owner's alone, and SQLite gives its companions the same rights.
+/// Creates the file for its owner alone, because the history names people and their mail. SQLite gives its companion
+/// files the same mode.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);

@@ -1,8 +1,8 @@
-//! Work that ends whatever becomes of the caller.
+//! Work that runs to its end even if the caller is cancelled.
 
 use tracing::Instrument as _;
 
-/// Sees a future through even if whoever waits for it is dropped meanwhile: what it gives is dropped then, not lost on the way.
+/// Runs a future to its end even if the caller is dropped; its result is then dropped, not lost half-way.
 pub async fn see_through<F>(future: F) -> F::Output
 where
     F: Future<Output: Send + 'static> + Send + 'static,
@@ -11,7 +11,7 @@ where
         Ok(output) => output,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            // Cancelled because the runtime shuts down: nobody will ask again.
+            // Cancelled because the runtime shuts down: the result is not needed.
             Err(_) => std::future::pending().await,
         },
     }

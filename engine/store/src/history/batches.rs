@@ -15,12 +15,12 @@ pub struct Batch {
     pub first: u32,
     pub targets: u32,
     pub started_at: Timestamp,
-    /// Counts, end and digest of its outcomes, once it is finished.
+    /// Counts, end and digest of its outcomes, once it has finished.
     pub finished: Option<(Timestamp, BatchReport, Digest)>,
 }
 
 impl Store {
-    /// The batches of a remediation, in their order.
+    /// Returns the batches of a remediation, in order.
     #[tracing::instrument(name = "store.batches", skip_all, fields(remediation.id = %id))]
     pub async fn batches(&self, id: &RemediationId) -> Result<Vec<Batch>, StoreError> {
         let mut tx = self.read().await?;

@@ -1,5 +1,6 @@
-//! What starts without a vote is counted by requester or service, by playbook and by sender, under the lock of the chain and in
-//! the transaction that starts it: two nodes never both take what is left of a limit.
+//! The counts of what starts without a vote, by requester or service, by playbook and by sender. They are read and
+//! written under the lock of the chain in the transaction of the start, so two nodes cannot both use the rest of a
+//! limit.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +13,13 @@ use crate::database::dialect::Tx;
 use crate::error::StoreError;
 use crate::people::principals;
 
-/// Senders of one plan that are counted, those with the most messages first.
+/// The most senders of one plan that are counted, those with the most messages first.
 const SENDERS: usize = 100;
-/// Who asks for what a schedule begins.
+/// The requester of what a schedule starts.
 const AUTOMATION: &str = "automation";
 
-/// What a start without a vote adds to each count, with what each has had. Empty where a vote covers it, where it has begun
-/// before, where its messages were counted for the same person before, and where nothing is limited.
+/// Returns what a start without a vote adds to each count, with the sums so far. Empty if a vote covers it, if it has
+/// begun before, if its messages were already counted for the same person, or if there are no limits.
 pub(crate) async fn used(
     tx: &mut Tx,
     locked: &Locked,
@@ -56,7 +57,7 @@ pub(crate) async fn note(tx: &mut Tx, number: i64, counted: &[Counted], at: Time
     Ok(())
 }
 
-/// The rows of a remediation, in the order of their keys.
+/// Returns the rows of a remediation, ordered by key.
 pub(crate) async fn of(tx: &mut Tx, number: i64) -> Result<Vec<(String, String, i64, i64, i64)>, StoreError> {
     let sql = "SELECT counted_by, name, started_at, messages, mailboxes FROM counted WHERE remediation = $1";
     let rows = tx.rows(sql, &[number.into()]).await?;
@@ -66,12 +67,14 @@ pub(crate) async fn of(tx: &mut Tx, number: i64) -> Result<Vec<(String, String, 
     Ok(rows)
 }
 
-/// The row of an entry of an event, as [`of`] reads it.
+/// Returns the row of an entry of an event, as [`of`] reads it.
 pub(crate) fn row(one: &Counted, at: Timestamp) -> (String, String, i64, i64, i64) {
     (one.by.as_str().to_owned(), one.name.clone(), at.0, integer(one.messages), integer(one.mailboxes))
 }
 
-/// An undo and a retry act on messages of another remediation. Where the same person asked for both, they were counted then.
+/// Returns whether the messages were counted already: an undo and a retry act on messages of another remediation, and
+/// if the same person requested both, they were counted then.
+/// then.
 async fn is_counted_already(tx: &mut Tx, remediation: &Remediation) -> Result<bool, StoreError> {
     let (Origin::Undo { of } | Origin::Retry { of }) = &remediation.request.origin else { return Ok(false) };
     let row = tx.row("SELECT requested_by FROM remediations WHERE id = $1", &[Id::as_str(of).into()]).await?;
@@ -98,7 +101,7 @@ async fn adds(tx: &mut Tx, locked: &Locked) -> Result<Vec<Counted>, StoreError> 
     Ok(adds)
 }
 
-/// The senders of a plan's remediable messages.
+/// Returns the senders of a plan's remediable messages.
 async fn senders(tx: &mut Tx, number: i64) -> Result<Vec<Counted>, StoreError> {
     let sql = "SELECT from_address, COUNT(*), COUNT(DISTINCT lane) FROM targets \
                WHERE remediation = $1 AND not_remediable IS NULL GROUP BY from_address";

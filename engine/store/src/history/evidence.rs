@@ -1,5 +1,6 @@
-//! Which messages were kept before they were deleted for good. A row is written before the delete, so that a crash between the
-//! two loses nothing; its digest goes into the receipt in the transaction that records the outcome, whoever records it.
+//! The messages that were kept before they were deleted permanently. A row is written before the deletion, so that a
+//! crash between the two loses nothing; its digest enters the receipt in the transaction that records the outcome, on
+//! every code path.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use crate::store::Store;
 
 const EVIDENCE: bulk::Into =
     bulk::Into { table: "evidence", columns: &["remediation", "seq", "digest", "bytes", "kept_at"] };
-/// A row with what is known of its message. What retention has removed is not known any more.
+/// A row joined with what is known of its message. Fields that retention removed are NULL.
 const COLUMNS: &str = "r.id, e.seq, e.digest, e.bytes, e.kept_at, l.store, l.mailbox, t.message_id, t.fingerprint, \
     t.subject, o.kind, o.receipt, e.remediation FROM evidence e JOIN remediations r ON r.number = e.remediation \
     LEFT JOIN targets t ON t.remediation = e.remediation AND t.seq = e.seq \
@@ -27,17 +28,17 @@ const COLUMNS: &str = "r.id, e.seq, e.digest, e.bytes, e.kept_at, l.store, l.mai
 /// A message that was kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
-    /// Number of its target.
+    /// The number of its target.
     pub seq: u32,
-    /// sha256 of the raw message.
+    /// The sha256 of the raw message.
     pub digest: Digest,
-    /// Its size.
+    /// Its size, in bytes.
     pub bytes: u64,
-    /// When.
+    /// When it was kept.
     pub at: Timestamp,
 }
 
-/// A message that was kept, with what the history knows of it. Texts are from mail, and hostile.
+/// A message that was kept, with what the history knows of it. Its texts are from mail and untrusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct KeptMessage {
@@ -48,21 +49,21 @@ pub struct KeptMessage {
     pub message_id: Option<String>,
     pub fingerprint: Option<String>,
     pub subject: Option<String>,
-    /// The kind of its outcome, once there is one.
+    /// The kind of its outcome, if there is one.
     pub outcome: Option<String>,
-    /// The digest in its receipt, where it has one.
+    /// The digest in its receipt, if there is one.
     pub receipt: Option<Digest>,
     place: KeptCursor,
 }
 
-/// Where a page of kept messages ended; the next one begins behind it.
+/// The end of a page of kept messages; the next page begins after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeptCursor {
     remediation: i64,
     seq: u32,
 }
 
-/// Written as it is put into a link or a flag.
+/// Formats the cursor for a link or a flag.
 impl fmt::Display for KeptCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.remediation, self.seq)
@@ -80,7 +81,7 @@ impl FromStr for KeptCursor {
 }
 
 impl Store {
-    /// Notes that messages of a remediation are kept. To keep one again is no mistake: the last one that was kept counts.
+    /// Records that messages of a remediation are kept. A message may be kept again; the last record counts.
     #[tracing::instrument(name = "store.evidence.record", skip_all, fields(remediation.id = %id, messages = kept.len()))]
     pub async fn record_evidence(&self, id: &RemediationId, kept: &[Kept]) -> Result<(), StoreError> {
         let (Some(first), Some(last)) = (kept.iter().map(|one| one.seq).min(), kept.iter().map(|one| one.seq).max())
@@ -113,7 +114,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Messages that were kept, of one remediation or of all, in their order, behind `after`; and where the next page begins, if
+    /// Returns kept messages of one remediation or of all, in order, after `after`, and the cursor of the next page, if
     /// there is one.
     #[tracing::instrument(name = "store.evidence", skip_all)]
     pub async fn evidence(
@@ -140,7 +141,7 @@ impl Store {
         Ok((found, next))
     }
 
-    /// A message that was kept under this digest.
+    /// Returns a message that was kept under this digest.
     #[tracing::instrument(name = "store.evidence.load", skip_all)]
     pub async fn evidence_by_digest(&self, digest: &Digest) -> Result<KeptMessage, StoreError> {
         let sql = format!("SELECT {COLUMNS} WHERE e.digest = $1 ORDER BY e.remediation, e.seq LIMIT 1");
@@ -148,7 +149,7 @@ impl Store {
         read(&row.ok_or_else(|| StoreError::not_found("kept message", digest))?)
     }
 
-    /// What was kept of a message, by its number in the plan of its remediation.
+    /// Returns the record of a kept message, by its number in the plan of its remediation.
     #[tracing::instrument(name = "store.evidence.of_message", skip_all, fields(remediation.id = %id))]
     pub async fn evidence_of(&self, id: &RemediationId, seq: u32) -> Result<KeptMessage, StoreError> {
         let sql = format!("SELECT {COLUMNS} WHERE r.id = $1 AND e.seq = $2");
@@ -156,7 +157,7 @@ impl Store {
         read(&row.ok_or_else(|| StoreError::not_found("kept message", format!("{seq} of {id}")))?)
     }
 
-    /// A receipt that names a kept message of which there is no row: its remediation and number.
+    /// Returns a receipt that names a kept message without a row: its remediation and number.
     #[tracing::instrument(name = "store.evidence.lost", skip_all)]
     pub async fn lost_evidence(&self) -> Result<Option<(RemediationId, u32)>, StoreError> {
         let sql = "SELECT r.id, o.seq FROM remediations r JOIN outcomes o ON o.remediation = r.number \
@@ -167,7 +168,7 @@ impl Store {
         Ok(Some((remediation_id(&row, 0)?, small(&row, 1, "outcomes", "seq")?)))
     }
 
-    /// Notes in the chain that somebody reads a kept message; before they are given it.
+    /// Records in the chain that a person reads a kept message; called before the message is returned.
     #[tracing::instrument(name = "store.evidence.read", skip_all)]
     pub async fn record_evidence_read(
         &self,
@@ -182,7 +183,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Notes in the chain that somebody reads a message where it lies; before they are given it.
+    /// Records in the chain that a person reads a message in its mailbox; called before the message is returned.
     #[tracing::instrument(name = "store.messages.read", skip_all, fields(remediation.id = %id))]
     pub async fn record_message_read(
         &self,
@@ -199,13 +200,13 @@ impl Store {
     }
 }
 
-/// What was kept of the messages of outcomes that are about to be recorded, for their receipts.
+/// Returns the records of the kept messages of outcomes that are about to be recorded, for their receipts.
 pub(crate) async fn of_outcomes(
     tx: &mut Tx,
     number: i64,
     outcomes: &[&Outcome],
 ) -> Result<BTreeMap<u32, Digest>, StoreError> {
-    // Only what is gone for good can have been kept.
+    // Only a message that was deleted permanently can have been kept.
     let gone = |outcome: &&&Outcome| outcome.receipt.as_ref().is_some_and(|receipt| receipt.now.is_none());
     let seqs = || outcomes.iter().filter(gone).map(|outcome| outcome.seq);
     let (Some(first), Some(last)) = (seqs().min(), seqs().max()) else { return Ok(BTreeMap::new()) };

@@ -1,5 +1,6 @@
-//! The kill switch of the site: a row while it stands, an event when it is thrown and when it is taken back. The events that
-//! begin work look for the row in their own transaction, under the lock of the chain: behind a halt none of them stands in the chain.
+//! The kill switch of the site: a row while the site is halted, and an event for the halt and for its end. Events that
+//! begin work check the row in their own transaction, under the lock of the chain, so none of them follows a halt in
+//! the chain.
 
 use clawback_model::{Actor, Event, Halt, Timestamp};
 
@@ -11,7 +12,7 @@ use crate::store::Store;
 const ROW: &str = "SELECT halted_by, reason, since FROM halts";
 
 impl Store {
-    /// Halts the site. One that is halted already stays as it is; the answer is the halt that stands.
+    /// Halts the site. If it is already halted, nothing changes. Returns the halt in force.
     #[tracing::instrument(name = "store.halts.halt", skip_all)]
     pub async fn halt(&self, reason: &str, actor: impl Into<Actor<'_>>, at: Timestamp) -> Result<Halt, StoreError> {
         let actor = actor.into();
@@ -27,13 +28,13 @@ impl Store {
         Ok(standing.unwrap_or_else(|| Halt { by: actor.name.to_owned(), reason: reason.to_owned(), since: at }))
     }
 
-    /// Lets the site go on; gives the halt that stood.
+    /// Lifts the halt; returns the halt that was in force.
     #[tracing::instrument(name = "store.halts.unhalt", skip_all)]
     pub async fn unhalt(&self, actor: impl Into<Actor<'_>>, at: Timestamp) -> Result<Option<Halt>, StoreError> {
         let actor = actor.into();
         let mut tx = self.write().await?;
         let Some(halt) = standing(&mut tx).await? else { return Ok(None) };
-        // Another may have been faster; then its event tells it.
+        // If a concurrent call was first, its event records the change.
         if tx.execute("DELETE FROM halts", &[]).await? == 1 {
             append(&mut tx, &SiteEvent::Unhalted, actor, at).await?;
         }
@@ -41,7 +42,7 @@ impl Store {
         Ok(Some(halt))
     }
 
-    /// The halt that stands, if one does.
+    /// Returns the halt in force, if any.
     #[tracing::instrument(name = "store.halts.standing", level = "trace", skip_all)]
     pub async fn halted(&self) -> Result<Option<Halt>, StoreError> {
         standing(&mut self.read().await?).await

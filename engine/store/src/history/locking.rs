@@ -1,4 +1,5 @@
-//! Locking the row of a remediation: nobody else changes it until the commit, and a holder's lease is checked.
+//! Locks on the row of a remediation: no other transaction changes it until the commit, and a holder's lease is
+//! checked.
 
 use clawback_model::{Remediation, RemediationId};
 
@@ -15,7 +16,7 @@ pub(crate) struct Locked {
     pub(crate) remediation: Remediation,
 }
 
-/// Reads a remediation and keeps everyone else from changing it until the commit.
+/// Reads a remediation and locks it until the commit.
 pub(crate) async fn lock(tx: &mut Tx, id: &RemediationId, lease: Option<&Lease>) -> Result<Locked, StoreError> {
     let sql = tx.for_update("SELECT id, number, version, fence, lease_owner, state FROM remediations WHERE id = $1");
     let row = tx.row(sql, &[id.as_str().into()]).await?;
@@ -27,7 +28,7 @@ pub(crate) async fn lock(tx: &mut Tx, id: &RemediationId, lease: Option<&Lease>)
     Ok(Locked { number: row.int(1)?, version: row.int(2)?, fence, remediation: state(&row, 5)? })
 }
 
-/// As [`lock`], for bulk writes: checks lease and status, and spares parsing the state. Gives the number.
+/// Like [`lock`], for bulk writes: checks lease and status without parsing the state. Returns the number.
 pub(crate) async fn lock_for(
     tx: &mut Tx,
     id: &RemediationId,

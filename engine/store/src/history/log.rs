@@ -1,6 +1,6 @@
-//! The Merkle tree over the events, as [`clawback_model::LogEdge`] grows it. Its tiles are rows that follow from the events: they
-//! are brought up to date behind them, in bounded steps, by whoever asks for a proof and by a node at work; never by whoever
-//! records an event.
+//! The Merkle tree over the events, grown by [`clawback_model::LogEdge`]. Its tiles are rows that are derived from the
+//! events: they are brought up to date later, in bounded steps, by requests for a proof and by a node at work, but
+//! never by the transaction that records an event.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,22 +13,22 @@ use crate::error::StoreError;
 use crate::rows::digest;
 use crate::store::Store;
 
-/// Events added in one transaction, at most.
+/// The most events that one transaction adds.
 const STEP: u32 = 4_096;
 
-/// Events of a remediation, each with the proof that it is in the tree.
+/// The events of a remediation, each with the proof that it is in the tree.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proven {
-    /// Size of the tree.
+    /// The size of the tree.
     pub size: u64,
     /// Its root.
     pub root: Digest,
-    /// The events, oldest first, and the hashes beside the way from each to the root, the lowest first.
+    /// The events, oldest first, each with the sibling hashes on the path to the root, lowest first.
     pub events: Vec<(Entry, Vec<Digest>)>,
 }
 
 impl Store {
-    /// Brings the tree up to the last event. Gives its size and its root.
+    /// Brings the tree up to the last event. Returns its size and its root.
     #[tracing::instrument(name = "store.log.grow", skip_all)]
     pub async fn grow_log(&self) -> Result<(u64, Digest), StoreError> {
         while self.step_log().await? {}
@@ -37,10 +37,10 @@ impl Store {
         Ok((edge.size(), edge.root()))
     }
 
-    /// Adds some events to the tree. True if more are left.
+    /// Adds some events to the tree. Returns whether more are left.
     #[tracing::instrument(name = "store.log.step", skip_all)]
     pub async fn step_log(&self) -> Result<bool, StoreError> {
-        // Nothing is locked for a tree that is up to date.
+        // No lock is taken if the tree is up to date.
         if is_grown(&mut self.read().await?).await? {
             return Ok(false);
         }
@@ -64,7 +64,7 @@ impl Store {
         Ok(rows.len() >= STEP as usize)
     }
 
-    /// The answer to a question about a tree that has been grown this far: one hash for a root, else those of the proof.
+    /// Returns the answer to a query on a tree that has this size: one hash for a root, otherwise those of the proof.
     #[tracing::instrument(name = "store.log.ask", skip_all)]
     pub async fn ask_log(&self, question: LogQuestion) -> Result<Vec<Digest>, StoreError> {
         let mut tx = self.read().await?;
@@ -72,7 +72,7 @@ impl Store {
         question.answer(&tiles).ok_or_else(behind)
     }
 
-    /// Proves the events of a remediation, in the tree as it stands with all of them in it.
+    /// Proves the events of a remediation in the current tree, which contains all of them.
     #[tracing::instrument(name = "store.log.prove", skip_all, fields(remediation.id = %id))]
     pub async fn prove(&self, id: &RemediationId) -> Result<Proven, StoreError> {
         self.grow_log().await?;
@@ -93,7 +93,7 @@ impl Store {
         Ok(Proven { size, root: edge.root(), events: proven.collect::<Result<_, StoreError>>()? })
     }
 
-    /// The first `width` hashes of a tile.
+    /// Returns the first `width` hashes of a tile.
     #[tracing::instrument(name = "store.log.tile", skip_all)]
     pub async fn log_tile(&self, at: TileAt, width: usize) -> Result<Vec<Digest>, StoreError> {
         let mut hashes = tile(&mut self.read().await?, at).await?.unwrap_or_default();
@@ -104,7 +104,7 @@ impl Store {
         Ok(hashes)
     }
 
-    /// The hashes of `most` events behind number `after`: the entries of the tree.
+    /// Returns the hashes of `most` events after number `after`: the entries of the tree.
     #[tracing::instrument(name = "store.log.entries", skip_all)]
     pub async fn log_entries(&self, after: u64, most: usize) -> Result<Vec<Digest>, StoreError> {
         let sql = "SELECT seq, hash FROM events WHERE seq > $1 ORDER BY seq LIMIT $2";
@@ -113,7 +113,7 @@ impl Store {
         rows.iter().map(|row| digest(row, 1, "events", "hash")).collect()
     }
 
-    /// Keeps a checkpoint that is given out. Gives it with the signatures that were kept under it before.
+    /// Stores a checkpoint that is published. Returns it with the signatures that were stored for it before.
     #[tracing::instrument(name = "store.log.keep_head", skip_all)]
     pub async fn keep_head(&self, size: u64, note: &Note, at: Timestamp) -> Result<Note, StoreError> {
         let mut tx = self.write().await?;
@@ -128,14 +128,14 @@ impl Store {
         Ok(note)
     }
 
-    /// The largest checkpoint that was given out, as it was signed.
+    /// Returns the largest published checkpoint, as it was signed.
     #[tracing::instrument(name = "store.log.last_head", skip_all)]
     pub async fn last_head(&self) -> Result<Option<(u64, String)>, StoreError> {
         let row = self.read().await?.row("SELECT size, note FROM heads ORDER BY size DESC LIMIT 1", &[]).await?;
         row.map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).transpose()
     }
 
-    /// The checkpoints of more events than `after` that were given out, as they were signed, by their sizes.
+    /// Returns the published checkpoints of more events than `after`, as they were signed, by their sizes.
     #[tracing::instrument(name = "store.log.heads", skip_all)]
     pub async fn heads(&self, after: u64, most: u32) -> Result<Vec<(u64, String)>, StoreError> {
         let sql = "SELECT size, note FROM heads WHERE size > $1 ORDER BY size LIMIT $2";
@@ -143,7 +143,7 @@ impl Store {
         rows.iter().map(|row| Ok((row.int(0)?.unsigned_abs(), row.string(1)?))).collect()
     }
 
-    /// Whether events are left of which no checkpoint was told, and none was told since.
+    /// Returns whether events are not yet covered by a checkpoint that was sent, and none was sent after `since`.
     #[tracing::instrument(name = "store.log.head_due", skip_all)]
     pub async fn head_due(&self, since: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE NOT EXISTS (SELECT 1 FROM heads WHERE told_at > $1) \
@@ -152,7 +152,7 @@ impl Store {
         Ok(self.read().await?.row(sql, &[since.into()]).await?.is_some())
     }
 
-    /// Notes that everybody who is to keep a checkpoint was told.
+    /// Records that a checkpoint was sent to every keeper.
     #[tracing::instrument(name = "store.log.head_told", skip_all)]
     pub async fn head_told(&self, size: u64, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -161,7 +161,7 @@ impl Store {
     }
 }
 
-/// One at a time writes the tree; on SQLite anyway.
+/// Serializes writes of the tree; SQLite does so anyway.
 async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
     if let Tx::Postgres(_) = tx {
         tx.execute("SELECT pg_advisory_xact_lock(7241307)", &[]).await?;
@@ -169,13 +169,13 @@ async fn lock(tx: &mut Tx) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Whether the last event is in the tree.
+/// Returns whether the last event is in the tree.
 async fn is_grown(tx: &mut Tx) -> Result<bool, StoreError> {
     let last = tx.row("SELECT COALESCE(MAX(seq), 0) FROM events", &[]).await?.map_or(Ok(0), |row| row.int(0))?;
     Ok(seq(size(tx).await?) >= last)
 }
 
-/// Events in the tree: its lowest level tells.
+/// Returns the number of events in the tree, which is read from its lowest level.
 pub(crate) async fn size(tx: &mut Tx) -> Result<u64, StoreError> {
     let sql = "SELECT number, hashes FROM log_tiles WHERE level = 0 ORDER BY number DESC LIMIT 1";
     let Some(row) = tx.row(sql, &[]).await? else { return Ok(0) };
@@ -183,7 +183,7 @@ pub(crate) async fn size(tx: &mut Tx) -> Result<u64, StoreError> {
     Ok(at.number * TILE_WIDTH + read(at, &row.text(1)?)?.len() as u64)
 }
 
-/// Where the tree grows on.
+/// Returns the edge at which the tree grows.
 async fn edge(tx: &mut Tx) -> Result<LogEdge, StoreError> {
     let size = size(tx).await?;
     let mut edge = Vec::new();
@@ -207,7 +207,7 @@ async fn tiles(tx: &mut Tx, needed: BTreeSet<TileAt>) -> Result<BTreeMap<TileAt,
     Ok(found)
 }
 
-/// A tile as it is stored.
+/// Returns a tile as it is stored.
 pub(crate) async fn tile(tx: &mut Tx, at: TileAt) -> Result<Option<Vec<Digest>>, StoreError> {
     let sql = "SELECT hashes FROM log_tiles WHERE level = $1 AND number = $2";
     let row = tx.row(sql, &[at.level.into(), seq(at.number).into()]).await?;

@@ -9,21 +9,21 @@ use crate::database::dialect::Row;
 use crate::error::StoreError;
 use crate::rows::number;
 
-/// The columns that [`read_target`] reads, of `targets t JOIN lanes l`.
+/// The columns that [`read_target`] reads from `targets t JOIN lanes l`.
 pub(crate) const TARGET_COLUMNS: &str = "t.seq, l.store, l.mailbox, t.locator, t.message_id, t.fingerprint, t.location, \
     t.original_location, t.subject, t.from_address, t.received_at, t.former, t.not_remediable, \
     t.script_reason, t.script_tag";
 
-/// How many these are.
+/// The number of these columns.
 pub(crate) const TARGET_WIDTH: usize = 15;
 
-/// The columns that [`read_outcome`] reads, of `outcomes o`.
+/// The columns that [`read_outcome`] reads from `outcomes o`.
 pub(crate) const OUTCOME_COLUMNS: &str = "o.seq, o.kind, o.reason, o.detail, o.receipt, o.batch, o.recorded_at";
 
-/// How many these are.
+/// The number of these columns.
 pub(crate) const OUTCOME_WIDTH: usize = 7;
 
-/// Reads a target. Neighbours mostly share store and mailbox, so `before` lends them its texts.
+/// Reads a target. Adjacent targets mostly share store and mailbox, so the texts of `before` are reused.
 pub(crate) fn read_target(row: &Row, before: Option<&Target>) -> Result<Target, StoreError> {
     let seq = number(row, 0, "targets", "seq")?;
     let corrupt = |column| StoreError::corrupt("targets", column, seq);
@@ -57,7 +57,7 @@ pub(crate) fn read_target(row: &Row, before: Option<&Target>) -> Result<Target, 
     })
 }
 
-/// Reads an outcome whose first column is at `from`; none where a join found none.
+/// Reads an outcome whose first column is at `from`; `None` if the join found none.
 fn read_outcome(row: &Row, from: usize) -> Result<Option<Outcome>, StoreError> {
     if row.opt_int(from)?.is_none() {
         return Ok(None);
@@ -81,7 +81,7 @@ fn read_outcome(row: &Row, from: usize) -> Result<Option<Outcome>, StoreError> {
     }))
 }
 
-/// A target and, behind it, its outcome.
+/// Reads a target and the outcome after it.
 pub(crate) fn read_pair(row: &Row, before: Option<&Target>) -> Result<(Target, Option<Outcome>), StoreError> {
     Ok((read_target(row, before)?, read_outcome(row, TARGET_WIDTH)?))
 }

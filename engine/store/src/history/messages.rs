@@ -8,19 +8,19 @@ use crate::error::StoreError;
 use crate::rows::number_of;
 use crate::store::Store;
 
-/// Which messages of a remediation to list. Every condition that is set must hold.
+/// A filter for the messages of a remediation. Every condition that is set must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MessageFilter {
-    /// What became of it: any of these, where none stands for a message without an outcome; empty for any at all.
+    /// Any of these outcomes, where `None` means a message without an outcome; empty means all.
     pub outcomes: Vec<Option<OutcomeKind>>,
-    /// Why: any of these; empty for any at all.
+    /// Any of these reasons; empty means all.
     pub reasons: Vec<Reason>,
     /// Its mailbox.
     pub mailbox: Option<String>,
 }
 
 impl Store {
-    /// The messages of a remediation with their outcomes, in their order, behind number `after`.
+    /// Returns the messages of a remediation with their outcomes, in order, after number `after`.
     #[tracing::instrument(name = "store.messages", skip_all, fields(remediation.id = %id))]
     pub async fn messages(
         &self,
@@ -31,7 +31,7 @@ impl Store {
         self.messages_like(id, &MessageFilter::default(), after, most).await
     }
 
-    /// Those of them that the filter lets through.
+    /// Returns those of them that the filter accepts.
     #[tracing::instrument(name = "store.messages.like", skip_all, fields(remediation.id = %id))]
     pub async fn messages_like(
         &self,
@@ -72,7 +72,7 @@ impl Store {
         read_pairs(&tx.rows(sql, &values).await?)
     }
 
-    /// The messages whose outcome is of one kind: what an undo or a retry starts from.
+    /// Returns the messages whose outcome is of one kind, as the base of an undo or a retry.
     #[tracing::instrument(name = "store.outcomes.former", skip_all, fields(remediation.id = %id))]
     pub async fn former_outcomes(
         &self,

@@ -1,5 +1,6 @@
-//! Plans: written page by page while the search runs, then frozen by one event that carries their digest. Targets of one
-//! mailbox follow each other; each such stretch is a lane. A crash before the freeze leaves rows that the next attempt clears.
+//! Plans: written page by page while the search runs, then frozen by one event that carries their digest. Targets of
+//! one mailbox are consecutive; each such run of targets is a lane. A crash before the freeze leaves rows that the next
+//! attempt removes.
 
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ const TARGETS: bulk::Into = bulk::Into {
 const LANES: bulk::Into =
     bulk::Into { table: "lanes", columns: &["remediation", "lane", "store", "mailbox", "first_seq", "targets"] };
 
-/// A stretch of targets in one mailbox.
+/// A run of consecutive targets in one mailbox.
 struct Lane {
     number: i64,
     store: Arc<str>,
@@ -49,7 +50,7 @@ struct Lane {
 }
 
 impl Store {
-    /// Begins a plan: clears what an earlier attempt left.
+    /// Begins a plan: removes the rows of an earlier attempt.
     #[tracing::instrument(name = "store.plans.begin", skip_all, fields(remediation.id = %id))]
     pub async fn begin_plan(&self, id: &RemediationId, lease: &Lease) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -66,7 +67,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Appends the next targets of a plan that is being made. Their numbers go on where the last ones ended.
+    /// Appends the next targets of a plan that is being made. Their numbers continue after the last ones.
     #[tracing::instrument(name = "store.plans.append", skip_all, fields(remediation.id = %id, targets = targets.len()))]
     pub async fn append_targets(
         &self,
@@ -113,7 +114,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// The mailboxes of a plan, and how many targets each has; one may stand there more than once.
+    /// Returns the mailboxes of a plan, with the number of targets of each; a mailbox may occur more than once.
     #[tracing::instrument(name = "store.plans.mailboxes", skip_all, fields(remediation.id = %id))]
     pub async fn mailboxes(&self, id: &RemediationId) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
         let mut tx = self.read().await?;
@@ -123,7 +124,7 @@ impl Store {
         rows.iter().map(|row| Ok((row.shared(0)?, u64::try_from(row.int(1)?).unwrap_or(0)))).collect()
     }
 
-    /// Freezes the plan: from here on its targets never change. Targets that nothing can be done to get their outcome now.
+    /// Freezes the plan: after this its targets never change. Targets that are not remediable get their outcome now.
     #[tracing::instrument(name = "store.plans.freeze", skip_all, fields(remediation.id = %id))]
     pub async fn freeze_plan(
         &self,
@@ -171,7 +172,7 @@ impl Store {
         Ok(next.remediation)
     }
 
-    /// What the plan was made from; none before it is frozen.
+    /// Returns the header of the plan; `None` before it is frozen.
     #[tracing::instrument(name = "store.plans.header", skip_all, fields(remediation.id = %id))]
     pub async fn plan_header(&self, id: &RemediationId) -> Result<Option<PlanHeader>, StoreError> {
         let mut tx = self.read().await?;
@@ -194,7 +195,7 @@ async fn last_lane(tx: &mut Tx, number: i64) -> Result<Option<Lane>, StoreError>
     }))
 }
 
-/// The lane of the next target: the last one, or a new one behind it.
+/// Returns the lane of the next target: the last one, or a new one after it.
 fn lane_of(lanes: &mut Vec<Lane>, target: &Target) -> i64 {
     let next = match lanes.last_mut() {
         Some(last) if last.mailbox == target.mailbox && last.store == target.store => {

@@ -1,4 +1,4 @@
-//! Remediations, with their alerts and investigations. An event is decided on the state as it is inside the transaction that
+//! Remediations, with their alerts and investigations. An event is decided on the state inside the transaction that
 //! records it.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::rows::{parse, places, state};
 use crate::store::Store;
 
 impl Store {
-    /// Writes a new remediation with everything that begins with it.
+    /// Writes a new remediation with the records that belong to it.
     #[tracing::instrument(name = "store.remediations.file", skip_all, fields(remediation.id = %filing.remediation.id))]
     pub async fn file(&self, filing: &Filing) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -25,7 +25,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// A remediation by its ID.
+    /// Returns a remediation by its ID.
     #[tracing::instrument(name = "store.remediations.load", skip_all, fields(remediation.id = %id))]
     pub async fn load(&self, id: &RemediationId) -> Result<Remediation, StoreError> {
         let mut tx = self.read().await?;
@@ -33,7 +33,7 @@ impl Store {
         state(&row.ok_or_else(|| StoreError::not_found("remediation", id))?, 1)
     }
 
-    /// The remediation that an approval belongs to, also while nothing has been asked yet.
+    /// Returns the remediation that an approval belongs to, even before votes are requested.
     #[tracing::instrument(name = "store.remediations.by_approval", skip_all)]
     pub async fn by_approval(&self, id: &ApprovalId) -> Result<Remediation, StoreError> {
         let mut tx = self.read().await?;
@@ -41,7 +41,7 @@ impl Store {
         state(&row.ok_or_else(|| StoreError::not_found("approval", id))?, 1)
     }
 
-    /// The undos of a remediation, oldest first.
+    /// Returns the undos of a remediation, oldest first.
     #[tracing::instrument(name = "store.remediations.undos", skip_all, fields(remediation.id = %of))]
     pub async fn undos(&self, of: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
         let sql = "SELECT id, state FROM remediations WHERE follows = $1 AND action = 'restore' ORDER BY number";
@@ -49,7 +49,7 @@ impl Store {
         rows.iter().map(|row| state(row, 1)).collect()
     }
 
-    /// An alert by its ID.
+    /// Returns an alert by its ID.
     #[tracing::instrument(name = "store.alerts.load", skip_all)]
     pub async fn alert(&self, id: &AlertId) -> Result<Alert, StoreError> {
         let mut tx = self.read().await?;
@@ -57,7 +57,7 @@ impl Store {
         parse(&row.ok_or_else(|| StoreError::not_found("alert", id))?, 1, "alerts", "body")
     }
 
-    /// An investigation by its ID.
+    /// Returns an investigation by its ID.
     #[tracing::instrument(name = "store.investigations.load", skip_all)]
     pub async fn investigation(&self, id: &InvestigationId) -> Result<Investigation, StoreError> {
         let mut tx = self.read().await?;
@@ -65,21 +65,21 @@ impl Store {
         parse(&row.ok_or_else(|| StoreError::not_found("investigation", id))?, 1, "investigations", "body")
     }
 
-    /// The alert of each of these, in their order.
+    /// Returns the alert of each of these, in order.
     #[tracing::instrument(name = "store.alerts.of", skip_all)]
     pub async fn alerts_of(&self, remediations: &[Remediation]) -> Result<Vec<Alert>, StoreError> {
         let ids: Vec<&str> = remediations.iter().map(|one| one.request.alert_id.as_str()).collect();
         bodies(&mut self.read().await?, "alerts", "alert", &ids).await
     }
 
-    /// The investigation of each of these, in their order.
+    /// Returns the investigation of each of these, in order.
     #[tracing::instrument(name = "store.investigations.of", skip_all)]
     pub async fn investigations_of(&self, remediations: &[Remediation]) -> Result<Vec<Investigation>, StoreError> {
         let ids: Vec<&str> = remediations.iter().map(|one| one.request.investigation_id.as_str()).collect();
         bodies(&mut self.read().await?, "investigations", "investigation", &ids).await
     }
 
-    /// Records an event that was decided before. The model refuses it if it no longer fits.
+    /// Records an event that was decided before. The model refuses it if it is no longer allowed.
     pub async fn record(
         &self,
         id: &RemediationId,
@@ -92,7 +92,8 @@ impl Store {
         self.record_if(id, lease, actor, at, |_| Ok(event.clone())).await
     }
 
-    /// Decides on the freshly read state and records the event, in one transaction: between the two nobody else acts.
+    /// Decides on the current state and records the event, in one transaction, so that the state cannot change in
+    /// between.
     #[tracing::instrument(name = "store.remediations.record", skip_all, fields(remediation.id = %id))]
     pub async fn record_if<E: From<StoreError>>(
         &self,
@@ -115,7 +116,8 @@ impl Store {
                 Ok(next.remediation)
             }
             Err(refused) => {
-                // Left to itself, the row would stay locked until the pool comes to it, and claims would pass it over.
+                // A dropped transaction would keep the row locked until the pool handles it, and claims would skip the
+                // row.
                 tx.roll_back().await?;
                 Err(refused)
             }
@@ -123,7 +125,7 @@ impl Store {
     }
 }
 
-/// The records of a table with these IDs, in their order.
+/// Returns the records of a table with these IDs, in order.
 async fn bodies<T: DeserializeOwned + Clone>(
     tx: &mut Tx,
     table: &'static str,

@@ -1,7 +1,7 @@
-//! What may be forgotten: the messages of a remediation that has ended long ago, which name people and quote their mail. Their
-//! rows go, in bounded steps, and the texts that no other plan was made with; the events stay, and with them the counts, the plan's digest and the digest of every batch. That
-//! they went is an event of the site, so `verify` asks for no rows where the chain says that they were removed, and for every
-//! row elsewhere.
+//! Retention: removes the messages of remediations that ended long ago, which name people and quote their mail. Their
+//! rows, and the texts that no other plan was made with, are removed in bounded steps. The events are kept, and with
+//! them the counts, the plan's digest and the digest of every batch. The removal is an event of the site, so `verify`
+//! expects no rows where the chain says that they were removed, and every row elsewhere.
 
 use clawback_model::{Actor, RemediationId, Timestamp};
 
@@ -13,26 +13,26 @@ use crate::rows::remediation_id;
 use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
-/// Rows that one transaction removes, at most, of each table.
+/// The most rows that one transaction removes from each table.
 const STEP: u32 = 10_000;
-/// The tables, and the column that their rows are removed by.
+/// The tables, each with the column by which its rows are removed.
 const TABLES: [(&str, &str); 3] = [("outcomes", "seq"), ("targets", "seq"), ("lanes", "lane")];
 
 /// A remediation whose messages may be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expired {
-    /// Which.
+    /// Its ID.
     pub id: RemediationId,
     /// When its last event was recorded.
     pub ended_at: Timestamp,
-    /// Messages in its plan.
+    /// The number of messages in its plan.
     pub messages: u64,
     number: i64,
 }
 
 impl Store {
-    /// Remediations that ended before `before` and still have their messages, oldest first, behind `after`; and those whose
-    /// removal was begun and not finished.
+    /// Returns remediations that ended before `before` and still have their messages, oldest first, after `after`, and
+    /// those whose removal was begun but not finished.
     #[tracing::instrument(name = "store.retention.expired", skip_all)]
     pub async fn expired(
         &self,
@@ -60,7 +60,8 @@ impl Store {
             .collect()
     }
 
-    /// Removes some of the messages of an ended remediation; whether none is left. The first step records the event.
+    /// Removes some of the messages of an ended remediation; returns whether none is left. The first step records the
+    /// event.
     #[tracing::instrument(name = "store.retention.remove", skip_all, fields(remediation.id = %id))]
     pub async fn remove_messages(
         &self,
@@ -94,7 +95,7 @@ impl Store {
         Ok(done)
     }
 
-    /// Whether retention has removed the messages of a remediation, or is about to.
+    /// Returns whether retention has removed the messages of a remediation, or is about to.
     #[tracing::instrument(name = "store.retention.removed", skip_all, fields(remediation.id = %id))]
     pub async fn messages_removed(&self, id: &RemediationId) -> Result<bool, StoreError> {
         let sql = "SELECT x.event FROM remediations r JOIN removals x ON x.remediation = r.number WHERE r.id = $1";
@@ -102,10 +103,10 @@ impl Store {
     }
 }
 
-/// Removes rows of one table after the other, no more than a step of each.
+/// Removes rows of one table after the other, at most one step of each.
 async fn step(tx: &mut Tx, number: i64) -> Result<bool, StoreError> {
     for (table, column) in TABLES {
-        // By key: both databases find the end of a step without looking at the rest.
+        // By key: both databases find the end of a step without reading the rest.
         let end = format!(
             "SELECT MAX({column}) FROM (SELECT {column} FROM {table} WHERE remediation = $1 ORDER BY {column} LIMIT {STEP}) s"
         );

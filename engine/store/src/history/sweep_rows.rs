@@ -1,4 +1,4 @@
-//! The row of a sweep as events of its family change it: it is written with the first remediation and ends with an undo.
+//! The row of a sweep, as events of its family change it: written with the first remediation, ended by an undo.
 
 use clawback_model::{Actor, Origin, Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
 
@@ -7,7 +7,7 @@ use crate::error::StoreError;
 use crate::rows::{json, state};
 use crate::site_events::{SiteEvent, append};
 
-/// The first look is one period after the submission; it waits for the end if that is later.
+/// Writes the row. The first look is one period after the submission, or after the end if that is later.
 pub(crate) async fn begin(
     tx: &mut Tx,
     first: &str,
@@ -22,7 +22,7 @@ pub(crate) async fn begin(
         .map(drop)
 }
 
-/// Ends a sweep before the transaction locks the chain: a look takes the two in this order.
+/// Ends a sweep before the transaction locks the chain: a look takes the two locks in this order.
 pub(crate) async fn end(
     tx: &mut Tx,
     first: &RemediationId,
@@ -40,7 +40,7 @@ pub(crate) async fn end(
     Ok(ended)
 }
 
-/// An undo begins: what it puts back is no threat, and the sweep of the family must not take it again.
+/// Ends the sweep because an undo begins: the sweep of the family must not remove what the undo puts back.
 pub(crate) async fn put_back(
     tx: &mut Tx,
     undo: &Remediation,

@@ -1,5 +1,5 @@
-//! Texts that plans were made with: playbooks, scripts and lists. Each is kept once, under its sha256, for as long as a plan
-//! refers to it whose messages are kept.
+//! The texts that plans were made with: playbooks, scripts and lists. Each is stored once, under its sha256, as long as
+//! a plan whose messages are kept refers to it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::lease::Lease;
 use crate::store::Store;
 
 impl Store {
-    /// Keeps the texts that a plan is made with, by their sha256.
+    /// Stores the texts that a plan is made with, under their sha256.
     #[tracing::instrument(name = "store.texts.keep", skip_all, fields(remediation.id = %id))]
     pub async fn keep_texts(
         &self,
@@ -24,7 +24,7 @@ impl Store {
         let number = lock_for(&mut tx, id, lease, "planning").await?;
         for (digest, body) in texts {
             let digest = digest.to_string();
-            // The update locks the row of a text that is known, so that nobody removes it meanwhile.
+            // The update locks the row of an existing text, so that it is not removed concurrently.
             let sql = "INSERT INTO texts (digest, body) VALUES ($1, $2) ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest";
             tx.execute(sql, &[digest.as_str().into(), body.as_str().into()]).await?;
             let sql = "INSERT INTO plan_texts (remediation, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -33,7 +33,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// The text with this sha256; none if it is not kept, or what is kept has another.
+    /// Returns the text with this sha256; `None` if it is not stored, or the stored text has another.
     #[tracing::instrument(name = "store.texts.text", skip_all)]
     pub async fn text(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
         let sql = "SELECT body FROM texts WHERE digest = $1";
@@ -43,14 +43,14 @@ impl Store {
     }
 }
 
-/// Removes what the plan of a remediation refers to and no other does.
+/// Removes the texts that the plan of a remediation refers to and no other plan does.
 pub(crate) async fn forget(tx: &mut Tx, remediation: i64) -> Result<(), StoreError> {
     let sql = "SELECT digest FROM plan_texts WHERE remediation = $1 ORDER BY digest";
     let digests: Vec<String> =
         tx.rows(sql, &[remediation.into()]).await?.iter().map(|row| row.string(0)).collect::<Result<_, _>>()?;
     tx.execute("DELETE FROM plan_texts WHERE remediation = $1", &[remediation.into()]).await?;
     for digest in &digests {
-        // Locked first, so that the next statement sees whoever has referred to it meanwhile.
+        // Locked first, so that the next statement sees references that were added in the meantime.
         tx.execute("UPDATE texts SET digest = digest WHERE digest = $1", &[digest.as_str().into()]).await?;
         let sql = "DELETE FROM texts WHERE digest = $1 AND NOT EXISTS (SELECT 1 FROM plan_texts p WHERE p.digest = $1)";
         tx.execute(sql, &[digest.as_str().into()]).await?;
@@ -58,7 +58,7 @@ pub(crate) async fn forget(tx: &mut Tx, remediation: i64) -> Result<(), StoreErr
     Ok(())
 }
 
-/// The name of a text that is not of the sha256 that it is kept under.
+/// Returns the name of a text that does not have the sha256 under which it is stored.
 pub(crate) async fn first_altered(tx: &mut Tx) -> Result<Option<String>, StoreError> {
     let mut sql = "SELECT digest, body FROM texts WHERE digest >= $1 ORDER BY digest LIMIT 1";
     let mut after = String::new();

@@ -1,6 +1,6 @@
-//! Transitions of a remediation: submitted once, then changed by events only. An event is applied by the model, and written
-//! together with everything that follows from it: the cached state, the columns that history is filtered by, votes, batches,
-//! and the time at which somebody must look again.
+//! Transitions of a remediation: submitted once, then changed only by events. The model applies an event, and this
+//! module writes it together with everything that follows from it: the cached state, the columns that the history is
+//! filtered by, votes, batches, and the time at which a worker must check it again.
 
 use clawback_model::{Actor, Alert, Credential, Event, Id, Investigation, Next, Remediation, Status, Sweep, Timestamp};
 
@@ -15,22 +15,22 @@ use crate::rows::{json, word};
 use crate::search_index::index;
 use crate::watch;
 
-/// A remediation that begins, with the records that are written with it.
+/// A new remediation, with the records that are written with it.
 #[derive(Debug, Clone)]
 pub struct Filing {
-    /// It, as submitted.
+    /// The remediation, as submitted.
     pub remediation: Remediation,
     /// The alert that it raises.
     pub alert: Alert,
     /// The investigation behind it.
     pub investigation: Investigation,
-    /// Who submits it, as it stands in the history.
+    /// The submitter, as recorded in the history.
     pub actor: String,
-    /// By what they were known.
+    /// The submitter's credential.
     pub credential: Option<Credential>,
-    /// How late copies will be looked for, if they will.
+    /// The sweep for late copies, if the playbook has one.
     pub sweep: Option<Sweep>,
-    /// The key of the request that asks for it, if it has one.
+    /// The idempotency key of the request, if it has one.
     pub key: Option<RequestKey>,
 }
 
@@ -38,9 +38,9 @@ pub struct Filing {
 pub(crate) async fn file(tx: &mut Tx, filing: &Filing) -> Result<(), StoreError> {
     let Filing { remediation, alert, investigation, actor, credential, sweep, key } = filing;
     let actor = Actor { name: actor, credential: credential.as_ref() };
-    // Its first event is recorded at the time it says it began: its state is the fold of its events.
+    // The first event has the time at which the remediation began: its state is the fold of its events.
     let at = remediation.created_at;
-    // Numbers are given under the lock of the chain: they have no gaps either.
+    // Numbers are assigned under the lock of the chain, so they have no gaps, too.
     chain::lock_chain(tx).await?;
     let last = tx.row("SELECT COALESCE(MAX(number), 0) FROM remediations", &[]).await?;
     let number = last.map_or(Ok(0), |row| row.int(0))? + 1;
@@ -131,7 +131,7 @@ pub(crate) async fn write(
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }
 
-/// The rows beside the remediation that make an event queryable.
+/// Writes the further rows that make an event queryable.
 async fn write_details(
     tx: &mut Tx,
     number: i64,
@@ -200,10 +200,10 @@ async fn write_details(
     Ok(())
 }
 
-/// Makes work of the lanes of a batch that begins: a lane may begin before it and end behind it.
+/// Creates work rows for the lanes of a batch that begins: a lane may begin before the batch and end after it.
 async fn open_lanes(tx: &mut Tx, number: i64, batch: u32, first: u32, targets: u32) -> Result<(), StoreError> {
     let end = i64::from(first) + i64::from(targets);
-    // The lanes of its first and its last target bound a range of the key.
+    // The lanes of its first and last target bound a range of the key.
     let sql = "INSERT INTO work (remediation, lane, batch, store, mailbox, first_seq, targets) \
         SELECT remediation, lane, CAST($2 AS BIGINT), store, mailbox, first_seq, end_seq - first_seq FROM ( \
             SELECT l.remediation, l.lane, l.store, l.mailbox, \
@@ -251,7 +251,7 @@ async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timesta
     Ok(())
 }
 
-/// When a worker must look at it: at once, at a deadline, or not before a person acts.
+/// Returns when a worker must check it: at once, at a deadline, or not before a person acts.
 pub(crate) fn due(remediation: &Remediation, at: Timestamp) -> Option<Timestamp> {
     match remediation.next(at) {
         Next::AwaitPerson | Next::Nothing => None,

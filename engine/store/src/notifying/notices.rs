@@ -1,7 +1,8 @@
-//! The outbox: a row for each change of status, written with the change, in its transaction. Whoever finds it looks up whom to
-//! tell, and puts a row for each of them in its place. Whoever takes such a row puts it off for a while, tells, and only then
-//! ticks it off: so of all nodes one tells, and one that dies in between leaves it to another. What a row tells is not copied
-//! into it: it is the fold of the events up to that of the change, whatever has happened since.
+//! The outbox. A row for each change of status is written in the transaction of the change. A node that finds such a
+//! row resolves the recipients and replaces it by one row for each of them. A node that takes a delivery defers it,
+//! sends the notification, and only then removes the row: so only one node sends, and if it crashes, another one does.
+//! The content of a notification is not stored: it is the fold of the events up to that of the change, independent of
+//! later events.
 
 use clawback_model::{Remediation, RemediationId, Timestamp};
 
@@ -11,29 +12,29 @@ use crate::error::StoreError;
 use crate::replay;
 use crate::store::Store;
 
-/// A change of status of which nobody has looked up yet whom to tell.
+/// A change of status whose recipients are not resolved yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Whose.
+    /// The remediation.
     pub remediation: RemediationId,
-    /// Number of its event.
+    /// The number of its event.
     pub event: i64,
 }
 
-/// A change that one notifier is told of, taken by this node.
+/// A notification of a change to one notifier, taken by this node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Of what.
+    /// The change.
     pub change: Change,
-    /// Whom.
+    /// The notifier.
     pub notifier: String,
-    /// Which try this is; the first is 1.
+    /// The number of this attempt, from 1.
     pub tries: i64,
-    /// Since when it is tried.
+    /// When the attempts began.
     pub since: Timestamp,
 }
 
-/// Those of a notifier that are due, and before which nothing of the same remediation is left: each hears the story in its order.
+/// The due deliveries of a notifier that are first of their remediation: each notifier gets the changes in order.
 const DUE: &str = "SELECT d.remediation_id, d.event, d.tries, d.since FROM deliveries d \
     WHERE d.notifier = $1 AND d.next_at <= $2 AND ($3 = '' OR d.remediation_id = $3) \
     AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.notifier = d.notifier \
@@ -42,7 +43,7 @@ const DUE: &str = "SELECT d.remediation_id, d.event, d.tries, d.since FROM deliv
     ORDER BY d.event LIMIT $4";
 
 impl Store {
-    /// Whether anybody is to be told of anything, reminders included: the one question of a node with nothing to tell.
+    /// Returns whether anything is due, including reminders. An idle node runs only this query.
     #[tracing::instrument(name = "store.notices.due", skip_all)]
     pub async fn notices_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM notices) \
@@ -51,7 +52,7 @@ impl Store {
         Ok(self.read().await?.row(sql, &[now.into()]).await?.is_some())
     }
 
-    /// Changes of which nobody has looked up whom to tell, oldest first; of one remediation only, if it is given.
+    /// Returns changes whose recipients are not resolved yet, oldest first; of one remediation only, if given.
     #[tracing::instrument(name = "store.notices.changes", skip_all)]
     pub async fn changes(&self, of: Option<&RemediationId>, most: u32) -> Result<Vec<Change>, StoreError> {
         let sql =
@@ -60,14 +61,14 @@ impl Store {
         rows.iter().map(|row| change(row, "notices")).collect()
     }
 
-    /// The remediation as it was once a change had happened.
+    /// Returns the remediation as of a change.
     #[tracing::instrument(name = "store.notices.as_of", skip_all, fields(remediation.id = %change.remediation))]
     pub async fn as_of(&self, change: &Change) -> Result<Remediation, StoreError> {
         let id = &change.remediation;
         replay::fold(id, &chain::until(&mut self.read().await?, id.as_str(), change.event).await?)
     }
 
-    /// Notes whom to tell of some changes. Of those that another node was faster with nothing is written.
+    /// Records the recipients of some changes. Skips changes that another node has already resolved.
     #[tracing::instrument(name = "store.notices.address", skip_all, fields(changes = changes.len()))]
     pub async fn address(&self, changes: &[(Change, Vec<String>)], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -86,18 +87,18 @@ impl Store {
         tx.commit().await
     }
 
-    /// The notifiers that something is due for; of one remediation only, if it is given.
+    /// Returns the notifiers that have due deliveries; of one remediation only, if given.
     #[tracing::instrument(name = "store.notices.notifiers", skip_all)]
     pub async fn due_notifiers(&self, of: Option<&RemediationId>, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        // With a bound, what is due is looked up by its time; without one, SQLite walks the table by name.
+        // With a limit, the due rows are found by their time; without one, SQLite scans the table by name.
         let sql = "SELECT DISTINCT notifier FROM (SELECT notifier FROM deliveries \
                    WHERE next_at <= $1 AND ($2 = '' OR remediation_id = $2) ORDER BY next_at LIMIT 100000) AS due";
         let rows = self.read().await?.rows(sql, &[now.into(), only(of).into()]).await?;
         rows.iter().map(|row| row.string(0)).collect()
     }
 
-    /// Takes what is due for a notifier, no more than one of each remediation. It is due again at `again` unless it is told or
-    /// put off before.
+    /// Takes the due deliveries of a notifier, at most one of each remediation. A delivery is due again at `again`
+    /// unless it is removed or deferred before.
     #[tracing::instrument(name = "store.notices.take", skip_all)]
     pub async fn take_deliveries(
         &self,
@@ -124,7 +125,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// It was told, or is given up: the next of the same remediation is due at once.
+    /// Removes a delivery that was sent or given up: the next one of the same remediation is due at once.
     #[tracing::instrument(name = "store.notices.done", skip_all, fields(remediation.id = %delivery.change.remediation))]
     pub async fn delivered(&self, delivery: &Delivery, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -138,7 +139,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// It could not be told: it is due again at `next`, and whatever waits behind it not before.
+    /// Defers a delivery that failed: it is due again at `next`, and later ones of the remediation not before.
     #[tracing::instrument(name = "store.notices.put_off", skip_all, fields(remediation.id = %delivery.change.remediation))]
     pub async fn put_off(&self, delivery: &Delivery, next: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -155,13 +156,13 @@ impl Store {
     }
 }
 
-/// A remediation has a new status.
+/// Writes the row of a change of status.
 pub(crate) async fn changed(tx: &mut Tx, id: &str, event: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO notices (event, remediation_id) VALUES ($1, $2)";
     tx.execute(sql, &[event.into(), id.into()]).await.map(drop)
 }
 
-/// How much nobody has been told of yet: changes, and then deliveries of them.
+/// Returns the number of pending changes and deliveries.
 pub(crate) async fn waiting(tx: &mut Tx) -> Result<u64, StoreError> {
     let sql = "SELECT (SELECT COUNT(*) FROM notices) + (SELECT COUNT(*) FROM deliveries)";
     let number = tx.row(sql, &[]).await?.map_or(Ok(0), |row| row.int(0))?;

@@ -1,6 +1,6 @@
-//! Reminders: a row for each plan that waits for votes and of which somebody will be told again. It is written and removed with
-//! the change of status, in its transaction. Whoever takes one puts it off for a while, tells, and only then moves it on: so of
-//! all nodes one tells, and one that dies in between leaves it to another.
+//! Reminders: a row for each plan that waits for votes and has a reminder left. It is written and removed in the
+//! transaction of the change of status. A node that takes a reminder defers it, sends it, and only then advances the
+//! row: so only one node sends, and if it crashes, another one does.
 
 use clawback_model::{Remediation, Reminder, Status, Timestamp};
 
@@ -12,11 +12,11 @@ use crate::store::Store;
 /// A reminder that was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueReminder {
-    /// What waits.
+    /// The remediation that waits.
     pub remediation: Remediation,
-    /// Whom to tell.
+    /// The kind of reminder, which determines the recipients.
     pub reminder: Reminder,
-    /// How many are told with it.
+    /// The number of reminders that are done with it.
     told: usize,
     version: i64,
 }
@@ -34,7 +34,7 @@ impl Store {
         let id = remediation.id.as_str();
         let due = remediation.approval.as_ref().and_then(|approval| approval.due_reminder(already, now));
         let Some((reminder, told)) = due else {
-            // Its deadline has passed: the remediation expires, and there is nobody left to remind.
+            // Its deadline has passed: the remediation expires, and no reminder is needed.
             remove(&mut tx, id).await?;
             tx.commit().await?;
             return Ok(None);
@@ -46,7 +46,7 @@ impl Store {
         Ok((touched == 1).then_some(taken))
     }
 
-    /// Those it is for were told: the next one is due in its time.
+    /// Records that the reminder was sent: the next one is due at its time.
     #[tracing::instrument(name = "store.reminders.done", skip_all, fields(remediation.id = %due.remediation.id))]
     pub async fn reminded(&self, due: &DueReminder) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -66,7 +66,7 @@ impl Store {
     }
 }
 
-/// A remediation has changed: one that begins to wait gets its row, one that waits no more loses it.
+/// Updates the row after a change: a remediation that begins to wait gets a row, one that no longer waits loses it.
 pub(crate) async fn changed(tx: &mut Tx, before: &Remediation, after: &Remediation) -> Result<(), StoreError> {
     let waits = |remediation: &Remediation| remediation.status == Status::PendingApproval;
     if waits(before) == waits(after) {

@@ -1,5 +1,5 @@
-//! Local accounts and the identities of an identity provider: who a principal is when they sign in. Passwords come in as
-//! hashes; comparing them is the caller's.
+//! Local accounts and the identities of an identity provider: the principal of a sign-in. Passwords are hashes here;
+//! the caller compares them.
 
 use clawback_model::{Actor, Digest, PendingRoles, Principal, PrincipalKind, Role, Timestamp};
 
@@ -14,15 +14,15 @@ use crate::store::Store;
 /// A local account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// Who signs in with it.
+    /// The principal who signs in with it.
     pub principal: Principal,
     /// Argon2id hash in PHC form.
     pub password: String,
 }
 
 impl Store {
-    /// Sets the password of a principal, and ends what was signed in with the old one. It is the owner's own if they set it by a
-    /// credential of their own.
+    /// Sets the password of a principal, and ends the sessions of the old one. The password counts as the owner's own
+    /// if they set it with a credential of their own.
     #[tracing::instrument(name = "store.accounts.password", skip_all)]
     pub async fn set_password(
         &self,
@@ -37,9 +37,9 @@ impl Store {
         tx.commit().await
     }
 
-    /// Sets the password of whoever has shown that they know the one before, with a token if they ask for one: both are their own from
-    /// now on, whoever set that. If it was another, and a `second` administrator is asked for, what decides waits for one; gives what
-    /// waits.
+    /// Sets the password of a principal who has proven the current one, and creates a token if requested: both are then
+    /// their own, even if another principal issued the current password. In that case, if a `second` administrator is
+    /// required, the deciding roles wait for one; returns the waiting roles.
     #[tracing::instrument(name = "store.accounts.take_over", skip_all)]
     pub async fn take_over(
         &self,
@@ -63,7 +63,7 @@ impl Store {
         Ok(pending)
     }
 
-    /// The account of a principal, if they have one.
+    /// Returns the account of a principal, if there is one.
     #[tracing::instrument(name = "store.accounts.find", skip_all)]
     pub async fn account(&self, principal: &str) -> Result<Option<Account>, StoreError> {
         let sql = format!(
@@ -74,14 +74,14 @@ impl Store {
         Ok(Some(Account { principal: read(&row)?, password: row.string(6)? }))
     }
 
-    /// Whether anybody has a password.
+    /// Returns whether any principal has a password.
     #[tracing::instrument(name = "store.accounts.any", skip_all)]
     pub async fn has_accounts(&self) -> Result<bool, StoreError> {
         Ok(self.read().await?.row("SELECT principal FROM accounts LIMIT 1", &[]).await?.is_some())
     }
 
-    /// The principal of an identity, with the roles that the provider says they have now. One who is new is added; a name
-    /// that another principal has is refused, so that nobody becomes somebody else by what a provider calls them.
+    /// Returns the principal of an identity, with the roles that the provider now reports. A new identity is added; a
+    /// name that another principal has is refused, so that a provider's naming cannot impersonate a principal.
     #[tracing::instrument(name = "store.identities.sign_in", skip_all)]
     pub async fn principal_of_identity(
         &self,
@@ -129,7 +129,7 @@ async fn put_password(
     if password_by == principal {
         roles::mark_own(tx, principal).await?;
     }
-    // The digest of the hash, so that one written into the table by hand shows.
+    // The digest of the hash, so that a hash that was written into the table by hand is detected.
     let event = SiteEvent::PasswordSet {
         principal: principal.to_owned(),
         digest: Digest::of(hash.as_bytes()),
@@ -138,7 +138,7 @@ async fn put_password(
     append(tx, &event, actor, at).await.map(drop)
 }
 
-/// Adds a principal who comes from an identity provider.
+/// Adds a principal from an identity provider.
 async fn link(
     tx: &mut Tx,
     issuer: &str,

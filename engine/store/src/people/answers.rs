@@ -1,4 +1,4 @@
-//! Answers by idempotency key: a request that is sent again gets the answer of the first, and happens once.
+//! Responses by idempotency key: a repeated request gets the response of the first, and is carried out once.
 
 use std::time::Duration;
 
@@ -8,32 +8,33 @@ use crate::database::dialect::Tx;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// A key whose node has not said for so long that it is at work is held by nobody.
+/// A key is free once its node has not renewed it for this long.
 const HELD: Duration = Duration::from_secs(30);
 
-/// An idempotency key and whose it is.
+/// An idempotency key with its principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestKey {
-    /// Who sent the request.
+    /// The principal that sent the request.
     pub principal: String,
-    /// As it was sent.
+    /// The key, as it was sent.
     pub key: String,
 }
 
-/// What is known of a key.
+/// The state of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Earlier {
-    /// Nothing: the key is taken now, and the request is to be carried out.
+    /// The key was new and is now taken; the request must be carried out.
     None,
-    /// The same request is under way.
+    /// The same request is in progress.
     UnderWay,
-    /// The same request filed this, and nobody has answered it: its node died, or the answer could not be kept.
+    /// The same request filed this remediation but has no response: its node crashed, or the response could not be
+    /// stored.
     Filed(RemediationId),
-    /// The key was given with another request.
+    /// The key was used with another request.
     Other,
-    /// The same request was answered.
+    /// The same request has a response.
     Answered {
-        /// HTTP status.
+        /// The HTTP status.
         status: u16,
         /// The body.
         body: String,
@@ -41,7 +42,7 @@ pub enum Earlier {
 }
 
 impl Store {
-    /// Takes an idempotency key for a request. Keys older than `forget_before` are forgotten. A key that nobody holds any more is
+    /// Takes an idempotency key for a request. Removes keys older than `forget_before`. A key that is no longer held is
     /// taken over, unless something was filed under it.
     #[tracing::instrument(name = "store.answers.take", skip_all)]
     pub async fn take_key(
@@ -80,7 +81,7 @@ impl Store {
         Ok(earlier)
     }
 
-    /// Says that a request is still at work, so that nobody takes its key over.
+    /// Renews the hold of a request in progress, so that its key is not taken over.
     #[tracing::instrument(name = "store.answers.hold", skip_all)]
     pub async fn hold_key(&self, of: &RequestKey, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -89,7 +90,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Keeps the answer of a key, or with `None` gives the key free: the request failed and may be tried again.
+    /// Stores the response of a key; `None` frees the key, because the request failed and may be retried.
     #[tracing::instrument(name = "store.answers.keep", skip_all)]
     pub async fn keep_answer(&self, principal: &str, key: &str, answer: Option<(u16, &str)>) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -104,7 +105,7 @@ impl Store {
     }
 }
 
-/// Of all that ask at once, one carries the request out.
+/// Takes over a key; of concurrent callers, only one succeeds.
 async fn take_over(
     tx: &mut Tx,
     principal: &str,
@@ -118,7 +119,7 @@ async fn take_over(
     Ok(if taken { Earlier::None } else { Earlier::UnderWay })
 }
 
-/// Notes what is filed under a key, in the transaction that files it.
+/// Records what is filed under a key, in the transaction that files it.
 pub(crate) async fn filed(tx: &mut Tx, of: &RequestKey, id: &str) -> Result<(), StoreError> {
     let sql = "UPDATE answers SET body = $1 WHERE principal = $2 AND idempotency_key = $3 AND status = 0";
     tx.execute(sql, &[id.into(), (&of.principal).into(), (&of.key).into()]).await.map(drop)

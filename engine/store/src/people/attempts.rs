@@ -1,5 +1,5 @@
-//! Wrong passwords, by name. A name that nobody has is counted as one that somebody has, so that waiting tells nothing; what is
-//! tried in vain can neither fill the database nor make it forget the wait of an account.
+//! Wrong passwords, by name. Unknown names are counted like known ones, so that the wait does not reveal which names
+//! exist. Failed attempts can neither fill the database nor remove the wait of an account.
 
 use std::time::Duration;
 
@@ -11,20 +11,21 @@ use crate::store::Store;
 /// A wrong password.
 #[derive(Debug, Clone, Copy)]
 pub struct Wrong {
-    /// The digest of the name that was tried.
+    /// The digest of the name.
     pub name: Digest,
-    /// Whether an account has the name: what is counted of it is not pushed out by other names.
+    /// Whether an account has the name: its count is then not evicted by other names.
     pub is_account: bool,
-    /// When.
+    /// The time of the attempt.
     pub at: Timestamp,
-    /// Names whose last wait ended before are forgotten, whosever they are.
+    /// Names whose wait ended before this time are removed, with and without an account.
     pub forget_before: Timestamp,
-    /// Of names without an account, only those among so many of the last wrong passwords are kept.
+    /// Of names without an account, only those among this many last wrong passwords are kept.
     pub most: u32,
 }
 
 impl Store {
-    /// Until when no password is looked at for a name, by its digest. In the past or zero: it need not wait.
+    /// Returns the time until which passwords for a name are refused, by the name's digest. A past time or zero means
+    /// no wait.
     #[tracing::instrument(name = "store.attempts.find", skip_all)]
     pub async fn locked_until(&self, name: &Digest) -> Result<Timestamp, StoreError> {
         let sql = "SELECT locked_until FROM attempts WHERE name = $1";
@@ -32,13 +33,13 @@ impl Store {
         row.map_or(Ok(Timestamp(0)), |row| row.time(0))
     }
 
-    /// Counts a wrong password; `wait` says how long the name waits after so many.
+    /// Counts a wrong password; `wait` returns the wait after a number of failures.
     #[tracing::instrument(name = "store.attempts.wrong", skip_all)]
     pub async fn count_wrong(&self, wrong: &Wrong, wait: impl Fn(u32) -> Duration) -> Result<(), StoreError> {
         self.forget_attempts(wrong).await?;
         let name = wrong.name.to_string();
         let mut tx = self.write().await?;
-        // The same statements whosever the name is.
+        // The same statements for names with and without an account, so that their times do not differ.
         let sql = "INSERT INTO attempts (name, failures, locked_until, number) VALUES ($1, 1, $2, \
                    CASE WHEN $3 = 1 THEN NULL ELSE (SELECT COALESCE(MAX(number), 0) + 1 FROM attempts) END) \
                    ON CONFLICT (name) DO UPDATE SET failures = attempts.failures + 1, number = EXCLUDED.number \
@@ -51,7 +52,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Forgets the wrong passwords of a name, after the right one.
+    /// Removes the wrong passwords of a name, after the right one.
     #[tracing::instrument(name = "store.attempts.right", skip_all)]
     pub async fn count_right(&self, name: &Digest) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -59,7 +60,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// In a transaction of its own, so that two nodes that clear away the same rows hold no others meanwhile.
+    /// Runs in its own transaction, so that two nodes that remove the same rows hold no other locks meanwhile.
     async fn forget_attempts(&self, wrong: &Wrong) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("DELETE FROM attempts WHERE locked_until < $1", &[wrong.forget_before.into()]).await?;

@@ -1,5 +1,5 @@
-//! Principals. Every change is also an event of the site in the chain, so a role that somebody writes into the table by hand
-//! shows.
+//! Principals. Every change is also an event of the site in the chain, so that a role that was written into the table
+//! by hand is detected.
 
 use clawback_model::{Actor, PendingRoles, Principal, Timestamp, check_principal_name};
 
@@ -25,7 +25,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Every principal, by name.
+    /// Returns every principal, by name.
     #[tracing::instrument(name = "store.principals", skip_all)]
     pub async fn principals(&self) -> Result<Vec<Principal>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM principals p ORDER BY p.name");
@@ -33,7 +33,7 @@ impl Store {
         rows.iter().map(read).collect()
     }
 
-    /// A principal by its name: to show, not to act as.
+    /// Returns a principal by its name, for display only.
     #[tracing::instrument(name = "store.principals.load", skip_all)]
     pub async fn principal(&self, name: &str) -> Result<Principal, StoreError> {
         let found = named(&mut self.read().await?, name).await?;
@@ -63,16 +63,16 @@ pub(crate) async fn put_principal(
     append(tx, &SiteEvent::PrincipalAdded { name, kind: *kind, roles, owner }, actor, at).await.map(drop)
 }
 
-/// The principal of this name, if there is one.
+/// Returns the principal of this name, if there is one.
 pub(crate) async fn named(tx: &mut Tx, name: &str) -> Result<Option<Principal>, StoreError> {
     let row = tx.row(format!("SELECT {COLUMNS} FROM principals p WHERE p.name = $1"), &[name.into()]).await?;
     row.map(|row| read(&row)).transpose()
 }
 
-/// The columns that [`read`] begins with, of the table `principals p`.
+/// The columns that [`read`] begins with, from `principals p`.
 pub(crate) const COLUMNS: &str = "p.name, p.kind, p.roles, p.owner, p.pending_roles, p.pending_by";
 
-/// A principal from a row that begins with [`COLUMNS`].
+/// Reads a principal from a row that begins with [`COLUMNS`].
 pub(crate) fn read(row: &Row) -> Result<Principal, StoreError> {
     let name = row.string(0)?;
     let corrupt = |column| StoreError::corrupt("principals", column, &name);

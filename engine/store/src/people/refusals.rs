@@ -1,6 +1,6 @@
-//! What was refused to whom: wrong passwords, forged cookies, votes against a rule. Bounded, and beside the chain: whoever is
-//! refused must not be able to make the history grow. What is refused to one principal, or to all strangers, pushes out nothing
-//! that was refused to another.
+//! Refused requests: wrong passwords, forged cookies, votes against a rule. The table is bounded and not part of the
+//! chain, so that refused callers cannot make the history grow. The refusals of one principal, or of all
+//! unauthenticated callers, evict none of another's.
 
 use clawback_model::Timestamp;
 
@@ -8,33 +8,33 @@ use crate::database::dialect::Tx;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// Rows that are kept of each principal, and of all strangers together.
+/// The rows that are kept of each principal, and of all unauthenticated callers together.
 const MOST: i64 = 2_000;
 
-/// A refusal, or the same several times.
+/// A refusal, or several equal ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// When first.
+    /// The time of the first.
     pub at: Timestamp,
-    /// When last.
+    /// The time of the last.
     pub last_at: Timestamp,
-    /// How often.
+    /// The number of refusals.
     pub times: u64,
-    /// The principal who had shown that they are it; none for a stranger.
+    /// The authenticated principal; `None` for an unauthenticated caller.
     pub known: Option<String>,
-    /// To whom: a principal, or the name that a stranger gave; none where there is none.
+    /// The principal, or the name that an unauthenticated caller gave, if any.
     pub principal: Option<String>,
-    /// Where it came from; empty where nobody knows.
+    /// The source address; empty if unknown.
     pub source: String,
-    /// What was asked for first: method and path.
+    /// The first request: method and path.
     pub request: String,
-    /// Why not.
+    /// The reason of the refusal.
     pub reason: String,
 }
 
 impl Store {
-    /// Notes refusals: each in a row of its own, or by the number of a row that has the same, whose times go up. Gives the number of
-    /// the row of each.
+    /// Records refusals: each in a new row, or by the number of a row for equal ones, whose count is raised. Returns
+    /// the number of the row of each.
     #[tracing::instrument(name = "store.refusals.note", skip_all)]
     pub async fn note_refusals(&self, refusals: &[(Option<i64>, Refusal)]) -> Result<Vec<i64>, StoreError> {
         let mut tx = self.write().await?;
@@ -58,7 +58,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// Those that happened last.
+    /// Returns the latest refusals.
     #[tracing::instrument(name = "store.refusals", skip_all)]
     pub async fn refusals(&self, most: u32) -> Result<Vec<Refusal>, StoreError> {
         let sql = "SELECT at, last_at, times, kept_for, principal, source, request, reason FROM refusals \
@@ -90,7 +90,7 @@ fn times(refusal: &Refusal) -> i64 {
     i64::try_from(refusal.times).unwrap_or(i64::MAX)
 }
 
-/// False if the row is no more.
+/// Returns false if the row no longer exists.
 async fn again(tx: &mut Tx, row: i64, refusal: &Refusal) -> Result<bool, StoreError> {
     let sql = "UPDATE refusals SET times = times + $1, last_at = $2 WHERE number = $3";
     Ok(tx.execute(sql, &[times(refusal).into(), refusal.last_at.into(), row.into()]).await? == 1)

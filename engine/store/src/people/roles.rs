@@ -1,5 +1,5 @@
-//! Roles of principals, and those that wait for a second administrator. Who administers is counted in the transaction that gives
-//! the roles.
+//! Roles of principals, and roles that wait for a second administrator. The administrators are counted in the
+//! transaction that gives the roles.
 
 use clawback_model::{Actor, PendingRoles, Principal, PrincipalKind, Role, Timestamp, check_second, until_confirmed};
 
@@ -12,7 +12,7 @@ use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
 impl Store {
-    /// Gives a principal other roles, whatever waits.
+    /// Sets the roles of a principal without confirmation.
     #[tracing::instrument(name = "store.roles.change", skip_all)]
     pub async fn change_roles(
         &self,
@@ -27,8 +27,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Gives a principal other roles as far as one administrator may: what decides waits for a second one, if there are two and the
-    /// principal has had a credential of their own. Gives what waits.
+    /// Sets the roles of a principal as far as one administrator may: deciding roles wait for a second administrator,
+    /// if there are several and the principal has had a credential of their own. Returns the waiting roles.
     #[tracing::instrument(name = "store.roles.ask", skip_all)]
     pub async fn ask_roles(
         &self,
@@ -55,13 +55,14 @@ impl Store {
         Ok(Some(pending))
     }
 
-    /// The people who administer, or will once that is confirmed, and who have had a credential of their own.
+    /// Returns the people who are administrators, or will be once confirmed, and who have had a credential of their
+    /// own.
     #[tracing::instrument(name = "store.roles.administrators", skip_all)]
     pub async fn administrators(&self) -> Result<Vec<Principal>, StoreError> {
         administrators(&mut self.read().await?).await
     }
 
-    /// Gives a principal the roles that wait, if this is a second administrator.
+    /// Gives a principal the waiting roles, if the actor is a second administrator.
     #[tracing::instrument(name = "store.roles.confirm", skip_all)]
     pub async fn confirm_roles(&self, name: &str, who: &Principal, at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -75,8 +76,8 @@ impl Store {
     }
 }
 
-/// Takes from a principal what decides, until a second administrator confirms that it was they who took over what `asked_by` issued.
-/// The last administrator who can act keeps the role.
+/// Suspends the deciding roles of a principal until a second administrator confirms that it was this person who
+/// replaced the credential that `asked_by` issued. The last administrator who can act keeps the role.
 pub(crate) async fn suspend(
     tx: &mut Tx,
     who: &Principal,
@@ -96,7 +97,7 @@ pub(crate) async fn suspend(
     Ok(Some(pending))
 }
 
-/// Notes that a principal has had a credential that they made themselves.
+/// Records that a principal has had a credential that they made themselves.
 pub(crate) async fn mark_own(tx: &mut Tx, name: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE principals SET own = 1 WHERE name = $1 AND own = 0", &[name.into()]).await.map(drop)
 }

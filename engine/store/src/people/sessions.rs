@@ -1,5 +1,5 @@
-//! Browsers that are signed in. A cookie has two parts, known to the database only by their digests: one that finds the session and
-//! stays, and a secret that is replaced while the session is in use.
+//! Browser sessions. A cookie has two parts, of which the database stores only digests: an ID that finds the session
+//! and stays, and a secret that is replaced while the session is in use.
 
 use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Timestamp};
 
@@ -10,10 +10,10 @@ use crate::rows::{digest, places};
 use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
-/// Sessions in one statement.
+/// The number of sessions per statement.
 const TOUCHED: usize = 500;
 
-/// Who a session comes from: the identity provider, or whoever set the password.
+/// The issuer of a session: the identity provider, or the principal who set the password.
 const ISSUER: &str = "COALESCE(CASE s.at_provider WHEN 1 THEN (SELECT i.issuer FROM identities i WHERE i.principal = s.principal) \
     ELSE (SELECT a.password_by FROM accounts a WHERE a.principal = s.principal) END, '')";
 
@@ -22,68 +22,68 @@ fn credential(id: &Digest, at_provider: bool, issued_by: String, issued_at: Time
     Credential { kind, label: Credential::session_label(id), issued_by, issued_at }
 }
 
-/// A session that begins.
+/// A new session.
 #[derive(Debug, Clone, Copy)]
 pub struct NewSession<'a> {
-    /// The digest of the part of its cookie that stays.
+    /// The digest of the ID in its cookie.
     pub id: Digest,
-    /// That of its first secret.
+    /// The digest of its first secret.
     pub secret: Digest,
-    /// Whose it is.
+    /// Its principal.
     pub principal: &'a str,
-    /// Now.
+    /// The time of the sign-in.
     pub at: Timestamp,
-    /// It ends then, however busy.
+    /// The time at which it ends in any case.
     pub expires: Timestamp,
-    /// It begins at the identity provider.
+    /// Whether it began at the identity provider.
     pub at_provider: bool,
 }
 
 /// A session that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Who is signed in, with the roles of now.
+    /// The principal, with its current roles.
     pub principal: Principal,
-    /// Since when.
+    /// When it began.
     pub created_at: Timestamp,
-    /// The last request.
+    /// The time of the last request.
     pub seen_at: Timestamp,
-    /// It ends then.
+    /// The time at which it ends.
     pub expires_at: Timestamp,
-    /// It began at the identity provider.
+    /// Whether it began at the identity provider.
     pub at_provider: bool,
-    /// What its cookie must hold.
+    /// The secrets that its cookie may contain.
     pub secrets: Secrets,
 }
 
 /// The secrets of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secrets {
-    /// The newest.
+    /// The current secret.
     pub current: Digest,
-    /// Since when.
+    /// When it was set.
     pub since: Timestamp,
-    /// The one before it.
+    /// The previous secret.
     pub earlier: Option<Digest>,
-    /// How long that holds; none until the newest has been used.
+    /// The time until which the previous secret is valid; `None` until the current one has been used.
     pub earlier_until: Option<Timestamp>,
 }
 
-/// A new secret for a session.
+/// A replacement of a session's secret.
 #[derive(Debug, Clone, Copy)]
 pub struct Renewal {
-    /// The session's.
+    /// The ID of the session.
     pub id: Digest,
-    /// The secret that the browser has shown, which is the earlier one from now on.
+    /// The secret that the browser sent, which becomes the previous one.
     pub shown: Digest,
-    /// The newest when it was shown.
+    /// The current secret when it was sent.
     pub current: Digest,
-    /// The new one.
+    /// The new secret.
     pub new: Digest,
 }
 
 impl Store {
-    /// Begins a session; those that were over at `forget` are forgotten with it.
+    /// Begins a session and removes those that had ended at `forget`.
     #[tracing::instrument(name = "store.sessions.begin", skip_all)]
     pub async fn begin_session(&self, new: &NewSession<'_>, forget: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -99,7 +99,7 @@ impl Store {
             i64::from(new.at_provider).into(),
         ];
         tx.execute(sql, &values).await?;
-        // So that a session that somebody wrote into the table by hand shows.
+        // Recorded so that a session that was written into the table by hand is detected.
         let event = SiteEvent::SignedIn {
             principal: new.principal.to_owned(),
             session: new.id,
@@ -114,8 +114,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// The session of a cookie, if it has not been idle since before `idle_since`. Whether it is over, and whether the cookie's
-    /// secret holds, is for the caller to say.
+    /// Returns the session of a cookie, if it has not been idle since before `idle_since`. The caller checks whether
+    /// the session has ended and whether the cookie's secret is valid.
     #[tracing::instrument(name = "store.sessions.find", skip_all)]
     pub async fn session(&self, id: &Digest, idle_since: Timestamp) -> Result<Option<Session>, StoreError> {
         let sql = format!(
@@ -147,8 +147,8 @@ impl Store {
         }))
     }
 
-    /// Gives a session a new secret. False if somebody else has, or if the one that was shown is no longer good for it: the newest
-    /// has been used meanwhile.
+    /// Replaces the secret of a session. Returns false if it was replaced concurrently, or if the secret that was sent
+    /// is no longer valid because the current one has been used.
     #[tracing::instrument(name = "store.sessions.renew", skip_all)]
     pub async fn renew_session(&self, renewal: &Renewal, at: Timestamp) -> Result<bool, StoreError> {
         let mut tx = self.write().await?;
@@ -161,7 +161,7 @@ impl Store {
         Ok(renewed == 1)
     }
 
-    /// Notes that the newest secret of a session has been used: the one before it holds until then.
+    /// Records that the current secret of a session has been used: the previous one is valid until `until`.
     #[tracing::instrument(name = "store.sessions.settle", skip_all)]
     pub async fn expire_earlier_secret(
         &self,
@@ -175,7 +175,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Notes that these sessions are in use.
+    /// Records that these sessions are in use.
     #[tracing::instrument(name = "store.sessions.touch", skip_all, fields(sessions = ids.len()))]
     pub async fn touch_sessions(&self, ids: &[Digest], now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -188,7 +188,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Ends a session, and all its secrets with it.
+    /// Ends a session with all its secrets.
     #[tracing::instrument(name = "store.sessions.end", skip_all)]
     pub async fn end_session(&self, id: &Digest) -> Result<(), StoreError> {
         let mut tx = self.write().await?;

@@ -1,4 +1,4 @@
-//! Tokens of principals. Of a token only the sha256 is kept: whoever reads the database cannot act with it.
+//! Tokens of principals. Only the sha256 of a token is stored, so that reading the database does not give access.
 
 use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Role, Timestamp};
 
@@ -10,7 +10,7 @@ use crate::rows::json;
 use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
-/// A token as it is listed: never the secret.
+/// A token as it is listed, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Token {
@@ -19,33 +19,33 @@ pub struct Token {
     pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
-    /// The only ones of the principal's roles that it brings; none: all of them.
+    /// The subset of the principal's roles that it grants; `None` means all of them.
     pub scope: Option<Vec<Role>>,
-    /// Who made it; empty: nothing tells.
+    /// The issuer; empty if not recorded.
     pub issued_by: String,
 }
 
-/// What a new token is for.
+/// The properties of a new token.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TokenTerms<'a> {
     /// Unique per principal.
     pub label: &'a str,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires: Option<Timestamp>,
-    /// The only ones of the principal's roles that it brings; none: all of them.
+    /// The subset of the principal's roles that it grants; `None` means all of them.
     pub scope: Option<&'a [Role]>,
 }
 
 impl<'a> TokenTerms<'a> {
-    /// All roles, for ever.
+    /// Returns a token with all roles that does not expire.
     pub fn labelled(label: &'a str) -> Self {
         Self { label, ..Self::default() }
     }
 }
 
 impl Store {
-    /// Adds a token by the digest of its secret. A scope takes away: the token brings those of the principal's roles that stand
-    /// in it.
+    /// Adds a token by the digest of its secret. A scope restricts it: the token grants those of the principal's roles
+    /// that are in the scope.
     #[tracing::instrument(name = "store.tokens.add", skip_all)]
     pub async fn add_token(
         &self,
@@ -61,7 +61,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Whose token this is, if it is good now, with the roles that it brings.
+    /// Returns the principal of a token, if it is valid now, with the roles that it grants.
     #[tracing::instrument(name = "store.tokens.find", skip_all)]
     pub async fn principal_by_token(&self, secret: &Digest, now: Timestamp) -> Result<Option<Principal>, StoreError> {
         let sql = format!(
@@ -80,7 +80,7 @@ impl Store {
             issued_at: row.time(9)?,
         });
         if let Some(scope) = scope(&row, 6)? {
-            // Whoever has any role may read, so a token to read with is of less than any.
+            // Any role may read, so a read-only token is a restriction of every role.
             let reads = !principal.roles.is_empty() && scope.contains(&Role::Viewer);
             principal.roles.retain(|role| scope.contains(role));
             if reads && principal.roles.is_empty() {
@@ -90,7 +90,7 @@ impl Store {
         Ok(Some(principal))
     }
 
-    /// Every token, by principal and label.
+    /// Returns every token, by principal and label.
     #[tracing::instrument(name = "store.tokens", skip_all)]
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         let sql = "SELECT principal, label, created_at, expires_at, revoked_at, scope, issued_by FROM tokens \
@@ -111,7 +111,7 @@ impl Store {
             .collect()
     }
 
-    /// Makes a token void. Revoking it again changes nothing.
+    /// Revokes a token. Revoking it again changes nothing.
     #[tracing::instrument(name = "store.tokens.revoke", skip_all)]
     pub async fn revoke_token(
         &self,
@@ -128,7 +128,7 @@ impl Store {
             return Ok(());
         }
         let sql = "UPDATE tokens SET revoked_at = $1 WHERE principal = $2 AND label = $3 AND revoked_at IS NULL";
-        // Another may have been faster; then its event tells it.
+        // If a concurrent call was first, its event records the change.
         if tx.execute(sql, &[at.into(), principal.into(), label.into()]).await? == 1 {
             let event = SiteEvent::TokenRevoked { principal: principal.to_owned(), label: label.to_owned() };
             append(&mut tx, &event, actor, at).await?;
@@ -179,7 +179,7 @@ pub(crate) async fn put_token(
     append(tx, &event, actor, at).await.map(drop)
 }
 
-/// The scope of a token in this column.
+/// Reads the scope of a token from this column.
 pub(crate) fn scope(row: &Row, column: usize) -> Result<Option<Vec<Role>>, StoreError> {
     let Some(text) = row.opt_text(column)? else { return Ok(None) };
     serde_json::from_str(&text).map(Some).map_err(|_| StoreError::corrupt("tokens", "scope", text))

@@ -1,13 +1,13 @@
-//! A bitmap: which remediations of one block a word applies to.
+//! A bitmap of the remediations of one block that a word applies to.
 
 use data_encoding::BASE64_NOPAD;
 
-/// Remediations in a block: as a set of bits it is 512 bytes, and a place in it fits two.
+/// The remediations in a block: as a bitmap it has 512 bytes, and a place fits in two bytes.
 pub(crate) const BLOCK: i64 = 4_096;
 
-/// Bytes of the full set.
+/// The bytes of the bitmap.
 const BYTES: usize = 512;
-/// So many 64-bit words hold it.
+/// The 64-bit words of the bitmap.
 const WORDS: usize = BYTES / 8;
 
 /// A set of places in a block, 0 to 4,095.
@@ -23,44 +23,44 @@ impl Bitmap {
         self.0[place as usize / 64 % WORDS] |= 1 << (place % 64);
     }
 
-    /// Takes a place out.
+    /// Removes a place.
     pub(crate) const fn remove(&mut self, place: u16) {
         self.0[place as usize / 64 % WORDS] &= !(1 << (place % 64));
     }
 
-    /// Whether it is empty.
+    /// Returns whether it is empty.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
     }
 
-    /// How many there are.
+    /// Returns the number of places.
     pub(crate) fn count(&self) -> usize {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
-    /// The union with another set.
+    /// Adds the places of another set (union).
     pub(crate) fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
     }
 
-    /// The intersection with another set.
+    /// Keeps only the places of another set (intersection).
     pub(crate) fn keep(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= other);
     }
 
-    /// The difference to another set.
+    /// Removes the places of another set (difference).
     pub(crate) fn leave_out(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word &= !other);
     }
 
-    /// The places, highest first.
+    /// Returns the places, highest first.
     pub(crate) fn descending(&self) -> impl Iterator<Item = u16> {
         (0..64_u16).rev().zip(self.0.into_iter().rev()).flat_map(|(word, bits)| {
             (0..64).rev().filter(move |bit| bits & (1 << bit) != 0).map(move |bit| word * 64 + bit)
         })
     }
 
-    /// As it is stored: two bytes for each place, or one bit for every place of the block where that is shorter.
+    /// Returns the stored form: two bytes per place, or one bit for every place of the block if that is shorter.
     pub(crate) fn encode(&self) -> String {
         let bytes: Vec<u8> = if self.count() * 2 < BYTES {
             self.descending().flat_map(u16::to_be_bytes).collect()

@@ -12,7 +12,7 @@ use crate::error::StoreError;
 pub(crate) struct Block {
     pub(crate) number: i64,
     pub(crate) words: BTreeMap<String, Bitmap>,
-    /// When each of them was submitted, by number.
+    /// When each of them was submitted, by its number.
     pub(crate) times: BTreeMap<i64, Timestamp>,
     pub(crate) first: Timestamp,
     pub(crate) last: Timestamp,
@@ -40,12 +40,12 @@ impl Block {
     }
 }
 
-/// The block of a remediation.
+/// Returns the block of a remediation.
 pub(crate) const fn block(number: i64) -> i64 {
     number / BLOCK
 }
 
-/// Its place in there.
+/// Returns the place of a remediation in its block.
 pub(crate) fn place(number: i64) -> u16 {
     u16::try_from(number % BLOCK).expect("numbers count from one, and a block is small")
 }

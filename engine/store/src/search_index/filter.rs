@@ -1,29 +1,29 @@
-//! What is looked for in the history, and a page of what was found.
+//! Filters of the history, and a page of results.
 
 use clawback_model::{Action, ActionSource, ApprovalId, InvestigationId, Remediation, Status, Timestamp};
 
 use crate::error::StoreError;
 
-/// Which remediations to list. Every condition that is set must hold.
+/// A filter for remediations. Every condition that is set must hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HistoryFilter {
     /// Part of the name, without case.
     pub name: Option<String>,
-    /// Its approval.
+    /// The ID of its approval.
     pub approval_id: Option<ApprovalId>,
-    /// Its investigation.
+    /// The ID of its investigation.
     pub investigation_id: Option<InvestigationId>,
-    /// Where it stands: any of these; empty for any at all.
+    /// Any of these statuses; empty means all.
     pub statuses: Vec<Status>,
-    /// Where it came from.
+    /// Its source.
     pub action_source: Option<ActionSource>,
-    /// What it does.
+    /// Its action.
     pub action_type: Option<Action>,
-    /// One of those who decided, or `automation`.
+    /// One of the principals who decided, or `automation`.
     pub decided_by: Option<String>,
-    /// Who asked for it.
+    /// The requester.
     pub requested_by: Option<String>,
-    /// The playbook that it runs.
+    /// Its playbook.
     pub playbook: Option<String>,
     /// A mailbox with a message of its plan.
     pub mailbox: Option<String>,
@@ -33,15 +33,15 @@ pub struct HistoryFilter {
     pub since: Option<Timestamp>,
     /// Submitted before.
     pub until: Option<Timestamp>,
-    /// Only what waits for a person: for votes, or paused.
+    /// Only remediations that wait for a person: for votes, or paused.
     pub pending_only: bool,
-    /// Leaves out what a schedule began and that searched everything and found nothing, unless it is asked for by its status or
-    /// by an ID. What was not looked at has another status, and is never left out.
+    /// Excludes runs of schedules whose search was complete and found nothing, unless the filter names their status or
+    /// an ID. An incomplete search has another status and is never excluded.
     pub without_empty: bool,
 }
 
 impl HistoryFilter {
-    /// Whether a remediation fits all of it, but for what its messages tell.
+    /// Returns whether a remediation matches, apart from the conditions on its messages.
     pub fn lets_through(&self, remediation: &Remediation) -> bool {
         let request = &remediation.request;
         let in_name = |part: &String| request.name.to_lowercase().contains(&part.to_lowercase());
@@ -66,25 +66,25 @@ impl HistoryFilter {
 }
 
 impl HistoryFilter {
-    /// Whether empty runs of schedules are left out.
+    /// Returns whether empty runs of schedules are excluded.
     pub(crate) fn leaves_out_empty(&self) -> bool {
         let by_id = self.approval_id.is_some() || self.investigation_id.is_some();
         self.without_empty && !by_id && !self.statuses.contains(&Status::NothingToDo)
     }
 }
 
-/// Whether a schedule began it, and it searched everything and found nothing.
+/// Returns whether a schedule began it and its search was complete and found nothing.
 fn is_empty(remediation: &Remediation) -> bool {
     remediation.request.source == ActionSource::Schedule && remediation.status == Status::NothingToDo
 }
 
-/// Where a page ended; the next one begins behind it.
+/// The end of a page; the next page begins after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) number: i64,
 }
 
-/// Written as it is put into a link or a flag.
+/// Formats the cursor for a link or a flag.
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.number)
@@ -102,8 +102,8 @@ impl std::str::FromStr for Cursor {
 /// A page of history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
-    /// Newest first.
+    /// The remediations, newest first.
     pub remediations: Vec<Remediation>,
-    /// Where the next page begins; none on the last.
+    /// The cursor of the next page; `None` on the last.
     pub next: Option<Cursor>,
 }

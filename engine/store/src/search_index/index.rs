@@ -1,4 +1,4 @@
-//! Keeping the index: it is changed in the transaction of the event, and a block that is missing is built.
+//! Maintenance of the index: it is changed in the transaction of the event, and missing blocks are built.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +16,10 @@ use crate::store::Store;
 
 const WORDS: bulk::Into = bulk::Into { table: "history_words", columns: &["block", "word", "members"] };
 const TIMES: bulk::Into = bulk::Into { table: "history_times", columns: &["number", "created_at"] };
-/// Words in one statement.
+/// The words per statement.
 const MOST: usize = 200;
 
-/// A remediation was added.
+/// Indexes a new remediation.
 pub(crate) async fn added(tx: &mut Tx, number: i64, remediation: &Remediation) -> Result<(), StoreError> {
     let sql = "UPDATE history_blocks SET first_at = CASE WHEN first_at > $2 THEN $2 ELSE first_at END, \
                last_at = CASE WHEN last_at < $2 THEN $2 ELSE last_at END WHERE block = $1";
@@ -36,7 +36,7 @@ pub(crate) async fn added(tx: &mut Tx, number: i64, remediation: &Remediation) -
     write(tx, block(number), &known).await
 }
 
-/// An event changed a remediation.
+/// Updates the index after an event.
 pub(crate) async fn changed(
     tx: &mut Tx,
     number: i64,
@@ -121,7 +121,7 @@ async fn build(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
     bulk::insert(tx, TIMES, &values).await
 }
 
-/// The words of a block as they are stored; none if it was not built.
+/// Returns the stored words of a block; `None` if it was not built.
 pub(crate) async fn stored(tx: &mut Tx, number: i64) -> Result<Option<Block>, StoreError> {
     let sql = "SELECT block, first_at, last_at FROM history_blocks WHERE block = $1";
     let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(None) };
@@ -141,7 +141,7 @@ pub(crate) async fn stored(tx: &mut Tx, number: i64) -> Result<Option<Block>, St
 }
 
 impl Store {
-    /// Builds the blocks that are missing, each in a transaction of its own: once, after an upgrade.
+    /// Builds the missing blocks, each in its own transaction: needed once, after an upgrade.
     pub(crate) async fn build_words(&self) -> Result<(), StoreError> {
         let mut tx = self.read().await?;
         let last = tx.row("SELECT number FROM remediations ORDER BY number DESC LIMIT 1", &[]).await?;

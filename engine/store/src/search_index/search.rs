@@ -1,4 +1,4 @@
-//! Finds a page of the history: the blocks that the filter's words leave over, newest first, until the page is full.
+//! Finds a page of the history in the blocks that match the filter's words, newest first, until the page is full.
 
 use std::collections::BTreeMap;
 
@@ -13,40 +13,40 @@ use crate::error::StoreError;
 use crate::rows::{places, state};
 use crate::store::Store;
 
-/// Blocks read at once, at most. The first read is of one: most pages are full after it.
+/// The most blocks that are read at once. The first read is of one block: most pages are full after it.
 const BLOCKS: usize = 256;
-/// Remediations read at once.
+/// The remediations that are read at once.
 const ROWS: usize = 64;
 
-/// A block that may hold what is looked for.
+/// A block that may contain matches.
 struct Candidates {
     block: i64,
-    /// Some of it may be outside of the times that are asked for.
+    /// Whether the block may extend beyond the requested times.
     on_the_edge: bool,
 }
 
-/// What was found so far.
+/// The matches so far.
 struct Found {
     remediations: Vec<(i64, Remediation)>,
-    /// One more than asked for, to know whether there is another page.
+    /// One more than requested, to know whether there is another page.
     enough: usize,
 }
 
 impl Store {
-    /// The newest remediations that the filter lets through, at most `most`, behind `cursor`.
+    /// Returns the newest remediations that the filter accepts, at most `most`, after `cursor`.
     #[tracing::instrument(name = "store.history", skip_all)]
     pub async fn history(&self, filter: &HistoryFilter, cursor: Option<Cursor>, most: u32) -> Result<Page, StoreError> {
         page(&mut self.read().await?, filter, cursor, most).await
     }
 
-    /// How many remediations wait for a person; `most` if there are more.
+    /// Returns how many remediations wait for a person, at most `most`.
     #[tracing::instrument(name = "store.history.pending", skip_all)]
     pub async fn pending(&self, most: usize) -> Result<usize, StoreError> {
         pending(&mut self.read().await?, most).await
     }
 }
 
-/// The newest remediations that the filter lets through, behind `cursor`.
+/// Returns the newest remediations that the filter accepts, after `cursor`.
 async fn page(tx: &mut Tx, filter: &HistoryFilter, cursor: Option<Cursor>, most: u32) -> Result<Page, StoreError> {
     let enough = most as usize + 1;
     let mut found = Found { remediations: Vec::new(), enough };
@@ -69,7 +69,7 @@ async fn page(tx: &mut Tx, filter: &HistoryFilter, cursor: Option<Cursor>, most:
     Ok(Page { remediations: found.remediations.into_iter().map(|(_, remediation)| remediation).collect(), next })
 }
 
-/// How many wait for a person, counted until there are `most`. Words alone tell it: no remediation is read.
+/// Counts the remediations that wait for a person, up to `most`. Uses only the index: no remediation is read.
 async fn pending(tx: &mut Tx, most: usize) -> Result<usize, StoreError> {
     let filter = HistoryFilter { pending_only: true, ..HistoryFilter::default() };
     let groups = asked(&filter);
@@ -83,7 +83,7 @@ async fn pending(tx: &mut Tx, most: usize) -> Result<usize, StoreError> {
     Ok(count)
 }
 
-/// Both are unique, so one is enough to find the only remediation it can be.
+/// Finds the only remediation that can match a filter on an ID, because both IDs are unique.
 async fn by_id(tx: &mut Tx, filter: &HistoryFilter) -> Result<Option<i64>, StoreError> {
     let (sql, id) = match (&filter.approval_id, &filter.investigation_id) {
         (Some(id), _) => ("SELECT number FROM remediations WHERE approval_id = $1", id.as_str()),
@@ -127,8 +127,8 @@ async fn by_words(tx: &mut Tx, filter: &HistoryFilter, below: i64, found: &mut F
     Ok(())
 }
 
-/// The blocks that hold anything of the times that are asked for, newest first. They are numbered without a gap, so where no times
-/// are asked for the newest tells all of them.
+/// Returns the blocks that contain any of the requested times, newest first. Blocks are numbered without gaps, so
+/// without requested times the newest block determines all of them.
 async fn blocks(tx: &mut Tx, filter: &HistoryFilter, below: i64) -> Result<Vec<Candidates>, StoreError> {
     if filter.since.is_none() && filter.until.is_none() {
         let sql = "SELECT block FROM history_blocks WHERE block <= $1 ORDER BY block DESC LIMIT 1";
@@ -148,14 +148,14 @@ fn times(filter: &HistoryFilter) -> (i64, i64) {
     (filter.since.map_or(i64::MIN, |time| time.0), filter.until.map_or(i64::MAX, |time| time.0))
 }
 
-/// Which remediations of these blocks have a word of every group.
+/// Returns which remediations of these blocks have a word of every group.
 async fn intersect(
     tx: &mut Tx,
     groups: &[Vec<String>],
     blocks: &[Candidates],
 ) -> Result<BTreeMap<i64, Bitmap>, StoreError> {
     let words: Vec<&String> = groups.iter().flatten().collect();
-    // Joined, and crosswise, which SQLite takes as an order: so both databases look up each block and word by the key.
+    // A CROSS JOIN, whose order SQLite keeps: so both databases look up each block and word by the key.
     let sql = format!(
         "SELECT w.block, w.word, w.members FROM history_blocks b CROSS JOIN history_words w \
          WHERE w.block = b.block AND w.word IN {} AND b.block >= $1 AND b.block <= $2",
@@ -182,7 +182,7 @@ async fn intersect(
     Ok(sets.into_iter().filter_map(|(block, sets)| Some((block, meet(sets)?))).collect())
 }
 
-/// Those of a block that were submitted in the times that are asked for.
+/// Returns the remediations of a block that were submitted in the requested times.
 async fn in_time(tx: &mut Tx, filter: &HistoryFilter, block: i64) -> Result<Bitmap, StoreError> {
     let (since, until) = times(filter);
     let sql =
@@ -195,9 +195,9 @@ async fn in_time(tx: &mut Tx, filter: &HistoryFilter, block: i64) -> Result<Bitm
     Ok(members)
 }
 
-/// Those of a block whose plans have a message in the mailbox, or with the Message-ID, that is asked for; none if neither is.
-/// A mailbox is found by an index. A Message-ID alone is looked for in the plans between the first and the last candidate:
-/// an index of all Message-IDs would cost every plan more than this costs whoever asks.
+/// Returns the remediations of a block whose plans have a message with the requested mailbox or Message-ID; `None` if
+/// neither is requested. A mailbox is found by an index. A Message-ID alone is searched in the plans between the first
+/// and the last candidate: an index of all Message-IDs would cost every plan more than this search costs.
 async fn touching(
     tx: &mut Tx,
     filter: &HistoryFilter,
@@ -214,7 +214,8 @@ async fn touching(
             "SELECT DISTINCT remediation FROM targets WHERE message_id = $3 AND remediation >= $1 AND remediation <= $2",
             vec![message_id],
         ),
-        // In the same message. Counted, as PostgreSQL would join an EXISTS, and walk all targets of a table that it takes for tiny.
+        // In the same message. Counted, because PostgreSQL would turn an EXISTS into a join and scan all targets of a
+        // table that it assumes to be tiny.
         (Some(mailbox), Some(message_id)) => (
             "SELECT l.remediation FROM lanes l WHERE l.mailbox = $3 AND l.remediation >= $1 AND l.remediation <= $2 \
              AND (SELECT COUNT(*) FROM targets t WHERE t.remediation = l.remediation AND t.seq >= l.first_seq \
@@ -237,7 +238,8 @@ impl Found {
         self.remediations.len() >= self.enough
     }
 
-    /// Reads these, newest first, and keeps what the filter lets through: pieces of a name may be in another order in it.
+    /// Reads these remediations, newest first, and keeps those that the filter accepts: the pieces of a name may occur
+    /// in it in another order.
     async fn read(
         &mut self,
         tx: &mut Tx,
@@ -249,7 +251,7 @@ impl Found {
         while !self.is_enough() && numbers.peek().is_some() {
             let room = (self.enough - self.remediations.len()).min(ROWS);
             let mut values: Vec<Value<'_>> = numbers.by_ref().take(room).map(Value::from).collect();
-            // Always as many values, so that it is always the same statement; nothing has the number -1.
+            // A constant number of values, so that the statement is always the same; nothing has the number -1.
             values.resize(ROWS, Value::Int(-1));
             let mut rows = Vec::with_capacity(room);
             for row in tx.rows(sql.clone(), &values).await? {

@@ -1,4 +1,4 @@
-//! The words that can apply to a remediation, and those that a filter asks for.
+//! The words that can apply to a remediation, and the words of a filter.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use clawback_model::{Action, ActionSource, Remediation, Status};
 
 use super::filter::HistoryFilter;
 
-/// Pieces of a name that are looked up; a longer name is compared letter by letter in what they find.
+/// The most pieces of a name that are looked up; a longer name is compared with the names of the remediations found.
 const PIECES: usize = 8;
 
-/// Words that apply for good.
+/// Returns the words that never change.
 pub(super) fn lasting(remediation: &Remediation) -> BTreeSet<String> {
     let request = &remediation.request;
     let mut words = BTreeSet::from([
@@ -26,7 +26,7 @@ pub(super) fn lasting(remediation: &Remediation) -> BTreeSet<String> {
     words
 }
 
-/// Words that change with the events.
+/// Returns the words that change with the events.
 pub(super) fn passing(remediation: &Remediation) -> BTreeSet<String> {
     let deciders = remediation.decided_by.iter().flat_map(|names| names.split(", ")).map(decider);
     deciders.chain([status(remediation.status)]).collect()
@@ -67,7 +67,7 @@ fn piece(letters: &[char]) -> String {
     })
 }
 
-/// What a filter asks for: of every group one word at least.
+/// Returns the words of a filter in groups: of every group at least one must apply.
 pub(crate) fn asked(filter: &HistoryFilter) -> Vec<Vec<String>> {
     let mut groups: Vec<Vec<String>> = Vec::new();
     groups.extend((!filter.statuses.is_empty()).then(|| filter.statuses.iter().copied().map(status).collect()));
@@ -82,13 +82,13 @@ pub(crate) fn asked(filter: &HistoryFilter) -> Vec<Vec<String>> {
     let step = windows.len().div_ceil(PIECES).max(1);
     groups.extend(windows.step_by(step).map(|letters| vec![piece(letters)]));
     if groups.is_empty() {
-        // Every other word is of fewer.
+        // Every other word applies to fewer remediations.
         groups.push(vec![all()]);
     }
     groups
 }
 
-/// The words that only empty runs of schedules have together.
+/// Returns the words that together apply only to empty runs of schedules.
 pub(crate) fn empty() -> [Vec<String>; 2] {
     [vec![source(ActionSource::Schedule)], vec![status(Status::NothingToDo)]]
 }

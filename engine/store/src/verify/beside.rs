@@ -1,5 +1,5 @@
-//! The rows that stand beside a remediation, each compared with what its events make of it: alert, investigation, request for
-//! votes, plan, reminder, sweep, follow-up, slot, work.
+//! Checks the related rows of a remediation against its events: alert, investigation, request for votes, plan,
+//! reminder, sweep, follow-up, slot, work.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::database::dialect::Tx;
 use crate::rows::parse;
 use crate::search_index::block::block;
 
-/// Rows that were compared, by table: what is left over belongs to no remediation.
+/// The number of rows that were compared, by table: any further row belongs to no remediation.
 #[derive(Default)]
 pub(super) struct Tally(BTreeMap<&'static str, i64>);
 
@@ -22,7 +22,7 @@ impl Tally {
         *self.0.entry(table).or_default() += i64::try_from(rows).unwrap_or(i64::MAX);
     }
 
-    /// Compares it with the tables, once every remediation was looked at.
+    /// Compares the numbers with the tables, after every remediation was checked.
     pub(super) async fn check(&self, tx: &mut Tx, last: i64) -> Result<(), VerifyError> {
         for table in COUNTED {
             let sql = format!("SELECT COUNT(*) FROM {table}");
@@ -31,8 +31,8 @@ impl Tally {
                 return Err(Found::Rows { table }.into());
             }
         }
-        // Numbers of remediations have no gaps, so what belongs to none lies before the first or behind the last. Asked one by
-        // one, each end is a look-up by key.
+        // Numbers of remediations have no gaps, so a row that belongs to none is before the first or after the last. As
+        // separate queries, each end is a look-up by key.
         for (table, column, first, last) in [
             ("lanes", "remediation", 1, last),
             ("targets", "remediation", 1, last),
@@ -53,7 +53,7 @@ impl Tally {
     }
 }
 
-/// Tables whose rows each belong to one remediation and are counted while it is looked at.
+/// Tables whose rows each belong to one remediation and are counted while it is checked.
 const COUNTED: [&str; 12] = [
     "alerts",
     "investigations",
@@ -69,14 +69,14 @@ const COUNTED: [&str; 12] = [
     "removals",
 ];
 
-/// What the rows beside a remediation are compared with.
+/// What the related rows of a remediation are compared with.
 pub(super) struct Beside<'a> {
     pub(super) fold: &'a Remediation,
     pub(super) number: i64,
-    /// Who submitted it, and the number of that event.
+    /// The submitter, and the number of the event of the submission.
     pub(super) actor: &'a str,
     pub(super) submitted: i64,
-    /// The last request for votes, and when it was made.
+    /// The last request for votes, with its time.
     pub(super) asked: Option<&'a (Approval, Timestamp)>,
     pub(super) now: Option<Timestamp>,
 }
@@ -122,7 +122,7 @@ impl Beside<'_> {
         let fits = match rows.as_slice() {
             [row] => {
                 let body = parse::<Investigation>(row, 3, "investigations", "body").ok();
-                // Older requests do not have the selection in words.
+                // Older requests do not contain the selection in words.
                 if let Some(body) = body.as_ref().filter(|_| self.fold.request.in_words.is_empty()) {
                     expected.entity.clone_from(&body.entity);
                 }
@@ -163,7 +163,7 @@ impl Beside<'_> {
         tally.add("plans", usize::from(row.is_some()));
         let fits = match (&self.fold.plan, row) {
             (None, None) => true,
-            // The next attempt clears what the last one froze, which was asked votes for.
+            // The next attempt removes the frozen plan of the last one, for which votes were requested.
             (None, Some(_)) => self.asked.is_some(),
             (Some(_), None) => return Err(Found::PlanMissing { remediation: self.id() }.into()),
             (Some(plan), Some(row)) => {
@@ -189,7 +189,7 @@ impl Beside<'_> {
                     Some(row) => {
                         let told = usize::try_from(row.int(0)?).unwrap_or(usize::MAX);
                         let (next, at) = (times.get(told), row.time(1)?);
-                        // One that was taken is put off for a while.
+                        // A reminder that was taken is deferred for a while.
                         let taken = self.now.is_none_or(|now| at <= now.plus(super::waiting::LONGEST));
                         next.is_some_and(|next| at == *next || (past(next) && taken)) && times[..told].iter().all(past)
                     }
@@ -224,7 +224,7 @@ impl Beside<'_> {
         if fits { Ok(()) } else { Err(Found::FollowUp { remediation: self.id() }.into()) }
     }
 
-    /// The slot of what a schedule ran says so, at the time that is its `now`.
+    /// Checks that the slot of a run names it, at the time that is its `now`.
     async fn slot(&self, tx: &mut Tx) -> Result<(), VerifyError> {
         let request = &self.fold.request;
         let (ActionSource::Schedule, Origin::Fresh, Some(at)) = (request.source, &request.origin, request.as_of) else {
@@ -239,7 +239,7 @@ impl Beside<'_> {
         if fits { Ok(()) } else { Err(Found::SlotOfRun { remediation: self.id() }.into()) }
     }
 
-    /// Work is there for the open batch alone, and for all of it.
+    /// Checks that work exists exactly for the lanes of the open batch.
     async fn work(&self, tx: &mut Tx, tally: &mut Tally) -> Result<(), VerifyError> {
         let sql = "SELECT w.lane, w.batch, w.store, w.mailbox, w.first_seq, w.targets, l.store, l.mailbox, l.first_seq, \
                    l.targets FROM work w LEFT JOIN lanes l ON l.remediation = w.remediation AND l.lane = w.lane \

@@ -1,21 +1,21 @@
-//! What a verification can find.
+//! The findings of a verification.
 
 use clawback_model::{Digest, Timestamp};
 
 use crate::error::StoreError;
 
-/// Why a verification did not end well.
+/// The error of a verification.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// The history is not what was written.
+    /// The history was changed.
     #[error("the history was tampered with or damaged: {0}")]
     Broken(#[from] Found),
-    /// It could not be read to the end.
+    /// The history could not be read to the end.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The first thing that does not fit.
+/// The first mismatch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Found {
@@ -31,7 +31,7 @@ pub enum Found {
     Cut { known: i64, last: i64 },
     #[error("the first {size} events are not those of the checkpoint of that size: the history was rewritten")]
     NotTheCheckpoint { size: u64 },
-    #[error("the history ends at event {last}, but a checkpoint of {size} events was given out: its end was cut off")]
+    #[error("the history ends at event {last}, but a checkpoint of {size} events was published: its end was cut off")]
     CutCheckpoint { size: u64, last: u64 },
     #[error("the checkpoint of {size} events that is kept in the table `heads` is not one")]
     Head { size: i64 },
@@ -55,7 +55,7 @@ pub enum Found {
     State { remediation: String, what: &'static str },
     #[error("the votes on {remediation} differ from its events: see event {event}")]
     Vote { remediation: String, event: i64 },
-    #[error("what {remediation} counts towards the limits on what is done without a vote differs from its events")]
+    #[error("what {remediation} counts towards the limits on what runs without a vote differs from its events")]
     Counted { remediation: String },
     #[error("batch {number} of {remediation} differs from its events")]
     Batch { remediation: String, number: u32 },
@@ -86,10 +86,10 @@ pub enum Found {
     #[error("token `{label}` of `{principal}` differs from the events of the site")]
     Token { principal: String, label: String },
     #[error(
-        "the way in which `{principal}` signs in differs from the events of the site: somebody changed it past them"
+        "the way in which `{principal}` signs in differs from the events of the site: it was changed without an event"
     )]
     SignIn { principal: String },
-    #[error("schedule `{name}` differs from the events of the site: somebody paused or resumed it past them")]
+    #[error("schedule `{name}` differs from the events of the site: it was paused or resumed without an event")]
     Schedule { name: String },
     #[error("schedule `{name}` differs from the events of the site and its slots in {what}")]
     Timetable { name: String, what: &'static str },
@@ -97,9 +97,9 @@ pub enum Found {
     SlotOfRun { remediation: String },
     #[error("slot {at} of schedule `{name}` names {remediation}, which no schedule submitted")]
     Slot { name: String, at: Timestamp, remediation: String },
-    #[error("sweep of {remediation} differs from the events of the site: somebody ended or revived it past them")]
+    #[error("sweep of {remediation} differs from the events of the site: it was ended or revived without an event")]
     Sweep { remediation: String },
-    #[error("how late copies are looked for after {remediation} differs from the events of the site")]
+    #[error("the sweep settings of {remediation} differ from the events of the site")]
     SweepTerms { remediation: String },
     #[error("whose follow-up {remediation} is differs from its events")]
     FollowUp { remediation: String },
@@ -109,7 +109,7 @@ pub enum Found {
     Investigation { remediation: String },
     #[error("the request for votes on {remediation} differs from its events")]
     Approval { remediation: String },
-    #[error("the reminder of {remediation} differs from what its rule says")]
+    #[error("the reminder of {remediation} differs from its rule")]
     Reminder { remediation: String },
     #[error("the plan's row of {remediation} differs from its events")]
     PlanRow { remediation: String },
@@ -129,7 +129,7 @@ pub enum Found {
     Session { principal: String },
     #[error("table {table} has rows that belong to nothing in the history, or lacks some")]
     Rows { table: &'static str },
-    #[error("row {row} of table {table} is put off until {until} (column {column}), which this program never does")]
+    #[error("row {row} of table {table} is deferred until {until} (column {column}), which this program never does")]
     PutOff { table: &'static str, column: &'static str, row: String, until: Timestamp },
     #[error("the database's schema is not this program's: {what}")]
     Schema { what: String },

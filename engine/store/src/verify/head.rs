@@ -1,4 +1,4 @@
-//! Where the chain ends, and what of it was noted elsewhere.
+//! The head of the chain, and heads and checkpoints that were noted elsewhere.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,23 +9,23 @@ use crate::error::StoreError;
 use crate::rows::digest;
 use crate::store::Store;
 
-/// Where the chain ends. Noted elsewhere, it shows later whether the end was cut off.
+/// The end of the chain. A head that was noted elsewhere later shows whether the end was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {
-    /// Number of the last event; 0 if there is none.
+    /// The number of the last event; 0 if there is none.
     pub seq: i64,
-    /// Its hash.
+    /// The hash of the last event.
     pub hash: Digest,
 }
 
-/// As it is noted down: `SEQ:HASH`.
+/// Formats the head as `SEQ:HASH`.
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, self.hash)
     }
 }
 
-/// Not a head.
+/// A text that is not a head.
 #[derive(Debug, thiserror::Error)]
 #[error("a head is SEQ:HASH, as `clawback verify` prints it")]
 pub struct InvalidHead;
@@ -40,7 +40,7 @@ impl FromStr for Head {
 }
 
 impl Store {
-    /// Where the chain ends now.
+    /// Returns the current end of the chain.
     #[tracing::instrument(name = "store.head", skip_all)]
     pub async fn head(&self) -> Result<Head, StoreError> {
         let row = self.read().await?.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1", &[]).await?;
@@ -49,14 +49,14 @@ impl Store {
     }
 }
 
-/// What was noted elsewhere, and when the history is checked.
+/// Heads and checkpoints that were noted elsewhere, and the time of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Noted {
-    /// Where the chain ended.
+    /// A head of the chain.
     pub head: Option<Head>,
-    /// Size and root of the Merkle tree, from a checkpoint whose signature was checked.
+    /// The size and root of the Merkle tree, from a checkpoint whose signature was checked.
     pub log: Option<(u64, Digest)>,
-    /// Now: nothing may be put off further than this program ever puts it off. None: that is not looked at.
+    /// The current time: no row may be deferred further than this program ever defers it. `None` skips this check.
     pub now: Option<Timestamp>,
 }
 

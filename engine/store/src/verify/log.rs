@@ -1,4 +1,5 @@
-//! The Merkle tree beside the events: stored tiles, checkpoints that were given out, and one that somebody noted.
+//! Checks the Merkle tree against the events: the stored tiles, the published checkpoints, and one that was noted
+//! elsewhere.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +9,14 @@ use super::found::{Found, VerifyError};
 use crate::database::dialect::Tx;
 use crate::history::log::{size, tile};
 
-/// The tree while it grows again from the events.
+/// The tree, recomputed from the events.
 pub(super) struct Log {
     edge: LogEdge,
-    /// Events in the stored tiles; the tree may be ahead of them.
+    /// The number of events in the stored tiles; the recomputed tree may be larger.
     stored: u64,
-    /// Tiles compared.
+    /// The number of tiles that were compared.
     tiles: i64,
-    /// Roots that must come, by size.
+    /// The expected roots, by size.
     roots: BTreeMap<u64, Digest>,
 }
 
@@ -39,7 +40,7 @@ impl Log {
         Ok(log)
     }
 
-    /// Adds an event, and compares what its place in the tree says.
+    /// Adds an event, and compares what is stored for its place in the tree.
     pub(super) async fn add(&mut self, tx: &mut Tx, event: &Digest) -> Result<(), VerifyError> {
         for (at, hashes) in self.edge.append(event) {
             if self.edge.size() <= self.stored {
@@ -72,7 +73,7 @@ impl Log {
         Err(Found::Tile { level: at.level, number: at.number }.into())
     }
 
-    /// Every event has been added.
+    /// Checks the end, after all events were added.
     pub(super) async fn end(self, tx: &mut Tx) -> Result<(), VerifyError> {
         let last = self.edge.size();
         if let Some((&size, _)) = self.roots.last_key_value() {

@@ -1,8 +1,8 @@
-//! Proofs of plans: that what the tables hold of a remediation is what its events tell of, and that its targets are those
-//! that were planned. Whoever votes, starts or acts asks for one first.
+//! Proofs of plans: that the stored state of a remediation is the fold of its events, and that its targets are those
+//! that were planned. Every vote, start and action requires one.
 //!
-//! A proof takes each event of the remediation by its own hash. That the events are those of the chain, and the chain is that of
-//! an earlier head, is for [`Store::verify`] to check.
+//! A proof checks each event of the remediation by its own hash. [`Store::verify`] checks that the events are those of
+//! the chain, and that the chain continues an earlier head.
 
 use std::sync::Arc;
 
@@ -19,22 +19,22 @@ use crate::rows::{parse, state};
 use crate::store::Store;
 use crate::work::claims::Claimed;
 
-/// Targets read at once.
+/// The number of targets that are read at once.
 const PAGE: u32 = LINES_OF_A_PART * 64;
 
-/// What was proven of a remediation and its plan.
+/// A proven remediation and plan.
 #[derive(Debug, Clone)]
 pub struct PlanProof {
-    /// The remediation, as its events tell of it.
+    /// The remediation, as the fold of its events.
     pub remediation: Remediation,
-    /// What its plan was made under.
+    /// The header of its plan.
     pub header: PlanHeader,
-    /// What each part of the plan hashes to. None for a plan of version 1, all of whose targets were read instead.
+    /// The digest of each part of the plan. `None` for a plan of version 1, all of whose targets were read instead.
     parts: Option<Arc<PlanParts>>,
 }
 
 impl PlanProof {
-    /// Checks lanes that were claimed against the plan. False where the batch that they were claimed of is not open any more.
+    /// Checks claimed lanes against the plan. Returns false if the batch of the claim is no longer open.
     pub fn covers(&self, claimed: &Claimed) -> Result<bool, StoreError> {
         let id = &self.remediation.id;
         let open = self.remediation.progress.open_batch.filter(|(number, ..)| *number == claimed.batch);
@@ -45,7 +45,8 @@ impl PlanProof {
                 target.store != lane.store || target.mailbox != lane.mailbox || !is_in_batch
             });
             if let Some(target) = stray {
-                let detail = format!("work on {} names message {}, which is not of it", lane.mailbox, target.seq);
+                let detail =
+                    format!("work on {} names message {}, which is not in that lane", lane.mailbox, target.seq);
                 return Err(StoreError::altered(id, detail));
             }
         }
@@ -60,14 +61,14 @@ impl PlanProof {
 }
 
 impl Store {
-    /// The remediation as its events tell of it, once its stored state is the same.
+    /// Returns the remediation as the fold of its events, if its stored state is equal.
     #[tracing::instrument(name = "store.remediations.prove", skip_all, fields(remediation.id = %id))]
     pub async fn prove_state(&self, id: &RemediationId) -> Result<Remediation, StoreError> {
         prove_state(&mut self.read().await?, id).await
     }
 
-    /// The header of a plan, once it and the parts hash to the plan's digest. Of a plan of version 1, whose targets alone can tell,
-    /// as it is stored.
+    /// Returns the header of a plan, if it and the parts hash to the plan's digest. The header of a plan of version 1
+    /// can only be checked with the targets; it is returned as it is stored.
     #[tracing::instrument(name = "store.plans.prove_header", skip_all, fields(remediation.id = %id))]
     pub async fn prove_header(&self, id: &RemediationId) -> Result<PlanHeader, StoreError> {
         let mut tx = self.read().await?;
@@ -75,8 +76,8 @@ impl Store {
         Ok(prove_header(&mut tx, remediation).await?.1.header)
     }
 
-    /// Proves the state of a remediation and the header of its plan. The parts of the plan are those of `known`, if given, which
-    /// was proven before.
+    /// Proves the state of a remediation and the header of its plan. The parts of the plan are those of `known`, if
+    /// given, which was proven before.
     #[tracing::instrument(name = "store.plans.prove_terms", skip_all, fields(remediation.id = %id))]
     pub async fn prove_terms(&self, id: &RemediationId, known: Option<&PlanProof>) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
@@ -91,7 +92,7 @@ impl Store {
         Ok(proven)
     }
 
-    /// Proves the same, and every target of the plan, in one pass.
+    /// Proves the same and every target of the plan, in one pass.
     #[tracing::instrument(name = "store.plans.prove", skip_all, fields(remediation.id = %id))]
     pub async fn prove_plan(&self, id: &RemediationId) -> Result<PlanProof, StoreError> {
         let mut tx = self.read().await?;
@@ -119,12 +120,12 @@ fn other_targets(first: u32) -> String {
     format!("messages {first} to {last} of its plan are not those that were planned")
 }
 
-/// The state, once it is what the events add up to.
+/// Returns the state, if it is the fold of the events.
 async fn prove_state(tx: &mut Tx, id: &RemediationId) -> Result<Remediation, StoreError> {
     let differs = |detail: String| StoreError::not_its_events(id, detail);
     let entries = chain::of_remediation(tx, id.as_str()).await?;
     if let Some(entry) = entries.iter().find(|entry| link_hash(&entry.link) != entry.hash) {
-        return Err(differs(format!("event {} has another hash than its own", entry.link.seq)));
+        return Err(differs(format!("event {} does not match its hash", entry.link.seq)));
     }
     let told = fold(id, &entries).map_err(|error| match error {
         StoreError::Illegal(_) | StoreError::Corrupt { .. } => differs(error.to_string()),
@@ -134,12 +135,12 @@ async fn prove_state(tx: &mut Tx, id: &RemediationId) -> Result<Remediation, Sto
     let row = row.ok_or_else(|| StoreError::not_found("remediation", id))?;
     match state(&row, 1) {
         Ok(stored) if is_fold(&stored, &told) => Ok(told),
-        _ => Err(differs("its state is another".to_owned())),
+        _ => Err(differs("its stored state differs".to_owned())),
     }
 }
 
-/// The number of the remediation, and the header and the parts of its plan once they hash to its digest. Of a plan of version 1
-/// only the targets can tell.
+/// Returns the number of the remediation, and the header and the parts of its plan if they hash to its digest. A plan
+/// of version 1 can only be checked with its targets.
 async fn prove_header(tx: &mut Tx, remediation: Remediation) -> Result<(i64, PlanProof), StoreError> {
     let id = &remediation.id;
     let sql = "SELECT r.id, r.number, p.header, p.parts, p.targets FROM plans p JOIN remediations r ON r.number = p.remediation WHERE r.id = $1";
@@ -155,7 +156,8 @@ async fn prove_header(tx: &mut Tx, remediation: Remediation) -> Result<(i64, Pla
     Ok((row.int(1)?, PlanProof { remediation, header, parts: parts.map(Arc::new) }))
 }
 
-/// The stored parts of a plan with this header; none of a plan of version 1. None at all where they are not what they must be.
+/// Returns the stored parts of a plan with this header, which a plan of version 1 does not have. The outer `None` means
+/// that the stored parts are invalid.
 #[expect(clippy::option_option, reason = "no parts, and parts that cannot be read")]
 pub(crate) fn read_parts(header: &PlanHeader, text: Option<&str>, targets: i64) -> Option<Option<PlanParts>> {
     match (&header.terms, text) {
@@ -165,7 +167,7 @@ pub(crate) fn read_parts(header: &PlanHeader, text: Option<&str>, targets: i64) 
     }
 }
 
-/// One pass over the targets.
+/// Checks all targets in one pass.
 async fn prove_targets(tx: &mut Tx, number: i64, proven: &PlanProof) -> Result<(), StoreError> {
     let id = &proven.remediation.id;
     let sql = format!(

@@ -1,4 +1,5 @@
-//! Each remediation beside its events: state, votes, counts, batches, and the digests of outcomes and of the parts of the plan.
+//! Checks each remediation against its events: state, votes, counts, batches, and the digests of outcomes and of the
+//! parts of the plan.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -42,7 +43,7 @@ pub(super) async fn check_all(
     let sql = "SELECT id, number FROM remediations WHERE number > $1 ORDER BY number LIMIT 1";
     while let Some(row) = tx.row(sql, &[number.into()]).await? {
         let id = row.string(0)?;
-        // They are given one after the other.
+        // Numbers are assigned consecutively.
         if row.int(1)? != number + 1 {
             return Err(Found::Rows { table: "remediations" }.into());
         }
@@ -79,7 +80,7 @@ pub(super) async fn check_all(
     tally.check(tx, number).await
 }
 
-/// A remediation that the filters cannot find is as good as hidden.
+/// Checks the index, because a remediation that the filters cannot find is hidden.
 async fn check_words(tx: &mut Tx, folded: &Block) -> Result<(), VerifyError> {
     if folded.words.is_empty() {
         return Ok(());
@@ -145,7 +146,7 @@ async fn check_state(
     if row.opt_int(16)? != stored.approved_at.map(|at| at.0) {
         return differs("approved_at");
     }
-    // Whether anybody will look at it. When, changes with its leases; that of a deadline does not.
+    // Whether a worker will check it. The time changes with its leases, except for a deadline.
     let (stored, expected) = (row.opt_int(17)?.map(Timestamp), due(fold, fold.updated_at));
     let deadline = fold.status == Status::PendingApproval;
     if stored.is_some() != expected.is_some() || (deadline && stored != expected) {
@@ -178,7 +179,7 @@ async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(
     }
 }
 
-/// What counts towards the limits on what is done without a vote.
+/// Checks the counts towards the limits on what runs without a vote.
 async fn check_counted(tx: &mut Tx, fold: &Remediation, story: &Story, number: i64) -> Result<(), VerifyError> {
     let mut expected = story.counted.clone();
     expected.sort();
@@ -212,7 +213,7 @@ async fn check_batches(
         let Some((_, _, expected)) = batch.finished else { continue };
         let found = sum(tx, number, Span::batch(batch.number, batch.first, batch.targets)).await?.digest;
         if found != expected {
-            // Name the message where one can be named.
+            // Name the message if one is affected.
             name_missing(tx, fold, batch, number).await?;
             let remediation = fold.id.to_string();
             return Err(Found::Outcomes { remediation, number: batch.number, expected, found }.into());
@@ -240,7 +241,7 @@ async fn name_missing(tx: &mut Tx, fold: &Remediation, batch: &Batch, number: i6
     }
 }
 
-/// The digests of a plan's parts hash to the plan's own; a plan of version 1 has none.
+/// Checks that the digests of a plan's parts hash to the plan's digest; a plan of version 1 has none.
 async fn check_parts(tx: &mut Tx, fold: &Remediation, number: i64) -> Result<(), VerifyError> {
     let sql = "SELECT remediation, header, parts, targets FROM plans WHERE remediation = $1";
     let Some(row) = tx.row(sql, &[number.into()]).await? else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! Schedules beside the events of the site and their slots: what they run and when they look next.
+//! Checks schedules against the events of the site and their slots: their timetable and their next time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,19 +8,19 @@ use super::found::{Found, VerifyError};
 use crate::database::dialect::Tx;
 use crate::work::schedules::Schedule;
 
-/// A schedule as the events of the site tell of it.
+/// A schedule as the fold of the events of the site.
 #[derive(Debug)]
 pub(super) struct Scheduled {
     pub(super) timetable: Timetable,
-    /// Since when it has this timetable.
+    /// When it got this timetable.
     pub(super) since: Timestamp,
     pub(super) paused_to: Option<Timestamp>,
     pub(super) removed: bool,
-    /// Its events go back far enough to say since when, and what fell into a pause.
+    /// Whether its events go back far enough to determine the time of its timetable and the pauses of its slots.
     pub(super) whole: bool,
 }
 
-/// Compares what the events of the site tell with the rows. `older` is the last event of before they told of schedules.
+/// Compares the fold of the events with the rows. `older` is the last event before they recorded schedules.
 pub(super) async fn compare(
     tx: &mut Tx,
     by_events: &BTreeMap<String, Scheduled>,
@@ -30,7 +30,7 @@ pub(super) async fn compare(
     for schedule in crate::work::schedules::all(tx).await? {
         let name = schedule.name.clone();
         let Some(events) = by_events.get(&name) else {
-            // Set by a version that noted none; the next change of its timetable notes it.
+            // Set by a version that recorded no event; the next change of its timetable records one.
             if older > 0 {
                 continue;
             }
@@ -52,7 +52,7 @@ pub(super) async fn compare(
     Ok(())
 }
 
-/// The first column that does not fit.
+/// Returns the first column that differs.
 async fn differs(tx: &mut Tx, row: &Schedule, events: &Scheduled) -> Result<Option<&'static str>, VerifyError> {
     let sql = "SELECT MAX(last_at), MAX(CASE reason WHEN 'waiting' THEN fire_at END) FROM slots WHERE schedule = $1";
     let slots = tx.row(sql, &[(&row.name).into()]).await?;
@@ -72,13 +72,13 @@ async fn differs(tx: &mut Tx, row: &Schedule, events: &Scheduled) -> Result<Opti
     Ok(checks.into_iter().find_map(|(what, fits)| (!fits).then_some(what)))
 }
 
-/// Whether it looks no later than its next slot fires; it may look earlier.
+/// Returns whether its next round is no later than its next slot fires; it may be earlier.
 fn is_next(row: &Schedule, timetable: &Timetable) -> bool {
     let Ok(cron) = timetable.cron() else { return true };
     let standing = Standing { decided_to: row.decided_to, paused_to: None, waiting: None, busy: false };
     match (row.next_at, timetable.decide(&row.name, &cron, &standing, row.decided_to).next_at) {
         (Some(next), Some(latest)) => next <= latest.max(row.paused_to.unwrap_or(latest)),
-        // Waiting for a run to end, or not looked since it was set: it looks, and finds nothing more.
+        // It waits for a run to end, or had no round since it was set: the round finds nothing to do.
         (Some(next), None) => row.waiting.is_some() || next <= row.decided_to.max(row.paused_to.unwrap_or(next)),
         (None, latest) => latest.is_none(),
     }

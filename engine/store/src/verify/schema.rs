@@ -1,5 +1,6 @@
-//! The schema itself: tables, columns, constraints, indexes, triggers and functions must be those that the steps of this program
-//! make. What they make is not written down a second time: the steps are taken anew in an empty place, and the two are compared.
+//! Checks the schema: tables, columns, constraints, indexes, triggers and functions must be those that the steps of
+//! this program create. There is no second description of them: the steps are applied to an empty schema, and the two
+//! are compared.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +12,14 @@ use crate::database::schema;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// What there is, by its kind and name, and how it is made.
+/// The definitions of all objects, by kind and name.
 type Parts = BTreeMap<String, String>;
 
-/// Everything in a SQLite database, but for what SQLite makes by itself.
+/// Lists everything in a SQLite database, except what SQLite creates itself.
 const SQLITE: &str = "SELECT type || ' ' || name || ' of ' || tbl_name, COALESCE(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 
-/// Everything in one schema of PostgreSQL, but for what belongs to an extension and for the table of the steps themselves. `@` is
-/// the OID of the schema. NOT NULL is a matter of the columns here, whatever the catalog makes of it.
+/// Lists everything in one schema of PostgreSQL, except what belongs to an extension and the table of the steps
+/// themselves. `@` is the OID of the schema. NOT NULL is listed with the columns, however the catalog stores it.
 const POSTGRES: &str = "
 WITH tables AS (
     SELECT c.oid, c.relname, c.relkind, c.relrowsecurity FROM pg_class c
@@ -56,12 +57,12 @@ SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.o
 FROM pg_proc p WHERE p.pronamespace = @
 AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')";
 
-/// Triggers on what is done to the database as a whole; this program has none.
+/// Lists event triggers, of which this program has none.
 const EVENT_TRIGGERS: &str = "SELECT 'event trigger ' || v.evtname, '' FROM pg_event_trigger v \
     WHERE NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = v.oid AND d.deptype = 'e')";
 
 impl Store {
-    /// Compares the schema with the one that this program makes.
+    /// Compares the schema with the one that this program creates.
     pub(super) async fn check_schema(&self) -> Result<(), VerifyError> {
         let (expected, found) = match self.pool() {
             Pool::Sqlite { .. } => {
@@ -89,11 +90,11 @@ impl Store {
         what.map_or(Ok(()), |what| Err(Found::Schema { what }.into()))
     }
 
-    /// Takes the steps among the temporary tables of a transaction that is given up: everybody may make those, and nobody else
-    /// sees them.
+    /// Applies the steps to the temporary tables of a transaction that is rolled back: every role may create those, and
+    /// other sessions do not see them.
     async fn model_postgres(&self) -> Result<Parts, StoreError> {
         let mut tx = self.write().await?;
-        // Functions are not looked for among what is temporary unless they are named so.
+        // Functions in the temporary schema are found only with a qualified name.
         let steps = schema::steps_postgres().replace("EXECUTE FUNCTION ", "EXECUTE FUNCTION pg_temp.");
         if let Tx::Postgres(tx) = &mut tx {
             let steps = format!("SET LOCAL search_path TO pg_temp; {steps}");

@@ -1,4 +1,5 @@
-//! Principals, tokens, pauses of schedules, ends of sweeps and the halt as the events of the site tell of them, beside the tables.
+//! Checks principals, tokens, pauses of schedules, ends of sweeps and the halt: the fold of the site's events against
+//! the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,24 +14,24 @@ use crate::people::tokens::scope;
 use crate::rows::json;
 use crate::site_events::SiteEvent;
 
-/// Digest, created, expires, revoked, scope, who made it.
+/// Digest, created, expires, revoked, scope, issuer.
 type Token = (String, i64, Option<i64>, Option<i64>, Option<Vec<Role>>, String);
 
-/// A session in the table; whose it is, begun, expires, at a provider.
+/// A session in the table: principal, begun, expires, whether at a provider.
 type Session = (String, i64, i64, bool);
 
-/// What the events of the site say of remediations.
+/// The facts about remediations in the events of the site.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// Their messages were removed, with the number of the event.
+    /// Remediations whose messages were removed, with the number of the event.
     pub(super) removed: BTreeMap<String, i64>,
-    /// How late copies are looked for, by the first remediation.
+    /// The sweep settings, by the first remediation.
     pub(super) begun: BTreeMap<String, Sweep>,
-    /// The last event of before the site's events told of sweeps and schedules; 0 if they always did.
+    /// The last event before the site's events recorded sweeps and schedules; 0 if they always did.
     pub(super) older: i64,
 }
 
-/// A principal, as the events tell.
+/// A principal, as the fold of the events.
 #[derive(Debug, PartialEq, Eq)]
 struct Known {
     principal: Principal,
@@ -43,25 +44,26 @@ struct Known {
 #[derive(Debug, Default)]
 pub(super) struct Site {
     principals: BTreeMap<String, Known>,
-    /// By principal and label.
+    /// The tokens, by principal and label.
     tokens: BTreeMap<(String, String), Token>,
-    /// Digests of password hashes, when they were set and by whom, by principal.
+    /// The digests of password hashes with their time and issuer, by principal.
     passwords: BTreeMap<String, (Digest, Timestamp, String)>,
-    /// Issuer and subject, by principal.
+    /// The issuer and subject, by principal.
     identities: BTreeMap<String, (String, String)>,
     /// Schedules that are paused.
     paused: BTreeSet<String>,
-    /// Sweeps that ended, by the first remediation.
+    /// Sweeps that have ended, by the first remediation.
     swept: BTreeMap<String, SweepEnd>,
     halt: Option<Halt>,
     schedules: BTreeMap<String, Scheduled>,
-    /// Sessions in the table that no event has begun yet, by their digest. Those that are over have left the table.
+    /// Sessions in the table whose event was not read yet, by their digest. Sessions that have ended are removed from
+    /// the table.
     sessions: BTreeMap<String, Session>,
     pub(super) facts: Facts,
 }
 
 impl Site {
-    /// Before the first event.
+    /// Begins before the first event.
     pub(super) async fn begin(tx: &mut Tx) -> Result<Self, VerifyError> {
         let mut site = Self::default();
         let sql = "SELECT digest, principal, created_at, expires_at, at_provider FROM sessions";
@@ -72,7 +74,7 @@ impl Site {
         Ok(site)
     }
 
-    /// Adds an event; those of remediations are not its business.
+    /// Adds an event; ignores those of remediations.
     pub(super) fn add(&mut self, link: &Link) -> Result<(), VerifyError> {
         if link.remediation.is_some() {
             return Ok(());
@@ -155,7 +157,7 @@ impl Site {
         }
     }
 
-    /// A timetable that is new or another begins anew; one that was away comes back as from a pause.
+    /// Applies a timetable: a new or changed one begins now; a schedule that was removed comes back as after a pause.
     fn set(&mut self, name: String, timetable: Timetable, at: Timestamp) {
         let (mut since, mut paused_to, mut whole) = (at, None, self.facts.older == 0);
         if let Some(known) = self.schedules.get(&name) {
@@ -167,7 +169,7 @@ impl Site {
         self.schedules.insert(name, Scheduled { timetable, since, paused_to, removed: false, whole });
     }
 
-    /// Compares it with the tables. Gives what it says of remediations.
+    /// Compares the fold with the tables. Returns the facts about remediations.
     pub(super) async fn compare(mut self, tx: &mut Tx) -> Result<Facts, VerifyError> {
         self.compare_schedules(tx).await?;
         schedules::compare(tx, &self.schedules, self.facts.older).await?;
@@ -229,7 +231,7 @@ impl Site {
         if let Some(name) = self.paused.pop_first() {
             return Err(Found::Schedule { name }.into());
         }
-        // Run by a schedule, or nothing at all: the request in the chain says which.
+        // Runs of a schedule, or rows without a remediation: the request in the chain distinguishes them.
         let sql = "SELECT s.schedule, s.fire_at, s.remediation_id FROM slots s \
                    JOIN remediations r ON r.id = s.remediation_id WHERE r.action_source <> 'schedule' LIMIT 1";
         if let Some(row) = tx.row(sql, &[]).await? {

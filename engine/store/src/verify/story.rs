@@ -1,4 +1,4 @@
-//! What the events of one remediation add up to.
+//! The fold of the events of one remediation.
 
 use clawback_model::{Approval, Digest, Event, Link, Remediation, ReplayError, Timestamp};
 
@@ -9,21 +9,21 @@ use crate::history::batches::Batch;
 use crate::history::budgets;
 use crate::rows::word;
 
-/// What the events of one remediation add up to.
+/// The fold of the events of one remediation.
 #[derive(Default)]
 pub(super) struct Story {
     pub(super) fold: Option<Remediation>,
-    /// Who submitted it, and the numbers of that event and of all.
+    /// The submitter, and the numbers of the submission and of all events.
     pub(super) actor: String,
     pub(super) submitted: i64,
     pub(super) events: i64,
-    /// The last request for votes, and when it was made.
+    /// The last request for votes, with its time.
     pub(super) asked: Option<(Approval, Timestamp)>,
-    /// Number of the event, and the row it must have left.
+    /// The number of the event, and the row that it must have written.
     pub(super) votes: Vec<(i64, [Option<String>; 4], i64)>,
     pub(super) batches: Vec<Batch>,
     pub(super) planned_at: Timestamp,
-    /// The rows that its starts without a vote must have left.
+    /// The rows that its starts without a vote must have written.
     pub(super) counted: Vec<(String, String, i64, i64, i64)>,
     pub(super) cancelled: Option<Digest>,
 }
@@ -34,7 +34,7 @@ pub(super) async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyErr
     let Some(first) = entries.first().map(|entry| &entry.link) else { return Ok(story) };
     (story.actor, story.submitted) = (first.actor.clone(), first.seq);
     let unreadable = |seq, detail| Found::EventUnreadable { seq, detail };
-    let parsed = id.parse().map_err(|_| unreadable(first.seq, format!("`{id}` is no remediation ID")))?;
+    let parsed = id.parse().map_err(|_| unreadable(first.seq, format!("`{id}` is not a remediation ID")))?;
     let mut replay = Remediation::replay(parsed);
     for Link { seq, at, body, .. } in entries.iter().map(|entry| &entry.link) {
         let (seq, at) = (*seq, *at);
@@ -79,7 +79,7 @@ impl Story {
         }
     }
 
-    /// The batch that a target belongs to.
+    /// Returns the batch that a target belongs to.
     pub(super) fn batch_of(&self, seq: u32) -> Option<&Batch> {
         self.batches.iter().find(|batch| seq >= batch.first && seq - batch.first < batch.targets)
     }

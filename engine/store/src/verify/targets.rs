@@ -1,4 +1,4 @@
-//! The targets of one plan with their outcomes beside them.
+//! Checks the targets of one plan with their outcomes.
 
 use clawback_model::{Action, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target};
 
@@ -9,7 +9,7 @@ use crate::database::dialect::{Row, Tx};
 use crate::history::message_rows::{OUTCOME_COLUMNS, OUTCOME_WIDTH, TARGET_COLUMNS, TARGET_WIDTH, read_pair};
 use crate::rows::parse;
 
-/// One pass over the targets with their outcomes beside them.
+/// Checks the targets with their outcomes in one pass.
 pub(super) async fn check_targets(
     tx: &mut Tx,
     fold: &Remediation,
@@ -70,12 +70,12 @@ pub(super) async fn check_targets(
     Ok(())
 }
 
-/// Lanes while the targets go by: they follow each other without gaps, as the targets do.
+/// The lanes, checked while the targets are read: they are consecutive and without gaps, as the targets are.
 #[derive(Default)]
 struct Lanes {
-    /// Lanes begun.
+    /// The number of lanes that have begun.
     number: i64,
-    /// The first target behind the last one.
+    /// The first target after the last one that was read.
     end: i64,
 }
 
@@ -99,8 +99,8 @@ impl Lanes {
     }
 }
 
-/// Whether a message was kept just when its receipt says so; whether there is a row. One that was kept and not deleted after all
-/// has a row alone.
+/// Checks that a message is recorded as kept exactly if its receipt says so; returns whether there is a row. A message
+/// that was kept but then not deleted has only a row.
 fn check_evidence(fold: &Remediation, seq: u32, outcome: Option<&Outcome>, row: &Row) -> Result<bool, VerifyError> {
     let kept = row.opt_text(TARGET_WIDTH + OUTCOME_WIDTH + 3)?;
     let told = outcome.and_then(|outcome| outcome.receipt.as_ref()?.evidence);
@@ -115,7 +115,7 @@ fn check_evidence(fold: &Remediation, seq: u32, outcome: Option<&Outcome>, row: 
     if fits { Ok(kept.is_some()) } else { Err(Found::Evidence { remediation: fold.id.to_string(), seq }.into()) }
 }
 
-/// Whether a target has an outcome just when the events say so.
+/// Checks that a target has an outcome exactly if the events say so.
 fn check_pair(fold: &Remediation, story: &Story, target: &Target, outcome: Option<&Outcome>) -> Result<(), Found> {
     let seq = target.seq;
     let Some(outcome) = outcome else {
@@ -137,7 +137,7 @@ fn check_pair(fold: &Remediation, story: &Story, target: &Target, outcome: Optio
             };
             *outcome == expected
         }
-        // Its digest was compared before; here it must only be the batch that its number falls into.
+        // Its digest was compared before; here its batch must be the one that its number falls into.
         (None, Some(batch)) => story.batch_of(seq).is_some_and(|known| known.number == batch),
         (None, None) => story.cancelled.is_some() && outcome.kind == OutcomeKind::Cancelled,
     };

@@ -1,11 +1,11 @@
-//! What a verification has checked so far.
+//! The results of a verification.
 
 use super::head::Head;
 
-/// Events and rows read at once; nothing else is kept of them.
+/// The events and rows that are read at once; nothing else is held in memory.
 pub(crate) const PAGE: u32 = 2_000;
 
-/// What was checked, all of it sound.
+/// The number of things that were checked and found valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Verified {

@@ -1,5 +1,5 @@
-//! Rows that wait for their time. What is put off for ever never happens, so nothing may be put off further than this program
-//! puts it off.
+//! Checks times of deferred rows. A row that is deferred for ever is never processed, so no row may be deferred further
+//! than this program does.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use super::found::{Found, VerifyError};
 use crate::database::dialect::Tx;
 use crate::error::StoreError;
 
-/// Waits and leases are seconds to hours; a day leaves room for what a store asks for and for clocks that differ.
+/// Waits and leases are seconds to hours; a day allows for the waits that a store requests and for clocks that differ.
 pub(super) const LONGEST: Duration = Duration::from_hours(24);
 
-/// Table, column, what names the row.
+/// Table, column, and the column that names the row.
 const TIMES: [(&str, &str, &str); 15] = [
     ("remediations", "lease_until", "id"),
     ("work", "next_at", "mailbox"),
@@ -37,7 +37,7 @@ pub(super) async fn check(tx: &mut Tx, now: Timestamp) -> Result<(), VerifyError
         let sql = format!("SELECT {row}, {column} FROM {table} WHERE {column} > $1 LIMIT 1");
         put_off(tx, sql, latest, (table, column)).await?;
     }
-    // A plan that waits for votes is due at its deadline, which its events say.
+    // A plan that waits for votes is due at its deadline, which its events determine.
     let sql = "SELECT id, due_at FROM remediations WHERE due_at > $1 AND status <> 'pending-approval' LIMIT 1";
     put_off(tx, sql.to_owned(), latest, ("remediations", "due_at")).await?;
     for row in tx.rows("SELECT first_id, sweep, next_at FROM sweeps WHERE next_at > $1", &[latest.into()]).await? {

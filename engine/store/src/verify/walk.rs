@@ -14,8 +14,8 @@ use crate::history::texts;
 use crate::store::Store;
 
 impl Store {
-    /// Checks everything, in one moment of the database and in flat memory. `noted` is what was noted before; `progress` is
-    /// told after each page how far it is.
+    /// Checks everything, in one snapshot of the database and with constant memory. `noted` is what was noted
+    /// elsewhere; `progress` is called after each page.
     #[tracing::instrument(name = "store.verify", skip_all)]
     pub async fn verify(
         &self,

@@ -1,5 +1,5 @@
-//! Who may be in progress: decided on the remediations of the whole site, under the lock of the chain, so that no two nodes both
-//! take the last place.
+//! Admission to the remediations in progress: decided on those of the whole site, under the lock of the chain, so that
+//! two nodes cannot both take the last place.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use crate::people::principals;
 use crate::rows::remediation_id;
 use crate::store::Store;
 
-/// One that waits for capacity looks again after this, should nobody have woken it.
+/// A remediation that waits for capacity is checked again after this time, if it is not woken before.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// The site's rules on what may start.
 #[derive(Debug, Clone)]
 pub struct Admission<'a> {
-    /// How much may be in progress.
+    /// The limits on what may be in progress.
     pub throttles: &'a Throttles,
-    /// How much may be done without a vote.
+    /// The limits on what may run without a vote.
     pub without_a_vote: &'a WithoutAVote,
-    /// What is asked for where that is too much.
+    /// The votes that are required above these limits.
     pub approval: ApprovalRule,
 }
 
 impl Store {
-    /// Starts an approved remediation, or lets it wait for capacity, or leaves it to a person: as the site's rules decide. Where
-    /// votes stand no more, it waits for others; where it has none and needs some, it asks for them.
+    /// Starts an approved remediation, holds it until there is capacity, or pauses it for a person, by the site's
+    /// rules. If votes no longer count, it waits for others; if it has no votes and needs some, it requests them.
     #[tracing::instrument(name = "store.remediations.start", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn start(
         &self,
@@ -55,7 +55,7 @@ impl Store {
         let waits_on = matches!((&event, &locked.remediation.stop), (Event::Held { reason }, Some(known))
             if reason.rule() == known.rule());
         let number = locked.number;
-        // That it still waits for the same is told once.
+        // That it still waits for the same reason is recorded once.
         let after = if waits_on { locked } else { write(&mut tx, locked, actor, &event, at).await? };
         if after.remediation.is_held() {
             let sql = "UPDATE remediations SET due_at = $1 WHERE number = $2";
@@ -65,8 +65,8 @@ impl Store {
         Ok(after.remediation)
     }
 
-    /// Lets a paused remediation go on, if there is room for it now. One that has not begun waits for votes where some stand no
-    /// more, or where it has none and needs some. `refuse` says first whether it may be resumed.
+    /// Resumes a paused remediation, if there is capacity now. A remediation that has not begun waits for votes if some
+    /// no longer count, or if it has none and needs some. `refuse` checks first whether it may be resumed.
     #[tracing::instrument(name = "store.remediations.resume", skip_all, fields(remediation.id = %id))]
     pub async fn resume<E: From<StoreError> + From<StopReason>>(
         &self,
@@ -80,7 +80,7 @@ impl Store {
         let mut tx = self.write().await?;
         let mut locked = lock(&mut tx, id, None).await?;
         let event = Event::Resumed { by: actor.name.to_owned() };
-        // Whether it can be resumed at all comes first.
+        // Check first whether it can be resumed at all.
         locked.remediation.apply(&event, at).map_err(StoreError::from)?;
         refuse(&locked.remediation)?;
         let voided = lapsed(&mut tx, &locked).await?.filter(|_| locked.remediation.progress.next_batch == 0);
@@ -101,7 +101,7 @@ impl Store {
     }
 }
 
-/// The votes that stand no more, by the roles that their voters have now.
+/// Returns the event for votes that no longer count, by the current roles of their voters.
 async fn lapsed(tx: &mut Tx, locked: &Locked) -> Result<Option<Event>, StoreError> {
     let Some(approval) = &locked.remediation.approval else { return Ok(None) };
     let mut now = Vec::with_capacity(approval.votes.len());
@@ -112,7 +112,7 @@ async fn lapsed(tx: &mut Tx, locked: &Locked) -> Result<Option<Event>, StoreErro
     Ok((!voters.is_empty()).then_some(Event::VotesVoided { voters }))
 }
 
-/// What becomes of an event that begins a remediation for which nobody has voted: it is counted, or asks for votes instead. The
+/// Returns the event for a remediation that begins without votes: it is counted, or requires votes instead. The
 /// transaction holds the lock of the chain.
 async fn covered(
     tx: &mut Tx,
@@ -151,7 +151,8 @@ async fn site_load(tx: &mut Tx, locked: &Locked, throttles: &Throttles, at: Time
     })
 }
 
-/// The latest other one with the same selection that has begun. What was called off, and what was taken back, may be run again.
+/// Returns the latest other remediation with the same selection that has begun. One that was cancelled or undone may
+/// run again.
 async fn same(
     tx: &mut Tx,
     locked: &Locked,

@@ -1,5 +1,5 @@
-//! Claiming lanes: those of the open batch whose turn it is, with the targets that are left of them. A claim is two statements in
-//! one transaction, as in [`super::leases`], and a mailbox is held once by a unique index.
+//! Claims of lanes: those of the open batch that is next, with their remaining targets. A claim is two statements in
+//! one transaction, as in [`super::leases`]; a unique index ensures that a mailbox is held once.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -16,29 +16,31 @@ use crate::store::Store;
 /// Lanes of one remediation.
 #[derive(Debug)]
 pub struct Claimed {
-    /// Of what.
+    /// The remediation.
     pub remediation: RemediationId,
-    /// Number of the open batch.
+    /// The number of the open batch.
     pub batch: u32,
     /// The lanes.
     pub lanes: Vec<Lane>,
-    /// The parts of the plan that their targets were read from, by the number of the first target, as they hash now.
+    /// The parts of the plan that their targets were read from, by the number of the first target, with their current
+    /// hashes.
     pub parts: Vec<(u32, PlanParts)>,
 }
 
-/// Whose lanes to claim.
+/// The remediations whose lanes to claim.
 #[derive(Debug, Clone, Copy)]
 pub enum Whose<'a> {
     /// Those of one remediation.
     Only(&'a RemediationId),
-    /// Those of every open batch but these.
+    /// Those of every open batch except these.
     AllBut(&'a [RemediationId]),
 }
 
-/// Targets that one claim reads, unless a single lane has more: the first calls do not wait for the targets of the last.
+/// The targets that one claim reads, unless a single lane has more. A limit, so that the first calls do not wait until
+/// the targets of the last ones are read.
 const AT_ONCE: i64 = 4_000;
 
-/// The open batch whose turn it is. `$1` is the store, `$2` now.
+/// The open batch that is next. `$1` is the store, `$2` the current time.
 const TURN: &str = "SELECT b.remediation, b.number FROM batches b JOIN remediations r ON r.number = b.remediation \
     WHERE b.finished_at IS NULL AND b.stopped = 0 AND EXISTS (SELECT 1 FROM work w WHERE w.remediation = b.remediation \
     AND w.store = $1 AND w.node IS NULL AND w.next_at <= $2) AND NOT EXISTS (SELECT 1 FROM halts)";
@@ -46,9 +48,9 @@ const BY_TURN: &str = " ORDER BY CASE r.severity WHEN 'high' THEN 0 WHEN 'medium
     b.served_at, b.remediation LIMIT 1";
 
 impl Store {
-    /// Claims up to `most` lanes on `store`, fewer where these have many targets: of the open batch of the highest severity,
-    /// among equals of the one that waited longest. None if nothing is free. After an error the node may hold lanes that it does not know of:
-    /// see [`Store::disown_lanes`].
+    /// Claims up to `most` lanes on `store`, fewer if these have many targets: of the open batch of the highest
+    /// severity, and among equals of the one that waited longest. Returns `None` if nothing is free. After an error the
+    /// node may hold lanes that it does not know of: see [`Store::disown_lanes`].
     #[tracing::instrument(name = "store.lanes.claim", skip_all, fields(node.id = node, store = store))]
     pub async fn claim_lanes(
         &self,
@@ -80,7 +82,7 @@ impl Store {
         );
         let values = [number.into(), store.into(), now.into(), batch.into(), most.into()];
         let rows = tx.rows(sql, &values).await?;
-        // A mailbox may stand in a batch twice; its second lane waits for the first.
+        // A mailbox may occur in a batch twice; its second lane waits for the first.
         let mut mailboxes = HashSet::with_capacity(rows.len());
         let mut lanes = String::new();
         let mut targets = 0;
@@ -101,7 +103,7 @@ impl Store {
         );
         match tx.execute(sql, &[node.into(), number.into()]).await {
             Ok(_) => {}
-            // Another node took one of the mailboxes between the two statements: next time it is seen.
+            // Another node took one of the mailboxes between the two statements; the next claim sees it.
             Err(error) if error.is_unique_violation() => return Ok(None),
             Err(error) => return Err(error),
         }
@@ -133,7 +135,8 @@ impl Store {
         Ok(Some(Claimed { remediation, batch, lanes, parts }))
     }
 
-    /// Targets of the open batch of a remediation that somebody may have acted on without an outcome. Nobody may hold a lane.
+    /// Returns targets of the open batch of a remediation that may have been acted on without an outcome. No lane may
+    /// be held.
     #[tracing::instrument(name = "store.lanes.doubtful", skip_all, fields(remediation.id = %id))]
     pub async fn doubtful_targets(&self, id: &RemediationId) -> Result<Vec<Target>, StoreError> {
         let mut tx = self.read().await?;
@@ -153,14 +156,14 @@ impl Store {
     }
 }
 
-/// Targets from `first` up to `end`.
+/// The targets from `first` up to `end`.
 struct Span {
     first: i64,
     end: i64,
 }
 
-/// Reads what is left to do of lanes, which follow each other in the plan. Neighbours are read together, and with them the rest
-/// of the plan's parts that they lie in: only a whole part can be hashed. Gives the parts.
+/// Reads the remaining targets of lanes, which are consecutive in the plan. Adjacent lanes are read together, and with
+/// them the rest of the plan's parts that contain them, because only a whole part can be hashed. Returns the parts.
 async fn read_targets(
     tx: &mut Tx,
     number: i64,

@@ -1,6 +1,6 @@
-//! Lanes of open batches: work that any node may claim, many at a time. A lane is held while the node that claimed it is
-//! alive; each write of a holder repeats the count of the claims, so a node that was thought dead and wakes up late changes
-//! nothing. A lane is gone once each of its targets has its outcome.
+//! Lanes of open batches: work that any node may claim, many at a time. A node holds a claimed lane while it is alive.
+//! Each write of a holder repeats the claim number, so a node that was considered dead and resumes late changes
+//! nothing. A lane is removed once each of its targets has its outcome.
 //!
 //! How lanes are claimed is in [`super::claims`].
 
@@ -15,7 +15,7 @@ use crate::database::dialect::Tx;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// Which claim of which lane.
+/// A claim of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LaneClaim {
     pub(super) remediation: i64,
@@ -24,7 +24,7 @@ pub struct LaneClaim {
 }
 
 impl LaneClaim {
-    /// Number of this claim of the lane, from 1.
+    /// Returns the claim number, from 1.
     pub fn count(&self) -> u64 {
         self.claims.unsigned_abs()
     }
@@ -39,48 +39,48 @@ pub struct Lane {
     pub store: Arc<str>,
     /// The mailbox.
     pub mailbox: Arc<str>,
-    /// What is left to do, in the plan's order.
+    /// The remaining targets, in the plan's order.
     pub targets: Vec<Target>,
-    /// Another claim came before: some of it may have been done.
+    /// Whether it was claimed before: some of its targets may have been acted on.
     pub in_doubt: bool,
 }
 
-/// What a node reports of a lane.
+/// A node's report on a lane.
 #[derive(Debug)]
 pub struct LaneReport<'a> {
-    /// Of which.
+    /// The claim of the lane.
     pub claim: LaneClaim,
     /// Outcomes since the last report.
     pub outcomes: &'a [Outcome],
-    /// Targets whose call was throttled since the last report.
+    /// The targets whose call was throttled since the last report.
     pub throttled: u64,
-    /// Whether it goes on.
+    /// Whether the work on it continues.
     pub end: LaneEnd,
 }
 
-/// How a node leaves a lane.
+/// How the work on a lane ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaneEnd {
-    /// It goes on.
+    /// It continues.
     Working,
     /// Every target has its outcome.
     Done,
-    /// Handed back, not to be claimed before this time.
+    /// It is handed back and must not be claimed before this time.
     Back(Timestamp),
 }
 
-/// What is left of an open batch.
+/// What remains of an open batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LanesLeft {
-    /// Lanes with targets that have no outcome.
+    /// The number of lanes with targets that have no outcome.
     pub all: u64,
-    /// How many of these a node holds.
+    /// The number of these that a node holds.
     pub held: u64,
 }
 
 impl Store {
-    /// Records what a node did, all of it in one transaction. Reports on lanes that it no longer holds are left out and given
-    /// back: somebody else sees to these.
+    /// Records the work of a node in one transaction. Skips and returns reports on lanes that the node no longer holds:
+    /// another node handles these.
     #[tracing::instrument(name = "store.lanes.record", skip_all, fields(node.id = node, lanes = reports.len()))]
     pub async fn record_lanes(&self, node: &str, reports: &[LaneReport<'_>]) -> Result<Vec<LaneClaim>, StoreError> {
         let mut tx = self.write().await?;
@@ -104,8 +104,8 @@ impl Store {
         Ok(lost.into_iter().map(|report| report.claim).collect())
     }
 
-    /// Hands back every lane that `node` holds without knowing it, and gives how many these were: those of claims whose answer
-    /// was lost, or whose targets could not be read. `known` are the lanes that it works on.
+    /// Hands back every lane that `node` holds without knowing it, and returns their number: those of claims whose
+    /// response was lost, or whose targets could not be read. `known` are the lanes that it works on.
     #[tracing::instrument(name = "store.lanes.disown", skip_all, fields(node.id = node))]
     pub async fn disown_lanes(&self, node: &str, known: &HashSet<LaneClaim>) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
@@ -122,7 +122,7 @@ impl Store {
         Ok(disowned)
     }
 
-    /// Hands back every lane of nodes that are dead, and gives how many these were. `dead` is known for dead already.
+    /// Hands back every lane of nodes that are dead, and returns their number. `dead` is already known to be dead.
     #[tracing::instrument(name = "store.lanes.reap", skip_all)]
     pub async fn reap_lanes(&self, dead: &[String], now: Timestamp) -> Result<u64, StoreError> {
         let holders = self.read().await?.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
@@ -140,7 +140,7 @@ impl Store {
         Ok(reaped)
     }
 
-    /// The stores that have lanes which nobody holds, and how many these are.
+    /// Returns the stores that have lanes which no node holds, with the number of these.
     #[tracing::instrument(name = "store.lanes.stores", skip_all)]
     pub async fn stores_with_lanes(&self) -> Result<Vec<(String, u64)>, StoreError> {
         let sql = "SELECT store, COUNT(*) FROM work WHERE node IS NULL GROUP BY store ORDER BY store";
@@ -148,14 +148,14 @@ impl Store {
         rows.iter().map(|row| Ok((row.string(0)?, row.int(1)?.unsigned_abs()))).collect()
     }
 
-    /// Every node that holds a lane.
+    /// Returns every node that holds a lane.
     #[tracing::instrument(name = "store.lanes.holders", skip_all)]
     pub async fn lane_holders(&self) -> Result<Vec<String>, StoreError> {
         let rows = self.read().await?.rows("SELECT DISTINCT node FROM work WHERE node IS NOT NULL", &[]).await?;
         rows.iter().map(|row| row.string(0)).collect()
     }
 
-    /// What is left of the open batch of a remediation.
+    /// Returns what remains of the open batch of a remediation.
     #[tracing::instrument(name = "store.lanes.left", skip_all, fields(remediation.id = %id))]
     pub async fn lanes_left(&self, id: &RemediationId) -> Result<LanesLeft, StoreError> {
         let sql = "SELECT COUNT(*), COUNT(w.node) FROM work w JOIN remediations r ON r.number = w.remediation WHERE r.id = $1";
@@ -164,7 +164,8 @@ impl Store {
         Ok(LanesLeft { all: count(0)?.unsigned_abs(), held: count(1)?.unsigned_abs() })
     }
 
-    /// Checks that the work that is left of a remediation is that of its plan: what names another store is never claimed.
+    /// Checks that the remaining work of a remediation is that of its plan: a lane of another store would never be
+    /// claimed.
     #[tracing::instrument(name = "store.lanes.check", skip_all, fields(remediation.id = %id))]
     pub async fn check_work(&self, id: &RemediationId) -> Result<(), StoreError> {
         let sql = "SELECT w.lane FROM remediations r JOIN work w ON w.remediation = r.number \
@@ -178,7 +179,7 @@ impl Store {
         }
     }
 
-    /// Lets nodes claim lanes of a remediation, or has them hand back what they hold.
+    /// Allows nodes to claim lanes of a remediation, or makes them hand back those they hold.
     #[tracing::instrument(name = "store.lanes.stop", skip_all, fields(remediation.id = %id))]
     pub async fn stop_lanes(&self, id: &RemediationId, stopped: bool) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -190,7 +191,7 @@ impl Store {
         Ok(())
     }
 
-    /// The remediations whose lanes are to be handed back.
+    /// Returns the remediations whose lanes must be handed back.
     #[tracing::instrument(name = "store.lanes.stopped", skip_all)]
     pub async fn stopped_lanes(&self) -> Result<Vec<RemediationId>, StoreError> {
         let sql = "SELECT r.id FROM batches b JOIN remediations r ON r.number = b.remediation \
@@ -202,7 +203,7 @@ impl Store {
     }
 }
 
-/// Takes lanes off the list, or hands them back.
+/// Removes finished lanes, and hands back others.
 async fn leave(tx: &mut Tx, number: i64, reports: &[&&LaneReport<'_>]) -> Result<(), StoreError> {
     let mut done = String::new();
     let mut throttled = 0;

@@ -1,8 +1,9 @@
-//! Leases: who works on a remediation. A lease is two columns of its row and a fence that counts the claims. Every write of a
-//! holder repeats the fence, so a node that was thought dead and wakes up late changes nothing.
+//! Leases: the right to work on a remediation. A lease is two columns of its row and a fence that counts the claims.
+//! Every write of a holder repeats the fence, so a node that was considered dead and resumes late changes nothing.
 //!
-//! A claim is two statements in one transaction: choose and lock a row, then take it with the conditions repeated. In one
-//! statement PostgreSQL would choose on the snapshot from before the wait for the lock, and two nodes would run one thing.
+//! A claim is two statements in one transaction: select and lock a row, then take it with the conditions repeated. In a
+//! single statement PostgreSQL would select on the snapshot from before the wait for the lock, and two nodes would
+//! claim the same row.
 
 use std::time::Duration;
 
@@ -14,13 +15,14 @@ use crate::lease::Lease;
 use crate::rows::{remediation_id, state};
 use crate::store::Store;
 
-/// What claims and the check before them have in common: due, held by nobody, and the site not halted. `$1` is now.
+/// The common part of claims and the check before them: due, held by no node, and the site not halted. `$1` is the
+/// current time.
 const DUE: &str = "SELECT number FROM remediations WHERE due_at <= $1 AND lease_until <= $1 \
     AND NOT EXISTS (SELECT 1 FROM halts) ORDER BY CASE severity \
     WHEN 'high' THEN 0 WHEN 'medium' THEN 1 WHEN 'low' THEN 2 ELSE 3 END, number LIMIT 1";
 
 impl Store {
-    /// Claims the due remediation of the highest severity, the oldest of these. None if there is nothing to do.
+    /// Claims the due remediation of the highest severity, the oldest of these. Returns `None` if nothing is due.
     #[tracing::instrument(name = "store.leases.claim_due", skip_all, fields(node.id = node))]
     pub async fn claim_due(
         &self,
@@ -28,7 +30,7 @@ impl Store {
         now: Timestamp,
         ttl: Duration,
     ) -> Result<Option<(Remediation, Lease)>, StoreError> {
-        // Idle nodes ask all the time: they must not take SQLite's write lock for it.
+        // Idle nodes poll continuously: they must not take SQLite's write lock for it.
         if self.read().await?.row(DUE, &[now.into()]).await?.is_none() {
             return Ok(None);
         }
@@ -40,7 +42,7 @@ impl Store {
         Ok(Some(claimed))
     }
 
-    /// Claims one remediation, due or not. None if somebody holds it.
+    /// Claims one remediation, due or not. Returns `None` if a node holds it.
     #[tracing::instrument(name = "store.leases.claim", skip_all, fields(remediation.id = %id, node.id = node))]
     pub async fn claim(
         &self,
@@ -58,7 +60,7 @@ impl Store {
         Ok(Some(claimed))
     }
 
-    /// Who holds a remediation, and until when; the lease may have run out.
+    /// Returns the holder of a remediation and the end of its lease, which may have expired.
     #[tracing::instrument(name = "store.leases.holder", skip_all, fields(remediation.id = %id))]
     pub async fn holder(&self, id: &RemediationId) -> Result<Option<(String, Timestamp)>, StoreError> {
         let sql = "SELECT lease_owner, lease_until FROM remediations WHERE id = $1";
@@ -68,8 +70,8 @@ impl Store {
         Ok(row.opt_text(0)?.map(|node| (node.into_owned(), until)))
     }
 
-    /// Ends the lease of a node that is known to be dead, so that nobody waits for it. Safe even if it is not: the next claim
-    /// raises the fence.
+    /// Ends the lease of a node that is known to be dead, so that no node waits for it. Safe even if it is alive: the
+    /// next claim raises the fence.
     #[tracing::instrument(name = "store.leases.evict", skip_all, fields(remediation.id = %id, node.id = node))]
     pub async fn evict(&self, id: &RemediationId, node: &str) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -78,7 +80,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Keeps a lease until `until`.
+    /// Extends a lease until `until`.
     #[tracing::instrument(name = "store.leases.extend", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn extend(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -94,7 +96,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Gives a lease back.
+    /// Releases a lease.
     #[tracing::instrument(name = "store.leases.release", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -106,7 +108,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// Gives a lease back and lets nobody claim the remediation as due before `until`: for work that cannot go on now.
+    /// Releases a lease and defers the remediation until `until`, because work cannot continue now.
     #[tracing::instrument(name = "store.leases.postpone", skip_all, fields(remediation.id = %lease.remediation))]
     pub async fn postpone(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -119,7 +121,7 @@ impl Store {
     }
 }
 
-/// Takes a row that this transaction has locked, if nobody holds it.
+/// Takes a row that this transaction has locked, if no node holds it.
 async fn take(
     tx: &mut Tx,
     number: i64,
@@ -138,7 +140,7 @@ async fn take(
 
 fn claimed(row: &Row, node: &str) -> Result<(Remediation, Lease), StoreError> {
     let remediation = state(row, 2)?;
-    // By the row: what the state says of itself may be what somebody else wrote.
+    // By the row: the ID in the state might have been written by another.
     let lease = Lease { remediation: remediation_id(row, 0)?, node: node.to_owned(), fence: row.int(1)? };
     Ok((remediation, lease))
 }

@@ -1,15 +1,15 @@
-//! Nodes: one row each, which says until when it lives.
+//! Nodes: one row each, with the time until which the node is alive.
 
 use clawback_model::Timestamp;
 
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// Nodes that are forgotten at once.
+/// The nodes that are removed at once.
 const FORGOTTEN: i64 = 100;
 
 impl Store {
-    /// Says that a node lives until `until`: one row per node, so that heartbeats never wait for bulk writes.
+    /// Records that a node is alive until `until`: one row per node, so that heartbeats never wait for bulk writes.
     #[tracing::instrument(name = "store.nodes.alive", skip_all, fields(node.id = node))]
     pub async fn node_alive(&self, node: &str, until: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -19,20 +19,20 @@ impl Store {
         tx.commit().await
     }
 
-    /// Every node that was ever seen, and until when it said it would live.
+    /// Returns every known node, with the time until which it is alive.
     #[tracing::instrument(name = "store.nodes", skip_all)]
     pub async fn nodes(&self) -> Result<Vec<(String, Timestamp)>, StoreError> {
         let rows = self.read().await?.rows("SELECT id, alive_until FROM nodes ORDER BY id", &[]).await?;
         rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
     }
 
-    /// Forgets nodes that have been silent since `before`, which hold nothing any more: a few at a time. One that wakes up
-    /// all the same says again that it lives.
+    /// Removes nodes that have been silent since `before` and hold nothing, a few at a time. A node that resumes adds
+    /// its row again.
     #[tracing::instrument(name = "store.nodes.forget", skip_all)]
     pub async fn forget_nodes(&self, before: Timestamp) -> Result<u64, StoreError> {
         let sql = "SELECT id FROM nodes n WHERE alive_until < $1 AND NOT EXISTS (SELECT 1 FROM work w WHERE w.node = n.id) \
                    ORDER BY id LIMIT $2";
-        // Looked at before anything is locked: most of the time there is nothing to forget.
+        // Read before anything is locked: usually there is nothing to remove.
         let silent = self.read().await?.rows(sql, &[before.into(), FORGOTTEN.into()]).await?;
         if silent.is_empty() {
             return Ok(0);
@@ -47,7 +47,7 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Gives back what a node holds, and forgets the node.
+    /// Hands back what a node holds, and removes the node.
     #[tracing::instrument(name = "store.nodes.leave", skip_all, fields(node.id = node))]
     pub async fn node_leaves(&self, node: &str) -> Result<(), StoreError> {
         let mut tx = self.write().await?;

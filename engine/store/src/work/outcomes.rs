@@ -1,5 +1,5 @@
-//! Outcomes: exactly one row per target, added in flushes while a batch runs, never changed. A batch ends with an event that
-//! carries the digest over its rows, so that a changed, added or missing row shows.
+//! Outcomes: exactly one row per target, added in flushes while a batch runs, never changed. A batch ends with an event
+//! that carries the digest over its rows, so that a changed, added or missing row is detected.
 
 use clawback_model::{
     Actor, BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Receipt, Remediation,
@@ -22,7 +22,7 @@ const OUTCOMES: bulk::Into = bulk::Into {
     columns: &["remediation", "seq", "kind", "reason", "detail", "receipt", "batch", "recorded_at"],
 };
 
-/// Rows read at once while a digest is computed.
+/// The rows that are read at once while a digest is computed.
 const PAGE: u32 = 10_000;
 
 impl Store {
@@ -46,12 +46,12 @@ impl Store {
         Ok(next.remediation)
     }
 
-    /// Goes on with the sum of an open batch as far as no target is open. Gives whether every target has its outcome, so that
-    /// the batch can be closed.
+    /// Continues the sum of an open batch up to the first open target. Returns whether every target has its outcome, so
+    /// that the batch can be closed.
     #[tracing::instrument(name = "store.batches.sum", skip_all, fields(remediation.id = %id, batch = sum.number))]
     pub async fn sum_batch(&self, id: &RemediationId, sum: &mut BatchSum) -> Result<bool, StoreError> {
         let mut tx = self.read().await?;
-        // Lanes follow each other in the plan, and go with their last outcome.
+        // Lanes are consecutive in the plan, and are removed with their last outcome.
         let sql = "SELECT r.number, (SELECT w.first_seq FROM work w WHERE w.remediation = r.number ORDER BY w.lane LIMIT 1) \
                    FROM remediations r WHERE r.id = $1";
         let row = tx.row(sql, &[id.as_str().into()]).await?.ok_or_else(|| StoreError::not_found("remediation", id))?;
@@ -62,7 +62,7 @@ impl Store {
         Ok(false)
     }
 
-    /// Closes a batch of which every target has its outcome, with what was summed of it.
+    /// Closes a batch whose targets all have their outcome, with its sum.
     #[tracing::instrument(name = "store.batches.close", skip_all, fields(remediation.id = %id, batch = sum.number))]
     pub async fn close_batch(
         &self,
@@ -80,7 +80,7 @@ impl Store {
         Ok(next.remediation)
     }
 
-    /// The remediation with what is recorded of its open batch among its counts, which an event has not added yet.
+    /// Returns the remediation with the outcomes of its open batch in its counts, which no event has added yet.
     #[tracing::instrument(name = "store.outcomes.counted", skip_all, fields(remediation.id = %remediation.id))]
     pub async fn with_open_batch(&self, mut remediation: Remediation) -> Result<Remediation, StoreError> {
         let Some((batch, ..)) = remediation.progress.open_batch else { return Ok(remediation) };
@@ -94,8 +94,8 @@ impl Store {
         Ok(remediation)
     }
 
-    /// Calls off whatever is open: every remediable target without an outcome becomes `cancelled`. A batch that is under way
-    /// is closed first with what was recorded of it, so that every outcome is counted and under a digest.
+    /// Cancels all open targets: every remediable target without an outcome becomes `cancelled`. An open batch is first
+    /// closed with its recorded outcomes, so that every outcome is counted and covered by a digest.
     #[tracing::instrument(name = "store.outcomes.cancel", skip_all, fields(remediation.id = %id))]
     pub async fn cancel_open(
         &self,
@@ -109,7 +109,7 @@ impl Store {
         if let Some((number, ..)) = locked.remediation.progress.open_batch {
             locked = close_batch(&mut tx, locked, by.into(), number, at, None).await?;
         }
-        // An unfrozen plan is no plan: nothing of it can be cancelled.
+        // A plan that is not frozen has no targets to cancel.
         if locked.remediation.plan.is_some() {
             tx.execute(
                 "INSERT INTO outcomes (remediation, seq, kind, reason, recorded_at) \
@@ -158,7 +158,8 @@ async fn close_batch(
     write(tx, locked, actor, &event, at).await
 }
 
-/// Nobody has work on the batch: then each of its targets has an outcome, or somebody else has written to the database.
+/// Checks a batch without remaining work: each of its targets has an outcome, unless the database was changed from
+/// outside.
 async fn check_whole(
     tx: &mut Tx,
     locked: &Locked,
@@ -176,17 +177,16 @@ async fn check_whole(
     if i64::try_from(outcomes) == Ok(wanted) {
         return Ok(());
     }
-    let detail =
-        format!("batch {number} has {outcomes} outcomes for {wanted} messages, and nobody works on the others");
+    let detail = format!("batch {number} has {outcomes} outcomes for {wanted} messages, and no work for the others");
     Err(StoreError::altered(&locked.remediation.id, detail))
 }
 
-/// Counts and digest of the outcomes of an open batch, read back from the history while the batch runs, so that its end does not
-/// wait for all of them. No outcome changes once it is written.
+/// The counts and digest of the outcomes of an open batch, read back while the batch runs, so that its end does not
+/// wait for all of them. Outcomes never change once they are written.
 #[derive(Debug)]
 pub struct BatchSum {
     number: u32,
-    /// What comes before is summed.
+    /// The first target that is not summed yet.
     next: i64,
     end: i64,
     hasher: OutcomeHasher,
@@ -194,18 +194,18 @@ pub struct BatchSum {
 }
 
 impl BatchSum {
-    /// Of none yet of the targets of this batch.
+    /// Creates an empty sum of the targets of this batch.
     pub fn new(number: u32, first: u32, targets: u32) -> Self {
         let first = i64::from(first);
         Self { number, next: first, end: first + i64::from(targets), hasher: OutcomeHasher::new(), kinds: Vec::new() }
     }
 
-    /// Targets that are not summed yet.
+    /// Returns the number of targets that are not summed yet.
     pub fn left(&self) -> u64 {
         (self.end - self.next).unsigned_abs()
     }
 
-    /// Reads a page of what comes before `until`, where no target is open. Gives whether there may be more.
+    /// Reads a page before `until`, where no target is open. Returns whether there may be more.
     async fn read_on(&mut self, tx: &mut Tx, remediation: i64, until: i64) -> Result<bool, StoreError> {
         let sql = format!(
             "SELECT {OUTCOME_COLUMNS} FROM outcomes o WHERE o.remediation = $1 AND o.seq >= $2 AND o.seq < $3 \
@@ -257,33 +257,33 @@ pub(crate) async fn insert(tx: &mut Tx, number: i64, outcomes: &[&Outcome]) -> R
     bulk::insert(tx, OUTCOMES, &values).await.map_err(|error| error.exists(noun, number))
 }
 
-/// Which outcomes a digest is over.
+/// The outcomes that a digest covers.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
-    /// None: those that were cancelled before any batch.
+    /// `None` for those that were cancelled outside a batch.
     batch: Option<u32>,
     first: i64,
     end: i64,
 }
 
 impl Span {
-    /// Cancelled before any batch came to them.
+    /// The outcomes that were cancelled before a batch covered them.
     pub(crate) const CANCELLED: Self = Self { batch: None, first: 0, end: i64::MAX };
 
-    /// Those of one batch.
+    /// Returns the outcomes of one batch.
     pub(crate) fn batch(number: u32, first: u32, targets: u32) -> Self {
         let first = i64::from(first);
         Self { batch: Some(number), first, end: first + i64::from(targets) }
     }
 }
 
-/// Counts and digest of some outcomes.
+/// The counts and digest of some outcomes.
 pub(crate) struct Sum {
     pub(crate) counts: Counts,
     pub(crate) digest: Digest,
 }
 
-/// Reads rows back as they are stored: what the digest vouches for is what the database holds, not what was sent to it.
+/// Reads rows back as they are stored: the digest covers what the database holds, not what was sent to it.
 pub(crate) async fn sum(tx: &mut Tx, number: i64, span: Span) -> Result<Sum, StoreError> {
     let mut hasher = OutcomeHasher::new();
     let mut kinds: Vec<OutcomeKind> = Vec::new();
@@ -313,7 +313,7 @@ pub(crate) async fn sum(tx: &mut Tx, number: i64, span: Span) -> Result<Sum, Sto
     Ok(Sum { counts, digest: hasher.finish() })
 }
 
-/// Adds a row to a digest just as it is stored; its first column is at `from`. Gives its kind.
+/// Adds a stored row, whose first column is at `from`, to a digest. Returns its kind.
 pub(crate) fn add(hasher: &mut OutcomeHasher, row: &Row, from: usize) -> Result<OutcomeKind, StoreError> {
     let seq = small(row, from, "outcomes", "seq")?;
     let batch = match row.opt_int(from + 5)? {

@@ -1,4 +1,4 @@
-//! What waits, in numbers: for metrics and for whoever looks after the nodes.
+//! Numbers of waiting things, for metrics and for operators.
 
 use clawback_model::{Status, Timestamp};
 
@@ -7,16 +7,16 @@ use crate::history::halts;
 use crate::notifying::notices;
 use crate::store::Store;
 
-/// What waits now.
+/// The numbers of waiting things.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Queue {
-    /// Remediations that have not ended, by status; statuses without any are left out.
+    /// Remediations that have not ended, by status; statuses without any are omitted.
     pub remediations: Vec<(Status, u64)>,
-    /// Since when the oldest due remediation waits for a worker.
+    /// When the oldest due remediation began to wait for a worker.
     pub oldest_due: Option<Timestamp>,
-    /// Lanes of open batches that no node has claimed.
+    /// The lanes of open batches that no node has claimed.
     pub lanes_ready: u64,
-    /// Notices that nobody has been told yet.
+    /// The notifications that are still to be sent.
     pub notices: u64,
     /// Whether the site is halted.
     pub halted: bool,

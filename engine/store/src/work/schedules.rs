@@ -1,5 +1,5 @@
-//! Schedules and their slots. A slot and the remediation that it became are written in one transaction, which repeats the
-//! version of the schedule: of all nodes that look at once, one decides.
+//! Schedules and their slots. A slot and its remediation are written in one transaction, which repeats the version of
+//! the schedule: of all nodes that decide concurrently, one succeeds.
 
 use clawback_model::{
     Actor, Counts, Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
@@ -13,108 +13,108 @@ use crate::rows::{json, parse, state};
 use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
-/// A schedule and where it stands.
+/// A schedule and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// The playbook's name.
+    /// The name of the playbook.
     pub name: String,
-    /// When it runs.
+    /// The timetable.
     pub timetable: Timetable,
-    /// A person paused it.
+    /// Whether a person paused it.
     pub paused: bool,
-    /// Its playbook is away, or has no schedule any more.
+    /// Whether its playbook is missing, or no longer has a schedule.
     pub removed: bool,
-    /// Every slot up to here has its fate.
+    /// Every slot up to this time has its fate.
     pub decided_to: Timestamp,
-    /// Slots up to here fell into a pause.
+    /// Slots up to this time fall into a pause.
     pub paused_to: Option<Timestamp>,
     /// The slot that waits for an earlier run to end.
     pub waiting: Option<Timestamp>,
-    /// When to look again.
+    /// The time of the next round.
     pub next_at: Option<Timestamp>,
     version: i64,
 }
 
-/// A schedule as a playbook says it.
+/// A schedule as a playbook defines it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedSchedule {
-    /// The playbook's name.
+    /// The name of the playbook.
     pub name: String,
-    /// When it runs.
+    /// The timetable.
     pub timetable: Timetable,
-    /// Seen for the first time, it is paused until somebody resumes it.
+    /// Whether a new schedule is paused until a person resumes it.
     pub starts_paused: bool,
 }
 
-/// What became of one slot, or of several that were left out together.
+/// The fate of one slot, or of several that were skipped together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
     /// The first slot.
     pub first: Timestamp,
-    /// The last one.
+    /// The last slot.
     pub last: Timestamp,
-    /// How many they are.
+    /// The number of slots.
     pub slots: u64,
     /// Its run.
     pub remediation: Option<RemediationId>,
-    /// How the run stands now.
+    /// The current state of the run.
     pub result: Option<SlotResult>,
-    /// Why it has none.
+    /// Why it has no run.
     pub reason: Option<SlotReason>,
-    /// The same in words, where there is more to say.
+    /// Further detail in words, if any.
     pub detail: Option<String>,
-    /// When that was decided.
+    /// When it was decided.
     pub decided_at: Timestamp,
 }
 
-/// How the run of a slot stands.
+/// The current state of a slot's run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlotResult {
     /// Its status.
     pub status: Status,
-    /// Mailboxes that were searched, once it has a plan.
+    /// The mailboxes that were searched, once it has a plan.
     pub searched: Option<u64>,
-    /// Its messages.
+    /// The counts of its messages.
     pub counts: Counts,
 }
 
-/// A slot to be written.
+/// A slot to write.
 #[derive(Debug)]
 pub struct SlotRecord {
     /// The first slot.
     pub first: Timestamp,
-    /// The last one; the same if it is one.
+    /// The last slot; the same for a single one.
     pub last: Timestamp,
-    /// How many they are.
+    /// The number of slots.
     pub slots: u64,
-    /// What becomes of them.
+    /// Their fate.
     pub fate: SlotFate,
 }
 
-/// What becomes of a slot.
+/// The fate of a slot.
 #[derive(Debug)]
 pub enum SlotFate {
-    /// This begins.
+    /// It starts this remediation.
     Runs(Box<Filing>),
-    /// Nothing, for a reason.
+    /// It is skipped, for a reason.
     LeftOut {
         /// The reason.
         reason: SlotReason,
-        /// The same in words, where there is more to say.
+        /// Further detail in words, if any.
         detail: Option<String>,
     },
 }
 
 const COLUMNS: &str = "name, timetable, paused, removed, decided_to, paused_to, waiting, next_at, version";
-/// A backfill files no more than this at once, so an older run that has not ended stands among so many.
+/// A backfill files at most this many at once, so an older run that has not ended is among this many.
 const OPEN_RUNS: u32 = 128;
-/// Schedules looked at in one go.
+/// The most schedules that are read at once.
 const DUE: u32 = 1_000;
-/// Who cancels what a later slot replaces.
+/// The actor that cancels runs which a later slot replaces.
 const AUTOMATION: &str = "automation";
 
 impl Store {
-    /// Whether any schedule or sweep is due: the one question of an idle node.
+    /// Returns whether any schedule or sweep is due. An idle node runs only this query.
     #[tracing::instrument(name = "store.timers.due", skip_all)]
     pub async fn timers_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM schedules WHERE next_at <= $1) \
@@ -122,21 +122,22 @@ impl Store {
         Ok(self.read().await?.row(sql, &[now.into()]).await?.is_some())
     }
 
-    /// Every schedule, by name.
+    /// Returns every schedule, by name.
     #[tracing::instrument(name = "store.schedules", skip_all)]
     pub async fn schedules(&self) -> Result<Vec<Schedule>, StoreError> {
         all(&mut self.read().await?).await
     }
 
-    /// The schedules that are due. A row that cannot be read is an error in its place and hides none of the others.
+    /// Returns the schedules that are due. A row that cannot be read is an error in its place; the others are still
+    /// returned.
     #[tracing::instrument(name = "store.schedules.due", skip_all)]
     pub async fn due_schedules(&self, now: Timestamp) -> Result<Vec<Result<Schedule, StoreError>>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM schedules WHERE next_at <= $1 ORDER BY next_at, name LIMIT $2");
         Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
     }
 
-    /// Makes the table say what the playbooks say. `kept` are names of which nothing is
-    /// known now, as their playbooks have mistakes: these stay as they are.
+    /// Makes the table match the playbooks. `kept` are names whose playbooks currently have errors: these rows do not
+    /// change.
     #[tracing::instrument(name = "store.schedules.sync", skip_all)]
     pub async fn sync_schedules(
         &self,
@@ -178,7 +179,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// The runs of a schedule that have not ended.
+    /// Returns the runs of a schedule that have not ended.
     #[tracing::instrument(name = "store.schedules.runs", skip_all)]
     pub async fn open_runs(&self, name: &str) -> Result<Vec<RemediationId>, StoreError> {
         let sql = "SELECT r.id, r.status FROM slots s JOIN remediations r ON r.id = s.remediation_id \
@@ -196,8 +197,8 @@ impl Store {
         Ok(open)
     }
 
-    /// Writes the fates of slots, with the remediations that begin and the cancels of those that are replaced. False if
-    /// another node has decided meanwhile: then nothing is written.
+    /// Writes the fates of slots, with the remediations that begin and the cancels of those that are replaced. Returns
+    /// false and writes nothing if another node has decided concurrently.
     #[tracing::instrument(name = "store.schedules.decide", skip_all)]
     pub async fn decide_slots(
         &self,
@@ -224,7 +225,7 @@ impl Store {
         if touched == 0 {
             return Ok(false);
         }
-        // Every row first, and only then the lock of the chain, which the first event takes: whoever records has them in that order.
+        // First every row, then the lock of the chain, which the first event takes: all writers lock in that order.
         let mut all = Vec::with_capacity(replaced.len());
         for id in replaced {
             all.push(lock(&mut tx, id, None).await?);
@@ -245,7 +246,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Stops a schedule until it is resumed. Pausing it again changes nothing.
+    /// Pauses a schedule until it is resumed. Pausing it again changes nothing.
     #[tracing::instrument(name = "store.schedules.pause", skip_all)]
     pub async fn pause_schedule(
         &self,
@@ -259,7 +260,7 @@ impl Store {
         self.switch(sql, &[name.into()], &SiteEvent::SchedulePaused { name: name.to_owned() }, actor, now).await
     }
 
-    /// Lets a paused schedule go on; the slots of the pause are left out.
+    /// Resumes a paused schedule; the slots of the pause are skipped.
     #[tracing::instrument(name = "store.schedules.resume", skip_all)]
     pub async fn resume_schedule(
         &self,
@@ -294,7 +295,7 @@ impl Store {
         tx.commit().await
     }
 
-    /// What became of the slots of a schedule, newest first.
+    /// Returns the slots of a schedule with their fates, newest first.
     #[tracing::instrument(name = "store.slots", skip_all)]
     pub async fn slots(&self, name: &str, most: u32) -> Result<Vec<Slot>, StoreError> {
         let sql = "SELECT s.remediation_id, s.fire_at, s.last_at, s.slots, r.state, s.reason, s.detail, s.decided_at \
@@ -325,20 +326,21 @@ impl Store {
     }
 }
 
-/// Every schedule, by name.
+/// Returns every schedule, by name.
 pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Schedule>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM schedules ORDER BY name");
     tx.rows(sql, &[]).await?.iter().map(read).collect()
 }
 
 impl Schedule {
-    /// Where it stands, for the decision on its slots.
+    /// Returns its state, as the input of the decision on its slots.
     pub fn standing(&self, busy: bool) -> Standing {
         Standing { decided_to: self.decided_to, paused_to: self.paused_to, waiting: self.waiting, busy }
     }
 }
 
-/// A timetable that is new or another begins now: slots of the past were nobody's. One that was away comes back as from a pause.
+/// Writes a timetable. A new or changed one begins now, without earlier slots. A schedule that was removed comes back
+/// as after a pause.
 async fn put(tx: &mut Tx, name: &str, timetable: &Timetable, now: Timestamp) -> Result<(), StoreError> {
     let sql = "INSERT INTO schedules (name, timetable, decided_to, next_at) VALUES ($1, $2, $3, $3) \
                ON CONFLICT (name) DO UPDATE SET version = schedules.version + 1, removed = 0, \
@@ -356,7 +358,7 @@ async fn insert(tx: &mut Tx, schedule: &str, record: &SlotRecord, now: Timestamp
         SlotFate::Runs(filing) => (Some(filing.remediation.id.as_str()), None, None),
         SlotFate::LeftOut { reason, detail } => (None, Some(reason.as_str()), detail.as_deref()),
     };
-    // Only a slot that waits may meet another fate later.
+    // Only a slot that waits may get another fate later.
     let sql = "INSERT INTO slots (schedule, fire_at, last_at, slots, remediation_id, reason, detail, decided_at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (schedule, fire_at) DO UPDATE SET \
                remediation_id = excluded.remediation_id, reason = excluded.reason, detail = excluded.detail, \

@@ -1,5 +1,6 @@
-//! A store's limits, over all nodes: each node holds seats, which never sum to more than the store allows at once, and takes
-//! tokens out of one bucket, a lot at a time. A store that asked to be left alone is left alone by all of them. Each locks the store's one row, for the length of a short transaction.
+//! A store's limits, over all nodes: each node holds seats, which never sum to more than the store allows at once, and
+//! takes tokens from one bucket, a lot at a time. If a store requests a pause of all calls, every node observes it.
+//! Each operation locks the store's one row for a short transaction.
 
 use std::time::Duration;
 
@@ -9,21 +10,21 @@ use crate::database::dialect::Tx;
 use crate::error::StoreError;
 use crate::store::Store;
 
-/// What a node has of a store.
+/// A node's share of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seats {
-    /// Calls that it may make at once.
+    /// The calls that it may make at once.
     pub seats: u32,
-    /// The store asked every node to be left alone until then; a time that has passed means nothing.
+    /// The time until which no node may call the store; a past time has no effect.
     pub held_until: Timestamp,
 }
 
-/// Tokens are kept in millionths, so that a bucket fills between two looks.
+/// Tokens are stored in millionths, so that a bucket also fills between two close reads.
 const UNIT: i64 = 1_000_000;
 
 impl Store {
-    /// Takes a node's share of the `total` seats of a store, until `until`. `used` are those that it cannot give back now. What
-    /// it gets may be less than its share while others hold more than theirs, and is never more than is free.
+    /// Takes a node's share of the `total` seats of a store, until `until`. `used` are those that it cannot return now.
+    /// It may get less than its share while others hold more than theirs, and never gets more than are free.
     #[tracing::instrument(name = "store.seats.take", skip_all, fields(node.id = node, store = store))]
     pub async fn take_seats(
         &self,
@@ -53,7 +54,8 @@ impl Store {
         Ok(Seats { seats: u32::try_from(mine).unwrap_or(0), held_until })
     }
 
-    /// Has every node leave a store alone until `until`: it throttles, and asked for that. The latest time stands.
+    /// Stops all calls to a store on every node until `until`, because it throttles and requested that. The latest time
+    /// wins.
     #[tracing::instrument(name = "store.seats.hold", skip_all, fields(store = store))]
     pub async fn hold_store(&self, store: &str, until: Timestamp) -> Result<(), StoreError> {
         let sql = "SELECT 1 FROM store_limits WHERE store = $1 AND held_until >= $2";
@@ -67,14 +69,14 @@ impl Store {
         tx.commit().await
     }
 
-    /// Every node that holds seats of a store.
+    /// Returns every node that holds seats of a store.
     #[tracing::instrument(name = "store.seats.holders", skip_all, fields(store = store))]
     pub async fn seat_holders(&self, store: &str) -> Result<Vec<String>, StoreError> {
         let rows = self.read().await?.rows("SELECT node FROM seats WHERE store = $1", &[store.into()]).await?;
         rows.iter().map(|row| row.string(0)).collect()
     }
 
-    /// Gives all seats back.
+    /// Returns all seats of a node.
     #[tracing::instrument(name = "store.seats.leave", skip_all, fields(node.id = node, store = store))]
     pub async fn leave_seats(&self, node: &str, store: &str) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
@@ -82,9 +84,10 @@ impl Store {
         tx.commit().await
     }
 
-    /// Takes `lot` calls out of a store's bucket, which fills with `per_second` and holds what comes in a fiftieth of one:
-    /// stores count in short windows, so a burst is not allowed by having been idle. Gives after how long they may be made:
-    /// what is not there yet is promised, so that nobody comes back for it, and nothing spills while the database is slow.
+    /// Takes `lot` calls from a store's bucket, which fills with `per_second` and holds a fiftieth of that: stores
+    /// count in short windows, so idle time must not allow a burst. Returns after how long the calls may be made:
+    /// tokens that are missing are reserved in advance, so that callers need not come back and none are lost while the
+    /// database is slow.
     #[tracing::instrument(name = "store.tokens.take", skip_all, fields(store = store))]
     pub async fn take_tokens(
         &self,
@@ -103,7 +106,7 @@ impl Store {
         }
         let (tokens, filled_at) = row.map_or(Ok((0, 0)), |row| Ok::<_, StoreError>((row.int(0)?, row.int(1)?)))?;
         let rate = i64::from(per_second.max(1));
-        // A clock that is behind the last node's fills nothing; `filled_at` never goes back.
+        // A clock behind that of the last node adds nothing; `filled_at` never goes back.
         let elapsed = now.0.saturating_sub(filled_at).max(0);
         let there = tokens.saturating_add(elapsed.saturating_mul(rate)).min((rate / 50).max(1).saturating_mul(UNIT));
         let left = there.saturating_sub(i64::from(lot).saturating_mul(UNIT));
@@ -118,7 +121,7 @@ impl Store {
     }
 }
 
-/// Locks a store's row; gives until when the store is to be left alone.
+/// Locks a store's row; returns the time until which no node may call the store.
 async fn lock_store(tx: &mut Tx, store: &str) -> Result<Timestamp, StoreError> {
     tx.execute("INSERT INTO store_limits (store) VALUES ($1) ON CONFLICT (store) DO NOTHING", &[store.into()]).await?;
     let sql = tx.for_update("SELECT held_until FROM store_limits WHERE store = $1");

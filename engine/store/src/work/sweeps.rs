@@ -1,5 +1,6 @@
-//! Sweeps: rows, not timers. One is written with the remediation that it follows; a look is taken by moving the time of the
-//! next one on, so of all nodes one looks; and a follow-up is written in one transaction with the row that says whose it is.
+//! Sweeps: rows, not timers. A sweep is written with the remediation that it follows. A node takes a look by advancing
+//! the time of the next one, so only one node looks. A follow-up is written in one transaction with the row that links
+//! it to its family.
 
 use clawback_model::{Actor, Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
 
@@ -10,18 +11,18 @@ use crate::history::transitions::{Filing, file};
 use crate::rows::{parse, state};
 use crate::store::Store;
 
-/// A sweep and where it stands.
+/// A sweep and its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SweepState {
     /// The first remediation of the family.
     pub first: RemediationId,
-    /// What the playbook says.
+    /// The settings of the playbook.
     pub sweep: Sweep,
-    /// How often it was looked.
+    /// The number of looks so far.
     pub looks: u64,
-    /// When it was looked last.
+    /// The time of the last look.
     pub looked_at: Option<Timestamp>,
-    /// When it is looked next; none once it has ended.
+    /// The time of the next look; `None` once it has ended.
     pub next_at: Option<Timestamp>,
     /// Why it has ended.
     pub ended: Option<SweepEnd>,
@@ -29,33 +30,33 @@ pub struct SweepState {
 }
 
 const COLUMNS: &str = "first_id, sweep, looks, looked_at, next_at, ended, version";
-/// Sweeps read in one go.
+/// The most sweeps that are read at once.
 const DUE: u32 = 100;
 
 impl Store {
-    /// The sweeps that are due, the one that has waited longest first. A row that cannot be read is an error in its place and
-    /// hides none of the others.
+    /// Returns the sweeps that are due, longest wait first. A row that cannot be read is an error in its place; the
+    /// others are still returned.
     #[tracing::instrument(name = "store.sweeps.due", skip_all)]
     pub async fn due_sweeps(&self, now: Timestamp) -> Result<Vec<Result<SweepState, StoreError>>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at <= $1 ORDER BY next_at, first_id LIMIT $2");
         Ok(self.read().await?.rows(sql, &[now.into(), DUE.into()]).await?.iter().map(read).collect())
     }
 
-    /// The sweeps under way, the next look first.
+    /// Returns the sweeps that have not ended, next look first.
     #[tracing::instrument(name = "store.sweeps", skip_all)]
     pub async fn sweeps(&self, most: u32) -> Result<Vec<SweepState>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE next_at IS NOT NULL ORDER BY next_at, first_id LIMIT $1");
         self.read().await?.rows(sql, &[most.into()]).await?.iter().map(read).collect()
     }
 
-    /// The sweep of a first remediation, if it has one.
+    /// Returns the sweep of a first remediation, if it has one.
     #[tracing::instrument(name = "store.sweeps.load", skip_all, fields(remediation.id = %first))]
     pub async fn sweep(&self, first: &RemediationId) -> Result<Option<SweepState>, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM sweeps WHERE first_id = $1");
         self.read().await?.row(sql, &[first.as_str().into()]).await?.as_ref().map(read).transpose()
     }
 
-    /// The follow-ups of a first remediation, oldest first.
+    /// Returns the follow-ups of a first remediation, oldest first.
     #[tracing::instrument(name = "store.sweeps.follow_ups", skip_all, fields(remediation.id = %first))]
     pub async fn follow_ups(&self, first: &RemediationId) -> Result<Vec<Remediation>, StoreError> {
         let sql = "SELECT r.id, r.state FROM follow_ups f JOIN remediations r ON r.id = f.remediation_id \
@@ -64,8 +65,8 @@ impl Store {
         rows.iter().map(|row| state(row, 1)).collect()
     }
 
-    /// Takes a look, or keeps one that was taken: the next one is at `next`. None if the sweep has changed meanwhile: another
-    /// node was faster, or it has ended.
+    /// Takes a look, or keeps one that was taken: the next one is at `next`. Returns `None` if the sweep has changed
+    /// concurrently: another node took it, or it has ended.
     #[tracing::instrument(name = "store.sweeps.take", skip_all, fields(remediation.id = %sweep.first))]
     pub async fn take_look(&self, sweep: &SweepState, next: Timestamp) -> Result<Option<SweepState>, StoreError> {
         let mut tx = self.write().await?;
@@ -76,8 +77,8 @@ impl Store {
         Ok((touched == 1).then_some(taken))
     }
 
-    /// Writes what a look found: a follow-up, or nothing. False if the sweep has changed since the look was taken; then nothing
-    /// is written, and the next look finds what this one did.
+    /// Writes the result of a look: a follow-up, or nothing. Returns false and writes nothing if the sweep has changed
+    /// since the look was taken; the next look finds the same messages.
     #[tracing::instrument(name = "store.sweeps.looked", skip_all, fields(remediation.id = %sweep.first))]
     pub async fn finish_look(
         &self,
@@ -101,7 +102,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Ends a sweep. Nothing happens if there is none, or it has ended.
+    /// Ends a sweep. Does nothing if there is none, or it has ended.
     #[tracing::instrument(name = "store.sweeps.end", skip_all, fields(remediation.id = %first))]
     pub async fn end_sweep(
         &self,

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-/// How much.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Remediations in the history; each has ten events or so

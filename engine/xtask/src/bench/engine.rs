@@ -1,10 +1,10 @@
-//! `cargo xtask bench engine`: plan, approve, run and history against a store that costs nothing. The measuring program is
+//! `cargo xtask bench engine`: plan, approve, run and history against a store without costs. The measuring program is
 //! tests/bench/engine.rs, in the package that has the engine; it is built optimised here.
 
 use std::error::Error;
 use std::process::ExitCode;
 
-/// How much.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Rounds of the 200,000

@@ -1,10 +1,10 @@
-//! `cargo xtask bench flood`: the Action Center under strangers who mean harm. The measuring program is `tests/bench/flood.rs`, in
-//! the package that has the servers; it and the server are built optimised here.
+//! `cargo xtask bench flood`: the Action Center under attack by unauthenticated clients. The measuring program is
+//! `tests/bench/flood.rs`, in the package that has the servers; it and the server are built optimised here.
 
 use std::error::Error;
 use std::process::ExitCode;
 
-/// How much.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Connections that are held open and say nothing, or half of a request
@@ -13,7 +13,7 @@ pub(crate) struct Options {
     /// Sign-ins a second that are broken off before they are answered
     #[arg(long, default_value_t = 1_000)]
     sign_ins: u32,
-    /// Requests a second with a token that nobody has
+    /// Requests per second with an invalid token
     #[arg(long, default_value_t = 500)]
     tokens: u32,
     /// Seconds that are measured

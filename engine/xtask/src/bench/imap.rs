@@ -1,10 +1,10 @@
-//! `cargo xtask bench imap`: one campaign in many mailboxes of a real Dovecot, pulled out by Clawback and by its peers.
+//! `cargo xtask bench imap`: one campaign in many mailboxes of a real Dovecot, removed by Clawback and by its peers.
 //!
-//! The mailboxes are made once and kept in memory; before each way they are restored byte for byte, indexes included, and
-//! after it every message is read back: a way that missed one, or touched another, fails the bench. All ways run once a
-//! round, one after the other, so that a busy minute hits them alike.
-//! Loopback has no round trip, so a second table puts one in. Serial ways then get a tenth of the mailboxes, and their
-//! time is scaled up; the table says so.
+//! The mailboxes are created once and kept in memory. Before each way they are restored byte for byte, indexes
+//! included, and after it every message is read back: a way that missed one, or touched another, fails the benchmark.
+//! All ways run once per round, one after the other, so that a busy minute affects all of them. Loopback has no round
+//! trip, so a second table adds one. Serial ways then get a tenth of the mailboxes, and their time is scaled up; the
+//! table says so.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -22,12 +22,12 @@ use super::proxy::{self, Proxy};
 
 /// Where the peers move the campaign: an empty folder that every mailbox has.
 const INTO: &str = "Removed";
-/// Serial ways do one part in so many of the mailboxes when each round trip costs.
+/// With a round-trip time, serial ways run on one mailbox in this many.
 const SERIAL_PART: usize = 10;
 const SERIAL: &str = include_str!("serial.py");
 const PIPELINED: &str = include_str!("pipelined.py");
 
-/// How much to measure.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Mailboxes on the server
@@ -45,8 +45,8 @@ pub(crate) struct Options {
     /// Round-trip time of the second table, in milliseconds; 0 leaves it out
     #[arg(long, default_value_t = 20)]
     rtt: u64,
-    /// Let Dovecot start a process for each login, as its defaults have it; without this its processes serve one login after
-    /// the other, as on servers with many users
+    /// Let Dovecot start a process for each login, as its defaults have it; without this its processes serve one login
+    /// after the other, as on servers with many users
     #[arg(long)]
     fresh_processes: bool,
     /// Leave Clawback out
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     peers_only: bool,
 }
 
-/// A program that can do the job.
+/// A program that can do the task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     DoveadmSearch,
@@ -80,7 +80,7 @@ impl Way {
         }
     }
 
-    /// Works on the server itself, where no network slows it.
+    /// Returns whether it works on the server itself, without a network.
     fn is_local(self) -> bool {
         matches!(self, Self::DoveadmSearch | Self::DoveadmMove)
     }
@@ -90,7 +90,7 @@ impl Way {
     }
 }
 
-/// What the ways work on.
+/// The data and servers that the ways work on.
 struct Setup {
     server: Dovecot,
     pristine: PathBuf,
@@ -130,7 +130,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The same job with a round trip put in.
+/// Measures the same task with a round-trip time.
 fn far_table(options: &Options, setup: &Setup, ways: &[Way]) -> Result<(), Box<dyn Error>> {
     let proxy = Proxy::start(
         setup.server.plain(),
@@ -161,11 +161,11 @@ fn far_table(options: &Options, setup: &Setup, ways: &[Way]) -> Result<(), Box<d
     Ok(())
 }
 
-/// Restores the mailboxes, lets one program work, and checks every message afterwards.
+/// Restores the mailboxes, runs one program, and checks every message afterwards.
 fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Result<Duration, Box<dyn Error>> {
     restore(&setup.pristine, &setup.work)?;
     let mut command = command(setup, way, address, mailboxes)?;
-    // A node runs all the time; what is measured begins with the analyst.
+    // A node runs all the time; the measurement begins with the analyst.
     let worker = if way == Way::Clawback { Some(Worker::start(setup)?) } else { None };
     let started = Instant::now();
     check(&mut command)?;
@@ -179,7 +179,7 @@ fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Re
     let mut truth = Truth { messages: messages.collect() };
     let after = maildirs::snapshot(&setup.work)?;
     if way == Way::Imapfilter {
-        // It copies, marks and expunges, which also destroys what users had only marked: said aloud, not held against it.
+        // It copies, marks and expunges, which also deletes what users had only marked: reported, but not a failure.
         let left: HashSet<u64> = after.entries().map(|entry| entry.content).collect();
         let all = truth.messages.len();
         truth
@@ -192,7 +192,7 @@ fn measure(setup: &Setup, way: Way, address: SocketAddr, mailboxes: usize) -> Re
     }
     let mut into = Some(INTO.to_owned());
     if way == Way::Clawback {
-        // Where soft-deleted mail goes is the connector's to choose, but it must be one folder.
+        // The connector may choose where soft-deleted mail goes, but it must be one folder.
         let known: HashSet<&str> = setup.before.entries().map(|entry| entry.folder.as_str()).collect();
         into = after.entries().find(|entry| !known.contains(entry.folder.as_str())).map(|entry| entry.folder.clone());
     }
@@ -255,7 +255,8 @@ end
     Ok(command)
 }
 
-/// The job by Clawback, from the playbook to the durable history: an analyst runs it, another person approves the plan.
+/// Runs the task with Clawback, from the playbook to the durable history: an analyst runs it, another person approves
+/// it.
 fn clawback(setup: &Setup, address: SocketAddr, mailboxes: usize) -> Result<Command, Box<dyn Error>> {
     let folder = setup.scratch.path().join("clawback");
     if folder.exists() {
@@ -288,13 +289,13 @@ limits = {{ connections = 16, idle-connections = 16 }}
     };
     check(here().args(["principals", "add", "bo", "--role", "approver"]))?;
     check(here().args(["principals", "token", "bo", "--output", "first.token"]))?;
-    // Whoever votes has taken over what somebody else made for them.
+    // A voter must have replaced the credentials that another person issued.
     let passwords = folder.join("passwords");
     fs::write(&passwords, "correct horse battery\nmy own horse and battery\n")?;
     fs::set_permissions(&passwords, fs::Permissions::from_mode(0o600))?;
     check(here().args(["principals", "password", "bo", "--from", "passwords"]))?;
     check(here().args(["--token-file", "first.token", "take-over", "--from", "passwords", "--output", "bo.token"]))?;
-    // Compiled code is cached from the first use on, as on any node that is not new.
+    // Compiled code is cached after the first use, as on any node that is not new.
     check(here().args(["connectors", "describe", "corp"]))?;
 
     let script = r#"set -e
@@ -328,7 +329,7 @@ impl Drop for Worker {
     }
 }
 
-/// Puts back what the last run took, by the same two people.
+/// Puts back what the last run removed, by the same two people.
 fn undo(setup: &Setup) -> Result<Command, Box<dyn Error>> {
     let script = r#"set -e
 "$1" undo --watch "$("$1" history --format json | grep -o 'R-[0-9A-Za-z-]*' | head -n 1)"
@@ -337,7 +338,7 @@ id=$("$1" pending --format json | grep -o 'A-[0-9A-Za-z-]*' | head -n 1)
     in_site(setup, script)
 }
 
-/// A shell in the folder of the configuration, with the binary as its first argument.
+/// Returns a shell in the folder of the configuration, with the binary as its first argument.
 fn in_site(setup: &Setup, script: &str) -> Result<Command, Box<dyn Error>> {
     let mut command = Command::new("/bin/sh");
     command.current_dir(setup.scratch.path().join("clawback")).args(["-c", script, "clawback"]);
@@ -345,13 +346,13 @@ fn in_site(setup: &Setup, script: &str) -> Result<Command, Box<dyn Error>> {
     Ok(command)
 }
 
-/// Where cargo builds, whatever folder this was called from.
+/// Returns the folder in which cargo builds, independent of the current folder.
 fn target() -> Result<PathBuf, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     Ok(root.join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into())))
 }
 
-/// Makes the mailboxes, or finds those of an earlier run, and starts the server.
+/// Creates the mailboxes, or finds those of an earlier run, and starts the server.
 fn prepare(options: &Options) -> Result<Setup, Box<dyn Error>> {
     let memory = Path::new("/dev/shm");
     let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
@@ -384,7 +385,7 @@ fn prepare(options: &Options) -> Result<Setup, Box<dyn Error>> {
                 messages: options.messages,
                 campaign: options.campaign,
                 decoys: options.campaign / 10,
-                // Substring searches are all that the peers can do.
+                // The peers support only substring searches.
                 traps: 0,
                 custom: vec!["Archive/2026".to_owned()],
                 empty: vec![INTO.to_owned()],
@@ -396,7 +397,7 @@ fn prepare(options: &Options) -> Result<Setup, Box<dyn Error>> {
         say("indexing");
         server_on(&pristine)?.doveadm(&["index", "-A", "*"]);
         let contents: Vec<String> = truth.of(Kind::Campaign).map(|placed| placed.entry.content.to_string()).collect();
-        // Written last: its presence says that all of it is there.
+        // Written last: it exists only if everything else does.
         fs::write(&list, contents.join("\n"))?;
     }
     let campaign = fs::read_to_string(&list)?.lines().map(str::parse).collect::<Result<_, _>>()?;
@@ -467,7 +468,7 @@ fn require(program: &str, package: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Runs a command whose output is of interest only when it fails.
+/// Runs a command whose output matters only if it fails.
 fn check(command: &mut Command) -> Result<(), Box<dyn Error>> {
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {

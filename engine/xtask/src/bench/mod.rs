@@ -1,5 +1,5 @@
-//! `cargo xtask bench NAME`: figures that anybody can take again. Each bench makes its own data, runs the ways that it
-//! compares in turn, round after round, checks what each did, and prints medians and ratios.
+//! `cargo xtask bench NAME`: reproducible figures. Each benchmark creates its own data, runs the ways that it compares
+//! in turn, round after round, checks the results, and prints medians and ratios.
 
 mod action_center;
 mod engine;
@@ -10,8 +10,8 @@ mod imap;
 mod nodes;
 mod peers;
 
-// By path: the package of the tests builds wasmtime and both databases, which must not stand between a stranger and the
-// first word of `cargo xtask test`.
+// By path: the package of the tests builds wasmtime and both databases, which would delay the first output of
+// `cargo xtask test`.
 #[path = "../../../../tests/support/dovecot.rs"]
 #[expect(dead_code, unreachable_pub, reason = "shared with the tests, which use the rest")]
 mod dovecot;
@@ -37,24 +37,24 @@ mod supervised;
 use std::error::Error;
 use std::process::{Command, ExitCode};
 
-/// What to measure.
+/// The benchmark.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
     /// The engine alone: plan, approve, run and history of 200,000 and 2,000,000 targets on both databases.
     Engine(engine::Options),
-    /// What one message costs in each shipped script and in a `match:`, beside native code.
+    /// The cost of one message in each shipped script and in a `match:`, compared with native code.
     Filter(filter::Options),
     /// Many nodes on one database and one store that throttles.
     Nodes(nodes::Options),
-    /// The engine beside other durable queues: apalis, Graphile Worker, DBOS.
+    /// The engine compared with other durable queues: apalis, Graphile Worker, DBOS.
     Peers(peers::Options),
     /// Pages of the Action Center: a thousand readers over a long history, while a large remediation runs.
     ActionCenter(action_center::Options),
-    /// The Action Center while strangers hold connections, break off sign-ins and send bad tokens.
+    /// The Action Center while unauthenticated clients hold connections, break off sign-ins and send bad tokens.
     Flood(flood::Options),
     /// The first page of a history of ten million events under every combination of its filters.
     History(history::Options),
-    /// A campaign pulled out of many mailboxes of a real IMAP server, beside other programs that can.
+    /// A campaign removed from many mailboxes of a real IMAP server, compared with other programs.
     Imap(imap::Options),
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
 /// Builds a measuring program of the tests' package, optimised, and runs it.
 fn program<Value: std::fmt::Display>(name: &str, options: &[(&str, Value)]) -> Result<ExitCode, Box<dyn Error>> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // Of the whole workspace: with the features of one package alone, every dependency would be built again.
+    // With the whole workspace: with the features of one package alone, every dependency would be built again.
     cargo.args(["bench", "--quiet", "--workspace", "--bench", name, "--"]);
     for (option, value) in options {
         cargo.arg(option).arg(value.to_string());

@@ -1,9 +1,10 @@
-//! `cargo xtask bench nodes`: many nodes on one PostgreSQL and one slow store. The measuring program is tests/bench/nodes.rs.
+//! `cargo xtask bench nodes`: many nodes on one PostgreSQL and one slow store. The measuring program is
+//! tests/bench/nodes.rs.
 
 use std::error::Error;
 use std::process::ExitCode;
 
-/// How much.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Targets over 5,000 mailboxes

@@ -1,11 +1,12 @@
-//! `cargo xtask bench peers`: the engine beside other people's durable queues. Those in Rust are a workspace of its own,
-//! tests/bench/peers, DBOS is put into a virtual environment for the while; the measuring program is tests/bench/engine.rs.
+//! `cargo xtask bench peers`: the engine compared with other durable queues. Those in Rust are a separate workspace,
+//! tests/bench/peers; DBOS is installed into a temporary virtual environment. The measuring program is
+//! tests/bench/engine.rs.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-/// How much.
+/// The parameters.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// Rounds of all ways in turn
@@ -14,7 +15,7 @@ pub(crate) struct Options {
     /// Items for the engine and the peers in Rust
     #[arg(long, default_value_t = 200_000)]
     items: u32,
-    /// Items for DBOS, which would need a quarter of an hour and more for 200,000
+    /// Items for DBOS, which would need more than a quarter of an hour for 200,000
     #[arg(long, default_value_t = 5_000)]
     few: u32,
 }
@@ -41,7 +42,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     super::program("engine", &words)
 }
 
-/// A Python that has DBOS and what it is made of, and nothing of the system's.
+/// Creates a Python environment that has DBOS with its dependencies, and nothing of the system's.
 fn dbos(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
     let python = folder.join("bin/python");
     let steps = [

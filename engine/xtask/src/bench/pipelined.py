@@ -1,4 +1,4 @@
-"""A peer of `cargo xtask bench imap`: the fastest plain script. Eight connections, commands in three flights a mailbox."""
+"""A peer of `cargo xtask bench imap`: the fastest plain script. Eight connections, commands in three flights per mailbox."""
 
 import asyncio
 import base64
@@ -10,7 +10,7 @@ CONNECTIONS = 8
 
 
 async def flight(reader, writer, commands):
-    """Sends the commands at once; gives the untagged lines that came before each tagged answer."""
+    """Sends the commands at once; returns the untagged lines before each tagged response."""
     writer.write("".join(f"a{at} {command}\r\n" for at, command in enumerate(commands)).encode())
     answers, lines = [], []
     while len(answers) < len(commands):

@@ -1,4 +1,4 @@
-//! What an action does, and how it is undone.
+//! The effects of actions, and their undo.
 
 use clawback_connector_sdk::{
     Connector as _,
@@ -28,9 +28,9 @@ fn each_action_moves_to_its_place_and_home_again() {
             flags.sort();
             assert_eq!(flags, ["$Phish", "\\Flagged", "\\Seen"]);
             assert_eq!(mailbox.everywhere(), [(place.path.clone(), "Parcel 1".to_owned())]);
-            // Doing it again changes nothing and says so.
+            // Repeating it changes nothing and reports so.
             assert_eq!(mailbox.apply(action, &[target(&found[0])]), [Effect::AlreadyInDestination]);
-            // The owner reads it meanwhile; undo gives the flags back as they were.
+            // The owner reads it meanwhile; an undo restores the former flags.
             mailbox.owner(&[&format!("SELECT \"{}\"", place.path), "STORE 1 -FLAGS (\\Flagged)"]);
             let effects = mailbox.apply(Action::Restore, &[undo(done)]);
             assert_eq!(receipt(&effects[0]).location, Some(location(LocationKind::Folder, "Work")));
@@ -48,7 +48,7 @@ fn acting_on_one_folder_is_three_round_trips() {
     (0..5).for_each(|number| mailbox.phish("INBOX", number));
     let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
     let effects = mailbox.apply(Action::MoveToJunk, &targets);
-    // Check, act, and the look whether they are gone, which may not travel with the act.
+    // Check, act, and the verification, which may not share a flight with the act.
     assert_eq!(*mailbox.host.flights.borrow(), 3);
     assert!(effects.iter().all(|effect| matches!(effect, Effect::Succeeded(_))));
     assert!(mailbox.everywhere().iter().all(|(path, _)| path == "Junk"));
@@ -63,9 +63,9 @@ fn several_folders_cost_one_round_trip_more_each() {
     }
     let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
     let effects = mailbox.apply(Action::MoveToDeletedItems, &targets);
-    // One look for all folders at the end.
+    // One verification for all folders at the end.
     assert_eq!(*mailbox.host.flights.borrow(), 5);
-    // Each receipt leads to the message that it is about.
+    // Each receipt refers to its own message.
     let refs: Vec<_> = effects.iter().map(|effect| receipt(effect).now.clone().unwrap()).collect();
     for (wanted, target) in refs.iter().zip(&targets) {
         assert_eq!(wanted.message_id, target.ref_.message_id);
@@ -160,7 +160,7 @@ fn flags_that_a_crash_left_undone_are_restored_later() {
     mailbox.append("Work", "$Phish", &phish(2));
     let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
     let effects = mailbox.apply(Action::SoftDelete, &targets);
-    // Home by MOVE, and the crash came before STORE.
+    // Moved back, and the crash came before STORE.
     mailbox.owner(&["SELECT \"Recoverable Items\"", "STORE 1:2 FLAGS ()", "MOVE 1:2 Work"]);
     let undo: Vec<Target> = effects.iter().map(|effect| undo(receipt(effect))).collect();
     for _ in 0..2 {

@@ -1,7 +1,7 @@
-//! A throw-away Dovecot in a temporary folder, on a free port of the loopback interface.
+//! A temporary Dovecot in a temporary folder, on a free port of the loopback interface.
 //!
-//! It ends with this process, however that ends: a shell waits at the other end of a pipe. A machine without Dovecot
-//! fails these tests; nothing is skipped.
+//! It ends with this process, even after a crash: a shell waits at the other end of a pipe. Without Dovecot these tests
+//! fail; nothing is skipped.
 
 use std::{
     fmt::Write as _,
@@ -17,7 +17,7 @@ use std::{
 
 pub(crate) const PASSWORD: &str = "secret-of-a-user";
 
-/// The shell starts the server, waits until its input ends, and takes the server and the folder away.
+/// The shell starts the server, waits until its input ends, and then stops the server and removes the folder.
 const SUPERVISE: &str = r#"
     folder=$1; shift
     "$@" </dev/null >>"$folder/log" 2>&1 &
@@ -39,12 +39,13 @@ pub(crate) fn user(number: usize) -> String {
 }
 
 impl Dovecot {
-    /// Starts a server with this many users and waits until it greets.
+    /// Starts a server with this many users and waits until it sends a greeting.
     pub(crate) fn start(users: usize) -> Self {
         Self::start_with(users, "", &[])
     }
 
-    /// The same with more lines of configuration and more files; `FOLDER` in the lines is the server's folder.
+    /// Like [`Self::start`], with more lines of configuration and more files; `FOLDER` in the lines is the server's
+    /// folder.
     #[expect(clippy::zombie_processes, reason = "it lives as long as this process")]
     pub(crate) fn start_with(users: usize, more: &str, files: &[(&str, &str)]) -> Self {
         let dovecot =

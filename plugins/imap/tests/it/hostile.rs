@@ -1,4 +1,4 @@
-//! Servers that are odd, busy, broken or evil.
+//! Servers that are odd, busy, broken or malicious.
 
 use clawback_connector_sdk::{
     Connector as _,
@@ -36,7 +36,7 @@ fn target(uid: u32) -> Target {
     }
 }
 
-/// The look after the act, where a script says nothing else: what was in the inbox has left it.
+/// The verification after the act, unless a script says otherwise: the messages have left the inbox.
 const GONE: &[(&str, &[&str])] = &[("(UID FLAGS)", &["TAG OK\r\n"])];
 const REST: &[(&str, &[&str])] = &[LIST, (" EXAMINE ", &[OPENED])];
 
@@ -56,7 +56,7 @@ fn page(script: &[(&str, &[&str])]) -> Result<MessagePage, Error> {
     server.connector().search("a@b", &everything(), None, 10)
 }
 
-/// The folders that a search could not look into.
+/// Returns the folders that a search could not read.
 fn gaps(script: &[(&str, &[&str])]) -> Vec<String> {
     page(script).unwrap().gaps.into_iter().map(|gap| gap.folder).collect()
 }
@@ -75,7 +75,7 @@ fn an_ok_without_copyuid_proves_nothing() {
     ];
     let effects = apply(script, &[target(4)]).unwrap();
     assert_eq!(effects, [Effect::Failed("the server answered OK but did not move it".into())]);
-    // It is nowhere: somebody was quicker.
+    // It is nowhere: the owner was faster.
     let script =
         &[(" SELECT ", &[OPENED][..]), (" EXAMINE ", &[OPENED]), ("UID FETCH", &[&there]), ("UID SEARCH", &[nothing])];
     assert_eq!(apply(script, &[target(4)]).unwrap(), [Effect::NotFound]);
@@ -133,7 +133,7 @@ fn read_only_folders_fail_clearly() {
     let opened = "* OK [UIDVALIDITY 9] ok\r\nTAG OK [READ-ONLY] ok\r\n";
     let untagged = "* OK [UIDVALIDITY 9] ok\r\n* OK [READ-ONLY] ok\r\nTAG OK ok\r\n";
     for opened in [opened, untagged] {
-        // As Dovecot does: it copies, and says that it moved.
+        // As Dovecot does: it copies, and reports a move.
         let moved = "* OK [COPYUID 7 4 44] moved\r\nTAG OK\r\n";
         let script: &[(&str, &[&str])] = &[(" SELECT ", &[opened]), ("UID FETCH", &[&there]), ("UID MOVE", &[moved])];
         let server = Scripted::new(FULL, &[script, &[LIST]].concat());
@@ -165,7 +165,7 @@ fn refusals_are_what_their_codes_say() {
     assert_eq!(closed("TAG NO [NOPERM] no\r\n"), ["INBOX"]);
     // An inbox that "doesn't exist" is one without rights.
     assert_eq!(closed("TAG NO [NONEXISTENT] no such mailbox\r\n"), ["INBOX"]);
-    // What a server says of a folder that is broken on its disk.
+    // The response for a folder that is broken on the server's disk.
     assert_eq!(closed("TAG NO [SERVERBUG] see the log\r\n"), ["INBOX"]);
     assert!(matches!(refused("* BYE down\r\n"), Err(Error::Transient(_))));
     assert!(matches!(refused("nonsense\r\n"), Err(Error::Permanent(_))));
@@ -210,7 +210,7 @@ fn throttling_in_words_is_waited_for() {
             assert_eq!(outcomes.map(|_| ()), Err(throttled.clone()), "{command} {answer}");
         }
         for command in [" EXAMINE \"INBOX\"", "UID FETCH"] {
-            // It is seen elsewhere; that it is not in its place is not known.
+            // It is seen elsewhere; its absence from its place is not known.
             let found = "* ESEARCH (TAG \"TAG\") UID ALL 4\r\nTAG OK\r\n";
             let script: &[(&str, &[&str])] =
                 &[(command, &[answer, OPENED]), ("UID SEARCH", &[found]), ("UID FETCH", &[&there])];
@@ -275,7 +275,7 @@ fn a_move_that_leaves_the_original_leaves_no_copy() {
 
 #[test]
 fn a_message_that_went_on_from_its_destination_is_followed() {
-    // The server filed it, and a rule of the owner took it on to another folder.
+    // The server moved it, and a rule of the owner moved it to another folder.
     let there = format!("{}TAG OK\r\n", fetch(4));
     let script: &[(&str, &[&str])] = &[
         (" EXAMINE \"Junk\"", &["* OK [UIDVALIDITY 7] ok\r\nTAG OK\r\n"]),
@@ -311,7 +311,7 @@ fn a_folder_without_rights_is_denied_and_one_that_vanished_is_not() {
     };
     assert_eq!(script("TAG OK\r\n"), Vec::<String>::new());
     assert_eq!(script("* LIST () \"/\" Junk\r\nTAG OK\r\n"), ["Junk"]);
-    // A mailbox of which nothing can be searched is no mailbox with gaps.
+    // A mailbox that cannot be searched at all is an error, not a mailbox with gaps.
     assert!(matches!(search(&[(" EXAMINE ", &["TAG NO [NOPERM] no\r\n"][..])]), Err(Error::Denied(_))));
 }
 
@@ -335,11 +335,11 @@ fn what_is_confirmed_outlives_a_look_up_that_fails() {
         let list = "* LIST () \"/\" Junk\r\nTAG OK\r\n";
         let effects = one_of_two(&[(" EXAMINE \"Junk\"", &[&refused]), (" LIST \"\" \"Junk\"", &[list])]).unwrap();
         assert!(matches!(&effects[0], Effect::Succeeded(receipt) if receipt.now.is_some()));
-        assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be looked for")), "{effects:?}");
+        assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be searched for")), "{effects:?}");
     }
-    // With the connection lost, nobody knows of the second one.
+    // After a lost connection nothing is known about the second one.
     assert!(matches!(one_of_two(&[(" EXAMINE \"Junk\"", &["* BYE down\r\n"])]), Err(Error::Transient(_))));
-    // Where nothing was done, it is the call that failed.
+    // If nothing was done, the call failed.
     let empty: &[(&str, &[&str])] = &[
         (" SELECT ", &[OPENED]),
         (" EXAMINE \"Junk\"", &["TAG NO [NOPERM] not yours\r\n"]),
@@ -388,7 +388,7 @@ fn an_unproven_move_is_not_lost_with_a_folder_that_is_closed() {
     ];
     let effects = apply(script, &[target(4), target(5)]).unwrap();
     assert!(matches!(&effects[0], Effect::Succeeded(_)));
-    assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be looked for")), "{effects:?}");
+    assert!(matches!(&effects[1], Effect::Failed(why) if why.contains("could not be searched for")), "{effects:?}");
 }
 
 #[test]
@@ -400,7 +400,7 @@ fn a_restore_whose_flags_fail_says_so() {
     for (store, now, wanted) in [
         ("TAG NO [NOPERM] no\r\n", "TAG OK\r\n", Ok("[NOPERM] no")),
         ("TAG OK\r\n", kept, Ok("the server did not keep $Phish")),
-        // The host looks then, sees what lacks its flags, and asks again.
+        // The host then locates the messages, sees which lack their flags, and retries.
         ("* BYE down\r\n", "", Err(())),
     ] {
         let script: &[(&str, &[&str])] = &[
@@ -426,7 +426,7 @@ fn a_restore_whose_flags_fail_says_so() {
             other => panic!("{other:?}"),
         }
         assert!(server.seen.borrow().iter().any(|line| line.contains("UID STORE 44 FLAGS.SILENT ($Phish)")));
-        // A connection that was lost is not given back.
+        // A lost connection is not returned to the host.
         assert_eq!(*server.released.borrow(), !store.contains("BYE"));
     }
 }
@@ -443,7 +443,7 @@ fn locate_passes_over_a_closed_folder_only_for_what_is_elsewhere() {
             ("UID SEARCH", &["TAG BAD no folder\r\n", answer]),
             ("UID FETCH 4 ", &[&there]),
         ];
-        // The folder that is closed is asked first.
+        // The folder that cannot be opened comes first.
         let server = Scripted::new(FULL, &[script, &[LIST]].concat());
         server.connector().locate("a@b", &[target(uid).ref_]).map(|located| located[0].sightings.len())
     };
@@ -472,7 +472,7 @@ fn a_refused_character_set_is_searched_wider() {
         ("UID FETCH", &[&there]),
     ];
     let query = Query { from_domain: vec!["evil.example".into()], ..everything() };
-    // Where such text would cost a round trip for each folder, it is not asked for at all.
+    // If such text would cost a round trip per folder, it is not searched for.
     for (capabilities, refused) in [("IMAP4rev1 ESEARCH LITERAL+", 2), ("IMAP4rev1 ESEARCH", 0)] {
         let server = Scripted::new(capabilities, &[script, &[LIST]].concat());
         let page = server.connector().search("a@b", &query, None, 10).unwrap();
@@ -514,7 +514,7 @@ fn folders_of_others_and_virtual_ones_are_left_out() {
     let expected = [
         location(LocationKind::Junk, "Dreck"),
         location(LocationKind::Inbox, "INBOX"),
-        // The server said which one is the junk folder: a name alone is none.
+        // The server reported the junk folder: the name alone does not count.
         location(LocationKind::Folder, "Spam"),
     ];
     assert_eq!(places, expected);
@@ -548,7 +548,7 @@ fn huge_sets_do_not_fill_the_memory() {
     let there = format!("{}TAG OK\r\n", fetch(4));
     let moved = "TAG OK [COPYUID 7 1:4294967295 1:4294967295] moved\r\n";
     let script: &[(&str, &[&str])] = &[(" SELECT ", &[OPENED]), ("UID FETCH", &[&there]), ("UID MOVE", &[moved])];
-    // Not a receipt for message 4: what it says of others is not believed.
+    // Not a receipt for message 4: reports on other messages are ignored.
     let _ = apply(script, &[target(4)]);
 }
 

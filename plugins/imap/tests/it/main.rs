@@ -1,4 +1,5 @@
-//! The IMAP connector against a real Dovecot, and against scripted servers for what no real one can be made to do.
+//! The IMAP connector with a real Dovecot, and with scripted servers for behaviour that no real one can be made to
+//! show.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod act;

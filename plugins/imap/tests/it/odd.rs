@@ -1,4 +1,4 @@
-//! One odd item costs only itself: the rest of the page holds, and a gap names it.
+//! An invalid item affects only itself: the rest of the page is returned, and a gap names the item.
 
 use clawback_connector_sdk::{
     Connector as _,
@@ -15,7 +15,7 @@ const INBOX: (&str, &[&str]) = (" LIST \"\" \"*\"", &["* LIST () \"/\" INBOX\r\n
 const OPENED: (&str, &[&str]) = (" EXAMINE ", &["* 3 EXISTS\r\n* OK [UIDVALIDITY 9] ok\r\nTAG OK ok\r\n"]);
 const DATE: &str = "INTERNALDATE \"17-Jul-2024 02:44:25 -0700\"";
 
-/// A line that tells of one message, with these items before its header.
+/// Returns a line for one message, with these items before its header.
 fn line(uid: u32, items: &str, header: &str) -> String {
     format!(
         "* {uid} FETCH (UID {uid} {items} RFC822.SIZE 7 BODY[HEADER.FIELDS (SUBJECT)] {{{}}}\r\n{header})\r\n",
@@ -50,7 +50,7 @@ fn odd_lines_of_messages() {
     let all = page(script, &everything());
     assert_eq!((subjects(&all), gaps(&all)), (vec!["one", "two", "three", "four"], vec![]));
     assert_eq!(all.messages[1].flags, ["OIB-Seen-[Gmail]/Important", "grün"]);
-    // Whether a message without a date is in a range cannot be told.
+    // Whether a message without a date is in a range is unknown.
     let some = page(script, &Query { received_after: Some(0), ..everything() });
     assert_eq!((subjects(&some), gaps(&some)), (vec!["one", "two", "four"], vec![("INBOX", "UID 3")]));
 }
@@ -69,7 +69,7 @@ fn a_line_that_cannot_be_read_is_asked_for_alone() {
         ];
         page(script, &everything())
     };
-    // Message 3 is gone meanwhile: that is no gap.
+    // Message 3 is gone: that is not a gap.
     let read = script(&alone);
     assert_eq!((subjects(&read), gaps(&read)), (vec!["one", "two"], vec![]));
     for failed in [format!("{bad}TAG OK\r\n"), "TAG NO [SERVERBUG] see the log\r\n".into()] {
@@ -186,7 +186,7 @@ fn headers_that_are_too_long_end_a_page_early_and_lose_nothing() {
         );
         mailbox.append("INBOX", "", raw.as_bytes());
     }
-    // The fields that are asked for come behind one that is cut.
+    // The requested fields come after one that is cut.
     let huge = format!(
         "To: {}\r\nCc: c@acme.test\r\nFrom: a@evil.example\r\nSubject: huge\r\n\r\n",
         "x@y,\r\n ".repeat(200_000) + "last@acme.test"
@@ -196,10 +196,10 @@ fn headers_that_are_too_long_end_a_page_early_and_lose_nothing() {
     assert_eq!(found.len(), 31);
     let last = found.iter().find(|message| message.subject == "huge").unwrap();
     assert_eq!(last.cut, ["to"]);
-    // A condition on what was cut cannot be judged here. The connector names the text, and the host decides.
+    // A condition on truncated text cannot be checked here. The connector names the text, and the host decides.
     let to = Query { to_address: vec!["last@acme.test".into()], ..from_evil() };
     assert_eq!(mailbox.search(&to).iter().map(|message| message.subject.as_str()).collect::<Vec<_>>(), ["huge"]);
-    // The message is known again by what its fingerprint covers.
+    // The message is found again by what its fingerprint covers.
     let located = mailbox.connector().locate(&mailbox.name, std::slice::from_ref(&last.ref_)).unwrap();
     assert_eq!(located[0].sightings[0].location, location(LocationKind::Inbox, "INBOX"));
 }
@@ -224,11 +224,11 @@ fn a_long_folder_is_searched_part_by_part() {
         }
     }
     assert_eq!(subjects, (0..40).map(|number| format!("Parcel {number}")).collect::<Vec<_>>());
-    // UIDs 1 to 60, of which every third is somebody else's mail: a page ends at each seventh hit.
+    // UIDs 1 to 60, of which every third is another's mail: a page ends at each seventh hit.
     let borders: Vec<&str> = cursors.iter().map(|cursor| cursor.splitn(3, ':').nth(2).unwrap()).collect();
     assert_eq!(borders[0], "11:a.b.a.b:INBOX");
     assert_eq!(borders[4], "53::INBOX");
-    // A cursor goes on even if a message that was its border is gone.
+    // A cursor stays valid even if a message at its border is gone.
     mailbox.owner(&["SELECT INBOX", "UID STORE 21 +FLAGS (\\Deleted)", "EXPUNGE"]);
     let page = mailbox.connector().search(&mailbox.name, &from_evil(), Some(&cursors[0]), 7).unwrap();
     assert_eq!((page.messages.len(), page.next), (6, Some(cursors[1].clone())));
@@ -252,7 +252,7 @@ fn where_a_server_compares_only_the_last_field_the_first_sender_is_found() {
     ];
     let many = (1..=150).map(|uid: u32| uid.to_string()).collect::<Vec<_>>().join(" ");
     let many = format!("* SEARCH {many}\r\nTAG OK\r\n");
-    // A few messages are read whole; of many, this one field is looked at first.
+    // Few messages are read whole; of many, this one field is read first.
     for (found, looks) in [("* SEARCH 70\r\nTAG OK\r\n", 1), (many.as_str(), 2)] {
         let search: &[(&str, &[&str])] = &[("UID SEARCH ALL", &[found])];
         let server = Scripted::new("IMAP4rev1 X-REPLICATION", &[search, script].concat());

@@ -1,4 +1,5 @@
-//! Each outcome is what happened at the server: on a plain server, behind a proxy, without rights, and after lost connections.
+//! Each outcome matches what happened on the server: on a plain server, behind a proxy, without rights, and after lost
+//! connections.
 
 use std::sync::OnceLock;
 
@@ -13,7 +14,7 @@ use crate::{
     server::{Mailbox, from_evil, location, phish, receipt, target, undo},
 };
 
-/// Every second message of a folder is of the campaign.
+/// Every second message of a folder belongs to the campaign.
 fn scattered(mailbox: &Mailbox, hits: u32) -> Vec<Target> {
     let other = |number| format!("From: me@acme.test\r\nSubject: mine {number}\r\n\r\n").into_bytes();
     mailbox.fill("INBOX", (0..hits).flat_map(|number| [other(number), phish(number)]));
@@ -26,7 +27,7 @@ fn is_done(effect: &Effect) -> bool {
     matches!(effect, Effect::Succeeded(_))
 }
 
-/// Dovecot whose owners lack rights on folders: `u0001` as a rule, by what it lacks.
+/// A Dovecot whose owners lack rights on folders: mostly `u0001`, by the missing right.
 fn restricted() -> &'static Dovecot {
     static SERVER: OnceLock<Dovecot> = OnceLock::new();
     let more = "mail_plugins = acl\nprotocol imap {\n  mail_plugins = acl imap_acl\n}\nplugin {\n  acl = vfile:FOLDER/acls\n}\n";
@@ -78,7 +79,7 @@ fn without_rights_nothing_is_called_done_and_nothing_is_changed() {
 
 #[test]
 fn without_rights_a_copy_does_not_stay() {
-    // A server that tells our rights is asked for them before anything is copied.
+    // A server that reports rights is asked for them before anything is copied.
     for (number, hidden, said) in [
         (4, &["MOVE", "ACL"][..], "the copy was removed again"),
         (5, &["MOVE", "ACL"], "the copy was removed again"),
@@ -101,7 +102,7 @@ fn without_rights_a_copy_does_not_stay() {
     }
 }
 
-/// Applies until it is answered, as the host does; the effects of the last call.
+/// Applies until the call succeeds, as the host does; returns the effects of the last call.
 fn until_answered(mailbox: &Mailbox, action: Action, targets: &[Target]) -> Vec<Effect> {
     for _ in 0..6 {
         match mailbox.connector().apply(&mailbox.name, action, targets) {
@@ -117,7 +118,7 @@ fn a_connection_lost_after_the_copy_makes_no_second_one() {
     for cut in ["UID COPY", "UID STORE"] {
         let mailbox = Mailbox::new().without(&["MOVE"]);
         (0..8).for_each(|number| mailbox.append("Work", "\\Seen $Phish", &phish(number)));
-        // A twin in the destination that was delivered by itself is no copy of ours.
+        // An equal message that was delivered to the destination is not a copy of ours.
         let delivered = [b"Received: from elsewhere; now\r\n".to_vec(), phish(3)].concat();
         mailbox.append("Recoverable Items", "", &delivered);
         let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
@@ -127,7 +128,7 @@ fn a_connection_lost_after_the_copy_makes_no_second_one() {
         assert_eq!((mailbox.count("Work"), mailbox.count("Recoverable Items")), (0, 9), "{cut}");
         assert!(effects.iter().all(|effect| receipt(effect).former.flags.len() == 2), "{effects:?}");
 
-        // And back, with a connection that is lost again.
+        // And back, with another lost connection.
         let undo: Vec<Target> = effects.iter().map(|effect| undo(receipt(effect))).collect();
         let lossy = mailbox.through(proxy::start(mailbox.address(), Orders { cut: Some((cut, 3)), hide: None }));
         let effects = until_answered(&lossy, Action::Restore, &undo);
@@ -140,7 +141,7 @@ fn a_connection_lost_after_the_copy_makes_no_second_one() {
     }
 }
 
-/// Whether any message of these folders has the mark of a copy that was begun.
+/// Returns whether any message of these folders has the mark of a copy that was begun.
 fn has_mark(mailbox: &Mailbox, folders: &[&str]) -> bool {
     folders.iter().any(|folder| {
         let lines = mailbox.owner(&[&format!("EXAMINE \"{folder}\""), "FETCH 1:* (FLAGS)"]);
@@ -152,7 +153,7 @@ fn has_mark(mailbox: &Mailbox, folders: &[&str]) -> bool {
 fn a_connection_lost_after_originals_were_removed_leaves_no_mark_on_the_copies() {
     for (cut, is_located) in [("UID EXPUNGE", false), ("UID EXPUNGE", true), ("UID COPY", true)] {
         let mailbox = Mailbox::new().without(&["MOVE"]);
-        // The twins are in two folders: the first goes while the second is still in its place.
+        // The equal messages are in two folders: the first is moved while the second is still in its place.
         mailbox.phish("INBOX", 1);
         (1..4).for_each(|number| mailbox.append("Work", "\\Seen", &phish(number)));
         let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
@@ -163,7 +164,7 @@ fn a_connection_lost_after_originals_were_removed_leaves_no_mark_on_the_copies()
             let answer = lossy.connector().apply(&lossy.name, Action::SoftDelete, &targets);
             assert!(answer.is_err() || !is_located, "{answer:?}");
         }
-        // The host looks, and asks again for those that are not where they were to go.
+        // The host locates them, and retries those that did not arrive.
         let located = if is_located { mailbox.connector().locate(&mailbox.name, &refs).unwrap() } else { Vec::new() };
         let is_open = |at: &usize| {
             let home = |one: &Sighting| one.location.kind == LocationKind::RecoverableItems;
@@ -183,7 +184,7 @@ fn a_copy_that_its_owner_made_is_a_message_of_its_own() {
     mailbox.phish("INBOX", 1);
     mailbox.owner(&["CREATE Keep", "SELECT INBOX", "COPY 1 Keep"]);
     let targets: Vec<Target> = mailbox.search(&from_evil()).iter().map(target).collect();
-    // Two batches: the first copy lies in the destination, the same to the last byte, when the second is cut off.
+    // Two batches: the first copy is in the destination, equal to the last byte, when the second is interrupted.
     let mut effects = mailbox.apply(Action::SoftDelete, &targets[..1]);
     let lossy = mailbox.through(proxy::start(mailbox.address(), Orders { cut: Some(("UID STORE", 1)), hide: None }));
     effects.extend(until_answered(&lossy, Action::SoftDelete, &targets[1..]));
@@ -257,7 +258,7 @@ fn a_server_that_keeps_what_leaves_among_the_recoverable_items_is_told_of() {
     let effects = mailbox.apply(Action::SoftDelete, &targets);
     assert_eq!((mailbox.count("INBOX"), mailbox.count("Recoverable Items")), (0, 6));
     assert!(mailbox.host.log.borrow().iter().any(|line| line.contains("second copies of 3 messages")));
-    // The receipts name the copies that were moved, each its own, and those come back.
+    // Each receipt names its own copy, and the undo brings those back.
     let undo: Vec<Target> = effects.iter().map(|effect| undo(receipt(effect))).collect();
     assert!(mailbox.apply(Action::Restore, &undo).iter().all(is_done));
     assert_eq!(mailbox.count("INBOX"), 3);

@@ -1,4 +1,4 @@
-//! A proxy that forwards a client's commands one by one, as a slow network does, and cuts connections at a set place.
+//! A proxy that forwards a client's commands one by one, as a slow network does, and cuts connections at a given point.
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
@@ -8,18 +8,18 @@ use std::{
     time::Duration,
 };
 
-/// Cuts the connection when the server has answered a command that contains the first text, that many times.
+/// Cuts the connection when the server has answered this many commands that contain the text.
 pub(crate) type Cut = (&'static str, usize);
 
-/// What it was told to do with the server's answers.
+/// The changes to make to the server's answers.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Orders {
     pub(crate) cut: Option<Cut>,
-    /// Takes this text out of every answer, up to the `]` and blank behind it: the server does not say it.
+    /// Removes this text from every answer, up to the `]` and blank after it, as if the server did not send it.
     pub(crate) hide: Option<&'static str>,
 }
 
-/// Starts one before this server. It ends with the process.
+/// Starts a proxy in front of this server. It ends with the process.
 pub(crate) fn start(server: SocketAddr, orders: Orders) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! What is known before anything is done.
+//! Known obstacles before an action.
 
 use clawback_connector_sdk::{Connector as _, types::Action};
 
@@ -57,6 +57,6 @@ fn a_real_server_is_ready_and_its_hidden_folders_are_seen() {
     assert_eq!(made, ["Recoverable Items", "Held"]);
     let seen: Vec<&str> = ready.iter().filter_map(|one| one.visible.as_deref()).collect();
     assert_eq!(seen, made);
-    // Nothing was made.
+    // Nothing was created.
     assert!(!mailbox.owner(&["LIST \"\" \"*\""]).concat().contains("Held"));
 }

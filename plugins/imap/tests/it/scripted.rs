@@ -1,4 +1,4 @@
-//! A server that plays a script: for what no real server can be made to do.
+//! A server that plays a script, for behaviour that no real server can be made to show.
 
 use std::{
     cell::RefCell,
@@ -13,7 +13,7 @@ use clawback_connector_sdk::host::{Host, Level, MailServer, MailStream, StreamEr
 type Line = (String, VecDeque<String>);
 
 /// Answers each command that contains the first text with the second; `TAG` in it is the command's tag. The first
-/// entry that fits and is not used up answers; a command that fits none gets OK.
+/// matching entry that is not used up answers; a command without a match gets OK.
 #[derive(Clone)]
 pub(crate) struct Scripted {
     capabilities: Vec<String>,
@@ -52,7 +52,7 @@ impl Scripted {
         self.seen.borrow_mut().push(line.to_owned());
         for (wanted, answers) in self.script.borrow_mut().iter_mut() {
             if line.contains(wanted.as_str()) {
-                // The last answer stays.
+                // The last answer is repeated.
                 let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().cloned() };
                 if let Some(answer) = answer {
                     return answer.replace("TAG", tag);
@@ -96,7 +96,7 @@ impl MailStream for Play {
         self.server.capabilities.clone()
     }
 
-    /// In small pieces, as a slow network would.
+    /// Reads small pieces, as a slow network would.
     fn read(&mut self, most: u32) -> Result<Vec<u8>, StreamError> {
         let count = self.outgoing.len().min(7).min(most as usize);
         if count == 0 {
@@ -111,7 +111,7 @@ impl MailStream for Play {
             let line: Vec<u8> = self.incoming.drain(..end + 2).collect();
             self.command.extend_from_slice(&line[..end]);
             if line[..end].ends_with(b"}") {
-                // A literal: it becomes part of the line as it is. The tests send none with a line end in it.
+                // A literal: it becomes part of the line. The tests send none that contains a line end.
                 if !line[..end].ends_with(b"+}") {
                     self.outgoing.extend(b"+ go on\r\n");
                 }

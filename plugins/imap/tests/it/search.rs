@@ -1,4 +1,4 @@
-//! What a search finds.
+//! The results of searches.
 
 use clawback_connector_sdk::{
     Connector as _,
@@ -108,7 +108,7 @@ fn attachment_names_come_from_the_structure() {
     let query = Query { attachment_name: vec!["pdf.EXE".into(), "ärger".into()], ..everything() };
     let names: Vec<_> = mailbox.search(&query).into_iter().map(|message| message.attachments).collect();
     assert_eq!(names, [["invoice.PDF.exe"], ["ärger.zip"]]);
-    // The three of a search, and one for what the structures do not tell.
+    // The three of a search, and one for the names missing in the structures.
     assert_eq!(*mailbox.host.flights.borrow(), 4);
 }
 
@@ -136,7 +136,7 @@ fn attachment_names_that_the_structure_hides() {
     );
     mailbox.append("INBOX", "", mail(&[blanks]).as_bytes());
     mailbox.append("Archive", "", mail(&[attached]).as_bytes());
-    // What comes behind a large body is found without fetching the body.
+    // Names after a large body are found without fetching the body.
     mailbox.append("INBOX", "", mail(&[&large, unquoted, &large, attached]).as_bytes());
     let single = "From: eve@evil.example\r\nMIME-Version: 1.0\r\n\
                   Content-Type: application/octet-stream; name=Lone File.exe\r\n\r\nA\r\n";

@@ -1,4 +1,4 @@
-//! The connector's host, natively: TCP to the one Dovecot of this test run.
+//! A native host for the connector: TCP to the one Dovecot of this test run.
 
 use std::{
     cell::RefCell,
@@ -23,31 +23,31 @@ use clawback_connector_sdk::{
 
 use crate::dovecot::{Dovecot, PASSWORD, user};
 
-/// The server that all tests share; each takes a user of its own.
+/// Returns the server that all tests share; each test has its own user.
 fn shared() -> &'static Dovecot {
     static SERVER: OnceLock<Dovecot> = OnceLock::new();
     SERVER.get_or_init(|| Dovecot::start(60))
 }
 
-/// One mailbox of the server, as a connector sees it.
+/// One mailbox of the server, as a connector accesses it.
 pub(crate) struct Mailbox {
     pub(crate) name: String,
     pub(crate) host: Tcp,
 }
 
-/// A host that dials in the clear.
+/// A host that dials without TLS.
 #[derive(Clone)]
 pub(crate) struct Tcp {
     address: SocketAddr,
-    /// Capabilities that the connector is not to know of.
+    /// Capabilities that are hidden from the connector.
     hidden: Vec<&'static str>,
     settings: HashMap<String, String>,
-    /// Round trips of the last connection after login, and whether it was given back.
+    /// The round trips of the last connection after login, and whether it was returned.
     pub(crate) flights: Rc<RefCell<usize>>,
-    /// Commands of it.
+    /// The commands of the last connection.
     pub(crate) commands: Rc<RefCell<usize>>,
     pub(crate) released: Rc<RefCell<usize>>,
-    /// What it logged.
+    /// The log lines.
     pub(crate) log: Rc<RefCell<Vec<String>>>,
 }
 
@@ -61,13 +61,13 @@ pub(crate) struct Stream {
 }
 
 impl Mailbox {
-    /// The mailbox of a user that no other test has.
+    /// Returns the mailbox of a user that no other test has.
     pub(crate) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
         Self::at(shared().address, user(NEXT.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// The mailbox of this user behind that address.
+    /// Returns the mailbox of this user at that address.
     pub(crate) fn at(address: SocketAddr, name: String) -> Self {
         let host = Tcp {
             address,
@@ -81,17 +81,17 @@ impl Mailbox {
         Self { name, host }
     }
 
-    /// The address of the server.
+    /// Returns the address of the server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.host.address
     }
 
-    /// The same mailbox, which the connector reaches through that address.
+    /// Returns the same mailbox, which the connector reaches through that address.
     pub(crate) fn through(&self, address: SocketAddr) -> Self {
         Self { name: self.name.clone(), host: Tcp { address, ..self.host.clone() } }
     }
 
-    /// Appends many messages to a folder that exists, over one connection.
+    /// Appends many messages to an existing folder, over one connection.
     pub(crate) fn fill(&self, folder: &str, messages: impl Iterator<Item = Vec<u8>>) {
         let mut stream = self.host.open(&self.name).unwrap();
         for raw in messages {
@@ -101,7 +101,7 @@ impl Mailbox {
         }
     }
 
-    /// How many messages a folder has; none where there is no such folder.
+    /// Returns the number of messages in a folder; zero if it does not exist.
     pub(crate) fn count(&self, folder: &str) -> usize {
         let mut stream = self.host.open(&self.name).unwrap();
         let lines = command_line(&mut stream.tcp, format!("STATUS \"{folder}\" (MESSAGES)").as_bytes());
@@ -124,7 +124,7 @@ impl Mailbox {
         Imap::new(self.host.clone())
     }
 
-    /// Does something to the mailbox as its owner would; the lines that the server answered.
+    /// Runs commands on the mailbox as its owner; returns the lines of the server's answers.
     pub(crate) fn owner(&self, commands: &[&str]) -> Vec<String> {
         let mut stream = self.host.open(&self.name).unwrap();
         let mut lines = Vec::new();
@@ -136,7 +136,7 @@ impl Mailbox {
         lines
     }
 
-    /// Appends a message. The folder is made if it is missing.
+    /// Appends a message. Creates the folder if it is missing.
     pub(crate) fn append(&self, folder: &str, flags: &str, raw: &[u8]) {
         let mut stream = self.host.open(&self.name).unwrap();
         command_line(&mut stream.tcp, format!("CREATE \"{folder}\"").as_bytes());
@@ -156,7 +156,7 @@ impl Mailbox {
         self.try_search(query).unwrap()
     }
 
-    /// All pages.
+    /// Returns all pages.
     pub(crate) fn try_search(&self, query: &Query) -> Result<Vec<Message>, Error> {
         let (mut found, mut cursor) = (Vec::new(), None);
         loop {
@@ -169,7 +169,7 @@ impl Mailbox {
         }
     }
 
-    /// Everything, hidden folders too: path and subject, sorted.
+    /// Returns everything, including hidden folders: path and subject, sorted.
     pub(crate) fn everywhere(&self) -> Vec<(String, String)> {
         let hidden = [LocationKind::RecoverableItems, LocationKind::Quarantine];
         let mut all = self.search(&everything());
@@ -192,7 +192,7 @@ impl Mailbox {
     }
 }
 
-/// A message of the campaign.
+/// Returns a message of the campaign.
 pub(crate) fn phish(number: u32) -> Vec<u8> {
     format!(
         "From: Parcels <noreply@evil.example>\r\nTo: you@acme.test\r\nSubject: Parcel {number}\r\n\
@@ -201,12 +201,12 @@ pub(crate) fn phish(number: u32) -> Vec<u8> {
     .into_bytes()
 }
 
-/// What the plan has of this message.
+/// Returns the target of this message in a plan.
 pub(crate) fn target(message: &Message) -> Target {
     Target { ref_: message.ref_.clone(), location: message.location.clone(), former: None }
 }
 
-/// What undoes this receipt.
+/// Returns the target that undoes this receipt.
 pub(crate) fn undo(receipt: &Receipt) -> Target {
     let former = Former { location: receipt.former.location.clone(), flags: receipt.former.flags.clone() };
     Target { ref_: receipt.now.clone().unwrap(), location: receipt.location.clone().unwrap(), former: Some(former) }
@@ -295,7 +295,7 @@ impl MailStream for Stream {
     }
 }
 
-/// Sends one command; the lines of its answer, the tagged one last.
+/// Sends one command; returns the lines of its answer, the tagged one last.
 fn command_line(tcp: &mut TcpStream, command: &[u8]) -> Vec<String> {
     tcp.write_all(b"t ").unwrap();
     tcp.write_all(command).unwrap();

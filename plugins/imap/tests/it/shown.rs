@@ -1,4 +1,4 @@
-//! What a search shows, the same search by that value finds: no server's own reading of a header hides a message.
+//! A search for a value that is shown finds the message: no server's own parsing of a header hides it.
 
 use clawback_connector_sdk::{matching::everything, types::Query};
 
@@ -26,7 +26,7 @@ const SENDERS: &[&[u8]] = &[
     b"=?x-unknown-99?Q?x17=40evil.example?=",
 ];
 
-/// Subjects of which servers decode less than mail programs do, or something else.
+/// Subjects that servers decode less than, or differently from, mail programs.
 const SUBJECTS: &[&[u8]] = &[
     b"=?x-unknown-99?Q?secret_invoice_overdue?=",
     b"Hello =?x-unknown-99?Q?hidden?= world",
@@ -83,7 +83,7 @@ fn senders() {
     assert!(shown > SENDERS.len() / 2, "{shown}");
 }
 
-/// Once with so few messages that they are read whole, once with so many that their subjects are looked at first.
+/// Once with so few messages that they are read whole, once with so many that their subjects are read first.
 #[test]
 fn subjects() {
     for others in [0, 150] {
@@ -120,7 +120,7 @@ fn a_look_at_many_subjects_is_one_round_trip_more() {
     let query = Query { subject_contains: vec!["Parcel 119".into()], ..everything() };
     assert_eq!(mailbox.search(&query).len(), 1);
     assert_eq!(*mailbox.host.flights.borrow(), 4);
-    // Another condition that leaves few messages makes it needless.
+    // With another condition that leaves few messages, this is not needed.
     let query = Query { message_id: vec!["<119@evil.example>".into()], ..query };
     assert_eq!(mailbox.search(&query).len(), 1);
     assert_eq!(*mailbox.host.flights.borrow(), 3);

@@ -1,4 +1,4 @@
-//! What goes wrong between a plan and its act.
+//! Changes between a plan and its act.
 
 use clawback_connector_sdk::{
     Connector as _,
@@ -26,7 +26,7 @@ fn a_new_numbering_is_noticed() {
     mailbox.phish("Work", 1);
     mailbox.phish("Work", 2);
     let found = mailbox.search(&from_evil());
-    // The same UIDs under a new UIDVALIDITY, the other way round.
+    // The same UIDs under a new UIDVALIDITY, in reverse order.
     mailbox.owner(&["DELETE Work"]);
     mailbox.phish("Work", 2);
     mailbox.phish("Work", 1);
@@ -70,7 +70,7 @@ fn half_done_is_finished_by_doing_it_again() {
     let effects = mailbox.apply(Action::MoveToDeletedItems, &targets);
     assert_eq!(effects[..2], [Effect::AlreadyInDestination, Effect::AlreadyInDestination]);
     assert!(effects[2..].iter().all(|effect| matches!(effect, Effect::Succeeded(_))));
-    // A second search sees its own victims where they are now.
+    // A second search sees its own targets where they are now.
     assert!(mailbox.search(&from_evil()).iter().all(|one| one.location.kind == LocationKind::DeletedItems));
 }
 
@@ -144,7 +144,7 @@ fn what_an_older_version_planned_is_acted_on_and_undone() {
     let located = mailbox.connector().locate(&mailbox.name, &[planned.ref_.clone()]).unwrap();
     assert_eq!(located[0].sightings.len(), 1);
     let effects = mailbox.apply(Action::SoftDelete, &[planned]);
-    // Its owner moves it: it is found by the older fingerprint, and by its size.
+    // The owner moves it: it is found by the older fingerprint, and by its size.
     mailbox.owner(&["CREATE Keep", "SELECT \"Recoverable Items\"", "MOVE 1 Keep"]);
     let undone = mailbox.apply(Action::Restore, &[undo(receipt(&effects[0]))]);
     assert_eq!(undone, [Effect::MovedSince(location(LocationKind::Folder, "Keep"))]);

@@ -1,4 +1,4 @@
-//! Folders that show messages of other folders, on a server that has such folders.
+//! Folders that show messages of other folders, on a server with such folders.
 
 use clawback_connector_sdk::types::{Action, Effect, Target};
 

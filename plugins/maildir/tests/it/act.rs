@@ -1,4 +1,4 @@
-//! What an action does, and how it is undone.
+//! The effects of actions, and their undo.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn each_action_moves_to_its_place_and_home_again() {
         assert_eq!(done.former.flags, ["\\Flagged", "\\Seen"]);
         assert_eq!(disk.files(), [format!("{dir}cur/1.a.b,S=9:2,FSa")]);
         assert_eq!(disk.apply(action, &[target(&found[0])]), [Effect::AlreadyInDestination]);
-        // Somebody marks it as answered meanwhile.
+        // The owner marks it as answered meanwhile.
         let root = disk.path(MAILBOX);
         fs::rename(root.join(format!("{dir}cur/1.a.b,S=9:2,FSa")), root.join(format!("{dir}cur/1.a.b,S=9:2,RSa")))
             .unwrap();
@@ -100,7 +100,7 @@ fn another_message_of_the_same_name_is_not_touched() {
     disk.put("cur/1.a:2,", b"From: boss@acme.test\nMessage-ID: <1@evil.example>\n\n");
     assert_eq!(disk.apply(Action::HardDelete, &targets), [Effect::NotFound]);
     assert_eq!(disk.files().len(), 1);
-    // And where it would go, a name that is taken is not replaced.
+    // An existing name in the destination is not replaced, either.
     let disk = Disk::new();
     disk.folder(".Junk");
     disk.phish("cur/1.a:2,", 1);

@@ -1,4 +1,4 @@
-//! The connector's host, natively: a temporary directory.
+//! A native host for the connector: a temporary directory.
 
 use std::{
     cell::RefCell,
@@ -22,7 +22,7 @@ pub(crate) const MAILBOX: &str = "a@acme.test";
 
 type Hook = Box<dyn Fn(&PathBuf)>;
 
-/// A granted directory that the test can look into, and change just before the connector renames or reads.
+/// A granted directory that the test can inspect, and change just before the connector renames or reads.
 #[derive(Clone)]
 pub(crate) struct Disk {
     root: Rc<tempfile::TempDir>,
@@ -30,12 +30,12 @@ pub(crate) struct Disk {
     pub(crate) before_rename: Rc<RefCell<Option<Hook>>>,
     pub(crate) before_heads: Rc<RefCell<Option<Hook>>>,
     pub(crate) calls: Rc<RefCell<usize>>,
-    /// Ends of paths that cannot be opened.
+    /// The ends of paths that cannot be opened.
     pub(crate) denied: Rc<RefCell<Vec<String>>>,
 }
 
 impl Disk {
-    /// With one empty mailbox.
+    /// Creates a directory with one empty mailbox.
     pub(crate) fn new() -> Self {
         let disk = Self {
             root: Rc::new(tempfile::tempdir().unwrap()),
@@ -53,7 +53,7 @@ impl Disk {
         self.root.path().join(path)
     }
 
-    /// Makes the Maildir++ folder with this directory name.
+    /// Creates the Maildir++ folder with this directory name.
     pub(crate) fn folder(&self, dir: &str) {
         for sub in ["tmp", "new", "cur"] {
             fs::create_dir_all(self.path(&format!("{MAILBOX}/{dir}/{sub}"))).unwrap();
@@ -76,7 +76,7 @@ impl Disk {
         self.put(path, raw.as_bytes());
     }
 
-    /// All message files beneath the mailbox, sorted.
+    /// Returns all message files below the mailbox, sorted.
     pub(crate) fn files(&self) -> Vec<String> {
         let root = self.path(MAILBOX);
         let mut files = Vec::new();

@@ -1,4 +1,4 @@
-//! What cannot be looked at costs only itself and is a gap; what can be looked at is found, however it is named.
+//! What cannot be read affects only itself and is a gap; what can be read is found, whatever its name.
 
 use std::{
     fs,
@@ -69,7 +69,7 @@ fn one_file_or_folder_without_rights_costs_only_itself() {
     assert_eq!(page.gaps.len(), 2, "{:?}", page.gaps);
     assert_eq!((page.gaps[0].folder.as_str(), page.gaps[0].item.as_str()), ("INBOX", "2.a:2,"));
     assert_eq!((page.gaps[1].folder.as_str(), page.gaps[1].item.as_str()), ("Closed", ""));
-    // What lies there is not called gone, and the others are acted on.
+    // Messages there are not reported as gone, and the others are acted on.
     let effects = disk.apply(Action::SoftDelete, &targets);
     let is_done: Vec<bool> =
         effects.iter().map(|effect| matches!(effect, clawback_connector_sdk::types::Effect::Succeeded(_))).collect();
@@ -115,7 +115,7 @@ fn folders_without_a_dot_are_searched_and_acted_on() {
     let targets: Vec<_> = effects.iter().map(|effect| undo(receipt(effect))).collect();
     disk.apply(Action::Restore, &targets);
     assert_eq!(disk.files(), before);
-    // Page by page, the folders are gone through once.
+    // Page by page, each folder is read once.
     let mut cursor = None;
     let mut count = 0;
     loop {
@@ -171,7 +171,7 @@ fn large_headers_never_break_a_page() {
             break;
         }
     }
-    // The sender of the last one stands behind more than anything reads.
+    // The sender of the last one comes after the limit on headers.
     assert_eq!((found, gaps), (65, 1));
 }
 
@@ -207,7 +207,7 @@ fn check_says_what_would_be_made_and_what_stands_against_it() {
     assert_eq!(soft.obstacle, None);
     let junk = of(&disk, Action::MoveToJunk);
     assert_eq!((junk.obstacle, junk.creates, junk.visible), (None, None, None));
-    // A link where the folder would be, a name that cannot be one, a folder that nobody may write to.
+    // A link in place of the folder, a name that is invalid, a folder that is not writable.
     symlink("nowhere", disk.path(&format!("{MAILBOX}/.Recoverable Items"))).unwrap();
     assert!(of(&disk, Action::SoftDelete).obstacle.is_some());
     disk.settings.insert("quarantine-folder".into(), "a.b".into());

@@ -1,4 +1,4 @@
-//! What a search finds.
+//! The results of searches.
 
 use std::fs;
 

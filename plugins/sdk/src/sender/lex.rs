@@ -1,8 +1,8 @@
-//! The pieces of an address field, however it is broken. Each look is linear: what has no end is looked for once.
+//! The pieces of an address field, even if it is broken. Every scan is linear: a missing end is searched for only once.
 
 use crate::words;
 
-/// One piece. `is_glued`: nothing stands between it and the piece before.
+/// One piece. `is_glued`: nothing is between it and the piece before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) kind: Kind,
@@ -11,23 +11,23 @@ pub(super) struct Piece {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// What stands bare, encoded words as they are.
+    /// Bare text, with encoded words undecoded.
     Word(String),
-    /// An encoded word that could stand in an address field.
+    /// An encoded word that is valid in an address field.
     Encoded(String),
-    /// Between quotes, escapes resolved.
+    /// Text between quotes, with escapes resolved.
     Quoted(String),
-    /// Between parentheses.
+    /// Text between parentheses.
     Comment(String),
-    /// Between angle brackets, or behind one that nothing closes.
+    /// Text between angle brackets, or after an unclosed one.
     Angle(String),
     /// A comma or semicolon.
     End,
-    /// A colon: what stands before it names a group.
+    /// A colon: the text before it names a group.
     Colon,
 }
 
-/// The pieces of a field, and whether its quotes come in pairs.
+/// Returns the pieces of a field, and whether its quotes are balanced.
 pub(super) fn pieces(value: &str) -> (Vec<Piece>, bool) {
     let mut lexer = Lexer { value, at: 0, are_quotes_open: false, are_comments_open: false };
     let mut found: Vec<Piece> = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn pieces(value: &str) -> (Vec<Piece>, bool) {
 struct Lexer<'a> {
     value: &'a str,
     at: usize,
-    /// A quote that nothing closes was met: later ones are characters.
+    /// Whether an unclosed quote was found: later quotes are ordinary characters.
     are_quotes_open: bool,
     are_comments_open: bool,
 }
@@ -62,7 +62,7 @@ impl<'a> Lexer<'a> {
         &self.value[self.at..]
     }
 
-    /// The piece that starts with `c`. `None` for a character that is none.
+    /// Returns the piece that starts with `c`. `None` if it is not part of a piece.
     fn next(&mut self, c: char) -> Option<Kind> {
         match c {
             '"' => {
@@ -88,7 +88,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The end of the quoted string that starts at `start`, and what it says.
+    /// Returns the end of the quoted string that starts at `start`, and its text.
     fn quoted(&mut self, start: usize) -> Option<(usize, String)> {
         if self.are_quotes_open {
             return None;
@@ -135,7 +135,7 @@ impl<'a> Lexer<'a> {
         None
     }
 
-    /// `None` for a bracket that another one follows before it is closed: the inner one counts.
+    /// Returns `None` for a bracket that another one follows before it is closed: the inner one counts.
     fn angle(&mut self) -> Option<Kind> {
         let start = self.at + 1;
         let mut at = start;
@@ -151,14 +151,14 @@ impl<'a> Lexer<'a> {
                     return (!before.is_empty()).then(|| Kind::Angle(before.to_owned()));
                 }
                 '"' => match self.quoted(at) {
-                    // A quoted local part may hold any character.
+                    // A quoted local part may contain any character.
                     Some((end, _)) if self.value[end..].starts_with('@') => at = end,
                     _ => at += 1,
                 },
                 _ => at += c.len_utf8(),
             }
         }
-        // Nothing closes it: it ends where an address would.
+        // It is unclosed: it ends where an address would.
         let open = &self.value[start..];
         let end =
             open.trim_start().find([',', ';']).map_or(open.len(), |end| open.len() - open.trim_start().len() + end);
@@ -174,7 +174,7 @@ impl<'a> Lexer<'a> {
         }
         let (rest, mut end, mut is_literal) = (self.rest(), 0, false);
         for (at, c) in rest.char_indices() {
-            // A domain literal may hold colons: x@[IPv6:::1].
+            // A domain literal may contain colons: x@[IPv6:::1].
             is_literal = (is_literal || c == '[' && rest[..at].ends_with('@')) && c != ']';
             let is_end = c.is_whitespace()
                 || matches!(c, '"' | '(' | ')' | '<' | '>' | ',' | ';' | '\\')

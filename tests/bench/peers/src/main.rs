@@ -1,5 +1,5 @@
-//! Peers of the engine: `clawback-peers WAY URL ITEMS` puts so many items that cost nothing into somebody else's queue on an
-//! empty PostgreSQL, works them off, checks in the database what is left, and prints the seconds from the first item put in
+//! Peers of the engine: `clawback-peers WAY URL ITEMS` puts items without cost into another queue on an empty
+//! PostgreSQL, works them off, checks in the database what is left, and prints the seconds from the first item put in
 //! to the last one recorded.
 
 use std::error::Error;

@@ -5,29 +5,29 @@ use std::sync::Arc;
 
 use clawback_store::LaneClaim;
 
-/// Lanes in hand.
+/// The lanes in hand.
 #[derive(Debug, Default)]
 pub(super) struct Hand(HashMap<LaneClaim, Arc<str>>);
 
 impl Hand {
-    /// Takes a lane of a store.
+    /// Adds a lane of a store.
     pub(super) fn take(&mut self, claim: LaneClaim, store: &Arc<str>) {
         self.0.insert(claim, Arc::clone(store));
     }
 
-    /// Puts lanes down.
+    /// Removes lanes.
     pub(super) fn leave(&mut self, claims: &[LaneClaim]) {
         for claim in claims {
             self.0.remove(claim);
         }
     }
 
-    /// How many lanes there are.
+    /// The number of lanes.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// How many lanes of each store.
+    /// The number of lanes of each store.
     pub(super) fn by_store(&self) -> HashMap<Arc<str>, u32> {
         let mut counts = HashMap::new();
         for store in self.0.values() {
@@ -36,7 +36,7 @@ impl Hand {
         counts
     }
 
-    /// Which they are.
+    /// The claims of all lanes.
     pub(super) fn claims(&self) -> HashSet<LaneClaim> {
         self.0.keys().copied().collect()
     }
