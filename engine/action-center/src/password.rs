@@ -27,11 +27,6 @@ pub fn hash_password(password: &str) -> Result<String, String> {
     Ok(hash.map_err(|error| format!("the password could not be hashed: {error}"))?.to_string())
 }
 
-/// Whether it is the password of this hash. For callers with direct access to the database, which need no turn.
-pub fn password_is(password: &str, hash: &str) -> bool {
-    is_right(password, Some(hash), &mut Vec::new())
-}
-
 /// A limit on passwords checked at once: each takes some 20 ms of a processor, and memory that is allocated once and
 /// kept.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! Errors as the API returns them: problem details (RFC 9457) with a stable code.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use clawback_runtime::{Error, UnsignedVote};
@@ -19,11 +21,14 @@ pub(crate) struct Problem {
     pub code: &'static str,
     /// One sentence with what to do next.
     pub detail: String,
+    /// The error that the detail was made of. It is no part of the answer.
+    #[serde(skip)]
+    pub(crate) error: Option<Arc<Error>>,
 }
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status: status.as_u16(), code, detail: detail.into() }
+        Self { status: status.as_u16(), code, detail: detail.into(), error: None }
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
@@ -87,8 +92,15 @@ impl From<Error> for Problem {
             tracing::error!(error = chain(&error), "A request failed.");
         }
         // The database's own message is for the log; the caller gets the sentence.
-        Self::new(status, code, without_places(&error))
+        let detail = without_places(&error);
+        Self { error: Some(Arc::new(error)), ..Self::new(status, code, detail) }
     }
+}
+
+/// The error behind an answer of [`Center::local_router`](crate::Center::local_router): with its causes and with the
+/// paths of this machine, which the answer leaves out. `None` for a success, and for a refusal without a typed error.
+pub fn error_behind(response: &Response) -> Option<&Error> {
+    response.extensions().get::<Problem>()?.error.as_deref()
 }
 
 impl From<OidcError> for Problem {

@@ -23,7 +23,7 @@ const OF_A_RECORD: usize = 500;
 const AHEAD: usize = 1;
 
 /// The lines, in pieces of whole lines.
-pub fn export(
+pub(crate) fn export(
     history: &Store,
     remediation: Remediation,
     format: ExportFormat,

@@ -1,14 +1,15 @@
 //! The routes of the Action Center in their layers, and the server. A refusal is answered as JSON under `/api/`, and as
 //! a page everywhere else.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
 use crate::access::{self, Caller, NotAdmitted};
@@ -39,6 +40,21 @@ impl Center {
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .layer(from_fn(patience))
             .layer(from_fn_with_state(center.clone(), headers::secure))
+            .with_state(center)
+    }
+
+    /// The API for a caller in this process. A request passes the same authentication and authorization, has no time-out
+    /// and no limit of its body, and comes from the loopback address. Requests are not repeated, so `Idempotency-Key` is
+    /// not read.
+    pub fn local_router(&self) -> Router {
+        let center = self.clone();
+        let (api, _) = api::router().split_for_parts();
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        api.fallback(nothing)
+            .method_not_allowed_fallback(not_so)
+            .layer(from_fn_with_state(center.clone(), authenticate))
+            .layer(DefaultBodyLimit::disable())
+            .layer(Extension(ConnectInfo(peer)))
             .with_state(center)
     }
 

@@ -45,22 +45,22 @@ pub(crate) struct Global {
     /// Configuration file [default: clawback.toml here, else ~/.config/clawback/clawback.toml]
     #[arg(long, short, global = true, env = "CLAWBACK_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// File with the token of whoever acts [default: `token-file` of the configuration]
+    /// File with the caller's token [default: `token-file` of the configuration]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Talk to a running `clawback serve` instead, with a token alone: `https://HOST`, or `http://` on this machine
+    /// Send requests to a running `clawback serve`; needs only a token: `https://HOST`, or `http://` on this machine
     #[arg(long, global = true, env = "CLAWBACK_SERVER", value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// File with the certificates (PEM) of the authority that vouches for the server, where no public one does
+    /// File with the certificates (PEM) of the authority that issued the server's certificate, if that is not a public one
     #[arg(long, global = true, env = "CLAWBACK_SERVER_CA", value_name = "FILE")]
     pub(crate) server_ca: Option<PathBuf>,
-    /// How results are printed
+    /// Format of the results
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
     /// No progress bars
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
-    /// Log what happens to standard error; twice for more
+    /// Log to standard error; twice for more
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -74,98 +74,97 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Run the cases of playbooks and scripts, and show what differs
     Test(TestArgs),
-    /// Make a case of what a playbook finds now, with hashes for addresses and other names
+    /// Record what a playbook finds now as a case, with hashes in place of addresses and other names
     Record(RecordArgs),
     /// Search and freeze a plan, without running it
     Plan(PlanArgs),
-    /// Run a playbook, or go on with a remediation
+    /// Run a playbook, or continue a remediation
     Run(RunArgs),
     /// Submit a manual remediation: name, severity, description, action and messages
     Submit(Box<SubmitArgs>),
-    /// What waits for approval
+    /// List the remediations that wait for approval
     Pending(PendingArgs),
     /// Approve a plan (and run it, unless --no-run)
     Approve(DecideArgs),
     /// Reject a plan
     Reject(DecideArgs),
-    /// What was done: the action history
+    /// List the action history
     History(Box<HistoryArgs>),
-    /// Everything about one remediation
+    /// Show everything about one remediation
     Show(Box<ShowArgs>),
-    /// What people should know of: one alert for each remediation
+    /// List and show alerts; each remediation has one
     #[command(subcommand)]
     Alerts(AlertsCommand),
-    /// What stands behind each remediation
+    /// List and show investigations; each remediation has one
     #[command(subcommand)]
     Investigations(InvestigationsCommand),
     /// Put back what a remediation moved, as a new remediation
     Undo(FollowUpArgs),
     /// Stop a running remediation for now
     Pause(IdArgs),
-    /// Let a paused remediation go on
+    /// Resume a paused remediation
     Resume(FollowUpArgs),
-    /// Call a remediation off; what is open becomes `cancelled`
+    /// Cancel a remediation; open messages become `cancelled`
     Cancel(IdArgs),
-    /// Try again what failed, as a new remediation under the same approval
+    /// Retry failed messages, as a new remediation under the same approval
     Retry(FollowUpArgs),
     /// Prove that the history is whole, or name the first broken link
     Verify(VerifyArgs),
-    /// Sign where the history stands, for others to keep: whoever has a checkpoint can tell later whether anything before it
-    /// was changed
+    /// Sign a checkpoint of the history, for others to keep: it shows later whether any event before it was changed
     Checkpoint(CheckpointArgs),
-    /// Write a file that proves the events of one remediation to an outsider, without this program
+    /// Write a file that proves the events of one remediation without this program and without the database
     Proof(ProofArgs),
-    /// Write the tree behind the checkpoints into a folder that a web server can give out: hashes alone, in files that never
-    /// change; run again, it adds what is new
+    /// Write the Merkle tree of the checkpoints into a folder that a web server can publish: hashes only, in files that never
+    /// change; a later run adds new files
     Mirror {
-        /// The folder; made if missing
+        /// The folder; created if missing
         folder: PathBuf,
     },
     /// The key that checkpoints are signed with
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Work on whatever is due, until stopped
+    /// Work on due remediations, until stopped
     Worker(WorkerArgs),
-    /// Serve the Action Center (pages and API), and work on whatever is due beside it
+    /// Serve the Action Center (pages and API), and work on due remediations
     Serve(ServeArgs),
-    /// Stop everything, on every node, until `clawback unhalt`
+    /// Halt the site: stop all work on every node, until `clawback unhalt`
     Halt(HaltArgs),
-    /// Let a halted site go on
+    /// Lift the halt of the site
     Unhalt,
-    /// Connectors and stores
+    /// List connectors, and describe and check stores
     #[command(subcommand)]
     Connectors(ConnectorsCommand),
-    /// What can be run
+    /// List and show playbooks
     #[command(subcommand)]
     Playbooks(PlaybooksCommand),
-    /// Playbooks that run by themselves
+    /// List and control the schedules of playbooks
     #[command(subcommand)]
     Schedules(SchedulesCommand),
-    /// Remediations that keep looking for late copies
+    /// List and stop sweeps: repeated searches for late copies
     #[command(subcommand)]
     Sweeps(SweepsCommand),
-    /// Messages that were kept before they were deleted for good
+    /// List, read and verify the messages that were kept before they were deleted for good
     #[command(subcommand)]
     Evidence(EvidenceCommand),
-    /// People and programs, and their tokens
+    /// Manage people and services, and their tokens
     #[command(subcommand)]
     Principals(PrincipalsCommand),
-    /// Take over from whoever set your password: change it, and make a token of your own, which may vote
+    /// Replace the password that an administrator set, and make a token of your own, which may vote
     TakeOver(TakeOverArgs),
-    /// Test the deployment, and say what to do
+    /// Test the deployment, and report what to do
     Doctor,
-    /// Copy the history (SQLite) to a new file, as it is at one moment
+    /// Copy the history (SQLite) to a new file, in one transaction
     Backup {
         /// The file; refused if it exists
         file: PathBuf,
     },
-    /// Remove what the configuration says may be forgotten
+    /// Remove messages as the retention policy of the configuration allows
     #[command(subcommand)]
     Retention(RetentionCommand),
-    /// Write everything about one remediation to a file: events with hashes, plan, messages; or, with --format ocsf or
-    /// o365-air, what became of it and of every message in the words of that schema; or, with --plan, the text of its plan
+    /// Write everything about one remediation to a file: events with hashes, plan, messages; with --format ocsf or o365-air,
+    /// its outcome and that of every message in that schema; with --plan, the text of its plan
     Export(ExportArgs),
-    /// Show it all on made-up mailboxes, in half a minute, without a network
+    /// Run a demonstration on generated mailboxes, in half a minute, without a network
     Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {
@@ -174,14 +173,14 @@ pub(crate) enum Command {
     },
     /// Write man pages into a folder
     Man {
-        /// Where to
+        /// The folder
         folder: PathBuf,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// The folder; made if missing
+    /// The folder; created if missing
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
     /// Name of the first administrator
@@ -190,7 +189,7 @@ pub(crate) struct InitArgs {
     /// Database to use instead of a SQLite file in the folder, e.g. `postgres://host/clawback`
     #[arg(long, value_name = "URL")]
     pub(crate) database: Option<String>,
-    /// Name of the log that this site's checkpoints are of, e.g. corp.example/clawback [default: a random one]
+    /// Name of the log in this site's checkpoints, e.g. corp.example/clawback [default: a random one]
     #[arg(long, value_name = "NAME")]
     pub(crate) log_name: Option<String>,
 }
@@ -242,7 +241,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct WorkerArgs {
-    /// Do what is due now, then end
+    /// Work on what is due now, then exit
     #[arg(long)]
     pub(crate) once: bool,
     /// Serve /metrics and /healthz over HTTP at this address, e.g. 127.0.0.1:9464
@@ -252,13 +251,13 @@ pub(crate) struct WorkerArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// Where to listen
+    /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8025")]
     pub(crate) listen: std::net::SocketAddr,
-    /// Browsers come through a proxy with TLS: cookies are for TLS only, and other addresses than loopback may be listened at
+    /// A proxy with TLS is in front: cookies are for TLS only, and --listen may name another address than loopback
     #[arg(long)]
     pub(crate) behind_tls: bool,
-    /// A proxy in front, by the address that it comes from: whom it stands for is read in its X-Forwarded-For
+    /// Source address of a trusted proxy, whose X-Forwarded-For names the client
     #[arg(long, value_name = "ADDR", requires = "behind_tls")]
     pub(crate) proxy: Vec<std::net::IpAddr>,
     /// Leave the work to other nodes
@@ -271,7 +270,7 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct HaltArgs {
-    /// Why; everybody sees it
+    /// The reason; everybody sees it
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) reason: String,
 }
@@ -280,7 +279,7 @@ pub(crate) struct HaltArgs {
 pub(crate) struct ExportArgs {
     /// Remediation ID (R-…) or approval ID (A-…)
     pub(crate) id: String,
-    /// The text that the digest of its plan is computed over, byte for byte, so that anybody can compute it again
+    /// Write the text that the digest of its plan is computed over, byte for byte
     #[arg(long)]
     pub(crate) plan: bool,
     /// File to write [default: standard output]
@@ -290,10 +289,10 @@ pub(crate) struct ExportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
-    /// Where to make the mailboxes [default: a new folder under the temporary one]
+    /// Folder for the mailboxes [default: a new folder under the temporary one]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: Option<PathBuf>,
-    /// Mailboxes to make
+    /// Mailboxes to generate
     #[arg(long, default_value_t = 120)]
     pub(crate) mailboxes: u32,
     /// Messages in each

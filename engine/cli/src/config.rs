@@ -16,11 +16,11 @@ use crate::failure::Failure;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct Config {
-    /// `sqlite:FILE` or `postgres://…`. `CLAWBACK_DATABASE` goes before it.
+    /// `sqlite:FILE` or `postgres://…`. `CLAWBACK_DATABASE` overrides it.
     pub(crate) database: String,
     /// Connections of each node to PostgreSQL.
     pub(crate) database_connections: u32,
-    /// Whether a database on another machine may be spoken to without TLS, or without a proof of who answers.
+    /// Whether connections to a database on another machine may lack TLS, or the verification of its certificate.
     pub(crate) database_allow_cleartext: bool,
     /// Folder of playbooks.
     pub(crate) workflows: PathBuf,
@@ -34,33 +34,33 @@ pub(crate) struct Config {
     pub(crate) cache: PathBuf,
     /// Largest selections and batches.
     pub(crate) limits: Limits,
-    /// How much may run at once.
+    /// Limits of what runs at once.
     pub(crate) throttles: Throttles,
-    /// How much may be done without a vote.
+    /// Limits of what is done without a vote.
     pub(crate) without_a_vote: WithoutAVote,
-    /// How roles are given.
+    /// Rules for roles.
     pub(crate) principals: PrincipalsConfig,
-    /// What becomes of suggestions from outside.
+    /// Rules for suggestions.
     pub(crate) suggestions: SuggestionsConfig,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
     /// Where people reach the Action Center; links in exports and notifications begin with it.
     pub(crate) public_url: Option<PublicUrl>,
-    /// Where people sign in to the Action Center, beside local accounts.
+    /// The identity provider for the Action Center, in addition to local accounts.
     pub(crate) oidc: Option<OidcConfig>,
     /// Mail stores by name.
     pub(crate) stores: BTreeMap<String, StoreConfig>,
-    /// Whom to tell, by name.
+    /// Notifiers by name.
     pub(crate) notifiers: BTreeMap<String, NotifierConfig>,
-    /// Whom to tell of what waits for votes.
+    /// Notifications of remediations that wait for votes.
     pub(crate) approvals: Approvals,
     /// Which votes must be signed, and whose keys count.
     pub(crate) signed_votes: SignedVotesConfig,
-    /// Who is told where the history stands.
+    /// Receivers of checkpoints.
     pub(crate) checkpoints: CheckpointsConfig,
-    /// What is kept of messages that are deleted for good.
+    /// Where and when messages are kept before they are deleted for good.
     pub(crate) evidence: Option<EvidenceConfig>,
-    /// What may be forgotten.
+    /// How long messages are kept in the history.
     pub(crate) retention: RetentionConfig,
     /// Where the file is.
     #[serde(skip)]
@@ -113,7 +113,7 @@ pub(crate) struct EvidenceConfig {
     pub(crate) keep: bool,
 }
 
-/// `[retention]`: what is not named is kept for ever.
+/// `[retention]`. Without a value, everything is kept.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct RetentionConfig {
@@ -147,11 +147,11 @@ pub(crate) struct SuggestionsConfig {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(crate) struct CheckpointsConfig {
-    /// Notifiers that are told each hour and before messages are deleted for good.
+    /// Notifiers that receive a checkpoint each hour, and before messages are deleted for good.
     pub(crate) notify: Vec<String>,
-    /// Programs of others that sign every checkpoint which continues those they signed before.
+    /// Witnesses, which sign every checkpoint that continues those they have signed.
     pub(crate) witnesses: Vec<WitnessConfig>,
-    /// How many of them must; all, if nothing is said.
+    /// How many witnesses must sign; all by default.
     pub(crate) quorum: Option<usize>,
     /// A bucket that keeps each checkpoint.
     pub(crate) bucket: Option<BucketConfig>,
@@ -197,7 +197,7 @@ fn has_password(url: &str) -> bool {
 }
 
 impl Config {
-    /// Reads the file named on the command line, else the one here, else the user's.
+    /// Reads the file that the command line names, else the one of this folder, else the user's.
     pub(crate) fn find(named: Option<&Path>) -> Result<Self, Failure> {
         let mut candidates: Vec<PathBuf> = Vec::new();
         match named {
@@ -266,12 +266,12 @@ impl Config {
         Ok(config)
     }
 
-    /// A path of the configuration, as seen from anywhere.
+    /// A path of the configuration, made absolute.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// The same of a path that may be left out.
+    /// The same of an optional path.
     fn resolved(&self, path: Option<PathBuf>) -> Option<PathBuf> {
         path.map(|path| self.resolve(&path))
     }
@@ -303,7 +303,7 @@ impl Config {
         BucketConfig { credentials_file, ca_file, ..bucket }
     }
 
-    /// Where credentials or mail go to another machine in the clear, as the configuration allows: what for, and where.
+    /// The connections to other machines that carry credentials or mail without TLS, as the configuration allows: purpose and address.
     pub(crate) fn in_the_clear(&self) -> Vec<(String, String)> {
         let stores = self.stores.iter().flat_map(|(name, store)| {
             store.in_the_clear().into_iter().map(move |place| (format!("store {name}"), place))
@@ -316,7 +316,7 @@ impl Config {
         stores.chain(buckets).collect()
     }
 
-    /// The identity provider, and where it sends people back to.
+    /// The identity provider, with the address that it redirects to.
     pub(crate) fn oidc(&self) -> Result<Option<Oidc>, Failure> {
         let Some(oidc) = self.oidc.clone() else { return Ok(None) };
         let Some(public_url) = &self.public_url else {
@@ -327,7 +327,7 @@ impl Config {
         oidc.map(Some).map_err(|error| Failure::misuse(error.to_string()))
     }
 
-    /// The database as it may be shown: without a password.
+    /// The URL of the database without its password.
     pub(crate) fn database_shown(&self) -> String {
         let url = self.database_url();
         match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?))) {

@@ -9,7 +9,7 @@ const MOST: u64 = 2_048;
 /// Descriptors that are kept back for the database, playbooks, scripts, evidence, notifiers and the log.
 const KEPT_BACK: u64 = 256;
 
-/// Raises the limit of the process to the most that it may have, and gives it.
+/// Raises the limit of the process to its hard limit, and returns it.
 pub(crate) fn raise() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, ..limit };
@@ -23,7 +23,7 @@ pub(crate) fn for_connections(limit: u64, config: &Config) -> usize {
     usize::try_from(share(limit, stores)).unwrap_or(usize::MAX)
 }
 
-/// A quarter at least, so that a low limit shuts nobody out.
+/// At least a quarter, so that connections remain under a low limit.
 fn share(limit: u64, stores: u64) -> u64 {
     limit.saturating_sub(KEPT_BACK + stores).max(limit / 4).clamp(1, MOST)
 }

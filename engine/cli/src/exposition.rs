@@ -44,7 +44,7 @@ pub(crate) async fn serve(address: SocketAddr, site: Arc<Site>) -> Result<Servin
     Ok(Serving(tokio::spawn(clawback_action_center::serve(listener, router, Bounds::of(CONNECTIONS), ever))))
 }
 
-/// The gauges of the site are read when somebody asks. While the database does not answer, those of this node are told alone.
+/// The gauges of the site are read at each request. While the database does not answer, only those of this node are returned.
 async fn metrics(State(site): State<Arc<Site>>) -> impl IntoResponse {
     let now = site.now();
     match tokio::time::timeout(QUERY_TIMEOUT, site.history.queue(now)).await {
@@ -55,7 +55,7 @@ async fn metrics(State(site): State<Arc<Site>>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, OPEN_METRICS)], site.metrics.exposition())
 }
 
-/// Whether this node can work: it runs, and its database answers. A halted site is well.
+/// Whether this node can work: it runs, and its database answers. A halted site is healthy.
 async fn health(State(site): State<Arc<Site>>) -> impl IntoResponse {
     match tokio::time::timeout(QUERY_TIMEOUT, site.history.halted()).await {
         Ok(Ok(None)) => (StatusCode::OK, "ok\n"),

@@ -19,7 +19,7 @@ pub(crate) enum Exit {
     Misuse = 2,
     /// Finished, and some messages failed.
     Partial = 3,
-    /// Told to stop by Ctrl-C or SIGTERM.
+    /// Interrupted by Ctrl-C or SIGTERM.
     Interrupted = 130,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// With the exit code that was decided elsewhere.
+    /// With an exit code that the caller decides.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self { exit, message: message.into(), hint: None }
     }
@@ -83,7 +83,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// Lines stay lines; everything else that could deceive is made visible.
+/// Keeps line breaks, and makes every other deceptive character visible.
 pub(crate) fn clean(text: &str) -> String {
     text.lines().map(clawback_model::visible).collect::<Vec<_>>().join("\n")
 }
@@ -93,9 +93,9 @@ pub(crate) fn diagnostics(found: &Diagnostics) -> String {
     found.render(std::io::stderr().is_terminal())
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let exit = match &error {
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let exit = match error {
             Error::Playbook(_)
             | Error::Inputs(_)
             | Error::Picks(_)
@@ -116,10 +116,16 @@ impl From<Error> for Failure {
             | Error::Limit(_) => Exit::Misuse,
             _ => Exit::Failed,
         };
-        if let Error::Playbook(found) = &error {
+        if let Error::Playbook(found) = error {
             return Self { exit, message: format!("the playbook has mistakes\n{}", diagnostics(found)), hint: None };
         }
-        Self { exit, message: chain(&error), hint: None }
+        Self { exit, message: chain(error), hint: None }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
     }
 }
 

@@ -1,9 +1,9 @@
-//! Commands that make sense on the site's own machine alone.
+//! Commands that run only on the machine of the site.
 
 use crate::args::Command;
 use crate::failure::Failure;
 
-/// The name of a command that a server cannot carry out for somebody elsewhere.
+/// The name of the command, if a server does not carry it out.
 pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
     Some(match command {
         Command::Init(_) => "init",
@@ -51,7 +51,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
     })
 }
 
-/// What to do instead.
+/// The failure of such a command with `--server`.
 pub(crate) fn refused(name: &str) -> Failure {
     Failure::misuse(format!("`clawback {name}` works on the machine of the site itself, not over a server"))
         .hint("run it there, without --server and without the variable CLAWBACK_SERVER")

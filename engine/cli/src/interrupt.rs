@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM while a command works in the foreground: the first asks for an orderly end, the second leaves at once.
+//! Ctrl-C and SIGTERM while a command works in the foreground: the first signal ends the work in order, the second exits at once.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -6,16 +6,16 @@ use tokio::sync::watch;
 use crate::failure::{Exit, Failure};
 use crate::progress::Cleared;
 
-/// What is said at the first signal.
+/// The note at the first signal.
 pub(crate) const STOPPING: &str = "stopping: calls under way are ended and recorded; once more to leave at once";
 
-/// Listens until the process ends: from the first signal on nothing else ends it.
+/// A listener for the signals until the process ends.
 pub(crate) struct Interrupt {
     asked: watch::Receiver<bool>,
 }
 
 impl Interrupt {
-    /// Begins to listen. The progress line is gone before anybody hears of a signal.
+    /// Begins to listen. The progress line is removed before a signal is reported.
     pub(crate) fn listen(progress: Cleared) -> Result<Self, Failure> {
         let mut signals = [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?];
         let (heard, asked) = watch::channel(false);

@@ -1,6 +1,7 @@
 //! The binary `clawback`: one file per command, configuration, output.
 
 mod args;
+mod client;
 mod commands;
 mod config;
 mod descriptors;
@@ -11,7 +12,6 @@ mod interrupt;
 mod open;
 mod output;
 mod progress;
-mod remote;
 mod shipped;
 mod table;
 mod tables;
@@ -24,7 +24,7 @@ use clap::Parser as _;
 use crate::args::{Cli, Command, ConnectorsCommand};
 use crate::failure::{Exit, Failure};
 
-/// What many short-lived tasks took goes back to the system; with glibc's it stays.
+/// It returns the memory of many short-lived tasks to the system; glibc's keeps it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

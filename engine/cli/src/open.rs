@@ -1,4 +1,4 @@
-//! Puts a site together from the configuration: database, stores, library, notifiers, and who is calling.
+//! Opens a site as the configuration describes it: database, stores, library, notifiers; and authenticates the caller.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
-use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, Remediation, RemediationId, Timestamp};
+use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, RemediationId, Timestamp};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
     Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, SiteKey, Tuning, Witnesses, node_name,
@@ -45,16 +45,18 @@ pub(crate) enum Stores {
 }
 
 impl Stores {
-    /// None where a worker does the work.
+    /// No stores where a worker does the work.
     pub(crate) fn unless(leave: Leave) -> Self {
         if leave.no_run || leave.watch { Self::None } else { Self::All }
     }
 }
 
-/// An open site and whoever calls.
+/// An open site and the principal who calls.
 pub(crate) struct Session {
     pub(crate) api: Api,
     pub(crate) who: Principal,
+    /// The token that shows who calls.
+    pub(crate) token: String,
 }
 
 impl Session {
@@ -62,33 +64,18 @@ impl Session {
     pub(crate) async fn open(global: &Global, stores: Stores) -> Result<Self, Failure> {
         let config = Config::find(global.config.as_deref())?;
         let api = Api::new(Arc::new(site(&config, stores).await?));
-        let secret = secret(global, &config)?;
-        let who = api.authenticate(&secret).await?;
-        Ok(Self { api, who })
+        let token = secret(global, &config)?;
+        let who = api.authenticate(&token).await?;
+        Ok(Self { api, who, token })
     }
 
-    /// The site beneath.
+    /// The open site.
     pub(crate) fn site(&self) -> &Arc<Site> {
         self.api.site()
     }
-
-    /// The remediation of its own ID, or of its approval's, investigation's or alert's.
-    pub(crate) async fn find(&self, id: &str) -> Result<Remediation, Failure> {
-        let history = &self.site().history;
-        if let Ok(approval) = id.parse() {
-            return Ok(history.by_approval(&approval).await?);
-        }
-        if let Ok(investigation) = id.parse() {
-            return Ok(history.load(&history.investigation(&investigation).await?.remediation_id).await?);
-        }
-        if let Ok(alert) = id.parse() {
-            return Ok(history.load(&history.alert(&alert).await?.remediation_id).await?);
-        }
-        Ok(history.load(&remediation_id(id)?).await?)
-    }
 }
 
-/// The ID of a remediation or of what stands beside it as it was typed, so that a path of the API can be made of it.
+/// The ID of a remediation, approval, investigation or alert as it was typed, for a path of the API.
 pub(crate) fn any_id(id: &str) -> Result<String, Failure> {
     let beside = [
         id.parse::<ApprovalId>().map(|id| id.to_string()),
@@ -121,7 +108,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         approvals: config.approvals.clone(),
         vote_rules: config.vote_rules(),
         checkpoints: checkpoints(config, stores)?,
-        // Whoever must have it says so by itself.
+        // Callers that need the key report that it is missing.
         signer: site_key(config).ok().map(|key| key.public().clone()),
         public_url: config.public_url.clone(),
         limits: config.limits,
@@ -148,7 +135,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
     Ok(site)
 }
 
-/// Who is told where the history stands, and the key to sign with: needed by whoever acts, and by nobody who looks.
+/// The receivers of checkpoints, and the key that signs these. Commands that only read need neither.
 fn checkpoints(config: &Config, stores: Stores) -> Result<Option<Checkpoints>, Failure> {
     let notify = config.checkpoints.notify.clone();
     let witnesses = witnesses(config)?;
@@ -168,13 +155,13 @@ pub(crate) fn site_key(config: &Config) -> Result<SiteKey, Failure> {
     SiteKey::read(&config.resolve(&config.key_file)).map_err(|error| Failure::misuse(chain(&error)))
 }
 
-/// Who signs checkpoints beside the site.
+/// The witnesses, which cosign checkpoints.
 pub(crate) fn witnesses(config: &Config) -> Result<Witnesses, Failure> {
     let opened = Witnesses::open(&config.checkpoints.witnesses, config.checkpoints.quorum);
     opened.map_err(|said| Failure::misuse(format!("{} is not right: [checkpoints] {said}", config.file.display())))
 }
 
-/// Where messages are kept before they are deleted for good. Keys are needed by whoever acts, and by nobody who looks.
+/// The place where messages are kept before they are deleted for good. Commands that only read need no keys of a bucket.
 fn evidence(config: &Config, stores: Stores) -> Result<Option<Evidence>, Failure> {
     let Some(evidence) = &config.evidence else { return Ok(None) };
     if let Some(bucket) = config.bucket() {
@@ -187,7 +174,7 @@ fn evidence(config: &Config, stores: Stores) -> Result<Option<Evidence>, Failure
     Ok(folder.transpose()?)
 }
 
-/// The connector host, with its cache beside the configuration.
+/// The connector host, with its cache in the folder of the configuration.
 pub(crate) fn host(config: &Config) -> Result<Host, Failure> {
     let options = HostOptions {
         cache: Some(config.resolve(&config.cache)),
@@ -211,7 +198,7 @@ async fn open_stores(config: &Config) -> Result<Vec<(String, Arc<dyn MailStore>)
     Ok(stores)
 }
 
-/// Playbooks, scripts and lists: what needs neither database nor store.
+/// Playbooks, scripts and lists. They need neither database nor store.
 pub(crate) fn library(config: &Config) -> Result<Library, Failure> {
     let lists = Lists::new(config.lists.clone()).map_err(|error| Failure::misuse(format!("[lists]: {error}")))?;
     Ok(Library {
@@ -235,12 +222,12 @@ pub(crate) fn check(
     library.check(path, source, stores, notifiers, config.limits)
 }
 
-/// The secret of whoever calls: `--token-file`, then `CLAWBACK_TOKEN`, then the configuration's file.
+/// The caller's token: of `--token-file`, else of `CLAWBACK_TOKEN`, else of the configuration's `token-file`.
 fn secret(global: &Global, config: &Config) -> Result<String, Failure> {
     named_secret(global)?.map_or_else(|| read_token(&config.resolve(&config.token_file)), Ok)
 }
 
-/// The secret that is named without a configuration.
+/// The token that `--token-file` or `CLAWBACK_TOKEN` names.
 pub(crate) fn named_secret(global: &Global) -> Result<Option<String>, Failure> {
     match &global.token_file {
         Some(path) => read_token(path).map(Some),

@@ -27,7 +27,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Whether only `export` knows it.
+    /// Whether only `export` supports it.
     pub(crate) const fn is_of_export(self) -> bool {
         matches!(self, Self::Ocsf | Self::O365Air)
     }
@@ -46,7 +46,7 @@ pub(crate) fn csv<Row: IntoIterator<Item = String>>(
     Ok(writer.flush()?)
 }
 
-/// Columns of the terminal that results go to; none where they go elsewhere.
+/// Columns of the terminal that results are printed on; `None` where standard output is no terminal.
 pub(crate) fn terminal_width() -> Option<u16> {
     comfy_table::Table::new().width()
 }
@@ -62,18 +62,18 @@ pub(crate) fn coloured() -> bool {
     )
 }
 
-/// As <https://no-color.org> and <https://bixense.com/clicolors> say.
+/// The rules of <https://no-color.org> and <https://bixense.com/clicolors>.
 const fn wants_colour(refused: bool, forced: bool, terminal: bool) -> bool {
     !refused && (forced || terminal)
 }
 
-/// A JSON document with every deceptive character as `\u….`: the same value, and safe to look at.
+/// Prints a JSON document with every deceptive character as `\u….`: the same value, and safe on a terminal.
 pub(crate) fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?;
     line(&ascii_where_deceptive(&text))
 }
 
-/// Standard output. Whoever reads may close the pipe (`| head`): then nothing is left to say, and that is no failure.
+/// Standard output. The reader may close the pipe (`| head`): the process then ends, which is no failure.
 pub(crate) struct Out;
 
 impl Write for Out {

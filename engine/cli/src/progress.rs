@@ -8,7 +8,7 @@ use clawback_model::Status;
 use clawback_runtime::{Observer, Seen, silent};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-/// An observer that draws, and a guard that clears the line at the end.
+/// Returns an observer that draws, and a guard that clears the line at the end.
 pub(crate) fn bar(quiet: bool) -> (Observer, Cleared) {
     if quiet || !std::io::stderr().is_terminal() {
         return (silent(), Cleared(None));
@@ -54,7 +54,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates above are well formed").progress_chars("=> ")
 }
 
-/// Removes the bar when dropped, for good: whoever draws on it later draws nothing.
+/// Removes the bar for good when dropped: a later update draws nothing.
 #[derive(Clone)]
 pub(crate) struct Cleared(Option<ProgressBar>);
 

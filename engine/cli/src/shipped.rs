@@ -1,4 +1,4 @@
-//! The playbooks and scripts in the binary, so that `init` and `demo` need nothing beside it.
+//! The playbooks and scripts in the binary, so that `init` and `demo` need no other file.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ pub(crate) const SCRIPTS: [(&str, &str); 5] = [
     ("keep-newsletters.rhai", include_str!("../../../scripts/keep-newsletters.rhai")),
 ];
 
-/// As the library wants them.
+/// The texts by file name.
 pub(crate) fn by_name(files: &[(&str, &str)]) -> BTreeMap<String, String> {
     files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }

@@ -24,12 +24,12 @@ const LEAST_MAILBOX: u16 = 28;
 /// A column that is printed only where there is room leaves the texts before it this much.
 const COMFORT: u16 = 24;
 
-/// What stands in a column, and so whether it may be cut.
+/// The kind of values of a column, which decides whether they may be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// An ID or a number: always whole.
     Whole,
-    /// A word of a vocabulary: always whole, with a colour where it says how things stand.
+    /// A word of a vocabulary: always whole; a status has a colour.
     Word,
     /// A time: whole, to the minute on a terminal.
     Time,
@@ -109,7 +109,7 @@ impl<Row> Column<Row> {
 
 /// A list that is printed as a table.
 pub(crate) trait Table: 'static {
-    /// What stands in a line of it.
+    /// The value of a line.
     type Row: Serialize + 'static;
     /// Every column, in the order of CSV.
     const COLUMNS: &'static [Column<Self::Row>];
@@ -145,12 +145,12 @@ impl<T: Table> fmt::Debug for Shape<T> {
 }
 
 impl<T: Table> Shape<T> {
-    /// Whether nobody asked for anything else than the usual columns.
+    /// Whether the usual columns are printed.
     pub(crate) const fn is_usual(&self) -> bool {
         self.columns.is_empty() && !self.wide
     }
 
-    /// A list of rows in the format asked for.
+    /// Prints a list of rows in this format.
     pub(crate) fn print(&self, format: Format, rows: &[T::Row], next: Option<&str>) -> Result<(), Failure> {
         match format {
             Format::Json | Format::Ocsf | Format::O365Air => {
@@ -177,7 +177,7 @@ impl<T: Table> Shape<T> {
         output::csv(columns.iter().map(|column| column.name), rows.iter().map(cells))
     }
 
-    /// The lines of a table for a terminal of this width, or for none; nothing where there is no row.
+    /// The lines of a table for a terminal of this width, or for no terminal; no line where there is no row.
     fn render(&self, rows: &[T::Row], terminal: Option<u16>, coloured: bool) -> String {
         if rows.is_empty() {
             return String::new();
@@ -232,7 +232,7 @@ impl Drawn {
         self.shown == Shown::IfRoom && self.cells.iter().all(String::is_empty)
     }
 
-    /// What it needs before a column that is printed only where there is room.
+    /// The width that it needs before an optional column is printed.
     fn need(&self) -> u16 {
         match self.kind {
             Kind::Text => self.width.min(COMFORT),
@@ -241,7 +241,7 @@ impl Drawn {
         }
     }
 
-    /// What it is cut to at least, while others can give way; none where it is never cut.
+    /// The width below which it is not cut while other columns can be cut; `None` where it is never cut.
     fn least(&self) -> Option<u16> {
         match self.kind {
             Kind::Text => Some(LEAST),
@@ -277,7 +277,7 @@ fn line_of(widths: impl Iterator<Item = u16>) -> u16 {
     widths.into_iter().fold(gaps, u16::saturating_add)
 }
 
-/// Takes out the columns that there is no room for, the last first.
+/// Removes the columns that do not fit, the last first.
 fn leave_out(drawn: &mut Vec<Drawn>, terminal: u16) {
     while line_of(drawn.iter().map(Drawn::need)) > terminal {
         let Some(last) = drawn.iter().rposition(|column| column.shown == Shown::IfRoom) else { return };
@@ -336,7 +336,7 @@ fn comfy(drawn: &[Drawn], coloured: bool) -> comfy_table::Table {
     table
 }
 
-/// Green is well, yellow asks for a look, red is not well.
+/// Green is a success, yellow needs attention, red is a failure.
 fn colour(word: &str) -> Option<Color> {
     Some(match word {
         "completed" | "succeeded" | "already-in-destination" | "remediated" | "active" => Color::Green,

@@ -1,4 +1,4 @@
-//! The lists that are printed with `--columns`, and every column that each can show.
+//! The lists that `--columns` applies to, with all their columns.
 
 use clawback_action_center::json::{
     AlertJson, ConnectorJson, InvestigationJson, KeptJson, MessageJson, RemediationJson, ScheduleJson, SlotJson,
@@ -83,10 +83,10 @@ impl Table for Messages {
     ];
 }
 
-/// The outcome of a message that has none.
+/// The word for a message without an outcome.
 pub(crate) const OPEN: &str = "open";
 
-/// The reason, what a person wants to know beside it, and what scripts said.
+/// The reason, its detail, and the words of scripts.
 fn why(row: &MessageJson) -> String {
     let words = script_words(row.script_reason.as_deref(), row.script_tag.as_deref());
     let parts = [row.reason.as_deref().map(str::to_owned), row.detail.clone(), words];
@@ -201,7 +201,7 @@ impl Table for Schedules {
     ];
 }
 
-/// What the scripts of a playbook said of a message; none if they said nothing.
+/// The reason and tag that scripts gave a message; `None` if they gave neither.
 pub(crate) fn script_words(reason: Option<&str>, tag: Option<&str>) -> Option<String> {
     let tag = tag.map(|tag| format!("[{tag}]"));
     let words: Vec<&str> = reason.into_iter().chain(tag.as_deref()).collect();

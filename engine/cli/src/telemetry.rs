@@ -13,7 +13,7 @@ use tracing_subscriber::{Layer as _, fmt};
 
 use crate::failure::{Failure, chain};
 
-/// Either names where spans go; the exporter reads them itself, with all the others of the OpenTelemetry specification.
+/// Either names the collector; the exporter reads them itself, with all other variables of the OpenTelemetry specification.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
 /// Held while the program runs; sends the last spans when it is dropped.
@@ -29,13 +29,18 @@ impl Drop for Telemetry {
     }
 }
 
-/// Starts logging, as `CLAWBACK_LOG`, `CLAWBACK_LOG_FORMAT` or `verbose` say, and the export of spans, as `OTEL_…` says. The
-/// log of a `node` always has what a notifier of kind `log` is told.
+/// Starts the log as `CLAWBACK_LOG`, `CLAWBACK_LOG_FORMAT` or `verbose` define it, and the export of spans as `OTEL_…` defines it. The
+/// log of a `node` always contains the notifications of notifiers of kind `log`.
 pub(crate) fn start(verbose: u8, node: bool) -> Result<Telemetry, Failure> {
     let level = ["warn", "info", "debug"][usize::from(verbose.min(2))];
-    let notices = if node { ",clawback::notice=info" } else { "" };
+    // A command prints the error that the API in its process answers with; a node logs it.
+    let more = match (node, verbose) {
+        (true, _) => ",clawback::notice=info",
+        (false, 0) => ",clawback_action_center::problem=off",
+        (false, _) => "",
+    };
     let wanted = EnvFilter::try_from_env("CLAWBACK_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,clawback={level}{notices}")));
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,clawback={level}{more}")));
     let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
     let lines = match std::env::var("CLAWBACK_LOG_FORMAT").as_deref() {
         Ok("json") => lines.json().with_filter(wanted).boxed(),
@@ -70,7 +75,7 @@ fn exporting() -> Result<SdkTracerProvider, Failure> {
         .build())
 }
 
-/// Traces begin with work. A node that is idle asks the database all the time, and nobody wants to read that.
+/// Samples traces that begin with work. The queries of an idle node are not exported.
 #[derive(Debug, Clone)]
 struct Work;
 

@@ -27,6 +27,9 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
             )
             .await;
         let laptop = world.token_by_root("ben", "laptop").await;
+        let with = |old: &str| json!({ "password": old, "new_password": OWN, "token": { "label": "mine" } });
+        let refused = world.call(&laptop, "PUT", "take-over", with(PASSWORD), 409).await;
+        assert_eq!(refused["code"], "no-password", "{refused}");
         world.call(&world.root, "PUT", "principals/ben/password", json!({ "password": PASSWORD }), 204).await;
         let (id, digest) = world.pending().await;
         let vote = json!({ "plan_digest": digest });
@@ -59,7 +62,6 @@ async fn what_an_administrator_made_for_somebody_does_not_vote() {
         world.call(&laptop, "GET", &path, Value::Null, 200).await;
 
         // A token alone takes nothing over; together with the password that was set, both are replaced by his own.
-        let with = |old: &str| json!({ "password": old, "new_password": OWN, "token": { "label": "mine" } });
         world.call(&laptop, "PUT", "take-over", with("a wrong password"), 403).await;
         let same_label = json!({ "password": PASSWORD, "new_password": OWN, "token": { "label": "laptop" } });
         world.call(&laptop, "PUT", "take-over", same_label, 409).await;

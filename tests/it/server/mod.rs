@@ -78,6 +78,9 @@ fn two_people_do_the_whole_job_over_a_server() {
     assert_eq!(preview["messages"].as_array().unwrap().len(), 3);
     assert_eq!(preview, ann.json(&dry_run));
     assert_eq!(ann_there.ok(&dry_run), ann.ok(&dry_run));
+    let large = [words(&plan), vec!["--dry-run", "--sample", "2000"]].concat();
+    ann.ok(&large);
+    assert!(ann_there.fails(2, &large).contains("sample: at most 1000"));
 
     let pending = ann_there.json(&words(&purge("run")));
     assert_eq!((&pending["status"], &pending["plan_digest"]), (&"pending-approval".into(), &preview["plan_digest"]));
@@ -243,6 +246,18 @@ fn mistakes_are_named_as_they_are_on_the_machine_itself() {
         assert_eq!((here.status.code(), here_said), (there.status.code(), said(&there)), "{arguments:?}");
         assert_ne!(here.status.code(), Some(0), "{arguments:?}");
     }
+}
+
+#[tokio::test]
+async fn what_a_command_is_refused_on_the_machine_itself_is_listed_too() {
+    let site = site();
+    let ann = site.admin.add("ann", "viewer");
+    assert!(ann.fails(1, &["halt", "--reason", "a drill"]).contains("needs the role admin"));
+    let url = format!("sqlite:{}", site.folder.path().join("clawback.db").display());
+    let refusals = clawback_store::Store::open(&url).await.unwrap().refusals(10).await.unwrap();
+    let listed: Vec<_> =
+        refusals.iter().map(|one| (one.principal.as_deref(), one.source.as_str(), one.request.as_str())).collect();
+    assert_eq!(listed, [(Some("ann"), "127.0.0.1", "POST /api/v1/halt")]);
 }
 
 /// A server that redirects every request to another address.

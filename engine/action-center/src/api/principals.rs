@@ -118,7 +118,15 @@ pub(crate) async fn take_over(
     caller: Caller,
     Body(body): Body<TakeOverJson>,
 ) -> Result<Json<MadeTokenJson>, Problem> {
-    check(&center, &caller.who.name, &body.password, &Trier::SignedIn).await?;
+    let name = &caller.who.name;
+    // The caller has shown that the name is theirs, so the answer may say this much of its account.
+    if center.site().history.account(name).await?.is_none() {
+        let detail = format!(
+            "{name} has no password yet; ask an administrator for a first one (`clawback principals password {name}`)"
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, "no-password", detail));
+    }
+    check(&center, name, &body.password, &Trier::SignedIn).await?;
     let hash = hashed(&center.passwords().known, body.new_password).await?;
     let made = center.api().take_over(&caller.who, &hash, body.token.into()).await?;
     Ok(Json(MadeTokenJson::from(&made)))

@@ -1,4 +1,4 @@
-//! Commands that have commands of their own.
+//! Commands with subcommands.
 
 use std::path::PathBuf;
 
@@ -12,14 +12,14 @@ use crate::tables::{Alerts, Connectors, Investigations, Kept, Schedules, Tokens}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AlertsCommand {
-    /// The newest alerts, by the filters of the history
+    /// List the newest alerts, by the filters of the history
     List {
         #[command(flatten)]
         filter: Box<HistoryFilterArgs>,
         #[command(flatten)]
         shape: Shape<Alerts>,
     },
-    /// One alert
+    /// Show one alert
     Show {
         /// Alert ID (L-…)
         id: String,
@@ -28,14 +28,14 @@ pub(crate) enum AlertsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum InvestigationsCommand {
-    /// The newest investigations, by the filters of the history
+    /// List the newest investigations, by the filters of the history
     List {
         #[command(flatten)]
         filter: Box<HistoryFilterArgs>,
         #[command(flatten)]
         shape: Shape<Investigations>,
     },
-    /// One investigation, with its remediation's status and what was done
+    /// Show one investigation, with the status and the action of its remediation
     Show {
         /// Investigation ID (I-…)
         id: String,
@@ -44,21 +44,21 @@ pub(crate) enum InvestigationsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectorsCommand {
-    /// Built-in connectors and configured stores
+    /// List built-in connectors and configured stores
     List(Shape<Connectors>),
-    /// What a store's connector can do
+    /// Describe the capabilities of a store's connector
     Describe {
         /// Name of the store
         store: String,
     },
-    /// Log in, look, and ask what stands against each action, without touching anything
+    /// Log in, and report the obstacles to each action; changes nothing
     Check {
         /// Name of the store [default: all]
         store: Option<String>,
-        /// Look at every mailbox [default: the first, the last, and three in between]
+        /// Check every mailbox [default: the first, the last, and three in between]
         #[arg(long)]
         all: bool,
-        /// Look at this mailbox; can be repeated
+        /// Check this mailbox; may be repeated
         #[arg(long, value_name = "MAILBOX", conflicts_with = "all", requires = "store")]
         mailbox: Vec<String>,
     },
@@ -66,9 +66,9 @@ pub(crate) enum ConnectorsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PlaybooksCommand {
-    /// Every playbook
+    /// List every playbook
     List,
-    /// The text of one, checked
+    /// Check a playbook, and show its text
     Show {
         /// Its name
         name: String,
@@ -77,9 +77,9 @@ pub(crate) enum PlaybooksCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SchedulesCommand {
-    /// Every schedule, and what came of its last slot
+    /// List every schedule, with the result of its last slot
     List(Shape<Schedules>),
-    /// When they fire next
+    /// List the next times at which schedules fire
     Next {
         /// Name of the playbook [default: all]
         name: Option<String>,
@@ -87,20 +87,20 @@ pub(crate) enum SchedulesCommand {
         #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1_000))]
         count: u16,
     },
-    /// What became of past slots: the remediation, or why there is none
+    /// List past slots: the remediation of each, or why there is none
     Slots {
         /// Name of the playbook
         name: String,
-        /// Rows to print
+        /// Rows to print, at most 1,000
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
-    /// Stop a schedule until it is resumed
+    /// Pause a schedule until it is resumed
     Pause {
         /// Name of the playbook
         name: String,
     },
-    /// Let a paused schedule go on; the slots of the pause are left out
+    /// Resume a paused schedule; the slots of the pause are skipped
     Resume {
         /// Name of the playbook
         name: String,
@@ -116,63 +116,63 @@ pub(crate) enum SchedulesCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SweepsCommand {
-    /// Sweeps under way
+    /// List the sweeps under way
     List,
-    /// Stop looking for late copies
+    /// Stop a sweep
     Stop(IdArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PrincipalsCommand {
-    /// Add a person or a program
+    /// Add a person or a service
     Add {
         /// Unique name
         name: String,
         /// viewer, analyst, approver, admin, examiner, purger or suggester; may be repeated
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
-        /// A program, not a person
+        /// Add a service, not a person
         #[arg(long, requires = "owner")]
         service: bool,
-        /// The person who answers for a service, and never approves what it asks for
+        /// The person who is responsible for a service, and never approves its requests
         #[arg(long, value_name = "PERSON", requires = "service")]
         owner: Option<String>,
     },
-    /// Set the password that somebody signs in to the Action Center with; sessions so far end
+    /// Set the password of a principal for the Action Center; their sessions end
     Password {
-        /// Whose
+        /// Name of the principal
         name: String,
         /// File with the password on its first line [default: standard input]
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
     },
-    /// Everyone, with their roles
+    /// List all principals, with their roles
     List,
-    /// Give somebody these roles in place of those they have
+    /// Replace the roles of a principal
     Roles {
-        /// Whose
+        /// Name of the principal
         name: String,
         /// viewer, analyst, approver, admin, examiner, purger or suggester; may be repeated
         #[arg(long = "role", required = true)]
         roles: Vec<Role>,
     },
-    /// Give somebody the roles that another administrator asked for
+    /// Confirm the roles that another administrator asked for
     Confirm {
-        /// Whose
+        /// Name of the principal
         name: String,
     },
-    /// Every token, without its secret
+    /// List every token, without its secret
     Tokens(Shape<Tokens>),
-    /// Make a token void, at once and for good
+    /// Revoke a token, at once and for good
     Revoke {
-        /// Whose
+        /// Name of the principal
         name: String,
         /// Its label, as `principals tokens` lists it
         label: String,
     },
     /// Make a token; it is shown once
     Token {
-        /// Whose
+        /// Name of the principal
         name: String,
         /// What it is for; unique among the principal's tokens [default: the time it was made]
         #[arg(long, default_value = "", hide_default_value = true)]
@@ -180,7 +180,7 @@ pub(crate) enum PrincipalsCommand {
         /// Days until it expires [default: never]
         #[arg(long)]
         days: Option<u32>,
-        /// Of its owner's roles it brings only these; may be repeated [default: all]
+        /// Limit the token to this role of its owner; may be repeated [default: all roles]
         #[arg(long = "role")]
         roles: Vec<Role>,
         /// Write it to this file (0600) instead of printing it
@@ -191,7 +191,7 @@ pub(crate) enum PrincipalsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct TakeOverArgs {
-    /// File with the password that you were given on its first line and your own on its second [default: standard input]
+    /// File with the password that an administrator set on its first line, and your own on its second [default: standard input]
     #[arg(long, value_name = "FILE")]
     pub(crate) from: Option<PathBuf>,
     /// What the token is for; unique among yours [default: the time it was made]
@@ -209,7 +209,7 @@ pub(crate) struct TakeOverArgs {
 pub(crate) enum RetentionCommand {
     /// Remove the messages of remediations that ended long enough ago; events and digests stay
     Run {
-        /// Remove nothing: say what would be
+        /// Report what would be removed, and remove nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -217,7 +217,7 @@ pub(crate) enum RetentionCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum EvidenceCommand {
-    /// Messages that were kept
+    /// List the messages that were kept
     List {
         /// Only those of this remediation (R-…) or approval (A-…)
         #[arg(long, value_name = "ID")]
@@ -225,13 +225,13 @@ pub(crate) enum EvidenceCommand {
         /// Rows to print
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
-        /// Continue where `next` of an earlier answer points
+        /// Continue at the `next` of an earlier answer
         #[arg(long, value_name = "CURSOR")]
         after: Option<String>,
         #[command(flatten)]
         shape: Shape<Kept>,
     },
-    /// Write one message as it was; who reads it is noted in the history
+    /// Write one message as it was; the read is recorded in the history
     Get(EvidenceGetArgs),
     /// Hash every message that was kept, and compare it with the history
     Verify,

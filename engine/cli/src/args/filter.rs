@@ -1,9 +1,9 @@
-//! Arguments that say which remediations are meant.
+//! Arguments that filter remediations.
 
 use clap::Args;
 use clawback_model::{Action, ActionSource, Status, Timestamp};
 
-/// Which remediations are meant, and how many of them.
+/// Which remediations are listed, and how many of them.
 #[derive(Debug, Args)]
 pub(crate) struct HistoryFilterArgs {
     /// Part of the name
@@ -27,7 +27,7 @@ pub(crate) struct HistoryFilterArgs {
     /// A principal's name, or automation
     #[arg(long)]
     pub(crate) decided_by: Option<String>,
-    /// Whoever asked: a principal's name
+    /// The requester: a principal's name
     #[arg(long, value_name = "NAME")]
     pub(crate) requested_by: Option<String>,
     /// Name of the playbook
@@ -45,13 +45,13 @@ pub(crate) struct HistoryFilterArgs {
     /// Submitted before, written likewise
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) until: Option<Moment>,
-    /// Also what a schedule began and that found nothing
+    /// Also remediations of schedules that found nothing
     #[arg(long)]
     pub(crate) empty: bool,
     /// Rows to print
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub(crate) limit: u32,
-    /// Continue where `next` of an earlier answer points
+    /// Continue at the `next` of an earlier answer
     #[arg(long, value_name = "CURSOR")]
     pub(crate) after: Option<String>,
 }

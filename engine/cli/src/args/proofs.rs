@@ -1,4 +1,4 @@
-//! Arguments of what proves the history.
+//! Arguments of the commands that prove the history.
 
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ pub(crate) struct VerifyArgs {
     /// A head noted down earlier (SEQ:HASH): proves that nothing was cut off since
     #[arg(long, value_name = "SEQ:HASH")]
     pub(crate) head: Option<String>,
-    /// A file with a checkpoint of this site: proves that the history continues what was signed then
+    /// A file with a checkpoint of this site: proves that the history continues it
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
     /// The key that signed it, and the checkpoints that are kept in the database [default: that of the configuration's key file]
@@ -39,7 +39,7 @@ pub(crate) struct ProofArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Print the verification key, to give to whoever checks checkpoints and proofs
+    /// Print the verification key, with which others check checkpoints and proofs
     Show,
     /// Make the key, if there is none yet
     Make {

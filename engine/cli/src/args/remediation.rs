@@ -1,4 +1,4 @@
-//! Arguments that name a remediation, and say who works on it.
+//! Arguments that name a remediation, and the process that works on it.
 
 use clap::Args;
 
@@ -16,7 +16,7 @@ pub(crate) struct FollowUpArgs {
     pub(crate) leave: Leave,
 }
 
-/// Who does the work; if nothing is said, this process, or whoever is on it already.
+/// Who does the work: by default this process, or the node that already holds the lease.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct Leave {
     /// Leave the work to a `clawback worker`, and do not wait for it

@@ -1,4 +1,4 @@
-//! Arguments of what is submitted: a playbook with its inputs, or a manual remediation.
+//! Arguments of submissions: a playbook with its inputs, or a manual remediation.
 
 use std::path::PathBuf;
 
@@ -40,11 +40,11 @@ pub(crate) struct PlaybookArgs {
     /// Why
     #[arg(long)]
     pub(crate) description: Option<String>,
-    /// Who thought of it: manual, script or api
+    /// Action source: manual, script or api
     #[arg(long, default_value = "manual", value_name = "SOURCE")]
     pub(crate) source: ActionSource,
     /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
-    /// line, of which the Message-ID may be empty beside another, or the CSV of a dry run; `-` for standard input
+    /// line, of which the Message-ID may be empty if another is given, or the CSV of a dry run; `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) messages: Option<PathBuf>,
     /// Messages to leave out of the query, in a file like that of --messages
@@ -54,11 +54,11 @@ pub(crate) struct PlaybookArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// Playbook name; or the ID of a pending remediation, to plan it anew
+    /// Playbook name; or the ID of a pending remediation, to plan it again
     pub(crate) playbook: String,
     #[command(flatten)]
     pub(crate) with: PlaybookArgs,
-    /// Store nothing: show what the plan would be
+    /// Show what the plan would be, and store nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Messages to show of a dry run
@@ -68,7 +68,7 @@ pub(crate) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Playbook name; or the ID of a remediation, to go on with it
+    /// Playbook name; or the ID of a remediation, to continue it
     pub(crate) playbook: String,
     #[command(flatten)]
     pub(crate) with: PlaybookArgs,
@@ -127,13 +127,13 @@ pub(crate) struct SubmitArgs {
     #[arg(long, value_name = "LOCATION")]
     pub(crate) location: Vec<LocationKind>,
     /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
-    /// line, of which the Message-ID may be empty beside another; `-` for standard input
+    /// line, of which the Message-ID may be empty if another is given; `-` for standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) messages: Option<PathBuf>,
     /// Messages to leave out of the query, in a file like that of --messages
     #[arg(long, value_name = "FILE", conflicts_with = "messages")]
     pub(crate) exclude: Option<PathBuf>,
-    /// Store nothing: show what the plan would be
+    /// Show what the plan would be, and store nothing
     #[arg(long, conflicts_with_all = ["no_run", "watch"])]
     pub(crate) dry_run: bool,
     #[command(flatten)]

@@ -21,14 +21,13 @@ pub(crate) struct PendingArgs {
 pub(crate) struct DecideArgs {
     /// Approval ID (A-…) or remediation ID (R-…)
     pub(crate) id: String,
-    /// The digest of the plan you looked at (the whole of it); refused if the plan is another by now
+    /// The whole digest of the plan that you reviewed; the vote is refused if the plan has another
     #[arg(long)]
     pub(crate) digest: Option<clawback_model::Digest>,
     /// Why
     #[arg(long, short = 'm')]
     pub(crate) comment: Option<String>,
-    /// Sign the vote with this SSH key (`ssh-keygen` is run for it, and asks for the passphrase); a public key names one that the
-    /// agent holds
+    /// Sign the vote with this SSH key by `ssh-keygen`, which asks for the passphrase; a public key names a key of the agent
     #[arg(long, value_name = "FILE", env = "CLAWBACK_VOTE_KEY", hide_env_values = true)]
     pub(crate) key: Option<PathBuf>,
     #[command(flatten)]

@@ -1,20 +1,17 @@
-//! `clawback check`: every mistake at once.
+//! `clawback check`: reports every mistake in playbooks at once.
 
-use clawback_action_center::json::{CheckJson, CheckedJson};
+use clawback_action_center::json::{CheckJson, CheckedJson, PlaybookJson};
 use clawback_runtime::Library;
 
 use crate::args::{CheckArgs, Format, Global};
+use crate::client::Client;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, clean, diagnostics};
 use crate::open::{check, library};
 use crate::output;
-use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failure> {
-    let desk = match Remote::of(global)? {
-        Some(remote) => Desk::There(remote),
-        None => Desk::here(global)?,
-    };
+    let desk = Desk::open(global)?;
     let names = if args.playbooks.is_empty() { desk.names().await? } else { args.playbooks };
     let mut wrong = 0;
     let mut found = Vec::new();
@@ -35,22 +32,39 @@ pub(crate) async fn run(global: &Global, args: CheckArgs) -> Result<Exit, Failur
     Ok(if wrong == 0 { Exit::Done } else { Exit::Misuse })
 }
 
-/// Whose scripts, stores and limits they are checked against: those of this machine, or of a server.
-enum Desk {
+/// Where playbooks are read, and against whose scripts, stores and limits they are checked: those of this machine, or of a server.
+/// On this machine no token is needed and no history is opened: the caller can read the files.
+pub(super) enum Desk {
     Here(Box<(Library, Config)>),
-    There(Remote),
+    There(Client),
 }
 
 impl Desk {
-    fn here(global: &Global) -> Result<Self, Failure> {
+    pub(super) fn open(global: &Global) -> Result<Self, Failure> {
+        if let Some(server) = Client::of_server(global)? {
+            return Ok(Self::There(server));
+        }
         let config = Config::find(global.config.as_deref())?;
         Ok(Self::Here(Box::new((library(&config)?, config))))
     }
 
-    async fn names(&self) -> Result<Vec<String>, Failure> {
+    /// The names of all playbooks.
+    pub(super) async fn names(&self) -> Result<Vec<String>, Failure> {
         match self {
             Self::Here(here) => Ok(here.0.playbook_names()),
-            Self::There(remote) => remote.get(&["playbooks"], &[]).await,
+            Self::There(server) => server.get(&["playbooks"], &[]).await,
+        }
+    }
+
+    /// One playbook, checked.
+    pub(super) async fn playbook(&self, name: &str) -> Result<PlaybookJson, Failure> {
+        match self {
+            Self::Here(here) => {
+                let (library, config) = &**here;
+                let (path, source) = library.playbook_source(name)?;
+                Ok((&check(library, config, &path, &source)?).into())
+            }
+            Self::There(server) => server.get(&["playbooks", name], &[]).await,
         }
     }
 
@@ -58,9 +72,9 @@ impl Desk {
     async fn check(&self, name: &str) -> Result<CheckedJson, Failure> {
         let file = if name.contains('/') { Some(read(name)?) } else { None };
         match self {
-            Self::There(remote) => {
-                let checked: CheckedJson =
-                    remote.post(&["checks"], &[], &CheckJson { name: name.to_owned(), source: file }, None).await?;
+            Self::There(server) => {
+                let asked = CheckJson { name: name.to_owned(), source: file };
+                let checked: CheckedJson = server.post(&["checks"], &[], &asked).await?;
                 Ok(CheckedJson { text: clean(&checked.text), ..checked })
             }
             Self::Here(here) => {

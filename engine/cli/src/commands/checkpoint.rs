@@ -1,4 +1,4 @@
-//! `clawback checkpoint`: signs where the history stands, in the formats of C2SP (`tlog-checkpoint`, `signed-note`).
+//! `clawback checkpoint`: signs a checkpoint of the history, in the formats of C2SP (`tlog-checkpoint`, `signed-note`).
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure, chain};
 use crate::open::{Stores, site, site_key, witnesses};
 use crate::output;
 
-/// Asks for no token: whoever can read the site's key can sign with it anyway.
+/// Needs no token: the caller can read the site's key.
 pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref())?;
     let key = site_key(&config)?;
@@ -36,7 +36,7 @@ pub(crate) async fn run(global: &Global, args: &CheckpointArgs) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// Notes who has not signed a checkpoint, and whether those who have are enough.
+/// Notes the witnesses that have not signed a checkpoint, and whether enough have.
 pub(super) fn note_witnesses(witnesses: &Witnesses, cosigned: &Cosigned) {
     if witnesses.is_empty() {
         return;
@@ -47,7 +47,7 @@ pub(super) fn note_witnesses(witnesses: &Witnesses, cosigned: &Cosigned) {
     output::note(&standing(witnesses, &cosigned.note));
 }
 
-/// Which witnesses have signed a checkpoint, and whether they are enough.
+/// The witnesses that have signed a checkpoint, and whether they are enough.
 pub(super) fn standing(witnesses: &Witnesses, note: &Note) -> String {
     let signed = witnesses.signed(note);
     let names = if signed.is_empty() { "no witness".to_owned() } else { signed.join(", ") };
@@ -56,8 +56,8 @@ pub(super) fn standing(witnesses: &Witnesses, note: &Note) -> String {
     visible(&format!("cosigned by {names}: {count} of {all}, which is {verdict} ({quorum} must)"))
 }
 
-/// The proof that the tree continues an earlier one, as it stands before the new checkpoint in the body of an `add-checkpoint`
-/// request (C2SP `tlog-witness`).
+/// The proof that the tree continues an earlier one, in the form that precedes the new checkpoint in the body of an
+/// `add-checkpoint` request (C2SP `tlog-witness`).
 async fn continued(history: &Store, old: &Checkpoint, size: u64) -> Result<String, Failure> {
     check(history, old, size).await?;
     let proof = history.ask_log(LogQuestion::Consistency { old: old.size, size }).await?;

@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::output;
 
 pub(crate) fn run(shell: clap_complete::Shell) -> Result<Exit, Failure> {
-    // It panics where a write fails.
+    // `generate` panics where a write fails, so it writes to memory.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "clawback", &mut script);
     output::Out.write_all(&script)?;

@@ -1,4 +1,4 @@
-//! `clawback connectors`: what is built in, what a store can do, and whether it answers.
+//! `clawback connectors`: lists connectors, describes stores, and checks whether they answer.
 
 mod readiness;
 
@@ -9,17 +9,17 @@ use clawback_connectors::{ConnectorChoice, ConnectorInfo, MailStore, StoreConfig
 
 pub(crate) use self::readiness::Looked;
 use crate::args::{Format, Global};
+use crate::client::Client;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain, clean};
 use crate::open::{Session, Stores, host};
 use crate::output;
-use crate::remote::Remote;
 use crate::table::Shape;
 use crate::tables::Connectors;
 
 pub(crate) async fn list(global: &Global, shape: &Shape<Connectors>) -> Result<Exit, Failure> {
-    let items: Vec<ConnectorJson> = match Remote::of(global)? {
-        Some(remote) => remote.get(&["connectors"], &[]).await?,
+    let items: Vec<ConnectorJson> = match Client::of_server(global)? {
+        Some(server) => server.get(&["connectors"], &[]).await?,
         None => built_in(&Config::find(global.config.as_deref()).unwrap_or_default()).await?,
     };
     shape.print(global.format, &items, None)?;
@@ -37,8 +37,8 @@ async fn built_in(config: &Config) -> Result<Vec<ConnectorJson>, Failure> {
 }
 
 pub(crate) async fn describe(global: &Global, name: &str) -> Result<Exit, Failure> {
-    let known = if let Some(remote) = Remote::of(global)? {
-        remote.get(&["stores", name], &[]).await?
+    let known = if let Some(server) = Client::of_server(global)? {
+        server.get(&["stores", name], &[]).await?
     } else {
         let config = Config::find(global.config.as_deref())?;
         StoreJson::new(name, load(&config, name).await?.capabilities())
@@ -52,7 +52,7 @@ pub(crate) async fn describe(global: &Global, name: &str) -> Result<Exit, Failur
         ("connector", format!("{} {}", known.connector, known.version)),
         ("sha256", known.sha256),
         ("actions", known.actions.join(", ")),
-        ("searches by itself", known.search_fields.join(", ")),
+        ("search fields", known.search_fields.join(", ")),
         ("largest batch", known.largest_batch.to_string()),
         ("calls at once", format!("{}, {} for each mailbox", known.calls, known.calls_per_mailbox)),
     ])?;
@@ -70,8 +70,8 @@ pub(crate) async fn check(
         (false, true) => Which::Sample,
         (false, false) => Which::Named(mailboxes),
     };
-    let looked = match Remote::of(global)? {
-        Some(remote) => check_there(&remote, name, &which).await?,
+    let looked = match Client::of_server(global)? {
+        Some(server) => check_there(&server, name, &which).await?,
         None => check_here(global, name, &which).await?,
     };
     if looked.is_empty() {
@@ -97,7 +97,7 @@ pub(crate) async fn check(
 }
 
 async fn check_here(global: &Global, name: Option<&str>, which: &Which) -> Result<Vec<Looked>, Failure> {
-    // It logs in with the site's credentials.
+    // The check logs in with the site's credentials.
     let session = Session::open(global, Stores::None).await?;
     session.api.may_work(&session.who)?;
     let config = Config::find(global.config.as_deref())?;
@@ -109,18 +109,18 @@ async fn check_here(global: &Global, name: Option<&str>, which: &Which) -> Resul
     Ok(looked)
 }
 
-async fn check_there(remote: &Remote, name: Option<&str>, which: &Which) -> Result<Vec<Looked>, Failure> {
+async fn check_there(server: &Client, name: Option<&str>, which: &Which) -> Result<Vec<Looked>, Failure> {
     if *which != Which::Sample {
-        let said = "a server looks at the first mailbox of each store";
+        let said = "a server checks the first mailbox of each store";
         return Err(Failure::misuse(said).hint("`--all` and `--mailbox` are for the machine of the site"));
     }
     let names = match name {
         Some(name) => vec![name.to_owned()],
-        None => remote.get::<Vec<StoreJson>>(&["stores"], &[]).await?.into_iter().map(|store| store.store).collect(),
+        None => server.get::<Vec<StoreJson>>(&["stores"], &[]).await?.into_iter().map(|store| store.store).collect(),
     };
     let mut looked = Vec::new();
     for name in names {
-        let seen: StoreCheckJson = remote.act(&["stores", &name, "check"]).await?;
+        let seen: StoreCheckJson = server.act(&["stores", &name, "check"]).await?;
         looked.push(match seen.problem {
             Some(problem) => Looked::failed(&name, &Failure::failed(clean(&problem))),
             None => Looked::at_one(&name, seen.mailbox, seen.milliseconds.unwrap_or_default()),
@@ -129,7 +129,7 @@ async fn check_there(remote: &Remote, name: Option<&str>, which: &Which) -> Resu
     Ok(looked)
 }
 
-/// Logs in to mailboxes of one store and looks.
+/// Logs in to mailboxes of one store, and reports what it finds.
 pub(crate) async fn look(config: &Config, name: &str, which: &Which) -> Looked {
     let store = match load(config, name).await {
         Ok(store) => store,

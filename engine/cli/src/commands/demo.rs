@@ -1,4 +1,4 @@
-//! `clawback demo`: the whole story on made-up mailboxes, with the real engine, the real connector and a real history.
+//! `clawback demo`: a demonstration on generated mailboxes, with the real engine, connector and history.
 
 mod mailboxes;
 

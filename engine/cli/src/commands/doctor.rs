@@ -1,4 +1,4 @@
-//! `clawback doctor`: tests the deployment and says what to do.
+//! `clawback doctor`: tests the deployment, and reports what to do.
 
 mod machine;
 mod people;
@@ -15,7 +15,7 @@ use crate::output;
 /// Seconds that the clocks of a node and of the database may differ: leases are measured on both.
 const SKEW: i64 = 2;
 
-/// What was found so far.
+/// The result of the tests so far.
 struct Report {
     all_well: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
             people::look(&site).await?;
             if let (Some(bucket), Some(evidence)) = (config.bucket(), &site.evidence) {
                 let answers = evidence.check().await.map(|()| format!("{} answers", bucket.url));
-                let hint = "what cannot be kept is not deleted: look at `endpoint`, `region` and the keys";
+                let hint = "a message that cannot be kept is not deleted: check `endpoint`, `region` and the keys";
                 report.add("evidence", answers.map_err(|error| Failure::failed(error).hint(hint)))?;
             }
         }
@@ -69,7 +69,7 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         Ok(None) => {}
         Ok(Some(oidc)) => {
             let answers = oidc.check().await.map(|()| format!("{} answers", oidc.issuer()));
-            let hint = "people with a password of this site can still sign in: look at `issuer` and `ca-file`";
+            let hint = "people with a password of this site can still sign in: check `issuer` and `ca-file`";
             report.add("identity provider", answers.map_err(|error| Failure::failed(error.to_string()).hint(hint)))?;
         }
         Err(failure) => report.add("identity provider", Err(failure))?,
@@ -81,7 +81,7 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         let none = Failure::misuse("none is configured").hint("describe one under [stores.NAME] in clawback.toml");
         report.add("stores", Err(none))?;
     }
-    // Without a token nobody logs in to anything with the site's credentials.
+    // Only a caller with a token logs in with the site's credentials.
     for name in config.stores.keys().filter(|_| known) {
         let looked = super::connectors::look(&config, name, &Which::Sample).await;
         report.add(&format!("store {name}"), looked.summary())?;
@@ -94,7 +94,7 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     Ok(if report.all_well { Exit::Done } else { Exit::Failed })
 }
 
-/// Too few witnesses hold nothing up, so that is no fault of the deployment.
+/// Too few witnesses delay nothing, so that is no fault of the deployment.
 async fn cosignatures(config: &Config, site: &Site) -> Result<(), Failure> {
     let witnesses = witnesses(config)?;
     let Some((events, note)) = site.history.last_head().await?.filter(|_| !witnesses.is_empty()) else { return Ok(()) };
@@ -134,7 +134,7 @@ async fn database(config: &Config, site: &Site, report: &mut Report) -> Result<(
     report.add("workers", workers(alive, &due(site).await?))
 }
 
-/// What nobody does although it is time, in words.
+/// The work that is overdue, in words.
 async fn due(site: &Site) -> Result<Vec<String>, Failure> {
     let (history, now) = (&site.history, site.now());
     let mut due = Vec::new();
@@ -155,12 +155,12 @@ fn workers(alive: usize, due: &[String]) -> Result<String, Failure> {
         (0, []) => Ok("none is alive, and nothing is due".to_owned()),
         (0, due) => Err(Failure::failed(format!("none is alive: {}", due.join("; ")))
             .hint("start `clawback worker`, or `clawback serve`, which works as well")),
-        // What is due now may be begun the next moment.
+        // Work that is due now may begin the next moment.
         (alive, _) => Ok(format!("{alive} alive")),
     }
 }
 
-/// `ahead`: microseconds that the database's clock is before this node's.
+/// `ahead`: microseconds by which the database's clock is ahead of this node's.
 fn skew(ahead: i64) -> Result<String, Failure> {
     let milliseconds = ahead / 1_000;
     if milliseconds.abs() > SKEW * 1_000 {

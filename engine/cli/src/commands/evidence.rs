@@ -7,99 +7,47 @@ use clawback_action_center::json::{EvidenceReportJson, KeptJson, Page};
 use clawback_store::KeptCursor;
 
 use crate::args::{EvidenceCommand, EvidenceGetArgs, Format, Global};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, any_id};
+use crate::open::{Stores, any_id};
 use crate::output;
-use crate::remote::Remote;
-
-/// Kept messages read at once.
-const PAGE: u32 = 500;
 
 pub(crate) async fn run(global: &Global, command: EvidenceCommand) -> Result<Exit, Failure> {
-    let shelf = match Remote::of(global)? {
-        Some(remote) => Shelf::There(remote),
-        None => Shelf::Here(Session::open(global, Stores::None).await?),
-    };
+    let client = Client::open(global, Stores::None).await?;
     match command {
         EvidenceCommand::List { remediation, limit, after, shape } => {
             let after = after.as_deref().map(str::parse::<KeptCursor>).transpose();
             let after = after.map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
-            let found = shelf.page(remediation.as_deref(), after.map(|after| after.to_string()), limit).await?;
+            let found = kept(&client, remediation.as_deref(), after.map(|after| after.to_string()), limit).await?;
             if found.items.is_empty() {
                 output::note("no message was kept");
             }
             shape.print(global.format, &found.items, found.next.as_deref())?;
             Ok(Exit::Done)
         }
-        EvidenceCommand::Get(args) => get(&shelf, args).await,
-        EvidenceCommand::Verify => print(global, &shelf.verify().await?),
+        EvidenceCommand::Get(args) => get(&client, args).await,
+        EvidenceCommand::Verify => print(global, &client.get(&["verify", "evidence"], &[]).await?),
     }
 }
 
-/// Where kept messages are looked at: on the machine of the site, or over a server.
-enum Shelf {
-    Here(Session),
-    There(Remote),
+/// The messages that were kept, of one remediation or of all.
+async fn kept(client: &Client, of: Option<&str>, after: Option<String>, limit: u32) -> Result<Page<KeptJson>, Failure> {
+    let of = of.map(any_id).transpose()?;
+    let query: Vec<_> = of.map(|of| ("remediation", of)).into_iter().collect();
+    client.pages(&["evidence"], &query, after, limit).await
 }
 
-impl Shelf {
-    async fn page(&self, of: Option<&str>, after: Option<String>, limit: u32) -> Result<Page<KeptJson>, Failure> {
-        match self {
-            Self::There(remote) => {
-                let of = of.map(any_id).transpose()?;
-                let limit = Some(limit.to_string());
-                let query = [("remediation", of), ("after", after), ("limit", limit)];
-                let query: Vec<_> = query.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-                remote.get(&["evidence"], &query).await
-            }
-            Self::Here(session) => {
-                let of = match of {
-                    Some(id) => Some(session.find(id).await?.id),
-                    None => None,
-                };
-                let after = after.map(|after| after.parse()).transpose()?;
-                let (found, next) = session.site().history.evidence(of.as_ref(), after, limit).await?;
-                Ok(Page { items: found.iter().map(KeptJson::from).collect(), next: next.map(|next| next.to_string()) })
-            }
-        }
-    }
-
-    async fn by_digest(&self, digest: &clawback_model::Digest) -> Result<Vec<u8>, Failure> {
-        match self {
-            Self::There(remote) => remote.bytes(&["evidence", &digest.to_string()]).await,
-            Self::Here(session) => Ok(session.api.examine(&session.who, digest).await?),
-        }
-    }
-
-    async fn of_message(&self, one: &KeptJson) -> Result<Vec<u8>, Failure> {
-        match self {
-            Self::There(remote) => {
-                let seq = one.seq.to_string();
-                remote.bytes(&["remediations", &one.remediation, "messages", &seq, "evidence"]).await
-            }
-            Self::Here(session) => {
-                let id = crate::open::remediation_id(&one.remediation)?;
-                Ok(session.api.examine_message(&session.who, &id, one.seq).await?)
-            }
-        }
-    }
-
-    async fn verify(&self) -> Result<EvidenceReportJson, Failure> {
-        match self {
-            Self::There(remote) => remote.get(&["verify", "evidence"], &[]).await,
-            Self::Here(session) => Ok(session.api.verify_evidence().await?.into()),
-        }
-    }
-}
-
-async fn get(shelf: &Shelf, args: EvidenceGetArgs) -> Result<Exit, Failure> {
+async fn get(client: &Client, args: EvidenceGetArgs) -> Result<Exit, Failure> {
     if args.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Failure::misuse("a raw message is the sender's to write, and could take over a terminal")
             .hint("--output FILE writes it to a file; or send it through a pipe"));
     }
     let raw = match (&args.digest, &args.remediation) {
-        (Some(digest), _) => shelf.by_digest(digest).await?,
-        (None, Some(id)) => shelf.of_message(&pick(shelf, id, &args).await?).await?,
+        (Some(digest), _) => client.bytes(&["evidence", &digest.to_string()]).await?,
+        (None, Some(id)) => {
+            let KeptJson { remediation, seq, .. } = pick(client, id, &args).await?;
+            client.bytes(&["remediations", &remediation, "messages", &seq.to_string(), "evidence"]).await?
+        }
         (None, None) => return Err(Failure::misuse("give a digest, or --remediation and --message")),
     };
     match &args.output {
@@ -113,21 +61,14 @@ async fn get(shelf: &Shelf, args: EvidenceGetArgs) -> Result<Exit, Failure> {
 }
 
 /// The one message of a remediation that has this Message-ID or fingerprint.
-async fn pick(shelf: &Shelf, id: &str, args: &EvidenceGetArgs) -> Result<KeptJson, Failure> {
+async fn pick(client: &Client, id: &str, args: &EvidenceGetArgs) -> Result<KeptJson, Failure> {
     let wanted = args.message.as_deref().unwrap_or_default();
     let fits = |one: &KeptJson| {
         let named = [&one.message_id, &one.fingerprint].into_iter().any(|known| known.as_deref() == Some(wanted));
         named && args.mailbox.as_ref().is_none_or(|mailbox| one.mailbox.as_ref() == Some(mailbox))
     };
-    let (mut found, mut after) = (Vec::new(), None);
-    loop {
-        let page = shelf.page(Some(id), after, PAGE).await?;
-        found.extend(page.items.into_iter().filter(&fits));
-        after = page.next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let kept = kept(client, Some(id), None, u32::MAX).await?;
+    let mut found: Vec<_> = kept.items.into_iter().filter(fits).collect();
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
         (Some(_), false) => Err(Failure::misuse(format!("{} messages fit", found.len() + 1))

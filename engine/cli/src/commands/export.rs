@@ -1,17 +1,15 @@
-//! `clawback export`: all that is known of one remediation, with the hashes that prove it, or the same in the words of a schema
-//! that other products read; or the text of its plan.
+//! `clawback export`: all records of one remediation, with the hashes that prove them, or the same in a schema of other products; or
+//! the text of its plan.
 
 use std::io::{IsTerminal as _, Write};
 
-use clawback_action_center::{ExportFormat, export, export_plan};
-use clawback_store::StoreError;
-use futures::{Stream, TryStreamExt as _};
+use clawback_action_center::ExportFormat;
 
 use crate::args::{ExportArgs, Format, Global};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, any_id};
+use crate::open::{Stores, any_id};
 use crate::output;
-use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, args: ExportArgs) -> Result<Exit, Failure> {
     let Some(path) = &args.output else {
@@ -24,7 +22,7 @@ pub(crate) async fn run(global: &Global, args: ExportArgs) -> Result<Exit, Failu
         out.flush()?;
         return Ok(Exit::Done);
     };
-    // Under its own name it is whole, or what it was before.
+    // The file is replaced only when all of it is written.
     let mut file = clawback_files::replace(path)?;
     write(global, &args, &mut file).await?;
     file.commit()?;
@@ -38,30 +36,10 @@ async fn write(global: &Global, args: &ExportArgs, out: &mut (impl Write + Send)
         Format::O365Air => ExportFormat::O365Air,
         Format::Table | Format::Json | Format::Csv => ExportFormat::Clawback,
     };
-    if let Some(remote) = Remote::of(global)? {
-        let id = any_id(&args.id)?;
-        if args.plan {
-            return remote.copy(&["remediations", &id, "plan"], &[], out).await;
-        }
-        let query = [("format", format.to_string())];
-        return remote.copy(&["remediations", &id, "export"], &query, out).await;
-    }
-    let session = Session::open(global, Stores::None).await?;
-    let remediation = session.find(&args.id).await?;
-    let site = session.site();
+    let client = Client::open(global, Stores::None).await?;
+    let id = any_id(&args.id)?;
     if args.plan {
-        return put(export_plan(&site.history, remediation).await?, out).await;
+        return client.copy(&["remediations", &id, "plan"], &[], out).await;
     }
-    put(export(&site.history, remediation, format, site.public_url.clone()), out).await
-}
-
-async fn put(
-    pieces: impl Stream<Item = Result<Vec<u8>, StoreError>> + Send,
-    out: &mut (impl Write + Send),
-) -> Result<(), Failure> {
-    let mut pieces = std::pin::pin!(pieces);
-    while let Some(piece) = pieces.try_next().await? {
-        out.write_all(&piece)?;
-    }
-    Ok(())
+    client.copy(&["remediations", &id, "export"], &[("format", format.to_string())], out).await
 }

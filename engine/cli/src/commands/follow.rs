@@ -1,41 +1,66 @@
-//! Looks on while a server works, until a remediation waits for a person or has ended.
+//! Watches a remediation that the workers of a server work on.
 
 use clawback_action_center::json::{DetailJson, NodeJson};
 use clawback_model::{Halt, Status, visible};
 use clawback_runtime::{Observer, Seen};
 
+use super::goal::{Goal, MOMENT, WILL_STOP};
+use super::{halt, work};
 use crate::args::{Format, Global, Leave};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::remote::Remote;
 use crate::{output, progress};
 
-/// Seconds that one look waits for an end: short enough for a progress bar.
+/// Seconds that one request waits for an end: short enough for a progress bar.
 const LOOK: u64 = 2;
 
-/// Prints where a remediation stands once it has settled, or at once if the caller does not care to wait.
-pub(crate) async fn follow(global: &Global, remote: &Remote, id: &str, leave: Leave) -> Result<Exit, Failure> {
-    let detail = if leave.no_run {
-        remote.look(id, 0).await?.0
-    } else {
-        let (observer, cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        let interrupt = Interrupt::listen(cleared.clone())?;
-        let ended = wait(remote, id, leave, &observer, &interrupt).await;
-        drop(cleared);
-        match ended? {
-            End::Reached(detail) => detail,
-            End::Halted(halt, detail) => {
-                let held = &detail.remediation;
-                output::note(&super::halt::holds(&halt, &held.id, held.status));
-                detail
-            }
-            End::Interrupted => return super::work::tell_interrupted(global, remote.look(id, 0).await?.0, true),
-        }
-    };
-    super::work::tell(global, detail)
+/// Waits until the goal is reached, and prints the remediation.
+pub(super) async fn watch(global: &Global, client: &Client, id: &str, goal: Goal) -> Result<Exit, Failure> {
+    match goal {
+        Goal::Obeyed => obeyed(global, client, id).await,
+        // A server does not stop at a plan.
+        Goal::Planned => settled(global, client, id, Leave::default()).await,
+        Goal::Settled(leave) => settled(global, client, id, leave).await,
+    }
 }
 
-/// How it came out.
+/// Gives the workers a moment to carry out a pause or a cancel.
+async fn obeyed(global: &Global, client: &Client, id: &str) -> Result<Exit, Failure> {
+    let found = client.look(id, MOMENT.as_secs()).await?;
+    if !found.settled {
+        match client.halted().await? {
+            Some(halt) => note_held(&halt, &found),
+            None => output::note(WILL_STOP),
+        }
+    }
+    work::tell(global, &found)
+}
+
+/// Waits until the remediation waits for a person or has ended, unless the caller does not wait.
+async fn settled(global: &Global, client: &Client, id: &str, leave: Leave) -> Result<Exit, Failure> {
+    if leave.no_run {
+        return work::tell(global, &client.look(id, 0).await?);
+    }
+    let (observer, cleared) = progress::bar(global.quiet || global.format != Format::Table);
+    let interrupt = Interrupt::listen(cleared.clone())?;
+    let ended = wait(client, id, leave, &observer, &interrupt).await;
+    drop(cleared);
+    match ended? {
+        End::Reached(detail) => work::tell(global, &detail),
+        End::Halted(halt, detail) => {
+            note_held(&halt, &detail);
+            work::tell(global, &detail)
+        }
+        End::Interrupted => work::tell_interrupted(global, &client.look(id, 0).await?, true),
+    }
+}
+
+fn note_held(halt: &Halt, held: &DetailJson) {
+    output::note(&halt::holds(halt, &held.remediation.id, held.remediation.status));
+}
+
+/// How the wait ended.
 enum End {
     Reached(DetailJson),
     Halted(Halt, DetailJson),
@@ -43,7 +68,7 @@ enum End {
 }
 
 async fn wait(
-    remote: &Remote,
+    client: &Client,
     id: &str,
     leave: Leave,
     observer: &Observer,
@@ -51,8 +76,8 @@ async fn wait(
 ) -> Result<End, Failure> {
     let mut looked = false;
     loop {
-        let looking = remote.look(id, LOOK);
-        let (detail, _) = tokio::select! {
+        let looking = client.look(id, LOOK);
+        let detail = tokio::select! {
             looked = looking => looked?,
             () = interrupt.asked() => return Ok(End::Interrupted),
         };
@@ -60,9 +85,9 @@ async fn wait(
             return Ok(End::Reached(detail));
         }
         show(&detail, observer);
-        // As on the machine of the site: only `--watch` sits out a halt, or waits for room.
+        // As in the foreground: only `--watch` waits for the end of a halt, or for capacity.
         if !leave.watch {
-            if let Some(halt) = remote.halted().await? {
+            if let Some(halt) = client.halted().await? {
                 return Ok(End::Halted(halt, detail));
             }
             if detail.remediation.held {
@@ -70,15 +95,15 @@ async fn wait(
             }
         }
         if !looked {
-            anybody_works(remote, id).await?;
+            anybody_works(client, id).await?;
             looked = true;
         }
     }
 }
 
-/// Asked after a first look: a node that has just started has not said yet that it works.
-async fn anybody_works(remote: &Remote, id: &str) -> Result<(), Failure> {
-    let nodes: Vec<NodeJson> = remote.get(&["nodes"], &[]).await?;
+/// Fails where no worker runs. It is called after a first look: a node that has just started is not registered yet.
+async fn anybody_works(client: &Client, id: &str) -> Result<(), Failure> {
+    let nodes: Vec<NodeJson> = client.get(&["nodes"], &[]).await?;
     if nodes.iter().any(|node| node.alive) {
         return Ok(());
     }

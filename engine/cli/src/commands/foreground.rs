@@ -1,15 +1,16 @@
-//! Work in the foreground: done by this process, or watched where another node is on it already. Either way it ends with the
-//! same summary and exit code.
+//! Work in the foreground: done by this process, or watched while another node does it. Either way it ends with the same summary and
+//! exit code.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_action_center::json::DetailJson;
 use clawback_model::{Halt, Next, Remediation, RemediationId, Status, StopReason};
 use clawback_runtime::{Error, Observer, Outbox, Seen, Worker};
 use clawback_store::StoreError;
 use tokio::time::Instant;
 
-use super::work::Standing;
+use super::goal::{Goal, MOMENT, WILL_STOP};
 use super::{halt, work};
 use crate::args::{Format, Global, Leave};
 use crate::failure::{Exit, Failure};
@@ -17,96 +18,71 @@ use crate::interrupt::{Interrupt, STOPPING};
 use crate::open::Session;
 use crate::{output, progress};
 
-/// How often a watcher looks.
+/// How often a watcher reads the remediation.
 const LOOK: Duration = Duration::from_millis(500);
-/// How long whoever works on a remediation is given to obey a pause or a cancel.
-pub(crate) const MOMENT: Duration = Duration::from_secs(5);
-/// What is said where a node works on what was paused or cancelled.
-pub(crate) const WILL_STOP: &str = "a worker is on it and will stop before its next call";
 
-/// What the command asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Goal {
-    /// A plan, and no more.
-    Planned,
-    /// That it waits for a person, or has ended.
-    Settled,
-    /// That a pause or a cancel is carried out, within a moment.
-    Obeyed,
-}
-
-/// How it came out.
+/// How the work ended.
 enum End {
     Reached(Remediation),
     Halted(Halt, Remediation),
-    /// This process was told to stop; a node may be on it.
+    /// This process was asked to stop; a node may work on it.
     Interrupted(Remediation, WorkedBy),
-    /// Whoever works on it has not obeyed yet.
+    /// The node that works on it has not carried out the pause or cancel yet.
     Unobeyed(Remediation),
 }
 
-/// Who had the work in hand.
+/// Who held the lease.
 enum WorkedBy {
     Own,
     Others,
 }
 
-/// Works until it waits for a person or has ended, or leaves that to a worker; prints where it stands then.
-pub(crate) async fn carry_on(
+/// Works until the goal is reached, unless the work is left to a worker; prints the remediation.
+pub(super) async fn carry_on(
     global: &Global,
     session: &Session,
     id: &RemediationId,
-    leave: Leave,
+    goal: Goal,
 ) -> Result<Exit, Failure> {
-    if leave.no_run {
+    session.api.may_work(&session.who)?;
+    if let Goal::Settled(Leave { no_run: true, .. }) = goal {
         let left = session.site().history.load(id).await.map_err(Failure::from);
         give_notice(session, id).await;
-        return work::tell(global, Standing::at(session, &left?));
+        return tell(global, session, &left?).await;
     }
-    Box::pin(see(global, session, id, Goal::Settled, leave.watch)).await
-}
-
-/// Makes the plan and no more.
-pub(crate) async fn plan_only(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    Box::pin(see(global, session, id, Goal::Planned, false)).await
-}
-
-/// Carries out a pause or a cancel, which move nothing (a cancel looks for what an open batch had done); whoever holds the
-/// remediation does it otherwise.
-pub(crate) async fn settle(global: &Global, session: &Session, id: &RemediationId) -> Result<Exit, Failure> {
-    Box::pin(see(global, session, id, Goal::Obeyed, false)).await
-}
-
-/// Tells whoever wants to know of what has changed, once each: what fails is a worker's to try again.
-pub(crate) async fn give_notice(session: &Session, id: &RemediationId) {
-    Outbox::new(Arc::clone(session.site())).tell_of(id).await;
-}
-
-async fn see(global: &Global, session: &Session, id: &RemediationId, goal: Goal, left: bool) -> Result<Exit, Failure> {
     let end = {
         let (observer, cleared) = progress::bar(global.quiet || global.format != Format::Table);
         let interrupt = Interrupt::listen(cleared.clone())?;
         let worker = Worker::new(Arc::clone(session.site()), Arc::clone(&observer));
-        let end = Foreground { session, id, goal, worker, observer, interrupt }.end(left).await;
+        let end = Foreground { session, id, goal, worker, observer, interrupt }.end().await;
         drop(cleared);
         end
     };
     give_notice(session, id).await;
     match end? {
-        End::Reached(reached) => work::tell(global, Standing::at(session, &reached)),
+        End::Reached(reached) => tell(global, session, &reached).await,
         End::Halted(halt, held) => {
             output::note(&halt::holds(&halt, held.id.as_str(), held.status));
-            work::tell(global, Standing::at(session, &held))
+            tell(global, session, &held).await
         }
         End::Unobeyed(asked) => {
             output::note(WILL_STOP);
-            work::tell(global, Standing::at(session, &asked))
+            tell(global, session, &asked).await
         }
         End::Interrupted(left, by) => {
-            let left = session.site().history.with_open_batch(left).await?;
-            work::tell_interrupted(global, Standing::at(session, &left), matches!(by, WorkedBy::Others))
+            let left = DetailJson::load(session.site(), &left).await?;
+            work::tell_interrupted(global, &left, matches!(by, WorkedBy::Others))
         }
     }
+}
+
+/// Sends the notifications of a change, once each; a worker retries those that fail.
+pub(super) async fn give_notice(session: &Session, id: &RemediationId) {
+    Outbox::new(Arc::clone(session.site())).tell_of(id).await;
+}
+
+async fn tell(global: &Global, session: &Session, remediation: &Remediation) -> Result<Exit, Failure> {
+    work::tell(global, &DetailJson::load(session.site(), remediation).await?)
 }
 
 struct Foreground<'a> {
@@ -119,9 +95,9 @@ struct Foreground<'a> {
 }
 
 impl Foreground<'_> {
-    /// Works, and watches where another is faster; what that one lets go of is worked on again. `left`: only watches.
-    async fn end(&self, left: bool) -> Result<End, Failure> {
-        if left {
+    /// Works, and watches while another node holds the lease; works on once that node has released it.
+    async fn end(&self) -> Result<End, Failure> {
+        if let Goal::Settled(Leave { watch: true, .. }) = self.goal {
             return self.sit_out().await;
         }
         let mut told = false;
@@ -138,11 +114,11 @@ impl Foreground<'_> {
                     });
                 }
                 Err(Error::Halted(halt)) => return Ok(End::Halted(halt, self.load().await?)),
-                // Another node was faster, or it was held a moment ago.
+                // Another node has the lease, or had it a moment ago.
                 Ok(_) | Err(Error::Busy { .. } | Error::History(StoreError::LeaseLost { .. })) => {}
                 Err(error) => return Err(error.into()),
             }
-            if !std::mem::replace(&mut told, true) && self.goal != Goal::Obeyed {
+            if !std::mem::replace(&mut told, true) && !matches!(self.goal, Goal::Obeyed) {
                 output::note(&format!("another node works on {}; this command looks on", self.id));
             }
             if let Some(end) = self.watch().await? {
@@ -158,11 +134,11 @@ impl Foreground<'_> {
         };
         match self.goal {
             Goal::Planned => self.worker.plan_until(self.id, stop).await,
-            Goal::Settled | Goal::Obeyed => self.worker.run_until(self.id, stop).await,
+            Goal::Settled(_) | Goal::Obeyed => self.worker.run_until(self.id, stop).await,
         }
     }
 
-    /// Looks on while another node works; none once that one has let it go.
+    /// Watches while another node works; `None` once that node has released the lease.
     async fn watch(&self) -> Result<Option<End>, Failure> {
         let history = &self.session.site().history;
         let mut changes = history.watch().await?;
@@ -178,7 +154,7 @@ impl Foreground<'_> {
             if self.worker.is_free(self.id).await? {
                 return Ok(None);
             }
-            if self.goal == Goal::Obeyed && Instant::now() >= until {
+            if matches!(self.goal, Goal::Obeyed) && Instant::now() >= until {
                 return Ok(Some(End::Unobeyed(remediation)));
             }
             tokio::select! {
@@ -188,7 +164,7 @@ impl Foreground<'_> {
         }
     }
 
-    /// Looks on while workers work, through halts too; an error where there is no worker.
+    /// Watches while workers work, also while the site is halted. Fails where no worker runs.
     async fn sit_out(&self) -> Result<End, Failure> {
         let site = self.session.site();
         let mut changes = site.history.watch().await?;
@@ -215,7 +191,7 @@ impl Foreground<'_> {
         Ok(self.session.site().history.load(self.id).await?)
     }
 
-    /// Reads it, and shows how far it is.
+    /// Reads it, and shows its progress.
     async fn look(&self) -> Result<Remediation, Failure> {
         let remediation = self.load().await?;
         (self.observer)(Seen::Status(remediation.status));
@@ -230,7 +206,7 @@ impl Foreground<'_> {
     fn is_reached(&self, remediation: &Remediation) -> bool {
         match self.goal {
             Goal::Planned => !matches!(remediation.status, Status::Queued | Status::Planning),
-            Goal::Settled | Goal::Obeyed => {
+            Goal::Settled(_) | Goal::Obeyed => {
                 let next = remediation.next(self.session.site().now());
                 matches!(next, Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing)
             }

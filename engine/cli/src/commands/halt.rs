@@ -1,41 +1,32 @@
-//! `clawback halt` and `clawback unhalt`: the kill switch of the site, and the word about it that other commands pass on.
+//! `clawback halt` and `clawback unhalt`: the kill switch of the site, and the notes on it that other commands print.
 
 use clawback_action_center::json::{HaltJson, HaltedJson, MeJson};
 use clawback_model::{Halt, Status, visible};
 use clawback_runtime::Site;
 
 use crate::args::{Format, Global, HaltArgs};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::Stores;
 use crate::output;
-use crate::remote::Remote;
 
 pub(crate) async fn halt(global: &Global, args: HaltArgs) -> Result<Exit, Failure> {
-    let (standing, who) = if let Some(remote) = Remote::of(global)? {
-        let me: MeJson = remote.get(&["me"], &[]).await?;
-        let halted: HaltedJson = remote.post(&["halt"], &[], &HaltJson { reason: args.reason.clone() }, None).await?;
-        let standing = halted.halt().ok_or_else(|| Failure::failed("the server does not say who halted it"))?;
-        (standing, me.name)
-    } else {
-        let session = Session::open(global, Stores::None).await?;
-        (session.api.halt(&session.who, &args.reason).await?, session.who.name)
-    };
+    let client = Client::open(global, Stores::None).await?;
+    let MeJson { name: who, .. } = client.get(&["me"], &[]).await?;
+    let halted: HaltedJson = client.post(&["halt"], &[], &HaltJson { reason: args.reason.clone() }).await?;
+    let standing = halted.halt().ok_or_else(|| Failure::failed("the server does not say who halted it"))?;
     print(global, Some(&standing), &format!("the site is {}", visible(&standing.to_string())))?;
     if standing.by != who || standing.reason != args.reason {
-        output::note("it was halted before; that halt stands as it is");
+        output::note("the site was halted before; that halt remains");
     }
     output::note("running remediations end the call they are in, and keep what they did");
-    output::note("next: clawback unhalt; what the halt held goes on by itself then");
+    output::note("next: clawback unhalt; held remediations then continue");
     Ok(Exit::Done)
 }
 
 pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
-    let stood = if let Some(remote) = Remote::of(global)? {
-        remote.delete::<HaltedJson>(&["halt"]).await?.halt()
-    } else {
-        let session = Session::open(global, Stores::None).await?;
-        session.api.unhalt(&session.who).await?
-    };
+    let client = Client::open(global, Stores::None).await?;
+    let stood = client.delete::<HaltedJson>(&["halt"]).await?.halt();
     let said = match stood {
         Some(halt) => format!("the site goes on; it was {}", visible(&halt.to_string())),
         None => "the site was not halted".to_owned(),
@@ -44,26 +35,26 @@ pub(crate) async fn unhalt(global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-/// Says loudly that the site is halted, or that it goes on, unless that is `known`. Gives the halt that stands.
+/// Notes that the site is halted, or that the halt is lifted, unless that is `known`. Returns the halt.
 pub(crate) async fn tell(site: &Site, known: Option<Halt>) -> Result<Option<Halt>, Failure> {
     let standing = site.history.halted().await?;
     say(standing.as_ref(), known.as_ref());
     Ok(standing)
 }
 
-/// The same of a halt that was read elsewhere.
+/// The same of a halt that the caller has read.
 pub(crate) fn say(standing: Option<&Halt>, known: Option<&Halt>) {
     match (standing, known) {
         (Some(halt), known) if known != Some(halt) => {
             output::note(&format!("THE SITE IS HALTED: {}", visible(&halt.to_string())));
-            output::note("nothing is planned, started or acted on; an administrator lets it go on: clawback unhalt");
+            output::note("nothing is planned, started or acted on; an administrator lifts the halt: clawback unhalt");
         }
-        (None, Some(_)) => output::note("the site goes on"),
+        (None, Some(_)) => output::note("the halt is lifted"),
         _ => {}
     }
 }
 
-/// Why a remediation does not go on now, and when it will.
+/// Why a remediation does not continue now, and when it will.
 pub(crate) fn holds(halt: &Halt, id: &str, status: Status) -> String {
     let (halt, id) = (visible(&halt.to_string()), visible(id));
     format!(

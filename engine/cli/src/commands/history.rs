@@ -1,20 +1,19 @@
-//! `clawback history` and `clawback pending`: the two tabs of the Action Center.
+//! `clawback history` and `clawback pending`: lists of remediations.
 
 use clawback_action_center::json::{Page, RemediationJson};
 use clawback_model::{ApprovalId, Clock as _, InvalidId, InvestigationId, Status};
 use clawback_store::{Cursor, HistoryFilter};
-use serde::de::DeserializeOwned;
 
 use crate::args::{Global, HistoryArgs, HistoryFilterArgs, PendingArgs};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, SystemClock};
+use crate::open::{Stores, SystemClock};
 use crate::output;
-use crate::remote::{LARGEST_PAGE, Remote};
 use crate::table::Shape;
 use crate::tables::History;
 
 pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Failure> {
-    let (after, limit) = (args.filter.after.clone(), args.filter.limit);
+    let (after, limit) = (cursor(args.filter.after.as_deref())?, args.filter.limit);
     let page = read(global, &filter(args.filter)?, after, limit).await?;
     if page.items.is_empty() {
         output::note("no remediation matches");
@@ -23,7 +22,7 @@ pub(crate) async fn run(global: &Global, args: HistoryArgs) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-/// What the arguments ask for.
+/// The filter that the arguments give.
 pub(super) fn filter(args: HistoryFilterArgs) -> Result<HistoryFilter, Failure> {
     let now = SystemClock.now();
     let misuse = |error: InvalidId| Failure::misuse(error.to_string());
@@ -62,55 +61,13 @@ async fn read(
     after: Option<String>,
     limit: u32,
 ) -> Result<Page<RemediationJson>, Failure> {
-    match Remote::of(global)? {
-        Some(remote) => {
-            super::halt::say(remote.halted().await?.as_ref(), None);
-            pages(&remote, "remediations", filter, after, limit).await
-        }
-        None => here(global, filter, after.as_deref(), limit).await,
-    }
+    let client = Client::open(global, Stores::None).await?;
+    super::halt::say(client.halted().await?.as_ref(), None);
+    client.pages(&["remediations"], &query(filter), after, limit).await
 }
 
-async fn here(
-    global: &Global,
-    filter: &HistoryFilter,
-    after: Option<&str>,
-    limit: u32,
-) -> Result<Page<RemediationJson>, Failure> {
-    let session = Session::open(global, Stores::None).await?;
-    let after = cursor(after)?;
-    super::halt::tell(session.site(), None).await?;
-    let page = session.site().history.history(filter, after, limit).await?;
-    let url = session.site().public_url.as_ref();
-    let items = page.remediations.iter().map(|found| RemediationJson::from(found).linked(url)).collect();
-    Ok(Page { items, next: page.next.map(|cursor| cursor.to_string()) })
-}
-
-/// Page by page: a server gives no more than a thousand rows at once.
-pub(super) async fn pages<T: DeserializeOwned>(
-    remote: &Remote,
-    what: &str,
-    filter: &HistoryFilter,
-    after: Option<String>,
-    limit: u32,
-) -> Result<Page<T>, Failure> {
-    let mut page = Page { items: Vec::new(), next: after };
-    let mut left = limit;
-    loop {
-        let mut query = query(filter);
-        query.extend(page.next.take().map(|after| ("after", after)));
-        query.push(("limit", left.min(LARGEST_PAGE).to_string()));
-        let more: Page<T> = remote.get(&[what], &query).await?;
-        left = left.saturating_sub(u32::try_from(more.items.len()).unwrap_or(u32::MAX));
-        page.items.extend(more.items);
-        page.next = more.next;
-        if left == 0 || page.next.is_none() {
-            return Ok(page);
-        }
-    }
-}
-
-fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
+/// The filter as the API takes it.
+pub(super) fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
     let text = |value: &Option<String>| value.clone();
     let words = |statuses: &[Status]| {
         let words: Vec<_> = statuses.iter().map(|status| status.as_str()).collect();
@@ -138,12 +95,14 @@ fn query(filter: &HistoryFilter) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-/// One remediation as a line of the history.
+/// Prints one remediation as a line of the history.
 pub(crate) fn print(global: &Global, one: &RemediationJson) -> Result<(), Failure> {
     Shape::<History>::default().print(global.format, std::slice::from_ref(one), None)
 }
 
-/// Where an earlier answer ended.
-pub(super) fn cursor(after: Option<&str>) -> Result<Option<Cursor>, Failure> {
-    after.map(str::parse).transpose().map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))
+/// The cursor that `--after` gives, checked.
+pub(super) fn cursor(after: Option<&str>) -> Result<Option<String>, Failure> {
+    let cursor = after.map(str::parse::<Cursor>).transpose();
+    let cursor = cursor.map_err(|_| Failure::misuse("--after is not a cursor of an earlier answer"))?;
+    Ok(cursor.map(|cursor| cursor.to_string()))
 }

@@ -1,4 +1,4 @@
-//! `clawback init`: a folder from which everything else works.
+//! `clawback init`: sets up the folder of a site.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -69,7 +69,7 @@ kind = "log"
 # witnesses = [{ url = "https://witness.example/log", key = "NAME+HASH+KEY" }]   # who cosigns them
 "#;
 
-/// What the first administrator may do: all but to read messages.
+/// The roles of the first administrator: all except the one that reads messages.
 const ROLES: [Role; 4] = [Role::Analyst, Role::Approver, Role::Admin, Role::Purger];
 
 pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failure> {
@@ -104,7 +104,7 @@ pub(crate) async fn run(_global: &Global, args: InitArgs) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-/// Copies of the shipped playbooks and scripts, to read and to change.
+/// Writes copies of the shipped playbooks and scripts, to read and to change.
 fn write_shipped(folder: &Path) -> Result<(), Failure> {
     let workflows = folder.join("workflows");
     let scripts = folder.join("scripts");
@@ -127,7 +127,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     Ok(clawback_files::create(path)?.write_all(text.as_bytes())?)
 }
 
-/// Adds the first principal. Whoever can write the database file is an administrator already, so this asks for no token.
+/// Adds the first principal. It needs no token: the database can be written, or could not be opened.
 pub(crate) async fn first_administrator(config: &Config, name: &str) -> Result<NewToken, Failure> {
     let site = site(config, Stores::None).await?;
     if !site.history.principals().await?.is_empty() {

@@ -15,11 +15,11 @@ pub(crate) fn run(global: &Global, command: KeyCommand) -> Result<Exit, Failure>
         KeyCommand::Make { name } => make(&config, name)?,
     };
     output::line(&key.public().to_string())?;
-    output::note("give this key to whoever keeps checkpoints, by another way than the checkpoints themselves");
+    output::note("give this key to those who keep checkpoints, over another channel than the checkpoints");
     Ok(Exit::Done)
 }
 
-/// Makes the key; refuses to replace one, whose checkpoints nobody could check any more.
+/// Makes the key. Refuses to replace one: its checkpoints could no longer be checked.
 pub(crate) fn make(config: &Config, name: Option<String>) -> Result<SiteKey, Failure> {
     let name = name.unwrap_or_else(|| format!("clawback-{:016x}", random()));
     let mut seed = [0; 32];

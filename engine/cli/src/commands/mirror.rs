@@ -1,4 +1,4 @@
-//! `clawback mirror`: the Merkle tree as files that any web server can give out (C2SP `tlog-tiles`). They hold hashes alone: nothing
+//! `clawback mirror`: the Merkle tree as files that any web server can publish (C2SP `tlog-tiles`). They contain only hashes: nothing
 //! of a message, and no name.
 
 use std::io::Write as _;
@@ -14,10 +14,10 @@ use crate::failure::{Exit, Failure};
 use crate::open::{Stores, site, site_key};
 use crate::output;
 
-/// What the newest checkpoint is called, beside the folder `tile`.
+/// File name of the newest checkpoint, next to the folder `tile`.
 const CHECKPOINT: &str = "checkpoint";
 
-/// Asks for no token: whoever can read the site's key can sign with it anyway.
+/// Needs no token: the caller can read the site's key.
 pub(crate) async fn run(global: &Global, folder: &Path) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref())?;
     let key = site_key(&config)?;
@@ -26,7 +26,7 @@ pub(crate) async fn run(global: &Global, folder: &Path) -> Result<Exit, Failure>
     let (events, root) = history.grow_log().await?;
     let newest = folder.join(CHECKPOINT);
     if newest.exists() {
-        // What others may have copied already is not replaced by something else.
+        // Others may have copied the files, so a tree that does not continue them is refused.
         let old = open_checkpoint(&checkpoint::read(&newest)?, key.public())
             .map_err(|error| checkpoint::named(&newest, &error))?;
         checkpoint::check(history, &old, events).await?;
@@ -41,14 +41,14 @@ pub(crate) async fn run(global: &Global, folder: &Path) -> Result<Exit, Failure>
             written += 1;
         }
     }
-    // The checkpoint last: whoever reads it finds every tile that it needs.
+    // The checkpoint is written last: its readers find every tile that it needs.
     let note = history.keep_head(events, &key.sign(events, root), site.now()).await?;
     replace(&newest, note.to_string().as_bytes())?;
     output::line(&format!("{} has {events} events; {written} files are new", folder.display()))?;
     Ok(Exit::Done)
 }
 
-/// Writes a file that is not there yet: none of them ever changes.
+/// Writes a file that does not exist yet: no file ever changes.
 async fn put(path: &Path, content: impl AsyncFnOnce() -> Result<Vec<u8>, Failure>) -> Result<bool, Failure> {
     if path.exists() {
         return Ok(false);
@@ -57,7 +57,7 @@ async fn put(path: &Path, content: impl AsyncFnOnce() -> Result<Vec<u8>, Failure
     Ok(true)
 }
 
-/// Under its own name a file is whole.
+/// Writes a file under another name and renames it, so that readers never see a part of it.
 fn replace(path: &Path, content: &[u8]) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder)?;
@@ -73,7 +73,7 @@ fn bytes(hashes: &[Digest]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| hash.0).collect()
 }
 
-/// Each entry behind its length in 16 bits; an entry is the hash of an event.
+/// The entries, each after its length in 16 bits; an entry is the hash of an event.
 fn entries(hashes: &[Digest]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| [0, 32].into_iter().chain(hash.0)).collect()
 }

@@ -1,4 +1,4 @@
-//! `clawback plan`: search and freeze; with `--dry-run`, search and forget.
+//! `clawback plan`: searches and freezes the plan; with `--dry-run`, stores nothing.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -9,15 +9,17 @@ use clawback_model::{LocationKind, Picked, RemediationId, SelectionMode};
 use clawback_runtime::Submission;
 use serde::Serialize;
 
-use crate::args::{Format, Global, Leave, PlanArgs, PlaybookArgs};
+use super::goal::Goal;
+use super::proceed;
+use crate::args::{Format, Global, PlanArgs, PlaybookArgs};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
-use crate::remote::Remote;
+use crate::open::Stores;
 use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide};
 use crate::tables::script_words;
 use crate::{output, progress};
 
-/// The messages of a dry run. In CSV they have all that picks a message, so that the file serves as `--messages`.
+/// The messages of a dry run. In CSV they have every column that picks a message, so that the file serves as `--messages`.
 pub(crate) struct Sample;
 
 impl Table for Sample {
@@ -40,39 +42,26 @@ fn said(row: &SampleJson) -> String {
 }
 
 pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure> {
-    if let Some(remote) = Remote::of(global)? {
-        return there(global, &remote, args).await;
-    }
-    let session = Session::open(global, Stores::All).await?;
+    let client = Client::open(global, Stores::All).await?;
     if let Ok(id) = args.playbook.parse::<RemediationId>() {
-        session.api.replan(&session.who, &id).await?;
-        return super::foreground::plan_only(global, &session, &id).await;
+        let _: DetailJson = client.act(&["remediations", id.as_str(), "replan"]).await?;
+        return proceed::proceed(global, &client, id.as_str(), Goal::Planned).await;
     }
-    let submission = submission(&args.playbook, args.with)?;
     if args.dry_run {
-        return dry_run(global, &session, submission, args.sample).await;
+        let submission = submission(&args.playbook, args.with)?;
+        return preview(global, &client, submission, args.sample).await;
     }
-    let remediation = session.api.submit(&session.who, submission).await?;
-    super::foreground::plan_only(global, &session, &remediation.id).await
-}
-
-async fn there(global: &Global, remote: &Remote, args: PlanArgs) -> Result<Exit, Failure> {
-    if let Ok(id) = args.playbook.parse::<RemediationId>() {
-        let id = id.to_string();
-        let _: DetailJson = remote.act(&["remediations", &id, "replan"]).await?;
-        return super::follow::follow(global, remote, &id, Leave::default()).await;
-    }
-    if !args.dry_run {
-        // A worker that makes the plan goes on with it, where nobody need approve.
+    if client.session().is_none() {
+        // A worker runs the plan that it makes, where no vote is needed.
         return Err(Failure::misuse(
             "a server plans and then runs what needs no approval; it does not stop at the plan",
         )
         .hint("--dry-run shows what the plan would be; `clawback run` submits it"));
     }
-    preview(global, remote, submission(&args.playbook, args.with)?, args.sample).await
+    proceed::submit(global, &client, submission(&args.playbook, args.with)?, Goal::Planned).await
 }
 
-/// What the arguments ask for.
+/// The submission that the arguments describe.
 pub(crate) fn submission(playbook: &str, args: PlaybookArgs) -> Result<Submission, Failure> {
     let (mode, picked) = selection(args.messages.as_deref(), args.exclude.as_deref())?;
     Ok(Submission {
@@ -87,7 +76,7 @@ pub(crate) fn submission(playbook: &str, args: PlaybookArgs) -> Result<Submissio
     })
 }
 
-/// Mode and messages of `--messages` and `--exclude`.
+/// The mode and the messages of `--messages` and `--exclude`.
 pub(crate) fn selection(
     messages: Option<&Path>,
     exclude: Option<&Path>,
@@ -129,7 +118,7 @@ fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
     if messages.is_empty() { Err(Failure::misuse(format!("{name} names no message"))) } else { Ok(messages) }
 }
 
-/// The messages of the CSV of a dry run, or the number of the first line that names none; none where the file is no such CSV.
+/// The messages of the CSV of a dry run, or the number of the first line that names none; `None` where the file is no such CSV.
 fn picked_from_csv(text: &str) -> Option<Result<Vec<Picked>, u64>> {
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let names = reader.headers().ok().filter(|names| names.len() > 1)?.clone();
@@ -153,14 +142,14 @@ fn picked_from_csv(text: &str) -> Option<Result<Vec<Picked>, u64>> {
     Some(if picked.is_empty() { Err(line) } else { Ok(picked) })
 }
 
-/// A cell without the quote that keeps a spreadsheet from taking it for a formula.
+/// A cell without the quote that protects a spreadsheet from formulas.
 fn unguarded(cell: &str) -> &str {
     let rest = cell.strip_prefix('\'');
     rest.filter(|rest| rest.starts_with(['=', '+', '-', '@', '|', '%'])).unwrap_or(cell)
 }
 
 /// A line of such a file: mailbox, Message-ID, fingerprint and locator between tabs. The last ones may be left out, and any may
-/// be empty beside another.
+/// be empty if another is given.
 fn picked(line: &str) -> Option<Picked> {
     let mut parts = line.split('\t').map(str::trim);
     let mut given = || parts.next().filter(|part| !part.is_empty()).map(str::to_owned);
@@ -169,29 +158,21 @@ fn picked(line: &str) -> Option<Picked> {
     (parts.next().is_none() && picked.check().is_ok()).then_some(picked)
 }
 
-/// Searches and prints what the plan would be.
-pub(crate) async fn dry_run(
-    global: &Global,
-    session: &Session,
-    submission: Submission,
-    sample: usize,
-) -> Result<Exit, Failure> {
-    let found = {
-        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
-        session.api.dry_run(&session.who, submission, sample, &observer).await?
-    };
-    print(global, found.into())
-}
-
-/// Lets a server search, and prints what the plan would be.
+/// Prints what the plan of a submission would be. A search in this process shows its progress, and takes as long and shows as many
+/// messages as the caller wants; a server bounds both.
 pub(crate) async fn preview(
     global: &Global,
-    remote: &Remote,
+    client: &Client,
     submission: Submission,
     sample: usize,
 ) -> Result<Exit, Failure> {
-    let query = [("sample", sample.to_string())];
-    let found = remote.post(&["previews"], &query, &SubmissionJson::from(submission), None).await?;
+    let found = if let Some(session) = client.session() {
+        let (observer, _cleared) = progress::bar(global.quiet || global.format != Format::Table);
+        session.api.dry_run(&session.who, submission, sample, &observer).await?.into()
+    } else {
+        let query = [("sample", sample.to_string())];
+        client.post(&["previews"], &query, &SubmissionJson::from(submission)).await?
+    };
     print(global, found)
 }
 

@@ -1,19 +1,15 @@
-//! `clawback playbooks`: what can be run.
+//! `clawback playbooks`: lists and shows playbooks.
 
 use clawback_action_center::json::{InputJson, PlaybookJson};
-use clawback_playbooks::Playbook;
-use clawback_runtime::Library;
 use serde::Serialize;
 
+use super::check::Desk;
 use crate::args::{Format, Global, PlaybooksCommand};
-use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{check, library};
 use crate::output;
-use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, text, whole};
 
-/// A playbook of the list; one with mistakes has a name and nothing else.
+/// A playbook of the list; one with mistakes has only a name.
 #[derive(Serialize)]
 struct LineJson {
     name: String,
@@ -59,50 +55,19 @@ impl Table for Playbooks {
 }
 
 pub(crate) async fn run(global: &Global, command: PlaybooksCommand) -> Result<Exit, Failure> {
+    let desk = Desk::open(global)?;
     match command {
         PlaybooksCommand::List => {
             let mut items = Vec::new();
-            if let Some(remote) = Remote::of(global)? {
-                for name in remote.get::<Vec<String>>(&["playbooks"], &[]).await? {
-                    let found = remote.get(&["playbooks", &name], &[]).await;
-                    items.push(LineJson::new(name, found)?);
-                }
-            } else {
-                let here = Here::open(global)?;
-                for name in here.library.playbook_names() {
-                    let found = here.check(&name).map(|playbook| PlaybookJson::from(&playbook));
-                    items.push(LineJson::new(name, found)?);
-                }
+            for name in desk.names().await? {
+                let found = desk.playbook(&name).await;
+                items.push(LineJson::new(name, found)?);
             }
             Shape::<Playbooks>::default().print(global.format, &items, None)?;
         }
-        PlaybooksCommand::Show { name } => {
-            let found: PlaybookJson = match Remote::of(global)? {
-                Some(remote) => remote.get(&["playbooks", &name], &[]).await?,
-                None => (&Here::open(global)?.check(&name)?).into(),
-            };
-            print(global, &found)?;
-        }
+        PlaybooksCommand::Show { name } => print(global, &desk.playbook(&name).await?)?,
     }
     Ok(Exit::Done)
-}
-
-/// The playbooks of this machine. Asks for no token: whoever can read the configuration can read the playbooks.
-struct Here {
-    library: Library,
-    config: Config,
-}
-
-impl Here {
-    fn open(global: &Global) -> Result<Self, Failure> {
-        let config = Config::find(global.config.as_deref())?;
-        Ok(Self { library: library(&config)?, config })
-    }
-
-    fn check(&self, name: &str) -> Result<Playbook, Failure> {
-        let (path, source) = self.library.playbook_source(name)?;
-        Ok(check(&self.library, &self.config, &path, &source)?)
-    }
 }
 
 fn print(global: &Global, found: &PlaybookJson) -> Result<(), Failure> {

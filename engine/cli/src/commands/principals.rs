@@ -1,4 +1,4 @@
-//! `clawback principals`: who may act, and their tokens.
+//! `clawback principals`: people and services, their roles, passwords and tokens.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,30 +6,30 @@ use std::path::Path;
 use clawback_action_center::json::{
     MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TokenJson, TokenOrderJson,
 };
-use clawback_app::TokenOrder;
-use clawback_model::{PrincipalKind, Role, visible};
+use clawback_model::{PrincipalKind, visible};
 
 use crate::args::{Global, PrincipalsCommand};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::Stores;
 use crate::output;
-use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, if_room, text, word};
 use crate::tables::role_words;
 
 pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<Exit, Failure> {
-    let desk = Desk::open(global).await?;
+    let client = Client::open(global, Stores::None).await?;
     match command {
-        PrincipalsCommand::List => list(global, &desk.principals().await?)?,
+        PrincipalsCommand::List => list(global, &everybody(&client).await?)?,
         PrincipalsCommand::Add { name, roles, service, owner } => {
             let kind = if service { PrincipalKind::Service } else { PrincipalKind::Person };
-            let added = desk.add(PrincipalJson { name, kind, roles, owner, pending: None }).await?.name;
+            let new = PrincipalJson { name, kind, roles, owner, pending: None };
+            let PrincipalJson { name: added, .. } = client.post(&["principals"], &[], &new).await?;
             output::line(&format!("added {added}"))?;
             output::note(&format!("next: clawback principals token {added}"));
         }
         PrincipalsCommand::Roles { name, roles } => {
-            desk.roles(&name, roles).await?;
-            match desk.principals().await?.into_iter().find(|one| one.name == name).and_then(|one| one.pending) {
+            client.put::<()>(&["principals", &name, "roles"], &RolesJson { roles }).await?;
+            match everybody(&client).await?.into_iter().find(|one| one.name == name).and_then(|one| one.pending) {
                 None => output::line(&format!("changed the roles of {name}"))?,
                 Some(pending) => {
                     output::line(&format!("asked for the roles of {name}: {}", role_words(&pending.roles)))?;
@@ -38,108 +38,37 @@ pub(crate) async fn run(global: &Global, command: PrincipalsCommand) -> Result<E
             }
         }
         PrincipalsCommand::Confirm { name } => {
-            desk.confirm(&name).await?;
+            client.act::<()>(&["principals", &name, "roles", "confirm"]).await?;
             output::line(&format!("confirmed the roles of {name}"))?;
         }
-        PrincipalsCommand::Tokens(shape) => shape.print(global.format, &desk.tokens().await?, None)?,
+        PrincipalsCommand::Tokens(shape) => {
+            let tokens: Vec<TokenJson> = client.get(&["tokens"], &[]).await?;
+            shape.print(global.format, &tokens, None)?;
+        }
         PrincipalsCommand::Revoke { name, label } => {
-            desk.revoke(&name, &label).await?;
-            output::line(&format!("token `{label}` of {name} is void"))?;
+            let body = RevocationJson { label: label.clone() };
+            client.post::<()>(&["principals", &name, "revoke"], &[], &body).await?;
+            output::line(&format!("revoked the token `{label}` of {name}"))?;
         }
         PrincipalsCommand::Password { name, from } => {
-            desk.password(&name, read_password(from.as_deref())?).await?;
+            let body = PasswordJson { password: read_password(from.as_deref())? };
+            client.put::<()>(&["principals", &name, "password"], &body).await?;
             output::line(&format!("set the password of {name}"))?;
             output::note(
                 "next: clawback serve; they vote once they have changed it (page People, or `clawback take-over`)",
             );
         }
         PrincipalsCommand::Token { name, label, days, roles, output: file } => {
-            let order = TokenOrder { label, days, roles };
-            hand_over(file.as_deref(), desk.token(&name, order)).await?;
+            let order = TokenOrderJson { label, days, roles };
+            let path = ["principals", &name, "tokens"];
+            hand_over(file.as_deref(), client.post(&path, &[], &order)).await?;
         }
     }
     Ok(Exit::Done)
 }
 
-/// Where principals are managed: on the machine of the site, or over a server.
-enum Desk {
-    Here(Session),
-    There(Remote),
-}
-
-impl Desk {
-    async fn open(global: &Global) -> Result<Self, Failure> {
-        match Remote::of(global)? {
-            Some(remote) => Ok(Self::There(remote)),
-            None => Ok(Self::Here(Session::open(global, Stores::None).await?)),
-        }
-    }
-
-    async fn principals(&self) -> Result<Vec<PrincipalJson>, Failure> {
-        match self {
-            Self::There(remote) => remote.get(&["principals"], &[]).await,
-            Self::Here(Session { api, who }) => Ok(api.principals(who).await?.into_iter().map(Into::into).collect()),
-        }
-    }
-
-    async fn add(&self, new: PrincipalJson) -> Result<PrincipalJson, Failure> {
-        match self {
-            Self::There(remote) => remote.post(&["principals"], &[], &new, None).await,
-            Self::Here(Session { api, who }) => Ok(api.add_principal(who, new.into()).await?.into()),
-        }
-    }
-
-    async fn roles(&self, name: &str, roles: Vec<Role>) -> Result<(), Failure> {
-        match self {
-            Self::There(remote) => remote.put(&["principals", name, "roles"], &RolesJson { roles }).await,
-            Self::Here(Session { api, who }) => Ok(api.change_roles(who, name, roles).await.map(drop)?),
-        }
-    }
-
-    async fn confirm(&self, name: &str) -> Result<(), Failure> {
-        match self {
-            Self::There(remote) => {
-                remote.post(&["principals", name, "roles", "confirm"], &[], &serde_json::Value::Null, None).await
-            }
-            Self::Here(Session { api, who }) => Ok(api.confirm_roles(who, name).await?),
-        }
-    }
-
-    async fn password(&self, name: &str, password: String) -> Result<(), Failure> {
-        match self {
-            Self::There(remote) => remote.put(&["principals", name, "password"], &PasswordJson { password }).await,
-            Self::Here(Session { api, who }) => {
-                let hash = clawback_action_center::hash_password(&password).map_err(Failure::misuse)?;
-                Ok(api.set_password(who, name, &hash).await?)
-            }
-        }
-    }
-
-    async fn tokens(&self) -> Result<Vec<TokenJson>, Failure> {
-        match self {
-            Self::There(remote) => remote.get(&["tokens"], &[]).await,
-            Self::Here(Session { api, who }) => Ok(api.tokens(who).await?.into_iter().map(Into::into).collect()),
-        }
-    }
-
-    async fn token(&self, name: &str, order: TokenOrder) -> Result<MadeTokenJson, Failure> {
-        match self {
-            Self::There(remote) => {
-                remote.post(&["principals", name, "tokens"], &[], &TokenOrderJson::from(order), None).await
-            }
-            Self::Here(Session { api, who }) => Ok((&api.make_token(who, name, order).await?).into()),
-        }
-    }
-
-    async fn revoke(&self, name: &str, label: &str) -> Result<(), Failure> {
-        match self {
-            Self::There(remote) => {
-                let body = RevocationJson { label: label.to_owned() };
-                remote.post(&["principals", name, "revoke"], &[], &body, None).await
-            }
-            Self::Here(Session { api, who }) => Ok(api.revoke_token(who, name, label).await?),
-        }
-    }
+async fn everybody(client: &Client) -> Result<Vec<PrincipalJson>, Failure> {
+    client.get(&["principals"], &[]).await
 }
 
 fn list(global: &Global, items: &[PrincipalJson]) -> Result<(), Failure> {
@@ -161,7 +90,7 @@ impl Table for Principals {
     ];
 }
 
-/// Makes a token and gives it to whoever asked: in a file, or printed.
+/// Makes a token, and writes it to a file or prints it.
 pub(crate) async fn hand_over(
     file: Option<&Path>,
     making: impl Future<Output = Result<MadeTokenJson, Failure>>,
@@ -173,7 +102,7 @@ pub(crate) async fn hand_over(
         note_pending(&made);
         return Ok(());
     };
-    // The file first: a token that cannot be written down is lost.
+    // The file is created first: a token that cannot be written is lost.
     let mut file = clawback_files::create(path)?;
     match making.await {
         Ok(made) => {
@@ -198,7 +127,7 @@ fn note_pending(made: &MadeTokenJson) {
     }
 }
 
-/// The first line of a file, or of standard input. Never an argument: others could read that in the list of processes.
+/// Reads the first line of a file, or of standard input. A password is no argument: other users can read the list of processes.
 fn read_password(from: Option<&Path>) -> Result<String, Failure> {
     let text = if let Some(path) = from {
         clawback_files::read_secret(path).map_err(|error| Failure::misuse(error.to_string()))?

@@ -1,20 +1,22 @@
-//! `clawback proof`: one file that proves the events of a remediation to somebody without this program.
+//! `clawback proof`: a file that proves the events of a remediation without this program.
 
 use clawback_runtime::{Proof, sign_tree};
 
 use super::checkpoint::note_witnesses;
 use crate::args::{Global, ProofArgs};
+use crate::client::Client;
 use crate::config::Config;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, site_key, witnesses};
+use crate::open::{Stores, remediation_id, site_key, witnesses};
 use crate::output;
 
 pub(crate) async fn run(global: &Global, args: ProofArgs) -> Result<Exit, Failure> {
     let config = Config::find(global.config.as_deref())?;
     let key = site_key(&config)?;
     let witnesses = witnesses(&config)?;
-    let session = Session::open(global, Stores::None).await?;
-    let id = session.find(&args.id).await?.id;
+    let client = Client::open(global, Stores::None).await?;
+    let Some(session) = client.session() else { return Err(crate::here::refused("proof")) };
+    let id = remediation_id(&client.look(&args.id, 0).await?.remediation.id)?;
     let proven = session.site().history.prove(&id).await?;
     let cosigned = sign_tree(session.site(), &key, &witnesses, proven.size, proven.root).await?;
     note_witnesses(&witnesses, &cosigned);

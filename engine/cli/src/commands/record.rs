@@ -1,4 +1,4 @@
-//! `clawback record`: makes a case of what a playbook finds now, with other names.
+//! `clawback record`: records what a playbook finds now as a case, with other names.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -62,7 +62,7 @@ pub(crate) async fn run(global: &Global, args: RecordArgs) -> Result<Exit, Failu
             "{} of {} messages are judged otherwise in the case: conditions on what was left out or replaced do not hold there{}",
             recorded.judged_otherwise,
             found.messages.len(),
-            if args.with_subjects { "" } else { "; --with-subjects keeps subjects, and names and values beside them" }
+            if args.with_subjects { "" } else { "; --with-subjects keeps subjects, names and values" }
         ));
     }
     let shown = path.display().to_string();
@@ -78,7 +78,7 @@ pub(crate) async fn run(global: &Global, args: RecordArgs) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-/// The file of the case; refused if it exists, or if its name leads elsewhere.
+/// The file of the case. Fails if it exists, or if its name is a path.
 fn place(config: &Config, args: &RecordArgs) -> Result<PathBuf, Failure> {
     let is_plain = |name: &str| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
     let stem = args.playbook.strip_suffix(".yaml").unwrap_or(&args.playbook);

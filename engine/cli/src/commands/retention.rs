@@ -1,4 +1,4 @@
-//! `clawback retention`: removes what the policy says may be forgotten.
+//! `clawback retention`: removes messages as the retention policy allows.
 
 use std::time::Duration;
 

@@ -1,14 +1,16 @@
-//! `clawback schedules`: playbooks that run by themselves.
+//! `clawback schedules`: lists and controls the schedules of playbooks.
 
 use clawback_action_center::json::{RemediationJson, ScheduleJson, SlotJson};
 use clawback_model::{Clock as _, Timestamp, visible};
 use serde::Serialize;
 
+use super::goal::Goal;
+use super::proceed::proceed;
 use crate::args::{Global, SchedulesCommand};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, SystemClock};
+use crate::open::{Stores, SystemClock};
 use crate::output;
-use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, text, time, whole};
 use crate::tables::Schedules;
 
@@ -21,70 +23,34 @@ pub(crate) struct NextJson {
 }
 
 pub(crate) async fn run(global: &Global, command: SchedulesCommand) -> Result<Exit, Failure> {
-    if let Some(remote) = Remote::of(global)? {
-        return there(global, &remote, command).await;
-    }
-    let stores = if matches!(command, SchedulesCommand::Run { .. }) { Stores::All } else { Stores::None };
-    let session = Session::open(global, stores).await?;
-    let (api, who) = (&session.api, &session.who);
+    let stores = match &command {
+        SchedulesCommand::Run { leave, .. } => Stores::unless(*leave),
+        _ => Stores::None,
+    };
+    let client = Client::open(global, stores).await?;
     match command {
-        SchedulesCommand::List(shape) => list(global, &shape, &known(&session).await?)?,
+        SchedulesCommand::List(shape) => list(global, &shape, &client.get::<Vec<_>>(&["schedules"], &[]).await?)?,
         SchedulesCommand::Next { name, count } => {
-            next(global, &known(&session).await?, name.as_deref(), count.into())?;
-        }
-        SchedulesCommand::Slots { name, limit } => {
-            let items: Vec<_> = api.slots(who, &name, limit).await?.iter().map(SlotJson::from).collect();
-            slots(global, &items)?;
-        }
-        SchedulesCommand::Pause { name } => {
-            api.pause_schedule(who, &name).await?;
-            output::line(&format!("paused {name}"))?;
-        }
-        SchedulesCommand::Resume { name } => {
-            api.resume_schedule(who, &name).await?;
-            output::line(&format!("resumed {name}"))?;
-        }
-        SchedulesCommand::Run { name, leave } => {
-            let submitted = api.run_schedule(who, &name).await?;
-            return super::foreground::carry_on(global, &session, &submitted.id, leave).await;
-        }
-    }
-    Ok(Exit::Done)
-}
-
-async fn there(global: &Global, remote: &Remote, command: SchedulesCommand) -> Result<Exit, Failure> {
-    match command {
-        SchedulesCommand::List(shape) => list(global, &shape, &remote.get::<Vec<_>>(&["schedules"], &[]).await?)?,
-        SchedulesCommand::Next { name, count } => {
-            next(global, &remote.get::<Vec<_>>(&["schedules"], &[]).await?, name.as_deref(), count.into())?;
+            next(global, &client.get::<Vec<_>>(&["schedules"], &[]).await?, name.as_deref(), count.into())?;
         }
         SchedulesCommand::Slots { name, limit } => {
             let query = [("limit", limit.to_string())];
-            slots(global, &remote.get::<Vec<_>>(&["schedules", &name, "slots"], &query).await?)?;
+            slots(global, &client.get::<Vec<_>>(&["schedules", &name, "slots"], &query).await?)?;
         }
         SchedulesCommand::Pause { name } => {
-            remote.act::<()>(&["schedules", &name, "pause"]).await?;
+            client.act::<()>(&["schedules", &name, "pause"]).await?;
             output::line(&format!("paused {name}"))?;
         }
         SchedulesCommand::Resume { name } => {
-            remote.act::<()>(&["schedules", &name, "resume"]).await?;
+            client.act::<()>(&["schedules", &name, "resume"]).await?;
             output::line(&format!("resumed {name}"))?;
         }
         SchedulesCommand::Run { name, leave } => {
-            let submitted: RemediationJson = remote.act(&["schedules", &name, "run"]).await?;
-            return super::follow::follow(global, remote, &submitted.id, leave).await;
+            let submitted: RemediationJson = client.act(&["schedules", &name, "run"]).await?;
+            return proceed(global, &client, &submitted.id, Goal::Settled(leave)).await;
         }
     }
     Ok(Exit::Done)
-}
-
-/// Every schedule that this site has.
-async fn known(session: &Session) -> Result<Vec<ScheduleJson>, Failure> {
-    let mut items = Vec::new();
-    for schedule in session.api.schedules(&session.who).await? {
-        items.push(ScheduleJson::load(&session.site().history, schedule).await?);
-    }
-    Ok(items)
 }
 
 fn slots(global: &Global, items: &[SlotJson]) -> Result<(), Failure> {
@@ -132,7 +98,7 @@ fn next(global: &Global, schedules: &[ScheduleJson], name: Option<&str>, count: 
     for schedule in schedules.iter().filter(|schedule| name.is_none_or(|name| name == schedule.name)) {
         if schedule.state != "active" {
             let (name, state) = (visible(&schedule.name), visible(&schedule.state));
-            output::note(&format!("{name} is {state}: it fires not at all"));
+            output::note(&format!("{name} is {state} and does not fire"));
             continue;
         }
         items.extend(upcoming(schedule, now, count)?);

@@ -1,4 +1,4 @@
-//! `clawback serve`: the Action Center, and a worker beside it unless other nodes do the work.
+//! `clawback serve`: the Action Center, and a worker unless other nodes do the work.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
         super::worker::work(&session, &WorkerArgs { once: false, metrics: args.metrics }).await?
     };
     let _ = stop.send(());
-    // What is not answered by then is not waited for.
+    // Requests that are not answered by then are dropped.
     let _ = tokio::time::timeout(super::worker::DEADLINE, serving).await;
     Ok(exit)
 }

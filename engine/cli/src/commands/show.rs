@@ -1,22 +1,18 @@
 //! `clawback show`: one remediation, its alert and investigation, its batches, and on request every message and event.
 
 use clawback_action_center::json::{
-    BatchJson, DetailJson, DifferenceJson, EventJson, MessageJson, Page, PartJson, TermsJson,
+    BatchJson, DetailJson, DifferenceJson, EventJson, MessageJson, PartJson, TermsJson,
 };
 use clawback_model::{Difference, OutcomeKind, Reason, visible};
 use clawback_store::MessageFilter;
 
-use super::work::Standing;
 use crate::args::{Format, Global, ShowArgs};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
+use crate::open::{Stores, any_id};
 use crate::output;
-use crate::remote::{LARGEST_PAGE, Remote};
 use crate::table::{Column, Shape, Table, if_room, text, time, whole};
 use crate::tables::OPEN;
-
-/// Rows read at once.
-const PAGE: u32 = 5_000;
 
 /// The table of `clawback show --events`.
 pub(crate) struct Events;
@@ -49,102 +45,51 @@ impl Table for Batches {
 
 pub(crate) async fn run(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
     if !args.messages && !args.shape.is_usual() {
-        return Err(Failure::misuse("--columns and --wide are for the messages").hint("give --messages beside them"));
+        return Err(Failure::misuse("--columns and --wide are for the messages").hint("give --messages too"));
     }
-    match Remote::of(global)? {
-        Some(remote) => there(global, &remote, args).await,
-        None => here(global, args).await,
-    }
-}
-
-async fn here(global: &Global, args: ShowArgs) -> Result<Exit, Failure> {
-    let session = Session::open(global, Stores::None).await?;
-    let remediation = session.find(&args.id).await?;
-    super::halt::tell(session.site(), None).await?;
-    let history = &session.site().history;
+    let client = Client::open(global, Stores::None).await?;
+    let id = any_id(&args.id)?;
     if args.messages {
-        let filter = filter(&args);
-        let mut items = Vec::new();
-        let mut after = None;
-        loop {
-            let page = history.messages_like(&remediation.id, &filter, after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.seq);
-            items.extend(page.iter().map(|(target, outcome)| MessageJson::new(&remediation, target, outcome.as_ref())));
-        }
-        return messages(global, &args, &items);
+        let query = filter_query(&filter(&args));
+        let found = client.pages::<MessageJson>(&["remediations", &id, "messages"], &query, None, u32::MAX).await?;
+        note_halt(&client).await?;
+        return messages(global, &args, &found.items);
     }
     if args.events {
-        let items = history.events(&remediation.id).await?;
-        return events(global, &items.into_iter().map(EventJson::from).collect::<Vec<_>>());
-    }
-    let detail = DetailJson::load(session.site(), &remediation).await?;
-    if global.format == Format::Json {
-        output::json(&detail)?;
-        return Ok(Exit::Done);
-    }
-    let batches = history.batches(&remediation.id).await?;
-    everything(detail, &batches.into_iter().map(BatchJson::from).collect::<Vec<_>>())
-}
-
-async fn there(global: &Global, remote: &Remote, args: ShowArgs) -> Result<Exit, Failure> {
-    let (detail, _) = remote.look(&args.id, 0).await?;
-    let id = detail.remediation.id.as_str();
-    super::halt::say(remote.halted().await?.as_ref(), None);
-    if args.messages {
-        let mut items: Vec<MessageJson> = Vec::new();
-        let mut after = None;
-        loop {
-            let mut query = vec![("limit", LARGEST_PAGE.to_string())];
-            query.extend(filter_query(&filter(&args)));
-            query.extend(after.map(|after| ("after", after)));
-            let page: Page<MessageJson> = remote.get(&["remediations", id, "messages"], &query).await?;
-            items.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                return messages(global, &args, &items);
-            }
-        }
-    }
-    if args.events {
-        let items: Vec<EventJson> = remote.get(&["remediations", id, "events"], &[]).await?;
+        let items: Vec<EventJson> = client.get(&["remediations", &id, "events"], &[]).await?;
+        note_halt(&client).await?;
         return events(global, &items);
     }
+    let detail = client.look(&id, 0).await?;
+    note_halt(&client).await?;
     if global.format == Format::Json {
         output::json(&detail)?;
         return Ok(Exit::Done);
     }
-    let batches: Vec<BatchJson> = remote.get(&["remediations", id, "batches"], &[]).await?;
-    everything(detail, &batches)
+    let batches: Vec<BatchJson> = client.get(&["remediations", &id, "batches"], &[]).await?;
+    everything(&detail, &batches)
 }
 
-fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure> {
-    let DetailJson {
-        remediation,
-        approval,
-        alert,
-        investigation,
-        investigation_status,
-        terms,
-        sweep,
-        undone_by,
-        to_undo,
-        ..
-    } = detail;
-    let standing = Standing { remediation, approval, undone_by, to_undo };
-    super::work::summary(&standing)?;
-    let Standing { remediation, approval, .. } = standing;
+/// Notes that the site is halted. Only what exists is shown, so this comes after the first answer.
+async fn note_halt(client: &Client) -> Result<(), Failure> {
+    super::halt::say(client.halted().await?.as_ref(), None);
+    Ok(())
+}
+
+fn everything(detail: &DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure> {
+    super::work::summary(detail)?;
+    let DetailJson { remediation, approval, alert, investigation, investigation_status, terms, sweep, .. } = detail;
     output::fields(&[
-        ("created", remediation.created_at),
-        ("updated", remediation.updated_at),
-        ("playbook", remediation.playbook),
-        ("description", remediation.description),
+        ("created", remediation.created_at.clone()),
+        ("updated", remediation.updated_at.clone()),
+        ("playbook", remediation.playbook.clone()),
+        ("description", remediation.description.clone()),
         ("alert", format!("{}  {}", alert.id, alert.name)),
-        ("entity", investigation.entity),
+        ("entity", investigation.entity.clone()),
         ("state", investigation_status.to_string()),
-        ("as of", remediation.as_of.unwrap_or_default()),
+        ("as of", remediation.as_of.clone().unwrap_or_default()),
         ("sweep", sweep.as_ref().map(super::sweeps::in_words).unwrap_or_default()),
-        ("late copies", sweep.map(|sweep| super::sweeps::late_copies(&sweep)).unwrap_or_default()),
+        ("late copies", sweep.as_ref().map(super::sweeps::late_copies).unwrap_or_default()),
     ])?;
     for vote in approval.iter().flat_map(|approval| &approval.votes) {
         let comment = vote.comment.as_deref().map_or(String::new(), |comment| format!(": {comment}"));
@@ -152,7 +97,7 @@ fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure
         output::fields(&[("vote", format!("{} {decision} at {}{comment}", vote.by, vote.at))])?;
     }
     if let Some(terms) = terms {
-        plan(&terms)?;
+        plan(terms)?;
     }
     if !batches.is_empty() {
         Shape::<Batches>::default().print(Format::Table, batches, None)?;
@@ -160,7 +105,7 @@ fn everything(detail: DetailJson, batches: &[BatchJson]) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-/// What the digest of the plan covers beside the messages, and what of it is not as it was.
+/// Prints the parts of the plan that its digest covers in addition to the messages, and which of them have changed.
 fn plan(terms: &TermsJson) -> Result<(), Failure> {
     output::line("")?;
     output::line("What the plan's digest covers:")?;

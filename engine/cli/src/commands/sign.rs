@@ -1,4 +1,4 @@
-//! Signs votes with the SSH key of whoever votes. `ssh-keygen` does it: it knows passphrases, agents and security keys.
+//! Signs votes with the voter's SSH key. `ssh-keygen` signs: it supports passphrases, agents and security keys.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -30,7 +30,7 @@ pub(crate) async fn sign(key: &Path, statement: &VoteStatement<'_>) -> Result<Vo
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    // A key that cannot be read ends it before it reads.
+    // `ssh-keygen` exits before it reads if it cannot use the key.
     if let Some(mut stdin) = child.stdin.take() {
         _ = stdin.write_all(statement.to_string().as_bytes()).await;
     }

@@ -1,44 +1,25 @@
-//! `clawback submit`: what the reference product's side pane asks for, and the same answer: an Approval ID.
+//! `clawback submit`: a manual remediation, with the fields of the reference product's side pane.
 
 use std::collections::BTreeSet;
 
-use clawback_action_center::json::{RemediationJson, SubmissionJson};
 use clawback_model::{ActionSource, Inputs, LocationKind, SelectionMode};
 use clawback_runtime::Submission;
 
-use crate::args::{Global, Leave, SubmitArgs};
+use super::goal::Goal;
+use super::proceed;
+use crate::args::{Global, SubmitArgs};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores};
-use crate::remote::Remote;
+use crate::open::Stores;
 
 pub(crate) async fn run(global: &Global, args: SubmitArgs) -> Result<Exit, Failure> {
     let (dry_run, sample, leave) = (args.dry_run, args.sample, args.leave);
-    if let Some(remote) = Remote::of(global)? {
-        let submission = submission(args)?;
-        if dry_run {
-            return super::plan::preview(global, &remote, submission, sample).await;
-        }
-        return there(global, &remote, submission, leave).await;
-    }
-    let session = Session::open(global, if dry_run { Stores::All } else { Stores::unless(leave) }).await?;
+    let client = Client::open(global, if dry_run { Stores::All } else { Stores::unless(leave) }).await?;
     let submission = submission(args)?;
     if dry_run {
-        return super::plan::dry_run(global, &session, submission, sample).await;
+        return super::plan::preview(global, &client, submission, sample).await;
     }
-    let remediation = session.api.submit(&session.who, submission).await?;
-    super::foreground::carry_on(global, &session, &remediation.id, leave).await
-}
-
-/// Submits to a server, and looks on.
-pub(crate) async fn there(
-    global: &Global,
-    remote: &Remote,
-    submission: Submission,
-    leave: Leave,
-) -> Result<Exit, Failure> {
-    let body = SubmissionJson::from(submission);
-    let submitted: RemediationJson = remote.post(&["remediations"], &[], &body, None).await?;
-    super::follow::follow(global, remote, &submitted.id, leave).await
+    proceed::submit(global, &client, submission, Goal::Settled(leave)).await
 }
 
 fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
@@ -66,7 +47,7 @@ fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
         inputs.push("received_before", before.to_string());
     }
     if mode == SelectionMode::Handpicked && args.mailbox.is_empty() {
-        // Picked messages are found by their own list; the mailboxes narrow the search and stand in the record.
+        // Picked messages are found by their own list; the mailboxes narrow the search, and are recorded as inputs.
         let unique: BTreeSet<&str> = picked.iter().map(|picked| picked.mailbox.as_str()).collect();
         for mailbox in unique {
             inputs.push("mailbox", mailbox);

@@ -1,40 +1,26 @@
-//! `clawback sweeps`: remediations that keep looking for late copies.
+//! `clawback sweeps`: repeated searches for late copies.
 
 use clawback_action_center::json::{DetailJson, SweepJson};
 use clawback_model::SweepApproval;
 
 use crate::args::{Global, SweepsCommand};
+use crate::client::Client;
 use crate::failure::{Exit, Failure};
-use crate::open::{self, Session, Stores};
+use crate::open::{Stores, any_id};
 use crate::output;
-use crate::remote::Remote;
 use crate::table::{Column, Shape, Table, text, time, whole};
 
 pub(crate) async fn run(global: &Global, command: SweepsCommand) -> Result<Exit, Failure> {
-    let remote = Remote::of(global)?;
-    match (command, remote) {
-        (SweepsCommand::List, Some(remote)) => list(global, &remote.get::<Vec<_>>(&["sweeps"], &[]).await?)?,
-        (SweepsCommand::List, None) => {
-            let session = Session::open(global, Stores::None).await?;
-            list(global, &SweepJson::under_way(&session.site().history).await?)?;
-        }
-        (SweepsCommand::Stop(args), Some(remote)) => {
-            let id = open::any_id(&args.id)?;
-            let stopped: DetailJson = remote.act(&["remediations", &id, "stop-sweep"]).await?;
-            stopped_sweep(&stopped.remediation.id)?;
-        }
-        (SweepsCommand::Stop(args), None) => {
-            let session = Session::open(global, Stores::None).await?;
-            let found = session.find(&args.id).await?;
-            session.api.stop_sweep(&session.who, &found.id).await?;
-            stopped_sweep(found.id.as_str())?;
+    let client = Client::open(global, Stores::None).await?;
+    match command {
+        SweepsCommand::List => list(global, &client.get::<Vec<_>>(&["sweeps"], &[]).await?)?,
+        SweepsCommand::Stop(args) => {
+            let id = any_id(&args.id)?;
+            let stopped: DetailJson = client.act(&["remediations", &id, "stop-sweep"]).await?;
+            output::line(&format!("stopped the sweep of {}", stopped.remediation.id))?;
         }
     }
     Ok(Exit::Done)
-}
-
-fn stopped_sweep(id: &str) -> Result<(), Failure> {
-    output::line(&format!("stopped the sweep of {id}"))
 }
 
 fn list(global: &Global, items: &[SweepJson]) -> Result<(), Failure> {
@@ -58,7 +44,7 @@ impl Table for Sweeps {
     ];
 }
 
-/// Where a sweep stands.
+/// The state of a sweep, in words.
 pub(crate) fn in_words(sweep: &SweepJson) -> String {
     let stands = match (&sweep.ended, &sweep.next_at) {
         (Some(why), _) => format!("ended: {why}"),
@@ -69,7 +55,7 @@ pub(crate) fn in_words(sweep: &SweepJson) -> String {
     format!("of {}, {}; {} looks{looked}; {stands}", sweep.first, under(sweep), sweep.looks)
 }
 
-/// What it found so far.
+/// The late copies that a sweep has found.
 pub(crate) fn late_copies(sweep: &SweepJson) -> String {
     match sweep.follow_ups.as_slice() {
         [] => "none".to_owned(),

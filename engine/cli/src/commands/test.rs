@@ -41,7 +41,7 @@ pub(crate) fn run(global: &Global, args: &TestArgs) -> Result<Exit, Failure> {
         let places: Vec<String> = args.paths.iter().map(|path| path.display().to_string()).collect();
         let places = if places.is_empty() { folders.join(" and ") } else { places.join(" and ") };
         return Err(Failure::failed(format!("there is no case in {places}")).hint(
-            "a case is a file NAME.cases/CASE.toml beside NAME.yaml or NAME.rhai; `clawback record NAME` makes one",
+            "a case is a file NAME.cases/CASE.toml in the folder of NAME.yaml or NAME.rhai; `clawback record NAME` makes one",
         ));
     }
     let cases: Vec<CaseJson> = runs.into_iter().map(CaseJson::from).collect();

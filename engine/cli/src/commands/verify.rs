@@ -6,28 +6,28 @@ use clawback_runtime::open_checkpoint;
 use clawback_store::{Head, Noted};
 
 use crate::args::{Format, Global, VerifyArgs};
+use crate::client::Client;
 use crate::commands::checkpoint;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, chain, clean};
 use crate::open::{Stores, site, site_key, witnesses};
 use crate::output;
-use crate::remote::Remote;
 
 pub(crate) async fn run(global: &Global, args: VerifyArgs) -> Result<Exit, Failure> {
     let head = args.head.as_deref().map(str::parse::<Head>).transpose();
     let head = head.map_err(|error| Failure::misuse(format!("--head: {error}")))?;
-    let found = match Remote::of(global)? {
+    let found = match Client::of_server(global)? {
         Some(_) if args.checkpoint.is_some() => return Err(crate::here::refused("verify --checkpoint")),
-        Some(remote) => {
+        Some(server) => {
             let head = head.map(|head| ("head", head.to_string()));
-            remote.get(&["verify"], head.as_slice()).await?
+            server.get(&["verify"], head.as_slice()).await?
         }
         None => here(global, head, &args).await?,
     };
     print(global, found)
 }
 
-/// Asks for no token: whoever can read the database may check it, and an auditor may have no principal here.
+/// Needs no token: the caller can read the database, and an auditor may have no principal.
 async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<VerifiedJson, Failure> {
     let config = Config::find(global.config.as_deref())?;
     let signer = match &args.key {

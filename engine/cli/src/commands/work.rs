@@ -1,78 +1,38 @@
-//! Where a remediation stands, and what comes next.
+//! The summary of a remediation: its state, and the next step.
 
-use clawback_action_center::json::{ApprovalJson, DetailJson, RemediationJson, UndoJson, VerificationJson};
-use clawback_model::{Counts, PlanFacts, Remediation, Status, visible};
+use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
+use clawback_model::{Counts, PlanFacts, Status, visible};
 
 use crate::args::{Format, Global};
 use crate::failure::{Exit, Failure};
-use crate::open::Session;
 use crate::output;
 
-/// Where a remediation stands, whether it was read here or at a server.
-pub(crate) struct Standing {
-    pub(crate) remediation: RemediationJson,
-    pub(crate) approval: Option<ApprovalJson>,
-    pub(crate) undone_by: Vec<UndoJson>,
-    pub(crate) to_undo: u64,
-}
-
-impl From<&Remediation> for Standing {
-    fn from(remediation: &Remediation) -> Self {
-        let approval = remediation.approval.as_ref().map(ApprovalJson::from);
-        Self {
-            remediation: remediation.into(),
-            approval,
-            undone_by: Vec::new(),
-            to_undo: remediation.left_to_undo(&[]),
-        }
-    }
-}
-
-impl Standing {
-    /// With the address of its page.
-    pub(crate) fn at(session: &Session, remediation: &Remediation) -> Self {
-        let standing = Self::from(remediation);
-        Self { remediation: standing.remediation.linked(session.site().public_url.as_ref()), ..standing }
-    }
-}
-
-impl From<DetailJson> for Standing {
-    fn from(detail: DetailJson) -> Self {
-        let DetailJson { remediation, approval, undone_by, to_undo, .. } = detail;
-        Self { remediation, approval, undone_by, to_undo }
-    }
-}
-
-/// Prints a remediation and gives the exit code that its status stands for.
-pub(crate) fn tell(global: &Global, standing: impl Into<Standing>) -> Result<Exit, Failure> {
-    let standing = standing.into();
-    let remediation = &standing.remediation;
+/// Prints a remediation and returns the exit code of its status.
+pub(crate) fn tell(global: &Global, detail: &DetailJson) -> Result<Exit, Failure> {
+    let remediation = &detail.remediation;
     match global.format {
-        Format::Table => summary(&standing)?,
+        Format::Table => summary(detail)?,
         Format::Json | Format::Ocsf | Format::O365Air => output::json(remediation)?,
         Format::Csv => super::history::print(global, remediation)?,
     }
     Ok(exit_of(remediation.status, remediation.facts.as_ref()))
 }
 
-/// Prints where a remediation stands of which this process was told to stop; `others` may be at work on it.
-pub(crate) fn tell_interrupted(global: &Global, standing: impl Into<Standing>, others: bool) -> Result<Exit, Failure> {
-    let standing = standing.into();
-    let RemediationJson { id, counts, .. } = &standing.remediation;
+/// Prints a remediation on which this process was asked to stop; `others` may work on it.
+pub(crate) fn tell_interrupted(global: &Global, detail: &DetailJson, others: bool) -> Result<Exit, Failure> {
+    let RemediationJson { id, counts, .. } = &detail.remediation;
     let (id, done) = (visible(id), counts.acted() + counts.not_remediable);
     let done = format!("{done} of {} messages are done", counts.submitted);
     if others {
-        output::note(&format!(
-            "watched no longer: {done}; a worker goes on with it, and `clawback show {id}` follows it"
-        ));
+        output::note(&format!("the watch ended: {done}; a worker continues it, and `clawback show {id}` follows it"));
     } else {
         output::note(&format!("interrupted: {done}"));
     }
-    tell(global, standing)?;
+    tell(global, detail)?;
     Ok(Exit::Interrupted)
 }
 
-/// 3 where messages failed or not everything was looked at, 1 where nothing could be done, 0 else.
+/// 3 where messages failed or mailboxes were not searched, 1 where nothing could be done, 0 otherwise.
 pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
     match status {
         Status::Failed if facts.is_none() => Exit::Failed,
@@ -81,9 +41,9 @@ pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
     }
 }
 
-/// What a person wants to know first, and the next step.
-pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
-    let remediation = &standing.remediation;
+/// Prints the fields of a remediation that a person needs first, and the next step.
+pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
+    let remediation = &detail.remediation;
     let mut pairs = vec![
         ("remediation", format!("{}  {}", remediation.id, remediation.name)),
         ("status", remediation.status.to_string()),
@@ -94,7 +54,7 @@ pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
         ("investigation", remediation.investigation_id.clone()),
         ("page", remediation.url.clone().unwrap_or_default()),
         ("requested by", remediation.requested_by.clone()),
-        ("decided by", decided_by(standing)),
+        ("decided by", decided_by(detail)),
     ];
     if let (Some(digest), Some(facts)) = (&remediation.plan_digest, &remediation.facts) {
         pairs.push(("plan", digest.clone()));
@@ -117,44 +77,44 @@ pub(crate) fn summary(standing: &Standing) -> Result<(), Failure> {
     if let Some(reason) = &remediation.stop_reason {
         pairs.push((if remediation.held { "held by" } else { "stopped by" }, reason.clone()));
     }
-    pairs.extend(standing.undone_by.iter().map(|undo| ("undone by", undo.in_words())));
+    pairs.extend(detail.undone_by.iter().map(|undo| ("undone by", undo.in_words())));
     if remediation.status.is_final() && remediation.counts.moved_since > 0 {
         let stay = "those moved since stay where their owners put them; running the playbook again takes them there";
         pairs.push(("left alone", stay.to_owned()));
     }
     output::fields(&pairs)?;
-    if let Some(next) = next_step(standing) {
+    if let Some(next) = next_step(detail) {
         output::note(&format!("next: {next}"));
     }
     Ok(())
 }
 
-/// A line for each kind of what was not looked at, and for what scripts left out.
+/// A line for each kind of gap of the search, and one for the messages that scripts left out.
 pub(crate) fn not_looked_at(facts: &PlanFacts) -> Vec<(&'static str, String)> {
     let gaps = facts.not_looked_at().into_iter().map(|line| ("NOT LOOKED AT", line));
     gaps.chain(facts.left_out.iter().map(|left| ("left out", left.in_words()))).collect()
 }
 
-/// Only what is not zero, in the order in which it sums.
+/// The counts that are not zero, in the order in which they sum.
 pub(crate) fn counts(counts: &Counts) -> String {
     let parts = counts.parts().into_iter().filter(|(_, number)| *number > 0);
     let parts: Vec<String> = parts.map(|(name, number)| format!("{number} {name}")).collect();
     format!("{} submitted = {}", counts.submitted, if parts.is_empty() { "0".to_owned() } else { parts.join(" + ") })
 }
 
-/// Whoever decided, and on what: where no vote was asked for, nobody but whoever asked.
-fn decided_by(standing: &Standing) -> String {
-    let remediation = &standing.remediation;
+/// The voters who decided, and on which remediation; where no vote was needed, the requester.
+fn decided_by(detail: &DetailJson) -> String {
+    let remediation = &detail.remediation;
     let Some(by) = &remediation.decided_by else { return String::new() };
-    match (&standing.approval, remediation.origin.as_ref(), &remediation.origin_of) {
+    match (&detail.approval, remediation.origin.as_ref(), &remediation.origin_of) {
         (Some(_), ..) => by.clone(),
         (None, "retry" | "sweep", Some(of)) => format!("{by}, with {of}"),
         (None, ..) => format!("nobody: no vote was asked for ({by} requested it)"),
     }
 }
 
-fn next_step(standing: &Standing) -> Option<String> {
-    let Standing { remediation, approval, to_undo, .. } = standing;
+fn next_step(detail: &DetailJson) -> Option<String> {
+    let DetailJson { remediation, approval, to_undo, .. } = detail;
     let id = visible(&remediation.id);
     match remediation.status {
         _ if remediation.held => Some(goes_on(&id)),
@@ -163,7 +123,7 @@ fn next_step(standing: &Standing) -> Option<String> {
             let approval = approval.as_ref()?;
             let yes = approval.votes.len();
             let missing = usize::try_from(approval.rule.votes).unwrap_or(usize::MAX).saturating_sub(yes);
-            let other = if approval.rule.two_step { " of somebody else" } else { "" };
+            let other = if approval.rule.two_step { " of another person" } else { "" };
             Some(format!(
                 "{missing} approval{}{other} until {}: clawback approve {} --digest {}",
                 if missing == 1 { "" } else { "s" },
@@ -183,7 +143,7 @@ fn next_step(standing: &Standing) -> Option<String> {
     }
 }
 
-/// Of what no person has to decide.
+/// The next step of a remediation that waits for no person.
 fn goes_on(id: &str) -> String {
     format!("it goes on by itself with a `clawback worker`, or: clawback run {id}")
 }

@@ -1,4 +1,4 @@
-//! `clawback worker`: works on whatever is due, until stopped.
+//! `clawback worker`: works on due remediations, until stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::interrupt::STOPPING;
 use crate::open::{Session, Stores};
 use crate::output;
 
-/// Between two looks at the clock.
+/// Interval of the timers.
 const TICK: Duration = Duration::from_secs(1);
-/// How long the searches of sweeps have to hand their rows back.
+/// Time that searches of sweeps have to release their rows.
 const HAND_BACK: Duration = Duration::from_secs(5);
-/// How long calls under way may take to end after a stop was asked for.
+/// Time that calls under way have to end after a stop was requested.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failure> {
@@ -60,24 +60,24 @@ pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, F
         ended = worker.serve(stop, told) => ended?,
         () = tick(&mut timers, asked.clone()) => {}
         () = tell(session.site(), halted) => {}
-        // What is not handed back by then is others' once the lease has run out.
+        // Other nodes take what is not released by then once the lease has expired.
         () = async { told_to_stop(asked).await; deadline().await } => {}
     }
-    // A database that does not answer keeps nobody here: the looks are due again in their time.
+    // A database that does not answer does not delay the exit: the searches become due again.
     let _ = tokio::time::timeout(HAND_BACK, timers.stop()).await;
     Ok(Exit::Done)
 }
 
-/// Says when the site is halted and when it goes on, for ever.
+/// Notes each time the site is halted, and each time the halt is lifted. Never completes.
 async fn tell(site: &Site, mut halted: Option<Halt>) {
     loop {
         tokio::time::sleep(TICK).await;
-        // Passing trouble of the database is the next look's to tell.
+        // After an error of the database the next tick reads the halt again.
         halted = super::halt::tell(site, halted.clone()).await.unwrap_or(halted);
     }
 }
 
-/// Fires schedules and sweeps until it is told to stop; then it never ends.
+/// Fires schedules and sweeps until a stop is requested. Never completes.
 async fn tick(timers: &mut Timers, asked: watch::Receiver<bool>) {
     let ticking = Box::pin(async {
         loop {

@@ -1,4 +1,4 @@
-//! What a look at a store found, in words, rows and JSON. Decides what is wrong; asks nobody.
+//! The result of a check of a store, in words, rows and JSON. Decides what is wrong; does no I/O.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, clean};
 
-/// Longest text of a server in a line.
+/// Characters of a server's text in a line at most.
 const TEXT: usize = 300;
 
 /// One store.
@@ -17,12 +17,12 @@ const TEXT: usize = 300;
 pub(crate) struct Looked {
     store: String,
     ok: bool,
-    /// Why it could not be asked at all.
+    /// Why the store could not be checked at all.
     problem: Option<String>,
-    /// How many mailboxes it has; null where a server was asked, which does not say.
+    /// How many mailboxes it has; null from a server, which does not return it.
     mailboxes: Option<usize>,
     looked_at: Vec<Mailbox>,
-    /// Mailboxes whose names could not be told.
+    /// Mailboxes that the store could not name.
     gaps: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ struct Mailbox {
     actions: Vec<Known>,
 }
 
-/// What is known of one action in one mailbox.
+/// The readiness of one action in one mailbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Known {
     action: String,
@@ -99,7 +99,7 @@ impl Looked {
         Self { store: store.to_owned(), ok: false, problem: Some(problem), mailboxes: None, looked_at, gaps }
     }
 
-    /// What a server says of the first mailbox.
+    /// The result that a server returns for the first mailbox.
     pub(super) fn at_one(store: &str, mailbox: Option<String>, milliseconds: u64) -> Self {
         let looked_at = mailbox.map(|mailbox| Mailbox { mailbox, milliseconds, problem: None, actions: Vec::new() });
         let looked_at = looked_at.into_iter().collect();
@@ -132,7 +132,7 @@ impl Looked {
         }
     }
 
-    /// A line for each action and each thing that is known of it, with the mailboxes that it is known of.
+    /// A line for each action and each finding about it, with the mailboxes that it applies to.
     pub(crate) fn details(&self) -> Vec<String> {
         let mut found: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for one in &self.looked_at {

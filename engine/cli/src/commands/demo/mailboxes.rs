@@ -1,4 +1,4 @@
-//! Made-up mailboxes: real Maildirs with varied mail, and a campaign hidden in them. The same every time.
+//! Generated mailboxes: real Maildirs with varied mail and a hidden campaign. They are the same at every run.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// Who sent the campaign.
+/// The sender of the campaign.
 pub(super) const ATTACKER: &str = "payroll@corp-example.test";
 /// Part of its subject.
 pub(super) const SUBJECT: &str = "updated salary statement";
@@ -14,7 +14,7 @@ pub(super) const SUBJECT: &str = "updated salary statement";
 /// A mailbox in so many has a copy.
 const ONE_IN: u64 = 3;
 
-/// What was made.
+/// The numbers of what was generated.
 pub(super) struct Made {
     pub(super) mailboxes: u64,
     pub(super) messages: u64,
@@ -54,7 +54,7 @@ const SUBJECTS: [&str; 14] = [
 ];
 const FOLDERS: [&str; 5] = ["", ".Junk", ".Archive.2026", ".Projects", ".Trash"];
 
-/// Makes them under `root`, one folder a mailbox.
+/// Generates them under `root`, one folder a mailbox.
 pub(super) fn make(root: &Path, mailboxes: u32, messages: u32) -> Result<Made, Failure> {
     let mut dice = Dice(0x5EED_C1A3_BAC0_0001);
     let mut made = Made { mailboxes: u64::from(mailboxes), messages: 0, campaign: 0, decoys: 0 };
@@ -180,7 +180,7 @@ pub(super) fn snapshot(root: &Path) -> Result<Snapshot, Failure> {
 }
 
 impl Snapshot {
-    /// What is elsewhere, has other flags, or is gone.
+    /// The files that are elsewhere, have other flags, or are missing.
     pub(super) fn moved_to(&self, later: &Self) -> Moved {
         let changed =
             self.0.iter().filter(|(unique, (path, _))| later.0.get(*unique).is_none_or(|(now, _)| now != path));

@@ -1,4 +1,4 @@
-//! What the machine must give: files that others cannot read, and room on the disk.
+//! Checks of the machine: files that others cannot read, and free space on the disk.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use crate::failure::{Failure, chain};
 /// Free bytes below which work is in danger: a remediation of 200,000 messages takes about 200 MB of history.
 const ROOM: u64 = 1 << 30;
 
-/// What the file of approvers' keys is like.
+/// An example of the file of approvers' keys.
 const KEYS: &str =
     "it has a line for each approver: their name and the public key of their SSH key, or the line of their passkey";
 
 type Found = (String, Result<String, Failure>);
 
-/// Files and folders with secrets or mail in them. Credentials of stores are looked at when these are tested.
+/// Files and folders with secrets or mail. Credentials of stores are checked when these are tested.
 pub(super) fn permissions(config: &Config) -> Vec<Found> {
     let mut private: Vec<(&str, PathBuf)> = vec![("token file", config.resolve(&config.token_file))];
     private.extend(database_file(config).map(|path| ("database file", path)));
@@ -37,7 +37,7 @@ pub(super) fn permissions(config: &Config) -> Vec<Found> {
         .collect()
 }
 
-/// Which votes must be signed, and whose keys count; none where no file of keys is named.
+/// Which votes must be signed, and whose keys count; `None` where the configuration names no file of keys.
 pub(super) fn signed_votes(config: &Config) -> Option<Result<String, Failure>> {
     let rules = config.vote_rules();
     rules.keys.as_ref()?;
@@ -56,7 +56,7 @@ pub(super) fn signed_votes(config: &Config) -> Option<Result<String, Failure>> {
     Some(said)
 }
 
-/// A folder of what decides, and all that is in it.
+/// A folder of playbooks or scripts, and everything in it.
 fn nobody_else_writes(folder: &Path) -> Result<String, Failure> {
     clawback_files::check_policy(folder)?;
     for entry in std::fs::read_dir(folder)? {
@@ -77,7 +77,7 @@ fn owners_alone(path: &Path) -> Result<String, Failure> {
     Ok(format!("{shown}, its owner's alone"))
 }
 
-/// Room for the history, for evidence and for compiled connectors; each disk once.
+/// Free space for the history, for evidence and for compiled connectors; each disk once.
 pub(super) fn room(config: &Config) -> Vec<Found> {
     let mut folders = vec![config.resolve(&config.cache)];
     folders.extend(database_file(config));

@@ -1,4 +1,4 @@
-//! What `doctor` says of principals: services without an owner, names that read as another, and how many can administer.
+//! Checks of principals: services without an owner, names that read as another, and the number of administrators.
 
 use clawback_model::{Principal, check_principal_name, visible_line};
 use clawback_runtime::Site;
@@ -6,7 +6,7 @@ use clawback_runtime::Site;
 use crate::failure::Failure;
 use crate::output;
 
-/// None of it is a fault of the deployment: whoever was there before a rule goes on.
+/// These are notes, not faults: a principal that is older than a rule remains valid.
 pub(super) async fn look(site: &Site) -> Result<(), Failure> {
     let people = site.history.principals().await?;
     for service in people.iter().filter(|one| one.lacks_owner()) {
