@@ -177,6 +177,9 @@ pub(crate) enum Command {
         /// Where to
         folder: PathBuf,
     },
+    /// Print the reference of commands in Markdown; `cargo xtask docs` calls it
+    #[command(hide = true)]
+    Reference,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 mod bench;
 mod conformance;
 mod dist;
+mod docs;
 mod mutants;
 mod plugins;
 mod schema;
@@ -24,6 +25,8 @@ enum Command {
     Conformance(conformance::Options),
     /// Build what is handed out into target/dist: the program, what it is made of (`CycloneDX`), and checksums.
     Dist(dist::Options),
+    /// Write the reference of commands, or check that the committed one is up to date.
+    Docs(docs::Options),
     /// Change engine/model in small ways, and count how many of these its unit tests notice.
     Mutants(mutants::Options),
     /// Build the connectors into plugins/dist, or check that plugins/dist is what the source gives.
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Bench(bench) => bench::run(&bench),
         Command::Conformance(options) => conformance::run(&options),
         Command::Dist(options) => dist::run(&options),
+        Command::Docs(options) => docs::run(&options),
         Command::Mutants(options) => mutants::run(&options),
         Command::Plugins(options) => plugins::run(&options),
         Command::Schema(options) => schema::run(&options),

@@ -46,7 +46,8 @@ pub(crate) async fn export(
 }
 
 /// The text of a plan: what its digest, which is voted on, is computed over. Two lines of header and a line for each message;
-/// `tests/plan_digest.py` and the README say how to compute the digest. What is stored and hashes to another breaks the answer off.
+/// `tests/plan_digest.py` and `engine/cli/docs/exports.md` say how to compute the digest.
+/// What is stored and hashes to another breaks the answer off.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/plan", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = String, content_type = "text/plain"), Problems))]
 pub(crate) async fn plan(State(center): State<Center>, Path(id): Path<String>) -> Result<Response, Problem> {

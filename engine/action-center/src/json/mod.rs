@@ -1,5 +1,5 @@
-//! The stable JSON fields, the same from the command line and from the API; documented in engine/cli/README.md. Both directions:
-//! what the API answers is what `clawback --server` reads.
+//! The stable JSON fields, the same from the command line and from the API; documented in engine/cli/docs/output.md.
+//! Both directions: what the API answers is what `clawback --server` reads.
 
 mod approval;
 mod evidence;
