@@ -13,6 +13,7 @@ mod crash;
 mod credentials;
 mod crowded;
 mod database_server;
+mod documentation;
 mod engine;
 mod evidence;
 mod faces;

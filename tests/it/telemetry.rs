@@ -156,12 +156,12 @@ fn every_query_of_the_dashboard_names_an_existing_metric() {
 
 #[test]
 fn the_documentation_names_every_metric() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/cli/README.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../engine/cli/docs/telemetry.md");
     let text = std::fs::read_to_string(path).unwrap();
     for name in sampled() {
         let ends = ["_bucket", "_count", "_sum"];
         let family = ends.into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-        assert!(text.contains(&format!("`{family}")), "{family} is not in engine/cli/README.md");
+        assert!(text.contains(&format!("`{family}")), "{family} is not in engine/cli/docs/telemetry.md");
     }
 }
 

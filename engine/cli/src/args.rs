@@ -176,6 +176,9 @@ pub(crate) enum Command {
         /// The folder
         folder: PathBuf,
     },
+    /// Print the reference of commands in Markdown
+    #[command(hide = true)]
+    Reference,
 }
 
 #[derive(Debug, Args)]

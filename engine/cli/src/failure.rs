@@ -8,7 +8,7 @@ use clawback_playbooks::Diagnostics;
 use clawback_runtime::Error;
 use clawback_store::StoreError;
 
-/// Exit codes; documented in the README.
+/// Exit codes; documented in `engine/cli/docs/output.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done.

@@ -47,7 +47,8 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Playbooks(_)
         | Command::Schedules(_)
         | Command::Completions { .. }
-        | Command::Man { .. } => return None,
+        | Command::Man { .. }
+        | Command::Reference => return None,
     })
 }
 

@@ -115,5 +115,6 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Demo(args) => Box::pin(commands::demo::run(&global, args)).await,
         Command::Completions { shell } => commands::completions::run(shell),
         Command::Man { folder } => commands::completions::man(&folder),
+        Command::Reference => commands::reference::run(),
     }
 }

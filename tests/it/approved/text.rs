@@ -12,7 +12,7 @@ use futures::TryStreamExt as _;
 
 use super::*;
 
-/// The procedure in the README.
+/// The procedure in `engine/cli/docs/exports.md`.
 const PROCEDURE: &str = "{ sed -n 1,2p plan; tail -n +3 plan | split -l 64 --filter='sha256sum | cut -c1-64'; \
     echo $(($(wc -l <plan) - 2)); } | sha256sum | cut -c1-64";
 

@@ -46,7 +46,7 @@ pub(crate) async fn export(
 }
 
 /// Returns the text of a plan, over which the digest that is voted on is computed: two lines of header and a line for
-/// each message. `tests/plan_digest.py` and the README say how to compute the digest. If the stored text has another
+/// each message. `tests/plan_digest.py` and `engine/cli/docs/exports.md` say how to compute it. If the stored text has another
 /// digest, the answer is broken off.
 #[utoipa::path(get, path = "/api/v1/remediations/{id}/plan", tag = "remediations", params(("id" = String, Path)),
     responses((status = 200, body = String, content_type = "text/plain"), Problems))]

@@ -1,5 +1,5 @@
-//! The stable JSON fields, the same for the command line and for the API; documented in engine/cli/README.md. They
-//! serve both directions: what the API answers is what `clawback --server` reads.
+//! The stable JSON fields, the same for the command line and for the API; documented in engine/cli/docs/output.md.
+//! They serve both directions: what the API answers is what the command line reads.
 
 mod approval;
 mod evidence;

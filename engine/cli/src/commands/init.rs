@@ -13,7 +13,7 @@ use crate::open::{Stores, random, site, write_secret};
 use crate::{output, shipped};
 
 /// The configuration that a new folder gets.
-const TEMPLATE: &str = r#"# Clawback's configuration. Every key and its default: engine/cli/README.md. Check it with `clawback doctor`.
+const TEMPLATE: &str = r#"# Clawback's configuration. Every key and its default: engine/cli/docs/configuration.md. Check it with `clawback doctor`.
 
 # Where the action history is kept: a SQLite file, or postgres://user@host/database for several nodes.
 database = "@DATABASE@"
@@ -53,12 +53,12 @@ kind = "log"
 # notify = ["approvers"]
 # escalate-to = ["soc"]
 
-# How much one person may have without a vote; more of it asks for one (see `Without a vote` in the README of the command line).
+# How much one person may have without a vote; more of it asks for one (engine/cli/docs/guards.md).
 # [without-a-vote.requester]
 # hour = { messages = 100, mailboxes = 100, remediations = 30 }
 # day = { messages = 300, mailboxes = 300, remediations = 100 }
 
-# Approvals that must be signed by the approver's own key, and whose keys count (see `Signed votes` in the README of the command line).
+# Approvals that must be signed by the approver's own key, and whose keys count (engine/cli/docs/signed-votes.md).
 # [signed-votes]
 # required = "hard-deletes"
 # keys = "approvers"

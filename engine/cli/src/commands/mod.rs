@@ -27,6 +27,7 @@ mod proceed;
 pub(crate) mod proof;
 pub(crate) mod record;
 pub(crate) mod records;
+pub(crate) mod reference;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod schedules;
