@@ -10,7 +10,7 @@ use std::path::Path;
 pub fn check(path: &str, generated: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
     if std::fs::read_to_string(&file).unwrap_or_default() != generated {
-        std::fs::write(&file, generated).unwrap();
+        std::fs::write(&file, generated).expect("the checkout can be written");
         panic!("{path} was not up to date and is written: review the change, then commit it");
     }
 }

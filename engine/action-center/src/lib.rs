@@ -15,6 +15,7 @@ mod access;
 mod api;
 mod attempts;
 mod body;
+mod boxed;
 mod center;
 mod connections;
 mod cookies;
@@ -43,9 +44,6 @@ mod session;
 mod slow;
 mod source;
 mod uses;
-
-// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
-pub(crate) use async_recursion::async_recursion as boxed;
 
 pub use api::openapi;
 pub use center::{Center, Settings};

@@ -1,7 +1,7 @@
 //! Sign-in with an identity provider: OpenID Connect Core 1.0, authorization code flow (section 3.1) with PKCE (RFC
 //! 7636). The identity comes from the ID token; the roles come from the groups, again at each sign-in.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! [`Api`]: a site, and the authorization of its callers.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 
 use clawback_model::{Permission, Principal};

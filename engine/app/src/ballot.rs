@@ -1,6 +1,6 @@
 //! Votes as they are cast.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{
     Decision, Event, LONGEST_TEXT, PlanDigest, Principal, Remediation, RemediationId, Status, Timestamp, Vote,
     VoteSignature, check_length,

@@ -1,6 +1,6 @@
 //! Controls of remediations: pause, resume, cancel, replan.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Event, IllegalTransition, Permission, Principal, Remediation, RemediationId, Status};
 use clawback_runtime::{Error, planning};
 

@@ -1,6 +1,6 @@
 //! Reading and checking evidence.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Digest, Permission, Principal, RemediationId};
 use clawback_runtime::{Error, EvidenceReport, verify_evidence};
 use clawback_store::KeptMessage;

@@ -1,6 +1,6 @@
 //! Undo and retry: new remediations that follow an old one.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use clawback_model::{Action, ApprovalRule, Origin, Permission, Principal, Remediation, RemediationId, Status};

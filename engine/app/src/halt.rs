@@ -1,6 +1,6 @@
 //! The kill switch of a site.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Halt, LONGEST_TEXT, Permission, Principal, check_length};
 use clawback_runtime::Error;
 

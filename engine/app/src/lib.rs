@@ -6,6 +6,7 @@
 mod api;
 mod authorization;
 mod ballot;
+mod boxed;
 mod control;
 mod evidence;
 mod follow_up;
@@ -18,9 +19,6 @@ mod schedules;
 mod stores;
 mod submit;
 mod sweeps;
-
-// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
-pub(crate) use async_recursion::async_recursion as boxed;
 
 pub use api::Api;
 pub use ballot::Ballot;

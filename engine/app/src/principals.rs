@@ -1,6 +1,6 @@
 //! Principals, their roles, passwords and tokens, as administrators see and change them.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use clawback_model::{PendingRoles, Permission, Principal, PrincipalKind, Role, Timestamp, is_deceptive};

@@ -1,7 +1,7 @@
 //! Reads the content of messages: needs a permission of its own, and is recorded as an event of the history before
 //! anything is returned.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_connectors::MailStore as _;
 use clawback_model::{Digest, Permission, Principal, RemediationId, Target};
 use clawback_runtime::{Error, LARGEST_EVIDENCE};

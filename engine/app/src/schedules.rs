@@ -1,6 +1,6 @@
 //! Schedules, as people see and control them.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{ActionSource, Permission, Principal, Remediation};
 use clawback_runtime::{Error, clock};
 use clawback_store::{Schedule, Slot};

@@ -1,6 +1,6 @@
 //! The check of whether a mail store answers.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use clawback_connectors::Probe;

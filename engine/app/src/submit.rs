@@ -1,6 +1,6 @@
 //! New remediations: checked, planned as a dry run, submitted and suggested.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{ActionSource, Permission, Principal, Remediation, Request};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{DryRun, Error, Observer, Sightings, Submission, intake, planning, refuse_if_halted};

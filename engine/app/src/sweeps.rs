@@ -1,6 +1,6 @@
 //! Ends sweeps.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Origin, Permission, Principal, Remediation, RemediationId, SweepEnd};
 use clawback_runtime::Error;
 

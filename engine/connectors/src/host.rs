@@ -1,6 +1,6 @@
 //! The host of all connectors of a node, with one engine and the built-in connectors.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::fmt;
 use std::sync::Arc;
 

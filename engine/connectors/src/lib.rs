@@ -3,6 +3,7 @@
 //! **Invariant:** the only crate that uses wasmtime, and the only one that holds a credential. A connector gets what
 //! the operator granted to its store and nothing else; whatever it does, the node continues.
 
+mod boxed;
 mod call;
 mod compiled;
 mod component;
@@ -25,9 +26,6 @@ mod options;
 mod probe;
 mod throttle;
 mod wasm_store;
-
-// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
-pub(crate) use async_recursion::async_recursion as boxed;
 
 pub use component::ComponentError;
 pub use config::{

@@ -1,7 +1,7 @@
 //! Probes of a store, for `clawback connectors check` and `clawback doctor`: whether it can be reached, the login
 //! works, it answers, and which obstacles are known for each action.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! The reasons of the site that keep a worker from a remediation's next step: the site is halted, or the list of VIPs
 //! has changed.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Event, Remediation, Status, StopReason};
 use clawback_store::Lease;
 

@@ -1,6 +1,6 @@
 //! What all HTTP requests share: our own client, and limits for answers.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::path::Path;
 use std::time::Duration;
 

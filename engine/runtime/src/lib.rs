@@ -6,6 +6,7 @@
 
 mod acting;
 mod automation;
+mod boxed;
 mod bucket;
 mod cases;
 mod checkpoints;
@@ -31,9 +32,6 @@ mod stop;
 mod task;
 mod vote_rules;
 mod worker;
-
-// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
-pub(crate) use async_recursion::async_recursion as boxed;
 
 pub use bucket::{BucketConfig, LARGEST_EVIDENCE};
 pub use cases::CaseRun;

@@ -2,7 +2,7 @@
 //! [`clawback_store::Change`]. Each notifier has its own rows and retries, and gets the changes of a remediation in
 //! order: one that does not answer delays no other.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

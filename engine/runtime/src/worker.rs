@@ -1,7 +1,7 @@
 //! The loop that advances a remediation until it must wait or has ended: ask for the next step, do it, record it,
 //! repeat.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

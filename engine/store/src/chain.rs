@@ -1,7 +1,7 @@
 //! The event log: one hash chain over the whole site. An event is appended in the transaction that makes the change,
 //! and never changes. Appends are serialized, so that the numbers have no gaps: a gap is a deleted event.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{

@@ -1,6 +1,6 @@
 //! The health of the database, for `clawback doctor`, and its backup.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::path::Path;
 
 use clawback_model::Timestamp;

@@ -24,6 +24,7 @@
 //! - `work`: leases, lanes, outcomes, admission, schedules, sweeps, and the limits of mail stores.
 //! - `verify`: the check that the history is what was written, as a whole and for one plan.
 
+mod boxed;
 mod chain;
 mod database;
 mod error;
@@ -41,9 +42,6 @@ mod store;
 mod verify;
 mod watch;
 mod work;
-
-// A public async function returns a boxed future: a future that is not boxed is compiled again in each crate that awaits it.
-pub(crate) use async_recursion::async_recursion as boxed;
 
 pub use chain::Entry;
 pub use database::access::{Access, CONNECTIONS, FEWEST_CONNECTIONS};

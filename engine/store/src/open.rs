@@ -1,6 +1,6 @@
 //! Opens a history: connects, brings the schema up to date, and builds missing parts of the index.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::path::Path;
 
 use clawback_model::Timestamp;

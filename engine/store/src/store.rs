@@ -1,6 +1,6 @@
 //! The handle of the action history.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use crate::database::dialect::{Pool, Tx};
 use crate::error::StoreError;
 

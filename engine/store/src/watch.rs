@@ -2,7 +2,7 @@
 //! no data: what there is to do is always read from the tables, and a loop that gets no wake-up polls them after a
 //! while.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;

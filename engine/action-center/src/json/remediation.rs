@@ -1,6 +1,6 @@
 //! A remediation with everything that belongs to it.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{

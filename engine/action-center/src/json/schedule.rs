@@ -1,6 +1,6 @@
 //! Schedules and their slots.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{Misfire, Overlap, SlotReason, Status, Timetable};

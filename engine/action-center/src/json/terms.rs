@@ -1,6 +1,6 @@
 //! What a plan was made under.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Difference, Remediation};
 use clawback_runtime::{BoundText, Compared, Error, PlanTerms, Site};
 use clawback_store::StoreError;

@@ -2,7 +2,7 @@
 //! even by somebody who can write the database and has the site's key. Each covers all that earlier ones covered, so
 //! one that could not be delivered is not sent again: the next one is, sooner.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 

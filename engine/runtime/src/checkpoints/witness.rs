@@ -2,7 +2,7 @@
 //! they signed (`c2sp.org/tlog-witness`, `c2sp.org/tlog-cosignature`). A reader who trusts k of n witnesses need not
 //! trust the site: it cannot show different histories to different readers.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Schedules: copies what the playbooks say into the table, and makes remediations of the slots that are due. The model
 //! decides the fate of each slot; the store writes it once over all nodes.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 
 use clawback_model::{ActionSource, Decided, Digest, Fate, SelectionMode, SlotReason, Timestamp};

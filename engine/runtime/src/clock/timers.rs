@@ -2,7 +2,7 @@
 //! looks under way are in memory; every due time is a row, so a restart loses none, and any number of nodes may tick at
 //! once.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The place where messages are kept: a folder, or a bucket of an S3 server.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! The check that every kept message is unchanged.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use crate::error::Error;
 use crate::site::Site;
 

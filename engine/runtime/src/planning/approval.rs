@@ -1,7 +1,7 @@
 //! The decision that a plan needs: votes of its own, the votes of another remediation, or none; and the site's rules
 //! for its start.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{
     ActionSource, ApprovalRule, Origin, PlanSummary, Remediation, RemediationId, Request, StopReason, Terms,
 };

@@ -1,6 +1,6 @@
 //! A plan that is made to be shown, and not kept.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

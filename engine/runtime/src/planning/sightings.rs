@@ -1,6 +1,6 @@
 //! Searches for messages of which a playbook's case is made, and stores nothing.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};

@@ -2,7 +2,7 @@
 //! differs from what they know. That is the last plan of the same playbook and action that was approved, or, if there
 //! is none, the playbook and scripts that the program ships.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::fmt::Write as _;
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The batches of a remediation.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{BatchReport, Digest, RemediationId, Timestamp};
 
 use crate::database::dialect::Row;

@@ -2,7 +2,7 @@
 //! crash between the two loses nothing; its digest enters the receipt in the transaction that records the outcome, on
 //! every code path.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,7 +2,7 @@
 //! begin work check the row in their own transaction, under the lock of the chain, so none of them follows a halt in
 //! the chain.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, Event, Halt, Timestamp};
 
 use crate::database::dialect::{Row, Tx};

@@ -2,7 +2,7 @@
 //! events: they are brought up to date later, in bounded steps, by requests for a proof and by a node at work, but
 //! never by the transaction that records an event.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::{BTreeMap, BTreeSet};
 
 use clawback_model::{Digest, LogEdge, LogQuestion, Note, RemediationId, TILE_WIDTH, TileAt, Timestamp};

@@ -1,6 +1,6 @@
 //! The messages of a remediation with their outcomes.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Outcome, OutcomeKind, Reason, RemediationId, Target};
 
 use super::message_rows::{OUTCOME_COLUMNS, TARGET_COLUMNS, read_pair};

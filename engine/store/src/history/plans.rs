@@ -2,7 +2,7 @@
 //! one mailbox are consecutive; each such run of targets is a lane. A crash before the freeze leaves rows that the next
 //! attempt removes.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 
 use clawback_model::{Actor, Event, PlanHeader, PlanParts, Reason, Remediation, RemediationId, Target, Timestamp};

@@ -1,7 +1,7 @@
 //! Remediations, with their alerts and investigations. An event is decided on the state inside the transaction that
 //! records it.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::{

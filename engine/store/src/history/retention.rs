@@ -3,7 +3,7 @@
 //! them the counts, the plan's digest and the digest of every batch. The removal is an event of the site, so `verify`
 //! expects no rows where the chain says that they were removed, and every row elsewhere.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, RemediationId, Timestamp};
 
 use super::locking::lock;

@@ -1,7 +1,7 @@
 //! The texts that plans were made with: playbooks, scripts and lists. Each is stored once, under its sha256, as long as
 //! a plan whose messages are kept refers to it.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::{Digest, RemediationId};

@@ -4,7 +4,7 @@
 //! The content of a notification is not stored: it is the fold of the events up to that of the change, independent of
 //! later events.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Remediation, RemediationId, Timestamp};
 
 use crate::chain;

@@ -2,7 +2,7 @@
 //! transaction of the change of status. A node that takes a reminder defers it, sends it, and only then advances the
 //! row: so only one node sends, and if it crashes, another one does.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Remediation, Reminder, Status, Timestamp};
 
 use crate::database::dialect::Tx;

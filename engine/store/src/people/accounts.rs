@@ -1,7 +1,7 @@
 //! Local accounts and the identities of an identity provider: the principal of a sign-in. Passwords are hashes here;
 //! the caller compares them.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, Digest, PendingRoles, Principal, PrincipalKind, Role, Timestamp};
 
 use super::principals::{COLUMNS, put_principal, read};

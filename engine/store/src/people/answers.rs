@@ -1,6 +1,6 @@
 //! Responses by idempotency key: a repeated request gets the response of the first, and is carried out once.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use clawback_model::{Digest, RemediationId, Timestamp};

@@ -1,7 +1,7 @@
 //! Wrong passwords, by name. Unknown names are counted like known ones, so that the wait does not reveal which names
 //! exist. Failed attempts can neither fill the database nor remove the wait of an account.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use clawback_model::{Digest, Timestamp};

@@ -1,7 +1,7 @@
 //! Principals. Every change is also an event of the site in the chain, so that a role that was written into the table
 //! by hand is detected.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, PendingRoles, Principal, Timestamp, check_principal_name};
 
 use crate::chain;

@@ -2,7 +2,7 @@
 //! chain, so that refused callers cannot make the history grow. The refusals of one principal, or of all
 //! unauthenticated callers, evict none of another's.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::Timestamp;
 
 use crate::database::dialect::Tx;

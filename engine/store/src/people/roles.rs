@@ -1,7 +1,7 @@
 //! Roles of principals, and roles that wait for a second administrator. The administrators are counted in the
 //! transaction that gives the roles.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, PendingRoles, Principal, PrincipalKind, Role, Timestamp, check_second, until_confirmed};
 
 use super::principals::{COLUMNS, named, read};

@@ -1,7 +1,7 @@
 //! Browser sessions. A cookie has two parts, of which the database stores only digests: an ID that finds the session
 //! and stays, and a secret that is replaced while the session is in use.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Timestamp};
 
 use super::principals::{COLUMNS, read};

@@ -1,6 +1,6 @@
 //! Tokens of principals. Only the sha256 of a token is stored, so that reading the database does not give access.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, Credential, CredentialKind, Digest, Principal, Role, Timestamp};
 
 use super::principals::{COLUMNS, read};

@@ -1,6 +1,6 @@
 //! Finds a page of the history in the blocks that match the filter's words, newest first, until the page is full.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::BTreeMap;
 
 use clawback_model::Remediation;

@@ -1,6 +1,6 @@
 //! The head of the chain, and heads and checkpoints that were noted elsewhere.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::fmt;
 use std::str::FromStr;
 

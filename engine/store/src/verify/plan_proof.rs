@@ -4,7 +4,7 @@
 //! A proof checks each event of the remediation by its own hash. [`Store::verify`] checks that the events are those of
 //! the chain, and that the chain continues an earlier head.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::sync::Arc;
 
 use clawback_model::{

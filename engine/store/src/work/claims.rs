@@ -1,7 +1,7 @@
 //! Claims of lanes: those of the open batch that is next, with their remaining targets. A claim is two statements in
 //! one transaction, as in [`super::leases`]; a unique index ensures that a mailbox is held once.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 

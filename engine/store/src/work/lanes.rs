@@ -4,7 +4,7 @@
 //!
 //! How lanes are claimed is in [`super::claims`].
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -5,7 +5,7 @@
 //! single statement PostgreSQL would select on the snapshot from before the wait for the lock, and two nodes would
 //! claim the same row.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use clawback_model::{Remediation, RemediationId, Timestamp};

@@ -1,6 +1,6 @@
 //! Nodes: one row each, with the time until which the node is alive.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::Timestamp;
 
 use crate::error::StoreError;

@@ -1,7 +1,7 @@
 //! Outcomes: exactly one row per target, added in flushes while a batch runs, never changed. A batch ends with an event
 //! that carries the digest over its rows, so that a changed, added or missing row is detected.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{
     Actor, BatchReport, Counts, Digest, Event, Outcome, OutcomeHasher, OutcomeKind, Receipt, Remediation,
     RemediationId, Timestamp,

@@ -1,6 +1,6 @@
 //! Numbers of waiting things, for metrics and for operators.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Status, Timestamp};
 
 use crate::error::StoreError;

@@ -1,7 +1,7 @@
 //! Schedules and their slots. A slot and its remediation are written in one transaction, which repeats the version of
 //! the schedule: of all nodes that decide concurrently, one succeeds.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{
     Actor, Counts, Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
 };

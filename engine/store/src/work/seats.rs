@@ -2,7 +2,7 @@
 //! takes tokens from one bucket, a lot at a time. If a store requests a pause of all calls, every node observes it.
 //! Each operation locks the store's one row for a short transaction.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use std::time::Duration;
 
 use clawback_model::Timestamp;

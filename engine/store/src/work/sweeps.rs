@@ -2,7 +2,7 @@
 //! the time of the next one, so only one node looks. A follow-up is written in one transaction with the row that links
 //! it to its family.
 
-use crate::boxed;
+use crate::boxed::boxed;
 use clawback_model::{Actor, Remediation, RemediationId, Sweep, SweepEnd, Timestamp};
 
 use crate::database::dialect::Row;
