@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clawback_model::{
-    Counts, Decision, Digest, Event, Former, Location, LocationKind, Outcome, OutcomeKind, PlanHeader, PlanSummary,
-    Reason, Receipt, Role, Status, Timestamp,
+    Counts, Decision, Digest, Event, Location, LocationKind, Outcome, OutcomeKind, PlanHeader, PlanSummary, Reason,
+    Receipt, RestorePoint, Role, Status, Timestamp,
 };
 use clawback_runtime::{Worker, silent};
-use clawback_store::{Lane, LaneEnd, LaneReport, Store, Whose};
+use clawback_store::{ClaimScope, Lane, LaneEnd, LaneReport, Store};
 use clawback_tests::site::{api, known, noon, person, site, submission};
 use clawback_tests::synthetic::{SENDER, Synthetic};
 
@@ -214,7 +214,8 @@ async fn floor(history: Store, targets: u32) {
     for (number, first) in (0..).zip((0..targets).step_by(batch as usize)) {
         let event = Event::BatchStarted { number, first, targets: batch.min(targets - first) };
         history.record(&submitted.id, Some(&lease), "floor", &event, now).await.unwrap();
-        while let Some(claimed) = history.claim_lanes("floor", "corp", Whose::AllBut(&[]), 200, now).await.unwrap() {
+        while let Some(claimed) = history.claim_lanes("floor", "corp", ClaimScope::AllBut(&[]), 200, now).await.unwrap()
+        {
             let done = |lane: &Lane| lane.targets.iter().map(|target| outcome(target.seq, number, now)).collect();
             let outcomes: Vec<Vec<Outcome>> = claimed.lanes.iter().map(done).collect();
             let report = |(lane, outcomes): (&Lane, _)| LaneReport {
@@ -232,7 +233,10 @@ async fn floor(history: Store, targets: u32) {
 
 fn outcome(seq: u32, batch: u32, now: Timestamp) -> Outcome {
     let receipt = Receipt {
-        former: Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: vec!["\\Seen".to_owned()] },
+        former: RestorePoint {
+            location: Location::new(LocationKind::Inbox, "INBOX"),
+            flags: vec!["\\Seen".to_owned()],
+        },
         now: Some(clawback_model::MessageRef {
             locator: format!("1700000000:{seq}:Recoverable Items"),
             message_id: format!("<{seq}.user000000@corp.example.evil.example>"),

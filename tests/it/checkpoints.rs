@@ -10,7 +10,7 @@ use clawback_model::{Clock as _, ManualClock, Role, Status};
 use clawback_runtime::{
     Checkpoints, Notifier, NotifierConfig, Outbox, SiteKey, Witnesses, Worker, open_checkpoint, silent,
 };
-use clawback_store::{Noted, Store};
+use clawback_store::{Store, TrustedHeads};
 use clawback_tests::binary::write_secret;
 use clawback_tests::fake_store::FakeStore;
 use clawback_tests::hooks::{Hook, Hooks};
@@ -112,7 +112,7 @@ async fn a_checkpoint_is_sent_each_hour_while_events_are_recorded() {
         // The history is checked against the received checkpoint.
         let kept = told[0].body["data"]["checkpoint"].as_str().unwrap();
         let kept = open_checkpoint(kept, key().public()).unwrap();
-        let noted = Noted { log: Some((kept.size, kept.root)), now: Some(world.clock.now()), head: None };
+        let noted = TrustedHeads { log: Some((kept.size, kept.root)), now: Some(world.clock.now()), head: None };
         history.verify(noted, |_| {}).await.unwrap();
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clawback_model::{Clock as _, Decision, Event, Role, Status};
 use clawback_runtime::{Worker, silent};
-use clawback_store::{LaneEnd, LaneReport, Store, StoreError, Whose};
+use clawback_store::{ClaimScope, LaneEnd, LaneReport, Store, StoreError};
 use clawback_tests::binary::{Clawback, binary};
 use clawback_tests::remote_store::{RemoteStore, Rules, Server};
 use clawback_tests::site::{SkewedClock, SystemClock, api, person, site_of, submission};
@@ -117,7 +117,7 @@ async fn late_writes_by_another_clock_are_refused() {
 
     // The same for lanes: claimed by the slow node, taken over, and its report is refused.
     history.node_alive("slow", slow.now().plus(LEASE)).await.unwrap();
-    let whose = Whose::Only(&planned.id);
+    let whose = ClaimScope::Only(&planned.id);
     let theirs = history.claim_lanes("slow", "corp", whose, 10, slow.now()).await.unwrap().unwrap();
     assert_eq!(theirs.lanes.len(), 4);
     assert_eq!(history.reap_lanes(&[], right.now()).await.unwrap(), 4);

@@ -106,7 +106,7 @@ impl World {
         for who in [&self.ann, &colleague, &service] {
             let refused = self.api.resume(who, &paused.id).await.unwrap_err();
             let rule = paused.stop.as_ref().unwrap().rule();
-            assert!(matches!(&refused, Error::GuardStands { rule: known, .. } if *known == rule), "{refused}");
+            assert!(matches!(&refused, Error::GuardNotLifted { rule: known, .. } if *known == rule), "{refused}");
             assert!(refused.to_string().contains("a person with the role approver who did not ask for it"));
         }
         assert_eq!(self.api.site().history.load(&paused.id).await.unwrap(), *paused);

@@ -28,7 +28,7 @@ steps:
 ";
 const STORY: [&str; 6] = ["queued", "planning", "pending-approval", "approved", "in-progress", "completed"];
 /// How long a node leaves alone what another has taken.
-const TAKEN_FOR: Duration = Duration::from_mins(1);
+const CLAIM_TTL: Duration = Duration::from_mins(1);
 
 /// A site that notifies two programs of everything.
 struct World {
@@ -167,7 +167,7 @@ async fn another_node_sends_the_notifications_of_a_dead_one() {
         let now = world.clock.now();
         history.address(&addressed, now).await.unwrap();
         history.address(&addressed, now).await.unwrap();
-        let late = history.take_deliveries("siem", None, (now, now.plus(TAKEN_FOR)), 10).await.unwrap();
+        let late = history.take_deliveries("siem", None, (now, now.plus(CLAIM_TTL)), 10).await.unwrap();
         assert_eq!(late.len(), 1);
         world.tell_after(Duration::from_secs(59)).await;
         assert_eq!((world.desk.so_far().len(), world.siem.so_far().len()), (1, 0), "it may still be sending");
@@ -179,14 +179,14 @@ async fn another_node_sends_the_notifications_of_a_dead_one() {
         world.siem.refuse(true);
         world.submit().await;
         world.tell_after(Duration::ZERO).await;
-        let take = |now| history.take_deliveries("siem", None, (now, now.plus(TAKEN_FOR)), 10);
+        let take = |now| history.take_deliveries("siem", None, (now, now.plus(CLAIM_TTL)), 10);
         world.clock.advance(Duration::from_secs(5));
         let frozen = take(world.clock.now()).await.unwrap().remove(0);
-        world.clock.advance(TAKEN_FOR);
+        world.clock.advance(CLAIM_TTL);
         let theirs = take(world.clock.now()).await.unwrap().remove(0);
         assert_eq!((frozen.tries, theirs.tries), (2, 3));
         history.delivered(&frozen, world.clock.now()).await.unwrap();
-        history.put_off(&frozen, world.clock.now()).await.unwrap();
+        history.defer(&frozen, world.clock.now()).await.unwrap();
         assert!(take(world.clock.now()).await.unwrap().is_empty());
         assert_eq!(world.waiting().await, 1);
     }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use clawback_connectors::{ActionTarget, CallError, MailStore};
-use clawback_model::{Action, Effect, Former, Location, LocationKind, Message, MessageRef, Query, Receipt};
+use clawback_model::{Action, Effect, Location, LocationKind, Message, MessageRef, Query, Receipt, RestorePoint};
 
 /// What must be in the store before the suite runs.
 #[derive(Debug, Clone)]
@@ -229,7 +229,7 @@ async fn check_there_and_back(store: &dyn MailStore, seed: &Seed, action: Action
     let restored = store.apply(&seed.mailbox, Action::Restore, &back).await.expect("restore");
     assert_eq!(restored.len(), back.len());
     for (effect, aim) in restored.iter().zip(&back) {
-        let home = aim.former.as_ref().map(|former: &Former| former.location.clone());
+        let home = aim.former.as_ref().map(|former: &RestorePoint| former.location.clone());
         assert_eq!(receipt(effect).location, home, "{action}: restore goes home");
     }
     let after = seeded(store, seed).await;

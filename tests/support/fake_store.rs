@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
-    Action, Effect, Former, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting,
+    Action, Effect, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, RestorePoint, Sighting,
     Timestamp,
 };
 use tokio::sync::Semaphore;
@@ -331,7 +331,7 @@ fn act(state: &mut State, mailbox: &str, action: Action, aim: &ActionTarget) -> 
         return Effect::MovedSince(message.location.clone());
     }
     state.acts += 1;
-    let former = Former { location: message.location.clone(), flags: message.flags.clone() };
+    let former = RestorePoint { location: message.location.clone(), flags: message.flags.clone() };
     let Some(destination) = destination else {
         kept.remove(at);
         return Effect::Succeeded(Receipt { former, now: None, location: None, evidence: None });

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
-    Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting,
+    Action, Effect, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, RestorePoint, Sighting,
 };
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -308,7 +308,7 @@ impl MailStore for RemoteStore {
                 return Effect::NotFound;
             }
             let (now, location) = moved_to(&aim.reference);
-            let former = Former { location: aim.location.clone(), flags: vec![] };
+            let former = RestorePoint { location: aim.location.clone(), flags: vec![] };
             Effect::Succeeded(Receipt { former, now: Some(now), location: Some(location), evidence: None })
         };
         Ok(aims.iter().zip(words).map(effect).collect())

@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page};
 use clawback_model::{
-    Action, Effect, Former, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting, Timestamp,
+    Action, Effect, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, RestorePoint, Sighting,
+    Timestamp,
 };
 
 /// The sender of all messages.
@@ -118,7 +119,7 @@ impl MailStore for Synthetic {
         let receipt = |aim: &ActionTarget| {
             let locator = aim.reference.locator.replace("INBOX", "Recoverable Items");
             Effect::Succeeded(Receipt {
-                former: Former { location: aim.location.clone(), flags: vec!["\\Seen".to_owned()] },
+                former: RestorePoint { location: aim.location.clone(), flags: vec!["\\Seen".to_owned()] },
                 now: Some(MessageRef { locator, ..aim.reference.clone() }),
                 location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable Items")),
                 evidence: None,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use clawback_model::{Digest, Timestamp};
-use clawback_store::{Store, StoreError, Wrong};
+use clawback_store::{FailedAttempt, Store, StoreError};
 
 use crate::center::Center;
 use crate::device::Device;
@@ -140,7 +140,7 @@ impl Counts {
         for Count { key, free, is_bounded } in &self.counted {
             let is_account = self.is_account && *is_bounded;
             let forget_before = now.minus(FORGOTTEN);
-            let wrong = Wrong { name: *key, is_account, at: now, forget_before, most: MOST_UNKNOWN };
+            let wrong = FailedAttempt { name: *key, is_account, at: now, forget_before, most: MOST_UNKNOWN };
             history.count_wrong(&wrong, |failures| wait(failures, *free)).await?;
         }
         Ok(())

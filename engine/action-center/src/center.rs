@@ -8,11 +8,11 @@ use std::time::Duration;
 use clawback_app::Api;
 use clawback_connectors::Host;
 use clawback_model::{Principal, Rate, Timestamp};
-use clawback_runtime::{DryRun, Error, Site, Submission, Unproven, silent};
-use clawback_store::{Head, Noted, Verified, VerifyError};
+use clawback_runtime::{AuditError, DryRun, Error, Site, Submission, silent};
+use clawback_store::{Head, TrustedHeads, Verified, VerifyError};
 use tokio::sync::Semaphore;
 
-use crate::last_look::LastLook;
+use crate::last_look::StatusCache;
 use crate::limiter::Limiter;
 use crate::oidc::Oidc;
 use crate::password::Turns;
@@ -59,7 +59,7 @@ struct Inner {
     previews: Semaphore,
     verifying: Semaphore,
     verifying_evidence: Semaphore,
-    last_look: LastLook,
+    last_look: StatusCache,
     uses: Uses,
 }
 
@@ -83,7 +83,7 @@ impl Center {
             previews: Semaphore::new(PREVIEWS_AT_ONCE),
             verifying: Semaphore::new(VERIFYING_AT_ONCE),
             verifying_evidence: Semaphore::new(VERIFYING_AT_ONCE),
-            last_look: LastLook::default(),
+            last_look: StatusCache::default(),
             uses: Uses::default(),
         }))
     }
@@ -138,13 +138,13 @@ impl Center {
     /// Checks the history, once there is a permit. Returns it as verified, or the first fault.
     pub(crate) async fn verified(&self, known: Option<Head>) -> Result<Result<Verified, String>, Problem> {
         let _turn = self.0.verifying.acquire().await.map_err(|_| Problem::internal())?;
-        let noted = Noted { head: known, now: Some(self.now()), log: None };
+        let noted = TrustedHeads { head: known, now: Some(self.now()), log: None };
         match self.site().verify(noted).await {
             Ok(verified) => Ok(Ok(verified)),
-            Err(Unproven::History(VerifyError::Store(error))) => Err(error.into()),
-            Err(Unproven::History(VerifyError::Broken(found))) => Ok(Err(found.to_string())),
-            Err(broken @ Unproven::Votes { .. }) => Ok(Err(broken.to_string())),
-            Err(Unproven::Keys(error)) => Err(Error::from(error).into()),
+            Err(AuditError::History(VerifyError::Store(error))) => Err(error.into()),
+            Err(AuditError::History(VerifyError::Broken(found))) => Ok(Err(found.to_string())),
+            Err(broken @ AuditError::Votes { .. }) => Ok(Err(broken.to_string())),
+            Err(AuditError::Keys(error)) => Err(Error::from(error).into()),
         }
     }
 
@@ -154,7 +154,7 @@ impl Center {
     }
 
     /// The state that all pages show.
-    pub(crate) fn last_look(&self) -> &LastLook {
+    pub(crate) fn last_look(&self) -> &StatusCache {
         &self.0.last_look
     }
 

@@ -27,7 +27,7 @@ const LONGEST_KEY: usize = 255;
 /// Marks an answer that holds a secret: the problem that a repeated request gets instead. The answer itself is not
 /// kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Unrepeatable(pub(crate) Problem);
+pub(crate) struct NotRepeatable(pub(crate) Problem);
 
 /// Largest body of a request with a key.
 const LARGEST: usize = 4 << 20;
@@ -110,8 +110,8 @@ async fn with_key(
         }
     };
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
-    let kept = match parts.extensions.get::<Unrepeatable>() {
-        Some(Unrepeatable(problem)) => Some((problem.status, serde_json::to_string(problem).unwrap_or_default())),
+    let kept = match parts.extensions.get::<NotRepeatable>() {
+        Some(NotRepeatable(problem)) => Some((problem.status, serde_json::to_string(problem).unwrap_or_default())),
         // A failed request may be retried under the same key.
         None => parts.status.is_success().then(|| (parts.status.as_u16(), text.to_owned())),
     };

@@ -24,9 +24,9 @@ pub(crate) struct Look {
 
 /// The last read of the history, shared by all pages of this node.
 #[derive(Debug, Default)]
-pub(crate) struct LastLook(Mutex<Option<(Instant, Look)>>);
+pub(crate) struct StatusCache(Mutex<Option<(Instant, Look)>>);
 
-impl LastLook {
+impl StatusCache {
     /// Returns the cached read, or a new one. Callers that arrive during a read wait for its result.
     pub(crate) async fn take(&self, history: &Store) -> Result<Look, Problem> {
         let mut last = self.0.lock().await;

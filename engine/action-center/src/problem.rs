@@ -144,8 +144,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Unsigned(UnsignedVote::Keys(_)) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         Error::Unsigned(UnsignedVote::Needed { .. }) => (StatusCode::FORBIDDEN, "signature-needed"),
         Error::Unsigned(_) => (StatusCode::FORBIDDEN, "signature"),
-        Error::Unowned(_) => (StatusCode::FORBIDDEN, "own-credential"),
-        Error::MoreThanItBrings { .. } => (StatusCode::FORBIDDEN, "more-than-it-brings"),
+        Error::ForeignCredential(_) => (StatusCode::FORBIDDEN, "own-credential"),
+        Error::TokenRolesExceeded { .. } => (StatusCode::FORBIDDEN, "more-than-it-brings"),
         Error::NotAService { .. } => (StatusCode::FORBIDDEN, "not-a-service"),
         Error::Vote(VoteRefused::RequesterExcluded { .. } | VoteRefused::OwnerExcluded { .. }) => {
             (StatusCode::FORBIDDEN, "two-step")
@@ -165,7 +165,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
             (StatusCode::CONFLICT, "altered")
         }
         Error::Refused(StoreError::Name(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
-        Error::Refused(StoreError::NotASecond(_)) => (StatusCode::FORBIDDEN, "second-administrator"),
+        Error::Refused(StoreError::ConfirmRefused(_)) => (StatusCode::FORBIDDEN, "second-administrator"),
         Error::Refused(StoreError::NothingPending { .. }) => (StatusCode::CONFLICT, "nothing-pending"),
         Error::NotAsPlanned { .. } => (StatusCode::CONFLICT, "not-as-planned"),
         Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
@@ -191,9 +191,9 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Busy { .. } => (StatusCode::CONFLICT, "busy"),
         Error::ApprovalTooOld { .. } => (StatusCode::CONFLICT, "approval-too-old"),
         Error::Halted(_) => (StatusCode::CONFLICT, "halted"),
-        Error::GuardStands { .. } => (StatusCode::FORBIDDEN, "guard-stands"),
+        Error::GuardNotLifted { .. } => (StatusCode::FORBIDDEN, "guard-stands"),
         Error::NoRoom(_) => (StatusCode::CONFLICT, "no-room"),
-        Error::History(error) if error.is_passing() => (StatusCode::SERVICE_UNAVAILABLE, "database"),
+        Error::History(error) if error.is_retryable() => (StatusCode::SERVICE_UNAVAILABLE, "database"),
         Error::History(_)
         | Error::Bucket { .. }
         | Error::LaneWorker(_)

@@ -53,8 +53,8 @@ impl Api {
         if decision == Decision::Approve && self.site().history.load(id).await?.status == Status::PendingApproval {
             let proven = self.site().history.prove_plan(id).await?;
             // A session without stores cannot act on it either.
-            let otherwise =
-                planning::acts_otherwise(self.site(), &proven.header).filter(|_| !self.site().stores.is_empty());
+            let otherwise = planning::configuration_difference(self.site(), &proven.header)
+                .filter(|_| !self.site().stores.is_empty());
             if let Some(reason) = otherwise {
                 return Err(Error::NotAsPlanned { id: id.clone(), reason });
             }

@@ -77,7 +77,9 @@ fn advised(id: &RemediationId, error: Error) -> Error {
 /// A guard's stop must be lifted by a second person: one who may decide on plans, and not the requester.
 fn lifts(who: &Principal, paused: &Remediation) -> Result<(), Error> {
     match paused.stop.as_ref().filter(|_| !paused.may_be_resumed_by(who)) {
-        Some(reason) => Err(Error::GuardStands { id: paused.id.clone(), name: who.name.clone(), rule: reason.rule() }),
+        Some(reason) => {
+            Err(Error::GuardNotLifted { id: paused.id.clone(), name: who.name.clone(), rule: reason.rule() })
+        }
         None => Ok(()),
     }
 }

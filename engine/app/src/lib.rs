@@ -24,4 +24,4 @@ pub use api::Api;
 pub use ballot::Ballot;
 pub use key::under_key;
 pub use principals::{MadeToken, TokenOrder};
-pub use retention::Forgotten;
+pub use retention::RetentionReport;

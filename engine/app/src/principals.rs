@@ -153,7 +153,7 @@ impl Api {
             return Ok(());
         }
         let brings = who.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
-        Err(Error::MoreThanItBrings { name: who.name.clone(), brings })
+        Err(Error::TokenRolesExceeded { name: who.name.clone(), brings })
     }
 
     /// Tokens without their secrets: all of them for administrators, their own for everybody else.

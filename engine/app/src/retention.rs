@@ -15,7 +15,7 @@ const PAGE: u32 = 200;
 /// What was removed, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names are self-explanatory")]
-pub struct Forgotten {
+pub struct RetentionReport {
     pub remediations: u64,
     pub messages: u64,
 }
@@ -29,13 +29,13 @@ impl Api {
         age: Duration,
         dry_run: bool,
         mut seen: impl FnMut(&Expired),
-    ) -> Result<Forgotten, Error> {
+    ) -> Result<RetentionReport, Error> {
         allow(who, Permission::Administer)?;
         let history = &self.site().history;
         let now = self.site().now();
         let before =
             clawback_model::Timestamp(now.0.saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)));
-        let (mut forgotten, mut after) = (Forgotten::default(), None::<Expired>);
+        let (mut forgotten, mut after) = (RetentionReport::default(), None::<Expired>);
         loop {
             let page = history.expired(before, after.as_ref(), PAGE).await?;
             for one in &page {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_model::{
-    Action, Effect, Former, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, Sighting,
+    Action, Effect, Gap, Located, Location, LocationKind, Message, MessageRef, Query, Receipt, RestorePoint, Sighting,
     Timestamp, visible_line,
 };
 
@@ -90,8 +90,8 @@ fn reference(reference: wit::MessageRef) -> MessageRef {
     MessageRef { locator: reference.locator, message_id: reference.message_id, fingerprint: reference.fingerprint }
 }
 
-fn former(former: wit::Former) -> Former {
-    Former { location: location(former.location), flags: former.flags }
+fn former(former: wit::Former) -> RestorePoint {
+    RestorePoint { location: location(former.location), flags: former.flags }
 }
 
 pub(crate) fn target_to_wit(target: &ActionTarget) -> wit::Target {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_model::{Action, Effect, Former, Gap, Grant, Located, Location, Message, MessageRef, Query};
+use clawback_model::{Action, Effect, Gap, Grant, Located, Location, Message, MessageRef, Query, RestorePoint};
 
 /// The capabilities of a store: the connector's self-description, and what the host knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct ActionTarget {
     /// Where the plan found it.
     pub location: Location,
     /// The state that a restore goes back to.
-    pub former: Option<Former>,
+    pub former: Option<RestorePoint>,
 }
 
 /// Why a call failed. The scheduler acts on the variant, never on the text.
@@ -147,7 +147,7 @@ pub enum CallError {
 
 impl CallError {
     /// Returns whether the same call may succeed later, so that its work remains open.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Throttled { .. } | Self::Transient { .. } | Self::Stopped { .. })
     }
 }

@@ -69,7 +69,7 @@ pub struct Approval {
 
 /// The state of a request after a vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum VoteResult {
     /// More votes are needed.
     Open {
         /// The number of missing votes.
@@ -83,7 +83,7 @@ pub enum Standing {
 
 impl Approval {
     /// Checks a vote against every rule and returns the resulting state. The caller appends a valid vote to `votes`.
-    pub fn vote(&self, voter: &Principal, vote: &Vote) -> Result<Standing, VoteRefused> {
+    pub fn vote(&self, voter: &Principal, vote: &Vote) -> Result<VoteResult, VoteRefused> {
         if vote.at >= self.deadline {
             return Err(VoteRefused::Expired { deadline: self.deadline });
         }
@@ -111,11 +111,11 @@ impl Approval {
             return Err(VoteRefused::VotedAlready { name: voter.name.clone() });
         }
         if vote.decision == Decision::Reject {
-            return Ok(Standing::Rejected);
+            return Ok(VoteResult::Rejected);
         }
         let yes = self.votes.iter().filter(|known| known.decision == Decision::Approve).count() + 1;
         let missing = self.rule.votes.saturating_sub(u32::try_from(yes).unwrap_or(u32::MAX));
-        Ok(if missing == 0 { Standing::Approved } else { Standing::Open { missing } })
+        Ok(if missing == 0 { VoteResult::Approved } else { VoteResult::Open { missing } })
     }
 
     /// Returns the voters who approved but are no longer allowed to: their votes do not count at the start. `now` holds
@@ -204,27 +204,27 @@ mod tests {
             said,
             "rule two-step: bot requested this remediation, and eve owns it, so another principal must approve it"
         );
-        assert_eq!(open.vote(&eve, &vote("eve", Decision::Reject)), Ok(Standing::Rejected));
+        assert_eq!(open.vote(&eve, &vote("eve", Decision::Reject)), Ok(VoteResult::Rejected));
         let dan = principal("dan", Role::Approver);
-        assert_eq!(open.vote(&dan, &vote("dan", Decision::Approve)), Ok(Standing::Approved));
+        assert_eq!(open.vote(&dan, &vote("dan", Decision::Approve)), Ok(VoteResult::Approved));
         open.rule.two_step = false;
-        assert_eq!(open.vote(&eve, &vote("eve", Decision::Approve)), Ok(Standing::Approved));
+        assert_eq!(open.vote(&eve, &vote("eve", Decision::Approve)), Ok(VoteResult::Approved));
     }
 
     #[test]
     fn n_votes_of_different_people() {
         let mut open = approval(2);
         let eve = principal("eve", Role::Approver);
-        assert_eq!(open.vote(&eve, &vote("eve", Decision::Approve)), Ok(Standing::Open { missing: 1 }));
+        assert_eq!(open.vote(&eve, &vote("eve", Decision::Approve)), Ok(VoteResult::Open { missing: 1 }));
         open.votes.push(vote("eve", Decision::Approve));
         assert!(matches!(open.vote(&eve, &vote("eve", Decision::Approve)), Err(VoteRefused::VotedAlready { .. })));
         let dan = principal("dan", Role::Approver);
-        assert_eq!(open.vote(&dan, &vote("dan", Decision::Approve)), Ok(Standing::Approved));
-        assert_eq!(open.vote(&dan, &vote("dan", Decision::Reject)), Ok(Standing::Rejected));
+        assert_eq!(open.vote(&dan, &vote("dan", Decision::Approve)), Ok(VoteResult::Approved));
+        assert_eq!(open.vote(&dan, &vote("dan", Decision::Reject)), Ok(VoteResult::Rejected));
         let ann = principal("ann", Role::Analyst);
         assert_eq!(
             open.vote(&ann, &vote("ann", Decision::Reject)),
-            Ok(Standing::Rejected),
+            Ok(VoteResult::Rejected),
             "the requester may withdraw"
         );
     }
@@ -234,7 +234,7 @@ mod tests {
         let mut open = approval(1);
         open.rule.two_step = false;
         let ann = principal("ann", Role::Approver);
-        assert_eq!(open.vote(&ann, &vote("ann", Decision::Approve)), Ok(Standing::Approved));
+        assert_eq!(open.vote(&ann, &vote("ann", Decision::Approve)), Ok(VoteResult::Approved));
         let ann = principal("ann", Role::Analyst);
         let refused = open.vote(&ann, &vote("ann", Decision::Approve));
         assert!(
@@ -269,7 +269,7 @@ mod tests {
     fn a_vote_counts_until_the_deadline() {
         let eve = principal("eve", Role::Approver);
         let at = |at| approval(1).vote(&eve, &Vote { at: Timestamp(at), ..vote("eve", Decision::Approve) });
-        assert_eq!(at(999), Ok(Standing::Approved));
+        assert_eq!(at(999), Ok(VoteResult::Approved));
         assert_eq!(at(1_000), Err(VoteRefused::Expired { deadline: Timestamp(1_000) }));
     }
 }

@@ -102,7 +102,7 @@ impl Default for OutcomeHasher {
 mod tests {
     use super::*;
     use crate::location::{Location, LocationKind};
-    use crate::outcome::{Former, OutcomeKind, Reason, Receipt};
+    use crate::outcome::{OutcomeKind, Reason, Receipt, RestorePoint};
 
     fn link() -> Link {
         Link {
@@ -154,7 +154,7 @@ mod tests {
 
     fn outcome() -> Outcome {
         let location = Location::new(LocationKind::Inbox, "INBOX");
-        let former = Former { location, flags: vec!["\\Seen".into()] };
+        let former = RestorePoint { location, flags: vec!["\\Seen".into()] };
         Outcome {
             seq: 3,
             kind: OutcomeKind::Succeeded,

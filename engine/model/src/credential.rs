@@ -70,7 +70,7 @@ impl fmt::Display for Credential {
      People: change the password that somebody else set, then make a token",
     of(name, credential.as_deref())
 )]
-pub struct Unowned {
+pub struct ForeignCredential {
     /// The principal that was authenticated.
     pub name: String,
     /// The credential; `None` if there was none.
@@ -79,7 +79,7 @@ pub struct Unowned {
     pub what: &'static str,
 }
 
-impl Unowned {
+impl ForeignCredential {
     /// Returns who issued the credential; empty if not recorded.
     pub fn issued_by(&self) -> &str {
         self.credential.as_ref().map_or("", |credential| &credential.issued_by)

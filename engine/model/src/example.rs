@@ -12,7 +12,7 @@ use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
 use crate::limits::SelectionMode;
 use crate::location::{Location, LocationKind};
 use crate::message::MessageRef;
-use crate::outcome::{Former, Outcome, OutcomeKind, Reason, Receipt};
+use crate::outcome::{Outcome, OutcomeKind, Reason, Receipt, RestorePoint};
 use crate::plan::summary::PlanSummary;
 use crate::plan::target::Target;
 use crate::remediation::Remediation;
@@ -136,7 +136,7 @@ fn outcome(seq: u32, kind: OutcomeKind) -> Outcome {
         OutcomeKind::Cancelled => Reason::CancelledByPerson,
     };
     let receipt = Receipt {
-        former: Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: vec![] },
+        former: RestorePoint { location: Location::new(LocationKind::Inbox, "INBOX"), flags: vec![] },
         now: None,
         location: Some(Location::new(LocationKind::RecoverableItems, "Recoverable Items")),
         evidence: None,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::counts::Counts;
 use crate::stop_reason::StopReason;
-use crate::unseen::{self, LeftOut, Unseen, UnseenKind};
+use crate::unseen::{self, LeftOut, PlanGap, PlanGapKind};
 
 /// Throttling shrinks a batch of fixed size to no less than this.
 const SMALLEST_BATCH: u32 = 50;
@@ -121,7 +121,7 @@ pub struct PlanFacts {
     pub unsearched_sample: Vec<(String, String)>,
     /// Everything else that could not be read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unseen: Vec<Unseen>,
+    pub unseen: Vec<PlanGap>,
     /// What scripts left out of the plan, with the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
@@ -145,7 +145,7 @@ impl PlanFacts {
     }
 
     /// Counts `count` more of something that could not be read.
-    pub fn unseen(&mut self, kind: UnseenKind, count: u64, which: String, why: String) {
+    pub fn unseen(&mut self, kind: PlanGapKind, count: u64, which: String, why: String) {
         unseen::note(&mut self.unseen, kind, count, which, why);
     }
 
@@ -171,7 +171,7 @@ impl PlanFacts {
     }
 
     /// Returns how many of one kind could not be read.
-    pub fn count_unseen(&self, kind: UnseenKind) -> u64 {
+    pub fn count_unseen(&self, kind: PlanGapKind) -> u64 {
         self.unseen.iter().filter(|known| known.kind == kind).map(|known| known.count).sum()
     }
 
@@ -189,7 +189,7 @@ impl PlanFacts {
             let what = if whole == 1 { "mailbox" } else { "mailboxes" };
             unseen::in_words(whole, &format!("{what} could not be searched"), self.unsearched_sample.first())
         });
-        mailboxes.into_iter().chain(self.unseen.iter().map(Unseen::in_words)).collect()
+        mailboxes.into_iter().chain(self.unseen.iter().map(PlanGap::in_words)).collect()
     }
 }
 
@@ -226,7 +226,7 @@ impl StopWhen {
 
     /// Returns whether so much was not searched that the plan needs a vote.
     pub fn asks_for_a_person(&self, facts: &PlanFacts) -> bool {
-        facts.unsearched_whole() > self.unsearched.unwrap_or(0) || facts.count_unseen(UnseenKind::Exclusion) > 0
+        facts.unsearched_whole() > self.unsearched.unwrap_or(0) || facts.count_unseen(PlanGapKind::Exclusion) > 0
     }
 
     /// Returns the first rule that the results so far break.

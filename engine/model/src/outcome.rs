@@ -76,7 +76,7 @@ words!(Reason, "reason");
 /// The state of a message before an action; enough to undo it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Former {
+pub struct RestorePoint {
     /// Where it was.
     pub location: Location,
     /// Its flags and keywords.
@@ -88,7 +88,7 @@ pub struct Former {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Receipt {
     /// The state before the action.
-    pub former: Former,
+    pub former: RestorePoint,
     /// The message after the action; `None` if it was deleted permanently.
     pub now: Option<MessageRef>,
     /// Where it is after the action.
@@ -178,7 +178,7 @@ mod tests {
             for (receipt, after) in
                 [(None, (!unseen).then_some(&planned)), (Some(Some(junk.clone())), Some(&junk)), (Some(None), None)]
             {
-                let former = Former { location: planned.clone(), flags: vec![] };
+                let former = RestorePoint { location: planned.clone(), flags: vec![] };
                 let receipt = receipt.map(|location| Receipt { former, now: None, location, evidence: None });
                 let (detail, batch, recorded_at) = (None, None, Timestamp(0));
                 let outcome = Outcome { seq: 0, kind, reason: Reason::Confirmed, detail, receipt, batch, recorded_at };

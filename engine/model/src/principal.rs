@@ -4,7 +4,7 @@ use crate::words;
 use serde::{Deserialize, Serialize};
 use strum::{EnumCount, IntoStaticStr, VariantArray};
 
-use crate::credential::{Credential, CredentialKind, Unowned};
+use crate::credential::{Credential, CredentialKind, ForeignCredential};
 
 /// A role. A principal may have several.
 #[derive(
@@ -134,7 +134,7 @@ impl Principal {
     ///
     /// # Errors
     /// Names who issued the credential, and how to replace it.
-    pub fn own_credential(&self, what: &'static str) -> Result<(), Unowned> {
+    pub fn own_credential(&self, what: &'static str) -> Result<(), ForeignCredential> {
         let owned = self
             .credential
             .as_ref()
@@ -142,7 +142,7 @@ impl Principal {
         if owned {
             return Ok(());
         }
-        Err(Unowned { name: self.name.clone(), credential: self.credential.clone().map(Box::new), what })
+        Err(ForeignCredential { name: self.name.clone(), credential: self.credential.clone().map(Box::new), what })
     }
 
     /// Returns whether it is a service without an owner, added before services had owners.

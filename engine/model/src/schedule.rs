@@ -73,7 +73,7 @@ words!(SlotReason, "slot reason");
 
 /// The state of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub struct ScheduleState {
     /// Every slot up to this time has its fate.
     pub decided_to: Timestamp,
     /// Slots up to this time fall into a pause.
@@ -149,7 +149,7 @@ impl Timetable {
     }
 
     /// Decides on every slot of the schedule `name` that is due.
-    pub fn decide(&self, name: &str, cron: &Cron, standing: &Standing, now: Timestamp) -> Round {
+    pub fn decide(&self, name: &str, cron: &Cron, standing: &ScheduleState, now: Timestamp) -> Round {
         let mut round = Round {
             decided: Vec::new(),
             decided_to: standing.decided_to,

@@ -2,13 +2,13 @@
 //! create an approver, neither by giving the role to an invented person nor by setting the password of a person who has
 //! it.
 
-use crate::credential::Unowned;
+use crate::credential::ForeignCredential;
 use crate::principal::{PendingRoles, Principal, PrincipalKind, Role};
 
 /// Why an administrator cannot confirm pending roles.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
-pub enum NotASecond {
+pub enum ConfirmRefused {
     #[error("rule second-administrator: {who} asked for the roles of {name}, so another administrator confirms them")]
     Asked { who: String, name: String },
     #[error(
@@ -18,7 +18,7 @@ pub enum NotASecond {
     #[error("rule second-administrator: {who} is a service, and people confirm roles")]
     Service { who: String },
     #[error(transparent)]
-    Unowned(#[from] Unowned),
+    ForeignCredential(#[from] ForeignCredential),
 }
 
 /// Checks whether this administrator is a second one for the pending roles of `name`. `owner` is the owner of the
@@ -31,16 +31,16 @@ pub fn check_second(
     name: &str,
     who: &Principal,
     owner: Option<&str>,
-) -> Result<(), NotASecond> {
+) -> Result<(), ConfirmRefused> {
     let (asked_by, name, by) = (pending.asked_by.clone(), name.to_owned(), who.name.clone());
     if who.kind == PrincipalKind::Service {
-        return Err(NotASecond::Service { who: by });
+        return Err(ConfirmRefused::Service { who: by });
     }
     if by == asked_by {
-        return Err(NotASecond::Asked { who: by, name });
+        return Err(ConfirmRefused::Asked { who: by, name });
     }
     if owner == Some(&by) {
-        return Err(NotASecond::Owner { who: by, asked_by, name });
+        return Err(ConfirmRefused::Owner { who: by, asked_by, name });
     }
     Ok(who.own_credential("confirm roles")?)
 }
@@ -101,12 +101,12 @@ mod tests {
         };
         let ben = own("ben", PrincipalKind::Person, "ben");
         assert_eq!(check_second(&pending, "zoe", &ben, None), Ok(()));
-        assert!(matches!(check_second(&pending, "zoe", &ben, Some("ben")), Err(NotASecond::Owner { .. })));
+        assert!(matches!(check_second(&pending, "zoe", &ben, Some("ben")), Err(ConfirmRefused::Owner { .. })));
         let ann = own("ann", PrincipalKind::Person, "ann");
-        assert!(matches!(check_second(&pending, "zoe", &ann, None), Err(NotASecond::Asked { .. })));
+        assert!(matches!(check_second(&pending, "zoe", &ann, None), Err(ConfirmRefused::Asked { .. })));
         let bot = own("bot", PrincipalKind::Service, "bot");
-        assert!(matches!(check_second(&pending, "zoe", &bot, None), Err(NotASecond::Service { .. })));
+        assert!(matches!(check_second(&pending, "zoe", &bot, None), Err(ConfirmRefused::Service { .. })));
         let lent = own("ben", PrincipalKind::Person, "ann");
-        assert!(matches!(check_second(&pending, "zoe", &lent, None), Err(NotASecond::Unowned(_))));
+        assert!(matches!(check_second(&pending, "zoe", &lent, None), Err(ConfirmRefused::ForeignCredential(_))));
     }
 }

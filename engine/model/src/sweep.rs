@@ -135,9 +135,9 @@ impl Sweep {
 /// The messages that a family of remediations has handled, each with the place where it was left. Stored as digests of
 /// 16 bytes each.
 #[derive(Debug, Default)]
-pub struct DoneWith(HashSet<[u8; 16]>);
+pub struct HandledMessages(HashSet<[u8; 16]>);
 
-impl DoneWith {
+impl HandledMessages {
     /// Records the outcome of a target.
     pub fn note(&mut self, target: &Target, outcome: &Outcome) {
         let left_at = match (outcome.kind, &outcome.receipt) {
@@ -257,7 +257,7 @@ mod tests {
         };
         let elsewhere = Location::new(LocationKind::Folder, "Elsewhere");
         for (target, outcome) in messages() {
-            let mut done = DoneWith::default();
+            let mut done = HandledMessages::default();
             assert!(!done.contains(&found(&target, &target.location)));
             done.note(&target, &outcome);
             let moved_to = outcome.receipt.as_ref().and_then(|receipt| receipt.location.clone());
@@ -288,7 +288,7 @@ mod tests {
     fn what_was_deleted_for_good_may_come_again() {
         let (target, mut outcome) = messages().remove(0);
         outcome.receipt.as_mut().unwrap().location = None;
-        let mut done = DoneWith::default();
+        let mut done = HandledMessages::default();
         done.note(&target, &outcome);
         assert!(done.0.is_empty());
     }

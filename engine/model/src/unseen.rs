@@ -9,7 +9,7 @@ const EXAMPLES: usize = 20;
 /// The kind of a gap. Whole mailboxes are counted separately, by [`PlanFacts::unsearched`](crate::PlanFacts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum UnseenKind {
+pub enum PlanGapKind {
     /// A store whose mailboxes could not be listed, or that has none.
     Store,
     /// A folder, file or message in a mailbox that was searched.
@@ -24,7 +24,7 @@ pub enum UnseenKind {
     Exclusion,
 }
 
-impl UnseenKind {
+impl PlanGapKind {
     /// Returns the words that follow a number.
     const fn words(self, one: bool) -> &'static str {
         match (self, one) {
@@ -47,16 +47,16 @@ impl UnseenKind {
 /// The gaps of one kind: their number and the first of them, each with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Unseen {
+pub struct PlanGap {
     /// The kind of gap.
-    pub kind: UnseenKind,
+    pub kind: PlanGapKind,
     /// The number of gaps.
     pub count: u64,
     /// The first of them, each with its name and the reason.
     pub examples: Vec<(String, String)>,
 }
 
-impl Unseen {
+impl PlanGap {
     /// Returns the sentence, such as
     /// `3 picked messages were not found, such as ann@corp.example <1@x>: no message of that name`.
     pub fn in_words(&self) -> String {
@@ -71,9 +71,9 @@ pub(crate) fn in_words(count: u64, what: &str, example: Option<&(String, String)
 }
 
 /// Counts `count` more gaps of one kind and keeps the first examples.
-pub(crate) fn note(all: &mut Vec<Unseen>, kind: UnseenKind, count: u64, which: String, why: String) {
+pub(crate) fn note(all: &mut Vec<PlanGap>, kind: PlanGapKind, count: u64, which: String, why: String) {
     let found = all.iter().position(|known| known.kind == kind).unwrap_or_else(|| {
-        all.push(Unseen { kind, count: 0, examples: Vec::new() });
+        all.push(PlanGap { kind, count: 0, examples: Vec::new() });
         all.len() - 1
     });
     all[found].count += count;
@@ -81,7 +81,7 @@ pub(crate) fn note(all: &mut Vec<Unseen>, kind: UnseenKind, count: u64, which: S
 }
 
 /// Adds the gaps of another search.
-pub(crate) fn absorb(all: &mut Vec<Unseen>, more: Unseen) {
+pub(crate) fn absorb(all: &mut Vec<PlanGap>, more: PlanGap) {
     match all.iter_mut().find(|known| known.kind == more.kind) {
         Some(known) => {
             known.count += more.count;
@@ -141,22 +141,22 @@ mod tests {
 
     #[test]
     fn each_kind_is_counted_in_words() {
-        let said = |kind: UnseenKind, count| Unseen { kind, count, examples: vec![] }.in_words();
+        let said = |kind: PlanGapKind, count| PlanGap { kind, count, examples: vec![] }.in_words();
         for (kind, one, several) in [
-            (UnseenKind::Store, "store could not be searched", "stores could not be searched"),
-            (UnseenKind::Part, "folder or message could not be read", "folders or messages could not be read"),
+            (PlanGapKind::Store, "store could not be searched", "stores could not be searched"),
+            (PlanGapKind::Part, "folder or message could not be read", "folders or messages could not be read"),
             (
-                UnseenKind::ScriptFault,
+                PlanGapKind::ScriptFault,
                 "message could not be judged, as a script failed on it",
                 "messages could not be judged, as a script failed on them",
             ),
             (
-                UnseenKind::CutText,
+                PlanGapKind::CutText,
                 "message has a text too long to be judged whole",
                 "messages have a text too long to be judged whole",
             ),
-            (UnseenKind::Pick, "picked message was not found", "picked messages were not found"),
-            (UnseenKind::Exclusion, "exclusion matched nothing", "exclusions matched nothing"),
+            (PlanGapKind::Pick, "picked message was not found", "picked messages were not found"),
+            (PlanGapKind::Exclusion, "exclusion matched nothing", "exclusions matched nothing"),
         ] {
             assert_eq!((said(kind, 1), said(kind, 2)), (format!("1 {one}"), format!("2 {several}")));
         }
@@ -166,12 +166,12 @@ mod tests {
     fn a_few_examples_are_kept_and_all_are_counted() {
         let mut all = Vec::new();
         for number in 0..30 {
-            note(&mut all, UnseenKind::Pick, 2, number.to_string(), "gone".into());
-            note(&mut all, UnseenKind::Store, 1, "corp".into(), "no answer".into());
+            note(&mut all, PlanGapKind::Pick, 2, number.to_string(), "gone".into());
+            note(&mut all, PlanGapKind::Store, 1, "corp".into(), "no answer".into());
         }
         assert_eq!(all.iter().map(|one| (one.count, one.examples.len())).collect::<Vec<_>>(), [(60, 20), (30, 1)]);
-        let (more, part) = (all[0].clone(), Unseen { kind: UnseenKind::Part, count: 3, examples: vec![] });
-        let mut sum = vec![Unseen { kind: UnseenKind::Pick, count: 1, examples: vec![("x".into(), "gone".into())] }];
+        let (more, part) = (all[0].clone(), PlanGap { kind: PlanGapKind::Part, count: 3, examples: vec![] });
+        let mut sum = vec![PlanGap { kind: PlanGapKind::Pick, count: 1, examples: vec![("x".into(), "gone".into())] }];
         for found in [more, part.clone()] {
             absorb(&mut sum, found);
         }

@@ -8,7 +8,7 @@ mod proof;
 mod site_key;
 mod witness;
 
-pub use audit::Unproven;
+pub use audit::AuditError;
 pub(crate) use heads::{before_hard_delete, tend};
 pub use heads::{check_heads, make_checkpoint, sign_tree};
 pub use keepers::{Checkpoints, HeadBucket};

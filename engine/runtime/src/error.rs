@@ -2,8 +2,8 @@
 
 use clawback_connectors::CallError;
 use clawback_model::{
-    Halt, IllegalTransition, LimitExceeded, NotASecond, Permission, RemediationId, Status, StopReason, Unowned,
-    VoteRefused,
+    ConfirmRefused, ForeignCredential, Halt, IllegalTransition, LimitExceeded, Permission, RemediationId, Status,
+    StopReason, VoteRefused,
 };
 use clawback_playbooks::{BindError, Diagnostics};
 use clawback_store::StoreError;
@@ -37,11 +37,11 @@ pub enum Error {
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
     #[error(transparent)]
-    Unowned(#[from] Unowned),
+    ForeignCredential(#[from] ForeignCredential),
     #[error(
         "this token has only the roles {brings}, so it cannot make a token for {name} that has more; name roles of these"
     )]
-    MoreThanItBrings { name: String, brings: String },
+    TokenRolesExceeded { name: String, brings: String },
     #[error(transparent)]
     Vote(#[from] VoteRefused),
     #[error(transparent)]
@@ -109,7 +109,7 @@ pub enum Error {
     #[error(
         "{id} was paused by the rule {rule}, and {name} may not resume it: that takes a person with the role approver who did not ask for it"
     )]
-    GuardStands { id: RemediationId, name: String, rule: &'static str },
+    GuardNotLifted { id: RemediationId, name: String, rule: &'static str },
     #[error("nothing could be searched: {detail}")]
     NothingSearched { detail: String },
     #[error(
@@ -133,11 +133,11 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::NotASecond(NotASecond::Unowned(unowned)) => Self::Unowned(unowned),
+            StoreError::ConfirmRefused(ConfirmRefused::ForeignCredential(unowned)) => Self::ForeignCredential(unowned),
             StoreError::NotFound { .. }
             | StoreError::Exists { .. }
             | StoreError::Name(_)
-            | StoreError::NotASecond(_)
+            | StoreError::ConfirmRefused(_)
             | StoreError::NothingPending { .. }
             | StoreError::NoBackup
             | StoreError::Altered { .. }

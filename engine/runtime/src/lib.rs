@@ -36,7 +36,7 @@ mod worker;
 pub use bucket::{BucketConfig, LARGEST_EVIDENCE};
 pub use cases::CaseRun;
 pub use checkpoints::{
-    Checkpoints, Cosigned, HeadBucket, KeyError, Proof, SiteKey, Unproven, WitnessConfig, WitnessError, Witnesses,
+    AuditError, Checkpoints, Cosigned, HeadBucket, KeyError, Proof, SiteKey, WitnessConfig, WitnessError, Witnesses,
     check_heads, make_checkpoint, open_checkpoint, sign_tree,
 };
 pub use clock::Timers;

@@ -15,8 +15,8 @@ mod webhook;
 
 pub use approvals::Approvals;
 pub use mail::{MailConfig, MailTls};
-pub(crate) use notice::Told;
+pub(crate) use notice::CheckpointNotice;
 pub use notifier::{Notifier, NotifierConfig};
 pub(crate) use recipients::recipients;
 pub(crate) use reminders::tell as tell_reminders;
-pub(crate) use telling::{tell_change, tell_checkpoint};
+pub(crate) use telling::{notify_change, send_checkpoint};

@@ -25,9 +25,9 @@ const WAITS: [Duration; 4] =
     [Duration::from_secs(5), Duration::from_secs(30), Duration::from_mins(2), Duration::from_mins(10)];
 const THEN: Duration = Duration::from_hours(1);
 /// How long a notification is retried; the try at the end of this time is the last.
-const TRIED_FOR: Duration = Duration::from_hours(24);
+const RETRY_FOR: Duration = Duration::from_hours(24);
 /// How long other nodes leave a delivery alone that a node has taken: longer than any try.
-const TAKEN_FOR: Duration = Duration::from_mins(1);
+const CLAIM_TTL: Duration = Duration::from_mins(1);
 /// Remediations of which one node notifies one notifier at once.
 const AT_ONCE: u32 = 8;
 /// Changes addressed in one transaction.
@@ -203,7 +203,7 @@ impl Outbox {
     async fn channel(&self, name: &str) -> Result<(), Error> {
         while !self.stopping.load(Ordering::Relaxed) {
             let now = self.site.now();
-            let times = (now, now.plus(TAKEN_FOR));
+            let times = (now, now.plus(CLAIM_TTL));
             let taken = self.site.history.take_deliveries(name, self.of.as_ref(), times, AT_ONCE).await?;
             if taken.is_empty() {
                 break;
@@ -226,7 +226,7 @@ impl Outbox {
             }
             Err(error) => return Err(error.into()),
         };
-        let Err(error) = notifying::tell_change(site, notifier, &remediation).await else {
+        let Err(error) = notifying::notify_change(site, notifier, &remediation).await else {
             site.metrics.notice(notifier, "told");
             return Ok(history.delivered(delivery, site.now()).await?);
         };
@@ -238,7 +238,7 @@ impl Outbox {
                 remediation.id = %id, remediation.status = %status, notifier.name = notifier, tries, next = %next, %error,
                 "Notification not delivered; it is retried."
             );
-            history.put_off(delivery, next).await?;
+            history.defer(delivery, next).await?;
         } else {
             site.metrics.notice(notifier, "given-up");
             tracing::warn!(
@@ -271,7 +271,7 @@ fn logged(told: Result<(), Error>) {
 
 /// The time of the next try after the `tries`th has failed; `None` once it was retried for long enough.
 fn next_try(since: Timestamp, tries: i64, now: Timestamp) -> Option<Timestamp> {
-    let last = since.plus(TRIED_FOR);
+    let last = since.plus(RETRY_FOR);
     let wait = usize::try_from(tries).ok().and_then(|tries| WAITS.get(tries.checked_sub(1)?)).unwrap_or(&THEN);
     (now < last).then(|| now.plus(*wait).min(last))
 }
@@ -289,14 +289,14 @@ mod tests {
             now = next;
         }
         assert_eq!(waits[..6], [5, 30, 120, 600, 3_600, 3_600]);
-        assert_eq!(now, since.plus(TRIED_FOR), "the last try is a day after the first");
+        assert_eq!(now, since.plus(RETRY_FOR), "the last try is a day after the first");
         assert_eq!(waits.len(), 4 + 24);
         assert!(waits[27] < 3_600, "and so the last wait is a shorter one: {waits:?}");
     }
 
     #[test]
     fn a_delivery_that_is_days_late_is_tried_once() {
-        assert_eq!(next_try(Timestamp(0), 1, Timestamp(0).plus(TRIED_FOR * 3)), None);
+        assert_eq!(next_try(Timestamp(0), 1, Timestamp(0).plus(RETRY_FOR * 3)), None);
         assert_eq!(next_try(Timestamp(0), 0, Timestamp(0)), Some(Timestamp(0).plus(THEN)), "no count is out of bounds");
     }
 }

@@ -18,7 +18,7 @@ mod terms;
 
 pub use approval::{admission, root};
 pub use dry_run::{DryRun, dry_run};
-pub use header::acts_otherwise;
+pub use header::configuration_difference;
 pub(crate) use header::{header, not_as_approved};
 pub(crate) use input::{PlanInput, Planned};
 pub(crate) use plan::plan;

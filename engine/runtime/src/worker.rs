@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use clawback_model::{Action, Event, Next, Remediation, RemediationId, Status, StopReason};
-use clawback_store::{Lease, PlanProof, StoreError, see_through};
+use clawback_store::{Lease, PlanProof, StoreError, run_to_completion};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
@@ -16,7 +16,7 @@ use crate::automation::{AUTOMATION, record};
 use crate::control::Control;
 use crate::error::Error;
 use crate::outbox::Outbox;
-use crate::planning::{acts_otherwise, admission, not_as_approved, plan};
+use crate::planning::{admission, configuration_difference, not_as_approved, plan};
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
 use crate::{checkpoints, hold, node};
@@ -52,7 +52,7 @@ impl Held {
             // An error of the database or of this node's lanes is not the remediation's: the next node continues at
             // once.
             Ok(_) | Err(Error::LaneWorker(_) | Error::LaneWorkerEnded) => history.release(&self.lease).await,
-            Err(Error::History(error)) if error.is_passing() => history.release(&self.lease).await,
+            Err(Error::History(error)) if error.is_retryable() => history.release(&self.lease).await,
             Err(_) => history.postpone(&self.lease, self.site.now().plus(AFTER_ERROR)).await,
         };
         given_back(&self.lease, given);
@@ -131,8 +131,8 @@ impl Going {
         };
         match proven {
             Ok(proven) => {
-                let otherwise =
-                    acts_otherwise(site, &proven.header).or_else(|| site.vote_rules.refuse(&proven.remediation));
+                let otherwise = configuration_difference(site, &proven.header)
+                    .or_else(|| site.vote_rules.refuse(&proven.remediation));
                 self.proven = Some(proven);
                 Ok(otherwise)
             }
@@ -325,7 +325,7 @@ impl Worker {
     /// Takes the lease of the most urgent remediation that is due. If the future is dropped, the lease is released.
     async fn claim_due(&self, going: Option<mpsc::Sender<Infallible>>) -> Result<Option<(Remediation, Held)>, Error> {
         let site = Arc::clone(&self.site);
-        see_through(async move {
+        run_to_completion(async move {
             let claimed = site.history.claim_due(&site.node, site.now(), site.tuning.lease).await?;
             Ok(claimed.map(|(remediation, lease)| (remediation, Held::new(&site, lease, going))))
         })
@@ -335,7 +335,7 @@ impl Worker {
     /// Takes the lease; from a dead process of this machine, at once. If the future is dropped, the lease is released.
     async fn claim(&self, id: &RemediationId) -> Result<(Remediation, Held), Error> {
         let (site, id) = (Arc::clone(&self.site), id.clone());
-        see_through(async move {
+        run_to_completion(async move {
             if let Some((remediation, lease)) =
                 site.history.claim(&id, &site.node, site.now(), site.tuning.lease).await?
             {
@@ -461,13 +461,13 @@ impl Worker {
                 let done = remediation.counts.acted() + remediation.counts.not_remediable;
                 (self.observer)(Seen::BatchStarted { number, done, submitted: remediation.counts.submitted });
                 let lane_worker = source.lane_worker(self, &remediation.id).await?;
-                batch::see_through(site, lease, remediation, (number, first, targets), control, &lane_worker).await
+                batch::run_batch(site, lease, remediation, (number, first, targets), control, &lane_worker).await
             }
             Next::Pause { reason } => record(site, lease, &Event::Paused { reason }).await,
             Next::Cancel { by } => match remediation.progress.open_batch {
                 // What the batch has done must be known before the rest is cancelled.
                 Some((number, ..)) => {
-                    batch::stand_still(site, remediation, control).await?;
+                    batch::stop_lanes(site, remediation, control).await?;
                     let done = batch::look(site, remediation, number).await?;
                     Ok(history.finish_batch(&remediation.id, lease, AUTOMATION, number, &done, site.now()).await?)
                 }

@@ -1,7 +1,7 @@
 //! The errors of the store. Each variant is a sentence that names the thing and the next step. Callers that act on the
 //! difference (retry, give up the lease, stop the node) match on the variant, never on text.
 
-use clawback_model::{Halt, IllegalTransition, NameRefused, NotASecond, RemediationId};
+use clawback_model::{ConfirmRefused, Halt, IllegalTransition, NameRefused, RemediationId};
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::migrate::MigrateError;
 
@@ -36,7 +36,7 @@ pub enum StoreError {
     #[error(transparent)]
     Name(#[from] NameRefused),
     #[error(transparent)]
-    NotASecond(#[from] NotASecond),
+    ConfirmRefused(#[from] ConfirmRefused),
     #[error("no roles of {name} wait to be confirmed; `clawback principals list` shows what waits")]
     NothingPending { name: String },
     #[error("the database's disk is full; make room and try again, nothing is lost")]
@@ -87,7 +87,7 @@ fn lists(noun: &str) -> &'static str {
 
 impl StoreError {
     /// Returns whether the same call may succeed later without a change.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Unavailable(_))
     }
 

@@ -13,7 +13,7 @@ use crate::site_events::{SiteEvent, append};
 use crate::store::Store;
 
 /// The step of the schema since which events of the site record sweeps and schedules.
-const TOLD_SINCE: i64 = 17;
+const SITE_EVENTS_SINCE: i64 = 17;
 
 impl Store {
     /// Opens `sqlite:PATH`, a plain path, or `postgres://...`, creates what is missing and brings the schema up to
@@ -36,11 +36,11 @@ impl Store {
     /// Brings the schema up to date. In a history that is older than the events of sweeps and schedules, records where
     /// these begin, so that `verify` expects none before.
     async fn upgrade(&self) -> Result<(), StoreError> {
-        if schema::reached(self.pool()).await?.is_some_and(|reached| reached < TOLD_SINCE) {
+        if schema::reached(self.pool()).await?.is_some_and(|reached| reached < SITE_EVENTS_SINCE) {
             let mut tx = self.write().await?;
             let last = tx.row("SELECT MAX(recorded_at) FROM events", &[]).await?;
             if let Some(at) = last.map_or(Ok(None), |row| row.opt_int(0))? {
-                let event = SiteEvent::Upgraded { schema: TOLD_SINCE };
+                let event = SiteEvent::Upgraded { schema: SITE_EVENTS_SINCE };
                 append(&mut tx, &event, "automation".into(), Timestamp(at)).await?;
             }
             tx.commit().await?;

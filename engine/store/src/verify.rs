@@ -5,17 +5,17 @@
 //! The chain alone cannot prove that its end was not cut off, or that the history was not rewritten from its beginning.
 //! For that the caller passes in a head or a checkpoint that was noted elsewhere.
 
-mod beside;
 pub(crate) mod columns;
+mod expected_rows;
 pub(crate) mod found;
 pub(crate) mod head;
 mod log;
 pub(crate) mod plan_proof;
 mod records;
+mod related_rows;
 mod schedules;
 mod schema;
 mod site;
-mod story;
 mod targets;
 pub(crate) mod verified;
 mod waiting;

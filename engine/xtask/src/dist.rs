@@ -13,7 +13,7 @@ use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::test::root;
+use crate::test::{root, say};
 
 const PROGRAM: &str = "clawback";
 const BOM: &str = "clawback.cdx.json";
@@ -184,11 +184,6 @@ fn list(value: &Value) -> impl Iterator<Item = &Value> {
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn say(line: &str) {
-    println!("{line}");
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use std::{
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+use crate::test::say;
+
 const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The package in the guests' workspace, the file of its library, and its place in `plugins/dist`.
@@ -154,9 +156,4 @@ fn digest(bytes: &[u8]) -> String {
 
 fn io_error(what: &'static str, path: &Path, source: io::Error) -> Error {
     Error::Io { what, path: path.to_owned(), source }
-}
-
-#[expect(clippy::print_stdout, reason = "the result of the command")]
-fn say(line: &str) {
-    println!("{line}");
 }

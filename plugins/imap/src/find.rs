@@ -9,9 +9,9 @@ use clawback_connector_sdk::{
 use crate::{
     fetch::{self, Fetched},
     folder::{Folders, MailFolder},
-    keys,
     locator::Locator,
     search::{Asked, ask, fetch_all},
+    search_keys,
     session::Session,
 };
 
@@ -62,7 +62,10 @@ pub(crate) fn find_in<S: MailStream>(
     if refs.is_empty() {
         return Ok(Found { places, closed: None });
     }
-    let ways = keys::of_message_ids(refs.iter().map(|wanted| wanted.message_id.as_str()), keys::Compared::by(session));
+    let ways = search_keys::of_message_ids(
+        refs.iter().map(|wanted| wanted.message_id.as_str()),
+        search_keys::Compared::by(session),
+    );
     let Asked { mut hits, closed } = ask(session, folders, &ways, None, CANDIDATES)?;
     hits.retain(|one| !one.uids.is_empty());
     let fetched = fetch_all(session, &hits, &fetch::identity_items())?;

@@ -1,4 +1,4 @@
-//! Compares the text of single fields of messages, where a server's own search is not reliable (see [`crate::keys`]).
+//! Compares the text of single fields of messages, where a server's own search is not reliable (see [`crate::search_keys`]).
 //!
 //! If the other conditions leave many messages, only these fields are fetched and compared here. A few messages are
 //! fetched whole and compared then.
@@ -10,7 +10,7 @@ use clawback_connector_sdk::{
     types::{Error, Location, LocationKind, Query},
 };
 
-use crate::{ask::Hits, fetch, keys, read::fetch_each, session::Session, uids::Uids};
+use crate::{ask::Hits, fetch, read::fetch_each, search_keys, session::Session, uids::Uids};
 
 /// Up to this many messages are read whole at once.
 const FEW: u64 = 100;
@@ -31,8 +31,8 @@ pub(crate) fn narrow<S: MailStream>(
     most: usize,
 ) -> Result<Option<(Hits, u32)>, Error> {
     let count: u64 = hits.iter().map(|one| one.all.count()).sum();
-    let compared = keys::Compared::by(session);
-    let fields = keys::unasked(query, compared);
+    let compared = search_keys::Compared::by(session);
+    let fields = search_keys::unasked(query, compared);
     if fields.is_empty() || count <= FEW {
         return Ok(None);
     }
@@ -42,7 +42,7 @@ pub(crate) fn narrow<S: MailStream>(
         header_contains: query.header_contains.clone(),
         ..everything()
     };
-    if compared == keys::Compared::Last {
+    if compared == search_keys::Compared::Last {
         text.from_address.clone_from(&query.from_address);
         text.from_domain.clone_from(&query.from_domain);
         text.to_address.clone_from(&query.to_address);

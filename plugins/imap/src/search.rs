@@ -19,10 +19,9 @@ use crate::{
     cursor::Cursor,
     fetch::{self, Fetched},
     folder::{self, Folders, MailFolder},
-    keys,
     locator::Locator,
     read::{Read, complete, fetch_each, read_attachments},
-    refusal, scan,
+    refusal, scan, search_keys,
     session::{Access, Session},
     views,
 };
@@ -137,7 +136,7 @@ fn find_hits<S: MailStream>(
     most: usize,
 ) -> Result<Found, Error> {
     let has_literals = session.can("LITERAL+") || session.can("LITERAL-");
-    let ways = keys::of(query, has_literals, keys::Compared::by(session));
+    let ways = search_keys::of(query, has_literals, search_keys::Compared::by(session));
     let Answers { mut hits, mut refused } = Answers::default();
     let (mut count, mut asked) = (0, 0);
     // The first page searches all folders at once. A later one most likely ends in the folder where it starts.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use clawback_model::{Digest, PrincipalKind, Role, Timestamp};
-use clawback_store::Wrong;
+use clawback_store::FailedAttempt;
 use clawback_tests::center::{Answer, form};
 
 use super::desk;
@@ -162,7 +162,7 @@ async fn a_name_that_is_tried_from_many_addresses_waits_for_strangers_only() {
     // Made-up names do not end the wait of an account.
     let history = &center.api.site().history;
     for number in 0..500 {
-        let wrong = Wrong {
+        let wrong = FailedAttempt {
             name: Digest::of(format!("made up {number}").as_bytes()),
             is_account: false,
             at: center.api.site().now(),

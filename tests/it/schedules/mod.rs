@@ -1,7 +1,7 @@
 //! Timers: slots compared with another cron, firing on both databases, sweeps, and a month in seconds.
 
-mod beside;
 mod commands;
+mod concurrent_sweeps;
 mod differential;
 mod fire;
 mod month;

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use clawback_model::{Digest, Timestamp};
-use clawback_store::Wrong;
+use clawback_store::FailedAttempt;
 
 use super::harness::Database;
 
 const MOST: u32 = 50;
 
-fn wrong(name: &str, is_account: bool, at: i64) -> Wrong {
+fn wrong(name: &str, is_account: bool, at: i64) -> FailedAttempt {
     let forget_before = Timestamp(at - 1_000_000_000);
-    Wrong { name: Digest::of(name.as_bytes()), is_account, at: Timestamp(at), forget_before, most: MOST }
+    FailedAttempt { name: Digest::of(name.as_bytes()), is_account, at: Timestamp(at), forget_before, most: MOST }
 }
 
 /// A wait of one second per failure.

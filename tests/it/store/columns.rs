@@ -10,8 +10,8 @@ use clawback_model::{
 };
 use clawback_runtime::SiteKey;
 use clawback_store::{
-    Filing, Kept, LaneEnd, LaneReport, NewSession, Noted, Refusal, Renewal, SlotFate, SlotRecord, TokenTerms,
-    UNTIL_CLOSED, VerifyError, WITHOUT_EFFECT, WantedSchedule, Wrong,
+    FailedAttempt, Filing, Kept, LaneEnd, LaneReport, NewSession, Refusal, Renewal, SlotFate, SlotRecord, TokenTerms,
+    TrustedHeads, UNTIL_CLOSED, VerifyError, WITHOUT_EFFECT, WantedSchedule,
 };
 
 use super::harness::{Database, filing, header, outcome, planned, request, targets};
@@ -54,7 +54,7 @@ async fn history(database: &Database) {
         reason: "no token".into(),
     };
     store.note_refusals(&[(None, refusal)]).await.unwrap();
-    let wrong = Wrong { name: Digest::of(b"eve"), is_account: false, at: at(9), forget_before: at(0), most: 9 };
+    let wrong = FailedAttempt { name: Digest::of(b"eve"), is_account: false, at: at(9), forget_before: at(0), most: 9 };
     store.count_wrong(&wrong, |_| Duration::from_secs(1)).await.unwrap();
     store.node_alive("node-1", at(4_000_000)).await.unwrap();
     store.take_seats("node-1", "corp", 8, 0, at(9), at(4_000_000)).await.unwrap();
@@ -206,7 +206,7 @@ async fn swept(database: &Database) {
 
 /// The finding of `verify`, if there is one.
 async fn found(database: &Database) -> Option<String> {
-    let noted = Noted { now: Some(NOW), ..Noted::default() };
+    let noted = TrustedHeads { now: Some(NOW), ..TrustedHeads::default() };
     match database.store.verify(noted, |_| {}).await {
         Ok(_) => None,
         // A value that cannot be read is named by its table and column.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clawback_model::{
-    Action, ActionSource, Alert, ApprovalId, ApprovalRule, Counts, Decision, Digest, Event, Former, Guards, Id,
-    Investigation, Location, LocationKind, MessageRef, Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader,
-    PlanParts, PlanSummary, Reason, Receipt, Remediation, RemediationId, Request, SelectionMode, Severity, Target,
+    Action, ActionSource, Alert, ApprovalId, ApprovalRule, Counts, Decision, Digest, Event, Guards, Id, Investigation,
+    Location, LocationKind, MessageRef, Origin, Outcome, OutcomeKind, PlanFacts, PlanHasher, PlanHeader, PlanParts,
+    PlanSummary, Reason, Receipt, Remediation, RemediationId, Request, RestorePoint, SelectionMode, Severity, Target,
     Terms, Timestamp, Vote,
 };
-use clawback_store::{Filing, Lane, LaneClaim, LaneEnd, LaneReport, Lease, Store, StoreError, Whose};
+use clawback_store::{ClaimScope, Filing, Lane, LaneClaim, LaneEnd, LaneReport, Lease, Store, StoreError};
 use sqlx::Connection as _;
 use tempfile::TempDir;
 
@@ -229,7 +229,7 @@ impl Database {
     /// Claims free lanes of a remediation: all of them, unless they have thousands of targets.
     pub(crate) async fn lanes(&self, node: &str, id: &RemediationId) -> Vec<Lane> {
         let claimed =
-            self.store.claim_lanes(node, "corp", Whose::Only(id), 10_000, Timestamp(2_000_400)).await.unwrap();
+            self.store.claim_lanes(node, "corp", ClaimScope::Only(id), 10_000, Timestamp(2_000_400)).await.unwrap();
         claimed.map_or(Vec::new(), |claimed| claimed.lanes)
     }
 
@@ -332,8 +332,8 @@ pub(crate) fn target(seq: u32) -> Target {
     }
 }
 
-fn former() -> Former {
-    Former {
+fn former() -> RestorePoint {
+    RestorePoint {
         location: Location::new(LocationKind::Inbox, "INBOX"),
         flags: vec!["\\Seen".into(), "$Label \"1\"".into()],
     }

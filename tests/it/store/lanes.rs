@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use clawback_model::{Decision, Event, RemediationId, Severity, Target, Timestamp};
-use clawback_store::{BatchSum, LaneEnd, LaneReport, Lease, Whose};
+use clawback_store::{BatchSum, ClaimScope, LaneEnd, LaneReport, Lease};
 
 use super::harness::{Database, TTL, outcome, target, targets};
 
@@ -52,7 +52,7 @@ async fn the_highest_severity_is_first_and_equals_alternate() {
         let mut order = Vec::new();
         for turn in 0..15 {
             let now = NOW.plus(Duration::from_millis(turn));
-            let claimed = store.claim_lanes("a", "corp", Whose::AllBut(&[]), 3, now).await.unwrap();
+            let claimed = store.claim_lanes("a", "corp", ClaimScope::AllBut(&[]), 3, now).await.unwrap();
             if let Some(claimed) = claimed {
                 order.push(store.load(&claimed.remediation).await.unwrap().request.name);
             }
@@ -74,7 +74,7 @@ async fn nodes_that_claim_at_once_share_the_lanes() {
             tokio::spawn(async move {
                 let mut seen = Vec::new();
                 for _ in 0..40 {
-                    let claimed = store.claim_lanes(node, "corp", Whose::Only(&id), 3, NOW).await.unwrap();
+                    let claimed = store.claim_lanes(node, "corp", ClaimScope::Only(&id), 3, NOW).await.unwrap();
                     let Some(claimed) = claimed else { continue };
                     for lane in claimed.lanes {
                         seen.extend(lane.targets.iter().map(|target| target.seq));
@@ -190,7 +190,7 @@ async fn a_stopped_batch_has_no_free_lanes_and_its_doubtful_targets_are_known() 
     for database in Database::all().await {
         let (id, _) = opened(&database, 1, &targets(40), Severity::Low).await;
         let store = &database.store;
-        let first = store.claim_lanes("a", "corp", Whose::Only(&id), 2, NOW).await.unwrap().unwrap();
+        let first = store.claim_lanes("a", "corp", ClaimScope::Only(&id), 2, NOW).await.unwrap().unwrap();
         store.stop_lanes(&id, true).await.unwrap();
         assert_eq!(store.stopped_lanes().await.unwrap(), std::slice::from_ref(&id));
         assert!(database.lanes("b", &id).await.is_empty());
@@ -198,7 +198,7 @@ async fn a_stopped_batch_has_no_free_lanes_and_its_doubtful_targets_are_known() 
         database.report("a", &first.lanes[..1], 0, LaneEnd::Done).await.unwrap();
         let back = LaneReport { claim: first.lanes[1].claim, outcomes: &[], throttled: 0, end: LaneEnd::Back(until) };
         store.record_lanes("a", &[back]).await.unwrap();
-        assert_eq!(store.doubtful_targets(&id).await.unwrap(), first.lanes[1].targets);
+        assert_eq!(store.unconfirmed_targets(&id).await.unwrap(), first.lanes[1].targets);
         store.stop_lanes(&id, false).await.unwrap();
         assert_eq!(database.lanes("b", &id).await.len(), 8, "one is done, one is not due yet");
         assert_eq!(store.lanes_left(&id).await.unwrap().held, 8);
@@ -253,12 +253,12 @@ async fn lanes_that_a_node_does_not_know_of_are_handed_back() {
     for database in Database::all().await {
         let (id, _) = opened(&database, 1, &targets(40), Severity::Low).await;
         let store = &database.store;
-        let known = store.claim_lanes("a", "corp", Whose::Only(&id), 2, NOW).await.unwrap().unwrap();
-        let lost = store.claim_lanes("a", "corp", Whose::Only(&id), 3, NOW).await.unwrap().unwrap();
-        let others = store.claim_lanes("b", "corp", Whose::Only(&id), 1, NOW).await.unwrap().unwrap();
+        let known = store.claim_lanes("a", "corp", ClaimScope::Only(&id), 2, NOW).await.unwrap().unwrap();
+        let lost = store.claim_lanes("a", "corp", ClaimScope::Only(&id), 3, NOW).await.unwrap().unwrap();
+        let others = store.claim_lanes("b", "corp", ClaimScope::Only(&id), 1, NOW).await.unwrap().unwrap();
         let known = known.lanes.iter().map(|lane| lane.claim).collect();
-        assert_eq!(store.disown_lanes("a", &known).await.unwrap(), 3, "{}", database.name);
-        assert_eq!(store.disown_lanes("a", &known).await.unwrap(), 0);
+        assert_eq!(store.release_unknown_lanes("a", &known).await.unwrap(), 3, "{}", database.name);
+        assert_eq!(store.release_unknown_lanes("a", &known).await.unwrap(), 0);
         assert_eq!(store.lanes_left(&id).await.unwrap().held, 3);
         assert_eq!(database.report("a", &lost.lanes, 0, LaneEnd::Done).await.unwrap().len(), 3, "its claims are void");
         assert_eq!(database.report("b", &others.lanes, 0, LaneEnd::Done).await.unwrap(), []);

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use clawback_model::{Digest, LogQuestion};
 use clawback_runtime::{Proof, SiteKey, open_checkpoint};
-use clawback_store::{Found, Noted, VerifyError};
+use clawback_store::{Found, TrustedHeads, VerifyError};
 use clawback_tests::binary::Clawback;
 use serde_json::{Value, json};
 
@@ -246,9 +246,12 @@ async fn a_kept_checkpoint_detects_a_truncated_or_rewritten_history() {
         database.finished(2, 16).await;
         let (size, root) = database.store.grow_log().await.unwrap();
         for log in [before, (size, root)] {
-            database.store.verify(Noted { log: Some(log), ..Noted::default() }, |_| {}).await.unwrap();
+            database.store.verify(TrustedHeads { log: Some(log), ..TrustedHeads::default() }, |_| {}).await.unwrap();
         }
-        let found = async |log| match database.store.verify(Noted { log: Some(log), ..Noted::default() }, |_| {}).await
+        let found = async |log| match database
+            .store
+            .verify(TrustedHeads { log: Some(log), ..TrustedHeads::default() }, |_| {})
+            .await
         {
             Err(VerifyError::Broken(found)) => found,
             other => panic!("{}: {other:?}", database.name),

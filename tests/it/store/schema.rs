@@ -52,7 +52,7 @@ async fn a_file_that_is_no_database_is_named() {
     let other = Store::open("mysql://ann:secret@db/x").await.unwrap_err();
     assert!(matches!(&other, StoreError::BadUrl { url } if !url.contains("secret")), "{other:?}");
     let away = Store::open("postgres://127.0.0.1:9/none").await.unwrap_err();
-    assert!(away.is_passing(), "{away:?}");
+    assert!(away.is_retryable(), "{away:?}");
 }
 
 /// Checks that SQLite runs the statements over large tables by key, never with a scan.

@@ -10,7 +10,7 @@ use crate::access::Caller;
 use crate::attempts::{Trier, check};
 use crate::body::Body;
 use crate::center::Center;
-use crate::idempotency::Unrepeatable;
+use crate::idempotency::NotRepeatable;
 use crate::json::{
     MadeTokenJson, PasswordJson, PrincipalJson, RevocationJson, RolesJson, TakeOverJson, TokenJson, TokenOrderJson,
 };
@@ -102,7 +102,7 @@ pub(crate) async fn token(
         made.label
     );
     let mut response = (StatusCode::CREATED, Json(MadeTokenJson::from(&made))).into_response();
-    response.extensions_mut().insert(Unrepeatable(Problem::new(StatusCode::CONFLICT, "told-once", said)));
+    response.extensions_mut().insert(NotRepeatable(Problem::new(StatusCode::CONFLICT, "told-once", said)));
     Ok(response)
 }
 

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields, default)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct Noted {
+pub(crate) struct TrustedHeads {
     /// `SEQ:HASH`: proves that nothing was cut off since.
     head: Option<String>,
 }
@@ -94,9 +94,12 @@ pub(crate) async fn unhalt(center: State<Center>, caller: Caller) -> Result<Json
 
 /// Checks the whole chain against every table. On a large history this takes long; the answer begins with white space
 /// meanwhile.
-#[utoipa::path(get, path = "/api/v1/verify", tag = "site", params(Noted),
+#[utoipa::path(get, path = "/api/v1/verify", tag = "site", params(TrustedHeads),
     responses((status = 200, body = VerifiedJson), Problems))]
-pub(crate) async fn verify(State(center): State<Center>, Params(noted): Params<Noted>) -> Result<Response, Problem> {
+pub(crate) async fn verify(
+    State(center): State<Center>,
+    Params(noted): Params<TrustedHeads>,
+) -> Result<Response, Problem> {
     let head = optional("head", noted.head.as_deref())?;
     slowly(async move { Ok(VerifiedJson::from(center.verified(head).await?)) }).await
 }

@@ -2,13 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
-use clawback_model::{Action, ActionSource, Remediation, Status, csv_safe};
+use clawback_model::{Action, ActionSource, Remediation, Status};
 use clawback_store::{Cursor, HistoryFilter};
 use futures::stream;
 use maud::{Markup, html};
 
+use super::csv_file::{attachment, lines};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::layout;
@@ -222,20 +221,4 @@ pub(crate) async fn csv(State(center): State<Center>, Asked(query): Asked) -> Sh
             }
         });
     Ok(attachment("history.csv", Body::from_stream(pieces)))
-}
-
-/// A file to download.
-pub(crate) fn attachment(name: &str, body: Body) -> Response {
-    let disposition = format!("attachment; filename=\"{name}\"");
-    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
-        .into_response()
-}
-
-/// Rows as CSV (RFC 4180) in which no spreadsheet finds a formula.
-pub(crate) fn lines(rows: impl IntoIterator<Item = Vec<String>>) -> Vec<u8> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        writer.write_record(row.iter().map(|field| csv_safe(field))).expect("writing to memory cannot fail");
-    }
-    writer.into_inner().expect("writing to memory cannot fail")
 }

@@ -8,6 +8,7 @@ mod audit;
 mod charts;
 mod clusters;
 mod connectors;
+mod csv_file;
 mod fields;
 mod frame;
 mod history;

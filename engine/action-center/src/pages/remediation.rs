@@ -11,9 +11,9 @@ use clawback_model::{
 use futures::stream;
 use maud::{Markup, html};
 
+use super::csv_file::{attachment, lines};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
-use super::history::{attachment, lines};
 use super::passkey::{self, ToSign};
 use super::shown::Shown;
 use super::terms::terms;

@@ -3,7 +3,7 @@
 use clawback_action_center::json::VerifiedJson;
 use clawback_model::{NoteError, visible};
 use clawback_runtime::open_checkpoint;
-use clawback_store::{Head, Noted};
+use clawback_store::{Head, TrustedHeads};
 
 use crate::args::{Format, Global, VerifyArgs};
 use crate::client::Client;
@@ -56,7 +56,7 @@ async fn here(global: &Global, head: Option<Head>, args: &VerifyArgs) -> Result<
     };
     let mut site = site(&config, Stores::None).await?;
     site.signer = signer;
-    let noted = Noted { head, log, now: Some(site.now()) };
+    let noted = TrustedHeads { head, log, now: Some(site.now()) };
     Ok(site.verify(noted).await.map_err(|broken| chain(&broken)).into())
 }
 

@@ -85,17 +85,17 @@ fn what_was_not_looked_at_is_never_complete() {
     assert!(facts.is_complete() && facts.not_looked_at().is_empty());
     let rules = StopWhen::default();
     for kind in [
-        UnseenKind::Store,
-        UnseenKind::Part,
-        UnseenKind::ScriptFault,
-        UnseenKind::CutText,
-        UnseenKind::Pick,
-        UnseenKind::Exclusion,
+        PlanGapKind::Store,
+        PlanGapKind::Part,
+        PlanGapKind::ScriptFault,
+        PlanGapKind::CutText,
+        PlanGapKind::Pick,
+        PlanGapKind::Exclusion,
     ] {
         let mut with = facts.clone();
         with.unseen(kind, 2, "x".into(), "y".into());
         assert!(!with.is_complete(), "{kind:?}");
-        assert_eq!(rules.asks_for_a_person(&with), kind == UnseenKind::Exclusion);
+        assert_eq!(rules.asks_for_a_person(&with), kind == PlanGapKind::Exclusion);
         assert!(with.not_looked_at()[0].ends_with(", such as x: y"), "{:?}", with.not_looked_at());
     }
     facts.unsearched("ann@corp.example", "no right".into());
@@ -211,13 +211,13 @@ fn what_searches_could_not_look_at_is_added_up() {
     for mailbox in ["ann", "ben", "eve"] {
         other.unsearched(mailbox, "no right".into());
     }
-    other.unseen(UnseenKind::Part, 5, "x".into(), "y".into());
-    other.unseen(UnseenKind::Pick, 1, "x".into(), "y".into());
+    other.unseen(PlanGapKind::Part, 5, "x".into(), "y".into());
+    other.unseen(PlanGapKind::Pick, 1, "x".into(), "y".into());
     other.left_out("keep.rhai", Some("newsletter".into()));
     facts.absorb(other.clone());
     facts.absorb(other);
     assert_eq!((facts.searched, facts.unsearched, facts.searched_in_part), (Some(3 + 2), 6, 4));
-    assert_eq!((facts.count_unseen(UnseenKind::Part), facts.count_unseen(UnseenKind::Store)), (10, 0));
+    assert_eq!((facts.count_unseen(PlanGapKind::Part), facts.count_unseen(PlanGapKind::Store)), (10, 0));
     assert_eq!(
         facts.left_out.iter().map(LeftOut::in_words).collect::<Vec<_>>(),
         ["2 messages by keep.rhai: newsletter"]

@@ -21,7 +21,7 @@ use super::header::PlanHeader;
 use super::target::Target;
 use crate::clock::Timestamp;
 use crate::location::Location;
-use crate::outcome::{Former, Reason};
+use crate::outcome::{Reason, RestorePoint};
 use crate::sha256::{Digest, PlanDigest};
 
 /// The number of targets in a part.
@@ -87,7 +87,7 @@ struct Line<'a> {
     from_address: &'a str,
     /// Microseconds since 1970-01-01 UTC.
     received_at: Timestamp,
-    former: Option<&'a Former>,
+    former: Option<&'a RestorePoint>,
     not_remediable: Option<Reason>,
     script_reason: Option<&'a str>,
     script_tag: Option<&'a str>,
@@ -330,9 +330,9 @@ mod tests {
         hashed(header, targets).digest
     }
 
-    fn former(folder: &str, flags: &[&str]) -> Former {
+    fn former(folder: &str, flags: &[&str]) -> RestorePoint {
         let flags = flags.iter().map(ToString::to_string).collect();
-        Former { location: Location::new(LocationKind::Inbox, folder), flags }
+        RestorePoint { location: Location::new(LocationKind::Inbox, folder), flags }
     }
 
     /// Changes, each of which makes another plan of the header and targets 0 and 1.

@@ -124,7 +124,7 @@ impl PlanHeader {
 
     /// Returns a difference in where the plan acts and by which component. The rest of the header, and the list of
     /// mailboxes to search, took effect when its targets were chosen.
-    pub fn acts_otherwise(&self, then: &Self) -> Option<Difference> {
+    pub fn configuration_difference(&self, then: &Self) -> Option<Difference> {
         let where_it_acts = |header: &Self| Self {
             terms: header.terms.clone().map(|terms| Terms { grants: terms.grants, ..Terms::default() }),
             connectors: header.connectors.clone(),
@@ -226,14 +226,14 @@ mod tests {
             ),
             (changed(|header, _| _ = header.scripts.insert("keep.rhai".into(), Digest([1; 32]))), None),
         ] {
-            assert_eq!(now.acts_otherwise(&header()).map(|found| found.what).as_deref(), otherwise);
+            assert_eq!(now.configuration_difference(&header()).map(|found| found.what).as_deref(), otherwise);
         }
     }
 
     #[test]
     fn a_plan_of_version_1_is_held_to_its_connectors() {
         let then = PlanHeader { terms: None, ..header() };
-        assert_eq!(changed(|_, terms| directory(terms, "/mail2")).acts_otherwise(&then), None);
-        assert!(changed(|header, _| header.connectors.clear()).acts_otherwise(&then).is_some());
+        assert_eq!(changed(|_, terms| directory(terms, "/mail2")).configuration_difference(&then), None);
+        assert!(changed(|header, _| header.connectors.clear()).configuration_difference(&then).is_some());
     }
 }

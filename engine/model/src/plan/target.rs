@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::location::Location;
 use crate::message::MessageRef;
-use crate::outcome::{Former, Reason};
+use crate::outcome::{Reason, RestorePoint};
 
 /// One message of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct Target {
     /// When the store received it.
     pub received_at: Timestamp,
     /// The state that a restore goes back to.
-    pub former: Option<Former>,
+    pub former: Option<RestorePoint>,
     /// Why it cannot be acted on; `None` if it can.
     pub not_remediable: Option<Reason>,
     /// The reason for which the scripts kept it, in their words.

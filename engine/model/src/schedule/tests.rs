@@ -10,12 +10,12 @@ fn timetable(overlap: Overlap, misfire: Misfire) -> Timetable {
     Timetable { cron: "0 */10 * * * *".into(), time_zone: "UTC".into(), jitter: Duration::ZERO, overlap, misfire }
 }
 
-fn standing(decided_to: i64) -> Standing {
-    Standing { decided_to: Timestamp(decided_to * MINUTE), paused_to: None, waiting: None, busy: false }
+fn standing(decided_to: i64) -> ScheduleState {
+    ScheduleState { decided_to: Timestamp(decided_to * MINUTE), paused_to: None, waiting: None, busy: false }
 }
 
 /// Returns slots in minutes, their number and their fate, and the time of the next round.
-fn decide(timetable: &Timetable, standing: &Standing, now: i64) -> (Vec<(i64, i64, u64, String)>, Round) {
+fn decide(timetable: &Timetable, standing: &ScheduleState, now: i64) -> (Vec<(i64, i64, u64, String)>, Round) {
     let round = timetable.decide("s", &timetable.cron().unwrap(), standing, Timestamp(now * MINUTE));
     let told = round.decided.iter().map(|decided| {
         let fate = match decided.fate {
@@ -59,7 +59,7 @@ fn missed_slots_go_as_the_policy_says() {
 
 #[test]
 fn an_earlier_run_is_skipped_for_waited_for_or_replaced() {
-    let busy = Standing { busy: true, ..standing(0) };
+    let busy = ScheduleState { busy: true, ..standing(0) };
     let (rows, round) = decide(&timetable(Overlap::Skip, Misfire::Skip), &busy, 10);
     assert_eq!((rows, round.replaces), (told(&[(10, 10, 1, "overlapped")]), false));
     let (rows, round) = decide(&timetable(Overlap::Replace, Misfire::Skip), &busy, 10);
@@ -70,11 +70,11 @@ fn an_earlier_run_is_skipped_for_waited_for_or_replaced() {
     assert_eq!((rows, round.waiting), (told(&[(10, 10, 1, "waiting")]), Some(Timestamp(10 * MINUTE))));
     assert_eq!(round.next_at, Some(Timestamp(10 * MINUTE)), "it asks again at once");
     // A second slot does not wait behind the first.
-    let waiting = Standing { waiting: round.waiting, busy: true, ..standing(10) };
+    let waiting = ScheduleState { waiting: round.waiting, busy: true, ..standing(10) };
     let (rows, round) = decide(&queue, &waiting, 20);
     assert_eq!((rows, round.waiting), (told(&[(20, 20, 1, "overlapped")]), waiting.waiting));
     // The run ends: the slot that waited fires, however late it is.
-    let free = Standing { busy: false, ..Standing { decided_to: Timestamp(20 * MINUTE), ..waiting } };
+    let free = ScheduleState { busy: false, ..ScheduleState { decided_to: Timestamp(20 * MINUTE), ..waiting } };
     let (rows, round) = decide(&queue, &free, 29);
     assert_eq!(
         (rows, round.waiting, round.next_at),
@@ -88,10 +88,10 @@ fn an_earlier_run_is_skipped_for_waited_for_or_replaced() {
 
 #[test]
 fn slots_of_a_pause_are_left_out_with_that_reason() {
-    let paused = Standing { paused_to: Some(Timestamp(35 * MINUTE)), ..standing(0) };
+    let paused = ScheduleState { paused_to: Some(Timestamp(35 * MINUTE)), ..standing(0) };
     let (rows, _) = decide(&timetable(Overlap::Skip, Misfire::Backfill(100)), &paused, 50);
     assert_eq!(rows, told(&[(10, 30, 3, "paused"), (40, 40, 1, "fire"), (50, 50, 1, "fire")]));
-    let waited = Standing { waiting: Some(Timestamp(10 * MINUTE)), decided_to: Timestamp(10 * MINUTE), ..paused };
+    let waited = ScheduleState { waiting: Some(Timestamp(10 * MINUTE)), decided_to: Timestamp(10 * MINUTE), ..paused };
     let (rows, round) = decide(&timetable(Overlap::Queue, Misfire::Skip), &waited, 35);
     assert_eq!((rows, round.waiting), (told(&[(20, 30, 2, "paused"), (10, 10, 1, "paused")]), None));
 }

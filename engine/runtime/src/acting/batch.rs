@@ -32,7 +32,7 @@ const LOOKED_FOR: Duration = Duration::from_mins(2);
 
 /// Waits until the open batch is done, and closes it. Returns early, with the batch left open, if the control requests
 /// a stop.
-pub(crate) async fn see_through(
+pub(crate) async fn run_batch(
     site: &Arc<Site>,
     lease: &Lease,
     remediation: &Remediation,
@@ -50,14 +50,14 @@ pub(crate) async fn see_through(
     loop {
         let ended = lane_worker.ended();
         if control.must_stop(site.now()) {
-            stand_still(site, remediation, control).await?;
+            stop_lanes(site, remediation, control).await?;
             return Ok(site.history.load(id).await?);
         }
         if let Some(failure) = lane_worker.failure() {
             return Err(failure);
         }
         if let Some(reason) = lane_worker.refused(id) {
-            stand_still(site, remediation, control).await?;
+            stop_lanes(site, remediation, control).await?;
             return pause(site, lease, reason).await;
         }
         let left = sum.left();
@@ -74,7 +74,7 @@ pub(crate) async fn see_through(
         if look == SELDOM
             && let Err(error @ StoreError::Altered { .. }) = site.history.check_work(id).await
         {
-            stand_still(site, remediation, control).await?;
+            stop_lanes(site, remediation, control).await?;
             return pause(site, lease, not_as_approved(&error)).await;
         }
         look = if sum.left() == left { (look * 2).min(SELDOM) } else { LAST_LOOKS };
@@ -93,7 +93,7 @@ async fn pause(site: &Site, lease: &Lease, reason: StopReason) -> Result<Remedia
 }
 
 /// Makes every node hand back its lanes of the open batch, and waits until they have.
-pub(crate) async fn stand_still(site: &Arc<Site>, remediation: &Remediation, control: &Control) -> Result<(), Error> {
+pub(crate) async fn stop_lanes(site: &Arc<Site>, remediation: &Remediation, control: &Control) -> Result<(), Error> {
     site.history.stop_lanes(&remediation.id, true).await?;
     while site.history.lanes_left(&remediation.id).await?.held > 0 {
         if control.lost(site.now()) {
@@ -108,7 +108,7 @@ pub(crate) async fn stand_still(site: &Arc<Site>, remediation: &Remediation, con
 /// Returns what an open batch has done, without acting on anything: before the batch is cancelled, it must be known
 /// which messages were moved. Always returns: a target that cannot be located has failed, and its detail says so.
 pub(crate) async fn look(site: &Arc<Site>, remediation: &Remediation, number: u32) -> Result<Vec<Outcome>, Error> {
-    let targets = site.history.doubtful_targets(&remediation.id).await?;
+    let targets = site.history.unconfirmed_targets(&remediation.id).await?;
     let same = |one: &Target, other: &Target| one.mailbox == other.mailbox && one.store == other.store;
     let action = remediation.request.action;
     let deadline = Instant::now() + LOOKED_FOR;

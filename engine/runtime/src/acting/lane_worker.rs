@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clawback_connectors::MailStore as _;
 use clawback_model::{Origin, RemediationId, StopReason, Timestamp};
-use clawback_store::{Claimed, LaneClaim, LaneEnd, LaneReport, PlanProof, StoreError, Whose};
+use clawback_store::{ClaimScope, Claimed, LaneClaim, LaneEnd, LaneReport, PlanProof, StoreError};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -21,7 +21,7 @@ use super::act::{BatchContext, Report, work};
 use super::recorder::record;
 use crate::error::Error;
 use crate::gate::Gated;
-use crate::planning::{acts_otherwise, not_as_approved};
+use crate::planning::{configuration_difference, not_as_approved};
 use crate::progress::Observer;
 use crate::site::Site;
 use crate::stop::{Flag, Stop};
@@ -85,8 +85,8 @@ impl LaneWorker {
     /// Starts to claim lanes: of all open batches, or of `only` one remediation.
     pub(crate) async fn start(site: Arc<Site>, observer: Observer, only: Option<RemediationId>) -> Result<Self, Error> {
         // A lane worker that failed may have left lanes under its name, so each has its own.
-        static CREWS: AtomicU32 = AtomicU32::new(0);
-        let name = format!("{}.{}", site.node, CREWS.fetch_add(1, Ordering::Relaxed));
+        static LANE_WORKERS: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}.{}", site.node, LANE_WORKERS.fetch_add(1, Ordering::Relaxed));
         let until = site.now().plus(site.tuning.lease);
         site.history.node_alive(&name, until).await?;
         let inner = Arc::new(Inner {
@@ -282,7 +282,7 @@ impl Inner {
         lanes: &mut JoinSet<()>,
     ) -> Result<bool, Error> {
         let known = locked(&self.hand).claims();
-        let disowned = self.site.history.disown_lanes(&self.name, &known).await?;
+        let disowned = self.site.history.release_unknown_lanes(&self.name, &known).await?;
         tracing::info!(lanes = disowned, "The database answers again.");
         self.claim(reports, lanes).await
     }
@@ -306,12 +306,12 @@ impl Inner {
                 continue;
             }
             let (history, now) = (&self.site.history, self.site.now());
-            let whose = self.only.as_ref().map_or(Whose::AllBut(&left), Whose::Only);
+            let whose = self.only.as_ref().map_or(ClaimScope::AllBut(&left), ClaimScope::Only);
             let claimed = match history.claim_lanes(&self.name, &name, whose, room, now).await {
                 Err(ref error @ StoreError::Altered { ref remediation, .. }) => {
                     self.refuse(remediation, not_as_approved(error));
                     let known = locked(&self.hand).claims();
-                    history.disown_lanes(&self.name, &known).await?;
+                    history.release_unknown_lanes(&self.name, &known).await?;
                     continue;
                 }
                 claimed => claimed?,
@@ -389,7 +389,7 @@ impl Inner {
         if known.is_some() {
             return Ok(known);
         }
-        if let Some(reason) = acts_otherwise(&self.site, &proven.header) {
+        if let Some(reason) = configuration_difference(&self.site, &proven.header) {
             tracing::warn!(remediation.id = %id, %reason, "Its lanes are left to other nodes.");
             locked(&self.left).insert(id.clone(), None);
             self.hand_back(&claimed.lanes).await?;

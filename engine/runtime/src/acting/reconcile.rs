@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clawback_connectors::{ActionTarget, CallError, MailStore};
-use clawback_model::{Action, Former, Located, Location, LocationKind, Receipt, Sighting, Target};
+use clawback_model::{Action, Located, Location, LocationKind, Receipt, RestorePoint, Sighting, Target};
 
 /// Returns the receipts of the targets that were acted on already, by number, and removes them from `aims`.
 pub(crate) async fn reconcile(
@@ -47,7 +47,7 @@ fn judge(target: &Target, action: Action, sightings: &[Sighting], claimed: &mut 
     if sightings.iter().any(untouched) {
         return None;
     }
-    let former = |flags: &[String]| Former { location: target.location.clone(), flags: flags.to_vec() };
+    let former = |flags: &[String]| RestorePoint { location: target.location.clone(), flags: flags.to_vec() };
     if action == Action::HardDelete {
         return sightings.is_empty().then(|| Receipt {
             former: former(&[]),
@@ -135,8 +135,10 @@ mod tests {
     fn a_handle_that_stays_the_same_proves_nothing() {
         let arrived = seen("in1", LocationKind::RecoverableItems, "R");
         assert_eq!(verdict(Action::SoftDelete, std::slice::from_ref(&arrived)).unwrap().now, Some(reference("in1")));
-        let restore =
-            Target { former: Some(Former { location: arrived.location.clone(), flags: vec![] }), ..target("in1") };
+        let restore = Target {
+            former: Some(RestorePoint { location: arrived.location.clone(), flags: vec![] }),
+            ..target("in1")
+        };
         assert!(judge(&restore, Action::Restore, &[arrived], &mut HashSet::new()).is_some());
     }
 

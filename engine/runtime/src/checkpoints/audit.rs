@@ -1,7 +1,7 @@
 //! The check of a whole history: its events and every table, the kept checkpoints, the signatures of votes.
 
 use clawback_model::{Event, RemediationId};
-use clawback_store::{Noted, Verified, VerifyError};
+use clawback_store::{TrustedHeads, Verified, VerifyError};
 use clawback_votes::ApproversError;
 
 use super::heads::check_heads;
@@ -15,7 +15,7 @@ const PAGE: u32 = 1_000;
 /// Why a history was not proven.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages document the variants")]
-pub enum Unproven {
+pub enum AuditError {
     #[error(transparent)]
     History(#[from] VerifyError),
     #[error(
@@ -29,7 +29,7 @@ pub enum Unproven {
 impl Site {
     /// Proves everything that the history holds. If the site's signer is not known, the signatures of kept checkpoints
     /// are not checked.
-    pub async fn verify(&self, noted: impl Into<Noted>) -> Result<Verified, Unproven> {
+    pub async fn verify(&self, noted: impl Into<TrustedHeads>) -> Result<Verified, AuditError> {
         let verified = self.history.verify(noted, |_| {}).await?;
         if let Some(signer) = &self.signer {
             check_heads(&self.history, signer).await?;
@@ -40,7 +40,7 @@ impl Site {
 }
 
 /// Checks the votes of every remediation that was voted on or has started; `since` limits the check.
-async fn check_votes(site: &Site) -> Result<(), Unproven> {
+async fn check_votes(site: &Site) -> Result<(), AuditError> {
     let rules = &site.vote_rules;
     if rules.is_off() {
         return Ok(());
@@ -60,7 +60,7 @@ async fn check_votes(site: &Site) -> Result<(), Unproven> {
             let Some(id) = entry.link.remediation.as_deref().and_then(|id| id.parse().ok()) else { continue };
             let remediation = site.history.load(&id).await.map_err(VerifyError::from)?;
             if let Some(detail) = rules.fault(&approvers, &remediation, began) {
-                return Err(Unproven::Votes { id, detail });
+                return Err(AuditError::Votes { id, detail });
             }
         }
     }

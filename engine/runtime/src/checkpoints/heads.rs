@@ -14,7 +14,7 @@ use super::keepers::Checkpoints;
 use super::site_key::{SiteKey, open_checkpoint};
 use super::witness::{Cosigned, Witnesses};
 use crate::error::Error;
-use crate::notifying::{self, Told};
+use crate::notifying::{self, CheckpointNotice};
 use crate::site::Site;
 
 /// Time between two checkpoints while events are recorded.
@@ -131,9 +131,9 @@ async fn tell(site: &Site, checkpoints: &Checkpoints) -> Result<(), Error> {
     let signed: Vec<String> = checkpoints.witnesses.signed(&cosigned.note).into_iter().map(str::to_owned).collect();
     let quorum = checkpoints.witnesses.quorum();
     let events = checkpoint.size;
-    let (checkpoint, note) = (&checkpoint, &Told { note: cosigned.note.to_string(), signed, quorum });
+    let (checkpoint, note) = (&checkpoint, &CheckpointNotice { note: cosigned.note.to_string(), signed, quorum });
     let told = checkpoints.notify.iter().map(|name| async move {
-        let told = notifying::tell_checkpoint(site, name, checkpoint, note).await;
+        let told = notifying::send_checkpoint(site, name, checkpoint, note).await;
         site.metrics.notice(name, if told.is_ok() { "told" } else { "failed" });
         if let Err(error) = &told {
             tracing::warn!(notifier.name = name, log.size = events, %error, "Checkpoint not delivered; the next one follows.");

@@ -85,13 +85,13 @@ impl Keeper {
         let not_kept = |detail: String| skipped(OutcomeKind::Failed, Reason::EvidenceNotKept, Some(detail));
         let raw = match store.fetch_raw(mailbox, &target.reference, LARGEST + 1).await {
             Ok(raw) => raw,
-            Err(error) if error.is_passing() => return Err(error),
+            Err(error) if error.is_retryable() => return Err(error),
             // The message may be gone: then there is nothing to keep and nothing to delete.
             Err(error) => match store.locate(mailbox, std::slice::from_ref(&target.reference)).await {
                 Ok(located) if located.iter().all(|one| one.sightings.is_empty()) => {
                     return skipped(OutcomeKind::NotFound, Reason::Gone, None);
                 }
-                Err(error) if error.is_passing() => return Err(error),
+                Err(error) if error.is_retryable() => return Err(error),
                 _ => return not_kept(error.to_string()),
             },
         };

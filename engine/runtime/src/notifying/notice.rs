@@ -10,7 +10,7 @@ const LINE: usize = 200;
 const TITLE: usize = 80;
 
 /// A checkpoint as it is sent to its recipients.
-pub(crate) struct Told {
+pub(crate) struct CheckpointNotice {
     /// As it was signed.
     pub(crate) note: String,
     /// Names of the witnesses that signed it.
@@ -88,8 +88,8 @@ impl Notice {
     }
 
     /// A signed checkpoint, to be kept out of reach of those who can change the history.
-    pub(super) fn checkpoint(checkpoint: &Checkpoint, told: &Told, at: Timestamp) -> Self {
-        let Told { note, signed, quorum } = told;
+    pub(super) fn checkpoint(checkpoint: &Checkpoint, told: &CheckpointNotice, at: Timestamp) -> Self {
+        let CheckpointNotice { note, signed, quorum } = told;
         let mut facts = vec![("Log", visible_line(&checkpoint.origin, LINE)), ("Events", checkpoint.size.to_string())];
         if *quorum > 0 {
             let names = if signed.is_empty() { "nobody".to_owned() } else { signed.join(", ") };

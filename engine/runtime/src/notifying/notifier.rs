@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::delivery::{TIME_OUT, Undelivered};
 use super::mail::MailConfig;
-use super::notice::{Notice, Told};
+use super::notice::{CheckpointNotice, Notice};
 use super::{chat, mail, webhook};
 use crate::error::Error;
 
@@ -101,11 +101,11 @@ impl Notifier {
     }
 
     /// Sends a signed checkpoint of the history.
-    pub(super) async fn tell_checkpoint(
+    pub(super) async fn send_checkpoint(
         &self,
         notice: &Notice,
         checkpoint: &Checkpoint,
-        told: &Told,
+        told: &CheckpointNotice,
         now: Timestamp,
     ) -> Result<(), Undelivered> {
         let send = async {

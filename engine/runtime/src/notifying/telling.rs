@@ -7,26 +7,26 @@ use clawback_model::{Checkpoint, Remediation, Reminder};
 use futures::future::join_all;
 
 use super::delivery::Undelivered;
-use super::notice::{Kind, Notice, Told};
+use super::notice::{CheckpointNotice, Kind, Notice};
 use super::recipients::of_playbook;
 use crate::site::Site;
 
 /// Sends a signed checkpoint to one notifier.
-pub(crate) async fn tell_checkpoint(
+pub(crate) async fn send_checkpoint(
     site: &Site,
     name: &str,
     checkpoint: &Checkpoint,
-    told: &Told,
+    told: &CheckpointNotice,
 ) -> Result<(), Undelivered> {
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let now = site.now();
     let notice = Notice::checkpoint(checkpoint, told, now);
-    notifier.tell_checkpoint(&notice, checkpoint, told, now).await
+    notifier.send_checkpoint(&notice, checkpoint, told, now).await
 }
 
 /// Notifies one notifier of a new status. The notification is the same in every try, so that a receiver can detect a
 /// duplicate.
-pub(crate) async fn tell_change(site: &Site, name: &str, remediation: &Remediation) -> Result<(), Undelivered> {
+pub(crate) async fn notify_change(site: &Site, name: &str, remediation: &Remediation) -> Result<(), Undelivered> {
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let notice = Notice::new(Kind::Changed, remediation, site.public_url.as_ref(), remediation.updated_at);
     notifier.tell(&notice, remediation, site.now()).await

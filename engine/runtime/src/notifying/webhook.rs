@@ -8,7 +8,7 @@ use hmac::{Hmac, Mac as _};
 use serde::Serialize;
 
 use super::delivery::{Undelivered, client, delivered};
-use super::notice::{Kind, Notice, Told};
+use super::notice::{CheckpointNotice, Kind, Notice};
 use crate::http::{endpoint, secret};
 
 /// Where to post, and the key to sign with.
@@ -71,11 +71,11 @@ impl Webhook {
         &self,
         notice: &Notice,
         checkpoint: &Checkpoint,
-        told: &Told,
+        told: &CheckpointNotice,
         now: Timestamp,
     ) -> Result<(), Undelivered> {
         let Checkpoint { origin, size, root } = checkpoint;
-        let Told { note, signed, quorum } = told;
+        let CheckpointNotice { note, signed, quorum } = told;
         let data = serde_json::json!({
             "origin": origin, "size": size, "root": root, "checkpoint": note, "cosigned_by": signed, "quorum": quorum,
         });

@@ -73,7 +73,7 @@ pub(crate) async fn approval_for(
             let decided = root(site, retried).await?;
             let now = header(site, request, bound)?;
             match site.history.plan_header(&decided.id).await? {
-                Some(then) if !signed && !stopped && now.acts_otherwise(&then).is_none() => {
+                Some(then) if !signed && !stopped && now.configuration_difference(&then).is_none() => {
                     let own = decided.approval.is_some().then_some(decided.id);
                     return Ok(Decided { rule: None, by: decided.decided_by, under: own.or(decided.under) });
                 }

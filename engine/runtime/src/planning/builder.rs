@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clawback_connectors::MailStore;
 use clawback_model::{
-    Action, Counts, Former, Hashed, Location, LocationKind, PlanFacts, PlanHasher, PlanSummary, Reason, Request,
-    StopReason, StopWhen, Target, Throttles, UnseenKind,
+    Action, Counts, Hashed, Location, LocationKind, PlanFacts, PlanGapKind, PlanHasher, PlanSummary, Reason, Request,
+    RestorePoint, StopReason, StopWhen, Target, Throttles,
 };
 use tokio::sync::mpsc;
 
@@ -88,7 +88,7 @@ impl<'a> PlanBuilder<'a> {
         }
         // A search found it, so there is no earlier place on record, as for an undo: it is restored to the inbox.
         let former = (self.action == Action::Restore)
-            .then(|| Former { location: Location::new(LocationKind::Inbox, "INBOX"), flags: message.flags });
+            .then(|| RestorePoint { location: Location::new(LocationKind::Inbox, "INBOX"), flags: message.flags });
         let target = Target {
             seq: self.next_seq,
             store: message.store,
@@ -159,9 +159,9 @@ impl<'a> PlanBuilder<'a> {
     /// Fails the plan if the filter script failed on every message that was found: otherwise it would look like a
     /// search without hits.
     fn judged_nothing(&self) -> Option<StopReason> {
-        let faults = self.facts.count_unseen(UnseenKind::ScriptFault);
+        let faults = self.facts.count_unseen(PlanGapKind::ScriptFault);
         let (script, fault) =
-            self.facts.unseen.iter().find(|known| known.kind == UnseenKind::ScriptFault)?.examples.first()?;
+            self.facts.unseen.iter().find(|known| known.kind == PlanGapKind::ScriptFault)?.examples.first()?;
         tracing::warn!(script.name = script, fault, messages = faults, "Script failed on messages.");
         (faults == self.counts.submitted).then(|| {
             let detail =

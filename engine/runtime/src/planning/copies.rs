@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use clawback_model::{Condition, DoneWith, LocationKind, Message, Predicate, Request, SelectionMode, UnseenKind};
+use clawback_model::{
+    Condition, HandledMessages, LocationKind, Message, PlanGapKind, Predicate, Request, SelectionMode,
+};
 use futures::StreamExt as _;
 
 use super::builder::PlanBuilder;
@@ -17,7 +19,7 @@ use crate::site::Site;
 pub(super) async fn senders_copies(
     site: &Arc<Site>,
     input: &PlanInput<'_>,
-    done_with: &DoneWith,
+    done_with: &HandledMessages,
     plan: &mut PlanBuilder<'_>,
 ) -> Result<(), Error> {
     let Some(senders) = plan.senders.take() else { return Ok(()) };
@@ -30,7 +32,7 @@ pub(super) async fn senders_copies(
                 // The search has met the same gap and recorded it.
                 Ok(Listed::Gap(_)) => continue,
                 Err(error) => {
-                    plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
+                    plan.facts.unseen(PlanGapKind::Store, 1, store.name().to_string(), error.to_string());
                     break;
                 }
             };
@@ -51,7 +53,7 @@ pub(super) async fn senders_copies(
                     }
                 };
                 for gap in page.gaps {
-                    plan.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
+                    plan.facts.unseen(PlanGapKind::Part, 1, mailbox.to_string(), gap.to_string());
                 }
                 // A forged From with a known Message-ID must not select another message of the sender.
                 let is_copy = |message: &Message| {

@@ -2,7 +2,7 @@
 //! covers a follow-up.
 
 use clawback_model::{
-    ApprovalRule, Counts, DoneWith, Origin, PlanFacts, PlanSummary, Remediation, RemediationId, SweepApproval,
+    ApprovalRule, Counts, HandledMessages, Origin, PlanFacts, PlanSummary, Remediation, RemediationId, SweepApproval,
 };
 use clawback_playbooks::Bound;
 
@@ -23,8 +23,8 @@ pub(crate) enum Covered {
 }
 
 /// The messages that the family of a follow-up has dealt with; nothing for any other remediation.
-pub(crate) async fn done_with(site: &Site, origin: &Origin) -> Result<DoneWith, Error> {
-    let mut done = DoneWith::default();
+pub(crate) async fn done_with(site: &Site, origin: &Origin) -> Result<HandledMessages, Error> {
+    let mut done = HandledMessages::default();
     let Origin::Sweep { of } = origin else { return Ok(done) };
     let follow_ups = site.history.follow_ups(of).await?;
     for id in std::iter::once(of).chain(follow_ups.iter().map(|follow_up| &follow_up.id)) {

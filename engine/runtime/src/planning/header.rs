@@ -59,14 +59,14 @@ pub(crate) fn not_as_approved(error: &StoreError) -> StopReason {
 
 /// Why this node may not act on a plan: for one of its stores it has another connector, or grants it other things, than
 /// the plan was made and approved for.
-pub fn acts_otherwise(site: &Site, plan: &PlanHeader) -> Option<StopReason> {
+pub fn configuration_difference(site: &Site, plan: &PlanHeader) -> Option<StopReason> {
     let mut now = PlanHeader { connectors: BTreeMap::new(), terms: Some(Terms::default()), ..plan.clone() };
     let grants = now.terms.as_mut().map(|terms| &mut terms.grants)?;
     for (name, store) in &site.stores {
         now.connectors.insert(name.to_string(), connector(&**store));
         grants.insert(name.to_string(), store.capabilities().grant.clone());
     }
-    let difference = now.acts_otherwise(plan)?;
+    let difference = now.configuration_difference(plan)?;
     Some(StopReason::NotAsApproved { detail: format!("it was approved for another configuration: {difference}") })
 }
 

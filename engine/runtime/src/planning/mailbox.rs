@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clawback_connectors::{CallError, MailStore};
-use clawback_model::{DoneWith, Message, Picked, PlanFacts, Query, SelectionMode, StopReason, UnseenKind};
+use clawback_model::{HandledMessages, Message, Picked, PlanFacts, PlanGapKind, Query, SelectionMode, StopReason};
 use clawback_playbooks::{Bound, Judgement};
 
 use super::input::{Hit, PlanInput};
@@ -22,13 +22,13 @@ pub(super) struct Search {
     /// More hits than this in one mailbox exceed the limit of the whole selection.
     most: u64,
     /// What an earlier remediation of a sweep has dealt with.
-    pub(super) done_with: DoneWith,
+    pub(super) done_with: HandledMessages,
     /// Messages of the query that were excluded by name.
     excluded: AtomicU64,
 }
 
 impl Search {
-    pub(super) fn of(input: &PlanInput<'_>, most: u64, done_with: DoneWith) -> Self {
+    pub(super) fn of(input: &PlanInput<'_>, most: u64, done_with: HandledMessages) -> Self {
         let request = input.request;
         let mut query = input.bound.query();
         if request.mode == SelectionMode::Handpicked {
@@ -67,8 +67,8 @@ impl Search {
     pub(super) fn note_unnamed(&self, named: &BTreeSet<usize>, facts: &mut PlanFacts) {
         let (kind, why) = match self.mode {
             SelectionMode::Query => return,
-            SelectionMode::Handpicked => (UnseenKind::Pick, "no mailbox that was searched has such a message"),
-            SelectionMode::QueryWithExclusions => (UnseenKind::Exclusion, "the query does not find such a message"),
+            SelectionMode::Handpicked => (PlanGapKind::Pick, "no mailbox that was searched has such a message"),
+            SelectionMode::QueryWithExclusions => (PlanGapKind::Exclusion, "the query does not find such a message"),
         };
         for (_, picked) in self.picked.iter().enumerate().filter(|(number, _)| !named.contains(number)) {
             let id =
@@ -130,7 +130,7 @@ pub(super) async fn search_mailbox(
             with_retries(site, || store.search(mailbox, &search.query, cursor.clone(), site.tuning.page)).await?;
         for gap in page.gaps {
             (found.facts.unsearched, found.facts.searched_in_part) = (1, 1);
-            found.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
+            found.facts.unseen(PlanGapKind::Part, 1, mailbox.to_string(), gap.to_string());
         }
         let mut messages = page.items;
         messages.retain(|message| search.wants(message, &mut found.named));
@@ -153,13 +153,13 @@ impl Found {
                 // The connector saw the whole text, and may have matched in the part that it does not return.
                 if let Some(field) = message.cut.iter().find(|field| search.bound.reads(field)) {
                     let which = format!("{} {}", message.mailbox, message.reference.message_id);
-                    self.facts.unseen(UnseenKind::CutText, 1, which, format!("only part of its {field} is known"));
+                    self.facts.unseen(PlanGapKind::CutText, 1, which, format!("only part of its {field} is known"));
                 }
             }
             Judgement::Drop { by, reason } => self.facts.left_out(&by, reason),
             Judgement::Fault { script, fault } => {
                 tracing::debug!(script.name = script, %fault, "Script failed on a message.");
-                self.facts.unseen(UnseenKind::ScriptFault, 1, script, fault.to_string());
+                self.facts.unseen(PlanGapKind::ScriptFault, 1, script, fault.to_string());
                 self.hits.push(Hit { message, script_failed: true, reason: None, tag: None });
             }
         }

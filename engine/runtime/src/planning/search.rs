@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
-use clawback_model::{SelectionMode, StopReason, Target, UnseenKind};
+use clawback_model::{PlanGapKind, SelectionMode, StopReason, Target};
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
@@ -104,9 +104,9 @@ impl Round<'_> {
             plan.facts.unsearched(&mailbox, error.to_string());
         }
         let is_whole = self.input.request.mode != SelectionMode::Handpicked;
-        if is_whole && self.asked == before && !plan.facts.unseen.iter().any(|known| known.kind == UnseenKind::Store) {
+        if is_whole && self.asked == before && !plan.facts.unseen.iter().any(|known| known.kind == PlanGapKind::Store) {
             let why = "it lists no mailbox".to_owned();
-            plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), why);
+            plan.facts.unseen(PlanGapKind::Store, 1, store.name().to_string(), why);
         }
         Ok(None)
     }
@@ -146,7 +146,7 @@ impl Round<'_> {
                 }
                 // The rest of its mailboxes is unknown, so the store as a whole was not searched.
                 Err(error) => {
-                    plan.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
+                    plan.facts.unseen(PlanGapKind::Store, 1, store.name().to_string(), error.to_string());
                     continue;
                 }
             };

@@ -4,7 +4,7 @@ use crate::boxed::boxed;
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
-use clawback_model::{Message, PlanFacts, Query, Request, SelectionMode, UnseenKind};
+use clawback_model::{Message, PlanFacts, PlanGapKind, Query, Request, SelectionMode};
 use clawback_playbooks::Bound;
 use futures::StreamExt as _;
 
@@ -64,7 +64,7 @@ impl Search<'_> {
                 }
                 Ok(Listed::Gap(gap)) => found.facts.unsearched(&format!("store {}", store.name()), gap.to_string()),
                 Err(error) => {
-                    found.facts.unseen(UnseenKind::Store, 1, store.name().to_string(), error.to_string());
+                    found.facts.unseen(PlanGapKind::Store, 1, store.name().to_string(), error.to_string());
                     return;
                 }
             }
@@ -84,7 +84,7 @@ impl Search<'_> {
                 with_retries(self.site, || store.search(mailbox, &self.query, cursor.clone(), self.site.tuning.page))
                     .await?;
             for gap in page.gaps {
-                found.facts.unseen(UnseenKind::Part, 1, mailbox.to_string(), gap.to_string());
+                found.facts.unseen(PlanGapKind::Part, 1, mailbox.to_string(), gap.to_string());
             }
             let room = self.most.saturating_sub(found.messages.len());
             found.stopped = page.items.len() > room;

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments as _, AssertSqlSafe, PgPool, Postgres, Row as _, Sqlite, SqlitePool, Transaction};
 
 use super::escape::{escape, unescape};
-use super::task::see_through;
+use super::task::run_to_completion;
 use crate::error::StoreError;
 
 /// Connections to one of the two databases.
@@ -54,9 +54,9 @@ impl Pool {
     pub(crate) async fn write(&self) -> Result<Tx, StoreError> {
         match self.clone() {
             Self::Sqlite { writer, .. } => {
-                see_through(async move { Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)) }).await
+                run_to_completion(async move { Ok(Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)) }).await
             }
-            Self::Postgres(pool) => see_through(async move { Ok(Tx::Postgres(pool.begin().await?)) }).await,
+            Self::Postgres(pool) => run_to_completion(async move { Ok(Tx::Postgres(pool.begin().await?)) }).await,
         }
     }
 
@@ -64,8 +64,12 @@ impl Pool {
     pub(crate) async fn read(&self) -> Result<Tx, StoreError> {
         const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         match self.clone() {
-            Self::Sqlite { readers, .. } => see_through(async move { Ok(Tx::Sqlite(readers.begin().await?)) }).await,
-            Self::Postgres(pool) => see_through(async move { Ok(Tx::Postgres(pool.begin_with(READ).await?)) }).await,
+            Self::Sqlite { readers, .. } => {
+                run_to_completion(async move { Ok(Tx::Sqlite(readers.begin().await?)) }).await
+            }
+            Self::Postgres(pool) => {
+                run_to_completion(async move { Ok(Tx::Postgres(pool.begin_with(READ).await?)) }).await
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use tracing::Instrument as _;
 
 /// Runs a future to its end even if the caller is dropped; its result is then dropped, not lost half-way.
-pub async fn see_through<F>(future: F) -> F::Output
+pub async fn run_to_completion<F>(future: F) -> F::Output
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {

@@ -148,9 +148,9 @@ impl Store {
     }
 
     /// Defers a delivery that failed: it is due again at `next`, and later ones of the remediation not before.
-    #[tracing::instrument(name = "store.notices.put_off", skip_all, fields(remediation.id = %delivery.change.remediation))]
+    #[tracing::instrument(name = "store.notices.defer", skip_all, fields(remediation.id = %delivery.change.remediation))]
     #[boxed]
-    pub async fn put_off(&self, delivery: &Delivery, next: Timestamp) -> Result<(), StoreError> {
+    pub async fn defer(&self, delivery: &Delivery, next: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         let Delivery { change, notifier, tries, .. } = delivery;
         let id = change.remediation.as_str();

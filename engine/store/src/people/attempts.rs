@@ -11,7 +11,7 @@ use crate::store::Store;
 
 /// A wrong password.
 #[derive(Debug, Clone, Copy)]
-pub struct Wrong {
+pub struct FailedAttempt {
     /// The digest of the name.
     pub name: Digest,
     /// Whether an account has the name: its count is then not evicted by other names.
@@ -37,7 +37,7 @@ impl Store {
 
     /// Counts a wrong password; `wait` returns the wait after a number of failures.
     #[tracing::instrument(name = "store.attempts.wrong", skip_all)]
-    pub async fn count_wrong(&self, wrong: &Wrong, wait: impl Fn(u32) -> Duration) -> Result<(), StoreError> {
+    pub async fn count_wrong(&self, wrong: &FailedAttempt, wait: impl Fn(u32) -> Duration) -> Result<(), StoreError> {
         self.forget_attempts(wrong).await?;
         let name = wrong.name.to_string();
         let mut tx = self.write().await?;
@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// Runs in its own transaction, so that two nodes that remove the same rows hold no other locks meanwhile.
-    async fn forget_attempts(&self, wrong: &Wrong) -> Result<(), StoreError> {
+    async fn forget_attempts(&self, wrong: &FailedAttempt) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
         tx.execute("DELETE FROM attempts WHERE locked_until < $1", &[wrong.forget_before.into()]).await?;
         tx.commit().await?;

@@ -53,7 +53,7 @@ impl Store {
 
 /// Heads and checkpoints that were noted elsewhere, and the time of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Noted {
+pub struct TrustedHeads {
     /// A head of the chain.
     pub head: Option<Head>,
     /// The size and root of the Merkle tree, from a checkpoint whose signature was checked.
@@ -62,7 +62,7 @@ pub struct Noted {
     pub now: Option<Timestamp>,
 }
 
-impl From<Option<Head>> for Noted {
+impl From<Option<Head>> for TrustedHeads {
     fn from(head: Option<Head>) -> Self {
         Self { head, ..Self::default() }
     }

@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use clawback_model::{PlanHeader, Remediation, Status, Timestamp};
 
-use super::beside::{Beside, Tally};
+use super::expected_rows::{ExpectedRows, read_story};
 use super::found::{Found, VerifyError};
 use super::plan_proof::read_parts;
+use super::related_rows::{RelatedRows, Tally};
 use super::site::Facts;
-use super::story::{Story, read_story};
 use super::targets::check_targets;
 use super::verified::Verified;
 use crate::database::dialect::Tx;
@@ -58,8 +58,14 @@ pub(super) async fn check_all(
         words.add(number, fold);
         check_votes(tx, fold, &story).await?;
         check_counted(tx, fold, &story, number).await?;
-        let beside =
-            Beside { fold, number, actor: &story.actor, submitted: story.submitted, asked: story.asked.as_ref(), now };
+        let beside = RelatedRows {
+            fold,
+            number,
+            actor: &story.actor,
+            submitted: story.submitted,
+            asked: story.asked.as_ref(),
+            now,
+        };
         beside.check(tx, facts, &mut tally).await?;
         tally.add("votes", story.votes.len());
         tally.add("counted", story.counted.len());
@@ -97,7 +103,7 @@ async fn check_words(tx: &mut Tx, folded: &Block) -> Result<(), VerifyError> {
 async fn check_state(
     tx: &mut Tx,
     fold: &Remediation,
-    story: &Story,
+    story: &ExpectedRows,
     number: i64,
     older: i64,
 ) -> Result<(), VerifyError> {
@@ -158,7 +164,7 @@ async fn check_state(
     Ok(())
 }
 
-async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(), VerifyError> {
+async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &ExpectedRows) -> Result<(), VerifyError> {
     let sql =
         "SELECT event, voter, decision, digest, comment, cast_at FROM votes WHERE approval_id = $1 ORDER BY event";
     let rows = tx.rows(sql, &[fold.request.approval_id.as_str().into()]).await?;
@@ -180,7 +186,7 @@ async fn check_votes(tx: &mut Tx, fold: &Remediation, story: &Story) -> Result<(
 }
 
 /// Checks the counts towards the limits on what runs without a vote.
-async fn check_counted(tx: &mut Tx, fold: &Remediation, story: &Story, number: i64) -> Result<(), VerifyError> {
+async fn check_counted(tx: &mut Tx, fold: &Remediation, story: &ExpectedRows, number: i64) -> Result<(), VerifyError> {
     let mut expected = story.counted.clone();
     expected.sort();
     if budgets::of(tx, number).await? == expected {
@@ -192,7 +198,7 @@ async fn check_counted(tx: &mut Tx, fold: &Remediation, story: &Story, number: i
 async fn check_batches(
     tx: &mut Tx,
     fold: &Remediation,
-    story: &Story,
+    story: &ExpectedRows,
     number: i64,
     removed: bool,
 ) -> Result<(), VerifyError> {

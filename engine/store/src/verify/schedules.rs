@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use clawback_model::{ScheduleStanding as Standing, Timestamp, Timetable};
+use clawback_model::{ScheduleState, Timestamp, Timetable};
 
 use super::found::{Found, VerifyError};
 use crate::database::dialect::Tx;
@@ -75,7 +75,7 @@ async fn differs(tx: &mut Tx, row: &Schedule, events: &Scheduled) -> Result<Opti
 /// Returns whether its next round is no later than its next slot fires; it may be earlier.
 fn is_next(row: &Schedule, timetable: &Timetable) -> bool {
     let Ok(cron) = timetable.cron() else { return true };
-    let standing = Standing { decided_to: row.decided_to, paused_to: None, waiting: None, busy: false };
+    let standing = ScheduleState { decided_to: row.decided_to, paused_to: None, waiting: None, busy: false };
     match (row.next_at, timetable.decide(&row.name, &cron, &standing, row.decided_to).next_at) {
         (Some(next), Some(latest)) => next <= latest.max(row.paused_to.unwrap_or(latest)),
         // It waits for a run to end, or had no round since it was set: the round finds nothing to do.

@@ -2,8 +2,8 @@
 
 use clawback_model::{Action, Outcome, OutcomeKind, PlanHasher, PlanHeader, Remediation, Status, Target};
 
+use super::expected_rows::ExpectedRows;
 use super::found::{Found, VerifyError};
-use super::story::Story;
 use super::verified::{PAGE, Verified};
 use crate::database::dialect::{Row, Tx};
 use crate::history::message_rows::{OUTCOME_COLUMNS, OUTCOME_WIDTH, TARGET_COLUMNS, TARGET_WIDTH, read_pair};
@@ -13,7 +13,7 @@ use crate::rows::parse;
 pub(super) async fn check_targets(
     tx: &mut Tx,
     fold: &Remediation,
-    story: &Story,
+    story: &ExpectedRows,
     number: i64,
     seen: &mut Verified,
     progress: &mut impl FnMut(&Verified),
@@ -116,7 +116,12 @@ fn check_evidence(fold: &Remediation, seq: u32, outcome: Option<&Outcome>, row: 
 }
 
 /// Checks that a target has an outcome exactly if the events say so.
-fn check_pair(fold: &Remediation, story: &Story, target: &Target, outcome: Option<&Outcome>) -> Result<(), Found> {
+fn check_pair(
+    fold: &Remediation,
+    story: &ExpectedRows,
+    target: &Target,
+    outcome: Option<&Outcome>,
+) -> Result<(), Found> {
     let seq = target.seq;
     let Some(outcome) = outcome else {
         let ended = matches!(fold.status, Status::Completed | Status::PartiallyCompleted | Status::Cancelled)

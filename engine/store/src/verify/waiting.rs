@@ -35,11 +35,11 @@ pub(super) async fn check(tx: &mut Tx, now: Timestamp) -> Result<(), VerifyError
     let latest = now.plus(LONGEST);
     for (table, column, row) in TIMES {
         let sql = format!("SELECT {row}, {column} FROM {table} WHERE {column} > $1 LIMIT 1");
-        put_off(tx, sql, latest, (table, column)).await?;
+        defer(tx, sql, latest, (table, column)).await?;
     }
     // A plan that waits for votes is due at its deadline, which its events determine.
     let sql = "SELECT id, due_at FROM remediations WHERE due_at > $1 AND status <> 'pending-approval' LIMIT 1";
-    put_off(tx, sql.to_owned(), latest, ("remediations", "due_at")).await?;
+    defer(tx, sql.to_owned(), latest, ("remediations", "due_at")).await?;
     for row in tx.rows("SELECT first_id, sweep, next_at FROM sweeps WHERE next_at > $1", &[latest.into()]).await? {
         let sweep: clawback_model::Sweep = crate::rows::parse(&row, 1, "sweeps", "sweep")?;
         let until = row.time(2)?;
@@ -50,7 +50,7 @@ pub(super) async fn check(tx: &mut Tx, now: Timestamp) -> Result<(), VerifyError
     Ok(())
 }
 
-async fn put_off(
+async fn defer(
     tx: &mut Tx,
     sql: String,
     latest: Timestamp,

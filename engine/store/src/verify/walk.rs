@@ -3,7 +3,7 @@
 use clawback_model::link_hash;
 
 use super::found::{Found, VerifyError};
-use super::head::{Head, Noted};
+use super::head::{Head, TrustedHeads};
 use super::log::Log;
 use super::site::Site;
 use super::verified::{PAGE, Verified};
@@ -19,7 +19,7 @@ impl Store {
     #[tracing::instrument(name = "store.verify", skip_all)]
     pub async fn verify(
         &self,
-        noted: impl Into<Noted>,
+        noted: impl Into<TrustedHeads>,
         mut progress: impl FnMut(&Verified),
     ) -> Result<Verified, VerifyError> {
         let noted = noted.into();
@@ -43,7 +43,7 @@ impl Store {
 /// Walks the chain from its first event to its last.
 async fn walk(
     tx: &mut Tx,
-    noted: &Noted,
+    noted: &TrustedHeads,
     seen: &mut Verified,
     progress: &mut impl FnMut(&Verified),
 ) -> Result<Site, VerifyError> {

@@ -30,7 +30,7 @@ pub struct Claimed {
 
 /// The remediations whose lanes to claim.
 #[derive(Debug, Clone, Copy)]
-pub enum Whose<'a> {
+pub enum ClaimScope<'a> {
     /// Those of one remediation.
     Only(&'a RemediationId),
     /// Those of every open batch except these.
@@ -51,21 +51,21 @@ const BY_TURN: &str = " ORDER BY CASE r.severity WHEN 'high' THEN 0 WHEN 'medium
 impl Store {
     /// Claims up to `most` lanes on `store`, fewer if these have many targets: of the open batch of the highest
     /// severity, and among equals of the one that waited longest. Returns `None` if nothing is free. After an error the
-    /// node may hold lanes that it does not know of: see [`Store::disown_lanes`].
+    /// node may hold lanes that it does not know of: see [`Store::release_unknown_lanes`].
     #[tracing::instrument(name = "store.lanes.claim", skip_all, fields(node.id = node, store = store))]
     pub async fn claim_lanes(
         &self,
         node: &str,
         store: &str,
-        whose: Whose<'_>,
+        whose: ClaimScope<'_>,
         most: u32,
         now: Timestamp,
     ) -> Result<Option<Claimed>, StoreError> {
         let mut values = vec![store.into(), now.into()];
         let mut turn = TURN.to_owned();
         let (ids, verb) = match &whose {
-            Whose::Only(id) => (std::slice::from_ref(*id), "IN"),
-            Whose::AllBut(ids) => (*ids, "NOT IN"),
+            ClaimScope::Only(id) => (std::slice::from_ref(*id), "IN"),
+            ClaimScope::AllBut(ids) => (*ids, "NOT IN"),
         };
         if !ids.is_empty() {
             let _ = write!(turn, " AND r.id {verb} {}", places(3, ids.len()));
@@ -140,7 +140,7 @@ impl Store {
     /// be held.
     #[tracing::instrument(name = "store.lanes.doubtful", skip_all, fields(remediation.id = %id))]
     #[boxed]
-    pub async fn doubtful_targets(&self, id: &RemediationId) -> Result<Vec<Target>, StoreError> {
+    pub async fn unconfirmed_targets(&self, id: &RemediationId) -> Result<Vec<Target>, StoreError> {
         let mut tx = self.read().await?;
         let sql = "SELECT w.remediation, w.lane, w.claims, w.store, w.mailbox, w.first_seq, w.targets FROM work w \
                    JOIN remediations r ON r.number = w.remediation WHERE r.id = $1 AND w.claims > 0 ORDER BY w.first_seq";

@@ -110,7 +110,7 @@ impl Store {
     /// response was lost, or whose targets could not be read. `known` are the lanes that it works on.
     #[tracing::instrument(name = "store.lanes.disown", skip_all, fields(node.id = node))]
     #[boxed]
-    pub async fn disown_lanes(&self, node: &str, known: &HashSet<LaneClaim>) -> Result<u64, StoreError> {
+    pub async fn release_unknown_lanes(&self, node: &str, known: &HashSet<LaneClaim>) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
         let sql = tx.for_update("SELECT remediation, lane, claims FROM work WHERE node = $1");
         let mut disowned = 0;

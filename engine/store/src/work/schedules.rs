@@ -3,7 +3,7 @@
 
 use crate::boxed::boxed;
 use clawback_model::{
-    Actor, Counts, Event, RemediationId, Round, ScheduleStanding as Standing, SlotReason, Status, Timestamp, Timetable,
+    Actor, Counts, Event, RemediationId, Round, ScheduleState, SlotReason, Status, Timestamp, Timetable,
 };
 
 use crate::database::dialect::{Row, Tx};
@@ -341,8 +341,8 @@ pub(crate) async fn all(tx: &mut Tx) -> Result<Vec<Schedule>, StoreError> {
 
 impl Schedule {
     /// Returns its state, as the input of the decision on its slots.
-    pub fn standing(&self, busy: bool) -> Standing {
-        Standing { decided_to: self.decided_to, paused_to: self.paused_to, waiting: self.waiting, busy }
+    pub fn standing(&self, busy: bool) -> ScheduleState {
+        ScheduleState { decided_to: self.decided_to, paused_to: self.paused_to, waiting: self.waiting, busy }
     }
 }
 

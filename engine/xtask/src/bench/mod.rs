@@ -2,6 +2,7 @@
 //! in turn, round after round, checks the results, and prints medians and ratios.
 
 mod action_center;
+mod build;
 mod engine;
 mod filter;
 mod flood;
@@ -40,6 +41,8 @@ use std::process::{Command, ExitCode};
 /// The benchmark.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Bench {
+    /// What a stranger waits for: a clean build and its demo, the size of the program, a rebuild after a change.
+    Build(build::Options),
     /// The engine alone: plan, approve, run and history of 200,000 and 2,000,000 targets on both databases.
     Engine(engine::Options),
     /// The cost of one message in each shipped script and in a `match:`, compared with native code.
@@ -61,6 +64,7 @@ pub(crate) enum Bench {
 pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
     match bench {
         Bench::ActionCenter(options) => action_center::run(options),
+        Bench::Build(options) => build::run(options),
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
         Bench::Flood(options) => flood::run(options),

@@ -11,7 +11,7 @@ use crate::rows::word;
 
 /// The fold of the events of one remediation.
 #[derive(Default)]
-pub(super) struct Story {
+pub(super) struct ExpectedRows {
     pub(super) fold: Option<Remediation>,
     /// The submitter, and the numbers of the submission and of all events.
     pub(super) actor: String,
@@ -28,8 +28,8 @@ pub(super) struct Story {
     pub(super) cancelled: Option<Digest>,
 }
 
-pub(super) async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyError> {
-    let mut story = Story::default();
+pub(super) async fn read_story(tx: &mut Tx, id: &str) -> Result<ExpectedRows, VerifyError> {
+    let mut story = ExpectedRows::default();
     let entries = chain::of_remediation(tx, id).await?;
     let Some(first) = entries.first().map(|entry| &entry.link) else { return Ok(story) };
     (story.actor, story.submitted) = (first.actor.clone(), first.seq);
@@ -52,7 +52,7 @@ pub(super) async fn read_story(tx: &mut Tx, id: &str) -> Result<Story, VerifyErr
     Ok(story)
 }
 
-impl Story {
+impl ExpectedRows {
     fn add(&mut self, fold: &Remediation, seq: i64, at: Timestamp, event: Event) {
         match event {
             Event::Planned { .. } | Event::VoteRequired { .. } => {

@@ -70,7 +70,7 @@ const COUNTED: [&str; 12] = [
 ];
 
 /// What the related rows of a remediation are compared with.
-pub(super) struct Beside<'a> {
+pub(super) struct RelatedRows<'a> {
     pub(super) fold: &'a Remediation,
     pub(super) number: i64,
     /// The submitter, and the number of the event of the submission.
@@ -81,7 +81,7 @@ pub(super) struct Beside<'a> {
     pub(super) now: Option<Timestamp>,
 }
 
-impl Beside<'_> {
+impl RelatedRows<'_> {
     pub(super) async fn check(&self, tx: &mut Tx, facts: &Facts, tally: &mut Tally) -> Result<(), VerifyError> {
         self.alert(tx, tally).await?;
         self.investigation(tx, tally).await?;

@@ -248,7 +248,7 @@ async fn a_cancel_ends_whatever_a_mailbox_answers() {
     serving.task.abort();
     let _ = serving.task.await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    let doubtful = history.doubtful_targets(&id).await.unwrap();
+    let doubtful = history.unconfirmed_targets(&id).await.unwrap();
     assert!(!doubtful.is_empty());
     store.deny(&doubtful[0].mailbox);
 

@@ -1,0 +1,107 @@
+//! `cargo xtask bench build`: what a stranger waits for. A clean build of the program and its demo, its size, the time before
+//! `cargo xtask test` prints its first line, and a rebuild after a change of one file.
+
+use std::error::Error;
+use std::ffi::OsStr;
+use std::fs;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use crate::test::{root, say};
+
+/// The changed file: in the crate that has the loops, which most of the engine is built on.
+const CHANGED: &str = "engine/runtime/src/outbox.rs";
+/// Rebuilds; the median is printed.
+const REBUILDS: usize = 3;
+
+/// Seconds that each may take on two cores, and the size of the program in bytes.
+const FIRST_LINE: f64 = 30.0;
+const DEMO: f64 = 360.0;
+const REBUILD: f64 = 15.0;
+const SIZE: u64 = 40_000_000;
+
+/// What to measure.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Measure the rebuild alone, with what is built already
+    #[arg(long)]
+    rebuild_only: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
+    let mut is_met = true;
+    if !options.rebuild_only {
+        is_met &= clean()?;
+    }
+    is_met &= rebuild()?;
+    Ok(if is_met { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Builds into an empty folder, as after `git clone`.
+fn clean() -> Result<bool, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let target = folder.path().join("target");
+    let first_line = timed(cargo(&["build", "--quiet", "--package", "clawback-xtask", "--target-dir"]).arg(&target))?;
+    let build = timed(cargo(&["build", "--quiet", "--release", "--target-dir"]).arg(&target))?;
+    let program = target.join("release/clawback");
+    let demo =
+        timed(Command::new(&program).args([OsStr::new("demo"), "--folder".as_ref()]).arg(folder.path().join("demo")))?;
+    let size = fs::metadata(&program)?.len();
+    let mut is_met = print("first line of `cargo xtask test`", first_line, FIRST_LINE);
+    is_met &= print("`cargo run --release -- demo`", build + demo, DEMO);
+    say(&format!(
+        "{:<44} {:>7.1} MB of {:>5.0} MB {}",
+        "size of the program",
+        megabytes(size),
+        megabytes(SIZE),
+        verdict(size <= SIZE)
+    ));
+    Ok(is_met && size <= SIZE)
+}
+
+/// Builds again after a change of one file.
+fn rebuild() -> Result<bool, Box<dyn Error>> {
+    let build = || cargo(&["build", "--quiet", "--workspace", "--bin", "clawback"]);
+    timed(&mut build())?;
+    let changed = root()?.join(CHANGED);
+    let text = fs::read(&changed)?;
+    let mut times = Vec::new();
+    for _ in 0..REBUILDS {
+        // The same text, at another time: that is what Cargo compares.
+        fs::write(&changed, &text)?;
+        times.push(timed(&mut build())?);
+    }
+    times.sort_unstable();
+    Ok(print(&format!("rebuild after a change of {CHANGED}"), times[REBUILDS / 2], REBUILD))
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(arguments);
+    command
+}
+
+/// The time of a command that succeeds. Its output is not shown.
+fn timed(command: &mut Command) -> Result<Duration, Box<dyn Error>> {
+    let started = Instant::now();
+    let output = command.output()?;
+    if !output.status.success() {
+        return Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
+    }
+    Ok(started.elapsed())
+}
+
+fn print(what: &str, time: Duration, goal: f64) -> bool {
+    let seconds = time.as_secs_f64();
+    say(&format!("{what:<44} {seconds:>7.1} s  of {goal:>5.0} s  {}", verdict(seconds <= goal)));
+    seconds <= goal
+}
+
+fn verdict(is_met: bool) -> &'static str {
+    if is_met { "ok" } else { "MISSED" }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a size is far below 2^52")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
