@@ -2,24 +2,18 @@
 
 use std::net::IpAddr;
 
-/// Second-level labels of country domains below which names are registered.
-const SHARED_SECOND_LEVEL: [&str; 11] = ["co", "com", "org", "net", "gov", "edu", "ac", "or", "ne", "go", "gob"];
+use ipnet::IpNet;
 
 /// Returns the part after the last `@`, or the empty text.
 pub fn domain_of(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'))
 }
 
-/// Returns the registered name: the last two labels, or three under `co.uk` and the like. A heuristic, not the public
-/// suffix list: sufficient to compare look-alikes, not to set cookies.
+/// Returns the name that somebody registered, by the public suffix list: `corp.co.uk` of `mail.corp.co.uk`. A name that nobody can
+/// register, such as `co.uk` or `localhost`, is returned whole.
 pub fn registrable_domain(domain: &str) -> &str {
     let domain = domain.trim_end_matches('.');
-    // A simple loop: domains are short.
-    let mut dots = domain.bytes().enumerate().rev().filter(|(_, byte)| *byte == b'.').map(|(at, _)| at);
-    let (Some(last), Some(second)) = (dots.next(), dots.next()) else { return domain };
-    let is_shared = domain.len() - last - 1 == 2 && SHARED_SECOND_LEVEL.contains(&&domain[second + 1..last]);
-    let cut = if is_shared { dots.next() } else { Some(second) };
-    cut.map_or(domain, |at| &domain[at + 1..])
+    psl::domain_str(domain).unwrap_or(domain)
 }
 
 /// Returns the host of a link in lower case; the empty text if there is none.
@@ -38,24 +32,16 @@ pub(crate) fn url_domain(url: &str) -> String {
 /// Returns whether the network (`10.0.0.0/8`, `2001:db8::/32` or a single address) contains the address. False for a
 /// text that is not an address.
 pub(crate) fn cidr_contains(network: &str, address: &str) -> Result<bool, String> {
-    let wrong = || format!("`{}` is not a network such as 10.0.0.0/8", clawback_model::visible_line(network, 60));
-    let (base, length) = match network.split_once('/') {
-        Some((base, length)) => (base, Some(length.parse::<u32>().map_err(|_| wrong())?)),
-        None => (network, None),
-    };
-    let base: IpAddr = base.trim().parse().map_err(|_| wrong())?;
-    let Ok(address) = address.trim().trim_matches(['[', ']']).parse::<IpAddr>() else { return Ok(false) };
-    let (base, address, width) = match (base, address.to_canonical()) {
-        (IpAddr::V4(base), IpAddr::V4(address)) => (u128::from(base.to_bits()), u128::from(address.to_bits()), 32),
-        (IpAddr::V6(base), IpAddr::V6(address)) => (base.to_bits(), address.to_bits(), 128),
-        _ => return Ok(false),
-    };
-    let length = length.unwrap_or(width);
-    if length > width {
-        return Err(wrong());
-    }
-    // A shift by the whole width is undefined, and a network of length 0 contains everything.
-    Ok(length == 0 || (base ^ address) >> (width - length) == 0)
+    let network = parse(network.trim()).ok_or_else(|| {
+        format!("`{}` is not a network such as 10.0.0.0/8", clawback_model::visible_line(network, 60))
+    })?;
+    let address = address.trim().trim_matches(['[', ']']).parse::<IpAddr>();
+    Ok(address.is_ok_and(|address| network.contains(&address.to_canonical())))
+}
+
+/// A network, or a single address as the network that has it alone.
+fn parse(network: &str) -> Option<IpNet> {
+    network.parse().ok().or_else(|| network.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
 #[cfg(test)]
@@ -70,6 +56,9 @@ mod tests {
             ("a.corp.co.uk", "corp.co.uk"),
             ("corp.co.uk", "corp.co.uk"),
             ("co.uk", "co.uk"),
+            ("x.corp.com.br", "corp.com.br"),
+            ("evil.github.io", "evil.github.io"),
+            ("www.evil.city.kawasaki.jp", "city.kawasaki.jp"),
             ("localhost", "localhost"),
             ("x.corp.example.", "corp.example"),
         ] {
