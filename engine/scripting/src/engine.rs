@@ -152,7 +152,7 @@ fn helpers(to: &mut Registry) {
     to.function(
         "registrable_domain",
         "registrable_domain(domain)",
-        "the part that somebody registered: `corp.example` of `mail.corp.example`; a rule of thumb",
+        "the part that somebody registered: `corp.example` of `mail.corp.example`, by the public suffix list",
         |domain: &str| -> ImmutableString { registrable_domain(domain).into() },
     );
     to.function("url_domain", "url_domain(url)", "host of a link, lower case", |url: &str| -> ImmutableString {
