@@ -175,7 +175,7 @@ async fn admit(
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
     if target.changes_something() {
-        center.last_look().forget().await;
+        center.status_cache().forget().await;
     }
     if let Some(problem) = response.extensions().get::<Problem>().filter(|problem| problem.is_refusal()).cloned() {
         note(center, Some(&name), target, &problem).await;

@@ -12,13 +12,13 @@ use clawback_runtime::{AuditError, DryRun, Error, Site, Submission, silent};
 use clawback_store::{Head, TrustedHeads, Verified, VerifyError};
 use tokio::sync::Semaphore;
 
-use crate::last_look::StatusCache;
 use crate::limiter::Limiter;
 use crate::oidc::Oidc;
 use crate::password::Turns;
 use crate::problem::Problem;
 use crate::refusals::Refusals;
 use crate::source::Source;
+use crate::status_cache::StatusCache;
 use crate::uses::Uses;
 
 /// Passwords checked at once, of strangers and of known callers each: a check takes 19 MiB and a processor.
@@ -59,7 +59,7 @@ struct Inner {
     previews: Semaphore,
     verifying: Semaphore,
     verifying_evidence: Semaphore,
-    last_look: StatusCache,
+    status_cache: StatusCache,
     uses: Uses,
 }
 
@@ -83,7 +83,7 @@ impl Center {
             previews: Semaphore::new(PREVIEWS_AT_ONCE),
             verifying: Semaphore::new(VERIFYING_AT_ONCE),
             verifying_evidence: Semaphore::new(VERIFYING_AT_ONCE),
-            last_look: StatusCache::default(),
+            status_cache: StatusCache::default(),
             uses: Uses::default(),
         }))
     }
@@ -154,8 +154,8 @@ impl Center {
     }
 
     /// The state that all pages show.
-    pub(crate) fn last_look(&self) -> &StatusCache {
-        &self.0.last_look
+    pub(crate) fn status_cache(&self) -> &StatusCache {
+        &self.0.status_cache
     }
 
     /// Sessions whose use is to be recorded.

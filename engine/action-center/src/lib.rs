@@ -26,7 +26,6 @@ mod headers;
 mod host;
 mod idempotency;
 pub mod json;
-mod last_look;
 mod limiter;
 mod lookup;
 mod message_file;
@@ -43,6 +42,7 @@ mod server;
 mod session;
 mod slow;
 mod source;
+mod status_cache;
 mod uses;
 
 pub use api::openapi;

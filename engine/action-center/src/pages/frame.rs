@@ -5,8 +5,8 @@ use clawback_model::{Halt, Permission, Principal};
 
 use crate::access::Caller;
 use crate::center::Center;
-use crate::last_look::{COUNTED, Look};
 use crate::problem::Problem;
+use crate::status_cache::{COUNTED, SiteStatus};
 
 /// The frame of a page.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Frame {
 
 impl Frame {
     pub(crate) async fn load(center: &Center, caller: Caller) -> Result<Self, Problem> {
-        let Look { halted, pending } = center.last_look().take(&center.site().history).await?;
+        let SiteStatus { halted, pending } = center.status_cache().take(&center.site().history).await?;
         Ok(Self { who: caller.who, form_token: caller.form_token.unwrap_or_default(), halted, pending })
     }
 

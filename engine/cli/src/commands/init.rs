@@ -127,7 +127,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     Ok(clawback_files::create(path)?.write_all(text.as_bytes())?)
 }
 
-/// Adds the first principal. It needs no token: the database can be written, or could not be opened.
+/// Adds the first principal. Needs no token: a caller who can write the database file is an administrator already.
 pub(crate) async fn first_administrator(config: &Config, name: &str) -> Result<NewToken, Failure> {
     let site = site(config, Stores::None).await?;
     if !site.history.principals().await?.is_empty() {

@@ -17,27 +17,27 @@ const FRESH: Duration = Duration::from_secs(1);
 
 /// What all pages of a node show.
 #[derive(Debug, Clone)]
-pub(crate) struct Look {
+pub(crate) struct SiteStatus {
     pub(crate) halted: Option<Halt>,
     pub(crate) pending: usize,
 }
 
 /// The last read of the history, shared by all pages of this node.
 #[derive(Debug, Default)]
-pub(crate) struct StatusCache(Mutex<Option<(Instant, Look)>>);
+pub(crate) struct StatusCache(Mutex<Option<(Instant, SiteStatus)>>);
 
 impl StatusCache {
     /// Returns the cached read, or a new one. Callers that arrive during a read wait for its result.
-    pub(crate) async fn take(&self, history: &Store) -> Result<Look, Problem> {
+    pub(crate) async fn take(&self, history: &Store) -> Result<SiteStatus, Problem> {
         let mut last = self.0.lock().await;
-        if let Some((at, look)) = &*last
+        if let Some((at, status)) = &*last
             && at.elapsed() < FRESH
         {
-            return Ok(look.clone());
+            return Ok(status.clone());
         }
-        let look = Look { halted: history.halted().await?, pending: history.pending(COUNTED).await? };
-        *last = Some((Instant::now(), look.clone()));
-        Ok(look)
+        let status = SiteStatus { halted: history.halted().await?, pending: history.pending(COUNTED).await? };
+        *last = Some((Instant::now(), status.clone()));
+        Ok(status)
     }
 
     /// Drops the cached read after a change through this node, so that its author sees it on the next page.
