@@ -2,13 +2,14 @@
 
 use clawback_connector_sdk::{
     Connector,
+    examiner::{Examined, Request},
     host::{Host, MailServer, MailStream},
     types::{
         Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
     },
 };
 
-use crate::{act, locate, raw, readiness, refusal, search, session::Session};
+use crate::{act, examine, locate, raw, readiness, refusal, search, session::Session};
 
 /// The supported actions.
 const ACTIONS: [Action; 7] = [
@@ -115,6 +116,10 @@ where
 
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error> {
         self.with_session(mailbox, |session| raw::fetch(session, &self.host, message, most))
+    }
+
+    fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &Request) -> Result<Vec<Examined>, Error> {
+        self.with_session(mailbox, |session| examine::examine(session, &self.host, refs, request))
     }
 
     fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {

@@ -15,6 +15,7 @@ mod command;
 mod connector;
 mod copies;
 mod cursor;
+mod examine;
 mod fetch;
 mod find;
 mod flags;

@@ -2,6 +2,7 @@
 
 use clawback_connector_sdk::{
     Connector,
+    examiner::{Examined, Request},
     host::{EntryKind, Folder, Host},
     types::{
         Action, Capabilities, Error, Gap, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness,
@@ -10,7 +11,7 @@ use clawback_connector_sdk::{
 };
 
 use crate::{
-    act,
+    act, examine,
     find::{find, reference},
     head::head,
     name, ready, search,
@@ -130,6 +131,10 @@ impl<H: Folder + Host> Connector for Maildir<H> {
             (None, Some(why)) => Err(why),
             (None, None) => Err(Error::NotFound("the message is nowhere in this mailbox".into())),
         }
+    }
+
+    fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &Request) -> Result<Vec<Examined>, Error> {
+        examine::examine(&Mailbox::open(&self.host, mailbox)?, refs, request)
     }
 
     fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error> {

@@ -13,6 +13,7 @@
 
 mod act;
 mod connector;
+mod examine;
 mod find;
 mod gaps;
 mod head;

@@ -1,11 +1,6 @@
-//! Names of attachments, from a raw message.
-//!
-//! mail-parser parses the structure; the names are read from all raw fields: a part may have several names, and clients
-//! differ in the one they offer.
+//! Names of attachments, from a raw message. A part may have several names, and clients differ in the one they offer.
 
-use mail_parser::{HeaderName, Message, MessageParser, PartType};
-
-use crate::{bound, parameter, types};
+use crate::{bound, features::mime, types};
 
 /// The deepest nesting of attached messages that is read.
 const DEEPEST: usize = 8;
@@ -13,9 +8,7 @@ const DEEPEST: usize = 8;
 /// Returns the file names of all parts, decoded, including attached messages; each name once per part.
 pub fn names(raw: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
-    if let Some(message) = MessageParser::default().parse(raw) {
-        collect(&message, DEEPEST, &mut found);
-    }
+    collect(raw, DEEPEST, &mut found);
     found
 }
 
@@ -28,23 +21,11 @@ pub fn put(message: &mut types::Message, names: Vec<String>) {
     }
 }
 
-fn collect(message: &Message<'_>, depth: usize, found: &mut Vec<String>) {
-    for part in &message.parts {
-        let first = found.len();
-        for header in &part.headers {
-            if !matches!(header.name, HeaderName::ContentType | HeaderName::ContentDisposition) {
-                continue;
-            }
-            let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
-            let value = message.raw_message.get(at(header.offset_start)..at(header.offset_end)).unwrap_or_default();
-            for name in parameter::names(&value[..value.len().min(bound::FIELD)]) {
-                if !found[first..].contains(&name) {
-                    found.push(name);
-                }
-            }
-        }
-        if let (PartType::Message(inner), Some(depth)) = (&part.body, depth.checked_sub(1)) {
-            collect(inner, depth, found);
+fn collect(raw: &[u8], depth: usize, found: &mut Vec<String>) {
+    for part in mime::parts(raw).0 {
+        found.extend(part.names.iter().cloned());
+        if let (true, Some(depth)) = (part.is_message(), depth.checked_sub(1)) {
+            collect(&part.bytes(), depth, found);
         }
     }
 }
@@ -84,6 +65,12 @@ mod tests {
         ] {
             assert_eq!(part(fields), all, "{}", String::from_utf8_lossy(fields));
         }
+    }
+
+    #[test]
+    fn nested_messages_do_not_exhaust_the_stack() {
+        let nested = "Content-Type: message/rfc822; name=m.eml\n\n".repeat(60_000);
+        assert_eq!(names(nested.as_bytes()).len(), DEEPEST + 1);
     }
 
     proptest! {

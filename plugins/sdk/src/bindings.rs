@@ -3,7 +3,7 @@
 
 wit_bindgen::generate!({
     path: "../wit",
-    world: "mail-store",
+    world: "examining-mail-store",
     pub_export_macro: true,
     default_bindings_module: "clawback_connector_sdk",
     export_macro_name: "__export_bindings",

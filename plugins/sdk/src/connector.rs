@@ -1,5 +1,7 @@
 //! The trait of connectors, and the glue that makes one a component.
 
+use crate::examiner::{Examined, Request};
+use crate::features;
 use crate::types::{
     Action, Capabilities, Error, Located, MailboxPage, MessagePage, MessageRef, Outcome, Query, Readiness, Target,
 };
@@ -23,6 +25,17 @@ pub trait Connector {
     fn fetch_raw(&self, mailbox: &str, message: &MessageRef, most: u64) -> Result<Vec<u8>, Error>;
     /// Returns the known obstacles for each action. Changes nothing.
     fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, Error>;
+    /// Returns the features of these messages, one answer per ref, in order. Fetches them one by one; a connector whose
+    /// store can return several at once does better.
+    fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &Request) -> Result<Vec<Examined>, Error> {
+        let examined = refs.iter().map(|message| match self.fetch_raw(mailbox, message, request.most) {
+            Ok(raw) => Ok(Examined::Features(features::of_start(&raw, request))),
+            Err(Error::NotFound(_)) => Ok(Examined::NotFound),
+            Err(Error::Permanent(why)) => Ok(Examined::Failed(why)),
+            Err(error) => Err(error),
+        });
+        examined.collect()
+    }
 }
 
 /// Makes a component of a connector: `export!(Imap::new(Granted))` at the top of the crate.
@@ -34,8 +47,23 @@ macro_rules! export {
     ($connector:expr) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            use $crate::types;
+            use $crate::{examiner, types};
             struct Component;
+
+            impl $crate::exports::clawback::mail_store::examiner::Guest for Component {
+                fn examine(
+                    mailbox: String,
+                    refs: Vec<types::MessageRef>,
+                    request: examiner::Request,
+                ) -> Result<Vec<examiner::Examined>, types::Error> {
+                    $crate::host::report_panics();
+                    $crate::Connector::examine(&$connector, &mailbox, &refs, &request)
+                }
+                fn examine_raw(raw: Vec<u8>, request: examiner::Request) -> Vec<examiner::Features> {
+                    $crate::host::report_panics();
+                    $crate::features::of_all(&raw, &request)
+                }
+            }
 
             impl $crate::exports::clawback::mail_store::connector::Guest for Component {
                 fn describe() -> types::Capabilities {
@@ -77,7 +105,7 @@ macro_rules! export {
                 }
             }
 
-    $crate::__export_mail_store_impl!(Component with_types_in $crate);
+    $crate::__export_examining_mail_store_impl!(Component with_types_in $crate);
         };
     };
 }

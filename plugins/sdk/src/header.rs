@@ -30,7 +30,7 @@ pub struct Stored {
 /// Ends at the first empty line. A line that is neither a field nor a fold is ignored, as by mail clients.
 pub fn raw_fields(block: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut fields: Vec<(&[u8], &[u8])> = Vec::new();
-    let mut open: Option<(usize, usize)> = None;
+    let mut open: Option<usize> = None;
     let mut start = 0;
     while start < block.len() {
         let end = block[start..].iter().position(|byte| *byte == b'\n').map_or(block.len(), |at| start + at + 1);
@@ -39,11 +39,11 @@ pub fn raw_fields(block: &[u8]) -> Vec<(&[u8], &[u8])> {
             break;
         }
         if matches!(line.first(), Some(b' ' | b'\t')) {
-            if let (Some((name_at, value_at)), Some(last)) = (open, fields.last_mut()) {
-                *last = (trim(&block[name_at..value_at - 1]), &block[value_at..end]);
+            if let (Some(value_at), Some((_, value))) = (open, fields.last_mut()) {
+                *value = &block[value_at..end];
             }
         } else if let Some(colon) = line.iter().position(|byte| *byte == b':') {
-            open = Some((start, start + colon + 1));
+            open = Some(start + colon + 1);
             fields.push((trim(&line[..colon]), &line[colon + 1..]));
         } else {
             open = None;

@@ -13,6 +13,7 @@ mod bindings;
 mod bound;
 mod charset;
 pub mod connector;
+pub mod features;
 pub mod fingerprint;
 pub mod header;
 pub mod host;
@@ -30,6 +31,7 @@ mod words;
 pub use bindings::clawback::mail_store::{folder, http, mail_stream, types};
 #[doc(hidden)]
 pub use bindings::exports;
+pub use bindings::exports::clawback::mail_store::examiner;
 pub use connector::Connector;
 
 /// Compiles the code of the guide.
