@@ -123,6 +123,7 @@ fn message(number: u32) -> Message {
         from_name: "Billing".into(),
         also_from: Vec::new(),
         cut: Vec::new(),
+        features: None,
         to: vec![format!("user{}@corp.example", number % 1_000)],
         received_at: Timestamp(999_990_000_000_000),
         size: 4_000,

@@ -16,6 +16,7 @@ mod database_server;
 mod documentation;
 mod engine;
 mod evidence;
+mod examination;
 mod flood;
 mod follow_ups;
 mod foreground;

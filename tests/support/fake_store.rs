@@ -137,6 +137,7 @@ impl FakeStore {
             from_name: from_name.trim().to_owned(),
             also_from: Vec::new(),
             cut: Vec::new(),
+            features: None,
             to: vec![header("to")],
             received_at,
             size: raw.len() as u64,

@@ -18,6 +18,7 @@ pub mod imap_client;
 pub mod line_proxy;
 pub mod mail;
 pub mod maildirs;
+pub mod mutation;
 pub mod oidc;
 pub mod openssl;
 pub mod owner;

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{
-    ActionSource, Clock, Credential, CredentialKind, Limits, ManualClock, Principal, PrincipalKind, Role,
-    SelectionMode, Throttles, Timestamp, WithoutAVote,
+    ActionSource, Clock, Credential, CredentialKind, FeatureRequest, Limits, ManualClock, Principal, PrincipalKind,
+    Role, SelectionMode, Throttles, Timestamp, WithoutAVote,
 };
 use clawback_runtime::{Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
@@ -68,6 +68,7 @@ pub fn site_of(
         signer: None,
         public_url: None,
         evidence: None,
+        examination: FeatureRequest::default(),
         limits: Limits::default(),
         throttles: Throttles::default(),
         without_a_vote: WithoutAVote::unlimited(),

@@ -63,6 +63,7 @@ impl Synthetic {
             from_name: "Payroll".to_owned(),
             also_from: Vec::new(),
             cut: Vec::new(),
+            features: None,
             to: vec![mailbox.to_string()],
             received_at: Timestamp(1_700_000_000_000_000 + i64::from(number)),
             size: 4_096,

@@ -179,6 +179,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Picks(_) => (StatusCode::UNPROCESSABLE_ENTITY, "picks"),
         Error::TooLong(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-long"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
+        Error::NoExaminer(None) => (StatusCode::UNPROCESSABLE_ENTITY, "no-examiner"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),
         Error::NothingSearched { .. } => (StatusCode::BAD_GATEWAY, "nothing-searched"),
         Error::Store(_) => (StatusCode::BAD_GATEWAY, "mail-store"),
@@ -198,6 +199,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         | Error::Bucket { .. }
         | Error::LaneWorker(_)
         | Error::LaneWorkerEnded
+        | Error::NoExaminer(Some(_))
         | Error::File { .. }
         | Error::Notifier { .. } => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }

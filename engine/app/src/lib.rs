@@ -9,6 +9,7 @@ mod ballot;
 mod boxed;
 mod control;
 mod evidence;
+mod examine;
 mod follow_up;
 mod halt;
 mod key;

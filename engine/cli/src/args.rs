@@ -19,7 +19,7 @@ pub(crate) use families::{
 pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
-pub(crate) use submissions::{PlanArgs, PlaybookArgs, RecordArgs, RunArgs, SubmitArgs};
+pub(crate) use submissions::{ExamineArgs, PlanArgs, PlaybookArgs, RecordArgs, RunArgs, SubmitArgs};
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
 pub(crate) use crate::output::Format;
@@ -80,6 +80,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Run a playbook, or continue a remediation
     Run(RunArgs),
+    /// Examine a message in a file: sender, links, attachments, and the root by which its copies are found
+    Examine(ExamineArgs),
     /// Submit a manual remediation: name, severity, description, action and messages
     Submit(Box<SubmitArgs>),
     /// List the remediations that wait for approval

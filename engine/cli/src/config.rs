@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote};
+use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote, parse_network, visible_line};
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, VoteRules, WitnessConfig};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) principals: PrincipalsConfig,
     /// Rules for suggestions.
     pub(crate) suggestions: SuggestionsConfig,
+    /// How messages are examined.
+    pub(crate) examination: ExaminationConfig,
     /// Lists that scripts and guards read.
     pub(crate) lists: BTreeMap<String, Vec<String>>,
     /// Where people reach the Action Center; links in exports and notifications begin with it.
@@ -143,6 +145,28 @@ pub(crate) struct SuggestionsConfig {
     pub(crate) without_a_vote: bool,
 }
 
+/// `[examination]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct ExaminationConfig {
+    /// Servers whose `Authentication-Results` are believed, by the name that they write first.
+    pub(crate) authentication_servers: Vec<String>,
+    /// Networks of the site's own relays.
+    pub(crate) own_relays: Vec<String>,
+}
+
+impl ExaminationConfig {
+    /// What is wrong with it.
+    fn check(&self) -> Result<(), String> {
+        match self.own_relays.iter().find(|network| parse_network(network).is_none()) {
+            Some(wrong) => {
+                Err(format!("[examination] own-relays: `{}` is no network; write 10.0.0.0/8", visible_line(wrong, 60)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// `[checkpoints]`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -173,6 +197,7 @@ impl Default for Config {
             without_a_vote: WithoutAVote::default(),
             principals: PrincipalsConfig::default(),
             suggestions: SuggestionsConfig::default(),
+            examination: ExaminationConfig::default(),
             lists: BTreeMap::new(),
             public_url: None,
             oidc: None,
@@ -251,6 +276,10 @@ impl Config {
         config
             .approvals
             .check(config.notifiers.keys().cloned())
+            .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
+        config
+            .examination
+            .check()
             .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config
             .signed_votes

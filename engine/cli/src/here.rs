@@ -27,6 +27,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::TakeOver(_)
         | Command::Export(_)
         | Command::Plan(_)
+        | Command::Examine(_)
         | Command::Run(_)
         | Command::Submit(_)
         | Command::Pending(_)

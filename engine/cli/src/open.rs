@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
-use clawback_model::{AlertId, ApprovalId, Clock, InvestigationId, Principal, RemediationId, Timestamp};
+use clawback_model::{
+    AlertId, ApprovalId, Clock, FeatureRequest, InvestigationId, Principal, RemediationId, Timestamp,
+};
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
     Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, SiteKey, Tuning, Witnesses, node_name,
@@ -40,14 +42,20 @@ pub(crate) fn random() -> u64 {
 pub(crate) enum Stores {
     /// It only reads the history.
     None,
+    /// It examines messages that it gives, in a built-in connector.
+    Examiner,
     /// It searches or acts.
     All,
 }
 
 impl Stores {
-    /// No stores where a worker does the work.
-    pub(crate) fn unless(leave: Leave) -> Self {
-        if leave.no_run || leave.watch { Self::None } else { Self::All }
+    /// No stores where a worker does the work; `like` is a message to examine.
+    pub(crate) fn unless(leave: Leave, like: Option<&str>) -> Self {
+        match (leave.no_run || leave.watch, like) {
+            (false, _) => Self::All,
+            (true, Some(_)) => Self::Examiner,
+            (true, None) => Self::None,
+        }
     }
 }
 
@@ -57,6 +65,8 @@ pub(crate) struct Session {
     pub(crate) who: Principal,
     /// The token that shows who calls.
     pub(crate) token: String,
+    /// The host of the built-in connectors, where messages are examined.
+    pub(crate) host: Option<Arc<Host>>,
 }
 
 impl Session {
@@ -66,7 +76,8 @@ impl Session {
         let api = Api::new(Arc::new(site(&config, stores).await?));
         let token = secret(global, &config)?;
         let who = api.authenticate(&token).await?;
-        Ok(Self { api, who, token })
+        let host = if stores == Stores::None { None } else { Some(Arc::new(host(&config)?)) };
+        Ok(Self { api, who, token, host })
     }
 
     /// The open site.
@@ -111,6 +122,7 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
         // Callers that need the key report that it is missing.
         signer: site_key(config).ok().map(|key| key.public().clone()),
         public_url: config.public_url.clone(),
+        examination: examination(config),
         limits: config.limits,
         throttles: config.throttles,
         without_a_vote: config.without_a_vote,
@@ -153,6 +165,16 @@ fn checkpoints(config: &Config, stores: Stores) -> Result<Option<Checkpoints>, F
 /// The key of the configuration, which checkpoints are signed with.
 pub(crate) fn site_key(config: &Config) -> Result<SiteKey, Failure> {
     SiteKey::read(&config.resolve(&config.key_file)).map_err(|error| Failure::misuse(chain(&error)))
+}
+
+/// How messages are examined. Without the site's key the hashes of features are not secret, and nothing else changes.
+pub(crate) fn examination(config: &Config) -> FeatureRequest {
+    FeatureRequest {
+        key: site_key(config).map(|key| key.features()).unwrap_or_default(),
+        authentication_servers: config.examination.authentication_servers.clone(),
+        own_relays: config.examination.own_relays.clone(),
+        ..FeatureRequest::default()
+    }
 }
 
 /// The witnesses, which cosign checkpoints.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 /// Playbooks: file name and text.
-pub(crate) const WORKFLOWS: [(&str, &str); 5] = [
+pub(crate) const WORKFLOWS: [(&str, &str); 6] = [
     ("purge-phish-campaign", include_str!("../../../workflows/purge-phish-campaign.yaml")),
+    ("purge-like", include_str!("../../../workflows/purge-like.yaml")),
     ("remove-handpicked", include_str!("../../../workflows/remove-handpicked.yaml")),
     ("restore-false-positive", include_str!("../../../workflows/restore-false-positive.yaml")),
     ("sweep-junk-worthy", include_str!("../../../workflows/sweep-junk-worthy.yaml")),

@@ -11,12 +11,15 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine};
 
 use crate::compiled::Cache;
+use crate::imports::bindings::examining::MessageExaminerPre;
 use crate::imports::bindings::{MailStore, MailStorePre};
 use crate::imports::guest::Guest;
 use crate::limits::{STACK_BYTES, TICK};
 
 /// The interfaces of this package, at this compatible version, that a component may import.
 const IMPORTS: [&str; 7] = ["types", "settings", "log", "clock", "mail-stream", "folder", "http"];
+/// The interface that a connector may lack.
+const EXAMINER: &str = "clawback:mail-store/examiner@0.2.0";
 const PACKAGE: &str = "clawback:mail-store/";
 const VERSION: &str = "@0.2.";
 
@@ -44,6 +47,8 @@ pub(crate) struct Ready {
     pub(crate) digest: Digest,
     pub(crate) imports: Vec<String>,
     pub(crate) pre: MailStorePre<Guest>,
+    /// `None` if the component does not export the interface `examiner`.
+    pub(crate) examiner: Option<MessageExaminerPre<Guest>>,
 }
 
 /// The engine, its linker, and the components that it has compiled.
@@ -87,9 +92,12 @@ impl Compiler {
         if let Some(import) = imports.iter().find(|import| !is_allowed(import)) {
             return Err(ComponentError::ForbiddenImport { import: import.clone() });
         }
-        let pre =
-            self.linker.instantiate_pre(&component).and_then(MailStorePre::new).map_err(|error| invalid(&error))?;
-        let ready = Arc::new(Ready { digest, imports, pre });
+        let instance = self.linker.instantiate_pre(&component).map_err(|error| invalid(&error))?;
+        let has_one = component.get_export_index(None, EXAMINER).is_some();
+        let examiner = has_one.then(|| MessageExaminerPre::new(instance.clone())).transpose();
+        let examiner = examiner.map_err(|error| invalid(&error))?;
+        let pre = MailStorePre::new(instance).map_err(|error| invalid(&error))?;
+        let ready = Arc::new(Ready { digest, imports, pre, examiner });
         self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&ready));
         Ok(ready)
     }

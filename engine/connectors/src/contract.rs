@@ -4,9 +4,10 @@
 //!
 //! What the sender of a message chooses (its Message-ID, subject, addresses) is not a violation.
 
-use clawback_model::visible_line;
+use clawback_model::{FeatureRequest, LONGEST_SKETCH, visible_line};
 
 use crate::imports::bindings::clawback::mail_store::types as wit;
+use crate::imports::bindings::examining::exports::clawback::mail_store::examiner;
 use crate::limits::SandboxLimits;
 
 /// A violation of the contract.
@@ -34,6 +35,8 @@ pub(crate) enum Breach {
     RawTooLarge { given: usize, most: u64 },
     #[error("describes itself wrongly: {what}")]
     Capabilities { what: &'static str },
+    #[error("gave a sketch that is not at most {most} ascending hashes")]
+    Sketch { most: usize },
     #[error("claims a success without saying where the message is now")]
     ReceiptWithoutPlace,
 }
@@ -120,6 +123,38 @@ pub(crate) fn check_outcomes<'a>(
             wit::Effect::MovedSince(location) => check_location(location, limits)?,
             wit::Effect::AlreadyInDestination | wit::Effect::NotFound | wit::Effect::Failed(_) => {}
         }
+    }
+    Ok(())
+}
+
+/// Checks the answers about some messages.
+pub(crate) fn check_examined(
+    answers: &[examiner::Examined],
+    asked: usize,
+    request: &FeatureRequest,
+) -> Result<(), Breach> {
+    if answers.len() != asked {
+        return Err(Breach::Count { what: "examinations", given: answers.len(), asked });
+    }
+    answers.iter().try_for_each(|answer| match answer {
+        examiner::Examined::Features(features) => check_features(features, request),
+        examiner::Examined::NotFound | examiner::Examined::Failed(_) => Ok(()),
+    })
+}
+
+/// Checks that every text that was asked for has an answer, and that a sketch is one.
+pub(crate) fn check_features(features: &examiner::Features, request: &FeatureRequest) -> Result<(), Breach> {
+    for (what, given, asked) in [
+        ("texts", features.body_contains.len(), request.asked.body_contains.len()),
+        ("addresses", features.urls.len(), request.asked.urls.len()),
+    ] {
+        if given != asked {
+            return Err(Breach::Count { what, given, asked });
+        }
+    }
+    let hashes = &features.sketch.hashes;
+    if hashes.len() > LONGEST_SKETCH || !hashes.is_sorted_by(|one, next| one < next) {
+        return Err(Breach::Sketch { most: LONGEST_SKETCH });
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Conversions between the model and the contract. Answers are moved, never cloned; requests are copied once, because
 //! the guest needs its own copy.
 
+pub(crate) mod features;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -142,6 +144,7 @@ pub(crate) fn message(message: wit::Message, store: &Arc<str>, mailbox: &Arc<str
         attachments: message.attachments,
         headers: message.headers,
         cut: message.cut,
+        features: None,
     }
 }
 

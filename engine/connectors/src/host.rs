@@ -8,6 +8,7 @@ use crate::component::Compiler;
 use crate::config::{ConnectorChoice, StoreConfig};
 use crate::describe::ConnectorInfo;
 use crate::embedded::EMBEDDED;
+use crate::examiner::Examiner;
 use crate::load::{self, LoadError};
 use crate::mail_store::MailStore;
 use crate::options::HostOptions;
@@ -52,6 +53,12 @@ impl Host {
             all.push(self.describe(&ConnectorChoice::Named(known.name.to_owned())).await?);
         }
         Ok(all)
+    }
+
+    /// Returns the examination of messages that are given as bytes.
+    #[boxed]
+    pub async fn examiner(&self) -> Result<Examiner, LoadError> {
+        load::examiner(&self.options, &self.compiler).await
     }
 
     /// Returns the self-description of a connector, which gets no grants for it.

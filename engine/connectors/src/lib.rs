@@ -13,6 +13,7 @@ mod convert;
 mod describe;
 mod duration;
 mod embedded;
+mod examiner;
 mod granted;
 mod host;
 mod imports;
@@ -32,10 +33,11 @@ pub use config::{
     AuthConfig, ConfigError, ConnectorChoice, EndpointConfig, ServerConfig, StoreConfig, StoreLimits, TlsMode,
 };
 pub use describe::ConnectorInfo;
+pub use examiner::Examiner;
 pub use granted::secret::Secret;
 pub use host::{Host, HostError};
 pub use limits::SandboxLimits;
 pub use load::LoadError;
-pub use mail_store::{ActionTarget, CallError, Capabilities, MailStore, Page, Readiness};
+pub use mail_store::{ActionTarget, CallError, Capabilities, Examined, MailStore, Page, Readiness};
 pub use options::HostOptions;
 pub use probe::{Probe, ProbeError, Survey, Visit, Which, check, survey};

@@ -12,6 +12,7 @@ use crate::config::{ConfigError, ConnectorChoice, StoreConfig};
 use crate::convert;
 use crate::describe::{ConnectorInfo, describe};
 use crate::embedded::{self, EMBEDDED};
+use crate::examiner::{Examination, Examiner};
 use crate::granted::context::GrantContext;
 use crate::granted::endpoint::HttpGrants;
 use crate::granted::grants::{self, Grants, Settings};
@@ -93,6 +94,9 @@ impl LoadError {
     }
 }
 
+/// The built-in connector that examines messages which are given as bytes: the smallest.
+const EXAMINING: &str = "maildir";
+
 /// The bytes of a component, with its digest and manifest.
 struct Source {
     name: String,
@@ -120,6 +124,10 @@ pub(crate) async fn load(
         .await
         .map_err(|source| LoadError::Describe { store: store.to_owned(), source })?;
     grants.label.set_version(&described.version);
+    let examination = match ready.examiner.clone() {
+        Some(own) => Examination::Own(own),
+        None => Examination::BuiltIn(examiner(options, compiler).await?),
+    };
     let limits = &config.limits;
     let capabilities = Capabilities {
         connector: described.name,
@@ -135,6 +143,7 @@ pub(crate) async fn load(
     };
     Ok(WasmStore {
         component: ready.pre.clone(),
+        examination,
         grants,
         capabilities,
         mailboxes,
@@ -223,6 +232,31 @@ async fn prepare(
     prepared.map_err(|source| LoadError::Component { store: store.to_owned(), connector: connector.to_owned(), source })
 }
 
+/// Returns the examination of messages that are given as bytes, by a built-in connector without any grant.
+pub(crate) async fn examiner(options: &HostOptions, compiler: &Arc<Compiler>) -> Result<Examiner, LoadError> {
+    let label = "(none)";
+    let source = embedded(label, EXAMINING)?;
+    let ready = prepare(compiler, label, &source.name, source.bytes).await?;
+    let Some(component) = ready.examiner.clone() else {
+        let source = ComponentError::Invalid { detail: "it does not export the interface `examiner`".to_owned() };
+        return Err(LoadError::Component { store: label.to_owned(), connector: EXAMINING.to_owned(), source });
+    };
+    let grants = no_grants(options, label, EXAMINING);
+    Ok(Examiner { component, grants, call_timeout: options.limits.call_timeout })
+}
+
+fn no_grants(options: &HostOptions, store: &str, connector: &str) -> Arc<Grants> {
+    Arc::new(Grants {
+        label: Label::new(store, connector),
+        limits: options.limits,
+        clock: Arc::clone(&options.clock),
+        settings: Settings::default(),
+        server: None,
+        folder: None,
+        http: HttpGrants::default(),
+    })
+}
+
 /// Returns the self-description of a connector, without any grant.
 pub(crate) async fn info(
     options: &HostOptions,
@@ -232,15 +266,7 @@ pub(crate) async fn info(
     let label = "(none)";
     let source = source(&options.base, label, choice)?;
     let ready = prepare(compiler, label, &source.name, source.bytes).await?;
-    let grants = Arc::new(Grants {
-        label: Label::new(label, &source.name),
-        limits: options.limits,
-        clock: Arc::clone(&options.clock),
-        settings: Settings::default(),
-        server: None,
-        folder: None,
-        http: HttpGrants::default(),
-    });
+    let grants = no_grants(options, label, &source.name);
     let described = describe(&ready, &grants, options.limits.call_timeout)
         .await
         .map_err(|source| LoadError::Describe { store: label.to_owned(), source })?;

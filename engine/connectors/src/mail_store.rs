@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_model::{Action, Effect, Gap, Grant, Located, Location, Message, MessageRef, Query, RestorePoint};
+use clawback_model::{
+    Action, Effect, FeatureRequest, Features, Gap, Grant, Located, Location, Message, MessageRef, Query, RestorePoint,
+};
 
 /// The capabilities of a store: the connector's self-description, and what the host knows of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +66,17 @@ pub struct ActionTarget {
     pub location: Location,
     /// The state that a restore goes back to.
     pub former: Option<RestorePoint>,
+}
+
+/// The result of an examination of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Examined {
+    /// Its features.
+    Features(Box<Features>),
+    /// The message is not in this mailbox.
+    NotFound,
+    /// This one message could not be read, for this reason.
+    Failed(String),
 }
 
 /// Why a call failed. The scheduler acts on the variant, never on the text.
@@ -186,6 +199,17 @@ pub trait MailStore: Send + Sync {
 
     /// Returns the message as stored, at most `most` bytes of it.
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError>;
+
+    /// Returns the features of these messages: one answer per reference, in order.
+    async fn examine(
+        &self,
+        _mailbox: &Arc<str>,
+        _references: &[MessageRef],
+        _request: &FeatureRequest,
+    ) -> Result<Vec<Examined>, CallError> {
+        let detail = "it cannot examine messages".to_owned();
+        Err(CallError::Permanent { store: Arc::clone(self.name()), detail })
+    }
 
     /// Returns what is known about each action in advance. Changes nothing.
     async fn check(&self, _mailbox: &str) -> Result<Vec<Readiness>, CallError> {

@@ -4,21 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_model::{Action, Effect, Located, Message, MessageRef, Query, visible_line};
+use clawback_model::{Action, Effect, FeatureRequest, Located, Message, MessageRef, Query, visible_line};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tracing::Instrument as _;
 
 use crate::call::{self, Ended, Size};
+use crate::convert::features;
+use crate::examiner::{Examination, Examiner};
 use crate::granted::grants::Grants;
 use crate::imports::bindings::MailStorePre;
 use crate::imports::bindings::clawback::mail_store::types as wit;
+use crate::imports::bindings::examining::MessageExaminerPre;
+use crate::imports::bindings::examining::exports::clawback::mail_store::examiner as examiner_wit;
 use crate::imports::guest::{Guest, Trouble};
-use crate::mail_store::{ActionTarget, CallError, Capabilities, MailStore, Page, Readiness};
+use crate::mail_store::{ActionTarget, CallError, Capabilities, Examined, MailStore, Page, Readiness};
 use crate::{contract, convert};
 
 /// A configured store that is accessed by a component.
 pub(crate) struct WasmStore {
     pub(crate) component: MailStorePre<Guest>,
+    pub(crate) examination: Examination,
     pub(crate) grants: Arc<Grants>,
     pub(crate) capabilities: Capabilities,
     /// The mailboxes that the operator listed, if any; the connector is then not asked.
@@ -32,13 +37,16 @@ type Answered<T> = (Result<T, wit::Error>, Trouble);
 
 /// Calls one export in a fresh instance and returns the connector's own result and what the host saw.
 macro_rules! ask {
-    ($self:ident, $mailbox:expr, $bytes:expr, $fresh:expr, $export:ident $(, $argument:expr)*) => {{
-        let engine = $self.component.engine();
+    ($self:ident, $mailbox:expr, $bytes:expr, $fresh:expr, $export:ident $(, $argument:expr)*) => {
+        ask!($self [$self.component; clawback_mail_store_connector], $mailbox, $bytes, $fresh, $export $(, $argument)*)
+    };
+    ($self:ident [$component:expr; $interface:ident], $mailbox:expr, $bytes:expr, $fresh:expr, $export:ident $(, $argument:expr)*) => {{
+        let engine = $component.engine();
         let mut store = call::store(engine, &$self.grants, $mailbox, $bytes, $fresh);
         let turns = store.data().cpu.turns();
         let answer = async {
-            let exports = $self.component.instantiate_async(&mut store).await?;
-            exports.clawback_mail_store_connector().$export(&mut store $(, $argument)*).await
+            let exports = $component.instantiate_async(&mut store).await?;
+            exports.$interface().$export(&mut store $(, $argument)*).await
         };
         let label = &$self.grants.label;
         let span = tracing::info_span!(
@@ -56,11 +64,14 @@ macro_rules! ask {
 /// Like `ask!`, for exports that change nothing: repeated once on fresh connections if a pooled one was closed
 /// unnoticed.
 macro_rules! ask_again {
-    ($self:ident, $mailbox:expr, $bytes:expr, $export:ident $(, $argument:expr)*) => {{
+    ($self:ident, $mailbox:expr, $bytes:expr, $export:ident $(, $argument:expr)*) => {
+        ask_again!($self [$self.component; clawback_mail_store_connector], $mailbox, $bytes, $export $(, $argument)*)
+    };
+    ($self:ident [$component:expr; $interface:ident], $mailbox:expr, $bytes:expr, $export:ident $(, $argument:expr)*) => {{
         let (answer, trouble): (Result<_, wit::Error>, Trouble) =
-            ask!($self, Some(Arc::clone($mailbox)), $bytes, false, $export $(, $argument)*)?;
+            ask!($self [$component; $interface], Some(Arc::clone($mailbox)), $bytes, false, $export $(, $argument)*)?;
         if trouble.stale && matches!(answer, Err(wit::Error::Transient(_))) {
-            ask!($self, Some(Arc::clone($mailbox)), $bytes, true, $export $(, $argument)*)?
+            ask!($self [$component; $interface], Some(Arc::clone($mailbox)), $bytes, true, $export $(, $argument)*)?
         } else {
             (answer, trouble)
         }
@@ -100,6 +111,44 @@ impl WasmStore {
             contract::check_located(located, asked, &self.grants.limits).map_err(|breach| self.breach(&breach))?;
         }
         Ok((answer, trouble))
+    }
+
+    async fn examine_once(
+        &self,
+        examiner: &MessageExaminerPre<Guest>,
+        mailbox: &Arc<str>,
+        refs: &[wit::MessageRef],
+        request: &examiner_wit::Request,
+    ) -> Result<Answered<Vec<examiner_wit::Examined>>, Ended> {
+        let bytes = self.grants.limits.answer_bytes;
+        let answered = ask_again!(self [examiner; clawback_mail_store_examiner], mailbox, bytes, call_examine, mailbox, refs, request);
+        Ok(answered)
+    }
+
+    /// Fetches each message, and examines it outside of the connector.
+    async fn examine_fetched(
+        &self,
+        examiner: &Examiner,
+        mailbox: &Arc<str>,
+        references: &[MessageRef],
+        request: &FeatureRequest,
+    ) -> Result<Vec<Examined>, CallError> {
+        let mut answers = Vec::with_capacity(references.len());
+        for reference in references {
+            let answer = match self.fetch_raw(mailbox, reference, request.most).await {
+                Ok(raw) => match examiner.examine_raw(&raw, request).await {
+                    Ok(found) => {
+                        found.into_iter().next().map_or(Examined::NotFound, |one| Examined::Features(Box::new(one)))
+                    }
+                    Err(error) => Examined::Failed(error.to_string()),
+                },
+                Err(CallError::NotFound { .. }) => Examined::NotFound,
+                Err(CallError::Permanent { detail, .. }) => Examined::Failed(detail),
+                Err(error) => return Err(error),
+            };
+            answers.push(answer);
+        }
+        Ok(answers)
     }
 
     fn refused(&self, mailbox: &str, error: wit::Error, trouble: Trouble) -> CallError {
@@ -247,6 +296,41 @@ impl MailStore for WasmStore {
         let raw = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
         contract::check_raw(raw.len(), most).map_err(|breach| self.breach(&breach))?;
         Ok(raw)
+    }
+
+    async fn examine(
+        &self,
+        mailbox: &Arc<str>,
+        references: &[MessageRef],
+        request: &FeatureRequest,
+    ) -> Result<Vec<Examined>, CallError> {
+        let examiner = match &self.examination {
+            Examination::Own(examiner) => examiner,
+            Examination::BuiltIn(examiner) => {
+                return self.examine_fetched(examiner, mailbox, references, request).await;
+            }
+        };
+        let limits = &self.grants.limits;
+        let refs: Vec<_> = references.iter().map(convert::reference_to_wit).collect();
+        let wanted = features::request_to_wit(request);
+        let _seat = self.seat().await?;
+        let mut answers = Vec::with_capacity(refs.len());
+        let mut parts = vec![refs.as_slice()];
+        while let Some(part) = parts.pop() {
+            match self.examine_once(examiner, mailbox, part, &wanted).await {
+                Err(Ended { size: Size::TooLarge, .. }) if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
+                ended => {
+                    let (answer, trouble) = ended?;
+                    let answer = answer.map_err(|error| self.refused(mailbox, error, trouble))?;
+                    contract::check_examined(&answer, part.len(), request).map_err(|breach| self.breach(&breach))?;
+                    answers.extend(answer.into_iter().map(|one| features::examined(one, request, limits.text_chars)));
+                }
+            }
+        }
+        Ok(answers)
     }
 
     async fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, CallError> {

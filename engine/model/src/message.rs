@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::features::Features;
 use crate::location::Location;
 
 /// The reference by which a message is found again. The sender chooses the Message-ID, so the fingerprint accompanies
@@ -56,6 +57,8 @@ pub struct Message {
     pub headers: Vec<(String, String)>,
     /// The fields that were truncated because they are too long: `subject`, `to`, `from`, `attachments`, `header NAME`.
     pub cut: Vec<String>,
+    /// What an examination found; `None` if the message was not examined.
+    pub features: Option<Box<Features>>,
 }
 
 impl Message {
@@ -69,6 +72,18 @@ impl Message {
     /// Returns the domain of the From address; empty if it has none.
     pub fn from_domain(&self) -> &str {
         domain_of(&self.from_address)
+    }
+
+    /// Returns whether only a part of this text is known: a field of [`Message::cut`], or a feature in
+    /// [`Features::cut`].
+    pub fn is_cut(&self, text: &str) -> bool {
+        self.cut_texts().any(|cut| cut == text)
+    }
+
+    /// Returns the texts of which only a part is known.
+    pub fn cut_texts(&self) -> impl Iterator<Item = &str> {
+        let of_features = self.features.iter().flat_map(|features| &features.cut);
+        self.cut.iter().chain(of_features).map(String::as_str)
     }
 
     /// Returns the first value of a header field, by its lower-case name.

@@ -28,6 +28,7 @@ pub(crate) mod tests {
             from_name: String::new(),
             also_from: Vec::new(),
             cut: Vec::new(),
+            features: None,
             to: vec![],
             received_at: Timestamp(0),
             size: 1_000,

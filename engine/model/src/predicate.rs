@@ -1,10 +1,14 @@
 //! Declarative conditions on a message: evaluated natively, and pushed down into a connector's search where possible.
 
+mod decide;
+
 use crate::clock::Timestamp;
+use crate::comparison::both_spellings;
+use crate::feature_condition::FeatureCondition;
+use crate::features::AskedTexts;
 use crate::location::LocationKind;
-use crate::message::{Message, domain_of};
+use crate::message::Message;
 use crate::normal::normalise;
-use crate::pick::is_same;
 use crate::query::Query;
 
 /// One condition. Texts to search for are normalised by [`normalise`]; in a list, one match is enough.
@@ -12,8 +16,10 @@ use crate::query::Query;
 pub enum Condition {
     /// Exact address of a sender: the shown one, or any other that a mail client could show.
     From(Vec<String>),
-    /// Exact domain of such an address.
+    /// Domain of such an address; `*.evil.example` is every sub-domain.
     FromDomain(Vec<String>),
+    /// Part of the display name of the shown sender.
+    FromName(Vec<String>),
     /// Part of the subject.
     SubjectContains(Vec<String>),
     /// Exact To or Cc address.
@@ -42,6 +48,8 @@ pub enum Condition {
     SmallerThan(u64),
     /// Carries one of these flags.
     Flag(Vec<String>),
+    /// A condition on features, which are known after an examination.
+    Feature(FeatureCondition),
     /// None of the conditions holds.
     Not(Box<Predicate>),
     /// At least one of these holds.
@@ -75,9 +83,9 @@ impl Predicate {
         &self.compared
     }
 
-    /// Returns whether the message meets every condition.
+    /// Returns whether the message is known to meet every condition.
     pub fn matches(&self, message: &Message) -> bool {
-        self.compared.iter().all(|condition| condition.holds(message))
+        self.decide(message) == Some(true)
     }
 
     /// Combines both: the conditions of each must hold.
@@ -91,6 +99,8 @@ impl Predicate {
     pub fn reads(&self, text: &str) -> bool {
         self.compared.iter().any(|condition| match condition {
             Condition::From(_) | Condition::FromDomain(_) => text == "from",
+            Condition::FromName(_) => text == "from-name",
+            Condition::Feature(feature) => text == feature.reads(),
             Condition::SubjectContains(_) => text == "subject",
             Condition::To(_) => text == "to",
             Condition::AttachmentName(_) => text == "attachments",
@@ -99,6 +109,25 @@ impl Predicate {
             Condition::Any(branches) => branches.iter().any(|branch| branch.reads(text)),
             _ => false,
         })
+    }
+
+    /// Returns what an examination must look for; `None` if no condition is on a feature.
+    pub fn asked_texts(&self) -> Option<AskedTexts> {
+        let mut asked = None;
+        let mut add = |more: Option<AskedTexts>| {
+            if let Some(more) = more {
+                asked.get_or_insert_with(AskedTexts::default).add(more);
+            }
+        };
+        for condition in &self.compared {
+            match condition {
+                Condition::Feature(feature) => add(Some(feature.asked_texts())),
+                Condition::Not(inner) => add(inner.asked_texts()),
+                Condition::Any(branches) => branches.iter().for_each(|branch| add(branch.asked_texts())),
+                _ => {}
+            }
+        }
+        asked
     }
 
     /// Returns what a store can search for; never narrower than the predicate.
@@ -128,41 +157,13 @@ impl Predicate {
 }
 
 impl Condition {
-    fn holds(&self, message: &Message) -> bool {
-        match self {
-            Self::From(any) => message.senders().any(|from| any.iter().any(|one| is_same(one, from))),
-            Self::FromDomain(any) => message.senders().any(|from| any.iter().any(|one| is_same(one, domain_of(from)))),
-            Self::SubjectContains(any) => any.iter().any(|one| contains(&message.subject, one)),
-            Self::To(any) => message.to.iter().any(|to| any.iter().any(|one| is_same(one, to))),
-            Self::MessageId(any) => any.contains(&message.reference.message_id),
-            Self::ReceivedAfter(time) => message.received_at >= *time,
-            Self::ReceivedBefore(time) => message.received_at < *time,
-            Self::HeaderContains(name, part) => {
-                message.headers.iter().any(|(known, value)| known == name && contains(value, part))
-            }
-            Self::AttachmentName(any) => {
-                message.attachments.iter().any(|name| any.iter().any(|one| contains(name, one)))
-            }
-            Self::LatestLocation(any) => any.contains(&message.location.kind),
-            Self::OriginalLocation(any) => {
-                any.contains(&message.original_location.as_ref().map_or(LocationKind::Unknown, |place| place.kind))
-            }
-            Self::Folder(any) => any.contains(&message.location.path),
-            Self::Mailbox(any) => any.iter().any(|one| is_same(one, &message.mailbox)),
-            Self::LargerThan(bytes) => message.size > *bytes,
-            Self::SmallerThan(bytes) => message.size < *bytes,
-            Self::Flag(any) => message.flags.iter().any(|flag| any.iter().any(|one| is_same(one, flag))),
-            Self::Not(inner) => !inner.matches(message),
-            Self::Any(branches) => branches.iter().any(|branch| branch.matches(message)),
-        }
-    }
-
     /// Adds the condition to the query. Of two conditions on one field only one is pushed: each narrows correctly, and
     /// the other is checked here.
     fn push_into(&self, query: &mut Query) {
         match self {
             Self::From(any) => put(&mut query.from_address, any),
-            Self::FromDomain(any) => put(&mut query.from_domain, any),
+            // A store compares whole domains.
+            Self::FromDomain(any) if any.iter().all(|one| !one.starts_with("*.")) => put(&mut query.from_domain, any),
             Self::SubjectContains(any) => put(&mut query.subject_contains, any),
             Self::To(any) => put(&mut query.to_address, any),
             Self::MessageId(any) => put(&mut query.message_id, any),
@@ -196,6 +197,8 @@ fn normal(condition: Condition) -> Condition {
     match condition {
         Condition::From(any) => Condition::From(both_spellings(&any)),
         Condition::FromDomain(any) => Condition::FromDomain(both_spellings(&any)),
+        Condition::FromName(any) => Condition::FromName(text(any)),
+        Condition::Feature(feature) => Condition::Feature(feature.normal()),
         Condition::SubjectContains(any) => Condition::SubjectContains(text(any)),
         Condition::To(any) => Condition::To(both_spellings(&any)),
         Condition::MessageId(any) => Condition::MessageId(id(any)),
@@ -203,26 +206,6 @@ fn normal(condition: Condition) -> Condition {
         Condition::HeaderContains(name, part) => Condition::HeaderContains(name.to_lowercase(), normalise(&part)),
         other => other,
     }
-}
-
-/// Returns addresses or domains in lower case, each with an international domain in both of its spellings (RFC 5891):
-/// the condition may use one of them and the message the other.
-fn both_spellings(any: &[String]) -> Vec<String> {
-    let mut spelt: Vec<String> = Vec::with_capacity(any.len());
-    for one in any {
-        let one = one.to_lowercase();
-        let (local, domain) = one.rsplit_once('@').map_or(("", one.as_str()), |(local, domain)| (local, domain));
-        let whole = |domain: String| if one.contains('@') { format!("{local}@{domain}") } else { domain };
-        let ascii = idna::domain_to_ascii(domain).ok().map(whole);
-        let (unicode, valid) = idna::domain_to_unicode(domain);
-        let unicode = valid.is_ok().then(|| whole(unicode));
-        for spelling in [Some(one.clone()), ascii, unicode].into_iter().flatten() {
-            if !spelling.is_empty() && !spelt.contains(&spelling) {
-                spelt.push(spelling);
-            }
-        }
-    }
-    spelt
 }
 
 fn cost(condition: &Condition) -> u8 {
@@ -235,24 +218,13 @@ fn cost(condition: &Condition) -> u8 {
         | Condition::SmallerThan(_) => 0,
         Condition::From(_) | Condition::FromDomain(_) | Condition::MessageId(_) | Condition::Mailbox(_) => 1,
         Condition::Folder(_) | Condition::To(_) | Condition::Flag(_) => 2,
-        Condition::SubjectContains(_) | Condition::AttachmentName(_) | Condition::HeaderContains(..) => 3,
+        Condition::SubjectContains(_)
+        | Condition::FromName(_)
+        | Condition::AttachmentName(_)
+        | Condition::HeaderContains(..) => 3,
         Condition::Not(_) | Condition::Any(_) => 4,
+        Condition::Feature(_) => 5,
     }
-}
-
-/// Returns whether `text` contains `part`, which is already normalised. Nothing contains the empty part, which remains
-/// of a condition that has only invisible characters. Does not allocate for plain ASCII.
-fn contains(text: &str, part: &str) -> bool {
-    let Some(first) = part.bytes().next() else { return false };
-    let is_plain = |bytes: &[u8]| {
-        bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) && !bytes.windows(2).any(|pair| pair == b"  ")
-    };
-    if !is_plain(text.as_bytes()) {
-        return normalise(text).contains(part);
-    }
-    let (text, part) = (text.as_bytes(), part.as_bytes());
-    let Some(last) = text.len().checked_sub(part.len()) else { return false };
-    (0..=last).any(|at| text[at].to_ascii_lowercase() == first && text[at..at + part.len()].eq_ignore_ascii_case(part))
 }
 
 #[cfg(test)]

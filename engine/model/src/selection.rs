@@ -1,5 +1,6 @@
 //! A selection described in words, for approvers and readers: the meaning of its conditions, one after the other.
 
+use crate::feature_condition::FeatureCondition;
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
 use crate::predicate::{Condition, Predicate};
@@ -64,6 +65,7 @@ fn condition(condition: &Condition) -> String {
     match condition {
         Condition::From(any) => format!("from {}", texts(any, bare)),
         Condition::FromDomain(any) => format!("from domain {}", texts(any, bare)),
+        Condition::FromName(any) => format!("from a sender named {}", texts(any, quoted)),
         Condition::SubjectContains(any) => format!("subject contains {}", texts(any, quoted)),
         Condition::To(any) => format!("to {}", texts(any, bare)),
         Condition::MessageId(any) => format!("Message-ID {}", texts(any, quoted)),
@@ -80,11 +82,30 @@ fn condition(condition: &Condition) -> String {
         Condition::LargerThan(bytes) => format!("larger than {bytes} bytes"),
         Condition::SmallerThan(bytes) => format!("smaller than {bytes} bytes"),
         Condition::Flag(any) => format!("with flag {}", texts(any, bare)),
+        Condition::Feature(condition) => feature(condition),
         Condition::Not(inner) => format!("not ({})", all(inner)),
         Condition::Any(branches) if branches.len() == 1 => branches.iter().map(all).collect(),
         Condition::Any(branches) => {
             branches.iter().map(|branch| format!("({})", all(branch))).collect::<Vec<_>>().join(" or ")
         }
+    }
+}
+
+fn feature(condition: &FeatureCondition) -> String {
+    match condition {
+        FeatureCondition::EnvelopeFrom(any) => format!("envelope from {}", texts(any, bare)),
+        FeatureCondition::ReplyTo(any) => format!("replies to {}", texts(any, bare)),
+        FeatureCondition::DeliveredTo(any) => format!("delivered to {}", texts(any, bare)),
+        FeatureCondition::SenderIp(any) => format!("sent from network {}", either(any, ToString::to_string)),
+        FeatureCondition::UrlHost(any) => format!("with a link to host {}", texts(any, bare)),
+        FeatureCondition::Url(any) => format!("with the link {}", texts(any, quoted)),
+        FeatureCondition::AttachmentSha256(any) => format!("with an attachment of sha256 {}", texts(any, bare)),
+        FeatureCondition::AttachmentType(any) => format!("with an attachment of type {}", texts(any, bare)),
+        FeatureCondition::HasAttachment(true) => "with an attachment".to_owned(),
+        FeatureCondition::HasAttachment(false) => "without an attachment".to_owned(),
+        FeatureCondition::BodyContains(any) => format!("text contains {}", texts(any, quoted)),
+        FeatureCondition::Authentication(any) => format!("judged {}", either(any, ToString::to_string)),
+        FeatureCondition::Like(root) => format!("like {}", root.in_words()),
     }
 }
 

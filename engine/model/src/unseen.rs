@@ -18,6 +18,8 @@ pub enum PlanGapKind {
     ScriptFault,
     /// A message that was judged by the beginning of a text only, because the text is too long.
     CutText,
+    /// A message that could not be examined, although a condition is on its features.
+    Unexamined,
     /// A picked message that is in none of the searched mailboxes.
     Pick,
     /// An exclusion that matched nothing.
@@ -36,6 +38,8 @@ impl PlanGapKind {
             (Self::ScriptFault, false) => "messages could not be judged, as a script failed on them",
             (Self::CutText, true) => "message has a text too long to be judged whole",
             (Self::CutText, false) => "messages have a text too long to be judged whole",
+            (Self::Unexamined, true) => "message could not be examined",
+            (Self::Unexamined, false) => "messages could not be examined",
             (Self::Pick, true) => "picked message was not found",
             (Self::Pick, false) => "picked messages were not found",
             (Self::Exclusion, true) => "exclusion matched nothing",

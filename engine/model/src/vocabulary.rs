@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::action::{Action, ActionSource, Severity};
+use crate::features::LinkKind;
+use crate::likeness::{Band, LikenessReason};
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
 use crate::outcome::{OutcomeKind, Reason};
@@ -52,6 +54,9 @@ where
 fn every_word_is_the_same_everywhere() {
     is_one_word(&Action::ALL, Action::as_str);
     is_one_word(&ActionSource::ALL, ActionSource::as_str);
+    is_one_word(&Band::ALL, Band::as_str);
+    is_one_word(&LinkKind::ALL, LinkKind::as_str);
+    is_one_word(&LikenessReason::ALL, LikenessReason::as_str);
     is_one_word(&LocationKind::ALL, LocationKind::as_str);
     is_one_word(&OutcomeKind::ALL, OutcomeKind::as_str);
     is_one_word(&Reason::ALL, Reason::as_str);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Action, ApprovalRule, Counts, Digest, Guards, Inputs, Message, PlanFacts, Predicate, Query, Selection,
-    SelectionMode, Severity, Sweep, Timestamp,
+    Action, ApprovalRule, AskedTexts, Band, Counts, Digest, Guards, Inputs, Message, PlanFacts, Predicate, Query,
+    Selection, SelectionMode, Severity, Sweep, Timestamp,
 };
 use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session, Value, Vars};
 
@@ -33,6 +33,12 @@ pub enum Judgement {
         reason: Option<String>,
         /// The last tag that a script gave.
         tag: Option<String>,
+    },
+    /// A condition cannot be decided: it is on a feature of a message that was not examined, or on a text of which only
+    /// a part is known.
+    Undecided {
+        /// The key of the condition: `where` (which includes each `match` before the first script) or `match`.
+        by: &'static str,
     },
     /// The message does not meet the conditions.
     Unmatched {
@@ -234,6 +240,21 @@ impl Bound {
         self.selection.reads(text) || self.filters.iter().any(|filter| filter.matching.reads(text))
     }
 
+    /// Returns how like its root a message is that meets every other condition of `where`, and of the filters before the
+    /// first script, if it is like the root but not surely a copy.
+    pub fn nearly(&self, message: &Message) -> Option<Band> {
+        self.selection.nearly(message)
+    }
+
+    /// Returns what an examination must look for; `None` if no condition is on a feature.
+    pub fn asked_texts(&self) -> Option<AskedTexts> {
+        let predicates = std::iter::once(&self.selection).chain(self.filters.iter().map(|filter| &filter.matching));
+        predicates.filter_map(Predicate::asked_texts).reduce(|mut all, more| {
+            all.add(more);
+            all
+        })
+    }
+
     /// Returns the query for stores: the predicate pushed down, with the header fields and attachment names that any
     /// condition or script reads.
     pub fn query(&self) -> Query {
@@ -402,13 +423,17 @@ pub struct Judge<'bound> {
 impl Judge<'_> {
     /// Judges one message.
     pub fn message(&mut self, message: &Message) -> Judgement {
-        if !self.bound.selection.matches(message) {
-            return Judgement::Unmatched { by: "where" };
+        match self.bound.selection.decide(message) {
+            Some(true) => {}
+            Some(false) => return Judgement::Unmatched { by: "where" },
+            None => return Judgement::Undecided { by: "where" },
         }
         let (mut reasons, mut last_tag) = (Vec::new(), None);
         for (filter, session) in self.bound.filters.iter().zip(&mut self.sessions) {
-            if !filter.matching.matches(message) {
-                return Judgement::Unmatched { by: "match" };
+            match filter.matching.decide(message) {
+                Some(true) => {}
+                Some(false) => return Judgement::Unmatched { by: "match" },
+                None => return Judgement::Undecided { by: "match" },
             }
             let Some((name, session)) = session else { continue };
             match session.keep(message) {

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use clawback_model::{Condition, LocationKind, Predicate, Timestamp};
+use clawback_model::{
+    AuthenticationResult, Condition, Digest, FeatureCondition, LocationKind, Predicate, Root, Timestamp, UnknownWord,
+    parse_network, visible_line,
+};
 use clawback_scripting::{Type, Value, Vars};
 
 use crate::diagnostic::Report;
 use crate::input::is_blank;
 use crate::template::{Template, Variables};
+use crate::value::check_url;
 use crate::yaml::Node;
 
 /// The conditions as written in the file.
@@ -26,18 +30,19 @@ enum Unbound {
 /// Returns the type of a key's value.
 fn kind(key: &str) -> Type {
     match key {
-        "from" | "to" => Type::Address,
-        "from-domain" => Type::Domain,
+        "from" | "to" | "envelope-from" | "reply-to" | "delivered-to" => Type::Address,
+        "from-domain" | "url-host" => Type::Domain,
         "latest-delivery-location" | "original-delivery-location" => Type::Location,
         "received-after" | "received-before" => Type::Timestamp,
         "larger-than" | "smaller-than" => Type::Integer,
+        "has-attachment" => Type::Boolean,
         _ => Type::Text,
     }
 }
 
 /// Returns whether literals of this key stay texts in the template and are parsed when bound.
 fn is_scalar(key: &str) -> bool {
-    matches!(key, "received-after" | "received-before" | "larger-than" | "smaller-than")
+    matches!(key, "received-after" | "received-before" | "larger-than" | "smaller-than" | "has-attachment" | "like")
 }
 
 impl Conditions {
@@ -145,6 +150,7 @@ fn make(key: &str, values: &[Value], wrong: &mut Vec<String>) -> Option<Conditio
     let condition = match key {
         "from" => Condition::From(words()),
         "from-domain" => Condition::FromDomain(words()),
+        "from-name" => Condition::FromName(words()),
         "subject-contains" => Condition::SubjectContains(words()),
         "to" => Condition::To(words()),
         "message-id" => Condition::MessageId(words()),
@@ -158,14 +164,50 @@ fn make(key: &str, values: &[Value], wrong: &mut Vec<String>) -> Option<Conditio
         "received-before" => Condition::ReceivedBefore(time(key, values.first()?, wrong)?),
         "larger-than" => Condition::LargerThan(size(key, values.first()?, wrong)?),
         "smaller-than" => Condition::SmallerThan(size(key, values.first()?, wrong)?),
-        _ => return None,
+        _ => Condition::Feature(feature(key, values, &words(), wrong)?),
     };
     Some(condition)
 }
 
+/// Returns the condition on features of this key.
+fn feature(key: &str, values: &[Value], words: &[String], wrong: &mut Vec<String>) -> Option<FeatureCondition> {
+    let words = words.to_vec();
+    Some(match key {
+        "envelope-from" => FeatureCondition::EnvelopeFrom(words),
+        "reply-to" => FeatureCondition::ReplyTo(words),
+        "delivered-to" => FeatureCondition::DeliveredTo(words),
+        "sender-ip" => FeatureCondition::SenderIp(each(key, &words, wrong, |word| {
+            parse_network(word).ok_or_else(|| format!("`{}` is no network; write 192.0.2.0/24", visible_line(word, 60)))
+        })),
+        "auth" => FeatureCondition::Authentication(each(key, &words, wrong, |word| {
+            word.parse::<AuthenticationResult>().map_err(|error| error.to_string())
+        })),
+        "url-host" => FeatureCondition::UrlHost(words),
+        "url" => FeatureCondition::Url(each(key, &words, wrong, |word| check_url(word).map(|()| word.to_owned()))),
+        "attachment-sha256" => FeatureCondition::AttachmentSha256(each(key, &words, wrong, |word| {
+            word.to_lowercase().parse::<Digest>().map(|digest| digest.to_string()).map_err(|error| error.to_string())
+        })),
+        "attachment-type" => FeatureCondition::AttachmentType(words),
+        "has-attachment" => FeatureCondition::HasAttachment(*values.first()? == Value::Boolean(true)),
+        "body-contains" => FeatureCondition::BodyContains(words),
+        "like" => {
+            let mut roots = each(key, &words, wrong, |word| word.parse::<Root>().map_err(|error| error.to_string()));
+            FeatureCondition::Like(Box::new(roots.pop()?))
+        }
+        _ => return None,
+    })
+}
+
+/// Reads each value, and reports those that cannot be read.
+fn each<T>(key: &str, words: &[String], wrong: &mut Vec<String>, read: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
+    words
+        .iter()
+        .filter_map(|word| read(word.trim()).map_err(|why| wrong.push(format!("`{key}`: {why}"))).ok())
+        .collect()
+}
+
 fn locations(key: &str, words: &[String], wrong: &mut Vec<String>) -> Vec<LocationKind> {
-    let read = |word: &String| word.parse().map_err(|unknown| wrong.push(format!("`{key}`: {unknown}"))).ok();
-    words.iter().filter_map(read).collect()
+    each(key, words, wrong, |word| word.parse().map_err(|unknown: UnknownWord| unknown.to_string()))
 }
 
 fn time(key: &str, value: &Value, wrong: &mut Vec<String>) -> Option<Timestamp> {

@@ -1,11 +1,11 @@
 //! The language: every key, its possible values, and its meaning. The check, the JSON Schema and the test of the README
 //! are all derived from this table.
 
-use clawback_model::Timestamp;
+use clawback_model::{AuthenticationResult, Digest, Root, Timestamp, parse_network};
 use clawback_scripting::parse_duration;
 
 use crate::shape::{Form, Key, Shape, key, must};
-use crate::value::{check_address, check_domain};
+use crate::value::{check_address, check_domain, check_url};
 
 const SEVERITIES: &[&str] = &["informational", "low", "medium", "high"];
 const ROLES: &[&str] = &["approver", "admin"];
@@ -49,6 +49,27 @@ static TIME: Form = Form {
 };
 static ADDRESS: Form = Form { noun: "mail address", hint: "write someone@domain.example", check: check_address };
 static DOMAIN: Form = Form { noun: "domain", hint: "write domain.example, without @", check: check_domain };
+static NETWORK: Form = Form {
+    noun: "network",
+    hint: "write 192.0.2.0/24, 2001:db8::/32, or one address",
+    check: |text| parse_network(text).map(|_| ()).ok_or_else(|| "not an address with or without a prefix".to_owned()),
+};
+static RESULT: Form = Form {
+    noun: "result of authentication",
+    hint: "write spf=fail, dkim=none or dmarc=pass",
+    check: |text| text.parse::<AuthenticationResult>().map(|_| ()).map_err(|error| error.to_string()),
+};
+static URL: Form = Form { noun: "address of the web", hint: "write https://domain.example/path", check: check_url };
+static SHA256: Form = Form {
+    noun: "sha256",
+    hint: "write the 64 hexadecimal digits that `sha256sum` prints",
+    check: |text| text.to_lowercase().parse::<Digest>().map(|_| ()).map_err(|error| error.to_string()),
+};
+static ROOT: Form = Form {
+    noun: "root",
+    hint: "`clawback examine FILE` prints it",
+    check: |text| text.parse::<Root>().map(|_| ()).map_err(|error| error.to_string()),
+};
 static TYPE: Form = Form {
     noun: "type",
     hint: "types are text, address, domain, location, duration, timestamp, integer, boolean, and `list of` one of them",
@@ -90,7 +111,12 @@ pub(crate) fn conditions() -> &'static [Key] {
 /// See [`conditions`].
 pub(crate) static CONDITIONS: &[Key] = &[
     key("from", Shape::Values(&Shape::Form(&ADDRESS)), "exact From address, without case"),
-    key("from-domain", Shape::Values(&Shape::Form(&DOMAIN)), "exact domain of the From address, without case"),
+    key(
+        "from-domain",
+        Shape::Values(&Shape::Form(&DOMAIN)),
+        "domain of the From address, without case; *.domain.example is every sub-domain",
+    ),
+    key("from-name", Shape::Values(&Shape::Text), "part of the sender's display name, without case"),
     key("subject-contains", Shape::Values(&Shape::Text), "part of the subject, without case"),
     key("to", Shape::Values(&Shape::Form(&ADDRESS)), "exact To or Cc address, without case"),
     key("message-id", Shape::Values(&Shape::Text), "exact Message-ID with angle brackets; the case counts"),
@@ -105,6 +131,18 @@ pub(crate) static CONDITIONS: &[Key] = &[
     key("larger-than", Shape::Value(&SIZE), "more bytes than this"),
     key("smaller-than", Shape::Value(&SIZE), "fewer bytes than this"),
     key("flag", Shape::Values(&Shape::Text), "carries this flag, in IMAP spelling"),
+    key("envelope-from", Shape::Values(&Shape::Form(&ADDRESS)), "exact address of the envelope's sender"),
+    key("reply-to", Shape::Values(&Shape::Form(&ADDRESS)), "exact Reply-To address, without case"),
+    key("delivered-to", Shape::Values(&Shape::Form(&ADDRESS)), "exact Delivered-To or X-Original-To address"),
+    key("sender-ip", Shape::Values(&Shape::Form(&NETWORK)), "network of the first hop outside the own relays"),
+    key("auth", Shape::Values(&Shape::Form(&RESULT)), "result of a trusted server, such as dmarc=fail"),
+    key("url-host", Shape::Values(&Shape::Form(&DOMAIN)), "host of a link; *.domain.example is every sub-domain"),
+    key("url", Shape::Values(&Shape::Form(&URL)), "a link with this host, path and query"),
+    key("attachment-sha256", Shape::Values(&Shape::Form(&SHA256)), "sha256 of an attachment"),
+    key("attachment-type", Shape::Values(&Shape::Text), "declared type of an attachment; image/* is every such type"),
+    key("has-attachment", Shape::Value(&Shape::Boolean), "whether the message has an attachment"),
+    key("body-contains", Shape::Values(&Shape::Text), "part of the visible text, without case"),
+    key("like", Shape::Value(&Shape::Form(&ROOT)), "copies of one message, given as its root"),
     key("not", Shape::Keys(conditions), "these conditions do not all hold"),
     key("any", Shape::List(&Shape::Keys(conditions)), "at least one of these groups holds"),
 ];

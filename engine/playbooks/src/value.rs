@@ -21,7 +21,22 @@ pub(crate) fn check_domain(text: &str) -> Result<(), String> {
     {
         return Err("it has characters that a domain has not".to_owned());
     }
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    if name.is_empty() || name.contains('*') {
+        return Err("a `*` is only for all sub-domains, as in *.domain.example".to_owned());
+    }
     Ok(())
+}
+
+/// Checks an address of the web.
+pub(crate) fn check_url(text: &str) -> Result<(), String> {
+    let is_web = ["http://", "https://"].iter().any(|scheme| {
+        text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)) && text.len() > scheme.len()
+    });
+    if is_web && !text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Ok(());
+    }
+    Err("it does not begin with http:// or https://, or has blanks".to_owned())
 }
 
 pub(crate) fn check_location(text: &str) -> Result<(), String> {

@@ -26,6 +26,8 @@ pub enum Error {
     Refused(StoreError),
     #[error(transparent)]
     Store(#[from] CallError),
+    #[error("messages cannot be examined here, as the built-in connector for that cannot be loaded")]
+    NoExaminer(#[source] Option<Box<clawback_connectors::LoadError>>),
     #[error(transparent)]
     Playbook(#[from] Diagnostics),
     #[error(transparent)]

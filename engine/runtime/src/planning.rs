@@ -4,6 +4,7 @@ mod approval;
 mod builder;
 mod copies;
 mod dry_run;
+mod examine;
 mod family;
 mod given;
 mod header;

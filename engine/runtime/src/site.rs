@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Clock, Limits, PublicUrl, Throttles, Timestamp, VerificationKey, WithoutAVote};
+use clawback_model::{Clock, FeatureRequest, Limits, PublicUrl, Throttles, Timestamp, VerificationKey, WithoutAVote};
 use clawback_store::Store;
 
 use crate::checkpoints::keepers::Checkpoints;
@@ -39,6 +39,8 @@ pub struct Site {
     pub public_url: Option<PublicUrl>,
     /// Where messages are kept before they are deleted for good.
     pub evidence: Option<Evidence>,
+    /// The key of features, the servers whose results are believed, and the site's own relays.
+    pub examination: FeatureRequest,
     /// Largest selections.
     pub limits: Limits,
     /// How much may run at once.

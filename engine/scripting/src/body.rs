@@ -166,6 +166,7 @@ mod tests {
             from_name: "Billing".into(),
             also_from: Vec::new(),
             cut: Vec::new(),
+            features: None,
             to: vec![],
             received_at: Timestamp(0),
             size: 5_000,

@@ -2,18 +2,11 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use clawback_model::parse_network;
 
 /// Returns the part after the last `@`, or the empty text.
 pub fn domain_of(address: &str) -> &str {
     address.rsplit_once('@').map_or("", |(_, domain)| domain.trim_end_matches('>'))
-}
-
-/// Returns the name that somebody registered, by the public suffix list: `corp.co.uk` of `mail.corp.co.uk`. A name that nobody can
-/// register, such as `co.uk` or `localhost`, is returned whole.
-pub fn registrable_domain(domain: &str) -> &str {
-    let domain = domain.trim_end_matches('.');
-    psl::domain_str(domain).unwrap_or(domain)
 }
 
 /// Returns the host of a link in lower case; the empty text if there is none.
@@ -32,39 +25,16 @@ pub(crate) fn url_domain(url: &str) -> String {
 /// Returns whether the network (`10.0.0.0/8`, `2001:db8::/32` or a single address) contains the address. False for a
 /// text that is not an address.
 pub(crate) fn cidr_contains(network: &str, address: &str) -> Result<bool, String> {
-    let network = parse(network.trim()).ok_or_else(|| {
+    let network = parse_network(network).ok_or_else(|| {
         format!("`{}` is not a network such as 10.0.0.0/8", clawback_model::visible_line(network, 60))
     })?;
     let address = address.trim().trim_matches(['[', ']']).parse::<IpAddr>();
     Ok(address.is_ok_and(|address| network.contains(&address.to_canonical())))
 }
 
-/// A network, or a single address as the network that has it alone.
-fn parse(network: &str) -> Option<IpNet> {
-    network.parse().ok().or_else(|| network.parse::<IpAddr>().ok().map(IpNet::from))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn registrable() {
-        for (domain, expected) in [
-            ("corp.example", "corp.example"),
-            ("mail.eu.corp.example", "corp.example"),
-            ("a.corp.co.uk", "corp.co.uk"),
-            ("corp.co.uk", "corp.co.uk"),
-            ("co.uk", "co.uk"),
-            ("x.corp.com.br", "corp.com.br"),
-            ("evil.github.io", "evil.github.io"),
-            ("www.evil.city.kawasaki.jp", "city.kawasaki.jp"),
-            ("localhost", "localhost"),
-            ("x.corp.example.", "corp.example"),
-        ] {
-            assert_eq!(registrable_domain(domain), expected, "{domain}");
-        }
-    }
 
     #[test]
     fn hosts_of_links() {

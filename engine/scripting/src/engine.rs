@@ -4,10 +4,10 @@ use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use clawback_model::{LocationKind, Timestamp, parse_duration, show_duration};
+use clawback_model::{LocationKind, Timestamp, parse_duration, registrable_domain, show_duration};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
-use crate::domain::{cidr_contains, domain_of, registrable_domain, url_domain};
+use crate::domain::{cidr_contains, domain_of, url_domain};
 use crate::getters;
 use crate::homoglyph::skeleton;
 use crate::lists::TextSet;

@@ -223,6 +223,7 @@ mod tests {
             from_name: "Billing".into(),
             also_from: Vec::new(),
             cut: Vec::new(),
+            features: None,
             to: vec!["boss@corp.example".into()],
             received_at: Timestamp(0),
             size: 5_000,

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use crate::domain::registrable_domain;
+use clawback_model::registrable_domain;
+
 use crate::words::Words;
 
 /// Letters beyond ASCII that look like an ASCII letter in common fonts.

@@ -25,7 +25,7 @@ mod verdict;
 mod words;
 
 pub use clawback_model::{parse_duration, show_duration};
-pub use domain::{domain_of, registrable_domain};
+pub use domain::domain_of;
 pub use error::{ScriptError, ScriptFault};
 pub use expression::{Expression, Vars};
 pub use filter::{Context, FilterScript, Session};

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use clawback_model::Digest;
+use clawback_model::{Digest, registrable_domain};
 
-use crate::domain::registrable_domain;
 use crate::homoglyph::SkeletonIndex;
 use crate::words::{Words, after_last, lower_case};
 

@@ -126,6 +126,7 @@ fn sample() -> Message {
         attachments: vec!["invoice.html".into()],
         headers: Vec::new(),
         cut: Vec::new(),
+        features: None,
     }
 }
 

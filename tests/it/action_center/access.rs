@@ -22,12 +22,13 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 59] = [
+const TABLE: [(&str, &str, May); 60] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
     ("post", "/api/v1/remediations", WRITERS),
     ("post", "/api/v1/previews", WRITERS),
+    ("post", "/api/v1/examinations", WRITERS),
     ("get", "/api/v1/remediations/{id}", May::AnyRole),
     ("get", "/api/v1/remediations/{id}/messages", May::AnyRole),
     ("get", "/api/v1/remediations/{id}/messages/{seq}/raw", May::OneOf(&[Role::Examiner])),
@@ -88,6 +89,7 @@ fn body(path: &str) -> Option<Value> {
     let purge = json!({ "playbook": "purge", "inputs": { "sender": super::SENDER } });
     match path.rsplit('/').next().unwrap_or_default() {
         "remediations" | "previews" => Some(purge),
+        "examinations" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==" })),
         "suggestions" => {
             Some(json!({ "playbook": "purge", "verdict": "malicious", "inputs": { "sender": super::SENDER } }))
         }

@@ -14,6 +14,7 @@ pub(super) fn ordinary() -> Message {
         from_name: "Billing".into(),
         also_from: vec![],
         cut: vec![],
+        features: None,
         to: vec!["ann@corp.example".into()],
         received_at: Timestamp(0),
         size: 4_000,

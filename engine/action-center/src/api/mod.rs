@@ -4,6 +4,7 @@ mod checks;
 mod decisions;
 mod detail;
 mod evidence;
+mod examinations;
 mod exports;
 mod follow_ups;
 mod principals;
@@ -17,6 +18,7 @@ mod stores;
 mod sweeps;
 
 use axum::Json;
+use axum::extract::DefaultBodyLimit;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
@@ -49,6 +51,11 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .routes(routes!(remediations::raw))
         .routes(routes!(remediations::events))
         .routes(routes!(remediations::batches))
+        .merge(
+            OpenApiRouter::new()
+                .routes(routes!(examinations::examine))
+                .layer(DefaultBodyLimit::max(examinations::LARGEST_BODY)),
+        )
         .routes(routes!(exports::export))
         .routes(routes!(exports::plan))
         .routes(routes!(exports::text))

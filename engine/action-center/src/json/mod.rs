@@ -3,6 +3,7 @@
 
 mod approval;
 mod evidence;
+mod examination;
 pub mod facts;
 mod page;
 mod playbook;
@@ -21,6 +22,7 @@ pub(crate) use schedule::state as schedule_state;
 
 pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJson};
 pub use evidence::{EvidenceReportJson, KeptJson};
+pub use examination::{AttachmentJson, ExaminationJson, LinkJson, RawMessageJson};
 pub use page::Page;
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{

@@ -43,6 +43,9 @@ pub(crate) struct PlaybookArgs {
     /// Action source: manual, script or api
     #[arg(long, default_value = "manual", value_name = "SOURCE")]
     pub(crate) source: ActionSource,
+    /// Copies of the message in this file, or of a root (root1:…): sets the input `like`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) like: Option<String>,
     /// Messages picked by hand: a file with `mailbox<TAB>message-id[<TAB>fingerprint[<TAB>locator]]` on each
     /// line, of which the Message-ID may be empty if another is given, or the CSV of a dry run; `-` for standard input
     #[arg(long, value_name = "FILE")]
@@ -50,6 +53,18 @@ pub(crate) struct PlaybookArgs {
     /// Messages to leave out of the query, in a file like that of --messages
     #[arg(long, value_name = "FILE", conflicts_with = "messages")]
     pub(crate) exclude: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExamineArgs {
+    /// The message as it was delivered (RFC 5322); `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Examine the first message that is attached, as a reported message is
+    #[arg(long)]
+    pub(crate) attached: bool,
+    /// Print the root alone
+    #[arg(long)]
+    pub(crate) root: bool,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +126,27 @@ pub(crate) struct SubmitArgs {
     /// Part of an attachment's name; may be repeated
     #[arg(long, value_name = "TEXT", alias = "attachment")]
     pub(crate) attachment_name: Vec<String>,
+    /// Host of a link, or *.DOMAIN for all sub-domains; may be repeated
+    #[arg(long, value_name = "HOST")]
+    pub(crate) url_host: Vec<String>,
+    /// Address of a link; may be repeated
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Vec<String>,
+    /// sha256 of an attachment; may be repeated
+    #[arg(long, value_name = "SHA256")]
+    pub(crate) attachment_sha256: Vec<String>,
+    /// Reply-To address; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) reply_to: Vec<String>,
+    /// Network of the first hop outside the site's own relays; may be repeated
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) sender_ip: Vec<String>,
+    /// Part of the visible text; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) body: Vec<String>,
+    /// Copies of the message in this file, or of a root (root1:…)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) like: Option<String>,
     /// Mailbox; may be repeated
     #[arg(long, value_name = "MAILBOX")]
     pub(crate) mailbox: Vec<String>,

@@ -32,7 +32,8 @@ impl Local {
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", session.token.trim()))
             .map_err(|_| Failure::misuse("the token has characters that no token has"))?;
         bearer.set_sensitive(true);
-        let router = Center::new(session.api.clone(), Settings::default()).local_router();
+        let settings = Settings { host: session.host.clone(), ..Settings::default() };
+        let router = Center::new(session.api.clone(), settings).local_router();
         let base = Url::parse("http://localhost").map_err(|error| Failure::failed(error.to_string()))?;
         Ok(Self { session, router, bearer, base })
     }

@@ -14,7 +14,7 @@ pub(crate) async fn pause(global: &Global, args: IdArgs) -> Result<Exit, Failure
 }
 
 pub(crate) async fn resume(global: &Global, args: FollowUpArgs) -> Result<Exit, Failure> {
-    control(global, &args.id, "resume", Stores::unless(args.leave), Goal::Settled(args.leave)).await
+    control(global, &args.id, "resume", Stores::unless(args.leave, None), Goal::Settled(args.leave)).await
 }
 
 pub(crate) async fn cancel(global: &Global, args: IdArgs) -> Result<Exit, Failure> {

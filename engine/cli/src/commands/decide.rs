@@ -13,7 +13,7 @@ use crate::open::{Stores, remediation_id};
 
 pub(crate) async fn run(global: &Global, args: DecideArgs, decision: Decision) -> Result<Exit, Failure> {
     let (verb, stores) = match decision {
-        Decision::Approve => ("approve", Stores::unless(args.leave)),
+        Decision::Approve => ("approve", Stores::unless(args.leave, None)),
         Decision::Reject => ("reject", Stores::None),
     };
     let client = Client::open(global, stores).await?;

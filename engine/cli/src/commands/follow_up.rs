@@ -18,7 +18,7 @@ pub(crate) async fn retry(global: &Global, args: FollowUpArgs) -> Result<Exit, F
 }
 
 async fn follow_up(global: &Global, args: FollowUpArgs, verb: &str) -> Result<Exit, Failure> {
-    let client = Client::open(global, Stores::unless(args.leave)).await?;
+    let client = Client::open(global, Stores::unless(args.leave, None)).await?;
     let new: RemediationJson = client.act(&["remediations", &any_id(&args.id)?, verb]).await?;
     proceed(global, &client, &new.id, Goal::Settled(args.leave)).await
 }

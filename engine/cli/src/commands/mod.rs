@@ -10,6 +10,7 @@ pub(crate) mod decide;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod evidence;
+pub(crate) mod examine;
 pub(crate) mod export;
 mod follow;
 pub(crate) mod follow_up;

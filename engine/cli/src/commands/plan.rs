@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use clawback_action_center::json::{DetailJson, PreviewJson, SampleJson, SubmissionJson};
-use clawback_model::{LocationKind, Picked, RemediationId, SelectionMode};
+use clawback_model::{Inputs, LocationKind, Picked, RemediationId, SelectionMode};
 use clawback_runtime::Submission;
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure
         return proceed::proceed(global, &client, id.as_str(), Goal::Planned).await;
     }
     if args.dry_run {
-        let submission = submission(&args.playbook, args.with)?;
+        let submission = submission(&client, &args.playbook, args.with).await?;
         return preview(global, &client, submission, args.sample).await;
     }
     if client.session().is_none() {
@@ -58,15 +58,19 @@ pub(crate) async fn run(global: &Global, args: PlanArgs) -> Result<Exit, Failure
         )
         .hint("--dry-run shows what the plan would be; `clawback run` submits it"));
     }
-    proceed::submit(global, &client, submission(&args.playbook, args.with)?, Goal::Planned).await
+    proceed::submit(global, &client, submission(&client, &args.playbook, args.with).await?, Goal::Planned).await
 }
 
 /// The submission that the arguments describe.
-pub(crate) fn submission(playbook: &str, args: PlaybookArgs) -> Result<Submission, Failure> {
+pub(crate) async fn submission(client: &Client, playbook: &str, args: PlaybookArgs) -> Result<Submission, Failure> {
     let (mode, picked) = selection(args.messages.as_deref(), args.exclude.as_deref())?;
+    let mut inputs: Inputs = args.inputs.into_iter().collect();
+    if let Some(like) = &args.like {
+        inputs.push("like", super::examine::root(client, like).await?);
+    }
     Ok(Submission {
         playbook: playbook.to_owned(),
-        inputs: args.inputs.into_iter().collect(),
+        inputs,
         name: args.name,
         severity: args.severity,
         description: args.description,

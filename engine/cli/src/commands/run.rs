@@ -10,10 +10,10 @@ use crate::failure::{Exit, Failure};
 use crate::open::Stores;
 
 pub(crate) async fn run(global: &Global, args: RunArgs) -> Result<Exit, Failure> {
-    let client = Client::open(global, Stores::unless(args.leave)).await?;
+    let client = Client::open(global, Stores::unless(args.leave, args.with.like.as_deref())).await?;
     let goal = Goal::Settled(args.leave);
     if let Ok(id) = args.playbook.parse::<RemediationId>() {
         return proceed::proceed(global, &client, id.as_str(), goal).await;
     }
-    proceed::submit(global, &client, super::plan::submission(&args.playbook, args.with)?, goal).await
+    proceed::submit(global, &client, super::plan::submission(&client, &args.playbook, args.with).await?, goal).await
 }

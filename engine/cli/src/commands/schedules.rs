@@ -24,7 +24,7 @@ pub(crate) struct NextJson {
 
 pub(crate) async fn run(global: &Global, command: SchedulesCommand) -> Result<Exit, Failure> {
     let stores = match &command {
-        SchedulesCommand::Run { leave, .. } => Stores::unless(*leave),
+        SchedulesCommand::Run { leave, .. } => Stores::unless(*leave, None),
         _ => Stores::None,
     };
     let client = Client::open(global, stores).await?;

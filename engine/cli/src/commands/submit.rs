@@ -14,15 +14,20 @@ use crate::open::Stores;
 
 pub(crate) async fn run(global: &Global, args: SubmitArgs) -> Result<Exit, Failure> {
     let (dry_run, sample, leave) = (args.dry_run, args.sample, args.leave);
-    let client = Client::open(global, if dry_run { Stores::All } else { Stores::unless(leave) }).await?;
-    let submission = submission(args)?;
+    let client =
+        Client::open(global, if dry_run { Stores::All } else { Stores::unless(leave, args.like.as_deref()) }).await?;
+    let like = match &args.like {
+        Some(like) => Some(super::examine::root(&client, like).await?),
+        None => None,
+    };
+    let submission = submission(args, like)?;
     if dry_run {
         return super::plan::preview(global, &client, submission, sample).await;
     }
     proceed::submit(global, &client, submission, Goal::Settled(leave)).await
 }
 
-fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
+fn submission(args: SubmitArgs, like: Option<String>) -> Result<Submission, Failure> {
     let (mode, picked) = super::plan::selection(args.messages.as_deref(), args.exclude.as_deref())?;
     let mut inputs = Inputs::default();
     for (name, values) in [
@@ -32,6 +37,12 @@ fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
         ("to", &args.to),
         ("message_id", &args.message_id),
         ("attachment_name", &args.attachment_name),
+        ("url_host", &args.url_host),
+        ("url", &args.url),
+        ("attachment_sha256", &args.attachment_sha256),
+        ("reply_to", &args.reply_to),
+        ("sender_ip", &args.sender_ip),
+        ("body_contains", &args.body),
         ("folder", &args.folder),
         ("mailbox", &args.mailbox),
     ] {
@@ -40,6 +51,9 @@ fn submission(args: SubmitArgs) -> Result<Submission, Failure> {
         }
     }
     args.location.iter().for_each(|kind: &LocationKind| inputs.push("location", kind.as_str()));
+    if let Some(like) = like {
+        inputs.push("like", like);
+    }
     if let Some(since) = args.since {
         inputs.push("since", since);
     }

@@ -12,3 +12,13 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     with: { "clawback:mail-store/mail-stream.connection": crate::granted::connection::Connection },
 });
+
+/// The additional interface of connectors that examine messages.
+pub mod examining {
+    wasmtime::component::bindgen!({
+        path: "../../plugins/wit",
+        world: "message-examiner",
+        exports: { default: async },
+        with: { "clawback:mail-store/types": crate::imports::bindings::clawback::mail_store::types },
+    });
+}

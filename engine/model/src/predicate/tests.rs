@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::comparison::contains;
+use crate::feature_condition::AuthenticationResult;
 use crate::location::Location;
 use crate::plan::tests::message;
 
@@ -279,4 +281,163 @@ fn cheap_tests_come_first_and_what_was_said_stays_as_it_was() {
     assert_eq!(wanted.said(), given.iter().rev().cloned().collect::<Vec<_>>());
     assert_eq!(wanted.conditions()[1], Condition::From(texts(&["a@x"])));
     assert_eq!(wanted.conditions().len(), 5);
+}
+
+mod features {
+    use super::*;
+    use crate::feature_condition::FeatureCondition as On;
+    use crate::features::{AskedTexts, Attachment, Authentication, Features, Hyperlink, LinkKind};
+
+    fn features() -> Features {
+        Features {
+            envelope_from: "bounce@mailer.example".into(),
+            reply_to: vec!["collect@evil.example".into()],
+            delivered_to: vec!["ann@corp.example".into()],
+            sender_ip: "192.0.2.7".parse().ok(),
+            authentication: Some(Authentication { spf: "pass".into(), dkim: String::new(), dmarc: "fail".into() }),
+            links: vec![Hyperlink {
+                kind: LinkKind::Web,
+                host: "login.evil.example".into(),
+                address: String::new(),
+                path_hash: 7,
+                shown_host: String::new(),
+                is_rewritten: false,
+            }],
+            attachments: vec![Attachment {
+                names: vec!["a.pdf".into()],
+                media_type: "application/pdf".into(),
+                size: 3,
+                sha256: "ab".repeat(32),
+                depth: 0,
+            }],
+            found: AskedTexts { body_contains: vec!["overdue".into()], urls: vec!["https://x.example/a".into()] },
+            ..Features::default()
+        }
+    }
+
+    fn texts(any: &[&str]) -> Vec<String> {
+        any.iter().map(ToString::to_string).collect()
+    }
+
+    /// Each condition with a value that the message above meets, and one that it does not.
+    fn pairs() -> Vec<(On, On)> {
+        let both = |make: fn(Vec<String>) -> On, one: &str, other: &str| (make(texts(&[one])), make(texts(&[other])));
+        let network = |text: &str| On::SenderIp(crate::domain::parse_network(text).into_iter().collect());
+        let auth = |text: &str| On::Authentication(text.parse().into_iter().collect());
+        vec![
+            both(On::EnvelopeFrom, "Bounce@mailer.example", "mailer.example"),
+            both(On::ReplyTo, "collect@EVIL.example", "evil@evil.example"),
+            both(On::DeliveredTo, "ann@corp.example", "ben@corp.example"),
+            (network("192.0.2.0/24"), network("198.51.100.0/24")),
+            both(On::UrlHost, "*.evil.example", "evil.example"),
+            both(On::UrlHost, "login.evil.example", "*.login.evil.example"),
+            both(On::Url, "https://x.example/a", "https://x.example/b"),
+            both(On::AttachmentSha256, &"AB".repeat(32), &"cd".repeat(32)),
+            both(On::AttachmentType, "application/*", "image/*"),
+            both(On::AttachmentType, "application/pdf", "application/zip"),
+            (On::HasAttachment(true), On::HasAttachment(false)),
+            both(On::BodyContains, "Overdue", "paid"),
+            (auth("dmarc=fail"), auth("dmarc=pass")),
+            (auth("dkim=none"), auth("spf=fail")),
+        ]
+    }
+
+    #[test]
+    fn each_condition_holds_fails_and_is_undecided_without_an_examination() {
+        let unexamined = message(1);
+        let mut examined = message(1);
+        examined.features = Some(Box::new(features()));
+        for (holds, fails) in pairs() {
+            let one = |on: &On| Predicate::all([Condition::Feature(on.clone())]);
+            assert_eq!(one(&holds).decide(&examined), Some(true), "{holds:?}");
+            assert_eq!(one(&fails).decide(&examined), Some(false), "{fails:?}");
+            assert_eq!(one(&holds).decide(&unexamined), None, "{holds:?}");
+            let not = Predicate::all([Condition::Not(Box::new(one(&fails)))]);
+            assert_eq!(not.decide(&unexamined), None, "what is not known is not excluded: {fails:?}");
+            assert!(not.asked_texts().is_some() && !not.matches(&unexamined));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_can_hold_and_cannot_fail() {
+        let mut part = message(1);
+        part.features = Some(Box::new(Features { cut: texts(&["body", "links", "attachments"]), ..features() }));
+        for (holds, fails) in pairs() {
+            let one = |on: On| Predicate::all([Condition::Feature(on)]).decide(&part);
+            let is_of_body = part.is_cut(fails.reads());
+            assert_eq!(one(holds), Some(true));
+            // Of a message that is cut, one attachment is known: it has one, however it goes on.
+            let expected = if matches!(fails, On::HasAttachment(_)) || !is_of_body { Some(false) } else { None };
+            assert_eq!(one(fails.clone()), expected, "{fails:?}");
+        }
+        part.features = Some(Box::new(Features { cut: texts(&["attachments"]), ..Features::default() }));
+        let without = Predicate::all([Condition::Feature(On::HasAttachment(false))]);
+        assert_eq!(without.decide(&part), None);
+    }
+
+    #[test]
+    fn cheap_conditions_decide_before_an_examination() {
+        let feature = || Condition::Feature(On::BodyContains(texts(&["x"])));
+        let small = || Condition::SmallerThan(1);
+        let large = || Condition::LargerThan(1);
+        let any =
+            |one: Condition, other: Condition| Condition::Any(vec![Predicate::all([one]), Predicate::all([other])]);
+        for (conditions, expected) in [
+            (vec![feature(), small()], Some(false)),
+            (vec![feature(), large()], None),
+            (vec![any(feature(), large())], Some(true)),
+            (vec![any(feature(), small())], None),
+            (vec![Condition::Not(Box::new(Predicate::all([feature(), small()])))], Some(true)),
+        ] {
+            assert_eq!(Predicate::all(conditions.clone()).decide(&message(1)), expected, "{conditions:?}");
+        }
+        let asked = Predicate::all([any(feature(), Condition::Feature(On::Url(texts(&["https://x.example/"]))))]);
+        let asked = asked.asked_texts().unwrap();
+        assert_eq!((asked.body_contains, asked.urls), (texts(&["x"]), texts(&["https://x.example/"])));
+        assert!(Predicate::all([large()]).asked_texts().is_none());
+    }
+
+    #[test]
+    fn no_trusted_server_decides_nothing_about_authentication() {
+        let mut examined = message(1);
+        examined.features = Some(Box::new(Features { authentication: None, ..features() }));
+        let wanted = Predicate::all([Condition::Feature(On::Authentication("spf=none".parse().into_iter().collect()))]);
+        assert_eq!(wanted.decide(&examined), None);
+        for wrong in ["dmarc", "dmarc=", "arc=pass", ""] {
+            assert!(wrong.parse::<AuthenticationResult>().is_err(), "{wrong}");
+        }
+    }
+}
+
+#[test]
+fn sub_domains_are_named_by_a_star_and_are_not_pushed_down() {
+    let mut mail = message(1);
+    let wanted = Predicate::all([Condition::FromDomain(vec!["*.Evil.example".into()])]);
+    for (from, expected) in [
+        ("a@mail.evil.example", true),
+        ("a@x.mail.EVIL.example", true),
+        ("a@evil.example", false),
+        ("a@notevil.example", false),
+        ("a@.evil.example", false),
+        ("a@mail.evil.example.org", false),
+    ] {
+        mail.from_address = from.into();
+        assert_eq!(wanted.matches(&mail), expected, "{from}");
+    }
+    assert!(wanted.push_down().from_domain.is_empty());
+}
+
+#[test]
+fn a_text_that_is_cut_excludes_nothing() {
+    let mut mail = message(1);
+    mail.cut = vec!["subject".into(), "header x-spam".into()];
+    let subject = |part: &str| Predicate::all([Condition::SubjectContains(vec![part.into()])]);
+    assert_eq!(subject("hello").decide(&mail), Some(true), "what is known is enough");
+    assert_eq!(subject("invoice").decide(&mail), None);
+    let not = Predicate::all([Condition::Not(Box::new(subject("invoice")))]);
+    assert_eq!(not.decide(&mail), None, "the missing part may have it");
+    let header = Predicate::all([Condition::HeaderContains("X-Spam".into(), "yes".into())]);
+    assert_eq!(header.decide(&mail), None);
+    mail.cut.clear();
+    assert_eq!((subject("invoice").decide(&mail), not.decide(&mail)), (Some(false), Some(true)));
 }

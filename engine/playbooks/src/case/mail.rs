@@ -67,6 +67,7 @@ impl Mail {
             from_name: self.from_name,
             also_from: self.also_from,
             cut: Vec::new(),
+            features: None,
             to: self.to,
             received_at,
             size: self.size,

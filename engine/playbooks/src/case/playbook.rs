@@ -118,6 +118,7 @@ pub(super) fn word(judgement: &Judgement) -> &'static str {
     match judgement {
         Judgement::Keep { .. } => "keep",
         Judgement::Unmatched { .. } | Judgement::Drop { .. } => "drop",
+        Judgement::Undecided { .. } => "open",
         Judgement::Fault { .. } => "fault",
     }
 }
@@ -128,7 +129,7 @@ fn fate(judgement: &Judgement) -> String {
         Judgement::Keep { reason, tag } => {
             format!("{}{}", because(reason), tag.as_ref().map_or(String::new(), |tag| format!(" [{tag}]")))
         }
-        Judgement::Unmatched { by } => format!(" by {by}"),
+        Judgement::Unmatched { by } | Judgement::Undecided { by } => format!(" by {by}"),
         Judgement::Drop { by, reason } => format!(" by {by}{}", because(reason)),
         Judgement::Fault { script, fault } => format!(" by {script}: {fault}"),
     }
@@ -141,7 +142,7 @@ fn facts(messages: &[Message], judgements: &[Judgement], lists: &Lists) -> (Plan
         match judgement {
             Judgement::Keep { .. } if message.location.kind.is_remediable() => remediable += 1,
             Judgement::Keep { .. } | Judgement::Fault { .. } => not_remediable += 1,
-            Judgement::Unmatched { .. } | Judgement::Drop { .. } => continue,
+            Judgement::Unmatched { .. } | Judgement::Undecided { .. } | Judgement::Drop { .. } => continue,
         }
         mailboxes.insert(&message.mailbox);
         vips += u64::from(lists.get("vips").is_some_and(|vips| vips.contains(&message.mailbox)));

@@ -152,7 +152,7 @@ impl Recording<'_> {
 fn outline(judgement: &Judgement) -> (&'static str, String) {
     let by = match judgement {
         Judgement::Keep { .. } => "",
-        Judgement::Unmatched { by } => by,
+        Judgement::Unmatched { by } | Judgement::Undecided { by } => by,
         Judgement::Drop { by, .. } => by,
         Judgement::Fault { script, .. } => script,
     };

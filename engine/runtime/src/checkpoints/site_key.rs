@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clawback_files::FileError;
 use clawback_model::{Checkpoint, Digest, Note, NoteError, Signature, VerificationKey, read_private_key};
+use ring::hmac;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 
 /// A key that cannot be used, or a checkpoint that it did not sign.
@@ -27,6 +28,7 @@ pub enum KeyError {
 pub struct SiteKey {
     pair: Ed25519KeyPair,
     public: VerificationKey,
+    features: (u64, u64),
 }
 
 impl std::fmt::Debug for SiteKey {
@@ -54,12 +56,20 @@ impl SiteKey {
     fn from_seed(name: &str, seed: &[u8; 32]) -> Option<Self> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
         let public = VerificationKey::new(name, pair.public_key().as_ref().try_into().ok()?).ok()?;
-        Some(Self { pair, public })
+        // A key for another purpose, so that it says nothing of the signing key.
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, seed), b"clawback features");
+        let half = |at: usize| derived.as_ref().get(at..at + 8)?.try_into().ok().map(u64::from_be_bytes);
+        Some(Self { pair, public, features: (half(0)?, half(8)?) })
     }
 
     /// The public key, with which outsiders check its signatures.
     pub const fn public(&self) -> &VerificationKey {
         &self.public
+    }
+
+    /// The key of keyed hashes in features, derived from this key.
+    pub const fn features(&self) -> (u64, u64) {
+        self.features
     }
 
     /// Signs the checkpoint of a tree.

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use clawback_connectors::{ActionTarget, CallError, Capabilities, MailStore, Page, Readiness};
-use clawback_model::{Action, Clock, Effect, Located, Message, MessageRef, Query, Timestamp};
+use clawback_connectors::{ActionTarget, CallError, Capabilities, Examined, MailStore, Page, Readiness};
+use clawback_model::{Action, Clock, Effect, FeatureRequest, Located, Message, MessageRef, Query, Timestamp};
 use clawback_store::Store;
 use tokio::sync::Notify;
 
@@ -108,6 +108,15 @@ impl MailStore for Gated {
 
     async fn fetch_raw(&self, mailbox: &str, reference: &MessageRef, most: u64) -> Result<Vec<u8>, CallError> {
         self.call(Some(mailbox), self.store.fetch_raw(mailbox, reference, most)).await
+    }
+
+    async fn examine(
+        &self,
+        mailbox: &Arc<str>,
+        references: &[MessageRef],
+        request: &FeatureRequest,
+    ) -> Result<Vec<Examined>, CallError> {
+        self.call(Some(mailbox), self.store.examine(mailbox, references, request)).await
     }
 
     async fn check(&self, mailbox: &str) -> Result<Vec<Readiness>, CallError> {

@@ -10,6 +10,7 @@ use clawback_model::{LocationKind, Query, SelectionMode};
 use clawback_playbooks::{Bound, Judgement};
 use futures::StreamExt as _;
 
+use super::examine::judge;
 use super::header::stores_of;
 use super::input::PlanInput;
 use super::mailboxes::{Listed, mailboxes};
@@ -47,10 +48,9 @@ async fn of_site(site: &Arc<Site>, input: &PlanInput<'_>, query: &Arc<Query>) ->
         let mut listed = mailboxes(site, Arc::clone(&store), input.request)
             .map(|mailbox| {
                 let (store, query, bound) = (Arc::clone(&store), Arc::clone(query), Arc::clone(&input.bound));
-                let page = site.tuning.page;
                 async move {
                     match mailbox? {
-                        Listed::Mailbox(mailbox) => of_mailbox(&*store, &mailbox, &query, &bound, page).await,
+                        Listed::Mailbox(mailbox) => of_mailbox(site, &*store, &mailbox, &query, &bound).await,
                         // The search records the gap.
                         Listed::Gap(_) => Ok(Counted::new()),
                     }
@@ -67,21 +67,21 @@ async fn of_site(site: &Arc<Site>, input: &PlanInput<'_>, query: &Arc<Query>) ->
 }
 
 async fn of_mailbox(
+    site: &Site,
     store: &dyn MailStore,
     mailbox: &Arc<str>,
     query: &Query,
     bound: &Bound,
-    page: u32,
 ) -> Result<Counted, CallError> {
     let (mut counted, mut cursor) = (Counted::new(), None);
     loop {
-        let found = store.search(mailbox, query, cursor, page).await?;
+        let found = store.search(mailbox, query, cursor, site.tuning.page).await?;
         // A store may answer with more than it was asked for.
         let hidden: Vec<_> =
             found.items.into_iter().filter(|message| HIDDEN.contains(&message.location.kind)).collect();
-        for (message, judgement) in hidden.iter().zip(bound.filter(&hidden)) {
-            if matches!(judgement, Judgement::Keep { .. }) {
-                *counted.entry(message.location.kind).or_default() += 1;
+        for judged in judge(site, store, mailbox, bound, hidden).await? {
+            if matches!(judged.judgement, Judgement::Keep { .. }) {
+                *counted.entry(judged.message.location.kind).or_default() += 1;
             }
         }
         match found.next {

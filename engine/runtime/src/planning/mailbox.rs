@@ -8,6 +8,7 @@ use clawback_connectors::{CallError, MailStore};
 use clawback_model::{HandledMessages, Message, Picked, PlanFacts, PlanGapKind, Query, SelectionMode, StopReason};
 use clawback_playbooks::{Bound, Judgement};
 
+use super::examine::{Judged, judge};
 use super::input::{Hit, PlanInput};
 use crate::retry::with_retries;
 use crate::site::Site;
@@ -55,7 +56,7 @@ impl Search {
             SelectionMode::Query => true,
             SelectionMode::Handpicked => is_named,
             SelectionMode::QueryWithExclusions => {
-                if is_named && self.bound.predicate().matches(message) {
+                if is_named && self.bound.predicate().decide(message) != Some(false) {
                     self.excluded.fetch_add(1, Ordering::Relaxed);
                 }
                 !is_named
@@ -134,9 +135,8 @@ pub(super) async fn search_mailbox(
         }
         let mut messages = page.items;
         messages.retain(|message| search.wants(message, &mut found.named));
-        let judged = search.bound.filter(&messages);
-        for (message, judgement) in messages.into_iter().zip(judged) {
-            found.take(search, message, judgement);
+        for judged in judge(site, store, mailbox, &search.bound, messages).await? {
+            found.take(search, judged);
         }
         match page.next {
             Some(next) if found.hits.len() as u64 <= search.most => cursor = Some(next),
@@ -146,15 +146,23 @@ pub(super) async fn search_mailbox(
 }
 
 impl Found {
-    fn take(&mut self, search: &Search, message: Message, judgement: Judgement) {
+    fn take(&mut self, search: &Search, judged: Judged) {
+        let Judged { message, judgement, unexamined } = judged;
         match judgement {
             Judgement::Keep { reason, tag } => self.hits.push(Hit { message, script_failed: false, reason, tag }),
             Judgement::Unmatched { .. } => {
-                // The connector saw the whole text, and may have matched in the part that it does not return.
-                if let Some(field) = message.cut.iter().find(|field| search.bound.reads(field)) {
-                    let which = format!("{} {}", message.mailbox, message.reference.message_id);
-                    self.facts.unseen(PlanGapKind::CutText, 1, which, format!("only part of its {field} is known"));
+                if let Some(band) = search.bound.nearly(&message) {
+                    self.facts.left_out("like", Some(band.in_words().to_owned()));
                 }
+            }
+            Judgement::Undecided { .. } => {
+                let which = format!("{} {}", message.mailbox, message.reference.message_id);
+                let (kind, why) = match (unexamined, message.cut_texts().find(|text| search.bound.reads(text))) {
+                    (Some(why), _) => (PlanGapKind::Unexamined, why),
+                    (None, Some(text)) => (PlanGapKind::CutText, format!("only part of its {text} is known")),
+                    (None, None) => (PlanGapKind::Unexamined, "a condition on it cannot be decided".to_owned()),
+                };
+                self.facts.unseen(kind, 1, which, why);
             }
             Judgement::Drop { by, reason } => self.facts.left_out(&by, reason),
             Judgement::Fault { script, fault } => {

@@ -37,6 +37,10 @@ pub(crate) async fn search(
         let detail = "no store is configured; name one under [stores.NAME] in clawback.toml".to_owned();
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
+    if input.bound.reads("authentication-results") && site.examination.authentication_servers.is_empty() {
+        let detail = "the playbook has a condition on results of authentication, and no server is trusted to give them; name it in `authentication-servers` under [examination] in clawback.toml".to_owned();
+        return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
+    }
     let mut round = Round { site, input, search: &search, observer, asked: 0, named: BTreeSet::new() };
     for store in &stores {
         if let Some(refused) = round.store(store, &mut plan).await? {

@@ -1,0 +1,37 @@
+//! Examinations of messages that are given as bytes.
+
+use axum::Json;
+use axum::extract::State;
+use data_encoding::BASE64;
+
+use super::problems::Problems;
+use crate::access::Caller;
+use crate::body::Body;
+use crate::center::Center;
+use crate::json::{ExaminationJson, RawMessageJson};
+use crate::problem::Problem;
+
+/// Largest message to examine, in bytes.
+const LARGEST_MESSAGE: usize = 2 << 20;
+/// Largest body of such a request: the message in base64, and the JSON around it.
+pub(super) const LARGEST_BODY: usize = LARGEST_MESSAGE / 3 * 4 + 1024;
+
+/// Examines a message: its addresses, links, attachments, and a sketch of its words. The first answer is about the
+/// message, each further one about a message that is attached to it. Keeps nothing; the text is read inside the sandbox
+/// of a connector without any grant.
+#[utoipa::path(post, path = "/api/v1/examinations", tag = "site", request_body = RawMessageJson,
+    responses((status = 200, body = Vec<ExaminationJson>), Problems))]
+pub(crate) async fn examine(
+    center: State<Center>,
+    caller: Caller,
+    Body(given): Body<RawMessageJson>,
+) -> Result<Json<Vec<ExaminationJson>>, Problem> {
+    let raw = BASE64
+        .decode(given.raw.as_bytes())
+        .map_err(|error| Problem::bad_request(format!("raw is not base64: {error}")))?;
+    if raw.len() > LARGEST_MESSAGE {
+        return Err(Problem::bad_request(format!("raw: a message has at most {} MiB here", LARGEST_MESSAGE >> 20)));
+    }
+    let found = center.api().examine_raw(&caller.who, center.settings().host.as_deref(), &raw).await?;
+    Ok(Json(found.into_iter().map(ExaminationJson::from).collect()))
+}

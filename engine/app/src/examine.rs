@@ -1,0 +1,22 @@
+//! The examination of a message that is given as bytes: a file, or a report.
+
+use crate::boxed::boxed;
+use clawback_connectors::Host;
+use clawback_model::{FeatureRequest, Features, Permission, Principal};
+use clawback_runtime::Error;
+
+use crate::api::Api;
+use crate::authorization::allow;
+
+impl Api {
+    /// Returns the features of a message, then those of each message that is attached to it, by the built-in connector
+    /// that examines messages. Keeps nothing.
+    #[boxed]
+    pub async fn examine_raw(&self, who: &Principal, host: Option<&Host>, raw: &[u8]) -> Result<Vec<Features>, Error> {
+        allow(who, Permission::Submit)?;
+        let host = host.ok_or(Error::NoExaminer(None))?;
+        let examiner = host.examiner().await.map_err(|error| Error::NoExaminer(Some(Box::new(error))))?;
+        let request = FeatureRequest { most: raw.len() as u64, ..self.site().examination.clone() };
+        Ok(examiner.examine_raw(raw, &request).await?)
+    }
+}

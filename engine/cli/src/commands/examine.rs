@@ -1,0 +1,108 @@
+//! `clawback examine`: what a message shows of itself, and the root by which its copies are found.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use clawback_action_center::json::{AttachmentJson, ExaminationJson, LinkJson, RawMessageJson};
+use data_encoding::BASE64;
+
+use crate::args::{ExamineArgs, Format, Global};
+use crate::client::Client;
+use crate::failure::{Exit, Failure};
+use crate::open::Stores;
+use crate::output;
+
+/// How the text of a root begins.
+const ROOT: &str = "root1:";
+
+pub(crate) async fn run(global: &Global, args: ExamineArgs) -> Result<Exit, Failure> {
+    let client = Client::open(global, Stores::Examiner).await?;
+    let found = examine(&client, &args.file).await?;
+    let attached = found.len().saturating_sub(1);
+    let shown = found.into_iter().nth(usize::from(args.attached)).ok_or_else(|| {
+        Failure::misuse(format!("no message is attached to {}", args.file.display()))
+            .hint("without --attached, the message itself is examined")
+    })?;
+    if args.root {
+        output::line(&shown.root)?;
+        return Ok(Exit::Done);
+    }
+    if global.format == Format::Json {
+        output::json(&shown)?;
+        return Ok(Exit::Done);
+    }
+    fields(&shown)?;
+    if attached > 0 && !args.attached {
+        output::note(&format!("{attached} attached: --attached examines the first of these messages instead"));
+    }
+    Ok(Exit::Done)
+}
+
+/// The root that `--like` gives: a text that begins with `root1:`, or a file that is examined.
+pub(crate) async fn root(client: &Client, given: &str) -> Result<String, Failure> {
+    if given.trim_start().starts_with(ROOT) {
+        return Ok(given.trim().to_owned());
+    }
+    let found = examine(client, Path::new(given)).await?;
+    found.into_iter().next().map(|found| found.root).ok_or_else(|| Failure::failed("the server examined no message"))
+}
+
+async fn examine(client: &Client, path: &Path) -> Result<Vec<ExaminationJson>, Failure> {
+    let mut raw = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().read_to_end(&mut raw)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut raw))
+    };
+    read.map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?;
+    client.post(&["examinations"], &[], &RawMessageJson { raw: BASE64.encode(&raw) }).await
+}
+
+fn fields(found: &ExaminationJson) -> Result<(), Failure> {
+    let sender = match found.from_name.as_str() {
+        "" => found.from.clone(),
+        name => format!("{name} <{}>", found.from),
+    };
+    let mut pairs = vec![("message", found.message_id.clone()), ("subject", found.subject.clone()), ("from", sender)];
+    for (name, text) in [
+        ("also from", found.also_from.join(", ")),
+        ("envelope from", found.envelope_from.clone()),
+        ("reply to", found.reply_to.join(", ")),
+        ("delivered to", found.delivered_to.join(", ")),
+        ("sender address", found.sender_ip.clone().unwrap_or_default()),
+        ("authentication", found.authentication.join(", ")),
+        ("signed by", found.dkim_domains.join(", ")),
+        ("list", found.list_id.clone()),
+    ] {
+        if !text.is_empty() {
+            pairs.push((name, text));
+        }
+    }
+    pairs.extend(found.links.iter().map(|link| ("link", self::link(link))));
+    pairs.extend(found.attachments.iter().map(|one| ("attachment", attachment(one))));
+    pairs.extend(found.calendar_uids.iter().map(|uid| ("calendar entry", uid.clone())));
+    pairs.push(("pairs of words", found.pairs.to_string()));
+    if !found.cut.is_empty() {
+        pairs.push(("known in part", found.cut.join(", ")));
+    }
+    pairs.push(("root", found.root.clone()));
+    output::fields(&pairs)
+}
+
+fn link(link: &LinkJson) -> String {
+    let target = if link.address.is_empty() { &link.host } else { &link.address };
+    let mut said = format!("{} {target}", link.kind);
+    if !link.shown_host.is_empty() && link.shown_host != link.host {
+        said.push_str(", shown as ");
+        said.push_str(&link.shown_host);
+    }
+    if link.is_rewritten {
+        said.push_str(", decoded from the link of a gateway");
+    }
+    said
+}
+
+fn attachment(one: &AttachmentJson) -> String {
+    let names = if one.names.is_empty() { "without a name".to_owned() } else { one.names.join(" or ") };
+    format!("{names}, {}, {} bytes, sha256 {}", one.media_type, one.size, one.sha256)
+}

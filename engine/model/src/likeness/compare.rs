@@ -1,0 +1,98 @@
+//! The comparison of a message with a root.
+
+use serde::{Deserialize, Serialize};
+
+use super::band::{ALIKE, Band, CONTAINED, LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_MESSAGE, LikenessReason};
+use super::commons::Commons;
+use super::identity::{Calls, Identity};
+use super::root::Root;
+use crate::sketch::{Containment, Sketch};
+
+/// How like a root a message is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Likeness {
+    /// The word pairs of the root that were compared, and how many were found; `None` if nothing can be compared.
+    pub containment: Option<Containment>,
+    /// The result.
+    pub band: Band,
+    /// Why, the text first.
+    pub reasons: Vec<LikenessReason>,
+}
+
+impl Likeness {
+    /// Compares a message with a root.
+    ///
+    /// Remove the boilerplate from the root before ([`Root::without`]).
+    pub fn of(root: &Root, sketch: &Sketch, identity: &Identity, calls: &Calls, commons: &Commons) -> Self {
+        let Some(containment) = root.sketch().containment(sketch) else {
+            return Self { containment: None, band: Band::Different, reasons: vec![LikenessReason::NothingCompared] };
+        };
+        let key = SecondKey::of(root, identity, calls, commons);
+        let (band, reasons) = judge(root.sketch().pairs(), containment, &key);
+        Self { containment: Some(containment), band, reasons }
+    }
+}
+
+/// Returns the band and the reasons for a share of the text and a second key.
+fn judge(root_pairs: u32, containment: Containment, key: &SecondKey) -> (Band, Vec<LikenessReason>) {
+    let mut reasons = vec![match containment.share() {
+        share if share >= CONTAINED => LikenessReason::TextContained,
+        share if share >= ALIKE => LikenessReason::TextPartlyContained,
+        _ => return (Band::Different, vec![LikenessReason::TextNotContained]),
+    }];
+    let is_contained = reasons == [LikenessReason::TextContained];
+    let is_certain = containment.compared >= LEAST_PAIRS;
+    if root_pairs < LEAST_PAIRS {
+        reasons.push(LikenessReason::RootTooShort);
+    } else if !is_certain {
+        reasons.push(LikenessReason::FewPairsCompared);
+    }
+    reasons.extend(key.reasons());
+    let is_long_enough = root_pairs >= LEAST_PAIRS && containment.compared >= LEAST_PAIRS_OF_A_LONG_MESSAGE;
+    let band = match key {
+        SecondKey::Genuine { .. } if is_contained => Band::GenuineLookAlike,
+        SecondKey::Same(_) if is_contained && is_certain => Band::Copy,
+        SecondKey::Same(_) if is_contained || is_certain => Band::LookAtIt,
+        SecondKey::Other if is_contained && is_long_enough => Band::LookAtIt,
+        _ => Band::Different,
+    };
+    (band, reasons)
+}
+
+/// What sender and calls of a message say about its relation to the root.
+#[derive(Debug, PartialEq, Eq)]
+enum SecondKey {
+    /// At least one sender or call joins both.
+    Same(Vec<LikenessReason>),
+    /// The message belongs to another organisation. `is_imitated`: the root names that organisation.
+    Genuine { is_imitated: bool },
+    /// Nothing joins them.
+    Other,
+}
+
+impl SecondKey {
+    fn of(root: &Root, identity: &Identity, calls: &Calls, commons: &Commons) -> Self {
+        let mut same = root.identity().same(identity, commons);
+        let is_genuine = identity.is_genuine(calls, commons) && !root.identity().is_authenticated_as(&identity.domain);
+        if same.is_empty() && is_genuine {
+            let is_imitated = root.identity().domain == identity.domain || root.calls().web.contains(&identity.domain);
+            return Self::Genuine { is_imitated };
+        }
+        if root.calls().are_all_in(calls, identity, commons) {
+            same.push(LikenessReason::SameCalls);
+        }
+        if same.is_empty() { Self::Other } else { Self::Same(same) }
+    }
+
+    fn reasons(&self) -> Vec<LikenessReason> {
+        match self {
+            Self::Same(reasons) => reasons.clone(),
+            Self::Genuine { is_imitated: true } => {
+                vec![LikenessReason::GenuineSender, LikenessReason::ImitatedByRoot]
+            }
+            Self::Genuine { is_imitated: false } => vec![LikenessReason::GenuineSender],
+            Self::Other => vec![LikenessReason::OtherSenderAndCalls],
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What the comparison needs of an examined message.
+
+use super::commons::Commons;
+use super::compare::Likeness;
+use super::identity::{Calls, Identity};
+use super::root::Root;
+use crate::domain::registrable_domain;
+use crate::features::{Features, LinkKind};
+use crate::message::domain_of;
+
+impl Identity {
+    /// Returns the sender of an examined message.
+    pub fn of(features: &Features) -> Self {
+        let domain = |address: &str| registrable_domain(domain_of(address)).to_lowercase();
+        Self {
+            address: features.from_address.clone(),
+            domain: domain(&features.from_address),
+            envelope: domain(&features.envelope_from),
+            reply_to: features.reply_to.iter().cloned().collect(),
+            dkim: features.dkim_domains.iter().map(|one| registrable_domain(one).to_owned()).collect(),
+            is_authenticated: features.authentication.as_ref().is_some_and(|result| result.dmarc == "pass"),
+        }
+    }
+}
+
+impl Calls {
+    /// Returns what an examined message asks its reader to do.
+    pub fn of(features: &Features) -> Self {
+        let mut calls = Self::default();
+        for link in &features.links {
+            match link.kind {
+                LinkKind::Web => calls.web.insert(registrable_domain(&link.host).to_owned()),
+                LinkKind::Mail => calls.mail.insert(link.address.clone()),
+                LinkKind::Phone => calls.phone.insert(link.address.clone()),
+                LinkKind::Other => false,
+            };
+        }
+        calls
+    }
+}
+
+impl Root {
+    /// Makes a root of an examined message.
+    pub fn of(features: &Features) -> Self {
+        let (identity, calls) = (Identity::of(features), Calls::of(features));
+        Self::new(features.sketch.clone(), identity, calls, &features.message_id, &features.subject)
+    }
+
+    /// Compares an examined message with this root.
+    pub fn likeness(&self, features: &Features) -> Likeness {
+        let (identity, calls) = (Identity::of(features), Calls::of(features));
+        Likeness::of(self, &features.sketch, &identity, &calls, &Commons::default())
+    }
+
+    /// Returns the name by which people recognise it: its Message-ID and sender, and the subject in quotes.
+    pub fn in_words(&self) -> String {
+        let id = if self.message_id().is_empty() { "a message without Message-ID" } else { self.message_id() };
+        let sender = match self.identity().address.as_str() {
+            "" => "an unnamed sender",
+            address => address,
+        };
+        format!("{id} from {sender}, subject \"{}\"", self.subject().replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::{Authentication, Hyperlink};
+    use crate::likeness::Band;
+    use crate::sketch::Sketch;
+
+    fn link(kind: LinkKind, host: &str, address: &str) -> Hyperlink {
+        let (host, address) = (host.to_owned(), address.to_owned());
+        Hyperlink { kind, host, address, path_hash: 0, shown_host: String::new(), is_rewritten: false }
+    }
+
+    fn phish(host: &str) -> Features {
+        Features {
+            message_id: "<1@evil.example>".into(),
+            subject: "Say \"yes\"".into(),
+            from_address: "eve@mail.evil.example".into(),
+            envelope_from: "b@bounce.mailer.co.uk".into(),
+            links: vec![link(LinkKind::Web, host, ""), link(LinkKind::Mail, "evil.example", "pay@evil.example")],
+            sketch: Sketch::new((0..60).collect(), 60),
+            ..Features::default()
+        }
+    }
+
+    #[test]
+    fn domains_are_registrable_ones() {
+        let features = Features {
+            dkim_domains: vec!["s.evil.example".into()],
+            authentication: Some(Authentication { dmarc: "pass".into(), ..Authentication::default() }),
+            ..phish("login.evil.github.io")
+        };
+        let identity = Identity::of(&features);
+        assert_eq!((identity.domain.as_str(), identity.envelope.as_str()), ("evil.example", "mailer.co.uk"));
+        assert!(identity.dkim.contains("evil.example") && identity.is_authenticated);
+        let calls = Calls::of(&features);
+        assert!(calls.web.contains("evil.github.io") && calls.mail.contains("pay@evil.example"));
+    }
+
+    #[test]
+    fn a_copy_is_found_by_the_root_of_its_features() {
+        let root = Root::of(&phish("a.bad.example"));
+        assert_eq!(root.likeness(&phish("b.bad.example")).band, Band::Copy);
+        let other = Features { links: vec![link(LinkKind::Web, "other.example", "")], ..phish("") };
+        let other = Features { from_address: "x@y.example".into(), envelope_from: String::new(), ..other };
+        assert_eq!(root.likeness(&other).band, Band::LookAtIt);
+        assert_eq!(root.in_words(), "<1@evil.example> from eve@mail.evil.example, subject \"Say \\\"yes\\\"\"");
+    }
+}

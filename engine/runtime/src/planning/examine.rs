@@ -1,0 +1,121 @@
+//! Examinations of the messages on which a condition cannot be decided otherwise.
+
+use std::sync::Arc;
+
+use clawback_connectors::{CallError, Examined, MailStore};
+use clawback_model::{FeatureRequest, Message};
+use clawback_playbooks::{Bound, Judgement};
+
+use crate::retry::with_retries;
+use crate::site::Site;
+
+/// The bytes that are read of each message first: about 80 % of mails are no longer, and the text precedes attachments.
+const START: u64 = 64 * 1024;
+/// The bytes that are read of a message whose start does not decide.
+const WHOLE: u64 = 15 * 1024 * 1024;
+/// The most messages in one call, and the most bytes of them.
+const AT_ONCE: (usize, u64) = (500, 8 * 1024 * 1024);
+
+/// Messages of one page, each with the judgement on it, and why it could not be examined.
+pub(super) struct Judged {
+    pub(super) message: Message,
+    pub(super) judgement: Judgement,
+    pub(super) unexamined: Option<String>,
+}
+
+/// Judges messages, and examines those that are undecided without an examination.
+pub(super) async fn judge(
+    site: &Site,
+    store: &dyn MailStore,
+    mailbox: &Arc<str>,
+    bound: &Bound,
+    messages: Vec<Message>,
+) -> Result<Vec<Judged>, CallError> {
+    let judgements = bound.filter(&messages);
+    let mut all: Vec<Judged> = messages
+        .into_iter()
+        .zip(judgements)
+        .map(|(message, judgement)| Judged { message, judgement, unexamined: None })
+        .collect();
+    let Some(asked) = bound.asked_texts() else { return Ok(all) };
+    let mut request = FeatureRequest { asked, ..site.examination.clone() };
+    for most in [START, WHOLE] {
+        request.most = most;
+        let is_open = |one: &Judged| {
+            matches!(one.judgement, Judgement::Undecided { .. })
+                && one.unexamined.is_none()
+                && (most == START || one.message.size > START)
+        };
+        let open: Vec<usize> = (0..all.len()).filter(|at| is_open(&all[*at])).collect();
+        for part in parts(&open, |at| all[at].message.size.min(most)) {
+            examine(site, store, mailbox, &request, &mut all, part).await?;
+            for at in part {
+                let one = &mut all[*at];
+                if one.unexamined.is_none() {
+                    one.judgement = bound.judge().message(&one.message);
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Sets the features of these messages, or the reason why they are unknown.
+async fn examine(
+    site: &Site,
+    store: &dyn MailStore,
+    mailbox: &Arc<str>,
+    request: &FeatureRequest,
+    all: &mut [Judged],
+    part: &[usize],
+) -> Result<(), CallError> {
+    let references: Vec<_> = part.iter().map(|at| all[*at].message.reference.clone()).collect();
+    let examined = match with_retries(site, || store.examine(mailbox, &references, request)).await {
+        Ok(examined) => examined,
+        Err(error) if error.is_retryable() => return Err(error),
+        Err(error) => vec![Examined::Failed(error.to_string()); part.len()],
+    };
+    for (at, examined) in part.iter().zip(examined) {
+        let one = &mut all[*at];
+        match examined {
+            Examined::Features(features) => one.message.features = Some(features),
+            Examined::NotFound => one.unexamined = Some("it moved while it was examined".to_owned()),
+            Examined::Failed(why) => one.unexamined = Some(why),
+        }
+    }
+    Ok(())
+}
+
+/// Splits the messages into parts that one call can examine.
+fn parts(open: &[usize], size: impl Fn(usize) -> u64) -> Vec<&[usize]> {
+    let (mut parts, mut from, mut bytes) = (Vec::new(), 0, 0);
+    for (number, at) in open.iter().enumerate() {
+        let more = size(*at);
+        if number > from && (number - from == AT_ONCE.0 || bytes + more > AT_ONCE.1) {
+            parts.push(&open[from..number]);
+            (from, bytes) = (number, 0);
+        }
+        bytes += more;
+    }
+    if from < open.len() {
+        parts.push(&open[from..]);
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_end_by_count_and_by_bytes() {
+        let sizes = |each: u64, number: usize| -> Vec<usize> {
+            let open: Vec<usize> = (0..number).collect();
+            parts(&open, |_| each).iter().map(|part| part.len()).collect()
+        };
+        assert_eq!(sizes(10, 600), [500, 100]);
+        assert_eq!(sizes(3 * 1024 * 1024, 5), [2, 2, 1]);
+        assert_eq!(sizes(WHOLE, 2), [1, 1]);
+        assert_eq!(sizes(10, 0), [0_usize; 0]);
+    }
+}
