@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use clawback_model::Clock as _;
 use clawback_tests::binary::Clawback;
 use clawback_tests::dovecot::{self, ADMIN, ADMIN_PASSWORD, Dovecot, Owner};
+use clawback_tests::imap_client::Session;
 use clawback_tests::mail::{CAMPAIGN_SENDER, CAMPAIGN_SUBJECT, Kind};
 use clawback_tests::maildirs::{self, Truth};
 use clawback_tests::proxy::{self, Proxy};
+use clawback_tests::site::SystemClock;
 
 const PLAYBOOK: &str = "playbook: direct
 description: No approval.
@@ -199,4 +202,43 @@ fn a_read_only_folder_fails_its_own_messages_only() {
     assert_eq!(done["counts"]["failed"], number, "{done}");
     assert_eq!(done["counts"]["succeeded"], 120 - number, "{done}");
     clawback.ok(&["verify"]);
+}
+
+/// A mail in HTML with the text of the campaign.
+fn copy(id: &str, from: &str, subject: &str, link: &str) -> Vec<u8> {
+    format!(
+        "Message-ID: <{id}>\r\nFrom: {from}\r\nTo: u@acme.test\r\nSubject: {subject}\r\nContent-Type: text/html\r\n\r\n\
+         <p>Dear colleague, the payroll office could not verify your salary account for this month. Please confirm the \
+         number of your account and your date of birth before Friday noon, or the payment will be delayed until the \
+         next month.</p><a href=\"{link}\">Confirm</a>\r\n"
+    )
+    .into_bytes()
+}
+
+#[test]
+fn copies_of_one_message_are_taken_and_put_back_whoever_sent_them() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = World::site(folder.path(), &world.plain());
+    let now = SystemClock.now().0 / 1_000_000;
+    let root = copy("root@one.example", "hr@one.example", "Your salary", "https://pay.bad.example/a");
+    for (number, raw) in [
+        (1, root.clone()),
+        (2, copy("2@two.example", "x@two.example", "Konto", "https://pay.bad.example/b")),
+        (3, copy("3@three.example", "y@three.example", "Re: lunch", "https://other.bad.example/")),
+        (4, copy("4@four.example", "hr@four.example", "Your salary", "https://elsewhere.example/")),
+    ] {
+        let mailbox = dovecot::user(number);
+        let mut owner = Session::plain(world.server.plain(), &mailbox, &mailbox, dovecot::PASSWORD);
+        owner.append("INBOX", &raw, &["\\Seen"], now);
+    }
+    let file = folder.path().join("root.eml");
+    std::fs::write(&file, root).unwrap();
+    let before = world.snapshot();
+    let done = clawback.json(&["run", "purge-like", "--like", file.to_str().unwrap()]);
+    assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &3.into()), "{done}");
+    assert!(done["facts"]["left_out"].to_string().contains("perhaps a copy"), "{done}");
+    let undone = clawback.json(&["undo", done["id"].as_str().unwrap()]);
+    assert_eq!((&undone["status"], &undone["counts"]["succeeded"]), (&"completed".into(), &3.into()), "{undone}");
+    before.check(&world.snapshot()).unwrap();
 }

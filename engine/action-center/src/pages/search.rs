@@ -25,13 +25,18 @@ const MAILBOXES: usize = 20;
 /// Messages to pick from: the limit of a query with exclusions.
 const SHOWN: usize = 1_000;
 /// Fields of the form: input of the playbook `manual`, label, example. Each text is used as typed.
-const FIELDS: [(&str, &str, &str); 14] = [
+const FIELDS: [(&str, &str, &str); 19] = [
     ("from", "From address", "payroll@evil.example"),
     ("from_domain", "From domain", "evil.example"),
     ("subject", "Subject contains", "salary statement"),
     ("to", "To or Cc", "ann@corp.example"),
     ("message_id", "Message-ID", "<…@evil.example>"),
     ("attachment_name", "Attachment name contains", "invoice.zip"),
+    ("url_host", "Link to host", "*.evil.example"),
+    ("body_contains", "Text contains", "confirm your account"),
+    ("attachment_sha256", "sha256 of an attachment", "64 hexadecimal digits"),
+    ("reply_to", "Reply-To", "collect@evil.example"),
+    ("like", "Copies of the root", "root1:… as `clawback examine` prints it"),
     ("since", "Received within", "7d"),
     ("received_after", "Received after", "2026-11-01T00:00:00Z"),
     ("received_before", "Received before", "2026-11-30T00:00:00Z"),
@@ -43,7 +48,7 @@ const FIELDS: [(&str, &str, &str); 14] = [
 ];
 
 /// Inputs that take one value. For each of the others, an empty field is added after those that are filled in.
-const SINGLE: [&str; 5] = ["since", "received_after", "received_before", "list_id", "larger_than"];
+const SINGLE: [&str; 6] = ["like", "since", "received_after", "received_before", "list_id", "larger_than"];
 /// Locations to choose from.
 const LOCATIONS: [(&str, &str, &str); 2] = [
     ("location", "Latest delivery location", "any but recoverable items and quarantine"),

@@ -4,6 +4,7 @@
 
 mod act;
 mod dovecot;
+mod examine;
 mod hostile;
 mod odd;
 mod proofs;

@@ -128,11 +128,8 @@ impl Reader {
             let (text, is_cut) = bound::text(part.text(&bytes), self.text_left);
             self.text_left -= text.len();
             self.body.plain.push(text);
-            if is_cut || is_multipart {
+            if is_cut {
                 self.cut("body");
-            }
-            if is_multipart {
-                self.cut("links");
             }
         }
     }
