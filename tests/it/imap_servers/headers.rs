@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use clawback_connectors::MailStore;
-use clawback_model::{Condition, Message, Predicate, Query, Status};
+use clawback_connectors::{Examined, MailStore};
+use clawback_model::{Condition, FeatureRequest, Message, Predicate, Query, Status};
 use clawback_tests::access::Access;
 use clawback_tests::contract;
 use clawback_tests::cyrus::{Cyrus, Namespace};
@@ -62,6 +62,15 @@ async fn shown_is_found(store: &dyn MailStore, mailbox: &Arc<str>, written: &[Ho
                 missed.push(format!("{what} {value:?} of {header:?}"));
             }
         }
+    }
+    // An examination reads the same header, however hostile it is.
+    let references: Vec<_> = shown.iter().map(|message| message.reference.clone()).collect();
+    let request = FeatureRequest { most: 1 << 20, ..FeatureRequest::default() };
+    let examined = store.examine(mailbox, &references, &request).await.unwrap();
+    for (message, examined) in shown.iter().zip(examined) {
+        let Examined::Features(features) = examined else { panic!("{examined:?} of {message:?}") };
+        let both = (&features.from_address, &features.subject, &features.message_id);
+        assert_eq!(both, (&message.from_address, &message.subject, &message.reference.message_id));
     }
     assert!(
         missed.is_empty(),
