@@ -8,6 +8,7 @@ mod filter;
 mod flood;
 mod history;
 mod imap;
+mod likeness;
 mod nodes;
 mod peers;
 
@@ -47,6 +48,8 @@ pub(crate) enum Bench {
     Engine(engine::Options),
     /// The cost of one message in each shipped script and in a `match:`, compared with native code.
     Filter(filter::Options),
+    /// Which changed copies of a message are found in the sandbox, and which other mails are taken for copies.
+    Likeness(likeness::Options),
     /// Many nodes on one database and one store that throttles.
     Nodes(nodes::Options),
     /// The engine compared with other durable queues: apalis, Graphile Worker, DBOS.
@@ -68,6 +71,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
         Bench::Engine(options) => engine::run(options),
         Bench::Filter(options) => filter::run(options),
         Bench::Flood(options) => flood::run(options),
+        Bench::Likeness(options) => likeness::run(options),
         Bench::Nodes(options) => nodes::run(options),
         Bench::Peers(options) => peers::run(options),
         Bench::History(options) => history::run(options),
