@@ -51,20 +51,18 @@ pub(crate) fn examine<S: MailStream, H: Host>(
             }
         }
         for (uid, at) in wanted {
-            // A server that corrects sizes may send more than it announced.
-            let Some((raw, size)) = read.get(uid).map(|(raw, size)| (*raw, (*size).max(raw.len() as u64))) else {
-                continue;
-            };
-            if fingerprint::is_of(&refs[*at].fingerprint, raw, size) {
-                examined[*at] = Some(Examined::Features(features::of(raw, size, request)));
+            let Some((raw, size)) = read.get(uid) else { continue };
+            if fingerprint::is_of(&refs[*at].fingerprint, raw, *size) {
+                examined[*at] = Some(Examined::Features(features::of(raw, request)));
             }
         }
     }
     let answers = refs.iter().zip(examined).map(|(message, known)| match known {
         Some(known) => Ok(known),
         None => match raw::fetch(session, host, message, request.most) {
-            Ok(raw) => Ok(Examined::Features(features::of_start(&raw, request))),
+            Ok(raw) => Ok(Examined::Features(features::of(&raw, request))),
             Err(Error::NotFound(_)) => Ok(Examined::NotFound),
+            Err(Error::Permanent(why) | Error::Denied(why)) => Ok(Examined::Failed(why)),
             Err(error) => Err(error),
         },
     });

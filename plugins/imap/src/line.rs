@@ -116,7 +116,8 @@ fn item<'a>(text: &'a [u8], fetch: &mut Fetch) -> Option<&'a [u8]> {
             let is_nil = rest.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"NIL"));
             let (bytes, after) = if is_nil { (Vec::new(), &rest[3..]) } else { value(rest)? };
             if section.is_empty() {
-                fetch.raw = Some(bytes);
+                // NIL: the server has no content, which is not that the content is empty.
+                fetch.raw = (!is_nil).then_some(bytes);
             } else if section.get(..13).is_some_and(|start| start.eq_ignore_ascii_case(b"HEADER.FIELDS")) {
                 // NUL is not allowed in a header, and the host accepts it in no text.
                 fetch.headers.push(bytes.into_iter().filter(|byte| *byte != 0).collect());

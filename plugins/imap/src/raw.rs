@@ -12,13 +12,16 @@ use crate::{
     locator::Locator,
     refusal,
     search::{list, open},
-    session::{Access, Session},
+    session::{Access, Reply, Session},
 };
 
 /// The bytes of one FETCH: several copies of the answer are held while it is read.
 const CHUNK: u64 = 4 * 1024 * 1024;
 /// The most bytes that are returned, because a component's memory is limited.
 const LARGEST: u64 = 15 * 1024 * 1024;
+
+/// Why a message cannot be read although the server lists it.
+const NO_CONTENT: &str = "the server does not return the content of this message";
 
 /// Returns up to `most` bytes of the message, wherever it is now.
 pub(crate) fn fetch<S: MailStream, H: Host>(
@@ -68,9 +71,15 @@ fn read<S: MailStream>(
     if !opened.is_ok() || opened.uid_validity() != Some(locator.validity) {
         return Ok(None);
     }
+    if !has_content(&replies, uid) {
+        return Err(Error::Permanent(NO_CONTENT.into()));
+    }
     let mut raw = known.raw;
     while (raw.len() as u64) < most && (raw.len() as u64).is_multiple_of(CHUNK) && !raw.is_empty() {
         let body = session.run(Command::new(part(uid, raw.len() as u64, CHUNK.min(most - raw.len() as u64))))?;
+        if !has_content(std::slice::from_ref(&body), uid) {
+            return Err(Error::Permanent(NO_CONTENT.into()));
+        }
         let more = fetch::raw(&body, uid);
         if more.is_empty() {
             break;
@@ -78,6 +87,12 @@ fn read<S: MailStream>(
         raw.extend(more);
     }
     Ok(Some(raw))
+}
+
+/// Returns whether the server answered with the content, even if that is empty.
+fn has_content(replies: &[Reply], uid: u32) -> bool {
+    let mut fetches = replies.iter().flat_map(|reply| &reply.fetches);
+    replies.iter().all(Reply::is_ok) && fetches.any(|fetch| fetch.uid == Some(uid) && fetch.raw.is_some())
 }
 
 fn part(uid: u32, offset: u64, most: u64) -> String {

@@ -28,7 +28,7 @@ pub(crate) fn examine<H: Folder + Host>(
             let raw = search::read(mailbox, &folder, &file, request.most)?;
             Ok(match sealed(&raw) {
                 Some(why) => Examined::Failed(why.to_owned()),
-                None => Examined::Features(features::of(&raw, file.size, request)),
+                None => Examined::Features(features::of(&raw, request)),
             })
         })
         .collect()

@@ -29,7 +29,7 @@ pub trait Connector {
     /// store can return several at once does better.
     fn examine(&self, mailbox: &str, refs: &[MessageRef], request: &Request) -> Result<Vec<Examined>, Error> {
         let examined = refs.iter().map(|message| match self.fetch_raw(mailbox, message, request.most) {
-            Ok(raw) => Ok(Examined::Features(features::of_start(&raw, request))),
+            Ok(raw) => Ok(Examined::Features(features::of(&raw, request))),
             Err(Error::NotFound(_)) => Ok(Examined::NotFound),
             Err(Error::Permanent(why)) => Ok(Examined::Failed(why)),
             Err(error) => Err(error),

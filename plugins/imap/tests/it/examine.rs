@@ -3,10 +3,14 @@
 use clawback_connector_sdk::{
     Connector as _,
     examiner::{Examined, Features, Request},
+    fingerprint,
     types::{Error, MessageRef},
 };
 
-use crate::server::{Mailbox, from_evil};
+use crate::{
+    scripted::Scripted,
+    server::{Mailbox, from_evil},
+};
 
 fn request(most: u64) -> Request {
     Request {
@@ -71,8 +75,8 @@ fn the_start_of_a_long_message_is_known_as_such() {
     let start = mailbox.examine(&refs, 120).unwrap();
     assert_eq!(features(&start[0]).cut, ["attachments", "body", "links"]);
     assert_eq!(features(&start[0]).subject, "Parcel 1");
-    let exact = mailbox.examine(&refs, page(1).len() as u64).unwrap();
-    assert!(features(&exact[0]).cut.is_empty());
+    let whole = mailbox.examine(&refs, page(1).len() as u64 + 1).unwrap();
+    assert!(features(&whole[0]).cut.is_empty());
 }
 
 #[test]
@@ -95,4 +99,32 @@ fn a_message_that_moved_is_found_and_one_that_is_gone_is_said_to_be() {
     // The place holds another message: its features are not those of the one that was asked for.
     let other = MessageRef { locator: mailbox.refs()[1].locator.clone(), ..refs[0].clone() };
     assert_eq!(features(&mailbox.examine(&[other], 4_096).unwrap()[0]).links[0].host, "h0.evil.example");
+}
+
+#[test]
+fn content_that_the_server_does_not_return_is_not_empty() {
+    let header = "Message-ID: <1@x>\r\nFrom: a@x\r\n\r\n";
+    let message = MessageRef {
+        locator: "7:1:INBOX".into(),
+        message_id: "<1@x>".into(),
+        fingerprint: fingerprint::fingerprint(header.as_bytes()),
+    };
+    let identity = format!(
+        "* 1 FETCH (UID 1 RFC822.SIZE 90 BODY[HEADER.FIELDS (MESSAGE-ID FROM)] {{{}}}\r\n{header})\r\nTAG OK done\r\n",
+        header.len()
+    );
+    for refused in ["TAG NO conversion failed\r\n", "* 1 FETCH (UID 1 BODY[] NIL)\r\nTAG OK done\r\n"] {
+        let server = Scripted::new(
+            "IMAP4rev1",
+            &[
+                ("EXAMINE", &["* OK [UIDVALIDITY 7] ok\r\nTAG OK done\r\n"]),
+                ("BODY.PEEK[]", &[refused]),
+                ("UID FETCH", &[&identity]),
+            ],
+        );
+        let examined = server.connector().examine("m", std::slice::from_ref(&message), &request(4_096)).unwrap();
+        assert!(matches!(&examined[0], Examined::Failed(why) if why.contains("does not return")), "{examined:?}");
+        let raw = server.connector().fetch_raw("m", &message, 4_096);
+        assert!(matches!(raw, Err(Error::Permanent(_))), "{raw:?}");
+    }
 }

@@ -31,6 +31,8 @@ const NAME: usize = 32;
 pub(crate) struct Page {
     /// The visible text: words separated by one blank, blocks by one line feed.
     pub text: String,
+    /// The visible text outside of links, in which clients make addresses of the web links.
+    pub bare: String,
     /// Target and shown text of each link, in order. The target is as written, with character references decoded.
     pub links: Vec<(String, String)>,
     /// The names of the visible elements and their nesting, as `<div<a>>`, without text, addresses and styles. Equal for
@@ -47,7 +49,7 @@ pub(crate) struct Page {
 /// Links are the targets of `a` and `area`, of forms and their buttons, of `base`, of `meta` refreshes, and those in
 /// comments that only Outlook reads. Links of hidden elements are listed: what is hidden differs between clients.
 pub(crate) fn read(html: &str, most: usize) -> Page {
-    let mut reader = Reader { text: Words::new(most), ..Reader::default() };
+    let mut reader = Reader { text: Words::new(most), bare: Words::new(most), ..Reader::default() };
     let mut tokens = Tokenizer::new(html);
     while let Some(Ok(token)) = tokens.next() {
         match token {
@@ -66,6 +68,7 @@ pub(crate) fn read(html: &str, most: usize) -> Page {
     Page {
         links: reader.links.into_iter().map(Link::finish).collect(),
         text: reader.text.text,
+        bare: reader.bare.text,
         shape: reader.shape,
         is_text_cut: reader.text.is_cut,
         are_links_cut: reader.are_links_cut,
@@ -140,6 +143,8 @@ struct Reader {
     /// Of each name, the places in `open`, so that no end tag searches the stack.
     places: Vec<Vec<usize>>,
     text: Words,
+    /// The text outside of links.
+    bare: Words,
     links: Vec<Link>,
     /// The open links; `None` for one beyond the limit.
     inside: Vec<Option<usize>>,
@@ -194,10 +199,12 @@ impl Reader {
         }
         let is_link = name == b"a";
         if is_link {
+            self.bare.gap(' ');
             self.inside.push(link);
         }
         self.push(name, hiding, is_block, is_link);
-        if is_foreign { None } else { naive_next_state(name) }
+        // Mail clients run no scripts, so that they show what is in `noscript`.
+        if is_foreign || name == b"noscript" { None } else { naive_next_state(name) }
     }
 
     fn end(&mut self, name: &[u8]) {
@@ -218,6 +225,9 @@ impl Reader {
     fn put(&mut self, text: &str) {
         if !self.hiding().is_hidden() {
             self.text.put(text);
+            if self.inside.is_empty() {
+                self.bare.put(text);
+            }
             if let Some(link) = self.inner_link() {
                 link.shown.put(text);
             }
@@ -281,6 +291,7 @@ impl Reader {
     /// Separates words, as a block or a line break does.
     fn gap(&mut self) {
         self.text.gap('\n');
+        self.bare.gap('\n');
         if let Some(link) = self.inner_link() {
             link.shown.gap(' ');
         }

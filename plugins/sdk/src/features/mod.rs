@@ -30,17 +30,25 @@ use crate::{
 /// The most links that are returned.
 const LINKS: usize = 1_000;
 
-/// Returns the features of a message of `size` bytes, of which `raw` is the start or the whole.
-pub fn of(raw: &[u8], size: u64, request: &Request) -> Features {
+/// The fields that features are read from, in addition to those of a search.
+const FIELDS: [&str; 5] = ["return-path", "reply-to", "delivered-to", "received", "authentication-results"];
+
+/// Returns the features of a message, of which `raw` is the first `request.most` bytes: the whole if it has fewer. No
+/// size that a server announces is believed instead, as some servers estimate it.
+pub fn of(raw: &[u8], request: &Request) -> Features {
     let body = parts::of(raw);
-    let shown = header::describe(stored(size), raw, &everything());
+    let shown = header::describe(stored(raw), raw, &everything());
     let trace = trace::of(&header::raw_fields(raw), request);
     let (links, has_more_links) = links(&body, request.key);
     let text = normalise(&body.text);
-    let is_start = (raw.len() as u64) < size;
+    let is_start = raw.len() as u64 >= request.most;
     let mut cut = shown.cut;
     cut.extend(trace.cut);
     cut.extend(body.cut);
+    if is_start && !has_whole_header(raw) {
+        cut.extend(FIELDS.map(|name| format!("header {name}")));
+        cut.extend(["from", "subject", "to"].map(str::to_owned));
+    }
     if is_start {
         cut.extend(["body", "links", "attachments"].map(str::to_owned));
     } else if has_more_links {
@@ -73,23 +81,22 @@ pub fn of(raw: &[u8], size: u64, request: &Request) -> Features {
     }
 }
 
-/// Returns the features of the start of a message whose size is not known. It is whole if it is shorter than requested.
-pub fn of_start(raw: &[u8], request: &Request) -> Features {
-    let length = raw.len() as u64;
-    of(raw, if length < request.most { length } else { length + 1 }, request)
-}
-
-/// Returns the features of a whole message, then those of each message that is attached to it.
+/// Returns the features of a message like [`of`], then those of each message that is attached to it.
 pub fn of_all(raw: &[u8], request: &Request) -> Vec<Features> {
-    let of_whole = |raw: &[u8]| of(raw, raw.len() as u64, request);
-    let mut all = vec![of_whole(raw)];
+    let of_whole = |raw: &[u8]| of(raw, &Request { most: raw.len() as u64 + 1, ..request.clone() });
+    let mut all = vec![of(raw, request)];
     all.extend(parts::attached(raw).iter().map(|raw| of_whole(raw)));
     all
 }
 
+/// Returns whether the end of the header is in `raw`.
+fn has_whole_header(raw: &[u8]) -> bool {
+    raw.split_inclusive(|byte| *byte == b'\n').any(|line| matches!(line, b"\n" | b"\r\n"))
+}
+
 /// Returns the links of a message, each once, and whether there are more.
 fn links(body: &parts::Body, key: (u64, u64)) -> (Vec<Link>, bool) {
-    let bare = body.plain.iter().flat_map(|text| link::found_in(text)).map(|url| (url, ""));
+    let bare = body.plain.iter().chain(&body.bare).flat_map(|text| link::found_in(text)).map(|url| (url, ""));
     let written = body.links.iter().map(|(target, shown)| (target.as_str(), shown.as_str()));
     let mut links: Vec<Link> = Vec::new();
     for (target, shown) in written.chain(bare) {
@@ -131,9 +138,9 @@ fn hash(bytes: &[u8], (low, high): (u64, u64)) -> u64 {
     hasher.finish()
 }
 
-fn stored(size: u64) -> Stored {
+fn stored(raw: &[u8]) -> Stored {
     let location = Location { kind: LocationKind::Unknown, path: String::new() };
-    Stored { locator: String::new(), location, received_at: 0, size, flags: Vec::new() }
+    Stored { locator: String::new(), location, received_at: 0, size: raw.len() as u64, flags: Vec::new() }
 }
 
 #[cfg(test)]
@@ -165,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_message_shows_itself() {
-        let features = of(MAIL, MAIL.len() as u64, &request());
+        let features = of(MAIL, &request());
         assert_eq!(features.from_address, "eve@evil.example");
         assert_eq!(
             (features.envelope_from.as_str(), features.sender_ip.as_deref()),
@@ -184,6 +191,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_page_shows_without_a_link_is_a_link() {
+        let mail =
+            b"Content-Type: text/html\r\n\r\n<p>Go to https://bare.example/a now, or <a href=\"https://x.example/\">\
+            https://shown.example/</a></p><noscript>and <a href=https://quiet.example/>there</a></noscript>";
+        let features = of(mail, &request());
+        let hosts: Vec<&str> = features.links.iter().map(|link| link.host.as_str()).collect();
+        assert_eq!(hosts, ["x.example", "quiet.example", "bare.example"], "what a link shows is no link of its own");
+    }
+
+    #[test]
+    fn what_only_some_clients_open_is_not_known() {
+        for part in ["application/pkcs7-mime; name=smime.p7m", "application/ms-tnef; name=winmail.dat"] {
+            let mail = format!("Content-Type: {part}\r\nContent-Transfer-Encoding: base64\r\n\r\nQUJD\r\n");
+            assert_eq!(of(mail.as_bytes(), &request()).cut, ["attachments", "body", "links"], "{part}");
+        }
+    }
+
+    #[test]
     fn attached_messages_are_examined_too() {
         let all = of_all(MAIL, &request());
         assert_eq!(all.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>(), ["Hello", "Inner"]);
@@ -192,17 +217,20 @@ mod tests {
 
     #[test]
     fn the_start_of_a_message_says_so() {
-        let start = of(&MAIL[..700], MAIL.len() as u64, &request());
+        let start = of(&MAIL[..700], &Request { most: 700, ..request() });
         assert_eq!(start.cut, ["attachments", "body", "links"]);
-        let whole = of_start(MAIL, &request());
-        assert!(whole.cut.is_empty());
-        let full = of_start(MAIL, &Request { most: MAIL.len() as u64, ..request() });
+        assert!(of(MAIL, &request()).cut.is_empty());
+        let header = of(&MAIL[..200], &Request { most: 200, ..request() });
+        assert!(
+            ["header reply-to", "header received", "from"].iter().all(|name| header.cut.iter().any(|cut| cut == name))
+        );
+        let full = of(MAIL, &Request { most: MAIL.len() as u64, ..request() });
         assert_eq!(full.cut, ["attachments", "body", "links"], "it may be longer");
     }
 
     #[test]
     fn another_key_makes_other_hashes() {
-        let (one, other) = (of(MAIL, 0, &request()), of(MAIL, 0, &Request { key: (3, 4), ..request() }));
+        let (one, other) = (of(MAIL, &request()), of(MAIL, &Request { key: (3, 4), ..request() }));
         assert_ne!(one.sketch.hashes, other.sketch.hashes);
         assert_ne!((one.links[0].path_hash, one.html_hash), (other.links[0].path_hash, other.html_hash));
     }
@@ -218,7 +246,7 @@ mod tests {
             let mut raw = MAIL.to_vec();
             raw[at] = byte;
             of_all(&raw, &request());
-            of(&MAIL[..at], MAIL.len() as u64, &request());
+            of(&MAIL[..at], &Request { most: at as u64, ..request() });
         }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Body {
     pub text: String,
     /// The plain parts, as they are.
     pub plain: Vec<String>,
+    /// The visible texts of HTML parts outside of links.
+    pub bare: Vec<String>,
     /// Target and shown text of each link in HTML parts and in attached pages, each pair once.
     pub links: Vec<(String, String)>,
     /// All attachments, including those of attached messages.
@@ -115,6 +117,11 @@ impl Reader {
         if depth > 0 {
             return;
         }
+        if is_opaque(part) {
+            for what in ["body", "links", "attachments"] {
+                self.cut(what);
+            }
+        }
         // A text part with a name is an attachment and is shown, unless its disposition says otherwise.
         let is_shown = !(is_attachment && part.is_detached);
         if is_page(part) {
@@ -163,6 +170,7 @@ impl Reader {
                 self.html.push('\n');
             }
             self.html.push_str(&page.text);
+            self.body.bare.push(page.bare);
             self.body.shape.extend(page.shape);
             if page.is_text_cut {
                 self.cut("body");
@@ -206,6 +214,15 @@ impl Reader {
             self.body.cut.push(what.to_owned());
         }
     }
+}
+
+/// Returns whether this part has content that only some clients open: signed or encrypted, or of Outlook.
+fn is_opaque(part: &Part<'_>) -> bool {
+    let types = ["application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted"];
+    let of_outlook = ["application/ms-tnef", "application/vnd.ms-tnef"];
+    types.contains(&part.media_type.as_str())
+        || of_outlook.contains(&part.media_type.as_str())
+        || part.is_named(&["p7m"])
 }
 
 /// Returns whether clients or browsers open this part as a page.

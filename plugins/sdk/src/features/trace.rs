@@ -57,6 +57,10 @@ pub(crate) fn of(fields: &[(&[u8], &[u8])], request: &Request) -> Trace {
     note(is_cut, "delivered-to");
     let (dkim_domains, is_cut) = dkim_domains(fields);
     note(is_cut, "dkim-signature");
+    for name in ["return-path", "authentication-results"] {
+        note(values(fields, name).any(|value| value.len() == FIELD), name);
+    }
+    note(fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(b"received")).count() > HOPS, "received");
     Trace {
         envelope_from: envelope_from(fields),
         reply_to,
