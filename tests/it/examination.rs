@@ -242,4 +242,22 @@ fn a_connector_without_an_examination_is_helped_by_a_built_in_one() {
     let root = campaign(&site);
     let found = site.dry_run(&["purge-like", "--like", &root]);
     assert_eq!(ids(&found).len(), 4, "{found}");
+    // The link is beyond the first 64 KiB.
+    let long =
+        mail("8@x.example", "a@x.example", "Long", &"<p>word</p>".repeat(10_000), "https://q.bad-host.example/z");
+    site.deliver("ann", 8, &long);
+    let found = site.dry_run(&["manual", "-i", "action=soft-delete", "-i", "url_host=q.bad-host.example"]);
+    assert_eq!(ids(&found), ["<2@two.example>", "<8@x.example>"], "{found}");
+}
+
+#[test]
+fn the_root_of_another_site_is_refused() {
+    let (one, other) = (Site::new(), Site::new());
+    let root = campaign(&one);
+    campaign(&other);
+    let printed = one.clawback.ok(&["examine", &root, "--root"]);
+    let refused = other.clawback.run(&["plan", "purge-like", "--like", printed.trim(), "--dry-run"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(said.contains("was made under another site key"), "{said}");
 }

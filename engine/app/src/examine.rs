@@ -16,7 +16,7 @@ impl Api {
         allow(who, Permission::Submit)?;
         let host = host.ok_or(Error::NoExaminer(None))?;
         let examiner = host.examiner().await.map_err(|error| Error::NoExaminer(Some(Box::new(error))))?;
-        let request = FeatureRequest { most: raw.len() as u64, ..self.site().examination.clone() };
+        let request = FeatureRequest { most: raw.len() as u64 + 1, ..self.site().examination.clone() };
         Ok(examiner.examine_raw(raw, &request).await?)
     }
 }

@@ -11,7 +11,8 @@ use clawback_model::{
 };
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
-    Checkpoints, Evidence, Gated, HeadBucket, Library, Metrics, Notifier, Site, SiteKey, Tuning, Witnesses, node_name,
+    Checkpoints, Evidence, Gated, HeadBucket, KeyError, Library, Metrics, Notifier, Site, SiteKey, Tuning, Witnesses,
+    node_name,
 };
 use clawback_scripting::Lists;
 use clawback_store::{Access, Store};
@@ -167,10 +168,19 @@ pub(crate) fn site_key(config: &Config) -> Result<SiteKey, Failure> {
     SiteKey::read(&config.resolve(&config.key_file)).map_err(|error| Failure::misuse(chain(&error)))
 }
 
-/// How messages are examined. Without the site's key the hashes of features are not secret, and nothing else changes.
+/// How messages are examined. Without a site's key the hashes of features are not secret. A key that cannot be read is
+/// replaced by a random one, under which every root is refused.
 pub(crate) fn examination(config: &Config) -> FeatureRequest {
+    let key = match SiteKey::read(&config.resolve(&config.key_file)) {
+        Ok(key) => key.features(),
+        Err(KeyError::Unreadable(error)) if error.is_missing() => (0, 0),
+        Err(error) => {
+            tracing::debug!(%error, "The site's key cannot be read, so no root can be compared.");
+            (random(), random())
+        }
+    };
     FeatureRequest {
-        key: site_key(config).map(|key| key.features()).unwrap_or_default(),
+        key,
         authentication_servers: config.examination.authentication_servers.clone(),
         own_relays: config.examination.own_relays.clone(),
         ..FeatureRequest::default()

@@ -318,9 +318,13 @@ impl MailStore for WasmStore {
         let mut parts = vec![refs.as_slice()];
         while let Some(part) = parts.pop() {
             match self.examine_once(examiner, mailbox, part, &wanted).await {
-                Err(Ended { size: Size::TooLarge, .. }) if part.len() > 1 => {
+                // One message on which the connector fails must not fail the others.
+                Err(Ended { error: CallError::Fault { .. }, .. }) if part.len() > 1 => {
                     let (first, second) = part.split_at(part.len() / 2);
                     parts.extend([second, first]);
+                }
+                Err(Ended { error: error @ CallError::Fault { .. }, .. }) => {
+                    answers.push(Examined::Failed(error.to_string()));
                 }
                 ended => {
                     let (answer, trouble) = ended?;

@@ -8,7 +8,8 @@ use crate::pick::is_same;
 pub(crate) fn both_spellings(any: &[String]) -> Vec<String> {
     let mut spelt: Vec<String> = Vec::with_capacity(any.len());
     for one in any {
-        let one = one.to_lowercase();
+        // A domain may end with a dot; no other text of a message has it.
+        let one = one.trim_end_matches('.').to_lowercase();
         let (local, domain) = one.rsplit_once('@').map_or(("", one.as_str()), |(local, domain)| (local, domain));
         let whole = |domain: String| if one.contains('@') { format!("{local}@{domain}") } else { domain };
         let ascii = idna::domain_to_ascii(domain).ok().map(whole);

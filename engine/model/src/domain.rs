@@ -14,7 +14,7 @@ pub fn registrable_domain(domain: &str) -> &str {
 /// Parses a network, or a single address as the network that has it alone.
 pub fn parse_network(text: &str) -> Option<IpNet> {
     let text = text.trim();
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(|ip| IpNet::from(ip.to_canonical())))
 }
 
 #[cfg(test)]
@@ -45,6 +45,7 @@ mod tests {
             parse_network(network).is_some_and(|network| network.contains(&address.parse::<IpAddr>().unwrap()))
         };
         assert!(contains("10.0.0.0/8", "10.9.8.7") && contains(" 2001:db8::/32", "2001:db8:1::2"));
+        assert!(contains("::ffff:10.0.0.1", "10.0.0.1"), "as addresses are compared");
         assert!(contains("10.0.0.1", "10.0.0.1") && !contains("10.0.0.1", "10.0.0.2"));
         assert!(parse_network("10.0.0.0/33").is_none() && parse_network("x").is_none());
     }

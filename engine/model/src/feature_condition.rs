@@ -6,8 +6,8 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::comparison::{both_spellings, is_domain_of, unless_cut};
-use crate::features::{AskedTexts, Authentication};
-use crate::likeness::{Band, Root};
+use crate::features::{AskedTexts, Authentication, LinkKind};
+use crate::likeness::Root;
 use crate::message::Message;
 use crate::normal::normalise;
 use crate::pick::is_same;
@@ -102,18 +102,24 @@ impl fmt::Display for AuthenticationResult {
 }
 
 impl FeatureCondition {
-    /// Returns the feature that it reads, by its name in [`Features::cut`].
-    pub(crate) const fn reads(&self) -> &'static str {
+    /// Returns the features that it reads, by their names in [`Features::cut`](crate::Features::cut).
+    pub(crate) const fn reads(&self) -> &'static [&'static str] {
         match self {
-            Self::EnvelopeFrom(_) => "return-path",
-            Self::ReplyTo(_) => "reply-to",
-            Self::DeliveredTo(_) => "delivered-to",
-            Self::SenderIp(_) => "received",
-            Self::Authentication(_) => "authentication-results",
-            Self::UrlHost(_) | Self::Url(_) => "links",
-            Self::AttachmentSha256(_) | Self::AttachmentType(_) | Self::HasAttachment(_) => "attachments",
-            Self::BodyContains(_) | Self::Like(_) => "body",
+            Self::EnvelopeFrom(_) => &["header return-path"],
+            Self::ReplyTo(_) => &["header reply-to"],
+            Self::DeliveredTo(_) => &["header delivered-to"],
+            Self::SenderIp(_) => &["header received"],
+            Self::Authentication(_) => &["header authentication-results"],
+            Self::UrlHost(_) | Self::Url(_) => &["links"],
+            Self::AttachmentSha256(_) | Self::AttachmentType(_) | Self::HasAttachment(_) => &["attachments"],
+            Self::BodyContains(_) => &["body"],
+            Self::Like(_) => &["body", "links", "header reply-to", "header return-path", "header dkim-signature"],
         }
+    }
+
+    /// Returns whether it is on a judgement of a trusted server.
+    pub fn is_on_authentication(&self) -> bool {
+        matches!(self, Self::Authentication(_))
     }
 
     /// Returns the texts that the examination must look for.
@@ -122,6 +128,14 @@ impl FeatureCondition {
             Self::BodyContains(any) => AskedTexts { body_contains: any.clone(), urls: Vec::new() },
             Self::Url(any) => AskedTexts { body_contains: Vec::new(), urls: any.clone() },
             _ => AskedTexts::default(),
+        }
+    }
+
+    /// Returns the message whose copies it selects.
+    pub fn root(&self) -> Option<&Root> {
+        match self {
+            Self::Like(root) => Some(root),
+            _ => None,
         }
     }
 
@@ -143,6 +157,7 @@ impl FeatureCondition {
     /// Returns whether the message meets it; `None` if it was not examined, or not enough of it is known.
     pub(crate) fn decide(&self, message: &Message) -> Option<bool> {
         let features = message.features.as_deref()?;
+        let is_cut = || self.reads().iter().any(|text| message.is_cut(text));
         let holds = match self {
             Self::EnvelopeFrom(any) => is_one_of(&features.envelope_from, any),
             Self::ReplyTo(any) => features.reply_to.iter().any(|address| is_one_of(address, any)),
@@ -150,7 +165,11 @@ impl FeatureCondition {
             Self::SenderIp(any) => {
                 features.sender_ip.is_some_and(|ip| any.iter().any(|net| net.contains(&ip.to_canonical())))
             }
-            Self::UrlHost(any) => features.links.iter().any(|link| is_domain_of(&link.host, any)),
+            Self::UrlHost(any) => {
+                // The domain of a mail address is no host that a reader opens.
+                let mut links = features.links.iter().filter(|link| link.kind != LinkKind::Mail);
+                links.any(|link| is_domain_of(&link.host, any))
+            }
             Self::Url(any) => any.iter().any(|url| features.found.urls.contains(url)),
             Self::AttachmentSha256(any) => features.attachments.iter().any(|one| any.contains(&one.sha256)),
             Self::AttachmentType(any) => {
@@ -158,7 +177,7 @@ impl FeatureCondition {
             }
             // One that is known is enough; that there is none can be said of the whole message only.
             Self::HasAttachment(wanted) => {
-                let has_one = unless_cut(!features.attachments.is_empty(), || message.is_cut(self.reads()))?;
+                let has_one = unless_cut(!features.attachments.is_empty(), is_cut)?;
                 return Some(has_one == *wanted);
             }
             Self::BodyContains(any) => any.iter().any(|text| features.found.body_contains.contains(text)),
@@ -166,9 +185,11 @@ impl FeatureCondition {
                 let known = features.authentication.as_ref()?;
                 any.iter().any(|wanted| wanted.method.result_of(known) == wanted.result)
             }
-            Self::Like(root) => root.likeness(features).band == Band::Copy,
+            // Hashes under another key say nothing.
+            Self::Like(root) if root.key_id() != features.key_id => return None,
+            Self::Like(root) => root.likeness(features).band.is_sure(),
         };
-        unless_cut(holds, || message.is_cut(self.reads()))
+        unless_cut(holds, is_cut)
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sha256::Digest;
 use crate::sketch::Sketch;
 use crate::words;
 
@@ -33,9 +34,19 @@ pub struct AskedTexts {
     pub urls: Vec<String>,
 }
 
+impl FeatureRequest {
+    /// Returns the number by which hashes under this key are recognised. It says nothing of the key.
+    pub fn key_id(&self) -> u32 {
+        let (low, high) = self.key;
+        let digest = Digest::of(format!("key of features {low:016x}{high:016x}").as_bytes());
+        digest.0.first_chunk().map_or(0, |first| u32::from_be_bytes(*first))
+    }
+}
+
 impl AskedTexts {
-    /// Adds the texts of another, each once.
-    pub fn add(&mut self, other: Self) {
+    /// Returns the texts of both, each once.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
         for (known, more) in [(&mut self.body_contains, other.body_contains), (&mut self.urls, other.urls)] {
             for text in more {
                 if !known.contains(&text) {
@@ -43,6 +54,7 @@ impl AskedTexts {
                 }
             }
         }
+        self
     }
 }
 
@@ -157,6 +169,8 @@ pub struct Features {
     pub html_hash: u64,
     /// UIDs of calendar objects.
     pub calendar_uids: Vec<String>,
+    /// The number of the key of all keyed hashes: [`FeatureRequest::key_id`].
+    pub key_id: u32,
     /// The words, as a keyed sketch.
     pub sketch: Sketch,
     /// Those of the texts asked for that the message has.

@@ -100,7 +100,7 @@ impl Predicate {
         self.compared.iter().any(|condition| match condition {
             Condition::From(_) | Condition::FromDomain(_) => text == "from",
             Condition::FromName(_) => text == "from-name",
-            Condition::Feature(feature) => text == feature.reads(),
+            Condition::Feature(feature) => feature.reads().contains(&text),
             Condition::SubjectContains(_) => text == "subject",
             Condition::To(_) => text == "to",
             Condition::AttachmentName(_) => text == "attachments",
@@ -111,23 +111,20 @@ impl Predicate {
         })
     }
 
+    /// Returns every condition on a feature, also under `not` and `any`.
+    pub fn on_features(&self) -> Vec<&FeatureCondition> {
+        let all = self.compared.iter().flat_map(|condition| match condition {
+            Condition::Feature(feature) => vec![feature],
+            Condition::Not(inner) => inner.on_features(),
+            Condition::Any(branches) => branches.iter().flat_map(Self::on_features).collect(),
+            _ => Vec::new(),
+        });
+        all.collect()
+    }
+
     /// Returns what an examination must look for; `None` if no condition is on a feature.
     pub fn asked_texts(&self) -> Option<AskedTexts> {
-        let mut asked = None;
-        let mut add = |more: Option<AskedTexts>| {
-            if let Some(more) = more {
-                asked.get_or_insert_with(AskedTexts::default).add(more);
-            }
-        };
-        for condition in &self.compared {
-            match condition {
-                Condition::Feature(feature) => add(Some(feature.asked_texts())),
-                Condition::Not(inner) => add(inner.asked_texts()),
-                Condition::Any(branches) => branches.iter().for_each(|branch| add(branch.asked_texts())),
-                _ => {}
-            }
-        }
-        asked
+        self.on_features().into_iter().map(FeatureCondition::asked_texts).reduce(AskedTexts::with)
     }
 
     /// Returns what a store can search for; never narrower than the predicate.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Action, ApprovalRule, AskedTexts, Band, Counts, Digest, Guards, Inputs, Message, PlanFacts, Predicate, Query,
-    Selection, SelectionMode, Severity, Sweep, Timestamp,
+    Action, ApprovalRule, AskedTexts, Band, Counts, Digest, FeatureCondition, Guards, Inputs, Message, PlanFacts,
+    Predicate, Query, Selection, SelectionMode, Severity, Sweep, Timestamp,
 };
 use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session, Value, Vars};
 
@@ -248,11 +248,16 @@ impl Bound {
 
     /// Returns what an examination must look for; `None` if no condition is on a feature.
     pub fn asked_texts(&self) -> Option<AskedTexts> {
-        let predicates = std::iter::once(&self.selection).chain(self.filters.iter().map(|filter| &filter.matching));
-        predicates.filter_map(Predicate::asked_texts).reduce(|mut all, more| {
-            all.add(more);
-            all
-        })
+        self.predicates().filter_map(Predicate::asked_texts).reduce(AskedTexts::with)
+    }
+
+    /// Returns every condition on a feature.
+    pub fn on_features(&self) -> impl Iterator<Item = &FeatureCondition> {
+        self.predicates().flat_map(Predicate::on_features)
+    }
+
+    fn predicates(&self) -> impl Iterator<Item = &Predicate> {
+        std::iter::once(&self.selection).chain(self.filters.iter().map(|filter| &filter.matching))
     }
 
     /// Returns the query for stores: the predicate pushed down, with the header fields and attachment names that any

@@ -50,6 +50,7 @@ pub(crate) fn features(features: wit::Features, request: &FeatureRequest) -> Fea
         attachments: features.attachments.into_iter().map(attachment).collect(),
         html_hash: features.html_hash,
         calendar_uids: features.calendar_uids,
+        key_id: request.key_id(),
         sketch: Sketch::new(features.sketch.hashes, features.sketch.pairs),
         found: AskedTexts {
             body_contains: those(&request.asked.body_contains, &features.body_contains),

@@ -29,13 +29,16 @@ impl Likeness {
             return Self { containment: None, band: Band::Different, reasons: vec![LikenessReason::NothingCompared] };
         };
         let key = SecondKey::of(root, identity, calls, commons);
-        let (band, reasons) = judge(root.sketch().pairs(), containment, &key);
+        let is_mutual = sketch.containment(root.sketch()).is_some_and(|other| other.share() >= CONTAINED);
+        let (band, reasons) = judge(root.sketch().pairs(), containment, &key, is_mutual);
         Self { containment: Some(containment), band, reasons }
     }
 }
 
-/// Returns the band and the reasons for a share of the text and a second key.
-fn judge(root_pairs: u32, containment: Containment, key: &SecondKey) -> (Band, Vec<LikenessReason>) {
+/// Returns the band and the reasons for a share of the text and a second key. `is_mutual`: the root contains the message,
+/// too. A sender alone joins only texts that are mutual, because all mails of an organisation have its disclaimer, and
+/// a root from an account that was taken over is mostly that.
+fn judge(root_pairs: u32, containment: Containment, key: &SecondKey, is_mutual: bool) -> (Band, Vec<LikenessReason>) {
     let mut reasons = vec![match containment.share() {
         share if share >= CONTAINED => LikenessReason::TextContained,
         share if share >= ALIKE => LikenessReason::TextPartlyContained,
@@ -52,12 +55,18 @@ fn judge(root_pairs: u32, containment: Containment, key: &SecondKey) -> (Band, V
     let is_long_enough = root_pairs >= LEAST_PAIRS && containment.compared >= LEAST_PAIRS_OF_A_LONG_MESSAGE;
     let band = match key {
         SecondKey::Genuine { .. } if is_contained => Band::GenuineLookAlike,
-        SecondKey::Same(_) if is_contained && is_certain => Band::Copy,
+        SecondKey::Same(reasons) if is_contained && is_certain && (is_mutual || !is_sender_alone(reasons)) => {
+            Band::Copy
+        }
         SecondKey::Same(_) if is_contained || is_certain => Band::LookAtIt,
         SecondKey::Other if is_contained && is_long_enough => Band::LookAtIt,
         _ => Band::Different,
     };
     (band, reasons)
+}
+
+fn is_sender_alone(reasons: &[LikenessReason]) -> bool {
+    reasons.iter().all(|one| matches!(one, LikenessReason::SameSender | LikenessReason::SameEnvelope))
 }
 
 /// What sender and calls of a message say about its relation to the root.

@@ -45,7 +45,8 @@ impl Root {
     /// Makes a root of an examined message.
     pub fn of(features: &Features) -> Self {
         let (identity, calls) = (Identity::of(features), Calls::of(features));
-        Self::new(features.sketch.clone(), identity, calls, &features.message_id, &features.subject)
+        let root = Self::new(features.sketch.clone(), identity, calls, &features.message_id, &features.subject);
+        root.under(features.key_id)
     }
 
     /// Compares an examined message with this root.

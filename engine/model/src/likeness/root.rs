@@ -30,8 +30,8 @@ const LONGEST_LINE: usize = 998;
 /// the subject.
 ///
 /// In JSON, playbooks and databases it is one text: `root1:` and the base64url form (RFC 4648, section 5) of a JSON
-/// object, the hashes, and a checksum. A person can copy it. The hashes mean something only under the site's own key: a
-/// root of another site is like no message.
+/// object, the hashes, and a checksum. A person can copy it. The hashes mean something only under the site's own key, and
+/// the root of another site is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Root {
@@ -47,6 +47,9 @@ struct About {
     subject: String,
     identity: Identity,
     calls: Calls,
+    /// The number of the key of the hashes.
+    #[serde(default)]
+    key_id: u32,
     /// The number of different pairs of words in the text.
     pairs: u32,
 }
@@ -83,7 +86,20 @@ impl Root {
         let calls = Calls { web: first(calls.web), mail: first(calls.mail), phone: first(calls.phone) };
         let (message_id, subject) = (line(message_id), line(subject));
         let pairs = sketch.pairs();
-        Self { sketch, about: About { message_id, subject, identity, calls, pairs } }
+        Self { sketch, about: About { message_id, subject, identity, calls, key_id: 0, pairs } }
+    }
+
+    /// Returns the root with the number of the key of its hashes.
+    #[must_use]
+    pub(super) fn under(mut self, key_id: u32) -> Self {
+        self.about.key_id = key_id;
+        self
+    }
+
+    /// The number of the key of its hashes: [`FeatureRequest::key_id`](crate::FeatureRequest::key_id). It can only be
+    /// compared with messages that were examined under the same key.
+    pub const fn key_id(&self) -> u32 {
+        self.about.key_id
     }
 
     /// The pairs of words of its text.
@@ -170,7 +186,8 @@ impl FromStr for Root {
         let about: About = serde_json::from_slice(about).map_err(|error| InvalidRoot::Content(error.to_string()))?;
         let (hashes, []) = hashes.as_chunks::<8>() else { return Err(wrong("a hash is cut off")) };
         let sketch = Sketch::new(hashes.iter().map(|hash| u64::from_be_bytes(*hash)).collect(), about.pairs);
-        Ok(Self::new(sketch, about.identity, about.calls, &about.message_id, &about.subject))
+        let root = Self::new(sketch, about.identity, about.calls, &about.message_id, &about.subject);
+        Ok(root.under(about.key_id))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, Examined, MailStore};
-use clawback_model::{FeatureRequest, Message};
+use clawback_model::{Band, FeatureRequest, Features, Message};
 use clawback_playbooks::{Bound, Judgement};
 
 use crate::retry::with_retries;
@@ -16,11 +16,36 @@ const WHOLE: u64 = 15 * 1024 * 1024;
 /// The most messages in one call, and the most bytes of them.
 const AT_ONCE: (usize, u64) = (500, 8 * 1024 * 1024);
 
-/// Messages of one page, each with the judgement on it, and why it could not be examined.
+/// A message with the judgement on it. Of its features only [`Features::cut`] is kept, as a page of them can be large.
 pub(super) struct Judged {
     pub(super) message: Message,
     pub(super) judgement: Judgement,
+    /// How like its root an unmatched message is, if it is like it at all.
+    pub(super) nearly: Option<Band>,
+    /// Why it could not be examined.
     pub(super) unexamined: Option<String>,
+}
+
+impl Judged {
+    /// Returns whether a further examination of more of the message could decide.
+    fn is_open(&self, is_first: bool) -> bool {
+        let is_known_in_part = self.message.features.as_ref().is_some_and(|features| !features.cut.is_empty());
+        matches!(self.judgement, Judgement::Undecided { .. })
+            && self.unexamined.is_none()
+            && (is_first || is_known_in_part)
+    }
+
+    /// Judges the message by its features, and drops what is no longer needed of them.
+    fn judge(&mut self, bound: &Bound) {
+        self.judgement = bound.judge().message(&self.message);
+        self.nearly = match self.judgement {
+            Judgement::Unmatched { .. } => bound.nearly(&self.message),
+            _ => None,
+        };
+        if let Some(features) = &mut self.message.features {
+            **features = Features { cut: std::mem::take(&mut features.cut), ..Features::default() };
+        }
+    }
 }
 
 /// Judges messages, and examines those that are undecided without an examination.
@@ -35,24 +60,19 @@ pub(super) async fn judge(
     let mut all: Vec<Judged> = messages
         .into_iter()
         .zip(judgements)
-        .map(|(message, judgement)| Judged { message, judgement, unexamined: None })
+        .map(|(message, judgement)| Judged { message, judgement, nearly: None, unexamined: None })
         .collect();
     let Some(asked) = bound.asked_texts() else { return Ok(all) };
     let mut request = FeatureRequest { asked, ..site.examination.clone() };
     for most in [START, WHOLE] {
         request.most = most;
-        let is_open = |one: &Judged| {
-            matches!(one.judgement, Judgement::Undecided { .. })
-                && one.unexamined.is_none()
-                && (most == START || one.message.size > START)
-        };
-        let open: Vec<usize> = (0..all.len()).filter(|at| is_open(&all[*at])).collect();
+        let open: Vec<usize> = (0..all.len()).filter(|at| all[*at].is_open(most == START)).collect();
         for part in parts(&open, |at| all[at].message.size.min(most)) {
             examine(site, store, mailbox, &request, &mut all, part).await?;
             for at in part {
                 let one = &mut all[*at];
                 if one.unexamined.is_none() {
-                    one.judgement = bound.judge().message(&one.message);
+                    one.judge(bound);
                 }
             }
         }

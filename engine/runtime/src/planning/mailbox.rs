@@ -147,11 +147,14 @@ pub(super) async fn search_mailbox(
 
 impl Found {
     fn take(&mut self, search: &Search, judged: Judged) {
-        let Judged { message, judgement, unexamined } = judged;
+        let Judged { message, judgement, nearly, unexamined } = judged;
         match judgement {
-            Judgement::Keep { reason, tag } => self.hits.push(Hit { message, script_failed: false, reason, tag }),
+            Judgement::Keep { reason, tag } => {
+                let message = Message { features: None, ..message };
+                self.hits.push(Hit { message, script_failed: false, reason, tag });
+            }
             Judgement::Unmatched { .. } => {
-                if let Some(band) = search.bound.nearly(&message) {
+                if let Some(band) = nearly {
                     self.facts.left_out("like", Some(band.in_words().to_owned()));
                 }
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, MailStore};
-use clawback_model::{PlanGapKind, SelectionMode, StopReason, Target};
+use clawback_model::{FeatureCondition, PlanGapKind, SelectionMode, StopReason, Target};
 use futures::StreamExt as _;
 use futures::stream;
 use tokio::sync::mpsc;
@@ -37,8 +37,7 @@ pub(crate) async fn search(
         let detail = "no store is configured; name one under [stores.NAME] in clawback.toml".to_owned();
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
-    if input.bound.reads("authentication-results") && site.examination.authentication_servers.is_empty() {
-        let detail = "the playbook has a condition on results of authentication, and no server is trusted to give them; name it in `authentication-servers` under [examination] in clawback.toml".to_owned();
+    if let Some(detail) = cannot_examine(site, input) {
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
     let mut round = Round { site, input, search: &search, observer, asked: 0, named: BTreeSet::new() };
@@ -64,6 +63,20 @@ pub(crate) async fn search(
     }
     let rules = input.bound.guards().stop_when.clone();
     plan.finish(&rules, Some(&site.throttles)).await
+}
+
+/// Returns why a condition on the content of messages could not be decided on any message.
+fn cannot_examine(site: &Site, input: &PlanInput<'_>) -> Option<String> {
+    let servers = &site.examination.authentication_servers;
+    if servers.is_empty() && input.bound.on_features().any(FeatureCondition::is_on_authentication) {
+        return Some("the playbook has a condition on results of authentication, and no server is trusted to give them; name it in `authentication-servers` under [examination] in clawback.toml".to_owned());
+    }
+    let key_id = site.examination.key_id();
+    let foreign = input.bound.on_features().filter_map(FeatureCondition::root).find(|root| root.key_id() != key_id)?;
+    let name = foreign.in_words();
+    Some(format!(
+        "the root {name} was made under another site key, so it is like no message here; make it again with `clawback examine`"
+    ))
 }
 
 /// A search of the stores, one after the other.
