@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use clawback_action_center::json::{AttachmentJson, ExaminationJson, LinkJson, RawMessageJson};
+use clawback_model::LEAST_PAIRS;
 use data_encoding::BASE64;
 
 use crate::args::{ExamineArgs, Format, Global};
@@ -81,11 +82,15 @@ fn fields(found: &ExaminationJson) -> Result<(), Failure> {
     pairs.extend(found.links.iter().map(|link| ("link", self::link(link))));
     pairs.extend(found.attachments.iter().map(|one| ("attachment", attachment(one))));
     pairs.extend(found.calendar_uids.iter().map(|uid| ("calendar entry", uid.clone())));
-    pairs.push(("pairs of words", found.pairs.to_string()));
+    let copies = if found.pairs < LEAST_PAIRS {
+        format!("cannot be found for sure: the text has {} pairs of words of {LEAST_PAIRS}", found.pairs)
+    } else {
+        "found by `clawback plan purge-like --like FILE --dry-run`; --root prints the root".to_owned()
+    };
+    pairs.push(("copies", copies));
     if !found.cut.is_empty() {
         pairs.push(("known in part", found.cut.join(", ")));
     }
-    pairs.push(("root", found.root.clone()));
     output::fields(&pairs)
 }
 

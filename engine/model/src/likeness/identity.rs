@@ -90,6 +90,15 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Returns whether a registrable domain has the name of the From domain under another suffix, as `corp.example` and
+    /// `corp.test` have: most often both belong to one organisation.
+    fn is_sister_of(&self, domain: &str) -> bool {
+        let name = |domain: &str| domain.split('.').next().map(str::to_owned).filter(|name| !name.is_empty());
+        !is_free_mail(&self.domain) && name(&self.domain).is_some_and(|own| name(domain) == Some(own))
+    }
+}
+
 impl Calls {
     /// Returns the calls that can join two messages: those that many senders do not share.
     pub fn keys<'a>(&'a self, commons: &'a Commons) -> impl Iterator<Item = &'a str> {
@@ -104,7 +113,8 @@ impl Calls {
     /// a key only if the root has no link: in other messages it is often the number of the imitated organisation.
     pub(super) fn are_all_in(&self, other: &Self, sender: &Identity, commons: &Commons) -> bool {
         let is_key = |name: &String| !commons.contains(name);
-        let has_key = self.web.iter().any(|domain| is_key(domain) && !sender.owns(domain))
+        let is_own = |domain: &String| sender.owns(domain) || sender.is_sister_of(domain);
+        let has_key = self.web.iter().any(|domain| is_key(domain) && !is_own(domain))
             || self.mail.iter().any(|one| is_key(one) && !sender.owns(domain_of(one)))
             || self.web.is_empty() && self.phone.iter().any(is_key);
         has_key

@@ -105,6 +105,19 @@ mod tests {
     }
 
     #[test]
+    fn a_genuine_notice_is_no_copy_of_a_phish_that_links_to_its_organisation_alone() {
+        let link = |host| vec![link(LinkKind::Web, host, "")];
+        let root = Root::of(&Features { links: link("parcels.example"), ..phish("") });
+        let notice = |from: &str| Features {
+            from_address: from.into(),
+            ..Features { links: link("parcels.example"), ..phish("") }
+        };
+        let other_envelope = |from| Features { envelope_from: String::new(), ..notice(from) };
+        assert_eq!(root.likeness(&other_envelope("info@parcels.test")).band, Band::LookAtIt);
+        assert_eq!(root.likeness(&other_envelope("info@elsewhere.test")).band, Band::Copy, "another sender is a copy");
+    }
+
+    #[test]
     fn a_mailing_list_joins_nobody() {
         let reply_to = vec!["list@lists.example".to_owned()];
         let list = Features { list_id: "talk.lists.example".into(), reply_to, links: Vec::new(), ..phish("") };
