@@ -216,7 +216,7 @@ fn copy(id: &str, from: &str, subject: &str, link: &str) -> Vec<u8> {
 }
 
 #[test]
-fn copies_of_one_message_are_taken_and_put_back_whoever_sent_them() {
+fn copies_of_one_message_are_taken_and_put_back() {
     let world = World::new();
     let folder = tempfile::tempdir().unwrap();
     let clawback = World::site(folder.path(), &world.plain());
