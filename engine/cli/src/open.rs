@@ -74,10 +74,10 @@ impl Session {
     /// Opens everything that the configuration names.
     pub(crate) async fn open(global: &Global, stores: Stores) -> Result<Self, Failure> {
         let config = Config::find(global.config.as_deref())?;
-        let api = Api::new(Arc::new(site(&config, stores).await?));
+        let (site, host) = site_and_host(&config, stores).await?;
+        let api = Api::new(Arc::new(site));
         let token = secret(global, &config)?;
         let who = api.authenticate(&token).await?;
-        let host = if stores == Stores::None { None } else { Some(Arc::new(host(&config)?)) };
         Ok(Self { api, who, token, host })
     }
 
@@ -107,6 +107,11 @@ pub(crate) fn remediation_id(id: &str) -> Result<RemediationId, Failure> {
 
 /// A site as configured.
 pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failure> {
+    Ok(site_and_host(config, stores).await?.0)
+}
+
+/// A site as configured, and the host of its connectors if the command needs one.
+async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<Arc<Host>>), Failure> {
     let access = Access { connections: config.database_connections, allow_cleartext: config.database_allow_cleartext };
     let history = Store::open_with(&config.database_url(), access).await.map_err(|error| {
         Failure::failed(format!("the action history {}: {}", config.database_shown(), chain(&error)))
@@ -138,14 +143,15 @@ pub(crate) async fn site(config: &Config, stores: Stores) -> Result<Site, Failur
     for (name, notifier) in &config.notifiers {
         site.notifiers.insert(name.clone(), Notifier::open(name, notifier, &config.folder)?);
     }
-    if stores == Stores::All {
-        for (name, store) in open_stores(config).await? {
+    let host = if stores == Stores::None { None } else { Some(Arc::new(host(config)?)) };
+    if let (Stores::All, Some(host)) = (stores, &host) {
+        for (name, store) in open_stores(config, host).await? {
             let gated =
                 Gated::new(store, site.history.clone(), Arc::clone(&site.clock), site.node.clone(), site.tuning.lease);
             site.stores.insert(name.into(), Arc::new(gated));
         }
     }
-    Ok(site)
+    Ok((site, host))
 }
 
 /// The receivers of checkpoints, and the key that signs these. Commands that only read need neither.
@@ -217,8 +223,7 @@ pub(crate) fn host(config: &Config) -> Result<Host, Failure> {
     Host::new(options).map_err(|error| Failure::misuse(chain(&error)))
 }
 
-async fn open_stores(config: &Config) -> Result<Vec<(String, Arc<dyn MailStore>)>, Failure> {
-    let host = host(config)?;
+async fn open_stores(config: &Config, host: &Host) -> Result<Vec<(String, Arc<dyn MailStore>)>, Failure> {
     let mut stores = Vec::new();
     for (name, store) in &config.stores {
         let loaded = host

@@ -9,7 +9,7 @@ use crate::args::{Global, ServeArgs, WorkerArgs};
 use crate::config::Config;
 use crate::descriptors;
 use crate::failure::{Exit, Failure};
-use crate::open::{Session, Stores, host};
+use crate::open::{Session, Stores};
 use crate::output;
 
 pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failure> {
@@ -28,7 +28,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
     }
     let config = Config::find(global.config.as_deref())?;
     let oidc = config.oidc()?.map(Arc::new);
-    let host = Some(Arc::new(host(&config)?));
+    let host = session.host.clone();
     let signs_in_elsewhere = oidc.is_some();
     let proxies = args.proxy.iter().map(std::net::IpAddr::to_canonical).collect();
     let center = Center::new(session.api.clone(), Settings { secure: args.behind_tls, proxies, oidc, host });
