@@ -8,6 +8,7 @@ mod descriptors;
 mod exposition;
 mod failure;
 mod here;
+mod input;
 mod interrupt;
 mod open;
 mod output;

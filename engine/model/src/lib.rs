@@ -95,7 +95,7 @@ pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, Remedi
 pub use inputs::Inputs;
 pub use likeness::{
     ALIKE, BOILERPLATE_DOMAINS, Band, Boilerplate, COMMON_SENDERS, CONTAINED, Calls, Commons, Identity, InvalidRoot,
-    LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_MESSAGE, LONGEST_ROOT, Likeness, LikenessReason, Root,
+    LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_MESSAGE, LONGEST_ROOT, Likeness, LikenessReason, ROOT_PREFIX, Root,
 };
 pub use limits::{LimitExceeded, Limits, SelectionMode};
 pub use link::{InvalidPublicUrl, PublicUrl, host_of, is_loopback};

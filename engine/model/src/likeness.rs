@@ -19,7 +19,7 @@ pub use self::boilerplate::{BOILERPLATE_DOMAINS, Boilerplate};
 pub use self::commons::{COMMON_SENDERS, Commons};
 pub use self::compare::Likeness;
 pub use self::identity::{Calls, Identity};
-pub use self::root::{InvalidRoot, LONGEST_ROOT, Root};
+pub use self::root::{InvalidRoot, LONGEST_ROOT, ROOT_PREFIX, Root};
 
 #[cfg(test)]
 mod tests;

@@ -4,17 +4,14 @@ use std::io::Read as _;
 use std::path::Path;
 
 use clawback_action_center::json::{AttachmentJson, ExaminationJson, LinkJson, RawMessageJson};
-use clawback_model::LEAST_PAIRS;
+use clawback_model::{LEAST_PAIRS, ROOT_PREFIX};
 use data_encoding::BASE64;
 
 use crate::args::{ExamineArgs, Format, Global};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::open::Stores;
-use crate::output;
-
-/// How the text of a root begins.
-const ROOT: &str = "root1:";
+use crate::{input, output};
 
 pub(crate) async fn run(global: &Global, args: ExamineArgs) -> Result<Exit, Failure> {
     let client = Client::open(global, Stores::Examiner).await?;
@@ -41,7 +38,7 @@ pub(crate) async fn run(global: &Global, args: ExamineArgs) -> Result<Exit, Fail
 
 /// The root that `--like` gives: a text that begins with `root1:`, or a file that is examined.
 pub(crate) async fn root(client: &Client, given: &str) -> Result<String, Failure> {
-    if given.trim_start().starts_with(ROOT) {
+    if given.trim_start().starts_with(ROOT_PREFIX) {
         return Ok(given.trim().to_owned());
     }
     let found = examine(client, Path::new(given)).await?;
@@ -50,11 +47,7 @@ pub(crate) async fn root(client: &Client, given: &str) -> Result<String, Failure
 
 async fn examine(client: &Client, path: &Path) -> Result<Vec<ExaminationJson>, Failure> {
     let mut raw = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut raw)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut raw))
-    };
+    let read = input::open(path).and_then(|mut input| input.read_to_end(&mut raw));
     read.map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?;
     client.post(&["examinations"], &[], &RawMessageJson { raw: BASE64.encode(&raw) }).await
 }

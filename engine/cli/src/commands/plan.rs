@@ -17,7 +17,7 @@ use crate::failure::{Exit, Failure};
 use crate::open::Stores;
 use crate::table::{Column, Shape, Table, if_room, mailbox, text, time, whole, wide};
 use crate::tables::script_words;
-use crate::{output, progress};
+use crate::{input, output, progress};
 
 /// The messages of a dry run. In CSV they have every column that picks a message, so that the file serves as `--messages`.
 pub(crate) struct Sample;
@@ -95,11 +95,7 @@ pub(crate) fn selection(
 fn read_messages(path: &Path) -> Result<Vec<Picked>, Failure> {
     let mut text = String::new();
     let name = path.display();
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
-    };
+    let read = input::open(path).and_then(|mut input| input.read_to_string(&mut text));
     read.map_err(|error| Failure::misuse(format!("{name} cannot be read: {error}")))?;
     if let Some(messages) = picked_from_csv(&text) {
         return messages.map_err(|line| {

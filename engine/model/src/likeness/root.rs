@@ -15,8 +15,8 @@ use crate::sketch::Sketch;
 /// longest that [`Root::new`] makes has 79 kB.
 pub const LONGEST_ROOT: usize = 98_304;
 
-/// The version of the text form.
-const PREFIX: &str = "root1:";
+/// How the text form begins, with its version.
+pub const ROOT_PREFIX: &str = "root1:";
 /// Bytes of the checksum: a typing error is found with a probability of all but one in 4 billion.
 const CHECKSUM: usize = 4;
 /// The most names of a kind that a root keeps, in alphabetical order. A message with more links is a newsletter.
@@ -58,7 +58,7 @@ struct About {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum InvalidRoot {
-    #[error("a root begins with `{PREFIX}`; copy the whole text from the page of the message")]
+    #[error("a root begins with `{ROOT_PREFIX}`; copy the whole text from the page of the message")]
     Prefix,
     #[error("a root has at most {LONGEST_ROOT} bytes, and this text has {0}; copy it again")]
     TooLong(usize),
@@ -161,7 +161,7 @@ impl fmt::Display for Root {
         bytes.extend(self.sketch.hashes().iter().flat_map(|hash| hash.to_be_bytes()));
         let checksum = Digest::of(&bytes).0;
         bytes.extend(&checksum[..CHECKSUM]);
-        write!(f, "{PREFIX}{}", BASE64URL_NOPAD.encode(&bytes))
+        write!(f, "{ROOT_PREFIX}{}", BASE64URL_NOPAD.encode(&bytes))
     }
 }
 
@@ -170,7 +170,7 @@ impl FromStr for Root {
 
     fn from_str(given: &str) -> Result<Self, InvalidRoot> {
         let given = given.trim();
-        let encoded = given.strip_prefix(PREFIX).ok_or(InvalidRoot::Prefix)?;
+        let encoded = given.strip_prefix(ROOT_PREFIX).ok_or(InvalidRoot::Prefix)?;
         if given.len() > LONGEST_ROOT {
             return Err(InvalidRoot::TooLong(given.len()));
         }
@@ -265,7 +265,7 @@ mod tests {
             let mut bytes = content.concat();
             let checksum = Digest::of(&bytes).0;
             bytes.extend(&checksum[..CHECKSUM]);
-            format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&bytes)).parse::<Root>()
+            format!("{ROOT_PREFIX}{}", BASE64URL_NOPAD.encode(&bytes)).parse::<Root>()
         };
         assert_eq!(is_read(&[&length, about]).unwrap().sketch(), &Sketch::default());
         for content in
@@ -313,14 +313,14 @@ mod tests {
         #[test]
         fn no_text_stops_the_reading(text in any::<String>(), bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let _ = text.parse::<Root>();
-            let encoded = format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&bytes));
+            let encoded = format!("{ROOT_PREFIX}{}", BASE64URL_NOPAD.encode(&bytes));
             prop_assert!(encoded.parse::<Root>().is_err());
         }
 
         #[test]
         fn each_changed_character_is_found(at in any::<prop::sample::Index>(), to in "[A-Za-z0-9_-]") {
             let text = root(0..30).to_string();
-            let at = PREFIX.len() + at.index(text.len() - PREFIX.len());
+            let at = ROOT_PREFIX.len() + at.index(text.len() - ROOT_PREFIX.len());
             let changed = format!("{}{to}{}", &text[..at], &text[at + 1..]);
             prop_assert!(changed == text || changed.parse::<Root>().is_err());
         }
