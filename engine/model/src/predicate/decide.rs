@@ -61,7 +61,8 @@ impl Condition {
             }
             Self::HeaderContains(name, part) => {
                 let is_part = message.headers.iter().any(|(known, value)| known == name && contains(value, part));
-                return unless_cut(is_part, || message.is_cut(&format!("header {name}")));
+                let is_cut = || message.cut_texts().any(|cut| cut.strip_prefix("header ") == Some(name));
+                return unless_cut(is_part, is_cut);
             }
             Self::AttachmentName(any) => {
                 let is_part = message.attachments.iter().any(|name| any.iter().any(|one| contains(name, one)));

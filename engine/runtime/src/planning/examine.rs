@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clawback_connectors::{CallError, Examined, MailStore};
 use clawback_model::{Band, FeatureRequest, Features, Message};
-use clawback_playbooks::{Bound, Judgement};
+use clawback_playbooks::{Bound, Judge, Judgement};
 
 use crate::retry::with_retries;
 use crate::site::Site;
@@ -36,8 +36,8 @@ impl Judged {
     }
 
     /// Judges the message by its features, and drops what is no longer needed of them.
-    fn judge(&mut self, bound: &Bound) {
-        self.judgement = bound.judge().message(&self.message);
+    fn judge(&mut self, bound: &Bound, judge: &mut Judge<'_>) {
+        self.judgement = judge.message(&self.message);
         self.nearly = match self.judgement {
             Judgement::Unmatched { .. } => bound.nearly(&self.message),
             _ => None,
@@ -69,10 +69,11 @@ pub(super) async fn judge(
         let open: Vec<usize> = (0..all.len()).filter(|at| all[*at].is_open(most == START)).collect();
         for part in parts(&open, |at| all[at].message.size.min(most)) {
             examine(site, store, mailbox, &request, &mut all, part).await?;
+            let mut judge = bound.judge();
             for at in part {
                 let one = &mut all[*at];
                 if one.unexamined.is_none() {
-                    one.judge(bound);
+                    one.judge(bound, &mut judge);
                 }
             }
         }
