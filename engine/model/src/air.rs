@@ -102,6 +102,11 @@ enum Entity<'a> {
         query_time: String,
         mail_count: u64,
         source: &'static str,
+        // As in the reference product's evidence of a cluster.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cluster_by: Option<&'static str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cluster_by_value: Option<&'a str>,
     },
     #[serde(rename = "mail-message")]
     MailMessage {
@@ -233,7 +238,10 @@ fn action<'a>(remediation: &'a Remediation, investigation: &'a Investigation) ->
         start_time_utc: remediation.created_at.to_string(),
         end_time_utc: remediation.status.is_final().then(|| remediation.updated_at.to_string()),
         resource_identifiers: NO_ORGANIZATION,
-        entities: vec![json(&cluster(remediation, investigation, &[]))],
+        entities: std::iter::once(cluster(remediation, investigation, &[]))
+            .chain(clusters(remediation, investigation))
+            .map(|entity| json(&entity))
+            .collect(),
     }
 }
 
@@ -251,7 +259,26 @@ fn cluster<'a>(remediation: &Remediation, investigation: &'a Investigation, mess
         query_time: remediation.request.as_of.unwrap_or(remediation.created_at).to_string(),
         mail_count: remediation.counts.submitted,
         source: SOURCE,
+        cluster_by: None,
+        cluster_by_value: None,
     }
+}
+
+/// Returns each cluster of the plan. Its messages are not listed: they follow with the plan's.
+fn clusters<'a>(remediation: &'a Remediation, investigation: &'a Investigation) -> impl Iterator<Item = Entity<'a>> {
+    let counts = remediation.plan.iter().flat_map(|plan| &plan.facts.clusters);
+    counts.map(|count| Entity::MailCluster {
+        network_message_ids: Vec::new(),
+        count_by_delivery_status: BTreeMap::new(),
+        count_by_threat_type: BTreeMap::new(),
+        threats: Vec::new(),
+        query: &investigation.entity,
+        query_time: remediation.request.as_of.unwrap_or(remediation.created_at).to_string(),
+        mail_count: count.messages,
+        source: SOURCE,
+        cluster_by: Some(count.by.export_name()),
+        cluster_by_value: Some(&count.value),
+    })
 }
 
 fn message<'a>(target: &'a Target, outcome: Option<&Outcome>) -> Entity<'a> {

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clusters::{ClusterBy, ClusterCount, Clusters};
 use crate::counts::Counts;
+use crate::message::Message;
 use crate::stop_reason::StopReason;
 use crate::unseen::{self, LeftOut, PlanGap, PlanGapKind};
+use crate::verdict::Verdict;
 
 /// Throttling shrinks a batch of fixed size to no less than this.
 const SMALLEST_BATCH: u32 = 50;
@@ -104,6 +107,24 @@ pub struct StopWhen {
 pub struct PlanFacts {
     /// Messages in mailboxes of VIPs.
     pub vips: u64,
+    /// Mailboxes of VIPs with at least one target.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub vip_mailboxes: u64,
+    /// Messages that their owners have answered.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub answered: u64,
+    /// Messages in a cluster on which the program may act without a person.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sure: u64,
+    /// The clusters, with their counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterCount>,
+    /// Clusters that were asked for and that the root does not make, each with the reason.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters_not_made: Vec<(ClusterBy, String)>,
+    /// The verdict of the playbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     /// Mailboxes with at least one target.
     pub mailboxes: u64,
     /// The mailbox with the most targets, and their number.
@@ -152,6 +173,21 @@ impl PlanFacts {
     /// Counts a message that a script left out.
     pub fn left_out(&mut self, by: &str, reason: Option<String>) {
         unseen::leave_out(&mut self.left_out, by, reason, 1);
+    }
+
+    /// Begins to count these clusters.
+    pub fn begin_clusters(&mut self, clusters: &Clusters) {
+        self.clusters = clusters.made().iter().map(ClusterCount::of).collect();
+        self.clusters_not_made = clusters.not_made().iter().map(|(by, why)| (*by, (*why).to_owned())).collect();
+    }
+
+    /// Counts a message of the plan, with the clusters that it is in.
+    pub fn found(&mut self, message: &Message, clusters: &[ClusterBy]) {
+        self.answered += u64::from(message.is_answered());
+        self.sure += u64::from(clusters.iter().any(|by| by.is_sure()));
+        for count in self.clusters.iter_mut().filter(|count| clusters.contains(&count.by)) {
+            count.add(message, clusters.len() == 1);
+        }
     }
 
     /// Adds what the search of another mailbox could not read.

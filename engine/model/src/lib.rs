@@ -12,6 +12,7 @@ mod budget;
 mod chain;
 mod checkpoint;
 mod clock;
+mod clusters;
 mod comparison;
 mod cosignature;
 mod counted;
@@ -63,6 +64,7 @@ mod text;
 mod throttle;
 mod unknown_word;
 mod unseen;
+mod verdict;
 #[cfg(test)]
 mod vocabulary;
 mod vote;
@@ -78,6 +80,7 @@ pub use budget::{Amount, Limited, Used, Windows, WithoutAVote};
 pub use chain::{Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};
+pub use clusters::{Cluster, ClusterBy, ClusterCount, Clusters};
 pub use cosignature::{Cosignature, LONGEST_PROOF, WitnessKey, old_and_proof};
 pub use counted::{Counted, CountedBy, Unit, Window};
 pub use counts::Counts;
@@ -94,8 +97,8 @@ pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
 pub use inputs::Inputs;
 pub use likeness::{
-    ALIKE, BOILERPLATE_DOMAINS, Band, Boilerplate, COMMON_SENDERS, CONTAINED, Calls, Commons, Identity, InvalidRoot,
-    LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_MESSAGE, LONGEST_ROOT, Likeness, LikenessReason, ROOT_PREFIX, Root,
+    ALIKE, BOILERPLATE_DOMAINS, Band, Boilerplate, COMMON_SENDERS, CONTAINED, Calls, Commons, Entities, Identity,
+    InvalidRoot, LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_MESSAGE, LONGEST_ROOT, Likeness, LikenessReason, ROOT_PREFIX, Root,
 };
 pub use limits::{LimitExceeded, Limits, SelectionMode};
 pub use link::{InvalidPublicUrl, PublicUrl, host_of, is_loopback};
@@ -131,5 +134,6 @@ pub use text::{ascii_where_deceptive, csv_safe, is_deceptive, visible, visible_l
 pub use throttle::{SiteLoad, Throttles};
 pub use unknown_word::UnknownWord;
 pub use unseen::{LeftOut, PlanGap, PlanGapKind};
+pub use verdict::Verdict;
 pub use vote::{Decision, Signed, Vote, VoteSignature};
 pub use vote_refused::VoteRefused;

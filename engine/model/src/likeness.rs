@@ -10,6 +10,7 @@ mod band;
 mod boilerplate;
 mod commons;
 mod compare;
+mod entities;
 mod identity;
 mod of_features;
 mod root;
@@ -18,6 +19,7 @@ pub use self::band::{ALIKE, Band, CONTAINED, LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_
 pub use self::boilerplate::{BOILERPLATE_DOMAINS, Boilerplate};
 pub use self::commons::{COMMON_SENDERS, Commons};
 pub use self::compare::Likeness;
+pub use self::entities::Entities;
 pub use self::identity::{Calls, Identity};
 pub use self::root::{InvalidRoot, LONGEST_ROOT, ROOT_PREFIX, Root};
 

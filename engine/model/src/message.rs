@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::features::Features;
 use crate::location::Location;
+use crate::pick::is_same;
 
 /// The reference by which a message is found again. The sender chooses the Message-ID, so the fingerprint accompanies
 /// it.
@@ -84,6 +85,16 @@ impl Message {
     pub fn cut_texts(&self) -> impl Iterator<Item = &str> {
         let of_features = self.features.iter().flat_map(|features| &features.cut);
         self.cut.iter().chain(of_features).map(String::as_str)
+    }
+
+    /// Returns whether it carries this flag or keyword.
+    pub(crate) fn has_flag(&self, wanted: &str) -> bool {
+        self.flags.iter().any(|flag| is_same(flag, wanted))
+    }
+
+    /// Returns whether its owner has answered it.
+    pub fn is_answered(&self) -> bool {
+        self.has_flag("\\Answered")
     }
 
     /// Returns the first value of a header field, by its lower-case name.

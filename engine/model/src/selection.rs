@@ -1,5 +1,6 @@
 //! A selection described in words, for approvers and readers: the meaning of its conditions, one after the other.
 
+use crate::clusters::Clusters;
 use crate::feature_condition::FeatureCondition;
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
@@ -17,6 +18,8 @@ pub struct Selection<'a> {
     pub picked: usize,
     /// Conditions that must all hold.
     pub predicate: &'a Predicate,
+    /// Clusters, one of which a message must be in.
+    pub clusters: Option<&'a Clusters>,
     /// Conditions that are checked after the first script.
     pub further: &'a [&'a Predicate],
     /// Scripts that must keep a message, in order.
@@ -34,6 +37,7 @@ impl Selection<'_> {
             parts.push(count(self.picked, "picked message"));
         }
         parts.extend(self.predicate.said().iter().map(condition));
+        parts.extend(self.clusters.map(Clusters::in_words));
         for predicate in self.further {
             parts.extend(predicate.said().iter().map(condition));
         }
@@ -147,7 +151,8 @@ mod tests {
 
     fn words(mode: SelectionMode, picked: usize, conditions: Vec<Condition>) -> String {
         let predicate = Predicate::all(conditions);
-        Selection { mode, picked, predicate: &predicate, further: &[], scripts: &[], stores: None }.in_words()
+        Selection { mode, picked, predicate: &predicate, clusters: None, further: &[], scripts: &[], stores: None }
+            .in_words()
     }
 
     #[test]
@@ -202,6 +207,7 @@ mod tests {
             mode: SelectionMode::Query,
             picked: 0,
             predicate: &predicate,
+            clusters: None,
             further: &[],
             scripts: &["keep.rhai"],
             stores: Some(&stores),
@@ -229,6 +235,7 @@ mod tests {
             mode: SelectionMode::Query,
             picked: 0,
             predicate: &first,
+            clusters: None,
             further: &[&further],
             scripts: &["a.rhai", "b.rhai"],
             stores: Some(&stores),

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    Action, ApprovalRule, AskedTexts, Band, Counts, Digest, FeatureCondition, Guards, Inputs, Message, PlanFacts,
-    Predicate, Query, Selection, SelectionMode, Severity, Sweep, Timestamp,
+    Action, ApprovalRule, AskedTexts, Band, ClusterBy, Clusters, Counts, Digest, FeatureCondition, Guards, Inputs,
+    Message, PlanFacts, Predicate, Query, Root, Selection, SelectionMode, Severity, Sweep, Timestamp, Verdict,
 };
 use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session, Value, Vars};
 
 use crate::condition;
 use crate::input;
 use crate::load::{Checked, Playbook};
-use crate::step::{Step, What};
+use crate::step::{PLAN_FACTS, Step, What};
 use crate::template::Template;
 
 /// The reasons why inputs do not fit a playbook.
@@ -33,16 +33,19 @@ pub enum Judgement {
         reason: Option<String>,
         /// The last tag that a script gave.
         tag: Option<String>,
+        /// The clusters that it is in, if the playbook asks for clusters.
+        clusters: Vec<ClusterBy>,
     },
     /// A condition cannot be decided: it is on a feature of a message that was not examined, or on a text of which only
     /// a part is known.
     Undecided {
-        /// The key of the condition: `where` (which includes each `match` before the first script) or `match`.
+        /// The key of the condition: `where` (which includes each `match` before the first script), `cluster` or
+        /// `match`.
         by: &'static str,
     },
     /// The message does not meet the conditions.
     Unmatched {
-        /// The failed key: `where` (which includes each `match` before the first script) or `match`.
+        /// The failed key: `where` (which includes each `match` before the first script), `cluster` or `match`.
         by: &'static str,
     },
     /// A script left the message out.
@@ -68,6 +71,7 @@ pub struct Bound {
     context: Context,
     vars: Vars,
     selection: Predicate,
+    clusters: Option<Clusters>,
     filters: Vec<Filter>,
     searches: bool,
     action: Action,
@@ -100,6 +104,7 @@ impl Playbook {
         let context = Context { inputs, now };
         let mut wrong = Vec::new();
         let (mut selection, mut filters, mut searches, mut leading) = (Vec::new(), Vec::new(), true, true);
+        let mut clusters = None;
         for (number, step) in self.0.steps.iter().enumerate() {
             if !step.what.is_planned_ahead() {
                 break;
@@ -119,6 +124,7 @@ impl Playbook {
                         wrong.push("no condition is left, and so the search would select every message; give at least one of the inputs that it uses".to_owned());
                     }
                 }
+                What::Cluster(step) if runs => clusters = step.bind(&vars, &mut wrong),
                 What::Filter { conditions, script } if runs => {
                     let matching = conditions.bind(&vars, &mut wrong);
                     if leading {
@@ -141,6 +147,7 @@ impl Playbook {
                 context,
                 vars,
                 selection: Predicate::all(selection),
+                clusters,
                 filters,
                 searches,
                 action,
@@ -179,7 +186,10 @@ impl Checked {
 impl What {
     /// Returns whether it is evaluated before there is a plan.
     fn is_planned_ahead(&self) -> bool {
-        matches!(self, Self::Search { .. } | Self::Filter { .. } | Self::Script(_) | Self::Notify { .. })
+        matches!(
+            self,
+            Self::Search { .. } | Self::Cluster(_) | Self::Filter { .. } | Self::Script(_) | Self::Notify { .. }
+        )
     }
 }
 
@@ -226,7 +236,8 @@ impl Bound {
         let scripts: Vec<&str> =
             self.filters.iter().filter_map(|filter| self.script(filter).map(FilterScript::name)).collect();
         let (predicate, stores) = (&self.selection, self.stores());
-        Selection { mode, picked, predicate, further: &further, scripts: &scripts, stores }.in_words()
+        let clusters = self.clusters.as_ref();
+        Selection { mode, picked, predicate, clusters, further: &further, scripts: &scripts, stores }.in_words()
     }
 
     /// Returns the conditions of `where` and of the filters before the first script.
@@ -243,12 +254,28 @@ impl Bound {
     /// Returns how like its root a message is that meets every other condition of `where`, and of the filters before the
     /// first script, if it is like the root but not surely a copy.
     pub fn nearly(&self, message: &Message) -> Option<Band> {
-        self.selection.nearly(message)
+        match &self.clusters {
+            Some(clusters) if self.selection.matches(message) => clusters.nearly(message),
+            Some(_) => None,
+            None => self.selection.nearly(message),
+        }
+    }
+
+    /// Returns the clusters that a message must be in one of, if the playbook asks for clusters.
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.clusters.as_ref()
     }
 
     /// Returns what an examination must look for; `None` if no condition is on a feature.
     pub fn asked_texts(&self) -> Option<AskedTexts> {
-        self.predicates().filter_map(Predicate::asked_texts).reduce(AskedTexts::with)
+        let of_clusters = self.clusters.as_ref().map(|_| AskedTexts::default());
+        self.predicates().filter_map(Predicate::asked_texts).chain(of_clusters).reduce(AskedTexts::with)
+    }
+
+    /// Returns every message of which copies are searched for.
+    pub fn roots(&self) -> impl Iterator<Item = &Root> {
+        let of_clusters = self.clusters.iter().map(Clusters::root);
+        self.on_features().filter_map(FeatureCondition::root).chain(of_clusters)
     }
 
     /// Returns every condition on a feature.
@@ -330,6 +357,26 @@ impl Bound {
         self.step(|what| matches!(what, What::Approve(_))).is_some_and(|step| self.runs(step, facts, counts, true))
     }
 
+    /// Returns whether the plan needs a vote whatever the playbook says of what was found: not everything was searched,
+    /// a cluster is larger than `at-most`, or the verdict is not malicious.
+    pub fn asks_for_a_person(&self, facts: &PlanFacts) -> bool {
+        let at_most = self.find(|what| match what {
+            What::Cluster(step) => Some(step.at_most),
+            _ => None,
+        });
+        let is_large = at_most.is_some_and(|most| facts.clusters.iter().any(|cluster| cluster.messages > most));
+        let is_unsure = facts.verdict.is_some_and(|verdict| verdict != Verdict::Malicious);
+        is_large || is_unsure || self.guards().stop_when.asks_for_a_person(facts)
+    }
+
+    /// Returns the verdict on a plan; `None` if the playbook gives none.
+    pub fn verdict(&self, facts: &PlanFacts, counts: &Counts) -> Option<Verdict> {
+        let step =
+            self.step(|what| matches!(what, What::Verdict(_))).filter(|step| self.runs(step, facts, counts, true))?;
+        let What::Verdict(verdict) = &step.what else { return None };
+        Some(verdict.of(&self.vars_of(facts, counts), counts.submitted == 0))
+    }
+
     /// Returns whether this plan is acted on: false if the `when` of `remediate` is false or fails.
     pub fn remediates(&self, facts: &PlanFacts, counts: &Counts) -> bool {
         self.step(|what| matches!(what, What::Remediate { .. }))
@@ -407,14 +454,27 @@ impl Bound {
 
     fn runs(&self, step: &Step, facts: &PlanFacts, counts: &Counts, if_it_fails: bool) -> bool {
         let Some(when) = &step.when else { return true };
+        truth(when, &self.vars_of(facts, counts)).unwrap_or(if_it_fails)
+    }
+
+    /// Returns the variables of the playbook with what is known of a plan.
+    fn vars_of(&self, facts: &PlanFacts, counts: &Counts) -> Vars {
         let mut vars = self.vars.clone();
         let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
-        vars.insert("plan.count".to_owned(), number(counts.submitted));
-        vars.insert("plan.remediable".to_owned(), number(counts.remediable));
-        vars.insert("plan.vips".to_owned(), number(facts.vips));
-        vars.insert("plan.mailboxes".to_owned(), number(facts.mailboxes));
-        vars.insert("plan.unsearched".to_owned(), number(facts.unsearched));
-        truth(when, &vars).unwrap_or(if_it_fails)
+        // Without clusters a message is in the plan because a person's conditions hold.
+        let sure = if self.clusters.is_some() { facts.sure } else { counts.submitted };
+        let known = [
+            counts.submitted,
+            counts.remediable,
+            facts.vips,
+            facts.vip_mailboxes,
+            facts.mailboxes,
+            facts.unsearched,
+            facts.answered,
+            sure,
+        ];
+        vars.extend(PLAN_FACTS.map(str::to_owned).into_iter().zip(known.map(number)));
+        vars
     }
 }
 
@@ -433,6 +493,12 @@ impl Judge<'_> {
             Some(false) => return Judgement::Unmatched { by: "where" },
             None => return Judgement::Undecided { by: "where" },
         }
+        let clusters = match self.bound.clusters.as_ref().map(|clusters| clusters.with(message)) {
+            None => Vec::new(),
+            Some(None) => return Judgement::Undecided { by: "cluster" },
+            Some(Some(found)) if found.is_empty() => return Judgement::Unmatched { by: "cluster" },
+            Some(Some(found)) => found,
+        };
         let (mut reasons, mut last_tag) = (Vec::new(), None);
         for (filter, session) in self.bound.filters.iter().zip(&mut self.sessions) {
             match filter.matching.decide(message) {
@@ -451,7 +517,7 @@ impl Judge<'_> {
             }
         }
         let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
-        Judgement::Keep { reason, tag: last_tag }
+        Judgement::Keep { reason, tag: last_tag, clusters }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The language: every key, its possible values, and its meaning. The check, the JSON Schema and the test of the README
 //! are all derived from this table.
 
-use clawback_model::{AuthenticationResult, Digest, Root, Timestamp, parse_network};
+use clawback_model::{AuthenticationResult, ClusterBy, Digest, Root, Timestamp, parse_network};
 use clawback_scripting::parse_duration;
 
 use crate::shape::{Form, Key, Shape, key, must};
@@ -69,6 +69,11 @@ static ROOT: Form = Form {
     noun: "root",
     hint: "`clawback examine FILE` prints it",
     check: |text| text.parse::<Root>().map(|_| ()).map_err(|error| error.to_string()),
+};
+static CLUSTER: Form = Form {
+    noun: "kind of cluster",
+    hint: "write body, url, file or subject+sender-domain; workflows/README.md has the list",
+    check: |text| text.parse::<ClusterBy>().map(|_| ()).map_err(|unknown| unknown.to_string()),
 };
 static TYPE: Form = Form {
     noun: "type",
@@ -178,6 +183,20 @@ pub(crate) static STEPS: &[Key] = &[
         "finds messages; the first step",
     ),
     key(
+        "cluster",
+        Shape::Map(&[
+            WHEN,
+            must("of", Shape::Value(&Shape::Form(&ROOT)), "the root: a message that is known to be a threat"),
+            key("by", Shape::Values(&Shape::Form(&CLUSTER)), "what its messages share with the root; all if left out"),
+            key(
+                "at-most",
+                Shape::Integer(1, 1_000_000),
+                "messages of one cluster above which the plan asks for a vote; 10000 if left out",
+            ),
+        ]),
+        "keeps the messages that are in a cluster of the root",
+    ),
+    key(
         "filter",
         Shape::Map(&[
             WHEN,
@@ -198,6 +217,19 @@ pub(crate) static STEPS: &[Key] = &[
             must("sets", Shape::MapOf(&Shape::Form(&TYPE)), "the variables that it sets, with their types"),
         ]),
         "sets variables for later expressions",
+    ),
+    key(
+        "verdict",
+        Shape::Map(&[
+            WHEN,
+            must("malicious", Shape::Expression, "a boolean expression; the verdict is malicious if it is true"),
+            key(
+                "suspicious",
+                Shape::Expression,
+                "a boolean expression, asked if `malicious` is false; plan.count > 0 if left out",
+            ),
+        ]),
+        "judges the plan; one that is not malicious needs a vote",
     ),
     key(
         "approve",

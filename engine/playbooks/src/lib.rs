@@ -5,6 +5,7 @@
 
 mod bind;
 mod case;
+mod cluster;
 mod condition;
 mod diagnostic;
 mod env;
@@ -17,6 +18,7 @@ mod step;
 mod template;
 mod trigger;
 mod value;
+mod verdict;
 mod yaml;
 
 pub use bind::{BindError, Bound, Judge, Judgement};

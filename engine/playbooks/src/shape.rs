@@ -4,8 +4,7 @@ use crate::diagnostic::{Report, nearest};
 use crate::yaml::{Kind, Node};
 
 /// Steps that are planned for later versions.
-const LATER: [(&str, &str); 2] =
-    [("cluster", "it will widen the plan to similar messages"), ("wait", "it will hold the next step back for a time")];
+const LATER: [(&str, &str); 1] = [("wait", "it will hold the next step back for a time")];
 
 /// The allowed values of one place.
 #[derive(Debug, Clone, Copy)]

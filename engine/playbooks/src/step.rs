@@ -6,11 +6,13 @@ use std::time::Duration;
 use clawback_model::{Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, Sweep, SweepApproval, visible_line};
 use clawback_scripting::{Expression, FilterScript, Type, VariableScript, parse_duration};
 
+use crate::cluster::ClusterStep;
 use crate::condition::Conditions;
 use crate::diagnostic::{Report, nearest};
 use crate::env::Env;
 use crate::input::{Input, parse_type};
 use crate::template::{self, Template, Variables};
+use crate::verdict::VerdictStep;
 use crate::yaml::Node;
 
 /// One step of a checked playbook.
@@ -23,8 +25,10 @@ pub(crate) struct Step {
 #[derive(Debug)]
 pub(crate) enum What {
     Search { stores: Option<Vec<String>>, conditions: Conditions },
+    Cluster(ClusterStep),
     Filter { conditions: Conditions, script: Option<Box<FilterScript>> },
     Script(Box<VariableScript>),
+    Verdict(VerdictStep),
     Approve(ApprovalRule),
     Remediate { action: Template, delete_senders_copy: Option<Template>, guards: Guards },
     Verify,
@@ -38,9 +42,11 @@ impl What {
         match self {
             Self::Search { stores: None, .. } => "search all stores".to_owned(),
             Self::Search { stores: Some(stores), .. } => format!("search {}", stores.join(", ")),
+            Self::Cluster(cluster) => cluster.in_words(),
             Self::Filter { script: None, .. } => "filter by conditions".to_owned(),
             Self::Filter { script: Some(script), .. } => format!("filter by {}", script.name()),
             Self::Script(script) => format!("set variables by {}", script.name()),
+            Self::Verdict(_) => "verdict".to_owned(),
             Self::Approve(rule) => {
                 let roles: Vec<&str> = rule.from.iter().map(|role| role.as_str()).collect();
                 format!("approve: {} from {}", rule.votes, roles.join(" or "))
@@ -68,6 +74,18 @@ const LONGEST_SWEEP: Duration = Duration::from_hours(90 * 24);
 /// The late copies that the first approval covers, unless the playbook sets a number.
 const COVERED_COPIES: u64 = 100;
 
+/// What expressions may read of a plan.
+pub(crate) const PLAN_FACTS: [&str; 8] = [
+    "plan.count",
+    "plan.remediable",
+    "plan.vips",
+    "plan.vip_mailboxes",
+    "plan.mailboxes",
+    "plan.unsearched",
+    "plan.answered",
+    "plan.sure",
+];
+
 /// Reads steps one after the other.
 pub(crate) struct Reader<'a> {
     env: &'a Env,
@@ -83,6 +101,7 @@ pub(crate) struct Reader<'a> {
 enum Phase {
     Start,
     Select,
+    Judge,
     Approve,
     Act,
     After,
@@ -119,8 +138,10 @@ impl<'a> Reader<'a> {
     fn step(&mut self, name: &Node, body: &Node) -> Option<Step> {
         let (word, phase) = match name.text()? {
             "search" => ("search", Phase::Start),
+            "cluster" => ("cluster", Phase::Select),
             "filter" => ("filter", Phase::Select),
             "script" => ("script", Phase::Select),
+            "verdict" => ("verdict", Phase::Judge),
             "approve" => ("approve", Phase::Approve),
             "remediate" => ("remediate", Phase::Act),
             "verify" => ("verify", Phase::After),
@@ -129,23 +150,23 @@ impl<'a> Reader<'a> {
             _ => return None,
         };
         self.check_order(word, phase, name);
+        // Known from the plan on.
+        if phase >= Phase::Judge && !self.variables.iter().any(|(name, _)| name == "plan.count") {
+            self.variables.extend(PLAN_FACTS.map(|fact| (fact.to_owned(), Type::Integer)));
+        }
         let when = body.get("when");
         let what = match word {
             "search" => self.search(body),
+            "cluster" => ClusterStep::read(body, &self.variables, self.report).map(What::Cluster),
             "filter" => self.filter(body),
             "script" => self.script(body),
+            "verdict" => VerdictStep::read(body, &self.variables, self.report).map(What::Verdict),
             "approve" => self.approve(body),
             "remediate" => self.remediate(body),
             "verify" => Some(What::Verify),
             "sweep" => self.sweep(body),
             _ => Some(self.notify(body)),
         };
-        // Known from the plan on.
-        if phase >= Phase::Approve && !self.variables.iter().any(|(name, _)| name == "plan.count") {
-            for fact in ["plan.count", "plan.remediable", "plan.vips", "plan.mailboxes", "plan.unsearched"] {
-                self.variables.push((fact.to_owned(), Type::Integer));
-            }
-        }
         let variables = self.before(word);
         let condition = template::condition(when, &variables, self.report);
         Some(Step { when: condition, what: what? })
@@ -181,9 +202,9 @@ impl<'a> Reader<'a> {
             self.report.error("steps", at, message, "no messages yet").help("make `search` the first step");
         } else if phase < self.phase {
             let message = format!("`{word}` comes too late: the plan is frozen and decided on by then");
-            self.report
-                .error("steps", at, message, "too late")
-                .help("the order is search, filter and script, approve, remediate, verify, notify, sweep");
+            self.report.error("steps", at, message, "too late").help(
+                "the order is search, cluster, filter and script, verdict, approve, remediate, verify, notify, sweep",
+            );
         } else if matches!(word, "verify" | "sweep") && !self.seen.contains_key("remediate") {
             let nothing = format!("nothing to {word} yet");
             self.report

@@ -135,7 +135,7 @@ pub(crate) fn compile(text: &str, node: &Node, variables: &Variables, report: &R
     }
 }
 
-/// Compiles a `when:`.
+/// Compiles an expression that is true or false, such as a `when:`.
 pub(crate) fn condition(node: Option<&Node>, variables: &Variables, report: &Report) -> Option<Expression> {
     let node = node?;
     let text = node.text()?;
@@ -148,7 +148,7 @@ pub(crate) fn condition(node: Option<&Node>, variables: &Variables, report: &Rep
             report.error(
                 "expression",
                 node.span.clone(),
-                format!("`when` must be true or false, and this gives {found}"),
+                format!("this expression must be true or false, and it gives {found}"),
                 found,
             );
             None

@@ -163,8 +163,39 @@ pub(crate) fn facts(pairs: &[(&str, Markup)]) -> Markup {
     html! { dl .facts { @for (name, value) in pairs { div { dt { (name) } dd { (value) } } } } }
 }
 
-/// What a plan did not search, and what scripts left out of it.
-pub(crate) fn not_looked_at(facts: &PlanFacts) -> Markup {
+/// The clusters of a plan, largest first.
+fn clusters(facts: &PlanFacts) -> Markup {
+    let mut largest: Vec<_> = facts.clusters.iter().collect();
+    largest.sort_by_key(|cluster| std::cmp::Reverse(cluster.messages));
+    let rows: Vec<Markup> = largest
+        .into_iter()
+        .map(|cluster| {
+            let places: Vec<String> = cluster.locations.iter().map(|(kind, all)| format!("{all} in {kind}")).collect();
+            html! { tr {
+                td { (cluster.by) }
+                td { (mail(&cluster.value)) }
+                td .number { (cluster.messages) }
+                td .number { (cluster.alone) }
+                td .number { (cluster.read) }
+                td .number { (cluster.answered) }
+                td { (places.join(", ")) }
+                td { @if let Some(at) = cluster.first_at { (time(at)) } }
+                td { @if let Some(at) = cluster.last_at { (time(at)) } }
+            } }
+        })
+        .collect();
+    let columns = ["By", "Value", "Messages", "In no other", "Read", "Answered", "Where", "First", "Last"];
+    html! {
+        (table("Clusters of the investigated message", &columns, &rows, "The message makes no cluster."))
+        @if !facts.clusters_not_made.is_empty() {
+            details { summary { "Clusters that it does not make" }
+                ul { @for (by, why) in &facts.clusters_not_made { li { (by) ": " (why) } } } }
+        }
+    }
+}
+
+/// What a search found and did not: the verdict, the clusters, what was not searched, and what was left out.
+pub(crate) fn of_search(facts: &PlanFacts) -> Markup {
     let gaps = facts.not_looked_at();
     html! {
         @if !gaps.is_empty() {
@@ -173,8 +204,10 @@ pub(crate) fn not_looked_at(facts: &PlanFacts) -> Markup {
                 ul { @for gap in &gaps { li { (mail(gap)) } } }
             }
         }
+        @if let Some(verdict) = facts.verdict { p { "Verdict: " strong { (verdict) } } }
+        @if !facts.clusters.is_empty() || !facts.clusters_not_made.is_empty() { (clusters(facts)) }
         @if !facts.left_out.is_empty() {
-            details { summary { "Left out by scripts" } ul { @for left in &facts.left_out { li { (mail(&left.in_words())) } } } }
+            details { summary { "Left out" } ul { @for left in &facts.left_out { li { (mail(&left.in_words())) } } } }
         }
     }
 }

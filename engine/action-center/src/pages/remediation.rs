@@ -140,7 +140,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
             } }
         @if let Some(asked) = &remediation.asked { p .note.wait role="status" { (visible(&asked.to_string())) } }
         @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } }
-        @if let Some(plan) = plan { (layout::not_looked_at(&plan.facts)) }
+        @if let Some(plan) = plan { (layout::of_search(&plan.facts)) }
         (charts::outcomes(&remediation.counts))
         (charts::throughput(&batches))
         (layout::facts(&[

@@ -127,7 +127,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
             p { "Selection: " (layout::selection(&found.in_words)) ". "
                 (found.searched) " mailboxes searched, " (total) " messages found." }
             @if let Some(left_out) = &found.left_out { (not_searched_for(left_out)) }
-            (layout::not_looked_at(&plan.facts))
+            (layout::of_search(&plan.facts))
             @for obstacle in &found.obstacles { p .problem { "Cannot be done: " (layout::mail(obstacle)) } }
             @if plan.facts.vips > 0 { p .note.wait { (plan.facts.vips) " of them lie in mailboxes of VIPs." } }
             (charts::locations(&found.by_location))

@@ -210,7 +210,7 @@ fn table(found: &PreviewJson) -> Result<(), Failure> {
         ("messages", super::work::counts(&found.counts.unwrap_or_default())),
         ("VIP messages", facts.vips.to_string()),
     ];
-    pairs.extend(super::work::not_looked_at(&facts));
+    pairs.extend(super::work::of_search(&facts));
     pairs.extend(found.obstacles.iter().map(|obstacle| ("CANNOT BE DONE", obstacle.clone())));
     let approval = found.approval.as_ref().map_or("none asked for".to_owned(), |rule| {
         let roles = rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");

@@ -65,7 +65,7 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
         if let Some(searched) = facts.searched {
             pairs.push(("searched", format!("{searched} mailboxes")));
         }
-        pairs.extend(not_looked_at(facts));
+        pairs.extend(of_search(facts));
         pairs.push(("messages", counts(&remediation.counts)));
     }
     if let Some(VerificationJson { confirmed, unconfirmed }) = remediation.verified {
@@ -89,10 +89,14 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A line for each kind of gap of the search, and one for the messages that scripts left out.
-pub(crate) fn not_looked_at(facts: &PlanFacts) -> Vec<(&'static str, String)> {
+/// The verdict, and a line for each cluster, for each kind of gap of the search, and for what was left out of the plan.
+pub(crate) fn of_search(facts: &PlanFacts) -> Vec<(&'static str, String)> {
+    let verdict = facts.verdict.map(|verdict| ("verdict", verdict.to_string()));
+    let clusters = facts.clusters.iter().map(|cluster| ("cluster", cluster.in_words()));
+    let not_made = facts.clusters_not_made.iter().map(|(by, why)| ("no cluster", format!("{by}: {why}")));
     let gaps = facts.not_looked_at().into_iter().map(|line| ("NOT LOOKED AT", line));
-    gaps.chain(facts.left_out.iter().map(|left| ("left out", left.in_words()))).collect()
+    let left_out = facts.left_out.iter().map(|left| ("left out", left.in_words()));
+    verdict.into_iter().chain(clusters).chain(not_made).chain(gaps).chain(left_out).collect()
 }
 
 /// The counts that are not zero, in the order in which they sum.

@@ -35,6 +35,28 @@ impl Likeness {
     }
 }
 
+impl Likeness {
+    /// Returns whether the message surely contains most of the root's text.
+    pub(crate) fn has_text(&self) -> bool {
+        let is_unsure =
+            |one: &LikenessReason| matches!(one, LikenessReason::RootTooShort | LikenessReason::FewPairsCompared);
+        self.reasons.first() == Some(&LikenessReason::TextContained) && !self.reasons.iter().any(is_unsure)
+    }
+
+    /// Returns whether the message contains half of the root's text.
+    pub(crate) fn has_text_in_part(&self) -> bool {
+        matches!(self.reasons.first(), Some(LikenessReason::TextContained | LikenessReason::TextPartlyContained))
+    }
+}
+
+impl Root {
+    /// Returns whether a message is proved to be of an organisation, and calls to that organisation alone, which is not
+    /// proved to be the sender of this root.
+    pub(crate) fn is_imitation_of(&self, identity: &Identity, calls: &Calls, commons: &Commons) -> bool {
+        identity.is_genuine(calls, commons) && !self.identity().is_authenticated_as(&identity.domain)
+    }
+}
+
 /// Returns the band and the reasons for a share of the text and a second key. `is_mutual`: the root contains the message,
 /// too. A sender alone joins only texts that are mutual, because all mails of an organisation have its disclaimer, and
 /// a root from an account that was taken over is mostly that.
@@ -83,8 +105,7 @@ enum SecondKey {
 impl SecondKey {
     fn of(root: &Root, identity: &Identity, calls: &Calls, commons: &Commons) -> Self {
         let mut same = root.identity().same(identity, commons);
-        let is_genuine = identity.is_genuine(calls, commons) && !root.identity().is_authenticated_as(&identity.domain);
-        if same.is_empty() && is_genuine {
+        if same.is_empty() && root.is_imitation_of(identity, calls, commons) {
             let is_imitated = root.identity().domain == identity.domain || root.calls().web.contains(&identity.domain);
             return Self::Genuine { is_imitated };
         }

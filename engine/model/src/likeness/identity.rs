@@ -82,7 +82,7 @@ impl Identity {
     }
 
     /// Returns whether a domain belongs to the organisation of the From domain. Nobody owns a domain of free mail.
-    pub(super) fn owns(&self, domain: &str) -> bool {
+    pub(crate) fn owns(&self, domain: &str) -> bool {
         let above = domain.strip_suffix(self.domain.as_str());
         !self.domain.is_empty()
             && !is_free_mail(&self.domain)

@@ -2,6 +2,7 @@
 
 use super::commons::Commons;
 use super::compare::Likeness;
+use super::entities::Entities;
 use super::identity::{Calls, Identity};
 use super::root::Root;
 use crate::domain::registrable_domain;
@@ -46,7 +47,7 @@ impl Root {
     pub fn of(features: &Features) -> Self {
         let (identity, calls) = (Identity::of(features), Calls::of(features));
         let root = Self::new(features.sketch.clone(), identity, calls, &features.message_id, &features.subject);
-        root.under(features.key_id)
+        root.with_entities(Entities::of(features)).under(features.key_id)
     }
 
     /// Compares an examined message with this root.

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 
+use super::entities::Entities;
 use super::identity::{Calls, Identity};
 use crate::sha256::Digest;
 use crate::sketch::Sketch;
@@ -47,6 +48,8 @@ struct About {
     subject: String,
     identity: Identity,
     calls: Calls,
+    #[serde(default, skip_serializing_if = "Entities::is_empty")]
+    entities: Entities,
     /// The number of the key of the hashes.
     #[serde(default)]
     key_id: u32,
@@ -86,7 +89,18 @@ impl Root {
         let calls = Calls { web: first(calls.web), mail: first(calls.mail), phone: first(calls.phone) };
         let (message_id, subject) = (line(message_id), line(subject));
         let pairs = sketch.pairs();
-        Self { sketch, about: About { message_id, subject, identity, calls, key_id: 0, pairs } }
+        Self {
+            sketch,
+            about: About { message_id, subject, identity, calls, entities: Entities::default(), key_id: 0, pairs },
+        }
+    }
+
+    /// Returns the root with these entities. Of many links and files only the first are kept.
+    #[must_use]
+    pub fn with_entities(mut self, entities: Entities) -> Self {
+        let links = entities.links.into_iter().filter(|(host, _)| is_name(host)).take(MOST_NAMES).collect();
+        self.about.entities = Entities { links, files: first(entities.files), ..entities };
+        self
     }
 
     /// Returns the root with the number of the key of its hashes.
@@ -115,6 +129,11 @@ impl Root {
     /// What it asks its reader to do.
     pub const fn calls(&self) -> &Calls {
         &self.about.calls
+    }
+
+    /// Where it comes from, what it links to, what it carries.
+    pub const fn entities(&self) -> &Entities {
+        &self.about.entities
     }
 
     /// The Message-ID with its angle brackets; empty if it has none.
@@ -187,7 +206,7 @@ impl FromStr for Root {
         let (hashes, []) = hashes.as_chunks::<8>() else { return Err(wrong("a hash is cut off")) };
         let sketch = Sketch::new(hashes.iter().map(|hash| u64::from_be_bytes(*hash)).collect(), about.pairs);
         let root = Self::new(sketch, about.identity, about.calls, &about.message_id, &about.subject);
-        Ok(root.under(about.key_id))
+        Ok(root.with_entities(about.entities).under(about.key_id))
     }
 }
 

@@ -126,7 +126,7 @@ pub(super) fn word(judgement: &Judgement) -> &'static str {
 fn fate(judgement: &Judgement) -> String {
     let because = |reason: &Option<String>| reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     match judgement {
-        Judgement::Keep { reason, tag } => {
+        Judgement::Keep { reason, tag, .. } => {
             format!("{}{}", because(reason), tag.as_ref().map_or(String::new(), |tag| format!(" [{tag}]")))
         }
         Judgement::Unmatched { by } | Judgement::Undecided { by } => format!(" by {by}"),

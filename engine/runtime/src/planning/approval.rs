@@ -40,11 +40,7 @@ pub(crate) async fn approval_for(
     }
     let signed = site.vote_rules.required.asks(request.action);
     // A person decides on a plan that did not search everything, whatever the playbook says of what was searched.
-    let incomplete = bound
-        .guards()
-        .stop_when
-        .asks_for_a_person(&plan.facts)
-        .then(|| bound.approval_rule().cloned().unwrap_or_default());
+    let incomplete = bound.asks_for_a_person(&plan.facts).then(|| bound.approval_rule().cloned().unwrap_or_default());
     // A suggestion from outside does not count as a decision.
     let suggested = |source: ActionSource| {
         (source == ActionSource::Air && !site.suggestions_without_a_vote)

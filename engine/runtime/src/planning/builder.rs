@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clawback_connectors::MailStore;
 use clawback_model::{
-    Action, Counts, Hashed, Location, LocationKind, PlanFacts, PlanGapKind, PlanHasher, PlanSummary, Reason, Request,
-    RestorePoint, StopReason, StopWhen, Target, Throttles,
+    Action, ClusterBy, Counts, Hashed, Location, LocationKind, PlanFacts, PlanGapKind, PlanHasher, PlanSummary, Reason,
+    Request, RestorePoint, StopReason, StopWhen, Target, Throttles,
 };
 use tokio::sync::mpsc;
 
@@ -40,12 +40,16 @@ pub(crate) struct PlanBuilder<'a> {
 
 impl<'a> PlanBuilder<'a> {
     pub(crate) fn new(site: &'a Site, input: &PlanInput<'_>, pages: mpsc::Sender<Vec<Target>>) -> Self {
+        let mut facts = PlanFacts { searched: Some(0), ..PlanFacts::default() };
+        if let Some(clusters) = input.bound.clusters() {
+            facts.begin_clusters(clusters);
+        }
         Self {
             site,
             action: input.request.action,
             hasher: PlanHasher::new(input.header),
             counts: Counts::default(),
-            facts: PlanFacts { searched: Some(0), ..PlanFacts::default() },
+            facts,
             next_seq: 0,
             page: Vec::with_capacity(PAGE_OF_TARGETS),
             pages,
@@ -81,7 +85,8 @@ impl<'a> PlanBuilder<'a> {
     }
 
     async fn add(&mut self, hit: Hit, not_remediable: Option<Reason>) -> Result<(), Error> {
-        let Hit { message, reason, tag, .. } = hit;
+        let Hit { message, reason, tag, clusters, .. } = hit;
+        self.facts.found(&message, &clusters);
         if let Some(senders) = &mut self.senders {
             let sent = senders.entry(message.from_address.to_lowercase()).or_default();
             sent.insert((message.reference.message_id.clone(), message.subject.clone()));
@@ -101,7 +106,7 @@ impl<'a> PlanBuilder<'a> {
             received_at: message.received_at,
             former,
             not_remediable,
-            script_reason: reason,
+            script_reason: in_clusters(&clusters).into_iter().chain(reason).reduce(|all, one| format!("{all}; {one}")),
             script_tag: tag,
         };
         self.push(target).await
@@ -121,14 +126,14 @@ impl<'a> PlanBuilder<'a> {
     }
 
     fn note_mailbox(&mut self, mailbox: &Arc<str>) {
-        if self.site.library.lists.get("vips").is_some_and(|vips| vips.contains(mailbox)) {
-            self.facts.vips += 1;
-        }
+        let is_vip = self.site.library.lists.get("vips").is_some_and(|vips| vips.contains(mailbox));
+        self.facts.vips += u64::from(is_vip);
         match &mut self.current {
             Some((current, number)) if current == mailbox => *number += 1,
             _ => {
                 self.close_mailbox();
                 self.facts.mailboxes += 1;
+                self.facts.vip_mailboxes += u64::from(is_vip);
                 self.current = Some((Arc::clone(mailbox), 1));
             }
         }
@@ -185,6 +190,12 @@ impl<'a> PlanBuilder<'a> {
         let Hashed { digest, parts } = self.hasher.finish();
         Ok(Planned::Plan(PlanSummary { digest, counts: self.counts, facts: self.facts }, parts))
     }
+}
+
+/// Returns the clusters of a message in words, as the reason why it is in the plan.
+fn in_clusters(clusters: &[ClusterBy]) -> Option<String> {
+    let by: Vec<&str> = clusters.iter().map(|by| by.as_str()).collect();
+    (!by.is_empty()).then(|| format!("cluster {}", by.join(", ")))
 }
 
 /// Cuts a subject to the length that a plan keeps.

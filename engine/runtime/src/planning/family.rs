@@ -88,5 +88,8 @@ fn add(counts: &mut Counts, facts: &mut PlanFacts, earlier: &PlanSummary) {
     let planned = Counts::planned(earlier.counts.remediable, earlier.counts.not_remediable);
     *counts = counts.plus(planned);
     facts.vips += earlier.facts.vips;
+    facts.vip_mailboxes += earlier.facts.vip_mailboxes;
     facts.mailboxes += earlier.facts.mailboxes;
+    facts.answered += earlier.facts.answered;
+    facts.sure += earlier.facts.sure;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use clawback_model::{Message, PlanHeader, PlanParts, PlanSummary, Request, StopReason};
+use clawback_model::{ClusterBy, Message, PlanHeader, PlanParts, PlanSummary, Request, StopReason};
 use clawback_playbooks::Bound;
 
 /// The result of a search.
@@ -30,10 +30,12 @@ pub(crate) struct Hit {
     pub(crate) script_failed: bool,
     pub(crate) reason: Option<String>,
     pub(crate) tag: Option<String>,
+    /// The clusters that it is in.
+    pub(crate) clusters: Vec<ClusterBy>,
 }
 
 impl Hit {
     pub(super) fn plain(message: Message) -> Self {
-        Self { message, script_failed: false, reason: None, tag: None }
+        Self { message, script_failed: false, reason: None, tag: None, clusters: Vec::new() }
     }
 }

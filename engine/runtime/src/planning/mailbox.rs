@@ -149,9 +149,9 @@ impl Found {
     fn take(&mut self, search: &Search, judged: Judged) {
         let Judged { message, judgement, nearly, unexamined } = judged;
         match judgement {
-            Judgement::Keep { reason, tag } => {
+            Judgement::Keep { reason, tag, clusters } => {
                 let message = Message { features: None, ..message };
-                self.hits.push(Hit { message, script_failed: false, reason, tag });
+                self.hits.push(Hit { message, script_failed: false, reason, tag, clusters });
             }
             Judgement::Unmatched { .. } => {
                 if let Some(band) = nearly {
@@ -171,7 +171,7 @@ impl Found {
             Judgement::Fault { script, fault } => {
                 tracing::debug!(script.name = script, %fault, "Script failed on a message.");
                 self.facts.unseen(PlanGapKind::ScriptFault, 1, script, fault.to_string());
-                self.hits.push(Hit { message, script_failed: true, reason: None, tag: None });
+                self.hits.push(Hit { script_failed: true, ..Hit::plain(message) });
             }
         }
     }

@@ -62,7 +62,14 @@ pub(crate) async fn search(
         return Ok(Planned::Refused(StopReason::PlanFailed { detail: format!("{what}: {detail}") }));
     }
     let rules = input.bound.guards().stop_when.clone();
-    plan.finish(&rules, Some(&site.throttles)).await
+    let planned = plan.finish(&rules, Some(&site.throttles)).await?;
+    Ok(match planned {
+        Planned::Plan(mut summary, parts) => {
+            summary.facts.verdict = input.bound.verdict(&summary.facts, &summary.counts);
+            Planned::Plan(summary, parts)
+        }
+        refused @ Planned::Refused(_) => refused,
+    })
 }
 
 /// Returns why a condition on the content of messages could not be decided on any message.
@@ -72,7 +79,7 @@ fn cannot_examine(site: &Site, input: &PlanInput<'_>) -> Option<String> {
         return Some("the playbook has a condition on results of authentication, and no server is trusted to give them; name it in `authentication-servers` under [examination] in clawback.toml".to_owned());
     }
     let key_id = site.examination.key_id();
-    let foreign = input.bound.on_features().filter_map(FeatureCondition::root).find(|root| root.key_id() != key_id)?;
+    let foreign = input.bound.roots().find(|root| root.key_id() != key_id)?;
     let name = foreign.in_words();
     Some(format!(
         "the root {name} was made under another site key, so it is like no message here; make it again with `clawback examine`"
