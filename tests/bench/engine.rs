@@ -207,6 +207,7 @@ async fn floor(history: Store, targets: u32) {
         approval: None,
         decided_by,
         under: None,
+        wait: None,
     };
     history.freeze_plan(&submitted.id, &lease, (&header, None), "floor", &planned, now).await.unwrap();
     history.record(&submitted.id, Some(&lease), "floor", &Event::Started, now).await.unwrap();

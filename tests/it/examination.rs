@@ -7,13 +7,13 @@ use clawback_tests::binary::Clawback;
 use serde_json::Value;
 
 const MAILDIR: &str = "connector = \"maildir\"\ndirectory = \"mail\"\n";
-const TEXT: &str = "Dear colleague, the payroll office could not verify your salary account for this month. \
+pub(crate) const TEXT: &str = "Dear colleague, the payroll office could not verify your salary account for this month. \
     Please confirm the number of your account and your date of birth before Friday noon, or the payment \
     of your salary will be delayed until the next month. This message was created automatically, and \
     answers to this address are not read by anybody.";
 
 /// A mail in HTML that calls to `link`.
-fn mail(id: &str, from: &str, subject: &str, text: &str, link: &str) -> String {
+pub(crate) fn mail(id: &str, from: &str, subject: &str, text: &str, link: &str) -> String {
     format!(
         "Return-Path: <{from}>\r\nMessage-ID: <{id}>\r\nFrom: {from}\r\nTo: ann@corp.example\r\nSubject: {subject}\r\n\
          Date: Mon, 23 Nov 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n\
@@ -21,24 +21,24 @@ fn mail(id: &str, from: &str, subject: &str, text: &str, link: &str) -> String {
     )
 }
 
-struct Site {
-    folder: tempfile::TempDir,
-    clawback: Clawback,
+pub(crate) struct Site {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) clawback: Clawback,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("mail")).unwrap();
         let clawback = Clawback::init(folder.path(), MAILDIR);
         Self { folder, clawback }
     }
 
-    fn deliver(&self, mailbox: &str, number: u32, mail: &str) {
+    pub(crate) fn deliver(&self, mailbox: &str, number: u32, mail: &str) {
         deliver(&self.folder.path().join("mail").join(mailbox), number, mail);
     }
 
-    fn file(&self, name: &str, mail: &str) -> String {
+    pub(crate) fn file(&self, name: &str, mail: &str) -> String {
         let path: PathBuf = self.folder.path().join(name);
         fs::write(&path, mail).unwrap();
         path.display().to_string()
@@ -60,7 +60,7 @@ fn deliver(mailbox: &Path, number: u32, mail: &str) {
     fs::write(mailbox.join("cur").join(name), mail).unwrap();
 }
 
-fn ids(found: &Value) -> Vec<String> {
+pub(crate) fn ids(found: &Value) -> Vec<String> {
     let sample = found["messages"].as_array().unwrap_or_else(|| panic!("{found}"));
     let mut ids: Vec<String> = sample.iter().map(|one| one["message_id"].as_str().unwrap().to_owned()).collect();
     ids.sort();
@@ -116,7 +116,7 @@ fn what_a_message_shows_of_itself_is_printed_without_its_text() {
     let site = Site::new();
     let root = campaign(&site);
     let shown = site.clawback.ok(&["examine", &root]);
-    for part in ["hr@one.example", "pay.bad-host.example", "shown as www.corp.example", "--like FILE"] {
+    for part in ["hr@one.example", "pay.bad-host.example", "shown as www.corp.example", "clawback investigate FILE"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(!shown.contains("colleague"), "{shown}");

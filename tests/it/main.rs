@@ -25,6 +25,7 @@ mod guards;
 mod hostile_mail;
 mod imap;
 mod imap_servers;
+mod investigations;
 mod notifications;
 mod operation;
 mod outbox;

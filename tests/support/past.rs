@@ -143,7 +143,8 @@ fn story(number: u32, request: &Request) -> Vec<(String, Event)> {
     let plan = PlanSummary { digest, counts, facts: PlanFacts::default() };
     let approval = (!by_itself).then(|| ApprovalRule { votes: 2, ..ApprovalRule::default() });
     let decided_by = by_itself.then(automation);
-    let planned = Event::Planned { plan, guards: Guards::default(), verify: true, approval, decided_by, under: None };
+    let planned =
+        Event::Planned { plan, guards: Guards::default(), verify: true, approval, decided_by, under: None, wait: None };
     let mut told = vec![(automation(), Event::PlanningStarted)];
     if fate < 5 {
         let reason = StopReason::Person { by: "ann".into() };

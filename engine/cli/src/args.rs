@@ -19,7 +19,7 @@ pub(crate) use families::{
 pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
-pub(crate) use submissions::{ExamineArgs, PlanArgs, PlaybookArgs, RecordArgs, RunArgs, SubmitArgs};
+pub(crate) use submissions::{ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, RunArgs, SubmitArgs};
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
 pub(crate) use crate::output::Format;
@@ -82,6 +82,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Examine a message in a file: sender, links, attachments, and the root by which its copies are found
     Examine(ExamineArgs),
+    /// Investigate a message in a file: find every message of its campaign, and propose to remove them
+    Investigate(Box<InvestigateArgs>),
     /// Submit a manual remediation: name, severity, description, action and messages
     Submit(Box<SubmitArgs>),
     /// List the remediations that wait for approval

@@ -28,6 +28,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Export(_)
         | Command::Plan(_)
         | Command::Examine(_)
+        | Command::Investigate(_)
         | Command::Run(_)
         | Command::Submit(_)
         | Command::Pending(_)

@@ -75,6 +75,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Plan(args) => commands::plan::run(&global, args).await,
         Command::Run(args) => commands::run::run(&global, args).await,
         Command::Examine(args) => commands::examine::run(&global, args).await,
+        Command::Investigate(args) => commands::investigate::run(&global, *args).await,
         Command::Submit(args) => commands::submit::run(&global, *args).await,
         Command::Pending(args) => commands::history::pending(&global, &args).await,
         Command::Approve(args) => commands::decide::run(&global, args, clawback_model::Decision::Approve).await,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 /// Playbooks: file name and text.
-pub(crate) const WORKFLOWS: [(&str, &str); 6] = [
+pub(crate) const WORKFLOWS: [(&str, &str); 7] = [
+    ("investigate", include_str!("../../../workflows/investigate.yaml")),
     ("purge-phish-campaign", include_str!("../../../workflows/purge-phish-campaign.yaml")),
     ("purge-like", include_str!("../../../workflows/purge-like.yaml")),
     ("remove-handpicked", include_str!("../../../workflows/remove-handpicked.yaml")),

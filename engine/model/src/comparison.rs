@@ -1,7 +1,11 @@
 //! How conditions compare texts, addresses and domains.
 
 use crate::normal::normalise;
-use crate::pick::is_same;
+
+/// Returns whether two addresses, domains or flags are equal without case; beyond ASCII, case is Unicode's.
+pub fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
+}
 
 /// Returns addresses or domains in lower case, each with an international domain in both of its spellings (RFC 5891):
 /// the condition may use one of them and the message the other.

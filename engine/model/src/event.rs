@@ -1,5 +1,7 @@
 //! Requests and events: the entries of the action history.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, ActionSource, Severity};
@@ -195,6 +197,9 @@ pub enum Event {
         /// The remediation whose votes cover this one, if it has none of its own.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         under: Option<RemediationId>,
+        /// The time between the decision and the first batch.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wait: Option<Duration>,
     },
     PlanRefused {
         reason: StopReason,

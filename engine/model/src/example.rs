@@ -72,6 +72,7 @@ pub(crate) fn events(action: Action) -> Vec<(Event, Timestamp)> {
             approval: Some(ApprovalRule::default()),
             decided_by: None,
             under: None,
+            wait: None,
         },
         Event::Voted {
             vote: Vote {

@@ -5,12 +5,11 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::comparison::{both_spellings, is_domain_of, unless_cut};
+use crate::comparison::{both_spellings, is_domain_of, is_same, unless_cut};
 use crate::features::{AskedTexts, Authentication, LinkKind};
 use crate::likeness::Root;
 use crate::message::Message;
 use crate::normal::normalise;
-use crate::pick::is_same;
 use crate::text::visible_line;
 use crate::words;
 

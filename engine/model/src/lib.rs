@@ -81,6 +81,7 @@ pub use chain::{Link, OutcomeHasher, fold_outcomes, link_hash};
 pub use checkpoint::{Checkpoint, Note, NoteError, Signature, VerificationKey, read_private_key};
 pub use clock::{Clock, ManualClock, Timestamp};
 pub use clusters::{Cluster, ClusterBy, ClusterCount, Clusters};
+pub use comparison::is_same;
 pub use cosignature::{Cosignature, LONGEST_PROOF, WitnessKey, old_and_proof};
 pub use counted::{Counted, CountedBy, Unit, Window};
 pub use counts::Counts;
@@ -107,7 +108,7 @@ pub use merkle::{LogEdge, LogQuestion, TILE_WIDTH, TileAt, is_continued, is_incl
 pub use message::{Message, MessageRef};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Located, Outcome, OutcomeKind, Reason, Receipt, RestorePoint, Sighting};
-pub use pick::{PickError, Picked, check_picks, is_same};
+pub use pick::{PickError, Picked, check_picks};
 pub use plan::{
     Difference, Grant, Hashed, LINES_OF_A_PART, PartHasher, PlanHasher, PlanHeader, PlanParts, PlanSummary, Target,
     Terms, TextKind, header_line, target_line,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::comparison::is_same;
 use crate::features::Features;
 use crate::location::Location;
-use crate::pick::is_same;
 
 /// The reference by which a message is found again. The sender chooses the Message-ID, so the fingerprint accompanies
 /// it.

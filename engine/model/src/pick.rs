@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::comparison::is_same;
 use crate::limits::SelectionMode;
 use crate::message::Message;
 use crate::text::visible_line;
@@ -78,11 +79,6 @@ pub fn check_picks(mode: SelectionMode, picked: &[Picked]) -> Result<(), PickErr
         SelectionMode::Handpicked if picked.is_empty() => Err(PickError::Missing),
         _ => picked.iter().try_for_each(Picked::check),
     }
-}
-
-/// Returns whether two addresses, domains or flags are equal without case; beyond ASCII, case is Unicode's.
-pub fn is_same(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 
 #[cfg(test)]

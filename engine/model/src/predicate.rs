@@ -6,6 +6,7 @@ use crate::clock::Timestamp;
 use crate::comparison::both_spellings;
 use crate::feature_condition::FeatureCondition;
 use crate::features::AskedTexts;
+use crate::likeness::Root;
 use crate::location::LocationKind;
 use crate::message::Message;
 use crate::normal::normalise;
@@ -120,6 +121,20 @@ impl Predicate {
             _ => Vec::new(),
         });
         all.collect()
+    }
+
+    /// Returns the predicate with other roots.
+    #[must_use]
+    pub fn with_roots(&self, other: &dyn Fn(&Root) -> Root) -> Self {
+        let with = |condition: &Condition| match condition {
+            Condition::Feature(FeatureCondition::Like(root)) => {
+                Condition::Feature(FeatureCondition::Like(Box::new(other(root))))
+            }
+            Condition::Not(inner) => Condition::Not(Box::new(inner.with_roots(other))),
+            Condition::Any(branches) => Condition::Any(branches.iter().map(|one| one.with_roots(other)).collect()),
+            same => same.clone(),
+        };
+        Self { compared: self.compared.iter().map(with).collect(), said: self.said.iter().map(with).collect() }
     }
 
     /// Returns what an examination must look for; `None` if no condition is on a feature.

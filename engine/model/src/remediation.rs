@@ -4,6 +4,8 @@
 
 pub(crate) mod replay;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::approval::{Approval, ApprovalRule};
@@ -74,6 +76,9 @@ pub struct Remediation {
     pub guards: Guards,
     /// Whether the playbook asks for verification.
     pub verify: bool,
+    /// The time between the decision and the first batch, if the playbook sets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait: Option<Duration>,
     /// The request for votes, if one was needed.
     pub approval: Option<Approval>,
     /// The remediation whose votes cover it, if it has none of its own.
@@ -100,6 +105,7 @@ pub struct Remediation {
 pub enum Next {
     Plan,
     AwaitApproval { until: Timestamp },
+    AwaitTime { until: Timestamp },
     Expire,
     Start,
     Release,
@@ -111,6 +117,13 @@ pub enum Next {
     Finish,
     AwaitPerson,
     Nothing,
+}
+
+impl Next {
+    /// Returns whether a worker has nothing to do before a person or a time.
+    pub const fn is_waiting(&self) -> bool {
+        matches!(self, Self::AwaitApproval { .. } | Self::AwaitTime { .. } | Self::AwaitPerson | Self::Nothing)
+    }
 }
 
 impl Remediation {
@@ -125,6 +138,7 @@ impl Remediation {
             plan: None,
             guards: Guards::default(),
             verify: false,
+            wait: None,
             approval: None,
             under: None,
             decided_by: None,
@@ -145,12 +159,13 @@ impl Remediation {
                 next.status = Planning;
                 next.stop = None;
             }
-            (Planning, Event::Planned { plan, guards, verify, approval, decided_by, under }) => {
+            (Planning, Event::Planned { plan, guards, verify, approval, decided_by, under, wait }) => {
                 next.counts = plan.counts;
                 next.progress = Progress { batch_size: guards.first_batch(), ..Progress::default() };
                 next.plan = Some(plan.clone());
                 next.guards = guards.clone();
                 next.verify = *verify;
+                next.wait = *wait;
                 next.decided_by.clone_from(decided_by);
                 next.under.clone_from(under);
                 next.approval = approval.as_ref().map(|rule| self.ask(rule, plan, at));
@@ -292,12 +307,21 @@ impl Remediation {
                 Some(approval) if now < approval.deadline => Next::AwaitApproval { until: approval.deadline },
                 _ => Next::Expire,
             },
-            Status::Approved => self.pause_asked().unwrap_or(Next::Start),
+            Status::Approved => self.pause_asked().unwrap_or_else(|| match self.starts_at().filter(|at| now < *at) {
+                Some(until) => Next::AwaitTime { until },
+                None => Next::Start,
+            }),
             Status::InProgress if self.is_held() => self.pause_asked().unwrap_or(Next::Release),
             Status::InProgress => self.pause_asked().unwrap_or_else(|| self.next_batch(now)),
             Status::Paused => Next::AwaitPerson,
             _ => Next::Nothing,
         }
+    }
+
+    /// Returns when the first batch of an approved plan may begin, if the playbook waits.
+    pub fn starts_at(&self) -> Option<Timestamp> {
+        let (wait, approved_at) = self.wait.zip(self.approved_at)?;
+        (self.status == Status::Approved).then(|| approved_at.plus(wait))
     }
 
     /// Returns a cancel request. It remains until it is carried out, whatever else is requested.

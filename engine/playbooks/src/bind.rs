@@ -1,6 +1,7 @@
 //! A playbook bound to its inputs: the queries and decisions that a planner needs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clawback_model::{
     Action, ApprovalRule, AskedTexts, Band, ClusterBy, Clusters, Counts, Digest, FeatureCondition, Guards, Inputs,
@@ -272,6 +273,23 @@ impl Bound {
         self.predicates().filter_map(Predicate::asked_texts).chain(of_clusters).reduce(AskedTexts::with)
     }
 
+    /// Returns the playbook with other roots.
+    #[must_use]
+    pub fn with_roots(&self, other: &dyn Fn(&Root) -> Root) -> Self {
+        let filter = |filter: &Filter| Filter { matching: filter.matching.with_roots(other), step: filter.step };
+        Self {
+            playbook: self.playbook.clone(),
+            context: self.context.clone(),
+            vars: self.vars.clone(),
+            selection: self.selection.with_roots(other),
+            clusters: self.clusters.as_ref().map(|clusters| clusters.with_root(other)),
+            filters: self.filters.iter().map(filter).collect(),
+            searches: self.searches,
+            action: self.action,
+            delete_senders_copy: self.delete_senders_copy,
+        }
+    }
+
     /// Returns every message of which copies are searched for.
     pub fn roots(&self) -> impl Iterator<Item = &Root> {
         let of_clusters = self.clusters.iter().map(Clusters::root);
@@ -381,6 +399,14 @@ impl Bound {
     pub fn remediates(&self, facts: &PlanFacts, counts: &Counts) -> bool {
         self.step(|what| matches!(what, What::Remediate { .. }))
             .is_some_and(|step| self.runs(step, facts, counts, false))
+    }
+
+    /// Returns the time between the decision on this plan and its first batch. It waits if the `when` fails.
+    pub fn wait(&self, facts: &PlanFacts, counts: &Counts) -> Option<Duration> {
+        let step =
+            self.step(|what| matches!(what, What::Wait(_))).filter(|step| self.runs(step, facts, counts, true))?;
+        let What::Wait(wait) = &step.what else { return None };
+        Some(*wait)
     }
 
     /// Returns whether this plan is verified.

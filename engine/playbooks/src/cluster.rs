@@ -1,5 +1,7 @@
 //! The step `cluster`: keeps the messages that share a trait with a message that is known to be a threat.
 
+use std::collections::BTreeSet;
+
 use clawback_model::{ClusterBy, Clusters, Root};
 use clawback_scripting::{Type, Value, Vars};
 
@@ -51,7 +53,8 @@ impl ClusterStep {
         };
         let clusters = Clusters::of(root, &self.kinds(vars, wrong));
         if clusters.made().is_empty() && wrong.is_empty() {
-            let why: Vec<String> = clusters.not_made().iter().map(|(by, why)| format!("{by}: {why}")).collect();
+            let why: BTreeSet<&str> = clusters.not_made().iter().map(|(_, why)| *why).collect();
+            let why: Vec<&str> = why.into_iter().collect();
             wrong.push(format!("the message makes no cluster: {}", why.join("; ")));
         }
         Some(clusters)

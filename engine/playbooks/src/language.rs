@@ -243,6 +243,11 @@ pub(crate) static STEPS: &[Key] = &[
         "asks for votes on the frozen plan",
     ),
     key(
+        "wait",
+        Shape::Map(&[WHEN, must("for", PERIOD, "time between the decision and the first batch, from 1s to 7d")]),
+        "holds `remediate` back for a time, in which a person can cancel",
+    ),
+    key(
         "remediate",
         Shape::Map(&[
             WHEN,

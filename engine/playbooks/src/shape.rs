@@ -3,9 +3,6 @@
 use crate::diagnostic::{Report, nearest};
 use crate::yaml::{Kind, Node};
 
-/// Steps that are planned for later versions.
-const LATER: [(&str, &str); 1] = [("wait", "it will hold the next step back for a time")];
-
 /// The allowed values of one place.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shape {
@@ -212,13 +209,6 @@ fn check_one_of(node: &Node, keys: &[Key], path: &str, report: &Report) {
 
 fn unknown_key(name: &Node, keys: &[Key], path: &str, report: &Report) {
     let text = name.text().unwrap_or_default();
-    let later = LATER.iter().find(|(word, _)| *word == text);
-    if let (Some((word, what)), "steps") = (later, path) {
-        report
-            .error("not-available", name.span.clone(), format!("the step `{word}` is not available yet"), "not yet")
-            .help(format!("{what}; leave it out for now"));
-        return;
-    }
     let known = || keys.iter().map(|known| known.name);
     let hint = nearest(text, known()).map_or_else(
         || format!("known here are {}", known().collect::<Vec<_>>().join(", ")),

@@ -1,9 +1,12 @@
 //! Steps: read in order, each with the variables that are known at that point.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use clawback_model::{Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, Sweep, SweepApproval, visible_line};
+use clawback_model::{
+    Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, Sweep, SweepApproval, show_duration, visible_line,
+};
 use clawback_scripting::{Expression, FilterScript, Type, VariableScript, parse_duration};
 
 use crate::cluster::ClusterStep;
@@ -30,6 +33,7 @@ pub(crate) enum What {
     Script(Box<VariableScript>),
     Verdict(VerdictStep),
     Approve(ApprovalRule),
+    Wait(Duration),
     Remediate { action: Template, delete_senders_copy: Option<Template>, guards: Guards },
     Verify,
     Notify { to: Vec<String>, on: Vec<String> },
@@ -51,6 +55,7 @@ impl What {
                 let roles: Vec<&str> = rule.from.iter().map(|role| role.as_str()).collect();
                 format!("approve: {} from {}", rule.votes, roles.join(" or "))
             }
+            Self::Wait(wait) => format!("wait {}", show_duration(*wait)),
             Self::Remediate { action, guards, .. } => {
                 let action = action.literal().unwrap_or("the action that is asked for");
                 format!("{action}: {} first, then batches", guards.canary)
@@ -66,6 +71,8 @@ impl What {
 
 /// The longest time to decide on a request for votes.
 const LONGEST_DEADLINE: Duration = Duration::from_hours(90 * 24);
+/// How long `wait` may hold `remediate` back.
+const WAIT: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_hours(7 * 24);
 /// The shortest time between two looks of a sweep; [`RAREST_LOOK`] is the longest.
 const CLOSEST_LOOK: Duration = Duration::from_mins(1);
 const RAREST_LOOK: Duration = Duration::from_hours(7 * 24);
@@ -103,6 +110,7 @@ enum Phase {
     Select,
     Judge,
     Approve,
+    Hold,
     Act,
     After,
 }
@@ -143,6 +151,7 @@ impl<'a> Reader<'a> {
             "script" => ("script", Phase::Select),
             "verdict" => ("verdict", Phase::Judge),
             "approve" => ("approve", Phase::Approve),
+            "wait" => ("wait", Phase::Hold),
             "remediate" => ("remediate", Phase::Act),
             "verify" => ("verify", Phase::After),
             "notify" => ("notify", Phase::After),
@@ -154,7 +163,6 @@ impl<'a> Reader<'a> {
         if phase >= Phase::Judge && !self.variables.iter().any(|(name, _)| name == "plan.count") {
             self.variables.extend(PLAN_FACTS.map(|fact| (fact.to_owned(), Type::Integer)));
         }
-        let when = body.get("when");
         let what = match word {
             "search" => self.search(body),
             "cluster" => ClusterStep::read(body, &self.variables, self.report).map(What::Cluster),
@@ -162,13 +170,14 @@ impl<'a> Reader<'a> {
             "script" => self.script(body),
             "verdict" => VerdictStep::read(body, &self.variables, self.report).map(What::Verdict),
             "approve" => self.approve(body),
+            "wait" => self.period(body, "for", WAIT, "between 1s and 7d").map(|(_, wait)| What::Wait(wait)),
             "remediate" => self.remediate(body),
             "verify" => Some(What::Verify),
             "sweep" => self.sweep(body),
             _ => Some(self.notify(body)),
         };
         let variables = self.before(word);
-        let condition = template::condition(when, &variables, self.report);
+        let condition = template::condition(body, "when", &variables, self.report);
         Some(Step { when: condition, what: what? })
     }
 
@@ -203,7 +212,7 @@ impl<'a> Reader<'a> {
         } else if phase < self.phase {
             let message = format!("`{word}` comes too late: the plan is frozen and decided on by then");
             self.report.error("steps", at, message, "too late").help(
-                "the order is search, cluster, filter and script, verdict, approve, remediate, verify, notify, sweep",
+                "the order is search, cluster, filter and script, verdict, approve, wait, remediate, verify, notify, sweep",
             );
         } else if matches!(word, "verify" | "sweep") && !self.seen.contains_key("remediate") {
             let nothing = format!("nothing to {word} yet");
@@ -456,21 +465,8 @@ impl<'a> Reader<'a> {
     }
 
     fn sweep(&self, body: &Node) -> Option<What> {
-        let period = |key: &str, least: Duration, most: Duration, range: &str| {
-            let node = body.get(key)?;
-            let period = parse_duration(node.text()?)?;
-            if period < least || period > most {
-                self.report.error(
-                    "out-of-range",
-                    node.span.clone(),
-                    format!("`{key}` must be {range}"),
-                    "out of range",
-                );
-            }
-            Some((node, period))
-        };
-        let every = period("every", CLOSEST_LOOK, RAREST_LOOK, "between 1m and 7d");
-        let lasts = period("for", CLOSEST_LOOK, LONGEST_SWEEP, "between 1m and 90d");
+        let every = self.period(body, "every", CLOSEST_LOOK..=RAREST_LOOK, "between 1m and 7d");
+        let lasts = self.period(body, "for", CLOSEST_LOOK..=LONGEST_SWEEP, "between 1m and 90d");
         let ((_, every), (node, lasts)) = (every?, lasts?);
         if lasts < every {
             self.report
@@ -486,6 +482,23 @@ impl<'a> Reader<'a> {
         let approval = if same { SweepApproval::Same } else { SweepApproval::New };
         let at_most = body.get("at-most").and_then(Node::integer).unwrap_or(COVERED_COPIES);
         Some(What::Sweep(Sweep { every, lasts, approval, at_most }))
+    }
+
+    /// Returns a duration with its place.
+    fn period<'n>(
+        &self,
+        body: &'n Node,
+        key: &str,
+        allowed: RangeInclusive<Duration>,
+        range: &str,
+    ) -> Option<(&'n Node, Duration)> {
+        let node = body.get(key)?;
+        let period = parse_duration(node.text()?)?;
+        if !allowed.contains(&period) {
+            let message = format!("`{key}` must be {range}");
+            self.report.error("out-of-range", node.span.clone(), message, "out of range");
+        }
+        Some((node, period))
     }
 
     fn check_known(&self, noun: &'static str, node: &Node, name: &str, known: Option<&[String]>, place: &str) {

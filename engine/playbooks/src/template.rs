@@ -136,8 +136,8 @@ pub(crate) fn compile(text: &str, node: &Node, variables: &Variables, report: &R
 }
 
 /// Compiles an expression that is true or false, such as a `when:`.
-pub(crate) fn condition(node: Option<&Node>, variables: &Variables, report: &Report) -> Option<Expression> {
-    let node = node?;
+pub(crate) fn condition(body: &Node, key: &str, variables: &Variables, report: &Report) -> Option<Expression> {
+    let node = body.get(key)?;
     let text = node.text()?;
     let bare = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
     let expression = compile(bare, node, variables, report)?;
@@ -148,7 +148,7 @@ pub(crate) fn condition(node: Option<&Node>, variables: &Variables, report: &Rep
             report.error(
                 "expression",
                 node.span.clone(),
-                format!("this expression must be true or false, and it gives {found}"),
+                format!("`{key}` must be true or false, and this gives {found}"),
                 found,
             );
             None

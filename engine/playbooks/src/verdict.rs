@@ -17,8 +17,8 @@ pub(crate) struct VerdictStep {
 impl VerdictStep {
     /// Reads a step whose shape has been checked.
     pub(crate) fn read(body: &Node, variables: &Variables, report: &Report) -> Option<Self> {
-        let malicious = template::condition(body.get("malicious"), variables, report)?;
-        let suspicious = template::condition(body.get("suspicious"), variables, report);
+        let malicious = template::condition(body, "malicious", variables, report)?;
+        let suspicious = template::condition(body, "suspicious", variables, report);
         Some(Self { malicious, suspicious })
     }
 

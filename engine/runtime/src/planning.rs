@@ -12,6 +12,7 @@ mod input;
 mod left_out;
 mod mailbox;
 mod mailboxes;
+mod own_text;
 mod plan;
 mod search;
 mod sightings;

@@ -166,7 +166,7 @@ impl Worker {
     pub async fn run_until(&self, id: &RemediationId, stop: impl Future<Output = ()>) -> Result<Remediation, Error> {
         let site = &self.site;
         let remediation = site.history.load(id).await?;
-        if matches!(remediation.next(site.now()), Next::Nothing | Next::AwaitPerson | Next::AwaitApproval { .. }) {
+        if remediation.next(site.now()).is_waiting() {
             return Ok(remediation);
         }
         hold::refuse_if_halted(site).await?;
@@ -380,7 +380,7 @@ impl Worker {
                 break Ok(remediation);
             }
             let next = remediation.next(self.site.now());
-            if matches!(next, Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing) {
+            if next.is_waiting() {
                 break Ok(remediation);
             }
             if remediation.asked.is_none() {
@@ -397,7 +397,7 @@ impl Worker {
                 }
                 Err(error) => break Err(error),
             }
-            match self.step(&remediation, next, lease, &control, &mut going, source).await {
+            match Box::pin(self.step(&remediation, next, lease, &control, &mut going, source)).await {
                 Ok(next) => {
                     self.site.metrics.stepped(&remediation, &next);
                     remediation = next;
@@ -481,7 +481,9 @@ impl Worker {
                 record(site, lease, &event).await
             }
             Next::Finish => record(site, lease, &Event::Finished).await,
-            Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing => Ok(remediation.clone()),
+            Next::AwaitApproval { .. } | Next::AwaitTime { .. } | Next::AwaitPerson | Next::Nothing => {
+                Ok(remediation.clone())
+            }
         }
     }
 }

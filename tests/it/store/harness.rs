@@ -366,7 +366,10 @@ pub(crate) fn planned(
     let plan = PlanSummary { digest: whole.digest, counts, facts: PlanFacts::default() };
     let decided_by = approval.is_none().then(|| "ann".to_owned());
     let under = None;
-    (Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by, under }, whole.parts)
+    (
+        Event::Planned { plan, guards: Guards::default(), verify: false, approval, decided_by, under, wait: None },
+        whole.parts,
+    )
 }
 
 /// Every tenth fails, the others are moved.

@@ -1,7 +1,7 @@
 //! The facts of a plan under the names that JSON uses everywhere: the history hashes them under names with hyphens, and
 //! what is hashed never changes.
 
-use clawback_model::PlanFacts;
+use clawback_model::{PlanFacts, Timestamp};
 use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
@@ -23,9 +23,22 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// Renames every key; each is the name of a field, as facts have no maps.
 fn renamed(value: Value, name: &impl Fn(&str) -> String) -> Value {
     match value {
-        Value::Object(fields) => fields.into_iter().map(|(key, value)| (name(&key), renamed(value, name))).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(key, value)| (name(&key), renamed(time(&key, value), name))).collect()
+        }
         Value::Array(items) => items.into_iter().map(|item| renamed(item, name)).collect(),
         other => other,
+    }
+}
+
+/// Changes a time between a number, as it is hashed, and a text.
+fn time(key: &str, value: Value) -> Value {
+    match &value {
+        Value::Number(number) if key.ends_with("-at") => {
+            number.as_i64().map_or(value.clone(), |micros| Timestamp(micros).to_string().into())
+        }
+        Value::String(text) if key.ends_with("_at") => Timestamp::parse(text).map_or(value.clone(), |at| at.0.into()),
+        _ => value,
     }
 }
 

@@ -4,8 +4,8 @@ use crate::boxed::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{
-    Action, ActionSource, Counts, InvestigationStatus, Next, Origin, Outcome, PlanFacts, PublicUrl, Remediation,
-    Severity, Status, StopReason, SweepApproval, Target, Timestamp,
+    Action, ActionSource, Counts, InvestigationStatus, Origin, Outcome, PlanFacts, PublicUrl, Remediation, Severity,
+    Status, StopReason, SweepApproval, Target, Timestamp,
 };
 use clawback_runtime::{Error, Site};
 use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
@@ -49,6 +49,8 @@ pub struct RemediationJson {
     pub decided_by: Option<String>,
     /// When the approval that was asked for expires; null if none was.
     pub deadline: Option<String>,
+    /// When an approved plan begins, if its playbook waits.
+    pub starts_at: Option<String>,
     pub created_at: String,
     pub updated_at: String,
     pub stop_rule: Option<Cow<'static, str>>,
@@ -103,6 +105,7 @@ impl From<&Remediation> for RemediationJson {
             requested_by: request.requested_by.clone(),
             decided_by: remediation.decided_by.clone(),
             deadline: remediation.approval.as_ref().map(|approval| approval.deadline.to_string()),
+            starts_at: remediation.starts_at().map(|at| at.to_string()),
             created_at: remediation.created_at.to_string(),
             updated_at: remediation.updated_at.to_string(),
             stop_rule: remediation.stop.as_ref().map(|reason| StopReason::rule(reason).into()),
@@ -206,9 +209,9 @@ impl DetailJson {
     }
 }
 
-/// Whether it has ended, or waits for a person.
+/// Whether it has ended, or waits for a person or a time.
 pub(crate) fn is_settled(remediation: &Remediation, now: Timestamp) -> bool {
-    matches!(remediation.next(now), Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing)
+    remediation.next(now).is_waiting()
 }
 
 /// A sweep with its follow-ups.

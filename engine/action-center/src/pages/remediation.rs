@@ -139,6 +139,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
                 @else { ", without a vote of its own, for " (layout::mail(decided_by)) }
             } }
         @if let Some(asked) = &remediation.asked { p .note.wait role="status" { (visible(&asked.to_string())) } }
+        @if let Some(at) = remediation.starts_at() { p .note.wait { "It waits as the playbook says, and begins at " (layout::time(at)) "." } }
         @if let Some(stop) = &remediation.stop { p .note.wait { (visible(&stop.to_string())) } }
         @if let Some(plan) = plan { (layout::of_search(&plan.facts)) }
         (charts::outcomes(&remediation.counts))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clawback_model::{Action, ActionSource, LocationKind, Severity, Timestamp};
+use clawback_model::{Action, ActionSource, ClusterBy, LocationKind, Severity, Timestamp};
 
 use super::remediation::Leave;
 
@@ -65,6 +65,41 @@ pub(crate) struct ExamineArgs {
     /// Print the root alone
     #[arg(long)]
     pub(crate) root: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InvestigateArgs {
+    /// The message as it was delivered (RFC 5322), `-` for standard input; or a root (root1:…)
+    pub(crate) message: String,
+    /// Investigate the first message that is attached, as a reported message is
+    #[arg(long)]
+    pub(crate) attached: bool,
+    /// Kind of cluster, such as body, url or file; may be repeated [default: all]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) by: Vec<ClusterBy>,
+    /// How far to look back, e.g. 7d [default: the playbook's]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: Option<String>,
+    /// The playbook; it has an input `root`
+    #[arg(long, default_value = "investigate", value_name = "PLAYBOOK")]
+    pub(crate) playbook: String,
+    /// Name of the remediation [default: the subject of the message]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) name: Option<String>,
+    /// informational, low, medium or high [default: the playbook's]
+    #[arg(long)]
+    pub(crate) severity: Option<Severity>,
+    /// Why
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Show what the plan would be, and store nothing
+    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
+    pub(crate) dry_run: bool,
+    /// Messages that a dry run shows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) sample: usize,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
 }
 
 #[derive(Debug, Args)]

@@ -45,7 +45,8 @@ pub(crate) async fn root(client: &Client, given: &str) -> Result<String, Failure
     found.into_iter().next().map(|found| found.root).ok_or_else(|| Failure::failed("the server examined no message"))
 }
 
-async fn examine(client: &Client, path: &Path) -> Result<Vec<ExaminationJson>, Failure> {
+/// What a message in a file shows of itself, and then each message that is attached to it.
+pub(crate) async fn examine(client: &Client, path: &Path) -> Result<Vec<ExaminationJson>, Failure> {
     let mut raw = Vec::new();
     let read = input::open(path).and_then(|mut input| input.read_to_end(&mut raw));
     read.map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?;
@@ -78,7 +79,7 @@ fn fields(found: &ExaminationJson) -> Result<(), Failure> {
     let copies = if found.pairs < LEAST_PAIRS {
         format!("cannot be found for sure: the text has {} pairs of words of {LEAST_PAIRS}", found.pairs)
     } else {
-        "found by `clawback plan purge-like --like FILE --dry-run`; --root prints the root".to_owned()
+        "found by `clawback investigate FILE --dry-run`; --root prints the root".to_owned()
     };
     pairs.push(("copies", copies));
     if !found.cut.is_empty() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_action_center::json::DetailJson;
-use clawback_model::{Halt, Next, Remediation, RemediationId, Status, StopReason};
+use clawback_model::{Halt, Remediation, RemediationId, Status, StopReason};
 use clawback_runtime::{Error, Observer, Outbox, Seen, Worker};
 use clawback_store::StoreError;
 use tokio::time::Instant;
@@ -206,10 +206,7 @@ impl Foreground<'_> {
     fn is_reached(&self, remediation: &Remediation) -> bool {
         match self.goal {
             Goal::Planned => !matches!(remediation.status, Status::Queued | Status::Planning),
-            Goal::Settled(_) | Goal::Obeyed => {
-                let next = remediation.next(self.session.site().now());
-                matches!(next, Next::AwaitApproval { .. } | Next::AwaitPerson | Next::Nothing)
-            }
+            Goal::Settled(_) | Goal::Obeyed => remediation.next(self.session.site().now()).is_waiting(),
         }
     }
 }

@@ -19,6 +19,7 @@ mod goal;
 pub(crate) mod halt;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod investigate;
 pub(crate) mod key;
 pub(crate) mod mirror;
 pub(crate) mod plan;

@@ -122,7 +122,14 @@ fn next_step(detail: &DetailJson) -> Option<String> {
     let id = visible(&remediation.id);
     match remediation.status {
         _ if remediation.held => Some(goes_on(&id)),
-        Status::Queued | Status::Planning | Status::Approved | Status::InProgress => Some(goes_on(&id)),
+        Status::Queued | Status::Planning | Status::Approved | Status::InProgress => {
+            Some(match &remediation.starts_at {
+                Some(at) => {
+                    format!("it waits until {at}, then {}; before that, clawback cancel {id} ends it", goes_on(&id))
+                }
+                None => goes_on(&id),
+            })
+        }
         Status::PendingApproval => {
             let approval = approval.as_ref()?;
             let yes = approval.votes.len();

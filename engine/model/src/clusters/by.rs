@@ -62,7 +62,7 @@ pub enum ClusterBy {
     #[serde(rename = "reply-to")]
     #[strum(serialize = "reply-to")]
     ReplyTo,
-    /// The structure of the HTML, and half of the text.
+    /// The structure of the HTML, half of the text, and a sender or all calls.
     #[serde(rename = "html-structure")]
     #[strum(serialize = "html-structure")]
     HtmlStructure,

@@ -1,11 +1,13 @@
 //! Which clusters a message is in.
 
+use std::collections::BTreeSet;
+
 use super::by::ClusterBy;
 use super::traits::{Traits, comparable_subject};
 use crate::comparison::unless_cut;
 use crate::domain::registrable_domain;
 use crate::features::Features;
-use crate::likeness::{Band, Calls, Commons, Entities, Identity, Likeness, Root};
+use crate::likeness::{Band, Calls, Commons, Entities, Identity, Likeness, LikenessReason, Root};
 use crate::message::Message;
 
 /// A cluster of a root.
@@ -38,6 +40,14 @@ impl Clusters {
             }
         }
         Self { root, traits, made, not_made }
+    }
+
+    /// Returns the clusters of another root: those of the same kinds that it makes.
+    #[must_use]
+    pub fn with_root(&self, other: &dyn Fn(&Root) -> Root) -> Self {
+        let made = self.made.iter().map(|cluster| cluster.by);
+        let by: Vec<ClusterBy> = made.chain(self.not_made.iter().map(|(by, _)| *by)).collect();
+        Self::of(other(&self.root), &by)
     }
 
     /// The message whose clusters they are.
@@ -119,7 +129,7 @@ impl Clusters {
         let has_address = || message.entities.sender_ip == self.root.entities().sender_ip;
         match by {
             ClusterBy::Body => message.likeness.band == Band::Copy,
-            ClusterBy::BodySenderDomain => has_text && has_sender(),
+            ClusterBy::BodySenderDomain => has_text && has_sender() && !self.diverges(message),
             ClusterBy::BodySenderIp => has_text && has_address(),
             ClusterBy::BodyUrlHost => {
                 let mut shared = self.traits.link_domains.intersection(&message.calls.web);
@@ -142,9 +152,20 @@ impl Clusters {
                 named.into_iter().any(|address| self.traits.reply_to.contains(address) && !message.owns(address))
             }
             ClusterBy::HtmlStructure => {
-                message.likeness.has_text_in_part() && message.entities.html_hash == self.root.entities().html_hash
+                let is_joined = message.likeness.has_text_in_part() && message.likeness.has_second_key();
+                is_joined && message.entities.html_hash == self.root.entities().html_hash
             }
         }
+    }
+
+    /// Returns whether a message calls to something else than the root, from a sender that is not proved to be the
+    /// root's: the root can name the organisation that it imitates as its sender.
+    fn diverges(&self, message: &Shared) -> bool {
+        let commons = Commons::default();
+        let (ours, theirs): (BTreeSet<&str>, BTreeSet<&str>) =
+            (self.root.calls().keys(&commons).collect(), message.calls.keys(&commons).collect());
+        let is_other = !ours.is_empty() && !theirs.is_empty() && ours.is_disjoint(&theirs);
+        is_other && !message.likeness.reasons.contains(&LikenessReason::SameSender)
     }
 
     /// Returns whether a domain that a message links to is that of its sender, and not that of the root's: the root

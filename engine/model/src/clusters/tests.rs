@@ -95,7 +95,26 @@ fn a_message_is_in_the_clusters_of_what_it_shares() {
         (Features { attachments: vec![file("image/png", "bb")], ..stranger() }, &[]),
         (Features { reply_to: phish().reply_to, ..stranger() }, &[By::ReplyTo]),
         (Features { sketch: phish().sketch, sender_ip: phish().sender_ip, ..stranger() }, &[By::BodySenderIp]),
-        (Features { sketch: phish().sketch, html_hash: 42, ..stranger() }, &[By::HtmlStructure]),
+        // A text alone joins nobody, and neither does a text with its HTML.
+        (Features { sketch: phish().sketch, html_hash: 42, links: vec![web("else.example", 0)], ..stranger() }, &[]),
+        // The sender that the root claims to be, which links elsewhere.
+        (
+            Features {
+                sketch: phish().sketch,
+                from_address: "a@evil.example".into(),
+                links: vec![web("else.example", 0)],
+                ..stranger()
+            },
+            &[],
+        ),
+        (
+            Features { sketch: phish().sketch, from_address: "a@evil.example".into(), ..stranger() },
+            &[By::BodySenderDomain],
+        ),
+        (
+            Features { sketch: Sketch::new((0..36).collect(), 36), html_hash: 42, links: phish().links, ..stranger() },
+            &[By::Url, By::HtmlStructure],
+        ),
         (Features { html_hash: 42, ..stranger() }, &[]),
         // Links that strangers share join nobody.
         (Features { links: vec![web("t.co", 5)], ..stranger() }, &[]),
@@ -144,7 +163,7 @@ fn a_trait_that_strangers_share_makes_no_cluster() {
     assert_eq!(clusters.made(), []);
     assert_eq!(clusters.not_made().len(), By::ALL.len());
     let one = Clusters::of(Root::of(&phish()), &[By::Url]);
-    assert_eq!(one.made(), [Cluster { by: By::Url, value: "login.evil.example, bank.example".into() }]);
+    assert_eq!(one.made(), [Cluster { by: By::Url, value: "bank.example, login.evil.example".into() }]);
 }
 
 #[test]

@@ -3,12 +3,11 @@
 //! never acted on and never called clean.
 
 use super::{Condition, Predicate};
-use crate::comparison::{contains, is_domain_of, unless_cut};
+use crate::comparison::{contains, is_domain_of, is_same, unless_cut};
 use crate::feature_condition::FeatureCondition;
 use crate::likeness::Band;
 use crate::location::LocationKind;
 use crate::message::{Message, domain_of};
-use crate::pick::is_same;
 
 impl Predicate {
     /// Returns whether the message meets every condition; `None` if that cannot be decided.

@@ -50,7 +50,7 @@ fn planned(remediable: u64, approval: Option<ApprovalRule>) -> Event {
         stop_when: StopWhen { failed_ratio: Some(0.1), ..StopWhen::default() },
         ..Guards::default()
     };
-    Event::Planned { plan: plan(remediable), guards, verify: true, approval, decided_by: None, under: None }
+    Event::Planned { plan: plan(remediable), guards, verify: true, approval, decided_by: None, under: None, wait: None }
 }
 
 fn vote(by: &str, decision: Decision) -> Event {
@@ -364,7 +364,7 @@ fn how_it_ends_is_a_matter_of_failures_confirmation_and_completeness() {
     // Nothing was found in the mailboxes that could be searched.
     let empty = PlanSummary { facts: unsearched, ..plan(0) };
     let (guards, verify, approval, decided_by) = (Guards::default(), true, None, None);
-    let planned = Event::Planned { plan: empty, guards, verify, approval, decided_by, under: None };
+    let planned = Event::Planned { plan: empty, guards, verify, approval, decided_by, under: None, wait: None };
     assert_eq!(after(&[Event::PlanningStarted, planned]).status, Status::PartiallyCompleted);
 }
 

@@ -92,6 +92,7 @@ async fn fill(
     }
     let Decided { rule: approval, by: decided_by, under } = approval_for(site, request, &bound, &plan).await?;
     let verify = bound.verifies(&plan.facts, &plan.counts);
+    let wait = bound.wait(&plan.facts, &plan.counts);
     let event = Event::Planned {
         plan,
         guards: evidence::resolve_guards(site, bound.guards()),
@@ -99,6 +100,7 @@ async fn fill(
         approval,
         decided_by,
         under,
+        wait,
     };
     let (history, now) = (&site.history, site.now());
     Ok(history.freeze_plan(&remediation.id, lease, (&header, parts.as_ref()), AUTOMATION, &event, now).await?)

@@ -17,6 +17,7 @@ use super::header::stores_of;
 use super::input::{PlanInput, Planned};
 use super::mailbox::{Search, search_mailbox};
 use super::mailboxes::{Listed, mailboxes};
+use super::own_text;
 use crate::error::Error;
 use crate::progress::{Observer, Seen};
 use crate::site::Site;
@@ -29,9 +30,6 @@ pub(crate) async fn search(
     pages: mpsc::Sender<Vec<Target>>,
     observer: &Observer,
 ) -> Result<Planned, Error> {
-    let mut plan = PlanBuilder::new(site, input, pages);
-    let done_with = family::done_with(site, &input.request.origin).await?;
-    let search = Arc::new(Search::of(input, site.limits.messages(input.request.mode), done_with));
     let stores = if input.bound.searches() { stores_of(site, &input.bound)? } else { Vec::new() };
     if stores.is_empty() && input.bound.searches() {
         let detail = "no store is configured; name one under [stores.NAME] in clawback.toml".to_owned();
@@ -40,6 +38,11 @@ pub(crate) async fn search(
     if let Some(detail) = cannot_examine(site, input) {
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
+    let bound = own_text::of_strangers_removed(site, input, &stores).await;
+    let input = &PlanInput { request: input.request, bound, header: input.header, outage_pauses: input.outage_pauses };
+    let mut plan = PlanBuilder::new(site, input, pages);
+    let done_with = family::done_with(site, &input.request.origin).await?;
+    let search = Arc::new(Search::of(input, site.limits.messages(input.request.mode), done_with));
     let mut round = Round { site, input, search: &search, observer, asked: 0, named: BTreeSet::new() };
     for store in &stores {
         if let Some(refused) = round.store(store, &mut plan).await? {

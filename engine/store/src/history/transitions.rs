@@ -255,7 +255,7 @@ async fn insert(tx: &mut Tx, number: i64, remediation: &Remediation, at: Timesta
 pub(crate) fn due(remediation: &Remediation, at: Timestamp) -> Option<Timestamp> {
     match remediation.next(at) {
         Next::AwaitPerson | Next::Nothing => None,
-        Next::AwaitApproval { until } => Some(until),
+        Next::AwaitApproval { until } | Next::AwaitTime { until } => Some(until),
         _ => Some(at),
     }
 }
