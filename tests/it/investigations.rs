@@ -129,3 +129,21 @@ fn a_message_without_traits_of_its_own_is_refused() {
     let attached = site.clawback.fails(2, &["investigate", &root, "--attached"]);
     assert!(attached.contains("no message is attached"), "{attached}");
 }
+
+#[test]
+fn a_plan_that_waits_can_be_cancelled_before_anything_moves() {
+    let site = Site::new();
+    let root = campaign(&site);
+    let file = site.folder.path().join("workflows/investigate.yaml");
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    let waits = shipped.replace("  - remediate:", "  - wait: { for: 1h }\n  - remediate:");
+    let waits = waits.replace("plan.sure < plan.count", "false");
+    std::fs::write(&file, waits).unwrap();
+    let waiting = site.clawback.json(&["investigate", &root]);
+    assert_eq!(waiting["status"], "approved", "{waiting}");
+    assert!(waiting["starts_at"].is_string() && waiting["counts"]["open"] == 4, "{waiting}");
+    let id = waiting["id"].as_str().unwrap();
+    assert!(site.clawback.ok(&["show", id]).contains("it waits until"));
+    let cancelled = site.clawback.json(&["cancel", id]);
+    assert_eq!((&cancelled["status"], &cancelled["counts"]["cancelled"]), (&"cancelled".into(), &4.into()));
+}

@@ -369,6 +369,29 @@ fn how_it_ends_is_a_matter_of_failures_confirmation_and_completeness() {
 }
 
 #[test]
+fn a_plan_that_waits_begins_a_time_after_the_decision() {
+    let wait = Duration::from_mins(30);
+    let waiting = |approval| match planned(100, approval) {
+        Event::Planned { plan, guards, verify, approval, decided_by, under, .. } => {
+            Event::Planned { plan, guards, verify, approval, decided_by, under, wait: Some(wait) }
+        }
+        other => other,
+    };
+    let decided = after(&[Event::PlanningStarted, waiting(None)]);
+    let until = decided.approved_at.unwrap().plus(wait);
+    assert_eq!(decided.starts_at(), Some(until));
+    assert_eq!(decided.next(Timestamp(until.0 - 1)), Next::AwaitTime { until });
+    assert!(decided.next(Timestamp(0)).is_waiting());
+    assert_eq!(decided.next(until), Next::Start);
+    let pending = after(&[Event::PlanningStarted, waiting(Some(ApprovalRule::default()))]);
+    assert!(matches!(pending.next(Timestamp(0)), Next::AwaitApproval { .. }) && pending.starts_at().is_none());
+    let voted = step(&pending, &vote("ben", Decision::Approve));
+    assert!(matches!(voted.next(Timestamp(0)), Next::AwaitTime { .. }));
+    let cancelled = step(&voted, &Event::CancelRequested { by: by("ann") });
+    assert_eq!(cancelled.next(Timestamp(0)), Next::Cancel { by: by("ann") }, "a cancel does not wait");
+}
+
+#[test]
 fn outcomes_of_batches_are_added_up() {
     let counts = Counts {
         succeeded: 1,
