@@ -31,6 +31,8 @@ pub type ApprovalId = Id<kinds::Approval>;
 pub type InvestigationId = Id<kinds::Investigation>;
 /// The ID of an alert.
 pub type AlertId = Id<kinds::Alert>;
+/// The ID of a report of a suspicious message.
+pub type ReportId = Id<kinds::Report>;
 
 /// The kinds of identifier.
 pub(crate) mod kinds {
@@ -48,6 +50,9 @@ pub(crate) mod kinds {
     /// See [`super::AlertId`].
     #[derive(Debug)]
     pub struct Alert;
+    /// See [`super::ReportId`].
+    #[derive(Debug)]
+    pub struct Report;
 
     impl IdKind for Remediation {
         const PREFIX: char = 'R';
@@ -64,6 +69,10 @@ pub(crate) mod kinds {
     impl IdKind for Alert {
         const PREFIX: char = 'L';
         const NOUN: &'static str = "alert";
+    }
+    impl IdKind for Report {
+        const PREFIX: char = 'P';
+        const NOUN: &'static str = "report";
     }
 }
 

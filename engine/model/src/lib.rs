@@ -51,6 +51,7 @@ mod rate;
 mod record;
 mod remediation;
 mod reminder;
+mod report;
 mod schedule;
 mod second_administrator;
 mod selection;
@@ -95,7 +96,7 @@ pub use features::{AskedTexts, Attachment, Authentication, FeatureRequest, Featu
 pub use gap::Gap;
 pub use guard::{BatchReport, Guards, PlanFacts, StopWhen};
 pub use halt::Halt;
-pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId};
+pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId, ReportId};
 pub use inputs::Inputs;
 pub use likeness::{
     ALIKE, BOILERPLATE_DOMAINS, Band, Boilerplate, COMMON_SENDERS, CONTAINED, Calls, Commons, Entities, Identity,
@@ -122,6 +123,10 @@ pub use record::{ADMIN_ACTION_ALERT, Alert, Investigation, InvestigationKind, In
 pub use remediation::replay::{Replay, ReplayError};
 pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
+pub use report::{
+    GROUP_IDLE, InvalidReporter, OpenGroup, OpenGroups, Placed, Report, ReportGroup, ReportKind, ReportSource,
+    ReportThreshold, ReportVerdict, check_reporter, reported,
+};
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, ScheduleState, SlotReason, Timetable};
 pub use second_administrator::{ConfirmRefused, check_second, until_confirmed};
 pub use selection::Selection;
