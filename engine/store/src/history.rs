@@ -12,6 +12,7 @@ pub(crate) mod message_rows;
 pub(crate) mod messages;
 pub(crate) mod plans;
 mod remediations;
+pub(crate) mod reports;
 pub(crate) mod retention;
 pub(crate) mod sweep_rows;
 pub(crate) mod texts;

@@ -1,4 +1,5 @@
-//! Pending notifications: changes of status, and plans that wait for votes.
+//! Pending notifications: changes of status, plans that wait for votes, and answers to reporters.
 
 pub(crate) mod notices;
 pub(crate) mod reminders;
+pub(crate) mod reports;

@@ -73,6 +73,7 @@ async fn history(database: &Database) {
     scheduled(database).await;
     swept(database).await;
     started_without_a_vote(database).await;
+    super::reports::reported(database).await;
     let change = store.changes(None, 1).await.unwrap().remove(0);
     store.address(&[(change, vec!["soc".into()])], at(2_000_800)).await.unwrap();
     store.halt("a drill", "root", at(2_000_900)).await.unwrap();

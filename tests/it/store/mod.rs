@@ -16,6 +16,7 @@ mod principals;
 mod proofs;
 mod refusals;
 mod remediations;
+mod reports;
 mod schedules;
 mod schema;
 mod sessions;

@@ -299,6 +299,12 @@ impl From<Option<u32>> for Value<'_> {
     }
 }
 
+impl From<Option<i64>> for Value<'_> {
+    fn from(number: Option<i64>) -> Self {
+        number.map_or(Self::NoInt, Self::from)
+    }
+}
+
 impl From<Option<Timestamp>> for Value<'_> {
     fn from(time: Option<Timestamp>) -> Self {
         time.map_or(Self::NoInt, Self::from)

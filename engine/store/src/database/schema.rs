@@ -34,6 +34,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (20, "texts", include_str!("../../migrations/sqlite/0020_texts.sql")),
     (21, "owners", include_str!("../../migrations/sqlite/0021_owners.sql")),
     (22, "pending_roles", include_str!("../../migrations/sqlite/0022_pending_roles.sql")),
+    (23, "reports", include_str!("../../migrations/sqlite/0023_reports.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../migrations/postgres/0001_history.sql")),
@@ -58,6 +59,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (20, "texts", include_str!("../../migrations/postgres/0020_texts.sql")),
     (21, "owners", include_str!("../../migrations/postgres/0021_owners.sql")),
     (22, "pending_roles", include_str!("../../migrations/postgres/0022_pending_roles.sql")),
+    (23, "reports", include_str!("../../migrations/postgres/0023_reports.sql")),
 ];
 
 /// The `server_version_num` of the oldest PostgreSQL that is tested.

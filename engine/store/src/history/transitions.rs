@@ -9,7 +9,7 @@ use super::{budgets, capacity, halts, sweep_rows};
 use crate::chain;
 use crate::database::dialect::{Tx, Value};
 use crate::error::StoreError;
-use crate::notifying::{notices, reminders};
+use crate::notifying::{notices, reminders, reports};
 use crate::people::answers::{self, RequestKey};
 use crate::rows::{json, word};
 use crate::search_index::index;
@@ -127,6 +127,9 @@ pub(crate) async fn write(
     reminders::changed(tx, &locked.remediation, &next).await?;
     if locked.remediation.status != next.status {
         notices::changed(tx, id, seq).await?;
+        if next.status.is_final() {
+            reports::ended(tx, id, at).await?;
+        }
     }
     Ok(Locked { version: locked.version + 1, remediation: next, ..locked })
 }

@@ -44,13 +44,14 @@ const DUE: &str = "SELECT d.remediation_id, d.event, d.tries, d.since FROM deliv
     ORDER BY d.event LIMIT $4";
 
 impl Store {
-    /// Returns whether anything is due, including reminders. An idle node runs only this query.
+    /// Returns whether anything is due, including reminders and answers to reporters. An idle node runs only this query.
     #[tracing::instrument(name = "store.notices.due", skip_all)]
     #[boxed]
     pub async fn notices_due(&self, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "SELECT 1 AS due WHERE EXISTS (SELECT 1 FROM notices) \
                    OR EXISTS (SELECT 1 FROM deliveries WHERE next_at <= $1) \
-                   OR EXISTS (SELECT 1 FROM reminders WHERE next_at <= $1)";
+                   OR EXISTS (SELECT 1 FROM reminders WHERE next_at <= $1) \
+                   OR EXISTS (SELECT 1 FROM reporters WHERE next_at <= $1)";
         Ok(self.read().await?.row(sql, &[now.into()]).await?.is_some())
     }
 

@@ -39,6 +39,13 @@ pub const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
     ("remediations", "lease_owner", "a lease that is not renewed expires at `lease_until`"),
     ("remediations", "lease_until", "a lease that is not renewed expires; more than a day ahead is reported"),
     ("removals", "done", "an unfinished removal is continued, and finds nothing left"),
+    (
+        "report_groups",
+        "*",
+        "reports of people; what they lead to is a remediation, whose request is in the chain and which waits for votes",
+    ),
+    ("reporters", "*", "who is answered when a remediation ends; what is said of it is the fold of its events"),
+    ("reports", "*", "like `report_groups`"),
     ("schedules", "next_at", "an earlier round decides nothing before its time; a later one is reported"),
     ("schedules", "version", "distinguishes two nodes that decide on the same slots"),
     ("seats", "*", "how many calls a node may have in progress; more than a day ahead is reported"),
