@@ -320,6 +320,7 @@ static INPUT: &[Key] = &[
 
 static TRIGGERS: &[Key] = &[
     key("manual", Shape::Map(&[]), "a person may submit it"),
+    key("report", Shape::Map(&[]), "enough reports of one message start it, with its root as the input `like`"),
     key(
         "suggestion",
         Shape::Map(&[must(

@@ -16,6 +16,8 @@ const LONGEST_JITTER: Duration = Duration::from_hours(6);
 pub struct Triggers {
     /// Whether a person may submit it.
     pub manual: bool,
+    /// Whether reports of people start it.
+    pub report: bool,
     /// Verdicts of an investigation for which it may be suggested.
     pub suggestion: Vec<String>,
     /// The timetable of its schedule.
@@ -41,6 +43,7 @@ pub(crate) fn read(node: Option<&Node>, report: &Report) -> Triggers {
     let verdicts = node.get("suggestion").and_then(|body| body.get("verdict")).map(Node::items).unwrap_or_default();
     Triggers {
         manual: node.get("manual").is_some(),
+        report: node.get("report").is_some(),
         suggestion: verdicts.iter().filter_map(Node::text).map(str::to_owned).collect(),
         schedule: node.get("schedule").and_then(|body| timetable(body, report)),
     }

@@ -16,7 +16,7 @@ pub struct PlaybookJson {
     pub severity: Cow<'static, str>,
     /// The action on messages; null if an input gives it.
     pub action: Option<String>,
-    /// What starts it: `manual`, `suggestion`, `schedule`.
+    /// What starts it: `manual`, `suggestion`, `report`, `schedule`.
     pub triggers: Vec<String>,
     pub inputs: Vec<InputJson>,
     pub digest: String,
@@ -65,6 +65,7 @@ fn triggers(playbook: &Playbook) -> Vec<String> {
     let by = [
         ("manual", triggers.manual),
         ("suggestion", !triggers.suggestion.is_empty()),
+        ("report", triggers.report),
         ("schedule", triggers.schedule.is_some()),
     ];
     by.into_iter().filter(|(_, starts)| *starts).map(|(name, _)| name.to_owned()).collect()

@@ -86,6 +86,7 @@ pub(crate) async fn page(State(center): State<Center>, Path(name): Path<String>,
             ("Severity", html! { (playbook.severity().as_str()) }),
             ("By hand", html! { @if triggers.manual { "yes" } @else { "no" } }),
             ("Suggestions", html! { (triggers.suggestion.join(", ")) }),
+            ("Reports", html! { @if triggers.report { "yes" } @else { "no" } }),
             ("Schedule", html! { @if let Some(timetable) = &triggers.schedule { code { (timetable.cron) } " " (timetable.time_zone) } }),
             ("Digest", html! { code .digest { (playbook.digest()) } }),
         ]))
