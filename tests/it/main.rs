@@ -32,6 +32,7 @@ mod outbox;
 mod playbooks;
 mod private_files;
 mod reminders;
+mod reports;
 mod rooms;
 mod schedules;
 mod search_gaps;

@@ -11,7 +11,7 @@ use clawback_model::{
     ActionSource, Clock, Credential, CredentialKind, FeatureRequest, Limits, ManualClock, Principal, PrincipalKind,
     Role, SelectionMode, Throttles, Timestamp, WithoutAVote,
 };
-use clawback_runtime::{Approvals, Gated, Library, Metrics, Site, Submission, Tuning, VoteRules};
+use clawback_runtime::{AnswerTexts, Approvals, Gated, Library, Metrics, Reports, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
 
 /// 2026-11-23T12:00:00Z: the time of tests.
@@ -74,6 +74,8 @@ pub fn site_of(
         without_a_vote: WithoutAVote::unlimited(),
         second_administrator: true,
         suggestions_without_a_vote: false,
+        reports: Reports::default(),
+        answers: AnswerTexts::default(),
         clock,
         random,
         node: node.to_owned(),

@@ -170,7 +170,9 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::NotAsPlanned { .. } => (StatusCode::CONFLICT, "not-as-planned"),
         Error::Refused(_) => (StatusCode::CONFLICT, "exists"),
         Error::PlaybookPath { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook-path"),
-        Error::Playbook(_) | Error::Schedule { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "playbook"),
+        Error::Playbook(_) | Error::Schedule { .. } | Error::NotForReports { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "playbook")
+        }
         Error::Label { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "label"),
         Error::NoOwner { .. } | Error::Owner { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "owner"),
         Error::TokenDays { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "days"),
@@ -178,6 +180,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
         Error::Picks(_) => (StatusCode::UNPROCESSABLE_ENTITY, "picks"),
         Error::TooLong(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-long"),
+        Error::Reporter(_) => (StatusCode::UNPROCESSABLE_ENTITY, "reporter"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
         Error::NoExaminer(None) => (StatusCode::UNPROCESSABLE_ENTITY, "no-examiner"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),

@@ -14,6 +14,12 @@ impl Api {
     #[boxed]
     pub async fn examine_raw(&self, who: &Principal, host: Option<&Host>, raw: &[u8]) -> Result<Vec<Features>, Error> {
         allow(who, Permission::Submit)?;
+        self.examined(host, raw).await
+    }
+
+    /// The same for a caller who was authorized.
+    #[boxed]
+    pub(crate) async fn examined(&self, host: Option<&Host>, raw: &[u8]) -> Result<Vec<Features>, Error> {
         let host = host.ok_or(Error::NoExaminer(None))?;
         let examiner = host.examiner().await.map_err(|error| Error::NoExaminer(Some(Box::new(error))))?;
         let request = FeatureRequest { most: raw.len() as u64 + 1, ..self.site().examination.clone() };

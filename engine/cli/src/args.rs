@@ -19,7 +19,7 @@ pub(crate) use families::{
 pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
-pub(crate) use submissions::{ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, RunArgs, SubmitArgs};
+pub(crate) use submissions::{ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, ReportArgs, RunArgs, SubmitArgs};
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
 pub(crate) use crate::output::Format;
@@ -84,6 +84,10 @@ pub(crate) enum Command {
     Examine(ExamineArgs),
     /// Investigate a message in a file: find every message of its campaign, and propose to remove them
     Investigate(Box<InvestigateArgs>),
+    /// Report a suspicious message for a person; enough reports of enough people search for its copies, and wait for votes
+    Report(ReportArgs),
+    /// List what people reported, in groups: one for each campaign
+    Reports,
     /// Submit a manual remediation: name, severity, description, action and messages
     Submit(Box<SubmitArgs>),
     /// List the remediations that wait for approval

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
 use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote, parse_network, visible_line};
-use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, VoteRules, WitnessConfig};
+use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, Reports, VoteRules, WitnessConfig};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
 
@@ -42,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) principals: PrincipalsConfig,
     /// Rules for suggestions.
     pub(crate) suggestions: SuggestionsConfig,
+    /// How reports of people are counted and answered.
+    pub(crate) reports: Reports,
     /// How messages are examined.
     pub(crate) examination: ExaminationConfig,
     /// Lists that scripts and guards read.
@@ -197,6 +199,7 @@ impl Default for Config {
             without_a_vote: WithoutAVote::default(),
             principals: PrincipalsConfig::default(),
             suggestions: SuggestionsConfig::default(),
+            reports: Reports::default(),
             examination: ExaminationConfig::default(),
             lists: BTreeMap::new(),
             public_url: None,
@@ -276,6 +279,10 @@ impl Config {
         config
             .approvals
             .check(config.notifiers.keys().cloned())
+            .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
+        config
+            .reports
+            .check(&config.notifiers)
             .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config
             .examination

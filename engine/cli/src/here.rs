@@ -29,6 +29,8 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Plan(_)
         | Command::Examine(_)
         | Command::Investigate(_)
+        | Command::Report(_)
+        | Command::Reports
         | Command::Run(_)
         | Command::Submit(_)
         | Command::Pending(_)

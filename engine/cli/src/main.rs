@@ -76,6 +76,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Run(args) => commands::run::run(&global, args).await,
         Command::Examine(args) => commands::examine::run(&global, args).await,
         Command::Investigate(args) => commands::investigate::run(&global, *args).await,
+        Command::Report(args) => commands::reports::report(&global, args).await,
+        Command::Reports => commands::reports::list(&global).await,
         Command::Submit(args) => commands::submit::run(&global, *args).await,
         Command::Pending(args) => commands::history::pending(&global, &args).await,
         Command::Approve(args) => commands::decide::run(&global, args, clawback_model::Decision::Approve).await,

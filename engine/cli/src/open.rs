@@ -11,8 +11,8 @@ use clawback_model::{
 };
 use clawback_playbooks::Playbook;
 use clawback_runtime::{
-    Checkpoints, Evidence, Gated, HeadBucket, KeyError, Library, Metrics, Notifier, Site, SiteKey, Tuning, Witnesses,
-    node_name,
+    AnswerTexts, Checkpoints, Evidence, Gated, HeadBucket, KeyError, Library, Metrics, Notifier, Site, SiteKey, Tuning,
+    Witnesses, node_name,
 };
 use clawback_scripting::Lists;
 use clawback_store::{Access, Store};
@@ -134,6 +134,8 @@ async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<
         without_a_vote: config.without_a_vote,
         second_administrator: config.principals.second_administrator,
         suggestions_without_a_vote: config.suggestions.without_a_vote,
+        reports: config.reports.clone(),
+        answers: answers(config)?,
         clock: Arc::new(SystemClock),
         random,
         node: node_name(random()),
@@ -197,6 +199,12 @@ pub(crate) fn examination(config: &Config) -> FeatureRequest {
 pub(crate) fn witnesses(config: &Config) -> Result<Witnesses, Failure> {
     let opened = Witnesses::open(&config.checkpoints.witnesses, config.checkpoints.quorum);
     opened.map_err(|said| Failure::misuse(format!("{} is not right: [checkpoints] {said}", config.file.display())))
+}
+
+/// The texts of the answers to reporters.
+fn answers(config: &Config) -> Result<AnswerTexts, Failure> {
+    AnswerTexts::read(&config.reports.answers, &config.folder)
+        .map_err(|said| Failure::misuse(format!("{} is not right: [reports.answers] {said}", config.file.display())))
 }
 
 /// The place where messages are kept before they are deleted for good. Commands that only read need no keys of a bucket.

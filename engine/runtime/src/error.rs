@@ -37,6 +37,12 @@ pub enum Error {
     #[error(transparent)]
     TooLong(#[from] clawback_model::TooLong),
     #[error(transparent)]
+    Reporter(#[from] clawback_model::InvalidReporter),
+    #[error(
+        "the playbook `{name}` is not started by reports: write `report: {{}}` under its `on`, and give it the input `like`; or name another under [reports]"
+    )]
+    NotForReports { name: String },
+    #[error(transparent)]
     Limit(#[from] LimitExceeded),
     #[error(transparent)]
     ForeignCredential(#[from] ForeignCredential),

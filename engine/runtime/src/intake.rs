@@ -3,8 +3,10 @@
 
 mod filing;
 mod playbook;
+mod reports;
 mod submission;
 
 pub use filing::{filing, follow_up};
 pub use playbook::{bind, load};
+pub use reports::{Incoming, Reported, report};
 pub use submission::{Submission, request};

@@ -19,4 +19,4 @@ pub(crate) use notice::CheckpointNotice;
 pub use notifier::{Notifier, NotifierConfig};
 pub(crate) use recipients::recipients;
 pub(crate) use reminders::tell as tell_reminders;
-pub(crate) use telling::{notify_change, send_checkpoint};
+pub(crate) use telling::{answer, notify_change, send_checkpoint};

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clawback_model::{RemediationId, Timestamp};
-use clawback_store::{Change, Delivery, StoreError};
+use clawback_store::{Change, Delivery, DueAnswer, StoreError};
 use futures::future::join_all;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinSet};
@@ -105,9 +105,9 @@ impl Outbox {
         let notifiers = self.site.history.due_notifiers(self.of.as_ref(), self.site.now()).await?;
         let told = join_all(notifiers.iter().map(|name| self.channel(name)));
         let reminded = async { if self.of.is_none() { self.remind().await } else { Ok(()) } };
-        let (told, reminded) = tokio::join!(told, reminded);
+        let (told, reminded, answered) = tokio::join!(told, reminded, self.answer());
         told.into_iter().collect::<Result<(), Error>>()?;
-        reminded
+        reminded.and(answered)
     }
 
     async fn serve(self, mut stop: oneshot::Receiver<()>) {
@@ -149,7 +149,7 @@ impl Outbox {
         }
     }
 
-    /// The notifiers for which something is due; `None` among them means the reminders.
+    /// The notifiers for which something is due; `None` among them means reminders and answers.
     async fn due(&self) -> Result<Vec<Option<String>>, Error> {
         let (history, now) = (&self.site.history, self.site.now());
         if !history.notices_due(now).await? {
@@ -161,10 +161,11 @@ impl Outbox {
     }
 
     async fn tell(self, name: Option<String>) {
-        logged(match name {
-            Some(name) => self.channel(&name).await,
-            None => self.remind().await,
-        });
+        let Some(name) = name else {
+            let (reminded, answered) = tokio::join!(self.remind(), self.answer());
+            return logged(reminded.and(answered));
+        };
+        logged(self.channel(&name).await);
     }
 
     /// Determines the recipients of new changes. Sends nothing.
@@ -246,6 +247,45 @@ impl Outbox {
                 "Notification not delivered; no further retry."
             );
             history.delivered(delivery, site.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Answers reporters until no answer is due.
+    async fn answer(&self) -> Result<(), Error> {
+        while !self.stopping.load(Ordering::Relaxed) {
+            let now = self.site.now();
+            let taken = self.site.history.take_answers(self.of.as_ref(), (now, now.plus(CLAIM_TTL)), AT_ONCE).await?;
+            if taken.is_empty() {
+                break;
+            }
+            let told = join_all(taken.iter().map(|due| self.answer_one(due))).await;
+            told.into_iter().collect::<Result<(), Error>>()?;
+        }
+        Ok(())
+    }
+
+    /// Makes one try.
+    async fn answer_one(&self, due: &DueAnswer) -> Result<(), Error> {
+        let (site, history) = (&self.site, &self.site.history);
+        let name = site.reports.answer_by.as_deref().unwrap_or_default();
+        let error = match notifying::answer(site, due).await {
+            Ok(is_sent) => {
+                if is_sent {
+                    site.metrics.notice(name, "told");
+                }
+                return Ok(history.answered(due, is_sent.then(|| site.now())).await?);
+            }
+            Err(error) => error,
+        };
+        if let Some(next) = next_try(due.since, due.tries, site.now()) {
+            site.metrics.notice(name, "failed");
+            tracing::warn!(remediation.id = %due.remediation, notifier.name = name, tries = due.tries, next = %next, %error, "A reporter was not answered; it is retried.");
+            history.defer_answer(due, next).await?;
+        } else {
+            site.metrics.notice(name, "given-up");
+            tracing::warn!(remediation.id = %due.remediation, notifier.name = name, tries = due.tries, %error, "A reporter was not answered; no further retry.");
+            history.answered(due, None).await?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use crate::library::Library;
 use crate::metrics::Metrics;
 use crate::notifying::approvals::Approvals;
 use crate::notifying::notifier::Notifier;
+use crate::report_settings::{AnswerTexts, Reports};
 use crate::vote_rules::VoteRules;
 
 /// The surroundings of one node.
@@ -51,6 +52,10 @@ pub struct Site {
     pub second_administrator: bool,
     /// Whether a suggestion from outside may run without a vote, if its playbook asks for none.
     pub suggestions_without_a_vote: bool,
+    /// How reports of people are counted and answered.
+    pub reports: Reports,
+    /// The texts of the answers.
+    pub answers: AnswerTexts,
     /// The source of the current time.
     pub clock: Arc<dyn Clock>,
     /// Random bits for identifiers.

@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 60] = [
+const TABLE: [(&str, &str, May); 62] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -43,6 +43,8 @@ const TABLE: [(&str, &str, May); 60] = [
     ("post", "/api/v1/remediations/{id}/undo", WRITERS),
     ("post", "/api/v1/remediations/{id}/retry", WRITERS),
     ("post", "/api/v1/suggestions", May::OneOf(&[Role::Analyst, Role::Approver, Role::Admin, Role::Suggester])),
+    ("get", "/api/v1/reports", May::AnyRole),
+    ("post", "/api/v1/reports", May::OneOf(&[Role::Analyst, Role::Approver, Role::Admin, Role::Suggester])),
     ("get", "/api/v1/investigations", May::AnyRole),
     ("get", "/api/v1/investigations/{id}", May::AnyRole),
     ("get", "/api/v1/alerts", May::AnyRole),
@@ -90,6 +92,7 @@ fn body(path: &str) -> Option<Value> {
     match path.rsplit('/').next().unwrap_or_default() {
         "remediations" | "previews" => Some(purge),
         "examinations" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==" })),
+        "reports" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==", "reporter": "ann@corp.example" })),
         "suggestions" => {
             Some(json!({ "playbook": "purge", "verdict": "malicious", "inputs": { "sender": super::SENDER } }))
         }

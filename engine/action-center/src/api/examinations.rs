@@ -26,12 +26,17 @@ pub(crate) async fn examine(
     caller: Caller,
     Body(given): Body<RawMessageJson>,
 ) -> Result<Json<Vec<ExaminationJson>>, Problem> {
-    let raw = BASE64
-        .decode(given.raw.as_bytes())
-        .map_err(|error| Problem::bad_request(format!("raw is not base64: {error}")))?;
+    let raw = decoded(&given.raw)?;
+    let found = center.api().examine_raw(&caller.who, center.settings().host.as_deref(), &raw).await?;
+    Ok(Json(found.into_iter().map(ExaminationJson::from).collect()))
+}
+
+/// The message in a field `raw`.
+pub(super) fn decoded(raw: &str) -> Result<Vec<u8>, Problem> {
+    let raw =
+        BASE64.decode(raw.as_bytes()).map_err(|error| Problem::bad_request(format!("raw is not base64: {error}")))?;
     if raw.len() > LARGEST_MESSAGE {
         return Err(Problem::bad_request(format!("raw: a message has at most {} MiB here", LARGEST_MESSAGE >> 20)));
     }
-    let found = center.api().examine_raw(&caller.who, center.settings().host.as_deref(), &raw).await?;
-    Ok(Json(found.into_iter().map(ExaminationJson::from).collect()))
+    Ok(raw)
 }

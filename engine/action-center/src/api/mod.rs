@@ -11,6 +11,7 @@ mod principals;
 mod problems;
 mod records;
 mod remediations;
+mod reports;
 mod schedules;
 mod site;
 mod slowly;
@@ -33,6 +34,7 @@ pub(crate) use exports::{export, plan};
 #[derive(OpenApi)]
 #[openapi(tags(
     (name = "remediations", description = "Submit, look, decide, control, undo"),
+    (name = "reports", description = "Messages that people found suspicious"),
     (name = "records", description = "Alerts and investigations"),
     (name = "evidence", description = "Messages that were kept before they were deleted for good"),
     (name = "stores", description = "Mail stores and their connectors"),
@@ -54,6 +56,7 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(examinations::examine))
+                .routes(routes!(reports::list, reports::report))
                 .layer(DefaultBodyLimit::max(examinations::LARGEST_BODY)),
         )
         .routes(routes!(exports::export))

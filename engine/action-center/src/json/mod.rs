@@ -10,6 +10,7 @@ mod playbook;
 mod principal;
 mod record;
 mod remediation;
+mod report;
 mod schedule;
 mod site;
 mod store;
@@ -33,6 +34,7 @@ pub use record::{AlertJson, InvestigationJson};
 pub use remediation::{
     BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, UndoJson, VerificationJson,
 };
+pub use report::{NewReportJson, ReportGroupJson, ReportedJson};
 pub use schedule::{ScheduleJson, SlotJson};
 pub use site::{HaltJson, HaltedJson, MeJson, NodeJson, VerifiedJson};
 pub use store::{ConnectorJson, StoreCheckJson, StoreJson};

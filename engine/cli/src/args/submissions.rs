@@ -103,6 +103,18 @@ pub(crate) struct InvestigateArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The mail that the suspicious message is attached to; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// Mail address of the person who reports it
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: String,
+    /// The file is the suspicious message itself, as it was delivered
+    #[arg(long)]
+    pub(crate) original: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// Playbook name; or the ID of a pending remediation, to plan it again
     pub(crate) playbook: String,

@@ -30,6 +30,7 @@ pub(crate) mod proof;
 pub(crate) mod record;
 pub(crate) mod records;
 pub(crate) mod reference;
+pub(crate) mod reports;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod schedules;

@@ -12,6 +12,8 @@ pub(crate) enum Undelivered {
     Http(reqwest::Error),
     #[error("the mail cannot be written: {0}")]
     Message(#[from] lettre::error::Error),
+    #[error("the address of the reporter is not one that mail goes to: {0}")]
+    Address(#[from] lettre::address::AddressError),
     #[error("{0}")]
     Smtp(#[from] lettre::transport::smtp::Error),
     #[error(

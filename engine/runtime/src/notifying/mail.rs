@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
+use clawback_model::Timestamp;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
 use lettre::transport::smtp::authentication::Credentials;
@@ -55,6 +56,20 @@ pub enum MailTls {
     None,
 }
 
+/// The subject of an answer.
+const ANSWER: &str = "Your report of a suspicious message";
+
+/// An answer to a reporter.
+pub(super) struct Answer<'a> {
+    /// The address of the reporter.
+    pub(super) to: &'a str,
+    /// The same in every try, so that a receiver can detect a duplicate.
+    pub(super) id: String,
+    pub(super) text: String,
+    /// When the remediation ended.
+    pub(super) at: Timestamp,
+}
+
 /// A server, and the recipients of mail.
 pub(super) struct Mailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
@@ -99,6 +114,27 @@ impl Mailer {
         Ok(())
     }
 
+    /// Answers a reporter.
+    pub(super) async fn answer(&self, answer: &Answer<'_>) -> Result<(), Undelivered> {
+        let mail = self.answering(answer)?;
+        self.transport.send(mail).await?;
+        Ok(())
+    }
+
+    fn answering(&self, answer: &Answer<'_>) -> Result<Message, Undelivered> {
+        let domain = self.from.email.domain();
+        let at = UNIX_EPOCH + Duration::from_micros(u64::try_from(answer.at.0).unwrap_or(0));
+        let builder = Message::builder()
+            .from(self.from.clone())
+            .to(Mailbox::new(None, answer.to.parse()?))
+            // The reported subject is an attacker's, so it is no part of this one.
+            .subject(ANSWER)
+            .date(at)
+            .message_id(Some(format!("<{}@{domain}>", answer.id)))
+            .header(ContentType::TEXT_PLAIN);
+        Ok(marked(builder, "Auto-Submitted", "auto-replied").body(answer.text.clone())?)
+    }
+
     fn mail(&self, notice: &Notice) -> Result<Message, lettre::error::Error> {
         let domain = self.from.email.domain();
         let thread = format!("<{}@{domain}>", notice.remediation_id);
@@ -136,8 +172,6 @@ fn parameters(config: &MailConfig, base: &Path) -> Result<TlsParameters, String>
 
 #[cfg(test)]
 mod tests {
-    use clawback_model::Timestamp;
-
     use super::super::notice::Kind;
     use super::*;
 
@@ -180,6 +214,20 @@ mod tests {
         assert!(
             head.contains("Auto-Submitted: auto-generated") && head.contains("<R-1.pending-approval.7@acme.example>")
         );
+    }
+
+    #[tokio::test]
+    async fn an_answer_goes_to_its_reporter_alone() {
+        let mailer = Mailer::open(&config(), Path::new("")).unwrap();
+        let answer =
+            |to| Answer { to, id: "report.1".into(), text: "x\n".into(), at: Timestamp(1_795_435_200_000_000) };
+        let mail = String::from_utf8(mailer.answering(&answer("cy@acme.example")).unwrap().formatted()).unwrap();
+        assert!(mail.contains("To: cy@acme.example\r\n") && !mail.contains("ann@"), "{mail}");
+        assert!(
+            mail.contains("Auto-Submitted: auto-replied\r\n") && mail.contains("<report.1@acme.example>"),
+            "{mail}"
+        );
+        assert!(mailer.answering(&answer("cy@acme.example\r\nBcc: x@y.example")).is_err());
     }
 
     #[test]

@@ -100,6 +100,13 @@ impl Notifier {
         }
     }
 
+    /// Makes one try to answer a reporter, which only a mail can.
+    pub(super) async fn answer(&self, answer: &mail::Answer<'_>) -> Result<(), Undelivered> {
+        let Channel::Email(mailer) = &self.0 else { return Err(Undelivered::Unknown) };
+        let told = tokio::time::timeout(TIME_OUT, mailer.answer(answer));
+        told.await.unwrap_or(Err(Undelivered::TimedOut))
+    }
+
     /// Sends a signed checkpoint of the history.
     pub(super) async fn send_checkpoint(
         &self,

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use clawback_model::{Checkpoint, Remediation, Reminder};
+use clawback_model::{Checkpoint, Digest, Remediation, Reminder, ReportVerdict};
+use clawback_store::DueAnswer;
 use futures::future::join_all;
 
 use super::delivery::Undelivered;
+use super::mail::Answer;
 use super::notice::{CheckpointNotice, Kind, Notice};
 use super::recipients::of_playbook;
 use crate::site::Site;
@@ -30,6 +32,19 @@ pub(crate) async fn notify_change(site: &Site, name: &str, remediation: &Remedia
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let notice = Notice::new(Kind::Changed, remediation, site.public_url.as_ref(), remediation.updated_at);
     notifier.tell(&notice, remediation, site.now()).await
+}
+
+/// Tells a reporter how the remediation of their report ended. The answer is the same in every try. Returns false if
+/// the site answers nobody.
+pub(crate) async fn answer(site: &Site, due: &DueAnswer) -> Result<bool, Undelivered> {
+    let (Some(name), Some(verdict)) = (&site.reports.answer_by, ReportVerdict::of(due.status)) else {
+        return Ok(false);
+    };
+    let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
+    let text = ReportVerdict::fill(site.answers.of(verdict), &due.subject, due.reported_at);
+    let id = format!("report.{}.{}.{}", due.remediation, due.group, Digest::of(due.reporter.as_bytes()).short());
+    notifier.answer(&Answer { to: &due.reporter, id, text, at: due.ended_at }).await?;
+    Ok(true)
 }
 
 /// Sends a reminder to those who were notified first, or to the next level. Returns false if none of the recipients

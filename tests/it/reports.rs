@@ -1,0 +1,177 @@
+//! Reports of people, with the binary: enough of them file a remediation that waits for votes, and each reporter is
+//! answered once it has ended.
+
+use std::fs;
+use std::path::Path;
+
+use clawback_tests::binary::{Clawback, write_secret};
+use clawback_tests::smtp::{PASSWORD, Received, Smtp, USER};
+use serde_json::Value;
+
+const TEXT: &str = "Dear colleague, the payroll office could not verify your salary account for this month. \
+    Please confirm the number of your account and your date of birth before Friday noon, or the payment \
+    of your salary will be delayed until the next month. This message was created automatically, and \
+    answers to this address are not read by anybody.";
+/// A subject that would be a field of a mail, and a link.
+const HOSTILE: &str = "Salary =?utf-8?B?DQpCY2M6IGV2ZUBldmlsLmV4YW1wbGU=?= https://evil.example/x";
+
+fn phish(number: u32, sender: &str) -> String {
+    format!(
+        "Message-ID: <{number}@{sender}>\r\nFrom: hr@{sender}\r\nTo: staff@corp.example\r\nSubject: {HOSTILE}\r\n\
+         Date: Mon, 23 Nov 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n\
+         <html><body><p>{TEXT}</p><p><a href=\"https://pay.bad-host.example/{number}\">pay</a></p></body></html>\r\n"
+    )
+}
+
+/// The mail by which a person reports a message.
+fn forward(message: &str) -> String {
+    format!(
+        "Message-ID: <r@corp.example>\r\nFrom: ann@corp.example\r\nSubject: Phish?\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\nPlease look.\r\n--q\r\n\
+         Content-Type: message/rfc822\r\n\r\n{message}\r\n--q--\r\n"
+    )
+}
+
+/// A site with three copies of one message in two mailboxes, and one other message.
+fn site(folder: &Path, config: &str) -> Clawback {
+    let other = "Message-ID: <4@corp.example>\r\nFrom: dan@corp.example\r\nSubject: Minutes\r\n\r\nThe minutes.\r\n";
+    for (mailbox, number, mail) in [
+        ("ann", 1, phish(1, "one.example")),
+        ("ben", 2, phish(2, "two.example")),
+        ("ben", 3, phish(3, "three.example")),
+        ("ben", 4, other.to_owned()),
+    ] {
+        let cur = folder.join("mail").join(mailbox).join("cur");
+        fs::create_dir_all(&cur).unwrap();
+        fs::write(cur.join(format!("{}.M{number}P1.host:2,S", 1_795_000_000 + number)), mail).unwrap();
+    }
+    let clawback = Clawback::init(folder, "connector = \"maildir\"\ndirectory = \"mail\"\n");
+    write_secret(&folder.join("smtp.password"), PASSWORD).unwrap();
+    let file = folder.join("clawback.toml");
+    let written = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("{written}\n{config}")).unwrap();
+    clawback
+}
+
+fn report(clawback: &Clawback, folder: &Path, mail: &str, from: &str) -> Value {
+    let file = folder.join("report.eml");
+    fs::write(&file, mail).unwrap();
+    clawback.json(&["report", &file.display().to_string(), "--from", from])
+}
+
+fn answers(smtp: &Smtp, count: usize) -> Vec<Received> {
+    let mails = smtp.received(count).unwrap();
+    assert_eq!(mails.len(), count, "{mails:#?}");
+    mails
+}
+
+fn config(smtp: &Smtp) -> String {
+    format!(
+        "[notifiers.desk]\nkind = \"email\"\nserver = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"{USER}\"\n\
+         password-file = \"smtp.password\"\nfrom = \"Clawback <clawback@corp.example>\"\nto = [\"soc@corp.example\"]\n\
+         [reports]\nanswer-by = \"desk\"\n[reports.answers]\nno-threat = \"harmless.txt\"\n",
+        smtp.port,
+        smtp.authority().display()
+    )
+}
+
+#[test]
+fn three_reports_of_two_people_search_for_the_copies_and_each_is_answered_once() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let smtp = Smtp::start(server.path()).unwrap();
+    fs::write(folder.path().join("harmless.txt"), "No threat.\n").unwrap();
+    let clawback = site(folder.path(), &config(&smtp));
+    let bring = |mail: &str, from: &str| report(&clawback, folder.path(), mail, from);
+
+    let inline = "From: ann@corp.example\r\nSubject: Fwd: Salary\r\n\r\n> Dear colleague\r\n";
+    let said = bring(inline, "ann@corp.example");
+    assert_eq!((&said["kind"], &said["group"]), (&"inline-forward".into(), &Value::Null), "{said}");
+    assert!(said["said"].as_str().unwrap().contains("forward the message as an attachment"), "{said}");
+    let first = forward(&phish(1, "one.example"));
+    let refused = clawback.fails(2, &["report", "-", "--from", "Ann <ann@corp.example>"]);
+    assert!(refused.contains("no mail address of a reporter"), "{refused}");
+    for (from, people) in [("ann@corp.example", 1), ("Ann@corp.example", 1)] {
+        let said = bring(&first, from);
+        assert_eq!((&said["people"], &said["remediation"]), (&people.into(), &Value::Null), "{said}");
+    }
+    // A copy under another sender, as another person was sent it.
+    let said = bring(&forward(&phish(2, "two.example")), "ben@corp.example");
+    assert_eq!((&said["reports"], &said["people"]), (&3.into(), &2.into()), "{said}");
+    let id = said["remediation"].as_str().unwrap_or_else(|| panic!("{said}")).to_owned();
+    // One more report files nothing more.
+    assert_eq!(bring(&first, "cy@corp.example")["remediation"], id.as_str());
+    let listed = clawback.ok(&["reports"]);
+    assert!(listed.contains(&id) && !listed.contains('\u{202e}') && !listed.contains("\r\n"), "{listed}");
+
+    clawback.ok(&["worker", "--once"]);
+    let shown = clawback.json(&["show", &id]);
+    assert_eq!((&shown["status"], &shown["action_source"]), (&"pending-approval".into(), &"air".into()), "{shown}");
+    assert_eq!((&shown["counts"]["submitted"], &shown["counts"]["remediable"]), (&3.into(), &3.into()), "{shown}");
+    assert!(shown["description"].as_str().unwrap().contains("3 reports of 2 people"), "{shown}");
+    assert!(smtp.received(0).unwrap().is_empty(), "nobody is answered before the end");
+
+    // Nobody alone reports a message and approves its removal.
+    let refused = clawback.fails(1, &["approve", &id]);
+    assert!(refused.contains("approve"), "{refused}");
+    let done = clawback.add("eva", "approver").json(&["approve", &id]);
+    assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &3.into()), "{done}");
+    clawback.ok(&["worker", "--once"]);
+    let mails = answers(&smtp, 3);
+    let mut recipients: Vec<&str> = mails.iter().map(|mail| mail.recipients.as_str()).collect();
+    recipients.sort_unstable();
+    assert_eq!(recipients, ["ann@corp.example", "ben@corp.example", "cy@corp.example"]);
+    for mail in &mails {
+        assert_eq!(mail.fields("Subject"), ["Your report of a suspicious message"], "{}", mail.text);
+        assert_eq!((mail.fields("Bcc").len(), mail.fields("Auto-Submitted").len()), (0, 1), "{}", mail.text);
+        let body = mail.text.split_once("\n\n").unwrap().1.replace("=\n", "");
+        assert!(body.contains("was malicious") && body.contains("https[:]//evil[.]example/x"), "{body}");
+    }
+    // A later reporter is told at once, and nobody is told twice.
+    bring(&first, "dan@corp.example");
+    bring(&first, "ann@corp.example");
+    clawback.ok(&["worker", "--once"]);
+    clawback.ok(&["worker", "--once"]);
+    assert_eq!(answers(&smtp, 4)[3].recipients, "dan@corp.example");
+    clawback.ok(&["verify"]);
+}
+
+#[test]
+fn a_message_that_is_rejected_is_no_threat_in_the_words_of_the_site() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let smtp = Smtp::start(server.path()).unwrap();
+    fs::write(folder.path().join("harmless.txt"), "We looked at {subject}: no threat.\n").unwrap();
+    let config = config(&smtp).replace("[reports]\n", "[reports]\nleast-reports = 1\nleast-people = 1\n");
+    let clawback = site(folder.path(), &config);
+    let file = folder.path().join("phish.eml");
+    fs::write(&file, phish(1, "one.example")).unwrap();
+    let file = file.display().to_string();
+    let said = clawback.json(&["report", &file, "--from", "ann@corp.example", "--original"]);
+    assert_eq!(said["kind"], "original", "{said}");
+    let id = said["remediation"].as_str().unwrap().to_owned();
+    clawback.ok(&["worker", "--once"]);
+    clawback.add("eva", "approver").ok(&["reject", &id, "--comment", "a drill"]);
+    clawback.ok(&["worker", "--once"]);
+    let mail = &answers(&smtp, 1)[0];
+    assert!(mail.text.contains("We looked at") && mail.text.contains("no threat"), "{}", mail.text);
+}
+
+#[test]
+fn a_playbook_that_reports_do_not_start_files_nothing_and_loses_no_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = site(folder.path(), "[reports]\nleast-reports = 1\nleast-people = 1\nplaybook = \"purge\"\n");
+    let playbook = "playbook: purge\non: { manual: {} }\nsteps:\n  - search: { where: { from: eve@evil.example } }\n  \
+        - remediate: { action: soft-delete }\n";
+    fs::write(folder.path().join("workflows/purge.yaml"), playbook).unwrap();
+    let mail = forward(&phish(1, "one.example"));
+    let said = report(&clawback, folder.path(), &mail, "ann@corp.example");
+    assert_eq!((&said["reports"], &said["remediation"]), (&1.into(), &Value::Null), "{said}");
+    assert!(said["said"].as_str().unwrap().contains("no remediation could be filed"), "{said}");
+    // Once the site is set right, the next report files it.
+    let file = folder.path().join("clawback.toml");
+    let written = fs::read_to_string(&file).unwrap().replace("playbook = \"purge\"", "playbook = \"purge-like\"");
+    fs::write(&file, written).unwrap();
+    let said = report(&clawback, folder.path(), &mail, "ann@corp.example");
+    assert!(said["remediation"].is_string(), "{said}");
+    let refused = clawback.fails(2, &["report", "/nothing", "--from", "ann@corp.example"]);
+    assert!(refused.contains("cannot be read"), "{refused}");
+}
