@@ -22,8 +22,8 @@ pub struct GivenReport<'a> {
 }
 
 impl Api {
-    /// Records a report. It acts on nothing: enough reports file a remediation, which is approved like a suggestion. The
-    /// permission to suggest or to submit is enough. The text of the message is not kept.
+    /// Records a report, with the permission to suggest. It acts on nothing: enough reports file a remediation, which is
+    /// approved like a suggestion. The text of the message is not kept.
     #[boxed]
     pub async fn report(
         &self,
@@ -31,9 +31,7 @@ impl Api {
         host: Option<&Host>,
         given: &GivenReport<'_>,
     ) -> Result<Reported, Error> {
-        if !who.may(Permission::Suggest) {
-            allow(who, Permission::Submit)?;
-        }
+        allow(who, Permission::Suggest)?;
         clawback_model::check_reporter(given.reporter)?;
         let examined = self.examined(host, given.raw).await?;
         let (kind, features) = reported(examined, given.is_original).ok_or(Error::NoExaminer(None))?;

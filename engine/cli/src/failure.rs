@@ -109,6 +109,7 @@ impl From<&Error> for Failure {
             | Error::Schedule { .. }
             | Error::UnknownStore { .. }
             | Error::PlaybookPath { .. }
+            | Error::Reporter(_)
             | Error::File { .. }
             | Error::NoEvidence
             | Error::Bucket { .. }

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clawback_model::{
-    Calls, Digest, Event, Id, Identity, Placed, Remediation, RemediationId, Report, ReportKind, ReportSource,
-    ReportThreshold, Root, Sketch, Status, Timestamp,
+    Calls, Digest, Id, Identity, Placed, Remediation, RemediationId, Report, ReportKind, ReportSource, ReportThreshold,
+    Root, Sketch, Status, Timestamp,
 };
 use clawback_store::{DueAnswer, NewReport, Recorded, Store};
 
-use super::harness::{Database, filing, request};
+use super::harness::{Database, TTL, filing, request};
 
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 const HOUR: i64 = 3_600 * 1_000_000;
@@ -56,8 +56,8 @@ async fn bring(store: &Store, report: &Report, fingerprint: Option<&str>) -> (Re
 }
 
 async fn cancel(store: &Store, id: &RemediationId, at: i64) {
-    let event = Event::CancelRequested { by: "ann".into() };
-    let cancelled = store.record(id, None, "ann", &event, Timestamp(at)).await.unwrap();
+    let (_, lease) = store.claim(id, "node-1", Timestamp(at), TTL).await.unwrap().unwrap();
+    let cancelled = store.cancel_open(id, &lease, "ann", Timestamp(at)).await.unwrap();
     assert_eq!(cancelled.status, Status::Cancelled);
 }
 

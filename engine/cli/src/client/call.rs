@@ -61,7 +61,7 @@ impl Problem {
 fn exit_of(status: StatusCode, code: &str, path: &[&str]) -> Exit {
     match code {
         "bad-request" | "body" | "days" | "inputs" | "label" | "limit" | "name" | "no-evidence" | "not-json"
-        | "owner" | "picks" | "playbook" | "playbook-path" => Exit::Misuse,
+        | "owner" | "picks" | "playbook" | "playbook-path" | "reporter" => Exit::Misuse,
         // One that does not match is refused (403); a new one that is too short is misuse.
         "password" if status == StatusCode::UNPROCESSABLE_ENTITY => Exit::Misuse,
         // No such playbook, schedule or store was named; what is not in the history is no misuse.
