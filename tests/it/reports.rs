@@ -104,11 +104,11 @@ fn three_reports_of_two_people_search_for_the_copies_and_each_is_answered_once()
     assert!(listed.contains(&id) && !listed.contains('\u{202e}') && !listed.contains("\r\n"), "{listed}");
 
     clawback.ok(&["worker", "--once"]);
-    let shown = clawback.json(&["show", &id]);
+    let shown = &clawback.json(&["show", &id])["remediation"];
     assert_eq!((&shown["status"], &shown["action_source"]), (&"pending-approval".into(), &"air".into()), "{shown}");
     assert_eq!((&shown["counts"]["submitted"], &shown["counts"]["remediable"]), (&3.into(), &3.into()), "{shown}");
     assert!(shown["description"].as_str().unwrap().contains("3 reports of 2 people"), "{shown}");
-    assert!(smtp.received(0).unwrap().is_empty(), "nobody is answered before the end");
+    assert!(smtp.received(0).unwrap_or_default().is_empty(), "nobody is answered before the end");
 
     // Nobody alone reports a message and approves its removal.
     let refused = clawback.fails(1, &["approve", &id]);
