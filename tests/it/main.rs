@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::format_collect, reason = "a failed test panics; texts of tests are short")]
 
 mod action_center;
+mod agents;
 mod approved;
 mod bad_input;
 mod bucket;

@@ -123,6 +123,7 @@ fn request(number: u32) -> Request {
         requested_by: if source == ActionSource::Schedule { "scheduler" } else { of(&DECIDERS, mixed(number, 6)) }
             .into(),
         owner: None,
+        agent: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

@@ -151,6 +151,7 @@ pub fn submission(playbook: &str, inputs: &[(&str, &str)]) -> Submission {
         severity: None,
         description: None,
         source: ActionSource::Manual,
+        agent: None,
         mode: SelectionMode::Query,
         picked: Vec::new(),
     }

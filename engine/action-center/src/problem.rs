@@ -146,6 +146,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Unsigned(_) => (StatusCode::FORBIDDEN, "signature"),
         Error::ForeignCredential(_) => (StatusCode::FORBIDDEN, "own-credential"),
         Error::TokenRolesExceeded { .. } => (StatusCode::FORBIDDEN, "more-than-it-brings"),
+        Error::NotForAgents { .. } => (StatusCode::FORBIDDEN, "not-for-agents"),
         Error::NotAService { .. } => (StatusCode::FORBIDDEN, "not-a-service"),
         Error::Vote(VoteRefused::RequesterExcluded { .. } | VoteRefused::OwnerExcluded { .. }) => {
             (StatusCode::FORBIDDEN, "two-step")
@@ -164,7 +165,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Refused(StoreError::Altered { .. } | StoreError::NotItsEvents { .. }) => {
             (StatusCode::CONFLICT, "altered")
         }
-        Error::Refused(StoreError::Name(_)) => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
+        Error::Refused(StoreError::Name(_)) | Error::AgentName(_) => (StatusCode::UNPROCESSABLE_ENTITY, "name"),
         Error::Refused(StoreError::ConfirmRefused(_)) => (StatusCode::FORBIDDEN, "second-administrator"),
         Error::Refused(StoreError::NothingPending { .. }) => (StatusCode::CONFLICT, "nothing-pending"),
         Error::NotAsPlanned { .. } => (StatusCode::CONFLICT, "not-as-planned"),

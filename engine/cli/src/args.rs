@@ -1,5 +1,6 @@
 //! The command line as it is typed; nothing later sees raw text.
 
+mod agents;
 mod families;
 mod filter;
 mod proofs;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clawback_model::{OutcomeKind, Reason};
 
+pub(crate) use agents::McpArgs;
 pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
     PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
@@ -139,6 +141,8 @@ pub(crate) enum Command {
     Halt(HaltArgs),
     /// Lift the halt of the site
     Unhalt,
+    /// Serve an AI agent on standard input and output (Model Context Protocol): it can search, explain and propose; a person votes
+    Mcp(McpArgs),
     /// List connectors, and describe and check stores
     #[command(subcommand)]
     Connectors(ConnectorsCommand),

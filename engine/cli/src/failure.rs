@@ -100,6 +100,7 @@ impl From<&Error> for Failure {
             | Error::Inputs(_)
             | Error::Picks(_)
             | Error::Label { .. }
+            | Error::AgentName(_)
             | Error::Refused(StoreError::Name(_))
             | Error::NoOwner { .. }
             | Error::Owner { .. }

@@ -47,6 +47,7 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Retry(_)
         | Command::Verify(_)
         | Command::Halt(_)
+        | Command::Mcp(_)
         | Command::Unhalt
         | Command::Playbooks(_)
         | Command::Schedules(_)

@@ -98,6 +98,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Command::Key(command) => commands::key::run(&global, command),
         Command::Worker(args) => commands::worker::run(&global, args).await,
         Command::Serve(args) => Box::pin(commands::serve::run(&global, args)).await,
+        Command::Mcp(args) => Box::pin(commands::mcp::run(&global, args)).await,
         Command::Halt(args) => commands::halt::halt(&global, args).await,
         Command::Unhalt => commands::halt::unhalt(&global).await,
         Command::Connectors(ConnectorsCommand::List(shape)) => commands::connectors::list(&global, &shape).await,

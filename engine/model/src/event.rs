@@ -101,6 +101,9 @@ pub struct Request {
     /// older history.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The name of the AI agent that made the request on behalf of the requester. Its plan always waits for votes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// Fresh, undo, retry or sweep.
     pub origin: Origin,
     /// The meaning of `now` in the playbook: the slot of a schedule, or the submission of the first remediation of a
@@ -129,6 +132,14 @@ impl Request {
                 let inputs: Vec<String> = self.inputs.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 format!("playbook {} ({})", self.playbook, inputs.join(", "))
             }
+        }
+    }
+
+    /// Returns who made the request: the requester, or an agent on behalf of the requester.
+    pub fn requester_in_words(&self) -> String {
+        match &self.agent {
+            Some(agent) => format!("agent {agent} on behalf of {}", self.requested_by),
+            None => self.requested_by.clone(),
         }
     }
 
@@ -182,7 +193,6 @@ impl std::fmt::Display for Asked {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
-#[expect(clippy::large_enum_variant, reason = "a remediation has one event of a plan, and events are not kept")]
 pub enum Event {
     Submitted {
         request: Request,

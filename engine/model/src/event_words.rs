@@ -10,7 +10,10 @@ impl Event {
     /// reasons are unescaped; the caller escapes them for its output.
     pub fn in_words(&self) -> String {
         match self {
-            Self::Submitted { request } => format!("{}: {}", request.action, request.selection_in_words()),
+            Self::Submitted { request } => {
+                let by = request.agent.as_ref().map(|_| format!("by {}; ", request.requester_in_words()));
+                format!("{}{}: {}", by.unwrap_or_default(), request.action, request.selection_in_words())
+            }
             Self::Planned { plan, approval, decided_by, .. } => {
                 let asks = match (approval, decided_by) {
                     (Some(rule), _) if rule.votes == 1 => "asks for 1 vote".to_owned(),
@@ -106,6 +109,14 @@ mod tests {
         let report = BatchReport { counts, throttled: 2 };
         let ended = Event::BatchFinished { number: 3, report, outcomes: Digest::of(b"") };
         assert_eq!(ended.in_words(), "batch 3: 4 succeeded, 1 failed, throttled 2 times");
+        let own = crate::example::request(crate::action::Action::SoftDelete, crate::action::ActionSource::Api);
+        let own = crate::event::Request { in_words: "sender is eve".into(), ..own };
+        assert_eq!(Event::Submitted { request: own.clone() }.in_words(), "soft-delete: sender is eve");
+        let agents = crate::event::Request { agent: Some("desk".into()), ..own };
+        assert_eq!(
+            Event::Submitted { request: agents }.in_words(),
+            "by agent desk on behalf of ann; soft-delete: sender is eve"
+        );
         let reason = StopReason::Person { by: "ann".into() };
         assert_eq!(Event::Paused { reason: reason.clone() }.in_words(), reason.to_string());
         assert_eq!(Event::Finished.in_words(), "");

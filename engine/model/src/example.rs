@@ -39,6 +39,7 @@ pub(crate) fn request(action: Action, source: ActionSource) -> Request {
         picked: vec![],
         requested_by: "ann".into(),
         owner: None,
+        agent: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

@@ -80,6 +80,12 @@ pub enum Error {
     TokenDays { days: u32, most: u32 },
     #[error("{name} is a person, and only a service may submit with action source `{source_given}`")]
     NotAService { name: String, source_given: clawback_model::ActionSource },
+    #[error("the name of the agent is refused: {0}")]
+    AgentName(#[source] clawback_model::NameRefused),
+    #[error(
+        "the agent {agent} may not ask for `{action}`: agents ask for soft deletes and moves only; a person submits everything else"
+    )]
+    NotForAgents { agent: String, action: clawback_model::Action },
     #[error("`{name}` is a path; put the playbook into {folder} and give its name")]
     PlaybookPath { name: String, folder: String },
     #[error(

@@ -285,6 +285,7 @@ pub(crate) fn request(number: u64) -> Request {
         picked: vec![],
         requested_by: "ann".into(),
         owner: None,
+        agent: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

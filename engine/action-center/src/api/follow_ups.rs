@@ -98,6 +98,7 @@ pub(crate) async fn suggest(
         severity: stated::<Severity>("severity", suggestion.severity.as_deref())?,
         description: Some(description),
         source: ActionSource::Air,
+        agent: None,
         mode: if suggestion.messages.is_empty() { SelectionMode::Query } else { SelectionMode::Handpicked },
         picked: suggestion.messages.into_iter().map(Picked::from).collect(),
     };

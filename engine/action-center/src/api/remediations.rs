@@ -45,6 +45,7 @@ fn checked(given: SubmissionJson) -> Result<Submission, Problem> {
         severity: stated::<Severity>("severity", given.severity.as_deref())?,
         description: given.description,
         source: stated("action_source", given.action_source.as_deref())?.unwrap_or(ActionSource::Api),
+        agent: given.agent,
         mode,
         picked: given.messages.into_iter().map(Picked::from).collect(),
     })

@@ -46,6 +46,9 @@ pub struct RemediationJson {
     pub selection: String,
     pub plan_digest: Option<String>,
     pub requested_by: String,
+    /// The name of the AI agent that asked on behalf of the requester; null if none did.
+    #[serde(default)]
+    pub agent: Option<String>,
     pub decided_by: Option<String>,
     /// When the approval that was asked for expires; null if none was.
     pub deadline: Option<String>,
@@ -103,6 +106,7 @@ impl From<&Remediation> for RemediationJson {
             selection: request.selection_in_words(),
             plan_digest: plan.map(|plan| plan.digest.to_string()),
             requested_by: request.requested_by.clone(),
+            agent: request.agent.clone(),
             decided_by: remediation.decided_by.clone(),
             deadline: remediation.approval.as_ref().map(|approval| approval.deadline.to_string()),
             starts_at: remediation.starts_at().map(|at| at.to_string()),

@@ -80,6 +80,10 @@ pub struct SubmissionJson {
     #[serde(default)]
     #[schema(schema_with = crate::json::words::action_source_or_null, required = false)]
     pub action_source: Option<String>,
+    /// The name of the AI agent that asks on behalf of the caller. Its plan then waits for the vote of another person,
+    /// whatever the playbook and the site ask for, and `hard-delete` is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// `handpicked`, `query` or `query-with-exclusions`.
     #[serde(default)]
     #[schema(schema_with = crate::json::words::selection_or_null, required = false)]
@@ -98,6 +102,7 @@ impl From<Submission> for SubmissionJson {
             severity: submission.severity.map(|severity| severity.to_string()),
             description: submission.description,
             action_source: Some(submission.source.to_string()),
+            agent: submission.agent,
             selection: Some(submission.mode.to_string()),
             messages: submission.picked.into_iter().map(PickedJson::from).collect(),
         }

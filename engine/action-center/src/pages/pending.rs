@@ -90,7 +90,7 @@ fn row(remediation: &Remediation) -> Markup {
             td { (layout::selection(&request.selection_in_words())) }
             td { (request.severity.as_str()) }
             td .number { (remediation.counts.submitted) }
-            td { (layout::mail(&request.requested_by)) }
+            td { (layout::mail(&request.requester_in_words())) }
             td { (layout::time(remediation.created_at)) }
             td { @if let Some(approval) = &remediation.approval { (layout::time(approval.deadline)) } }
             td { code title=(digest) { (digest.chars().take(12).collect::<String>()) } }

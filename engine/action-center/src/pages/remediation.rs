@@ -77,7 +77,7 @@ pub(crate) async fn page(
             ("Selection", html! { (request.mode.as_str()) ": " (layout::selection(&request.selection_in_words())) }),
             ("Playbook", html! { a href={ "/playbooks/" (crate::access::encoded(&request.playbook)) } { (request.playbook) } }),
             ("Inputs", html! { @for (name, value) in &request.inputs { div { (name) ": " (layout::mail(value)) } } }),
-            ("Requested by", layout::mail(&request.requested_by)),
+            ("Requested by", layout::mail(&request.requester_in_words())),
             ("Remediation ID", html! { code { (id) } }),
             ("Approval ID", html! { code { (request.approval_id) } }),
             ("Investigation", html! { a href={ "/investigations/" (request.investigation_id) } { code { (request.investigation_id) } }

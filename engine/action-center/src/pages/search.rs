@@ -299,6 +299,7 @@ fn submission(
         severity: optional("severity", fields.filled("severity"))?,
         description: fields.filled("description").map(str::to_owned),
         source: ActionSource::Explorer,
+        agent: None,
         mode,
         picked,
     })

@@ -154,6 +154,7 @@ fn submission() -> Submission {
         severity: None,
         description: None,
         source: ActionSource::Manual,
+        agent: None,
         mode: SelectionMode::Query,
         picked: Vec::new(),
     }

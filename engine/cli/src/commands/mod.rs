@@ -21,6 +21,7 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod investigate;
 pub(crate) mod key;
+pub(crate) mod mcp;
 pub(crate) mod mirror;
 pub(crate) mod plan;
 pub(crate) mod playbooks;

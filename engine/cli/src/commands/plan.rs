@@ -75,6 +75,7 @@ pub(crate) async fn submission(client: &Client, playbook: &str, args: PlaybookAr
         severity: args.severity,
         description: args.description,
         source: args.source,
+        agent: None,
         mode,
         picked,
     })

@@ -24,6 +24,7 @@ pub(crate) async fn run(global: &Global, args: RecordArgs) -> Result<Exit, Failu
         severity: None,
         description: None,
         source: ActionSource::Manual,
+        agent: None,
         mode: SelectionMode::Query,
         picked: Vec::new(),
     };

@@ -80,6 +80,7 @@ fn submission(args: SubmitArgs, like: Option<String>) -> Result<Submission, Fail
         severity: Some(args.severity),
         description: Some(args.description),
         source: if mode == SelectionMode::Handpicked { ActionSource::Manual } else { ActionSource::Explorer },
+        agent: None,
         mode,
         picked,
     })

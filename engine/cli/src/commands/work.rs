@@ -41,6 +41,14 @@ pub(crate) fn exit_of(status: Status, facts: Option<&PlanFacts>) -> Exit {
     }
 }
 
+/// Who made the request: the requester, or an agent on behalf of the requester.
+fn requested_by(remediation: &RemediationJson) -> String {
+    match &remediation.agent {
+        Some(agent) => format!("agent {agent} on behalf of {}", remediation.requested_by),
+        None => remediation.requested_by.clone(),
+    }
+}
+
 /// Prints the fields of a remediation that a person needs first, and the next step.
 pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
     let remediation = &detail.remediation;
@@ -53,7 +61,7 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
         ("approval ID", remediation.approval_id.clone()),
         ("investigation", remediation.investigation_id.clone()),
         ("page", remediation.url.clone().unwrap_or_default()),
-        ("requested by", remediation.requested_by.clone()),
+        ("requested by", requested_by(remediation)),
         ("decided by", decided_by(detail)),
     ];
     if let (Some(digest), Some(facts)) = (&remediation.plan_digest, &remediation.facts) {

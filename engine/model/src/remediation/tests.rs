@@ -30,6 +30,7 @@ fn request() -> Request {
         picked: vec![],
         requested_by: "ann".into(),
         owner: None,
+        agent: None,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

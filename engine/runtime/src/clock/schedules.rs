@@ -134,6 +134,7 @@ pub fn submission(playbook: &str, source: ActionSource) -> Submission {
         severity: None,
         description: None,
         source,
+        agent: None,
         mode: SelectionMode::Query,
         picked: Vec::new(),
     }

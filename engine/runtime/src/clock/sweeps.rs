@@ -131,6 +131,7 @@ fn request(site: &Arc<Site>, first: &Remediation) -> Request {
         // The requester of the first may not approve its follow-ups either.
         requested_by: first.request.requested_by.clone(),
         owner: first.request.owner.clone(),
+        agent: first.request.agent.clone(),
         delete_senders_copy: first.request.delete_senders_copy,
         as_of: Some(first.request.as_of.unwrap_or(first.created_at)),
         ..follow_up

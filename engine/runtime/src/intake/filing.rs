@@ -27,6 +27,7 @@ pub fn follow_up(
         source: ActionSource::Manual,
         requested_by: who.name.clone(),
         owner: who.owner.clone(),
+        agent: None,
         approval_id: ApprovalId::from_random((site.random)()),
         investigation_id: InvestigationId::from_random((site.random)()),
         alert_id: AlertId::from_random((site.random)()),

@@ -1,8 +1,9 @@
 //! A submission, and the request that is made of it.
 
 use clawback_model::{
-    ActionSource, AlertId, ApprovalId, Inputs, InvestigationId, LONGEST_NAME, LONGEST_TEXT, Origin, Picked, Principal,
-    PrincipalKind, Request, SelectionMode, Severity, Timestamp, TooLong, check_inputs, check_length, check_picked,
+    Action, ActionSource, AlertId, ApprovalId, Inputs, InvestigationId, LONGEST_NAME, LONGEST_TEXT, Origin, Picked,
+    Principal, PrincipalKind, Request, SelectionMode, Severity, Timestamp, TooLong, check_inputs, check_length,
+    check_picked, check_principal_name,
 };
 
 use super::playbook::load;
@@ -25,6 +26,8 @@ pub struct Submission {
     pub description: Option<String>,
     /// Where it comes from.
     pub source: ActionSource,
+    /// The name of the AI agent that submits it on behalf of the caller: such a plan always waits for votes.
+    pub agent: Option<String>,
     /// How the messages are selected.
     pub mode: SelectionMode,
     /// Handpicked messages, or exclusions.
@@ -47,6 +50,7 @@ pub fn request(
     let (path, source) = site.library.playbook_source(&submission.playbook)?;
     let playbook = load(site, &path, &source)?;
     let bound = playbook.bind(&submission.inputs, as_of.unwrap_or(site.now()))?;
+    check_agent(submission.agent.as_deref(), bound.action())?;
     evidence::check(site, &bound)?;
     clawback_model::check_picks(submission.mode, &submission.picked)?;
     let picked = u64::try_from(submission.picked.len()).unwrap_or(u64::MAX);
@@ -70,12 +74,21 @@ pub fn request(
         picked: submission.picked,
         requested_by: who.name.clone(),
         owner: who.owner.clone(),
+        agent: submission.agent,
         origin: Origin::Fresh,
         as_of,
         approval_id: ApprovalId::from_random((site.random)()),
         investigation_id: InvestigationId::from_random((site.random)()),
         alert_id: AlertId::from_random((site.random)()),
     })
+}
+
+/// Refuses to an agent everything but moves that can be undone, and a name that could be mistaken for another.
+fn check_agent(agent: Option<&str>, action: Action) -> Result<(), Error> {
+    let Some(agent) = agent else { return Ok(()) };
+    check_principal_name(agent, []).map_err(Error::AgentName)?;
+    let is_move = action.is_reversible() && action.destination().is_some();
+    if is_move { Ok(()) } else { Err(Error::NotForAgents { agent: agent.to_owned(), action }) }
 }
 
 /// Limits the texts of a submission, which are shown in lists.

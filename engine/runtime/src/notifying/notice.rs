@@ -144,7 +144,7 @@ fn facts(remediation: &Remediation) -> Vec<(&'static str, String)> {
         ("Status", remediation.status.to_string()),
         ("Action", request.action.to_string()),
         ("Severity", request.severity.to_string()),
-        ("Requested by", visible_line(&request.requested_by, LINE)),
+        ("Requested by", visible_line(&request.requester_in_words(), LINE)),
     ];
     if let Some(plan) = &remediation.plan {
         let mailboxes = plan.facts.mailboxes;

@@ -41,9 +41,9 @@ pub(crate) async fn approval_for(
     let signed = site.vote_rules.required.asks(request.action);
     // A person decides on a plan that did not search everything, whatever the playbook says of what was searched.
     let incomplete = bound.asks_for_a_person(&plan.facts).then(|| bound.approval_rule().cloned().unwrap_or_default());
-    // A suggestion from outside does not count as a decision.
-    let suggested = |source: ActionSource| {
-        (source == ActionSource::Air && !site.suggestions_without_a_vote)
+    // A suggestion from outside does not count as a decision, and that of an agent never does.
+    let suggested = |request: &Request| {
+        (request.agent.is_some() || (request.source == ActionSource::Air && !site.suggestions_without_a_vote))
             .then(|| bound.approval_rule().cloned().unwrap_or_default())
     };
     let rule = match &request.origin {
@@ -52,7 +52,7 @@ pub(crate) async fn approval_for(
             .then(|| bound.approval_rule().cloned())
             .flatten()
             .or(incomplete)
-            .or_else(|| suggested(request.source)),
+            .or_else(|| suggested(request)),
         Origin::Undo { of } => {
             let undone = site.history.load(of).await?;
             let mut decided = root(site, undone).await?;
@@ -84,10 +84,12 @@ pub(crate) async fn approval_for(
                 return Ok(Decided { rule: None, by: Some(decided_by), under: Some(of.clone()) });
             }
             Covered::Asks(rule) => Some(rule),
-            Covered::NotNeeded => suggested(site.history.load(of).await?.request.source),
+            Covered::NotNeeded => suggested(&site.history.load(of).await?.request),
         },
     };
     let rule = rule.or_else(|| signed.then(ApprovalRule::default));
+    // The person on whose behalf an agent asks is not the one who decides.
+    let rule = rule.map(|rule| ApprovalRule { two_step: rule.two_step || request.agent.is_some(), ..rule });
     let decided_by = rule.is_none().then_some(requester);
     // With the site's current reminders, also if the rule is that of an older remediation.
     Ok(Decided { rule: rule.map(|rule| reminding(site, rule)), by: decided_by, under: None })
