@@ -308,7 +308,7 @@ fn a_proposal_waits_where_neither_playbook_nor_site_asks_for_a_vote() {
         assert!(ann.fails(1, &["approve", id]).contains("rule two-step: ann requested this remediation"));
         let shown = admin.ok(&["show", id]);
         assert!(shown.contains("agent desk on behalf of ann"), "{shown}");
-        let events = admin.json(&["show", id, "--events"]);
+        let events = admin.json(&["show", id, "--events"])["items"].clone();
         let kinds: Vec<_> = events.as_array().unwrap().iter().map(|one| one["event"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["submitted", "planning-started", "planned"]);
         assert_eq!(events[0]["actor"], "ann");
