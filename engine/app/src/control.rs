@@ -31,7 +31,7 @@ impl Api {
     /// Cancels a remediation; what is open becomes `cancelled`.
     #[boxed]
     pub async fn cancel(&self, who: &Principal, id: &RemediationId) -> Result<Remediation, Error> {
-        self.control(who, id, &Event::CancelRequested { by: who.name.clone() }).await
+        self.control(who, id, &Event::CancelRequested { by: who.name.clone(), reason: None }).await
     }
 
     /// Makes the plan of a pending remediation again; votes so far are void.

@@ -260,6 +260,9 @@ pub enum Event {
     },
     CancelRequested {
         by: String,
+        /// Why, where no person asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<StopReason>,
     },
     Cancelled {
         by: String,
@@ -382,7 +385,7 @@ mod tests {
             Event::Held { reason: StopReason::InProgress { limit: 1, running: 1 } },
             Event::Released,
             Event::Resumed { by: "ann".into() },
-            Event::CancelRequested { by: "ann".into() },
+            Event::CancelRequested { by: "ann".into(), reason: None },
             Event::Cancelled { by: "ann".into(), targets: 1, outcomes: Digest([0; 32]) },
             Event::Verified { confirmed: 1, unconfirmed: 0, sample: vec![] },
         ];

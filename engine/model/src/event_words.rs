@@ -48,7 +48,10 @@ impl Event {
                 };
                 format!("batch {number}: {}{throttled}", counted(&report.counts))
             }
-            Self::PauseRequested { by } | Self::Resumed { by } | Self::CancelRequested { by } => format!("by {by}"),
+            Self::CancelRequested { by, reason: Some(reason) } => format!("by {by}, {reason}"),
+            Self::PauseRequested { by } | Self::Resumed { by } | Self::CancelRequested { by, reason: None } => {
+                format!("by {by}")
+            }
             Self::Cancelled { by, targets, .. } => format!("{targets} messages were open; by {by}"),
             Self::VotesVoided { voters } => format!("votes that no longer count: {}", voters.join(", ")),
             Self::Verified { confirmed, unconfirmed, .. } => format!("{confirmed} confirmed, {unconfirmed} not"),

@@ -36,6 +36,7 @@ mod likeness;
 mod limits;
 mod link;
 mod location;
+mod look_again;
 mod merkle;
 mod message;
 pub mod normal;
@@ -105,6 +106,7 @@ pub use likeness::{
 pub use limits::{LimitExceeded, Limits, SelectionMode};
 pub use link::{InvalidPublicUrl, PublicUrl, host_of, is_loopback};
 pub use location::{Location, LocationKind};
+pub use look_again::{LookedAgain, MOST_LOOKED_AT, Whereabouts};
 pub use merkle::{LogEdge, LogQuestion, TILE_WIDTH, TileAt, is_continued, is_included, leaf_hash};
 pub use message::{Message, MessageRef};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};

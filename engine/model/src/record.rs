@@ -106,6 +106,7 @@ impl InvestigationStatus {
             Status::NothingToDo => Self::NoThreatsFound,
             Status::Failed => Self::Failed,
             Status::Expired => Self::TerminatedBySystem,
+            Status::Cancelled if matches!(remediation.stop, Some(StopReason::NothingLeft { .. })) => Self::Remediated,
             Status::Rejected | Status::Cancelled => Self::TerminatedByUser,
         }
     }

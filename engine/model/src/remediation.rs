@@ -224,7 +224,11 @@ impl Remediation {
             (Paused, Event::Resumed { .. }) if self.cancel_asked().is_none() => {
                 next.go_on(at);
             }
-            (Queued | Planning | PendingApproval | Approved | InProgress | Paused, Event::CancelRequested { by }) => {
+            (
+                Queued | Planning | PendingApproval | Approved | InProgress | Paused,
+                Event::CancelRequested { by, reason },
+            ) => {
+                next.stop = reason.clone().or(next.stop);
                 next.asked = Some(Asked::Cancel { by: by.clone() });
             }
             (
@@ -389,7 +393,7 @@ impl Remediation {
         } else if yes.len() >= approval.rule.votes as usize {
             self.decided_by = Some(yes.join(", "));
             self.status = Status::Approved;
-            self.stop = None;
+            self.stop = self.stop.take().filter(|_| self.cancel_asked().is_some());
         }
     }
 

@@ -35,6 +35,7 @@ pub enum StopReason {
     StoreUnavailable { store: String, detail: String },
     PlanFailed { detail: String },
     NotAsApproved { detail: String },
+    NothingLeft { gone: u64 },
 }
 
 impl StopReason {
@@ -60,6 +61,7 @@ impl StopReason {
             Self::StoreUnavailable { .. } => "store-unavailable",
             Self::PlanFailed { .. } => "plan-failed",
             Self::NotAsApproved { .. } => "not-as-approved",
+            Self::NothingLeft { .. } => "nothing-left",
         }
     }
 
@@ -91,7 +93,8 @@ impl StopReason {
             | Self::Person { .. }
             | Self::StoreUnavailable { .. }
             | Self::PlanFailed { .. }
-            | Self::NotAsApproved { .. } => false,
+            | Self::NotAsApproved { .. }
+            | Self::NothingLeft { .. } => false,
         }
     }
 }
@@ -144,6 +147,9 @@ impl fmt::Display for StopReason {
             Self::Person { by } => write!(f, "{by} asked for it"),
             Self::StoreUnavailable { store, detail } => write!(f, "{store}: {detail}"),
             Self::PlanFailed { detail } | Self::NotAsApproved { detail } => write!(f, "{detail}"),
+            Self::NothingLeft { gone } => {
+                write!(f, "none of the {gone} messages of the plan is left in a mailbox for the action")
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Work that is due at a time: schedules fire, and sweeps look.
 
 mod looks;
+mod looks_again;
 mod schedules;
 mod sweeps;
 mod timers;

@@ -76,6 +76,7 @@ pub use watch::Watch;
 pub use work::admission::Admission;
 pub use work::claims::{ClaimScope, Claimed};
 pub use work::lanes::{Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft};
+pub use work::looks_again::LookAgain;
 pub use work::outcomes::BatchSum;
 pub use work::queue::Queue;
 pub use work::schedules::{Schedule, Slot, SlotFate, SlotRecord, SlotResult, WantedSchedule};

@@ -4,6 +4,7 @@ pub(crate) mod admission;
 pub(crate) mod claims;
 pub(crate) mod lanes;
 mod leases;
+pub(crate) mod looks_again;
 mod nodes;
 pub(crate) mod outcomes;
 pub(crate) mod queue;

@@ -4,6 +4,7 @@ mod commands;
 mod concurrent_sweeps;
 mod differential;
 mod fire;
+mod looks_again;
 mod month;
 mod sweeps;
 

@@ -105,7 +105,7 @@ async fn check(kind: &str, written: i64, sql: &str, reached: i64) {
     assert!(store.principal_by_token(&Digest::of(b"secret"), Timestamp(5)).await.unwrap().is_some(), "{said}");
     // It can be continued from there.
     let pending = store.by_approval(&approval_id(2)).await.unwrap();
-    let event = Event::CancelRequested { by: "ann".into() };
+    let event = Event::CancelRequested { by: "ann".into(), reason: None };
     store.record(&pending.id, None, "ann", &event, Timestamp(9_000_000)).await.unwrap();
     store.verify(None, |_| {}).await.unwrap();
     store.close().await;

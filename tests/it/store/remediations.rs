@@ -102,7 +102,10 @@ async fn many_writers_make_one_chain() {
                 let (store, id) = (database.store.clone(), id.clone());
                 tokio::spawn(async move {
                     let by = "ann".to_owned();
-                    store.record(&id, None, "ann", &Event::CancelRequested { by }, Timestamp(3)).await.unwrap();
+                    store
+                        .record(&id, None, "ann", &Event::CancelRequested { by, reason: None }, Timestamp(3))
+                        .await
+                        .unwrap();
                 })
             })
             .collect();

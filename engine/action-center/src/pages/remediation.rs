@@ -125,6 +125,7 @@ fn goes_on(remediation: &Remediation) -> bool {
 
 async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Problem> {
     let plan = remediation.plan.as_ref();
+    let again = center.site().history.looked_again(remediation).await?;
     let batches = center.site().history.batches(&remediation.id).await?;
     let done = batches.iter().filter(|batch| batch.finished.is_some()).count();
     let speed = batches.iter().rev().find_map(|batch| {
@@ -149,6 +150,7 @@ async fn state(center: &Center, remediation: &Remediation) -> Result<Markup, Pro
             ("Remediable", html! { (remediation.counts.remediable) }),
             ("Not remediable", html! { (remediation.counts.not_remediable) }),
             ("Mailboxes", html! { @if let Some(plan) = plan { (plan.facts.mailboxes) } }),
+            ("Looked at again", html! { @if let Some(again) = again { (again.to_string()) } }),
             ("VIP messages", html! { @if let Some(plan) = plan { (plan.facts.vips) } }),
             ("Searched", html! { @if let Some(searched) = plan.and_then(|plan| plan.facts.searched) { (searched) " mailboxes" } }),
             ("Batches", html! { (done) " of " (batches.len()) @if let Some(speed) = speed { ", " (speed) " messages/s" } }),

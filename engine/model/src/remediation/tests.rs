@@ -92,7 +92,7 @@ fn events() -> Vec<Event> {
         Event::Held { reason: StopReason::Person { by: by("ann") } },
         Event::Released,
         Event::Resumed { by: by("ann") },
-        Event::CancelRequested { by: by("ann") },
+        Event::CancelRequested { by: by("ann"), reason: None },
         Event::Cancelled { by: by("ann"), targets: 90, outcomes: Digest([0; 32]) },
         Event::Verified { confirmed: 10, unconfirmed: 0, sample: vec![] },
         Event::Finished,
@@ -225,7 +225,7 @@ fn a_cancel_stands_whatever_else_is_asked() {
     let mut state = after(&[Event::PlanningStarted, planned(100, None), Event::Started]);
     let person = StopReason::Person { by: by("ann") };
     for event in [
-        Event::CancelRequested { by: by("ann") },
+        Event::CancelRequested { by: by("ann"), reason: None },
         Event::PauseRequested { by: by("ben") },
         Event::Paused { reason: person },
     ] {

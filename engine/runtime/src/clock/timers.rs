@@ -9,6 +9,7 @@ use std::time::Duration;
 use clawback_model::{Digest, Timestamp};
 
 use super::looks::Looks;
+use super::looks_again::LooksAgain;
 use super::schedules;
 use crate::error::Error;
 use crate::site::Site;
@@ -23,12 +24,14 @@ pub struct Timers {
     /// The digest of the playbooks and scripts at that time: unchanged ones are not parsed again.
     texts: Option<Digest>,
     looks: Looks,
+    again: LooksAgain,
 }
 
 impl Timers {
     /// The timers of a site.
     pub fn new(site: Arc<Site>) -> Self {
-        Self { looks: Looks::new(Arc::clone(&site)), site, synced_at: None, texts: None }
+        let (looks, again) = (Looks::new(Arc::clone(&site)), LooksAgain::new(Arc::clone(&site)));
+        Self { looks, again, site, synced_at: None, texts: None }
     }
 
     /// Fires the schedules that are due, and returns the number of remediations that were filed. Starts the looks of
@@ -38,6 +41,9 @@ impl Timers {
     pub async fn tick(&mut self) -> Result<u64, Error> {
         let now = self.site.now();
         let synced = self.sync(now).await;
+        if let Err(error) = self.again.begin().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "Waiting plans are not looked at again.");
+        }
         if !self.site.history.timers_due(now).await? {
             return synced.map(|()| 0);
         }
@@ -52,12 +58,14 @@ impl Timers {
     /// Waits until no look is under way, and returns the number of follow-ups that were filed.
     #[boxed]
     pub async fn looked(&mut self) -> Result<u64, Error> {
+        self.again.ended().await;
         self.looks.ended().await
     }
 
     /// Starts no further look and drops the searches under way. Their looks are due again for other nodes.
     #[boxed]
     pub async fn stop(&mut self) {
+        self.again.stop().await;
         self.looks.stop().await;
     }
 

@@ -35,6 +35,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (21, "owners", include_str!("../../migrations/sqlite/0021_owners.sql")),
     (22, "pending_roles", include_str!("../../migrations/sqlite/0022_pending_roles.sql")),
     (23, "reports", include_str!("../../migrations/sqlite/0023_reports.sql")),
+    (24, "looked_again", include_str!("../../migrations/sqlite/0024_looked_again.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../migrations/postgres/0001_history.sql")),
@@ -60,6 +61,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (21, "owners", include_str!("../../migrations/postgres/0021_owners.sql")),
     (22, "pending_roles", include_str!("../../migrations/postgres/0022_pending_roles.sql")),
     (23, "reports", include_str!("../../migrations/postgres/0023_reports.sql")),
+    (24, "looked_again", include_str!("../../migrations/postgres/0024_looked_again.sql")),
 ];
 
 /// The `server_version_num` of the oldest PostgreSQL that is tested.

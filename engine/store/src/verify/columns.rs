@@ -25,6 +25,7 @@ pub const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
     ("follow_ups", "filed_at", "the order in which follow-ups are shown"),
     ("heads", "made_at", "shown; the checkpoint itself is compared with the events"),
     ("heads", "told_at", "when the next checkpoint is sent; earlier checkpoints that were sent remain valid"),
+    ("looked_again", "*", "counts shown to approvers, and when the next look is; more than a day ahead is reported"),
     ("nodes", "*", "which nodes are alive; more than a day ahead is reported"),
     ("notices", "*", "pending changes of status; their content is the fold of the events"),
     (

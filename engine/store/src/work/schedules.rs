@@ -238,8 +238,8 @@ impl Store {
         }
         for locked in all {
             if !locked.remediation.status.is_final() {
-                write(&mut tx, locked, AUTOMATION.into(), &Event::CancelRequested { by: AUTOMATION.to_owned() }, now)
-                    .await?;
+                let event = Event::CancelRequested { by: AUTOMATION.to_owned(), reason: None };
+                write(&mut tx, locked, AUTOMATION.into(), &event, now).await?;
             }
         }
         for record in records {
