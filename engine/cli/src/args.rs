@@ -21,7 +21,9 @@ pub(crate) use families::{
 pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
-pub(crate) use submissions::{ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, ReportArgs, RunArgs, SubmitArgs};
+pub(crate) use submissions::{
+    ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, ReportArgs, RunArgs, SubmitArgs,
+};
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
 pub(crate) use crate::output::Format;

@@ -31,7 +31,7 @@ impl Default for Reports {
     fn default() -> Self {
         let ReportThreshold { least_reports, least_people } = ReportThreshold::default();
         let (answer_by, answers) = (None, AnswerFiles::default());
-        Self { least_reports, least_people, playbook: "purge-like".to_owned(), answer_by, answers }
+        Self { least_reports, least_people, playbook: "investigate".to_owned(), answer_by, answers }
     }
 }
 

@@ -75,7 +75,9 @@ async fn counts_are_refreshed_and_the_plan_stays() {
 #[tokio::test]
 async fn a_plan_with_nothing_left_is_cancelled() {
     for (mut world, pending) in worlds().await {
-        MAILBOXES.iter().for_each(|mailbox| world.owner_moves(mailbox, LocationKind::RecoverableItems));
+        for mailbox in &MAILBOXES {
+            world.owner_moves(mailbox, LocationKind::RecoverableItems);
+        }
         world.tick_after(15).await;
         world.work().await;
         let ended = world.now(&pending).await;
@@ -88,7 +90,9 @@ async fn a_plan_with_nothing_left_is_cancelled() {
 #[tokio::test]
 async fn a_doubt_cancels_nothing() {
     for (mut world, pending) in worlds().await {
-        MAILBOXES.iter().for_each(|mailbox| world.owner_moves(mailbox, LocationKind::RecoverableItems));
+        for mailbox in &MAILBOXES {
+            world.owner_moves(mailbox, LocationKind::RecoverableItems);
+        }
         world.store.deny(MAILBOXES[2]);
         world.tick_after(15).await;
         assert_eq!(world.counted(&pending).await, Some([0, 0, 2, 1]));
@@ -123,7 +127,9 @@ async fn two_nodes_look_once_and_a_halted_site_calls_no_store() {
 #[tokio::test]
 async fn a_vote_that_is_cast_during_the_look_comes_first() {
     for (world, pending) in worlds().await {
-        MAILBOXES.iter().for_each(|mailbox| world.owner_moves(mailbox, LocationKind::RecoverableItems));
+        for mailbox in &MAILBOXES {
+            world.owner_moves(mailbox, LocationKind::RecoverableItems);
+        }
         world.pass(15);
         let (now, history) = (clawback_model::Clock::now(&*world.clock), world.history());
         let every = std::time::Duration::from_mins(15);

@@ -80,7 +80,7 @@ pub(crate) struct InvestigateArgs {
     /// How far to look back, e.g. 7d [default: the playbook's]
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: Option<String>,
-    /// The playbook; it has an input `root`
+    /// The playbook; it has an input `like`
     #[arg(long, default_value = "investigate", value_name = "PLAYBOOK")]
     pub(crate) playbook: String,
     /// Name of the remediation [default: the subject of the message]

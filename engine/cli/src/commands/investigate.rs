@@ -47,7 +47,7 @@ async fn root(client: &Client, args: &InvestigateArgs) -> Result<Root, Failure> 
 
 fn submission(args: InvestigateArgs, root: &Root) -> Submission {
     let mut inputs = Inputs::default();
-    inputs.push("root", root.to_string());
+    inputs.push("like", root.to_string());
     args.by.iter().for_each(|by| inputs.push("by", by.as_str()));
     if let Some(since) = args.since {
         inputs.push("since", since);
@@ -63,5 +63,6 @@ fn submission(args: InvestigateArgs, root: &Root) -> Submission {
         source: ActionSource::Manual,
         mode: SelectionMode::Query,
         picked: Vec::new(),
+        agent: None,
     }
 }

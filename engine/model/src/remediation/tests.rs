@@ -388,7 +388,7 @@ fn a_plan_that_waits_begins_a_time_after_the_decision() {
     assert!(matches!(pending.next(Timestamp(0)), Next::AwaitApproval { .. }) && pending.starts_at().is_none());
     let voted = step(&pending, &vote("ben", Decision::Approve));
     assert!(matches!(voted.next(Timestamp(0)), Next::AwaitTime { .. }));
-    let cancelled = step(&voted, &Event::CancelRequested { by: by("ann") });
+    let cancelled = step(&voted, &Event::CancelRequested { by: by("ann"), reason: None });
     assert_eq!(cancelled.next(Timestamp(0)), Next::Cancel { by: by("ann") }, "a cancel does not wait");
 }
 

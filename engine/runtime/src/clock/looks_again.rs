@@ -141,7 +141,9 @@ async fn count(site: &Site, due: &LookAgain) -> Result<LookedAgain, Error> {
         let mut found = futures::stream::iter(lanes.into_iter().map(|lane| whereabouts(site, due, lane)))
             .buffer_unordered(MAILBOXES);
         while let Some(lane) = found.next().await {
-            lane.into_iter().for_each(|whereabouts| looked.add(whereabouts, 1));
+            for whereabouts in lane {
+                looked.add(whereabouts, 1);
+            }
         }
     }
 }

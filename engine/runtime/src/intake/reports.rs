@@ -109,6 +109,7 @@ fn file(site: &Site, who: &Principal, due: &Placed) -> Result<Filing, Error> {
         source: ActionSource::Air,
         mode: SelectionMode::Query,
         picked: Vec::new(),
+        agent: None,
     };
     let request = request(site, &automation(), submission, None)?;
     if request.action == Action::HardDelete && !who.may(Permission::Purge) {

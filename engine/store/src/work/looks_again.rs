@@ -61,7 +61,7 @@ impl Store {
     pub async fn finish_look_again(
         &self,
         taken: &LookAgain,
-        looked: &LookedAgain,
+        counts: &LookedAgain,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let seen = &taken.remediation;
@@ -71,12 +71,12 @@ impl Store {
         let sql = "UPDATE looked_again SET digest = $3, looked = $4, version = version + 1 \
                    WHERE remediation_id = $1 AND version = $2";
         let values =
-            [seen.id.as_str().into(), taken.version.into(), plan.digest.to_string().into(), json(looked).into()];
+            [seen.id.as_str().into(), taken.version.into(), plan.digest.to_string().into(), json(counts).into()];
         let touched = tx.execute(sql, &values).await?;
         let current = &locked.remediation;
-        let cancels = touched == 1 && current == seen && current.is_looked_at_again(now) && looked.leaves_nothing(seen);
+        let cancels = touched == 1 && current == seen && current.is_looked_at_again(now) && counts.leaves_nothing(seen);
         if cancels {
-            let reason = Some(StopReason::NothingLeft { gone: looked.gone });
+            let reason = Some(StopReason::NothingLeft { gone: counts.gone });
             let event = Event::CancelRequested { by: AUTOMATION.to_owned(), reason };
             write(&mut tx, locked, AUTOMATION.into(), &event, now).await?;
         }
