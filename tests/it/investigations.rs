@@ -143,7 +143,7 @@ fn a_plan_that_waits_can_be_cancelled_before_anything_moves() {
     assert_eq!(waiting["status"], "approved", "{waiting}");
     assert!(waiting["starts_at"].is_string() && waiting["counts"]["open"] == 4, "{waiting}");
     let id = waiting["id"].as_str().unwrap();
-    assert!(site.clawback.ok(&["show", id]).contains("it waits until"));
+    assert!(site.clawback.ok(&["show", id]).contains("waits until"));
     let cancelled = site.clawback.json(&["cancel", id]);
     assert_eq!((&cancelled["status"], &cancelled["counts"]["cancelled"]), (&"cancelled".into(), &4.into()));
 }

@@ -85,6 +85,7 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
     if let Some(reason) = &remediation.stop_reason {
         pairs.push((if remediation.held { "held by" } else { "stopped by" }, reason.clone()));
     }
+    pairs.extend(remediation.starts_at.iter().map(|at| ("waits until", at.clone())));
     pairs.extend(detail.undone_by.iter().map(|undo| ("undone by", undo.in_words())));
     if remediation.status.is_final() && remediation.counts.moved_since > 0 {
         let stay = "those moved since stay where their owners put them; running the playbook again takes them there";
