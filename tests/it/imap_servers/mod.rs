@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
-use clawback_model::{Outcome, Principal, Remediation, Role, Throttles};
+use clawback_model::{ManualClock, Outcome, Principal, Remediation, Role, Throttles};
 use clawback_runtime::{Worker, silent};
 use clawback_store::Store;
 use clawback_tests::access::{Access, Login};
@@ -16,6 +16,7 @@ use clawback_tests::imap_client::{Kept, Snapshot, difference};
 use clawback_tests::mail::Random;
 use clawback_tests::site::{api, noon, person, site, submission};
 
+mod campaigns;
 mod cuts;
 mod deletes;
 mod headers;
@@ -58,6 +59,7 @@ struct World {
     access: Access,
     store: Arc<dyn MailStore>,
     api: Api,
+    clock: Arc<ManualClock>,
     ann: Principal,
     _folder: tempfile::TempDir,
 }
@@ -80,11 +82,13 @@ impl World {
         let config = toml::from_str(config).expect("the test's own configuration");
         let store: Arc<dyn MailStore> = host().load("corp", &config).await.unwrap();
         let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
-        let mut site = site(history, vec![Arc::clone(&store)], &[("act", PLAYBOOK), ("give-back", RESTORE)], noon());
+        let clock = noon();
+        let playbooks = [("act", PLAYBOOK), ("give-back", RESTORE)];
+        let mut site = site(history, vec![Arc::clone(&store)], &playbooks, Arc::clone(&clock) as _);
         // The same selection repeatedly, and many messages in few mailboxes.
         site.throttles = Throttles { same_selection_minutes: 0, recipients_ratio: 0.0, ..Throttles::default() };
         let ann = person("ann", &[Role::Analyst, Role::Purger]);
-        Self { access, store, api: api(site), ann, _folder: folder }
+        Self { access, store, api: api(site), clock, ann, _folder: folder }
     }
 
     async fn run(&self, playbook: &str, inputs: &[(&str, &str)]) -> Remediation {

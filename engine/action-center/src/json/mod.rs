@@ -32,7 +32,8 @@ pub use principal::{
 };
 pub use record::{AlertJson, InvestigationJson};
 pub use remediation::{
-    BatchJson, DetailJson, EventJson, MessageJson, RemediationJson, SweepJson, UndoJson, VerificationJson,
+    BatchJson, DetailJson, EventJson, LookedAgainJson, MessageJson, RemediationJson, SweepJson, UndoJson,
+    VerificationJson,
 };
 pub use report::{NewReportJson, ReportGroupJson, ReportedJson};
 pub use schedule::{ScheduleJson, SlotJson};

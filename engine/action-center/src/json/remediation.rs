@@ -4,8 +4,8 @@ use crate::boxed::boxed;
 use std::borrow::Cow;
 
 use clawback_model::{
-    Action, ActionSource, Counts, InvestigationStatus, Origin, Outcome, PlanFacts, PublicUrl, Remediation, Severity,
-    Status, StopReason, SweepApproval, Target, Timestamp,
+    Action, ActionSource, Counts, InvestigationStatus, LookedAgain, Origin, Outcome, PlanFacts, PublicUrl, Remediation,
+    Severity, Status, StopReason, SweepApproval, Target, Timestamp,
 };
 use clawback_runtime::{Error, Site};
 use clawback_store::{Batch, Entry, Store, StoreError, SweepState};
@@ -157,6 +157,30 @@ pub struct DetailJson {
     pub undone_by: Vec<UndoJson>,
     /// Messages that it moved and no undo has put back.
     pub to_undo: u64,
+    /// Where the messages of a plan that waits for votes were when they were last looked at.
+    pub looked_again: Option<LookedAgainJson>,
+}
+
+/// Where the messages of a plan were at a time after it was made.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct LookedAgainJson {
+    /// When they were looked at.
+    pub at: String,
+    /// Where the plan found them.
+    pub still_there: u64,
+    /// In another place, where the action would still do something.
+    pub moved: u64,
+    /// In no mailbox, or already where the action would put them.
+    pub gone: u64,
+    /// Not looked at.
+    pub unknown: u64,
+}
+
+impl From<LookedAgain> for LookedAgainJson {
+    fn from(looked: LookedAgain) -> Self {
+        let LookedAgain { at, still_there, moved, gone, unknown } = looked;
+        Self { at: at.to_string(), still_there, moved, gone, unknown }
+    }
 }
 
 /// An undo of a remediation.
@@ -208,6 +232,7 @@ impl DetailJson {
             terms: TermsJson::load(site, remediation).await?,
             sweep: SweepJson::load(history, remediation).await?,
             to_undo: remediation.left_to_undo(&undos),
+            looked_again: history.looked_again(remediation).await?.map(LookedAgainJson::from),
             undone_by: UndoJson::of(&undos),
         })
     }

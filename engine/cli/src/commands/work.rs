@@ -1,6 +1,6 @@
 //! The summary of a remediation: its state, and the next step.
 
-use clawback_action_center::json::{DetailJson, RemediationJson, VerificationJson};
+use clawback_action_center::json::{DetailJson, LookedAgainJson, RemediationJson, VerificationJson};
 use clawback_model::{Counts, PlanFacts, Status, visible};
 
 use crate::args::{Format, Global};
@@ -85,6 +85,7 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
     if let Some(reason) = &remediation.stop_reason {
         pairs.push((if remediation.held { "held by" } else { "stopped by" }, reason.clone()));
     }
+    pairs.extend(detail.looked_again.iter().map(|looked| ("looked again", looked_again(looked))));
     pairs.extend(remediation.starts_at.iter().map(|at| ("waits until", at.clone())));
     pairs.extend(detail.undone_by.iter().map(|undo| ("undone by", undo.in_words())));
     if remediation.status.is_final() && remediation.counts.moved_since > 0 {
@@ -96,6 +97,11 @@ pub(crate) fn summary(detail: &DetailJson) -> Result<(), Failure> {
         output::note(&format!("next: {next}"));
     }
     Ok(())
+}
+
+fn looked_again(looked: &LookedAgainJson) -> String {
+    let LookedAgainJson { at, still_there, moved, gone, unknown } = looked;
+    format!("at {at}: {still_there} still there, {moved} moved, {gone} gone, {unknown} could not be looked at")
 }
 
 /// The verdict, and a line for each cluster, for each kind of gap of the search, and for what was left out of the plan.
