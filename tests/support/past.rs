@@ -124,6 +124,7 @@ fn request(number: u32) -> Request {
             .into(),
         owner: None,
         agent: None,
+        reported: false,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

@@ -104,6 +104,9 @@ pub struct Request {
     /// The name of the AI agent that made the request on behalf of the requester. Its plan always waits for votes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
+    /// Whether reports of people asked for it. Its plan always waits for votes, and not for those of the requester.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reported: bool,
     /// Fresh, undo, retry or sweep.
     pub origin: Origin,
     /// The meaning of `now` in the playbook: the slot of a schedule, or the submission of the first remediation of a
@@ -116,6 +119,11 @@ pub struct Request {
     pub investigation_id: InvestigationId,
     /// The alert.
     pub alert_id: AlertId,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl Request {

@@ -40,6 +40,7 @@ pub(crate) fn request(action: Action, source: ActionSource) -> Request {
         requested_by: "ann".into(),
         owner: None,
         agent: None,
+        reported: false,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

@@ -262,7 +262,8 @@ impl StopWhen {
 
     /// Returns whether so much was not searched that the plan needs a vote.
     pub fn asks_for_a_person(&self, facts: &PlanFacts) -> bool {
-        facts.unsearched_whole() > self.unsearched.unwrap_or(0) || facts.count_unseen(PlanGapKind::Exclusion) > 0
+        facts.unsearched_whole() > self.unsearched.unwrap_or(0)
+            || [PlanGapKind::Exclusion, PlanGapKind::CommonRoot].into_iter().any(|kind| facts.count_unseen(kind) > 0)
     }
 
     /// Returns the first rule that the results so far break.

@@ -248,7 +248,7 @@ impl Remediation {
             (InProgress, Event::Finished) if self.counts.open == 0 => next.status = self.result(),
             (status, event) => return Err(IllegalTransition { status, event: event.kind() }),
         }
-        if next.status == Approved && self.status != Approved {
+        if next.status == Approved && !matches!(self.status, Approved | Paused) {
             next.approved_at = Some(at);
         }
         Ok(next)
@@ -398,6 +398,11 @@ impl Remediation {
     }
 
     fn go_on(&mut self, at: Timestamp) {
+        // One that was paused while it waited begins when its time has come.
+        if self.wait.is_some() && self.progress.running_since.is_none() {
+            (self.status, self.stop, self.asked) = (Status::Approved, None, None);
+            return;
+        }
         self.status = Status::InProgress;
         if let Some(StopReason::VipsNow { planned, .. }) = self.stop {
             self.progress.vips_accepted = planned;

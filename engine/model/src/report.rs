@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::features::Features;
 use crate::id::{RemediationId, ReportId};
 use crate::likeness::{Band, Commons, Likeness, Root};
+use crate::remediation::Remediation;
 use crate::status::Status;
 use crate::text::visible_line;
 use crate::words;
@@ -252,26 +253,26 @@ pub enum ReportVerdict {
     Malicious,
     /// An approver did not consider it a threat.
     NoThreat,
-    /// Nobody decided, or nothing was left to remove.
+    /// Nobody decided, or nothing was removed.
     Undecided,
 }
 
 words!(ReportVerdict, "verdict on a report");
 
 impl ReportVerdict {
-    /// Returns the verdict that the end of a remediation is; `None` before its end.
-    pub const fn of(status: Status) -> Option<Self> {
-        match status {
-            Status::Completed | Status::PartiallyCompleted => Some(Self::Malicious),
-            Status::Rejected => Some(Self::NoThreat),
-            Status::NothingToDo | Status::Expired | Status::Cancelled | Status::Failed => Some(Self::Undecided),
-            Status::Queued
-            | Status::Planning
-            | Status::PendingApproval
-            | Status::Approved
-            | Status::InProgress
-            | Status::Paused => None,
+    /// Returns the verdict that the end of a remediation is; `None` before its end. Whatever its status is, something
+    /// was removed if a message is where the action puts it.
+    pub const fn of(remediation: &Remediation) -> Option<Self> {
+        if !remediation.status.is_final() {
+            return None;
         }
+        let counts = &remediation.counts;
+        let is_removed = counts.succeeded + counts.already_in_destination > 0;
+        Some(match remediation.status {
+            Status::Rejected => Self::NoThreat,
+            _ if is_removed => Self::Malicious,
+            _ => Self::Undecided,
+        })
     }
 
     /// Returns the text of the answer, unless the site has its own. `{subject}` is the reported subject, and `{date}`
@@ -279,7 +280,7 @@ impl ReportVerdict {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Malicious => {
-                "Thank you for your report of {date}.\n\nThe message \"{subject}\" was malicious. Its copies were \
+                "Thank you for your report of {date}.\n\nThe message \"{subject}\" was malicious. Copies of it were \
                  removed from the mailboxes of your organisation.\nIf you opened a link or an attachment of it, or \
                  answered it, tell your security team now.\n"
             }
@@ -348,6 +349,9 @@ pub fn check_reporter(given: &str) -> Result<String, InvalidReporter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::Action;
+    use crate::counts::Counts;
+    use crate::example;
     use crate::sketch::Sketch;
 
     const DAY: Duration = Duration::from_hours(24);
@@ -477,8 +481,22 @@ mod tests {
 
     #[test]
     fn every_end_is_a_verdict() {
+        let one = example::fold(&example::events(Action::SoftDelete));
+        let ended = |status, succeeded| {
+            let counts = Counts { submitted: 2, remediable: 2, succeeded, ..Counts::default() };
+            ReportVerdict::of(&Remediation { status, counts, ..one.clone() })
+        };
         for status in Status::ALL {
-            assert_eq!(ReportVerdict::of(status).is_some(), status.is_final(), "{status}");
+            assert_eq!(ended(status, 0).is_some(), status.is_final(), "{status}");
+        }
+        for (status, succeeded, expected) in [
+            (Status::Completed, 2, ReportVerdict::Malicious),
+            (Status::Completed, 0, ReportVerdict::Undecided),
+            (Status::PartiallyCompleted, 0, ReportVerdict::Undecided),
+            (Status::Cancelled, 1, ReportVerdict::Malicious),
+            (Status::Rejected, 0, ReportVerdict::NoThreat),
+        ] {
+            assert_eq!(ended(status, succeeded), Some(expected), "{status} with {succeeded}");
         }
     }
 

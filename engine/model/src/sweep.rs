@@ -101,12 +101,18 @@ impl Sweep {
         if !first.status.is_final() {
             return SweepStep::Wait;
         }
-        if !matches!(first.status, Status::Completed | Status::PartiallyCompleted | Status::NothingToDo) {
+        // A plan that cancelled itself because its messages were gone was refused by nobody.
+        let had_nothing_left = |one: &Remediation| {
+            one.status == Status::Cancelled && matches!(one.stop, Some(StopReason::NothingLeft { .. }))
+        };
+        let ended_well = matches!(first.status, Status::Completed | Status::PartiallyCompleted | Status::NothingToDo);
+        if !ended_well && !had_nothing_left(first) {
             return SweepStep::End(SweepEnd::FirstEnded { status: first.status });
         }
         if let Some(newest) = newest {
             let refused = match newest.status {
-                Status::Rejected | Status::Cancelled => true,
+                Status::Rejected => true,
+                Status::Cancelled => !had_nothing_left(newest),
                 // After a store that could not be reached the sweep continues; after a limit it ends.
                 Status::Failed => !matches!(newest.stop, None | Some(StopReason::PlanFailed { .. })),
                 _ => false,
@@ -213,6 +219,8 @@ mod tests {
             };
             assert_eq!(next, expected, "{status}");
         }
+        let gone = Remediation { stop: Some(StopReason::NothingLeft { gone: 3 }), ..ended(Status::Cancelled) };
+        assert_eq!(sweep.next(&gone, None, gone.updated_at), SweepStep::Look { last: false }, "late copies may come");
         let first = ended(Status::Completed);
         let until = first.updated_at.plus(Duration::from_hours(48));
         assert_eq!(sweep.until(&first), until);
@@ -232,7 +240,8 @@ mod tests {
             (Status::NothingToDo, None, Some(look.clone())),
             (Status::Failed, None, Some(look.clone())),
             (Status::Failed, away(), Some(look.clone())),
-            (Status::Expired, None, Some(look)),
+            (Status::Expired, None, Some(look.clone())),
+            (Status::Cancelled, Some(StopReason::NothingLeft { gone: 1 }), Some(look)),
             (Status::InProgress, None, Some(SweepStep::Wait)),
             (Status::PendingApproval, None, Some(SweepStep::Wait)),
             (Status::Failed, limit(), None),

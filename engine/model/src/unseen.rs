@@ -24,6 +24,8 @@ pub enum PlanGapKind {
     Pick,
     /// An exclusion that matched nothing.
     Exclusion,
+    /// A root whose text is mostly that of strangers, so that its copies cannot be told from their mail by it.
+    CommonRoot,
 }
 
 impl PlanGapKind {
@@ -42,6 +44,8 @@ impl PlanGapKind {
             (Self::Unexamined, false) => "messages could not be examined",
             (Self::Pick, true) => "picked message was not found",
             (Self::Pick, false) => "picked messages were not found",
+            (Self::CommonRoot, true) => "root has too little text that strangers do not write, too",
+            (Self::CommonRoot, false) => "roots have too little text that strangers do not write, too",
             (Self::Exclusion, true) => "exclusion matched nothing",
             (Self::Exclusion, false) => "exclusions matched nothing",
         }

@@ -63,7 +63,7 @@ async fn a_campaign_is_removed_with_its_late_copies_and_comes_back() {
     assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 4), "{told}");
     let facts = done.plan.as_ref().map(|plan| plan.facts.clone()).unwrap();
     let counted = |by| facts.clusters.iter().find(|cluster| cluster.by == by).map(|cluster| cluster.messages);
-    assert_eq!((facts.verdict, facts.sure), (Some(Verdict::Malicious), 3), "{facts:?}");
+    assert_eq!((facts.verdict, facts.sure), (Some(Verdict::Malicious), 2), "{facts:?}");
     assert_eq!((counted(ClusterBy::Body), counted(ClusterBy::Url)), (Some(2), Some(2)), "{facts:?}");
     assert_eq!(counted(ClusterBy::SubjectSenderDomain), Some(2), "{facts:?}");
 

@@ -286,6 +286,7 @@ pub(crate) fn request(number: u64) -> Request {
         requested_by: "ann".into(),
         owner: None,
         agent: None,
+        reported: false,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use clawback_model::{
     Calls, Digest, Id, Identity, Placed, Remediation, RemediationId, Report, ReportKind, ReportSource, ReportThreshold,
-    Root, Sketch, Status, Timestamp,
+    ReportVerdict, Root, Sketch, Status, Timestamp,
 };
 use clawback_store::{DueAnswer, NewReport, Recorded, Store};
 
@@ -138,7 +138,10 @@ async fn a_reporter_is_answered_once_when_the_remediation_has_ended() {
         assert_eq!(due(store, Some(&other), 3_000).await, []);
         let taken = due(store, Some(&id), 3_000).await;
         assert_eq!(names(&taken), ["ann", "ben", "cy"], "{}", database.name);
-        assert_eq!((taken[0].status, taken[0].tries, taken[0].since), (Status::Cancelled, 1, Timestamp(2_000)));
+        assert_eq!(
+            (taken[0].verdict, taken[0].tries, taken[0].since),
+            (Some(ReportVerdict::Undecided), 1, Timestamp(2_000))
+        );
         assert_eq!(due(store, None, 4_000).await, [], "{}: this node has them", database.name);
 
         // One is sent, one fails, and the node dies before the third.

@@ -71,10 +71,10 @@ pub enum ClusterBy {
 words!(ClusterBy, "kind of cluster");
 
 impl ClusterBy {
-    /// Returns whether what is shared is so specific that the program may act on the cluster without a person. The
-    /// others join messages by what an organisation that the root imitates can send, too.
+    /// Returns whether the program may act on the cluster without a person: it asks for the text and a second key. The
+    /// others join messages by what strangers can send, too, such as a link of a footer or a public document.
     pub const fn is_sure(self) -> bool {
-        matches!(self, Self::Body | Self::Url | Self::File)
+        matches!(self, Self::Body)
     }
 
     /// Returns the name that exports have: the reference product's, where it has such a cluster.

@@ -171,7 +171,7 @@ impl Clusters {
     /// Returns whether a domain that a message links to is that of its sender, and not that of the root's: the root
     /// links to the organisation that it imitates, whose genuine messages do, too.
     fn is_own_of(&self, domain: &str, sender: &Identity) -> bool {
-        sender.owns(domain) && !self.root.identity().owns(domain)
+        (sender.owns(domain) || sender.is_sister_of(domain)) && !self.root.identity().owns(domain)
     }
 }
 

@@ -24,7 +24,7 @@ fn phish() -> Features {
         from_address: "eve@evil.example".into(),
         sender_ip: Some("192.0.2.7".parse().unwrap()),
         dkim_domains: vec!["evil.example".into()],
-        links: vec![web("login.evil.example", 7), web("bank.example", 1), web("t.co", 5)],
+        links: vec![web("login.evil.example", 7), web("bank.example", 1), web("bank.example", 0), web("t.co", 5)],
         attachments: vec![file("application/pdf", "aa"), file("image/png", "bb")],
         reply_to: vec!["pay@elsewhere.example".into()],
         html_hash: 42,
@@ -116,7 +116,8 @@ fn a_message_is_in_the_clusters_of_what_it_shares() {
             &[By::Url, By::HtmlStructure],
         ),
         (Features { html_hash: 42, ..stranger() }, &[]),
-        // Links that strangers share join nobody.
+        // Links that strangers share join nobody, and neither do home pages.
+        (Features { links: vec![web("bank.example", 0)], ..stranger() }, &[]),
         (Features { links: vec![web("t.co", 5)], ..stranger() }, &[]),
     ];
     for (features, expected) in cases {

@@ -42,7 +42,14 @@ impl Traits {
             subject: Some(comparable_subject(root.subject())).filter(|subject| is_long_enough(subject)),
             sender_domain: Some(&identity.domain).filter(is_own).cloned(),
             dkim: identity.dkim.iter().filter(is_own).cloned().collect(),
-            links: root.entities().links.iter().filter(|(host, _)| is_own_host(host)).cloned().collect(),
+            // A link without a path is that to a home page.
+            links: root
+                .entities()
+                .links
+                .iter()
+                .filter(|(host, path_hash)| *path_hash != 0 && is_own_host(host))
+                .cloned()
+                .collect(),
             link_domains: calls.web.iter().filter(is_own).cloned().collect(),
             reply_to: identity.reply_to.iter().chain(&calls.mail).filter(is_own).cloned().collect(),
         }

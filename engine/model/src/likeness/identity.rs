@@ -93,7 +93,7 @@ impl Identity {
 impl Identity {
     /// Returns whether a registrable domain has the name of the From domain under another suffix, as `corp.example` and
     /// `corp.test` have: most often both belong to one organisation.
-    fn is_sister_of(&self, domain: &str) -> bool {
+    pub(crate) fn is_sister_of(&self, domain: &str) -> bool {
         let name = |domain: &str| domain.split('.').next().map(str::to_owned).filter(|name| !name.is_empty());
         !is_free_mail(&self.domain) && name(&self.domain).is_some_and(|own| name(domain) == Some(own))
     }

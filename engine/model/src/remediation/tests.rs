@@ -31,6 +31,7 @@ fn request() -> Request {
         requested_by: "ann".into(),
         owner: None,
         agent: None,
+        reported: false,
         origin: Origin::Fresh,
         in_words: String::new(),
         as_of: None,
@@ -390,6 +391,15 @@ fn a_plan_that_waits_begins_a_time_after_the_decision() {
     assert!(matches!(voted.next(Timestamp(0)), Next::AwaitTime { .. }));
     let cancelled = step(&voted, &Event::CancelRequested { by: by("ann"), reason: None });
     assert_eq!(cancelled.next(Timestamp(0)), Next::Cancel { by: by("ann") }, "a cancel does not wait");
+    let paused = step(&decided, &Event::PauseRequested { by: by("ann") });
+    let paused = step(&paused, &Event::Paused { reason: StopReason::Person { by: by("ann") } });
+    let resumed = step(&paused, &Event::Resumed { by: by("ann") });
+    assert_eq!(
+        (resumed.status, resumed.starts_at()),
+        (Status::Approved, Some(until)),
+        "a pause does not skip the wait"
+    );
+    assert_eq!(resumed.next(until), Next::Start);
 }
 
 #[test]

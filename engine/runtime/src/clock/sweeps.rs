@@ -132,6 +132,7 @@ fn request(site: &Arc<Site>, first: &Remediation) -> Request {
         requested_by: first.request.requested_by.clone(),
         owner: first.request.owner.clone(),
         agent: first.request.agent.clone(),
+        reported: first.request.reported,
         delete_senders_copy: first.request.delete_senders_copy,
         as_of: Some(first.request.as_of.unwrap_or(first.created_at)),
         ..follow_up

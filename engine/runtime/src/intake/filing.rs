@@ -28,6 +28,7 @@ pub fn follow_up(
         requested_by: who.name.clone(),
         owner: who.owner.clone(),
         agent: None,
+        reported: false,
         approval_id: ApprovalId::from_random((site.random)()),
         investigation_id: InvestigationId::from_random((site.random)()),
         alert_id: AlertId::from_random((site.random)()),

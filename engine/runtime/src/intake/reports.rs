@@ -89,8 +89,8 @@ pub async fn report(site: &Site, who: &Principal, incoming: &Incoming<'_>) -> Re
     Err(StoreError::Conflict { what, expected, found: "many reports at once".to_owned() }.into())
 }
 
-/// The remediation of a group. It is requested by the principal that brought the last report, so that nobody alone can
-/// report a message and approve its removal.
+/// The remediation of a group. It is requested by the principal that brought the last report, whose vote does not count,
+/// and always waits for a vote: anybody can send a report, under any address.
 fn file(site: &Site, who: &Principal, due: &Placed) -> Result<Filing, Error> {
     let group = &due.group;
     let (path, source) = site.library.playbook_source(&site.reports.playbook)?;
@@ -115,6 +115,6 @@ fn file(site: &Site, who: &Principal, due: &Placed) -> Result<Filing, Error> {
     if request.action == Action::HardDelete && !who.may(Permission::Purge) {
         return Err(Error::Forbidden { name: who.name.clone(), permission: Permission::Purge });
     }
-    let request = Request { requested_by: who.name.clone(), owner: who.owner.clone(), ..request };
+    let request = Request { requested_by: who.name.clone(), owner: who.owner.clone(), reported: true, ..request };
     filing(site, request, who, None)
 }

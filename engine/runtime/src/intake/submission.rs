@@ -75,6 +75,7 @@ pub fn request(
         requested_by: who.name.clone(),
         owner: who.owner.clone(),
         agent: submission.agent,
+        reported: false,
         origin: Origin::Fresh,
         as_of,
         approval_id: ApprovalId::from_random((site.random)()),

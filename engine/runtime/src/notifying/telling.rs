@@ -37,7 +37,7 @@ pub(crate) async fn notify_change(site: &Site, name: &str, remediation: &Remedia
 /// Tells a reporter how the remediation of their report ended. The answer is the same in every try. Returns false if
 /// the site answers nobody.
 pub(crate) async fn answer(site: &Site, due: &DueAnswer) -> Result<bool, Undelivered> {
-    let (Some(name), Some(verdict)) = (&site.reports.answer_by, ReportVerdict::of(due.status)) else {
+    let (Some(name), Some(verdict)) = (&site.reports.answer_by, due.verdict) else {
         return Ok(false);
     };
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;

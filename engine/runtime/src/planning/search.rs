@@ -38,9 +38,13 @@ pub(crate) async fn search(
     if let Some(detail) = cannot_examine(site, input) {
         return Ok(Planned::Refused(StopReason::PlanFailed { detail }));
     }
-    let bound = own_text::of_strangers_removed(site, input, &stores).await;
+    let (bound, common) = own_text::of_strangers_removed(site, input, &stores).await;
     let input = &PlanInput { request: input.request, bound, header: input.header, outage_pauses: input.outage_pauses };
     let mut plan = PlanBuilder::new(site, input, pages);
+    for root in common {
+        let why = "mail of other senders has most of it; look at each message".to_owned();
+        plan.facts.unseen(PlanGapKind::CommonRoot, 1, root, why);
+    }
     let done_with = family::done_with(site, &input.request.origin).await?;
     let search = Arc::new(Search::of(input, site.limits.messages(input.request.mode), done_with));
     let mut round = Round { site, input, search: &search, observer, asked: 0, named: BTreeSet::new() };

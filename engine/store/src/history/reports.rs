@@ -47,13 +47,15 @@ pub enum Recorded {
 }
 
 impl Store {
-    /// Returns the groups that take a report of this person now, the last reported first, and the largest number.
+    /// Returns the groups that take a report of this person now, the last reported first, and the largest number. A group
+    /// whose remediation ended without a decision takes none, so that further reports search again.
     #[tracing::instrument(name = "store.reports.open", skip_all)]
     #[boxed]
     pub async fn open_groups(&self, reporter: &str, now: Timestamp) -> Result<OpenGroups, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, (SELECT COUNT(*) FROM reporters x WHERE x.report_group = g.number AND x.reporter = $1) \
-             FROM report_groups g WHERE g.last_at > $2 ORDER BY g.last_at DESC, g.number DESC LIMIT $3"
+             FROM report_groups g LEFT JOIN remediations r ON r.id = g.remediation_id WHERE g.last_at > $2 \
+             AND (r.status IS NULL OR r.status NOT IN ('failed', 'expired', 'cancelled', 'nothing-to-do')) ORDER BY g.last_at DESC, g.number DESC LIMIT $3"
         );
         let values = [reporter.into(), now.minus(GROUP_IDLE).into(), MOST_OPEN.into()];
         let mut tx = self.read().await?;
@@ -93,7 +95,10 @@ impl Store {
             Recorded::Changed | Recorded::Before => tx.roll_back().await?,
         }
         if matches!(recorded, Recorded::Yes(_)) {
-            self.forget_reports(new.report.reported_at.minus(KEPT)).await?;
+            // The report is recorded; what is too old is removed with a later one.
+            if let Err(error) = self.forget_reports(new.report.reported_at.minus(KEPT)).await {
+                tracing::warn!(%error, "Old reports were not removed.");
+            }
         }
         Ok(recorded)
     }

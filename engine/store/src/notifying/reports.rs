@@ -3,7 +3,7 @@
 //! one node sends, and if it crashes, another one does.
 
 use crate::boxed::boxed;
-use clawback_model::{RemediationId, Status, Timestamp};
+use clawback_model::{RemediationId, ReportVerdict, Timestamp};
 
 use crate::database::dialect::Tx;
 use crate::error::StoreError;
@@ -23,8 +23,8 @@ pub struct DueAnswer {
     pub subject: String,
     /// The remediation that has ended.
     pub remediation: RemediationId,
-    /// How it ended.
-    pub status: Status,
+    /// What its end says of the message.
+    pub verdict: Option<ReportVerdict>,
     /// When it ended.
     pub ended_at: Timestamp,
     /// The number of this attempt, from 1.
@@ -66,7 +66,7 @@ impl Store {
                     reported_at: row.time(2)?,
                     subject: row.string(3)?,
                     remediation: remediation_id(row, 4)?,
-                    status: ended.status,
+                    verdict: ReportVerdict::of(&ended),
                     ended_at: ended.updated_at,
                     tries: tries + 1,
                     since: row.opt_int(7)?.map_or(now, Timestamp),
