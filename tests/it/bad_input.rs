@@ -148,8 +148,8 @@ fn a_full_disk_loses_nothing() {
     let text = std::fs::read_to_string(&config).unwrap().replace("sqlite:clawback.db", "sqlite:small/clawback.db");
     let [sender, subject] = inputs();
     let command = format!(
-        "mount -t tmpfs -o size=2m tmpfs {small} && cp {folder}/clawback.db* {small}/ && \
-         dd if=/dev/zero of={small}/filler bs=1k count=4096 2>/dev/null; \
+        "mount -t tmpfs -o size=4m tmpfs {small} && cp {folder}/clawback.db* {small}/ && \
+         dd if=/dev/zero of={small}/filler bs=1k count=8192 2>/dev/null; \
          {binary} --config {folder} run direct -i '{sender}' -i '{subject}'; echo \"exit $?\"; rm {small}/filler; \
          {binary} --config {folder} run direct -i '{sender}' -i '{subject}'; echo \"exit $?\"; \
          {binary} --config {folder} verify",

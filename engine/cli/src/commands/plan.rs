@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use clawback_action_center::json::{DetailJson, PreviewJson, SampleJson, SubmissionJson};
+use clawback_action_center::json::{ApprovalRuleJson, DetailJson, PreviewJson, SampleJson, SubmissionJson};
 use clawback_model::{Inputs, LocationKind, Picked, RemediationId, SelectionMode};
 use clawback_runtime::Submission;
 use serde::Serialize;
@@ -245,6 +245,7 @@ struct DryRunJson {
     by_location: BTreeMap<LocationKind, u64>,
     left_out: Option<BTreeMap<LocationKind, u64>>,
     obstacles: Vec<String>,
+    approval: Option<ApprovalRuleJson>,
     counts: Option<clawback_model::Counts>,
     #[serde(with = "clawback_action_center::json::facts")]
     facts: Option<clawback_model::PlanFacts>,
@@ -261,6 +262,7 @@ impl From<PreviewJson> for DryRunJson {
             by_location: found.by_location,
             left_out: found.left_out,
             obstacles: found.obstacles,
+            approval: found.approval,
             counts: found.counts,
             facts: found.facts,
             messages: found.sample,
