@@ -126,7 +126,7 @@ fn three_reports_of_two_people_search_for_the_copies_and_each_is_answered_once()
         let body = mail.text.split_once("\n\n").unwrap().1.replace("=\n", "");
         assert!(body.contains("was malicious") && body.contains("https[:]//evil[.]example/x"), "{body}");
     }
-    // A later reporter is told at once, and nobody is told twice.
+    // A later reporter gets the answer at once, and nobody gets it twice.
     bring(&first, "dan@corp.example");
     bring(&first, "ann@corp.example");
     clawback.ok(&["worker", "--once"]);

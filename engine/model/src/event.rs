@@ -143,6 +143,12 @@ impl Request {
         }
     }
 
+    /// Returns whether another person than the requester must decide, whatever the playbook and the site ask for: an agent
+    /// asked, or reports of people did.
+    pub const fn always_asks_another(&self) -> bool {
+        self.agent.is_some() || self.reported
+    }
+
     /// Returns who made the request: the requester, or an agent on behalf of the requester.
     pub fn requester_in_words(&self) -> String {
         match &self.agent {

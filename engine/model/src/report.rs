@@ -244,7 +244,7 @@ impl Placed {
     }
 }
 
-/// What a reporter is told at the end.
+/// The verdict in the answer to a reporter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 #[serde(rename_all = "kebab-case")]

@@ -170,7 +170,6 @@ fn clusters(facts: &PlanFacts) -> Markup {
     let rows: Vec<Markup> = largest
         .into_iter()
         .map(|cluster| {
-            let places: Vec<String> = cluster.locations.iter().map(|(kind, all)| format!("{all} in {kind}")).collect();
             html! { tr {
                 td { (cluster.by) }
                 td { (mail(&cluster.value)) }
@@ -178,7 +177,7 @@ fn clusters(facts: &PlanFacts) -> Markup {
                 td .number { (cluster.alone) }
                 td .number { (cluster.read) }
                 td .number { (cluster.answered) }
-                td { (places.join(", ")) }
+                td { (cluster.places()) }
                 td { @if let Some(at) = cluster.first_at { (time(at)) } }
                 td { @if let Some(at) = cluster.last_at { (time(at)) } }
             } }

@@ -15,12 +15,7 @@ use crate::{input, output};
 
 pub(crate) async fn run(global: &Global, args: ExamineArgs) -> Result<Exit, Failure> {
     let client = Client::open(global, Stores::Examiner).await?;
-    let found = examine(&client, &args.file).await?;
-    let attached = found.len().saturating_sub(1);
-    let shown = found.into_iter().nth(usize::from(args.attached)).ok_or_else(|| {
-        Failure::misuse(format!("no message is attached to {}", args.file.display()))
-            .hint("without --attached, the message itself is examined")
-    })?;
+    let (shown, attached) = chosen(&client, &args.file, args.attached, "examined").await?;
     if args.root {
         output::line(&shown.root)?;
         return Ok(Exit::Done);
@@ -36,17 +31,40 @@ pub(crate) async fn run(global: &Global, args: ExamineArgs) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
+/// The root that is given as such, instead of a file.
+pub(crate) fn given_root(given: &str) -> Option<String> {
+    let given = given.trim();
+    given.starts_with(ROOT_PREFIX).then(|| given.to_owned())
+}
+
 /// The root that `--like` gives: a text that begins with `root1:`, or a file that is examined.
 pub(crate) async fn root(client: &Client, given: &str) -> Result<String, Failure> {
-    if given.trim_start().starts_with(ROOT_PREFIX) {
-        return Ok(given.trim().to_owned());
+    if let Some(root) = given_root(given) {
+        return Ok(root);
     }
     let found = examine(client, Path::new(given)).await?;
     found.into_iter().next().map(|found| found.root).ok_or_else(|| Failure::failed("the server examined no message"))
 }
 
+/// The message in a file, or the first that is attached to it, and how many are attached. `done` is what the command does
+/// with it, for the error.
+pub(crate) async fn chosen(
+    client: &Client,
+    path: &Path,
+    is_attached: bool,
+    done: &str,
+) -> Result<(ExaminationJson, usize), Failure> {
+    let found = examine(client, path).await?;
+    let attached = found.len().saturating_sub(1);
+    let chosen = found.into_iter().nth(usize::from(is_attached)).ok_or_else(|| {
+        Failure::misuse(format!("no message is attached to {}", path.display()))
+            .hint(format!("without --attached, the message itself is {done}"))
+    })?;
+    Ok((chosen, attached))
+}
+
 /// What a message in a file shows of itself, and then each message that is attached to it.
-pub(crate) async fn examine(client: &Client, path: &Path) -> Result<Vec<ExaminationJson>, Failure> {
+async fn examine(client: &Client, path: &Path) -> Result<Vec<ExaminationJson>, Failure> {
     let mut raw = Vec::new();
     let read = input::open(path).and_then(|mut input| input.read_to_end(&mut raw));
     read.map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?;

@@ -1,10 +1,10 @@
 //! `clawback investigate`: from one message to every message of its campaign.
 
-use clawback_model::{ActionSource, Inputs, ROOT_PREFIX, Root, SelectionMode, visible_line};
+use clawback_model::{ActionSource, Inputs, Root, SelectionMode, visible_line};
 use clawback_runtime::Submission;
 
 use super::goal::Goal;
-use super::proceed;
+use super::{examine, proceed};
 use crate::args::{Global, InvestigateArgs};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
@@ -28,19 +28,14 @@ pub(crate) async fn run(global: &Global, args: InvestigateArgs) -> Result<Exit, 
 
 /// The root that is given, or that of the message in the file.
 async fn root(client: &Client, args: &InvestigateArgs) -> Result<Root, Failure> {
-    let text = if args.message.trim_start().starts_with(ROOT_PREFIX) {
-        args.message.trim().to_owned()
+    let text = if let Some(root) = examine::given_root(&args.message) {
+        root
     } else {
-        let mut found = super::examine::examine(client, args.message.as_ref()).await?;
-        let attached = found.len().saturating_sub(1);
-        if usize::from(args.attached) > attached {
-            return Err(Failure::misuse(format!("no message is attached to {}", args.message))
-                .hint("without --attached, the message itself is investigated"));
-        }
+        let (found, attached) = examine::chosen(client, args.message.as_ref(), args.attached, "investigated").await?;
         if attached > 0 && !args.attached {
             output::note(&format!("{attached} attached: --attached investigates the first of these messages instead"));
         }
-        found.swap_remove(usize::from(args.attached)).root
+        found.root
     };
     text.parse().map_err(|error| Failure::misuse(format!("{error}")))
 }

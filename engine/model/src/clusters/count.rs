@@ -67,14 +67,20 @@ impl ClusterCount {
         self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
         self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
     }
+
+    /// Returns where its messages are, in words.
+    pub fn places(&self) -> String {
+        let places = self.locations.iter().map(|(kind, number)| format!("{number} in {kind}"));
+        places.collect::<Vec<_>>().join(", ")
+    }
+
     /// Returns the counts in one line. The value comes from mail: treat the line as untrusted.
     pub fn in_words(&self) -> String {
-        let places: Vec<String> = self.locations.iter().map(|(kind, number)| format!("{number} in {kind}")).collect();
         let mut words = format!("{} ({}): {} messages", self.by, self.value, self.messages);
         if self.messages > 0 {
             let Self { alone, read, answered, .. } = self;
             _ = write!(words, ", {alone} in no other cluster, {read} read, {answered} answered; ");
-            words.push_str(&places.join(", "));
+            words.push_str(&self.places());
         }
         words
     }

@@ -109,9 +109,10 @@ impl Clusters {
 
     fn found(&self, message: &Message, features: &Features) -> Vec<ClusterBy> {
         let (identity, calls) = (Identity::of(features), Calls::of(features));
-        let is_imitated = self.root.is_imitation_of(&identity, &calls, &Commons::default());
+        let commons = Commons::default();
+        let is_imitated = self.root.is_imitation_of(&identity, &calls, &commons);
         let shared = Shared {
-            likeness: self.root.likeness(features),
+            likeness: Likeness::of(&self.root, &features.sketch, &identity, &calls, &commons),
             entities: Entities::of(features),
             has_subject: self.traits.subject.as_ref() == Some(&comparable_subject(&message.subject)),
             identity,
@@ -152,8 +153,7 @@ impl Clusters {
                 named.into_iter().any(|address| self.traits.reply_to.contains(address) && !message.owns(address))
             }
             ClusterBy::HtmlStructure => {
-                let is_joined = message.likeness.has_text_in_part() && message.likeness.has_second_key();
-                is_joined && message.entities.html_hash == self.root.entities().html_hash
+                message.likeness.has_second_key() && message.entities.html_hash == self.root.entities().html_hash
             }
         }
     }

@@ -43,16 +43,13 @@ impl Likeness {
         self.reasons.first() == Some(&LikenessReason::TextContained) && !self.reasons.iter().any(is_unsure)
     }
 
-    /// Returns whether sender or calls join the message to the root.
+    /// Returns whether the message contains half of the root's text, and sender or calls join it to the root.
     pub(crate) fn has_second_key(&self) -> bool {
         let is_none =
             |one: &LikenessReason| matches!(one, LikenessReason::OtherSenderAndCalls | LikenessReason::GenuineSender);
-        self.has_text_in_part() && !self.reasons.iter().any(is_none)
-    }
-
-    /// Returns whether the message contains half of the root's text.
-    pub(crate) fn has_text_in_part(&self) -> bool {
-        matches!(self.reasons.first(), Some(LikenessReason::TextContained | LikenessReason::TextPartlyContained))
+        let has_text_in_part =
+            matches!(self.reasons.first(), Some(LikenessReason::TextContained | LikenessReason::TextPartlyContained));
+        has_text_in_part && !self.reasons.iter().any(is_none)
     }
 }
 

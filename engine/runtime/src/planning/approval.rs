@@ -43,8 +43,7 @@ pub(crate) async fn approval_for(
     let incomplete = bound.asks_for_a_person(&plan.facts).then(|| bound.approval_rule().cloned().unwrap_or_default());
     // A suggestion from outside does not count as a decision, and that of an agent or of reports never does.
     let suggested = |request: &Request| {
-        let never = request.agent.is_some() || request.reported;
-        (never || (request.source == ActionSource::Air && !site.suggestions_without_a_vote))
+        (request.always_asks_another() || (request.source == ActionSource::Air && !site.suggestions_without_a_vote))
             .then(|| bound.approval_rule().cloned().unwrap_or_default())
     };
     let rule = match &request.origin {
@@ -90,8 +89,7 @@ pub(crate) async fn approval_for(
     };
     let rule = rule.or_else(|| signed.then(ApprovalRule::default));
     // The person on whose behalf an agent asks, or who brought the last report, is not the one who decides.
-    let by_another = request.agent.is_some() || request.reported;
-    let rule = rule.map(|rule| ApprovalRule { two_step: rule.two_step || by_another, ..rule });
+    let rule = rule.map(|rule| ApprovalRule { two_step: rule.two_step || request.always_asks_another(), ..rule });
     let decided_by = rule.is_none().then_some(requester);
     // With the site's current reminders, also if the rule is that of an older remediation.
     Ok(Decided { rule: rule.map(|rule| reminding(site, rule)), by: decided_by, under: None })
