@@ -3,7 +3,9 @@
 
 mod action_center;
 mod build;
+mod campaign;
 mod engine;
+mod examine;
 mod filter;
 mod flood;
 mod history;
@@ -11,6 +13,8 @@ mod imap;
 mod likeness;
 mod nodes;
 mod peers;
+mod raw_imap;
+mod table;
 
 // By path: the package of the tests builds wasmtime and both databases, which would delay the first output of
 // `cargo xtask test`.
@@ -46,6 +50,8 @@ pub(crate) enum Bench {
     Build(build::Options),
     /// The engine alone: plan, approve, run and history of 200,000 and 2,000,000 targets on both databases.
     Engine(engine::Options),
+    /// From one message to the frozen plan of its campaign on a real IMAP server, compared with a raw fetch.
+    Examine(examine::Options),
     /// The cost of one message in each shipped script and in a `match:`, compared with native code.
     Filter(filter::Options),
     /// Which changed copies of a message are found in the sandbox, and which other mails are taken for copies.
@@ -69,6 +75,7 @@ pub(crate) fn run(bench: &Bench) -> Result<ExitCode, Box<dyn Error>> {
         Bench::ActionCenter(options) => action_center::run(options),
         Bench::Build(options) => build::run(options),
         Bench::Engine(options) => engine::run(options),
+        Bench::Examine(options) => examine::run(options),
         Bench::Filter(options) => filter::run(options),
         Bench::Flood(options) => flood::run(options),
         Bench::Likeness(options) => likeness::run(options),
