@@ -41,6 +41,23 @@ fn cluster<'a>(found: &'a Value, by: &str) -> &'a Value {
 }
 
 #[test]
+fn a_message_in_a_mailbox_is_a_root() {
+    let site = Site::new();
+    let file = campaign(&site);
+    let delivered = ["--mailbox", "ann", "--message-id", "<root@one.example>"];
+    let found = site.clawback.json(&[&["investigate", "--dry-run"][..], &delivered].concat());
+    assert_eq!(ids(&found), ids(&site.clawback.json(&["investigate", &file, "--dry-run"])), "{found}");
+    assert_eq!(site.clawback.json(&[&["examine"][..], &delivered].concat())["from"], "hr@one.example");
+
+    for (mailbox, id) in [("ann", "<2@two.example>"), ("nobody", "<root@one.example>")] {
+        let said = site.clawback.fails(1, &["examine", "--mailbox", mailbox, "--message-id", id]);
+        assert!(said.contains(&format!("no store has this message in mailbox `{mailbox}`")), "{said}");
+    }
+    let said = site.clawback.fails(2, &["investigate", &file, "--mailbox", "ann", "--message-id", "<1@x>"]);
+    assert!(said.contains("cannot be used with"), "{said}");
+}
+
+#[test]
 fn a_campaign_is_found_by_its_clusters_and_removed_after_one_vote() {
     let site = Site::new();
     let root = campaign(&site);

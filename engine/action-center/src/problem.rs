@@ -161,7 +161,8 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         | Error::UnknownPlaybook { .. }
         | Error::UnknownSchedule { .. }
         | Error::UnknownStore { .. }
-        | Error::NoMessage { .. } => (StatusCode::NOT_FOUND, "not-found"),
+        | Error::NoMessage { .. }
+        | Error::NoPickedMessage { .. } => (StatusCode::NOT_FOUND, "not-found"),
         Error::Refused(StoreError::Altered { .. } | StoreError::NotItsEvents { .. }) => {
             (StatusCode::CONFLICT, "altered")
         }
@@ -185,6 +186,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
         Error::NoExaminer(None) => (StatusCode::UNPROCESSABLE_ENTITY, "no-examiner"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),
+        Error::NotExamined { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "not-examined"),
         Error::NothingSearched { .. } => (StatusCode::BAD_GATEWAY, "nothing-searched"),
         Error::Store(_) => (StatusCode::BAD_GATEWAY, "mail-store"),
         Error::NotPending { .. } => (StatusCode::CONFLICT, "not-pending"),

@@ -1,9 +1,9 @@
-//! The examination of a message that is given as bytes: a file, or a report.
+//! The examination of a message that is given as bytes, a file or a report, or that is picked in a mailbox.
 
 use crate::boxed::boxed;
 use clawback_connectors::Host;
-use clawback_model::{FeatureRequest, Features, Permission, Principal};
-use clawback_runtime::Error;
+use clawback_model::{FeatureRequest, Features, Permission, Picked, Principal};
+use clawback_runtime::{Error, planning};
 
 use crate::api::Api;
 use crate::authorization::allow;
@@ -15,6 +15,13 @@ impl Api {
     pub async fn examine_raw(&self, who: &Principal, host: Option<&Host>, raw: &[u8]) -> Result<Vec<Features>, Error> {
         allow(who, Permission::Submit)?;
         self.examined(host, raw).await
+    }
+
+    /// Returns the features of a message in a mailbox. Its text stays in the sandbox of the connector.
+    #[boxed]
+    pub async fn examine_picked(&self, who: &Principal, picked: &Picked) -> Result<Features, Error> {
+        allow(who, Permission::Submit)?;
+        planning::examine_picked(self.site(), picked).await
     }
 
     /// The same for a caller who was authorized.

@@ -1,6 +1,7 @@
 //! Limits on texts that callers supply. What is stored is also shown in lists, and each list is one response.
 
 use crate::inputs::Inputs;
+use crate::likeness::LONGEST_ROOT;
 use crate::pick::Picked;
 
 /// The longest name, in characters.
@@ -11,8 +12,8 @@ pub const LONGEST_TEXT: usize = 4_000;
 const MOST_INPUTS: usize = 100;
 /// The most values of all inputs together.
 const MOST_VALUES: usize = 5_000;
-/// The most bytes of all values of all inputs: two thousand addresses.
-const LARGEST_INPUTS: usize = 64 << 10;
+/// The most bytes of all values of all inputs: a root, and a thousand addresses.
+const LARGEST_INPUTS: usize = LONGEST_ROOT + (48 << 10);
 
 /// A text or a list that is over its limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

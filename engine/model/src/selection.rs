@@ -5,6 +5,7 @@ use crate::feature_condition::FeatureCondition;
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
 use crate::predicate::{Condition, Predicate};
+use crate::text::counted;
 
 /// The most alternatives that are written out; the rest is counted.
 const MOST: usize = 50;
@@ -32,9 +33,10 @@ impl Selection<'_> {
     /// Returns the description. Parts of it were typed by people: treat it as untrusted on every output, as text from
     /// mail.
     pub fn in_words(&self) -> String {
+        let picked = u64::try_from(self.picked).unwrap_or(u64::MAX);
         let mut parts = Vec::new();
         if self.mode == SelectionMode::Handpicked {
-            parts.push(count(self.picked, "picked message"));
+            parts.push(counted(picked, "picked message"));
         }
         parts.extend(self.predicate.said().iter().map(condition));
         parts.extend(self.clusters.map(Clusters::in_words));
@@ -51,14 +53,10 @@ impl Selection<'_> {
         }
         parts.extend(self.scripts.iter().map(|script| format!("kept by script {script}")));
         if self.mode == SelectionMode::QueryWithExclusions {
-            parts.push(format!("without {} left out by name", count(self.picked, "message")));
+            parts.push(format!("without {} left out by name", counted(picked, "message")));
         }
         parts.join("; ")
     }
-}
-
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 fn all(predicate: &Predicate) -> String {

@@ -35,6 +35,11 @@ pub fn visible_line(text: &str, most: usize) -> String {
     visible(&cut)
 }
 
+/// Returns a number of things in words, such as `1 message` or `2 messages`.
+pub(crate) fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Like [`visible`], with a `'` before anything that a spreadsheet would read as a formula (OWASP, CSV injection).
 pub fn csv_safe(text: &str) -> String {
     let shown = visible(text);

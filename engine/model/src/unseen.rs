@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::counted;
+
 /// The most examples that are kept of one kind.
 const EXAMPLES: usize = 20;
 
@@ -125,7 +127,7 @@ impl LeftOut {
     /// Returns a text such as `12 messages by keep-newsletters.rhai: newsletter`.
     pub fn in_words(&self) -> String {
         let reason = self.reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-        format!("{} {} by {}{reason}", self.count, if self.count == 1 { "message" } else { "messages" }, self.by)
+        format!("{} by {}{reason}", counted(self.count, "message"), self.by)
     }
 }
 

@@ -549,6 +549,10 @@ impl Judge<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use clawback_model::{Calls, Identity, LONGEST_ROOT, Sketch};
+
     use super::*;
     use crate::env::Env;
 
@@ -575,6 +579,21 @@ mod tests {
         assert_eq!(kept, given);
         let invisible = playbook.bind(&Inputs::from([("hint", "\u{200b}")]), Timestamp(0)).unwrap_err();
         assert!(invisible.to_string().contains("`header` `x-hint` is empty"), "{invisible}");
+    }
+
+    #[test]
+    fn the_longest_root_is_an_input() {
+        let source = "playbook: p\non: { manual: {} }\ninputs:\n  like: { type: text, required: true }\nsteps:\n  - search: {}\n  - cluster: { of: \"${inputs.like}\" }\n  - remediate: { action: soft-delete }\n";
+        let playbook = Playbook::load("p.yaml", source, &Env::default()).map_err(|wrong| wrong.render(false)).unwrap();
+        let names: BTreeSet<String> = (100..132).map(|n| format!("{n}{}", "a".repeat(300))).collect();
+        let calls = Calls { web: names.clone(), mail: names.clone(), phone: names };
+        let line = "\"\\".repeat(499);
+        let sketch = Sketch::new((0..256).collect(), 9_000);
+        let root = Root::new(sketch, Identity::default(), calls, &line, &line);
+        let text = root.to_string();
+        assert!((65_536 + 1..=LONGEST_ROOT).contains(&text.len()), "{}", text.len());
+        let bound = playbook.bind(&Inputs::from([("like", text.as_str())]), Timestamp(0)).unwrap();
+        assert_eq!(bound.roots().collect::<Vec<_>>(), [&root]);
     }
 
     #[test]

@@ -102,6 +102,10 @@ pub enum Error {
     WrongStatus { id: RemediationId, status: Status, advice: &'static str },
     #[error("{id} has no message {seq}; its page lists them")]
     NoMessage { id: RemediationId, seq: u32 },
+    #[error("no store has this message in mailbox `{}`; it was moved or deleted: search again", clawback_model::visible_line(.mailbox, 60))]
+    NoPickedMessage { mailbox: String },
+    #[error("the message cannot be examined: {why}")]
+    NotExamined { why: String },
     #[error("message {seq} of {id} was deleted for good, and not kept as evidence; its row in the plan describes it")]
     Gone { id: RemediationId, seq: u32 },
     #[error("the messages of {id} were removed by the site's retention, and only its events are left")]

@@ -32,19 +32,20 @@ async fn no_page_keeps_anybody_out() {
     let eve = desk.center.add("eve", PrincipalKind::Person, &Role::ALL).await;
     desk.center.password("eve").await;
     let served = Served::start(&desk).await;
-    let mut pages: Vec<String> = ["/pending", "/history", "/investigations", "/alerts", "/schedules", "/playbooks"]
-        .into_iter()
-        .chain([
-            "/playbooks/purge",
-            "/connectors",
-            "/people",
-            "/audit",
-            "/search",
-            "/search?from=eve%40evil.example",
-            "/nothing",
-        ])
-        .map(str::to_owned)
-        .collect();
+    let mut pages: Vec<String> =
+        ["/pending", "/history", "/investigations", "/reports", "/alerts", "/schedules", "/playbooks"]
+            .into_iter()
+            .chain([
+                "/playbooks/purge",
+                "/connectors",
+                "/people",
+                "/audit",
+                "/search",
+                "/search?from=eve%40evil.example",
+                "/nothing",
+            ])
+            .map(str::to_owned)
+            .collect();
     pages.extend(seeds.iter().map(|seed| format!("/remediations/{}", seed.id)));
 
     let mut found = String::new();

@@ -338,7 +338,13 @@ async fn bad_requests_are_named() {
         ("POST", "/api/v1/remediations", Some(sent("name", json!("x".repeat(201)))), 422, "200 characters"),
         ("POST", "/api/v1/remediations", Some(sent("description", json!("x".repeat(4_001)))), 422, "4000 characters"),
         ("POST", "/api/v1/remediations", Some(sent("inputs", json!(unknown))), 422, "100 names"),
-        ("POST", "/api/v1/previews", Some(sent("inputs", json!({ "sender": "x".repeat(70_000) }))), 422, "65536 bytes"),
+        (
+            "POST",
+            "/api/v1/previews",
+            Some(sent("inputs", json!({ "sender": "x".repeat(170_000) }))),
+            422,
+            "163840 bytes",
+        ),
         ("POST", "/api/v1/previews", Some(sent("inputs", json!({ "sender": vec!["x"; 6_000] }))), 422, "5000 values"),
     ] {
         let answer = center.call(ann, method, path, body).await;

@@ -82,6 +82,15 @@ async fn analysts_and_approvers_do_the_whole_job() {
     browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
     is_clean(&browser).await;
     browser.picture("search").await;
+    // An investigation of a message with a hostile subject, which has no copies of the last 30 days.
+    browser.press("Find copies").await;
+    browser.sees("Submitted. Approval ID: A-").await;
+    browser.sees("nothing-to-do").await;
+    is_clean(&browser).await;
+    browser.press_tab("Search").await;
+    browser.fill("from", "eve@evil.example").await;
+    browser.press("Search").await;
+    browser.sees(&format!("{messages} messages in 5 mailboxes")).await;
     let hostile = "Purge \"><script>alert(1)</script> \u{202e}gnp";
     browser.set("name", hostile).await;
     browser.set("description", "<img src=x onerror=alert(1)>").await;
@@ -142,7 +151,7 @@ async fn analysts_and_approvers_do_the_whole_job() {
             browser.picture("message").await;
         }
     }
-    for page in ["investigations", "alerts", "schedules", "playbooks", "connectors", "audit"] {
+    for page in ["investigations", "reports", "alerts", "schedules", "playbooks", "connectors", "audit"] {
         browser.go(&format!("{address}/{page}")).await;
         is_clean(&browser).await;
         browser.picture(page).await;

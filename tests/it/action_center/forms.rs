@@ -43,6 +43,7 @@ async fn no_form_has_a_first_button_that_decides() {
         "/pending",
         "/history",
         "/investigations",
+        "/reports",
         "/alerts",
         "/schedules",
         "/playbooks",

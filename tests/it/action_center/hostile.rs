@@ -62,6 +62,7 @@ async fn nothing_of_mail_is_markup_formula_or_hidden() {
         "/history?limit=500",
         chosen,
         "/investigations",
+        "/reports",
         "/alerts",
         "/people",
         "/audit",

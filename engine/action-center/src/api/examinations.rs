@@ -1,4 +1,4 @@
-//! Examinations of messages that are given as bytes.
+//! Examinations of messages that are given as bytes, or that are in a mailbox.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,7 +8,7 @@ use super::problems::Problems;
 use crate::access::Caller;
 use crate::body::Body;
 use crate::center::Center;
-use crate::json::{ExaminationJson, RawMessageJson};
+use crate::json::{ExaminationJson, ToExamineJson};
 use crate::problem::Problem;
 
 /// Largest message to examine, in bytes.
@@ -17,17 +17,25 @@ const LARGEST_MESSAGE: usize = 2 << 20;
 pub(super) const LARGEST_BODY: usize = LARGEST_MESSAGE / 3 * 4 + 1024;
 
 /// Examines a message: its addresses, links, attachments, and a sketch of its words. The first answer is about the
-/// message, each further one about a message that is attached to it. Keeps nothing; the text is read inside the sandbox
-/// of a connector without any grant.
-#[utoipa::path(post, path = "/api/v1/examinations", tag = "site", request_body = RawMessageJson,
+/// message, each further one about a message that is attached to it; of a message in a mailbox, there is one answer.
+/// Keeps nothing; the text is read inside the sandbox of a connector.
+#[utoipa::path(post, path = "/api/v1/examinations", tag = "site", request_body = ToExamineJson,
     responses((status = 200, body = Vec<ExaminationJson>), Problems))]
 pub(crate) async fn examine(
     center: State<Center>,
     caller: Caller,
-    Body(given): Body<RawMessageJson>,
+    Body(given): Body<ToExamineJson>,
 ) -> Result<Json<Vec<ExaminationJson>>, Problem> {
-    let raw = decoded(&given.raw)?;
-    let found = center.api().examine_raw(&caller.who, center.settings().host.as_deref(), &raw).await?;
+    let found = match given {
+        ToExamineJson { raw: Some(raw), picked: None } => {
+            let raw = decoded(&raw)?;
+            center.api().examine_raw(&caller.who, center.settings().host.as_deref(), &raw).await?
+        }
+        ToExamineJson { raw: None, picked: Some(picked) } => {
+            vec![center.api().examine_picked(&caller.who, &picked.into()).await?]
+        }
+        _ => return Err(Problem::bad_request("give either `raw` or `picked`")),
+    };
     Ok(Json(found.into_iter().map(ExaminationJson::from).collect()))
 }
 

@@ -4,12 +4,18 @@ use clawback_model::{Features, Root};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A message to examine.
+use super::submission::PickedJson;
+
+/// A message to examine: exactly one of the two fields.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct RawMessageJson {
+pub struct ToExamineJson {
     /// The message as it was delivered (RFC 5322), in base64.
-    pub raw: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw: Option<String>,
+    /// A message in a mailbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picked: Option<PickedJson>,
 }
 
 /// What a message shows of itself. All texts are the sender's.

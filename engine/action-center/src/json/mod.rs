@@ -23,7 +23,7 @@ pub(crate) use schedule::state as schedule_state;
 
 pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJson};
 pub use evidence::{EvidenceReportJson, KeptJson};
-pub use examination::{AttachmentJson, ExaminationJson, LinkJson, RawMessageJson};
+pub use examination::{AttachmentJson, ExaminationJson, LinkJson, ToExamineJson};
 pub use page::Page;
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{

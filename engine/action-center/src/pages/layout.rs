@@ -13,11 +13,12 @@ use crate::problem::Problem;
 const LONGEST: usize = 200;
 
 /// The tabs, in their order.
-const TABS: [(&str, &str); 10] = [
+const TABS: [(&str, &str); 11] = [
     ("/search", "Search"),
     ("/pending", "Pending"),
     ("/history", "History"),
     ("/investigations", "Investigations"),
+    ("/reports", "Reports"),
     ("/alerts", "Alerts"),
     ("/schedules", "Schedules"),
     ("/playbooks", "Playbooks"),

@@ -20,6 +20,7 @@ mod pending;
 mod people;
 mod playbooks;
 mod remediation;
+mod reports;
 mod schedules;
 mod search;
 mod shown;
@@ -45,6 +46,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/sign-out", post(sign_in::sign_out))
         .route("/search", get(search::page))
         .route("/search/submit", post(search::submit))
+        .route("/search/investigate", post(search::investigate))
         .route("/pending", get(pending::page).post(pending::decide))
         .route("/passkey", get(passkey::page))
         .route("/history", get(history::page))
@@ -57,6 +59,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/remediations/{id}/{verb}", post(remediation::act))
         .route("/investigations", get(investigations::list))
         .route("/investigations/{id}", get(investigations::page))
+        .route("/reports", get(reports::list))
         .route("/alerts", get(alerts::list))
         .route("/schedules", get(schedules::page))
         .route("/schedules/{name}/{verb}", post(schedules::act))

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
-use clawback_model::{Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target};
+use clawback_model::{
+    Action, ActionSource, Inputs, LocationKind, Permission, Picked, Root, SelectionMode, Severity, Target,
+};
 use clawback_runtime::{DryRun, Submission};
 use maud::{Markup, html};
 
@@ -19,6 +21,8 @@ use crate::center::Center;
 use crate::json::PickedJson;
 use crate::problem::Problem;
 
+/// The playbook that finds the copies of a message; it has an input `like`.
+const INVESTIGATE: &str = "investigate";
 /// Mailboxes in the chart of a search.
 const MAILBOXES: usize = 20;
 
@@ -138,7 +142,7 @@ fn results(frame: &Frame, query: &Fields, found: &DryRun) -> Markup {
             form method="post" action="/search/submit" {
                 (layout::form_token(frame))
                 @for (name, value) in inputs(query).pairs() { input type="hidden" name=(name) value=(value); }
-                (table(&found.sample))
+                (table(&found.sample, frame.may(Permission::Submit)))
                 @if total > found.sample.len() as u64 {
                     p .empty { "The first " (found.sample.len()) " are shown. To pick single ones, narrow the search; \"all of them\" means all " (total) "." }
                 }
@@ -156,8 +160,9 @@ fn not_searched_for(left_out: &BTreeMap<LocationKind, u64>) -> Markup {
     } }
 }
 
-fn table(sample: &[Target]) -> Markup {
+fn table(sample: &[Target], may_submit: bool) -> Markup {
     let columns = ["Pick", "Mailbox", "Subject", "From", "Received", "Latest delivery location", "Original", "Script"];
+    let columns: Vec<&str> = columns.into_iter().chain(may_submit.then_some("Copies")).collect();
     let (mut seen, mut twins) = (BTreeSet::new(), BTreeSet::new());
     for target in sample {
         if !seen.insert(key(target)) {
@@ -169,6 +174,7 @@ fn table(sample: &[Target]) -> Markup {
         .enumerate()
         .map(|(place, target)| {
             let picked = pick(target, twins.contains(&key(target)));
+            let this_copy = pick(target, true);
             html! {
                 tr {
                     td { input type="checkbox" name="pick" value=(picked) aria-label={ "Message " (place + 1) }; }
@@ -179,6 +185,10 @@ fn table(sample: &[Target]) -> Markup {
                     td { (layout::mail(&target.location.to_string())) }
                     td { @if let Some(location) = &target.original_location { (layout::mail(&location.to_string())) } }
                     td { (layout::script_words(target)) }
+                    @if may_submit { td {
+                        button .small name="investigate" value=(this_copy) formaction="/search/investigate" formnovalidate
+                            aria-label={ "Find copies of message " (place + 1) } { "Find copies" }
+                    } }
                 }
             }
         })
@@ -262,6 +272,15 @@ pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields:
         return Err(Problem::bad_request("no messages are selected; search first").into());
     }
     let submission = submission(&fields, inputs, action, mode, picked)?;
+    let submitted = center.api().submit(&caller.who, submission).await?;
+    Ok(Redirect::to(&format!("/remediations/{}?submitted=1", submitted.id)).into_response())
+}
+
+/// Starts an investigation whose root is one message of the results.
+pub(crate) async fn investigate(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
+    let picked = read_picked(fields.get("investigate"))?;
+    let root = Root::of(&center.api().examine_picked(&caller.who, &picked).await?);
+    let submission = Submission::investigation(INVESTIGATE.to_owned(), &root, ActionSource::Explorer);
     let submitted = center.api().submit(&caller.who, submission).await?;
     Ok(Redirect::to(&format!("/remediations/{}?submitted=1", submitted.id)).into_response())
 }

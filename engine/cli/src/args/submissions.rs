@@ -55,10 +55,24 @@ pub(crate) struct PlaybookArgs {
     pub(crate) exclude: Option<PathBuf>,
 }
 
+/// A message in a mailbox.
+#[derive(Debug, Args)]
+pub(crate) struct DeliveredMessage {
+    /// Instead of a file, the mailbox that the message is in
+    #[arg(long, requires = "message_id")]
+    pub(crate) mailbox: Option<String>,
+    /// The Message-ID of the message in the mailbox, with its angle brackets
+    #[arg(long, requires = "mailbox", value_name = "ID")]
+    pub(crate) message_id: Option<String>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ExamineArgs {
     /// The message as it was delivered (RFC 5322); `-` for standard input
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present = "mailbox", conflicts_with = "mailbox")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) delivered: DeliveredMessage,
     /// Examine the first message that is attached, as a reported message is
     #[arg(long)]
     pub(crate) attached: bool,
@@ -70,7 +84,10 @@ pub(crate) struct ExamineArgs {
 #[derive(Debug, Args)]
 pub(crate) struct InvestigateArgs {
     /// The message as it was delivered (RFC 5322), `-` for standard input; or a root (root1:…)
-    pub(crate) message: String,
+    #[arg(required_unless_present = "mailbox", conflicts_with = "mailbox")]
+    pub(crate) message: Option<String>,
+    #[command(flatten)]
+    pub(crate) delivered: DeliveredMessage,
     /// Investigate the first message that is attached, as a reported message is
     #[arg(long)]
     pub(crate) attached: bool,

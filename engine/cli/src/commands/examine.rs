@@ -3,19 +3,25 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use clawback_action_center::json::{AttachmentJson, ExaminationJson, LinkJson, RawMessageJson};
+use clawback_action_center::json::{AttachmentJson, ExaminationJson, LinkJson, PickedJson, ToExamineJson};
 use clawback_model::{LEAST_PAIRS, ROOT_PREFIX};
 use data_encoding::BASE64;
 
-use crate::args::{ExamineArgs, Format, Global};
+use crate::args::{DeliveredMessage, ExamineArgs, Format, Global};
 use crate::client::Client;
 use crate::failure::{Exit, Failure};
 use crate::open::Stores;
 use crate::{input, output};
 
+const NOTHING: &str = "the server examined no message";
+
 pub(crate) async fn run(global: &Global, args: ExamineArgs) -> Result<Exit, Failure> {
-    let client = Client::open(global, Stores::Examiner).await?;
-    let (shown, attached) = chosen(&client, &args.file, args.attached, "examined").await?;
+    let stores = if args.file.is_some() { Stores::Examiner } else { Stores::All };
+    let client = Client::open(global, stores).await?;
+    let (shown, attached) = match &args.file {
+        Some(file) => chosen(&client, file, args.attached, "examined").await?,
+        None => (delivered(&client, &args.delivered).await?, 0),
+    };
     if args.root {
         output::line(&shown.root)?;
         return Ok(Exit::Done);
@@ -43,7 +49,7 @@ pub(crate) async fn root(client: &Client, given: &str) -> Result<String, Failure
         return Ok(root);
     }
     let found = examine(client, Path::new(given)).await?;
-    found.into_iter().next().map(|found| found.root).ok_or_else(|| Failure::failed("the server examined no message"))
+    found.into_iter().next().map(|found| found.root).ok_or_else(|| Failure::failed(NOTHING))
 }
 
 /// The message in a file, or the first that is attached to it, and how many are attached. `done` is what the command does
@@ -68,7 +74,21 @@ async fn examine(client: &Client, path: &Path) -> Result<Vec<ExaminationJson>, F
     let mut raw = Vec::new();
     let read = input::open(path).and_then(|mut input| input.read_to_end(&mut raw));
     read.map_err(|error| Failure::misuse(format!("{} cannot be read: {error}", path.display())))?;
-    client.post(&["examinations"], &[], &RawMessageJson { raw: BASE64.encode(&raw) }).await
+    let given = ToExamineJson { raw: Some(BASE64.encode(&raw)), picked: None };
+    client.post(&["examinations"], &[], &given).await
+}
+
+/// What a message in a mailbox shows of itself.
+pub(crate) async fn delivered(client: &Client, message: &DeliveredMessage) -> Result<ExaminationJson, Failure> {
+    let picked = PickedJson {
+        mailbox: message.mailbox.clone().unwrap_or_default(),
+        message_id: message.message_id.clone().unwrap_or_default(),
+        fingerprint: None,
+        locator: None,
+    };
+    let given = ToExamineJson { raw: None, picked: Some(picked) };
+    let found: Vec<ExaminationJson> = client.post(&["examinations"], &[], &given).await?;
+    found.into_iter().next().ok_or_else(|| Failure::failed(NOTHING))
 }
 
 fn fields(found: &ExaminationJson) -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! `clawback investigate`: from one message to every message of its campaign.
 
-use clawback_model::{ActionSource, Inputs, Root, SelectionMode, visible_line};
+use std::path::Path;
+
+use clawback_model::{ActionSource, Root};
 use clawback_runtime::Submission;
 
 use super::goal::Goal;
@@ -11,13 +13,13 @@ use crate::failure::{Exit, Failure};
 use crate::open::Stores;
 use crate::output;
 
-/// Characters of the subject in the name of a remediation.
-const SUBJECT: usize = 80;
-
 pub(crate) async fn run(global: &Global, args: InvestigateArgs) -> Result<Exit, Failure> {
     let (dry_run, sample, leave) = (args.dry_run, args.sample, args.leave);
-    let client = Client::open(global, if dry_run { Stores::All } else { Stores::unless(leave, Some(&args.message)) });
-    let client = client.await?;
+    let stores = match &args.message {
+        Some(given) if !dry_run => Stores::unless(leave, Some(given)),
+        _ => Stores::All,
+    };
+    let client = Client::open(global, stores).await?;
     let root = root(&client, &args).await?;
     let submission = submission(args, &root);
     if dry_run {
@@ -26,38 +28,36 @@ pub(crate) async fn run(global: &Global, args: InvestigateArgs) -> Result<Exit, 
     proceed::submit(global, &client, submission, Goal::Settled(leave)).await
 }
 
-/// The root that is given, or that of the message in the file.
+/// The root that is given, or that of the message in the file or in a mailbox.
 async fn root(client: &Client, args: &InvestigateArgs) -> Result<Root, Failure> {
-    let text = if let Some(root) = examine::given_root(&args.message) {
-        root
-    } else {
-        let (found, attached) = examine::chosen(client, args.message.as_ref(), args.attached, "investigated").await?;
-        if attached > 0 && !args.attached {
-            output::note(&format!("{attached} attached: --attached investigates the first of these messages instead"));
-        }
-        found.root
+    let text = match &args.message {
+        None => examine::delivered(client, &args.delivered).await?.root,
+        Some(given) => match examine::given_root(given) {
+            Some(root) => root,
+            None => of_file(client, given.as_ref(), args.attached).await?,
+        },
     };
     text.parse().map_err(|error| Failure::misuse(format!("{error}")))
 }
 
-fn submission(args: InvestigateArgs, root: &Root) -> Submission {
-    let mut inputs = Inputs::default();
-    inputs.push("like", root.to_string());
-    args.by.iter().for_each(|by| inputs.push("by", by.as_str()));
-    if let Some(since) = args.since {
-        inputs.push("since", since);
+async fn of_file(client: &Client, file: &Path, is_attached: bool) -> Result<String, Failure> {
+    let (found, attached) = examine::chosen(client, file, is_attached, "investigated").await?;
+    if attached > 0 && !is_attached {
+        output::note(&format!("{attached} attached: --attached investigates the first of these messages instead"));
     }
-    let subject = visible_line(root.subject(), SUBJECT);
-    let named = (!subject.is_empty()).then(|| format!("Investigate \"{subject}\""));
+    Ok(found.root)
+}
+
+fn submission(args: InvestigateArgs, root: &Root) -> Submission {
+    let mut submission = Submission::investigation(args.playbook, root, ActionSource::Manual);
+    args.by.iter().for_each(|by| submission.inputs.push("by", by.as_str()));
+    if let Some(since) = args.since {
+        submission.inputs.push("since", since);
+    }
     Submission {
-        playbook: args.playbook,
-        inputs,
-        name: args.name.or(named),
+        name: args.name.or(submission.name),
         severity: args.severity,
         description: args.description,
-        source: ActionSource::Manual,
-        mode: SelectionMode::Query,
-        picked: Vec::new(),
-        agent: None,
+        ..submission
     }
 }

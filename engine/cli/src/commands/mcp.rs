@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use clawback_action_center::json::{
-    ExaminationJson, Page, PreviewJson, RawMessageJson, RemediationJson, SubmissionJson,
+    ExaminationJson, Page, PreviewJson, RemediationJson, SubmissionJson, ToExamineJson,
 };
 use clawback_runtime::{Error, Worker, silent};
 use clawback_store::StoreError;
@@ -35,7 +35,7 @@ use crate::open::{Session as Site, Stores, remediation_id};
 
 /// Time-out of a call.
 const TIME_OUT: Duration = Duration::from_mins(10);
-/// Seconds in which a worker is expected to plan a proposal.
+/// Seconds in which a proposal is expected to be planned; the answer then says that it is still planned.
 const PLANNED_WITHIN: u64 = 30;
 /// Proposals that an agent may make until the command is started again.
 const MOST_PROPOSALS: u32 = 20;
@@ -139,7 +139,7 @@ impl Session {
         }
         let submitted: RemediationJson = self.client.post(&["remediations"], &[], &submission).await?;
         let not_planned = match self.client.session() {
-            Some(session) => plan_here(session, &submitted.id).await.err().map(|failure| failure.render()),
+            Some(session) => plan_here(session, &submitted.id).await?.err().map(|failure| failure.render()),
             None => None,
         };
         let detail = self.client.look(&submitted.id, if not_planned.is_some() { 0 } else { PLANNED_WITHIN }).await?;
@@ -157,8 +157,8 @@ impl Session {
     async fn investigate(&self, asked: Investigate) -> Result<Value, Failure> {
         match asked {
             Investigate { message: Some(raw), id: None } => {
-                let found: Vec<ExaminationJson> =
-                    self.client.post(&["examinations"], &[], &RawMessageJson { raw }).await?;
+                let given = ToExamineJson { raw: Some(raw), picked: None };
+                let found: Vec<ExaminationJson> = self.client.post(&["examinations"], &[], &given).await?;
                 Ok(answers::examinations(&found))
             }
             Investigate { message: None, id: Some(id) } => {
@@ -180,13 +180,16 @@ impl Session {
     }
 }
 
-/// Plans what was proposed, unless a worker of this site already does.
-async fn plan_here(session: &Site, id: &str) -> Result<(), Failure> {
-    let worker = Worker::new(Arc::clone(session.site()), silent());
-    match worker.plan_until(&remediation_id(id)?, std::future::pending()).await {
-        Ok(_) | Err(Error::Busy { .. } | Error::History(StoreError::LeaseLost { .. })) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+/// Plans what was proposed, unless a worker of this site already does. A plan that takes longer than
+/// [`PLANNED_WITHIN`] is made after the answer, so that the agent has the ID in any case.
+async fn plan_here(session: &Site, id: &str) -> Result<Result<(), Failure>, Failure> {
+    let (worker, id) = (Worker::new(Arc::clone(session.site()), silent()), remediation_id(id)?);
+    let planning = tokio::spawn(async move { worker.plan_until(&id, std::future::pending()).await });
+    Ok(match tokio::time::timeout(Duration::from_secs(PLANNED_WITHIN), planning).await {
+        Ok(Ok(Ok(_) | Err(Error::Busy { .. } | Error::History(StoreError::LeaseLost { .. })))) | Err(_) => Ok(()),
+        Ok(Ok(Err(error))) => Err(error.into()),
+        Ok(Err(error)) => Err(Failure::failed(error.to_string())),
+    })
 }
 
 /// What a tool was given, as it takes it.

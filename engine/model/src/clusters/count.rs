@@ -9,6 +9,7 @@ use super::judge::Cluster;
 use crate::clock::Timestamp;
 use crate::location::LocationKind;
 use crate::message::Message;
+use crate::text::counted;
 
 /// A cluster with its counts in a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +77,7 @@ impl ClusterCount {
 
     /// Returns the counts in one line. The value comes from mail: treat the line as untrusted.
     pub fn in_words(&self) -> String {
-        let mut words = format!("{} ({}): {} messages", self.by, self.value, self.messages);
+        let mut words = format!("{} ({}): {}", self.by, self.value, counted(self.messages, "message"));
         if self.messages > 0 {
             let Self { alone, read, answered, .. } = self;
             _ = write!(words, ", {alone} in no other cluster, {read} read, {answered} answered; ");

@@ -2,14 +2,17 @@
 
 use clawback_model::{
     Action, ActionSource, AlertId, ApprovalId, Inputs, InvestigationId, LONGEST_NAME, LONGEST_TEXT, Origin, Picked,
-    Principal, PrincipalKind, Request, SelectionMode, Severity, Timestamp, TooLong, check_inputs, check_length,
-    check_picked, check_principal_name,
+    Principal, PrincipalKind, Request, Root, SelectionMode, Severity, Timestamp, TooLong, check_inputs, check_length,
+    check_picked, check_principal_name, visible_line,
 };
 
 use super::playbook::load;
 use crate::error::Error;
 use crate::evidence;
 use crate::site::Site;
+
+/// Characters of the subject in the name of an investigation.
+const SUBJECT: usize = 80;
 
 /// What a front end submits.
 #[derive(Debug, Clone)]
@@ -32,6 +35,26 @@ pub struct Submission {
     pub mode: SelectionMode,
     /// Handpicked messages, or exclusions.
     pub picked: Vec<Picked>,
+}
+
+impl Submission {
+    /// An investigation whose root is this message, by a playbook with an input `like`. It is named after the subject.
+    pub fn investigation(playbook: String, root: &Root, source: ActionSource) -> Self {
+        let subject = visible_line(root.subject(), SUBJECT);
+        let mut inputs = Inputs::default();
+        inputs.push("like", root.to_string());
+        Self {
+            playbook,
+            inputs,
+            name: (!subject.is_empty()).then(|| format!("Investigate \"{subject}\"")),
+            severity: None,
+            description: None,
+            source,
+            agent: None,
+            mode: SelectionMode::Query,
+            picked: Vec::new(),
+        }
+    }
 }
 
 /// Checks a submission and makes a request of it. In its playbook `now` means `as_of`, if given.

@@ -12,7 +12,7 @@ use crate::site::Site;
 /// The bytes that are read of each message first: about 80 % of mails are no longer, and the text precedes attachments.
 const START: u64 = 64 * 1024;
 /// The bytes that are read of a message whose start does not decide.
-const WHOLE: u64 = 15 * 1024 * 1024;
+pub(super) const WHOLE: u64 = 15 * 1024 * 1024;
 /// The most messages in one call, and the most bytes of them.
 const AT_ONCE: (usize, u64) = (500, 8 * 1024 * 1024);
 
