@@ -22,7 +22,7 @@ pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
 pub(crate) use submissions::{
-    ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, ReportArgs, RunArgs, SubmitArgs,
+    DeliveredMessage, ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, ReportArgs, RunArgs, SubmitArgs,
 };
 pub(crate) use votes::{DecideArgs, PendingArgs};
 

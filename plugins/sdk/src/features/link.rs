@@ -99,8 +99,10 @@ pub(crate) fn found_in(text: &str) -> Vec<&str> {
     let mut at = 0;
     let mut is_in_word = false;
     while at < bytes.len() {
+        let first = bytes[at].to_ascii_lowercase();
         let is_start = |(start, is_anywhere): &&(&str, bool)| {
-            (*is_anywhere || !is_in_word)
+            start.as_bytes()[0] == first
+                && (*is_anywhere || !is_in_word)
                 && bytes.get(at..at + start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start.as_bytes()))
         };
         if let Some((start, _)) = STARTS.iter().find(is_start) {

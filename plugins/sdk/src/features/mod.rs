@@ -74,7 +74,7 @@ pub fn of(raw: &[u8], request: &Request) -> Features {
         attachments: body.attachments,
         html_hash: hash(&body.shape, request.key),
         calendar_uids: body.calendar_uids,
-        sketch: sketch::of(&body.text, request.key),
+        sketch: sketch::of(&text, request.key),
         body_contains: request.body_contains.iter().map(|wanted| is_part(&text, wanted)).collect(),
         cut,
         extra: Vec::new(),

@@ -16,7 +16,6 @@ use siphasher::sip::SipHasher24;
 use unicode_security::confusable_detection::skeleton;
 
 use crate::examiner::Sketch;
-use crate::normal::normalise;
 
 /// The most hashes of a sketch: 2 kB on the wire. The containment of a long message is then estimated from 256 pairs,
 /// with a standard error of at most 0.03; half of the measured phishing messages have at most 119 words, so most
@@ -30,11 +29,11 @@ const NUMBER: &str = "0";
 /// The word for each web address or e-mail address.
 const ADDRESS: &str = "@";
 
-/// Returns the sketch of a text. Time and memory are proportional to its length, but for sorting the hashes.
+/// Returns the sketch of a normal text ([`crate::normal`]). Time and memory are proportional to its length, but for sorting the hashes.
 pub(crate) fn of(text: &str, key: (u64, u64)) -> Sketch {
     let mut pairs = Pairs { key, before: String::new(), hashes: Vec::new() };
     let mut letters = SpacedLetters { letters: Vec::new(), pairs: &mut pairs };
-    for token in normalise(text).split(' ') {
+    for token in text.split(' ') {
         for piece in pieces(token) {
             match piece {
                 Piece::Address => letters.word(ADDRESS),

@@ -3,8 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::normal::normalise;
 
 const KEY: (u64, u64) = (1, 2);
+
+fn of(text: &str, key: (u64, u64)) -> Sketch {
+    super::of(&normalise(text), key)
+}
 
 /// Returns the words of a text, separated by blanks.
 fn words_of(text: &str) -> String {
