@@ -182,6 +182,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Inputs(_) => (StatusCode::UNPROCESSABLE_ENTITY, "inputs"),
         Error::Picks(_) => (StatusCode::UNPROCESSABLE_ENTITY, "picks"),
         Error::TooLong(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too-long"),
+        Error::Indicators(_) => (StatusCode::UNPROCESSABLE_ENTITY, "indicators"),
         Error::Reporter(_) => (StatusCode::UNPROCESSABLE_ENTITY, "reporter"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
         Error::NoExaminer(None) => (StatusCode::UNPROCESSABLE_ENTITY, "no-examiner"),

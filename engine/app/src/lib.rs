@@ -6,12 +6,14 @@
 mod api;
 mod authorization;
 mod ballot;
+mod block_lists;
 mod boxed;
 mod control;
 mod evidence;
 mod examine;
 mod follow_up;
 mod halt;
+mod indicators;
 mod key;
 mod principals;
 mod reading;
@@ -24,6 +26,8 @@ mod sweeps;
 
 pub use api::Api;
 pub use ballot::Ballot;
+pub use block_lists::BuiltBlockList;
+pub use indicators::CountedIndicators;
 pub use key::under_key;
 pub use principals::{MadeToken, TokenOrder};
 pub use report::GivenReport;

@@ -22,7 +22,8 @@ pub(crate) use filter::HistoryFilterArgs;
 pub(crate) use proofs::{CheckpointArgs, KeyCommand, ProofArgs, VerifyArgs};
 pub(crate) use remediation::{FollowUpArgs, IdArgs, Leave};
 pub(crate) use submissions::{
-    DeliveredMessage, ExamineArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs, ReportArgs, RunArgs, SubmitArgs,
+    BlockListArgs, DeliveredMessage, ExamineArgs, IndicatorsArgs, InvestigateArgs, PlanArgs, PlaybookArgs, RecordArgs,
+    ReportArgs, RunArgs, SightingsArgs, SubmitArgs,
 };
 pub(crate) use votes::{DecideArgs, PendingArgs};
 
@@ -88,6 +89,12 @@ pub(crate) enum Command {
     Examine(ExamineArgs),
     /// Investigate a message in a file: find every message of its campaign, and propose to remove them
     Investigate(Box<InvestigateArgs>),
+    /// Look for indicators of a threat in a file (a list, CSV, MISP or STIX), and propose to remove the messages that have them
+    Indicators(Box<IndicatorsArgs>),
+    /// Count the messages of a remediation that have each of its indicators: how many, in how many mailboxes, and when
+    Sightings(SightingsArgs),
+    /// Print what mail gateways may refuse, because messages with it were removed: senders, domains, URLs or sha256
+    BlockList(BlockListArgs),
     /// Report a suspicious message for a person; enough reports of enough people search for its copies, and wait for votes
     Report(ReportArgs),
     /// List what people reported, in groups: one for each campaign

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
-use clawback_model::{Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote, parse_network, visible_line};
+use clawback_model::{
+    BlockListRules, Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote, parse_network, visible_line,
+};
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, Reports, VoteRules, WitnessConfig};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
 use serde::Deserialize;
@@ -44,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) suggestions: SuggestionsConfig,
     /// How reports of people are counted and answered.
     pub(crate) reports: Reports,
+    /// What block lists have, and for how long.
+    pub(crate) block_lists: BlockListRules,
     /// How messages are examined.
     pub(crate) examination: ExaminationConfig,
     /// Lists that scripts and guards read.
@@ -200,6 +204,7 @@ impl Default for Config {
             principals: PrincipalsConfig::default(),
             suggestions: SuggestionsConfig::default(),
             reports: Reports::default(),
+            block_lists: BlockListRules::default(),
             examination: ExaminationConfig::default(),
             lists: BTreeMap::new(),
             public_url: None,

@@ -110,6 +110,7 @@ impl From<&Error> for Failure {
             | Error::Schedule { .. }
             | Error::UnknownStore { .. }
             | Error::PlaybookPath { .. }
+            | Error::Indicators(_)
             | Error::Reporter(_)
             | Error::File { .. }
             | Error::NoEvidence

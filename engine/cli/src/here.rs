@@ -29,6 +29,9 @@ pub(crate) fn only_here(command: &Command) -> Option<&'static str> {
         | Command::Plan(_)
         | Command::Examine(_)
         | Command::Investigate(_)
+        | Command::Indicators(_)
+        | Command::Sightings(_)
+        | Command::BlockList(_)
         | Command::Report(_)
         | Command::Reports
         | Command::Run(_)

@@ -135,6 +135,7 @@ async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<
         second_administrator: config.principals.second_administrator,
         suggestions_without_a_vote: config.suggestions.without_a_vote,
         reports: config.reports.clone(),
+        block_lists: config.block_lists.clone(),
         answers: answers(config)?,
         clock: Arc::new(SystemClock),
         random,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 /// Playbooks: file name and text.
-pub(crate) const WORKFLOWS: [(&str, &str); 7] = [
+pub(crate) const WORKFLOWS: [(&str, &str); 8] = [
+    ("indicators", include_str!("../../../workflows/indicators.yaml")),
     ("investigate", include_str!("../../../workflows/investigate.yaml")),
     ("purge-phish-campaign", include_str!("../../../workflows/purge-phish-campaign.yaml")),
     ("purge-like", include_str!("../../../workflows/purge-like.yaml")),

@@ -11,6 +11,11 @@ pub fn registrable_domain(domain: &str) -> &str {
     psl::domain_str(domain).unwrap_or(domain)
 }
 
+/// Returns whether somebody registered this name or one above it: `co.uk` is nobody's.
+pub(crate) fn is_registrable(domain: &str) -> bool {
+    psl::domain_str(domain.trim_end_matches('.')).is_some()
+}
+
 /// Parses a network, or a single address as the network that has it alone.
 pub fn parse_network(text: &str) -> Option<IpNet> {
     let text = text.trim();

@@ -128,6 +128,11 @@ pub(crate) fn target(seq: u32) -> Target {
     }
 }
 
+/// Returns a message of a mailbox that is in a plan for this reason.
+pub(crate) fn matched(seq: u32, mailbox: &str, received_at: Timestamp, reason: &str) -> Target {
+    Target { mailbox: mailbox.into(), received_at, script_reason: Some(reason.to_owned()), ..target(seq) }
+}
+
 fn outcome(seq: u32, kind: OutcomeKind) -> Outcome {
     let reason = match kind {
         OutcomeKind::Succeeded => Reason::Confirmed,

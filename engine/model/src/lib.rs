@@ -7,6 +7,7 @@ mod action;
 mod actor;
 mod air;
 mod approval;
+mod block_list;
 mod bounds;
 mod budget;
 mod chain;
@@ -31,6 +32,7 @@ mod gap;
 mod guard;
 mod halt;
 mod id;
+mod indicator;
 mod inputs;
 mod likeness;
 mod limits;
@@ -77,6 +79,10 @@ pub use action::{Action, ActionSource, Severity};
 pub use actor::Actor;
 pub use air::{AirRecord, changes as air_changes};
 pub use approval::{Approval, ApprovalRule, VoteResult};
+pub use block_list::{
+    BlockEntry, BlockList, BlockListBuilder, BlockListFormat, BlockListRules, LeftOffList, NotInFormat,
+    WrittenBlockList, is_removal,
+};
 pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length, check_picked};
 pub use budget::{Amount, Limited, Used, Windows, WithoutAVote};
 pub use chain::{Link, OutcomeHasher, fold_outcomes, link_hash};
@@ -98,6 +104,10 @@ pub use gap::Gap;
 pub use guard::{BatchReport, Guards, PlanFacts, StopWhen};
 pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId, ReportId};
+pub use indicator::{
+    FoundIndicator, Indicator, IndicatorFile, IndicatorFormat, IndicatorKind, IndicatorSighting, IndicatorSightings,
+    InvalidIndicator, InvalidIndicatorFile, SkippedIndicator, stix_sightings,
+};
 pub use inputs::Inputs;
 pub use likeness::{
     ALIKE, BOILERPLATE_DOMAINS, Band, Boilerplate, COMMON_SENDERS, CONTAINED, Calls, Commons, Entities, Identity,

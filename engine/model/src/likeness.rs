@@ -17,6 +17,7 @@ mod root;
 
 pub use self::band::{ALIKE, Band, CONTAINED, LEAST_PAIRS, LEAST_PAIRS_OF_A_LONG_MESSAGE, LikenessReason};
 pub use self::boilerplate::{BOILERPLATE_DOMAINS, Boilerplate};
+pub(crate) use self::commons::is_free_mail;
 pub use self::commons::{COMMON_SENDERS, Commons};
 pub use self::compare::Likeness;
 pub use self::entities::Entities;

@@ -30,7 +30,7 @@ pub struct BindError {
 pub enum Judgement {
     /// The message goes into the plan.
     Keep {
-        /// Reasons of the scripts that kept it, if they gave any.
+        /// The values of `any` that it has, and then the reasons of the scripts that kept it, if they gave any.
         reason: Option<String>,
         /// The last tag that a script gave.
         tag: Option<String>,
@@ -525,7 +525,7 @@ impl Judge<'_> {
             Some(Some(found)) if found.is_empty() => return Judgement::Unmatched { by: "cluster" },
             Some(Some(found)) => found,
         };
-        let (mut reasons, mut last_tag) = (Vec::new(), None);
+        let (mut reasons, mut last_tag) = (Vec::from_iter(self.bound.selection.matched(message)), None);
         for (filter, session) in self.bound.filters.iter().zip(&mut self.sessions) {
             match filter.matching.decide(message) {
                 Some(true) => {}

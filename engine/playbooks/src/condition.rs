@@ -80,7 +80,7 @@ impl Conditions {
     }
 
     /// Returns the predicate. A condition on an input that was not given is omitted; so is a `not` or a branch of `any`
-    /// that is then empty, which would otherwise match everything.
+    /// that is then empty, which would otherwise match everything. Of several branches of `any`, one must be left.
     pub(crate) fn bind(&self, vars: &Vars, wrong: &mut Vec<String>) -> Vec<Condition> {
         let mut bound = Vec::new();
         for condition in &self.0 {
@@ -106,11 +106,17 @@ impl Conditions {
                     }
                 }
                 Unbound::Any(branches) => {
+                    let given = branches.len();
                     let branches =
                         branches.iter().map(|branch| branch.bind(vars, wrong)).filter(|branch| !branch.is_empty());
                     let branches: Vec<_> = branches.map(Predicate::all).collect();
                     if !branches.is_empty() {
                         bound.push(Condition::Any(branches));
+                    } else if given > 1 {
+                        // Without it, the other conditions would select what none of the alternatives does.
+                        wrong.push(
+                            "no alternative of `any` is left; give at least one of the inputs that it uses".to_owned(),
+                        );
                     }
                 }
             }

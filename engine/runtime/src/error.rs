@@ -37,6 +37,8 @@ pub enum Error {
     #[error(transparent)]
     TooLong(#[from] clawback_model::TooLong),
     #[error(transparent)]
+    Indicators(#[from] clawback_model::InvalidIndicatorFile),
+    #[error(transparent)]
     Reporter(#[from] clawback_model::InvalidReporter),
     #[error(
         "the playbook `{name}` is not started by reports: write `report: {{}}` under its `on`, and give it the input `like`; or name another under [reports]"

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{Clock, FeatureRequest, Limits, PublicUrl, Throttles, Timestamp, VerificationKey, WithoutAVote};
+use clawback_model::{
+    BlockListRules, Clock, FeatureRequest, Limits, PublicUrl, Throttles, Timestamp, VerificationKey, WithoutAVote,
+};
 use clawback_store::Store;
 
 use crate::checkpoints::keepers::Checkpoints;
@@ -54,6 +56,8 @@ pub struct Site {
     pub suggestions_without_a_vote: bool,
     /// How reports of people are counted and answered.
     pub reports: Reports,
+    /// What block lists have, and for how long.
+    pub block_lists: BlockListRules,
     /// The texts of the answers.
     pub answers: AnswerTexts,
     /// The source of the current time.

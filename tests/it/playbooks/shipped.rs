@@ -37,3 +37,12 @@ fn manual_refuses_a_search_without_conditions() {
     assert_eq!(bound.query().subject_contains, ["invoice", "rechnung, offen"]);
     assert!(bind(&["invoice"], "purge").unwrap_err().to_string().contains("unknown action"));
 }
+
+#[test]
+fn indicators_without_an_indicator_are_refused() {
+    let playbook = Playbook::load("indicators.yaml", &read(&root("workflows/indicators.yaml")), &env()).unwrap();
+    let refused = playbook.bind(&Inputs::from([("since", "7d")]), Timestamp(0)).unwrap_err().to_string();
+    assert!(refused.contains("no alternative of `any` is left"), "{refused}");
+    let bound = playbook.bind(&Inputs::from([("sha256", "ab".repeat(32))]), Timestamp(0)).unwrap();
+    assert!(bound.predicate().matches_content() && bound.approval_rule().is_some());
+}

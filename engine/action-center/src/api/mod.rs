@@ -1,5 +1,6 @@
 //! The JSON API under `/api/v1`. Each address is in the OpenAPI description that is made from the same code.
 
+mod block_lists;
 mod checks;
 mod decisions;
 mod detail;
@@ -7,6 +8,7 @@ mod evidence;
 mod examinations;
 mod exports;
 mod follow_ups;
+mod indicators;
 mod principals;
 mod problems;
 mod records;
@@ -59,6 +61,9 @@ pub(crate) fn router() -> OpenApiRouter<Center> {
                 .routes(routes!(reports::list, reports::report))
                 .layer(DefaultBodyLimit::max(examinations::LARGEST_BODY)),
         )
+        .routes(routes!(indicators::read))
+        .routes(routes!(indicators::sightings))
+        .routes(routes!(block_lists::get))
         .routes(routes!(exports::export))
         .routes(routes!(exports::plan))
         .routes(routes!(exports::text))

@@ -2,9 +2,11 @@
 //! They serve both directions: what the API answers is what the command line reads.
 
 mod approval;
+mod block_list;
 mod evidence;
 mod examination;
 pub mod facts;
+mod indicator;
 mod page;
 mod playbook;
 mod principal;
@@ -22,8 +24,10 @@ pub(crate) use remediation::{event_in_words, is_settled};
 pub(crate) use schedule::state as schedule_state;
 
 pub use approval::{ApprovalJson, ApprovalRuleJson, CastVoteJson, VoteSignatureJson};
+pub use block_list::{BlockEntryJson, BlockListJson, LeftOffJson};
 pub use evidence::{EvidenceReportJson, KeptJson};
 pub use examination::{AttachmentJson, ExaminationJson, LinkJson, ToExamineJson};
+pub use indicator::{IndicatorFileJson, IndicatorJson, IndicatorsJson, SightingJson, SightingsJson, SkippedJson};
 pub use page::Page;
 pub use playbook::{CheckJson, CheckedJson, InputJson, PlaybookJson};
 pub use principal::{

@@ -1,8 +1,8 @@
 //! The words of the model as the description of the API lists them; the model itself does not know of OpenAPI.
 
 use clawback_model::{
-    Action, ActionSource, CredentialKind, InvestigationStatus, OutcomeKind, PrincipalKind, Reason, Role, SelectionMode,
-    Severity, Status,
+    Action, ActionSource, BlockListFormat, CredentialKind, IndicatorFormat, IndicatorKind, InvestigationStatus,
+    OutcomeKind, PrincipalKind, Reason, Role, SelectionMode, Severity, Status,
 };
 use utoipa::openapi::schema::{Array, ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type};
 
@@ -69,6 +69,18 @@ pub(crate) fn roles_or_null() -> Array {
 
 pub(crate) fn export_format() -> Object {
     one_of(ExportFormat::ALL.map(ExportFormat::as_str))
+}
+
+pub(crate) fn indicator_kind() -> Object {
+    one_of(IndicatorKind::ALL.map(IndicatorKind::as_str))
+}
+
+pub(crate) fn block_list_format() -> Object {
+    one_of(BlockListFormat::ALL.map(BlockListFormat::as_str))
+}
+
+pub(crate) fn indicator_format_or_null() -> Object {
+    or_null(IndicatorFormat::ALL.map(IndicatorFormat::as_str))
 }
 
 /// Each input is a text, or a list of texts.

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clawback_model::{Action, ActionSource, ClusterBy, LocationKind, Severity, Timestamp};
+use clawback_model::{
+    Action, ActionSource, BlockListFormat, ClusterBy, IndicatorFormat, IndicatorKind, LocationKind, Severity, Timestamp,
+};
 
 use super::remediation::Leave;
 
@@ -117,6 +119,62 @@ pub(crate) struct InvestigateArgs {
     pub(crate) sample: usize,
     #[command(flatten)]
     pub(crate) leave: Leave,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IndicatorsArgs {
+    /// The file, `-` for standard input
+    pub(crate) file: PathBuf,
+    /// csv, misp or stix [default: as the content shows]
+    #[arg(long = "as", value_name = "FORMAT")]
+    pub(crate) read_as: Option<IndicatorFormat>,
+    /// Also look for domains that strangers share, such as those of free mail
+    #[arg(long)]
+    pub(crate) allow_common: bool,
+    /// How far to look back, e.g. 7d [default: the playbook's]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: Option<String>,
+    /// The playbook; it has the inputs `sender`, `domain`, `url` and `sha256`
+    #[arg(long, default_value = "indicators", value_name = "PLAYBOOK")]
+    pub(crate) playbook: String,
+    /// Name of the remediation [default: the playbook's]
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub(crate) name: Option<String>,
+    /// informational, low, medium or high [default: the playbook's]
+    #[arg(long)]
+    pub(crate) severity: Option<Severity>,
+    /// Why
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Show what the plan would be, and store nothing
+    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
+    pub(crate) dry_run: bool,
+    /// Messages that a dry run shows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) sample: usize,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SightingsArgs {
+    /// Remediation ID (R-…) or approval ID (A-…)
+    pub(crate) id: String,
+    /// Print them as a bundle of STIX 2.1
+    #[arg(long)]
+    pub(crate) stix: bool,
+    /// The bundle of STIX that the indicators came from: sightings refer to its IDs
+    #[arg(long, value_name = "FILE", requires = "stix")]
+    pub(crate) of: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BlockListArgs {
+    /// sender, domain, url or sha256
+    pub(crate) kind: IndicatorKind,
+    /// plain, rspamd or postfix: as a file that a gateway reads [default: a table, by --format]
+    #[arg(long = "as", value_name = "FORMAT")]
+    pub(crate) write_as: Option<BlockListFormat>,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod backup;
+pub(crate) mod block_list;
 pub(crate) mod check;
 pub(crate) mod checkpoint;
 pub(crate) mod completions;
@@ -18,6 +19,7 @@ mod foreground;
 mod goal;
 pub(crate) mod halt;
 pub(crate) mod history;
+pub(crate) mod indicators;
 pub(crate) mod init;
 pub(crate) mod investigate;
 pub(crate) mod key;

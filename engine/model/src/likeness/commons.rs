@@ -166,7 +166,7 @@ impl<S: Into<String>> FromIterator<S> for Commons {
 }
 
 /// Returns whether anybody gets an address under this registrable domain.
-pub(super) fn is_free_mail(domain: &str) -> bool {
+pub(crate) fn is_free_mail(domain: &str) -> bool {
     FREE_MAIL.binary_search(&domain).is_ok()
 }
 

@@ -27,10 +27,11 @@ pub(super) struct Judged {
 }
 
 impl Judged {
-    /// Returns whether a further examination of more of the message could decide.
-    fn is_open(&self, is_first: bool) -> bool {
+    /// Returns whether a further examination of more of the message could decide, or show more of what it matched.
+    fn is_open(&self, is_first: bool, shows_matches: bool) -> bool {
         let is_known_in_part = self.message.features.as_ref().is_some_and(|features| !features.cut.is_empty());
-        matches!(self.judgement, Judgement::Undecided { .. })
+        let is_undecided = matches!(self.judgement, Judgement::Undecided { .. });
+        (is_undecided || shows_matches && matches!(self.judgement, Judgement::Keep { .. }))
             && self.unexamined.is_none()
             && (is_first || is_known_in_part)
     }
@@ -63,10 +64,11 @@ pub(super) async fn judge(
         .map(|(message, judgement)| Judged { message, judgement, nearly: None, unexamined: None })
         .collect();
     let Some(asked) = bound.asked_texts() else { return Ok(all) };
+    let shows_matches = bound.predicate().matches_content();
     let mut request = FeatureRequest { asked, ..site.examination.clone() };
     for most in [START, WHOLE] {
         request.most = most;
-        let open: Vec<usize> = (0..all.len()).filter(|at| all[*at].is_open(most == START)).collect();
+        let open: Vec<usize> = (0..all.len()).filter(|at| all[*at].is_open(most == START, shows_matches)).collect();
         for part in parts(&open, |at| all[at].message.size.min(most)) {
             examine(site, store, mailbox, &request, &mut all, part).await?;
             let mut judge = bound.judge();

@@ -1,0 +1,115 @@
+//! `[block-lists]` of the configuration: how long an entry is listed, and what is never listed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+use crate::comparison::is_domain_of;
+use crate::domain::registrable_domain;
+use crate::duration::parse_duration;
+use crate::indicator::{Indicator, IndicatorKind, common, host_of_url};
+use crate::likeness::is_free_mail;
+use crate::message::domain_of;
+use crate::text::visible_line;
+
+const SHORTEST: Duration = Duration::from_hours(1);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
+
+/// `[block-lists]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct BlockListRules {
+    /// How long after the end of its remediation an entry is listed.
+    #[serde(deserialize_with = "read_expires")]
+    pub expires: Duration,
+    /// What is never listed: addresses, URLs, sha256, and domains with their sub-domains and everything of them.
+    pub never: Vec<String>,
+}
+
+impl Default for BlockListRules {
+    fn default() -> Self {
+        Self { expires: Duration::from_hours(30 * 24), never: Vec::new() }
+    }
+}
+
+fn read_expires<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(from)?;
+    let read = parse_duration(&text).filter(|expires| (SHORTEST..=LONGEST).contains(expires));
+    read.ok_or_else(|| {
+        serde::de::Error::custom(format!("`{}` is no time from 1h to 366d; write 30d", visible_line(&text, 60)))
+    })
+}
+
+impl BlockListRules {
+    /// Returns why an indicator is never listed; `None` if it may be. `own` are the registrable domains of the site's own
+    /// mailboxes.
+    pub(super) fn refusal(&self, indicator: &Indicator, own: &BTreeSet<String>) -> Option<String> {
+        let Indicator { kind, value } = indicator;
+        let host = match kind {
+            IndicatorKind::Sender => domain_of(value),
+            IndicatorKind::Domain => value.as_str(),
+            IndicatorKind::Url => host_of_url(value),
+            IndicatorKind::Sha256 => "",
+        };
+        if self.never.iter().any(|never| is_never(never, value, host)) {
+            return Some("`never` of [block-lists] names it".to_owned());
+        }
+        if own.contains(registrable_domain(host)) {
+            return Some("it is of a domain of this site's mailboxes".to_owned());
+        }
+        let shared = match kind {
+            IndicatorKind::Domain => common(host),
+            // Each address of free mail is of one sender; those of a service that many use are not.
+            IndicatorKind::Sender => common(host).filter(|shared| !is_free_mail(shared)),
+            IndicatorKind::Url | IndicatorKind::Sha256 => None,
+        };
+        shared.map(|shared| format!("strangers share {shared}"))
+    }
+}
+
+fn is_never(never: &str, value: &str, host: &str) -> bool {
+    let never = never.trim().to_lowercase();
+    let domain = never.trim_start_matches("*.").to_owned();
+    never == value || !host.is_empty() && is_domain_of(host, &[format!("*.{domain}"), domain])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_site_its_exceptions_and_what_strangers_share_are_never_listed() {
+        let rules =
+            BlockListRules { never: vec!["Partner.example".into(), "x@y.example".into()], ..Default::default() };
+        let own = BTreeSet::from(["corp.example".to_owned()]);
+        for (value, why) in [
+            ("eve@evil.example", None),
+            ("eve@gmail.com", None),
+            ("evil.example", None),
+            ("https://bit.ly/3xyz", None),
+            ("gmail.com", Some("strangers share gmail.com")),
+            ("docs.google.com", Some("strangers share google.com")),
+            ("dse@docusign.net", Some("strangers share docusign.net")),
+            ("ceo@mail.corp.example", Some("of a domain of this site")),
+            ("corp.example", Some("of a domain of this site")),
+            ("https://evil.example:8443@sso.corp.example:443/login", Some("of a domain of this site")),
+            ("a@b.partner.example", Some("`never`")),
+            ("https://partner.example/x", Some("`never`")),
+            ("x@y.example", Some("`never`")),
+            ("z@y.example", None),
+        ] {
+            let indicator = Indicator::read(None, value, true).unwrap();
+            let refused = rules.refusal(&indicator, &own);
+            assert_eq!(refused.is_some(), why.is_some(), "{value}: {refused:?}");
+            assert!(refused.unwrap_or_default().contains(why.unwrap_or_default()), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_time_is_bounded() {
+        let read = |text: &str| serde_json::from_value::<BlockListRules>(serde_json::json!({ "expires": text }));
+        assert_eq!(read("7d").unwrap().expires, Duration::from_hours(7 * 24));
+        assert!(read("1m").unwrap_err().to_string().contains("1h to 366d") && read("soon").is_err());
+    }
+}
