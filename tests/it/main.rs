@@ -26,6 +26,7 @@ mod guards;
 mod hostile_mail;
 mod imap;
 mod imap_servers;
+mod indicators;
 mod investigations;
 mod notifications;
 mod operation;

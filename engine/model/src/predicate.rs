@@ -1,7 +1,7 @@
 //! Declarative conditions on a message: evaluated natively, and pushed down into a connector's search where possible.
 
 mod decide;
-mod matched;
+pub(crate) mod matched;
 
 use crate::clock::Timestamp;
 use crate::comparison::both_spellings;
@@ -12,8 +12,6 @@ use crate::location::LocationKind;
 use crate::message::Message;
 use crate::normal::normalise;
 use crate::query::Query;
-
-pub(crate) use matched::matched_of;
 
 /// One condition. Texts to search for are normalised by [`normalise`]; in a list, one match is enough.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -22,7 +22,7 @@ const APPROVERS: May = May::OneOf(&[Role::Approver]);
 const ADMINS: May = May::OneOf(&[Role::Admin]);
 
 /// Method and path as in the OpenAPI description.
-const TABLE: [(&str, &str, May); 62] = [
+const TABLE: [(&str, &str, May); 65] = [
     ("get", "/api/v1/openapi.json", May::Anybody),
     ("get", "/api/v1/me", May::AnyRole),
     ("get", "/api/v1/remediations", May::AnyRole),
@@ -65,6 +65,9 @@ const TABLE: [(&str, &str, May); 62] = [
     ("get", "/api/v1/remediations/{id}/export", May::AnyRole),
     ("get", "/api/v1/remediations/{id}/plan", May::AnyRole),
     ("get", "/api/v1/texts/{sha256}", May::AnyRole),
+    ("post", "/api/v1/indicators", WRITERS),
+    ("get", "/api/v1/remediations/{id}/sightings", May::AnyRole),
+    ("get", "/api/v1/block-lists/{kind}", May::AnyRole),
     ("get", "/api/v1/sweeps", May::AnyRole),
     ("post", "/api/v1/remediations/{id}/stop-sweep", WRITERS),
     ("get", "/api/v1/evidence", May::AnyRole),
@@ -93,6 +96,7 @@ fn body(path: &str) -> Option<Value> {
         "remediations" | "previews" => Some(purge),
         "examinations" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==" })),
         "reports" => Some(json!({ "raw": "RnJvbTogYUBiDQoNCg==", "reporter": "ann@corp.example" })),
+        "indicators" => Some(json!({ "content": "evil.example" })),
         "suggestions" => {
             Some(json!({ "playbook": "purge", "verdict": "malicious", "inputs": { "sender": super::SENDER } }))
         }
@@ -146,7 +150,7 @@ async fn every_route_allows_and_denies_by_role() {
             _ => "purge",
         };
         let real = path.replace("{id}", &id).replace("{name}", name).replace("{seq}", "1");
-        let real = real.replace("{digest}", &digest).replace("{sha256}", &digest);
+        let real = real.replace("{digest}", &digest).replace("{sha256}", &digest).replace("{kind}", "sender");
         for (name, role, token) in &callers {
             let allowed = match (may, role) {
                 (May::Anybody, _) => true,

@@ -7,7 +7,7 @@ use super::kind::IndicatorKind;
 use super::value::Indicator;
 use crate::clock::Timestamp;
 use crate::plan::target::Target;
-use crate::predicate::matched_of;
+use crate::predicate::matched::matched_of;
 
 /// How often an indicator was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,3 +1,5 @@
+//! What is on a block list, and what is not.
+
 use super::*;
 use crate::example::{events, fold, matched};
 
