@@ -8,8 +8,8 @@ use std::time::Duration;
 use clawback_app::Api;
 use clawback_connectors::MailStore;
 use clawback_model::{
-    ActionSource, BlockListRules, Clock, Credential, CredentialKind, FeatureRequest, Limits, ManualClock, Principal,
-    PrincipalKind, Role, SelectionMode, Throttles, Timestamp, WithoutAVote,
+    ActionSource, BlockListRules, Clock, Credential, CredentialKind, FeatureRequest, Investigations, Limits,
+    ManualClock, Principal, PrincipalKind, Role, SelectionMode, Throttles, Timestamp, WithoutAVote,
 };
 use clawback_runtime::{AnswerTexts, Approvals, Gated, Library, Metrics, Reports, Site, Submission, Tuning, VoteRules};
 use clawback_store::Store;
@@ -74,6 +74,7 @@ pub fn site_of(
         without_a_vote: WithoutAVote::unlimited(),
         second_administrator: true,
         suggestions_without_a_vote: false,
+        investigations: Investigations::default(),
         reports: Reports::default(),
         block_lists: BlockListRules::default(),
         answers: AnswerTexts::default(),

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clawback_action_center::{Oidc, OidcConfig};
 use clawback_connectors::StoreConfig;
 use clawback_model::{
-    BlockListRules, Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote, parse_network, visible_line,
+    BlockListRules, Investigations, Limits, PublicUrl, SignedVotes, Throttles, Timestamp, WithoutAVote, parse_network,
+    visible_line,
 };
 use clawback_runtime::{Approvals, BucketConfig, NotifierConfig, Reports, VoteRules, WitnessConfig};
 use clawback_store::{CONNECTIONS, FEWEST_CONNECTIONS};
@@ -44,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) principals: PrincipalsConfig,
     /// Rules for suggestions.
     pub(crate) suggestions: SuggestionsConfig,
+    /// Which investigations run without a vote.
+    pub(crate) investigations: Investigations,
     /// How reports of people are counted and answered.
     pub(crate) reports: Reports,
     /// What block lists have, and for how long.
@@ -203,6 +206,7 @@ impl Default for Config {
             without_a_vote: WithoutAVote::default(),
             principals: PrincipalsConfig::default(),
             suggestions: SuggestionsConfig::default(),
+            investigations: Investigations::default(),
             reports: Reports::default(),
             block_lists: BlockListRules::default(),
             examination: ExaminationConfig::default(),
@@ -288,6 +292,10 @@ impl Config {
         config
             .reports
             .check(&config.notifiers)
+            .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
+        config
+            .investigations
+            .check()
             .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config
             .examination

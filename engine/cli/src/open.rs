@@ -134,6 +134,7 @@ async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<
         without_a_vote: config.without_a_vote,
         second_administrator: config.principals.second_administrator,
         suggestions_without_a_vote: config.suggestions.without_a_vote,
+        investigations: config.investigations,
         reports: config.reports.clone(),
         block_lists: config.block_lists.clone(),
         answers: answers(config)?,

@@ -149,6 +149,13 @@ impl Request {
         self.agent.is_some() || self.reported
     }
 
+    /// Returns whether a person started it: no service, schedule, sweep, suggestion, agent or report did.
+    /// A service without an owner, of an older history, cannot be told from a person.
+    pub const fn is_started_by_hand(&self) -> bool {
+        let is_automatic = matches!(self.source, ActionSource::Schedule | ActionSource::Air);
+        !is_automatic && self.owner.is_none() && !self.always_asks_another() && matches!(self.origin, Origin::Fresh)
+    }
+
     /// Returns who made the request: the requester, or an agent on behalf of the requester.
     pub fn requester_in_words(&self) -> String {
         match &self.agent {

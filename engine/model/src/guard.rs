@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clusters::{ClusterBy, ClusterCount, Clusters};
 use crate::counts::Counts;
 use crate::message::Message;
+use crate::not_automatic::NotAutomatic;
 use crate::stop_reason::StopReason;
 use crate::unseen::{self, LeftOut, PlanGap, PlanGapKind};
 use crate::verdict::Verdict;
@@ -125,6 +126,12 @@ pub struct PlanFacts {
     /// The verdict of the playbook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
+    /// Whether the site lets the plan run without a vote, as an investigation that no person started.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub automatic: bool,
+    /// Why the site does not: the rules that such a plan does not meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_automatic: Vec<NotAutomatic>,
     /// Mailboxes with at least one target.
     pub mailboxes: u64,
     /// The mailbox with the most targets, and their number.
@@ -151,6 +158,11 @@ pub struct PlanFacts {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl PlanFacts {

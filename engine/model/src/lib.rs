@@ -7,6 +7,7 @@ mod action;
 mod actor;
 mod air;
 mod approval;
+mod automatic;
 mod block_list;
 mod bounds;
 mod budget;
@@ -42,6 +43,7 @@ mod look_again;
 mod merkle;
 mod message;
 pub mod normal;
+mod not_automatic;
 mod ocsf;
 mod outcome;
 mod pick;
@@ -79,6 +81,7 @@ pub use action::{Action, ActionSource, Severity};
 pub use actor::Actor;
 pub use air::{AirRecord, changes as air_changes};
 pub use approval::{Approval, ApprovalRule, VoteResult};
+pub use automatic::{Investigated, Investigations};
 pub use block_list::{
     BlockEntry, BlockList, BlockListBuilder, BlockListFormat, BlockListRules, LeftOffList, NotInFormat,
     WrittenBlockList, is_removal,
@@ -119,6 +122,7 @@ pub use location::{Location, LocationKind};
 pub use look_again::{LookedAgain, MOST_LOOKED_AT, Whereabouts};
 pub use merkle::{LogEdge, LogQuestion, TILE_WIDTH, TileAt, is_continued, is_included, leaf_hash};
 pub use message::{Message, MessageRef};
+pub use not_automatic::{AutomaticRule, NotAutomatic};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Located, Outcome, OutcomeKind, Reason, Receipt, RestorePoint, Sighting};
 pub use pick::{PickError, Picked, check_picks};

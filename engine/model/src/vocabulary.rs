@@ -10,6 +10,7 @@ use crate::features::LinkKind;
 use crate::likeness::{Band, LikenessReason};
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
+use crate::not_automatic::AutomaticRule;
 use crate::outcome::{OutcomeKind, Reason};
 use crate::principal::{PrincipalKind, Role};
 use crate::record::{InvestigationKind, InvestigationStatus};
@@ -54,6 +55,7 @@ where
 fn every_word_is_the_same_everywhere() {
     is_one_word(&Action::ALL, Action::as_str);
     is_one_word(&ActionSource::ALL, ActionSource::as_str);
+    is_one_word(&AutomaticRule::ALL, AutomaticRule::as_str);
     is_one_word(&Band::ALL, Band::as_str);
     is_one_word(&LinkKind::ALL, LinkKind::as_str);
     is_one_word(&LikenessReason::ALL, LikenessReason::as_str);

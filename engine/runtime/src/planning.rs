@@ -1,6 +1,7 @@
 //! Planning: from a request to the frozen list of targets, with the votes that it needs and what approvers are shown.
 
 mod approval;
+mod automatic;
 mod builder;
 mod copies;
 mod dry_run;

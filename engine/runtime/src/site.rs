@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clawback_model::{
-    BlockListRules, Clock, FeatureRequest, Limits, PublicUrl, Throttles, Timestamp, VerificationKey, WithoutAVote,
+    BlockListRules, Clock, FeatureRequest, Investigations, Limits, PublicUrl, Throttles, Timestamp, VerificationKey,
+    WithoutAVote,
 };
 use clawback_store::Store;
 
@@ -54,6 +55,8 @@ pub struct Site {
     pub second_administrator: bool,
     /// Whether a suggestion from outside may run without a vote, if its playbook asks for none.
     pub suggestions_without_a_vote: bool,
+    /// Which investigations run without a vote.
+    pub investigations: Investigations,
     /// How reports of people are counted and answered.
     pub reports: Reports,
     /// What block lists have, and for how long.

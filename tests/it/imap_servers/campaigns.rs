@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use clawback_model::{ClusterBy, Decision, Remediation, Role, Root, Status, Verdict};
+use clawback_model::{AutomaticRule, ClusterBy, Decision, Remediation, Role, Root, Status, Verdict};
 use clawback_runtime::Timers;
 use clawback_tests::dovecot::{self, Dovecot};
 use clawback_tests::site::{known, submission};
@@ -77,6 +77,9 @@ async fn a_campaign_is_removed_with_its_late_copies_and_comes_back() {
     let late = world.api.site().history.follow_ups(&done.id).await.unwrap().remove(0);
     let late = world.approved(&late).await;
     assert_eq!((late.status, late.counts.succeeded), (Status::Completed, 1), "{}", world.told(&late).await);
+    let reasons = &late.plan.as_ref().unwrap().facts.not_automatic;
+    let rules: Vec<AutomaticRule> = reasons.iter().map(|reason| reason.rule).collect();
+    assert_eq!(rules, [AutomaticRule::SwitchedOn, AutomaticRule::Sure], "no person started the follow-up: {reasons:?}");
     let left: Vec<usize> = users.iter().map(|user| world.access.session(user).messages("INBOX").len()).collect();
     assert_eq!(left, [1, 0, 1], "the strangers' mail is left");
 

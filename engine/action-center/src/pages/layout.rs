@@ -194,7 +194,7 @@ fn clusters(facts: &PlanFacts) -> Markup {
     }
 }
 
-/// What a search found and did not: the verdict, the clusters, what was not searched, and what was left out.
+/// What a search found and did not: the verdict, why the site asks for a vote, the clusters, what was not searched, and what was left out.
 pub(crate) fn of_search(facts: &PlanFacts) -> Markup {
     let gaps = facts.not_looked_at();
     html! {
@@ -205,6 +205,11 @@ pub(crate) fn of_search(facts: &PlanFacts) -> Markup {
             }
         }
         @if let Some(verdict) = facts.verdict { p { "Verdict: " strong { (verdict) } } }
+        @if facts.automatic { p { "The site's rules let it run without a vote." } }
+        @if !facts.not_automatic.is_empty() {
+            p { "The site asks for a vote:" }
+            ul { @for reason in &facts.not_automatic { li { (reason.detail) } } }
+        }
         @if !facts.clusters.is_empty() || !facts.clusters_not_made.is_empty() { (clusters(facts)) }
         @if !facts.left_out.is_empty() {
             details { summary { "Left out" } ul { @for left in &facts.left_out { li { (mail(&left.in_words())) } } } }

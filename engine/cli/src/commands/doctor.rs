@@ -51,6 +51,12 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
     let suggestions =
         if config.suggestions.without_a_vote { "as their playbooks say" } else { "always ask for a vote" };
     report.add("suggestions", Ok(suggestions.to_owned()))?;
+    let investigations = if config.investigations.automatic {
+        format!("run without a vote up to {} messages, where every rule allows it", config.investigations.at_most)
+    } else {
+        "ask for a vote unless a person started them".to_owned()
+    };
+    report.add("investigations", Ok(investigations))?;
     match site(&config, Stores::None).await {
         Err(failure) => report.add("database", Err(failure))?,
         Ok(site) => {

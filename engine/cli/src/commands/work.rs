@@ -104,14 +104,17 @@ fn looked_again(looked: &LookedAgainJson) -> String {
     format!("at {at}: {still_there} still there, {moved} moved, {gone} gone, {unknown} could not be looked at")
 }
 
-/// The verdict, and a line for each cluster, for each kind of gap of the search, and for what was left out of the plan.
+/// The verdict, why the site asks for a vote, and a line for each cluster, for each kind of gap of the search, and for what was left out of the plan.
 pub(crate) fn of_search(facts: &PlanFacts) -> Vec<(&'static str, String)> {
     let verdict = facts.verdict.map(|verdict| ("verdict", verdict.to_string()));
     let clusters = facts.clusters.iter().map(|cluster| ("cluster", cluster.in_words()));
     let not_made = facts.clusters_not_made.iter().map(|(by, why)| ("no cluster", format!("{by}: {why}")));
+    let automatic = facts.automatic.then(|| ("automatic", "the site's rules let it run without a vote".to_owned()));
+    let not_automatic = facts.not_automatic.iter().map(|reason| ("asks for a vote", reason.detail.clone()));
     let gaps = facts.not_looked_at().into_iter().map(|line| ("NOT LOOKED AT", line));
     let left_out = facts.left_out.iter().map(|left| ("left out", left.in_words()));
-    verdict.into_iter().chain(clusters).chain(not_made).chain(gaps).chain(left_out).collect()
+    let judged = verdict.into_iter().chain(automatic).chain(not_automatic);
+    judged.chain(clusters).chain(not_made).chain(gaps).chain(left_out).collect()
 }
 
 /// The counts that are not zero, in the order in which they sum.

@@ -8,6 +8,7 @@ use clawback_model::{
 use clawback_playbooks::Bound;
 use clawback_store::Admission;
 
+use super::automatic;
 use super::family::{self, Covered};
 use super::header::header;
 use crate::automation::AUTOMATION;
@@ -24,12 +25,13 @@ pub(crate) struct Decided {
     pub(crate) under: Option<RemediationId>,
 }
 
-/// Determines whether this plan needs votes, and who has decided if not.
+/// Determines whether this plan needs votes, and who has decided if not. The facts of the plan get the site's judgement
+/// on an investigation that no person started.
 pub(crate) async fn approval_for(
     site: &Site,
     request: &Request,
     bound: &Bound,
-    plan: &PlanSummary,
+    plan: &mut PlanSummary,
 ) -> Result<Decided, Error> {
     let requester = match request.source {
         ActionSource::Schedule | ActionSource::Air => AUTOMATION.to_owned(),
@@ -47,12 +49,13 @@ pub(crate) async fn approval_for(
             .then(|| bound.approval_rule().cloned().unwrap_or_default())
     };
     let rule = match &request.origin {
-        Origin::Fresh => bound
-            .approval_needed(&plan.facts, &plan.counts)
-            .then(|| bound.approval_rule().cloned())
-            .flatten()
-            .or(incomplete)
-            .or_else(|| suggested(request)),
+        Origin::Fresh => {
+            let asks = automatic::asks_for_a_person(site, bound, request, plan).await?;
+            let asked = bound.approval_needed(&plan.facts, &plan.counts);
+            let asked = asked.then(|| bound.approval_rule().cloned()).flatten();
+            let asks = asks.then(|| bound.approval_rule().cloned().unwrap_or_default());
+            asked.or(incomplete).or_else(|| suggested(request)).or(asks)
+        }
         Origin::Undo { of } => {
             let undone = site.history.load(of).await?;
             let mut decided = root(site, undone).await?;

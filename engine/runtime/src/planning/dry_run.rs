@@ -78,8 +78,8 @@ pub async fn dry_run(site: &Arc<Site>, request: Request, sample: usize, observer
     let ((), planned) = tokio::join!(looking, search(site, &input, sender, observer));
     let left_out = if matches!(planned, Ok(Planned::Plan(..))) { left_out::count(site, &input).await } else { None };
     let (plan, approval) = match planned? {
-        Planned::Plan(plan, _) => {
-            let decided = approval_for(site, &request, &bound, &plan).await?;
+        Planned::Plan(mut plan, _) => {
+            let decided = approval_for(site, &request, &bound, &mut plan).await?;
             (Ok(plan), decided.rule)
         }
         Planned::Refused(reason) => (Err(reason), None),

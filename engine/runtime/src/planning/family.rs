@@ -6,6 +6,7 @@ use clawback_model::{
 };
 use clawback_playbooks::Bound;
 
+use super::automatic;
 use super::header::header;
 use crate::error::Error;
 use crate::site::Site;
@@ -43,13 +44,14 @@ pub(crate) async fn done_with(site: &Site, origin: &Origin) -> Result<HandledMes
     Ok(done)
 }
 
-/// The decision that the late copies of `plan` need. The playbook's `when` is evaluated on the whole family, so that a
-/// campaign that arrives in small parts does not evade the approval.
+/// The decision that the late copies of `plan` need. The playbook's `when` and the site's rules for automatic
+/// remediation are evaluated on the whole family, so that a campaign that arrives in small parts does not evade the
+/// approval.
 pub(crate) async fn approval(
     site: &Site,
     of: &RemediationId,
     bound: &Bound,
-    plan: &PlanSummary,
+    plan: &mut PlanSummary,
 ) -> Result<Covered, Error> {
     let first = site.history.load(of).await?;
     let follow_ups = site.history.follow_ups(of).await?;
@@ -70,7 +72,9 @@ pub(crate) async fn approval(
     for (_, earlier) in planned {
         add(&mut counts, &mut facts, earlier);
     }
-    Ok(if bound.approval_needed(&facts, &counts) { Covered::Asks(rule()) } else { Covered::NotNeeded })
+    let asks = automatic::refuses(site, bound, &first.request, &mut facts, &counts);
+    (plan.facts.automatic, plan.facts.not_automatic) = (facts.automatic, facts.not_automatic.clone());
+    Ok(if asks || bound.approval_needed(&facts, &counts) { Covered::Asks(rule()) } else { Covered::NotNeeded })
 }
 
 /// Whether everything that the approval of the first plan covered, except its targets, is unchanged.

@@ -82,7 +82,7 @@ async fn fill(
         Ok(planned)
     };
     let ((), planned) = tokio::try_join!(writing, searching)?;
-    let (plan, parts) = match planned {
+    let (mut plan, parts) = match planned {
         Planned::Plan(plan, parts) => (plan, parts),
         Planned::Refused(reason) => return record(site, lease, &Event::PlanRefused { reason }).await,
     };
@@ -90,7 +90,7 @@ async fn fill(
         let detail = "the `when` of the playbook's remediate step does not hold for this plan".to_owned();
         return record(site, lease, &Event::PlanRefused { reason: StopReason::PlanFailed { detail } }).await;
     }
-    let Decided { rule: approval, by: decided_by, under } = approval_for(site, request, &bound, &plan).await?;
+    let Decided { rule: approval, by: decided_by, under } = approval_for(site, request, &bound, &mut plan).await?;
     let verify = bound.verifies(&plan.facts, &plan.counts);
     let wait = bound.wait(&plan.facts, &plan.counts);
     let event = Event::Planned {
