@@ -261,3 +261,28 @@ fn the_root_of_another_site_is_refused() {
     let said = String::from_utf8_lossy(&refused.stdout).into_owned();
     assert!(said.contains("was made under another site key"), "{said}");
 }
+
+#[test]
+fn a_script_that_reads_a_feature_makes_the_search_examine() {
+    let site = Site::new();
+    campaign(&site);
+    let playbook = "playbook: hosts\non: { manual: {} }\nsteps:\n  - search: { where: { larger-than: 1 } }\n  \
+        - filter: { script: hosts.rhai }\n  - remediate: { action: soft-delete }\n";
+    fs::write(site.folder.path().join("workflows/hosts.yaml"), playbook).unwrap();
+    let script =
+        "fn keep(message) { #{ keep: \"other.example\" in message.url_hosts, reason: message.envelope_from } }";
+    fs::write(site.folder.path().join("scripts/hosts.rhai"), script).unwrap();
+    let found = site.dry_run(&["hosts"]);
+    assert_eq!(ids(&found), ["<5@five.example>"], "{found}");
+    assert!(found.to_string().contains("hr@five.example"), "the reason has the feature: {found}");
+    // More links than an examination returns, so that no script knows all of them.
+    let links: String = (0..3_000).map(|n| format!("<a href=\"https://h{n}.many.example/\">x</a>")).collect();
+    let many = format!(
+        "Message-ID: <9@nine.example>\r\nFrom: n@nine.example\r\nSubject: Many\r\nContent-Type: text/html\r\n\r\n{links}\r\n"
+    );
+    site.deliver("ann", 9, &many);
+    let cut = site.clawback.run(&["plan", "hosts", "--dry-run", "--format", "json"]);
+    let cut: Value = serde_json::from_slice(&cut.stdout).unwrap();
+    assert_eq!(cut["facts"]["unseen"][0]["kind"], "cut-text", "{cut}");
+    assert!(cut["facts"]["unseen"][0]["examples"].to_string().contains("only part of its links"), "{cut}");
+}

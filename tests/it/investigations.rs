@@ -157,6 +157,7 @@ fn a_plan_that_waits_can_be_cancelled_before_anything_moves() {
     let shipped = std::fs::read_to_string(&file).unwrap();
     let waits = shipped.replace("  - remediate:", "  - wait: { for: 1h }\n  - remediate:");
     let waits = waits.replace("plan.sure < plan.count", "false");
+    assert!(waits.contains("|| false"), "{waits}");
     std::fs::write(&file, waits).unwrap();
     let waiting = site.clawback.json(&["investigate", &root]);
     assert_eq!(waiting["status"], "approved", "{waiting}");
@@ -165,4 +166,86 @@ fn a_plan_that_waits_can_be_cancelled_before_anything_moves() {
     assert!(site.clawback.ok(&["show", id]).contains("waits until"));
     let cancelled = site.clawback.json(&["cancel", id]);
     assert_eq!((&cancelled["status"], &cancelled["counts"]["cancelled"]), (&"cancelled".into(), &4.into()));
+}
+
+/// A campaign of four copies, which are all sure.
+fn copies(site: &Site) -> String {
+    let root = mail("root@one.example", "hr@one.example", "Your salary is on hold", TEXT, "https://pay.bad.example/a");
+    site.deliver("ann", 1, &root);
+    for number in 2..5 {
+        let (id, from) = (format!("{number}@s{number}.example"), format!("x@s{number}.example"));
+        site.deliver("ben", number, &mail(&id, &from, "Konto", TEXT, "https://q.bad.example/b"));
+    }
+    site.file("root.eml", &root)
+}
+
+/// Appends to the configuration of a site.
+fn configure(site: &Site, more: &str) {
+    let file = site.folder.path().join("clawback.toml");
+    let known = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, known + more).unwrap();
+}
+
+#[test]
+fn what_a_service_investigates_is_removed_without_a_vote_only_where_the_site_says_so() {
+    let site = Site::new();
+    let root = copies(&site);
+    site.clawback.ok(&["principals", "add", "hunter", "--service", "--owner", "admin", "--role", "analyst"]);
+    let token = site.folder.path().join("hunter.token");
+    site.clawback.ok(&["principals", "token", "hunter", "--output", &token.display().to_string()]);
+    let hunter = site.clawback.with_token(&token);
+
+    // Off, whatever the playbook says.
+    let file = site.folder.path().join("workflows/investigate.yaml");
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    let (before, after) = (shipped.find("  - approve:").unwrap(), shipped.find("  - remediate:").unwrap());
+    std::fs::write(&file, format!("{}{}", &shipped[..before], &shipped[after..])).unwrap();
+    let pending = hunter.json(&["investigate", &root]);
+    assert_eq!(pending["status"], "pending-approval", "{pending}");
+    let reasons = &pending["facts"]["not_automatic"];
+    assert_eq!((reasons.as_array().map(Vec::len), &reasons[0]["rule"]), (Some(1), &"switched-on".into()), "{pending}");
+    let id = pending["id"].as_str().unwrap();
+    let shown = site.clawback.ok(&["show", id]);
+    assert!(shown.contains("asks for a vote") && shown.contains("automatic remediation is off"), "{shown}");
+    site.clawback.ok(&["cancel", id]);
+    // A person starts the same without a vote, as the playbook says.
+    let by_hand = site.clawback.json(&["investigate", &root, "--dry-run"]);
+    assert_eq!((&by_hand["approval"], ids(&by_hand).len()), (&Value::Null, 4), "{by_hand}");
+
+    // On, with another rule that asks for a person.
+    std::fs::write(&file, &shipped).unwrap();
+    configure(&site, "\n[investigations]\nautomatic = true\nat-most = 3\n");
+    let dry = hunter.json(&["investigate", &root, "--dry-run"]);
+    assert_eq!((&dry["facts"]["not_automatic"][0]["rule"], &dry["approval"]["votes"]), (&"at-most".into(), &1.into()));
+    let config = site.folder.path().join("clawback.toml");
+    let raised = std::fs::read_to_string(&config).unwrap().replace("at-most = 3", "at-most = 4");
+    std::fs::write(&config, raised).unwrap();
+    let done = hunter.json(&["investigate", &root]);
+    assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &4.into()), "{done}");
+    assert_eq!(done["facts"]["automatic"], true, "{done}");
+    assert!(site.clawback.ok(&["show", done["id"].as_str().unwrap()]).contains("let it run without a vote"));
+    site.clawback.ok(&["verify"]);
+}
+
+#[test]
+fn a_script_gives_the_verdict_on_a_plan() {
+    let site = Site::new();
+    let root = copies(&site);
+    let file = site.folder.path().join("workflows/investigate.yaml");
+    let shipped = std::fs::read_to_string(&file).unwrap();
+    let judged = shipped.replace("malicious: plan.sure > 0", "script: judge.rhai");
+    assert_ne!(judged, shipped);
+    std::fs::write(&file, judged).unwrap();
+    let script =
+        "fn verdict(plan) { if plan.clusters[\"body\"].messages > 3 { \"malicious\" } else { \"suspicious\" } }";
+    let path = site.folder.path().join("scripts/judge.rhai");
+    std::fs::write(&path, script).unwrap();
+    let found = site.clawback.json(&["investigate", &root, "--dry-run"]);
+    assert_eq!((&found["facts"]["verdict"], &found["approval"]), (&"malicious".into(), &Value::Null), "{found}");
+    std::fs::write(&path, script.replace("> 3", "> 4")).unwrap();
+    let found = site.clawback.json(&["investigate", &root, "--dry-run"]);
+    assert_eq!((&found["facts"]["verdict"], &found["approval"]["votes"]), (&"suspicious".into(), &1.into()), "{found}");
+    std::fs::write(&path, "fn verdict(plan) { plan.cuont }").unwrap();
+    let refused = site.clawback.fails(2, &["check", &file.display().to_string()]);
+    assert!(refused.contains("judge.rhai:1:"), "{refused}");
 }

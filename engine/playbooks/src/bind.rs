@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clawback_model::{
-    Action, ApprovalRule, AskedTexts, Band, ClusterBy, Clusters, Counts, Digest, FeatureCondition, Guards, Inputs,
-    Message, PlanFacts, Predicate, Query, Root, Selection, SelectionMode, Severity, Sweep, Timestamp, Verdict,
+    Action, ApprovalRule, AskedTexts, Band, Clusters, Counts, Digest, FeatureCondition, Guards, Inputs, Message,
+    PlanFacts, Predicate, Query, Root, Selection, SelectionMode, Severity, Sweep, Timestamp, Verdict,
 };
-use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Session, Value, Vars};
+use clawback_scripting::{Context, Expression, FilterScript, ScriptFault, Value, Vars};
 
 use crate::condition;
 use crate::input;
 use crate::load::{Checked, Playbook};
-use crate::step::{PLAN_FACTS, Step, What};
+use crate::step::{PLAN_FACTS, PLAN_IS_AUTOMATIC, Step, What};
 use crate::template::Template;
 
 /// The reasons why inputs do not fit a playbook.
@@ -25,63 +25,23 @@ pub struct BindError {
     pub wrong: Vec<String>,
 }
 
-/// The judgement of a playbook on one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Judgement {
-    /// The message goes into the plan.
-    Keep {
-        /// The values of `any` that it has, and then the reasons of the scripts that kept it, if they gave any.
-        reason: Option<String>,
-        /// The last tag that a script gave.
-        tag: Option<String>,
-        /// The clusters that it is in, if the playbook asks for clusters.
-        clusters: Vec<ClusterBy>,
-    },
-    /// A condition cannot be decided: it is on a feature of a message that was not examined, or on a text of which only
-    /// a part is known.
-    Undecided {
-        /// The key of the condition: `where` (which includes each `match` before the first script), `cluster` or
-        /// `match`.
-        by: &'static str,
-    },
-    /// The message does not meet the conditions.
-    Unmatched {
-        /// The failed key: `where` (which includes each `match` before the first script), `cluster` or `match`.
-        by: &'static str,
-    },
-    /// A script left the message out.
-    Drop {
-        /// The script.
-        by: String,
-        /// The reason, in the script's words.
-        reason: Option<String>,
-    },
-    /// A script failed on the message: it must not be acted on, and the failure must be reported.
-    Fault {
-        /// The script.
-        script: String,
-        /// The place and the fault.
-        fault: ScriptFault,
-    },
-}
-
 /// A playbook with its inputs. Shared by the tasks of one run.
 #[derive(Debug)]
 pub struct Bound {
     playbook: Playbook,
-    context: Context,
+    pub(crate) context: Context,
     vars: Vars,
-    selection: Predicate,
-    clusters: Option<Clusters>,
-    filters: Vec<Filter>,
+    pub(crate) selection: Predicate,
+    pub(crate) clusters: Option<Clusters>,
+    pub(crate) filters: Vec<Filter>,
     searches: bool,
     action: Action,
     delete_senders_copy: bool,
 }
 
 #[derive(Debug)]
-struct Filter {
-    matching: Predicate,
+pub(crate) struct Filter {
+    pub(crate) matching: Predicate,
     /// The number of the step that has the script.
     step: usize,
 }
@@ -246,10 +206,11 @@ impl Bound {
         &self.selection
     }
 
-    /// Returns whether a condition reads this text of a message: `subject`, `from`, `to`, `attachments` or
-    /// `header NAME`.
+    /// Returns whether a condition, or a script by a feature, reads this text of a message: `subject`, `from`, `to`,
+    /// `attachments` or `header NAME`.
     pub fn reads(&self, text: &str) -> bool {
-        self.selection.reads(text) || self.filters.iter().any(|filter| filter.matching.reads(text))
+        let of_script = |filter| self.script(filter).is_some_and(|script| script.features().contains(&text));
+        self.selection.reads(text) || self.filters.iter().any(|filter| filter.matching.reads(text) || of_script(filter))
     }
 
     /// Returns how like its root a message is that meets every other condition of `where`, and of the filters before the
@@ -267,10 +228,16 @@ impl Bound {
         self.clusters.as_ref()
     }
 
-    /// Returns what an examination must look for; `None` if no condition is on a feature.
+    /// Returns what an examination must look for; `None` if no condition is on a feature, and no script reads one.
     pub fn asked_texts(&self) -> Option<AskedTexts> {
         let of_clusters = self.clusters.as_ref().map(|_| AskedTexts::default());
-        self.predicates().filter_map(Predicate::asked_texts).chain(of_clusters).reduce(AskedTexts::with)
+        let reads = self.filters.iter().any(|filter| self.script(filter).is_some_and(|one| !one.features().is_empty()));
+        let of_scripts = reads.then(AskedTexts::default);
+        self.predicates()
+            .filter_map(Predicate::asked_texts)
+            .chain(of_clusters)
+            .chain(of_scripts)
+            .reduce(AskedTexts::with)
     }
 
     /// Returns the playbook with other roots.
@@ -321,21 +288,6 @@ impl Bound {
             query.want_attachments |= wanted.want_attachments || script.is_some_and(FilterScript::reads_attachments);
         }
         query
-    }
-
-    /// Returns a judge of messages, for one thread.
-    pub fn judge(&self) -> Judge<'_> {
-        let session = |filter| {
-            let script = self.script(filter)?;
-            Some((script.name(), script.session(&self.context)))
-        };
-        Judge { bound: self, sessions: self.filters.iter().map(session).collect() }
-    }
-
-    /// Judges each message against every condition and script.
-    pub fn filter(&self, messages: &[Message]) -> Vec<Judgement> {
-        let mut judge = self.judge();
-        messages.iter().map(|message| judge.message(message)).collect()
     }
 
     /// Returns the action on each message.
@@ -392,7 +344,7 @@ impl Bound {
         let step =
             self.step(|what| matches!(what, What::Verdict(_))).filter(|step| self.runs(step, facts, counts, true))?;
         let What::Verdict(verdict) = &step.what else { return None };
-        Some(verdict.of(&self.vars_of(facts, counts), counts.submitted == 0))
+        Some(verdict.of(&self.context, &self.vars_of(facts, counts), facts, counts.submitted == 0))
     }
 
     /// Returns whether this plan is acted on: false if the `when` of `remediate` is false or fails.
@@ -463,7 +415,7 @@ impl Bound {
         self.playbook.0.digest
     }
 
-    fn script(&self, filter: &Filter) -> Option<&FilterScript> {
+    pub(crate) fn script(&self, filter: &Filter) -> Option<&FilterScript> {
         match self.playbook.0.steps.get(filter.step).map(|step| &step.what) {
             Some(What::Filter { script, .. }) => script.as_deref(),
             _ => None,
@@ -500,50 +452,8 @@ impl Bound {
             sure,
         ];
         vars.extend(PLAN_FACTS.map(str::to_owned).into_iter().zip(known.map(number)));
+        vars.insert(PLAN_IS_AUTOMATIC.to_owned(), Value::Boolean(facts.automatic));
         vars
-    }
-}
-
-/// Judges messages of one run on one thread.
-#[derive(Debug)]
-pub struct Judge<'bound> {
-    bound: &'bound Bound,
-    sessions: Vec<Option<(&'bound str, Session<'bound>)>>,
-}
-
-impl Judge<'_> {
-    /// Judges one message.
-    pub fn message(&mut self, message: &Message) -> Judgement {
-        match self.bound.selection.decide(message) {
-            Some(true) => {}
-            Some(false) => return Judgement::Unmatched { by: "where" },
-            None => return Judgement::Undecided { by: "where" },
-        }
-        let clusters = match self.bound.clusters.as_ref().map(|clusters| clusters.with(message)) {
-            None => Vec::new(),
-            Some(None) => return Judgement::Undecided { by: "cluster" },
-            Some(Some(found)) if found.is_empty() => return Judgement::Unmatched { by: "cluster" },
-            Some(Some(found)) => found,
-        };
-        let (mut reasons, mut last_tag) = (Vec::from_iter(self.bound.selection.matched(message)), None);
-        for (filter, session) in self.bound.filters.iter().zip(&mut self.sessions) {
-            match filter.matching.decide(message) {
-                Some(true) => {}
-                Some(false) => return Judgement::Unmatched { by: "match" },
-                None => return Judgement::Undecided { by: "match" },
-            }
-            let Some((name, session)) = session else { continue };
-            match session.keep(message) {
-                Ok(verdict) if verdict.keep => {
-                    reasons.extend(verdict.reason);
-                    last_tag = verdict.tag.or(last_tag);
-                }
-                Ok(verdict) => return Judgement::Drop { by: (*name).to_owned(), reason: verdict.reason },
-                Err(fault) => return Judgement::Fault { script: (*name).to_owned(), fault },
-            }
-        }
-        let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
-        Judgement::Keep { reason, tag: last_tag, clusters }
     }
 }
 

@@ -222,12 +222,13 @@ pub(crate) static STEPS: &[Key] = &[
         "verdict",
         Shape::Map(&[
             WHEN,
-            must("malicious", Shape::Expression, "a boolean expression; the verdict is malicious if it is true"),
+            key("malicious", Shape::Expression, "a boolean expression; the verdict is malicious if it is true"),
             key(
                 "suspicious",
                 Shape::Expression,
                 "a boolean expression, asked if `malicious` is false; plan.count > 0 if left out",
             ),
+            key("script", Shape::Text, "instead of both: a script with `fn verdict(plan)`, which returns the verdict"),
         ]),
         "judges the plan; one that is not malicious needs a vote",
     ),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clawback_model::{Action, Digest, Severity};
+use clawback_scripting::VerdictScript;
 
 use crate::diagnostic::{Diagnostics, Report};
 use crate::env::Env;
@@ -95,6 +96,7 @@ impl Playbook {
         let digest = |step: &Step| match &step.what {
             What::Filter { script: Some(script), .. } => Some((script.name().to_owned(), script.digest())),
             What::Script(script) => Some((script.name().to_owned(), script.digest())),
+            What::Verdict(verdict) => verdict.script().map(|script| (script.name().to_owned(), script.digest())),
             _ => None,
         };
         self.0.steps.iter().filter_map(digest).collect()
@@ -105,6 +107,7 @@ impl Playbook {
         self.0.steps.iter().filter_map(|step| match &step.what {
             What::Filter { script: Some(script), .. } => Some(script.source()),
             What::Script(script) => Some(script.source()),
+            What::Verdict(verdict) => verdict.script().map(VerdictScript::source),
             _ => None,
         })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clawback_model::{
     Action, ApprovalRule, Guards, Role, SelectionMode, StopWhen, Sweep, SweepApproval, show_duration, visible_line,
 };
-use clawback_scripting::{Expression, FilterScript, Type, VariableScript, parse_duration};
+use clawback_scripting::{Expression, FilterScript, Type, VariableScript, VerdictScript, parse_duration};
 
 use crate::cluster::ClusterStep;
 use crate::condition::Conditions;
@@ -50,7 +50,9 @@ impl What {
             Self::Filter { script: None, .. } => "filter by conditions".to_owned(),
             Self::Filter { script: Some(script), .. } => format!("filter by {}", script.name()),
             Self::Script(script) => format!("set variables by {}", script.name()),
-            Self::Verdict(_) => "verdict".to_owned(),
+            Self::Verdict(verdict) => {
+                verdict.script().map_or("verdict".to_owned(), |script| format!("verdict by {}", script.name()))
+            }
             Self::Approve(rule) => {
                 let roles: Vec<&str> = rule.from.iter().map(|role| role.as_str()).collect();
                 format!("approve: {} from {}", rule.votes, roles.join(" or "))
@@ -92,6 +94,9 @@ pub(crate) const PLAN_FACTS: [&str; 8] = [
     "plan.answered",
     "plan.sure",
 ];
+
+/// Whether the site lets the plan run without a vote, as an investigation that no person started.
+pub(crate) const PLAN_IS_AUTOMATIC: &str = "plan.automatic";
 
 /// Reads steps one after the other.
 pub(crate) struct Reader<'a> {
@@ -163,12 +168,16 @@ impl<'a> Reader<'a> {
         if phase >= Phase::Judge && !self.variables.iter().any(|(name, _)| name == "plan.count") {
             self.variables.extend(PLAN_FACTS.map(|fact| (fact.to_owned(), Type::Integer)));
         }
+        // Judged after the verdict.
+        if phase >= Phase::Approve && !self.variables.iter().any(|(name, _)| name == PLAN_IS_AUTOMATIC) {
+            self.variables.push((PLAN_IS_AUTOMATIC.to_owned(), Type::Boolean));
+        }
         let what = match word {
             "search" => self.search(body),
             "cluster" => ClusterStep::read(body, &self.variables, self.report).map(What::Cluster),
             "filter" => self.filter(body),
             "script" => self.script(body),
-            "verdict" => VerdictStep::read(body, &self.variables, self.report).map(What::Verdict),
+            "verdict" => self.verdict(body).map(What::Verdict),
             "approve" => self.approve(body),
             "wait" => self.period(body, "for", WAIT, "between 1s and 7d").map(|(_, wait)| What::Wait(wait)),
             "remediate" => self.remediate(body),
@@ -186,6 +195,10 @@ impl<'a> Reader<'a> {
         let mut variables = self.variables.clone();
         if word == "script" {
             variables.retain(|(name, _)| name == "now" || name.starts_with("inputs.") || name.starts_with("plan."));
+        }
+        // It is evaluated before the site judges the plan.
+        if word == "remediate" {
+            variables.retain(|(name, _)| name != PLAN_IS_AUTOMATIC);
         }
         variables
     }
@@ -262,7 +275,7 @@ impl<'a> Reader<'a> {
         let (name, source) = self.source(file)?;
         match FilterScript::compile(name, source, &self.env.lists) {
             Ok(script) => {
-                self.check_script_inputs(&script, source);
+                self.check_script_inputs(script.name(), script.inputs(), source);
                 Some(What::Filter { conditions, script: Some(Box::new(script)) })
             }
             Err(error) => {
@@ -272,8 +285,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn check_script_inputs(&self, script: &FilterScript, source: &str) {
-        for (input, line, column) in script.inputs() {
+    fn check_script_inputs<'s>(
+        &self,
+        script: &str,
+        inputs: impl Iterator<Item = (&'s str, usize, usize)>,
+        source: &str,
+    ) {
+        for (input, line, column) in inputs {
             if !self.inputs.iter().any(|known| known.name == input) {
                 let known = self.inputs.iter().map(|known| known.name.as_str());
                 let hint = nearest(input, known).map_or_else(
@@ -281,13 +299,34 @@ impl<'a> Reader<'a> {
                     |near| format!("did you mean `{near}`?"),
                 );
                 let error = clawback_scripting::ScriptError {
-                    name: script.name().to_owned(),
+                    name: script.to_owned(),
                     line,
                     column,
                     message: format!("the script reads `inputs.{input}`, which the playbook does not declare"),
                     hint: Some(hint),
                 };
                 self.report.script_error(source, &error);
+            }
+        }
+    }
+
+    fn verdict(&self, body: &Node) -> Option<VerdictStep> {
+        let Some(file) = body.get("script") else {
+            return VerdictStep::expressions(body, &self.variables, self.report);
+        };
+        if let Some(other) = ["malicious", "suspicious"].into_iter().find_map(|key| body.get(key)) {
+            let message = "`verdict` takes a script or expressions, not both";
+            self.report.error("verdict", other.span.clone(), message, "here").help("leave one of them out");
+        }
+        let (name, source) = self.source(file)?;
+        match VerdictScript::compile(name, source, &self.env.lists, &self.variables) {
+            Ok(script) => {
+                self.check_script_inputs(script.name(), script.inputs(), source);
+                Some(VerdictStep::Script(Box::new(script)))
+            }
+            Err(error) => {
+                self.report.script_error(source, &error);
+                None
             }
         }
     }

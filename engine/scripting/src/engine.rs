@@ -8,6 +8,7 @@ use clawback_model::{LocationKind, Timestamp, parse_duration, registrable_domain
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
 use crate::domain::{cidr_contains, domain_of, url_domain};
+use crate::feature_getters;
 use crate::getters;
 use crate::homoglyph::skeleton;
 use crate::lists::TextSet;
@@ -105,6 +106,7 @@ pub(crate) fn build(strict: bool) -> Registry {
     engine.on_parse_token(|token, at, _| scan::token(token, at));
     let mut registry = Registry { engine, entries: Vec::new() };
     getters::register(&mut registry);
+    feature_getters::register(&mut registry);
     sets(&mut registry);
     helpers(&mut registry);
     times(&mut registry);

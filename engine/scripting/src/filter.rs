@@ -88,9 +88,15 @@ impl FilterScript {
         self.uses.attachments
     }
 
+    /// Returns the features that it reads, by their names in [`clawback_model::Features::cut`]: messages must be
+    /// examined before it judges them.
+    pub fn features(&self) -> &[&'static str] {
+        &self.uses.features
+    }
+
     /// Returns the inputs that it reads, with line and column.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
-        self.uses.inputs.iter().map(|(name, at)| (name.as_str(), at.line().unwrap_or(1), at.position().unwrap_or(1)))
+        self.uses.inputs()
     }
 
     /// Begins a run: inputs and time are set once, then each message is judged.

@@ -14,13 +14,15 @@ use crate::registry::Registry;
 /// The longest text that scripts see: a subject of a megabyte must not cause a fault.
 const LONGEST_TEXT: usize = 16 * 1024;
 /// The most recipients, flags, attachments or header fields that scripts see.
-const LONGEST_LIST: usize = 1_000;
+pub(crate) const LONGEST_LIST: usize = 1_000;
 
-fn shown(text: &str) -> ImmutableString {
+/// Returns a text as scripts see it.
+pub(crate) fn shown(text: &str) -> ImmutableString {
     if text.len() <= LONGEST_TEXT { text.into() } else { text[..text.floor_char_boundary(LONGEST_TEXT)].into() }
 }
 
-fn list(texts: &[String]) -> Array {
+/// Returns texts as scripts see them.
+pub(crate) fn list(texts: &[String]) -> Array {
     texts.iter().take(LONGEST_LIST).map(|text| Dynamic::from(shown(text))).collect()
 }
 

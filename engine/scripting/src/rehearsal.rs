@@ -6,7 +6,7 @@
 //! for its result. An expression that reads a variable of the script itself is checked only if `keep` reaches it. Only
 //! mistakes that hold for every message count: what depends on values (an absent header field, a division) does not.
 
-use clawback_model::{Location, LocationKind, Message, MessageRef, Timestamp};
+use clawback_model::{Authentication, Features, Location, LocationKind, Message, MessageRef, Timestamp};
 use rhai::{AST, ASTNode, Caches, Dynamic, EvalAltResult, Expr, Map, Scope, Stmt};
 
 use crate::current::{Current, judging};
@@ -104,7 +104,7 @@ fn of_type(error: &EvalAltResult) -> Option<ScriptFault> {
 }
 
 /// Returns a message with a value in every field.
-fn sample() -> Message {
+pub(crate) fn sample() -> Message {
     Message {
         store: "corp".into(),
         mailbox: "ann@corp.example".into(),
@@ -126,8 +126,13 @@ fn sample() -> Message {
         attachments: vec!["invoice.html".into()],
         headers: Vec::new(),
         cut: Vec::new(),
-        features: None,
+        features: Some(Box::new(features())),
     }
+}
+
+/// Returns features with a result of authentication, so that every getter has a value.
+fn features() -> Features {
+    Features { authentication: Some(Authentication::default()), ..Features::default() }
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use std::cell::RefCell;
 
 use rhai::{Position, Token};
 
+use crate::feature_getters::feature_of;
+
 /// The names in the tokens of one script.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
@@ -22,6 +24,8 @@ pub(crate) struct Uses {
     pub(crate) computed_headers: Vec<Position>,
     /// Whether attachment names are read.
     pub(crate) attachments: bool,
+    /// Features that are read, by their names in [`clawback_model::Features::cut`].
+    pub(crate) features: Vec<&'static str>,
     /// Whether `&&` and `||` evaluate both sides, so that a sample run reaches every part of an expression.
     eager: bool,
     before: [Option<(Token, Position)>; 3],
@@ -57,6 +61,11 @@ pub(crate) fn token(token: Token, at: Position) -> Token {
 }
 
 impl Uses {
+    /// Returns the members of `inputs` that are read, with line and column.
+    pub(crate) fn inputs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
+        self.inputs.iter().map(|(name, at)| (name.as_str(), at.line().unwrap_or(1), at.position().unwrap_or(1)))
+    }
+
     fn take(&mut self, token: Token, at: Position) -> Token {
         self.follow_header(&token);
         let [older, old, last] = &self.before;
@@ -81,6 +90,7 @@ impl Uses {
                     self.inputs.push((name.to_string(), at));
                 }
                 self.attachments |= name.as_str() == "attachments";
+                self.features.extend(feature_of(name.as_str()).filter(|feature| !self.features.contains(feature)));
             }
             _ => {}
         }

@@ -99,7 +99,8 @@ impl VariableScript {
     }
 }
 
-fn scope(lists: &Lists, context: &Context) -> Scope<'static> {
+/// Returns what a script sees in addition to its arguments: lists, inputs and the time.
+pub(crate) fn scope(lists: &Lists, context: &Context) -> Scope<'static> {
     let mut scope = Scope::new();
     for (list, set) in lists.iter() {
         scope.push_constant(list.to_owned(), set.clone());

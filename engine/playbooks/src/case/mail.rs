@@ -3,6 +3,8 @@
 use clawback_model::{Location, Message, MessageRef, Timestamp, UnknownWord};
 use serde::Deserialize;
 
+use super::content::Content;
+
 /// One message of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -22,6 +24,8 @@ pub(crate) struct Mail {
     pub(crate) flags: Vec<String>,
     pub(crate) attachments: Vec<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// What an examination shows; without it the message cannot be examined.
+    pub(crate) examined: Option<Content>,
 }
 
 impl Default for Mail {
@@ -42,6 +46,7 @@ impl Default for Mail {
             flags: vec![],
             attachments: vec![],
             headers: vec![],
+            examined: None,
         }
     }
 }
@@ -67,7 +72,7 @@ impl Mail {
             from_name: self.from_name,
             also_from: self.also_from,
             cut: Vec::new(),
-            features: None,
+            features: self.examined.map(Content::features).transpose()?.map(Box::new),
             to: self.to,
             received_at,
             size: self.size,
@@ -96,6 +101,7 @@ impl From<&Message> for Mail {
             flags: message.flags.clone(),
             attachments: message.attachments.clone(),
             headers: message.headers.clone(),
+            examined: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Cases: messages with the expected result of a playbook or a script. Cases are given as text; the caller reads the
 //! files.
 
+mod content;
 mod diff;
 mod error;
 mod mail;

@@ -10,8 +10,9 @@ use serde::Deserialize;
 use super::error::{CaseError, compare};
 use super::mail::Mail;
 use super::script::{lists, time};
-use crate::bind::{Bound, Judgement};
+use crate::bind::Bound;
 use crate::env::Env;
+use crate::judge::Judgement;
 use crate::load::Playbook;
 
 /// The inputs, the messages, and the expected plan.
@@ -22,6 +23,7 @@ pub struct PlaybookCase {
     inputs: Inputs,
     messages: Vec<Message>,
     now: Timestamp,
+    automatic: bool,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +36,9 @@ struct Written {
     inputs: Inputs,
     #[serde(default)]
     lists: BTreeMap<String, Vec<String>>,
+    /// Whether the site lets the plan run without a vote: `plan.automatic`.
+    #[serde(default)]
+    automatic: bool,
     #[serde(default)]
     message: Vec<Mail>,
 }
@@ -49,6 +54,7 @@ impl PlaybookCase {
             inputs: written.inputs,
             messages: messages.map_err(CaseError::Broken)?,
             now: time(written.now.as_deref())?,
+            automatic: written.automatic,
         })
     }
 
@@ -62,7 +68,7 @@ impl PlaybookCase {
     pub(super) fn found(&self, path: &str, source: &str, env: &Env) -> Result<String, CaseError> {
         let playbook = self.playbook(path, source, env)?;
         Ok(match playbook.bind(&self.inputs, self.now) {
-            Ok(bound) => plan(&bound, &self.messages, &self.lists),
+            Ok(bound) => self.plan(&bound),
             Err(error) => {
                 let refusals: Vec<_> = error.wrong.iter().map(|wrong| format!("refused: {}", visible(wrong))).collect();
                 refusals.join("\n")
@@ -76,6 +82,14 @@ impl PlaybookCase {
         Ok(bound.map(|bound| bound.filter(&self.messages)).unwrap_or_default())
     }
 
+    fn plan(&self, bound: &Bound) -> String {
+        let judgements = bound.filter(&self.messages);
+        let (mut facts, counts) = facts(bound, &self.messages, &judgements, &self.lists);
+        facts.verdict = bound.verdict(&facts, &counts);
+        facts.automatic = self.automatic;
+        in_words(bound, &self.messages, &judgements, (&facts, &counts))
+    }
+
     fn playbook(&self, path: &str, source: &str, env: &Env) -> Result<Playbook, CaseError> {
         let env = Env { lists: self.lists.clone(), ..env.clone() };
         let loaded = Playbook::load(path, source, &env);
@@ -83,14 +97,17 @@ impl PlaybookCase {
     }
 }
 
-fn plan(bound: &Bound, messages: &[Message], lists: &Lists) -> String {
+fn in_words(
+    bound: &Bound,
+    messages: &[Message],
+    judgements: &[Judgement],
+    (facts, counts): (&PlanFacts, &Counts),
+) -> String {
     let mut text = String::new();
-    let judgements = bound.filter(messages);
-    for (message, judgement) in messages.iter().zip(&judgements) {
+    for (message, judgement) in messages.iter().zip(judgements) {
         let line = format!("{} {}{}", message.mailbox, message.reference.message_id, fate(judgement));
         let _ = writeln!(text, "{:5} {}", word(judgement), visible(&line));
     }
-    let (facts, counts) = facts(messages, &judgements, lists);
     let copy = if bound.delete_senders_copy() { ", and the sender's copy" } else { "" };
     let _ = writeln!(text, "action {}{copy}", bound.action());
     let _ = writeln!(text, "stores {}", bound.stores().map_or("all".to_owned(), |names| names.join(", ")));
@@ -98,15 +115,18 @@ fn plan(bound: &Bound, messages: &[Message], lists: &Lists) -> String {
         let _ = writeln!(text, "search {line}");
     }
     let _ = writeln!(text, "guards {}", guards(bound));
-    let _ = writeln!(text, "approval {}", approval(bound, &facts, &counts));
+    if let Some(verdict) = facts.verdict {
+        let _ = writeln!(text, "verdict {verdict}");
+    }
+    let _ = writeln!(text, "approval {}", approval(bound, facts, counts));
     let yes = |yes| if yes { "yes" } else { "no" };
-    let _ = writeln!(text, "remediate {}", yes(bound.remediates(&facts, &counts)));
-    let _ = writeln!(text, "verify {}", yes(bound.verifies(&facts, &counts)));
+    let _ = writeln!(text, "remediate {}", yes(bound.remediates(facts, counts)));
+    let _ = writeln!(text, "verify {}", yes(bound.verifies(facts, counts)));
     if bound.sweep().is_some() {
-        let _ = writeln!(text, "sweep {}", yes(bound.sweeps(&facts, &counts)));
+        let _ = writeln!(text, "sweep {}", yes(bound.sweeps(facts, counts)));
     }
     for occasion in ["pending", "started", "paused", "finished", "failed"] {
-        let names = bound.notifiers(occasion, &facts, &counts);
+        let names = bound.notifiers(occasion, facts, counts);
         if !names.is_empty() {
             let _ = writeln!(text, "notify {} when {occasion}", names.join(", "));
         }
@@ -136,9 +156,16 @@ fn fate(judgement: &Judgement) -> String {
 }
 
 /// Returns the facts of a plan of these messages, with every mailbox searched.
-fn facts(messages: &[Message], judgements: &[Judgement], lists: &Lists) -> (PlanFacts, Counts) {
+fn facts(bound: &Bound, messages: &[Message], judgements: &[Judgement], lists: &Lists) -> (PlanFacts, Counts) {
+    let mut facts = PlanFacts::default();
+    if let Some(clusters) = bound.clusters() {
+        facts.begin_clusters(clusters);
+    }
     let (mut mailboxes, mut vips, mut remediable, mut not_remediable) = (BTreeSet::new(), 0, 0, 0);
     for (message, judgement) in messages.iter().zip(judgements) {
+        if let Judgement::Keep { clusters, .. } = judgement {
+            facts.found(message, clusters);
+        }
         match judgement {
             Judgement::Keep { .. } if message.location.kind.is_remediable() => remediable += 1,
             Judgement::Keep { .. } | Judgement::Fault { .. } => not_remediable += 1,
@@ -147,15 +174,18 @@ fn facts(messages: &[Message], judgements: &[Judgement], lists: &Lists) -> (Plan
         mailboxes.insert(&message.mailbox);
         vips += u64::from(lists.get("vips").is_some_and(|vips| vips.contains(&message.mailbox)));
     }
-    let facts = PlanFacts { vips, mailboxes: mailboxes.len() as u64, ..PlanFacts::default() };
+    (facts.vips, facts.mailboxes) = (vips, mailboxes.len() as u64);
     (facts, Counts::planned(remediable, not_remediable))
 }
 
 fn approval(bound: &Bound, facts: &PlanFacts, counts: &Counts) -> String {
-    let Some(rule) = bound.approval_rule() else { return "not asked for".to_owned() };
-    if !bound.approval_needed(facts, counts) {
-        return "not needed".to_owned();
-    }
+    // A person decides on a verdict that is not malicious and on a large cluster, whatever the playbook says.
+    let rule = match bound.approval_rule() {
+        Some(rule) if bound.approval_needed(facts, counts) => rule.clone(),
+        rule if bound.asks_for_a_person(facts) => rule.cloned().unwrap_or_default(),
+        Some(_) => return "not needed".to_owned(),
+        None => return "not asked for".to_owned(),
+    };
     let roles = rule.from.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
     let others = if rule.two_step { ", not the requester" } else { "" };
     format!("{} from {roles}{others}, within {}", rule.votes, show_duration(rule.expires))
@@ -226,6 +256,37 @@ mod tests {
             found("").lines().next().unwrap(),
             "refused: no condition is left, and so the search would select every message; give at least one of the inputs that it uses"
         );
+    }
+
+    #[test]
+    fn a_script_gives_the_verdict_of_a_plan() {
+        let playbook = PLAYBOOK.replace("  - approve", "  - verdict: { script: judge.rhai }\n  - approve");
+        let playbook = playbook.replace("when: plan.count", "when: \"!plan.automatic && plan.count");
+        let playbook = playbook.replace("vips > 0 }", "vips > 0\" }");
+        let script = "fn verdict(plan) { if plan.answered > 0 { \"suspicious\" } else if plan.count > 0 { \"malicious\" } else { \"no-threats-found\" } }";
+        let found = |case: &str, script: &str| {
+            let scripts = BTreeMap::from([("judge.rhai".to_owned(), script.to_owned())]);
+            let case = format!("{case}\n[inputs]\nsender = \"billing@evil.example\"\n[[message]]\n");
+            PlaybookCase::parse(&case).unwrap().found("p.yaml", &playbook, &Env { scripts, ..Env::default() })
+        };
+        let two = |rest: &str| found(rest, script).unwrap();
+        assert!(two("").contains("verdict malicious\napproval not needed\n"), "{}", two(""));
+        let broken = found("", "fn verdict(plan) { throw \"x\" }").unwrap();
+        assert!(broken.contains("verdict suspicious\napproval 1 from approver"), "{broken}");
+        let wrong = found("", "fn verdict(plan) { plan.cuont }").unwrap_err().to_string();
+        assert!(wrong.contains("cuont") && wrong.contains("judge.rhai"), "{wrong}");
+        let undeclared = found("", "fn verdict(plan) { inputs.most }").unwrap_err().to_string();
+        assert!(undeclared.contains("inputs.most"), "{undeclared}");
+    }
+
+    #[test]
+    fn a_case_can_be_automatic() {
+        let playbook = PLAYBOOK.replace("when: plan.count > 1 || plan.vips > 0", "when: \"!plan.automatic\"");
+        for (automatic, said) in [(true, "approval not needed"), (false, "approval 1 from approver")] {
+            let case = format!("automatic = {automatic}\n[inputs]\nsender = \"billing@evil.example\"\n[[message]]\n");
+            let found = PlaybookCase::parse(&case).unwrap().found("p.yaml", &playbook, &Env::default()).unwrap();
+            assert!(found.contains(said), "{found}");
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use super::error::CaseError;
 use super::mail::Mail;
 use super::playbook::{PlaybookCase, word};
 use super::pseudonym::Pseudonyms;
-use crate::bind::{Bound, Judgement};
+use crate::bind::Bound;
 use crate::env::Env;
+use crate::judge::Judgement;
 
 /// The data from which a case is recorded.
 #[derive(Debug)]

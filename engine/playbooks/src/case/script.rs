@@ -103,6 +103,19 @@ mod tests {
     }
 
     #[test]
+    fn a_case_has_what_an_examination_shows() {
+        let script = "fn keep(message) { #{ keep: message.dmarc == \"fail\" && \"pay.evil.example\" in message.url_hosts, tag: message.attachment_types[0] } }";
+        let run = |case: &str| ScriptCase::parse(case).and_then(|case| case.run("content.rhai", script));
+        let examined = "[message.examined]\nauth = [\"dmarc=fail\"]\nurl-hosts = [\"pay.evil.example\"]\n\
+            attachments = [{ name = \"a.pdf\", type = \"application/pdf\" }]\n";
+        assert_eq!(run(&format!("keep = true\ntag = \"application/pdf\"\n{examined}")), Ok(()));
+        let failed = run("keep = true").unwrap_err().to_string();
+        assert!(failed.contains("the message was not examined"), "{failed}");
+        let wrong = run("keep = true\n[message.examined]\nauth = [\"good\"]").unwrap_err().to_string();
+        assert!(wrong.contains("`good` is not a method and a result"), "{wrong}");
+    }
+
+    #[test]
     fn what_is_wrong_with_a_case_is_named() {
         for (case, named) in [
             ("keep = maybe", "keep = maybe"),
