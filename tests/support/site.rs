@@ -69,6 +69,7 @@ pub fn site_of(
         public_url: None,
         evidence: None,
         examination: FeatureRequest::default(),
+        examiner: None,
         limits: Limits::default(),
         throttles: Throttles::default(),
         without_a_vote: WithoutAVote::unlimited(),

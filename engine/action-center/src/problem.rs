@@ -185,6 +185,7 @@ fn classify(error: &Error) -> (StatusCode, &'static str) {
         Error::Indicators(_) => (StatusCode::UNPROCESSABLE_ENTITY, "indicators"),
         Error::Reporter(_) => (StatusCode::UNPROCESSABLE_ENTITY, "reporter"),
         Error::Limit(_) => (StatusCode::UNPROCESSABLE_ENTITY, "limit"),
+        Error::OutlookFile => (StatusCode::UNPROCESSABLE_ENTITY, "outlook-file"),
         Error::NoExaminer(None) => (StatusCode::UNPROCESSABLE_ENTITY, "no-examiner"),
         Error::NoEvidence => (StatusCode::UNPROCESSABLE_ENTITY, "no-evidence"),
         Error::NotExamined { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "not-examined"),

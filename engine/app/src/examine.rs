@@ -8,6 +8,9 @@ use clawback_runtime::{Error, planning};
 use crate::api::Api;
 use crate::authorization::allow;
 
+/// The first bytes of a file that Outlook saves as `.msg` (MS-CFB, section 2.2).
+const COMPOUND_FILE: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+
 impl Api {
     /// Returns the features of a message, then those of each message that is attached to it, by the built-in connector
     /// that examines messages. Keeps nothing.
@@ -27,6 +30,9 @@ impl Api {
     /// The same for a caller who was authorized.
     #[boxed]
     pub(crate) async fn examined(&self, host: Option<&Host>, raw: &[u8]) -> Result<Vec<Features>, Error> {
+        if raw.starts_with(&COMPOUND_FILE) {
+            return Err(Error::OutlookFile);
+        }
         let host = host.ok_or(Error::NoExaminer(None))?;
         let examiner = host.examiner().await.map_err(|error| Error::NoExaminer(Some(Box::new(error))))?;
         let request = FeatureRequest { most: raw.len() as u64 + 1, ..self.site().examination.clone() };

@@ -35,8 +35,9 @@ impl Api {
         clawback_model::check_reporter(given.reporter)?;
         let examined = self.examined(host, given.raw).await?;
         let (kind, features) = reported(examined, given.is_original).ok_or(Error::NoExaminer(None))?;
-        let (reporter, source, fingerprint) = (given.reporter, given.source, None);
-        intake::report(self.site(), who, &Incoming { reporter, source, message: (kind, &features), fingerprint }).await
+        let (reporter, source, message) = (given.reporter, given.source, (kind, &features));
+        let incoming = Incoming { reporter, source, message, fingerprint: None, not_counted: None };
+        intake::report(self.site(), who, &incoming).await
     }
 
     /// The groups of reports with the status of their remediation, the last reported first.

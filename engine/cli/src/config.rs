@@ -291,7 +291,11 @@ impl Config {
             .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config
             .reports
-            .check(&config.notifiers)
+            .check(
+                &config.notifiers,
+                |store| config.stores.contains_key(store),
+                !config.examination.authentication_servers.is_empty(),
+            )
             .map_err(|said| Failure::misuse(format!("{} is not right: {said}", path.display())))?;
         config
             .investigations

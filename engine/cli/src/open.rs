@@ -14,7 +14,7 @@ use clawback_runtime::{
     AnswerTexts, Checkpoints, Evidence, Gated, HeadBucket, KeyError, Library, Metrics, Notifier, Site, SiteKey, Tuning,
     Witnesses, node_name,
 };
-use clawback_scripting::Lists;
+use clawback_scripting::{Lists, SECOPS_MAILBOXES};
 use clawback_store::{Access, Store};
 
 use crate::args::{Global, Leave};
@@ -129,6 +129,7 @@ async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<
         signer: site_key(config).ok().map(|key| key.public().clone()),
         public_url: config.public_url.clone(),
         examination: examination(config),
+        examiner: None,
         limits: config.limits,
         throttles: config.throttles,
         without_a_vote: config.without_a_vote,
@@ -149,6 +150,10 @@ async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<
     }
     let host = if stores == Stores::None { None } else { Some(Arc::new(host(config)?)) };
     if let (Stores::All, Some(host)) = (stores, &host) {
+        if config.reports.mailbox.is_some() {
+            let examiner = host.examiner().await;
+            site.examiner = Some(examiner.map_err(|error| clawback_runtime::Error::NoExaminer(Some(Box::new(error))))?);
+        }
         for (name, store) in open_stores(config, host).await? {
             let gated =
                 Gated::new(store, site.history.clone(), Arc::clone(&site.clock), site.node.clone(), site.tuning.lease);
@@ -247,7 +252,11 @@ async fn open_stores(config: &Config, host: &Host) -> Result<Vec<(String, Arc<dy
 
 /// Playbooks, scripts and lists. They need neither database nor store.
 pub(crate) fn library(config: &Config) -> Result<Library, Failure> {
-    let lists = Lists::new(config.lists.clone()).map_err(|error| Failure::misuse(format!("[lists]: {error}")))?;
+    let mut lists = Lists::new(config.lists.clone()).map_err(|error| Failure::misuse(format!("[lists]: {error}")))?;
+    // What people report is evidence.
+    if let Some(abuse) = &config.reports.mailbox {
+        lists = lists.with(SECOPS_MAILBOXES, &abuse.mailbox);
+    }
     Ok(Library {
         workflows: config.resolve(&config.workflows),
         scripts: config.resolve(&config.scripts),

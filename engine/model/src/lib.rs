@@ -57,6 +57,7 @@ mod record;
 mod remediation;
 mod reminder;
 mod report;
+mod report_mail;
 mod schedule;
 mod second_administrator;
 mod selection;
@@ -140,9 +141,10 @@ pub use remediation::replay::{Replay, ReplayError};
 pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
 pub use report::{
-    GROUP_IDLE, InvalidReporter, OpenGroup, OpenGroups, Placed, Report, ReportGroup, ReportKind, ReportSource,
-    ReportThreshold, ReportVerdict, check_reporter, reported,
+    GROUP_IDLE, InvalidReporter, NotCounted, OpenGroup, OpenGroups, Placed, Report, ReportGroup, ReportKind,
+    ReportSource, ReportThreshold, ReportVerdict, check_reporter, reported,
 };
+pub use report_mail::{REPORT_MAIL_HEADERS, ReportMail, ReportMailRules, is_automatic, wait_after};
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, ScheduleState, SlotReason, Timetable};
 pub use second_administrator::{ConfirmRefused, check_second, until_confirmed};
 pub use selection::Selection;

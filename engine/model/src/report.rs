@@ -60,6 +60,27 @@ impl ReportKind {
     }
 }
 
+/// Why a mail to the mailbox for reports is recorded and not counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, EnumCount, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
+pub enum NotCounted {
+    /// A program sent it: an answer, a notice of absence, a bounce.
+    Automatic,
+    /// It has no From with one address.
+    NoReporter,
+    /// Its From is of another domain than those of the reporters.
+    OtherDomain,
+    /// No trusted server confirms its From.
+    Unauthenticated,
+    /// It is larger than what is examined.
+    TooLarge,
+    /// It could not be read or examined.
+    Unreadable,
+}
+
+words!(NotCounted, "reason not to count a report");
+
 /// A report of one person. Subject and sender are those of the reported message, chosen by an attacker: show them
 /// through [`crate::visible`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +103,8 @@ pub struct Report {
     pub subject: String,
     /// The message as a root; `None` for an inline forward.
     pub root: Option<Root>,
+    /// Why it is not counted, for another reason than its kind.
+    pub not_counted: Option<NotCounted>,
 }
 
 /// Returns which of the examined messages is reported: of a mail its first attached message, since the mail itself is
@@ -110,10 +133,16 @@ impl Report {
         let subject = root.subject().to_owned();
         if kind.is_counted() {
             let (message_id, sender) = (root.message_id().to_owned(), root.identity().address.clone());
-            return Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root: Some(root) };
+            let (root, not_counted) = (Some(root), None);
+            return Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root, not_counted };
         }
-        let (message_id, sender, root) = (String::new(), String::new(), None);
-        Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root }
+        let (message_id, sender, root, not_counted) = (String::new(), String::new(), None, None);
+        Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root, not_counted }
+    }
+
+    /// Returns whether it is counted.
+    pub const fn is_counted(&self) -> bool {
+        self.kind.is_counted() && self.not_counted.is_none()
     }
 }
 
@@ -217,7 +246,7 @@ pub struct Placed {
 impl Placed {
     /// Places a report in the first of the open groups that takes it, or in a new one. `None`: it is not counted.
     pub fn of(report: &Report, open: OpenGroups, threshold: ReportThreshold) -> Option<Self> {
-        let root = report.root.clone().filter(|_| report.kind.is_counted())?;
+        let root = report.root.clone().filter(|_| report.is_counted())?;
         let at = report.reported_at;
         let known = open.groups.into_iter().find(|one| one.group.takes(report));
         let (before, group) = if let Some(OpenGroup { group, has_reporter }) = known {
@@ -387,6 +416,7 @@ mod tests {
             sender: "eve@evil.example".into(),
             subject: "Your account".into(),
             root,
+            not_counted: None,
         }
     }
 
@@ -451,6 +481,8 @@ mod tests {
         assert_eq!(of(&[Some(copy()), Some(root(100..160, "evil.example", 1))]), [1, 1], "another text");
         assert_eq!(of(&[Some(copy()), Some(root(0..60, "evil.example", 2))]), [1, 1], "hashes of another key");
         assert_eq!(of(&[Some(copy()), None]), [1], "an inline forward is not counted");
+        let forged = Report { not_counted: Some(NotCounted::Unauthenticated), ..report("ann", 0, Some(copy())) };
+        assert_eq!(groups(&[forged]).len(), 0, "a forged From begins no group");
     }
 
     #[test]

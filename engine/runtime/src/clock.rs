@@ -1,5 +1,6 @@
-//! Work that is due at a time: schedules fire, and sweeps look.
+//! Work that is due at a time: schedules fire, sweeps look, and reports are read.
 
+mod abuse_mailbox;
 mod looks;
 mod looks_again;
 mod schedules;

@@ -54,7 +54,7 @@ pub use notifying::{Approvals, MailConfig, MailTls, Notifier, NotifierConfig};
 pub use outbox::{Outbox, OutboxTask};
 pub use planning::{BoundText, Compared, DryRun, PlanTerms, Sightings};
 pub use progress::{Observer, Seen, silent};
-pub use report_settings::{AnswerFiles, AnswerTexts, Reports};
+pub use report_settings::{AbuseMailboxConfig, AnswerFiles, AnswerTexts, Reports};
 pub use site::{Site, Tuning};
 pub use vote_rules::{UnsignedVote, VoteRules};
 pub use worker::Worker;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clawback_connectors::Examiner;
 use clawback_model::{
     BlockListRules, Clock, FeatureRequest, Investigations, Limits, PublicUrl, Throttles, Timestamp, VerificationKey,
     WithoutAVote,
@@ -45,6 +46,8 @@ pub struct Site {
     pub evidence: Option<Evidence>,
     /// The key of features, the servers whose results are believed, and the site's own relays.
     pub examination: FeatureRequest,
+    /// Examines mails of the mailbox for reports; `None` if the site has none, or works on nothing.
+    pub examiner: Option<Examiner>,
     /// Largest selections.
     pub limits: Limits,
     /// How much may run at once.

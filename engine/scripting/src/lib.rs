@@ -32,7 +32,7 @@ pub use error::{ScriptError, ScriptFault};
 pub use expression::{Expression, Vars};
 pub use filter::{Context, FilterScript, Session};
 pub use judgement::VerdictScript;
-pub use lists::{InvalidListName, Lists, TextSet};
+pub use lists::{InvalidListName, Lists, SECOPS_MAILBOXES, TextSet};
 pub use registry::{Entry, EntryKind};
 pub use table::function_table;
 pub use value::{Type, Value};

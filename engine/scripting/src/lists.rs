@@ -9,7 +9,9 @@ use crate::homoglyph::SkeletonIndex;
 use crate::words::{Words, after_last, lower_case};
 
 /// Lists that exist even if the configuration does not define them, so that shipped scripts always load.
-const ALWAYS: [&str; 3] = ["vips", "secops_mailboxes", "simulation_senders"];
+const ALWAYS: [&str; 3] = ["vips", SECOPS_MAILBOXES, "simulation_senders"];
+/// The list of the mailboxes of security people.
+pub const SECOPS_MAILBOXES: &str = "secops_mailboxes";
 
 /// Words that have another meaning in scripts.
 const TAKEN: [&str; 5] = ["message", "inputs", "now", "plan", "this"];
@@ -141,6 +143,15 @@ impl Lists {
         Ok(lists)
     }
 
+    /// Returns the lists with one more text in the list of this name.
+    #[must_use]
+    pub fn with(mut self, name: &str, text: &str) -> Self {
+        let more = TextSet::new([text.to_owned()]);
+        let list = self.0.entry(name.to_owned()).or_default();
+        *list = Arc::new(list.and(&more));
+        self
+    }
+
     /// Returns the list of this name.
     pub fn get(&self, name: &str) -> Option<&Arc<TextSet>> {
         self.0.get(name)
@@ -178,6 +189,8 @@ mod tests {
         let lists = Lists::new([("brand-domains".to_owned(), vec!["corp.example".to_owned()])]).unwrap();
         assert!(lists.get("vips").is_some_and(|set| set.is_empty()));
         assert!(lists.get("brand_domains").is_some());
+        let more = lists.with("secops_mailboxes", "Abuse@corp.example");
+        assert!(more.get(SECOPS_MAILBOXES).is_some_and(|set| set.contains("abuse@corp.example")));
         assert!(Lists::new([("now".to_owned(), vec![])]).is_err());
         assert!(Lists::new([("a b".to_owned(), vec![])]).is_err());
     }

@@ -73,6 +73,7 @@ pub use verify::head::{Head, InvalidHead, TrustedHeads};
 pub use verify::plan_proof::PlanProof;
 pub use verify::verified::Verified;
 pub use watch::Watch;
+pub use work::abuse_mailboxes::AbuseMailbox;
 pub use work::admission::Admission;
 pub use work::claims::{ClaimScope, Claimed};
 pub use work::lanes::{Lane, LaneClaim, LaneEnd, LaneReport, LanesLeft};

@@ -1,5 +1,6 @@
 //! Work: what is due, what may start, who holds it, and its outcomes.
 
+pub(crate) mod abuse_mailboxes;
 pub(crate) mod admission;
 pub(crate) mod claims;
 pub(crate) mod lanes;

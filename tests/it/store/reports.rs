@@ -34,6 +34,7 @@ fn report(reporter: &str, campaign: Option<u64>, at: i64) -> Report {
         sender: "eve@evil.example".into(),
         subject: "Your \u{202e}account".into(),
         root,
+        not_counted: None,
     }
 }
 

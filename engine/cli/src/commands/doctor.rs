@@ -2,6 +2,7 @@
 
 mod machine;
 mod people;
+mod reports;
 
 use clawback_connectors::Which;
 use clawback_runtime::Site;
@@ -64,6 +65,9 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
             playbooks(&config, &site, &mut report)?;
             cosignatures(&config, &site).await?;
             people::look(&site).await?;
+            if let Some(result) = reports::mailbox(&site).await? {
+                report.add("mailbox for reports", result)?;
+            }
             if let (Some(bucket), Some(evidence)) = (config.bucket(), &site.evidence) {
                 let answers = evidence.check().await.map(|()| format!("{} answers", bucket.url));
                 let hint = "a message that cannot be kept is not deleted: check `endpoint`, `region` and the keys";

@@ -29,6 +29,11 @@ pub(crate) async fn run(global: &Global, args: WorkerArgs) -> Result<Exit, Failu
 
 /// Works on an open site.
 pub(crate) async fn work(session: &Session, args: &WorkerArgs) -> Result<Exit, Failure> {
+    if session.site().reports.mailbox.is_some() {
+        // Without it, reports would be recorded and nothing would follow.
+        clawback_runtime::intake::report_playbook(session.site())
+            .map_err(|error| Failure::from(error).hint("[reports] playbook in clawback.toml names it"))?;
+    }
     let worker = Worker::new(Arc::clone(session.site()), silent());
     let _serving = match args.metrics {
         Some(address) => Some(crate::exposition::serve(address, Arc::clone(session.site())).await?),

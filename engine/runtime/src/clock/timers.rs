@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clawback_model::{Digest, Timestamp};
 
+use super::abuse_mailbox::AbuseMailboxLooks;
 use super::looks::Looks;
 use super::looks_again::LooksAgain;
 use super::schedules;
@@ -25,13 +26,15 @@ pub struct Timers {
     texts: Option<Digest>,
     looks: Looks,
     again: LooksAgain,
+    reports: AbuseMailboxLooks,
 }
 
 impl Timers {
     /// The timers of a site.
     pub fn new(site: Arc<Site>) -> Self {
         let (looks, again) = (Looks::new(Arc::clone(&site)), LooksAgain::new(Arc::clone(&site)));
-        Self { looks, again, site, synced_at: None, texts: None }
+        let reports = AbuseMailboxLooks::new(Arc::clone(&site));
+        Self { looks, again, reports, site, synced_at: None, texts: None }
     }
 
     /// Fires the schedules that are due, and returns the number of remediations that were filed. Starts the looks of
@@ -43,6 +46,9 @@ impl Timers {
         let synced = self.sync(now).await;
         if let Err(error) = self.again.begin().await {
             tracing::error!(error = &error as &dyn std::error::Error, "Waiting plans are not looked at again.");
+        }
+        if let Err(error) = self.reports.begin().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "The mailbox for reports is not looked into.");
         }
         if !self.site.history.timers_due(now).await? {
             return synced.map(|()| 0);
@@ -59,6 +65,7 @@ impl Timers {
     #[boxed]
     pub async fn looked(&mut self) -> Result<u64, Error> {
         self.again.ended().await;
+        self.reports.ended().await;
         self.looks.ended().await
     }
 
@@ -66,6 +73,7 @@ impl Timers {
     #[boxed]
     pub async fn stop(&mut self) {
         self.again.stop().await;
+        self.reports.stop().await;
         self.looks.stop().await;
     }
 

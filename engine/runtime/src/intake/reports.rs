@@ -3,9 +3,10 @@
 
 use crate::boxed::boxed;
 use clawback_model::{
-    Action, ActionSource, Features, Inputs, Permission, Placed, Principal, Report, ReportGroup, ReportId, ReportKind,
-    ReportSource, Request, SelectionMode, check_reporter,
+    Action, ActionSource, Features, Inputs, NotCounted, Permission, Placed, Principal, Report, ReportGroup, ReportId,
+    ReportKind, ReportSource, Request, SelectionMode, check_reporter,
 };
+use clawback_playbooks::Playbook;
 use clawback_store::{Filing, NewReport, Recorded, StoreError};
 
 use super::filing::filing;
@@ -31,6 +32,8 @@ pub struct Incoming<'a> {
     pub message: (ReportKind, &'a Features),
     /// The fingerprint of the mail, if it was read from a mailbox.
     pub fingerprint: Option<&'a str>,
+    /// Why it is not counted, if its kind does not say so.
+    pub not_counted: Option<NotCounted>,
 }
 
 /// What became of a report.
@@ -49,11 +52,17 @@ pub struct Reported {
 /// Records a report, and files the remediation of its group if there are enough reports now.
 #[boxed]
 pub async fn report(site: &Site, who: &Principal, incoming: &Incoming<'_>) -> Result<Reported, Error> {
-    let reporter = check_reporter(incoming.reporter)?;
+    let not_counted = incoming.not_counted;
+    let reporter = match (check_reporter(incoming.reporter), not_counted) {
+        (Ok(reporter), _) => reporter,
+        // Nobody is answered.
+        (Err(_), Some(_)) => String::new(),
+        (Err(error), None) => return Err(error.into()),
+    };
     let id = ReportId::from_random((site.random)());
-    let report = Report::of(incoming.message, id, reporter, incoming.source, site.now());
+    let report = Report { not_counted, ..Report::of(incoming.message, id, reporter, incoming.source, site.now()) };
     for _ in 0..TRIES {
-        let placed = if report.kind.is_counted() {
+        let placed = if report.is_counted() {
             let open = site.history.open_groups(&report.reporter, report.reported_at).await?;
             Placed::of(&report, open, site.reports.threshold())
         } else {
@@ -89,15 +98,21 @@ pub async fn report(site: &Site, who: &Principal, incoming: &Incoming<'_>) -> Re
     Err(StoreError::Conflict { what, expected, found: "many reports at once".to_owned() }.into())
 }
 
-/// The remediation of a group. It is requested by the principal that brought the last report, whose vote does not count,
-/// and always waits for a vote: anybody can send a report, under any address.
-fn file(site: &Site, who: &Principal, due: &Placed) -> Result<Filing, Error> {
-    let group = &due.group;
+/// The playbook of the remediations that reports file.
+pub fn report_playbook(site: &Site) -> Result<Playbook, Error> {
     let (path, source) = site.library.playbook_source(&site.reports.playbook)?;
     let playbook = load(site, &path, &source)?;
     if !playbook.triggers().report || !playbook.inputs().iter().any(|input| input.name == LIKE) {
         return Err(Error::NotForReports { name: playbook.name().to_owned() });
     }
+    Ok(playbook)
+}
+
+/// The remediation of a group. It is requested by the principal that brought the last report, whose vote does not count,
+/// and always waits for a vote: anybody can send a report, under any address.
+fn file(site: &Site, who: &Principal, due: &Placed) -> Result<Filing, Error> {
+    let group = &due.group;
+    let playbook = report_playbook(site)?;
     let mut inputs = Inputs::default();
     inputs.push(LIKE, group.root.to_string());
     let submission = Submission {

@@ -8,6 +8,7 @@ use clawback_model::{
     Action, ClusterBy, Counts, Hashed, Location, LocationKind, PlanFacts, PlanGapKind, PlanHasher, PlanSummary, Reason,
     Request, RestorePoint, StopReason, StopWhen, Target, Throttles,
 };
+use clawback_scripting::SECOPS_MAILBOXES;
 use tokio::sync::mpsc;
 
 use super::input::{Hit, PlanInput, Planned};
@@ -34,6 +35,8 @@ pub(crate) struct PlanBuilder<'a> {
     pages: mpsc::Sender<Vec<Target>>,
     /// The mailbox whose targets are being added, and how many it has.
     current: Option<(Arc<str>, u64)>,
+    /// Whether mailboxes of security people are left out, whatever the playbook says.
+    keeps_out_secops: bool,
     /// The messages found by sender, if the senders' copies are to be added.
     pub(crate) senders: Option<Senders>,
 }
@@ -54,6 +57,8 @@ impl<'a> PlanBuilder<'a> {
             page: Vec::with_capacity(PAGE_OF_TARGETS),
             pages,
             current: None,
+            // A report would remove itself, which is evidence.
+            keeps_out_secops: input.request.reported,
             senders: input.request.delete_senders_copy.then(BTreeMap::new),
         }
     }
@@ -70,6 +75,10 @@ impl<'a> PlanBuilder<'a> {
     pub(crate) async fn add_all(&mut self, store: &Arc<dyn MailStore>, hits: Vec<Hit>) -> Result<(), Error> {
         let can_act = store.capabilities().actions.contains(&self.action);
         for hit in hits {
+            if self.is_kept_out(&hit.message.mailbox) {
+                self.facts.left_out("the list secops-mailboxes", Some("SecOps mailbox".to_owned()));
+                continue;
+            }
             let not_remediable = if hit.script_failed {
                 Some(Reason::ScriptError)
             } else if !hit.message.location.kind.is_remediable() {
@@ -82,6 +91,11 @@ impl<'a> PlanBuilder<'a> {
             self.add(hit, not_remediable).await?;
         }
         Ok(())
+    }
+
+    fn is_kept_out(&self, mailbox: &str) -> bool {
+        let secops = self.site.library.lists.get(SECOPS_MAILBOXES);
+        self.keeps_out_secops && secops.is_some_and(|list| list.contains(mailbox))
     }
 
     async fn add(&mut self, hit: Hit, not_remediable: Option<Reason>) -> Result<(), Error> {

@@ -36,6 +36,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (22, "pending_roles", include_str!("../../migrations/sqlite/0022_pending_roles.sql")),
     (23, "reports", include_str!("../../migrations/sqlite/0023_reports.sql")),
     (24, "looked_again", include_str!("../../migrations/sqlite/0024_looked_again.sql")),
+    (25, "abuse_mailboxes", include_str!("../../migrations/sqlite/0025_abuse_mailboxes.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../migrations/postgres/0001_history.sql")),
@@ -62,6 +63,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (22, "pending_roles", include_str!("../../migrations/postgres/0022_pending_roles.sql")),
     (23, "reports", include_str!("../../migrations/postgres/0023_reports.sql")),
     (24, "looked_again", include_str!("../../migrations/postgres/0024_looked_again.sql")),
+    (25, "abuse_mailboxes", include_str!("../../migrations/postgres/0025_abuse_mailboxes.sql")),
 ];
 
 /// The `server_version_num` of the oldest PostgreSQL that is tested.

@@ -4,7 +4,7 @@
 use crate::boxed::boxed;
 use std::time::Duration;
 
-use clawback_model::{GROUP_IDLE, OpenGroup, OpenGroups, Placed, Report, ReportGroup, Status, Timestamp};
+use clawback_model::{GROUP_IDLE, NotCounted, OpenGroup, OpenGroups, Placed, Report, ReportGroup, Status, Timestamp};
 
 use super::transitions::{Filing, file};
 use crate::database::dialect::{Row, Tx};
@@ -142,7 +142,7 @@ async fn record(tx: &mut Tx, new: &NewReport<'_>) -> Result<Recorded, StoreError
         None => None,
     };
     let sql = "INSERT INTO reports (id, report_group, reporter, reported_at, source, kind, message_id, sender, subject, \
-               brought_by, fingerprint) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+               brought_by, fingerprint, not_counted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
                ON CONFLICT (fingerprint) DO NOTHING";
     let values = [
         report.id.as_str().into(),
@@ -156,6 +156,7 @@ async fn record(tx: &mut Tx, new: &NewReport<'_>) -> Result<Recorded, StoreError
         (&report.subject).into(),
         (*brought_by).into(),
         (*fingerprint).into(),
+        report.not_counted.map(NotCounted::as_str).into(),
     ];
     if tx.execute(sql, &values).await? == 0 {
         return Ok(Recorded::Before);

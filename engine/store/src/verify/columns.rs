@@ -11,6 +11,11 @@ pub const UNTIL_CLOSED: [&str; 5] = ["kind", "reason", "detail", "receipt", "rec
 pub const WITHOUT_EFFECT: &[(&str, &str, &str)] = &[
     ("_sqlx_migrations", "*", "compared with the steps of this program whenever it opens the database"),
     (
+        "abuse_mailboxes",
+        "*",
+        "when reports are read next, and what the last look found; more than a day ahead is reported",
+    ),
+    (
         "answers",
         "*",
         "a response is returned only to its own principal and only for the same request; what was done is in the chain",

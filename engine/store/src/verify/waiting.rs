@@ -13,7 +13,7 @@ use crate::error::StoreError;
 pub(super) const LONGEST: Duration = Duration::from_hours(24);
 
 /// Table, column, and the column that names the row.
-const TIMES: [(&str, &str, &str); 16] = [
+const TIMES: [(&str, &str, &str); 17] = [
     ("remediations", "lease_until", "id"),
     ("work", "next_at", "mailbox"),
     ("batches", "served_at", "CAST(remediation AS TEXT)"),
@@ -30,6 +30,7 @@ const TIMES: [(&str, &str, &str); 16] = [
     ("refusals", "at", "principal"),
     ("slots", "decided_at", "schedule"),
     ("looked_again", "next_at", "remediation_id"),
+    ("abuse_mailboxes", "next_at", "mailbox"),
 ];
 
 pub(super) async fn check(tx: &mut Tx, now: Timestamp) -> Result<(), VerifyError> {
