@@ -10,13 +10,13 @@ use clawback_tests::site::{known, submission};
 
 use super::{World, assert_same, host};
 
-const TEXT: &str = "Dear colleague, the payroll office could not verify your salary account for this month. Please \
+pub(super) const TEXT: &str = "Dear colleague, the payroll office could not verify your salary account for this month. Please \
     confirm the number of your account and your date of birth before Friday noon, or the payment of your salary will \
     be delayed until the next month. This message was created automatically, and nobody reads answers to it.";
 const OTHER: &str = "The minutes of our meeting are attached, and the next one is on Tuesday in the large room of the \
     second floor, where we will talk about the new schedule of the cleaning and about the plants near the entrance.";
 
-fn mail(number: u32, from: &str, subject: &str, text: &str, link: &str) -> Vec<u8> {
+pub(super) fn mail(number: u32, from: &str, subject: &str, text: &str, link: &str) -> Vec<u8> {
     format!(
         "Message-ID: <{number}@{from}>\r\nFrom: {from}\r\nTo: staff@acme.test\r\nSubject: {subject}\r\n\
          Date: Mon, 23 Nov 2026 09:00:00 +0000\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n\
@@ -27,7 +27,7 @@ fn mail(number: u32, from: &str, subject: &str, text: &str, link: &str) -> Vec<u
 
 impl World {
     /// Finishes a remediation, with the vote of another person if it waits for one.
-    async fn approved(&self, submitted: &Remediation) -> Remediation {
+    pub(super) async fn approved(&self, submitted: &Remediation) -> Remediation {
         let planned = self.finish(submitted).await;
         if planned.status != Status::PendingApproval {
             return planned;

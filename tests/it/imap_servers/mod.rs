@@ -9,13 +9,14 @@ use std::sync::{Arc, OnceLock};
 use clawback_app::Api;
 use clawback_connectors::{Host, HostOptions, MailStore};
 use clawback_model::{ManualClock, Outcome, Principal, Remediation, Role, Throttles};
-use clawback_runtime::{Worker, silent};
+use clawback_runtime::{Site, Worker, silent};
 use clawback_store::Store;
 use clawback_tests::access::{Access, Login};
 use clawback_tests::imap_client::{Kept, Snapshot, difference};
 use clawback_tests::mail::Random;
 use clawback_tests::site::{api, noon, person, site, submission};
 
+mod abuse_mailbox;
 mod campaigns;
 mod cuts;
 mod deletes;
@@ -79,6 +80,11 @@ impl World {
     }
 
     async fn of(folder: tempfile::TempDir, access: Access, config: &str) -> Self {
+        Self::of_site(folder, access, config, |_| {}).await
+    }
+
+    /// The same, with a change of the site's settings.
+    async fn of_site(folder: tempfile::TempDir, access: Access, config: &str, change: impl FnOnce(&mut Site)) -> Self {
         let config = toml::from_str(config).expect("the test's own configuration");
         let store: Arc<dyn MailStore> = host().load("corp", &config).await.unwrap();
         let history = Store::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
@@ -87,6 +93,7 @@ impl World {
         let mut site = site(history, vec![Arc::clone(&store)], &playbooks, Arc::clone(&clock) as _);
         // The same selection repeatedly, and many messages in few mailboxes.
         site.throttles = Throttles { same_selection_minutes: 0, recipients_ratio: 0.0, ..Throttles::default() };
+        change(&mut site);
         let ann = person("ann", &[Role::Analyst, Role::Purger]);
         Self { access, store, api: api(site), clock, ann, _folder: folder }
     }

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clawback_model::{
-    Calls, Digest, Id, Identity, Placed, Remediation, RemediationId, Report, ReportKind, ReportSource, ReportThreshold,
-    ReportVerdict, Root, Sketch, Status, Timestamp,
+    Calls, Digest, Id, Identity, NotCounted, Placed, Remediation, RemediationId, Report, ReportKind, ReportSource,
+    ReportThreshold, ReportVerdict, Root, Sketch, Status, Timestamp,
 };
 use clawback_store::{DueAnswer, NewReport, Recorded, Store};
 
@@ -75,7 +75,13 @@ pub(super) async fn reported(database: &Database) {
     for reporter in ["ann", "ben", "ann"] {
         bring(&database.store, &report(reporter, Some(1), 2_000_000), None).await;
     }
-    bring(&database.store, &report("cy", None, 2_000_000), Some("mail 1")).await;
+    let automatic = Report { not_counted: Some(NotCounted::Automatic), ..report("cy", None, 2_000_000) };
+    bring(&database.store, &automatic, Some("mail 1")).await;
+    let due = database.store.abuse_mailbox("corp", "abuse@corp.example").await.unwrap();
+    let mut taken = database.store.take_abuse_mailbox(&due, Timestamp(3_000_000)).await.unwrap().unwrap();
+    (taken.whole_at, taken.looked_at) = (Some(Timestamp(2_000_000)), Some(Timestamp(2_000_000)));
+    taken.trouble = Some("it did not answer".into());
+    assert!(database.store.finish_abuse_mailbox(&taken).await.unwrap());
 }
 
 #[tokio::test]
@@ -182,5 +188,35 @@ async fn groups_close_and_old_reports_are_removed() {
             let rows = database.lines(&format!("SELECT 'x' FROM {table}")).await.len();
             assert_eq!(rows, if table == "reports" { 2 } else { 1 }, "{}: {table}", database.name);
         }
+    }
+}
+
+#[tokio::test]
+async fn one_node_looks_into_the_mailbox_for_reports() {
+    for database in Database::all().await {
+        let store = &database.store;
+        let due = store.abuse_mailbox("corp", "abuse@corp.example").await.unwrap();
+        assert_eq!((due.next_at, due.whole_at, due.failures), (Timestamp(0), None, 0), "{}", database.name);
+        let mut taken = store.take_abuse_mailbox(&due, Timestamp(60)).await.unwrap().unwrap();
+        assert_eq!(store.take_abuse_mailbox(&due, Timestamp(61)).await.unwrap(), None, "{}", database.name);
+        taken = store.take_abuse_mailbox(&taken, Timestamp(80)).await.unwrap().unwrap();
+        (taken.failures, taken.trouble, taken.looked_at) = (2, Some("no answer".into()), Some(Timestamp(50)));
+        assert!(store.finish_abuse_mailbox(&taken).await.unwrap());
+        assert!(!store.finish_abuse_mailbox(&taken).await.unwrap(), "{}: a late writer", database.name);
+        let known = store.abuse_mailbox("corp", "abuse@corp.example").await.unwrap();
+        assert_eq!((known.failures, known.trouble.as_deref()), (2, Some("no answer")), "{}", database.name);
+        assert_eq!((known.next_at, known.looked_at), (Timestamp(80), Some(Timestamp(50))), "{}", database.name);
+
+        let forged = Report { not_counted: Some(NotCounted::Unauthenticated), ..report("eve", Some(9), 1_000) };
+        let forged = Report { source: ReportSource::AbuseMailbox, ..forged };
+        let inline = Report { source: ReportSource::AbuseMailbox, ..report("ann", None, 1_000) };
+        assert_eq!(bring(store, &forged, Some("a")).await, (Recorded::Yes(None), None), "{}", database.name);
+        assert_eq!(bring(store, &inline, Some("b")).await, (Recorded::Yes(None), None), "{}", database.name);
+        assert_eq!(bring(store, &inline, Some("b")).await.0, Recorded::Before, "{}", database.name);
+        let known = store.recorded_mails(&["a", "b", "c"]).await.unwrap();
+        assert_eq!(known, ["a".to_owned(), "b".to_owned()].into(), "{}", database.name);
+        let expected = [("inline-forward".to_owned(), 1), ("unauthenticated".to_owned(), 1)];
+        assert_eq!(store.mails_not_counted(Timestamp(1_000)).await.unwrap(), expected, "{}", database.name);
+        assert!(store.mails_not_counted(Timestamp(1_001)).await.unwrap().is_empty(), "{}", database.name);
     }
 }

@@ -207,29 +207,30 @@ async fn record(
     mailbox: &Arc<str>,
     mail: &Message,
 ) -> Result<(), Error> {
-    let unread = |why| Ok(Some(ReportMail::unread(mail, why)));
     let said = if is_automatic(mail) {
-        unread(NotCounted::Automatic)
+        ReportMail::unread(mail, NotCounted::Automatic)
     } else if mail.size > LARGEST {
-        unread(NotCounted::TooLarge)
+        ReportMail::unread(mail, NotCounted::TooLarge)
     } else {
         match with_retries(site, || store.fetch_raw(mailbox, &mail.reference, LARGEST + 1)).await {
-            Ok(raw) if raw.len() as u64 > LARGEST => unread(NotCounted::TooLarge),
-            Ok(raw) => Ok(Some(examine(site, config, mail, &raw).await?)),
-            Err(error @ (CallError::Permanent { .. } | CallError::Fault { .. })) => {
-                match with_retries(site, || store.locate(mailbox, std::slice::from_ref(&mail.reference))).await {
-                    // Its owner has removed it.
-                    Ok(located) if located.iter().all(|one| one.sightings.is_empty()) => Ok(None),
-                    _ => {
-                        tracing::warn!(%error, "A mail of the mailbox for reports could not be read.");
-                        unread(NotCounted::Unreadable)
-                    }
+            Ok(raw) if raw.len() as u64 > LARGEST => ReportMail::unread(mail, NotCounted::TooLarge),
+            Ok(raw) => examine(site, config, mail, &raw).await?,
+            Err(error) if is_of_the_mail(&error) => {
+                let reference = std::slice::from_ref(&mail.reference);
+                let Ok(located) = with_retries(site, || store.locate(mailbox, reference)).await else {
+                    return Err(error.into());
+                };
+                let is_gone = located.iter().all(|one| one.sightings.is_empty());
+                if is_gone || matches!(error, CallError::NotFound { .. }) {
+                    // A person has removed or moved it.
+                    return Ok(());
                 }
+                tracing::warn!(%error, "A mail of the mailbox for reports could not be read.");
+                ReportMail::unread(mail, NotCounted::Unreadable)
             }
-            Err(error) => Err(Error::Store(error)),
+            Err(error) => return Err(error.into()),
         }
     };
-    let Some(said) = said? else { return Ok(()) };
     let incoming = Incoming {
         reporter: &said.reporter,
         source: ReportSource::AbuseMailbox,
@@ -239,6 +240,11 @@ async fn record(
     };
     intake::report(site, &automation(), &incoming).await?;
     Ok(())
+}
+
+/// Returns whether the error may be that of one mail, and not of the whole store.
+const fn is_of_the_mail(error: &CallError) -> bool {
+    matches!(error, CallError::Permanent { .. } | CallError::Fault { .. } | CallError::NotFound { .. })
 }
 
 /// Examines a mail. One on which the examiner fails is recorded as unreadable, so that it does not hold up others.
