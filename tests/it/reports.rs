@@ -175,3 +175,68 @@ fn a_playbook_that_reports_do_not_start_files_nothing_and_loses_no_report() {
     let refused = clawback.fails(2, &["report", "/nothing", "--from", "ann@corp.example"]);
     assert!(refused.contains("cannot be read"), "{refused}");
 }
+
+/// Writes the mailbox for reports into the configuration, in place of what was written last.
+fn set_mailbox(folder: &Path, config: &str) {
+    let file = folder.join("clawback.toml");
+    let written = fs::read_to_string(&file).unwrap();
+    let before = written.split("[reports]").next().unwrap();
+    let reports = "[reports]\nleast-reports = 1\nleast-people = 1\n";
+    fs::write(&file, format!("{before}{reports}{config}")).unwrap();
+}
+
+#[test]
+fn reports_come_by_mail_to_a_mailbox_that_is_configured_completely() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = site(folder.path(), "");
+    let mailbox = "[reports.mailbox]\nstore = \"corp\"\nmailbox = \"abuse\"\n";
+    let domains = "reporter-domains = [\"corp.example\"]\n";
+    for (config, said) in [
+        (mailbox.replace("corp", "lab"), "there is no [stores.lab]"),
+        (mailbox.to_owned(), "reporter-domains"),
+        (format!("{mailbox}{domains}"), "authentication-servers"),
+        (format!("playbook = \"nowhere\"\n{mailbox}{domains}trust-from = true\n"), "nowhere"),
+        (format!("playbook = \"purge-phish-campaign\"\n{mailbox}{domains}trust-from = true\n"), "not started by reports"),
+    ] {
+        set_mailbox(folder.path(), &config);
+        let refused = clawback.fails(2, &["worker", "--once"]);
+        assert!(refused.contains(said), "{refused}");
+    }
+    set_mailbox(folder.path(), &format!("{mailbox}{domains}trust-from = true\n"));
+    let doctor = || String::from_utf8(clawback.run(&["doctor"]).stdout).unwrap();
+    assert!(doctor().contains("ok     mailbox for reports: abuse of store corp, last read not yet"), "{}", doctor());
+    clawback.ok(&["worker", "--once"]);
+    assert!(doctor().contains("WRONG  mailbox for reports\n"), "{}", doctor());
+
+    let cur = folder.path().join("mail/abuse/cur");
+    fs::create_dir_all(&cur).unwrap();
+    let now = std::process::Command::new("date").arg("+%s").output().unwrap();
+    let now = String::from_utf8(now.stdout).unwrap();
+    fs::write(cur.join(format!("{}.M1P1.host:2,", now.trim())), forward(&phish(1, "one.example"))).unwrap();
+    let inline = "Message-ID: <i@x>\r\nFrom: ann@corp.example\r\nSubject: Fwd: Salary\r\n\r\n> Dear colleague\r\n";
+    fs::write(cur.join(format!("{}.M2P1.host:2,", now.trim())), inline).unwrap();
+    // A look that failed is repeated later; another mailbox is looked into at once.
+    fs::rename(folder.path().join("mail/abuse"), folder.path().join("mail/phish")).unwrap();
+    set_mailbox(folder.path(), &format!("{}{domains}trust-from = true\n", mailbox.replace("abuse", "phish")));
+    clawback.ok(&["worker", "--once"]);
+    let listed = clawback.ok(&["reports"]);
+    assert!(listed.contains("hr@one.example") && listed.contains("R-"), "{listed}");
+    let said = doctor();
+    assert!(said.contains("ok     mailbox for reports: phish of store corp, last read at"), "{said}");
+    assert!(said.contains("NOTE   mailbox for reports: not counted in the last 7 days: 1 inline-forward"), "{said}");
+    assert_eq!(fs::read_dir(folder.path().join("mail/phish/cur")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_file_of_outlook_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = site(folder.path(), "");
+    let file = folder.path().join("phish.msg");
+    fs::write(&file, [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 512]].concat()).unwrap();
+    let file = file.display().to_string();
+    for command in [&["report", &file, "--from", "ann@corp.example"][..], &["examine", &file], &["investigate", &file]]
+    {
+        let refused = clawback.fails(2, command);
+        assert!(refused.contains("save or download the message as .eml"), "{refused}");
+    }
+}

@@ -112,6 +112,8 @@ impl From<&Error> for Failure {
             | Error::PlaybookPath { .. }
             | Error::Indicators(_)
             | Error::Reporter(_)
+            | Error::NotForReports { .. }
+            | Error::OutlookFile
             | Error::File { .. }
             | Error::NoEvidence
             | Error::Bucket { .. }

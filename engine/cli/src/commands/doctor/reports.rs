@@ -34,12 +34,13 @@ fn last_look(known: &AbuseMailbox) -> Result<String, Failure> {
     let name = visible_line(&format!("{} of store {}", known.mailbox, known.store), 200);
     let at = known.looked_at.map_or("not yet".to_owned(), |at| format!("at {at}"));
     let trouble = known.trouble.as_deref().map(|trouble| visible_line(trouble, 400));
-    match trouble {
-        None => Ok(format!("{name}, last read {at}")),
-        Some(trouble) => Err(Failure::failed(format!(
-            "{name}, last read {at}, {} looks in a row failed: {trouble}",
-            known.failures
-        ))
-        .hint("no report is lost: what could not be read is read again; check `mailbox` and `folder` under [reports.mailbox], and the store")),
-    }
+    let Some(trouble) = trouble else { return Ok(format!("{name}, last read {at}")) };
+    let how = match known.failures {
+        0 => "not completely".to_owned(),
+        1 => "in vain".to_owned(),
+        many => format!("in vain {many} times in a row"),
+    };
+    Err(Failure::failed(format!("{name}, last read {at}, {how}: {trouble}")).hint(
+        "no report is lost, as what could not be read is read again; check `mailbox` and `folder` under [reports.mailbox], and the store",
+    ))
 }
