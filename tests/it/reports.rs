@@ -196,7 +196,10 @@ fn reports_come_by_mail_to_a_mailbox_that_is_configured_completely() {
         (mailbox.to_owned(), "reporter-domains"),
         (format!("{mailbox}{domains}"), "authentication-servers"),
         (format!("playbook = \"nowhere\"\n{mailbox}{domains}trust-from = true\n"), "nowhere"),
-        (format!("playbook = \"purge-phish-campaign\"\n{mailbox}{domains}trust-from = true\n"), "not started by reports"),
+        (
+            format!("playbook = \"purge-phish-campaign\"\n{mailbox}{domains}trust-from = true\n"),
+            "not started by reports",
+        ),
     ] {
         set_mailbox(folder.path(), &config);
         let refused = clawback.fails(2, &["worker", "--once"]);

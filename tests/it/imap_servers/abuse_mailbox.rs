@@ -231,7 +231,7 @@ async fn a_mail_that_nobody_confirms_is_recorded_and_not_counted_and_holds_up_no
         ("abuse@acme.test", inline.to_vec()),
         ("abuse@acme.test", b"\xff\xfe\0\0".to_vec()),
         ("abuse@acme.test", [TRUSTED.as_bytes(), nested.as_bytes()].concat()),
-        ("abuse@acme.test", [b"Message-ID: <big@acme.test>\r\n\r\n".as_slice(), &[b'x'; 16 << 20]].concat()),
+        ("abuse@acme.test", [b"Message-ID: <big@acme.test>\r\n\r\n".as_slice(), &vec![b'x'; 16 << 20]].concat()),
         ("abuse@acme.test", of(5, "ann@acme.test", TRUSTED)),
     ]);
     let world = of_maildirs(folder.path(), |_| {}).await;
