@@ -309,7 +309,7 @@ async fn the_mailbox_for_reports_is_left_out_whatever_the_playbook_says() {
     assert_eq!((done.status, done.counts.succeeded), (Status::Completed, 1), "{}", world.told(&done).await);
     let left_out = &done.plan.as_ref().unwrap().facts.left_out;
     let said: Vec<String> = left_out.iter().map(clawback_model::LeftOut::in_words).collect();
-    assert_eq!(said, ["1 message by the list secops-mailboxes: SecOps mailbox"]);
+    assert_eq!(said, ["1 message by the list secops_mailboxes: SecOps mailbox"]);
     assert_eq!(fs::read_dir(folder.path().join("mail/Abuse@acme.test/cur")).unwrap().count(), 2);
 }
 

@@ -76,7 +76,7 @@ impl<'a> PlanBuilder<'a> {
         let can_act = store.capabilities().actions.contains(&self.action);
         for hit in hits {
             if self.is_kept_out(&hit.message.mailbox) {
-                self.facts.left_out("the list secops-mailboxes", Some("SecOps mailbox".to_owned()));
+                self.facts.left_out("the list secops_mailboxes", Some("SecOps mailbox".to_owned()));
                 continue;
             }
             let not_remediable = if hit.script_failed {
