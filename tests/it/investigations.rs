@@ -53,6 +53,10 @@ fn a_message_in_a_mailbox_is_a_root() {
         let said = site.clawback.fails(1, &["examine", "--mailbox", mailbox, "--message-id", id]);
         assert!(said.contains(&format!("no store has this message in mailbox `{mailbox}`")), "{said}");
     }
+    // A sender chooses the Message-ID, also that of a mail which is in the mailbox already.
+    site.deliver("ann", 9, &mail("root@one.example", "eve@evil.example", "Offer", OTHER, "https://evil.example/"));
+    let said = site.clawback.fails(1, &[&["investigate"][..], &delivered].concat());
+    assert!(said.contains("different mails of the mailbox have the Message-ID <root@one.example>"), "{said}");
     let said = site.clawback.fails(2, &["investigate", &file, "--mailbox", "ann", "--message-id", "<1@x>"]);
     assert!(said.contains("cannot be used with"), "{said}");
 }
@@ -223,7 +227,9 @@ fn what_a_service_investigates_is_removed_without_a_vote_only_where_the_site_say
     let done = hunter.json(&["investigate", &root]);
     assert_eq!((&done["status"], &done["counts"]["succeeded"]), (&"completed".into(), &4.into()), "{done}");
     assert_eq!(done["facts"]["automatic"], true, "{done}");
-    assert!(site.clawback.ok(&["show", done["id"].as_str().unwrap()]).contains("let it run without a vote"));
+    assert!(
+        site.clawback.ok(&["show", done["id"].as_str().unwrap()]).contains("rules for automatic remediation are met")
+    );
     site.clawback.ok(&["verify"]);
 }
 

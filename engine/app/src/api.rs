@@ -8,17 +8,19 @@ use clawback_runtime::{Error, Site, token_digest};
 use clawback_store::Refusal;
 
 use crate::authorization::allow;
+use crate::block_list_cache::BlockListCache;
 
 /// Carries out requests of authenticated principals.
 #[derive(Clone)]
 pub struct Api {
     site: Arc<Site>,
+    pub(crate) block_lists: Arc<BlockListCache>,
 }
 
 impl Api {
     /// The layer over one site.
     pub fn new(site: Arc<Site>) -> Self {
-        Self { site }
+        Self { site, block_lists: Arc::default() }
     }
 
     /// The site, for reading.

@@ -2,8 +2,8 @@
 
 use crate::boxed::boxed;
 use clawback_model::{
-    Action, BlockList, BlockListBuilder, IndicatorKind, OutcomeKind, Permission, Principal, Remediation, RemediationId,
-    Root, Status, Target, Timestamp, is_removal,
+    Action, BlockList, BlockListBuilder, Causes, IndicatorKind, OutcomeKind, Permission, Principal, Remediation,
+    RemediationId, Status, Target, Timestamp, indicators_of, is_removal, is_undone,
 };
 use clawback_runtime::{Error, intake};
 use clawback_store::{Cursor, HistoryFilter};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::api::Api;
 use crate::authorization::allow;
+use crate::block_list_cache::BuiltBlockList;
 
 /// The most remediations of one kind that are read.
 const MOST_REMEDIATIONS: u32 = 1_000;
@@ -21,30 +22,27 @@ const PAGE: u32 = 4_000;
 /// A remediation can end this long after it was submitted: it waits for votes, or is paused.
 const LONGEST_WAIT: Duration = Duration::from_hours(30 * 24);
 
-/// A block list, and whether all of the history was read for it.
-#[derive(Debug)]
-pub struct BuiltBlockList {
-    /// The list.
-    pub list: BlockList,
-    /// Whether every remediation of the time that the list covers was read.
-    pub is_complete: bool,
-}
-
 impl Api {
     /// Returns what gateways may refuse, because messages with it were removed and not put back.
     #[boxed]
     pub async fn block_list(&self, who: &Principal, kind: IndicatorKind) -> Result<BuiltBlockList, Error> {
         allow(who, Permission::Read)?;
+        let head = self.site().history.head().await?;
+        self.block_lists.take(kind, head, || self.build_block_list(kind)).await
+    }
+
+    async fn build_block_list(&self, kind: IndicatorKind) -> Result<BuiltBlockList, Error> {
         let site = self.site();
         let mut builder = BlockListBuilder::new(kind, &site.block_lists, site.now());
         let since = builder.since();
         let mut left = MOST_MESSAGES;
         for action in [Action::Restore, Action::MoveToInbox] {
-            let (restores, is_whole) = self.ended(action, since).await?;
+            let (restores, mut is_known) = self.ended(action, since).await?;
             for one in &restores {
+                is_known &= !site.history.messages_removed(&one.id).await?;
                 left = self.succeeded(&one.id, left, |target| builder.put_back(target)).await?;
             }
-            if !is_whole || left == 0 {
+            if !is_known || left == 0 {
                 // What was put back is not known, so nothing can be listed.
                 return Ok(BuiltBlockList { list: BlockList::default(), is_complete: false });
             }
@@ -53,24 +51,38 @@ impl Api {
         for action in [Action::SoftDelete, Action::HardDelete, Action::MoveToQuarantine, Action::MoveToDeletedItems] {
             let (removals, is_whole) = self.ended(action, since).await?;
             is_complete &= is_whole;
-            for one in &removals {
-                let undos: Vec<Status> = site.history.undos(&one.id).await?.iter().map(|undo| undo.status).collect();
-                if !is_removal(one, &undos) {
+            for one in removals.iter().filter(|one| is_removal(one)) {
+                if site.history.messages_removed(&one.id).await? {
+                    is_complete = false;
                     continue;
                 }
                 let Ok(bound) = intake::bind(site, &one.request) else {
                     is_complete = false;
                     continue;
                 };
-                let roots: Vec<Root> = bound.roots().cloned().collect();
-                if roots.is_empty() && !bound.predicate().shows_matches() {
+                let (named, roots) = (indicators_of(bound.predicate()), bound.roots().cloned().collect::<Vec<_>>());
+                let causes = Causes { named: &named, roots: &roots };
+                if named.is_empty() && roots.is_empty() {
                     continue;
                 }
-                left = self.succeeded(&one.id, left, |target| builder.removed(one, &roots, target)).await?;
+                let is_undone = self.is_undone(one).await?;
+                let note = |target: &Target| {
+                    if is_undone { builder.undone(&causes, target) } else { builder.removed(one, &causes, target) }
+                };
+                left = self.succeeded(&one.id, left, note).await?;
                 is_complete &= left > 0;
             }
         }
         Ok(BuiltBlockList { list: builder.finish(), is_complete })
+    }
+
+    /// Returns whether a removal is undone; a late copy also by an undo of the remediation whose sweep took it.
+    async fn is_undone(&self, one: &Remediation) -> Result<bool, Error> {
+        let mut undos: Vec<Status> = Vec::new();
+        for id in std::iter::once(&one.id).chain(&one.under) {
+            undos.extend(self.site().history.undos(id).await?.iter().map(|undo| undo.status));
+        }
+        Ok(is_undone(&undos))
     }
 
     /// Returns the remediations with this action that ended since then, the newest first, and whether these are all.

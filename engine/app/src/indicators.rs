@@ -3,6 +3,7 @@
 use crate::boxed::boxed;
 use clawback_model::{
     IndicatorFile, IndicatorFormat, IndicatorSighting, IndicatorSightings, Permission, Principal, Remediation,
+    SelectionMode,
 };
 use clawback_runtime::{Error, intake};
 
@@ -49,7 +50,10 @@ impl Api {
             if site.history.messages_removed(&member.id).await? {
                 return Err(Error::MessagesRemoved { id: member.id.clone() });
             }
-            is_complete &= member.plan.as_ref().is_some_and(|plan| plan.facts.is_complete());
+            // What was picked, excluded or left out by a script was not counted.
+            is_complete &= member.request.mode == SelectionMode::Query;
+            let facts = member.plan.as_ref().map(|plan| &plan.facts);
+            is_complete &= facts.is_some_and(|facts| facts.is_complete() && facts.left_out.is_empty());
             let mut after = None;
             loop {
                 let page = site.history.messages(&member.id, after, PAGE).await?;
@@ -60,6 +64,7 @@ impl Api {
                 }
             }
         }
+        is_complete &= !counted.is_cut();
         Ok(CountedIndicators { sightings: counted.counted(), is_complete })
     }
 }

@@ -6,6 +6,7 @@
 mod api;
 mod authorization;
 mod ballot;
+mod block_list_cache;
 mod block_lists;
 mod boxed;
 mod control;
@@ -26,7 +27,7 @@ mod sweeps;
 
 pub use api::Api;
 pub use ballot::Ballot;
-pub use block_lists::BuiltBlockList;
+pub use block_list_cache::BuiltBlockList;
 pub use indicators::CountedIndicators;
 pub use key::under_key;
 pub use principals::{MadeToken, TokenOrder};

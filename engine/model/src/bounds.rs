@@ -78,7 +78,7 @@ mod tests {
         assert_eq!(many(100, 50, "x"), Ok(()));
         assert_eq!(many(1, 2_000, "somebody.longer@corp.example"), Ok(()));
         assert_eq!((many(101, 1, "x"), many(10, 501, "x")), (Err("names"), Err("values")));
-        assert_eq!(many(1, 1, &"x".repeat(65_536)), Err("bytes"));
+        assert_eq!(many(1, 1, &"x".repeat(LARGEST_INPUTS)), Err("bytes"));
     }
 
     #[test]

@@ -84,8 +84,8 @@ pub use air::{AirRecord, changes as air_changes};
 pub use approval::{Approval, ApprovalRule, VoteResult};
 pub use automatic::{Investigated, Investigations};
 pub use block_list::{
-    BlockEntry, BlockList, BlockListBuilder, BlockListFormat, BlockListRules, LeftOffList, NotInFormat,
-    WrittenBlockList, is_removal,
+    BlockEntry, BlockList, BlockListBuilder, BlockListFormat, BlockListRules, Causes, LeftOffList, NotInFormat,
+    WrittenBlockList, is_removal, is_undone,
 };
 pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length, check_picked};
 pub use budget::{Amount, Limited, Used, Windows, WithoutAVote};
@@ -110,7 +110,7 @@ pub use halt::Halt;
 pub use id::{AlertId, ApprovalId, Id, IdKind, InvalidId, InvestigationId, RemediationId, ReportId};
 pub use indicator::{
     FoundIndicator, Indicator, IndicatorFile, IndicatorFormat, IndicatorKind, IndicatorSighting, IndicatorSightings,
-    InvalidIndicator, InvalidIndicatorFile, SkippedIndicator, stix_sightings,
+    InvalidIndicator, InvalidIndicatorFile, SkippedIndicator, indicators_of, stix_sightings,
 };
 pub use inputs::Inputs;
 pub use likeness::{

@@ -493,7 +493,7 @@ mod tests {
 
     #[test]
     fn the_longest_root_is_an_input() {
-        let source = "playbook: p\non: { manual: {} }\ninputs:\n  like: { type: text, required: true }\nsteps:\n  - search: {}\n  - cluster: { of: \"${inputs.like}\" }\n  - remediate: { action: soft-delete }\n";
+        let source = "playbook: p\non: { manual: {} }\ninputs:\n  like: { type: text, required: true }\nsteps:\n  - search: { where: { larger-than: 0 } }\n  - cluster: { of: \"${inputs.like}\" }\n  - remediate: { action: soft-delete }\n";
         let playbook = Playbook::load("p.yaml", source, &Env::default()).map_err(|wrong| wrong.render(false)).unwrap();
         let names: BTreeSet<String> = (100..132).map(|n| format!("{n}{}", "a".repeat(300))).collect();
         let calls = Calls { web: names.clone(), mail: names.clone(), phone: names };

@@ -83,9 +83,9 @@ impl Uses {
                     self.calls.push((name, *place));
                 }
             }
-            (Token::Identifier(name), Some((Token::Period, _))) => {
+            (Token::Identifier(name), Some((Token::Period | Token::Elvis, _))) => {
                 if matches!(old, Some((Token::Identifier(root), _)) if root.as_str() == "inputs")
-                    && !matches!(older, Some((Token::Period, _)))
+                    && !matches!(older, Some((Token::Period | Token::Elvis, _)))
                 {
                     self.inputs.push((name.to_string(), at));
                 }

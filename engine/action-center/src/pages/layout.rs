@@ -205,7 +205,7 @@ pub(crate) fn of_search(facts: &PlanFacts) -> Markup {
             }
         }
         @if let Some(verdict) = facts.verdict { p { "Verdict: " strong { (verdict) } } }
-        @if facts.automatic { p { "The site's rules let it run without a vote." } }
+        @if facts.automatic { p { "The site's rules for automatic remediation are met." } }
         @if !facts.not_automatic.is_empty() {
             p { "The site asks for a vote:" }
             ul { @for reason in &facts.not_automatic { li { (reason.detail) } } }

@@ -24,7 +24,7 @@ use rmcp::transport::stdio;
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use self::asked::{Explain, Investigate, ListOf, Nothing, Plan, Propose, Search};
 use self::tools::Name;
@@ -49,13 +49,24 @@ const INSTRUCTIONS: &str = "Clawback pulls delivered phishing back out of mailbo
 
 pub(crate) async fn run(global: &Global, args: McpArgs) -> Result<Exit, Failure> {
     let client = Client::open(global, Stores::All).await?;
-    let agent =
-        Agent(Arc::new(Session { client, name: args.agent, turn: Mutex::new(()), proposals: AtomicU32::new(0) }));
+    let session = Arc::new(Session {
+        client,
+        name: args.agent,
+        turn: Mutex::new(()),
+        proposals: AtomicU32::new(0),
+        planning: Arc::default(),
+        stop: watch::channel(false).0,
+    });
+    let agent = Agent(Arc::clone(&session));
     let serving = agent.serve(stdio()).await.map_err(|error| {
         Failure::failed(format!("no agent speaks the Model Context Protocol on standard input: {error}"))
             .hint("an MCP client starts `clawback mcp` itself; engine/cli/docs/agents.md describes how")
     })?;
-    serving.waiting().await.map_err(|error| Failure::failed(error.to_string()))?;
+    let served = serving.waiting().await;
+    // A plan that is not finished is handed back: another worker makes it, or `clawback run` and its ID.
+    session.stop.send_replace(true);
+    let _planned = session.planning.lock().await;
+    served.map_err(|error| Failure::failed(error.to_string()))?;
     Ok(Exit::Done)
 }
 
@@ -68,6 +79,10 @@ struct Session {
     /// One call is carried out at a time.
     turn: Mutex<()>,
     proposals: AtomicU32,
+    /// The plan that is being made here, for longer than an answer takes.
+    planning: Arc<Mutex<()>>,
+    /// Tells that plan to stop.
+    stop: watch::Sender<bool>,
 }
 
 impl ServerHandler for Agent {
@@ -139,11 +154,34 @@ impl Session {
         }
         let submitted: RemediationJson = self.client.post(&["remediations"], &[], &submission).await?;
         let not_planned = match self.client.session() {
-            Some(session) => plan_here(session, &submitted.id).await?.err().map(|failure| failure.render()),
+            Some(site) => self.plan_here(site, &submitted.id).await?.err().map(|failure| failure.render()),
             None => None,
         };
         let detail = self.client.look(&submitted.id, if not_planned.is_some() { 0 } else { PLANNED_WITHIN }).await?;
         Ok(answers::proposal(&detail.remediation, not_planned.as_deref()))
+    }
+
+    /// Plans what was proposed, unless a worker of this site already does: one plan after the other. A plan that takes
+    /// longer than [`PLANNED_WITHIN`] is made after the answer, so that the agent has the ID in any case.
+    async fn plan_here(&self, site: &Site, id: &str) -> Result<Result<(), Failure>, Failure> {
+        let (worker, id) = (Worker::new(Arc::clone(site.site()), silent()), remediation_id(id)?);
+        let (turn, mut stop) = (Arc::clone(&self.planning), self.stop.subscribe());
+        let planning = tokio::spawn(async move {
+            let _turn = turn.lock().await;
+            let stopped = async move {
+                let _ = stop.wait_for(|stop| *stop).await;
+            };
+            let planned = worker.plan_until(&id, stopped).await;
+            if let Err(error) = &planned {
+                tracing::warn!(remediation.id = %id, error = error as &dyn std::error::Error, "A proposal was not planned.");
+            }
+            planned
+        });
+        Ok(match tokio::time::timeout(Duration::from_secs(PLANNED_WITHIN), planning).await {
+            Ok(Ok(Ok(_) | Err(Error::Busy { .. } | Error::History(StoreError::LeaseLost { .. })))) | Err(_) => Ok(()),
+            Ok(Ok(Err(error))) => Err(error.into()),
+            Ok(Err(error)) => Err(Failure::failed(error.to_string())),
+        })
     }
 
     async fn explain(&self, id: &str) -> Result<Value, Failure> {
@@ -178,18 +216,6 @@ impl Session {
         let page: Page<RemediationJson> = self.client.get(&["remediations"], &query).await?;
         Ok(answers::list(&page.items, page.next.is_some()))
     }
-}
-
-/// Plans what was proposed, unless a worker of this site already does. A plan that takes longer than
-/// [`PLANNED_WITHIN`] is made after the answer, so that the agent has the ID in any case.
-async fn plan_here(session: &Site, id: &str) -> Result<Result<(), Failure>, Failure> {
-    let (worker, id) = (Worker::new(Arc::clone(session.site()), silent()), remediation_id(id)?);
-    let planning = tokio::spawn(async move { worker.plan_until(&id, std::future::pending()).await });
-    Ok(match tokio::time::timeout(Duration::from_secs(PLANNED_WITHIN), planning).await {
-        Ok(Ok(Ok(_) | Err(Error::Busy { .. } | Error::History(StoreError::LeaseLost { .. })))) | Err(_) => Ok(()),
-        Ok(Ok(Err(error))) => Err(error.into()),
-        Ok(Err(error)) => Err(Failure::failed(error.to_string())),
-    })
 }
 
 /// What a tool was given, as it takes it.

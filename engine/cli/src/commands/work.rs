@@ -109,7 +109,8 @@ pub(crate) fn of_search(facts: &PlanFacts) -> Vec<(&'static str, String)> {
     let verdict = facts.verdict.map(|verdict| ("verdict", verdict.to_string()));
     let clusters = facts.clusters.iter().map(|cluster| ("cluster", cluster.in_words()));
     let not_made = facts.clusters_not_made.iter().map(|(by, why)| ("no cluster", format!("{by}: {why}")));
-    let automatic = facts.automatic.then(|| ("automatic", "the site's rules let it run without a vote".to_owned()));
+    let automatic =
+        facts.automatic.then(|| ("automatic", "the site's rules for automatic remediation are met".to_owned()));
     let not_automatic = facts.not_automatic.iter().map(|reason| ("asks for a vote", reason.detail.clone()));
     let gaps = facts.not_looked_at().into_iter().map(|line| ("NOT LOOKED AT", line));
     let left_out = facts.left_out.iter().map(|left| ("left out", left.in_words()));

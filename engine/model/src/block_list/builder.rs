@@ -10,7 +10,7 @@ use crate::comparison::is_same;
 use crate::domain::registrable_domain;
 use crate::id::RemediationId;
 use crate::indicator::{Indicator, IndicatorKind, matched_by};
-use crate::likeness::Root;
+use crate::likeness::{Root, is_free_mail};
 use crate::message::domain_of;
 use crate::plan::target::Target;
 use crate::remediation::Remediation;
@@ -52,8 +52,8 @@ pub struct BlockList {
 }
 
 /// Returns whether a remediation can put entries on a list: it removed messages after a vote, or after the verdict
-/// malicious, and `undos`, its undos, did not begin.
-pub fn is_removal(remediation: &Remediation, undos: &[Status]) -> bool {
+/// malicious.
+pub fn is_removal(remediation: &Remediation) -> bool {
     let removes = matches!(
         remediation.request.action,
         Action::SoftDelete | Action::HardDelete | Action::MoveToQuarantine | Action::MoveToDeletedItems
@@ -65,10 +65,15 @@ pub fn is_removal(remediation: &Remediation, undos: &[Status]) -> bool {
             .as_ref()
             .is_some_and(|asked| asked.votes.iter().any(|vote| vote.decision == Decision::Approve));
     let verdict = remediation.plan.as_ref().and_then(|plan| plan.facts.verdict);
+    removes && has_ended && (by_votes || verdict == Some(Verdict::Malicious))
+}
+
+/// Returns whether one of these undos began, or can begin.
+pub fn is_undone(undos: &[Status]) -> bool {
     let came_to_nothing = |status: &Status| {
         matches!(status, Status::Rejected | Status::Expired | Status::Cancelled | Status::Failed | Status::NothingToDo)
     };
-    removes && has_ended && (by_votes || verdict == Some(Verdict::Malicious)) && undos.iter().all(came_to_nothing)
+    !undos.iter().all(came_to_nothing)
 }
 
 /// Builds the list of one kind. What was put back must be told first.
@@ -100,16 +105,21 @@ impl<'a> BlockListBuilder<'a> {
         self.put_back.insert(mail(target));
     }
 
-    /// Notes a message that a remediation removed. `roots` are the roots of the remediation.
-    pub fn removed(&mut self, remediation: &Remediation, roots: &[Root], target: &Target) {
-        let mailbox = domain_of(&target.mailbox).to_lowercase();
+    /// Notes a message of a removal that was undone: nothing that it matched is listed.
+    pub fn undone(&mut self, causes: &Causes<'_>, target: &Target) {
+        let proved = causes.proved_by(target).into_iter().filter(|one| one.kind == self.kind);
+        self.barred.extend(proved);
+    }
+
+    /// Notes a message that a remediation removed.
+    pub fn removed(&mut self, remediation: &Remediation, causes: &Causes<'_>, target: &Target) {
+        let mailbox = domain_of(&target.mailbox);
+        let mailbox = idna::domain_to_ascii(mailbox).unwrap_or_else(|_| mailbox.to_lowercase());
         if !mailbox.is_empty() {
             self.own.insert(registrable_domain(&mailbox).to_owned());
         }
         let is_put_back = self.put_back.contains(&mail(target));
-        let of_roots = roots.iter().flat_map(|root| proved_by(root, target));
-        let proved: BTreeSet<Indicator> = matched_by(target).into_iter().chain(of_roots).collect();
-        for indicator in proved.into_iter().filter(|one| one.kind == self.kind) {
+        for indicator in causes.proved_by(target).into_iter().filter(|one| one.kind == self.kind) {
             if is_put_back {
                 self.barred.insert(indicator.clone());
             }
@@ -153,27 +163,48 @@ fn mail(target: &Target) -> String {
     if reference.fingerprint.is_empty() { reference.message_id.clone() } else { reference.fingerprint.clone() }
 }
 
-/// Returns what a removed message proves of its root.
-fn proved_by(root: &Root, target: &Target) -> Vec<Indicator> {
+/// Why a remediation selects messages: the indicators that it names, and its roots.
+#[derive(Debug, Clone, Copy)]
+pub struct Causes<'a> {
+    /// Each selects a message by itself.
+    pub named: &'a BTreeSet<Indicator>,
+    /// The roots of its investigation.
+    pub roots: &'a [Root],
+}
+
+impl Causes<'_> {
+    /// Returns what a message of its plan proves. Only what the remediation names is believed of the reason of a message:
+    /// a script, and so a sender, can write one.
+    fn proved_by(&self, target: &Target) -> BTreeSet<Indicator> {
+        let named = matched_by(target).into_iter().filter(|one| self.named.contains(one));
+        named.chain(self.roots.iter().flat_map(|root| proved_of(root, target))).collect()
+    }
+}
+
+/// Returns what a removed message proves of its root. An authenticated From proves a domain, and not that all mail of
+/// this address is malicious: the account of a partner can be stolen, and a service sends for strangers. So only an
+/// address of free mail is listed.
+fn proved_of(root: &Root, target: &Target) -> Vec<Indicator> {
     let mut proved = Vec::new();
     let read = |kind, value: &str| Indicator::read(Some(kind), value, true).ok();
     let identity = root.identity();
-    if identity.is_authenticated && is_same(&identity.address, &target.from_address) {
+    let is_of_one = is_free_mail(domain_of(&identity.address));
+    if identity.is_authenticated && is_of_one && is_same(&identity.address, &target.from_address) {
         proved.extend(read(IndicatorKind::Sender, &identity.address));
     }
     let files = &root.entities().files;
     let is_root = !root.message_id().is_empty() && root.message_id() == target.reference.message_id;
-    if let (true, 1, Some(file)) = (is_root && is_in(target, ClusterBy::File), files.len(), files.first()) {
+    // A root that is removed for its links, too, can carry a file of the organisation that it imitates.
+    if let (true, 1, Some(file)) = (is_root && is_only_in(target, ClusterBy::File), files.len(), files.first()) {
         proved.extend(read(IndicatorKind::Sha256, file));
     }
     proved
 }
 
-/// Returns whether a message is in the plan for this cluster. The clusters are at the start of its reason.
-fn is_in(target: &Target, by: ClusterBy) -> bool {
+/// Returns whether a message is in the plan for this cluster alone. The clusters are at the start of its reason.
+fn is_only_in(target: &Target, by: ClusterBy) -> bool {
     let reason = target.script_reason.as_deref().unwrap_or_default();
-    let clusters = reason.strip_prefix("cluster ").and_then(|all| all.split("; ").next());
-    clusters.is_some_and(|all| all.split(", ").any(|one| one == by.as_str()))
+    reason.strip_prefix("cluster ").and_then(|all| all.split("; ").next()) == Some(by.as_str())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use crate::comparison::is_domain_of;
 use crate::domain::registrable_domain;
 use crate::duration::parse_duration;
-use crate::indicator::{Indicator, IndicatorKind, common, host_of_url};
+use crate::indicator::{Indicator, IndicatorKind, common, home_page, host_of_url};
 use crate::likeness::is_free_mail;
 use crate::message::domain_of;
 use crate::text::visible_line;
@@ -24,7 +24,8 @@ pub struct BlockListRules {
     #[serde(deserialize_with = "read_expires")]
     pub expires: Duration,
     /// What is never listed: addresses, URLs, sha256, and domains with their sub-domains and everything of them.
-    pub never: Vec<String>,
+    #[serde(deserialize_with = "read_never")]
+    pub never: Vec<Indicator>,
 }
 
 impl Default for BlockListRules {
@@ -41,19 +42,22 @@ fn read_expires<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error
     })
 }
 
+fn read_never<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Indicator>, D::Error> {
+    let read = |text: String| {
+        let wrong = |error| serde::de::Error::custom(format!("`{}` in never: {error}", visible_line(&text, 60)));
+        Indicator::read(None, &text, true).map_err(wrong)
+    };
+    Vec::<String>::deserialize(from)?.into_iter().map(read).collect()
+}
+
 impl BlockListRules {
     /// Returns why an indicator is never listed; `None` if it may be. `own` are the registrable domains of the site's own
     /// mailboxes.
     pub(super) fn refusal(&self, indicator: &Indicator, own: &BTreeSet<String>) -> Option<String> {
         let Indicator { kind, value } = indicator;
-        let host = match kind {
-            IndicatorKind::Sender => domain_of(value),
-            IndicatorKind::Domain => value.as_str(),
-            IndicatorKind::Url => host_of_url(value),
-            IndicatorKind::Sha256 => "",
-        };
-        if self.never.iter().any(|never| is_never(never, value, host)) {
-            return Some("`never` of [block-lists] names it".to_owned());
+        let host = host_of_indicator(indicator);
+        if self.never.iter().any(|never| covers(never, indicator) || covers(indicator, never)) {
+            return Some("`never` of [block-lists] names it, or something of it".to_owned());
         }
         if own.contains(registrable_domain(host)) {
             return Some("it is of a domain of this site's mailboxes".to_owned());
@@ -62,16 +66,28 @@ impl BlockListRules {
             IndicatorKind::Domain => common(host),
             // Each address of free mail is of one sender; those of a service that many use are not.
             IndicatorKind::Sender => common(host).filter(|shared| !is_free_mail(shared)),
-            IndicatorKind::Url | IndicatorKind::Sha256 => None,
+            IndicatorKind::Url => home_page(value).and_then(common),
+            IndicatorKind::Sha256 => None,
         };
         shared.map(|shared| format!("strangers share {shared}"))
     }
 }
 
-fn is_never(never: &str, value: &str, host: &str) -> bool {
-    let never = never.trim().to_lowercase();
-    let domain = never.trim_start_matches("*.").to_owned();
-    never == value || !host.is_empty() && is_domain_of(host, &[format!("*.{domain}"), domain])
+/// The host that an indicator is of; empty for a digest.
+fn host_of_indicator(Indicator { kind, value }: &Indicator) -> &str {
+    match kind {
+        IndicatorKind::Sender => domain_of(value),
+        IndicatorKind::Domain => value,
+        IndicatorKind::Url => host_of_url(value),
+        IndicatorKind::Sha256 => "",
+    }
+}
+
+/// Returns whether the first is the second, or a domain that the second is of.
+fn covers(one: &Indicator, other: &Indicator) -> bool {
+    let host = host_of_indicator(other);
+    let is_of = || is_domain_of(host, &[one.value.clone(), format!("*.{}", one.value)]);
+    one == other || one.kind == IndicatorKind::Domain && !host.is_empty() && is_of()
 }
 
 #[cfg(test)]
@@ -80,8 +96,8 @@ mod tests {
 
     #[test]
     fn the_site_its_exceptions_and_what_strangers_share_are_never_listed() {
-        let rules =
-            BlockListRules { never: vec!["Partner.example".into(), "x@y.example".into()], ..Default::default() };
+        let never = ["Partner.example", "x@y.example", "https://z.example/AbC", "bücher.example", "mail.q.example"];
+        let rules: BlockListRules = serde_json::from_value(serde_json::json!({ "never": never })).unwrap();
         let own = BTreeSet::from(["corp.example".to_owned()]);
         for (value, why) in [
             ("eve@evil.example", None),
@@ -98,6 +114,12 @@ mod tests {
             ("https://partner.example/x", Some("`never`")),
             ("x@y.example", Some("`never`")),
             ("z@y.example", None),
+            ("y.example", Some("`never`")),
+            ("https://z.example/AbC", Some("`never`")),
+            ("https://z.example/abc", None),
+            ("a@xn--bcher-kva.example", Some("`never`")),
+            ("q.example", Some("`never`")),
+            ("https://www.facebook.com/", Some("strangers share")),
         ] {
             let indicator = Indicator::read(None, value, true).unwrap();
             let refused = rules.refusal(&indicator, &own);
@@ -110,6 +132,8 @@ mod tests {
     fn the_time_is_bounded() {
         let read = |text: &str| serde_json::from_value::<BlockListRules>(serde_json::json!({ "expires": text }));
         assert_eq!(read("7d").unwrap().expires, Duration::from_hours(7 * 24));
+        let never = serde_json::from_value::<BlockListRules>(serde_json::json!({ "never": ["two words"] }));
+        assert!(never.unwrap_err().to_string().contains("`two words` in never"));
         assert!(read("1m").unwrap_err().to_string().contains("1h to 366d") && read("soon").is_err());
     }
 }

@@ -7,7 +7,8 @@ use super::kind::IndicatorKind;
 use super::value::Indicator;
 use crate::clock::Timestamp;
 use crate::plan::target::Target;
-use crate::predicate::matched::matched_of;
+use crate::predicate::Predicate;
+use crate::predicate::matched::{is_cut, matched_of};
 
 /// How often an indicator was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,10 @@ pub struct IndicatorSighting {
 
 /// Counts the sightings of the indicators of a remediation.
 #[derive(Debug, Clone, Default)]
-pub struct IndicatorSightings(BTreeMap<Indicator, Seen>);
+pub struct IndicatorSightings {
+    seen: BTreeMap<Indicator, Seen>,
+    is_cut: bool,
+}
 
 #[derive(Debug, Clone, Default)]
 struct Seen {
@@ -45,18 +49,24 @@ impl IndicatorSightings {
             let read = values.filter_map(|value| Indicator::read(Some(kind), value, true).ok());
             counted.extend(read.map(|indicator| (indicator, Seen::default())));
         }
-        Self(counted)
+        Self { seen: counted, is_cut: false }
     }
 
     /// Returns whether there is no indicator to count.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.seen.is_empty()
+    }
+
+    /// Returns whether a message has more indicators than its plan names.
+    pub const fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// Counts a message of a plan.
     pub fn add(&mut self, target: &Target) {
+        self.is_cut |= target.script_reason.as_deref().is_some_and(is_cut);
         for indicator in matched_by(target) {
-            let Some(seen) = self.0.get_mut(&indicator) else { continue };
+            let Some(seen) = self.seen.get_mut(&indicator) else { continue };
             let at = target.received_at;
             seen.messages += 1;
             seen.mailboxes.insert((Arc::clone(&target.store), Arc::clone(&target.mailbox)));
@@ -72,8 +82,14 @@ impl IndicatorSightings {
             mailboxes: seen.mailboxes.len() as u64,
             seen: seen.times,
         };
-        self.0.into_iter().map(count).collect()
+        self.seen.into_iter().map(count).collect()
     }
+}
+
+/// Returns the indicators that a predicate names, each of which selects a message by itself.
+pub fn indicators_of(predicate: &Predicate) -> BTreeSet<Indicator> {
+    let named = predicate.named_alone().into_iter();
+    named.filter_map(|(key, value)| Indicator::of_condition(key, value)).collect()
 }
 
 /// Returns the indicators that a message of a plan matched, each once.

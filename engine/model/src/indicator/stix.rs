@@ -15,8 +15,14 @@ pub(super) fn read(json: &Value, reading: Reading, file: &mut IndicatorFile) -> 
         let place = if id.is_empty() { "an indicator without ID" } else { id };
         if object["revoked"] == true {
             file.skip(place, "it is revoked");
+        } else if !text("valid_until").is_empty() && Timestamp::parse(text("valid_until")).is_none() {
+            file.skip(place, "its valid_until is no time");
         } else if Timestamp::parse(text("valid_until")).is_some_and(|until| until <= reading.now) {
             file.skip(place, "it is no longer valid (valid_until)");
+        } else if Timestamp::parse(text("valid_from")).is_some_and(|from| from > reading.now) {
+            file.skip(place, "it is not valid yet (valid_from)");
+        } else if is_benign(&object["indicator_types"]) {
+            file.skip(place, "it stands for what is benign (indicator_types)");
         } else if !matches!(text("pattern_type"), "" | "stix") {
             file.skip(place, format!("its pattern is of type `{}`, and not stix", named(text("pattern_type"))));
         } else {
@@ -27,6 +33,11 @@ pub(super) fn read(json: &Value, reading: Reading, file: &mut IndicatorFile) -> 
         }
     }
     Ok(())
+}
+
+/// Returns whether all types of an indicator say that it is harmless (STIX 2.1, section 10.7).
+fn is_benign(types: &Value) -> bool {
+    types.as_array().is_some_and(|types| !types.is_empty() && types.iter().all(|one| one == "benign"))
 }
 
 fn add(place: &str, one: &Comparison, reading: Reading, file: &mut IndicatorFile) {

@@ -177,9 +177,12 @@ fn url(text: &str) -> Option<String> {
     if !matches!(scheme.as_str(), "http" | "https") || rest.contains(odd) {
         return None;
     }
-    let at = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    // Links are compared without a fragment and without an empty query.
+    let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+    let rest = rest.strip_suffix('?').unwrap_or(rest);
+    let at = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(at);
-    (!host.is_empty()).then(|| format!("{scheme}://{}{path}", host.to_lowercase()))
+    (!host.is_empty() && !host.contains('%')).then(|| format!("{scheme}://{}{path}", host.to_lowercase()))
 }
 
 /// Returns the host of a link, without user and port; empty if it has none.
@@ -190,10 +193,11 @@ pub(crate) fn host_of_url(url: &str) -> &str {
 }
 
 /// Returns the host of a link that has neither path nor query.
-fn home_page(url: &str) -> Option<&str> {
+pub(crate) fn home_page(url: &str) -> Option<&str> {
     let rest = url.split_once("://")?.1;
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    (!authority.contains(['/', '?', '#'])).then(|| host_of_url(url))
+    let path = rest.split_once('/').map_or("", |(_, path)| path);
+    let is_root = path.split('/').all(|part| matches!(part, "" | "." | ".."));
+    (is_root && !rest.contains('?')).then(|| host_of_url(url))
 }
 
 fn is_hexadecimal(text: &str, digits: usize) -> bool {
@@ -241,6 +245,9 @@ mod tests {
             (Some(Domain), "gmail.com", InvalidIndicator::Common("gmail.com".into())),
             (Some(Domain), "docs.google.com", InvalidIndicator::Common("google.com".into())),
             (Some(Url), "https://bit.ly/", InvalidIndicator::Common("bit.ly".into())),
+            (Some(Url), "https://bit.ly/#", InvalidIndicator::Common("bit.ly".into())),
+            (Some(Url), "https://bit.ly/./?", InvalidIndicator::Common("bit.ly".into())),
+            (Some(Url), "https://%62it.ly/", InvalidIndicator::Url),
             (Some(Url), "ftp://evil.example/", InvalidIndicator::Url),
             (Some(Url), "https://evil.example/a b", InvalidIndicator::Url),
             (Some(Sha256), "abc", InvalidIndicator::Sha256),

@@ -9,7 +9,9 @@ use crate::message::{Message, domain_of};
 /// How a reason begins.
 const START: &str = "matched ";
 /// The most values of one message.
-const MOST: usize = 32;
+const MOST: usize = 256;
+/// Stands at the end of a reason that has not all values.
+const MORE: &str = "more";
 
 impl Predicate {
     /// Returns whether [`Predicate::matched`] has to know the content of a message.
@@ -27,8 +29,37 @@ impl Predicate {
     pub fn matched(&self, message: &Message) -> Option<String> {
         let holding = self.branches().filter(|branch| branch.matches(message));
         let values = holding.flat_map(|branch| branch.conditions().iter().flat_map(|one| one.values_of(message)));
-        let named: Vec<String> = values.take(MOST).map(|(key, value)| format!("{key} {value}")).collect();
+        let mut named: Vec<String> = values.take(MOST + 1).map(|(key, value)| format!("{key} {value}")).collect();
+        if named.len() > MOST {
+            MORE.clone_into(&mut named[MOST]);
+        }
         (!named.is_empty()).then(|| format!("{START}{}", named.join(", ")))
+    }
+
+    /// Returns the values of `any` that select a message by themselves, with the keys of their conditions: nothing else
+    /// is asked of the message but its time and its place.
+    pub(crate) fn named_alone(&self) -> Vec<(&'static str, &str)> {
+        let is_place = |one: &Condition| {
+            matches!(
+                one,
+                Condition::Any(_)
+                    | Condition::ReceivedAfter(_)
+                    | Condition::ReceivedBefore(_)
+                    | Condition::LatestLocation(_)
+                    | Condition::OriginalLocation(_)
+                    | Condition::Folder(_)
+                    | Condition::Mailbox(_)
+            )
+        };
+        if !self.conditions().iter().all(is_place) {
+            return Vec::new();
+        }
+        let alone = self.branches().filter_map(|branch| match branch.conditions() {
+            [only] => Some(only),
+            _ => None,
+        });
+        let values = alone.filter_map(Condition::values);
+        values.flat_map(|(key, any)| any.iter().map(move |one| (key, one.as_str()))).collect()
     }
 
     fn branches(&self) -> impl Iterator<Item = &Self> {
@@ -47,41 +78,44 @@ pub(crate) fn matched_of(reason: &str) -> impl Iterator<Item = (&str, &str)> {
     own.split(", ").filter_map(|one| one.split_once(' '))
 }
 
+/// Returns whether a reason that [`Predicate::matched`] made has not all values of its message.
+pub(crate) fn is_cut(reason: &str) -> bool {
+    let own = reason.strip_prefix(START).unwrap_or_default();
+    own.split("; ").next().unwrap_or_default().ends_with(&format!(", {MORE}"))
+}
+
 impl Condition {
+    /// Returns the values of a condition on addresses, domains, links or digests, with its key.
+    fn values(&self) -> Option<(&'static str, &Vec<String>)> {
+        Some(match self {
+            Self::From(any) => ("from", any),
+            Self::FromDomain(any) => ("from-domain", any),
+            Self::Feature(FeatureCondition::UrlHost(any)) => ("url-host", any),
+            Self::Feature(FeatureCondition::Url(any)) => ("url", any),
+            Self::Feature(FeatureCondition::AttachmentSha256(any)) => ("attachment-sha256", any),
+            _ => return None,
+        })
+    }
+
     /// Returns the values of the condition that the message has, with the key of the condition.
     fn values_of(&self, message: &Message) -> Vec<(&'static str, &String)> {
-        let having = |key, any: &'_ Vec<String>, has: &dyn Fn(&String) -> bool| -> Vec<(&'static str, usize)> {
-            any.iter().enumerate().filter(|(_, one)| has(one)).map(|(at, _)| (key, at)).collect()
-        };
-        let (any, at) = match self {
-            Self::From(any) => (any, having("from", any, &|one| message.senders().any(|from| is_same(one, from)))),
-            Self::FromDomain(any) => {
-                let has = |one: &String| {
-                    message.senders().any(|from| is_domain_of(domain_of(from), std::slice::from_ref(one)))
-                };
-                (any, having("from-domain", any, &has))
+        let Some((key, any)) = self.values() else { return Vec::new() };
+        let of_domain = |host: &str, one: &String| is_domain_of(host, std::slice::from_ref(one));
+        let features = message.features.as_deref();
+        let has = |one: &String| match (self, features) {
+            (Self::From(_), _) => message.senders().any(|from| is_same(one, from)),
+            (Self::FromDomain(_), _) => message.senders().any(|from| of_domain(domain_of(from), one)),
+            (Self::Feature(FeatureCondition::UrlHost(_)), Some(features)) => {
+                let mut links = features.links.iter().filter(|link| link.kind != LinkKind::Mail);
+                links.any(|link| of_domain(&link.host, one))
             }
-            Self::Feature(feature) => {
-                let Some(features) = message.features.as_deref() else { return Vec::new() };
-                match feature {
-                    FeatureCondition::UrlHost(any) => {
-                        let has = |one: &String| {
-                            let mut links = features.links.iter().filter(|link| link.kind != LinkKind::Mail);
-                            links.any(|link| is_domain_of(&link.host, std::slice::from_ref(one)))
-                        };
-                        (any, having("url-host", any, &has))
-                    }
-                    FeatureCondition::Url(any) => (any, having("url", any, &|one| features.found.urls.contains(one))),
-                    FeatureCondition::AttachmentSha256(any) => {
-                        let has = |one: &String| features.attachments.iter().any(|file| file.sha256 == *one);
-                        (any, having("attachment-sha256", any, &has))
-                    }
-                    _ => return Vec::new(),
-                }
+            (Self::Feature(FeatureCondition::Url(_)), Some(features)) => features.found.urls.contains(one),
+            (Self::Feature(FeatureCondition::AttachmentSha256(_)), Some(features)) => {
+                features.attachments.iter().any(|file| file.sha256 == *one)
             }
-            _ => return Vec::new(),
+            _ => false,
         };
-        at.into_iter().map(|(key, at)| (key, &any[at])).collect()
+        any.iter().filter(|one| has(one)).map(|one| (key, one)).collect()
     }
 }
 
@@ -132,6 +166,34 @@ mod tests {
         let read: Vec<_> = matched_of(&more).collect();
         assert_eq!(read, [("url-host", "*.bad.example"), ("attachment-sha256", "ab")]);
         assert_eq!(matched_of("a script says matched from x").count(), 0);
+    }
+
+    #[test]
+    fn a_value_with_a_further_condition_names_nothing_alone() {
+        let texts = |all: &[&str]| all.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
+        let named = |all: Vec<Condition>| -> Vec<String> {
+            Predicate::all(all).named_alone().into_iter().map(|(_, value)| value.to_owned()).collect()
+        };
+        let domain = Condition::FromDomain(texts(&["evil.example", "*.evil.example"]));
+        let spoof = vec![Condition::FromDomain(texts(&["bank.example"])), Condition::SubjectContains(texts(&["x"]))];
+        let any = || Condition::Any(vec![Predicate::all([domain.clone()]), Predicate::all(spoof.clone())]);
+        assert_eq!(
+            named(vec![any(), Condition::ReceivedAfter(crate::clock::Timestamp(0))]),
+            ["evil.example", "*.evil.example"]
+        );
+        assert_eq!(named(vec![any(), Condition::SubjectContains(texts(&["x"]))]), [""; 0], "outside of `any`");
+    }
+
+    #[test]
+    fn a_reason_that_is_cut_says_so() {
+        let many: Vec<String> = (0..300).map(|number| format!("eve{number}@evil.example")).collect();
+        let one = Message { also_from: many.clone(), ..message(1) };
+        let reason = |values: &[String]| {
+            Predicate::all([Condition::Any(vec![Predicate::all([Condition::From(values.to_vec())])])]).matched(&one)
+        };
+        let (whole, cut) = (reason(&many[..MOST]).unwrap(), reason(&many).unwrap());
+        assert!(!is_cut(&whole) && is_cut(&cut) && is_cut(&format!("{cut}; a reason")));
+        assert_eq!(matched_of(&cut).count(), MOST);
     }
 
     #[test]

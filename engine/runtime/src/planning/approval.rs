@@ -70,9 +70,11 @@ pub(crate) async fn approval_for(
             // A guard that stopped a remediation is not lifted by cancelling and retrying it.
             let stopped = retried.stop.as_ref().is_some_and(StopReason::is_guard);
             let decided = root(site, retried).await?;
+            let was_automatic = decided.plan.as_ref().is_some_and(|plan| plan.facts.automatic);
+            let lapsed = was_automatic && decided.approval.is_none() && !site.investigations.automatic;
             let now = header(site, request, bound)?;
             match site.history.plan_header(&decided.id).await? {
-                Some(then) if !signed && !stopped && now.configuration_difference(&then).is_none() => {
+                Some(then) if !signed && !stopped && !lapsed && now.configuration_difference(&then).is_none() => {
                     let own = decided.approval.is_some().then_some(decided.id);
                     return Ok(Decided { rule: None, by: decided.decided_by, under: own.or(decided.under) });
                 }

@@ -146,10 +146,26 @@ pub(super) async fn search_mailbox(
 }
 
 impl Found {
+    /// Notes that a message is in the plan for one value of `any`, and that it is not known which others it has.
+    fn note_unknown_values(&mut self, message: &Message, unexamined: Option<String>) {
+        let cut = || message.cut_texts().find(|text| matches!(*text, "links" | "attachments" | "from"));
+        let (kind, why) = match (unexamined, cut()) {
+            (Some(why), _) => (PlanGapKind::Unexamined, why),
+            (None, Some(text)) => (PlanGapKind::CutText, format!("only part of its {text} is known")),
+            (None, None) => return,
+        };
+        let which = format!("{} {}", message.mailbox, message.reference.message_id);
+        let why = format!("it is in the plan, and which other values of `any` it has is not known: {why}");
+        self.facts.unseen(kind, 1, which, why);
+    }
+
     fn take(&mut self, search: &Search, judged: Judged) {
         let Judged { message, judgement, nearly, unexamined } = judged;
         match judgement {
             Judgement::Keep { reason, tag, clusters } => {
+                if search.bound.predicate().matches_content() {
+                    self.note_unknown_values(&message, unexamined);
+                }
                 let message = Message { features: None, ..message };
                 self.hits.push(Hit { message, script_failed: false, reason, tag, clusters });
             }

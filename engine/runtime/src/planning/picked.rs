@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, Examined, MailStore};
-use clawback_model::{Features, LocationKind, MessageRef, Picked, Query};
+use clawback_model::{FeatureRequest, Features, LocationKind, MessageRef, Picked, Query, visible_line};
 
 use super::examine::WHOLE;
 use crate::boxed::boxed;
@@ -11,42 +11,53 @@ use crate::error::Error;
 use crate::retry::with_retries;
 use crate::site::Site;
 
-/// Returns the features of a picked message: of its first copy in the first store that has one. Hidden folders are
-/// searched, too. A store that fails matters only if no other has the message.
+/// Returns the features of a picked message, from the first store that has it. Hidden folders are searched, too. A store
+/// that fails, or is not read whole, matters only if no other has the message.
 #[boxed]
 pub async fn examine_picked(site: &Site, picked: &Picked) -> Result<Features, Error> {
     picked.check()?;
     let mailbox: Arc<str> = Arc::from(picked.mailbox.trim());
-    let mut failed = None;
+    let (mut found, mut failed) = (Found::default(), None);
     for store in site.stores.values() {
-        match in_store(site, &**store, &mailbox, picked).await {
-            Ok(Some(Examined::Features(features))) => return Ok(*features),
-            Ok(Some(Examined::Failed(why))) => failed = Some(Error::NotExamined { why }),
-            Ok(Some(Examined::NotFound) | None) | Err(CallError::NotFound { .. }) => {}
+        match find(site, &**store, &mailbox, picked, &mut found).await {
+            Ok(()) | Err(CallError::NotFound { .. }) => {}
             Err(error) => failed = Some(error.into()),
         }
+        if found.is_ambiguous {
+            return Err(Error::NotExamined { why: several(picked) });
+        }
     }
-    Err(failed.unwrap_or_else(|| Error::NoPickedMessage { mailbox: mailbox.to_string() }))
+    let Some((store, reference)) = found.message else {
+        let unread = found.gap.map(|why| Error::NotExamined { why });
+        return Err(failed.or(unread).unwrap_or_else(|| Error::NoPickedMessage { mailbox: mailbox.to_string() }));
+    };
+    let (references, request) = ([reference], FeatureRequest { most: WHOLE, ..site.examination.clone() });
+    let examined = with_retries(site, || store.examine(&mailbox, &references, &request)).await?;
+    match examined.into_iter().next() {
+        Some(Examined::Features(features)) => Ok(*features),
+        Some(Examined::Failed(why)) => Err(Error::NotExamined { why }),
+        Some(Examined::NotFound) | None => Err(Error::NoPickedMessage { mailbox: mailbox.to_string() }),
+    }
 }
 
-async fn in_store(
-    site: &Site,
-    store: &dyn MailStore,
-    mailbox: &Arc<str>,
-    picked: &Picked,
-) -> Result<Option<Examined>, CallError> {
-    let Some(reference) = find(site, store, mailbox, picked).await? else { return Ok(None) };
-    let references = [reference];
-    let request = clawback_model::FeatureRequest { most: WHOLE, ..site.examination.clone() };
-    Ok(with_retries(site, || store.examine(mailbox, &references, &request)).await?.into_iter().next())
+/// What the stores have of a picked message.
+#[derive(Default)]
+struct Found<'a> {
+    message: Option<(&'a dyn MailStore, MessageRef)>,
+    /// Whether a Message-ID, which a sender chooses, names different mails.
+    is_ambiguous: bool,
+    /// A part of a mailbox that was not read.
+    gap: Option<String>,
 }
 
-async fn find(
+/// Searches a mailbox until the message is known. Only a Message-ID is looked for to the end.
+async fn find<'a>(
     site: &Site,
-    store: &dyn MailStore,
+    store: &'a dyn MailStore,
     mailbox: &Arc<str>,
     picked: &Picked,
-) -> Result<Option<MessageRef>, CallError> {
+    found: &mut Found<'a>,
+) -> Result<(), CallError> {
     let message_id = picked.message_id.trim();
     let query = Query {
         message_id: if message_id.is_empty() { Vec::new() } else { vec![message_id.to_owned()] },
@@ -54,14 +65,23 @@ async fn find(
         ..Query::default()
     };
     let mut cursor = None;
-    loop {
+    while found.message.is_none() || picked.is_by_message_id() {
         let page = with_retries(site, || store.search(mailbox, &query, cursor.clone(), site.tuning.page)).await?;
-        if let Some(found) = page.items.into_iter().find(|message| picked.names(message)) {
-            return Ok(Some(found.reference));
+        found.gap = found.gap.take().or_else(|| page.gaps.first().map(ToString::to_string));
+        for message in page.items.into_iter().filter(|message| picked.names(message)) {
+            let known = found.message.get_or_insert_with(|| (store, message.reference.clone()));
+            found.is_ambiguous |= known.1.fingerprint != message.reference.fingerprint;
         }
-        cursor = match page.next {
-            Some(next) => Some(next),
-            None => return Ok(None),
-        };
+        let Some(next) = page.next.filter(|_| !found.is_ambiguous) else { break };
+        cursor = Some(next);
     }
+    Ok(())
+}
+
+fn several(picked: &Picked) -> String {
+    let id = visible_line(&picked.message_id, 200);
+    format!(
+        "different mails of the mailbox have the Message-ID {id}, which a sender chooses; choose one on the page Search, \
+         or give its fingerprint, as `plan --dry-run --format json` prints it"
+    )
 }
