@@ -496,10 +496,11 @@ mod tests {
         let source = "playbook: p\non: { manual: {} }\ninputs:\n  like: { type: text, required: true }\nsteps:\n  - search: { where: { larger-than: 0 } }\n  - cluster: { of: \"${inputs.like}\" }\n  - remediate: { action: soft-delete }\n";
         let playbook = Playbook::load("p.yaml", source, &Env::default()).map_err(|wrong| wrong.render(false)).unwrap();
         let names: BTreeSet<String> = (100..132).map(|n| format!("{n}{}", "a".repeat(300))).collect();
+        let identity = Identity { reply_to: names.clone(), dkim: names.clone(), ..Identity::default() };
         let calls = Calls { web: names.clone(), mail: names.clone(), phone: names };
         let line = "\"\\".repeat(499);
         let sketch = Sketch::new((0..256).collect(), 9_000);
-        let root = Root::new(sketch, Identity::default(), calls, &line, &line);
+        let root = Root::new(sketch, identity, calls, &line, &line);
         let text = root.to_string();
         assert!((65_536 + 1..=LONGEST_ROOT).contains(&text.len()), "{}", text.len());
         let bound = playbook.bind(&Inputs::from([("like", text.as_str())]), Timestamp(0)).unwrap();
