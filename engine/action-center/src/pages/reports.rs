@@ -36,7 +36,7 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown 
     let rows: Vec<Markup> = groups.iter().map(row).collect();
     let body = html! {
         p { "Each line is a group of reports of one campaign. Enough reports of enough people file a remediation, which waits for a vote." }
-        (layout::table("Reports", &COLUMNS, &rows, "Nobody has reported a message yet; `clawback report` and the API bring reports."))
+        (layout::table("Reports", &COLUMNS, &rows, "Nobody has reported a message yet. The mailbox for reports, the command clawback report and the API bring reports."))
         @if groups.len() as u64 == u64::from(MOST) { p .note { "The last " (MOST) " groups are shown." } }
     };
     Ok(layout::page(&frame, "/reports", "Reports", &body))
