@@ -35,6 +35,8 @@ pub(crate) struct PlanBuilder<'a> {
     pages: mpsc::Sender<Vec<Target>>,
     /// The mailbox whose targets are being added, and how many it has.
     current: Option<(Arc<str>, u64)>,
+    /// Messages that were found, also those that are kept out, and on how many of them the filter script failed.
+    judged: (u64, u64),
     /// Whether mailboxes of security people are left out, whatever the playbook says.
     keeps_out_secops: bool,
     /// The messages found by sender, if the senders' copies are to be added.
@@ -57,6 +59,7 @@ impl<'a> PlanBuilder<'a> {
             page: Vec::with_capacity(PAGE_OF_TARGETS),
             pages,
             current: None,
+            judged: (0, 0),
             // A report would remove itself, which is evidence.
             keeps_out_secops: input.request.reported,
             senders: input.request.delete_senders_copy.then(BTreeMap::new),
@@ -75,6 +78,8 @@ impl<'a> PlanBuilder<'a> {
     pub(crate) async fn add_all(&mut self, store: &Arc<dyn MailStore>, hits: Vec<Hit>) -> Result<(), Error> {
         let can_act = store.capabilities().actions.contains(&self.action);
         for hit in hits {
+            self.judged.0 += 1;
+            self.judged.1 += u64::from(hit.script_failed);
             if self.is_kept_out(&hit.message.mailbox) {
                 self.facts.left_out("the list secops_mailboxes", Some("SecOps mailbox".to_owned()));
                 continue;
@@ -178,13 +183,12 @@ impl<'a> PlanBuilder<'a> {
     /// Fails the plan if the filter script failed on every message that was found: otherwise it would look like a
     /// search without hits.
     fn judged_nothing(&self) -> Option<StopReason> {
-        let faults = self.facts.count_unseen(PlanGapKind::ScriptFault);
+        let (found, faults) = self.judged;
         let (script, fault) =
             self.facts.unseen.iter().find(|known| known.kind == PlanGapKind::ScriptFault)?.examples.first()?;
         tracing::warn!(script.name = script, fault, messages = faults, "Script failed on messages.");
-        (faults == self.counts.submitted).then(|| {
-            let detail =
-                format!("script {script} failed on {faults} of {faults} messages: {fault}; correct the script");
+        (faults == found).then(|| {
+            let detail = format!("script {script} failed on {faults} of {found} messages: {fault}; correct the script");
             StopReason::PlanFailed { detail }
         })
     }
