@@ -1,6 +1,7 @@
 //! Work that is due at a time: schedules fire, sweeps look, and reports are read.
 
 mod abuse_mailbox;
+mod kept;
 mod looks;
 mod looks_again;
 mod schedules;

@@ -2,12 +2,12 @@
 //! it is planned, approved as the policy asks, run in batches, verified and undone.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use clawback_model::{ActionSource, Origin, Remediation, RemediationId, Request, Status, SweepEnd, SweepStep, Target};
 use clawback_store::{Filing, SweepState};
 use tokio::sync::{mpsc, watch};
 
+use super::kept::{KEPT_FOR, Kept, while_kept};
 use crate::automation::automation;
 use crate::error::Error;
 use crate::intake::{self, bind};
@@ -15,14 +15,9 @@ use crate::planning::{self, PlanInput, Planned};
 use crate::progress::silent;
 use crate::site::Site;
 
-/// How often a node renews its claim of a look.
-const KEPT_EVERY: Duration = Duration::from_secs(20);
-/// How long other nodes leave a sweep alone after the last renewal.
-const KEPT_FOR: Duration = Duration::from_mins(1);
-
 /// Takes the look that is due, unless another node has, and returns the number of follow-ups that were filed. The row
 /// is kept for as long as the search takes. When `stop` becomes true, the search is dropped and the look is due again.
-pub(crate) async fn look(site: &Arc<Site>, due: SweepState, mut stop: watch::Receiver<bool>) -> Result<u64, Error> {
+pub(crate) async fn look(site: &Arc<Site>, due: SweepState, stop: watch::Receiver<bool>) -> Result<u64, Error> {
     let now = site.now();
     let history = &site.history;
     let first = history.load(&due.first).await?;
@@ -31,30 +26,25 @@ pub(crate) async fn look(site: &Arc<Site>, due: SweepState, mut stop: watch::Rec
     if first.status.is_final() && now < due.sweep.until(&first) {
         next = next.min(due.sweep.until(&first));
     }
-    let Some(mut taken) = history.take_look(&due, next).await? else { return Ok(0) };
+    let Some(taken) = history.take_look(&due, next).await? else { return Ok(0) };
     let last = match due.sweep.next(&first, follow_ups.last(), now) {
         SweepStep::Wait => return Ok(0),
         SweepStep::End(why) => return end(site, &due.first, &why).await,
         SweepStep::Look { last } => last,
     };
-    let mut searching = Box::pin(search(site, &first, last));
-    let searched = loop {
-        let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
-        tokio::select! {
-            searched = &mut searching => break searched,
-            () = stopped => {
-                history.take_look(&taken, due.next_at.unwrap_or(now)).await?;
-                return Ok(0);
-            }
-            () = tokio::time::sleep(KEPT_EVERY) => {}
-        }
+    let renew = |taken: SweepState| async move {
         let kept = taken.next_at.max(Some(site.now().plus(KEPT_FOR))).unwrap_or(next);
-        match history.take_look(&taken, kept).await {
-            Ok(Some(kept)) => taken = kept,
-            // A person stopped the sweep, or another node took the look: nothing that is found would be written.
-            Ok(None) => return Ok(0),
-            Err(error) => tracing::warn!(remediation.id = %due.first, %error, "Look not renewed; trying again."),
+        history.take_look(&taken, kept).await
+    };
+    let searching = Box::pin(search(site, &first, last));
+    let (searched, taken) = match while_kept(taken, searching, stop, renew).await {
+        Kept::Done(searched, taken) => (searched, taken),
+        Kept::Stopped(taken) => {
+            history.take_look(&taken, due.next_at.unwrap_or(now)).await?;
+            return Ok(0);
         }
+        // A person stopped the sweep, or another node took the look.
+        Kept::Lost => return Ok(0),
     };
     let filing = match searched {
         Ok(Search::Found(filing)) => filing,
