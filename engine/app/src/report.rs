@@ -37,7 +37,9 @@ impl Api {
         let (kind, features) = reported(examined, given.is_original).ok_or(Error::NoExaminer(None))?;
         let (reporter, source, message) = (given.reporter, given.source, (kind, &features));
         let incoming = Incoming { reporter, source, message, fingerprint: None, not_counted: None };
-        intake::report(self.site(), who, &incoming).await
+        let recorded = intake::report(self.site(), who, &incoming).await?;
+        intake::forget_reports(self.site()).await;
+        Ok(recorded)
     }
 
     /// The groups of reports with the status of their remediation, the last reported first.

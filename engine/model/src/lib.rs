@@ -141,10 +141,12 @@ pub use remediation::replay::{Replay, ReplayError};
 pub use remediation::{IllegalTransition, Next, Progress, Remediation};
 pub use reminder::Reminder;
 pub use report::{
-    GROUP_IDLE, InvalidReporter, NotCounted, OpenGroup, OpenGroups, Placed, Report, ReportGroup, ReportKind,
-    ReportSource, ReportThreshold, ReportVerdict, check_reporter, reported,
+    GROUP_IDLE, InvalidReporter, NotCounted, OpenGroup, OpenGroups, Placed, REPORTS_KEPT, Report, ReportGroup,
+    ReportKind, ReportSource, ReportThreshold, ReportVerdict, check_reporter, reported,
 };
-pub use report_mail::{REPORT_MAIL_HEADERS, ReportMail, ReportMailRules, is_automatic, wait_after};
+pub use report_mail::{
+    LONGEST_BACK, REPORT_MAIL_HEADERS, ReportMail, ReportMailRules, is_automatic, searched_from, wait_after,
+};
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, ScheduleState, SlotReason, Timetable};
 pub use second_administrator::{ConfirmRefused, check_second, until_confirmed};
 pub use selection::Selection;

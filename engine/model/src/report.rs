@@ -17,6 +17,8 @@ use crate::words;
 
 /// How long a group without a new report takes further ones.
 pub const GROUP_IDLE: Duration = Duration::from_hours(72);
+/// How long reports are kept.
+pub const REPORTS_KEPT: Duration = Duration::from_hours(24 * 90);
 /// The longest address of a reporter, in bytes (RFC 5321, section 4.5.3.1).
 const LONGEST_ADDRESS: usize = 320;
 /// The longest subject in an answer, in characters.

@@ -3,14 +3,22 @@
 
 use std::time::Duration;
 
+use crate::clock::Timestamp;
 use crate::features::Features;
 use crate::message::{Message, domain_of};
-use crate::report::{NotCounted, ReportKind, check_reporter, reported};
+use crate::report::{NotCounted, REPORTS_KEPT, ReportKind, check_reporter, reported};
+use crate::sha256::Digest;
 
 /// The header fields of a mail that the decision reads, in lower case.
 pub const REPORT_MAIL_HEADERS: [&str; 3] = ["auto-submitted", "return-path", "resent-from"];
 /// The longest wait after looks that failed, unless looks are further apart.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
+/// Mails are searched from this long before the last look that left none, as mail can arrive late.
+const OVERLAP: Duration = Duration::from_hours(24);
+/// Mails that were received earlier than this are not searched, however long ago a look left none. A mail is new as long
+/// as no report of it is kept, so one that is older than reports would be recorded and answered again.
+pub const LONGEST_BACK: Duration = Duration::from_hours(24 * 60);
+const _: () = assert!(LONGEST_BACK.as_secs() < REPORTS_KEPT.as_secs());
 
 /// Which mails to the mailbox for reports are counted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -72,6 +80,16 @@ impl ReportMailRules {
         }
     }
 
+    /// Returns what a mail is recorded under, once: its fingerprint. A redirected mail has the fingerprint of the message,
+    /// so that of each person is one of its own where it is the reported message.
+    pub fn key(&self, mail: &Message) -> String {
+        let fingerprint = &mail.reference.fingerprint;
+        match mail.header("resent-from").filter(|_| self.originals) {
+            Some(by) => format!("{fingerprint}:{}", Digest::of(one_address(by).to_lowercase().as_bytes())),
+            None => fingerprint.clone(),
+        }
+    }
+
     fn is_of_reporters(&self, address: &str) -> bool {
         let domain = domain_of(address);
         self.domains.iter().any(|own| {
@@ -84,6 +102,11 @@ impl ReportMailRules {
 /// Returns the address of a field with one address, with or without a display name.
 fn one_address(field: &str) -> &str {
     field.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or(field, |(address, _)| address).trim()
+}
+
+/// Returns the time from which a look searches; the last one that left no mail began at `whole_at`.
+pub fn searched_from(whole_at: Timestamp, now: Timestamp) -> Timestamp {
+    whole_at.minus(OVERLAP).max(now.minus(LONGEST_BACK))
 }
 
 /// Returns the wait until the next look after so many looks in a row that failed.
@@ -169,6 +192,26 @@ mod tests {
             assert_eq!(is_automatic(&mail(&[(name, value)])), expected, "{name}: {value}");
         }
         assert_eq!(rules(true).read(&mail(&[]), Vec::new()).not_counted, Some(NotCounted::Unreadable));
+    }
+
+    #[test]
+    fn a_message_that_three_people_redirect_is_three_mails() {
+        let originals = ReportMailRules { originals: true, ..rules(true) };
+        let by = |from: &str| originals.key(&mail(&[("resent-from", from)]));
+        let plain = originals.key(&mail(&[]));
+        assert_eq!(plain, mail(&[]).reference.fingerprint);
+        assert_ne!(by("ann@corp.example"), plain, "a copy that an attacker sent uses nothing up");
+        assert_ne!(by("ann@corp.example"), by("ben@corp.example"));
+        assert_eq!(by("Ann B <Ann@corp.example>"), by("ann@corp.example"));
+        assert_eq!(rules(true).key(&mail(&[("resent-from", "ann@corp.example")])), plain);
+    }
+
+    #[test]
+    fn a_look_searches_from_the_last_whole_one_and_no_longer_back_than_reports_are_kept() {
+        let day = |days: u64| Timestamp(0).plus(Duration::from_hours(24 * days));
+        assert_eq!(searched_from(day(100), day(100)), day(99));
+        assert_eq!(searched_from(day(90), day(100)), day(89));
+        assert_eq!(searched_from(day(10), day(100)), day(40), "though no look was whole for 90 days");
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod abuse_mailbox;
 mod kept;
 mod looks;
 mod looks_again;
+mod report_mails;
 mod schedules;
 mod sweeps;
 mod timers;

@@ -8,5 +8,5 @@ mod submission;
 
 pub use filing::{filing, follow_up};
 pub use playbook::{bind, load};
-pub use reports::{Incoming, Reported, report, report_playbook};
+pub use reports::{Incoming, Reported, forget_reports, report, report_playbook};
 pub use submission::{Submission, request};

@@ -21,7 +21,7 @@ use super::campaigns::{TEXT, mail};
 use super::{World, assert_same, host};
 
 /// A playbook that leaves nothing out.
-const PULL: &str = "playbook: pull
+pub(super) const PULL: &str = "playbook: pull
 description: Every copy of one message.
 severity: high
 on: { manual: {}, report: {} }
@@ -31,10 +31,10 @@ steps:
   - search: { where: { like: \"${inputs.like}\" } }
   - remediate: { action: soft-delete, canary: 0 }
 ";
-const TRUSTED: &str = "Authentication-Results: mx.acme.test; dmarc=pass header.from=acme.test\r\n";
+pub(super) const TRUSTED: &str = "Authentication-Results: mx.acme.test; dmarc=pass header.from=acme.test\r\n";
 
 /// The mail by which a person reports a message.
-fn report(number: u32, from: &str, fields: &str, part: &str, phish: &[u8]) -> Vec<u8> {
+pub(super) fn report(number: u32, from: &str, fields: &str, part: &str, phish: &[u8]) -> Vec<u8> {
     let phish = String::from_utf8_lossy(phish);
     format!(
         "{fields}Message-ID: <r{number}@acme.test>\r\nFrom: A Person <{from}>\r\nTo: abuse@acme.test\r\nSubject: Phish?\r\n\
@@ -54,22 +54,22 @@ fn with_mailbox(site: &mut Site, mailbox: &str) {
 }
 
 impl World {
-    async fn looked(&self, timers: &mut Timers) -> u64 {
+    pub(super) async fn looked(&self, timers: &mut Timers) -> u64 {
         Box::pin(timers.tick()).await.unwrap();
         timers.looked().await.unwrap()
     }
 
-    async fn groups(&self) -> Vec<ReportGroup> {
+    pub(super) async fn groups(&self) -> Vec<ReportGroup> {
         let groups = self.api.site().history.report_groups(100).await.unwrap();
         groups.into_iter().map(|(group, _)| group).collect()
     }
 
-    async fn state(&self) -> AbuseMailbox {
+    pub(super) async fn state(&self) -> AbuseMailbox {
         let config = self.api.site().reports.mailbox.clone().unwrap();
         self.api.site().history.abuse_mailbox(&config.store, &config.mailbox).await.unwrap()
     }
 
-    async fn not_counted(&self) -> Vec<(String, i64)> {
+    pub(super) async fn not_counted(&self) -> Vec<(String, i64)> {
         self.api.site().history.mails_not_counted(Timestamp(0)).await.unwrap()
     }
 }
@@ -183,7 +183,7 @@ async fn three_reports_by_mail_remove_a_campaign_and_each_is_answered_once() {
 }
 
 /// Maildirs with these mails, each in a file of its own.
-fn maildirs(mails: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
+pub(super) fn maildirs(mails: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (number, (mailbox, raw)) in mails.iter().enumerate() {
         deliver(folder.path(), mailbox, number, raw);
@@ -201,7 +201,7 @@ fn deliver(folder: &Path, mailbox: &str, number: usize, raw: &[u8]) {
     fs::File::options().write(true).open(&file).unwrap().set_modified(modified).unwrap();
 }
 
-async fn of_maildirs(folder: &Path, change: impl FnOnce(&mut Site)) -> World {
+pub(super) async fn of_maildirs(folder: &Path, change: impl FnOnce(&mut Site)) -> World {
     let nowhere = Access::new(([127, 0, 0, 1], 1).into(), Login::Own { password: String::new() }, Vec::new());
     let config = format!("connector = \"maildir\"\ndirectory = \"{}\"", folder.join("mail").display());
     let examiner = host().examiner().await.unwrap();
@@ -321,11 +321,13 @@ async fn a_mailbox_that_cannot_be_read_is_tried_again_later() {
     for (failures, wait) in [(1, 2), (2, 4)] {
         world.looked(&mut timers).await;
         let state = world.state().await;
-        assert_eq!((state.failures, state.whole_at), (failures, None));
+        assert_eq!((state.failures, state.whole_at), (failures, Some(NOON)), "the first look began then");
         assert!(state.trouble.unwrap().contains("abuse@acme.test"));
         assert_eq!(state.next_at, world.clock.now().plus(Duration::from_mins(wait)));
         world.clock.advance(Duration::from_mins(wait));
     }
+    // A mail that came before the first look is read, however long the store fails.
+    world.clock.advance(Duration::from_hours(48));
     let phish = mail(1, "hr@one.example", "Your salary is on hold", TEXT, "https://pay.bad.example/a");
     deliver(folder.path(), "abuse@acme.test", 7, &report(1, "ann@acme.test", TRUSTED, "message/rfc822", &phish));
     world.looked(&mut timers).await;

@@ -23,6 +23,7 @@ mod deletes;
 mod headers;
 mod logins;
 mod mbsync;
+mod report_mails;
 
 mod refusals;
 mod verbs;

@@ -182,6 +182,7 @@ async fn groups_close_and_old_reports_are_removed() {
         for (at, groups) in [(0, 1), (2 * DAY, 1), (6 * DAY, 2), (80 * DAY, 3), (94 * DAY, 3), (200 * DAY, 1)] {
             bring(store, &report("ann", Some(1), at), None).await;
             bring(store, &report("ann", None, at), None).await;
+            store.forget_reports(Timestamp(at)).await.unwrap();
             assert_eq!(store.report_groups(10).await.unwrap().len(), groups, "{} at {at}", database.name);
         }
         for table in ["reports", "reporters", "report_groups"] {
@@ -197,7 +198,9 @@ async fn one_node_looks_into_the_mailbox_for_reports() {
         let store = &database.store;
         let due = store.abuse_mailbox("corp", "abuse@corp.example").await.unwrap();
         assert_eq!((due.next_at, due.whole_at, due.failures), (Timestamp(0), None, 0), "{}", database.name);
-        let mut taken = store.take_abuse_mailbox(&due, Timestamp(60)).await.unwrap().unwrap();
+        let mut first = due.clone();
+        first.whole_at = Some(Timestamp(7));
+        let mut taken = store.take_abuse_mailbox(&first, Timestamp(60)).await.unwrap().unwrap();
         assert_eq!(store.take_abuse_mailbox(&due, Timestamp(61)).await.unwrap(), None, "{}", database.name);
         taken = store.take_abuse_mailbox(&taken, Timestamp(80)).await.unwrap().unwrap();
         (taken.failures, taken.trouble, taken.looked_at) = (2, Some("no answer".into()), Some(Timestamp(50)));
@@ -206,6 +209,7 @@ async fn one_node_looks_into_the_mailbox_for_reports() {
         let known = store.abuse_mailbox("corp", "abuse@corp.example").await.unwrap();
         assert_eq!((known.failures, known.trouble.as_deref()), (2, Some("no answer")), "{}", database.name);
         assert_eq!((known.next_at, known.looked_at), (Timestamp(80), Some(Timestamp(50))), "{}", database.name);
+        assert_eq!(known.whole_at, Some(Timestamp(7)), "{}: the first look began at this time", database.name);
 
         let forged = Report { not_counted: Some(NotCounted::Unauthenticated), ..report("eve", Some(9), 1_000) };
         let forged = Report { source: ReportSource::AbuseMailbox, ..forged };

@@ -98,6 +98,14 @@ pub async fn report(site: &Site, who: &Principal, incoming: &Incoming<'_>) -> Re
     Err(StoreError::Conflict { what, expected, found: "many reports at once".to_owned() }.into())
 }
 
+/// Removes reports that are too old. If it fails, they are removed after a later report.
+#[boxed]
+pub async fn forget_reports(site: &Site) {
+    if let Err(error) = site.history.forget_reports(site.now()).await {
+        tracing::warn!(%error, "Old reports were not removed.");
+    }
+}
+
 /// The playbook of the remediations that reports file.
 pub fn report_playbook(site: &Site) -> Result<Playbook, Error> {
     let (path, source) = site.library.playbook_source(&site.reports.playbook)?;

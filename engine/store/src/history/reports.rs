@@ -2,9 +2,9 @@
 //! report that makes them enough, so it is filed once, however many reports come in at once.
 
 use crate::boxed::boxed;
-use std::time::Duration;
-
-use clawback_model::{GROUP_IDLE, NotCounted, OpenGroup, OpenGroups, Placed, Report, ReportGroup, Status, Timestamp};
+use clawback_model::{
+    GROUP_IDLE, NotCounted, OpenGroup, OpenGroups, Placed, REPORTS_KEPT, Report, ReportGroup, Status, Timestamp,
+};
 
 use super::transitions::{Filing, file};
 use crate::database::dialect::{Row, Tx};
@@ -15,8 +15,6 @@ use crate::store::Store;
 
 /// The most open groups that a report is compared with, the last reported first.
 const MOST_OPEN: u32 = 1_000;
-/// How long reports are kept.
-const KEPT: Duration = Duration::from_hours(24 * 90);
 const COLUMNS: &str =
     "g.number, g.first_at, g.last_at, g.reports, g.people, g.message_id, g.sender, g.subject, g.root, g.remediation_id";
 
@@ -84,7 +82,7 @@ impl Store {
     }
 
     /// Records a report in its place, and files the remediation of its group. Writes nothing if the group has changed
-    /// since it was read. Removes reports that are too old.
+    /// since it was read.
     #[tracing::instrument(name = "store.reports.record", skip_all)]
     #[boxed]
     pub async fn record_report(&self, new: &NewReport<'_>) -> Result<Recorded, StoreError> {
@@ -94,17 +92,14 @@ impl Store {
             Recorded::Yes(_) => tx.commit().await?,
             Recorded::Changed | Recorded::Before => tx.roll_back().await?,
         }
-        if matches!(recorded, Recorded::Yes(_)) {
-            // The report is recorded; what is too old is removed with a later one.
-            if let Err(error) = self.forget_reports(new.report.reported_at.minus(KEPT)).await {
-                tracing::warn!(%error, "Old reports were not removed.");
-            }
-        }
         Ok(recorded)
     }
 
-    /// Removes what was reported before this time, in a transaction of its own. Groups that are still answered stay.
-    async fn forget_reports(&self, before: Timestamp) -> Result<(), StoreError> {
+    /// Removes reports that are too old. Groups that are still answered stay.
+    #[tracing::instrument(name = "store.reports.forget", skip_all)]
+    #[boxed]
+    pub async fn forget_reports(&self, now: Timestamp) -> Result<(), StoreError> {
+        let before = now.minus(REPORTS_KEPT);
         let old = "SELECT number FROM report_groups WHERE last_at < $1 AND number NOT IN \
                    (SELECT report_group FROM reporters WHERE next_at IS NOT NULL)";
         let mut tx = self.write().await?;

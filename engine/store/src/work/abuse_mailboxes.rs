@@ -21,7 +21,7 @@ pub struct AbuseMailbox {
     pub mailbox: String,
     /// The time of the next look.
     pub next_at: Timestamp,
-    /// The start of the last look that left no mail.
+    /// The start of the last look that left no mail; until there is one, the start of the first look.
     pub whole_at: Option<Timestamp>,
     /// The time of the last look.
     pub looked_at: Option<Timestamp>,
@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// Takes a look, keeps one that was taken, or gives it back: the next one is at `next`. Returns `None` if another
-    /// node took it.
+    /// node took it. The first time at which a look is taken is its `whole_at`, if the caller gives one.
     #[tracing::instrument(name = "store.abuse_mailboxes.take", skip_all)]
     #[boxed]
     pub async fn take_abuse_mailbox(
@@ -68,13 +68,13 @@ impl Store {
     ) -> Result<Option<AbuseMailbox>, StoreError> {
         let mut tx = self.write().await?;
         let sql = if due.version == 0 {
-            "INSERT INTO abuse_mailboxes (store, mailbox, next_at, version) VALUES ($1, $2, $3, $4 + 1) \
+            "INSERT INTO abuse_mailboxes (store, mailbox, next_at, version, whole_at) VALUES ($1, $2, $3, $4 + 1, $5) \
              ON CONFLICT DO NOTHING"
         } else {
-            "UPDATE abuse_mailboxes SET next_at = $3, version = version + 1 \
+            "UPDATE abuse_mailboxes SET next_at = $3, version = version + 1, whole_at = COALESCE(whole_at, $5) \
              WHERE store = $1 AND mailbox = $2 AND version = $4"
         };
-        let values = [(&due.store).into(), (&due.mailbox).into(), next.into(), due.version.into()];
+        let values = [(&due.store).into(), (&due.mailbox).into(), next.into(), due.version.into(), due.whole_at.into()];
         let touched = tx.execute(sql, &values).await?;
         tx.commit().await?;
         Ok((touched == 1).then(|| AbuseMailbox { next_at: next, version: due.version + 1, ..due.clone() }))
