@@ -32,7 +32,10 @@ pub async fn examine_picked(site: &Site, picked: &Picked) -> Result<Features, Er
         return Err(failed.or(unread).unwrap_or_else(|| Error::NoPickedMessage { mailbox: mailbox.to_string() }));
     };
     let (references, request) = ([reference], FeatureRequest { most: WHOLE, ..site.examination.clone() });
-    let examined = with_retries(site, || store.examine(&mailbox, &references, &request)).await?;
+    let examined = match with_retries(site, || store.examine(&mailbox, &references, &request)).await {
+        Err(error) if !error.is_retryable() => return Err(Error::NotExamined { why: error.to_string() }),
+        examined => examined?,
+    };
     match examined.into_iter().next() {
         Some(Examined::Features(features)) => Ok(*features),
         Some(Examined::Failed(why)) => Err(Error::NotExamined { why }),
