@@ -24,11 +24,14 @@ pub(crate) async fn run(global: &Global, args: BlockListArgs) -> Result<Exit, Fa
         return Ok(Exit::Done);
     }
     Shape::<Entries>::default().print(global.format, &list.entries, None)?;
+    if list.entries.is_empty() {
+        output::note("nothing is listed");
+    }
     for one in &list.left_off {
         output::note(&format!("{} is not listed: {}", visible(&one.value), visible(&one.reason)));
     }
     if !list.is_complete {
-        output::note("the history has more remediations than one list is made from, and those are left out");
+        output::note("not everything is known that was removed or put back, and what is not known is left out");
     }
     Ok(Exit::Done)
 }
