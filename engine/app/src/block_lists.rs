@@ -2,8 +2,8 @@
 
 use crate::boxed::boxed;
 use clawback_model::{
-    Action, BlockList, BlockListBuilder, Causes, IndicatorKind, OutcomeKind, Permission, Principal, Remediation,
-    RemediationId, Status, Target, Timestamp, indicators_of, is_removal, is_undone,
+    Action, BlockList, BlockListBuilder, Causes, IndicatorKind, OutcomeKind, Permission, Principal, REMOVALS,
+    Remediation, RemediationId, Status, Target, Timestamp, indicators_of, is_removal, is_undone,
 };
 use clawback_runtime::{Error, intake};
 use clawback_store::{Cursor, HistoryFilter};
@@ -48,7 +48,7 @@ impl Api {
             }
         }
         let mut is_complete = true;
-        for action in [Action::SoftDelete, Action::HardDelete, Action::MoveToQuarantine, Action::MoveToDeletedItems] {
+        for action in REMOVALS {
             let (removals, is_whole) = self.ended(action, since).await?;
             is_complete &= is_whole;
             for one in removals.iter().filter(|one| is_removal(one)) {

@@ -13,6 +13,8 @@ mod builder;
 mod format;
 mod rules;
 
-pub use self::builder::{BlockEntry, BlockList, BlockListBuilder, Causes, LeftOffList, is_removal, is_undone};
+pub use self::builder::{
+    BlockEntry, BlockList, BlockListBuilder, Causes, LeftOffList, REMOVALS, is_removal, is_undone,
+};
 pub use self::format::{BlockListFormat, NotInFormat, WrittenBlockList};
 pub use self::rules::BlockListRules;

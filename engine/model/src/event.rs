@@ -11,6 +11,7 @@ use crate::counted::Counted;
 use crate::guard::{BatchReport, Guards};
 use crate::id::{AlertId, ApprovalId, InvestigationId, RemediationId};
 use crate::limits::SelectionMode;
+use crate::omitted::is_default;
 use crate::pick::Picked;
 use crate::plan::summary::PlanSummary;
 use crate::sha256::Digest;
@@ -105,7 +106,7 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// Whether reports of people asked for it. Its plan always waits for votes, and not for those of the requester.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub reported: bool,
     /// Fresh, undo, retry or sweep.
     pub origin: Origin,
@@ -119,11 +120,6 @@ pub struct Request {
     pub investigation_id: InvestigationId,
     /// The alert.
     pub alert_id: AlertId,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 impl Request {

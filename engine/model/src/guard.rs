@@ -8,6 +8,7 @@ use crate::clusters::{ClusterBy, ClusterCount, Clusters};
 use crate::counts::Counts;
 use crate::message::Message;
 use crate::not_automatic::NotAutomatic;
+use crate::omitted::is_default;
 use crate::stop_reason::StopReason;
 use crate::unseen::{self, LeftOut, PlanGap, PlanGapKind};
 use crate::verdict::Verdict;
@@ -109,13 +110,13 @@ pub struct PlanFacts {
     /// Messages in mailboxes of VIPs.
     pub vips: u64,
     /// Mailboxes of VIPs with at least one target.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub vip_mailboxes: u64,
     /// Messages that their owners have answered.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub answered: u64,
     /// Messages in a cluster on which the program may act without a person.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub sure: u64,
     /// The clusters, with their counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -127,7 +128,7 @@ pub struct PlanFacts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
     /// Whether the site lets the plan run without a vote, as an investigation that no person started.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub automatic: bool,
     /// Why the site does not: the rules that such a plan does not meet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -143,7 +144,7 @@ pub struct PlanFacts {
     /// Mailboxes that could not be searched, in whole or in part: the plan does not cover them.
     pub unsearched: u64,
     /// Those that were searched in part.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub searched_in_part: u64,
     /// The first of the unsearched mailboxes, each with the error.
     pub unsearched_sample: Vec<(String, String)>,
@@ -153,16 +154,6 @@ pub struct PlanFacts {
     /// What scripts left out of the plan, with the reasons.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_false(value: &bool) -> bool {
-    !*value
 }
 
 impl PlanFacts {

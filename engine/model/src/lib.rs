@@ -45,6 +45,7 @@ mod message;
 pub mod normal;
 mod not_automatic;
 mod ocsf;
+mod omitted;
 mod outcome;
 mod pick;
 mod plan;
@@ -85,7 +86,7 @@ pub use approval::{Approval, ApprovalRule, VoteResult};
 pub use automatic::{Investigated, Investigations};
 pub use block_list::{
     BlockEntry, BlockList, BlockListBuilder, BlockListFormat, BlockListRules, Causes, LeftOffList, NotInFormat,
-    WrittenBlockList, is_removal, is_undone,
+    REMOVALS, WrittenBlockList, is_removal, is_undone,
 };
 pub use bounds::{LONGEST_NAME, LONGEST_TEXT, TooLong, check_inputs, check_length, check_picked};
 pub use budget::{Amount, Limited, Used, Windows, WithoutAVote};
@@ -145,7 +146,8 @@ pub use report::{
     ReportKind, ReportSource, ReportThreshold, ReportVerdict, check_reporter, reported,
 };
 pub use report_mail::{
-    LONGEST_BACK, REPORT_MAIL_HEADERS, ReportMail, ReportMailRules, is_automatic, searched_from, wait_after,
+    LONGEST_BACK, LONGEST_LOOK_WAIT, REPORT_MAIL_HEADERS, ReportMail, ReportMailRules, is_automatic, searched_from,
+    wait_after,
 };
 pub use schedule::{Decided, Fate, Misfire, Overlap, Round, ScheduleState, SlotReason, Timetable};
 pub use second_administrator::{ConfirmRefused, check_second, until_confirmed};

@@ -12,7 +12,7 @@ use crate::sha256::Digest;
 /// The header fields of a mail that the decision reads, in lower case.
 pub const REPORT_MAIL_HEADERS: [&str; 3] = ["auto-submitted", "return-path", "resent-from"];
 /// The longest wait after looks that failed, unless looks are further apart.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
+pub const LONGEST_LOOK_WAIT: Duration = Duration::from_mins(15);
 /// Mails are searched from this long before the last look that left none, as mail can arrive late.
 const OVERLAP: Duration = Duration::from_hours(24);
 /// Mails that were received earlier than this are not searched, however long ago a look left none. A mail is new as long
@@ -111,7 +111,7 @@ pub fn searched_from(whole_at: Timestamp, now: Timestamp) -> Timestamp {
 
 /// Returns the wait until the next look after so many looks in a row that failed.
 pub fn wait_after(every: Duration, failures: u32) -> Duration {
-    every.saturating_mul(1 << failures.min(10)).min(LONGEST_WAIT.max(every))
+    every.saturating_mul(1 << failures.min(10)).min(LONGEST_LOOK_WAIT.max(every))
 }
 
 #[cfg(test)]

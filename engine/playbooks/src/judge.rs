@@ -83,7 +83,7 @@ impl Judge<'_> {
             Some(Some(found)) if found.is_empty() => return Judgement::Unmatched { by: "cluster" },
             Some(Some(found)) => found,
         };
-        let (mut reasons, mut last_tag) = (Vec::from_iter(self.bound.selection.matched(message)), None);
+        let (mut of_scripts, mut last_tag) = (Vec::new(), None);
         for (filter, session) in self.bound.filters.iter().zip(&mut self.sessions) {
             match filter.matching.decide(message) {
                 Some(true) => {}
@@ -96,13 +96,14 @@ impl Judge<'_> {
             }
             match session.keep(message) {
                 Ok(verdict) if verdict.keep => {
-                    reasons.extend(verdict.reason);
+                    of_scripts.extend(verdict.reason);
                     last_tag = verdict.tag.or(last_tag);
                 }
                 Ok(verdict) => return Judgement::Drop { by: (*name).to_owned(), reason: verdict.reason },
                 Err(fault) => return Judgement::Fault { script: (*name).to_owned(), fault },
             }
         }
+        let reasons: Vec<String> = self.bound.selection.matched(message).into_iter().chain(of_scripts).collect();
         let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
         Judgement::Keep { reason, tag: last_tag, clusters }
     }

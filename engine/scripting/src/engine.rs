@@ -8,6 +8,7 @@ use clawback_model::{LocationKind, Timestamp, parse_duration, registrable_domain
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
 use crate::domain::{cidr_contains, domain_of, url_domain};
+use crate::error::ScriptError;
 use crate::feature_getters;
 use crate::getters;
 use crate::homoglyph::skeleton;
@@ -31,7 +32,7 @@ const WALL_CLOCK: Duration = Duration::from_millis(100);
 /// The clock is read once per this many operations, so never by a script of ordinary length.
 const CLOCK_EVERY: u64 = 1_024;
 /// The largest source of a script, in bytes.
-pub(crate) const SOURCE: usize = 256 * 1024;
+const SOURCE: usize = 256 * 1024;
 /// The most lines that one run may print, and the most bytes of each.
 const PRINTED_LINES: usize = 20;
 const PRINTED_LINE: usize = 200;
@@ -51,6 +52,15 @@ pub(crate) fn strict() -> &'static Engine {
 pub(crate) fn loose() -> &'static Engine {
     static ENGINE: LazyLock<Engine> = LazyLock::new(|| build(false).engine);
     &ENGINE
+}
+
+/// Refuses a source that is too long.
+pub(crate) fn check_size(name: &str, source: &str) -> Result<(), ScriptError> {
+    if source.len() <= SOURCE {
+        return Ok(());
+    }
+    let message = format!("the script has {} bytes, and {SOURCE} are allowed", source.len());
+    Err(ScriptError::at(name, Position::new(1, 1), message, None))
 }
 
 /// Begins a run on this thread and restarts its clock.

@@ -46,10 +46,7 @@ impl fmt::Debug for FilterScript {
 impl FilterScript {
     /// Compiles the source and runs its top level once, under all limits. It must define `keep` with one argument.
     pub fn compile(name: &str, source: &str, lists: &Lists) -> Result<Self, ScriptError> {
-        if source.len() > engine::SOURCE {
-            let message = format!("the script has {} bytes, and {} are allowed", source.len(), engine::SOURCE);
-            return Err(ScriptError::at(name, Position::new(1, 1), message, None));
-        }
+        engine::check_size(name, source)?;
         let (constants, uses) = top_level(name, source, lists)?;
         let mut known = constants.clone();
         known.push("inputs", Map::new()).push("now", Timestamp::default());

@@ -3,77 +3,59 @@
 use std::fmt;
 
 use clawback_model::{ClusterBy, ClusterCount, Digest, Verdict};
-use rhai::{AST, CallFnOptions, Dynamic, EvalAltResult, Map, Position, Scope};
+use rhai::{Dynamic, EvalAltResult, Map, Position};
 
-use crate::engine;
 use crate::error::{ScriptError, ScriptFault};
 use crate::expression::Vars;
-use crate::filter::{Context, check_uses};
+use crate::filter::Context;
+use crate::function::Function;
 use crate::lists::Lists;
-use crate::scan::{self, Uses};
+use crate::rehearsal::is_type_mistake;
 use crate::value::Type;
-use crate::variables;
 
 /// The variables of a plan begin so; the script reads them as members of its argument.
 const PLAN: &str = "plan.";
 
 /// A compiled script with `fn verdict(plan)`, which returns a verdict.
-pub struct VerdictScript {
-    name: String,
-    ast: AST,
-    lists: Lists,
-    uses: Uses,
-    source: String,
-    digest: Digest,
-}
+pub struct VerdictScript(Function);
 
 impl fmt::Debug for VerdictScript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerdictScript").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("VerdictScript")
+            .field("name", &self.0.name)
+            .field("digest", &self.0.digest)
+            .finish_non_exhaustive()
     }
 }
 
 impl VerdictScript {
     /// Compiles the source, and runs it once on a sample of the variables to find mistakes that hold for every plan.
     pub fn compile(name: &str, source: &str, lists: &Lists, variables: &[(String, Type)]) -> Result<Self, ScriptError> {
-        let start = Position::new(1, 1);
-        if source.len() > engine::SOURCE {
-            let message = format!("the script has {} bytes, and {} are allowed", source.len(), engine::SOURCE);
-            return Err(ScriptError::at(name, start, message, None));
-        }
-        let scope = variables::scope(lists, &Context::default());
-        let (compiled, uses) = scan::watch(false, || engine::strict().compile_with_scope(&scope, source));
-        let ast = compiled.map_err(|error| ScriptError::of_parse(name, &error))?;
-        check_uses(name, &uses)?;
-        if !ast.iter_functions().any(|known| known.name == "verdict" && known.params.len() == 1) {
-            let hint = "write `fn verdict(plan) { if plan.sure > 0 { \"malicious\" } else { \"suspicious\" } }`";
-            let message = "there is no function `verdict` with one argument";
-            return Err(ScriptError::at(name, start, message, Some(hint.to_owned())));
-        }
-        let digest = Digest::of(source.as_bytes());
-        let script = Self { name: name.to_owned(), ast, lists: lists.clone(), uses, source: source.to_owned(), digest };
+        let hint = "write `fn verdict(plan) { if plan.sure > 0 { \"malicious\" } else { \"suspicious\" } }`";
+        let missing = ("there is no function `verdict` with one argument", hint);
+        let script = Self(Function::compile(name, source, lists, ("verdict", 1), missing)?);
         script.rehearse(variables)?;
         Ok(script)
     }
 
     /// Returns its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Returns its source text.
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
     /// Returns the sha256 of its source text.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.0.digest
     }
 
     /// Returns the inputs that it reads, with line and column.
     pub fn inputs(&self) -> impl Iterator<Item = (&str, usize, usize)> {
-        self.uses.inputs()
+        self.0.uses.inputs()
     }
 
     /// Judges a plan by its variables and the counts of its clusters.
@@ -86,10 +68,7 @@ impl VerdictScript {
         let facts = vars.iter().filter_map(|(name, value)| Some((name.strip_prefix(PLAN)?, value)));
         let mut plan: Map = facts.map(|(name, value)| (name.into(), value.to_dynamic())).collect();
         plan.insert("clusters".into(), Dynamic::from(counts(clusters)));
-        let mut scope: Scope<'static> = variables::scope(&self.lists, context);
-        engine::begin();
-        let options = CallFnOptions::new().eval_ast(false);
-        engine::strict().call_fn_with_options::<Dynamic>(options, &mut scope, &self.ast, "verdict", (plan,))
+        self.0.call(context, (plan,))
     }
 
     /// Refuses a script that fails on every plan, or that returns something else than a verdict.
@@ -104,19 +83,16 @@ impl VerdictScript {
         let place = |number: usize| u16::try_from(number.max(1)).unwrap_or(u16::MAX);
         let at = Position::new(place(fault.line), place(fault.column));
         let hint = "workflows/README.md lists what a plan has";
-        Err(ScriptError::at(&self.name, at, fault.text, Some(hint.to_owned())))
+        Err(ScriptError::at(&self.0.name, at, fault.text, Some(hint.to_owned())))
     }
 
     /// Returns whether a fault on the sample is one on every plan. The sample has no inputs.
     fn is_mistake(&self, error: &EvalAltResult) -> bool {
         match error.unwrap_inner() {
             EvalAltResult::ErrorPropertyNotFound(name, _) => {
-                !self.uses.inputs().any(|(input, ..)| name.contains(input))
+                !self.0.uses.inputs().any(|(input, ..)| name.contains(input))
             }
-            EvalAltResult::ErrorFunctionNotFound(signature, _) => !signature.contains("()"),
-            EvalAltResult::ErrorMismatchDataType(..) | EvalAltResult::ErrorDotExpr(..) => true,
-            EvalAltResult::ErrorRuntime(text, _) => text.to_string().contains("cannot compare"),
-            _ => false,
+            inner => is_type_mistake(inner),
         }
     }
 }

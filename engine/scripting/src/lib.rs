@@ -12,6 +12,7 @@ mod error;
 mod expression;
 mod feature_getters;
 mod filter;
+mod function;
 mod getters;
 mod homoglyph;
 mod judgement;

@@ -90,17 +90,23 @@ fn run(
 
 /// Returns the fault, if it is a type mistake that holds for every message.
 fn of_type(error: &EvalAltResult) -> Option<ScriptFault> {
-    let inner = error.unwrap_inner();
-    let text = inner.to_string();
-    let is_mistake = match inner {
-        // With a missing value there is no matching function: that depends on the message.
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => !signature.contains("()"),
-        EvalAltResult::ErrorMismatchDataType(..) | EvalAltResult::ErrorDotExpr(..) => true,
-        EvalAltResult::ErrorPropertyNotFound(..) => text.contains("Message"),
-        EvalAltResult::ErrorRuntime(..) => text.contains("cannot compare"),
-        _ => false,
+    let is_mistake = match error.unwrap_inner() {
+        inner @ EvalAltResult::ErrorPropertyNotFound(..) => inner.to_string().contains("Message"),
+        inner => is_type_mistake(inner),
     };
     is_mistake.then(|| ScriptFault::of(error))
+}
+
+/// Returns whether a fault on a sample is a mistake in the types, whatever the values are. Unknown properties are not
+/// judged here.
+pub(crate) fn is_type_mistake(inner: &EvalAltResult) -> bool {
+    match inner {
+        // With a missing value there is no matching function: that depends on the values.
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => !signature.contains("()"),
+        EvalAltResult::ErrorMismatchDataType(..) | EvalAltResult::ErrorDotExpr(..) => true,
+        EvalAltResult::ErrorRuntime(..) => inner.to_string().contains("cannot compare"),
+        _ => false,
+    }
 }
 
 /// Returns a message with a value in every field.

@@ -83,6 +83,25 @@ pub(crate) struct ExamineArgs {
     pub(crate) root: bool,
 }
 
+/// How a remediation is submitted, or only shown.
+#[derive(Debug, Args)]
+pub(crate) struct ProposalArgs {
+    /// informational, low, medium or high [default: the playbook's]
+    #[arg(long)]
+    pub(crate) severity: Option<Severity>,
+    /// Why
+    #[arg(long)]
+    pub(crate) description: Option<String>,
+    /// Show what the plan would be, and store nothing
+    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
+    pub(crate) dry_run: bool,
+    /// Messages that a dry run shows
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) sample: usize,
+    #[command(flatten)]
+    pub(crate) leave: Leave,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct InvestigateArgs {
     /// The message as it was delivered (RFC 5322), `-` for standard input; or a root (root1:…)
@@ -105,20 +124,8 @@ pub(crate) struct InvestigateArgs {
     /// Name of the remediation [default: the subject of the message]
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
-    /// informational, low, medium or high [default: the playbook's]
-    #[arg(long)]
-    pub(crate) severity: Option<Severity>,
-    /// Why
-    #[arg(long)]
-    pub(crate) description: Option<String>,
-    /// Show what the plan would be, and store nothing
-    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
-    pub(crate) dry_run: bool,
-    /// Messages that a dry run shows
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) sample: usize,
     #[command(flatten)]
-    pub(crate) leave: Leave,
+    pub(crate) proposal: ProposalArgs,
 }
 
 #[derive(Debug, Args)]
@@ -140,20 +147,8 @@ pub(crate) struct IndicatorsArgs {
     /// Name of the remediation [default: the playbook's]
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
-    /// informational, low, medium or high [default: the playbook's]
-    #[arg(long)]
-    pub(crate) severity: Option<Severity>,
-    /// Why
-    #[arg(long)]
-    pub(crate) description: Option<String>,
-    /// Show what the plan would be, and store nothing
-    #[arg(long, conflicts_with_all = ["no_run", "watch"])]
-    pub(crate) dry_run: bool,
-    /// Messages that a dry run shows
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub(crate) sample: usize,
     #[command(flatten)]
-    pub(crate) leave: Leave,
+    pub(crate) proposal: ProposalArgs,
 }
 
 #[derive(Debug, Args)]

@@ -21,7 +21,7 @@ use crate::{input, output};
 
 /// Looks for the indicators of a file.
 pub(crate) async fn run(global: &Global, args: IndicatorsArgs) -> Result<Exit, Failure> {
-    let (dry_run, sample, leave) = (args.dry_run, args.sample, args.leave);
+    let (dry_run, sample, leave) = (args.proposal.dry_run, args.proposal.sample, args.proposal.leave);
     let client = Client::open(global, if dry_run { Stores::All } else { Stores::unless(leave, None) }).await?;
     let found = read(&client, &args.file, args.read_as, args.allow_common).await?;
     for one in &found.skipped {
@@ -56,8 +56,8 @@ fn submission(args: IndicatorsArgs, found: IndicatorsJson) -> Submission {
         playbook: args.playbook,
         inputs,
         name: args.name,
-        severity: args.severity,
-        description: args.description,
+        severity: args.proposal.severity,
+        description: args.proposal.description,
         source: ActionSource::Manual,
         mode: SelectionMode::Query,
         picked: Vec::new(),

@@ -14,7 +14,7 @@ use crate::open::Stores;
 use crate::output;
 
 pub(crate) async fn run(global: &Global, args: InvestigateArgs) -> Result<Exit, Failure> {
-    let (dry_run, sample, leave) = (args.dry_run, args.sample, args.leave);
+    let (dry_run, sample, leave) = (args.proposal.dry_run, args.proposal.sample, args.proposal.leave);
     let stores = match &args.message {
         Some(given) if !dry_run => Stores::unless(leave, Some(given)),
         _ => Stores::All,
@@ -56,8 +56,8 @@ fn submission(args: InvestigateArgs, root: &Root) -> Submission {
     }
     Submission {
         name: args.name.or(submission.name),
-        severity: args.severity,
-        description: args.description,
+        severity: args.proposal.severity,
+        description: args.proposal.description,
         ..submission
     }
 }

@@ -51,13 +51,14 @@ pub struct BlockList {
     pub left_off: Vec<LeftOffList>,
 }
 
+/// The actions that take messages from their readers. Junk is read.
+pub const REMOVALS: [Action; 4] =
+    [Action::SoftDelete, Action::HardDelete, Action::MoveToQuarantine, Action::MoveToDeletedItems];
+
 /// Returns whether a remediation can put entries on a list: it removed messages after a vote, or after the verdict
 /// malicious.
 pub fn is_removal(remediation: &Remediation) -> bool {
-    let removes = matches!(
-        remediation.request.action,
-        Action::SoftDelete | Action::HardDelete | Action::MoveToQuarantine | Action::MoveToDeletedItems
-    );
+    let removes = REMOVALS.contains(&remediation.request.action);
     let has_ended = matches!(remediation.status, Status::Completed | Status::PartiallyCompleted);
     let by_votes = remediation.under.is_some()
         || remediation
@@ -123,19 +124,19 @@ impl<'a> BlockListBuilder<'a> {
             if is_put_back {
                 self.barred.insert(indicator.clone());
             }
-            let (listed_at, id) = (remediation.updated_at, &remediation.id);
+            let listed_at = remediation.updated_at;
             let entry = self.found.entry(indicator.clone()).or_insert_with(|| BlockEntry {
                 indicator,
-                remediation: id.clone(),
+                remediation: remediation.id.clone(),
                 messages: 0,
                 listed_at,
-                expires_at: listed_at.plus(self.rules.expires),
+                expires_at: listed_at,
             });
             entry.messages += 1;
             if listed_at > entry.listed_at {
-                entry.remediation = id.clone();
-                (entry.listed_at, entry.expires_at) = (listed_at, listed_at.plus(self.rules.expires));
+                (entry.remediation, entry.listed_at) = (remediation.id.clone(), listed_at);
             }
+            entry.expires_at = entry.listed_at.plus(self.rules.expires);
         }
     }
 

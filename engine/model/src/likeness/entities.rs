@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::features::{Attachment, Features, LinkKind};
+use crate::omitted::is_default;
 
 /// Types of attachments that strangers send, too: images of signatures, cards, and the signatures of messages.
 const SHARED_TYPES: [&str; 4] = ["image/", "text/", "application/pkcs7-", "application/pgp-"];
@@ -28,13 +29,8 @@ pub struct Entities {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub files: BTreeSet<String>,
     /// Keyed hash of the structure of the HTML; 0 without HTML.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub html_hash: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
 }
 
 impl Entities {

@@ -3,23 +3,21 @@
 
 use crate::boxed::boxed;
 use clawback_model::{
-    Action, ActionSource, Features, Inputs, NotCounted, Permission, Placed, Principal, Report, ReportGroup, ReportId,
-    ReportKind, ReportSource, Request, SelectionMode, check_reporter,
+    Action, ActionSource, Features, NotCounted, Permission, Placed, Principal, Report, ReportGroup, ReportId,
+    ReportKind, ReportSource, Request, check_reporter,
 };
 use clawback_playbooks::Playbook;
 use clawback_store::{Filing, NewReport, Recorded, StoreError};
 
 use super::filing::filing;
 use super::playbook::load;
-use super::submission::{Submission, request};
+use super::submission::{LIKE, Submission, request};
 use crate::automation::automation;
 use crate::error::Error;
 use crate::site::Site;
 
 /// How often a report is placed again because another was recorded at the same time.
 const TRIES: u32 = 200;
-/// The input of the playbook that takes the root of the reported message.
-const LIKE: &str = "like";
 
 /// A report as it came in.
 #[derive(Debug)]
@@ -121,18 +119,10 @@ pub fn report_playbook(site: &Site) -> Result<Playbook, Error> {
 fn file(site: &Site, who: &Principal, due: &Placed) -> Result<Filing, Error> {
     let group = &due.group;
     let playbook = report_playbook(site)?;
-    let mut inputs = Inputs::default();
-    inputs.push(LIKE, group.root.to_string());
     let submission = Submission {
-        playbook: playbook.name().to_owned(),
-        inputs,
         name: None,
-        severity: None,
         description: Some(format!("{} ({} reports of {} people)", playbook.description(), group.reports, group.people)),
-        source: ActionSource::Air,
-        mode: SelectionMode::Query,
-        picked: Vec::new(),
-        agent: None,
+        ..Submission::investigation(playbook.name().to_owned(), &group.root, ActionSource::Air)
     };
     let request = request(site, &automation(), submission, None)?;
     if request.action == Action::HardDelete && !who.may(Permission::Purge) {

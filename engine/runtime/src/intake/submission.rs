@@ -11,6 +11,8 @@ use crate::error::Error;
 use crate::evidence;
 use crate::site::Site;
 
+/// The input of a playbook that takes a root.
+pub(super) const LIKE: &str = "like";
 /// Characters of the subject in the name of an investigation.
 const SUBJECT: usize = 80;
 
@@ -42,7 +44,7 @@ impl Submission {
     pub fn investigation(playbook: String, root: &Root, source: ActionSource) -> Self {
         let subject = visible_line(root.subject(), SUBJECT);
         let mut inputs = Inputs::default();
-        inputs.push("like", root.to_string());
+        inputs.push(LIKE, root.to_string());
         Self {
             playbook,
             inputs,

@@ -145,26 +145,31 @@ pub(super) async fn search_mailbox(
     }
 }
 
-impl Found {
-    /// Notes that a message is in the plan for one value of `any`, and that it is not known which others it has.
-    fn note_unknown_values(&mut self, message: &Message, unexamined: Option<String>) {
-        let cut = || message.cut_texts().find(|text| matches!(*text, "links" | "attachments" | "from"));
-        let (kind, why) = match (unexamined, cut()) {
-            (Some(why), _) => (PlanGapKind::Unexamined, why),
-            (None, Some(text)) => (PlanGapKind::CutText, format!("only part of its {text} is known")),
-            (None, None) => return,
-        };
-        let which = format!("{} {}", message.mailbox, message.reference.message_id);
-        let why = format!("it is in the plan, and which other values of `any` it has is not known: {why}");
-        self.facts.unseen(kind, 1, which, why);
-    }
+/// Returns why a message is not known in full: it was not examined, or this text of it is cut.
+fn unknown(unexamined: Option<String>, cut: Option<&str>) -> Option<(PlanGapKind, String)> {
+    let of_text = |text| (PlanGapKind::CutText, format!("only part of its {text} is known"));
+    unexamined.map(|why| (PlanGapKind::Unexamined, why)).or_else(|| cut.map(of_text))
+}
 
+/// Returns the name of a message in a gap.
+fn which(message: &Message) -> String {
+    format!("{} {}", message.mailbox, message.reference.message_id)
+}
+
+impl Found {
     fn take(&mut self, search: &Search, judged: Judged) {
         let Judged { message, judgement, nearly, unexamined } = judged;
         match judgement {
             Judgement::Keep { reason, tag, clusters } => {
-                if search.bound.predicate().matches_content() {
-                    self.note_unknown_values(&message, unexamined);
+                let is_value = |text: &&str| matches!(*text, "links" | "attachments" | "from");
+                let unknown = if search.bound.predicate().matches_content() {
+                    unknown(unexamined, message.cut_texts().find(is_value))
+                } else {
+                    None
+                };
+                if let Some((kind, why)) = unknown {
+                    let why = format!("it is in the plan, and which other values of `any` it has is not known: {why}");
+                    self.facts.unseen(kind, 1, which(&message), why);
                 }
                 let message = Message { features: None, ..message };
                 self.hits.push(Hit { message, script_failed: false, reason, tag, clusters });
@@ -175,13 +180,10 @@ impl Found {
                 }
             }
             Judgement::Undecided { .. } => {
-                let which = format!("{} {}", message.mailbox, message.reference.message_id);
-                let (kind, why) = match (unexamined, message.cut_texts().find(|text| search.bound.reads(text))) {
-                    (Some(why), _) => (PlanGapKind::Unexamined, why),
-                    (None, Some(text)) => (PlanGapKind::CutText, format!("only part of its {text} is known")),
-                    (None, None) => (PlanGapKind::Unexamined, "a condition on it cannot be decided".to_owned()),
-                };
-                self.facts.unseen(kind, 1, which, why);
+                let cut = message.cut_texts().find(|text| search.bound.reads(text));
+                let (kind, why) = unknown(unexamined, cut)
+                    .unwrap_or_else(|| (PlanGapKind::Unexamined, "a condition on it cannot be decided".to_owned()));
+                self.facts.unseen(kind, 1, which(&message), why);
             }
             Judgement::Drop { by, reason } => self.facts.left_out(&by, reason),
             Judgement::Fault { script, fault } => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clawback_model::{ReportGroup, Timestamp, visible_line};
+use clawback_model::{LONGEST_LOOK_WAIT, ReportGroup, Timestamp, visible_line};
 use clawback_runtime::{AbuseMailboxConfig, Error, Site};
 use clawback_store::AbuseMailbox;
 
@@ -11,9 +11,6 @@ use crate::output;
 
 /// Mails that were not counted are named for this time.
 const WEEK: Duration = Duration::from_hours(24 * 7);
-
-/// Waits between looks are at most this long, unless looks are further apart.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
 /// Groups are looked at for missing remediations.
 const GROUPS: u32 = 100;
 
@@ -79,7 +76,7 @@ fn last_look(known: &AbuseMailbox, config: &AbuseMailboxConfig, now: Timestamp) 
 
 /// Returns whether looks that a worker makes cannot be so far apart.
 fn is_late(last: Timestamp, every: Duration, now: Timestamp) -> bool {
-    now.since(last) > every.saturating_mul(4).saturating_add(LONGEST_WAIT)
+    now.since(last) > every.saturating_mul(4).saturating_add(LONGEST_LOOK_WAIT)
 }
 
 #[cfg(test)]
