@@ -142,7 +142,7 @@ fn what_a_message_shows_of_itself_is_printed_without_its_text() {
 fn each_condition_on_content_selects_what_it_says() {
     let site = Site::new();
     campaign(&site);
-    let attached = "Message-ID: <7@x.example>\r\nFrom: eve@x.example\r\nReply-To: Collect <gather@y.example>\r\nSubject: Scan\r\n\
+    let attached = "Message-ID: <7@x.example>\r\nFrom: eve@x.example\r\nReply-To: Collect <gather@y.example>\r\nDelivered-To: desk@corp.example\r\nSubject: Scan\r\n\
         Received: from a (a.x.example [198.51.100.9]) by mx.corp.example; Mon, 23 Nov 2026 09:00:00 +0000\r\n\
         Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\nhello\r\n--q\r\nContent-Type: application/pdf; name=a.pdf\r\n\
         Content-Transfer-Encoding: base64\r\n\r\nQUJD\r\n--q--\r\n";
@@ -160,12 +160,23 @@ fn each_condition_on_content_selects_what_it_says() {
         ("attachment_sha256", abc, &["<7@x.example>"]),
         ("reply_to", "Gather@Y.example", &["<7@x.example>"]),
         ("sender_ip", "198.51.100.0/24", &["<7@x.example>"]),
+        ("recipients", "Desk@corp.example", &["<7@x.example>"]),
+        ("attachment_type", "application/*", &["<7@x.example>"]),
+        ("has_attachment", "true", &["<7@x.example>"]),
+        ("attachment_name_matches", r"^[a-z]\.pdf$", &["<7@x.example>"]),
+        ("from_matches", "^eve@", &["<7@x.example>"]),
+        ("subject_matches", "^sc.n$", &["<7@x.example>"]),
+        ("url_host_matches", r"^q\..*-host\.", &["<2@two.example>"]),
     ] {
         let input = format!("{name}={value}");
         let found = site.dry_run(&["manual", "-i", "action=soft-delete", "-i", &input]);
         assert_eq!(ids(&found), expected, "{input}: {found}");
         assert_eq!(found["facts"]["unseen"].as_array().map_or(0, Vec::len), 0, "{found}");
     }
+    let refused =
+        site.clawback.run(&["plan", "manual", "-i", "action=soft-delete", "-i", "subject_matches=a(b", "--dry-run"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("`matches: subject`") && said.contains("unclosed group"), "{said}");
     let submitted = site.clawback.json(&[
         "submit",
         "--name",
@@ -174,6 +185,10 @@ fn each_condition_on_content_selects_what_it_says() {
         "soft-delete",
         "--url-host",
         "q.bad-host.example",
+        "--url-host-matches",
+        "bad-host",
+        "--recipients",
+        "ann@corp.example",
     ]);
     assert_eq!(submitted["counts"]["succeeded"], 1, "{submitted}");
 }

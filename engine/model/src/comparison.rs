@@ -28,6 +28,11 @@ pub(crate) fn both_spellings(any: &[String]) -> Vec<String> {
     spelt
 }
 
+/// Returns whether it holds of one spelling of an address or a domain.
+pub(crate) fn is_any_spelling(one: &str, holds: impl Fn(&str) -> bool) -> bool {
+    both_spellings(&[one.to_owned()]).iter().any(|spelling| holds(spelling))
+}
+
 /// Returns whether a condition holds of a text that may be cut: what is missing can only make it true.
 pub(crate) fn unless_cut(holds: bool, is_cut: impl FnOnce() -> bool) -> Option<bool> {
     (holds || !is_cut()).then_some(holds)

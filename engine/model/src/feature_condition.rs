@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use crate::comparison::{both_spellings, is_domain_of, is_same, unless_cut};
-use crate::features::{AskedTexts, Authentication, LinkKind};
+use crate::comparison::{both_spellings, is_any_spelling, is_domain_of, is_same, unless_cut};
+use crate::features::{AskedTexts, Authentication, Features, LinkKind};
 use crate::likeness::Root;
 use crate::message::Message;
 use crate::normal::normalise;
+use crate::pattern::Pattern;
 use crate::text::visible_line;
 use crate::words;
 
@@ -26,6 +27,8 @@ pub enum FeatureCondition {
     SenderIp(Vec<IpNet>),
     /// The host of a link; `*.evil.example` is every sub-domain.
     UrlHost(Vec<String>),
+    /// The host of a link matches one of these regular expressions.
+    UrlHostMatches(Vec<Pattern>),
     /// A link with this host, path and query.
     Url(Vec<String>),
     /// The digest of an attachment, in lower-case hexadecimal.
@@ -109,7 +112,7 @@ impl FeatureCondition {
             Self::DeliveredTo(_) => &["header delivered-to"],
             Self::SenderIp(_) => &["header received"],
             Self::Authentication(_) => &["header authentication-results"],
-            Self::UrlHost(_) | Self::Url(_) => &["links"],
+            Self::UrlHost(_) | Self::UrlHostMatches(_) | Self::Url(_) => &["links"],
             Self::AttachmentSha256(_) | Self::AttachmentType(_) | Self::HasAttachment(_) => &["attachments"],
             Self::BodyContains(_) => &["body"],
             Self::Like(_) => &["body", "links", "header reply-to", "header return-path", "header dkim-signature"],
@@ -164,10 +167,9 @@ impl FeatureCondition {
             Self::SenderIp(any) => {
                 features.sender_ip.is_some_and(|ip| any.iter().any(|net| net.contains(&ip.to_canonical())))
             }
-            Self::UrlHost(any) => {
-                // The domain of a mail address is no host that a reader opens.
-                let mut links = features.links.iter().filter(|link| link.kind != LinkKind::Mail);
-                links.any(|link| is_domain_of(&link.host, any))
+            Self::UrlHost(any) => hosts(features).any(|host| is_domain_of(host, any)),
+            Self::UrlHostMatches(any) => {
+                hosts(features).any(|host| is_any_spelling(host, |host| any.iter().any(|one| one.matches(host))))
             }
             Self::Url(any) => any.iter().any(|url| features.found.urls.contains(url)),
             Self::AttachmentSha256(any) => features.attachments.iter().any(|one| any.contains(&one.sha256)),
@@ -190,6 +192,11 @@ impl FeatureCondition {
         };
         unless_cut(holds, is_cut)
     }
+}
+
+/// Returns the hosts that a reader can open: the domain of a mail address is none.
+pub(crate) fn hosts(features: &Features) -> impl Iterator<Item = &str> {
+    features.links.iter().filter(|link| link.kind != LinkKind::Mail).map(|link| link.host.as_str())
 }
 
 fn is_one_of(address: &str, any: &[String]) -> bool {

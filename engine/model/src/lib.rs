@@ -47,6 +47,7 @@ mod not_automatic;
 mod ocsf;
 mod omitted;
 mod outcome;
+mod pattern;
 mod pick;
 mod plan;
 mod predicate;
@@ -127,12 +128,13 @@ pub use message::{Message, MessageRef};
 pub use not_automatic::{AutomaticRule, NotAutomatic};
 pub use ocsf::{OCSF_VERSION, OcsfEvent};
 pub use outcome::{Effect, Located, Outcome, OutcomeKind, Reason, Receipt, RestorePoint, Sighting};
+pub use pattern::{InvalidPattern, Pattern};
 pub use pick::{PickError, Picked, check_picks};
 pub use plan::{
     Difference, Grant, Hashed, LINES_OF_A_PART, PartHasher, PlanHasher, PlanHeader, PlanParts, PlanSummary, Target,
     Terms, TextKind, header_line, target_line,
 };
-pub use predicate::{Condition, Predicate};
+pub use predicate::{Condition, MatchedText, Predicate};
 pub use principal::{PendingRoles, Permission, Principal, PrincipalKind, Role};
 pub use principal_name::{LONGEST_PRINCIPAL, NameRefused, check_principal_name};
 pub use query::Query;

@@ -11,6 +11,7 @@ use crate::likeness::Root;
 use crate::location::LocationKind;
 use crate::message::Message;
 use crate::normal::normalise;
+use crate::pattern::Pattern;
 use crate::query::Query;
 
 /// One condition. Texts to search for are normalised by [`normalise`]; in a list, one match is enough.
@@ -34,6 +35,8 @@ pub enum Condition {
     ReceivedBefore(Timestamp),
     /// Header field contains.
     HeaderContains(String, String),
+    /// A text that one of these regular expressions matches.
+    Matches(MatchedText, Vec<Pattern>),
     /// Part of an attachment's name.
     AttachmentName(Vec<String>),
     /// Latest delivery location.
@@ -56,6 +59,37 @@ pub enum Condition {
     Not(Box<Predicate>),
     /// At least one of these holds.
     Any(Vec<Predicate>),
+}
+
+/// A text of a message that a regular expression can be about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MatchedText {
+    /// The subject.
+    Subject,
+    /// The address of a sender, as in [`Condition::From`].
+    From,
+    /// The display name of the shown sender.
+    FromName,
+    /// A To or Cc address.
+    To,
+    /// The name of an attachment.
+    AttachmentName,
+    /// A header field of this name, in lower case.
+    Header(String),
+}
+
+impl MatchedText {
+    /// Returns whether this is the text that [`Message::is_cut`] knows by the name.
+    fn is_called(&self, name: &str) -> bool {
+        match self {
+            Self::Subject => name == "subject",
+            Self::From => name == "from",
+            Self::FromName => name == "from-name",
+            Self::To => name == "to",
+            Self::AttachmentName => name == "attachments",
+            Self::Header(field) => name.strip_prefix("header ") == Some(field),
+        }
+    }
 }
 
 /// Conditions that must all hold. Empty matches everything.
@@ -106,6 +140,7 @@ impl Predicate {
             Condition::SubjectContains(_) => text == "subject",
             Condition::To(_) => text == "to",
             Condition::AttachmentName(_) => text == "attachments",
+            Condition::Matches(matched, _) => matched.is_called(text),
             Condition::HeaderContains(name, _) => text.strip_prefix("header ").is_some_and(|known| known == name),
             Condition::Not(inner) => inner.reads(text),
             Condition::Any(branches) => branches.iter().any(|branch| branch.reads(text)),
@@ -157,10 +192,14 @@ impl Predicate {
     fn ask_for_fields(&self, query: &mut Query) {
         for condition in &self.compared {
             match condition {
-                Condition::HeaderContains(name, _) if !query.want_headers.contains(name) => {
+                Condition::HeaderContains(name, _) | Condition::Matches(MatchedText::Header(name), _)
+                    if !query.want_headers.contains(name) =>
+                {
                     query.want_headers.push(name.clone());
                 }
-                Condition::AttachmentName(_) => query.want_attachments = true,
+                Condition::AttachmentName(_) | Condition::Matches(MatchedText::AttachmentName, _) => {
+                    query.want_attachments = true;
+                }
                 Condition::Not(inner) => inner.ask_for_fields(query),
                 Condition::Any(branches) => branches.iter().for_each(|branch| branch.ask_for_fields(query)),
                 _ => {}
@@ -217,6 +256,9 @@ fn normal(condition: Condition) -> Condition {
         Condition::MessageId(any) => Condition::MessageId(id(any)),
         Condition::AttachmentName(any) => Condition::AttachmentName(text(any)),
         Condition::HeaderContains(name, part) => Condition::HeaderContains(name.to_lowercase(), normalise(&part)),
+        Condition::Matches(MatchedText::Header(name), any) => {
+            Condition::Matches(MatchedText::Header(name.to_lowercase()), any)
+        }
         other => other,
     }
 }
@@ -235,8 +277,9 @@ fn cost(condition: &Condition) -> u8 {
         | Condition::FromName(_)
         | Condition::AttachmentName(_)
         | Condition::HeaderContains(..) => 3,
-        Condition::Not(_) | Condition::Any(_) => 4,
-        Condition::Feature(_) => 5,
+        Condition::Matches(..) => 4,
+        Condition::Not(_) | Condition::Any(_) => 5,
+        Condition::Feature(_) => 6,
     }
 }
 

@@ -4,7 +4,7 @@ use crate::clusters::Clusters;
 use crate::feature_condition::FeatureCondition;
 use crate::limits::SelectionMode;
 use crate::location::LocationKind;
-use crate::predicate::{Condition, Predicate};
+use crate::predicate::{Condition, MatchedText, Predicate};
 use crate::text::counted;
 
 /// The most alternatives that are written out; the rest is counted.
@@ -74,6 +74,9 @@ fn condition(condition: &Condition) -> String {
         Condition::ReceivedAfter(time) => format!("received at or after {time}"),
         Condition::ReceivedBefore(time) => format!("received before {time}"),
         Condition::HeaderContains(name, part) => format!("header {} contains {}", bare(name), quoted(part)),
+        Condition::Matches(text, any) => {
+            format!("{} matches {}", matched(text), either(any, |one| quoted(one.as_str())))
+        }
         Condition::AttachmentName(any) => format!("attachment name contains {}", texts(any, quoted)),
         Condition::LatestLocation(any) => format!("in {}", either(any, |kind| place(*kind))),
         Condition::OriginalLocation(any) => {
@@ -93,6 +96,17 @@ fn condition(condition: &Condition) -> String {
     }
 }
 
+fn matched(text: &MatchedText) -> String {
+    match text {
+        MatchedText::Subject => "subject".to_owned(),
+        MatchedText::From => "from address".to_owned(),
+        MatchedText::FromName => "sender name".to_owned(),
+        MatchedText::To => "To or Cc address".to_owned(),
+        MatchedText::AttachmentName => "attachment name".to_owned(),
+        MatchedText::Header(name) => format!("header {}", bare(name)),
+    }
+}
+
 fn feature(condition: &FeatureCondition) -> String {
     match condition {
         FeatureCondition::EnvelopeFrom(any) => format!("envelope from {}", texts(any, bare)),
@@ -100,6 +114,9 @@ fn feature(condition: &FeatureCondition) -> String {
         FeatureCondition::DeliveredTo(any) => format!("delivered to {}", texts(any, bare)),
         FeatureCondition::SenderIp(any) => format!("sent from network {}", either(any, ToString::to_string)),
         FeatureCondition::UrlHost(any) => format!("with a link to host {}", texts(any, bare)),
+        FeatureCondition::UrlHostMatches(any) => {
+            format!("with a link to a host that matches {}", either(any, |one| quoted(one.as_str())))
+        }
         FeatureCondition::Url(any) => format!("with the link {}", texts(any, quoted)),
         FeatureCondition::AttachmentSha256(any) => format!("with an attachment of sha256 {}", texts(any, bare)),
         FeatureCondition::AttachmentType(any) => format!("with an attachment of type {}", texts(any, bare)),

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use clawback_model::{
-    AuthenticationResult, Condition, Digest, FeatureCondition, LocationKind, Predicate, Root, Timestamp, UnknownWord,
-    parse_network, visible_line,
+    AuthenticationResult, Condition, Digest, FeatureCondition, LocationKind, MatchedText, Pattern, Predicate, Root,
+    Timestamp, UnknownWord, parse_network, visible_line,
 };
 use clawback_scripting::{Type, Value, Vars};
 
@@ -23,14 +23,27 @@ pub(crate) struct Conditions(Vec<Unbound>);
 enum Unbound {
     Values { key: String, values: Vec<Template> },
     Header { name: String, part: Template },
+    Matches { name: String, text: Option<MatchedText>, values: Vec<Template> },
     Not(Conditions),
     Any(Vec<Conditions>),
+}
+
+/// Returns the text of a key of `matches`; `None` for the hosts of links, which are features.
+fn matched_text(key: &str) -> Option<MatchedText> {
+    Some(match key {
+        "subject" => MatchedText::Subject,
+        "from" => MatchedText::From,
+        "from-name" => MatchedText::FromName,
+        "to" => MatchedText::To,
+        "attachment-name" => MatchedText::AttachmentName,
+        _ => return None,
+    })
 }
 
 /// Returns the type of a key's value.
 fn kind(key: &str) -> Type {
     match key {
-        "from" | "to" | "envelope-from" | "reply-to" | "delivered-to" => Type::Address,
+        "from" | "to" | "envelope-from" | "reply-to" | "delivered-to" | "recipients" => Type::Address,
         "from-domain" | "url-host" => Type::Domain,
         "latest-delivery-location" | "original-delivery-location" => Type::Location,
         "received-after" | "received-before" => Type::Timestamp,
@@ -64,6 +77,7 @@ impl Conditions {
                         }
                     }
                 }
+                "matches" => conditions.extend(matches(value, variables, report)),
                 key => {
                     let (wanted, several) = (kind(key), !is_scalar(key));
                     let read = |item| Template::read(item, &wanted, several, variables, report);
@@ -99,6 +113,19 @@ impl Conditions {
                         bound.push(Condition::HeaderContains(name.clone(), part));
                     }
                 }
+                Unbound::Matches { name, text, values } => {
+                    let name = format!("matches: {name}");
+                    let values: Vec<_> = values.iter().flat_map(|value| texts(&name, value, vars, wrong)).collect();
+                    let words: Vec<_> = values.iter().map(ToString::to_string).collect();
+                    let patterns: Vec<Pattern> =
+                        each(&name, &words, wrong, |word| word.parse::<Pattern>().map_err(|error| error.to_string()));
+                    if !patterns.is_empty() {
+                        bound.push(match text {
+                            Some(text) => Condition::Matches(text.clone(), patterns),
+                            None => Condition::Feature(FeatureCondition::UrlHostMatches(patterns)),
+                        });
+                    }
+                }
                 Unbound::Not(inner) => {
                     let inner = inner.bind(vars, wrong);
                     if !inner.is_empty() {
@@ -123,6 +150,25 @@ impl Conditions {
         }
         bound
     }
+}
+
+/// Reads the keys of `matches`.
+fn matches(node: &Node, variables: &Variables, report: &Report) -> Vec<Unbound> {
+    let read = |name: &str, text: Option<MatchedText>, value: &Node| {
+        let values = value.items().iter().filter_map(|item| Template::read(item, &Type::Text, true, variables, report));
+        Unbound::Matches { name: name.to_owned(), text, values: values.collect() }
+    };
+    let mut conditions = Vec::new();
+    for (key, value) in node.entries() {
+        match key.text().unwrap_or_default() {
+            "header" => conditions.extend(value.entries().iter().map(|(field, value)| {
+                let field = field.text().unwrap_or_default().to_lowercase();
+                read(&format!("header {field}"), Some(MatchedText::Header(field.clone())), value)
+            })),
+            key => conditions.push(read(key, matched_text(key), value)),
+        }
+    }
+    conditions
 }
 
 fn texts(key: &str, template: &Template, vars: &Vars, wrong: &mut Vec<String>) -> Vec<Value> {
@@ -159,6 +205,16 @@ fn make(key: &str, values: &[Value], wrong: &mut Vec<String>) -> Option<Conditio
         "from-name" => Condition::FromName(words()),
         "subject-contains" => Condition::SubjectContains(words()),
         "to" => Condition::To(words()),
+        // A blind copy names its recipient nowhere but by its mailbox.
+        "recipients" => {
+            let any = words();
+            let branch = |condition| Predicate::all([condition]);
+            Condition::Any(vec![
+                branch(Condition::To(any.clone())),
+                branch(Condition::Mailbox(any.clone())),
+                branch(Condition::Feature(FeatureCondition::DeliveredTo(any))),
+            ])
+        }
         "message-id" => Condition::MessageId(words()),
         "attachment-name" => Condition::AttachmentName(words()),
         "folder" => Condition::Folder(words()),

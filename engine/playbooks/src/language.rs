@@ -1,7 +1,7 @@
 //! The language: every key, its possible values, and its meaning. The check, the JSON Schema and the test of the README
 //! are all derived from this table.
 
-use clawback_model::{AuthenticationResult, ClusterBy, Digest, Root, Timestamp, parse_network};
+use clawback_model::{AuthenticationResult, ClusterBy, Digest, Pattern, Root, Timestamp, parse_network};
 use clawback_scripting::parse_duration;
 
 use crate::shape::{Form, Key, Shape, key, must};
@@ -64,6 +64,11 @@ static SHA256: Form = Form {
     noun: "sha256",
     hint: "write the 64 hexadecimal digits that `sha256sum` prints",
     check: |text| text.to_lowercase().parse::<Digest>().map(|_| ()).map_err(|error| error.to_string()),
+};
+static PATTERN: Form = Form {
+    noun: "regular expression",
+    hint: r"write such as ^invoice \d{6}$; without look-around and back references, in single quotes",
+    check: |text| text.parse::<Pattern>().map(|_| ()).map_err(|error| error.to_string()),
 };
 static ROOT: Form = Form {
     noun: "root",
@@ -148,9 +153,23 @@ pub(crate) static CONDITIONS: &[Key] = &[
     key("has-attachment", Shape::Value(&Shape::Boolean), "whether the message has an attachment"),
     key("body-contains", Shape::Values(&Shape::Text), "part of the visible text, without case"),
     key("like", Shape::Value(&Shape::Form(&ROOT)), "copies of one message, given as its root"),
+    key("recipients", Shape::Values(&Shape::Form(&ADDRESS)), "To, Cc or Delivered-To address, or the mailbox it is in"),
+    key("matches", Shape::Map(MATCHES), "texts that a regular expression matches, each without case"),
     key("not", Shape::Keys(conditions), "these conditions do not all hold"),
     key("any", Shape::List(&Shape::Keys(conditions)), "at least one of these groups holds"),
 ];
+
+/// The texts that a regular expression can be about.
+static MATCHES: &[Key] = &[
+    key("subject", PATTERNS, "the subject"),
+    key("from", PATTERNS, "a From address"),
+    key("from-name", PATTERNS, "the sender's display name"),
+    key("to", PATTERNS, "a To or Cc address"),
+    key("attachment-name", PATTERNS, "the file name of an attachment"),
+    key("url-host", PATTERNS, "the host of a link"),
+    key("header", Shape::MapOf(&PATTERNS), "a header field"),
+];
+const PATTERNS: Shape = Shape::Values(&Shape::Form(&PATTERN));
 
 static STOP_WHEN: &[Key] = &[
     key("failed-ratio", Shape::Ratio, "more than this share of what was acted on failed"),

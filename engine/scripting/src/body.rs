@@ -213,6 +213,14 @@ mod tests {
             ("fn keep(m) { if m.size == 1 { return true; } m.size = 1; keep(m) }", "line 1, column"),
             ("fn keep(m) { [1, 2].map(|n| n + 1).contains(3) || m.size in [5000] }", "true"),
             (
+                "const BILL = regex(\"^bill(ing)?@\"); fn keep(m) { BILL.matches(m.from) && !BILL.matches(m.subject) }",
+                "true",
+            ),
+            (
+                "const WRONG = regex(\"a(b\"); fn keep(m) { true }",
+                "line 1, column 15: the regular expression has an error",
+            ),
+            (
                 "const BOTH = vips + secops_mailboxes; fn keep(m) { \"soc@fabrikam.example\" in BOTH && BOTH.len() == 2 }",
                 "true",
             ),

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use clawback_model::{LocationKind, Timestamp, parse_duration, registrable_domain, show_duration};
+use clawback_model::{LocationKind, Pattern, Timestamp, parse_duration, registrable_domain, show_duration};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
 use crate::domain::{cidr_contains, domain_of, url_domain};
@@ -100,17 +100,8 @@ pub(crate) fn build(strict: bool) -> Registry {
         .on_print(print)
         .on_debug(|text, _, _| print(text))
         .on_progress(|operations| {
-            if operations % CLOCK_EVERY != 0 {
-                return None;
-            }
-            match STARTED.get() {
-                None => STARTED.set(Some(Instant::now())),
-                Some(started) if started.elapsed() > WALL_CLOCK => {
-                    return Some(format!("the script took more than {} ms", WALL_CLOCK.as_millis()).into());
-                }
-                Some(_) => {}
-            }
-            None
+            let is_over = operations % CLOCK_EVERY == 0 && is_time_over();
+            is_over.then(|| too_slow().into())
         });
     #[expect(deprecated, reason = "the only way to see tokens; rhai is pinned because of it")]
     engine.on_parse_token(|token, at, _| scan::token(token, at));
@@ -118,9 +109,46 @@ pub(crate) fn build(strict: bool) -> Registry {
     getters::register(&mut registry);
     feature_getters::register(&mut registry);
     sets(&mut registry);
+    patterns(&mut registry);
     helpers(&mut registry);
     times(&mut registry);
     registry
+}
+
+/// Returns whether the script that runs on this thread has taken longer than it may.
+fn is_time_over() -> bool {
+    let started = STARTED.get().unwrap_or_else(|| {
+        let now = Instant::now();
+        STARTED.set(Some(now));
+        now
+    });
+    started.elapsed() > WALL_CLOCK
+}
+
+fn too_slow() -> String {
+    format!("the script took more than {} ms", WALL_CLOCK.as_millis())
+}
+
+fn patterns(to: &mut Registry) {
+    to.engine.register_type_with_name::<Arc<Pattern>>("RegularExpression");
+    to.function(
+        "regex",
+        "const NUMBER = regex(\"invoice [0-9]+\")",
+        "makes a regular expression; put it at the top of the script",
+        |text: &str| -> Result<Arc<Pattern>, Box<EvalAltResult>> {
+            // Making one takes longer than any other operation.
+            if is_time_over() {
+                return Err(too_slow().into());
+            }
+            text.parse::<Pattern>().map(Arc::new).map_err(|error| error.to_string().into())
+        },
+    );
+    to.function(
+        "matches",
+        "NUMBER.matches(text)",
+        "whether the regular expression matches a part of the text, without case",
+        |pattern: &mut Arc<Pattern>, text: &str| pattern.matches(text),
+    );
 }
 
 fn sets(to: &mut Registry) {

@@ -51,6 +51,23 @@ const FIELDS: [(&str, &str, &str); 19] = [
     ("flag", "Flag", "\\Seen"),
 ];
 
+/// Further fields, which are shown when they are asked for or one is filled in.
+const FURTHER: [(&str, &str, &str); 13] = [
+    ("from_name", "Sender's name contains", "Payroll"),
+    ("recipients", "Recipient", "ann@corp.example"),
+    ("subject_matches", "Subject matches", "^invoice \\d+$"),
+    ("from_matches", "From address matches", "^billing\\d*@"),
+    ("from_name_matches", "Sender's name matches", "pay ?roll"),
+    ("attachment_name_matches", "Attachment name matches", "\\.pdf\\.\\w+$"),
+    ("url_host_matches", "Host of a link matches", "^login-[a-z]+\\."),
+    ("url", "Link", "https://pay.evil.example/a"),
+    ("attachment_type", "Attachment of type", "image/*"),
+    ("envelope_from", "Envelope sender", "bounce@evil.example"),
+    ("delivered_to", "Delivered-To", "ann@corp.example"),
+    ("sender_ip", "Sent from network", "192.0.2.0/24"),
+    ("auth", "Result of authentication", "dmarc=fail"),
+];
+
 /// Inputs that take one value. For each of the others, an empty field is added after those that are filled in.
 const SINGLE: [&str; 6] = ["like", "since", "received_after", "received_before", "list_id", "larger_than"];
 /// Locations to choose from.
@@ -83,18 +100,28 @@ fn form(query: &Fields) -> Markup {
     let kinds = LocationKind::ALL.map(LocationKind::as_str);
     html! {
         form .filters method="get" action="/search" role="search" aria-label="Query" {
-            @for (name, label, example) in FIELDS {
-                @for (place, value) in offered(query, name).into_iter().enumerate() {
-                    (layout::text(name, &labelled(label, place), value, example))
-                }
-            }
+            (texts(query, &FIELDS))
             @for (name, label, any) in LOCATIONS {
                 @for (place, value) in offered(query, name).into_iter().enumerate() {
                     (layout::choice(name, &labelled(label, place), Some(if place == 0 { any } else { "" }), &kinds, value))
                 }
             }
+            details open[FURTHER.iter().any(|(name, ..)| query.filled(name).is_some())] {
+                summary { "More conditions" }
+                div .fields { (texts(query, &FURTHER)) }
+            }
             button { "Search" }
             a href="/search" { "Clear" }
+        }
+    }
+}
+
+fn texts(query: &Fields, fields: &[(&str, &str, &str)]) -> Markup {
+    html! {
+        @for (name, label, example) in fields {
+            @for (place, value) in offered(query, name).into_iter().enumerate() {
+                (layout::text(name, &labelled(label, place), value, example))
+            }
         }
     }
 }
@@ -114,7 +141,7 @@ fn labelled(label: &str, place: usize) -> String {
 
 /// The conditions that are filled in, each text as typed.
 fn inputs(query: &Fields) -> Inputs {
-    let names = FIELDS.iter().map(|(name, ..)| *name).chain(LOCATIONS.map(|(name, ..)| name));
+    let names = FIELDS.iter().chain(&FURTHER).map(|(name, ..)| *name).chain(LOCATIONS.map(|(name, ..)| name));
     let filled = |name| query.all(name).filter(|value| !value.trim().is_empty()).map(move |value| (name, value));
     names.flat_map(filled).collect()
 }

@@ -231,12 +231,18 @@ pub(crate) struct SubmitArgs {
     /// Domain of the From address; may be repeated
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) from_domain: Vec<String>,
+    /// Part of the sender's display name; may be repeated
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) from_name: Vec<String>,
     /// Part of the subject, as it is typed: a comma is a comma; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub(crate) subject: Vec<String>,
     /// To or Cc address; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) to: Vec<String>,
+    /// A person whom it was for: To, Cc or Delivered-To address, or the mailbox; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) recipients: Vec<String>,
     /// Message-ID, with its angle brackets; may be repeated
     #[arg(long, value_name = "ID")]
     pub(crate) message_id: Vec<String>,
@@ -252,12 +258,42 @@ pub(crate) struct SubmitArgs {
     /// sha256 of an attachment; may be repeated
     #[arg(long, value_name = "SHA256")]
     pub(crate) attachment_sha256: Vec<String>,
+    /// Declared type of an attachment, or such as image/*; may be repeated
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) attachment_type: Vec<String>,
+    /// Whether there is an attachment
+    #[arg(long, value_name = "BOOLEAN")]
+    pub(crate) has_attachment: Option<bool>,
+    /// Address of the envelope's sender (Return-Path); may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) envelope_from: Vec<String>,
+    /// Delivered-To or X-Original-To address; may be repeated
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) delivered_to: Vec<String>,
     /// Reply-To address; may be repeated
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) reply_to: Vec<String>,
     /// Network of the first hop outside the site's own relays; may be repeated
     #[arg(long, value_name = "NETWORK")]
     pub(crate) sender_ip: Vec<String>,
+    /// Result of a trusted server, such as dmarc=fail; may be repeated
+    #[arg(long, value_name = "RESULT")]
+    pub(crate) auth: Vec<String>,
+    /// Regular expression that the subject matches; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) subject_matches: Vec<String>,
+    /// Regular expression that the From address matches; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) from_matches: Vec<String>,
+    /// Regular expression that the sender's display name matches; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) from_name_matches: Vec<String>,
+    /// Regular expression that an attachment's name matches; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) attachment_name_matches: Vec<String>,
+    /// Regular expression that the host of a link matches; may be repeated
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) url_host_matches: Vec<String>,
     /// Part of the visible text; may be repeated
     #[arg(long, value_name = "TEXT")]
     pub(crate) body: Vec<String>,

@@ -33,15 +33,26 @@ fn submission(args: SubmitArgs, like: Option<String>) -> Result<Submission, Fail
     for (name, values) in [
         ("from", &args.from),
         ("from_domain", &args.from_domain),
+        ("from_name", &args.from_name),
         ("subject", &args.subject),
         ("to", &args.to),
+        ("recipients", &args.recipients),
         ("message_id", &args.message_id),
         ("attachment_name", &args.attachment_name),
         ("url_host", &args.url_host),
         ("url", &args.url),
         ("attachment_sha256", &args.attachment_sha256),
+        ("attachment_type", &args.attachment_type),
+        ("envelope_from", &args.envelope_from),
+        ("delivered_to", &args.delivered_to),
         ("reply_to", &args.reply_to),
         ("sender_ip", &args.sender_ip),
+        ("auth", &args.auth),
+        ("subject_matches", &args.subject_matches),
+        ("from_matches", &args.from_matches),
+        ("from_name_matches", &args.from_name_matches),
+        ("attachment_name_matches", &args.attachment_name_matches),
+        ("url_host_matches", &args.url_host_matches),
         ("body_contains", &args.body),
         ("folder", &args.folder),
         ("mailbox", &args.mailbox),
@@ -53,6 +64,9 @@ fn submission(args: SubmitArgs, like: Option<String>) -> Result<Submission, Fail
     args.location.iter().for_each(|kind: &LocationKind| inputs.push("location", kind.as_str()));
     if let Some(like) = like {
         inputs.push("like", like);
+    }
+    if let Some(has_one) = args.has_attachment {
+        inputs.push("has_attachment", has_one.to_string());
     }
     if let Some(since) = args.since {
         inputs.push("since", since);

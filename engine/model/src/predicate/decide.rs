@@ -2,12 +2,13 @@
 //! a message that was not examined, is undecided, and so is everything that depends on it. An undecided message is
 //! never acted on and never called clean.
 
-use super::{Condition, Predicate};
-use crate::comparison::{contains, is_domain_of, is_same, unless_cut};
+use super::{Condition, MatchedText, Predicate};
+use crate::comparison::{contains, is_any_spelling, is_domain_of, is_same, unless_cut};
 use crate::feature_condition::FeatureCondition;
 use crate::likeness::Band;
 use crate::location::LocationKind;
 use crate::message::{Message, domain_of};
+use crate::pattern::Pattern;
 
 impl Predicate {
     /// Returns whether the message meets every condition; `None` if that cannot be decided.
@@ -67,6 +68,9 @@ impl Condition {
                 let is_part = message.attachments.iter().any(|name| any.iter().any(|one| contains(name, one)));
                 return unless_cut(is_part, || message.is_cut("attachments"));
             }
+            // The end of a cut text is not its end: an expression could match by it.
+            Self::Matches(text, _) if message.cut_texts().any(|cut| text.is_called(cut)) => return None,
+            Self::Matches(text, any) => text.of(message).any(|value| text.is_matched(value, any)),
             Self::Feature(feature) => return feature.decide(message),
             Self::Not(inner) => return inner.decide(message).map(|holds| !holds),
             Self::Any(branches) => return any(branches.iter().map(|branch| branch.decide(message))),
@@ -84,6 +88,30 @@ impl Condition {
             Self::Flag(any) => message.flags.iter().any(|flag| any.iter().any(|one| is_same(one, flag))),
         };
         Some(holds)
+    }
+}
+
+impl MatchedText {
+    /// Returns whether an expression matches; of an address with an international domain, in either spelling.
+    fn is_matched(&self, value: &str, any: &[Pattern]) -> bool {
+        let matches = |value: &str| any.iter().any(|one| one.matches(value));
+        match self {
+            Self::From | Self::To => is_any_spelling(value, matches),
+            _ => matches(value),
+        }
+    }
+
+    fn of<'a>(&'a self, message: &'a Message) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+        match self {
+            Self::Subject => Box::new(std::iter::once(message.subject.as_str())),
+            Self::From => Box::new(message.senders()),
+            Self::FromName => Box::new(std::iter::once(message.from_name.as_str())),
+            Self::To => Box::new(message.to.iter().map(String::as_str)),
+            Self::AttachmentName => Box::new(message.attachments.iter().map(String::as_str)),
+            Self::Header(name) => Box::new(
+                message.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str()),
+            ),
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::{Condition, Predicate};
 use crate::comparison::{is_domain_of, is_same};
-use crate::feature_condition::FeatureCondition;
-use crate::features::LinkKind;
+use crate::feature_condition::{FeatureCondition, hosts};
 use crate::message::{Message, domain_of};
 
 /// How a reason begins.
@@ -39,22 +38,9 @@ impl Predicate {
     /// Returns the values of `any` that select a message by themselves, with the keys of their conditions: nothing else
     /// is asked of the message but its time and its place.
     pub(crate) fn named_alone(&self) -> Vec<(&'static str, &str)> {
-        let is_place = |one: &Condition| {
-            matches!(
-                one,
-                Condition::Any(_)
-                    | Condition::ReceivedAfter(_)
-                    | Condition::ReceivedBefore(_)
-                    | Condition::LatestLocation(_)
-                    | Condition::OriginalLocation(_)
-                    | Condition::Folder(_)
-                    | Condition::Mailbox(_)
-            )
-        };
-        if !self.conditions().iter().all(is_place) {
-            return Vec::new();
-        }
-        let alone = self.branches().filter_map(|branch| match branch.conditions() {
+        let mut others = self.conditions().iter().filter(|one| !one.is_time_or_place());
+        let (Some(Condition::Any(branches)), None) = (others.next(), others.next()) else { return Vec::new() };
+        let alone = branches.iter().filter_map(|branch| match branch.conditions() {
             [only] => Some(only),
             _ => None,
         });
@@ -85,6 +71,19 @@ pub(crate) fn is_cut(reason: &str) -> bool {
 }
 
 impl Condition {
+    fn is_time_or_place(&self) -> bool {
+        match self {
+            Self::Any(branches) => branches.iter().all(|one| one.conditions().iter().all(Self::is_time_or_place)),
+            Self::ReceivedAfter(_)
+            | Self::ReceivedBefore(_)
+            | Self::LatestLocation(_)
+            | Self::OriginalLocation(_)
+            | Self::Folder(_)
+            | Self::Mailbox(_) => true,
+            _ => false,
+        }
+    }
+
     /// Returns the values of a condition on addresses, domains, links or digests, with its key.
     fn values(&self) -> Option<(&'static str, &Vec<String>)> {
         Some(match self {
@@ -106,8 +105,7 @@ impl Condition {
             (Self::From(_), _) => message.senders().any(|from| is_same(one, from)),
             (Self::FromDomain(_), _) => message.senders().any(|from| of_domain(domain_of(from), one)),
             (Self::Feature(FeatureCondition::UrlHost(_)), Some(features)) => {
-                let mut links = features.links.iter().filter(|link| link.kind != LinkKind::Mail);
-                links.any(|link| of_domain(&link.host, one))
+                hosts(features).any(|host| of_domain(host, one))
             }
             (Self::Feature(FeatureCondition::Url(_)), Some(features)) => features.found.urls.contains(one),
             (Self::Feature(FeatureCondition::AttachmentSha256(_)), Some(features)) => {
@@ -122,7 +120,7 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::{Attachment, Features, Hyperlink};
+    use crate::features::{Attachment, Features, Hyperlink, LinkKind};
     use crate::plan::tests::message;
 
     fn indicators() -> Predicate {
@@ -182,6 +180,11 @@ mod tests {
             ["evil.example", "*.evil.example"]
         );
         assert_eq!(named(vec![any(), Condition::SubjectContains(texts(&["x"]))]), [""; 0], "outside of `any`");
+        let of = |any: &[Condition]| Condition::Any(any.iter().map(|one| Predicate::all([one.clone()])).collect());
+        let (now, ann) = (Condition::ReceivedAfter(crate::clock::Timestamp(0)), texts(&["ann@corp.example"]));
+        let recipients = of(&[Condition::To(ann.clone()), Condition::Mailbox(ann)]);
+        assert_eq!(named(vec![any(), recipients]), [""; 0], "only what these people got");
+        assert_eq!(named(vec![any(), of(&[now])]).len(), 2);
     }
 
     #[test]

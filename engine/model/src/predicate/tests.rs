@@ -207,6 +207,9 @@ fn a_predicate_knows_which_texts_it_reads() {
     assert_eq!(read(Condition::To(texts(&["a@x"]))), ["to"]);
     assert_eq!(read(Condition::AttachmentName(texts(&["x"]))), ["attachments"]);
     assert_eq!(read(header()), ["header list-id"]);
+    let matches = |text| Condition::Matches(text, "x".parse().into_iter().collect());
+    assert_eq!(read(matches(MatchedText::Subject)), ["subject"]);
+    assert_eq!(read(matches(MatchedText::Header("List-Id".into()))), ["header list-id"]);
     assert_eq!(read(Condition::Not(Box::new(Predicate::all([header()])))), ["header list-id"]);
     let either = vec![Predicate::all([subject()]), Predicate::all([header()])];
     assert_eq!(read(Condition::Any(either)), ["subject", "header list-id"]);
@@ -323,6 +326,7 @@ mod features {
     fn pairs() -> Vec<(On, On)> {
         let both = |make: fn(Vec<String>) -> On, one: &str, other: &str| (make(texts(&[one])), make(texts(&[other])));
         let network = |text: &str| On::SenderIp(crate::domain::parse_network(text).into_iter().collect());
+        let hosts_match = |text: &str| On::UrlHostMatches(text.parse().into_iter().collect());
         let auth = |text: &str| On::Authentication(text.parse().into_iter().collect());
         vec![
             both(On::EnvelopeFrom, "Bounce@mailer.example", "mailer.example"),
@@ -331,6 +335,7 @@ mod features {
             (network("192.0.2.0/24"), network("198.51.100.0/24")),
             both(On::UrlHost, "*.evil.example", "evil.example"),
             both(On::UrlHost, "login.evil.example", "*.login.evil.example"),
+            (hosts_match(r"^login\.[a-z]+\.example$"), hosts_match(r"^[a-z]+\.example$")),
             both(On::Url, "https://x.example/a", "https://x.example/b"),
             both(On::AttachmentSha256, &"AB".repeat(32), &"cd".repeat(32)),
             both(On::AttachmentType, "application/*", "image/*"),
@@ -406,6 +411,37 @@ mod features {
         for wrong in ["dmarc", "dmarc=", "arc=pass", ""] {
             assert!(wrong.parse::<AuthenticationResult>().is_err(), "{wrong}");
         }
+    }
+}
+
+#[test]
+fn each_text_is_matched_by_a_regular_expression_and_a_cut_one_is_undecided() {
+    let mut mail = message(1);
+    mail.subject = "Invoice 4711".into();
+    mail.from_address = "eve7@evil.example".into();
+    mail.from_name = "The B\u{200b}oss".into();
+    mail.to = vec!["ann@corp.example".into(), "ben@m\u{fc}ller.example".into()];
+    mail.attachments = vec!["a.pdf.exe".into()];
+    mail.headers = vec![("x-mailer".into(), "Bulk 3.1".into())];
+    let header = || MatchedText::Header("X-Mailer".into());
+    for (text, holds, fails, name) in [
+        (MatchedText::Subject, r"^invoice \d{4}$", r"^invoice \d{3}$", "subject"),
+        (MatchedText::From, r"^[a-z]+\d@", r"^\d", "from"),
+        (MatchedText::FromName, r"\bboss\b", r"^boss", "from-name"),
+        (MatchedText::To, r"@xn--mller-kva\.", r"^cy", "to"),
+        (MatchedText::AttachmentName, r"\.pdf\.\w+$", r"\.pdf$", "attachments"),
+        (header(), r"bulk \d", r"^\d", "header x-mailer"),
+    ] {
+        let one = |pattern: &str| {
+            Predicate::all([Condition::Matches(text.clone(), vec!["never".parse().unwrap(), pattern.parse().unwrap()])])
+        };
+        let mut cut = mail.clone();
+        cut.cut = vec![name.into()];
+        assert_eq!((one(holds).decide(&mail), one(fails).decide(&mail)), (Some(true), Some(false)), "{name}");
+        assert_eq!(one(holds).decide(&cut), None, "{name}: its end is not known");
+        let query = one(holds).push_down();
+        assert_eq!(query.want_attachments, name == "attachments");
+        assert_eq!(query.want_headers.is_empty(), name != "header x-mailer");
     }
 }
 
