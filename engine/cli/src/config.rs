@@ -45,7 +45,7 @@ pub(crate) struct Config {
     pub(crate) principals: PrincipalsConfig,
     /// Rules for suggestions.
     pub(crate) suggestions: SuggestionsConfig,
-    /// Which investigations run without a vote.
+    /// Which investigations run without a vote, and what they leave out.
     pub(crate) investigations: Investigations,
     /// How reports of people are counted and answered.
     pub(crate) reports: Reports,

@@ -135,7 +135,7 @@ async fn site_and_host(config: &Config, stores: Stores) -> Result<(Site, Option<
         without_a_vote: config.without_a_vote,
         second_administrator: config.principals.second_administrator,
         suggestions_without_a_vote: config.suggestions.without_a_vote,
-        investigations: config.investigations,
+        investigations: config.investigations.clone(),
         reports: config.reports.clone(),
         block_lists: config.block_lists.clone(),
         answers: answers(config)?,
@@ -198,6 +198,7 @@ pub(crate) fn examination(config: &Config) -> FeatureRequest {
         key,
         authentication_servers: config.examination.authentication_servers.clone(),
         own_relays: config.examination.own_relays.clone(),
+        headers: config.investigations.simulations.fields(),
         ..FeatureRequest::default()
     }
 }

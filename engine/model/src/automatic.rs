@@ -7,25 +7,28 @@ use crate::counts::Counts;
 use crate::event::Request;
 use crate::guard::{Guards, PlanFacts};
 use crate::not_automatic::{AutomaticRule, NotAutomatic};
+use crate::simulation::Simulations;
 use crate::verdict::Verdict;
 
 /// The most messages that a site can let an investigation remove without a vote.
 const MOST: u64 = 10_000;
 
-/// Whether investigations run without a vote: `[investigations]` in the configuration. It is the rule for plans that are
-/// made of clusters and that no person started, whatever their playbook asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether investigations run without a vote, and what they leave out: `[investigations]` in the configuration. The rule
+/// is for plans that are made of clusters and that no person started, whatever their playbook asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct Investigations {
     /// Whether any runs without a vote.
     pub automatic: bool,
     /// The most messages of one that does, with the late copies that its sweep finds.
     pub at_most: u64,
+    /// Which messages are phishing simulations.
+    pub simulations: Simulations,
 }
 
 impl Default for Investigations {
     fn default() -> Self {
-        Self { automatic: false, at_most: 100 }
+        Self { automatic: false, at_most: 100, simulations: Simulations::default() }
     }
 }
 
@@ -48,7 +51,7 @@ impl Investigations {
     /// Returns what is wrong with the values.
     pub fn check(&self) -> Result<(), String> {
         if (1..=MOST).contains(&self.at_most) {
-            return Ok(());
+            return self.simulations.check();
         }
         Err(format!("[investigations] at-most = {}: write a number from 1 to {MOST}", self.at_most))
     }
@@ -129,7 +132,7 @@ mod tests {
     fn broken(change: impl FnOnce(&mut Plan)) -> Vec<String> {
         let (verdict, searched) = (Some(Verdict::Malicious), Some(3));
         let mut plan = Plan {
-            site: Investigations { automatic: true, at_most: 10 },
+            site: Investigations { automatic: true, at_most: 10, ..Investigations::default() },
             request: example::request(Action::SoftDelete, ActionSource::Schedule),
             guards: Guards { canary: 1, ..Guards::default() },
             facts: PlanFacts { verdict, searched, sure: 10, ..PlanFacts::default() },
@@ -203,12 +206,13 @@ mod tests {
     #[test]
     fn the_most_messages_have_limits() {
         for at_most in [1, 100, MOST] {
-            assert_eq!(Investigations { automatic: true, at_most }.check(), Ok(()));
+            assert_eq!(Investigations { at_most, ..Investigations::default() }.check(), Ok(()));
         }
         for at_most in [0, MOST + 1] {
-            let said = Investigations { automatic: false, at_most }.check().unwrap_err();
+            let said = Investigations { at_most, ..Investigations::default() }.check().unwrap_err();
             assert_eq!(said, format!("[investigations] at-most = {at_most}: write a number from 1 to 10000"));
         }
-        assert_eq!(Investigations::default(), Investigations { automatic: false, at_most: 100 });
+        let default = Investigations::default();
+        assert!(!default.automatic && default.at_most == 100 && !default.simulations.is_on());
     }
 }

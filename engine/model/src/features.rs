@@ -20,6 +20,8 @@ pub struct FeatureRequest {
     pub authentication_servers: Vec<String>,
     /// Networks of the site's own relays.
     pub own_relays: Vec<String>,
+    /// The header fields whose values are returned, in lower case.
+    pub headers: Vec<String>,
     /// What the conditions ask for by its text.
     pub asked: AskedTexts,
 }
@@ -159,6 +161,12 @@ pub struct Features {
     pub authentication: Option<Authentication>,
     /// Domains of DKIM signatures, valid or not.
     pub dkim_domains: Vec<String>,
+    /// Domains of DKIM signatures that a trusted server verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dkim_verified: Vec<String>,
+    /// The values of the header fields that were asked for, the names in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
     /// List identifier (RFC 2919).
     pub list_id: String,
     /// Links, each target and shown text once.

@@ -64,6 +64,7 @@ mod schedule;
 mod second_administrator;
 mod selection;
 mod sha256;
+mod simulation;
 mod sketch;
 mod statement;
 mod status;
@@ -155,6 +156,7 @@ pub use schedule::{Decided, Fate, Misfire, Overlap, Round, ScheduleState, SlotRe
 pub use second_administrator::{ConfirmRefused, check_second, until_confirmed};
 pub use selection::Selection;
 pub use sha256::{Digest, InvalidDigest, PlanDigest};
+pub use simulation::{SIMULATION, Simulations, simulation_in_words};
 pub use sketch::{Containment, LONGEST_SKETCH, Sketch};
 pub use statement::{SignedVotes, VOTE_NAMESPACE, VoteStatement};
 pub use status::Status;

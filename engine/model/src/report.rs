@@ -107,6 +107,8 @@ pub struct Report {
     pub root: Option<Root>,
     /// Why it is not counted, for another reason than its kind.
     pub not_counted: Option<NotCounted>,
+    /// Who sent the message as a phishing simulation; `None` if it is none.
+    pub simulation: Option<String>,
 }
 
 /// Returns which of the examined messages is reported: of a mail its first attached message, since the mail itself is
@@ -136,10 +138,23 @@ impl Report {
         if kind.is_counted() {
             let (message_id, sender) = (root.message_id().to_owned(), root.identity().address.clone());
             let (root, not_counted) = (Some(root), None);
-            return Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root, not_counted };
+            let simulation = None;
+            return Self {
+                id,
+                reporter,
+                reported_at,
+                source,
+                kind,
+                message_id,
+                sender,
+                subject,
+                root,
+                not_counted,
+                simulation,
+            };
         }
-        let (message_id, sender, root, not_counted) = (String::new(), String::new(), None, None);
-        Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root, not_counted }
+        let (message_id, sender, root, not_counted, simulation) = (String::new(), String::new(), None, None, None);
+        Self { id, reporter, reported_at, source, kind, message_id, sender, subject, root, not_counted, simulation }
     }
 
     /// Returns whether it is counted.
@@ -171,6 +186,8 @@ pub struct ReportGroup {
     pub root: Root,
     /// The remediation that was filed when there were enough reports.
     pub remediation: Option<RemediationId>,
+    /// Who sent the message as a phishing simulation: then no reports are enough. `None` if it is none.
+    pub simulation: Option<String>,
 }
 
 /// A group that a report may belong to.
@@ -214,14 +231,20 @@ impl ReportThreshold {
 }
 
 impl ReportGroup {
+    /// Returns whether its reports are enough, and nothing was filed for them yet.
+    pub const fn is_due(&self, threshold: ReportThreshold) -> bool {
+        self.remediation.is_none() && self.simulation.is_none() && threshold.is_reached(self.reports, self.people)
+    }
+
     /// Returns whether it takes further reports.
     pub fn is_open(&self, now: Timestamp) -> bool {
         now.since(self.last_at) < GROUP_IDLE
     }
 
-    /// Returns whether a report is about the campaign of this group: the same message, or a copy of it.
+    /// Returns whether a report is about the campaign of this group: the same message, or a copy of it. A threat that
+    /// copies a simulation is none, so its reports are no group with those of the simulation.
     pub fn takes(&self, report: &Report) -> bool {
-        let Some(root) = &report.root else { return false };
+        let Some(root) = report.root.as_ref().filter(|_| self.simulation == report.simulation) else { return false };
         let is_same_message =
             !self.message_id.is_empty() && self.message_id == report.message_id && self.sender == report.sender;
         self.is_open(report.reported_at) && (is_same_message || is_copy(&self.root, root) || is_copy(root, &self.root))
@@ -267,10 +290,11 @@ impl Placed {
                 subject: report.subject.clone(),
                 root,
                 remediation: None,
+                simulation: report.simulation.clone(),
             };
             (0, group)
         };
-        let is_due = group.remediation.is_none() && threshold.is_reached(group.reports, group.people);
+        let is_due = group.is_due(threshold);
         Some(Self { group, before, is_due })
     }
 }
@@ -286,6 +310,8 @@ pub enum ReportVerdict {
     NoThreat,
     /// Nobody decided, or nothing was removed.
     Undecided,
+    /// The message was a phishing simulation.
+    Simulation,
 }
 
 words!(ReportVerdict, "verdict on a report");
@@ -322,6 +348,10 @@ impl ReportVerdict {
             Self::Undecided => {
                 "Thank you for your report of {date}.\n\nThe message \"{subject}\" was looked into, and nothing was \
                  removed. This is no statement that it is harmless.\nDo not open its links and attachments.\n"
+            }
+            Self::Simulation => {
+                "Thank you for your report of {date}.\n\nThe message \"{subject}\" was part of a training of your \
+                 organisation, and no threat. To report it was right.\nPlease report the next suspicious message, too.\n"
             }
         }
     }
@@ -419,6 +449,7 @@ mod tests {
             subject: "Your account".into(),
             root,
             not_counted: None,
+            simulation: None,
         }
     }
 
@@ -485,6 +516,20 @@ mod tests {
         assert_eq!(of(&[Some(copy()), None]), [1], "an inline forward is not counted");
         let forged = Report { not_counted: Some(NotCounted::Unauthenticated), ..report("ann", 0, Some(copy())) };
         assert_eq!(groups(&[forged]).len(), 0, "a forged From begins no group");
+    }
+
+    #[test]
+    fn reports_of_a_simulation_are_a_group_of_their_own_that_is_never_due() {
+        let of = |name: &str, simulation: Option<&str>| Report {
+            simulation: simulation.map(str::to_owned),
+            ..report(name, 0, Some(copy()))
+        };
+        let names = ["ann", "ben", "cy", "dan"];
+        let simulated: Vec<Report> = names.iter().map(|name| of(name, Some("KnowBe4"))).collect();
+        assert_eq!(groups(&simulated), [(4, 4, false)]);
+        let copied = names.iter().map(|name| of(name, None));
+        let all: Vec<Report> = simulated.iter().cloned().chain(copied).collect();
+        assert_eq!(groups(&all), [(4, 4, false), (4, 4, true)], "a threat that copies the simulation");
     }
 
     #[test]

@@ -280,11 +280,11 @@ impl Outbox {
         };
         if let Some(next) = next_try(due.since, due.tries, site.now()) {
             site.metrics.notice(name, "failed");
-            tracing::warn!(remediation.id = %due.remediation, notifier.name = name, tries = due.tries, next = %next, %error, "A reporter was not answered; it is retried.");
+            tracing::warn!(reports.group = due.group, notifier.name = name, tries = due.tries, next = %next, %error, "A reporter was not answered; it is retried.");
             history.defer_answer(due, next).await?;
         } else {
             site.metrics.notice(name, "given-up");
-            tracing::warn!(remediation.id = %due.remediation, notifier.name = name, tries = due.tries, %error, "A reporter was not answered; no further retry.");
+            tracing::warn!(reports.group = due.group, notifier.name = name, tries = due.tries, %error, "A reporter was not answered; no further retry.");
             history.answered(due, None).await?;
         }
         Ok(())

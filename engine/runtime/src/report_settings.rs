@@ -130,6 +130,8 @@ pub struct AnswerFiles {
     pub no_threat: Option<PathBuf>,
     /// Nobody decided, or nothing was left to remove.
     pub undecided: Option<PathBuf>,
+    /// The message was a phishing simulation.
+    pub simulation: Option<PathBuf>,
 }
 
 impl Reports {
@@ -167,14 +169,18 @@ pub struct AnswerTexts {
     malicious: String,
     no_threat: String,
     undecided: String,
+    simulation: String,
 }
 
 impl Default for AnswerTexts {
     fn default() -> Self {
-        let [malicious, no_threat, undecided] =
-            [ReportVerdict::Malicious, ReportVerdict::NoThreat, ReportVerdict::Undecided]
-                .map(|verdict| verdict.text().to_owned());
-        Self { malicious, no_threat, undecided }
+        let text = |verdict: ReportVerdict| verdict.text().to_owned();
+        Self {
+            malicious: text(ReportVerdict::Malicious),
+            no_threat: text(ReportVerdict::NoThreat),
+            undecided: text(ReportVerdict::Undecided),
+            simulation: text(ReportVerdict::Simulation),
+        }
     }
 }
 
@@ -186,6 +192,7 @@ impl AnswerTexts {
             (&files.malicious, &mut texts.malicious),
             (&files.no_threat, &mut texts.no_threat),
             (&files.undecided, &mut texts.undecided),
+            (&files.simulation, &mut texts.simulation),
         ] {
             let Some(file) = file else { continue };
             let path = base.join(file);
@@ -203,6 +210,7 @@ impl AnswerTexts {
             ReportVerdict::Malicious => &self.malicious,
             ReportVerdict::NoThreat => &self.no_threat,
             ReportVerdict::Undecided => &self.undecided,
+            ReportVerdict::Simulation => &self.simulation,
         }
     }
 }

@@ -58,7 +58,7 @@ pub struct Site {
     pub second_administrator: bool,
     /// Whether a suggestion from outside may run without a vote, if its playbook asks for none.
     pub suggestions_without_a_vote: bool,
-    /// Which investigations run without a vote.
+    /// Which investigations run without a vote, and what they leave out.
     pub investigations: Investigations,
     /// How reports of people are counted and answered.
     pub reports: Reports,

@@ -44,6 +44,19 @@ pub(super) fn report(number: u32, from: &str, fields: &str, part: &str, phish: &
     .into_bytes()
 }
 
+/// The notifier that answers reporters.
+pub(super) fn desk(folder: &Path, smtp: &Smtp) -> Notifier {
+    write_secret(&folder.join("smtp.password"), PASSWORD).unwrap();
+    let desk = format!(
+        "kind = \"email\"\nserver = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"{USER}\"\n\
+         password-file = \"smtp.password\"\nfrom = \"Clawback <clawback@acme.test>\"\nto = [\"soc@acme.test\"]\n",
+        smtp.port,
+        smtp.authority().display()
+    );
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Notifier::open("desk", &toml::from_str(&desk).unwrap(), folder).unwrap()
+}
+
 /// Sets the site's mailbox for reports, as the program does by its configuration.
 fn with_mailbox(site: &mut Site, mailbox: &str) {
     let config = format!("store = \"corp\"\nmailbox = \"{mailbox}\"");
@@ -80,15 +93,7 @@ async fn three_reports_by_mail_remove_a_campaign_and_each_is_answered_once() {
         (Dovecot::start(&dovecot::Options { users: 4, ..Default::default() }), tempfile::tempdir().unwrap());
     let sink = tempfile::tempdir().unwrap();
     let smtp = Smtp::start(sink.path()).unwrap();
-    write_secret(&folder.path().join("smtp.password"), PASSWORD).unwrap();
-    let desk = format!(
-        "kind = \"email\"\nserver = \"localhost\"\nport = {}\nca-file = \"{}\"\nuser = \"{USER}\"\n\
-         password-file = \"smtp.password\"\nfrom = \"Clawback <clawback@acme.test>\"\nto = [\"soc@acme.test\"]\n",
-        smtp.port,
-        smtp.authority().display()
-    );
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let desk = Notifier::open("desk", &toml::from_str(&desk).unwrap(), folder.path()).unwrap();
+    let desk = desk(folder.path(), &smtp);
     let examiner = host().examiner().await.unwrap();
     let users: Vec<String> = (1..=4).map(dovecot::user).collect();
     let abuse = &users[3];

@@ -24,6 +24,7 @@ mod headers;
 mod logins;
 mod mbsync;
 mod report_mails;
+mod simulations;
 
 mod refusals;
 mod verbs;

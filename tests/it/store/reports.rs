@@ -35,6 +35,7 @@ fn report(reporter: &str, campaign: Option<u64>, at: i64) -> Report {
         subject: "Your \u{202e}account".into(),
         root,
         not_counted: None,
+        simulation: None,
     }
 }
 
@@ -126,6 +127,25 @@ async fn a_mail_is_reported_once_and_an_inline_forward_is_not_counted() {
         let groups = store.report_groups(10).await.unwrap();
         assert_eq!((groups.len(), groups[0].0.reports, groups[0].0.people), (1, 1, 1), "{}", database.name);
         assert_eq!(database.lines("SELECT id FROM reports").await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn reporters_of_a_simulation_are_answered_at_once_and_file_nothing() {
+    for database in Database::all().await {
+        let store = &database.store;
+        for reporter in ["ann", "ben", "cy"] {
+            let simulated = Report { simulation: Some("KnowBe4".into()), ..report(reporter, Some(1), 1_000) };
+            assert_eq!(bring(store, &simulated, None).await, (Recorded::Yes(Some(1)), None), "{}", database.name);
+        }
+        let (group, status) = store.report_groups(10).await.unwrap().remove(0);
+        assert_eq!((group.simulation.as_deref(), group.reports, status), (Some("KnowBe4"), 3, None));
+        assert_eq!(bring(store, &report("dan", Some(1), 2_000), None).await.0, Recorded::Yes(Some(2)));
+        let taken = due(store, None, 2_000).await;
+        assert_eq!(names(&taken), ["ann", "ben", "cy"], "{}", database.name);
+        assert_eq!((taken[0].verdict, &taken[0].remediation), (Some(ReportVerdict::Simulation), &None));
+        store.answered(&taken[0], Some(Timestamp(3_000))).await.unwrap();
+        assert_eq!(names(&due(store, None, 2 * HOUR).await), ["ben", "cy"], "{}", database.name);
     }
 }
 

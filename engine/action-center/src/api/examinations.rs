@@ -36,7 +36,8 @@ pub(crate) async fn examine(
         }
         _ => return Err(Problem::bad_request("give either `raw` or `picked`")),
     };
-    Ok(Json(found.into_iter().map(ExaminationJson::from).collect()))
+    let simulations = &center.api().site().investigations.simulations;
+    Ok(Json(found.into_iter().map(|features| ExaminationJson::new(features, simulations)).collect()))
 }
 
 /// The message in a field `raw`.

@@ -1,6 +1,6 @@
 //! The features of a message.
 
-use clawback_model::{Features, Root};
+use clawback_model::{Features, Root, Simulations};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,6 +37,8 @@ pub struct ExaminationJson {
     /// Results of a trusted server, such as `dmarc=fail`.
     pub authentication: Vec<String>,
     pub dkim_domains: Vec<String>,
+    /// Who sent it as a phishing simulation; null if it is none.
+    pub simulation: Option<String>,
     pub list_id: String,
     pub links: Vec<LinkJson>,
     pub attachments: Vec<AttachmentJson>,
@@ -75,8 +77,10 @@ pub struct AttachmentJson {
     pub depth: u8,
 }
 
-impl From<Features> for ExaminationJson {
-    fn from(features: Features) -> Self {
+impl ExaminationJson {
+    /// The features of a message, by the simulations of the site.
+    pub fn new(features: Features, simulations: &Simulations) -> Self {
+        let simulation = simulations.sender(&features);
         let root = Root::of(&features).to_string();
         let result = |(method, result): (&str, String)| (!result.is_empty()).then(|| format!("{method}={result}"));
         let authentication = features.authentication.unwrap_or_default();
@@ -107,6 +111,7 @@ impl From<Features> for ExaminationJson {
             sender_ip: features.sender_ip.map(|ip| ip.to_string()),
             authentication: results.into_iter().filter_map(result).collect(),
             dkim_domains: features.dkim_domains,
+            simulation,
             list_id: features.list_id,
             links: features.links.into_iter().map(link).collect(),
             attachments: features.attachments.into_iter().map(attachment).collect(),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use clawback_model::{ReportGroup, ReportKind, Status};
+use clawback_model::{ReportGroup, ReportKind, SIMULATION, Status, simulation_in_words};
 use clawback_runtime::Reported;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,6 +35,8 @@ pub struct ReportedJson {
     pub said: String,
     /// The number of its group; null if it is not counted.
     pub group: Option<i64>,
+    /// Who sent the message as a phishing simulation; null if it is none.
+    pub simulation: Option<String>,
     /// Reports of the group.
     pub reports: u32,
     /// Different people among their reporters.
@@ -60,6 +62,8 @@ pub struct ReportGroupJson {
     #[schema(value_type = Option<String>)]
     pub status: Option<Cow<'static, str>>,
     pub remediation: Option<String>,
+    /// Who sent the message as a phishing simulation; null if it is none. No reports of one are enough.
+    pub simulation: Option<String>,
 }
 
 impl From<Reported> for ReportedJson {
@@ -70,6 +74,7 @@ impl From<Reported> for ReportedJson {
             id: report.id.to_string(),
             kind: report.kind.as_str().into(),
             said,
+            simulation: report.simulation,
             group: group.as_ref().map(|group| group.number),
             reports: group.as_ref().map_or(0, |group| group.reports),
             people: group.as_ref().map_or(0, |group| group.people),
@@ -88,6 +93,9 @@ fn in_words(reported: &Reported) -> String {
         };
     };
     let counts = format!("{} reports of {} people", group.reports, group.people);
+    if let Some(sender) = &group.simulation {
+        return format!("{counts}: it is {}, and nothing is removed", simulation_in_words(sender));
+    }
     match (&group.remediation, &reported.refused) {
         (Some(id), _) => format!("{counts}: remediation {id} removes the copies once it may"),
         (None, Some(_)) => format!("{counts}: enough, but no remediation could be filed; the log says why"),
@@ -109,6 +117,13 @@ impl ReportGroupJson {
             subject: group.subject,
             status: status.map(|status| status.as_str().into()),
             remediation: group.remediation.map(|id| id.to_string()),
+            simulation: group.simulation,
         }
+    }
+
+    /// Returns the status of the remediation, or why there is none.
+    pub fn state(&self) -> &str {
+        let why = if self.simulation.is_some() { SIMULATION } else { "too few" };
+        self.status.as_deref().unwrap_or(why)
     }
 }

@@ -1,7 +1,7 @@
 //! Reports: the groups of suspicious messages that people reported, and what became of each.
 
 use axum::extract::State;
-use clawback_model::{ReportGroup, Status};
+use clawback_model::{ReportGroup, Status, simulation_in_words};
 use maud::{Markup, html};
 
 use super::frame::Frame;
@@ -26,8 +26,9 @@ pub(crate) async fn list(State(center): State<Center>, caller: Caller) -> Shown 
                 td .number { (group.people) }
                 td { (layout::time(group.first_at)) }
                 td { (layout::time(group.last_at)) }
-                td { @match (&group.remediation, status) {
-                    (Some(id), Some(status)) => { a href={ "/remediations/" (id) } { code { (id) } } " " (layout::status(*status)) }
+                td { @match (&group.remediation, status, &group.simulation) {
+                    (Some(id), Some(status), _) => { a href={ "/remediations/" (id) } { code { (id) } } " " (layout::status(*status)) }
+                    (_, _, Some(sender)) => (simulation_in_words(sender)),
                     _ => "too few reports",
                 } }
             }

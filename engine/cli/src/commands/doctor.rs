@@ -58,6 +58,9 @@ pub(crate) async fn run(global: &Global) -> Result<Exit, Failure> {
         "ask for a vote unless a person started them".to_owned()
     };
     report.add("investigations", Ok(investigations))?;
+    if config.investigations.simulations.is_on() {
+        report.add("simulations", machine::simulations(&config))?;
+    }
     match site(&config, Stores::None).await {
         Err(failure) => report.add("database", Err(failure))?,
         Ok(site) => {

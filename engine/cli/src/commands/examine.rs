@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use clawback_action_center::json::{AttachmentJson, ExaminationJson, LinkJson, PickedJson, ToExamineJson};
-use clawback_model::{LEAST_PAIRS, ROOT_PREFIX};
+use clawback_model::{LEAST_PAIRS, ROOT_PREFIX, simulation_in_words};
 use data_encoding::BASE64;
 
 use crate::args::{DeliveredMessage, ExamineArgs, Format, Global};
@@ -105,6 +105,7 @@ fn fields(found: &ExaminationJson) -> Result<(), Failure> {
         ("sender address", found.sender_ip.clone().unwrap_or_default()),
         ("authentication", found.authentication.join(", ")),
         ("signed by", found.dkim_domains.join(", ")),
+        ("simulation", found.simulation.as_deref().map(simulation_in_words).unwrap_or_default()),
         ("list", found.list_id.clone()),
     ] {
         if !text.is_empty() {

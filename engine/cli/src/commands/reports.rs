@@ -56,7 +56,8 @@ impl Table for Groups {
         whole("people", |item| item.people.to_string()),
         text("sender", |item| item.sender.clone()),
         text("subject", |item| item.subject.clone()),
-        word("status", |item| item.status.as_deref().unwrap_or("too few").to_owned()),
+        text("simulation", |item| item.simulation.clone().unwrap_or_default()),
+        word("status", |item| item.state().to_owned()),
         whole("remediation", |item| item.remediation.clone().unwrap_or_default()),
     ];
 }

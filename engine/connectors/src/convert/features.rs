@@ -7,6 +7,11 @@ use clawback_model::{
 use crate::imports::bindings::examining::exports::clawback::mail_store::examiner as wit;
 use crate::mail_store::Examined;
 
+/// The key of a header field that is asked for, and of its value, followed by its name.
+const HEADER: &str = "header";
+/// The key of a domain whose signature a trusted server verified.
+const VERIFIED: &str = "dkim-verified";
+
 pub(crate) fn request_to_wit(request: &FeatureRequest) -> wit::Request {
     wit::Request {
         key: request.key,
@@ -15,7 +20,7 @@ pub(crate) fn request_to_wit(request: &FeatureRequest) -> wit::Request {
         own_relays: request.own_relays.clone(),
         body_contains: request.asked.body_contains.clone(),
         urls: request.asked.urls.clone(),
-        extra: Vec::new(),
+        extra: request.headers.iter().map(|name| (HEADER.to_owned(), name.clone())).collect(),
     }
 }
 
@@ -29,6 +34,7 @@ pub(crate) fn examined(examined: wit::Examined, request: &FeatureRequest, most: 
 }
 
 pub(crate) fn features(features: wit::Features, request: &FeatureRequest) -> Features {
+    let (dkim_verified, headers) = extra(features.extra, request);
     Features {
         message_id: features.message_id,
         subject: features.subject,
@@ -45,6 +51,8 @@ pub(crate) fn features(features: wit::Features, request: &FeatureRequest) -> Fea
             dmarc: result.dmarc,
         }),
         dkim_domains: features.dkim_domains,
+        dkim_verified,
+        headers,
         list_id: features.list_id,
         links: features.links.into_iter().map(link).collect(),
         attachments: features.attachments.into_iter().map(attachment).collect(),
@@ -58,6 +66,21 @@ pub(crate) fn features(features: wit::Features, request: &FeatureRequest) -> Fea
         },
         cut: features.cut,
     }
+}
+
+/// Returns the verified domains, and the values of the header fields that were asked for.
+fn extra(extra: Vec<(String, String)>, request: &FeatureRequest) -> (Vec<String>, Vec<(String, String)>) {
+    let (mut verified, mut headers) = (Vec::new(), Vec::new());
+    for (key, value) in extra {
+        if key == VERIFIED {
+            verified.push(value);
+        } else if let Some((HEADER, name)) = key.split_once(' ')
+            && request.headers.iter().any(|asked| asked == name)
+        {
+            headers.push((name.to_owned(), value));
+        }
+    }
+    (verified, headers)
 }
 
 /// Returns the texts that were found.

@@ -58,7 +58,9 @@ pub async fn report(site: &Site, who: &Principal, incoming: &Incoming<'_>) -> Re
         (Err(error), None) => return Err(error.into()),
     };
     let id = ReportId::from_random((site.random)());
-    let report = Report { not_counted, ..Report::of(incoming.message, id, reporter, incoming.source, site.now()) };
+    let report = Report::of(incoming.message, id, reporter, incoming.source, site.now());
+    let simulation = report.root.as_ref().and_then(|_| site.investigations.simulations.sender(incoming.message.1));
+    let report = Report { not_counted, simulation, ..report };
     for _ in 0..TRIES {
         let placed = if report.is_counted() {
             let open = site.history.open_groups(&report.reporter, report.reported_at).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use clawback_model::{Checkpoint, Digest, Remediation, Reminder, ReportVerdict};
+use clawback_model::{Checkpoint, Digest, Remediation, RemediationId, Reminder, ReportVerdict, SIMULATION};
 use clawback_store::DueAnswer;
 use futures::future::join_all;
 
@@ -34,7 +34,7 @@ pub(crate) async fn notify_change(site: &Site, name: &str, remediation: &Remedia
     notifier.tell(&notice, remediation, site.now()).await
 }
 
-/// Tells a reporter how the remediation of their report ended. The answer is the same in every try. Returns false if
+/// Tells a reporter how the remediation of their report ended, or that the message is a simulation. The answer is the same in every try. Returns false if
 /// the site answers nobody.
 pub(crate) async fn answer(site: &Site, due: &DueAnswer) -> Result<bool, Undelivered> {
     let (Some(name), Some(verdict)) = (&site.reports.answer_by, due.verdict) else {
@@ -42,7 +42,8 @@ pub(crate) async fn answer(site: &Site, due: &DueAnswer) -> Result<bool, Undeliv
     };
     let notifier = site.notifiers.get(name).ok_or(Undelivered::Unknown)?;
     let text = ReportVerdict::fill(site.answers.of(verdict), &due.subject, due.reported_at);
-    let id = format!("report.{}.{}.{}", due.remediation, due.group, Digest::of(due.reporter.as_bytes()).short());
+    let of = due.remediation.as_ref().map_or(SIMULATION, RemediationId::as_str);
+    let id = format!("report.{of}.{}.{}", due.group, Digest::of(due.reporter.as_bytes()).short());
     notifier.answer(&Answer { to: &due.reporter, id, text, at: due.ended_at }).await?;
     Ok(true)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clawback_connectors::{CallError, Examined, MailStore};
-use clawback_model::{Band, FeatureRequest, Features, Message};
+use clawback_model::{Band, FeatureRequest, Features, Message, SIMULATION, Simulations, simulation_in_words};
 use clawback_playbooks::{Bound, Judge, Judgement};
 
 use crate::retry::with_retries;
@@ -36,9 +36,15 @@ impl Judged {
             && (is_first || is_known_in_part)
     }
 
-    /// Judges the message by its features, and drops what is no longer needed of them.
-    fn judge(&mut self, bound: &Bound, judge: &mut Judge<'_>) {
+    /// Judges the message by its features, and drops what is no longer needed of them. A simulation is like no threat.
+    fn judge(&mut self, bound: &Bound, judge: &mut Judge<'_>, simulations: &Simulations) {
         self.judgement = judge.message(&self.message);
+        let is_kept = matches!(self.judgement, Judgement::Keep { .. });
+        if let Some(features) = self.message.features.as_ref().filter(|_| is_kept && bound.roots().next().is_some())
+            && let Some(sender) = simulations.sender(features)
+        {
+            self.judgement = Judgement::Drop { by: SIMULATION.to_owned(), reason: Some(simulation_in_words(&sender)) };
+        }
         self.nearly = match self.judgement {
             Judgement::Unmatched { .. } => bound.nearly(&self.message),
             _ => None,
@@ -75,7 +81,7 @@ pub(super) async fn judge(
             for at in part {
                 let one = &mut all[*at];
                 if one.unexamined.is_none() {
-                    one.judge(bound, &mut judge);
+                    one.judge(bound, &mut judge, &site.investigations.simulations);
                 }
             }
         }

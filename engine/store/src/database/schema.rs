@@ -37,6 +37,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (23, "reports", include_str!("../../migrations/sqlite/0023_reports.sql")),
     (24, "looked_again", include_str!("../../migrations/sqlite/0024_looked_again.sql")),
     (25, "abuse_mailboxes", include_str!("../../migrations/sqlite/0025_abuse_mailboxes.sql")),
+    (26, "simulations", include_str!("../../migrations/sqlite/0026_simulations.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "history", include_str!("../../migrations/postgres/0001_history.sql")),
@@ -64,6 +65,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (23, "reports", include_str!("../../migrations/postgres/0023_reports.sql")),
     (24, "looked_again", include_str!("../../migrations/postgres/0024_looked_again.sql")),
     (25, "abuse_mailboxes", include_str!("../../migrations/postgres/0025_abuse_mailboxes.sql")),
+    (26, "simulations", include_str!("../../migrations/postgres/0026_simulations.sql")),
 ];
 
 /// The `server_version_num` of the oldest PostgreSQL that is tested.

@@ -15,8 +15,7 @@ use crate::store::Store;
 
 /// The most open groups that a report is compared with, the last reported first.
 const MOST_OPEN: u32 = 1_000;
-const COLUMNS: &str =
-    "g.number, g.first_at, g.last_at, g.reports, g.people, g.message_id, g.sender, g.subject, g.root, g.remediation_id";
+const COLUMNS: &str = "g.number, g.first_at, g.last_at, g.reports, g.people, g.message_id, g.sender, g.subject, g.root, g.remediation_id, g.simulation";
 
 /// A report with what is recorded beside it.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +59,7 @@ impl Store {
         let last = tx.row("SELECT COALESCE(MAX(number), 0) FROM report_groups", &[]).await?;
         let last = last.map_or(Ok(0), |row| row.int(0))?;
         let rows = tx.rows(sql, &values).await?;
-        let open = |row: &Row| Ok(OpenGroup { group: read(row)?, has_reporter: row.int(10)? > 0 });
+        let open = |row: &Row| Ok(OpenGroup { group: read(row)?, has_reporter: row.int(11)? > 0 });
         Ok(OpenGroups { groups: rows.iter().map(open).collect::<Result<_, StoreError>>()?, last })
     }
 
@@ -75,7 +74,7 @@ impl Store {
         let rows = self.read().await?.rows(sql, &[most.into()]).await?;
         let group = |row: &Row| {
             let group = read(row)?;
-            let status = if group.remediation.is_some() { Some(state(row, 10)?.status) } else { None };
+            let status = if group.remediation.is_some() { Some(state(row, 11)?.status) } else { None };
             Ok((group, status))
         };
         rows.iter().map(group).collect()
@@ -157,7 +156,9 @@ async fn record(tx: &mut Tx, new: &NewReport<'_>) -> Result<Recorded, StoreError
         return Ok(Recorded::Before);
     }
     if let Some(group) = group {
-        join(tx, group, &report.reporter, report.reported_at, has_ended).await?;
+        // Nothing is looked into for a simulation, so its reporters are answered at once.
+        let is_settled = has_ended || report.simulation.is_some();
+        join(tx, group, &report.reporter, report.reported_at, is_settled).await?;
     }
     Ok(Recorded::Yes(group))
 }
@@ -181,7 +182,7 @@ async fn place(tx: &mut Tx, placed: &Placed, remediation: Option<&str>) -> Resul
     }
     // A group that another transaction begins at once may be that of this report.
     let sql = "INSERT INTO report_groups (number, first_at, last_at, reports, people, message_id, sender, subject, root, \
-               remediation_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (number) DO NOTHING";
+               remediation_id, simulation) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (number) DO NOTHING";
     let values = [
         group.number.into(),
         group.first_at.into(),
@@ -193,6 +194,7 @@ async fn place(tx: &mut Tx, placed: &Placed, remediation: Option<&str>) -> Resul
         (&group.subject).into(),
         group.root.to_string().into(),
         remediation.into(),
+        group.simulation.as_deref().into(),
     ];
     Ok((tx.execute(sql, &values).await? == 1).then_some(group.number))
 }
@@ -213,5 +215,6 @@ fn read(row: &Row) -> Result<ReportGroup, StoreError> {
             .parse()
             .map_err(|_| StoreError::corrupt("report_groups", "root", row.int(0).unwrap_or(0)))?,
         remediation: row.opt_text(9)?.is_some().then(|| remediation_id(row, 9)).transpose()?,
+        simulation: row.opt_text(10)?.map(Into::into),
     })
 }

@@ -1,5 +1,5 @@
 //! Answers to reporters: a row for each person of a group of reports. It becomes due in the transaction in which the
-//! remediation of the group ends. A node that takes an answer defers it, sends it, and only then marks the row: so only
+//! remediation of the group ends, or at once if the message is a phishing simulation. A node that takes an answer defers it, sends it, and only then marks the row: so only
 //! one node sends, and if it crashes, another one does.
 
 use crate::boxed::boxed;
@@ -21,11 +21,11 @@ pub struct DueAnswer {
     pub reported_at: Timestamp,
     /// The subject of the message; the sender chose it.
     pub subject: String,
-    /// The remediation that has ended.
-    pub remediation: RemediationId,
-    /// What its end says of the message.
+    /// The remediation that has ended; `None` if the message is a phishing simulation.
+    pub remediation: Option<RemediationId>,
+    /// What is said of the message.
     pub verdict: Option<ReportVerdict>,
-    /// When it ended.
+    /// When it was known.
     pub ended_at: Timestamp,
     /// The number of this attempt, from 1.
     pub tries: i64,
@@ -35,8 +35,8 @@ pub struct DueAnswer {
 
 /// The due answers; of one remediation only, if given.
 const DUE: &str = "SELECT x.report_group, x.reporter, x.reported_at, g.subject, g.remediation_id, r.state, x.tries, x.since \
-    FROM reporters x JOIN report_groups g ON g.number = x.report_group JOIN remediations r ON r.id = g.remediation_id \
-    WHERE x.next_at <= $1 AND ($2 = '' OR g.remediation_id = $2) ORDER BY x.next_at, x.report_group, x.reporter LIMIT $3";
+    FROM reporters x JOIN report_groups g ON g.number = x.report_group LEFT JOIN remediations r ON r.id = g.remediation_id \
+    WHERE x.next_at <= $1 AND (r.id IS NOT NULL OR g.simulation IS NOT NULL) AND ($2 = '' OR g.remediation_id = $2) ORDER BY x.next_at, x.report_group, x.reporter LIMIT $3";
 
 impl Store {
     /// Takes due answers, oldest first; of one remediation only, if given. Each is due again at `again` unless it is
@@ -59,15 +59,22 @@ impl Store {
                        WHERE report_group = $2 AND reporter = $3 AND tries = $4 AND next_at <= $5";
             let values = [again.into(), group.into(), (&reporter).into(), tries.into(), now.into()];
             if tx.execute(sql, &values).await? == 1 {
-                let ended = state(row, 5)?;
+                let reported_at = row.time(2)?;
+                let (remediation, verdict, ended_at) = match row.opt_text(4)?.is_some() {
+                    true => {
+                        let ended = state(row, 5)?;
+                        (Some(remediation_id(row, 4)?), ReportVerdict::of(&ended), ended.updated_at)
+                    }
+                    false => (None, Some(ReportVerdict::Simulation), reported_at),
+                };
                 taken.push(DueAnswer {
                     group,
                     reporter,
-                    reported_at: row.time(2)?,
+                    reported_at,
                     subject: row.string(3)?,
-                    remediation: remediation_id(row, 4)?,
-                    verdict: ReportVerdict::of(&ended),
-                    ended_at: ended.updated_at,
+                    remediation,
+                    verdict,
+                    ended_at,
                     tries: tries + 1,
                     since: row.opt_int(7)?.map_or(now, Timestamp),
                 });

@@ -77,7 +77,7 @@ pub fn of(raw: &[u8], request: &Request) -> Features {
         sketch: sketch::of(&text, request.key),
         body_contains: request.body_contains.iter().map(|wanted| is_part(&text, wanted)).collect(),
         cut,
-        extra: Vec::new(),
+        extra: trace.extra,
     }
 }
 
@@ -226,6 +226,18 @@ mod tests {
         );
         let full = of(MAIL, &Request { most: MAIL.len() as u64, ..request() });
         assert_eq!(full.cut, ["attachments", "body", "links"], "it may be longer");
+    }
+
+    #[test]
+    fn the_fields_that_are_asked_for_are_returned() {
+        let mail =
+            b"Authentication-Results: mx.corp.example; dkim=pass header.d=train.example\r\nX-Training: a\r\n b\r\n\
+            x-training: c\r\nX-Other: d\r\n\r\nx";
+        let extra = vec![("header".to_owned(), "X-Training".to_owned()), ("other".to_owned(), "X-Other".to_owned())];
+        let features = of(mail, &Request { extra, ..request() });
+        let expected = [("dkim-verified", "train.example"), ("header x-training", "a b"), ("header x-training", "c")];
+        assert_eq!(features.extra, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert_eq!(of(mail, &request()).extra.len(), 1);
     }
 
     #[test]

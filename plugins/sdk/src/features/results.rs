@@ -4,6 +4,10 @@ use crate::{bound, examiner::Authentication, words};
 
 /// The most bytes of a result; those of the registry are shorter than 16.
 const RESULT: usize = 64;
+/// The most results of one field.
+const RESULTS: usize = bound::HEADER.0;
+/// The most verified domains, and their total bytes.
+const VERIFIED: (usize, usize) = (100, 16 * 1024);
 
 /// Returns the results of these fields, which are in the order of the header: empty ones if no trusted server wrote a
 /// field, and none if no server is trusted.
@@ -18,10 +22,11 @@ pub(super) fn of<'a>(fields: impl Iterator<Item = &'a [u8]>, servers: &[String])
     }
     let mut all = Authentication { spf: String::new(), dkim: String::new(), dmarc: String::new() };
     for field in fields {
-        let (server, results) = parse(&words::unfold(field));
-        if !servers.iter().any(|known| known.trim().to_lowercase() == server) {
+        let statements = statements(&words::unfold(field));
+        if !is_trusted(&statements, servers) {
             continue;
         }
+        let results: Vec<_> = statements.iter().filter_map(|statement| result(statement)).take(RESULTS).collect();
         put(&mut all.spf, &results, "spf");
         put(&mut all.dkim, &results, "dkim");
         put(&mut all.dmarc, &results, "dmarc");
@@ -39,21 +44,86 @@ fn put(result: &mut String, results: &[(String, String)], method: &str) {
     }
 }
 
-/// Returns the authserv-id, and each method with its result, all in lower case.
-fn parse(field: &str) -> (String, Vec<(String, String)>) {
-    let statements = statements(field);
-    let mut results = statements.iter().filter_map(|statement| result(statement)).collect::<Vec<_>>();
-    let first = statements.first().map(String::as_str).unwrap_or_default().trim();
-    let server = if let Some(quoted) = first.strip_prefix('"') {
-        unquoted(quoted)
-    } else {
-        first.split_whitespace().next().unwrap_or_default().to_owned()
-    };
-    if result(first).is_some() {
-        return (String::new(), results);
+/// Returns the domains of the DKIM signatures that a trusted server verified, in lower case, each once: those of the
+/// topmost field that has a result of DKIM.
+///
+/// A domain is that of `header.d`, or of `header.i`, which is the same or beneath it (RFC 6376 3.5). A result that names
+/// one of them twice says nothing, since a sender can write a part of it.
+pub(super) fn verified<'a>(fields: impl Iterator<Item = &'a [u8]>, servers: &[String]) -> Vec<String> {
+    for field in fields {
+        let statements = statements(&words::unfold(field));
+        if !is_trusted(&statements, servers) {
+            continue;
+        }
+        let of_dkim = |statement: &&String| result(statement).is_some_and(|(method, _)| method == "dkim");
+        let mut found: Vec<String> = Vec::new();
+        let mut has_result = false;
+        for statement in statements.iter().filter(of_dkim) {
+            has_result = true;
+            let passes = result(statement).is_some_and(|(_, result)| result == "pass");
+            if let Some(domain) = signer(statement).filter(|domain| passes && !found.contains(domain)) {
+                found.push(domain);
+            }
+        }
+        if has_result {
+            return bound::list(found, VERIFIED).0;
+        }
     }
-    results.truncate(bound::HEADER.0);
-    (server.to_lowercase(), results)
+    Vec::new()
+}
+
+/// Returns the domain that a result of DKIM is about.
+fn signer(statement: &str) -> Option<String> {
+    let (mut domain, mut identity) = (None, None);
+    for word in words_outside_quotes(statement) {
+        let known = match word.get(..9).map(str::to_ascii_lowercase).as_deref() {
+            Some("header.d=") => &mut domain,
+            Some("header.i=") => &mut identity,
+            _ => continue,
+        };
+        if known.replace(&word[9..]).is_some() {
+            return None;
+        }
+    }
+    let of_identity = || identity.and_then(|identity| identity.rsplit_once('@')).map(|(_, domain)| domain);
+    let domain = domain.or_else(of_identity)?.trim_end_matches('.').to_ascii_lowercase();
+    let is_domain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (!domain.is_empty() && domain.chars().all(is_domain)).then_some(domain)
+}
+
+/// Splits a statement at blanks that are not inside quotes.
+fn words_outside_quotes(statement: &str) -> Vec<&str> {
+    let (mut words, mut start, mut is_quoted, mut is_escaped) = (Vec::new(), 0, false, false);
+    for (at, c) in statement.char_indices() {
+        let is_border = c.is_whitespace() && !is_quoted;
+        if is_border {
+            words.push(&statement[start..at]);
+            start = at + c.len_utf8();
+        }
+        is_quoted ^= c == '"' && !is_escaped;
+        is_escaped = c == '\\' && is_quoted && !is_escaped;
+    }
+    words.push(&statement[start..]);
+    words
+}
+
+/// Returns whether a trusted server wrote a field with these statements.
+fn is_trusted(statements: &[String], servers: &[String]) -> bool {
+    let server = server(statements);
+    servers.iter().any(|known| known.trim().to_lowercase() == server)
+}
+
+/// Returns the authserv-id in lower case.
+fn server(statements: &[String]) -> String {
+    let first = statements.first().map(String::as_str).unwrap_or_default().trim();
+    if result(first).is_some() {
+        return String::new();
+    }
+    let server = match first.strip_prefix('"') {
+        Some(quoted) => unquoted(quoted),
+        None => first.split_whitespace().next().unwrap_or_default().to_owned(),
+    };
+    server.to_lowercase()
 }
 
 /// Splits a field at semicolons outside quotes, without comments (RFC 5322 3.2.2).
@@ -204,10 +274,51 @@ mod tests {
         assert_eq!(results(&fields, &["mx"]), Some(["fail", "none", "fail"].map(str::to_owned)));
     }
 
+    #[test]
+    fn only_what_a_trusted_server_verified_is_a_verified_domain() {
+        for (fields, expected) in [
+            (
+                &[" mx; dkim=pass header.d=Train.example; dkim=pass header.i=@a.other.example"][..],
+                &["train.example", "a.other.example"][..],
+            ),
+            (
+                &[" mx; dkim=pass (2048-bit key) header.d=train.example header.i=x@sub.train.example header.b=abc"],
+                &["train.example"],
+            ),
+            // The signature of an attacker is good, and another one names the domain of somebody else.
+            (&[" mx; dkim=pass header.d=evil.example; dkim=fail header.d=train.example"], &["evil.example"]),
+            (&[" mx; dkim=none", " mx; dkim=pass header.d=train.example"], &[]),
+            (&[" evil; dkim=pass header.d=train.example", " mx; spf=pass"], &[]),
+            (&[" mx; spf=pass", " mx; dkim=pass header.d=train.example"], &["train.example"]),
+            (
+                &[" mx; dkim=pass header.i=\"a header.d=train.example \\\" header.d=train.example\"@evil.example"],
+                &["evil.example"],
+            ),
+            (&[" mx; dkim=pass header.d=evil.example header.d=train.example"], &[]),
+            (&[" mx; dkim=pass (header.d=train.example) header.s=header.d=train.example"], &[]),
+            (&[" mx; spf=pass smtp.mailfrom=header.d=train.example; dkim=pass"], &[]),
+            (&[" mx; dkim=pass header.d=a/b"], &[]),
+            // Exchange Online
+            (
+                &[
+                    " spf=pass (sender IP is 192.0.2.1)\r\n smtp.mailfrom=x.example; dkim=pass (signature was verified)\r\n header.d=train.example;dmarc=pass",
+                ],
+                &[],
+            ),
+        ] {
+            let fields = fields.iter().map(|field| field.as_bytes());
+            assert_eq!(verified(fields.clone(), &["mx".to_owned()]), expected, "{fields:?}");
+            assert!(verified(fields, &[]).is_empty());
+        }
+        let of_exchange = " spf=pass smtp.mailfrom=x.example; dkim=pass (signature was verified)\r\n header.d=train.example;dmarc=pass";
+        assert_eq!(verified([of_exchange.as_bytes()].into_iter(), &[String::new()]), ["train.example"]);
+    }
+
     proptest! {
         #[test]
         fn no_bytes_stop_it(field in proptest::collection::vec(any::<u8>(), 0..300)) {
             of([field.as_slice()].into_iter(), &["mx".to_owned(), String::new()]);
+            verified([field.as_slice()].into_iter(), &["mx".to_owned(), String::new()]);
         }
 
         #[test]

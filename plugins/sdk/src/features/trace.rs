@@ -21,6 +21,10 @@ pub(super) const FIELD: usize = 64 * 1024;
 const DOMAINS: (usize, usize) = (100, 16 * 1024);
 /// The most bytes of a list identifier.
 const LIST_ID: usize = 1_000;
+/// The most names of fields that a request asks for.
+const ASKED_FIELDS: usize = 100;
+/// The most values of one of them, and the most bytes of each.
+const ASKED_VALUES: (usize, usize) = (10, 1_000);
 
 /// What was read of a header.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +43,9 @@ pub(crate) struct Trace {
     pub sender_ip: Option<String>,
     /// The judgement of the servers that the request trusts; none if it trusts none.
     pub authentication: Option<Authentication>,
+    /// What the contract has no field of its own for: `dkim-verified` with a domain, and `header NAME` with the value of
+    /// a field that the request asks for.
+    pub extra: Vec<(String, String)>,
     /// The fields that are truncated, as `header NAME`.
     pub cut: Vec<String>,
 }
@@ -69,8 +76,25 @@ pub(crate) fn of(fields: &[(&[u8], &[u8])], request: &Request) -> Trace {
         list_id: list_id(fields),
         sender_ip: sender_ip(fields, &request.own_relays).map(|ip| ip.to_string()),
         authentication: results::of(values(fields, "authentication-results"), &request.authentication_servers),
+        extra: extra(fields, request),
         cut,
     }
+}
+
+fn extra(fields: &[(&[u8], &[u8])], request: &Request) -> Vec<(String, String)> {
+    let results = values(fields, "authentication-results");
+    let verified = results::verified(results, &request.authentication_servers);
+    let mut extra: Vec<_> = verified.into_iter().map(|domain| ("dkim-verified".to_owned(), domain)).collect();
+    let asked = request.extra.iter().filter(|(key, _)| key == "header").take(ASKED_FIELDS);
+    for (_, name) in asked {
+        let named = fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()));
+        for (_, value) in named.take(ASKED_VALUES.0) {
+            let text = words::unfold(&value[..value.len().min(FIELD)]);
+            let (text, _) = bound::text(text.trim().to_owned(), ASKED_VALUES.1);
+            extra.push((format!("header {}", name.to_ascii_lowercase()), text));
+        }
+    }
+    extra
 }
 
 /// Returns the values of the fields of this name, in order, each up to [`FIELD`] bytes.

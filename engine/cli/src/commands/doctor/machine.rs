@@ -100,6 +100,28 @@ pub(super) fn room(config: &Config) -> Vec<Found> {
     found
 }
 
+/// Whether a phishing simulation can be recognised. A header alone proves nothing.
+pub(super) fn simulations(config: &Config) -> Result<String, Failure> {
+    let simulations = &config.investigations.simulations;
+    if simulations.is_without_proof() {
+        return Err(Failure::failed("[investigations.simulations] recognises no message, as anybody can write a header")
+            .hint("name the vendor's addresses in `networks`, or the domains that it signs your simulations with in `domains`"));
+    }
+    if simulations.networks.is_empty() && config.examination.authentication_servers.is_empty() {
+        return Err(Failure::failed(
+            "[investigations.simulations] recognises no message, as no server is trusted to verify a signature",
+        )
+        .hint(
+            "name the server in `authentication-servers` under [examination], or the vendor's addresses in `networks`",
+        ));
+    }
+    let vendors = match simulations.vendors.as_slice() {
+        [] => "every vendor of the shipped list".to_owned(),
+        named => named.join(", "),
+    };
+    Ok(format!("recognised: {vendors}"))
+}
+
 fn enough(folder: &Path, free: u64) -> Result<String, Failure> {
     let said = format!("{} MB free beneath {}", free >> 20, folder.display());
     if free < ROOM {

@@ -36,9 +36,7 @@ pub(super) async fn mailbox(site: &Site) -> Result<Option<Result<String, Failure
 /// Names the groups with enough reports for which no remediation could be filed.
 async fn enough(site: &Site) -> Result<(), Failure> {
     let (groups, threshold, now) = (site.history.report_groups(GROUPS).await?, site.reports.threshold(), site.now());
-    let is_due = |group: &ReportGroup| {
-        group.remediation.is_none() && group.is_open(now) && threshold.is_reached(group.reports, group.people)
-    };
+    let is_due = |group: &ReportGroup| group.is_open(now) && group.is_due(threshold);
     let due: Vec<String> =
         groups.iter().filter(|(group, _)| is_due(group)).map(|(group, _)| group.number.to_string()).collect();
     if due.is_empty() {
