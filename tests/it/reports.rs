@@ -6,7 +6,13 @@ use std::path::Path;
 
 use clawback_tests::binary::{Clawback, write_secret};
 use clawback_tests::smtp::{PASSWORD, Received, Smtp, USER};
+use data_encoding::BASE64_MIME;
 use serde_json::Value;
+
+use self::sample::{Attached, Value as Property, msg};
+
+#[path = "../../plugins/sdk/src/outlook/sample.rs"]
+mod sample;
 
 const TEXT: &str = "Dear colleague, the payroll office could not verify your salary account for this month. \
     Please confirm the number of your account and your date of birth before Friday noon, or the payment \
@@ -230,8 +236,64 @@ fn reports_come_by_mail_to_a_mailbox_that_is_configured_completely() {
     assert_eq!(fs::read_dir(folder.path().join("mail/phish/cur")).unwrap().count(), 2);
 }
 
+/// The same message as Outlook saves it.
+fn of_outlook(message: &str) -> Vec<u8> {
+    let (header, html) = message.split_once("\r\n\r\n").unwrap();
+    let values = [
+        Property::Text(0x007d, header),
+        Property::Ansi(0x0c1a, b"HR"),
+        Property::Bytes(0x1013, html.trim_end().as_bytes()),
+        Property::Text(0x1000, "The payroll office <https://generated.example/>"),
+    ];
+    msg(65_001, &values, &[])
+}
+
+/// The mail of a person with this file attached.
+fn with_file(name: &str, kind: &str, content: &[u8]) -> String {
+    format!(
+        "Message-ID: <r@corp.example>\r\nFrom: ann@corp.example\r\nSubject: Phish?\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=q\r\n\r\n--q\r\n\r\nPlease look.\r\n--q\r\n\
+         Content-Type: {kind}; name=\"{name}\"\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--q--\r\n",
+        BASE64_MIME.encode(content)
+    )
+}
+
 #[test]
-fn a_file_of_outlook_is_refused_with_what_to_do() {
+fn a_file_of_outlook_is_the_message_that_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let clawback = site(folder.path(), "");
+    let saved = |name: &str, content: &[u8]| {
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        file.display().to_string()
+    };
+    let (eml, file) = (phish(1, "one.example"), of_outlook(&phish(1, "one.example")));
+    let (eml, outlook) = (saved("phish.eml", eml.as_bytes()), saved("phish.msg", &file));
+    let root = |file: &str| clawback.ok(&["examine", file, "--root"]);
+    assert_eq!(root(&outlook), root(&eml));
+    let planned = |file: &str| clawback.json(&["investigate", file, "--dry-run"])["counts"].clone();
+    assert_eq!(planned(&outlook), planned(&eml));
+    assert_eq!(planned(&outlook)["remediable"], 3);
+    // A saved report has the message as its attachment.
+    let inner = [Property::Text(0x007d, "From: in@side.example\r\nSubject: Inner\r\n"), Property::Text(0x1000, "x")];
+    let attached = [Attached::File("a.txt", "text/plain", b"x"), Attached::Message(&inner)];
+    let wrapped = saved("report.msg", &msg(1252, &[Property::Text(0x0037, "Phish?")], &attached));
+    assert_eq!(clawback.json(&["examine", &wrapped, "--attached"])["subject"], "Inner");
+    // Three people report it, each in another form.
+    let reports = [
+        forward(&phish(1, "one.example")),
+        with_file("phish.msg", "application/vnd.ms-outlook", &file),
+        with_file("Salary.MSG", "application/octet-stream", &file),
+    ];
+    for (number, mail) in (1..).zip(&reports) {
+        let said = report(&clawback, folder.path(), mail, &format!("person{number}@corp.example"));
+        assert_eq!((&said["kind"], &said["reports"]), (&"attached".into(), &number.into()), "{said}");
+        assert_eq!(said["remediation"].is_string(), number == 3, "{said}");
+    }
+}
+
+#[test]
+fn a_file_of_outlook_without_a_message_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let clawback = site(folder.path(), "");
     let file = folder.path().join("phish.msg");

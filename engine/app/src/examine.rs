@@ -30,12 +30,13 @@ impl Api {
     /// The same for a caller who was authorized.
     #[boxed]
     pub(crate) async fn examined(&self, host: Option<&Host>, raw: &[u8]) -> Result<Vec<Features>, Error> {
-        if raw.starts_with(&COMPOUND_FILE) {
-            return Err(Error::OutlookFile);
-        }
         let host = host.ok_or(Error::NoExaminer(None))?;
         let examiner = host.examiner().await.map_err(|error| Error::NoExaminer(Some(Box::new(error))))?;
         let request = FeatureRequest { most: raw.len() as u64 + 1, ..self.site().examination.clone() };
-        Ok(examiner.examine_raw(raw, &request).await?)
+        let found = examiner.examine_raw(raw, &request).await?;
+        if found.is_empty() && raw.starts_with(&COMPOUND_FILE) {
+            return Err(Error::OutlookFile);
+        }
+        Ok(found)
     }
 }

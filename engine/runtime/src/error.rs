@@ -29,7 +29,7 @@ pub enum Error {
     #[error("messages cannot be examined here, as the built-in connector for that cannot be loaded")]
     NoExaminer(#[source] Option<Box<clawback_connectors::LoadError>>),
     #[error(
-        "this is a .msg file of Outlook, which cannot be read; save or download the message as .eml, or forward it as an attachment"
+        "this .msg file of Outlook has no message that can be read; save or download the message as .eml, or forward it as an attachment"
     )]
     OutlookFile,
     #[error(transparent)]

@@ -24,8 +24,10 @@ pub fn put(message: &mut types::Message, names: Vec<String>) {
 fn collect(raw: &[u8], depth: usize, found: &mut Vec<String>) {
     for part in mime::parts(raw).0 {
         found.extend(part.names.iter().cloned());
-        if let (true, Some(depth)) = (part.is_message(), depth.checked_sub(1)) {
-            collect(&part.bytes(), depth, found);
+        if let (true, Some(depth)) = (part.is_message(), depth.checked_sub(1))
+            && let Some(message) = part.message(&part.bytes())
+        {
+            collect(&message, depth, found);
         }
     }
 }

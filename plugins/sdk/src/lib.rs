@@ -21,6 +21,7 @@ pub mod matching;
 /// The comparison of texts: the host's own file, so that all connectors compare by the same rule.
 #[path = "../../../engine/model/src/normal.rs"]
 pub mod normal;
+mod outlook;
 pub mod page;
 mod parameter;
 pub mod place;

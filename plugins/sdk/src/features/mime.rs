@@ -10,7 +10,7 @@ use std::{borrow::Cow, collections::HashSet};
 use mail_parser::{HeaderName, HeaderValue, MessageParser};
 
 use super::transfer;
-use crate::{bound, charset, header, parameter, words};
+use crate::{bound, charset, header, outlook, parameter, words};
 
 /// The most parts of one message that are read.
 pub(crate) const PARTS: usize = 10_000;
@@ -77,9 +77,26 @@ impl<'a> Part<'a> {
         self.names.iter().filter_map(|name| extension(name)).any(|found| extensions.contains(&found.as_str()))
     }
 
-    /// Returns whether it is an attached message.
+    /// Returns whether it is an attached message, unless its content shows that it is none.
     pub(crate) fn is_message(&self) -> bool {
-        matches!(self.media_type.as_str(), "message/rfc822" | "message/global") || self.is_named(&["eml"])
+        matches!(
+            self.media_type.as_str(),
+            "message/rfc822" | "message/global" | "application/vnd.ms-outlook" | "application/x-msg"
+        ) || self.is_named(&["eml", "msg"])
+    }
+
+    /// Returns the message that it is, of which `bytes` is its content; `None` if it is none. A `.msg` file of Outlook
+    /// is rebuilt.
+    pub(crate) fn message<'b>(&self, bytes: &'b [u8]) -> Option<Cow<'b, [u8]>> {
+        if !self.is_message() {
+            return None;
+        }
+        if outlook::is_compound(bytes) {
+            return outlook::message(bytes).map(Cow::Owned);
+        }
+        // A name with this extension alone makes no message.
+        let is_file = self.is_named(&["msg"]) && !self.is_named(&["eml"]) && !self.media_type.starts_with("message/");
+        (!is_file && !self.media_type.starts_with("application/vnd.ms-outlook")).then_some(Cow::Borrowed(bytes))
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     header::{self, Stored},
     matching::everything,
     normal::normalise,
+    outlook,
     types::{Location, LocationKind},
 };
 
@@ -81,11 +82,18 @@ pub fn of(raw: &[u8], request: &Request) -> Features {
     }
 }
 
-/// Returns the features of a message like [`of`], then those of each message that is attached to it.
+/// Returns the features of a message like [`of`], then those of each message that is attached to it. A `.msg` file of
+/// Outlook is read as the message in it; there are no features if it has none.
 pub fn of_all(raw: &[u8], request: &Request) -> Vec<Features> {
     let of_whole = |raw: &[u8]| of(raw, &Request { most: raw.len() as u64 + 1, ..request.clone() });
-    let mut all = vec![of(raw, request)];
-    all.extend(parts::attached(raw).iter().map(|raw| of_whole(raw)));
+    let (first, attached) = if outlook::is_compound(raw) {
+        let Some(raw) = outlook::message(raw) else { return Vec::new() };
+        (of_whole(&raw), parts::attached(&raw))
+    } else {
+        (of(raw, request), parts::attached(raw))
+    };
+    let mut all = vec![first];
+    all.extend(attached.iter().map(|raw| of_whole(raw)));
     all
 }
 

@@ -8,7 +8,7 @@ use super::{
     html,
     mime::{self, Part},
 };
-use crate::{bound, examiner::Attachment, normal::normalise};
+use crate::{bound, examiner::Attachment, normal::normalise, outlook};
 
 /// The most bytes of text.
 pub(crate) const TEXT: usize = 1024 * 1024;
@@ -64,10 +64,13 @@ pub(crate) fn of(raw: &[u8]) -> Body {
 }
 
 /// Returns the messages that are attached directly to a message, decoded, at most [`ATTACHED`].
-pub(crate) fn attached(raw: &[u8]) -> Vec<Cow<'_, [u8]>> {
+pub(crate) fn attached(raw: &[u8]) -> Vec<Vec<u8>> {
     let (parts, _) = mime::parts(raw);
-    let parts = parts.iter().filter(|part| part.is_message());
-    parts.take(ATTACHED).map(Part::bytes).collect()
+    let message = |part: &Part<'_>| {
+        let bytes = part.bytes();
+        part.message(&bytes).map(Cow::into_owned)
+    };
+    parts.iter().filter(|part| part.is_message()).filter_map(message).take(ATTACHED).collect()
 }
 
 #[derive(Debug, Default)]
@@ -108,10 +111,11 @@ impl Reader {
             self.attachment(part, &bytes, depth);
         }
         if part.is_message() {
-            if depth < DEEPEST {
-                self.walk(&bytes, depth + 1);
-            } else {
-                self.cut("attachments");
+            match part.message(&bytes) {
+                Some(message) if depth < DEEPEST => self.walk(&message, depth + 1),
+                // A file of Outlook that cannot be read may have attachments.
+                None if !outlook::is_compound(&bytes) => {}
+                _ => self.cut("attachments"),
             }
         }
         if depth > 0 {
