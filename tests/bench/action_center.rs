@@ -106,7 +106,7 @@ impl Load {
         let address = listener.local_addr().unwrap();
         let center = Center::new(api.clone(), Settings::default());
         let server =
-            tokio::spawn(async move { center.serve(listener, Bounds::of(2_048), std::future::pending()).await });
+            tokio::spawn(async move { center.serve(listener, Bounds::of(2_048), None, std::future::pending()).await });
 
         let planned = plan(&api).await;
         let pages = pages(&planned);

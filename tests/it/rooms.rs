@@ -48,7 +48,7 @@ const ROOMS: [(&str, &[&str]); 5] = [
             "router",
         ],
     ),
-    ("cli", &["failure", "output", "table", "tables", "args", "config", "open", "client", "commands"]),
+    ("cli", &["failure", "output", "table", "tables", "args", "config", "open", "client", "agents", "commands"]),
 ];
 
 /// Crates whose imports are checked for circles: all that are more than a few files.

@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -11,9 +11,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use clawback_model::{Digest, Permission, Principal};
 use clawback_runtime::Error;
+use futures::StreamExt as _;
 
 use crate::center::Center;
 use crate::connections::Slot;
+use crate::message_file::LARGEST_MESSAGE;
 use crate::problem::Problem;
 use crate::refusals::Refused;
 use crate::session::{Due, Found};
@@ -22,10 +24,18 @@ use crate::{host, oidc, refusal_log, session};
 
 /// Addresses that need no authentication.
 const OPEN: [&str; 5] = ["/sign-in", "/sign-in/oidc", oidc::RETURN, "/healthz", "/api/v1/openapi.json"];
+/// The address of AI agents (Model Context Protocol). It takes a token only.
+pub(crate) const AGENTS: &str = "/mcp";
 /// The code for a request without any credential, which on a page is not reported as a refusal.
 const SIGNED_OUT: &str = "signed-out";
 /// Largest form, in bytes.
 const LARGEST_FORM: usize = 1 << 20;
+/// The same of a form with a file: a message, and the other fields.
+pub(crate) const LARGEST_FILE_FORM: usize = LARGEST_MESSAGE + (64 << 10);
+/// Bytes at the beginning of a form with a file in which its token must be: it is the first field.
+const FIRST_FIELD: usize = 1 << 10;
+/// Bytes of a form that is too large which are read and dropped: a browser shows the answer only if it could send all.
+const LARGEST_DROPPED: usize = 64 << 20;
 
 /// The authenticated caller, with the token that their forms must carry.
 #[derive(Debug, Clone)]
@@ -43,9 +53,13 @@ impl<S: Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// Whether the request is for the API, and not for a page.
+/// Whether the request is of a program, for the API or of an agent, and not for a page.
 pub(crate) fn is_api(uri: &Uri) -> bool {
-    uri.path().starts_with("/api/")
+    uri.path().starts_with("/api/") || is_of_agent(uri)
+}
+
+fn is_of_agent(uri: &Uri) -> bool {
+    uri.path() == AGENTS
 }
 
 /// What is requested, and from where. Copied out, since a request itself cannot be shared across an await.
@@ -108,9 +122,17 @@ pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Ne
     let target = RequestTarget::of(center, &request);
     request.extensions_mut().insert(target.source);
     let path = target.uri.path();
-    // A health check may use any host name.
-    if path != "/healthz" {
-        host::check(request.headers(), center.site().public_url.as_ref(), center.settings().secure)?;
+    let (public_url, secure) = (center.site().public_url.as_ref(), center.settings().secure);
+    let is_of_agent = is_of_agent(&target.uri);
+    if is_of_agent {
+        // The protocol requires both checks of each request, also of one with a token.
+        host::check_name(request.headers(), public_url, secure)?;
+        if is_from_elsewhere(request.headers()) {
+            return Err(refused(center, None, &target, elsewhere()).await.into());
+        }
+    } else if path != "/healthz" {
+        // A health check may use any host name.
+        host::check(request.headers(), public_url, secure)?;
     }
     if OPEN.contains(&path) || path.starts_with("/assets/") {
         if target.changes_something() && is_from_elsewhere(request.headers()) {
@@ -121,6 +143,7 @@ pub(crate) async fn authenticate(center: &Center, mut request: Request, next: Ne
     let headers = request.headers().clone();
     let found = match bearer(&headers) {
         Some(token) => by_token(center, token).await,
+        None if is_of_agent => Err(signed_out().into()),
         None => by_session(center, &headers).await,
     };
     match found {
@@ -189,15 +212,47 @@ async fn checked_form(request: Request, token: &str) -> Result<Request, Problem>
         return Err(elsewhere());
     }
     let (parts, body) = request.into_parts();
-    let bytes =
-        to_bytes(body, LARGEST_FORM).await.map_err(|error| Problem::unread(&error, "the form", LARGEST_FORM))?;
-    // The token is hexadecimal, so nothing needs decoding to compare it.
-    let mut fields = std::str::from_utf8(&bytes).unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    if fields.any(|(name, value)| name == "form_token" && value == token) {
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let has_file = kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data");
+    let bytes = whole_form(body, if has_file { LARGEST_FILE_FORM } else { LARGEST_FORM }).await?;
+    if is_token_in(&bytes, has_file, token) {
         return Ok(Request::from_parts(parts, Body::from(bytes)));
     }
     let detail = "the form is not from a page of this session; go back, reload the page and send the form again";
     Err(Problem::new(StatusCode::FORBIDDEN, "form-token", detail))
+}
+
+/// The bytes of a form.
+async fn whole_form(body: Body, most: usize) -> Result<Bytes, Problem> {
+    let mut body = body.into_data_stream();
+    let (mut bytes, mut dropped) = (Vec::new(), 0);
+    while let Some(part) = body.next().await {
+        let part = part.map_err(|error| Problem::unread(&error, "the form", most))?;
+        if dropped == 0 && bytes.len() + part.len() <= most {
+            bytes.extend_from_slice(&part);
+            continue;
+        }
+        dropped += part.len();
+        if dropped > LARGEST_DROPPED {
+            break;
+        }
+    }
+    if dropped > 0 {
+        let detail = format!("the form is larger than {} MiB", most >> 20);
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body", detail));
+    }
+    Ok(bytes.into())
+}
+
+/// Whether a form has the token. It is hexadecimal, so nothing needs decoding to compare it.
+fn is_token_in(form: &[u8], has_file: bool, token: &str) -> bool {
+    if has_file {
+        let field = format!("name=\"form_token\"\r\n\r\n{token}\r\n");
+        let first = &form[..form.len().min(FIRST_FIELD)];
+        return first.windows(field.len()).any(|bytes| bytes == field.as_bytes());
+    }
+    let mut fields = std::str::from_utf8(form).unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    fields.any(|(name, value)| name == "form_token" && value == token)
 }
 
 /// By Fetch Metadata (W3C), or by `Origin` if the browser does not send it.
@@ -245,10 +300,7 @@ async fn by_token(center: &Center, token: &str) -> Result<(Caller, Option<Due>),
 async fn by_session(center: &Center, headers: &HeaderMap) -> Result<(Caller, Option<Due>), Outside> {
     match session::find(center, headers).await? {
         Found::Good { form_token, who, due } => Ok((Caller { who: *who, form_token: Some(form_token) }, due)),
-        Found::None => {
-            let detail = "sign in, or send a token: `authorization: Bearer cbk_…` (`clawback principals token NAME`)";
-            Err(Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail).into())
-        }
+        Found::None => Err(signed_out().into()),
         Found::Invalid => Err(Problem::unauthenticated().into()),
         Found::Expired(session) => Err(Outside { expired: Some(session), ..Problem::unauthenticated().into() }),
         Found::Replayed { principal } => {
@@ -257,6 +309,11 @@ async fn by_session(center: &Center, headers: &HeaderMap) -> Result<(Caller, Opt
             Err(Outside { who: Some(principal), ..problem.into() })
         }
     }
+}
+
+fn signed_out() -> Problem {
+    let detail = "sign in, or send a token: `authorization: Bearer cbk_…` (`clawback principals token NAME`)";
+    Problem::new(StatusCode::UNAUTHORIZED, SIGNED_OUT, detail)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

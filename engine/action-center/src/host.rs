@@ -12,11 +12,23 @@ use crate::problem::Problem;
 /// request with a token, which a page of another site does not have; and any name behind a proxy, if no public URL is
 /// configured.
 pub(crate) fn check(headers: &HeaderMap, public_url: Option<&PublicUrl>, is_behind_proxy: bool) -> Result<(), Problem> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Ok(());
+    }
+    check_name(headers, public_url, is_behind_proxy)
+}
+
+/// The same, also of a request with a token.
+pub(crate) fn check_name(
+    headers: &HeaderMap,
+    public_url: Option<&PublicUrl>,
+    is_behind_proxy: bool,
+) -> Result<(), Problem> {
     let Some(given) = headers.get(header::HOST) else { return Ok(()) };
     let name = host_of(given.to_str().unwrap_or_default());
     let is_plain = name.parse::<IpAddr>().is_ok() || name.eq_ignore_ascii_case("localhost");
     let is_ours = public_url.map_or(is_behind_proxy, |url| name.eq_ignore_ascii_case(url.host()));
-    if is_plain || is_ours || headers.contains_key(header::AUTHORIZATION) {
+    if is_plain || is_ours {
         return Ok(());
     }
     let detail = "this host is not the one of `public-url` in clawback.toml; set it to the address that people use";
@@ -47,6 +59,7 @@ mod tests {
         assert_eq!(check(&headers, Some(&url), true).unwrap_err().status, 421);
         headers.insert(header::AUTHORIZATION, "Bearer cbk_x".parse().unwrap());
         assert!(check(&headers, Some(&url), true).is_ok());
+        assert_eq!(check_name(&headers, Some(&url), true).unwrap_err().status, 421);
         assert!(check(&HeaderMap::new(), Some(&url), true).is_ok());
     }
 }

@@ -48,6 +48,7 @@ mod uses;
 pub use api::openapi;
 pub use center::{Center, Settings};
 pub use export_format::ExportFormat;
+pub use message_file::LARGEST_MESSAGE;
 pub use oidc::{Oidc, OidcConfig, OidcError};
 pub use password::hash_password;
 pub use problem::error_behind;

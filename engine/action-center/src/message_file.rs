@@ -3,6 +3,9 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+/// Largest message that is examined, in bytes.
+pub const LARGEST_MESSAGE: usize = 2 << 20;
+
 /// A message as a download that no browser opens on its own.
 pub(crate) fn message_file(name: &str, raw: Vec<u8>) -> Response {
     let mut response = raw.into_response();

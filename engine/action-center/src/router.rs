@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
 
@@ -26,6 +26,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 impl Center {
     /// Every route.
     pub fn router(&self) -> Router {
+        self.router_with(None)
+    }
+
+    /// The same with what answers AI agents, at `/mcp`.
+    fn router_with(&self, agents: Option<MethodRouter>) -> Router {
         let center = self.clone();
         let (api, _) = api::router().split_for_parts();
         Router::new()
@@ -34,6 +39,7 @@ impl Center {
             .route("/remediations/{id}/export", get(api::export))
             .route("/remediations/{id}/plan", get(api::plan))
             .route("/healthz", get(health))
+            .merge(agents.map_or_else(Router::new, |agents| Router::new().route(access::AGENTS, agents.with_state(()))))
             .fallback(nothing)
             .method_not_allowed_fallback(not_so)
             .layer(from_fn_with_state(center.clone(), authenticate))
@@ -59,8 +65,14 @@ impl Center {
     }
 
     /// Serves until `stop` completes, within these limits; requests under way are answered first. Refusals that were
-    /// only counted are written at the end.
-    pub async fn serve(&self, listener: TcpListener, bounds: Bounds, stop: impl Future<Output = ()>) {
+    /// only counted are written at the end. `agents` answers AI agents, behind the same layers.
+    pub async fn serve(
+        &self,
+        listener: TcpListener,
+        bounds: Bounds,
+        agents: Option<MethodRouter>,
+        stop: impl Future<Output = ()>,
+    ) {
         // A proxy that is not configured, and all clients behind it, have one address.
         let by_address = if self.settings().secure && self.settings().proxies.is_empty() {
             bounds.connections
@@ -68,7 +80,7 @@ impl Center {
             bounds.by_address
         };
         let bounds = Bounds { by_address, proxies: self.settings().proxies.clone(), ..bounds };
-        server::serve(listener, self.router(), bounds, stop).await;
+        server::serve(listener, self.router_with(agents), bounds, stop).await;
         refusal_log::write(self).await;
     }
 }

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clawback_model::{OutcomeKind, Reason};
 
-pub(crate) use agents::McpArgs;
+pub(crate) use agents::{AN_AGENT, McpArgs};
 pub(crate) use families::{
     AlertsCommand, ConnectorsCommand, EvidenceCommand, EvidenceGetArgs, InvestigationsCommand, PlaybooksCommand,
     PrincipalsCommand, RetentionCommand, SchedulesCommand, SweepsCommand, TakeOverArgs,
@@ -150,7 +150,8 @@ pub(crate) enum Command {
     Halt(HaltArgs),
     /// Lift the halt of the site
     Unhalt,
-    /// Serve an AI agent on standard input and output (Model Context Protocol): it can search, explain and propose; a person votes
+    /// Serve an AI agent on standard input and output (Model Context Protocol): it can search, explain and propose; a person
+    /// votes. `clawback serve` has the same over HTTP, at /mcp
     Mcp(McpArgs),
     /// List connectors, and describe and check stores
     #[command(subcommand)]

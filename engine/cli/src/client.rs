@@ -7,6 +7,8 @@ mod remote;
 
 use std::io::Write;
 
+use axum::Router;
+use axum::extract::Request;
 use axum::http::Method;
 use clawback_action_center::json::{DetailJson, HaltedJson, Page};
 use clawback_model::Halt;
@@ -40,6 +42,11 @@ impl Client {
         }
     }
 
+    /// This API, for the caller of a request that it admitted.
+    pub(crate) fn on_behalf_of(router: Router, request: &Request) -> Self {
+        Self(Transport::Local(Box::new(Local::on_behalf_of(router, request))))
+    }
+
     /// The API of the server that is named, if one is: for commands that need neither a token nor the history on this machine.
     pub(crate) fn of_server(global: &Global) -> Result<Option<Self>, Failure> {
         Ok(Remote::of(global)?.map(|remote| Self(Transport::Remote(remote))))
@@ -48,7 +55,7 @@ impl Client {
     /// The site, where it is open in this process.
     pub(crate) fn session(&self) -> Option<&Session> {
         match &self.0 {
-            Transport::Local(local) => Some(&local.session),
+            Transport::Local(local) => local.session.as_ref(),
             Transport::Remote(_) => None,
         }
     }

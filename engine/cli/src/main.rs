@@ -1,5 +1,6 @@
 //! The binary `clawback`: one file per command, configuration, output.
 
+mod agents;
 mod args;
 mod client;
 mod commands;

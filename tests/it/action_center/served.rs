@@ -64,7 +64,7 @@ impl Served {
         let address = listener.local_addr().unwrap();
         let (stop, told) = oneshot::channel();
         let server =
-            tokio::spawn(async move { center.serve(listener, Bounds::of(256), async { drop(told.await) }).await });
+            tokio::spawn(async move { center.serve(listener, Bounds::of(256), None, async { drop(told.await) }).await });
         let stopped = Arc::new(AtomicBool::new(false));
         let worker = Worker::new(Arc::clone(desk.center.api.site()), silent());
         let seen = Arc::clone(&stopped);

@@ -37,7 +37,7 @@ async fn late_requests_are_not_waited_for() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap();
     let center = Center::new(desk.center.api.clone(), Settings::default());
-    let serving = tokio::spawn(async move { center.serve(listener, bounds, std::future::pending()).await });
+    let serving = tokio::spawn(async move { center.serve(listener, bounds, None, std::future::pending()).await });
     for begins in ["", "GET /sign-in HTTP/1.1\r\nHost: loc"] {
         let answer = rest(send(server, begins).await).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "`{begins}`: {answer}");

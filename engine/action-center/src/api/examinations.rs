@@ -9,10 +9,9 @@ use crate::access::Caller;
 use crate::body::Body;
 use crate::center::Center;
 use crate::json::{ExaminationJson, ToExamineJson};
+use crate::message_file::LARGEST_MESSAGE;
 use crate::problem::Problem;
 
-/// Largest message to examine, in bytes.
-const LARGEST_MESSAGE: usize = 2 << 20;
 /// Largest body of such a request: the message in base64, and the JSON around it.
 pub(super) const LARGEST_BODY: usize = LARGEST_MESSAGE / 3 * 4 + 1024;
 

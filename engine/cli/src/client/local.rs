@@ -1,11 +1,13 @@
 //! The API in this process, over the site that the configuration names.
 
 use std::io::Write;
+use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use clawback_action_center::{Center, Settings, error_behind};
 use futures::StreamExt as _;
@@ -17,12 +19,19 @@ use crate::args::Global;
 use crate::failure::{Failure, chain};
 use crate::open::{Session, Stores};
 
-/// The site of this machine, and the routes of its API.
+/// The address of the requests, which no host reads.
+const BASE: &str = "http://localhost";
+/// Headers of a caller that say who they are.
+const OF_CALLER: [HeaderName; 2] = [AUTHORIZATION, HeaderName::from_static("x-forwarded-for")];
+
+/// The routes of an API in this process, and the caller.
 pub(super) struct Local {
-    pub(super) session: Session,
+    /// The site of this machine, if the caller is the one who runs this process.
+    pub(super) session: Option<Session>,
     router: Router,
-    bearer: HeaderValue,
-    base: Url,
+    headers: HeaderMap,
+    /// Where the caller is, if not here.
+    peer: Option<ConnectInfo<SocketAddr>>,
 }
 
 impl Local {
@@ -34,8 +43,21 @@ impl Local {
         bearer.set_sensitive(true);
         let settings = Settings { host: session.host.clone(), ..Settings::default() };
         let router = Center::new(session.api.clone(), settings).local_router();
-        let base = Url::parse("http://localhost").map_err(|error| Failure::failed(error.to_string()))?;
-        Ok(Self { session, router, bearer, base })
+        Ok(Self { session: Some(session), router, headers: HeaderMap::from_iter([(AUTHORIZATION, bearer)]), peer: None })
+    }
+
+    /// These routes for the caller of another request: with their credential and their address, as if they asked
+    /// themselves.
+    pub(super) fn on_behalf_of(router: Router, request: &Request) -> Self {
+        let mut headers = HeaderMap::new();
+        for name in OF_CALLER {
+            for value in request.headers().get_all(&name) {
+                let mut value = value.clone();
+                value.set_sensitive(name == AUTHORIZATION);
+                headers.append(&name, value);
+            }
+        }
+        Self { session: None, router, headers, peer: request.extensions().get().copied() }
     }
 
     /// The body of the answer.
@@ -55,23 +77,29 @@ impl Local {
 
     /// The answer of a request that the API carried out.
     async fn answer(&self, call: &Call<'_>) -> Result<Response, Failure> {
-        let url = call.url(&self.base);
+        let base = Url::parse(BASE).map_err(|error| Failure::failed(error.to_string()))?;
+        let url = call.url(&base);
         let target = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        let mut request = Request::builder().method(&call.method).uri(target).header(AUTHORIZATION, &self.bearer);
-        if call.body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
         let body = call.body.clone().map_or_else(Body::empty, Body::from);
-        let request = request.body(body).map_err(|error| Failure::failed(error.to_string()))?;
+        let request = Request::builder().method(&call.method).uri(target).body(body);
+        let mut request = request.map_err(|error| Failure::failed(error.to_string()))?;
+        request.headers_mut().clone_from(&self.headers);
+        if call.body.is_some() {
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(peer) = self.peer {
+            request.extensions_mut().insert(peer);
+        }
         let Ok(response) = self.router.clone().oneshot(request).await;
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
-        if let Some(error) = error_behind(&response) {
+        // Causes and paths are for the one who runs this process.
+        if let Some(error) = self.session.as_ref().and_then(|_| error_behind(&response)) {
             return Err(error.into());
         }
         let body = to_bytes(response.into_body(), usize::MAX).await.map_err(broken)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clawback_action_center::{Bounds, Center, Settings};
 use tokio::net::TcpListener;
 
+use crate::agents;
 use crate::args::{Global, ServeArgs, WorkerArgs};
 use crate::config::Config;
 use crate::descriptors;
@@ -41,11 +42,12 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<Exit, Failur
         output::note(&format!("nobody has a password yet: clawback principals password {}", session.who.name));
     }
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let agents = agents::http::service(&center);
     let serving = tokio::spawn(async move {
         let stopped = async {
             let _ = stopped.await;
         };
-        center.serve(listener, bounds, stopped).await;
+        center.serve(listener, bounds, Some(agents), stopped).await;
     });
     let exit = if args.no_worker {
         super::worker::stop_asked().await;
