@@ -26,6 +26,7 @@ mod search;
 mod shown;
 mod sign_in;
 mod terms;
+mod upload;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,6 +48,7 @@ pub(crate) fn router() -> Router<Center> {
         .route("/search", get(search::page))
         .route("/search/submit", post(search::submit))
         .route("/search/investigate", post(search::investigate))
+        .route("/search/file", post(upload::investigate).layer(DefaultBodyLimit::max(crate::access::LARGEST_FILE_FORM)))
         .route("/pending", get(pending::page).post(pending::decide))
         .route("/passkey", get(passkey::page))
         .route("/history", get(history::page))

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
 use clawback_model::{
-    Action, ActionSource, Inputs, LocationKind, Permission, Picked, Root, SelectionMode, Severity, Target,
+    Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target,
 };
 use clawback_runtime::{DryRun, Submission};
 use maud::{Markup, html};
@@ -14,15 +14,13 @@ use maud::{Markup, html};
 use super::fields::{Asked, Fields};
 use super::frame::Frame;
 use super::shown::Shown;
-use super::{charts, layout};
+use super::{charts, layout, upload};
 use crate::access::Caller;
 use crate::body::{optional, word};
 use crate::center::Center;
 use crate::json::PickedJson;
 use crate::problem::Problem;
 
-/// The playbook that finds the copies of a message; it has an input `like`.
-const INVESTIGATE: &str = "investigate";
 /// Mailboxes in the chart of a search.
 const MAILBOXES: usize = 20;
 
@@ -92,6 +90,7 @@ pub(crate) async fn page(State(center): State<Center>, caller: Caller, Asked(que
             None => p .empty { "Say which messages you mean; every condition that is filled in must match. A search stores nothing." },
             Some(found) => (results(&frame, &query, found)),
         }
+        (upload::form(&frame))
     };
     Ok(layout::page(&frame, "/search", "Search", &body))
 }
@@ -306,10 +305,8 @@ pub(crate) async fn submit(State(center): State<Center>, caller: Caller, fields:
 /// Starts an investigation whose root is one message of the results.
 pub(crate) async fn investigate(State(center): State<Center>, caller: Caller, fields: Fields) -> Shown {
     let picked = read_picked(fields.get("investigate"))?;
-    let root = Root::of(&center.api().examine_picked(&caller.who, &picked).await?);
-    let submission = Submission::investigation(INVESTIGATE.to_owned(), &root, ActionSource::Explorer);
-    let submitted = center.api().submit(&caller.who, submission).await?;
-    Ok(Redirect::to(&format!("/remediations/{}?submitted=1", submitted.id)).into_response())
+    let features = center.api().examine_picked(&caller.who, &picked).await?;
+    Ok(upload::investigation(&center, &caller.who, &features, ActionSource::Explorer).await?)
 }
 
 /// Picked messages are found by their own list; the mailboxes narrow the search and are recorded. Hidden folders are
