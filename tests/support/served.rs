@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use super::binary::Clawback;
 
@@ -10,12 +11,20 @@ use super::binary::Clawback;
 pub struct Served {
     process: Child,
     address: String,
+    log: Option<JoinHandle<String>>,
 }
 
 impl Served {
     /// Starts it as this principal, and waits until it listens.
     pub fn start(who: &Clawback, options: &[&str]) -> Self {
         Self::listening(who.command(&[&["serve", "--listen", "127.0.0.1:0"], options].concat()))
+    }
+
+    /// The same with a log of what this filter lets through.
+    pub fn start_with_log(who: &Clawback, filter: &str) -> Self {
+        let mut command = who.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("CLAWBACK_LOG", filter);
+        Self::listening(command)
     }
 
     /// The same with a limit of open files and connections for the process.
@@ -32,8 +41,14 @@ impl Served {
         let mut process = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary starts");
         let mut lines = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let told = lines.find_map(|line| line.ok()?.strip_prefix("Action Center at ").map(str::to_owned));
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, address: told.expect("it says where it serves").trim_end_matches('/').to_owned() }
+        let log = Some(std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>().join("\n")));
+        Self { process, address: told.expect("it says where it serves").trim_end_matches('/').to_owned(), log }
+    }
+
+    /// Stops it, and returns all that it wrote to standard error after its address.
+    pub fn log(mut self) -> String {
+        let _ = self.process.kill();
+        self.log.take().and_then(|log| log.join().ok()).unwrap_or_default()
     }
 
     /// Its address, such as `http://127.0.0.1:8025`.

@@ -15,6 +15,7 @@ mod schemathesis;
 mod served;
 mod sign_in;
 mod slow;
+mod upload;
 
 use std::sync::Arc;
 

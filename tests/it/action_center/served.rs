@@ -59,12 +59,18 @@ pub(super) struct Served {
 
 impl Served {
     pub(super) async fn start(desk: &Desk) -> Self {
-        let center = Center::new(desk.center.api.clone(), Settings::default());
+        Self::start_with(desk, Settings::default()).await
+    }
+
+    pub(super) async fn start_with(desk: &Desk, settings: Settings) -> Self {
+        let center = Center::new(desk.center.api.clone(), settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, told) = oneshot::channel();
         let server =
-            tokio::spawn(async move { center.serve(listener, Bounds::of(256), None, async { drop(told.await) }).await });
+            tokio::spawn(
+                async move { center.serve(listener, Bounds::of(256), None, async { drop(told.await) }).await },
+            );
         let stopped = Arc::new(AtomicBool::new(false));
         let worker = Worker::new(Arc::clone(desk.center.api.site()), silent());
         let seen = Arc::clone(&stopped);

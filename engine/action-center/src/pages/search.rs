@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
-use clawback_model::{
-    Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target,
-};
+use clawback_model::{Action, ActionSource, Inputs, LocationKind, Permission, Picked, SelectionMode, Severity, Target};
 use clawback_runtime::{DryRun, Submission};
 use maud::{Markup, html};
 

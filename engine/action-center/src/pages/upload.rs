@@ -73,7 +73,9 @@ async fn started(center: &Center, who: &Principal, request: Request) -> Result<R
     }
     let found = center.api().examine_raw(who, center.settings().host.as_deref(), &sent.message).await?;
     let features = found.get(usize::from(sent.is_attached)).ok_or_else(|| {
-        Problem::bad_request("no message is attached to this one: leave the box open, and the message itself is investigated")
+        Problem::bad_request(
+            "no message is attached to this one: leave the box open, and the message itself is investigated",
+        )
     })?;
     investigation(center, who, features, ActionSource::Manual).await
 }

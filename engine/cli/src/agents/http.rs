@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request};
 use axum::http::StatusCode;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, any};
-use axum::Router;
 use clawback_action_center::{Center, LARGEST_MESSAGE};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};

@@ -43,7 +43,12 @@ impl Local {
         bearer.set_sensitive(true);
         let settings = Settings { host: session.host.clone(), ..Settings::default() };
         let router = Center::new(session.api.clone(), settings).local_router();
-        Ok(Self { session: Some(session), router, headers: HeaderMap::from_iter([(AUTHORIZATION, bearer)]), peer: None })
+        Ok(Self {
+            session: Some(session),
+            router,
+            headers: HeaderMap::from_iter([(AUTHORIZATION, bearer)]),
+            peer: None,
+        })
     }
 
     /// These routes for the caller of another request: with their credential and their address, as if they asked
